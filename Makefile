@@ -1,0 +1,105 @@
+# Every target sets up .venv by itself when it is missing or stale; see `make help`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(shell command -v uv)
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+ifdef UV
+  CREATE = uv venv --quiet --clear --python "$$(command -v $(PYTHON))" .venv
+  PIP = uv pip install --quiet --compile-bytecode --python $(BIN)/python
+else
+  CREATE = $(PYTHON) -m venv --clear .venv
+  PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+endif
+
+# Stamps say what .venv holds. .venv/.home names the checkout that it was made in: scripts carry that path.
+USABLE := $(shell $(BIN)/python -c '$(SUPPORTED)' 2>/dev/null && { test ! -e .venv/.home || test "$$(cat .venv/.home)" = "$(CURDIR)"; } && echo yes)
+DBT_FILES := $(shell find dbt_project \( -name target -o -name logs \) -prune -o -type f -print)
+
+.PHONY: help install demo dev test bench lint format lock env-example browser clean FORCE
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.prepared ## Materialize the sample through the whole graph
+	@$(BIN)/analytics demo
+
+dev: .venv/.prepared ## Open the Dagster UI
+	@$(BIN)/analytics dev
+
+test: .venv/.dev .venv/.prepared browser ## Run every test: unit, then integration, then end to end
+	@$(BIN)/pytest -n auto analytics_platform_tests/unit
+	@$(BIN)/pytest analytics_platform_tests/integration analytics_platform_tests/e2e
+
+bench: .venv/.dev .venv/.prepared ## Run every benchmark
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+lint: .venv/.dev ## Check style, types, import rules, SQL, and that the lock files are in step
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models
+	@$(BIN)/pytest -q analytics_platform_tests/unit/test_lock_files.py analytics_platform_tests/unit/test_env_example.py
+
+format: .venv/.dev ## Format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+install: .venv/.prepared ## Set up .venv with what running needs
+
+env-example: .venv/.base ## Write .env.example from the settings
+	@text="$$($(BIN)/python -m analytics_platform.env_example; echo .)"; printf '%s' "$${text%.}" > .env.example
+
+# With hashes and without the registry's address; what users run is a part of what the tests run.
+# `make lock UPGRADE=--upgrade` takes the newest versions.
+LOCK = uv pip compile pyproject.toml --quiet --generate-hashes --no-emit-index-url --fork-strategy fewest --group build \
+  --custom-compile-command 'make lock' $(UPGRADE)
+
+lock: ## Write the lock files from pyproject.toml (needs uv and a network)
+	@command -v uv >/dev/null || { echo "make lock needs uv; install it, or edit the lock files on a machine that has it" >&2; exit 1; }
+	$(LOCK) --universal --python-version 3.11 --extra local --extra llm --extra dask --extra dev -o requirements-dev.lock
+	$(LOCK) --universal --python-version 3.11 --extra local -c requirements-dev.lock -o requirements.lock
+	$(LOCK) --python-version 3.12 --python-platform x86_64-manylinux_2_28 --extra local --extra gpu -o requirements-gpu.lock
+
+clean: ## Remove .venv, caches and dbt's output; the data under .analytics/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dbt_project/target dbt_project/logs
+	find analytics_platform analytics_platform_tests -name __pycache__ -prune -exec rm -rf {} +
+
+# The browser of the end-to-end tests: installed where that is allowed, otherwise its tests say that they were skipped.
+browser:
+	@if ! command -v chromium >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing chromium for the browser tests"; \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
+	      || echo "chromium could not be installed: the browser tests are skipped"; \
+	  else echo "no chromium on PATH: the browser tests are skipped"; fi; \
+	fi
+
+.venv/.home: $(if $(USABLE),,FORCE)
+	@if [ -z "$(USABLE)" ]; then \
+	  $(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { \
+	    echo "$(PYTHON) ($$($(PYTHON) --version 2>/dev/null || echo not found)): Python 3.11, 3.12 or 3.13 is needed; try make PYTHON=python3.12" >&2; exit 1; }; \
+	  echo "Setting up .venv: a few minutes the first time"; $(CREATE); \
+	fi
+	@echo "$(CURDIR)" > $@
+
+.venv/.base: .venv/.home requirements.lock pyproject.toml
+	@$(if $(UV),,$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null)
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: .venv/.base requirements-dev.lock
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/.prepared: .venv/.base $(DBT_FILES)
+	@$(BIN)/analytics prepare
+	@touch $@

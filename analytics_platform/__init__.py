@@ -1,0 +1,1 @@
+"""Conversation analytics as one Dagster lineage graph."""

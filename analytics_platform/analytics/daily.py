@@ -1,0 +1,107 @@
+"""The daily tables: the day as a whole, and its customers, agents and models.
+
+Belongs here: how a day's conversations are grouped. Does not belong here: what is computed per group
+(``analytics.summary``), sums over several days (``analytics.users``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.analytics.groups import Groups
+from analytics_platform.analytics.pairing import with_insights
+from analytics_platform.analytics.summary import summarise
+from analytics_platform.model.analytics import AGENT_DAILY, DAILY_METRICS, MODEL_DAILY, USER_DAILY
+from analytics_platform.model.table import Table
+
+
+def daily_metrics(date: dt.date, conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
+    """Sum up one day.
+
+    Args:
+        date: The day.
+        conversations: ``CONVERSATIONS`` of the day; may be empty.
+        conversation_insights: ``CONVERSATION_INSIGHTS`` of the day, one row per conversation.
+
+    Returns:
+        ``DAILY_METRICS`` with exactly one row; on an empty day counts are 0 and means null.
+
+    Raises:
+        ValueError: If a conversation is of another day, or the two tables do not fit each other.
+    """
+    joined = with_insights(conversations, conversation_insights)
+    stray = joined.filter(pc.not_equal(joined["date"], pa.scalar(date)))
+    if stray.num_rows:
+        first = stray.slice(0, 1).to_pylist()[0]
+        raise ValueError(f"conversation {first['conversation_id']!r} is of {first['date']}, not of {date}")
+    everything = Groups(np.zeros(joined.num_rows, np.int64), 1)
+    return _chosen(DAILY_METRICS, {"date": [date], **summarise(joined, everything)})
+
+
+def user_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
+    """Sum up each customer's day: ``USER_DAILY``; conversations without a customer are left out.
+
+    Args:
+        conversations: ``CONVERSATIONS`` of the day.
+        conversation_insights: ``CONVERSATION_INSIGHTS`` of the day, one row per conversation.
+
+    Raises:
+        ValueError: If the two tables do not fit each other.
+    """
+    return _by(USER_DAILY, "user_id", conversations, conversation_insights)
+
+
+def agent_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
+    """Sum up each agent's day: ``AGENT_DAILY``; a conversation counts for the agent with most of its messages.
+
+    Args:
+        conversations: ``CONVERSATIONS`` of the day.
+        conversation_insights: ``CONVERSATION_INSIGHTS`` of the day, one row per conversation.
+
+    Raises:
+        ValueError: If the two tables do not fit each other.
+    """
+    return _by(AGENT_DAILY, "agent_id", conversations, conversation_insights)
+
+
+def model_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
+    """Sum up each LLM's day: ``MODEL_DAILY``; conversations between people are left out.
+
+    Args:
+        conversations: ``CONVERSATIONS`` of the day.
+        conversation_insights: ``CONVERSATION_INSIGHTS`` of the day, one row per conversation.
+
+    Raises:
+        ValueError: If the two tables do not fit each other.
+    """
+    return _by(MODEL_DAILY, "model", conversations, conversation_insights)
+
+
+def _by(declared: Table, key: str, conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
+    joined = with_insights(conversations, conversation_insights)
+    joined = joined.filter(joined[key].is_valid())
+    if not joined.num_rows:
+        return declared.empty()
+    encoded = joined[key].combine_chunks().dictionary_encode()
+    groups = Groups(encoded.indices.to_numpy().astype(np.int64), len(encoded.dictionary))
+    seen = pa.table({"code": groups.codes, "started_at": joined["started_at"], "ended_at": joined["ended_at"]})
+    span = seen.group_by("code").aggregate([("started_at", "min"), ("ended_at", "max")]).sort_by("code")
+    return _chosen(
+        declared,
+        {
+            **summarise(joined, groups),
+            "date": pa.repeat(joined["date"][0], groups.size),
+            key: encoded.dictionary,
+            "first_seen_at": span["started_at_min"],
+            "last_seen_at": span["ended_at_max"],
+        },
+    )
+
+
+def _chosen(declared: Table, metrics: dict[str, object]) -> pa.Table:
+    """Take the metrics that the table declares."""
+    return declared.conform(pa.table({name: metrics[name] for name in declared.column_names}))

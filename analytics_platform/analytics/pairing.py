@@ -1,0 +1,49 @@
+"""Conversations side by side with their insights.
+
+Belongs here: the proof that the two tables of a day fit row by row. Does not belong here: what is made of them.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.model.clean import CONVERSATIONS
+from analytics_platform.model.insights import CONVERSATION_INSIGHTS
+
+_ID = "conversation_id"
+
+
+def with_insights(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
+    """Put the insights of each conversation beside it.
+
+    Args:
+        conversations: ``CONVERSATIONS`` of a day.
+        conversation_insights: ``CONVERSATION_INSIGHTS`` of the same day.
+
+    Returns:
+        The columns of ``conversations``, then those that only the insights have; sorted by conversation.
+
+    Raises:
+        SchemaError: If an input is not of its declared table.
+        ValueError: If a conversation has no insights, several, or insights no conversation; names the first.
+    """
+    left = CONVERSATIONS.conform(conversations)
+    right = CONVERSATION_INSIGHTS.conform(conversation_insights)
+    if not left[_ID].equals(right[_ID]):
+        raise ValueError(_mismatch(left[_ID].combine_chunks(), right[_ID].combine_chunks()))
+    added = [name for name in right.column_names if name not in left.column_names]
+    columns = [*left.columns, *(right[name] for name in added)]
+    return pa.table(columns, names=[*left.column_names, *added])
+
+
+def _mismatch(ids: pa.Array, insight_ids: pa.Array) -> str:
+    missing = ids.filter(pc.invert(pc.is_in(ids, insight_ids)))
+    if len(missing):
+        return f"conversation_insights lacks {len(missing)} conversations, the first is {missing[0].as_py()!r}"
+    stray = insight_ids.filter(pc.invert(pc.is_in(insight_ids, ids)))
+    if len(stray):
+        return f"conversations lacks {len(stray)} that have insights, the first is {stray[0].as_py()!r}"
+    counts = pc.value_counts(pa.concat_arrays([ids, insight_ids])).to_pylist()
+    repeated = next(item["values"] for item in counts if item["counts"] != 2)
+    return f"conversation {repeated!r} stands more than once in conversations or conversation_insights"

@@ -1,0 +1,119 @@
+"""What a report of one day is made from: the day's tables and the days before, ready for comparison.
+
+Belongs here: reading the trailing days and their means. Does not belong here: judging them (``findings``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+BASELINE_DAYS = 7
+"""How many days before the reported one its figures are compared with."""
+FEW = 5
+"""Conversations, answers or outcomes that a comparison needs at least."""
+QUIET_DAY = 10
+"""Conversations below which a day is too quiet for shares and distributions to say anything."""
+
+OTHER = "other"
+"""The topic of conversations that no topic of the taxonomy fits, see ``model.insights``."""
+
+_BEHIND = {
+    "answered_rate": "conversation_count",
+    "duration_seconds_mean": "conversation_count",
+    "first_response_seconds_p50": "answered_count",
+    "first_response_seconds_p90": "answered_count",
+    "quality_score_mean": "conversation_count",
+    "rating_mean": "rated_count",
+    "resolved_rate": "outcome_count",
+    "sentiment_mean": "conversation_count",
+}  # which count each average was taken over
+
+Day = Mapping[str, Any]
+"""One row of ``daily_metrics``."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The day reported and what it is compared with.
+
+    Attributes:
+        day: Its row of ``daily_metrics``.
+        before: The rows of the days before that have data, oldest first; may be empty.
+        conversations: ``CONVERSATIONS`` of the day.
+        insights: ``CONVERSATION_INSIGHTS`` of the day.
+        agents: ``AGENT_DAILY`` of the day.
+    """
+
+    day: Day
+    before: Sequence[Day]
+    conversations: pa.Table
+    insights: pa.Table
+    agents: pa.Table
+
+    @property
+    def total(self) -> int:
+        """Number of conversations of the day."""
+        return int(self.day["conversation_count"])
+
+    @property
+    def baseline(self) -> str:
+        """How to name the days before in a sentence."""
+        days = len(self.before)
+        if days == BASELINE_DAYS:
+            return f"the {days} days before"
+        return (
+            f"the {days} days with data in the week before" if days > 1 else "the only day with data in the week before"
+        )
+
+    def usual(self, name: str) -> float | None:
+        """Return the mean of a figure over the days before, see ``mean_of_days``."""
+        return mean_of_days(self.before, name)
+
+    def behind(self, name: str) -> int:
+        """Return how many conversations the day's figure was taken over."""
+        return int(self.day[_BEHIND.get(name, "conversation_count")])
+
+    def pooled(self, name: str) -> int:
+        """Return the sum of a count over the days before."""
+        return int(sum(day[name] for day in self.before))
+
+
+def mean_of_days(days: Sequence[Day], name: str) -> float | None:
+    """Return the mean of a figure over the days that have it, or None when none has.
+
+    A count or a sum is averaged per day. A rate, mean or percentile is weighted by the number of conversations it
+    was taken over, so that a day with two conversations does not speak as loudly as one with two hundred.
+    """
+    behind = _BEHIND.get(name)
+    known = [(day[name], day[behind] if behind else 1) for day in days if day[name] is not None]
+    weight = sum(weight for _, weight in known)
+    return sum(value * weight for value, weight in known) / weight if weight else None
+
+
+def read_days(date: dt.date, history: Mapping[str, pa.Table], before: int = BASELINE_DAYS) -> list[Day]:
+    """Read the metrics of ``date`` and of those of the ``before`` days before it that have any.
+
+    Args:
+        date: The day reported.
+        history: ISO day → ``DAILY_METRICS``; each key needed is read once.
+        before: How many days to look back.
+
+    Returns:
+        Rows of ``daily_metrics``, oldest first; the last one is ``date``'s.
+
+    Raises:
+        ValueError: If ``date`` itself has not exactly one row.
+    """
+    days: list[Day] = []
+    for offset in range(before, -1, -1):
+        table = history.get((date - dt.timedelta(days=offset)).isoformat())
+        days.extend(table.to_pylist() if table is not None else [])
+    found = sum(day["date"] == date for day in days)
+    if found != 1:
+        raise ValueError(f"report of {date}: daily_metrics has {found} rows for that day, 1 is needed")
+    return days

@@ -1,0 +1,54 @@
+"""The code location: settings in, Definitions out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import dagster as dg
+
+from analytics_platform.defs import analytics, checks, clean, insights, operational, raw, reports
+from analytics_platform.defs.marts import build_marts
+from analytics_platform.defs.partitions import daily_partitions, partitioned
+from analytics_platform.defs.resources import Platform
+from analytics_platform.defs.tables import OWNERS
+from analytics_platform.settings import load_settings
+from analytics_platform.storage.dbt_project import load_manifest
+from analytics_platform.storage.partitions import PartitionInfo
+
+TABLES = [
+    *raw.ASSETS,
+    *clean.ASSETS,
+    *insights.ASSETS,
+    *analytics.ASSETS,
+    *operational.ASSETS,
+    *reports.ASSETS,
+]
+EVERYTHING = "everything"
+"""The job that materializes the whole graph over a range of days."""
+
+
+def build_definitions(
+    platform: Platform, on_partition: Callable[[str, PartitionInfo], None] | None = None
+) -> dg.Definitions:
+    """Return the whole graph; nothing is read, written or contacted.
+
+    Args:
+        platform: What the assets work with; the seam for tests and the command line.
+        on_partition: Told (table name, info) after each partition is stored.
+    """
+    settings = platform.settings
+    days = daily_partitions(settings.first_day, settings.end_date_fixed)
+    marts = build_marts(days, load_manifest(settings.dbt_project_dir), OWNERS)
+    return dg.Definitions(
+        assets=[*(partitioned(asset.definition, days) for asset in TABLES), marts],
+        asset_checks=checks.all_checks(TABLES),
+        jobs=[dg.define_asset_job(EVERYTHING, description="The whole graph over a range of days.")],
+        resources=platform.resources([asset.recipe for asset in TABLES], on_partition),
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return the graph for the settings of the environment."""
+    return build_definitions(Platform(load_settings()))

@@ -1,0 +1,90 @@
+"""Asset checks: blocking, where data would be wrong.
+
+Belongs here: checks over stored partitions. Does not belong here: the rules of a table (``model``), and the
+marts' tests, which dbt brings with it.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import dagster as dg
+
+from analytics_platform.defs import raw
+from analytics_platform.defs.tables import TableAsset
+from analytics_platform.model import Table, find_violations
+from analytics_platform.storage.partitions import PartitionStore
+
+PROBLEMS_SHOWN = 20
+
+
+def days_of_run(context: dg.AssetCheckExecutionContext) -> list[str] | None:
+    """Return the partitions that the run is about, or None when it is about none (then: all that are stored)."""
+    if context.has_partition_key_range:
+        days = dg.DailyPartitionsDefinition(start_date=context.partition_key_range.start, end_offset=1)
+        return list(days.get_partition_keys_in_range(context.partition_key_range))
+    return [context.partition_key] if context.has_partition_key else None
+
+
+def declaration_check(asset: TableAsset) -> dg.AssetChecksDefinition:
+    """Return the blocking check that an asset's stored partitions satisfy their declaration."""
+    recipe = asset.recipe
+
+    @dg.asset_check(
+        asset=asset.key,
+        name="fits_its_declaration",
+        blocking=True,
+        description="Columns, types, missing values, value ranges and keys are as declared.",
+        required_resource_keys={"stores"},
+    )
+    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        store: PartitionStore = context.resources.stores(recipe.store)
+        wanted = days_of_run(context) if recipe.daily else [""]
+        days = [day for day in store.keys(recipe.table.name) if wanted is None or day in wanted]
+        return _result(_violations(store, recipe.table, days), partitions=len(days))
+
+    return check
+
+
+def _violations(store: PartitionStore, table: Table, days: Iterable[str]) -> Iterator[str]:
+    for day in days:
+        for violation in find_violations(table, store.read(table.name, day)):
+            yield f"{day or 'all days'}: {violation}"
+
+
+@dg.asset_check(
+    asset=raw.raw_messages.key,
+    additional_deps=[raw.quarantined_rows.key],
+    blocking=True,
+    required_resource_keys={"stores"},
+)
+def rows_add_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """Rows read = rows kept + duplicates + rows quarantined, so no row of the source is lost."""
+    store: PartitionStore = context.resources.stores("lake")
+    wanted = days_of_run(context)
+    days = [day for day in store.keys("raw_messages") if wanted is None or day in wanted]
+    return _result(_missing_rows(store, days), partitions=len(days))
+
+
+def _missing_rows(store: PartitionStore, days: Iterable[str]) -> Iterator[str]:
+    for day in days:
+        kept, quarantined = store.info("raw_messages", day), store.info("quarantined_rows", day)
+        if kept is None or quarantined is None:
+            yield f"{day}: raw_messages and quarantined_rows are not both stored"
+            continue
+        read, duplicates = int(kept.annotations["rows_read"]), int(kept.annotations["duplicates"])
+        if read != kept.rows + duplicates + quarantined.rows:
+            accounted = f"{kept.rows} kept + {duplicates} duplicates + {quarantined.rows} quarantined"
+            yield f"{day}: {read} rows read, {accounted}"
+
+
+def _result(problems: Iterable[str], *, partitions: int) -> dg.AssetCheckResult:
+    found = list(problems)
+    return dg.AssetCheckResult(
+        passed=not found,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"partitions_checked": partitions, "problems": found[:PROBLEMS_SHOWN], "problem_count": len(found)},
+    )
+
+
+def all_checks(assets: Iterable[TableAsset]) -> list[dg.AssetChecksDefinition]:
+    """Return every check of the stored tables."""
+    return [*(declaration_check(asset) for asset in assets), rows_add_up]

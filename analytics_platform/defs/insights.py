@@ -1,0 +1,65 @@
+"""The ``insights`` group: vectors, and what each message and conversation was about."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+import analytics_platform.insights as engine_package
+from analytics_platform.defs import clean
+from analytics_platform.defs.resources import Insights
+from analytics_platform.defs.tables import table_asset
+from analytics_platform.model import insights as tables
+
+KINDS = frozenset({"parquet", "numpy"})
+
+
+def _engine_version(day: str, insights: Insights) -> str:  # noqa: ARG001  (the signature of Recipe.version)
+    return insights.engine.version
+
+
+@table_asset(
+    tables.MESSAGE_EMBEDDINGS,
+    group="insights",
+    code=[engine_package],
+    upstream={"messages": clean.messages},
+    version=_engine_version,
+    kinds=KINDS,
+)
+def message_embeddings(messages: pa.Table, insights: Insights) -> pa.Table:
+    """A vector for each message with text said by a person or an assistant."""
+    return insights.engine.embed_messages(messages)
+
+
+@table_asset(
+    tables.MESSAGE_INSIGHTS,
+    group="insights",
+    code=[engine_package],
+    upstream={"messages": clean.messages, "message_embeddings": message_embeddings},
+    version=_engine_version,
+    kinds=KINDS,
+)
+def message_insights(messages: pa.Table, message_embeddings: pa.Table, insights: Insights) -> pa.Table:
+    """Sentiment, intent and topics of each message, with confidence."""
+    return insights.engine.label_messages(messages, message_embeddings)
+
+
+@table_asset(
+    tables.CONVERSATION_INSIGHTS,
+    group="insights",
+    code=[engine_package],
+    upstream={
+        "messages": clean.messages,
+        "message_embeddings": message_embeddings,
+        "message_insights": message_insights,
+    },
+    version=_engine_version,
+    kinds=KINDS,
+)
+def conversation_insights(
+    messages: pa.Table, message_embeddings: pa.Table, message_insights: pa.Table, insights: Insights
+) -> pa.Table:
+    """Topics, intent and sentiment of each conversation, with confidence and the messages that decided it."""
+    return insights.engine.label_conversations(messages, message_embeddings, message_insights)
+
+
+ASSETS = [message_embeddings, message_insights, conversation_insights]

@@ -1,0 +1,61 @@
+"""The ``operational`` group: the MongoDB collections that applications read, one asset each."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pyarrow as pa
+
+from analytics_platform.analytics import documents
+from analytics_platform.defs import analytics, clean, insights
+from analytics_platform.defs.tables import table_asset
+from analytics_platform.model import operational as tables
+
+collection_asset = partial(
+    table_asset, group="operational", code=[documents], store="mongo", prefix="mongo", kinds=frozenset({"mongodb"})
+)
+
+
+@collection_asset(
+    tables.CONVERSATION_ANALYTICS,
+    upstream={"conversations": clean.conversations, "conversation_insights": insights.conversation_insights},
+)
+def conversation_analytics(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
+    """Metrics and insights of each conversation side by side."""
+    return documents.conversation_analytics(conversations, conversation_insights)
+
+
+@collection_asset(
+    tables.CONVERSATION_MESSAGES,
+    upstream={"messages": clean.messages, "message_insights": insights.message_insights},
+)
+def conversation_messages(messages: pa.Table, message_insights: pa.Table) -> pa.Table:
+    """Text and insights of each message side by side."""
+    return documents.conversation_messages(messages, message_insights)
+
+
+@collection_asset(tables.CONVERSATION_CATEGORIES, upstream={"conversation_insights": insights.conversation_insights})
+def conversation_categories(conversation_insights: pa.Table) -> pa.Table:
+    """The topics of each conversation, one document each, for filtering."""
+    return documents.conversation_categories(conversation_insights)
+
+
+@collection_asset(tables.CONVERSATION_TRANSLATIONS, upstream={"messages": clean.messages})
+def conversation_translations(messages: pa.Table) -> pa.Table:  # noqa: ARG001  (keeps its place in the lineage)
+    """No documents yet: translation is not configured in this version."""
+    return tables.CONVERSATION_TRANSLATIONS.empty()
+
+
+@collection_asset(tables.USER_PROFILES, upstream={"user_analytics": analytics.user_analytics}, daily=False)
+def user_analytics(user_analytics: pa.Table) -> pa.Table:
+    """Each customer's profile over all days stored."""
+    return user_analytics
+
+
+ASSETS = [
+    conversation_analytics,
+    conversation_messages,
+    conversation_categories,
+    conversation_translations,
+    user_analytics,
+]

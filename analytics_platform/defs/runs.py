@@ -1,0 +1,212 @@
+"""Runs of the whole graph over a range of days, in this process: what to run, and what came of it.
+
+Belongs here: planning, executing and summing up. Does not belong here: how it is printed (``cli``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from analytics_platform.defs.resources import Platform
+from analytics_platform.defs.tables import FORCE_TAG, TableAsset
+from analytics_platform.storage.partitions import PartitionStore
+
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+MAXIMUM_PASSES = 3
+"""A restated day makes later days stale that read it, such as reports; no chain is longer than that."""
+GAP_DAYS = 7
+"""Stale days this near to each other share a run: passing over a current day costs less than a run."""
+
+
+@dataclass
+class TableOutcome:
+    """What became of one asset in a run."""
+
+    asset: str
+    group: str
+    partitions: int = 0
+    reused: int = 0
+    rows: int = 0
+    bytes: int = 0
+
+
+@dataclass
+class Outcome:
+    """What a call of ``materialize`` did.
+
+    Attributes:
+        tables: One entry per asset that was materialized.
+        failures: One line per failed step or check, naming it.
+        checks_passed: Number of asset checks passed.
+        runs: Ids of the Dagster runs.
+        seconds: Wall time.
+    """
+
+    tables: dict[str, TableOutcome] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    checks_passed: int = 0
+    runs: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for machines."""
+        return {**asdict(self), "tables": [asdict(table) for table in self.tables.values()]}
+
+
+def days_between(first: dt.date, last: dt.date) -> list[str]:
+    """Return every day from ``first`` to ``last``, inclusive."""
+    return [(first + dt.timedelta(days=n)).isoformat() for n in range((last - first).days + 1)]
+
+
+def stale_days(platform: Platform, assets: Iterable[TableAsset], days: Sequence[str], *, marts: bool) -> list[str]:
+    """Return the days for which a table is missing, or was computed from something else than is there now.
+
+    A stale table over all days makes the last day stale, since a run needs a day.
+    """
+    stores: dict[str, PartitionStore] = {"lake": platform.lake, "mongo": platform.mongo}
+    resources = platform.recipe_resources()
+    stale: set[str] = set()
+    for asset in assets:
+        keys = days if asset.recipe.daily else [""]
+        found = asset.recipe.stale_days(keys, stores, {n: resources[n] for n in asset.recipe.resources})
+        stale.update(key or days[-1] for key in found)
+    if marts:
+        stale.update(platform.marts.stale_days(days))
+    return sorted(stale)
+
+
+def ranges(days: Sequence[str]) -> list[tuple[str, str]]:
+    """Return days as ranges (first, last) that cover them, bridging gaps of less than ``GAP_DAYS``.
+
+    Args:
+        days: ISO days, ascending.
+    """
+    found: list[tuple[str, str]] = []
+    for day in days:
+        if found and (dt.date.fromisoformat(day) - dt.date.fromisoformat(found[-1][1])).days <= GAP_DAYS:
+            found[-1] = (found[-1][0], day)
+        else:
+            found.append((day, day))
+    return found
+
+
+def run_range(
+    definitions: dg.Definitions,
+    job_name: str,
+    first: str,
+    last: str,
+    outcome: Outcome,
+    *,
+    selection: Sequence[dg.AssetKey] | None = None,
+    force: bool = False,
+    instance: dg.DagsterInstance,
+) -> None:
+    """Materialize a range of days as one Dagster run in this process, and add what came of it to ``outcome``.
+
+    Args:
+        definitions: The graph.
+        job_name: The job to run.
+        first: First day.
+        last: Last day, inclusive.
+        outcome: Where to add.
+        selection: Assets to materialize; all when None.
+        force: Compute also what is current.
+        instance: Where the event history is kept.
+    """
+    tags = {RANGE_START_TAG: first, RANGE_END_TAG: last, **({FORCE_TAG: "true"} if force else {})}
+    result = definitions.resolve_job_def(job_name).execute_in_process(
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        instance=instance,
+        tags=tags,
+        asset_selection=selection,
+        raise_on_error=False,
+    )
+    outcome.runs.append(result.run_id)
+    groups = {spec.key: spec.group_name or "" for spec in definitions.resolve_all_asset_specs()}
+    for event in result.all_events:
+        if event.is_step_materialization:
+            _count(outcome, event.step_materialization_data.materialization, groups)
+        elif event.is_step_failure:
+            outcome.failures.append(f"{event.step_key}: {_cause(event.step_failure_data.error)}")
+        elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            _judge(outcome, event.asset_check_evaluation_data)
+    if not result.success and not outcome.failures:
+        outcome.failures.append(f"run {result.run_id} failed; open it in the UI (`make dev`)")
+
+
+def _count(outcome: Outcome, materialization: dg.AssetMaterialization, groups: dict[dg.AssetKey, str]) -> None:
+    key = materialization.asset_key
+    name = key.to_user_string()
+    table = outcome.tables.setdefault(name, TableOutcome(name, groups.get(key, "")))
+    facts = {name: value.value for name, value in materialization.metadata.items()}
+    table.partitions += 1
+    table.reused += int(facts.get("reused") is True)
+    table.rows += int(facts.get("dagster/partition_row_count", facts.get("dagster/row_count", 0)))  # type: ignore[arg-type]
+    table.bytes += int(facts.get("bytes", 0))  # type: ignore[arg-type]
+
+
+def _cause(error: Any) -> str:
+    """Return the message of the innermost of our errors; the whole trace is in the event history."""
+    while error.cause is not None and error.cls_name != "PartitionError":
+        error = error.cause
+    return str(error.message).strip().split("\n")[0]
+
+
+def _judge(outcome: Outcome, evaluation: dg.AssetCheckEvaluation) -> None:
+    if evaluation.passed:
+        outcome.checks_passed += 1
+        return
+    problems = evaluation.metadata.get("problems")
+    detail = f": {problems.value}" if problems else ""
+    outcome.failures.append(f"check {evaluation.check_name} of {evaluation.asset_key.to_user_string()} failed{detail}")
+
+
+def materialize(
+    platform: Platform,
+    definitions: dg.Definitions,
+    days: Sequence[str],
+    *,
+    job_name: str,
+    assets: Sequence[TableAsset],
+    selection: Sequence[dg.AssetKey] | None,
+    force: bool,
+    instance: dg.DagsterInstance,
+    on_plan: Callable[[Sequence[str]], None] = lambda _: None,
+) -> Outcome:
+    """Bring the graph up to date over some days: only what is missing or stale runs, unless forced.
+
+    Args:
+        platform: What the assets work with.
+        definitions: The graph over that platform.
+        days: Days asked for, ascending, without gaps.
+        job_name: The job to run.
+        assets: All table assets.
+        selection: Keys of the assets to materialize; all when None.
+        force: Compute also what is current.
+        instance: Where the event history is kept.
+        on_plan: Told the days of each pass before it starts.
+    """
+    started = time.monotonic()
+    outcome = Outcome()
+    chosen = [asset for asset in assets if selection is None or asset.key in selection]
+    marts = selection is None or any(key not in {asset.key for asset in assets} for key in selection)
+    for number in range(MAXIMUM_PASSES):
+        if force and number:
+            break
+        todo = days if force else stale_days(platform, chosen, days, marts=marts)
+        if not todo:
+            break
+        on_plan(todo)
+        for first, last in ranges(todo):
+            run_range(definitions, job_name, first, last, outcome, selection=selection, force=force, instance=instance)
+        if outcome.failures:
+            break
+    outcome.seconds = time.monotonic() - started
+    return outcome

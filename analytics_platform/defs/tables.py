@@ -1,0 +1,152 @@
+"""From a pure function to an asset: one decorator for every table that is stored by partition.
+
+The function says how one partition is computed; the decorator gives the asset its metadata from the table's
+declaration and lets ranges of partitions stream through. Belongs here: that, for all tables alike.
+"""
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from analytics_platform.defs.columns import column_lineage, table_metadata
+from analytics_platform.defs.recipe import Input, Recipe, code_version
+from analytics_platform.model import Table
+from analytics_platform.storage.io_manager import TABLE_KEY, partition_metadata
+from analytics_platform.storage.partitions import PartitionInfo, PartitionStream, PartitionTasks
+
+OWNERS = ["team:analytics"]
+CADENCE_TAG = "analytics/cadence"
+FORCE_TAG = "analytics/force"
+"""Run tag: compute every partition, also those that are current."""
+
+
+@dataclass(frozen=True)
+class TableAsset:
+    """A table as an asset, together with its recipe."""
+
+    recipe: Recipe
+    definition: dg.AssetsDefinition
+
+    @property
+    def key(self) -> dg.AssetKey:
+        """The asset's key."""
+        return self.definition.key
+
+
+def table_asset(
+    table: Table,
+    *,
+    group: str,
+    code: Sequence[ModuleType],
+    upstream: Mapping[str, TableAsset] | None = None,
+    daily: bool = True,
+    store: str = "lake",
+    prefix: str | None = None,
+    name: str | None = None,
+    days_before: int = 0,
+    kinds: frozenset[str] = frozenset({"parquet"}),
+    version: Callable[..., str] | None = None,
+    annotate: Callable[..., Mapping[str, str]] | None = None,
+    incomplete: Callable[..., bool] | None = None,
+    metadata: Callable[[str, pa.Table], Mapping[str, Any]] | None = None,
+) -> Callable[[Callable[..., pa.Table]], TableAsset]:
+    """Make an asset of a function that computes one partition of ``table``.
+
+    The function's parameters say what it needs: one that ``upstream`` names is that table, of the same
+    partition when annotated ``pa.Table``, and a lazy stream of partitions when annotated ``PartitionStream``
+    (all of them; for a daily asset its own day and ``days_before`` days before it); ``day`` is the partition
+    key; any other parameter is a resource. Its docstring says how the rows come about; the grain is added.
+
+    Args:
+        table: Declaration of the result.
+        group: Group in the graph.
+        code: Modules or packages whose source is part of the provenance.
+        upstream: Assets that the function reads, by parameter.
+        daily: Whether it has daily partitions.
+        store: Resource key of the IO manager that keeps it.
+        prefix: First part of the asset key.
+        name: Last part of the asset key; the table's name when None.
+        days_before: How far back a daily asset's streams reach.
+        kinds: What it is made with, shown in the graph.
+        version: See ``Recipe``.
+        annotate: See ``Recipe``.
+        incomplete: See ``Recipe``.
+        metadata: From (day, table): what Dagster shows of a partition beside its counts, such as a chart.
+    """
+
+    def decorate(compute: Callable[..., pa.Table]) -> TableAsset:
+        hints = typing.get_type_hints(compute)
+        given = upstream or {}
+        inputs = {
+            parameter: Input(
+                table=asset.recipe.table.name,
+                store=asset.recipe.store,
+                whole=hints[parameter] is PartitionStream,
+                days_before=days_before,
+            )
+            for parameter, asset in given.items()
+        }
+        parameters = list(inspect.signature(compute).parameters)
+        recipe = Recipe(
+            table=table,
+            store=store,
+            compute=compute,
+            takes_day="day" in parameters,
+            inputs=inputs,
+            resources=tuple(p for p in parameters if p not in inputs and p != "day"),
+            daily=daily,
+            code_version=code_version(*code),
+            version=version,
+            annotate=annotate,
+            incomplete=incomplete,
+        )
+
+        @dg.asset(
+            name=name or table.name,
+            key_prefix=prefix,
+            description=f"{table.grain.capitalize()}.\n\n{inspect.getdoc(compute)}",
+            group_name=group,
+            owners=OWNERS,
+            kinds=set(kinds),
+            code_version=recipe.code_version,
+            ins={parameter: _asset_in(recipe, parameter, asset) for parameter, asset in given.items()},
+            required_resource_keys=set(recipe.resources),
+            io_manager_key=store,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            metadata={TABLE_KEY: table.name, **table_metadata(table)},
+            tags={CADENCE_TAG: "daily" if daily else "whole"},
+        )
+        def definition(context: dg.AssetExecutionContext, **streams: PartitionStream) -> dg.MaterializeResult[Any]:
+            resources = {key: getattr(context.resources, key) for key in recipe.resources}
+            days = context.partition_keys if daily else [""]
+            force = FORCE_TAG in context.run.tags
+
+            def written(info: PartitionInfo, reused: bool, read: Callable[[], pa.Table]) -> None:
+                facts = partition_metadata(info, reused=reused)
+                if metadata:
+                    facts |= metadata(info.key, read())
+                context.add_asset_metadata(facts, partition_key=info.key or None)
+
+            tasks = (recipe.task(day, streams, resources, force=force) for day in days)
+            return dg.MaterializeResult(
+                value=PartitionTasks(tasks, written),
+                metadata=column_lineage(table, {asset.key: asset.recipe.table for asset in given.values()}),
+            )
+
+        return TableAsset(recipe, definition)
+
+    return decorate
+
+
+def _asset_in(recipe: Recipe, parameter: str, upstream: TableAsset) -> dg.AssetIn:
+    """Return the input; a daily table that reads a stream sees some days before its own."""
+    back = recipe.inputs[parameter].days_before
+    lagged = recipe.daily and recipe.inputs[parameter].whole and back
+    mapping = dg.TimeWindowPartitionMapping(start_offset=-back) if lagged else None
+    return dg.AssetIn(key=upstream.key, partition_mapping=mapping)

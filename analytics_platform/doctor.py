@@ -1,0 +1,100 @@
+"""What is configured and reachable, one line each; secrets are masked.
+
+Belongs here: asking each part of the platform whether it works, without changing anything that is kept.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from analytics_platform.defs.resources import Platform
+from analytics_platform.settings import Settings
+
+EXPECTED = (OSError, RuntimeError, ValueError, LookupError)
+"""What an unreachable or misconfigured part raises; anything else is a bug and shows itself as one."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the examination.
+
+    Attributes:
+        what: The part.
+        ok: Whether it works.
+        says: What was found, in one line, without secrets.
+    """
+
+    what: str
+    ok: bool
+    says: str
+
+
+def examine(settings: Settings) -> Iterator[Line]:
+    """Ask every part in turn; a part that does not answer is a line, not an error.
+
+    Args:
+        settings: The settings.
+    """
+    platform = Platform(settings)
+    parts: dict[str, Callable[[Platform], str]] = {
+        "versions": _versions,
+        "home": _home,
+        "source": _source,
+        "lake": _lake,
+        "mongo": _mongo,
+        "warehouse": _warehouse,
+        "insights": _insights,
+    }
+    try:
+        for what, ask in parts.items():
+            try:
+                yield Line(what, ok=True, says=ask(platform))
+            except EXPECTED as error:
+                yield Line(what, ok=False, says=" ".join(str(error).split()))
+    finally:
+        platform.close()
+
+
+def _versions(_: Platform) -> str:
+    return ", ".join(f"{name} {version(name)}" for name in ("dagster", "dbt-core", "duckdb", "pyarrow", "pymongo"))
+
+
+def _home(platform: Platform) -> str:
+    home = platform.settings.home
+    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free / 1e9
+    return f"{home}{'' if home.exists() else ' (not made yet)'}, {free:.0f} GB free"
+
+
+def _source(platform: Platform) -> str:
+    days = sorted(platform.source.days())
+    if not days:
+        return f"{platform.source.name}: no rows"
+    return f"{platform.source.name}: {len(days)} days with rows, {days[0]} to {days[-1]}"
+
+
+def _lake(platform: Platform) -> str:
+    stored = platform.lake.keys("conversations")
+    span = f", {stored[0]} to {stored[-1]}" if stored else ""
+    return f"{platform.settings.lake}: {len(stored)} days of conversations{span}"
+
+
+def _mongo(platform: Platform) -> str:
+    which = "server of ANALYTICS_MONGO_URI" if platform.settings.mongo_uri else "embedded server"
+    stored = platform.mongo.keys("conversation_analytics")
+    return f"{which}, database {platform.settings.mongo_database}: {len(stored)} days of conversations"
+
+
+def _warehouse(platform: Platform) -> str:
+    path: Path = platform.settings.warehouse_path
+    rows = platform.marts.warehouse.rows()
+    return f"{path}: {sum(rows.values()):,} rows in {len(rows)} tables" if rows else f"{path}: not built yet"
+
+
+def _insights(platform: Platform) -> str:
+    engine = platform.insights.engine
+    return f"tier {engine.tier.name} on {engine.device}, version {engine.version}"

@@ -1,0 +1,124 @@
+"""What every tier of the engine is: documents in, labels with confidence and reasons out.
+
+Belongs here: the interface and the shapes that cross it. Does not belong here: any one way to answer.
+A document is a weighted group of messages, so that one message and one conversation are the same thing to a
+tier: the static tier pools the evidence of the parts, a transformer may encode them, an LLM may read the transcript.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Protocol
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from analytics_platform.insights.words import Words
+
+Kind = Literal["topic", "intent", "sentiment"]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+SENTIMENT_VALUES = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
+TIERS = ("static", "cascade", "transformer", "llm")
+
+
+class TierError(ValueError):
+    """A tier or device was asked for that is unknown or not available; the message says which."""
+
+
+def require_tier(name: str) -> None:
+    """Refuse a tier that this version cannot run.
+
+    Raises:
+        TierError: If the tier is unknown or not available.
+    """
+    if name not in TIERS:
+        raise TierError(f"tier {name!r} is unknown; known are {', '.join(TIERS)}")
+    if name != "static":
+        raise TierError(f"tier {name!r} is not available in this version; use static")
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Documents as weighted groups of parts.
+
+    Attributes:
+        texts: The parts' texts.
+        words: The parts' words.
+        vectors: The parts' unit-length vectors; shape (parts, 256).
+        weights: How much each part counts in each document; sparse, shape (documents, parts).
+    """
+
+    texts: list[str]
+    words: Words
+    vectors: Floats
+    weights: sp.csr_matrix
+
+    def __len__(self) -> int:
+        """Return the number of documents."""
+        return int(self.weights.shape[0])
+
+    @cached_property
+    def masses(self) -> Floats:
+        """How much each part's vector weighs in a pooled one: its words, so that «ok» does not drown a question."""
+        return np.minimum(self.words.lengths, 40).astype(np.float64)
+
+    def regroup(self, weights: sp.csr_matrix) -> Documents:
+        """Return other documents made of the same parts."""
+        return Documents(self.texts, self.words, self.vectors, weights)
+
+
+@dataclass(frozen=True)
+class Classified:
+    """A tier's answer for one kind of label.
+
+    Attributes:
+        labels: Names, in the order of the columns.
+        confidence: Calibrated probabilities; shape (documents, labels), rows add up to 1.
+    """
+
+    labels: tuple[str, ...]
+    confidence: Floats
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What decided one label of one document.
+
+    Attributes:
+        part: Index of the part that weighed most.
+        words: Its words that weighed most, heaviest first.
+        weight: The part's contribution to the label's log-odds.
+    """
+
+    part: int
+    words: tuple[str, ...]
+    weight: float
+
+
+class Tier(Protocol):
+    """One way to label documents. Implementations are safe to use from several threads."""
+
+    @property
+    def name(self) -> str:
+        """Which tier it is, one of ``TIERS``."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Hash of everything that the answers depend on beside the documents."""
+        ...
+
+    def classify(self, kind: Kind, documents: Documents) -> Classified:
+        """Return the confidence in each label of ``kind`` for each document."""
+        ...
+
+    def explain(self, kind: Kind, documents: Documents, chosen: Ints) -> list[Reason | None]:
+        """Return why each document got its label, ``chosen`` being column numbers of ``classify``.
+
+        None where no part speaks for the label, as for ``other``.
+        """
+        ...

@@ -1,0 +1,210 @@
+"""Texts as words: one normal form, one split, and vectorised search for words and phrases.
+
+Belongs here: what a word is, and where given terms occur. Does not belong here: what a word means
+(``encoder``) or what it is evidence for (``linear``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+MAX_TERM_WORDS = 4
+WORDS_REVISION = "words-1"
+"""Raised whenever the normal form changes: vectors and labels made with another one are stale."""
+
+_NORMAL_FORM = (
+    (r"(?:https?|ftp)://\S+", " "),
+    (r"[:;=]'?-?[)\]]|(?:^|\s)[:;=]-?[dp](?:\s|$)|[😀-😆😊🙂👍❤🎉😍🥰😎]", " happyface "),
+    (r"[:;=]'?-?[(\[]|[😞😟😠😡😢😭😤👎🙁☹💔]", " sadface "),
+    ("[\u2019`\u00b4]", "'"),
+    (r"(^|\s)!+([a-z0-9])", r" \2"),  # a command to a bot, such as !help, exclaims nothing
+    (r"([?!])", r" \1 "),
+    (r"[^\p{L}\p{M}\p{N}'?!]+", " "),
+    (r"\B'|'\B", " "),
+)
+
+
+@dataclass(frozen=True)
+class Words:
+    """Texts split into words.
+
+    Attributes:
+        vocabulary: The distinct words, in order of first appearance.
+        codes: Index into the vocabulary of each word of each text, texts one after another; shape (words,).
+        offsets: Where each text begins in ``codes``; shape (texts + 1,).
+    """
+
+    vocabulary: pa.StringArray
+    codes: Ints
+    offsets: Ints
+
+    def __len__(self) -> int:
+        """Return the number of texts."""
+        return len(self.offsets) - 1
+
+    @cached_property
+    def lengths(self) -> Ints:
+        """Number of words of each text; shape (texts,)."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def text_of(self) -> Ints:
+        """The text that each word stands in; shape (words,)."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    def incidence(self) -> sp.csr_matrix:
+        """Return the sparse matrix of texts by vocabulary, one entry per word said, in the order said."""
+        ones = np.ones(len(self.codes), np.float32)
+        return sp.csr_matrix((ones, self.codes, self.offsets), shape=(len(self), len(self.vocabulary)))
+
+    def take(self, texts: Ints) -> Words:
+        """Return some of the texts, with the whole vocabulary that they use and no more.
+
+        Args:
+            texts: Indices of texts, in the order wanted; repeats are allowed.
+        """
+        lengths = self.lengths[texts]
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        places = np.arange(offsets[-1]) + np.repeat(self.offsets[texts] - offsets[:-1], lengths)
+        used, codes = np.unique(self.codes[places], return_inverse=True)
+        return Words(self.vocabulary.take(pa.array(used)), codes, offsets)
+
+
+def normalize(texts: pa.Array) -> pa.Array:
+    """Return texts in lower case, without links and punctuation except ``?``, ``!`` and inner apostrophes.
+
+    Emoticons and common emoji become the words ``happyface`` and ``sadface``.
+    """
+    texts = pc.utf8_lower(pc.fill_null(texts, ""))
+    for pattern, replacement in _NORMAL_FORM:
+        texts = pc.replace_substring_regex(texts, pattern, replacement)
+    return pc.utf8_trim_whitespace(texts)
+
+
+def split_words(texts: pa.Array | pa.ChunkedArray | Sequence[str]) -> Words:
+    """Split texts into the words of their normal form.
+
+    Args:
+        texts: Any number of texts; null counts as empty.
+    """
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    elif not isinstance(texts, pa.Array):
+        texts = pa.array(texts, pa.string())
+    lists = pc.utf8_split_whitespace(normalize(texts))
+    encoded = lists.flatten().dictionary_encode()
+    codes = encoded.indices.to_numpy().astype(np.int64)
+    lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.int64)
+    vocabulary = encoded.dictionary
+    blank = pc.equal(vocabulary, "").to_numpy(zero_copy_only=False)
+    if blank.any():  # an empty text splits into one empty word
+        keep = ~blank[codes]
+        lengths = np.bincount(np.repeat(np.arange(len(lengths)), lengths)[keep], minlength=len(lengths))
+        codes = (np.cumsum(~blank) - 1)[codes[keep]]
+        vocabulary = vocabulary.filter(pa.array(~blank))
+    return Words(vocabulary, codes, np.concatenate(([0], np.cumsum(lengths))))
+
+
+@dataclass(frozen=True)
+class Occurrences:
+    """Where terms occur; one entry per occurrence.
+
+    Attributes:
+        term: Index of the term.
+        start: Place of its first word in ``Words.codes``.
+        length: Number of words it spans.
+    """
+
+    term: Ints
+    start: Ints
+    length: Ints
+
+
+class TermMatcher:
+    """Finds words, phrases and word beginnings in texts.
+
+    Args:
+        terms: Terms, distinct: one to four words, or one word that ends in ``*`` for every word that begins so.
+
+    Raises:
+        ValueError: If a term has no word or too many.
+    """
+
+    def __init__(self, terms: Sequence[str]) -> None:
+        self.terms = tuple(terms)
+        stems = [term.removesuffix("*") for term in self.terms]
+        parts = split_words(stems)
+        for term, count in zip(self.terms, parts.lengths, strict=True):
+            if not 1 <= count <= (1 if term.endswith("*") else MAX_TERM_WORDS):
+                raise ValueError(f"term {term!r} must have 1 to {MAX_TERM_WORDS} words, one when it ends in *")
+        self._vocabulary = parts.vocabulary
+        self._base = len(parts.vocabulary) + 1
+        if self._base ** int(parts.lengths.max(initial=1)) > np.iinfo(np.int64).max:
+            raise ValueError(f"{self._base} different words are too many for terms of {parts.lengths.max()} words")
+        keys = self._keys(parts.codes, parts.offsets[:-1], parts.lengths)
+        is_prefix = np.array([term.endswith("*") for term in self.terms], dtype=bool)
+        self._prefixes = [
+            (int(i), parts.vocabulary[parts.codes[parts.offsets[i]]].as_py()) for i in is_prefix.nonzero()[0]
+        ]
+        self._tables: dict[int, tuple[Ints, Ints]] = {}
+        for length in np.unique(parts.lengths[~is_prefix]).tolist():
+            chosen = np.flatnonzero((parts.lengths == length) & ~is_prefix)
+            order = np.argsort(keys[chosen], kind="stable")
+            self._tables[length] = (keys[chosen][order], chosen[order])
+
+    def _keys(self, codes: Ints, starts: Ints, lengths: Ints) -> Ints:
+        """Combine the codes of each span into one number."""
+        keys = np.zeros(len(starts), np.int64)
+        for step in range(MAX_TERM_WORDS):
+            inside = step < lengths
+            keys[inside] = keys[inside] * self._base + codes[starts[inside] + step] + 1
+        return keys
+
+    def find(self, words: Words) -> Occurrences:
+        """Return every occurrence of every term, longer terms last."""
+        known = pc.index_in(words.vocabulary, value_set=self._vocabulary)
+        codes = pc.fill_null(known, -1).to_numpy(zero_copy_only=False).astype(np.int64)[words.codes]
+        ends = words.offsets[1:][words.text_of]
+        found = [self._find_prefix(words, term, prefix) for term, prefix in self._prefixes]
+        found += [self._find_spans(codes, ends, length) for length in self._tables]
+        if not found:
+            nothing = np.zeros(0, np.int64)
+            return Occurrences(nothing, nothing, nothing)
+        return Occurrences(
+            term=np.concatenate([one.term for one in found]),
+            start=np.concatenate([one.start for one in found]),
+            length=np.concatenate([one.length for one in found]),
+        )
+
+    def _find_spans(self, codes: Ints, ends: Ints, length: int) -> Occurrences:
+        keys, terms = self._tables[length]
+        starts = np.flatnonzero((codes >= 0) & (np.arange(len(codes)) + length <= ends))
+        for step in range(1, length):
+            starts = starts[codes[starts + step] >= 0]
+        wanted = self._keys(codes, starts, np.full(len(starts), length))
+        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        hit = np.flatnonzero(keys[place] == wanted)
+        return Occurrences(terms[place[hit]], starts[hit], np.full(len(hit), length))
+
+    @staticmethod
+    def _find_prefix(words: Words, term: int, prefix: str) -> Occurrences:
+        begins = pc.starts_with(words.vocabulary, prefix).to_numpy(zero_copy_only=False)
+        starts = np.flatnonzero(begins[words.codes])
+        return Occurrences(np.full(len(starts), term), starts, np.ones(len(starts), np.int64))
+
+    def count(self, words: Words) -> sp.csr_matrix:
+        """Return how often each term occurs in each text; sparse, shape (texts, terms)."""
+        found = self.find(words)
+        ones = np.ones(len(found.term))
+        rows = words.text_of[found.start]
+        return sp.csr_matrix((ones, (rows, found.term)), shape=(len(words), len(self.terms)))

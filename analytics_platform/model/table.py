@@ -1,0 +1,176 @@
+"""The vocabulary of table declarations: ``Column`` and ``Table``.
+
+Belongs here: the shape of a declaration and what follows from one table alone (Arrow schema,
+canonical form). Does not belong here: the declarations themselves (one module per layer beside this one).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+DATE = pa.date32()
+STRING = pa.string()
+INTEGER = pa.int64()
+NUMBER = pa.float64()
+BOOLEAN = pa.bool_()
+
+
+class SchemaError(ValueError):
+    """A table does not fit its declaration; the message names the table and the column."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its type, what it means, and what its values may be.
+
+    Args:
+        name: Column name, snake_case.
+        type: Arrow type.
+        doc: What the value means, in one sentence.
+        nullable: Whether a value may be missing; the doc says what a missing value means.
+        unit: Unit of measure where there is one, e.g. ``"s"``.
+        allowed: The closed set of values, for labels.
+        minimum: Smallest value allowed, inclusive.
+        maximum: Largest value allowed, inclusive.
+    """
+
+    name: str
+    type: pa.DataType
+    doc: str
+    nullable: bool = False
+    unit: str | None = None
+    allowed: frozenset[str] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its grain, its columns, and the key that is unique within a partition.
+
+    Args:
+        name: Table name; also the asset key's last part, and the folder in the lake.
+        grain: What one row is, e.g. ``"one row per message"``.
+        columns: Columns in storage order.
+        key: Columns that identify a row.
+        order: Columns that rows are sorted by, before the key; the key alone when empty.
+    """
+
+    name: str
+    grain: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    order: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a declaration whose key or order names a column it does not have."""
+        names = {column.name for column in self.columns}
+        if len(names) != len(self.columns):
+            raise SchemaError(f"table {self.name}: a column is declared twice")
+        unknown = [name for name in (*self.key, *self.order) if name not in names]
+        if unknown or not self.key:
+            raise SchemaError(f"table {self.name}: key and order must name its columns, not {unknown}")
+
+    @cached_property
+    def arrow_schema(self) -> pa.Schema:
+        """The Arrow schema, nullability included."""
+        return pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns])
+
+    @property
+    def column_names(self) -> list[str]:
+        """Column names in storage order."""
+        return [column.name for column in self.columns]
+
+    def column(self, name: str) -> Column:
+        """Return the column of that name.
+
+        Raises:
+            KeyError: If there is none.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"table {self.name} has no column {name!r}")
+
+    def empty(self) -> pa.Table:
+        """Return the table with zero rows."""
+        return self.arrow_schema.empty_table()
+
+    def from_rows(self, rows: list[dict[str, Any]]) -> pa.Table:
+        """Build the canonical table from dictionaries; for small tables and tests."""
+        return self.conform(pa.Table.from_pylist(rows, schema=self.arrow_schema))
+
+    def conform(self, data: pa.Table | pd.DataFrame) -> pa.Table:
+        """Return ``data`` in canonical form: declared columns, types and order of rows; one chunk.
+
+        Extra columns are an error, as is a value that its type cannot hold; neither is dropped in silence.
+
+        Args:
+            data: Any table or frame that has exactly the declared columns, in any order.
+
+        Returns:
+            A table of ``arrow_schema``, sorted by ``order`` and then the key, one chunk per column.
+
+        Raises:
+            SchemaError: If a column is missing, unknown, of another kind, or null where it may not be.
+        """
+        if isinstance(data, pd.DataFrame):
+            data = self._from_pandas(data)
+        missing = [name for name in self.column_names if name not in data.column_names]
+        extra = [name for name in data.column_names if name not in self.column_names]
+        if missing or extra:
+            raise SchemaError(f"table {self.name}: missing columns {missing}, unknown columns {extra}")
+        arrays = [self._cast(column, data.column(column.name)) for column in self.columns]
+        table = pa.Table.from_arrays(arrays, schema=self.arrow_schema)
+        order = dict.fromkeys((*self.order, *self.key))  # the key last, so that no tie is left to the input's order
+        return table.sort_by([(name, "ascending") for name in order]).combine_chunks()
+
+    def _from_pandas(self, frame: pd.DataFrame) -> pa.Table:
+        """Convert column by column, so that an error names the column."""
+        arrays, names = [], []
+        for name in map(str, frame.columns):
+            values, declared = frame[name], self.column(name).type if name in self.column_names else None
+            parses = isinstance(values.dtype, pd.StringDtype) and declared is not None and not _is_text(declared)
+            if parses and values.notna().any():
+                declared = None  # left as text, for the cast to refuse
+            try:
+                arrays.append(pa.Array.from_pandas(values, type=declared))
+            except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+                raise SchemaError(f"table {self.name}, column {name}: {error}") from error
+            names.append(name)
+        return pa.table(dict(zip(names, arrays, strict=True)))
+
+    def _cast(self, column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
+        where = f"table {self.name}, column {column.name}"
+        if _is_text(values.type) != _is_text(column.type) and not pa.types.is_null(values.type):
+            raise SchemaError(f"{where}: {values.type} where {column.type} is declared")
+        try:
+            values = values.cast(column.type)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+            raise SchemaError(f"{where}: {error}") from error
+        if values.null_count and not column.nullable:
+            raise SchemaError(f"{where}: {values.null_count} missing values")
+        if missing := _missing_items(values):
+            raise SchemaError(f"{where}: {missing} missing values inside its lists")
+        return values
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    """Whether values are text; a cast would parse or print others, and hide a mistake."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _missing_items(values: pa.ChunkedArray) -> int:
+    """Count the nulls in lists whose items may not be null; a cast to such a list lets them pass."""
+    kind = values.type
+    if not (pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind)) or kind.value_field.nullable:
+        return 0
+    return int(pc.list_flatten(values).null_count)

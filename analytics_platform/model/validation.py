@@ -1,0 +1,69 @@
+"""What a table's content must satisfy beyond its types: keys, ranges, closed label sets.
+
+Belongs here: checks that follow from one declaration. Does not belong here: rules across tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.model.table import Column, Table
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One broken rule: which column, which rule, and how many rows break it."""
+
+    table: str
+    column: str
+    rule: str
+    rows: int
+
+    def __str__(self) -> str:
+        """Read as one sentence."""
+        return f"{self.table}.{self.column}: {self.rows} rows break «{self.rule}»"
+
+
+def find_violations(declared: Table, table: pa.Table) -> list[Violation]:
+    """Return every rule of the declaration that ``table`` breaks; an empty list means it is valid.
+
+    Args:
+        declared: The declaration.
+        table: Content of one partition.
+    """
+    if table.schema.remove_metadata() != declared.arrow_schema:
+        return [Violation(declared.name, "*", "has the declared schema", table.num_rows)]
+    found = [
+        Violation(declared.name, column.name, rule, rows)
+        for column in declared.columns
+        for rule, rows in _column_rules(column, table.column(column.name))
+        if rows
+    ]
+    repeated = table.num_rows - table.group_by(list(declared.key)).aggregate([]).num_rows
+    if repeated:
+        found.append(Violation(declared.name, ",".join(declared.key), "is unique", repeated))
+    return found
+
+
+def _column_rules(column: Column, values: pa.ChunkedArray) -> list[tuple[str, int]]:
+    """Return (rule, number of rows that break it) for each rule of one column."""
+    rules: list[tuple[str, int]] = []
+    if not column.nullable:
+        rules.append(("is not null", values.null_count))
+    if column.allowed is not None:
+        known = pc.is_in(values.drop_null(), value_set=pa.array(sorted(column.allowed)))
+        rules.append((f"is one of {sorted(column.allowed)}", _count_false(known)))
+    if pa.types.is_floating(column.type):
+        rules.append(("is finite", _count_false(pc.is_finite(values.drop_null()))))
+    if column.minimum is not None:
+        rules.append((f">= {column.minimum}", _count_false(pc.greater_equal(values.drop_null(), column.minimum))))
+    if column.maximum is not None:
+        rules.append((f"<= {column.maximum}", _count_false(pc.less_equal(values.drop_null(), column.maximum))))
+    return rules
+
+
+def _count_false(flags: pa.ChunkedArray) -> int:
+    return len(flags) - (pc.sum(flags).as_py() or 0)

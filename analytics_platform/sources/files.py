@@ -1,0 +1,124 @@
+"""The source that reads files: Parquet, CSV and JSON lines, plain or gzipped, by path or glob.
+
+Files are split by day once (``staging``) and the result is kept until the files, the mapping or the days
+change. Belongs here: what is staged where, and when. Does not belong here: how rows are read and judged.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from filelock import FileLock
+
+from analytics_platform.model.raw import QUARANTINED_ROWS, RAW_MESSAGES
+from analytics_platform.sources.base import SourceDay
+from analytics_platform.sources.locating import SourceFile, find_files
+from analytics_platform.sources.mapping import FieldMapping, load_mapping
+from analytics_platform.sources.staging import MANIFEST, StagedDay, read_manifest, read_table, stage
+
+READER_VERSION = 1
+"""Raised whenever the same files would be staged differently than before."""
+
+_UNFINISHED = ".unfinished-"
+_KEPT_STAGINGS = 2
+
+
+class FileSource:
+    """Conversations in files; fulfils ``Source``.
+
+    Every call looks at the files anew (their sizes and times, not their content), so a source is never out of
+    date, and at most one process stages at a time. May be used from several threads.
+
+    Args:
+        paths: Paths and globs, separated by commas; see ``locating.READERS`` for the formats.
+        staging_dir: Folder to keep the staged days in; safe to delete.
+        first_day: First day of the partitions.
+        last_day: Last day of the partitions, inclusive.
+        mapping: YAML file with the field mapping; see ``mapping.FieldMapping``.
+        name: Name of the source, kept with every row.
+    """
+
+    def __init__(
+        self,
+        paths: str,
+        *,
+        staging_dir: Path,
+        first_day: dt.date,
+        last_day: dt.date,
+        mapping: Path | None = None,
+        name: str = "files",
+    ) -> None:
+        self.name = name
+        self._paths = paths
+        self._folder = staging_dir / name
+        self._first_day = first_day
+        self._last_day = last_day
+        self._mapping = mapping
+
+    def days(self) -> Mapping[str, str]:
+        """Return the days that hold any row, ascending, each with a hash of what is staged for it.
+
+        Raises:
+            SourceError: If a path, a file or the mapping is wrong.
+        """
+        return {day: staged.version for day, staged in read_manifest(self._staged()).items()}
+
+    def read_day(self, day: str) -> SourceDay:
+        """Return the rows of one day; empty tables for a day without any.
+
+        Args:
+            day: ``YYYY-MM-DD``.
+
+        Raises:
+            SourceError: If a path, a file or the mapping is wrong.
+        """
+        folder = self._staged()
+        staged = read_manifest(folder).get(day, StagedDay(version="", rows_read=0, duplicates=0))
+        return SourceDay(
+            messages=read_table(folder, RAW_MESSAGES, day),
+            quarantined=read_table(folder, QUARANTINED_ROWS, day),
+            rows_read=staged.rows_read,
+            duplicates=staged.duplicates,
+        )
+
+    def _staged(self) -> Path:
+        """Return the folder where the files as they are now are staged; stage them when they are not."""
+        files = find_files(self._paths)
+        mapping = load_mapping(self._mapping)
+        folder = self._folder / self._fingerprint(files, mapping)
+        if (folder / MANIFEST).is_file():
+            return folder
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._folder / ".lock"):
+            if not (folder / MANIFEST).is_file():  # another process may have staged while this one waited
+                self._stage(folder, files, mapping)
+        return folder
+
+    def _stage(self, folder: Path, files: list[SourceFile], mapping: FieldMapping) -> None:
+        for left_behind in self._folder.glob(f"{_UNFINISHED}*"):  # by a process that was killed
+            shutil.rmtree(left_behind)
+        with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=self._folder) as unfinished:
+            done = Path(unfinished) / folder.name
+            done.mkdir()
+            stage(done, files, mapping, name=self.name, first_day=self._first_day, last_day=self._last_day)
+            done.rename(folder)
+        # The one before stays: a run that began with it may still be reading.
+        stagings = sorted(self._folder.glob(f"*/{MANIFEST}"), key=lambda manifest: manifest.stat().st_mtime_ns)
+        for manifest in stagings[:-_KEPT_STAGINGS]:
+            shutil.rmtree(manifest.parent)
+
+    def _fingerprint(self, files: list[SourceFile], mapping: FieldMapping) -> str:
+        parts = [
+            READER_VERSION,
+            self.name,
+            [str(self._first_day), str(self._last_day)],
+            mapping.model_dump(),
+            [[str(file.path), file.label, file.size, file.modified_ns] for file in files],
+        ]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,73 @@
+"""Reading JSON lines: one object per line, any size in bounded memory, broken lines one by one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+import orjson
+
+from analytics_platform.sources.rows import Problem, Rows, as_text, escape_undecodable, text_array
+
+CHUNK_BYTES = 4 << 20
+
+
+def read_jsonl(stream: BinaryIO, place: str) -> Iterator[Rows]:  # noqa: ARG001  # the signature all readers share
+    """Yield the rows of a file with one JSON object per line; blank lines are no rows.
+
+    Args:
+        stream: The file's bytes, UTF-8.
+        place: What to call the file in messages.
+    """
+    first = 1
+    while lines := stream.readlines(CHUNK_BYTES):
+        if first == 1:
+            lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
+        written = [line for line in lines if not line.isspace() and line]
+        if written:
+            yield _parse(written, first)
+            first += len(written)
+
+
+def _parse(lines: list[bytes], first: int) -> Rows:
+    objects: list[dict[str, Any]] = []
+    problems: dict[int, Problem] = {}
+    for number, line in enumerate(lines, start=first):
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            value, problem = _second_look(line)
+            if problem:
+                problems[number] = problem
+        if not isinstance(value, dict):
+            problems[number] = Problem("unreadable_row", f"not a JSON object: {str(value)[:100]}", _line_text(line))
+            value = {}
+        objects.append(value)
+    # Sorted, because a set has no order of its own and columns should have one.
+    names = sorted(set().union(*objects))
+    columns = {name: text_array([row.get(name) for row in objects]) for name in names}
+    return Rows(np.arange(first, first + len(lines), dtype=np.int64), columns, problems)
+
+
+def _second_look(line: bytes) -> tuple[dict[str, Any] | None, Problem | None]:
+    """Read what the strict, fast parser refused: NaN, invalid UTF-8, lone surrogates, and broken JSON.
+
+    Returns:
+        The object with what UTF-8 cannot hold escaped, and what is wrong with it, if anything.
+    """
+    try:
+        value = json.loads(line.decode("utf-8", "surrogateescape"), parse_constant=str)
+    except (ValueError, RecursionError) as error:
+        return {}, Problem("unreadable_row", f"broken JSON: {error}", _line_text(line))
+    if not isinstance(value, dict):
+        return None, None
+    texts = {name: as_text(item) for name, item in value.items()}
+    escaped = {escape_undecodable(name): text and escape_undecodable(text) for name, text in texts.items()}
+    damaged = [name for name, text in escaped.items() if texts.get(name) != text]
+    return escaped, Problem("invalid_utf8", f"{damaged[0]} holds what is not UTF-8") if damaged else None
+
+
+def _line_text(line: bytes) -> str:
+    return line.decode("utf-8", "backslashreplace").rstrip("\r\n")

@@ -1,0 +1,85 @@
+"""Reading Parquet: typed columns written out as the text that the other formats hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.rows import Problem, Rows, empty_to_null, text_array
+
+BATCH_ROWS = 20_000
+
+
+def read_parquet(stream: BinaryIO, place: str) -> Iterator[Rows]:
+    """Yield the rows of a Parquet file; a file of zero bytes has none.
+
+    Args:
+        stream: The file, seekable.
+        place: What to call the file in messages.
+
+    Raises:
+        SourceError: If it is not a Parquet file or is damaged.
+    """
+    if not stream.seek(0, 2):
+        return
+    stream.seek(0)
+    first = 1
+    try:
+        for batch in pq.ParquetFile(stream, pre_buffer=False).iter_batches(BATCH_ROWS):
+            problems: dict[int, Problem] = {}
+            columns = {
+                name: _as_text(name, values, first, problems)
+                for name, values in zip(batch.schema.names, batch.columns, strict=True)
+            }
+            yield Rows(np.arange(first, first + batch.num_rows, dtype=np.int64), columns, problems)
+            first += batch.num_rows
+    except (pa.ArrowInvalid, OSError) as error:
+        raise SourceError(f"{place}: cannot be read as Parquet ({error}); write the file again") from error
+
+
+def _as_text(name: str, values: pa.Array, first: int, problems: dict[int, Problem]) -> pa.Array:
+    """Return a column as text; rows whose text is not UTF-8 are added to ``problems``."""
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    kind = values.type
+    if pa.types.is_timestamp(kind):
+        # A time without zone is UTC; what is finer than a microsecond is cut off.
+        zoned = values.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.timestamp("us", "UTC"))
+        return zoned.cast(pa.string())
+    if _is_text(kind):
+        return empty_to_null(_decode(name, values, first, problems))
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal(kind) or pa.types.is_date(kind):
+        return values.cast(pa.string())
+    return text_array(values.to_pylist())
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    checks = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_string_view,
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+        pa.types.is_binary_view,
+        pa.types.is_fixed_size_binary,
+    )
+    return any(check(kind) for check in checks)
+
+
+def _decode(name: str, values: pa.Array, first: int, problems: dict[int, Problem]) -> pa.Array:
+    raw = values.cast(pa.binary())
+    try:
+        return raw.cast(pa.string())  # the cast validates; a string column of a file need not be valid
+    except pa.ArrowInvalid:
+        texts = []
+        for number, value in enumerate(raw.to_pylist(), start=first):
+            text = value and value.decode("utf-8", "backslashreplace")
+            if value and text.encode("utf-8") != value:
+                problems[number] = Problem("invalid_utf8", f"{name} is not UTF-8: {text[:100]!r}")
+            texts.append(text)
+        return pa.array(texts, pa.string())

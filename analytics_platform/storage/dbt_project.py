@@ -1,0 +1,180 @@
+"""The dbt project from outside: its manifest, prepared at installation, and one invocation of ``dbt build``.
+
+dbt runs in this process through its own ``dbtRunner``: a process of its own costs several seconds of imports for
+each build, and credentials would have to travel through its environment.
+Belongs here: what is true of any dbt project. Does not belong here: which days are built, and where to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+PREPARE_COMMAND = "analytics prepare"
+_SOURCES = ("*.yml", "models/**/*", "macros/**/*", "tests/**/*")
+
+
+class ManifestError(RuntimeError):
+    """The dbt manifest is missing or older than the project; the message says what prepares it."""
+
+
+class DbtError(RuntimeError):
+    """dbt could not run at all, e.g. because the project does not parse."""
+
+
+@dataclass(frozen=True)
+class NodeOutcome:
+    """What became of one model or test of a ``dbt build``.
+
+    Attributes:
+        unique_id: dbt's identifier, e.g. ``model.analytics.fct_message``.
+        status: ``success``, ``pass``, ``warn``, ``fail``, ``error`` or ``skipped``.
+        failures: Rows that a test found; None for models and for tests that did not run.
+        message: What dbt says of it; empty when nothing.
+        seconds: Execution time.
+    """
+
+    unique_id: str
+    status: str
+    failures: int | None
+    message: str
+    seconds: float
+
+    @property
+    def failed(self) -> bool:
+        """Whether this forbids to publish what was built."""
+        return self.status in {"fail", "error", "runtime error"}
+
+
+def project_hash(project_dir: Path) -> str:
+    """Hash the files of a dbt project that decide what it builds, and dbt's version."""
+    digest = hashlib.sha256(version("dbt-core").encode())
+    files = {path for pattern in _SOURCES for path in project_dir.glob(pattern) if path.is_file()}
+    for path in sorted(files):
+        digest.update(f"\x1f{path.relative_to(project_dir).as_posix()}\x1f".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def prepare_manifest(project_dir: Path) -> Path:
+    """Parse the project into ``target/manifest.json`` unless that is up to date; an installation step.
+
+    Returns:
+        Path of the manifest.
+
+    Raises:
+        DbtError: If the project does not parse.
+    """
+    manifest, stamp = _manifest_files(project_dir)
+    current = project_hash(project_dir)
+    if manifest.exists() and stamp.exists() and stamp.read_text() == current:
+        return manifest
+    manifest.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=manifest.parent) as scratch:
+        _invoke(["parse", *_directories(project_dir, Path(scratch))], lambda _level, _text: None)
+        (Path(scratch) / manifest.name).replace(manifest)
+    stamp.write_text(current)
+    return manifest
+
+
+def load_manifest(project_dir: Path) -> dict[str, Any]:
+    """Read the prepared manifest; writes nothing and starts nothing.
+
+    Raises:
+        ManifestError: If it is missing, or the project has changed since.
+    """
+    manifest, stamp = _manifest_files(project_dir)
+    if not (manifest.exists() and stamp.exists()):
+        raise ManifestError(f"{manifest} is missing; prepare it with `{PREPARE_COMMAND}`")
+    if stamp.read_text() != project_hash(project_dir):
+        raise ManifestError(f"{project_dir} has changed since {manifest.name} was prepared; run `{PREPARE_COMMAND}`")
+    loaded: dict[str, Any] = orjson.loads(manifest.read_bytes())
+    return loaded
+
+
+def build_project(
+    project_dir: Path,
+    target_dir: Path,
+    variables: Mapping[str, Any],
+    s3_options: Mapping[str, Any],
+    on_message: Callable[[str, str], None],
+) -> list[NodeOutcome]:
+    """Build the project's models and run their data tests (unit tests are the test suite's).
+
+    Args:
+        project_dir: Folder of ``dbt_project.yml`` and ``profiles.yml``.
+        target_dir: Folder for dbt's artifacts and log; nothing is written into the project.
+        variables: dbt vars; they end up in dbt's log, so no secrets.
+        s3_options: Keyword arguments of ``s3fs.S3FileSystem``, for a lake on S3.
+        on_message: Called with (level, text) for every message of dbt worth a reader's time.
+
+    Returns:
+        One outcome per model and test, in the order in which dbt ran them.
+
+    Raises:
+        DbtError: If dbt could not run; failing models and tests are outcomes.
+    """
+    target_dir.mkdir(parents=True, exist_ok=True)
+    arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(dict(variables))]
+    with _s3_defaults(s3_options):
+        results = _invoke([*arguments, *_directories(project_dir, target_dir)], on_message).results
+    return [
+        NodeOutcome(
+            unique_id=result.node.unique_id,
+            status=str(result.status),
+            failures=result.failures,
+            message=result.message or "",
+            seconds=result.execution_time,
+        )
+        for result in results
+    ]
+
+
+def _invoke(arguments: list[str], on_message: Callable[[str, str], None]) -> Any:
+    # Imported here: two seconds that only those who build have to pay.
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+    def forward(event: Any) -> None:  # an EventMsg, whose fields protobuf declares at run time
+        if event.info.level in {"warn", "error"} or event.info.name == "LogModelResult":
+            on_message(event.info.level, event.info.msg)
+
+    with chdir(Path.cwd()):  # dbt changes into the project and stays there
+        outcome = dbtRunner(callbacks=[forward]).invoke(["--quiet", "--no-use-colors", *arguments])
+    if outcome.exception is not None:
+        raise DbtError(f"dbt {arguments[0]}: {outcome.exception}") from outcome.exception
+    return outcome.result
+
+
+def _directories(project_dir: Path, target_dir: Path) -> list[str]:
+    project, target = str(project_dir.absolute()), str(target_dir.absolute())
+    return ["--project-dir", project, "--profiles-dir", project, "--target-path", target, "--log-path", target]
+
+
+def _manifest_files(project_dir: Path) -> tuple[Path, Path]:
+    manifest = project_dir / "target" / "manifest.json"
+    return manifest, manifest.with_suffix(".hash")
+
+
+@contextmanager
+def _s3_defaults(options: Mapping[str, Any]) -> Iterator[None]:
+    """Let every ``s3fs`` opened in the block use these options; the profile then holds no credentials."""
+    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415  # only those who build need it
+
+    before = fsspec.config.conf.get("s3")
+    fsspec.config.conf["s3"] = dict(options)
+    try:
+        yield
+    finally:
+        if before is None:
+            del fsspec.config.conf["s3"]
+        else:
+            fsspec.config.conf["s3"] = before

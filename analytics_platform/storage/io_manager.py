@@ -1,0 +1,159 @@
+"""The IO manager: how an asset's result becomes stored partitions, and stored partitions an asset's input.
+
+One class serves every ``PartitionStore`` (lake, MongoDB). Belongs here: the meeting of Dagster's
+contexts with the stream of partitions. Does not belong here: how a store keeps a partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+
+from analytics_platform.model import Table, find_violations
+from analytics_platform.storage.partitions import (
+    PartitionError,
+    PartitionInfo,
+    PartitionStore,
+    PartitionStream,
+    PartitionTask,
+    PartitionTasks,
+    run_tasks,
+)
+
+TABLE_KEY = "analytics/table"
+"""Definition metadata that names the table an asset is stored as."""
+
+COLUMNS_KEY = "columns"
+"""Input metadata that lists the columns to read."""
+
+
+class StoreIOManager(dg.IOManager):
+    """Keep assets in a partition store; ranges of partitions stream through.
+
+    An asset may return ``PartitionTasks`` (lazy and parallel), a mapping or an iterable of
+    (partition key, table) pairs (lazy), or one table for a single partition. It receives, by its parameter's
+    annotation, a ``PartitionStream`` (lazy), a ``pyarrow.Table`` or a ``pandas.DataFrame`` (all partitions asked for).
+
+    Args:
+        store: Gives the store; called at the first use, so that nothing is contacted before.
+        tables: The declaration of every table by its name; what does not fit its declaration is refused.
+        workers: Partitions worked on at once.
+        on_partition: Told (table name, info) after each partition is stored, e.g. to show progress.
+    """
+
+    def __init__(
+        self,
+        store: Callable[[], PartitionStore],
+        tables: Mapping[str, Table],
+        workers: int,
+        on_partition: Callable[[str, PartitionInfo], None] | None = None,
+    ) -> None:
+        self._store = store
+        self._tables = tables
+        self._workers = workers
+        self._on_partition = on_partition
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Compute and store every partition of the result, in order.
+
+        Raises:
+            PartitionError: Naming the first partition that failed; those before it stay stored and are
+                reported to Dagster as materialized.
+        """
+        name = context.definition_metadata[TABLE_KEY]
+        result = as_tasks(obj, context.partition_key if context.has_partition_key else "")
+        store, table = self._store(), self._tables[name]
+        written: list[PartitionInfo] = []
+        try:
+            for info, reused in run_tasks(result.tasks, lambda task: _work(store, table, task), self._workers):
+                written.append(info)
+                if result.written:
+                    result.written(info, reused, partial(store.read, name, info.key))
+                if self._on_partition:
+                    self._on_partition(name, info)
+        except PartitionError:
+            for info in written:
+                context.log_event(
+                    dg.AssetMaterialization(
+                        context.asset_key, partition=info.key or None, metadata=partition_metadata(info)
+                    )
+                )
+            raise
+        context.add_output_metadata({"dagster/row_count": sum(info.rows for info in written)})
+
+    def load_input(self, context: dg.InputContext) -> PartitionStream | pa.Table | pd.DataFrame:
+        """Return the partitions asked for, as the annotation of the parameter says.
+
+        Raises:
+            KeyError: If a whole table is asked for and none of its partitions is stored.
+        """
+        if context.upstream_output is None:
+            raise ValueError(f"input {context.name} is not the output of an asset")
+        name = context.upstream_output.definition_metadata[TABLE_KEY]
+        keys = context.asset_partition_keys if context.has_asset_partitions else [""]
+        stream = PartitionStream(self._store(), name, keys, (context.definition_metadata or {}).get(COLUMNS_KEY))
+        wanted = context.dagster_type.typing_type
+        if wanted not in (pa.Table, pd.DataFrame):
+            return stream
+        if not stream:
+            raise KeyError(f"{name} has none of the {len(keys)} partitions asked for; materialize it first")
+        table = pa.concat_tables(stream.values())
+        return table if wanted is pa.Table else table.to_pandas()
+
+
+def partition_metadata(info: PartitionInfo, *, reused: bool = False) -> dict[str, Any]:
+    """Return what Dagster shows of a stored partition."""
+    return {
+        "dagster/partition_row_count": info.rows,
+        "bytes": info.bytes,
+        "content_hash": info.content_hash,
+        "reused": reused,
+        **info.annotations,
+    }
+
+
+def as_tasks(obj: Any, key: str) -> PartitionTasks:
+    """Bring whatever an asset returned into the form of tasks; ``key`` is that of a single partition.
+
+    Raises:
+        TypeError: If it is nothing that can be stored.
+    """
+    if isinstance(obj, PartitionTasks):
+        return obj
+    if isinstance(obj, pa.Table | pd.DataFrame):
+        obj = {key: obj}
+    if isinstance(obj, Mapping):
+        return PartitionTasks(PartitionTask(k, partial(obj.__getitem__, k), fingerprint="", force=True) for k in obj)
+    if isinstance(obj, Iterable) and not isinstance(obj, str | bytes):
+        return PartitionTasks(_given(obj))
+    raise TypeError(f"cannot store a {type(obj).__name__}; return tables, a mapping or an iterable of (key, table)")
+
+
+def _given(pairs: Iterable[tuple[str, pa.Table]]) -> Iterator[PartitionTask]:
+    for key, table in pairs:
+        yield PartitionTask(key, partial(_itself, table), fingerprint="", force=True)
+
+
+def _itself(table: pa.Table) -> pa.Table:
+    return table
+
+
+def _work(store: PartitionStore, table: Table, task: PartitionTask) -> tuple[PartitionInfo, bool]:
+    """Store one partition unless it is current; return its info and whether it was reused."""
+    try:
+        known = None if task.force else store.info(table.name, task.key)
+        if known is not None and known.fingerprint == task.fingerprint:
+            return known, True
+        content = table.conform(task.compute())
+        if violations := find_violations(table, content):
+            raise ValueError("; ".join(map(str, violations)))  # noqa: TRY301  (wrapped below, with its partition)
+        annotations = task.annotate() if task.annotate else None
+        return store.write(table.name, task.key, content, task.fingerprint, annotations), False
+    except Exception as error:
+        place = f"partition {task.key} of {table.name}" if task.key else table.name
+        raise PartitionError(f"{place}: {error}") from error

@@ -1,0 +1,152 @@
+"""The Parquet lake: one file per table and day, on local disk or S3.
+
+Belongs here: paths, atomic replacement, reading with only the columns asked for, and what is kept in a
+file's footer about its content. Does not belong here: Dagster, or what a table means.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from analytics_platform.storage.content_hash import content_hash
+from analytics_platform.storage.files import write_atomically
+from analytics_platform.storage.partitions import PartitionInfo
+
+FILE = "data.parquet"
+_FOOTER_KEY = b"analytics_platform"
+_PARTITION = re.compile(r"(?:^|/)date=([^/]+)/data\.parquet$")
+
+
+class LakeError(RuntimeError):
+    """The lake cannot be read or written; the message names the path and what to do."""
+
+
+class Lake:
+    """Parquet files below one root: ``<root>/<table>/date=<key>/data.parquet``, or without ``date=`` for key ``""``.
+
+    Args:
+        filesystem: Where the root is.
+        root: Path of the root within the filesystem.
+    """
+
+    def __init__(self, filesystem: fs.FileSystem, root: str) -> None:
+        self._fs = filesystem
+        self.root = root.rstrip("/")
+        self._local = isinstance(filesystem, fs.LocalFileSystem)
+
+    def __repr__(self) -> str:
+        """Name the root only; a filesystem may hold credentials."""
+        return f"Lake({self.root!r})"
+
+    @classmethod
+    def open(
+        cls,
+        uri: str,
+        *,
+        endpoint_url: str | None = None,
+        region: str = "us-east-1",
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        session_token: str | None = None,
+        timeout_seconds: float = 30,
+    ) -> Lake:
+        """Return the lake at a local path or ``s3://bucket/prefix``; nothing is contacted yet.
+
+        Args:
+            uri: Local folder or S3 location.
+            endpoint_url: S3-compatible server, ``http(s)://host:port``; AWS when None.
+            region: Region of the bucket.
+            access_key: S3 key; the usual AWS credential chain when None.
+            secret_key: S3 secret.
+            session_token: Token of temporary credentials.
+            timeout_seconds: For connecting, and for each request.
+
+        Raises:
+            LakeError: If the URI has another scheme.
+        """
+        scheme, separator, location = uri.partition("://")
+        if not separator:
+            return cls(fs.LocalFileSystem(), str(Path(uri).absolute()))
+        if scheme != "s3" or not location.strip("/"):
+            raise LakeError(f"ANALYTICS_LAKE_URI: {uri!r} is neither a folder nor s3://bucket/prefix")
+        endpoint_scheme, _, host = (endpoint_url or "https://").partition("://")
+        filesystem = fs.S3FileSystem(
+            access_key=access_key,
+            secret_key=secret_key,
+            session_token=session_token,
+            region=region,
+            scheme=endpoint_scheme,
+            endpoint_override=host or None,
+            connect_timeout=timeout_seconds,
+            request_timeout=timeout_seconds,
+        )
+        return cls(filesystem, location)
+
+    def path(self, name: str, key: str) -> str:
+        """Return the path of a partition's file within the filesystem."""
+        return f"{self.root}/{name}/date={key}/{FILE}" if key else f"{self.root}/{name}/{FILE}"
+
+    def keys(self, name: str) -> list[str]:
+        """Return the keys of the days stored for a table, ascending; an unpartitioned table has the key ``""``."""
+        selector = fs.FileSelector(f"{self.root}/{name}", recursive=True, allow_not_found=True)
+        paths = [entry.path for entry in self._fs.get_file_info(selector) if entry.base_name == FILE]
+        matches = [_PARTITION.search(path) for path in paths]
+        return sorted(match.group(1) if match else "" for match in matches)
+
+    def info(self, name: str, key: str) -> PartitionInfo | None:
+        """Return what the footer says of a partition, or None when it is not stored.
+
+        Raises:
+            LakeError: If there is a file that the platform did not write.
+        """
+        path = self.path(name, key)
+        entry = self._fs.get_file_info(path)
+        if entry.type == fs.FileType.NotFound:
+            return None
+        with self._fs.open_input_file(path) as file:
+            metadata = pq.read_metadata(file)
+        kept = (metadata.metadata or {}).get(_FOOTER_KEY)
+        if kept is None:
+            raise LakeError(
+                f"{path}: not written by this platform; move it away, or point ANALYTICS_LAKE_URI elsewhere"
+            )
+        return PartitionInfo(key=key, rows=metadata.num_rows, bytes=entry.size, **orjson.loads(kept))
+
+    def read(self, name: str, key: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read a partition, or some of its columns.
+
+        Raises:
+            KeyError: If the partition is not stored.
+        """
+        path = self.path(name, key)
+        try:
+            with self._fs.open_input_file(path) as file:
+                table = pq.ParquetFile(file).read(columns=list(columns) if columns is not None else None)
+        except FileNotFoundError:
+            raise KeyError(f"{name} has no partition {key!r}; materialize it first") from None
+        return table.replace_schema_metadata(None)
+
+    def write(
+        self, name: str, key: str, table: pa.Table, fingerprint: str, annotations: Mapping[str, str] | None = None
+    ) -> PartitionInfo:
+        """Replace a partition atomically: a reader sees the old file or the new one, never a part."""
+        digest, facts = content_hash(table), dict(sorted((annotations or {}).items()))
+        kept = orjson.dumps({"content_hash": digest, "fingerprint": fingerprint, "annotations": facts})
+        buffer = io.BytesIO()
+        described = table.replace_schema_metadata({_FOOTER_KEY: kept})
+        pq.write_table(described, buffer, compression="zstd")
+        path = self.path(name, key)
+        if self._local:
+            write_atomically(Path(path), buffer.getvalue())
+        else:  # an object appears when its upload is complete
+            with self._fs.open_output_stream(path) as stream:
+                stream.write(buffer.getbuffer())
+        return PartitionInfo(key, table.num_rows, buffer.getbuffer().nbytes, digest, fingerprint, facts)

@@ -1,0 +1,11 @@
+"""MongoDB: the operational collections, their migrations, the store that writes them, and the embedded server.
+
+Belongs here: everything that speaks MongoDB. Does not belong here: Dagster, or how a document's content is computed.
+"""
+
+from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection
+from analytics_platform.storage.mongo.embedded import EmbeddedMongo, EmbeddedMongoError
+from analytics_platform.storage.mongo.errors import MongoStoreError
+from analytics_platform.storage.mongo.store import MongoStore
+
+__all__ = ["COLLECTIONS", "Collection", "EmbeddedMongo", "EmbeddedMongoError", "MongoStore", "MongoStoreError"]

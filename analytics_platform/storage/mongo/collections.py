@@ -1,0 +1,105 @@
+"""The six operational collections: which table each holds, what a partition of it is, and its indexes.
+
+Belongs here: one declaration per collection. Does not belong here: columns (``model.operational``), or applying
+validators and indexes to a database (``migrations``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.model import Table
+from analytics_platform.model.operational import (
+    ANALYTICS_REPORTS,
+    CONVERSATION_ANALYTICS,
+    CONVERSATION_CATEGORIES,
+    CONVERSATION_MESSAGES,
+    CONVERSATION_TRANSLATIONS,
+    USER_PROFILES,
+)
+from analytics_platform.storage.mongo.validators import validator
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One collection: a table's rows as documents.
+
+    Args:
+        table: What the documents hold; its name is the collection's.
+        indexes: Fields of each index beside the partition's, ascending (MongoDB walks an index both ways).
+        partition: The date column whose value is the partition key; None when the collection is one partition, of
+            key ``""``.
+        fixed: Fields that have the same value in every document of this declaration, so that a partition never
+            reaches beyond them: daily reports leave weekly ones alone.
+    """
+
+    table: Table
+    indexes: tuple[tuple[str, ...], ...] = ()
+    partition: str | None = "date"
+    fixed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the collection in the database."""
+        return self.table.name
+
+    @property
+    def all_indexes(self) -> tuple[tuple[str, ...], ...]:
+        """Fields of each index, first the one that finds a partition."""
+        scope = (*self.fixed, *([self.partition] if self.partition else []))
+        return ((scope,) if scope else ()) + self.indexes
+
+    @property
+    def validator(self) -> dict[str, Any]:
+        """The ``$jsonSchema`` validator that follows from the table."""
+        return validator(self.table)
+
+    def scope(self, key: str) -> dict[str, Any]:
+        """Return the filter that finds exactly the documents of a partition.
+
+        Raises:
+            ValueError: If the key is none that this collection can have.
+        """
+        if self.partition is None:
+            if key:
+                raise ValueError(f"{self.name} is not partitioned; its only key is '', not {key!r}")
+            return dict(self.fixed)
+        return {**self.fixed, self.partition: dt.datetime.combine(self._day(key), dt.time(), dt.UTC)}
+
+    def check_scope(self, table: pa.Table, key: str) -> None:
+        """Refuse a table with rows outside the partition: replacing it would leave them behind for ever.
+
+        Raises:
+            ValueError: Naming the column and the number of rows.
+        """
+        expected: dict[str, object] = dict(self.fixed)
+        if self.partition is not None:
+            expected[self.partition] = self._day(key)
+        for column, value in expected.items():
+            others = pc.sum(pc.not_equal(table.column(column), value)).as_py()
+            if others:
+                raise ValueError(f"{self.name}, partition {key!r}: {others} rows have another {column} than {value}")
+
+    def _day(self, key: str) -> dt.date:
+        try:
+            return dt.date.fromisoformat(key)
+        except ValueError:
+            raise ValueError(f"{self.name}: partition key {key!r} is not a day, YYYY-MM-DD") from None
+
+
+COLLECTIONS: tuple[Collection, ...] = (
+    Collection(
+        CONVERSATION_ANALYTICS, indexes=(("user_id", "started_at"), ("agent_id", "date"), ("primary_topic", "date"))
+    ),
+    Collection(CONVERSATION_MESSAGES, indexes=(("conversation_id", "position"),)),
+    Collection(CONVERSATION_CATEGORIES, indexes=(("conversation_id", "rank"), ("topic", "date"))),
+    Collection(CONVERSATION_TRANSLATIONS, indexes=(("conversation_id",),)),
+    Collection(USER_PROFILES, indexes=(("last_date",),), partition=None),
+    Collection(ANALYTICS_REPORTS, fixed={"kind": "daily"}),
+)

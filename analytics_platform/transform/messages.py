@@ -1,0 +1,94 @@
+"""Raw messages to the ``messages`` table.
+
+Belongs here: order within the conversation, and what a message has from its neighbours. Does not belong here:
+what is found in its text alone (``transform.text``, ``transform.language``, ``transform.tokens``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.model.clean import MESSAGES
+from analytics_platform.model.raw import RAW_MESSAGES
+from analytics_platform.transform.language import detect_languages
+from analytics_platform.transform.roles import is_agent, is_customer
+from analytics_platform.transform.text import clean_texts, count_words
+from analytics_platform.transform.tokens import count_tokens
+
+_UNCHANGED = ("date", "conversation_id", "message_id", "role", "user_id", "agent_id", "model", "channel")
+
+
+def clean_messages(raw_messages: pa.Table) -> pa.Table:
+    """Clean the messages of one day.
+
+    Args:
+        raw_messages: ``RAW_MESSAGES`` of the day, rows in any order.
+
+    Returns:
+        ``MESSAGES``: ordered within each conversation by time, then as the source had them.
+
+    Raises:
+        SchemaError: If the input is not ``RAW_MESSAGES``.
+    """
+    raw = RAW_MESSAGES.conform(raw_messages)
+    texts, code = clean_texts(raw["text"])
+    says_something = pc.or_(pc.greater(pc.binary_length(texts), 0), pc.greater(pc.list_value_length(code), 0))
+    conversations = _runs(raw["conversation_id"])
+    return MESSAGES.conform(
+        pa.table(
+            {
+                **{name: raw[name] for name in _UNCHANGED},
+                "position": _positions(conversations),
+                "sent_at": raw["timestamp"],
+                "text": texts,
+                "code": code,
+                "language": detect_languages(texts, raw["language"].combine_chunks()),
+                "character_count": pc.utf8_length(texts),
+                "word_count": count_words(texts),
+                "token_count": count_tokens(texts),
+                "response_seconds": _response_seconds(
+                    conversations,
+                    raw["timestamp"].cast(pa.int64()).to_numpy(),
+                    is_customer(raw["role"]),
+                    is_agent(raw["role"]) & says_something.to_numpy(zero_copy_only=False),
+                ),
+            }
+        )
+    )
+
+
+def _runs(conversation_ids: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Number the conversations of sorted rows from 0."""
+    codes: npt.NDArray[np.int32] = conversation_ids.combine_chunks().dictionary_encode().indices.to_numpy()
+    return codes.astype(np.int64)
+
+
+def _positions(conversations: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Number the rows of each conversation from 0."""
+    starts = np.searchsorted(conversations, conversations)
+    return np.arange(len(conversations), dtype=np.int64) - starts
+
+
+def _response_seconds(
+    conversations: npt.NDArray[np.int64],
+    microseconds: npt.NDArray[np.int64],
+    asks: npt.NDArray[np.bool_],
+    answers: npt.NDArray[np.bool_],
+) -> pa.Array:
+    """Return how long the customer had waited, at each message that ends a wait; null at all others.
+
+    A wait begins with the customer's first message after an answer (or after the start) and ends with the next answer.
+    System and tool messages, and assistant messages that say nothing (tool calls), neither begin nor end one.
+    """
+    rows = np.flatnonzero(asks | answers)
+    asking, conversation, time = asks[rows], conversations[rows], microseconds[rows]
+    after_asking = np.zeros(len(rows), np.bool_)
+    after_asking[1:] = asking[:-1] & (conversation[1:] == conversation[:-1])
+    wait_began = np.maximum.accumulate(np.where(asking & ~after_asking, np.arange(len(rows)), 0))
+    ends_wait = ~asking & after_asking
+    seconds = np.full(len(asks), np.nan)
+    seconds[rows[ends_wait]] = (time - time[wait_began])[ends_wait] / 1e6
+    return pa.array(seconds, from_pandas=True)

@@ -1,0 +1,47 @@
+"""How many subword tokens a text has, by the Llama 2 vocabulary that the ``wordllama`` package carries.
+
+Belongs here: counting. Does not belong here: token ids for vectors (``insights``).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from tokenizers import Tokenizer
+
+
+def count_tokens(texts: pa.Array) -> pa.Array:
+    """Count the subword tokens of each text.
+
+    No token of this vocabulary reaches across a space, so a text has the tokens of its words, and each
+    distinct word is encoded once: three times faster than whole texts.
+
+    Args:
+        texts: Cleaned texts: words with one space between them; an empty text has no token.
+
+    Returns:
+        Number of tokens per text, without the marks of beginning and end.
+    """
+    words = pc.split_pattern(texts, " ")
+    distinct = words.flatten().dictionary_encode()
+    encodings = _tokenizer().encode_batch_fast(distinct.dictionary.to_pylist(), add_special_tokens=False)
+    lengths = np.fromiter(map(len, encodings), np.int64, len(encodings))
+    running = np.concatenate([[0], np.cumsum(lengths[distinct.indices.to_numpy()])])
+    ends = words.offsets.to_numpy()
+    return pa.array(running[ends[1:]] - running[ends[:-1]])
+
+
+@cache
+def _tokenizer() -> Tokenizer:
+    package = find_spec("wordllama")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("wordllama carries the tokenizer; install it: pip install wordllama")
+    folder = Path(package.origin).parent / "tokenizers"
+    tokenizer = Tokenizer.from_file(str(folder / "l2_supercat_tokenizer_config.json"))
+    tokenizer.encode_special_tokens = True  # a customer who writes <s> wrote three characters
+    return tokenizer

@@ -1,0 +1,24 @@
+"""Fixtures and settings that every test shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from analytics_platform.settings import Settings, environment_name
+
+# Two shared cores: a deadline per example would test the machine, not the code.
+settings.register_profile("platform", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("platform")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def settings_of_nobody() -> Iterator[None]:
+    """Keep the variables and the ``.env`` of whoever runs the tests out of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (*map(environment_name, Settings.model_fields), "AWS_DEFAULT_REGION"):
+            patch.delenv(name, raising=False)
+        patch.setitem(Settings.model_config, "env_file", None)
+        yield

@@ -1,0 +1,280 @@
+"""The ``analytics`` command from outside."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import signal
+import time
+from pathlib import Path
+
+import duckdb
+import orjson
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+import pytest
+
+from analytics_platform.storage.lake import Lake
+from analytics_platform.storage.mongo import COLLECTIONS, EmbeddedMongo, MongoStore
+
+pytestmark = pytest.mark.e2e
+
+FIRST, LAST = "2006-05-27", "2006-06-01"
+
+
+def content_hashes(home: Path) -> dict[str, str]:
+    """Return the content hash of every stored partition of the lake."""
+    lake = Lake.open(str(home / "lake"))
+    names = sorted(path.name for path in (home / "lake").iterdir())
+    return {f"{name}/{key}": lake.info(name, key).content_hash for name in names for key in lake.keys(name)}
+
+
+def documents(home: Path) -> dict[str, str]:
+    """Return a hash of every collection's documents as MongoDB gives them, the ledger included."""
+    with EmbeddedMongo(home / "mongo") as uri:
+        store = MongoStore(uri, "analytics")
+        names = [*(collection.table.name for collection in COLLECTIONS), "_partitions"]
+        found = {}
+        for name in names:
+            raw = store.database.get_collection(name).find_raw_batches(sort=[("_id", 1)])
+            found[name] = hashlib.sha256(b"".join(raw)).hexdigest()
+        store.close()
+    return found
+
+
+def test_the_demo_shows_what_it_wrote_and_what_is_worth_reading(demo):
+    home, finished = demo
+    for part in ("raw_messages", "mongo/conversation_analytics", "fct_conversation", "daily_report"):
+        assert part in finished.err
+    assert "0 failures" in finished.err
+    findings = finished.err.split("Worth reading")[1].split("Where to go next")[0]
+    assert findings.count("•") == 3
+    assert (home / "warehouse.duckdb").exists()
+    assert len(list((home / "reports").rglob("*.html"))) == 49
+
+
+def test_the_demo_stays_within_its_memory(demo):
+    assert demo[1].peak_megabytes < 1500
+
+
+def test_the_stores_hold_the_same_conversations(demo):
+    home, _ = demo
+    lake = Lake.open(str(home / "lake"))
+    conversations = sum(lake.info("conversations", day).rows for day in lake.keys("conversations"))
+    messages = sum(lake.info("messages", day).rows for day in lake.keys("messages"))
+    with duckdb.connect(home / "warehouse.duckdb", read_only=True) as warehouse:
+        assert warehouse.sql("select count(*) from fct_conversation").fetchone() == (conversations,)
+        assert warehouse.sql("select count(*) from fct_message").fetchone() == (messages,)
+    with EmbeddedMongo(home / "mongo") as uri:
+        store = MongoStore(uri, "analytics")
+        assert store.database["conversation_analytics"].count_documents({}) == conversations
+        assert store.database["conversation_messages"].count_documents({}) == messages
+        store.close()
+    assert conversations > 800
+    assert messages > 6000
+
+
+def test_a_second_demo_is_quick_and_changes_nothing(demo, analytics):
+    home, _ = demo
+    before = content_hashes(home), documents(home)
+    stamps = {path: path.stat().st_mtime_ns for path in home.rglob("*.parquet")}
+    started = time.monotonic()
+    again = analytics(home, "demo")
+    assert again.code == 0, again.err
+    assert "up to date" in again.err
+    assert time.monotonic() - started < 60  # the first takes over a minute; a hang is what this would find
+    assert (content_hashes(home), documents(home)) == before
+    assert {path: path.stat().st_mtime_ns for path in home.rglob("*.parquet")} == stamps
+
+
+def test_another_home_gets_the_same_content_byte_for_byte(demo, analytics, tmp_path):
+    home, _ = demo
+    result = analytics(tmp_path, "run", "--from", FIRST, "--to", LAST, "--json", ANALYTICS_WORKERS="1").json()
+    assert result["failures"] == []
+    mine, theirs = content_hashes(tmp_path), content_hashes(home)
+    daily = {place: value for place, value in mine.items() if not place.startswith("user_analytics")}
+    assert len(daily) > 6 * 10
+    assert daily == {place: theirs[place] for place in daily}
+    analytics(tmp_path / "twin", "run", "--from", FIRST, "--to", LAST, "--json")
+    assert documents(tmp_path) == documents(tmp_path / "twin")
+
+
+def test_one_day_and_a_selection(analytics, tmp_path):
+    result = analytics(tmp_path, "run", "--from", FIRST, "--to", FIRST, "--select", "group:raw", "--json").json()
+    assert {table["asset"]: table["partitions"] for table in result["tables"]} == {
+        "raw_messages": 1,
+        "quarantined_rows": 1,
+        "raw_conversations": 1,
+    }
+    again = analytics(tmp_path, "run", "--from", FIRST, "--to", FIRST, "--select", "group:raw", "--json").json()
+    assert again["runs"] == []
+
+
+@pytest.mark.parametrize("seconds", [9, 14, 20])
+def test_after_kill_9_a_run_again_gives_what_an_undisturbed_run_gives(analytics, start, tmp_path, seconds):
+    process = start(tmp_path / "killed", "run", "--from", FIRST, "--to", LAST)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    again = analytics(tmp_path / "killed", "run", "--from", FIRST, "--to", LAST, "--json")
+    assert again.json()["failures"] == []
+    analytics(tmp_path / "calm", "run", "--from", FIRST, "--to", LAST, "--json")
+    assert content_hashes(tmp_path / "killed") == content_hashes(tmp_path / "calm")
+    assert documents(tmp_path / "killed") == documents(tmp_path / "calm")
+
+
+ROWS = [
+    {
+        "conversation_id": f"c{n % 7}",
+        "message_id": f"m{n}",
+        "user_id": f"u{n % 3}",
+        "agent_id": "ann" if n % 2 else "",
+        "role": "agent" if n % 2 else "user",
+        "text": f"message {n}, with a comma",
+        "timestamp": f"2024-03-0{1 + n % 7 // 4}T10:{n:02}:00Z",
+        "tokens": str(n) if n % 5 else "",
+        "mood": "good",
+    }
+    for n in range(40)
+]
+
+
+def write_as(kind: str, path: Path) -> Path:
+    rows = [{name: value or None for name, value in row.items()} for row in ROWS]
+    target = path / f"chats.{kind}"
+    table = pa.Table.from_pylist(rows)
+    if kind == "jsonl":
+        target.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    elif kind == "parquet":
+        pq.write_table(table, target)
+    else:
+        pacsv.write_csv(table, path / "plain.csv")
+        data = (path / "plain.csv").read_bytes()
+        target.write_bytes(gzip.compress(data) if kind == "csv.gz" else data)
+    return target
+
+
+def test_the_same_rows_in_four_formats_give_identical_tables(analytics, tmp_path):
+    hashes = {}
+    for kind in ("csv", "csv.gz", "jsonl", "parquet"):
+        folder = tmp_path / kind
+        folder.mkdir()
+        variables = {"ANALYTICS_SOURCE": "files", "ANALYTICS_SOURCE_PATH": str(write_as(kind, folder))}
+        result = analytics(folder / "home", "run", "--json", "--select", "group:raw or group:clean", **variables).json()
+        assert result["failures"] == []
+        assert result["runs"]
+        found = content_hashes(folder / "home")
+        hashes[kind] = {place: value for place, value in found.items() if not place.startswith("raw_messages")}
+        assert any(place.startswith("messages/2024-03-0") for place in found)
+    assert hashes["csv"] == hashes["csv.gz"] == hashes["jsonl"] == hashes["parquet"]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "ANALYTICS_SOURCE_PATH"),
+        ("conversation_id,text,timestamp\na,b,2024-01-01\n", "role"),
+        ("", "no rows"),
+    ],
+    ids=["wrong path", "missing column", "empty file"],
+)
+def test_a_file_that_cannot_be_used_ends_in_one_clear_message(analytics, tmp_path, content, complaint):
+    path = tmp_path / "chats.csv"
+    if content is not None:
+        path.write_text(content)
+    finished = analytics(tmp_path, "run", ANALYTICS_SOURCE="files", ANALYTICS_SOURCE_PATH=str(path))
+    assert finished.code == 2
+    assert complaint in finished.err
+    assert "Traceback" not in finished.err
+
+
+def test_rows_that_cannot_be_used_are_in_quarantine_and_the_counts_add_up(analytics, tmp_path):
+    path = tmp_path / "chats.csv"
+    good = "\n".join(f"c{n},user,hello {n},2024-01-01T10:{n:02}:00Z" for n in range(20))
+    bad = b"c1,user,when?,yesterday\nc2,user,\xff\xfe,2024-01-01\nc3,pirate,arr,2024-01-01\n"
+    twice = b"c4,user,hello 4,2024-01-01T10:04:00Z\n"
+    path.write_bytes(b"conversation_id,role,text,timestamp\n" + good.encode() + b"\n" + bad + twice)
+    result = analytics(tmp_path, "run", "--json", ANALYTICS_SOURCE="files", ANALYTICS_SOURCE_PATH=str(path)).json()
+    assert result["failures"] == []
+    lake = Lake.open(str(tmp_path / "lake"))
+    quarantined = lake.read("quarantined_rows", "2024-01-01")
+    assert sorted(quarantined["reason"].to_pylist()) == ["bad_timestamp", "invalid_utf8", "unknown_role"]
+    info = lake.info("raw_messages", "2024-01-01")
+    assert (info.rows, info.annotations) == (20, {"duplicates": "1", "rows_read": "24"})
+
+
+@pytest.mark.parametrize(
+    ("variables", "complaint"),
+    [
+        ({"ANALYTICS_SOURCE": "telepathy"}, "ANALYTICS_SOURCE"),
+        ({"ANALYTICS_SOURCE": "files"}, "ANALYTICS_SOURCE_PATH"),
+        ({"ANALYTICS_START_DATE": "soon"}, "ANALYTICS_START_DATE"),
+        ({"ANALYTICS_MONGO_URI": "https://user:hunter2@host"}, "ANALYTICS_MONGO_URI"),
+        ({"ANALYTICS_TAXONOMY": "/nowhere.yaml"}, "ANALYTICS_TAXONOMY"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(analytics, tmp_path, variables, complaint):
+    finished = analytics(tmp_path / "home", "run", **variables)
+    assert finished.code == 2
+    assert [complaint in line for line in finished.err.strip().splitlines()] == [True]
+    assert "hunter2" not in finished.err
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--from", "2006-13-01"], ["--from", "1999-01-01"], ["--select", "nothing_like_it"]]
+)
+def test_wrong_arguments_are_named(analytics, tmp_path, arguments):
+    finished = analytics(tmp_path, "run", *arguments)
+    assert finished.code == 2
+    assert arguments[1].split(":")[0] in finished.err
+    assert "Traceback" not in finished.err
+
+
+def test_doctor_says_what_is_reachable_and_no_secret(demo, analytics):
+    home, _ = demo
+    finished = analytics(home, "doctor")
+    assert finished.code == 0, finished.err
+    assert "49 days" in finished.err
+    unreachable = "mongodb://user:hunter2@127.0.0.1:9/?serverSelectionTimeoutMS=300"
+    broken = analytics(home, "doctor", ANALYTICS_MONGO_URI=unreachable)
+    assert broken.code == 1
+    assert "hunter2" not in broken.err + broken.out
+
+
+def test_evaluate_prints_its_figures_as_json(analytics, tmp_path):
+    texts = [f"I love this {n}" for n in range(40)] + [f"I hate that {n}" for n in range(40)]
+    path = tmp_path / "sentences.parquet"
+    pq.write_table(pa.table({"text": texts, "label": ["positive"] * 40 + ["negative"] * 40}), path)
+    finished = analytics(tmp_path, "evaluate", "--train", str(path), "--test", str(path), "--json")
+    figures = json.loads(finished.out)
+    assert figures["accuracy"] == 1.0
+    assert {"macro_f1", "ece", "texts_per_second", "tier"} <= set(figures)
+
+
+def generated_days(path: Path, days: int, messages_per_day: int) -> Path:
+    """Write ``days`` days of equal size."""
+    rows = [
+        f"c{day}-{n // 6},{'user' if n % 2 == 0 else 'agent'},how do i mount disk {n} on day {day}?,"
+        f"{(1704067200 + day * 86400 + n * 60 + 3600)}"
+        for day in range(days)
+        for n in range(messages_per_day)
+    ]
+    path.write_text("conversation_id,role,text,timestamp\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_a_long_range_needs_hardly_more_memory_than_a_short_one(analytics, tmp_path):
+    peaks = {}
+    for days in (10, 120):
+        home = tmp_path / str(days)
+        home.mkdir()
+        path = generated_days(home / "chats.csv", days, messages_per_day=400)
+        finished = analytics(home, "run", "--json", ANALYTICS_SOURCE="files", ANALYTICS_SOURCE_PATH=str(path))
+        result = finished.json()
+        assert result["failures"] == []
+        assert {t["asset"]: t["partitions"] for t in result["tables"]}["conversations"] == days
+        peaks[days] = finished.peak_megabytes
+    assert peaks[120] < 1.25 * peaks[10], peaks

@@ -1,0 +1,374 @@
+"""The store against a real server: the embedded one, with transactions and, told to do without, in order."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import WriteError
+
+from analytics_platform.model.operational import (
+    ANALYTICS_REPORTS,
+    CONVERSATION_CATEGORIES,
+    USER_PROFILES,
+)
+from analytics_platform.storage.content_hash import content_hash
+from analytics_platform.storage.mongo import COLLECTIONS, EmbeddedMongo, MongoStore, MongoStoreError
+from analytics_platform.storage.mongo.migrations import LEDGER, MIGRATIONS, RECORD, Migration, migrate
+
+pytestmark = pytest.mark.integration
+
+CATEGORIES = CONVERSATION_CATEGORIES.name
+DAY, NEXT_DAY = "2026-01-05", "2026-01-06"
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory):
+    with EmbeddedMongo(tmp_path_factory.mktemp("home") / "mongo") as uri:
+        yield uri
+
+
+@pytest.fixture
+def database(uri):
+    """An empty database of the test's own, as a client sees it."""
+    with MongoClient(uri, tz_aware=True) as client:
+        yield client[f"test_{uuid.uuid4().hex}"]
+
+
+@pytest.fixture(params=[True, False], ids=["transaction", "in_order"])
+def store(uri, database, request):
+    with MongoStore(uri, database.name, transactions=request.param) as store:
+        yield store
+
+
+def categories(day: str, numbers: range, confidence: float = 0.5, rank: int = 1) -> pa.Table:
+    return CONVERSATION_CATEGORIES.from_rows(
+        [
+            {
+                "date": dt.date.fromisoformat(day),
+                "conversation_id": f"c{number:05}",
+                "topic": "billing",
+                "confidence": confidence,
+                "rank": rank,
+            }
+            for number in numbers
+        ]
+    )
+
+
+def report(kind: str, day: str) -> pa.Table:
+    date = dt.date.fromisoformat(day)
+    return ANALYTICS_REPORTS.from_rows(
+        [
+            {
+                "kind": kind,
+                "date": date,
+                "period_start": date,
+                "period_end": date,
+                "title": "A day",
+                "summary": "Quiet.",
+                "metrics": [{"name": "conversations", "value": 3.0, "unit": None, "change": None}],
+                "findings": ["Nothing."],
+                "topics": [{"label": "billing", "count": 3}],
+                "html": "a.html",
+            }
+        ]
+    )
+
+
+def test_a_partition_comes_back_exactly_and_is_listed(store):
+    table = categories(DAY, range(1_100))
+    assert store.keys(CATEGORIES) == []
+    assert store.info(CATEGORIES, DAY) is None
+    info = store.write(CATEGORIES, DAY, table, "fingerprint", {"read.rows": "7", "$odd": "x"})
+    assert store.read(CATEGORIES, DAY).equals(table)
+    assert (info.rows, info.content_hash, info.fingerprint) == (1_100, content_hash(table), "fingerprint")
+    assert info.bytes > 1_100 * 50
+    assert store.info(CATEGORIES, DAY) == info
+    store.write(CATEGORIES, NEXT_DAY, categories(NEXT_DAY, range(0)), "f")
+    assert store.keys(CATEGORIES) == [DAY, NEXT_DAY]
+    assert store.read(CATEGORIES, NEXT_DAY).equals(CONVERSATION_CATEGORIES.empty())
+
+
+def test_some_columns_are_read_in_the_order_of_the_table(store):
+    store.write(CATEGORIES, DAY, categories(DAY, range(3)), "f")
+    assert store.read(CATEGORIES, DAY, ["rank", "conversation_id"]).to_pydict() == {
+        "rank": [1, 1, 1],
+        "conversation_id": ["c00000", "c00001", "c00002"],
+    }
+
+
+def test_a_partition_that_is_not_stored_is_a_key_error_that_says_what_to_do(store):
+    with pytest.raises(KeyError, match="no partition '2026-01-05'; materialize it first"):
+        store.read(CATEGORIES, DAY)
+
+
+def test_replacing_a_partition_leaves_exactly_its_new_documents_and_no_other_days(store, database):
+    store.write(CATEGORIES, NEXT_DAY, categories(NEXT_DAY, range(500, 510)), "f")
+    store.write(CATEGORIES, DAY, categories(DAY, range(100)), "f")
+    replaced = categories(DAY, range(50, 150), confidence=0.75)
+    store.write(CATEGORIES, DAY, replaced, "g")
+    assert store.read(CATEGORIES, DAY).equals(replaced)
+    assert database[CATEGORIES].count_documents({}) == 110
+
+
+def test_writing_twice_leaves_identical_documents(store, database):
+    def everything():
+        return {name: list(database[name].find().sort("_id")) for name in (CATEGORIES, LEDGER)}
+
+    store.write(CATEGORIES, DAY, categories(DAY, range(20)), "f", {"a": "b"})
+    first = everything()
+    store.write(CATEGORIES, DAY, categories(DAY, range(20)), "f", {"a": "b"})
+    assert everything() == first
+
+
+def test_a_conversation_that_moved_to_another_day_is_there_once_and_survives_its_old_day(store, database):
+    store.write(CATEGORIES, DAY, categories(DAY, range(10)), "f")
+    moved = categories(NEXT_DAY, range(5, 15))
+    store.write(CATEGORIES, NEXT_DAY, moved, "f")
+    assert database[CATEGORIES].count_documents({}) == 15
+    store.write(CATEGORIES, DAY, categories(DAY, range(5)), "g")
+    assert store.read(CATEGORIES, NEXT_DAY).equals(moved)
+    assert store.read(CATEGORIES, DAY).num_rows == 5
+
+
+def test_an_unpartitioned_collection_is_replaced_as_a_whole(store, database):
+    users = USER_PROFILES.name
+    row = {
+        **{column.name: 0 if column.type == pa.int64() else None for column in USER_PROFILES.columns},
+        "first_date": dt.date(2026, 1, 5),
+        "last_date": dt.date(2026, 1, 5),
+        "topics": [],
+        "hourly_conversations": [0] * 24,
+        "weekday_conversations": [0] * 7,
+    }
+    both = USER_PROFILES.from_rows([{**row, "user_id": "ann"}, {**row, "user_id": "bob"}])
+    store.write(users, "", both, "f")
+    assert store.keys(users) == [""]
+    assert store.read(users, "").equals(both)
+    store.write(users, "", both.slice(1), "g")
+    assert [user["_id"] for user in database[users].find()] == ["bob"]
+
+
+def test_daily_reports_leave_the_other_cadences_alone(uri, database, store):
+    reports = ANALYTICS_REPORTS.name
+    store.write(reports, DAY, report("daily", DAY), "f")
+    weekly = replace(next(c for c in COLLECTIONS if c.name == reports), fixed={"kind": "weekly"})
+    with MongoStore(uri, database.name, collections=[weekly]) as other:
+        other.write(reports, DAY, report("weekly", DAY), "f")
+    store.write(reports, DAY, report("daily", DAY).slice(1), "g")
+    assert [found["_id"] for found in database[reports].find()] == [f"weekly:{DAY}"]
+
+
+def test_a_deleted_partition_is_gone_and_its_neighbour_is_not(store, database):
+    store.write(CATEGORIES, DAY, categories(DAY, range(10)), "f")
+    store.write(CATEGORIES, NEXT_DAY, categories(NEXT_DAY, range(10, 20)), "f")
+    store.delete(CATEGORIES, DAY)
+    store.delete(CATEGORIES, DAY)
+    assert store.keys(CATEGORIES) == [NEXT_DAY]
+    assert database[CATEGORIES].count_documents({}) == 10
+
+
+def test_readers_see_each_document_once_and_never_an_empty_partition_while_it_is_rewritten(store, database):
+    lower, upper = categories(DAY, range(120), 0.25), categories(DAY, range(40, 160), 0.75)
+    always = set(range(40, 120))
+    store.write(CATEGORIES, DAY, lower, "f")
+    scope = {"date": dt.datetime(2026, 1, 5, tzinfo=dt.UTC)}
+    seen: list[list[int]] = []
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.append([int(found["conversation_id"][1:]) for found in database[CATEGORIES].find(scope)])
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for turn in range(6):
+            store.write(CATEGORIES, DAY, (upper, lower)[turn % 2], str(turn))
+    finally:
+        done.set()
+        reader.join()
+    assert len(seen) > 6
+    assert all(len(numbers) == len(set(numbers)) for numbers in seen)
+    assert all(always <= set(numbers) for numbers in seen)
+
+
+def test_a_refused_document_is_named_and_a_transaction_keeps_the_old_state(uri, database):
+    old = categories(DAY, range(5))
+    bad = pa.concat_tables([categories(DAY, range(5), 0.9), categories(DAY, range(5, 600), rank=0)])
+    with MongoStore(uri, database.name) as store:
+        store.write(CATEGORIES, DAY, old, "f")
+        with pytest.raises(MongoStoreError, match=r"refused: 'c00005:billing' fails the validator at rank"):
+            store.write(CATEGORIES, DAY, bad, "g")
+        assert store.read(CATEGORIES, DAY).equals(old)
+        assert store.info(CATEGORIES, DAY).fingerprint == "f"
+
+
+def test_without_transactions_an_interrupted_write_leaves_the_partition_not_stored(uri, database):
+    bad = pa.concat_tables([categories(DAY, range(5), 0.9), categories(DAY, range(5, 600), rank=0)])
+    good = categories(DAY, range(600))
+    with MongoStore(uri, database.name, transactions=False) as store:
+        store.write(CATEGORIES, DAY, categories(DAY, range(5)), "f")
+        with pytest.raises(MongoStoreError):
+            store.write(CATEGORIES, DAY, bad, "g")
+        assert store.info(CATEGORIES, DAY) is None
+        assert store.keys(CATEGORIES) == []
+        store.write(CATEGORIES, DAY, good, "g")
+        assert store.read(CATEGORIES, DAY).equals(good)
+
+
+WRITER = """
+import sys
+sys.path.insert(0, {tests!r})
+from test_mongo_store import CATEGORIES, DAY, MongoStore, categories
+store = MongoStore({uri!r}, {database!r}, transactions={transactions})
+tables = categories(DAY, range(700), 0.25), categories(DAY, range(200, 900), 0.75)
+print("ready", flush=True)
+for turn in range(10**6):
+    store.write(CATEGORIES, DAY, tables[turn % 2], str(turn))
+    print(turn, flush=True)
+"""
+
+
+@pytest.mark.parametrize("transactions", [True, False])
+def test_a_writer_killed_at_any_moment_leaves_a_whole_partition_or_none(uri, database, transactions, request):
+    code = WRITER.format(tests=str(request.path.parent), uri=uri, database=database.name, transactions=transactions)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as writer:
+        try:
+            assert [writer.stdout.readline().strip() for _ in range(2)] == ["ready", "0"]
+            time.sleep(0.4)  # within the next write
+        finally:
+            writer.kill()
+    with MongoStore(uri, database.name, transactions=transactions) as store:
+        info = store.info(CATEGORIES, DAY)
+        if info is not None:
+            assert content_hash(store.read(CATEGORIES, DAY)) == info.content_hash
+        if transactions:
+            assert info is not None
+            return  # a server keeps an abandoned transaction, and what it locked, for up to a minute
+        table = categories(DAY, range(10))
+        store.write(CATEGORIES, DAY, table, "f")
+        assert store.read(CATEGORIES, DAY).equals(table)
+
+
+def test_threads_may_write_different_days_of_one_collection_at_once(store):
+    days = [f"2026-02-{day:02}" for day in range(1, 7)]
+
+    def write(number: int, day: str) -> None:
+        store.write(CATEGORIES, day, categories(day, range(number * 30, number * 30 + 30)), "f")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(6), days))
+    assert store.keys(CATEGORIES) == days
+    assert all(store.read(CATEGORIES, day).num_rows == 30 for day in days)
+
+
+def test_collections_refuse_documents_that_do_not_fit_and_have_their_indexes(uri, database):
+    with MongoStore(uri, database.name) as store:
+        store.migrate()
+    for collection in COLLECTIONS:
+        with pytest.raises(WriteError) as caught:
+            database[collection.name].insert_one({"_id": "incomplete"})
+        assert caught.value.code == 121
+        indexes = [
+            tuple(field for field, _ in index["key"])
+            for index in database[collection.name].index_information().values()
+        ]
+        assert set(indexes) == {("_id",), *collection.all_indexes}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"rank": 0}, {"confidence": 1.5}, {"topic": None}, {"rank": "1"}, {"other": 1}],
+    ids=str,
+)
+def test_a_validator_refuses_what_the_declaration_forbids(uri, database, wrong):
+    with MongoStore(uri, database.name) as store:
+        store.migrate()
+    good = {
+        "date": dt.datetime(2026, 1, 5, tzinfo=dt.UTC),
+        "conversation_id": "c",
+        "topic": "t",
+        "confidence": 0.5,
+        "rank": 1,
+    }
+    database[CATEGORIES].insert_one({"_id": "good", **good})
+    with pytest.raises(WriteError) as caught:
+        database[CATEGORIES].insert_one({"_id": "wrong", **good, **wrong})
+    assert caught.value.code == 121
+
+
+def test_labels_and_nested_values_are_checked_by_the_server(uri, database):
+    with MongoStore(uri, database.name) as store:
+        store.write(ANALYTICS_REPORTS.name, DAY, report("daily", DAY), "f")
+    with pytest.raises(WriteError):
+        database[ANALYTICS_REPORTS.name].update_one({}, {"$set": {"kind": "yearly"}})
+    with pytest.raises(WriteError):
+        database[ANALYTICS_REPORTS.name].update_one({}, {"$set": {"metrics.0.name": None}})
+
+
+def test_migrating_twice_changes_nothing(uri, database):
+    def state():
+        return list(database[RECORD].find()), sorted(str(found) for found in database.list_collections())
+
+    assert migrate(database) == [1]
+    first = state()
+    assert migrate(database) == []
+    assert state() == first
+
+
+def test_migrating_at_the_same_time_ends_in_the_same_state(uri, database):
+    together = threading.Barrier(4)
+
+    def run(_: int) -> list[int]:
+        with MongoClient(uri) as client:
+            together.wait()
+            return migrate(client[database.name])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert [1] in list(pool.map(run, range(4)))
+    assert [found["_id"] for found in database[RECORD].find()] == [1]
+    for collection in COLLECTIONS:
+        (found,) = database.list_collections(filter={"name": collection.name})
+        assert found["options"]["validator"] == collection.validator
+        assert len(database[collection.name].index_information()) == len(collection.all_indexes) + 1
+
+
+def test_a_changed_declaration_changes_validator_and_indexes_without_a_migration(uri, database):
+    migrate(database)
+    (collection,) = (c for c in COLLECTIONS if c.name == CATEGORIES)
+    columns = tuple(replace(c, maximum=2) if c.name == "confidence" else c for c in collection.table.columns)
+    changed = replace(collection, table=replace(collection.table, columns=columns), indexes=(("rank",),))
+    assert migrate(database, [changed]) == []
+    (found,) = database.list_collections(filter={"name": CATEGORIES})
+    assert found["options"]["validator"] == changed.validator != collection.validator
+    assert "rank_1" in database[CATEGORIES].index_information()
+
+
+def test_migrations_run_in_order_and_only_once(uri, database):
+    ran: list[int] = []
+    further = [Migration(version, "further", lambda *_, version=version: ran.append(version)) for version in (2, 3)]
+    migrate(database)
+    assert migrate(database, migrations=(*MIGRATIONS, *further)) == [2, 3]
+    assert migrate(database, migrations=(*MIGRATIONS, *further)) == []
+    assert ran == [2, 3]
+
+
+def test_a_database_of_a_newer_platform_is_refused(uri, database):
+    migrate(database)
+    database[RECORD].insert_one({"_id": 99, "name": "from the future"})
+    with (
+        MongoStore(uri, database.name) as store,
+        pytest.raises(MongoStoreError, match="has version 99, this platform knows 1: upgrade"),
+    ):
+        store.write(CATEGORIES, DAY, categories(DAY, range(1)), "f")

@@ -1,0 +1,58 @@
+"""Conversations and their insights in few words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from analytics_platform.model.clean import CONVERSATIONS
+from analytics_platform.model.insights import CONVERSATION_INSIGHTS
+
+DAY = dt.date(2024, 1, 1)  # a Monday
+Pair = tuple[pa.Table, pa.Table]
+MakePair = Callable[..., Pair]
+
+
+@pytest.fixture(scope="session")
+def make_pair() -> MakePair:
+    """Build conversations and insights from dictionaries with values of either; ``hour`` is when they start."""
+
+    def make(*given: dict[str, Any]) -> Pair:
+        conversations, insights = [], []
+        for number, values in enumerate(given):
+            date = values.get("date", DAY)
+            start = dt.datetime.combine(date, dt.time(values.get("hour", 0)), dt.UTC)
+            row: dict[str, Any] = {
+                **dict.fromkeys([*CONVERSATIONS.column_names, *CONVERSATION_INSIGHTS.column_names]),
+                "date": date,
+                "conversation_id": f"c{number:03}",
+                "language": "en",
+                "started_at": start,
+                "ended_at": start + dt.timedelta(seconds=values.get("duration_seconds", 0)),
+                "duration_seconds": 0,
+                "message_count": 1,
+                "user_message_count": 1,
+                "agent_message_count": 0,
+                "turn_count": 1,
+                "token_count": 1,
+                "quality_score": 0.5,
+                "topics": [],
+                "primary_topic": "other",
+                "intent": "ask",
+                "intent_confidence": 0.5,
+                "sentiment": 0,
+                "sentiment_confidence": 0.5,
+                "confidence": 0.5,
+                "reasons": [],
+                "tier": "static",
+                "taxonomy_version": "v1",
+            } | {name: value for name, value in values.items() if name != "hour"}
+            conversations.append({name: row[name] for name in CONVERSATIONS.column_names})
+            insights.append({name: row[name] for name in CONVERSATION_INSIGHTS.column_names})
+        return CONVERSATIONS.from_rows(conversations), CONVERSATION_INSIGHTS.from_rows(insights)
+
+    return make

@@ -1,0 +1,250 @@
+"""Table assets: streaming ranges, provenance, failures half-way; on a small graph of their own."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from analytics_platform.defs import recipe as recipe_module
+from analytics_platform.defs.partitions import daily_partitions, partitioned
+from analytics_platform.defs.tables import FORCE_TAG, table_asset
+from analytics_platform.model import Column, Table
+from analytics_platform.model.table import INTEGER, STRING
+from analytics_platform.storage.io_manager import StoreIOManager
+from analytics_platform.storage.lake import Lake
+from analytics_platform.storage.partitions import PartitionStream
+
+NUMBERS = Table("numbers", "one row per number", (Column("n", INTEGER, "A number."),), ("n",))
+SQUARES = Table("squares", "one row per square", (Column("n", INTEGER, "A square."),), ("n",))
+WINDOWS = Table("windows", "one row per day", (Column("days", STRING, "Days seen."),), ("days",))
+TOTALS = Table("totals", "one row", (Column("n", INTEGER, "The sum of all numbers."),), ("n",))
+
+DAYS = [f"2006-05-{day}" for day in range(15, 20)]
+
+
+class Numbers(dict[str, list[int]]):
+    """The source: numbers by day; counts how often a day was computed."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self.computed: list[str] = []
+
+
+@table_asset(NUMBERS, group="g", code=[recipe_module], version=lambda day, source: str(source.get(day)))
+def numbers(day: str, source: Numbers) -> pa.Table:
+    """The numbers of the day."""
+    source.computed.append(f"numbers {day}")
+    return pa.table({"n": pa.array(source.get(day, []), pa.int64())})
+
+
+@table_asset(SQUARES, group="g", code=[recipe_module], upstream={"numbers": numbers})
+def squares(numbers: pa.Table, source: Numbers) -> pa.Table:
+    """Squares of the numbers of the day."""
+    source.computed.append("squares")
+    return pa.table({"n": pa.array([n * n for n in numbers["n"].to_pylist()], pa.int64())})
+
+
+@table_asset(WINDOWS, group="g", code=[recipe_module], upstream={"numbers": numbers}, days_before=2)
+def windows(day: str, numbers: PartitionStream) -> pa.Table:
+    """Which days a daily table with a stream sees."""
+    return pa.table({"days": [f"{day}: {' '.join(numbers)}"]})
+
+
+@table_asset(TOTALS, group="g", code=[recipe_module], upstream={"numbers": numbers}, daily=False)
+def totals(numbers: PartitionStream) -> pa.Table:
+    """The sum over all days."""
+    return pa.table({"n": [sum(sum(table["n"].to_pylist()) for table in numbers.values())]})
+
+
+ASSETS = [numbers, squares, windows, totals]
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake.open(str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def source():
+    return Numbers({day: [n, n + 1] for n, day in enumerate(DAYS)})
+
+
+def definitions(lake: Lake, source: Numbers, workers: int = 2, extra: list[dg.AssetsDefinition] | None = None):
+    days = daily_partitions(dt.date(2006, 5, 15), dt.date(2006, 5, 19))
+    tables = {asset.recipe.table.name: asset.recipe.table for asset in ASSETS}
+    return dg.Definitions(
+        assets=[*(partitioned(asset.definition, days) for asset in ASSETS), *(extra or [])],
+        resources={"lake": StoreIOManager(lambda: lake, tables, workers), "source": source},
+        jobs=[dg.define_asset_job("everything")],
+        executor=dg.in_process_executor,
+    )
+
+
+def run(lake, source, instance, first=DAYS[0], last=DAYS[-1], tags=None, raise_on_error=True, select=None, workers=2):
+    job = definitions(lake, source, workers).resolve_job_def("everything")
+    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last, **(tags or {})}
+    return job.execute_in_process(instance=instance, tags=tags, raise_on_error=raise_on_error, asset_selection=select)
+
+
+def rows(lake: Lake, name: str, key: str) -> list[int]:
+    return lake.read(name, key)["n"].to_pylist()
+
+
+def test_a_range_is_one_run_and_every_partition_has_its_row_count(lake, source, instance):
+    result = run(lake, source, instance)
+    assert [rows(lake, "squares", day) for day in DAYS] == [[n * n, (n + 1) ** 2] for n in range(5)]
+    assert rows(lake, "totals", "") == [25]
+    events = [e.step_materialization_data.materialization for e in result.get_asset_materialization_events()]
+    rows_told = {(e.asset_key.to_user_string(), e.partition): e.metadata["dagster/partition_row_count"] for e in events}
+    assert {place: told.value for place, told in rows_told.items()} == {
+        **{(name, day): 2 for name in ("numbers", "squares") for day in DAYS},
+        **{("windows", day): 1 for day in DAYS},
+        ("totals", None): 1,
+    }
+
+
+def test_one_day_is_a_range_of_one(lake, source, instance):
+    definitions(lake, source).resolve_job_def("everything").execute_in_process(instance=instance, partition_key=DAYS[2])
+    assert lake.keys("squares") == [DAYS[2]]
+    assert rows(lake, "totals", "") == [5]
+
+
+def test_a_daily_stream_sees_its_own_day_and_some_before(lake, source, instance):
+    run(lake, source, instance)
+    assert lake.read("windows", DAYS[0])["days"].to_pylist() == [f"{DAYS[0]}: {DAYS[0]}"]
+    assert lake.read("windows", DAYS[4])["days"].to_pylist() == [f"{DAYS[4]}: {' '.join(DAYS[2:])}"]
+
+
+def test_a_second_run_computes_nothing_and_changes_no_byte(lake, source, instance, tmp_path):
+    run(lake, source, instance)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")}
+    source.computed.clear()
+    result = run(lake, source, instance)
+    assert source.computed == []
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")} == before
+    facts = [e.step_materialization_data.materialization.metadata for e in result.get_asset_materialization_events()]
+    assert all(fact["reused"].value for fact in facts)
+
+
+def test_force_computes_again_and_gives_the_same_bytes(lake, source, instance, tmp_path):
+    run(lake, source, instance)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")}
+    source.computed.clear()
+    run(lake, source, instance, tags={FORCE_TAG: "true"})
+    assert len(source.computed) == 10
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")} == before
+
+
+def test_a_restated_day_recomputes_what_depends_on_it_and_only_that(lake, source, instance):
+    run(lake, source, instance)
+    source[DAYS[2]] = [7]
+    resources = {"source": source}
+    stale = {
+        asset.recipe.table.name: asset.recipe.stale_days(
+            DAYS if asset.recipe.daily else [""], {"lake": lake}, resources
+        )
+        for asset in ASSETS
+    }
+    assert stale["numbers"] == [DAYS[2]]
+    source.computed.clear()
+    run(lake, source, instance)
+    assert source.computed == [f"numbers {DAYS[2]}", "squares"]
+    assert rows(lake, "squares", DAYS[2]) == [49]
+    assert rows(lake, "totals", "") == [27]
+
+
+def test_a_day_whose_content_did_not_change_stops_there(lake, source, instance):
+    source[DAYS[0]] = [2, 1]
+    run(lake, source, instance)
+    source[DAYS[0]] = [1, 2]  # another version at the source, the same table
+    source.computed.clear()
+    run(lake, source, instance)
+    assert source.computed == [f"numbers {DAYS[0]}"]
+
+
+def test_after_a_failure_the_days_before_it_stay_and_a_run_again_does_only_the_rest(lake, source, instance):
+    source[DAYS[3]] = [1, 1]  # breaks the key
+    result = run(lake, source, instance, raise_on_error=False, workers=1)
+    assert not result.success
+    failure = result.filter_events(lambda event: event.is_step_failure)[0].step_failure_data.error
+    messages = " ".join(error.message for error in (failure, failure.cause) if error)
+    assert f"partition {DAYS[3]} of numbers" in messages
+    assert "is unique" in messages
+    assert lake.keys("numbers") == DAYS[:3]
+    assert instance.get_materialized_partitions(dg.AssetKey("numbers")) == set(DAYS[:3])
+    source[DAYS[3]] = [1]
+    source.computed.clear()
+    run(lake, source, instance)
+    assert {step for step in source.computed if step != "squares"} == {f"numbers {day}" for day in DAYS[3:]}
+
+
+def test_a_missing_input_is_named(lake, source, instance):
+    result = run(lake, source, instance, raise_on_error=False, select=[dg.AssetKey("squares")])
+    failure = result.filter_events(lambda event: event.is_step_failure)[0].step_failure_data.error
+    messages = " ".join(error.message for error in (failure, failure.cause) if error)
+    assert f"numbers has no partition {DAYS[0]}" in messages
+
+
+def test_tables_and_frames_are_given_where_an_asset_asks_for_them(lake, source, instance):
+    @dg.asset(ins={"numbers": dg.AssetIn(metadata={"columns": ["n"]})})
+    def as_table(numbers: pa.Table) -> int:
+        return int(sum(numbers["n"].to_pylist()))
+
+    @dg.asset
+    def as_frame(numbers: pd.DataFrame) -> int:
+        return int(numbers["n"].sum())
+
+    job = definitions(lake, source, extra=[as_table, as_frame]).resolve_job_def("everything")
+    tags = {"dagster/asset_partition_range_start": DAYS[0], "dagster/asset_partition_range_end": DAYS[-1]}
+    result = job.execute_in_process(instance=instance, tags=tags)
+    assert result.output_for_node("as_table") == result.output_for_node("as_frame") == 25
+
+
+def test_an_asset_may_return_a_generator_or_a_mapping_or_one_table(lake, source, instance):
+    days = daily_partitions(dt.date(2006, 5, 15), dt.date(2006, 5, 19))
+    single_run = dg.BackfillPolicy.single_run()
+
+    def declared(table: Table):
+        return dg.asset(
+            name=table.name, io_manager_key="lake", metadata={"analytics/table": table.name},
+            partitions_def=days, backfill_policy=single_run,
+        )  # fmt: skip
+
+    @declared(NUMBERS)
+    def generator(context):
+        return dg.MaterializeResult(value=((day, pa.table({"n": [1]})) for day in context.partition_keys))
+
+    @declared(SQUARES)
+    def mapping(context):
+        return {day: pd.DataFrame({"n": [4]}) for day in context.partition_keys}
+
+    @dg.asset(name="totals", io_manager_key="lake", metadata={"analytics/table": "totals"})
+    def one() -> pa.Table:
+        return pa.table({"n": [9]})
+
+    manager = StoreIOManager(lambda: lake, {t.name: t for t in (NUMBERS, SQUARES, TOTALS)}, workers=2)
+    dg.materialize(
+        [generator, mapping, one], resources={"lake": manager}, instance=instance,
+        tags={"dagster/asset_partition_range_start": DAYS[1], "dagster/asset_partition_range_end": DAYS[2]},
+    )  # fmt: skip
+    assert lake.keys("numbers") == lake.keys("squares") == DAYS[1:3]
+    assert rows(lake, "squares", DAYS[1]) == [4]
+    assert rows(lake, "totals", "") == [9]
+
+
+def test_the_graph_says_what_a_table_is():
+    spec = squares.definition.get_asset_spec()
+    assert spec.description.startswith("One row per square.\n\nSquares of the numbers")
+    assert [column.name for column in spec.metadata["dagster/column_schema"].columns] == ["n"]
+    assert (spec.group_name, spec.owners, spec.kinds) == ("g", ["team:analytics"], {"parquet"})
+    assert spec.code_version

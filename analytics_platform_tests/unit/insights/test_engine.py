@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from analytics_platform.insights.engine import InsightEngine, build_engine
+from analytics_platform.insights.taxonomy import DEFAULT_PATH
+from analytics_platform.insights.tier import TierError
+from analytics_platform.model.insights import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS, MESSAGE_INSIGHTS
+from analytics_platform.model.validation import find_violations
+
+Label = Callable[[pa.Table], tuple[pa.Table, pa.Table, pa.Table]]
+
+
+def by_id(table: pa.Table, column: str) -> dict[str, dict[str, Any]]:
+    return {row[column]: row for row in table.to_pylist()}
+
+
+@pytest.fixture(scope="module")
+def conversations(label: Label, messages: pa.Table) -> dict[str, dict[str, Any]]:
+    return by_id(label(messages)[2], "conversation_id")
+
+
+def test_every_table_satisfies_its_declaration(label: Label, messages: pa.Table) -> None:
+    declared = (MESSAGE_EMBEDDINGS, MESSAGE_INSIGHTS, CONVERSATION_INSIGHTS)
+    for table, made in zip(declared, label(messages), strict=True):
+        assert find_violations(table, made) == []
+
+
+def test_only_messages_with_text_by_people_or_assistants_are_embedded(label: Label, messages: pa.Table) -> None:
+    embeddings, insights, _ = label(messages)
+    ids = embeddings["message_id"].to_pylist()
+    assert len(ids) == messages.num_rows - 2
+    assert not {"silent-000", "silent-001"} & set(ids)
+    assert insights["message_id"].to_pylist() == ids
+
+
+def test_there_is_one_row_per_conversation_also_without_text(conversations: dict[str, Any]) -> None:
+    assert set(conversations) == {"boot", "howto", "flight", "angry", "silent", "agent_only", "symbols"}
+    silent = conversations["silent"]
+    assert (silent["primary_topic"], silent["intent"], silent["sentiment"]) == ("other", "other", 0.0)
+    assert (silent["confidence"], silent["topics"], silent["reasons"]) == (0.0, [], [])
+
+
+def test_labels_say_what_the_customer_wanted(conversations: dict[str, Any]) -> None:
+    assert conversations["boot"]["primary_topic"] == "disks_boot"
+    assert conversations["boot"]["intent"] == "report_problem"
+    assert conversations["howto"]["intent"] == "ask_how_to"
+    assert conversations["flight"]["primary_topic"] == "flight_cancellation"
+    assert conversations["flight"]["intent"] == "request_action"
+
+
+def test_the_primary_topic_is_the_most_confident_one(conversations: dict[str, Any]) -> None:
+    for row in conversations.values():
+        confidence = [topic["confidence"] for topic in row["topics"]]
+        assert confidence == sorted(confidence, reverse=True)
+        if row["primary_topic"] != "other":
+            assert row["topics"][0]["label"] == row["primary_topic"]
+
+
+def test_words_without_meaning_are_other(conversations: dict[str, Any]) -> None:
+    assert conversations["symbols"]["primary_topic"] == "other"
+
+
+def test_sentiment_is_the_customers_and_its_ending_weighs_most(
+    label: Label, build_messages: Callable[..., pa.Table], conversations: dict[str, Any]
+) -> None:
+    assert conversations["angry"]["sentiment"] < -0.25
+    assert conversations["boot"]["sentiment"] > 0.1
+    turned = [("c", "user", "this is terrible, i am so disappointed"), ("c", "user", "thank you, great help!")]
+    rows = [
+        *turned,
+        *(("d", role, text) for _, role, text in reversed(turned)),
+        ("e", "user", "is it open today?"),
+        ("e", "agent", "this is terrible, i am so disappointed"),
+    ]
+    labelled = by_id(label(build_messages(rows))[2], "conversation_id")
+    assert labelled["c"]["sentiment"] > labelled["d"]["sentiment"]
+    assert abs(labelled["e"]["sentiment"]) < 0.25
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "how do i mount a cdrom?",
+        "where is the config file of apache?",
+        "which package provides this library?",
+        "what is the command to list files?",
+        "how can i change the resolution",
+    ],
+)
+def test_neutral_technical_questions_are_not_negative(
+    label: Label, build_messages: Callable[..., pa.Table], text: str
+) -> None:
+    (row,) = label(build_messages([("c", "user", text)]))[1].to_pylist()
+    assert -0.2 < row["sentiment"] < 0.2
+
+
+def test_reasons_point_at_the_message_and_its_words(conversations: dict[str, Any]) -> None:
+    reasons = {reason["kind"]: reason for reason in conversations["boot"]["reasons"]}
+    assert list(reasons) == ["topic", "intent", "sentiment"]
+    assert reasons["topic"]["message_id"] == "boot-001"
+    assert {"grub", "partition"} <= set(reasons["topic"]["words"])
+    assert reasons["sentiment"]["message_id"] == "boot-003"
+    assert all(reason["weight"] > 0 for reason in reasons.values())
+
+
+def test_leaving_out_the_words_of_a_reason_lowers_the_confidence(
+    label: Label, build_messages: Callable[..., pa.Table], conversations: dict[str, Any]
+) -> None:
+    text = "grub does not boot after i resized my windows partition"
+    (reason,) = [r for r in conversations["boot"]["reasons"] if r["kind"] == "topic"]
+    without = " ".join(word for word in text.split() if word not in reason["words"])
+    full, less = (label(build_messages([("c", "user", t)]))[2].to_pylist()[0] for t in (text, without))
+    confidence = {topic["label"]: topic["confidence"] for topic in less["topics"]}
+    assert confidence.get("disks_boot", 0) < full["topics"][0]["confidence"] - 0.3
+
+
+def test_other_has_no_reason(conversations: dict[str, Any]) -> None:
+    for row in conversations.values():
+        assert all(reason["label"] != "other" for reason in row["reasons"])
+
+
+def test_a_message_gets_the_same_row_in_any_batch(label: Label, messages: pa.Table) -> None:
+    _, insights, conversations = label(messages)
+    for name in set(messages["conversation_id"].to_pylist()):
+        alone = label(messages.filter(pc.equal(messages["conversation_id"], name)))
+        assert alone[1].equals(insights.filter(pc.equal(insights["conversation_id"], name)))
+        assert alone[2].equals(conversations.filter(pc.equal(conversations["conversation_id"], name)))
+
+
+def test_order_of_rows_threads_and_repetition_change_nothing(label: Label, messages: pa.Table) -> None:
+    expected = label(messages)
+    order = list(range(messages.num_rows))
+    random.Random(7).shuffle(order)
+    with ThreadPoolExecutor(4) as pool:
+        for made in pool.map(label, [messages, messages.take(order)] * 3):
+            assert all(one.equals(other) for one, other in zip(made, expected, strict=True))
+
+
+def test_a_day_without_messages_gives_empty_tables(label: Label, messages: pa.Table) -> None:
+    for made in label(messages.slice(0, 0)):
+        assert made.num_rows == 0
+
+
+def test_embeddings_of_other_messages_are_refused(engine: InsightEngine, messages: pa.Table) -> None:
+    embeddings = engine.embed_messages(messages)
+    with pytest.raises(ValueError, match=r"not among those given, e\.g\. 'agent_only-000'"):
+        engine.label_messages(messages.filter(pc.not_equal(messages["conversation_id"], "agent_only")), embeddings)
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 1_000_000, "\u202eשלום עולם", "\x00\x01\x02", "👍" * 50, "?" * 5000, "नमस्ते दुनिया", "word " * 50_000]
+)
+def test_odd_texts_get_a_row(label: Label, build_messages: Callable[..., pa.Table], text: str) -> None:
+    made = label(build_messages([("c", "user", text)]))
+    assert find_violations(CONVERSATION_INSIGHTS, made[2]) == []
+    assert made[2].num_rows == 1
+
+
+def test_the_engine_is_built_once_per_process_and_says_where_it_runs(engine: InsightEngine) -> None:
+    assert build_engine() is engine
+    assert engine.device == "cpu"
+    assert engine.tier.name == "static"
+
+
+def test_the_version_follows_the_taxonomy(engine: InsightEngine, tmp_path: Path) -> None:
+    path = tmp_path / "labels.yaml"
+    path.write_text(DEFAULT_PATH.read_text(encoding="utf-8"), encoding="utf-8")
+    assert build_engine(taxonomy_path=path).version == engine.version
+    other = tmp_path / "others.yaml"
+    other.write_text(path.read_text(encoding="utf-8").replace("label: audio", "label: sound"), encoding="utf-8")
+    assert build_engine(taxonomy_path=other).version != engine.version
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"tier": "magic"}, "tier 'magic' is unknown"),
+        ({"tier": "transformer"}, "not available in this version"),
+        ({"device": "tpu"}, "device 'tpu' is unknown"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_in_one_line(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(TierError, match=message):
+        build_engine(**arguments)
+
+
+def test_a_gpu_that_is_not_there_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)  # importing it raises, as without the extra
+    with pytest.raises(TierError, match="device gpu: no GPU can be used"):
+        build_engine(device="gpu")

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from analytics_platform.insights.encoder import static_encoder
+from analytics_platform.insights.evaluate import EvaluationError, evaluate, expected_calibration_error
+from analytics_platform.insights.heads import Features, LabelHead
+from analytics_platform.insights.sentiment import SLICE_PATH
+from analytics_platform.insights.tier import TierError
+
+TEMPLATES = {
+    "card": ("my card has not arrived {}", "where is my new card {}", "the card is lost {}", "track my card {}"),
+    "refund": ("i want my money back {}", "please refund me {}", "the refund is late {}", "get a refund {}"),
+    "hours": ("when do you open {}", "what are your opening hours {}", "are you open {}", "when do you close {}"),
+    "oos": ("tell me a joke {}", "who won the game {}", "what is the weather {}", "sing a song {}"),
+}
+ENDINGS = ("", "please", "today", "now", "again", "thanks", "on monday", "for me")
+
+
+def write(path: Path, rows: list[tuple[str, str]], names: tuple[str, str] = ("text", "label")) -> Path:
+    columns = zip(*rows, strict=True) if rows else ((), ())
+    pq.write_table(
+        pa.table({name: pa.array(list(c), pa.string()) for name, c in zip(names, columns, strict=True)}), path
+    )
+    return path
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    rows = [(text.format(end), label) for label, texts in TEMPLATES.items() for text in texts for end in ENDINGS]
+    return write(tmp_path / "train.parquet", rows[::2]), write(tmp_path / "test.parquet", rows[1::2])
+
+
+def test_easy_texts_are_told_apart_with_confidence_that_can_be_believed(files: tuple[Path, Path]) -> None:
+    result = evaluate(*files)
+    assert result["tier"] == "static"
+    assert (result["train_rows"], result["test_rows"], result["classes"]) == (64, 64, 4)
+    assert result["accuracy"] > 0.9
+    assert result["macro_f1"] > 0.9
+    assert result["in_scope_accuracy"] > 0.9
+    assert result["oos_auroc"] > 0.9
+    assert result["ece"] < 0.2
+    assert result["texts_per_second"] > 0
+
+
+def test_without_texts_out_of_scope_nothing_is_said_about_them(tmp_path: Path, files: tuple[Path, Path]) -> None:
+    inside = write(tmp_path / "inside.parquet", [("my card is lost", "card"), ("refund me", "refund")])
+    assert not {"oos_auroc", "in_scope_accuracy"} & set(evaluate(files[0], inside))
+
+
+def test_a_label_unknown_to_the_training_file_counts_as_wrong(tmp_path: Path, files: tuple[Path, Path]) -> None:
+    result = evaluate(files[0], write(tmp_path / "new.parquet", [("hello there", "greeting")]))
+    assert (result["accuracy"], result["macro_f1"]) == (0.0, 0.0)
+
+
+def test_two_labels_and_a_label_with_one_text_can_be_fitted(tmp_path: Path) -> None:
+    rows = [("great", "positive"), ("very good", "positive"), ("bad", "negative")]
+    result = evaluate(write(tmp_path / "a.parquet", rows), write(tmp_path / "b.parquet", rows))
+    assert result["classes"] == 2
+
+
+def test_evaluating_twice_gives_the_same_measures(files: tuple[Path, Path]) -> None:
+    first, second = evaluate(*files), evaluate(*files)
+    assert {k: v for k, v in first.items() if k != "texts_per_second"} == {
+        k: v for k, v in second.items() if k != "texts_per_second"
+    }
+
+
+def test_a_column_that_is_missing_is_named(tmp_path: Path, files: tuple[Path, Path]) -> None:
+    path = write(tmp_path / "wrong.parquet", [("a", "b")], ("texts", "label"))
+    with pytest.raises(EvaluationError, match=r"wrong\.parquet: lacks text; it has texts, label"):
+        evaluate(files[0], path)
+
+
+def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, files: tuple[Path, Path]) -> None:
+    empty = write(tmp_path / "empty.parquet", [])
+    garbage = tmp_path / "garbage.parquet"
+    garbage.write_text("no parquet", encoding="utf-8")
+    holes = tmp_path / "holes.parquet"
+    pq.write_table(pa.table({"text": ["a", None], "label": ["x", "y"]}), holes)
+    one = write(tmp_path / "one.parquet", [("a", "x"), ("b", "x")])
+    for path, message in (
+        (empty, r"empty\.parquet: has no rows"),
+        (garbage, r"garbage\.parquet: cannot be read as Parquet"),
+        (tmp_path / "absent.parquet", r"absent\.parquet: cannot be read"),
+        (holes, r"holes\.parquet: column text has 1 missing values"),
+        (one, r"one\.parquet: needs at least two different labels"),
+    ):
+        with pytest.raises(EvaluationError, match=message):
+            evaluate(path, files[1])
+
+
+@pytest.mark.parametrize("tier", ["cascade", "transformer", "oracle"])
+def test_a_tier_that_is_not_there_is_refused_before_any_file_is_read(tier: str) -> None:
+    with pytest.raises(TierError, match=tier):
+        evaluate(Path("absent"), Path("absent"), tier)
+
+
+def test_scores_are_those_of_the_features_whichever_way_they_are_computed() -> None:
+    texts = pq.read_table(SLICE_PATH)["text"].to_pylist()[:300]
+    features = Features(static_encoder()).fit(texts[:200])
+    unseen = [*texts[200:], "", "🦀", "unheardofword"]
+    rows = features.transform(unseen)
+    coefficients = np.random.default_rng(0).normal(size=(rows.shape[1], 3)).astype(np.float32)
+    np.testing.assert_allclose(features.score(unseen, coefficients), rows @ coefficients, atol=1e-3)
+
+
+def test_probabilities_add_up_to_one_and_no_text_gives_no_row() -> None:
+    head = LabelHead(static_encoder()).fit(["good one", "good two", "bad one", "bad two"], ["p", "p", "n", "n"])
+    np.testing.assert_allclose(head.predict(["good", "", "bad thing"]).sum(axis=1), 1)
+    assert head.predict([]).shape == (0, 2)
+
+
+def test_calibration_error_is_the_mean_gap_between_confidence_and_share_right() -> None:
+    confidence = np.array([0.9, 0.9, 0.9, 0.9, 0.6, 0.6])
+    right = np.array([True, True, True, False, False, True])
+    assert expected_calibration_error(confidence, right) == pytest.approx((4 * 0.15 + 2 * 0.1) / 6)
+    assert expected_calibration_error(np.ones(3), np.ones(3, bool)) == 0

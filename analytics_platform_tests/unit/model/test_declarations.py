@@ -1,0 +1,69 @@
+"""What holds for every table that is declared."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+
+import pyarrow as pa
+import pytest
+
+from analytics_platform import model
+from analytics_platform.model import Table, find_violations
+from analytics_platform.model.raw import INPUT_COLUMNS, REQUIRED_INPUT
+
+NOT_PER_DAY = {"user_analytics"}
+
+
+def declared_tables() -> list[Table]:
+    modules = [
+        importlib.import_module(f"{model.__name__}.{info.name}") for info in pkgutil.iter_modules(model.__path__)
+    ]
+    tables = [value for module in modules for value in vars(module).values() if isinstance(value, Table)]
+    return list({id(table): table for table in tables}.values())  # one module may import another's table
+
+
+TABLES = declared_tables()
+every_table = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+
+
+def test_the_tables_of_every_layer_are_found() -> None:
+    names = {table.name for table in TABLES}
+    assert {"raw_messages", "conversations", "conversation_insights", "daily_metrics", "analytics_reports"} <= names
+
+
+@every_table
+def test_a_table_says_its_grain_and_what_every_column_means(table: Table) -> None:
+    assert re.match(r"one (row|document) per ", table.grain)
+    for column in table.columns:
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", column.name)
+        assert re.fullmatch(r"[A-Z0-9].*\.", column.doc), f"{table.name}.{column.name}: {column.doc!r} is no sentence"
+
+
+@every_table
+def test_a_key_is_never_missing(table: Table) -> None:
+    assert not [name for name in table.key if table.column(name).nullable]
+
+
+@every_table
+def test_a_table_of_days_carries_its_day(table: Table) -> None:
+    assert ("date" in table.column_names) == (table.name not in NOT_PER_DAY)
+
+
+@every_table
+def test_bounds_and_labels_fit_the_type(table: Table) -> None:
+    for column in table.columns:
+        number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+        assert number or (column.minimum is None and column.maximum is None)
+        assert column.allowed is None or pa.types.is_string(column.type)
+        assert column.minimum is None or column.maximum is None or column.minimum < column.maximum
+
+
+@every_table
+def test_the_empty_table_is_valid(table: Table) -> None:
+    assert find_violations(table, table.conform(table.empty())) == []
+
+
+def test_what_a_source_must_provide_is_among_what_it_may_provide() -> None:
+    assert set(REQUIRED_INPUT) <= {column.name for column in INPUT_COLUMNS}

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from analytics_platform.sources.base import SourceDay
+from analytics_platform.sources.files import FileSource
+
+HEADER = "conversation_id,message_id,role,text,timestamp\n"
+
+
+class Folder:
+    """A folder of source files, and sources that read them."""
+
+    header = HEADER
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.staging = path / "staging"
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        path = self.path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def source(self, pattern: str = "*.*", **options: Any) -> FileSource:
+        bounds = {"first_day": dt.date(2024, 1, 1), "last_day": dt.date(2024, 12, 31)}
+        return FileSource(str(self.path / pattern), staging_dir=self.staging, **{**bounds, **options})
+
+    def rows_of(self, name: str, content: str | bytes, **options: Any) -> Everything:
+        self.write(name, content)
+        return Everything(self.source(name, **options))
+
+
+class Everything:
+    """All days of a source at once."""
+
+    def __init__(self, source: FileSource) -> None:
+        self.days: dict[str, SourceDay] = {day: source.read_day(day) for day in source.days()}
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        return [row for day in self.days.values() for row in day.messages.to_pylist()]
+
+    @property
+    def quarantined(self) -> list[dict[str, Any]]:
+        return [row for day in self.days.values() for row in day.quarantined.to_pylist()]
+
+    @property
+    def rows_read(self) -> int:
+        return sum(day.rows_read for day in self.days.values())
+
+    @property
+    def duplicates(self) -> int:
+        return sum(day.duplicates for day in self.days.values())
+
+    @property
+    def reasons(self) -> dict[int, str]:
+        return {row["source_row"]: row["reason"] for row in self.quarantined}
+
+    def tables(self, but: tuple[str, ...]) -> list[tuple[str, pa.Table, pa.Table, int, int]]:
+        return [
+            (
+                day,
+                found.messages.drop(but),
+                found.quarantined.drop((*but, "quarantine_id")),
+                found.rows_read,
+                found.duplicates,
+            )
+            for day, found in self.days.items()
+        ]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+@pytest.fixture
+def new_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Folder]:
+    return lambda: Folder(tmp_path_factory.mktemp("source"))
+
+
+@pytest.fixture(scope="session")
+def everything() -> type[Everything]:
+    return Everything

@@ -1,0 +1,114 @@
+"""Field mapping by YAML."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from analytics_platform.sources.base import SourceError
+
+EXPORT = """thread,author_type,body,sent,text
+t1,Customer,"hello",05.01.2024 10:00 +0100,subject
+t1,BOT,hi,05.01.2024 10:01 +0100,
+"""
+MAPPING = """
+columns: {conversation_id: thread, role: author_type, text: body, timestamp: sent}
+roles: {customer: user, Bot: assistant}
+timestamp_format: "%d.%m.%Y %H:%M %z"
+constants: {channel: email, variant: 1}
+"""
+
+
+def test_columns_roles_times_and_constants_are_mapped(folder):
+    found = folder.rows_of("a.csv", EXPORT, mapping=folder.write("mapping.yaml", MAPPING))
+
+    rows = [
+        (row["conversation_id"], row["role"], row["text"], row["channel"], row["variant"], row["extra"])
+        for row in found.messages
+    ]
+    assert rows == [
+        ("t1", "user", "hello", "email", "1", '{"text":"subject"}'),
+        ("t1", "assistant", "hi", "email", "1", None),
+    ]
+    assert [row["timestamp"].isoformat() for row in found.messages] == [
+        "2024-01-05T09:00:00+00:00",
+        "2024-01-05T09:01:00+00:00",
+    ]
+
+
+def test_quarantine_shows_the_row_under_its_own_names(folder):
+    line = {"thread": "t1", "author_type": "customer", "body": "x", "sent": "2024-01-05"}
+
+    found = folder.rows_of("a.jsonl", json.dumps(line), mapping=folder.write("mapping.yaml", MAPPING))
+
+    assert found.reasons == {1: "bad_timestamp"}
+    assert json.loads(found.quarantined[0]["content"]) == line
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("epoch_seconds", 1704448800), ("epoch_milliseconds", 1704448800000), ("%Y%m%d%H", 2024010510)]
+)
+def test_a_number_is_read_as_the_format_says(folder, kind, value):
+    mapping = folder.write("mapping.yaml", f"timestamp_format: '{kind}'")
+    line = {"conversation_id": "c", "role": "user", "text": "x", "timestamp": value}
+
+    found = folder.rows_of("a.jsonl", json.dumps(line), mapping=mapping)
+
+    assert [row["timestamp"].isoformat() for row in found.messages] == ["2024-01-05T10:00:00+00:00"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("columns: {conversation: thread}", "columns: conversation: not an input column; these are: conversation_id,"),
+        ("constants: {colour: red}", "constants: colour: not an input column"),
+        ("roles: {bot: robot}", "roles: robot: not a role; these are: agent, assistant, system, tool, user"),
+        (
+            "timestamp_format: iso",
+            "timestamp_format: 'iso' is none of epoch_seconds, epoch_milliseconds and no strptime",
+        ),
+        ("timestamp_format: '%Q'", "timestamp_format: '%Q' is none of"),
+        ("column: {text: body}", "column: Extra inputs are not permitted"),
+        ("{columns: {text: body}, constants: {text: x}}", "text: under columns and under constants; keep one"),
+        ("- a", "the file: Input should be a valid dictionary"),
+        ("a: [", "is not YAML"),
+    ],
+)
+def test_a_wrong_mapping_says_where_and_what(folder, content, message):
+    folder.write("a.csv", EXPORT)
+    mapping = folder.write("mapping.yaml", content)
+
+    with pytest.raises(SourceError) as error:
+        folder.source("*.csv", mapping=mapping).days()
+
+    assert str(error.value).startswith("ANALYTICS_SOURCE_MAPPING: ")
+    assert "mapping.yaml" in str(error.value)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_mapping_that_is_not_there_is_an_error(folder):
+    folder.write("a.csv", EXPORT)
+
+    with pytest.raises(SourceError, match="ANALYTICS_SOURCE_MAPPING: cannot read"):
+        folder.source("*.csv", mapping=folder.path / "none.yaml").days()
+
+
+def test_a_mapped_column_that_no_file_has_is_an_error(folder):
+    folder.write("a.csv", EXPORT)
+    mapping = folder.write("mapping.yaml", MAPPING.replace("columns: {", "columns: {user_id: costumer, "))
+
+    with pytest.raises(SourceError, match="no file has the column costumer; they have author_type, body,"):
+        folder.source("*.csv", mapping=mapping).days()
+
+
+def test_a_changed_mapping_is_staged_anew(folder):
+    mapping = folder.write("mapping.yaml", MAPPING)
+    before = folder.rows_of("a.csv", EXPORT, mapping=mapping)
+    folder.write("mapping.yaml", MAPPING.replace("email", "chat"))
+
+    after = type(before)(folder.source("a.csv", mapping=mapping))
+
+    assert {row["channel"] for row in before.messages} == {"email"}
+    assert {row["channel"] for row in after.messages} == {"chat"}

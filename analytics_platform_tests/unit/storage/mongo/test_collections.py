@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pyarrow as pa
+import pytest
+
+from analytics_platform.model import Column, Table
+from analytics_platform.model.operational import ANALYTICS_REPORTS, CONVERSATION_CATEGORIES, USER_PROFILES
+from analytics_platform.model.table import STRING, SchemaError
+from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection
+from analytics_platform.storage.mongo.validators import validator
+
+CATEGORIES = Collection(CONVERSATION_CATEGORIES)
+USERS = Collection(USER_PROFILES, partition=None)
+DAILY_REPORTS = Collection(ANALYTICS_REPORTS, fixed={"kind": "daily"})
+MIDNIGHT = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
+
+
+def test_the_six_collections_are_declared():
+    assert sorted(collection.name for collection in COLLECTIONS) == [
+        "analytics_reports",
+        "conversation_analytics",
+        "conversation_categories",
+        "conversation_messages",
+        "conversation_translations",
+        "user_analytics",
+    ]
+
+
+@pytest.mark.parametrize("collection", COLLECTIONS, ids=lambda collection: collection.name)
+def test_indexes_and_scopes_name_declared_columns(collection):
+    fields = {field for index in collection.all_indexes for field in index} | set(collection.fixed)
+    assert fields <= set(collection.table.column_names)
+
+
+def test_a_partition_is_its_day_its_fixed_fields_or_everything():
+    assert CATEGORIES.scope("2026-01-05") == {"date": MIDNIGHT}
+    assert DAILY_REPORTS.scope("2026-01-05") == {"kind": "daily", "date": MIDNIGHT}
+    assert DAILY_REPORTS.all_indexes == (("kind", "date"),)
+    assert USERS.scope("") == {}
+    assert USERS.all_indexes == ()
+
+
+@pytest.mark.parametrize(
+    ("collection", "key", "message"),
+    [(CATEGORIES, "", "is not a day"), (CATEGORIES, "2026-13-01", "is not a day"), (USERS, "2026-01-05", "only key")],
+)
+def test_a_key_that_the_collection_cannot_have_is_refused(collection, key, message):
+    with pytest.raises(ValueError, match=message):
+        collection.scope(key)
+
+
+def test_rows_outside_the_partition_are_refused():
+    rows = [
+        {"date": dt.date(2026, 1, day), "conversation_id": "a", "topic": str(day), "confidence": 1.0, "rank": 1}
+        for day in (5, 6, 7)
+    ]
+    table = CONVERSATION_CATEGORIES.from_rows(rows)
+    with pytest.raises(ValueError, match="2 rows have another date than 2026-01-05"):
+        CATEGORIES.check_scope(table, "2026-01-05")
+    CATEGORIES.check_scope(table.slice(0, 1), "2026-01-05")
+    CATEGORIES.check_scope(CONVERSATION_CATEGORIES.empty(), "2026-01-05")
+
+
+def test_a_validator_says_what_the_declaration_says():
+    schema = DAILY_REPORTS.validator["$jsonSchema"]
+    properties = schema["properties"]
+    assert schema["required"] == ["_id", *ANALYTICS_REPORTS.column_names]
+    assert schema["additionalProperties"] is False
+    assert properties["kind"] == {"bsonType": ["string"], "enum": ["daily", "monthly", "weekly"]}
+    assert properties["date"] == {"bsonType": ["date"]}
+    metric = properties["metrics"]["items"]
+    assert metric["required"] == ["name", "value", "unit", "change"]
+    assert metric["properties"]["name"] == {"bsonType": ["string"]}
+    assert metric["properties"]["change"] == {"bsonType": ["double", "null"]}
+
+
+def test_a_validator_has_bounds_lengths_and_null_among_the_allowed_values():
+    properties = validator(USER_PROFILES)["$jsonSchema"]["properties"]
+    assert properties["sentiment_mean"] == {"bsonType": ["double", "null"], "minimum": -1, "maximum": 1}
+    assert properties["hourly_conversations"]["minItems"] == properties["hourly_conversations"]["maxItems"] == 24
+    optional = Column("label", STRING, "Label.", nullable=True, allowed=frozenset({"a"}))
+    table = Table("t", "one row", (Column("k", STRING, "Key."), optional), key=("k",))
+    assert validator(table)["$jsonSchema"]["properties"]["label"] == {
+        "bsonType": ["string", "null"],
+        "enum": ["a", None],
+    }
+
+
+def test_a_type_without_a_bson_form_is_refused_by_name():
+    table = Table("t", "one row", (Column("k", pa.duration("s"), "Key."),), key=("k",))
+    with pytest.raises(SchemaError, match=r"table t, column k: type duration\[s\]"):
+        validator(table)

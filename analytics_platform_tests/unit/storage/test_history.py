@@ -1,0 +1,87 @@
+"""The pooled event history behaves as Dagster's own does."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from analytics_platform.storage import history
+from analytics_platform.storage.history import PooledSqliteEventLogStorage
+
+
+@pytest.fixture
+def instance(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    (tmp_path / "dagster.yaml").write_text(
+        "telemetry: {enabled: false}\n"
+        "storage:\n  custom:\n    module: analytics_platform.storage.history\n    class: PooledSqliteStorage\n"
+        "    config: {base_dir: {env: DAGSTER_HOME}}\n"
+    )
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b"]))
+def letters() -> int:
+    return 1
+
+
+def test_events_are_there_for_dagsters_own_storage_too(instance, tmp_path):
+    assert isinstance(instance.event_log_storage, PooledSqliteEventLogStorage)
+    result = dg.materialize([letters], partition_key="a", instance=instance)
+    assert instance.get_materialized_partitions(letters.key) == {"a"}
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    with dg.DagsterInstance.get() as plain:
+        assert plain.get_materialized_partitions(letters.key) == {"a"}
+        assert len(plain.all_logs(result.run_id)) == len(instance.all_logs(result.run_id))
+
+
+RANGE = {"dagster/asset_partition_range_start": "2006-05-15", "dagster/asset_partition_range_end": "2006-05-19"}
+
+
+@dg.asset(
+    partitions_def=dg.DailyPartitionsDefinition("2006-05-15", end_date="2006-06-01"),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    check_specs=[dg.AssetCheckSpec("fine", asset="numbers")],
+)
+def numbers(context):
+    for day in context.partition_keys:
+        context.add_asset_metadata({"day": day}, partition_key=day)
+    yield dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=True)], tags={"colour": "red"})
+
+
+def facts(instance: dg.DagsterInstance, run_id: str) -> dict[str, object]:
+    """What Dagster answers about the run's events, without their times and ids."""
+    found = instance.fetch_materializations(dg.AssetRecordsFilter(numbers.key), limit=100).records
+    check = dg.AssetCheckKey(numbers.key, "fine")
+    summary = instance.event_log_storage.get_latest_asset_check_execution_by_key([check])
+    record = instance.get_asset_records([numbers.key])[0].asset_entry
+    return {
+        "partitions": instance.get_materialized_partitions(numbers.key),
+        "metadata": {r.partition_key: r.asset_materialization.metadata["day"].value for r in found},
+        "tags": [r.asset_materialization.tags["colour"] for r in found],
+        "latest": record.last_materialization.asset_materialization.partition,
+        "latest_run": record.last_run_id == run_id,
+        "checks": [str(found.status) for found in summary.values()],
+        "kinds": sorted(str(log.dagster_event_type) for log in instance.all_logs(run_id)),
+    }
+
+
+def test_events_stored_in_batches_are_what_single_events_are(instance, monkeypatch):
+    answers = []
+    for size in ("0", "500", "3"):
+        monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", size)
+        instance.wipe_assets([numbers.key])
+        run = dg.materialize([numbers], instance=instance, tags=RANGE)
+        answers.append(facts(instance, run.run_id))
+    assert answers[0] == answers[1] == answers[2]
+    assert len(answers[0]["metadata"]) == 5
+    assert answers[0]["latest"] == "2006-05-19"
+
+
+def test_only_so_many_databases_are_kept_open(instance, monkeypatch):
+    monkeypatch.setattr(history, "OPEN_DATABASES", 2)
+    for _ in range(3):
+        dg.materialize([letters], partition_key="b", instance=instance)
+        assert len(instance.event_log_storage._engines) == 2
+    assert instance.get_materialized_partitions(letters.key) == {"b"}

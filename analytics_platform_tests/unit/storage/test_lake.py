@@ -1,0 +1,116 @@
+"""The lake on local disk; the same on a real S3 server is in integration."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from analytics_platform.model import find_violations
+from analytics_platform.model.insights import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS
+from analytics_platform.storage.lake import Lake, LakeError
+
+DAY = "2006-05-15"
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake.open(str(tmp_path))
+
+
+def numbers(*values: int) -> pa.Table:
+    return pa.table({"n": pa.array(values, pa.int64()), "square": pa.array([v * v for v in values], pa.int64())})
+
+
+def test_what_is_written_is_read_back_with_its_facts(lake, tmp_path):
+    written = lake.write("numbers", DAY, numbers(1, 2), "print", {"rows_read": "3"})
+    assert (tmp_path / "numbers" / f"date={DAY}" / "data.parquet").stat().st_size == written.bytes
+    assert lake.info("numbers", DAY) == written
+    assert (written.rows, written.fingerprint, written.annotations) == (2, "print", {"rows_read": "3"})
+    assert lake.read("numbers", DAY) == numbers(1, 2)
+    assert lake.read("numbers", DAY, ["square"]).column_names == ["square"]
+
+
+def test_days_are_listed_in_order_and_an_empty_day_is_a_day(lake):
+    lake.write("numbers", "2006-05-16", numbers(), "")
+    lake.write("numbers", DAY, numbers(1), "")
+    lake.write("totals", "", numbers(1), "")
+    assert lake.keys("numbers") == [DAY, "2006-05-16"]
+    assert lake.keys("totals") == [""]
+    assert lake.keys("nothing") == []
+    assert lake.read("numbers", "2006-05-16").num_rows == 0
+
+
+def test_the_same_content_twice_gives_the_same_bytes(lake, tmp_path):
+    path = tmp_path / "numbers" / f"date={DAY}" / "data.parquet"
+    lake.write("numbers", DAY, numbers(1, 2), "print")
+    first = path.read_bytes()
+    lake.write("numbers", DAY, numbers(1, 2), "print")
+    assert path.read_bytes() == first
+    assert [entry.name for entry in path.parent.iterdir()] == ["data.parquet"]
+
+
+def test_a_reader_sees_the_old_file_or_the_new_one_and_never_a_part(lake):
+    small, large = numbers(1), numbers(*range(200_000))
+    lake.write("numbers", DAY, small, "")
+    stop = threading.Event()
+    seen: set[int] = set()
+
+    def read() -> None:
+        while not stop.is_set():
+            seen.add(lake.read("numbers", DAY).num_rows)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(15):
+        lake.write("numbers", DAY, large, "")
+        lake.write("numbers", DAY, small, "")
+    stop.set()
+    reader.join()
+    assert seen == {1, 200_000}
+
+
+def test_nested_types_come_back_as_declared(lake):
+    insight = {
+        "date": dt.date(2006, 5, 15), "conversation_id": "c", "topics": [{"label": "network", "confidence": 0.5}],
+        "primary_topic": "network", "intent": "other", "intent_confidence": 0.0, "sentiment": 0.0,
+        "sentiment_confidence": 0.0, "confidence": 0.5, "tier": "static", "taxonomy_version": "1",
+        "reasons": [{"kind": "topic", "label": "network", "message_id": "m", "words": ["wifi"], "weight": 1.0}],
+    }  # fmt: skip
+    embedding = {
+        "date": dt.date(2006, 5, 15), "conversation_id": "c", "message_id": "m", "embedding": [0.5] * 256,
+        "encoder": "e",
+    }  # fmt: skip
+    for declared, row in ((CONVERSATION_INSIGHTS, insight), (MESSAGE_EMBEDDINGS, embedding)):
+        lake.write(declared.name, DAY, declared.from_rows([row]), "")
+        back = lake.read(declared.name, DAY)
+        assert find_violations(declared, back) == []
+        assert back.to_pylist() == declared.from_rows([row]).to_pylist()
+
+
+def test_a_partition_that_is_not_there_is_named(lake):
+    assert lake.info("numbers", DAY) is None
+    with pytest.raises(KeyError, match=f"numbers has no partition '{DAY}'"):
+        lake.read("numbers", DAY)
+
+
+def test_a_file_of_somebody_else_is_refused_by_name(lake, tmp_path):
+    path = tmp_path / "numbers" / f"date={DAY}" / "data.parquet"
+    path.parent.mkdir(parents=True)
+    pq.write_table(numbers(1), path)
+    with pytest.raises(LakeError, match="not written by this platform"):
+        lake.info("numbers", DAY)
+
+
+@pytest.mark.parametrize("uri", ["gs://bucket/x", "s3://", "s3:///"])
+def test_another_kind_of_place_is_refused(uri):
+    with pytest.raises(LakeError, match="ANALYTICS_LAKE_URI"):
+        Lake.open(uri)
+
+
+def test_credentials_are_in_no_repr():
+    lake = Lake.open("s3://bucket/x", endpoint_url="http://127.0.0.1:1", access_key="the-key", secret_key="the-secret")
+    assert "the-" not in repr(lake)

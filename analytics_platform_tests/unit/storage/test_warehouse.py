@@ -1,0 +1,180 @@
+"""The published DuckDB file: replaced as a whole, by one writer at a time, whatever readers and crashes do."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from analytics_platform.storage.warehouse import Warehouse, WarehouseBusyError, read_days, record_days
+
+Start = Callable[[str], "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    """A warehouse that has published the number 1."""
+    warehouse = Warehouse(tmp_path / "home" / "warehouse.duckdb", wait_seconds=30)
+    write(warehouse, 1)
+    return warehouse
+
+
+@pytest.fixture
+def start(warehouse: Warehouse) -> Iterator[Start]:
+    """Start another process on the same warehouse; it says one line when it has reached its point."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(code: str) -> subprocess.Popen[str]:
+        setup = f"""
+            import sys, duckdb
+            from pathlib import Path
+            from analytics_platform.storage.warehouse import Warehouse
+            path = Path({str(warehouse.path)!r})
+        """
+        program = textwrap.dedent(setup) + textwrap.dedent(code)
+        process = subprocess.Popen(
+            [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        processes.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def write(warehouse: Warehouse, number: int) -> None:
+    with warehouse.build() as path, duckdb.connect(path) as connection:
+        connection.execute(f"create or replace table numbers as select {number} as number")
+
+
+def read(warehouse: Warehouse) -> int:
+    with duckdb.connect(warehouse.path, read_only=True) as connection:
+        return connection.execute("select number from numbers").fetchall()[0][0]
+
+
+def leftovers(warehouse: Warehouse) -> list[str]:
+    return sorted(path.name for path in warehouse.path.parent.iterdir() if "build" in path.name or "wal" in path.name)
+
+
+def test_a_build_is_published_when_it_ends_and_not_before(warehouse: Warehouse) -> None:
+    with warehouse.build() as path:
+        with duckdb.connect(path) as connection:
+            connection.execute("update numbers set number = 2")
+        assert read(warehouse) == 1
+    assert read(warehouse) == 2
+    assert leftovers(warehouse) == []
+
+
+def test_a_failing_build_keeps_the_published_file_and_leaves_nothing(warehouse: Warehouse) -> None:
+    before = warehouse.path.read_bytes()
+    with pytest.raises(duckdb.CatalogException), warehouse.build() as path, duckdb.connect(path) as connection:
+        connection.execute("drop table numbers; select * from numbers")
+    assert warehouse.path.read_bytes() == before
+    assert leftovers(warehouse) == []
+
+
+def test_a_reader_in_another_process_neither_blocks_a_build_nor_sees_it(warehouse: Warehouse, start: Start) -> None:
+    reader = start("""
+        with duckdb.connect(path, read_only=True) as connection:
+            print("ready", flush=True)
+            sys.stdin.readline()
+            print(connection.execute("select number from numbers").fetchall(), flush=True)
+    """)
+    write(warehouse, 2)
+    assert reader.communicate("go\n")[0] == "[(1,)]\n"
+    assert read(warehouse) == 2
+
+
+def test_a_reader_in_another_process_can_open_the_file_during_a_build(warehouse: Warehouse, start: Start) -> None:
+    with warehouse.build() as path, duckdb.connect(path) as connection:
+        connection.execute("update numbers set number = 2")
+        reader = start("""
+            print("ready", flush=True)
+            print(duckdb.connect(path, read_only=True).execute("select number from numbers").fetchall(), flush=True)
+        """)
+        assert reader.communicate()[0] == "[(1,)]\n"
+
+
+def test_a_killed_build_leaves_the_published_file_and_the_next_build_starts_from_it(
+    warehouse: Warehouse, start: Start
+) -> None:
+    writer = start("""
+        with Warehouse(path).build() as build, duckdb.connect(build) as connection:
+            connection.execute("create table half as select range from range(100000)")
+            print("ready", flush=True)
+            sys.stdin.readline()
+    """)
+    assert leftovers(warehouse) != []
+    writer.kill()
+    writer.wait()
+    assert read(warehouse) == 1
+    write(warehouse, 3)
+    assert read(warehouse) == 3
+    assert list(warehouse.rows()) == ["numbers"]
+    assert leftovers(warehouse) == []
+
+
+def test_a_second_writer_says_that_it_waits_and_builds_on_what_the_first_published(
+    warehouse: Warehouse, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    start("""
+        import time
+        with Warehouse(path).build() as build, duckdb.connect(build) as connection:
+            connection.execute("update numbers set number = 2")
+            print("ready", flush=True)
+            time.sleep(0.5)
+    """)
+    with (
+        caplog.at_level(logging.WARNING, "analytics_platform"),
+        warehouse.build() as path,
+        duckdb.connect(path) as connection,
+    ):
+        connection.execute("update numbers set number = number * 10")
+    assert read(warehouse) == 20
+    assert [record.message for record in caplog.records] == [
+        f"{warehouse.path} is being built by another run; waiting up to 30 s"
+    ]
+
+
+def test_a_writer_gives_up_after_its_time_and_says_why(warehouse: Warehouse, start: Start) -> None:
+    start("""
+        with Warehouse(path).build():
+            print("ready", flush=True)
+            sys.stdin.readline()
+    """)
+    impatient = Warehouse(warehouse.path, wait_seconds=0.2)
+    with pytest.raises(WarehouseBusyError, match=r"warehouse\.duckdb is still being built by another run"):
+        write(impatient, 2)
+    assert read(warehouse) == 1
+
+
+def test_days_keep_their_fingerprint_until_they_are_recorded_anew(warehouse: Warehouse) -> None:
+    assert warehouse.days() == {}
+    with warehouse.build() as path:
+        record_days(path, {"2006-05-15": "a", "2006-05-16": "b"})
+    with warehouse.build() as path:
+        record_days(path, {"2006-05-16": "c"})
+        assert read_days(path) == {"2006-05-15": "a", "2006-05-16": "c"}
+        assert warehouse.days() == {"2006-05-15": "a", "2006-05-16": "b"}
+    assert warehouse.days() == {"2006-05-15": "a", "2006-05-16": "c"}
+
+
+def test_a_warehouse_that_was_never_published_holds_nothing(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    assert warehouse.days() == {}
+    assert warehouse.rows() == {}
+
+
+def test_a_negative_wait_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="wait_seconds must not be negative, not -1"):
+        Warehouse(tmp_path / "warehouse.duckdb", wait_seconds=-1)

@@ -1,0 +1,192 @@
+"""The environment is read in one place; what is wrong is said in one line; a secret is never said."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+
+import pytest
+
+from analytics_platform.settings import (
+    ENV_FILE,
+    Settings,
+    SettingsError,
+    environment_name,
+    load_settings,
+    use_dagster_home,
+)
+
+PASSWORD = "hunter2-swordfish"
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run each test in an empty folder, whose ``.env`` is read; the shared fixture has unset every variable."""
+    monkeypatch.setitem(Settings.model_config, "env_file", ENV_FILE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def error_with(monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
+    """Return the message with which these variables are refused."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    return str(caught.value)
+
+
+def test_without_any_variable_the_sample_is_read_into_the_working_directory(bare_environment: Path) -> None:
+    settings = load_settings()
+    assert settings.source == "sample"
+    assert settings.home == bare_environment / ".analytics"
+    assert settings.lake == str(bare_environment / ".analytics" / "lake")
+    assert settings.mongo_uri is None
+    assert settings.first_day < settings.last_day
+
+
+def test_everything_embedded_lies_below_the_home(monkeypatch: pytest.MonkeyPatch, bare_environment: Path) -> None:
+    monkeypatch.setenv("ANALYTICS_HOME", "elsewhere")
+    settings = load_settings()
+    below = [settings.warehouse_path, settings.mongo_dir, settings.reports_dir, settings.staging_dir]
+    assert {path.parent for path in (*below, settings.dagster_home)} == {bare_environment / "elsewhere"}
+
+
+def test_the_env_file_is_read_and_the_environment_wins_over_it(
+    monkeypatch: pytest.MonkeyPatch, bare_environment: Path
+) -> None:
+    (bare_environment / ".env").write_text("ANALYTICS_WORKERS=3\nANALYTICS_MONGO_DATABASE=from_file\nUNRELATED=1\n")
+    monkeypatch.setenv("ANALYTICS_MONGO_DATABASE", "from_environment")
+    settings = load_settings()
+    assert (settings.workers, settings.mongo_database) == (3, "from_environment")
+
+
+def test_an_env_file_that_is_not_text_is_named(bare_environment: Path) -> None:
+    (bare_environment / ".env").write_bytes(b"ANALYTICS_HOME=\xff\xfe")
+    with pytest.raises(SettingsError, match=r"^\.env: must be a text file in UTF-8$"):
+        load_settings()
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_an_empty_value_counts_as_unset(field: str, monkeypatch: pytest.MonkeyPatch, bare_environment: Path) -> None:
+    default = load_settings()
+    monkeypatch.setenv(environment_name(field), "")
+    (bare_environment / ".env").write_text(f"{environment_name(field)}=\n")
+    assert load_settings() == default
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("ANALYTICS_SOURCE", "kafka", "'sample', 'files' or 'nocodb', not 'kafka'"),
+        ("ANALYTICS_SOURCE", "nocodb", "must be sample or files in this version"),
+        ("ANALYTICS_SOURCE", "files", "ANALYTICS_SOURCE_PATH: needed when ANALYTICS_SOURCE=files"),
+        ("ANALYTICS_SOURCE_MAPPING", "absent.yaml", "must be an existing file"),
+        ("ANALYTICS_START_DATE", "2006-02-30", "valid date"),
+        ("ANALYTICS_START_DATE", "2030-01-01", "2030-01-01 is after the last day"),
+        ("ANALYTICS_END_DATE", "1999-12-31", "after the last day, 1999-12-31 (ANALYTICS_END_DATE)"),
+        ("ANALYTICS_LAKE_URI", "gs://bucket/lake", "must be a folder or s3://bucket/prefix"),
+        ("ANALYTICS_LAKE_URI", "s3://", "must be a folder or s3://bucket/prefix"),
+        ("ANALYTICS_MONGO_URI", "localhost:27017", "must begin with mongodb://"),
+        ("ANALYTICS_MONGO_DATABASE", "a.b", "must be 1 to 63 letters"),
+        ("ANALYTICS_ENGINE", "tpu", "'auto', 'cpu' or 'gpu', not 'tpu'"),
+        ("ANALYTICS_TAXONOMY", ".", "must be an existing file"),
+        ("ANALYTICS_WORKERS", "0", "greater than or equal to 1, not '0'"),
+        ("ANALYTICS_WORKERS", "many", "valid integer"),
+        ("AWS_ENDPOINT_URL", "minio:9000", "must be http://host:port"),
+        ("AWS_ACCESS_KEY_ID", "key", "AWS_SECRET_ACCESS_KEY: needed with AWS_ACCESS_KEY_ID"),
+        ("AWS_SECRET_ACCESS_KEY", "key", "AWS_ACCESS_KEY_ID: needed with AWS_SECRET_ACCESS_KEY"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_the_variable(
+    name: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = error_with(monkeypatch, **{name: value})
+    assert len(message.splitlines()) == 1
+    assert name in message
+    assert says in message
+
+
+def test_each_wrong_variable_has_its_own_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = error_with(monkeypatch, ANALYTICS_ENGINE="tpu", ANALYTICS_WORKERS="many")
+    assert sorted(line.partition(":")[0] for line in message.splitlines()) == ["ANALYTICS_ENGINE", "ANALYTICS_WORKERS"]
+
+
+def test_a_secret_shows_in_no_form_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANALYTICS_MONGO_URI", f"mongodb://user:{PASSWORD}@host/")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, PASSWORD)
+    settings = load_settings()
+    assert settings.mongo_uri is not None
+    assert PASSWORD in settings.mongo_uri.get_secret_value()
+    for shown in (repr(settings), str(settings), str(settings.model_dump()), settings.model_dump_json()):
+        assert PASSWORD not in shown
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ANALYTICS_MONGO_URI": f"http://user:{PASSWORD}@host"},
+        {"ANALYTICS_MONGO_URI": PASSWORD},
+        {"ANALYTICS_LAKE_URI": f"s3://key:{PASSWORD}@bucket/lake"},
+        {"AWS_ENDPOINT_URL": f"http://key:{PASSWORD}@host:9000"},
+        {"AWS_SECRET_ACCESS_KEY": PASSWORD},
+        {"ANALYTICS_MONGO_URI": f"mongodb://user:{PASSWORD}@host/", "ANALYTICS_SOURCE": "files"},
+    ],
+    ids=lambda wrong: "+".join(wrong),
+)
+def test_a_secret_shows_in_no_error_nor_in_what_caused_it(
+    wrong: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert caught.value.__suppress_context__
+    assert PASSWORD not in str(caught.value) + str(caught.value.__context__)
+
+
+def test_a_relative_lake_and_a_home_tilde_become_absolute(
+    monkeypatch: pytest.MonkeyPatch, bare_environment: Path
+) -> None:
+    monkeypatch.setenv("ANALYTICS_LAKE_URI", "data/lake")
+    monkeypatch.setenv("ANALYTICS_HOME", "~/analytics")
+    settings = load_settings()
+    assert settings.lake == str(bare_environment / "data" / "lake")
+    assert settings.home == Path.home() / "analytics"
+
+
+def test_an_s3_lake_loses_its_last_slash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANALYTICS_LAKE_URI", "s3://bucket/prefix/")
+    assert load_settings().lake == "s3://bucket/prefix"
+
+
+@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_the_region_is_read_from_both_usual_variables(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "eu-central-1")
+    assert load_settings().aws_region == "eu-central-1"
+
+
+def test_the_days_default_to_the_source_and_can_be_set(monkeypatch: pytest.MonkeyPatch, bare_environment: Path) -> None:
+    monkeypatch.setenv("ANALYTICS_SOURCE", "files")
+    monkeypatch.setenv("ANALYTICS_SOURCE_PATH", "chats/*.csv")
+    assert load_settings().first_day == dt.date(2020, 1, 1)
+    assert load_settings().end_date_fixed is None
+    assert load_settings().last_day == dt.datetime.now(dt.UTC).date()
+    monkeypatch.setenv("ANALYTICS_START_DATE", "2024-02-29")
+    monkeypatch.setenv("ANALYTICS_END_DATE", "2024-02-29")
+    assert (load_settings().first_day, load_settings().last_day) == (dt.date(2024, 2, 29), dt.date(2024, 2, 29))
+
+
+def test_the_variable_called_home_is_not_the_platforms_home(
+    monkeypatch: pytest.MonkeyPatch, bare_environment: Path
+) -> None:
+    monkeypatch.setenv("HOME", "/nowhere")
+    assert load_settings().home == bare_environment / ".analytics"
+
+
+def test_dagster_is_told_of_its_home(monkeypatch: pytest.MonkeyPatch, bare_environment: Path) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "/nowhere")  # put back after the test
+    use_dagster_home(load_settings().dagster_home)
+    assert os.environ["DAGSTER_HOME"] == str(bare_environment / ".analytics" / "dagster")

@@ -1,0 +1,65 @@
+with conversations as (
+
+    select * from {{ ref('stg_conversations') }}
+
+),
+
+insights as (
+
+    select * from {{ ref('stg_conversation_insights') }}
+
+),
+
+final as (
+
+    select
+        conversations.conversation_id,
+        conversations.date,
+        conversations.user_id,
+        conversations.agent_id,
+        conversations.model,
+        conversations.channel,
+        conversations.language,
+        conversations.variant,
+        conversations.started_at,
+        conversations.ended_at,
+        extract(hour from conversations.started_at at time zone 'UTC') as started_hour,
+        conversations.duration_seconds,
+        conversations.message_count,
+        conversations.user_message_count,
+        conversations.agent_message_count,
+        conversations.turn_count,
+        conversations.text_token_count,
+        conversations.agent_talk_ratio,
+        conversations.first_response_seconds,
+        conversations.response_seconds_p50,
+        conversations.response_seconds_p90,
+        conversations.first_response_seconds is not null as is_answered,
+        conversations.outcome,
+        conversations.is_resolved,
+        conversations.rating,
+        conversations.quality_score,
+        conversations.llm_token_count,
+        conversations.llm_cost_usd,
+        insights.primary_topic,
+        insights.topics,
+        insights.intent,
+        insights.intent_confidence,
+        insights.sentiment,
+        insights.sentiment_confidence,
+        case
+            when insights.sentiment < -0.25 then 'negative'
+            when insights.sentiment > 0.25 then 'positive'
+            when insights.sentiment is not null then 'neutral'
+        end as sentiment_label,
+        insights.insight_confidence,
+        insights.insight_tier,
+        insights.taxonomy_version
+    from conversations
+    left join insights
+        on conversations.conversation_id = insights.conversation_id
+
+)
+
+select * from final
+order by date, conversation_id

@@ -1,0 +1,40 @@
+with source as (
+
+    select * from {{ source('lake', 'conversations') }}
+
+),
+
+renamed as (
+
+    select
+        conversation_id,
+        date,
+        user_id,
+        agent_id,
+        model,
+        channel,
+        language,
+        started_at,
+        ended_at,
+        duration_seconds,
+        message_count,
+        user_message_count,
+        agent_message_count,
+        turn_count,
+        first_response_seconds,
+        response_seconds_p50,
+        response_seconds_p90,
+        agent_talk_ratio,
+        token_count as text_token_count,
+        rating,
+        outcome,
+        resolved as is_resolved,
+        quality_score,
+        variant,
+        tokens as llm_token_count,
+        cost as llm_cost_usd
+    from source
+
+)
+
+select * from renamed

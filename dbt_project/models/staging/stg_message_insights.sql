@@ -1,0 +1,22 @@
+with source as (
+
+    select * from {{ source('lake', 'message_insights') }}
+
+),
+
+renamed as (
+
+    select
+        message_id,
+        date,
+        sentiment,
+        sentiment_confidence,
+        intent,
+        intent_confidence,
+        {{ labels('topics') }} as topics,
+        tier as insight_tier
+    from source
+
+)
+
+select * from renamed
