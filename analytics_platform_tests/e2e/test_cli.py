@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
+from pymongo import MongoClient
 
 from analytics_platform.storage.lake import Lake
-from analytics_platform.storage.mongo import COLLECTIONS, EmbeddedMongo, MongoStore
+from analytics_platform.storage.mongo import COLLECTIONS, EmbeddedMongo
 
 pytestmark = pytest.mark.e2e
 
@@ -33,15 +34,10 @@ def content_hashes(home: Path) -> dict[str, str]:
 
 def documents(home: Path) -> dict[str, str]:
     """Return a hash of every collection's documents as MongoDB gives them, the ledger included."""
-    with EmbeddedMongo(home / "mongo") as uri:
-        store = MongoStore(uri, "analytics")
-        names = [*(collection.table.name for collection in COLLECTIONS), "_partitions"]
-        found = {}
-        for name in names:
-            raw = store.database.get_collection(name).find_raw_batches(sort=[("_id", 1)])
-            found[name] = hashlib.sha256(b"".join(raw)).hexdigest()
-        store.close()
-    return found
+    names = [*(collection.name for collection in COLLECTIONS), "_partitions"]
+    with EmbeddedMongo(home / "mongo") as uri, MongoClient(uri) as client:
+        batches = {name: client["analytics"][name].find_raw_batches(sort=[("_id", 1)]) for name in names}
+        return {name: hashlib.sha256(b"".join(found)).hexdigest() for name, found in batches.items()}
 
 
 def test_the_demo_shows_what_it_wrote_and_what_is_worth_reading(demo):
@@ -65,13 +61,11 @@ def test_the_stores_hold_the_same_conversations(demo):
     conversations = sum(lake.info("conversations", day).rows for day in lake.keys("conversations"))
     messages = sum(lake.info("messages", day).rows for day in lake.keys("messages"))
     with duckdb.connect(home / "warehouse.duckdb", read_only=True) as warehouse:
-        assert warehouse.sql("select count(*) from fct_conversation").fetchone() == (conversations,)
-        assert warehouse.sql("select count(*) from fct_message").fetchone() == (messages,)
-    with EmbeddedMongo(home / "mongo") as uri:
-        store = MongoStore(uri, "analytics")
-        assert store.database["conversation_analytics"].count_documents({}) == conversations
-        assert store.database["conversation_messages"].count_documents({}) == messages
-        store.close()
+        assert warehouse.sql("select count(*) from fct_conversation").fetchall() == [(conversations,)]
+        assert warehouse.sql("select count(*) from fct_message").fetchall() == [(messages,)]
+    with EmbeddedMongo(home / "mongo") as uri, MongoClient(uri) as client:
+        assert client["analytics"]["conversation_analytics"].count_documents({}) == conversations
+        assert client["analytics"]["conversation_messages"].count_documents({}) == messages
     assert conversations > 800
     assert messages > 6000
 

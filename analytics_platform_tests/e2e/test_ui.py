@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import time
@@ -54,31 +55,50 @@ def page() -> Iterator[Page]:
     SCREENSHOTS.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        page = browser.new_page(viewport={"width": 1600, "height": 1150})
         page.set_default_timeout(60_000)
         yield page
         browser.close()
 
 
-def test_the_lineage_shows_every_group(url, page):
-    page.goto(f"{url}/asset-groups")
+def test_the_lineage_shows_every_group_with_its_assets(url, page):
+    page.goto(f"{url}/assets/conversation_insights?view=lineage&lineageScope=neighbors&lineageDepth=5")
+    graph = page.locator("svg foreignObject")
     for group in ("raw", "clean", "insights", "analytics", "operational", "marts", "reports"):
-        expect(page.get_by_text(group, exact=True).first).to_be_visible()
-    page.wait_for_timeout(3000)
+        expect(graph.filter(has_text=re.compile(f"^{group}$")).first).to_be_visible()
+    for asset in ("raw_messages", "message_insights", "daily_metrics", "fct_conversation", "daily_report"):
+        expect(graph.filter(has_text=asset).first).to_be_visible()
+    settle(page)
     page.screenshot(path=SCREENSHOTS / "lineage.png")
 
 
 def test_a_partition_shows_its_row_count(url, page):
     page.goto(f"{url}/assets/messages?view=partitions&partition={DAY}")
-    expect(page.get_by_text("partition_row_count").first).to_be_visible()
+    row = page.get_by_role("row").filter(has_text="dagster/partition_row_count")
+    expect(row).to_contain_text("1012")
+    expect(page.get_by_text("Materialized (49)")).to_be_visible()
+    settle(page)
     page.screenshot(path=SCREENSHOTS / "partition.png")
 
 
 def test_the_report_shows_its_chart(url, page):
     page.goto(f"{url}/assets/daily_report?view=partitions&partition={DAY}")
+    page.get_by_text("Show Markdown").first.click()
+    chart = page.locator("img[src^='data:image/svg+xml']")
+    expect(chart).to_be_visible()
+    assert chart.evaluate("image => image.complete && image.naturalWidth") > 100
     page.screenshot(path=SCREENSHOTS / "chart.png")
 
 
 def test_a_blocking_check_has_passed(url, page):
     page.goto(f"{url}/assets/raw_messages?view=checks&checkDetail=rows_add_up")
+    expect(page.get_by_text("This is a blocking asset check")).to_be_visible()
+    expect(page.get_by_text("Passed", exact=True)).to_be_visible()
+    settle(page)
     page.screenshot(path=SCREENSHOTS / "check.png")
+
+
+def settle(page: Page) -> None:
+    """Wait until spinners and transitions are over, for the sake of the screenshot alone."""
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(5000)
