@@ -91,6 +91,8 @@ def run(
 def demo() -> None:
     """Materialize the sample through the whole graph, and say what is worth reading in it."""
     settings = load_settings()
+    if settings.source != "sample":
+        raise UsageError(f"the demo shows the sample, and ANALYTICS_SOURCE is {settings.source}: use `analytics run`")
     platform = Platform(settings)
     try:
         outcome, days = _materialize(platform, None, None, None, force=False, quiet=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+import psutil
 import pytest
 
 ANALYTICS = Path(sys.executable).with_name("analytics")
@@ -43,6 +45,11 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
     return {**kept, "ANALYTICS_HOME": str(home), **variables}
 
 
+def _heed_interrupts() -> None:
+    """Undo what a shell does to commands in the background: a test run there would start processes deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Start ``analytics`` and leave it running; it is interrupted, or killed, at the end of the module."""
@@ -58,18 +65,23 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., su
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                preexec_fn=_heed_interrupts,
             )
         )
         return running[-1]
 
     yield start
     for process in running:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
+        if process.poll() is None:
+            family = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            for member in family:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    member.kill()
             process.kill()
-            process.wait()
+        process.wait()
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,8 @@ pytestmark = [
 ]
 
 SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", Path(__file__).parents[2] / ".screenshots"))
-READY_SECONDS = 120
+READY_SECONDS = 240
+PATIENCE_MILLISECONDS = 90_000
 DAY = "2006-06-01"
 FLAGS = [
     "--no-sandbox",
@@ -56,7 +57,8 @@ def page() -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = browser.new_page(viewport={"width": 1600, "height": 1150})
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE_MILLISECONDS)
+        expect.set_options(timeout=PATIENCE_MILLISECONDS)
         yield page
         browser.close()
 
