@@ -2,7 +2,8 @@
 
 Facts and ``agg_daily`` are partitioned by day; dimensions are small and rebuilt as a whole by the same invocation.
 The models are consistent with each other or not published at all, so a selection of some of them builds all and
-reports those. Does not belong here: what is built when (``storage.marts``), the models (``dbt_project/``).
+reports those. One build at a time is seen to by the warehouse's file lock, which dies with its process; a Dagster
+pool would keep the slot of a killed run, and every later run would wait for it. Does not belong here: what is built when (``storage.marts``), the models (``dbt_project/``).
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotations of asset functions.
@@ -17,8 +18,6 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 from analytics_platform.defs.tables import CADENCE_TAG, FORCE_TAG
 from analytics_platform.storage.dbt_project import NodeOutcome
 from analytics_platform.storage.marts import Marts, MartsFailedError
-
-WAREHOUSE_POOL = "warehouse"
 
 MartsResult = dg.MaterializeResult[None] | dg.AssetCheckResult
 
@@ -74,7 +73,6 @@ def build_marts(
         dagster_dbt_translator=MartsTranslator(partitions_def, owners),
         name="marts",
         backfill_policy=dg.BackfillPolicy.single_run(),
-        pool=WAREHOUSE_POOL,
     )
     def marts_assets(context: dg.AssetExecutionContext, marts: dg.ResourceParam[Marts]) -> Iterator[MartsResult]:
         """Bring the run's days up to date with one dbt build, publish them, and report what the warehouse holds."""

@@ -36,9 +36,7 @@ def test_nothing_is_sent_to_anybody(instance: dg.DagsterInstance) -> None:
     assert not instance.telemetry_enabled
 
 
-def test_a_pool_has_one_slot_and_a_dead_run_gives_it_back(instance: dg.DagsterInstance) -> None:
-    instance.event_log_storage.initialize_concurrency_limit_to_default("warehouse")
-    assert instance.event_log_storage.get_concurrency_info("warehouse").slot_count == 1
+def test_a_dead_run_keeps_no_slot(instance: dg.DagsterInstance) -> None:
     assert instance.run_monitoring_settings["free_slots_after_run_end_seconds"] > 0
 
 

@@ -91,3 +91,7 @@ def test_the_lineage_runs_from_the_source_to_the_report(definitions):
 def test_the_job_covers_the_whole_graph(definitions, specs):
     job = definitions.resolve_job_def(EVERYTHING)
     assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(specs)
+
+
+def test_no_step_waits_for_a_pool_whose_slot_a_killed_run_would_keep(definitions):
+    assert all(node.definition.pool is None for node in definitions.resolve_job_def(EVERYTHING).nodes)
