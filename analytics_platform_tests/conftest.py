@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,13 @@ from hypothesis import HealthCheck, settings
 from analytics_platform.settings import Settings, environment_name
 
 # Two shared cores: a deadline per example would test the machine, not the code.
-settings.register_profile("platform", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "platform",
+    deadline=None,
+    max_examples=30,
+    derandomize="CI" in os.environ,  # a change is judged by the same examples each time; at home new ones are tried
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
 settings.load_profile("platform")
 
 

@@ -3,7 +3,8 @@
 Facts and ``agg_daily`` are partitioned by day; dimensions are small and rebuilt as a whole by the same invocation.
 The models are consistent with each other or not published at all, so a selection of some of them builds all and
 reports those. One build at a time is seen to by the warehouse's file lock, which dies with its process; a Dagster
-pool would keep the slot of a killed run, and every later run would wait for it. Does not belong here: what is built when (``storage.marts``), the models (``dbt_project/``).
+pool would keep the slot of a killed run, and every later run would wait for it.
+Does not belong here: what is built when (``storage.marts``), the models (``dbt_project/``).
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotations of asset functions.
