@@ -53,6 +53,7 @@ EXPECTED_ERRORS = (
     DbtError,
     ManifestError,
     UsageError,
+    OSError,
 )
 """What a person can act on: printed as its message alone."""
 
@@ -196,8 +197,13 @@ def _materialize(
 
 
 def _days(platform: Platform, first: str | None, last: str | None) -> list[str]:
-    """Return every day from ``first`` to ``last``, by default the source's, within the partitions."""
-    known = sorted(platform.source.days())
+    """Return every day from ``first`` to ``last``, within the partitions.
+
+    By default from the first to the last day that the source has rows of or that is stored: a day that the source
+    no longer has must become empty.
+    """
+    within = days_between(platform.settings.first_day, platform.settings.last_day)
+    known = sorted({*platform.source.days(), *platform.lake.keys("raw_messages")}.intersection(within))
     if not known and not (first and last):
         raise UsageError("the source has no rows; name the days with --from and --to to materialize empty ones")
     start, end = (_day("--from", first or known[0]), _day("--to", last or known[-1]))

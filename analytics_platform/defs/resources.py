@@ -91,8 +91,10 @@ class Platform:
         uri = self.settings.mongo_uri
         if uri is not None:
             return MongoStore(uri.get_secret_value(), self.settings.mongo_database)
-        self._embedded = EmbeddedMongo(self.settings.mongo_dir)
-        return MongoStore(self._embedded.acquire(), self.settings.mongo_database)
+        embedded = EmbeddedMongo(self.settings.mongo_dir)
+        store = MongoStore(embedded.acquire(), self.settings.mongo_database)
+        self._embedded = embedded
+        return store
 
     @property
     def marts(self) -> Marts:

@@ -156,7 +156,7 @@ def _cause(error: Any) -> str:
     """Return the message of the innermost of our errors; the whole trace is in the event history."""
     while error.cause is not None and error.cls_name != "PartitionError":
         error = error.cause
-    return str(error.message).strip().split("\n")[0]
+    return "; ".join(line.strip() for line in str(error.message).strip().splitlines())
 
 
 def _judge(outcome: Outcome, evaluation: dg.AssetCheckEvaluation) -> None:

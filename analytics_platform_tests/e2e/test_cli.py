@@ -20,7 +20,7 @@ from pymongo import MongoClient
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.mongo import COLLECTIONS, EmbeddedMongo
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 FIRST, LAST = "2006-05-27", "2006-06-01"
 
@@ -207,6 +207,19 @@ def test_rows_that_cannot_be_used_are_in_quarantine_and_the_counts_add_up(analyt
     assert sorted(quarantined["reason"].to_pylist()) == ["bad_timestamp", "invalid_utf8", "unknown_role"]
     info = lake.info("raw_messages", "2024-01-01")
     assert (info.rows, info.annotations) == (20, {"duplicates": "1", "rows_read": "24"})
+
+
+def test_a_last_day_that_the_source_no_longer_has_becomes_empty(analytics, tmp_path):
+    path = tmp_path / "chats.csv"
+    variables = {"ANALYTICS_SOURCE": "files", "ANALYTICS_SOURCE_PATH": str(path)}
+    header, first = "conversation_id,role,text,timestamp\n", "a,user,hello,2024-01-01T10:00:00Z\n"
+    path.write_text(header + first + "b,user,hello,2024-01-02T10:00:00Z\n")
+    select = ["run", "--json", "--select", "group:raw or group:clean"]
+    assert analytics(tmp_path, *select, **variables).json()["failures"] == []
+    path.write_text(header + first)
+    assert analytics(tmp_path, *select, **variables).json()["failures"] == []
+    lake = Lake.open(str(tmp_path / "lake"))
+    assert [lake.info("messages", day).rows for day in lake.keys("messages")] == [1, 0]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.timeout(900),
     pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on PATH; install it to run this"),
 ]
 

@@ -96,14 +96,19 @@ class Replacement:
         stored = {found["_id"]: _digest(found) for found in target.find(scope, session=session, batch_size=BATCH_ROWS)}
         size = 0
         for batch in to_documents(self.collection.table, self.table):
-            requests: list[InsertOne[RawBSONDocument] | ReplaceOne[RawBSONDocument]] = []
+            new: list[InsertOne[RawBSONDocument]] = []
+            requests: list[ReplaceOne[RawBSONDocument]] = []
             for identity, document in batch:
                 size += len(document.raw)
                 known = stored.pop(identity, None)
                 if known is None and insert:
-                    requests.append(InsertOne(document))
+                    new.append(InsertOne(document))
                 elif known != _digest(document):
                     requests.append(ReplaceOne({"_id": identity}, document, upsert=True))
+            # Alone and in order: a document that exists elsewhere ends the transaction, and what the server says of
+            # requests after it would have the driver try the same again instead of telling us.
+            if new:
+                target.bulk_write(new, ordered=True, session=session)
             if requests:
                 target.bulk_write(requests, ordered=False, session=session)
         delete_documents(self.database, self.collection.name, scope, list(stored), session)
