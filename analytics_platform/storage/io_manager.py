@@ -154,6 +154,6 @@ def _work(store: PartitionStore, table: Table, task: PartitionTask) -> tuple[Par
             raise ValueError("; ".join(map(str, violations)))  # noqa: TRY301  (wrapped below, with its partition)
         annotations = task.annotate() if task.annotate else None
         return store.write(table.name, task.key, content, task.fingerprint, annotations), False
-    except Exception as error:
+    except Exception as error:  # whatever it was, it is raised again under the name of its partition
         place = f"partition {task.key} of {table.name}" if task.key else table.name
         raise PartitionError(f"{place}: {error}") from error

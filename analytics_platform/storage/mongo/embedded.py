@@ -89,7 +89,7 @@ class EmbeddedMongo:
                     fcntl.flock(self._users, fcntl.LOCK_SH)
                 try:
                     uri = self._running_uri()
-                except BaseException:
+                except BaseException:  # Ctrl-C too must not leave the lock behind
                     if not self._holds:
                         self._drop_lock()
                     raise
@@ -165,7 +165,7 @@ class EmbeddedMongo:
         process = self._start()
         try:
             return self._await_answer(process)
-        except BaseException:
+        except BaseException:  # Ctrl-C too must not leave a server behind
             _terminate(process)
             raise
 
