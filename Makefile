@@ -59,7 +59,7 @@ env-example: .venv/.base ## Write .env.example from the settings
 
 # With hashes and without the registry's address; what users run is a part of what the tests run.
 # `make lock UPGRADE=--upgrade` takes the newest versions.
-LOCK = uv pip compile pyproject.toml --quiet --generate-hashes --no-emit-index-url --fork-strategy fewest --group build \
+LOCK = uv pip compile pyproject.toml --quiet --generate-hashes --no-emit-index-url --no-strip-extras --fork-strategy fewest --group build \
   --custom-compile-command 'make lock' $(UPGRADE)
 
 lock: ## Write the lock files from pyproject.toml (needs uv and a network)
