@@ -22,7 +22,7 @@ from analytics_platform.sources.locating import SourceFile, find_files
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform.sources.staging import MANIFEST, StagedDay, read_manifest, read_table, stage
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Raised whenever the same files would be staged differently than before."""
 
 _UNFINISHED = ".unfinished-"

@@ -99,6 +99,14 @@ def test_a_partition_comes_back_exactly_and_is_listed(store):
     assert store.read(CATEGORIES, NEXT_DAY).equals(CONVERSATION_CATEGORIES.empty())
 
 
+def test_a_nul_character_comes_back_in_identifiers_and_values(store):
+    given = categories(DAY, range(2)).to_pydict() | {"conversation_id": ["a\0", "a\0b"], "topic": ["\0", "x\0y"]}
+    table = CONVERSATION_CATEGORIES.conform(pa.table(given, schema=CONVERSATION_CATEGORIES.arrow_schema))
+    store.write(CATEGORIES, DAY, table, "f")
+    store.write(CATEGORIES, DAY, table.slice(1), "g")
+    assert store.read(CATEGORIES, DAY).equals(table.slice(1))
+
+
 def test_some_columns_are_read_in_the_order_of_the_table(store):
     store.write(CATEGORIES, DAY, categories(DAY, range(3)), "f")
     assert store.read(CATEGORIES, DAY, ["rank", "conversation_id"]).to_pydict() == {
