@@ -12,9 +12,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from analytics_platform.defs.resources import Platform
+from analytics_platform.errors import UserError
 from analytics_platform.settings import Settings
 
-EXPECTED = (OSError, RuntimeError, ValueError, LookupError)
+EXPECTED = (UserError, OSError, RuntimeError, ValueError, LookupError)
 """What an unreachable or misconfigured part raises; anything else is a bug and shows itself as one."""
 
 

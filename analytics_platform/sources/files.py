@@ -14,10 +14,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import duckdb
 from filelock import FileLock
 
 from analytics_platform.model.raw import QUARANTINED_ROWS, RAW_MESSAGES
-from analytics_platform.sources.base import SourceDay
+from analytics_platform.sources.base import SourceDay, SourceError
 from analytics_platform.sources.locating import SourceFile, find_files
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform.sources.staging import MANIFEST, StagedDay, read_manifest, read_table, stage
@@ -106,7 +107,11 @@ class FileSource:
         with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=self._folder) as unfinished:
             done = Path(unfinished) / folder.name
             done.mkdir()
-            stage(done, files, mapping, name=self.name, first_day=self._first_day, last_day=self._last_day)
+            try:
+                stage(done, files, mapping, name=self.name, first_day=self._first_day, last_day=self._last_day)
+            except duckdb.Error as error:  # its messages have several lines
+                reason = " ".join(str(error).split())
+                raise SourceError(f"{self._folder}: the source cannot be split by day here: {reason}") from error
             done.rename(folder)
         # The one before stays: a run that began with it may still be reading.
         stagings = sorted(self._folder.glob(f"*/{MANIFEST}"), key=lambda manifest: manifest.stat().st_mtime_ns)

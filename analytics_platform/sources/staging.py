@@ -180,6 +180,7 @@ def stage(
 
     Raises:
         SourceError: If a file cannot be read or lacks a column.
+        duckdb.Error: If memory or disk do not suffice.
     """
     work = folder / "work"
     work.mkdir()

@@ -19,15 +19,17 @@ from typing import Any
 
 import orjson
 
+from analytics_platform.errors import UserError
+
 PREPARE_COMMAND = "analytics prepare"
 _SOURCES = ("*.yml", "models/**/*", "macros/**/*", "tests/**/*")
 
 
-class ManifestError(RuntimeError):
+class ManifestError(UserError, RuntimeError):
     """The dbt manifest is missing or older than the project; the message says what prepares it."""
 
 
-class DbtError(RuntimeError):
+class DbtError(UserError, RuntimeError):
     """dbt could not run at all, e.g. because the project does not parse."""
 
 

@@ -84,6 +84,7 @@ def test_an_empty_value_counts_as_unset(field: str, monkeypatch: pytest.MonkeyPa
         ("ANALYTICS_SOURCE", "files", "ANALYTICS_SOURCE_PATH: needed when ANALYTICS_SOURCE=files"),
         ("ANALYTICS_SOURCE_MAPPING", "absent.yaml", "must be an existing file"),
         ("ANALYTICS_START_DATE", "2006-02-30", "valid date"),
+        ("ANALYTICS_START_DATE", "1147651200", "must be a day, YYYY-MM-DD"),
         ("ANALYTICS_START_DATE", "2030-01-01", "2030-01-01 is after the last day"),
         ("ANALYTICS_END_DATE", "1999-12-31", "after the last day, 1999-12-31 (ANALYTICS_END_DATE)"),
         ("ANALYTICS_LAKE_URI", "gs://bucket/lake", "must be a folder or s3://bucket/prefix"),

@@ -29,6 +29,8 @@ import psutil
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from analytics_platform.errors import UserError
+
 PROGRAM = "secantusd-py"
 _STOP_SECONDS = 20.0
 _PAUSE_SECONDS = 0.05
@@ -36,7 +38,7 @@ _PING_MILLISECONDS = 2_000
 _LOG_LINES = 15
 
 
-class EmbeddedMongoError(RuntimeError):
+class EmbeddedMongoError(UserError, RuntimeError):
     """The embedded server cannot be used; the message says why and what to do."""
 
 

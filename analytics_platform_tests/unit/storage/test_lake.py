@@ -44,6 +44,15 @@ def test_days_are_listed_in_order_and_an_empty_day_is_a_day(lake):
     assert lake.read("numbers", "2006-05-16").num_rows == 0
 
 
+def test_a_damaged_file_is_named_with_what_to_do(lake, tmp_path):
+    lake.write("numbers", DAY, numbers(1), "")
+    path = tmp_path / "numbers" / f"date={DAY}" / "data.parquet"
+    path.write_bytes(path.read_bytes()[:-20])
+    for look in (lake.info, lake.read):
+        with pytest.raises(LakeError, match=r"data\.parquet: cannot be read \(.*delete it and run again$"):
+            look("numbers", DAY)
+
+
 def test_the_same_content_twice_gives_the_same_bytes(lake, tmp_path):
     path = tmp_path / "numbers" / f"date={DAY}" / "data.parquet"
     lake.write("numbers", DAY, numbers(1, 2), "print")
