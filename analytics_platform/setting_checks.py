@@ -1,12 +1,14 @@
-"""What a single value of the environment must look like; the settings say which variable is checked by what.
+"""What the names and single values of the environment must look like; the settings say which is checked by what.
 
-Belongs here: pure checks, each of which returns the value in its final form or raises ``ValueError`` with the rest of
+Belongs here: pure checks. Those of values return the value in its final form, or raise ``ValueError`` with the rest of
 a sentence that begins with the variable's name. Does not belong here: rules across variables (``settings``).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +16,31 @@ from pydantic import SecretStr
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MONGO_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
+
+PREFIXES = ("ANALYTICS_", "NOCODB_")
+"""Of the variables that are the platform's, whoever else has variables in the same environment."""
+
+# What Kubernetes and Docker set in every container for a service that is called analytics or nocodb.
+_SERVICE_LINK = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT(_\d+_(TCP|UDP)\w*)?)")
+
+
+def unknown_variables(given: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return a line for each of the platform's variables that it does not know: a slip of the pen, most often.
+
+    Args:
+        given: Names of the variables that are set, in capitals.
+        known: Names of the variables that are read.
+    """
+    names = list(known)
+    unknown = {name for name in given if name.startswith(PREFIXES) and not _SERVICE_LINK.fullmatch(name)}
+    return [_unknown(name, names) for name in sorted(unknown.difference(names))]
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    by_rest = {one.partition("_")[2]: one for one in known}  # compared without the prefix, which all have in common
+    nearest = get_close_matches(name.partition("_")[2], by_rest, n=1)
+    hint = f"did you mean {by_rest[nearest[0]]}?" if nearest else ".env.example lists all"
+    return f"{name}: there is no such setting; {hint}"
 
 
 def day(value: object) -> object:

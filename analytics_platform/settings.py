@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from analytics_platform import setting_checks as checks
 from analytics_platform.errors import UserError
@@ -32,6 +32,8 @@ SAMPLE_END = dt.date(2006, 7, 2)
 DEFAULT_START = dt.date(2020, 1, 1)
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = ".env"
+READ_BY_DBT = ["ANALYTICS_DBT_LAKE", "ANALYTICS_DBT_WAREHOUSE"]
+"""Variables of the dbt project, for those who run dbt by hand."""
 
 
 class SettingsError(UserError, ValueError):
@@ -224,14 +226,32 @@ def load_settings() -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        SettingsError: With one line per wrong variable, naming it; never its value when it is a secret.
+        SettingsError: With one line per wrong or unknown variable, naming it; never its value when it is a secret.
     """
     try:
-        return Settings()
+        problems = checks.unknown_variables(_given_names(), _known_names())
+        settings = Settings()
     except UnicodeDecodeError:
         raise SettingsError(f"{ENV_FILE}: must be a text file in UTF-8") from None
     except ValidationError as error:
-        raise SettingsError("\n".join(map(_line, error.errors()))) from None
+        raise SettingsError("\n".join([*problems, *map(_line, error.errors())])) from None
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _given_names() -> set[str]:
+    """Return every variable of the environment and of ``.env`` that has a value."""
+    sources = EnvSettingsSource(Settings), DotEnvSettingsSource(Settings)
+    return {name.upper() for source in sources for name in source.env_vars}
+
+
+def _known_names() -> list[str]:
+    names = list(READ_BY_DBT)
+    for info in Settings.model_fields.values():
+        alias = info.validation_alias
+        names += [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [str(alias)]
+    return names
 
 
 def use_dagster_home(folder: Path) -> None:
