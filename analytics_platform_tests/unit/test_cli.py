@@ -12,8 +12,9 @@ from rich.console import Console
 
 from analytics_platform.cli import main
 from analytics_platform.console import outcome_table, partition_progress
+from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.runs import Outcome, TableOutcome, count_quarantined
-from analytics_platform.doctor import examine
+from analytics_platform.doctor import Line, examine
 from analytics_platform.model.raw import QUARANTINED_ROWS
 from analytics_platform.settings import load_settings
 from analytics_platform.storage.lake import Lake
@@ -116,13 +117,40 @@ def test_a_progress_bar_leaves_no_file_open() -> None:
     assert process.num_fds() == before
 
 
-def test_doctor_says_of_each_part_that_cannot_be_used_why_in_a_line(monkeypatch, home) -> None:
+@pytest.fixture
+def chats(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The only file of the source; there is none yet."""
     monkeypatch.setenv("ANALYTICS_SOURCE", "files")
-    monkeypatch.setenv("ANALYTICS_SOURCE_PATH", "nowhere.csv")
+    monkeypatch.setenv("ANALYTICS_SOURCE_PATH", str(tmp_path / "chats.csv"))
+    return tmp_path / "chats.csv"
+
+
+def examined() -> dict[str, Line]:
+    return {line.what: line for line in examine(load_settings())}
+
+
+def test_doctor_says_of_each_part_that_cannot_be_used_why_in_a_line(chats: Path, home: Path) -> None:
     home.mkdir()
     (home / "warehouse.duckdb").write_bytes(b"no database" * 1000)
-    lines = {line.what: line for line in examine(load_settings())}
+    lines = examined()
     assert not lines["source"].ok
-    assert "nowhere.csv matches no file" in lines["source"].says
+    assert "chats.csv matches no file" in lines["source"].says
     assert not lines["warehouse"].ok
     assert f"{home}/warehouse.duckdb: cannot be read" in lines["warehouse"].says
+
+
+def test_doctor_changes_nothing(chats: Path, home: Path) -> None:
+    chats.write_text("conversation_id,role,text,timestamp\na,user,hi,2024-01-01\n")
+    lines = examined()
+    assert all(line.ok for line in lines.values())
+    assert "1 file, 0.0 MB, not read" in lines["source"].says
+    assert "no data yet" in lines["mongo"].says
+    assert [path.name for path in home.parent.iterdir()] == ["chats.csv"]
+
+
+def test_doctor_sees_what_the_beginning_of_a_file_tells_and_the_days_once_they_are_known(chats: Path) -> None:
+    chats.write_text("conversation_id,text,timestamp\na,hi,2024-01-01\n")
+    assert "chats.csv: lacks the column role" in examined()["source"].says
+    chats.write_text("conversation_id,role,text,timestamp\na,user,hi,2024-01-01\n")
+    Platform(load_settings()).source.days()
+    assert "1 days with rows, 2024-01-01 to 2024-01-01" in examined()["source"].says

@@ -173,7 +173,7 @@ class EmbeddedMongo:
 
     def _start(self) -> psutil.Process:
         """Start the server as a process of its own, which outlives this one and gets none of its signals."""
-        program = _program()
+        program = server_program()
         configuration = self.directory / "secantusd.toml"  # named, so that no other is looked for
         configuration.write_text("# The platform gives every option on the command line.\n")
         command = [
@@ -241,7 +241,12 @@ class EmbeddedMongo:
             _terminate(process)
 
 
-def _program() -> str:
+def server_program() -> str:
+    """Return the path of the embedded server's program.
+
+    Raises:
+        EmbeddedMongoError: If it is not installed.
+    """
     beside = Path(sys.executable).parent / PROGRAM
     found = str(beside) if beside.exists() else which(PROGRAM)
     if found is None:
