@@ -189,15 +189,6 @@ def test_daily_reports_leave_the_other_cadences_alone(uri, database, store):
     assert [found["_id"] for found in database[reports].find()] == [f"weekly:{DAY}"]
 
 
-def test_a_deleted_partition_is_gone_and_its_neighbour_is_not(store, database):
-    store.write(CATEGORIES, DAY, categories(DAY, range(10)), "f")
-    store.write(CATEGORIES, NEXT_DAY, categories(NEXT_DAY, range(10, 20)), "f")
-    store.delete(CATEGORIES, DAY)
-    store.delete(CATEGORIES, DAY)
-    assert store.keys(CATEGORIES) == [NEXT_DAY]
-    assert database[CATEGORIES].count_documents({}) == 10
-
-
 def test_readers_see_each_document_once_and_never_an_empty_partition_while_it_is_rewritten(store, database):
     lower, upper = categories(DAY, range(120), 0.25), categories(DAY, range(40, 160), 0.75)
     always = set(range(40, 120))
