@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     engine: Literal["auto", "cpu", "gpu"] = Field(
         default="auto",
         validation_alias="ANALYTICS_ENGINE",
-        description="Where insights are computed; auto takes a GPU when one answers.",
+        description="Where insights are computed; auto is the CPU, on which the static tier is quickest.",
     )
     taxonomy: Path | None = Field(
         default=None,
