@@ -1,61 +1,33 @@
 """The ``analytics`` command.
 
-Belongs here: commands, their arguments, and how results are printed. Does not belong here: anything that
-another program would want to call (``defs.runs``, ``insights.evaluate``, ``doctor``).
+Belongs here: commands, their arguments, and how results are printed. Does not belong here: what a command does
+(``commands``), or anything that another program would want to call (``defs.runs``, ``insights.evaluate``, ``doctor``).
+
+What takes seconds to import is imported where the work begins, so that help, a wrong setting and a wrong argument are
+answered at once.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import dagster as dg
-import orjson
 import typer
 from rich.console import Console
 
-from analytics_platform import doctor as diagnosis
-from analytics_platform.analytics.reports import key_findings
-from analytics_platform.console import PartitionProgress, outcome_table
-from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
-from analytics_platform.defs.instance import open_instance, prepare_instance
-from analytics_platform.defs.reports import page_path
-from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.runs import Outcome, days_between, materialize
-from analytics_platform.insights.evaluate import EvaluationError, evaluate
-from analytics_platform.settings import PROJECT_ROOT, Settings, SettingsError, load_settings, use_dagster_home
-from analytics_platform.sources.base import SourceError
-from analytics_platform.storage.dbt_project import DbtError, ManifestError, prepare_manifest
-from analytics_platform.storage.lake import LakeError
-from analytics_platform.storage.mongo import EmbeddedMongoError, MongoStoreError
-from analytics_platform.storage.partitions import PartitionStream
+from analytics_platform.errors import UserError
+from analytics_platform.settings import PROJECT_ROOT, Settings, load_settings
+
+if TYPE_CHECKING:
+    from analytics_platform.defs.runs import Outcome
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 screen = Console(stderr=True, highlight=False)
 """For people; standard output is for results."""
-
-
-class UsageError(ValueError):
-    """The arguments make no sense together; the message says why."""
-
-
-EXPECTED_ERRORS = (
-    SettingsError,
-    SourceError,
-    LakeError,
-    MongoStoreError,
-    EmbeddedMongoError,
-    EvaluationError,
-    DbtError,
-    ManifestError,
-    UsageError,
-    OSError,
-)
-"""What a person can act on: printed as its message alone."""
 
 From = Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First day; the source's first.")]
 To = Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last day, inclusive; the source's last.")]
@@ -75,13 +47,18 @@ def run(
 ) -> None:
     """Materialize the graph over a range of days in one process; only what is missing or stale."""
     settings = load_settings()
+    start, end = _day("--from", first), _day("--to", last)
+    _require_range(settings, start, end)
+    from analytics_platform.commands import run_graph
+    from analytics_platform.defs.resources import Platform
+
     platform = Platform(settings)
     try:
-        outcome, _ = _materialize(platform, first, last, select, force=force, quiet=as_json)
+        outcome, _ = run_graph(platform, start, end, select, force=force, quiet=as_json)
     finally:
         platform.close()
     if as_json:
-        print(orjson.dumps(outcome.as_json(), option=orjson.OPT_INDENT_2).decode())  # noqa: T201
+        _print_json(outcome.as_json())
     else:
         _print_outcome(outcome)
     if outcome.failures:
@@ -93,16 +70,17 @@ def demo() -> None:
     """Materialize the sample through the whole graph, and say what is worth reading in it."""
     settings = load_settings()
     if settings.source != "sample":
-        raise UsageError(f"the demo shows the sample, and ANALYTICS_SOURCE is {settings.source}: use `analytics run`")
+        raise UserError(f"the demo shows the sample, and ANALYTICS_SOURCE is {settings.source}: use `analytics run`")
+    from analytics_platform.commands import run_graph, worth_reading
+    from analytics_platform.defs.resources import Platform
+
     platform = Platform(settings)
     try:
-        outcome, days = _materialize(platform, None, None, None, force=False, quiet=False)
+        outcome, days = run_graph(platform)
         _print_outcome(outcome)
         if outcome.failures:
             raise typer.Exit(1)
-        metrics, models = (PartitionStream(platform.lake, name, days) for name in ("daily_metrics", "model_daily"))
-        findings = key_findings(metrics.values(), platform.lake.read("user_analytics", ""), models.values())
-        busiest = max(metrics, key=lambda day: metrics[day]["conversation_count"][0].as_py())
+        findings, page = worth_reading(platform, days)
     finally:
         platform.close()
     screen.print("\n[bold]Worth reading[/]")
@@ -110,7 +88,7 @@ def demo() -> None:
         screen.print(f"  • {finding}", markup=False)
     screen.print("\n[bold]Where to go next[/]")
     screen.print("  the Dagster UI    make dev, then open http://127.0.0.1:3000")
-    screen.print(f"  a daily report    {_relative(page_path(settings.reports_dir, busiest))}")
+    screen.print(f"  a daily report    {_relative(page)}")
     screen.print(f"  the warehouse     {_relative(settings.warehouse_path)} (DuckDB, open it read-only)")
 
 
@@ -122,9 +100,11 @@ def evaluate_command(
     as_json: AsJson = False,
 ) -> None:
     """Fit the label heads on one file and score another."""
-    result = evaluate(train, test, tier)
+    from analytics_platform.commands import score
+
+    result = score(train, test, tier)
     if as_json:
-        print(orjson.dumps(result).decode())  # noqa: T201
+        _print_json(result)
         return
     for name, value in result.items():
         screen.print(f"{name:22} {value:.4f}" if isinstance(value, float) else f"{name:22} {value}")
@@ -133,8 +113,10 @@ def evaluate_command(
 @app.command()
 def doctor() -> None:
     """Say what is configured and reachable, one line each; secrets are masked."""
-    healthy = True
-    for line in diagnosis.examine(load_settings()):
+    settings, healthy = load_settings(), True
+    from analytics_platform.doctor import examine
+
+    for line in examine(settings):
         healthy = healthy and line.ok
         screen.print(f"[{'green' if line.ok else 'red'}]{'ok ' if line.ok else 'no '}[/] {line.what:12}", end=" ")
         screen.print(line.says, markup=False, soft_wrap=True)
@@ -145,7 +127,10 @@ def doctor() -> None:
 @app.command()
 def prepare() -> None:
     """Make ready what a fresh installation needs: the dbt manifest and the Dagster instance."""
-    _prepare(load_settings())
+    settings = load_settings()
+    from analytics_platform import commands
+
+    commands.prepare(settings)
 
 
 @app.command()
@@ -154,94 +139,54 @@ def dev(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
     """Open the Dagster UI and run the daemon until interrupted."""
-    _prepare(load_settings())
+    settings = load_settings()
+    from analytics_platform import commands
+
+    commands.prepare(settings)
     command = ["-m", "dagster", "dev", "-w", str(PROJECT_ROOT / "workspace.yaml"), "-h", host, "-p", str(port)]
     screen.print(f"Dagster UI: http://{host}:{port} (Ctrl-C stops it)")
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  (takes this process's place, and its signals)
 
 
-def _prepare(settings: Settings) -> None:
-    prepare_manifest(settings.dbt_project_dir)
-    prepare_instance(settings.dagster_home, PROJECT_ROOT)
-    use_dagster_home(settings.dagster_home)
-
-
-def _materialize(
-    platform: Platform, first: str | None, last: str | None, select: str | None, *, force: bool, quiet: bool
-) -> tuple[Outcome, list[str]]:
-    """Run the graph over the days asked for; return what came of it, and the days."""
-    settings = platform.settings
-    _prepare(settings)
-    days = _days(platform, first, last)
-    progress = PartitionProgress(quiet=quiet)
-    definitions = build_definitions(platform, progress.advance)
-    selection = _selection(definitions, select)
-    chosen = [asset for asset in TABLES if selection is None or asset.key in selection]
-
-    def expect(todo: Sequence[str]) -> None:
-        progress.expect(sum(len(todo) if asset.recipe.daily else 1 for asset in chosen))
-
-    with progress.running(), open_instance(settings.dagster_home) as instance:
-        outcome = materialize(
-            platform,
-            definitions,
-            days,
-            job_name=EVERYTHING,
-            assets=TABLES,
-            selection=selection,
-            force=force,
-            instance=instance,
-            on_plan=expect,
-        )
-    return outcome, days
-
-
-def _days(platform: Platform, first: str | None, last: str | None) -> list[str]:
-    """Return every day from ``first`` to ``last``, within the partitions.
-
-    By default from the first to the last day that the source has rows of or that is stored: a day that the source
-    no longer has must become empty.
-    """
-    within = days_between(platform.settings.first_day, platform.settings.last_day)
-    known = sorted({*platform.source.days(), *platform.lake.keys("raw_messages")}.intersection(within))
-    if not known and not (first and last):
-        raise UsageError("the source has no rows; name the days with --from and --to to materialize empty ones")
-    start, end = (_day("--from", first or known[0]), _day("--to", last or known[-1]))
-    lowest, highest = platform.settings.first_day, platform.settings.last_day
-    if not lowest <= start <= end <= highest:
-        raise UsageError(
-            f"--from {start} --to {end}: must be in order and within {lowest} to {highest} "
-            "(ANALYTICS_START_DATE, ANALYTICS_END_DATE)"
-        )
-    return days_between(start, end)
-
-
-def _day(option: str, text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{option} {text}: not a day; write it as YYYY-MM-DD") from None
-
-
-def _selection(definitions: dg.Definitions, select: str | None) -> list[dg.AssetKey] | None:
-    if select is None:
+def _day(option: str, text: str | None) -> dt.date | None:
+    """Read a day as it is written everywhere else; Python would take 20060515 and 2006-W20-1 too."""
+    if text is None:
         return None
-    graph = definitions.resolve_asset_graph()
     try:
-        keys = dg.AssetSelection.from_string(select).resolve(graph)
-    except dg.DagsterError as error:
-        raise UsageError(f"--select {select!r}: {error}") from error
-    if not keys:
-        raise UsageError(f"--select {select!r}: selects no asset")
-    return sorted(keys)
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+            return dt.date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise UserError(f"{option} {text}: not a day; write it as YYYY-MM-DD")
+
+
+def _require_range(settings: Settings, start: dt.date | None, end: dt.date | None) -> None:
+    """Refuse days out of order, or outside the partitions."""
+    lowest, highest = settings.first_day, settings.last_day
+    if not lowest <= (start or lowest) <= (end or highest) <= highest:
+        asked = " ".join(f"{option} {day}" for option, day in (("--from", start), ("--to", end)) if day)
+        raise UserError(
+            f"{asked}: must be in order and within {lowest} to {highest} (ANALYTICS_START_DATE, ANALYTICS_END_DATE)"
+        )
+
+
+def _print_json(result: dict[str, object]) -> None:
+    import orjson
+
+    print(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())  # noqa: T201
 
 
 def _print_outcome(outcome: Outcome) -> None:
     if not outcome.runs:
         screen.print("Everything is up to date; nothing was written.")
         return
-    screen.print(outcome_table(outcome))
-    screen.print(f"\n{outcome.checks_passed} checks passed, {len(outcome.failures)} failures, {outcome.seconds:.1f} s")
+    from analytics_platform.console import outcome_table
+
+    screen.print(outcome_table(outcome), crop=False)
+    screen.print(
+        f"\n{outcome.quarantined:,} rows in quarantine, {outcome.checks_passed:,} checks passed, "
+        f"{len(outcome.failures)} failures, {outcome.seconds:.1f} s"
+    )
     for failure in outcome.failures:
         screen.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
 
@@ -254,6 +199,6 @@ def main() -> None:
     """Run the command; what a person can act on is printed without a trace and exits with 2."""
     try:
         app()
-    except EXPECTED_ERRORS as error:
+    except (UserError, OSError) as error:
         screen.print(str(error), style="red", markup=False, soft_wrap=True)
         sys.exit(2)

@@ -16,34 +16,15 @@ from analytics_platform.storage.partitions import PartitionInfo
 
 
 class PartitionProgress:
-    """A bar that counts stored partitions; it keeps the terminal that was there when it was made.
+    """A bar that counts stored partitions.
 
-    Dagster captures the standard streams of a step, so the bar writes to a copy of standard error.
+    Args:
+        bar: The bar, shown already.
     """
 
-    def __init__(self, *, quiet: bool) -> None:
-        self._terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w")
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("partitions"),
-            TimeElapsedColumn(),
-            console=Console(file=self._terminal),
-            transient=True,
-            disable=quiet,
-        )
-        self._task = self._progress.add_task("starting", total=None)
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Show the bar during the block."""
-        try:
-            with self._progress:
-                yield
-        finally:
-            self._terminal.close()
+    def __init__(self, bar: Progress) -> None:
+        self._progress = bar
+        self._task = bar.add_task("starting", total=None)
 
     def expect(self, partitions: int) -> None:
         """Add so many partitions to what is to come."""
@@ -55,14 +36,41 @@ class PartitionProgress:
         self._progress.update(self._task, advance=1, description=f"{table} {info.key}")
 
 
+@contextmanager
+def partition_progress(*, quiet: bool) -> Iterator[PartitionProgress]:
+    """Show a bar during the block, on the terminal that is there when it begins.
+
+    Dagster captures the standard streams of a step, so the bar writes to a copy of standard error.
+
+    Args:
+        quiet: Show none; it can be told of partitions all the same.
+    """
+    with (
+        os.fdopen(os.dup(sys.stderr.fileno()), "w") as terminal,
+        Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("partitions"),
+            TimeElapsedColumn(),
+            console=Console(file=terminal),
+            transient=True,
+            disable=quiet,
+        ) as bar,
+    ):
+        yield PartitionProgress(bar)
+
+
 def outcome_table(outcome: Outcome) -> Table:
-    """Return what was written as a table, in the order in which it was."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("group", "asset"):
-        table.add_column(name)
-    for name in ("partitions", "unchanged", "rows", "size"):
+    """Return what was written as a table, in the order in which it was; names are never cut."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    entries = outcome.tables.values()
+    table.add_column("group", min_width=max((len(entry.group) for entry in entries), default=0))
+    table.add_column("asset", min_width=max((len(entry.asset) for entry in entries), default=0))
+    for name in ("partitions", "current", "rows", "size"):
         table.add_column(name, justify="right")
-    for entry in outcome.tables.values():
+    for entry in entries:
         size = _size(entry.bytes) if entry.bytes else ""
         table.add_row(entry.group, entry.asset, f"{entry.partitions:,}", f"{entry.reused:,}", f"{entry.rows:,}", size)
     return table

@@ -1,6 +1,7 @@
 """What is configured and reachable, one line each; secrets are masked.
 
-Belongs here: asking each part of the platform whether it works, without changing anything that is kept.
+Belongs here: asking each part of the platform whether it works, without changing anything: no folder is made, no file
+of the source is split by day, and an embedded server without data is not started.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from analytics_platform.defs.resources import Platform
+from analytics_platform.errors import UserError
 from analytics_platform.settings import Settings
+from analytics_platform.sources.files import FileSource
+from analytics_platform.storage.mongo import server_program
 
-EXPECTED = (OSError, RuntimeError, ValueError, LookupError)
+EXPECTED = (UserError, OSError, RuntimeError, ValueError, LookupError)
 """What an unreachable or misconfigured part raises; anything else is a bug and shows itself as one."""
 
 
@@ -71,6 +75,8 @@ def _home(platform: Platform) -> str:
 
 
 def _source(platform: Platform) -> str:
+    if isinstance(platform.source, FileSource):
+        return f"{platform.source.name}: {platform.source.glance()}"
     days = sorted(platform.source.days())
     if not days:
         return f"{platform.source.name}: no rows"
@@ -84,9 +90,12 @@ def _lake(platform: Platform) -> str:
 
 
 def _mongo(platform: Platform) -> str:
-    which = "server of ANALYTICS_MONGO_URI" if platform.settings.mongo_uri else "embedded server"
+    settings = platform.settings
+    which = "server of ANALYTICS_MONGO_URI" if settings.mongo_uri else "embedded server"
+    if not settings.mongo_uri and not settings.mongo_dir.exists():
+        return f"{which}, no data yet ({server_program()})"
     stored = platform.mongo.keys("conversation_analytics")
-    return f"{which}, database {platform.settings.mongo_database}: {len(stored)} days of conversations"
+    return f"{which}, database {settings.mongo_database}: {len(stored)} days of conversations"
 
 
 def _warehouse(platform: Platform) -> str:

@@ -8,25 +8,35 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import re
 from pathlib import Path
-from typing import Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+
+from analytics_platform import setting_checks as checks
+from analytics_platform.errors import UserError
 
 SAMPLE_START = dt.date(2006, 5, 15)
 SAMPLE_END = dt.date(2006, 7, 2)
 DEFAULT_START = dt.date(2020, 1, 1)
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = ".env"
+READ_BY_DBT = ["ANALYTICS_DBT_LAKE", "ANALYTICS_DBT_WAREHOUSE"]
+"""Variables of the dbt project, for those who run dbt by hand."""
 
-_MONGO_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
-
-class SettingsError(ValueError):
+class SettingsError(UserError, ValueError):
     """The environment is wrong; each line of the message names a variable and what to do."""
 
 
@@ -65,33 +75,33 @@ class Settings(BaseSettings):
         validation_alias="ANALYTICS_SOURCE_MAPPING",
         description="For files: YAML file that maps the source's fields to the input columns.",
     )
-    start_date: dt.date | None = Field(
+    start_date: Annotated[dt.date | None, BeforeValidator(checks.day)] = Field(
         default=None,
         validation_alias="ANALYTICS_START_DATE",
         description="First daily partition; 2020-01-01, and the sample's first day for the sample.",
     )
-    end_date: dt.date | None = Field(
+    end_date: Annotated[dt.date | None, BeforeValidator(checks.day)] = Field(
         default=None,
         validation_alias="ANALYTICS_END_DATE",
         description="Last daily partition, inclusive; today, and the sample's last day for the sample.",
     )
-    lake_uri: str | None = Field(
+    lake_uri: Annotated[str | None, AfterValidator(checks.lake)] = Field(
         default=None,
         validation_alias="ANALYTICS_LAKE_URI",
         description="Folder or s3://bucket/prefix of the Parquet lake; lake/ under the home.",
     )
-    mongo_uri: SecretStr | None = Field(
+    mongo_uri: Annotated[SecretStr | None, AfterValidator(checks.mongo_uri)] = Field(
         default=None,
         validation_alias="ANALYTICS_MONGO_URI",
         description="MongoDB to write to; the embedded server when unset.",
     )
-    mongo_database: str = Field(
+    mongo_database: Annotated[str, AfterValidator(checks.mongo_database)] = Field(
         default="analytics", validation_alias="ANALYTICS_MONGO_DATABASE", description="MongoDB database."
     )
     engine: Literal["auto", "cpu", "gpu"] = Field(
         default="auto",
         validation_alias="ANALYTICS_ENGINE",
-        description="Where insights are computed; auto takes a GPU when one answers.",
+        description="Where insights are computed; auto is the CPU, on which the static tier is quickest.",
     )
     taxonomy: Path | None = Field(
         default=None,
@@ -110,7 +120,7 @@ class Settings(BaseSettings):
         validation_alias="ANALYTICS_DBT_PROJECT_DIR",
         description="Folder of the dbt project.",
     )
-    aws_endpoint_url: str | None = Field(
+    aws_endpoint_url: Annotated[str | None, AfterValidator(checks.endpoint)] = Field(
         default=None, validation_alias="AWS_ENDPOINT_URL", description="S3-compatible server; AWS itself when unset."
     )
     aws_region: str = Field(
@@ -151,44 +161,6 @@ class Settings(BaseSettings):
         if source == "nocodb":
             raise ValueError("must be sample or files in this version; nocodb comes later")
         return source
-
-    @field_validator("lake_uri")
-    @classmethod
-    def _lake(cls, uri: str | None) -> str | None:
-        if not uri:
-            return None
-        parts = urlsplit(uri)
-        if "://" not in uri:
-            return str(Path(uri).expanduser().absolute())
-        if parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc:
-            raise ValueError(
-                "must be a folder or s3://bucket/prefix; credentials belong in AWS_ACCESS_KEY_ID and so on"
-            )
-        return uri.rstrip("/")
-
-    @field_validator("mongo_uri")
-    @classmethod
-    def _mongo_scheme(cls, uri: SecretStr | None) -> SecretStr | None:
-        if uri is not None and not uri.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
-            raise ValueError("must begin with mongodb:// or mongodb+srv://")
-        return uri
-
-    @field_validator("mongo_database")
-    @classmethod
-    def _mongo_name(cls, name: str) -> str:
-        if not _MONGO_NAME.fullmatch(name):
-            raise ValueError("must be 1 to 63 letters, digits, _ or -")
-        return name
-
-    @field_validator("aws_endpoint_url")
-    @classmethod
-    def _endpoint(cls, url: str | None) -> str | None:
-        if not url:
-            return None
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
-            raise ValueError("must be http://host:port or https://host, without credentials")
-        return url
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
@@ -254,14 +226,32 @@ def load_settings() -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        SettingsError: With one line per wrong variable, naming it; never its value when it is a secret.
+        SettingsError: With one line per wrong or unknown variable, naming it; never its value when it is a secret.
     """
     try:
-        return Settings()
+        problems = checks.unknown_variables(_given_names(), _known_names())
+        settings = Settings()
     except UnicodeDecodeError:
         raise SettingsError(f"{ENV_FILE}: must be a text file in UTF-8") from None
     except ValidationError as error:
-        raise SettingsError("\n".join(map(_line, error.errors()))) from None
+        raise SettingsError("\n".join([*problems, *map(_line, error.errors())])) from None
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _given_names() -> set[str]:
+    """Return every variable of the environment and of ``.env`` that has a value."""
+    sources = EnvSettingsSource(Settings), DotEnvSettingsSource(Settings)
+    return {name.upper() for source in sources for name in source.env_vars}
+
+
+def _known_names() -> list[str]:
+    names = list(READ_BY_DBT)
+    for info in Settings.model_fields.values():
+        alias = info.validation_alias
+        names += [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [str(alias)]
+    return names
 
 
 def use_dagster_home(folder: Path) -> None:

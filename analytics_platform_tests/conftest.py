@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from analytics_platform.setting_checks import PREFIXES
 from analytics_platform.settings import Settings, environment_name
 
 # Two shared cores: a deadline per example would test the machine, not the code.
@@ -25,7 +26,8 @@ settings.load_profile("platform")
 def settings_of_nobody() -> Iterator[None]:
     """Keep the variables and the ``.env`` of whoever runs the tests out of them."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in (*map(environment_name, Settings.model_fields), "AWS_DEFAULT_REGION"):
+        ours = [name for name in os.environ if name.upper().startswith(PREFIXES)]
+        for name in (*map(environment_name, Settings.model_fields), "AWS_DEFAULT_REGION", *ours):
             patch.delenv(name, raising=False)
         patch.setitem(Settings.model_config, "env_file", None)
         yield

@@ -89,7 +89,7 @@ class Recipe:
     def task(
         self, day: str, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any], *, force: bool
     ) -> PartitionTask:
-        """Return the lazy computation of one partition."""
+        """Return the lazy computation of one partition; whatever fails in it fails under the partition's name."""
         arguments: dict[str, Any] = {**resources, **({"day": day} if self.takes_day else {})}
 
         def compute() -> pa.Table:
@@ -102,9 +102,9 @@ class Recipe:
         return PartitionTask(
             key=day,
             compute=compute,
-            fingerprint=self.fingerprint(day, streams, resources),
+            fingerprint=partial(self.fingerprint, day, streams, resources),
             annotate=partial(self.annotate, day, **resources) if self.annotate else None,
-            force=force or self._is_incomplete(day, resources),
+            force=lambda: force or self._is_incomplete(day, resources),
         )
 
     def stale_days(

@@ -15,6 +15,7 @@ import dagster as dg
 
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.tables import FORCE_TAG, TableAsset
+from analytics_platform.model.raw import QUARANTINED_ROWS
 from analytics_platform.storage.partitions import PartitionStore
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -45,6 +46,7 @@ class Outcome:
         tables: One entry per asset that was materialized.
         failures: One line per failed step or check, naming it.
         checks_passed: Number of asset checks passed.
+        quarantined: Rows of the source in quarantine, over all days asked for, computed now or before.
         runs: Ids of the Dagster runs.
         seconds: Wall time.
     """
@@ -52,6 +54,7 @@ class Outcome:
     tables: dict[str, TableOutcome] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     checks_passed: int = 0
+    quarantined: int = 0
     runs: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -208,5 +211,12 @@ def materialize(
             run_range(definitions, job_name, first, last, outcome, selection=selection, force=force, instance=instance)
         if outcome.failures:
             break
+    outcome.quarantined = count_quarantined(platform.lake, days)
     outcome.seconds = time.monotonic() - started
     return outcome
+
+
+def count_quarantined(lake: PartitionStore, days: Sequence[str]) -> int:
+    """Return how many rows are in quarantine, over these days as far as they are stored."""
+    found = (lake.info(QUARANTINED_ROWS.name, day) for day in days)
+    return sum(info.rows for info in found if info is not None)

@@ -14,6 +14,7 @@ import orjson
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
+from analytics_platform.errors import UserError
 from analytics_platform.insights.words import TermMatcher
 
 OTHER = "other"
@@ -24,7 +25,7 @@ DEFAULT_PATH = Path(__file__).with_name("taxonomy.yaml")
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
-class TaxonomyError(ValueError):
+class TaxonomyError(UserError, ValueError):
     """The taxonomy file is wrong; each line of the message names file, line and what to mend."""
 
 

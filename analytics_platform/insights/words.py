@@ -22,10 +22,13 @@ MAX_TERM_WORDS = 4
 WORDS_REVISION = "words-1"
 """Raised whenever the normal form changes: vectors and labels made with another one are stale."""
 
+_HAPPY, _SAD = "happyface", "sadface"
+"""What emoticons and emoji become; nobody wrote these words."""
+
 _NORMAL_FORM = (
     (r"(?:https?|ftp)://\S+", " "),
-    (r"[:;=]'?-?[)\]]|(?:^|\s)[:;=]-?[dp](?:\s|$)|[😀-😆😊🙂👍❤🎉😍🥰😎]", " happyface "),
-    (r"[:;=]'?-?[(\[]|[😞😟😠😡😢😭😤👎🙁☹💔]", " sadface "),
+    (r"[:;=]'?-?[)\]]|(?:^|\s)[:;=]-?[dp](?:\s|$)|[😀-😆😊🙂👍❤🎉😍🥰😎]", f" {_HAPPY} "),
+    (r"[:;=]'?-?[(\[]|[😞😟😠😡😢😭😤👎🙁☹💔]", f" {_SAD} "),
     ("[\u2019`\u00b4]", "'"),
     (r"(^|\s)!+([a-z0-9])", r" \2"),  # a command to a bot, such as !help, exclaims nothing
     (r"([?!])", r" \1 "),
@@ -68,7 +71,9 @@ class Words:
         return sp.csr_matrix((ones, self.codes, self.offsets), shape=(len(self), len(self.vocabulary)))
 
     def take(self, texts: Ints) -> Words:
-        """Return some of the texts, with the whole vocabulary that they use and no more.
+        """Return some of the texts with only the words that stand in them, for a reader to be pointed at.
+
+        What emoticons became is left out; the vocabulary is that of the words returned and no more.
 
         Args:
             texts: Indices of texts, in the order wanted; repeats are allowed.
@@ -76,8 +81,10 @@ class Words:
         lengths = self.lengths[texts]
         offsets = np.concatenate(([0], np.cumsum(lengths)))
         places = np.arange(offsets[-1]) + np.repeat(self.offsets[texts] - offsets[:-1], lengths)
-        used, codes = np.unique(self.codes[places], return_inverse=True)
-        return Words(self.vocabulary.take(pa.array(used)), codes, offsets)
+        written = ~pc.is_in(self.vocabulary, pa.array([_HAPPY, _SAD])).to_numpy(zero_copy_only=False)
+        kept = written[self.codes[places]]
+        used, codes = np.unique(self.codes[places[kept]], return_inverse=True)
+        return Words(self.vocabulary.take(pa.array(used)), codes, np.concatenate(([0], np.cumsum(kept)))[offsets])
 
 
 def normalize(texts: pa.Array) -> pa.Array:

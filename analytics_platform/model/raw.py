@@ -11,6 +11,16 @@ ROLES = frozenset({"user", "assistant", "agent", "system", "tool"})
 
 DATE_COLUMN = Column("date", DATE, "UTC day on which the conversation started; the partition.")
 
+MAX_TEXT_CHARACTERS = 500_000
+"""Longest text, longest ``extra``, and what is kept of a quarantined row's content.
+
+A MongoDB document has at most 16 MiB. Cleaning may write a character of 4 bytes as 12 (Unicode's normal form), and
+inline code stands in a message's document once more: 500,000 times 12 + 4 bytes is 8 MB, and the other half is room.
+"""
+
+MAX_VALUE_CHARACTERS = 512
+"""Longest identifier, name or label of the input."""
+
 REQUIRED_INPUT = ("conversation_id", "role", "text", "timestamp")
 """Input columns that every source must provide."""
 
@@ -82,6 +92,8 @@ QUARANTINE_REASONS = frozenset(
         "missing_role",
         "unknown_role",
         "missing_text",
+        "text_too_long",
+        "value_too_long",
         "missing_timestamp",
         "bad_timestamp",
         "outside_partitions",
@@ -103,7 +115,10 @@ QUARANTINED_ROWS = Table(
         Column("reason", STRING, "Why it could not be used.", allowed=QUARANTINE_REASONS),
         Column("detail", STRING, "The offending field and value, for a person to act on."),
         Column(
-            "content", STRING, "The original row: a JSON object, or the line as it stood (undecodable bytes escaped)."
+            "content",
+            STRING,
+            "The original row: a JSON object, or the line as it stood (undecodable bytes escaped). "
+            f"Cut after {MAX_TEXT_CHARACTERS:,} characters; detail then says its full length and SHA-256.",
         ),
     ),
     key=("quarantine_id",),

@@ -12,8 +12,10 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from analytics_platform.errors import UserError
 
-class SourceError(Exception):
+
+class SourceError(UserError):
     """A source cannot be read; the message is one line that names the place and what to do."""
 
 

@@ -12,17 +12,19 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
+import duckdb
 from filelock import FileLock
 
 from analytics_platform.model.raw import QUARANTINED_ROWS, RAW_MESSAGES
-from analytics_platform.sources.base import SourceDay
-from analytics_platform.sources.locating import SourceFile, find_files
+from analytics_platform.sources.base import SourceDay, SourceError
+from analytics_platform.sources.locating import SourceFile, find_files, read_rows
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform.sources.staging import MANIFEST, StagedDay, read_manifest, read_table, stage
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Raised whenever the same files would be staged differently than before."""
 
 _UNFINISHED = ".unfinished-"
@@ -87,11 +89,31 @@ class FileSource:
             duplicates=staged.duplicates,
         )
 
+    def glance(self) -> str:
+        """Say in a few words what is there, from the beginning of each file; nothing is staged.
+
+        Raises:
+            SourceError: If a path, a file or the mapping is wrong, as far as can be seen so.
+        """
+        files, mapping, folder = self._found()
+        megabytes = sum(file.size for file in files) / 1e6
+        what = f"{len(files)} {'file' if len(files) == 1 else 'files'}, {megabytes:,.1f} MB"
+        if not (folder / MANIFEST).is_file():
+            for file in files:
+                for rows in islice(read_rows(file), 1):
+                    mapping.require_columns(rows.columns, str(file.path))
+            return f"{what}, not read since they changed"
+        days = list(read_manifest(folder))
+        return f"{what}, {len(days)} days with rows, {days[0]} to {days[-1]}" if days else f"{what}, no rows"
+
+    def _found(self) -> tuple[list[SourceFile], FieldMapping, Path]:
+        """Return the files and the mapping as they are now, and the folder where they are staged or would be."""
+        files, mapping = find_files(self._paths), load_mapping(self._mapping)
+        return files, mapping, self._folder / self._fingerprint(files, mapping)
+
     def _staged(self) -> Path:
         """Return the folder where the files as they are now are staged; stage them when they are not."""
-        files = find_files(self._paths)
-        mapping = load_mapping(self._mapping)
-        folder = self._folder / self._fingerprint(files, mapping)
+        files, mapping, folder = self._found()
         if (folder / MANIFEST).is_file():
             return folder
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +128,11 @@ class FileSource:
         with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=self._folder) as unfinished:
             done = Path(unfinished) / folder.name
             done.mkdir()
-            stage(done, files, mapping, name=self.name, first_day=self._first_day, last_day=self._last_day)
+            try:
+                stage(done, files, mapping, name=self.name, first_day=self._first_day, last_day=self._last_day)
+            except duckdb.Error as error:  # its messages have several lines
+                reason = " ".join(str(error).split())
+                raise SourceError(f"{self._folder}: the source cannot be split by day here: {reason}") from error
             done.rename(folder)
         # The one before stays: a run that began with it may still be reading.
         stagings = sorted(self._folder.glob(f"*/{MANIFEST}"), key=lambda manifest: manifest.stat().st_mtime_ns)

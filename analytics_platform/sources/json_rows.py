@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -12,6 +13,11 @@ import orjson
 from analytics_platform.sources.rows import Problem, Rows, as_text, escape_undecodable, text_array
 
 CHUNK_BYTES = 4 << 20
+
+_MANY_DIGITS = re.compile(rb"\d{16}")
+"""What a number must have for two of them to look the same as a float."""
+
+_EXACT_FLOATS = 2.0**53
 
 
 def read_jsonl(stream: BinaryIO, place: str) -> Iterator[Rows]:  # noqa: ARG001  # the signature all readers share
@@ -37,7 +43,9 @@ def _parse(lines: list[bytes], first: int) -> Rows:
     for number, line in enumerate(lines, start=first):
         try:
             value = orjson.loads(line)
-        except orjson.JSONDecodeError:
+            if _MANY_DIGITS.search(line):
+                value = _load_exactly(line.decode("utf-8"))
+        except (orjson.JSONDecodeError, RecursionError):
             value, problem = _second_look(line)
             if problem:
                 problems[number] = problem
@@ -58,7 +66,7 @@ def _second_look(line: bytes) -> tuple[dict[str, Any] | None, Problem | None]:
         The object with what UTF-8 cannot hold escaped, and what is wrong with it, if anything.
     """
     try:
-        value = json.loads(line.decode("utf-8", "surrogateescape"), parse_constant=str)
+        value = _load_exactly(line.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
         return {}, Problem("unreadable_row", f"broken JSON: {error}", _line_text(line))
     if not isinstance(value, dict):
@@ -67,6 +75,20 @@ def _second_look(line: bytes) -> tuple[dict[str, Any] | None, Problem | None]:
     escaped = {escape_undecodable(name): text and escape_undecodable(text) for name, text in texts.items()}
     damaged = [name for name, text in escaped.items() if texts.get(name) != text]
     return escaped, Problem("invalid_utf8", f"{damaged[0]} holds what is not UTF-8") if damaged else None
+
+
+def _load_exactly(text: str) -> Any:
+    """Parse JSON with numbers that a float cannot tell apart kept as the digits they are written in."""
+    return json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=str)
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) < 20 else digits
+
+
+def _number(digits: str) -> float | str:
+    value = float(digits)
+    return value if abs(value) < _EXACT_FLOATS else digits
 
 
 def _line_text(line: bytes) -> str:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
+from analytics_platform.model.raw import MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
 from analytics_platform.sources.mapping import Batch, FieldMapping
 
 _SETUP = r"""
 CREATE TABLE role_words (word VARCHAR PRIMARY KEY, role VARCHAR);
+-- Null for a value that shows nothing: spaces of any script, control characters, invisible ones.
+CREATE MACRO shown(given) AS CASE WHEN NOT regexp_full_match(given, '[\s\p{Z}\p{Cc}\p{Cf}]*') THEN given END;
 CREATE MACRO epoch_time(seconds) AS
     TRY(make_timestamp(CAST(round(seconds * 1000000) AS BIGINT))) AT TIME ZONE 'UTC';
 CREATE MACRO iso_time(given) AS
@@ -41,19 +44,52 @@ _STRPTIME_MACRO = """CREATE MACRO given_time(given) AS
     CAST(try_strptime(trim(given), getvariable('timestamp_format')) AS TIMESTAMPTZ)"""
 
 # An assistant's turn that only calls a tool, and a tool that returns nothing, say nothing: their empty text
-# is kept. From anyone else an empty text is a missing one.
+# is kept. From anyone else a text that shows nothing is a missing one.
 _JUDGE = """
-WITH typed AS (
+WITH given AS (
     SELECT
         batch.* REPLACE (
-            coalesce(batch.text, CASE WHEN role_words.role IN ('assistant', 'tool') THEN '' END) AS text
+            coalesce(
+                shown(batch.text),
+                CASE WHEN role_words.role IN ('assistant', 'tool') THEN coalesce(batch.text, '') END
+            ) AS text,
+            shown(batch.conversation_id) AS conversation_id,
+            shown(batch.message_id) AS message_id,
+            shown(batch.user_id) AS user_id,
+            shown(batch.agent_id) AS agent_id,
+            shown(batch.model) AS model,
+            shown(batch.channel) AS channel,
+            shown(batch.role) AS role,
+            shown(batch.timestamp) AS timestamp,
+            shown(batch.language) AS language,
+            shown(batch.rating) AS rating,
+            shown(batch.outcome) AS outcome,
+            shown(batch.variant) AS variant,
+            shown(batch.tokens) AS tokens,
+            shown(batch.cost) AS cost
         ),
-        role_words.role AS known_role,
-        given_time(batch.timestamp) AS time,
-        TRY_CAST(batch.rating AS DOUBLE) AS rating_number,
-        TRY_CAST(batch.tokens AS DOUBLE) AS tokens_number,
-        TRY_CAST(batch.cost AS DOUBLE) AS cost_number
+        role_words.role AS known_role
     FROM batch LEFT JOIN role_words ON role_words.word = lower(trim(batch.role))
+),
+typed AS (
+    SELECT *,
+        given_time(timestamp) AS time,
+        TRY_CAST(rating AS DOUBLE) AS rating_number,
+        TRY_CAST(tokens AS DOUBLE) AS tokens_number,
+        TRY_CAST(cost AS DOUBLE) AS cost_number,
+        nullif(json_object_of(CAST($extra_names AS VARCHAR[]), extra_cells), '{}') AS extra,
+        concat_ws(', ',
+            CASE WHEN length(conversation_id) > $longest_value THEN 'conversation_id' END,
+            CASE WHEN length(message_id) > $longest_value THEN 'message_id' END,
+            CASE WHEN length(user_id) > $longest_value THEN 'user_id' END,
+            CASE WHEN length(agent_id) > $longest_value THEN 'agent_id' END,
+            CASE WHEN length(model) > $longest_value THEN 'model' END,
+            CASE WHEN length(channel) > $longest_value THEN 'channel' END,
+            CASE WHEN length(language) > $longest_value THEN 'language' END,
+            CASE WHEN length(outcome) > $longest_value THEN 'outcome' END,
+            CASE WHEN length(variant) > $longest_value THEN 'variant' END
+        ) AS too_long
+    FROM given
 ),
 ruled AS (
     SELECT *,
@@ -61,10 +97,17 @@ ruled AS (
             WHEN problem IS NOT NULL THEN {'reason': problem, 'detail': problem_detail}
             WHEN conversation_id IS NULL
                 THEN {'reason': 'missing_conversation_id', 'detail': 'conversation_id is empty'}
+            WHEN too_long <> '' THEN {'reason': 'value_too_long',
+                'detail': concat('longer than ', $longest_value, ' characters: ', too_long)}
             WHEN role IS NULL THEN {'reason': 'missing_role', 'detail': 'role is empty'}
             WHEN known_role IS NULL
                 THEN {'reason': 'unknown_role', 'detail': concat('role is ''', left(role, 100), '''')}
             WHEN text IS NULL THEN {'reason': 'missing_text', 'detail': 'text is empty'}
+            WHEN length(text) > $longest_text THEN {'reason': 'text_too_long',
+                'detail': concat('text has ', length(text), ' characters; the most is ', $longest_text)}
+            WHEN length(extra) > $longest_text THEN {'reason': 'text_too_long',
+                'detail': concat('the further columns have ', length(extra),
+                    ' characters; the most is ', $longest_text)}
             WHEN timestamp IS NULL THEN {'reason': 'missing_timestamp', 'detail': 'timestamp is empty'}
             WHEN time IS NULL OR time < '1970-01-01 00:00:00Z' OR time >= '2100-01-01 00:00:00Z'
                 THEN {'reason': 'bad_timestamp', 'detail': concat('timestamp is ''', left(timestamp, 100), '''')}
@@ -80,7 +123,7 @@ ruled AS (
 )
 SELECT
     $first_position + source_row AS position, $file AS file, source_row,
-    conversation_id,
+    CASE WHEN length(conversation_id) <= $longest_value THEN conversation_id END AS conversation_id,
     CASE WHEN verdict IS NULL THEN coalesce(message_id, left(sha256(CAST(to_json([
         conversation_id, CAST(epoch_us(time) AS VARCHAR), known_role, text, user_id, agent_id
     ]) AS VARCHAR)), 32)) END AS message_id,
@@ -89,7 +132,7 @@ SELECT
     language, rating_number AS rating, outcome, variant,
     CASE WHEN verdict IS NULL THEN CAST(tokens_number AS BIGINT) END AS tokens,
     cost_number AS cost,
-    nullif(json_object_of(CAST($extra_names AS VARCHAR[]), extra_cells), '{}') AS extra,
+    extra,
     verdict.reason AS reason, verdict.detail AS detail,
     line, CAST($names AS VARCHAR[]) AS names, cells
 FROM ruled
@@ -128,5 +171,7 @@ def judge(connection: duckdb.DuckDBPyConnection, batch: Batch, *, file: int, fir
         "first_position": first_position,
         "names": batch.names,
         "extra_names": batch.extra_names,
+        "longest_text": MAX_TEXT_CHARACTERS,
+        "longest_value": MAX_VALUE_CHARACTERS,
     }
     return connection.sql(_JUDGE, params=parameters).to_arrow_table()

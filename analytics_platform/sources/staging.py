@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analytics_platform.model import Table
-from analytics_platform.model.raw import QUARANTINED_ROWS, RAW_MESSAGES
+from analytics_platform.model.raw import MAX_TEXT_CHARACTERS, QUARANTINED_ROWS, RAW_MESSAGES
 from analytics_platform.sources.judging import judge, prepare_judging
 from analytics_platform.sources.locating import SourceFile, read_rows
 from analytics_platform.sources.mapping import FieldMapping
@@ -114,18 +114,25 @@ WITH refused AS (
 )
 SELECT md5_number_lower(CAST(to_json(staged) AS VARCHAR)) AS row_hash, staged.* FROM (
     SELECT
-        coalesce(days.day, getvariable('other_day')) AS date,
-        left(sha256(CAST(to_json([
-            files.label, CAST(source_row AS VARCHAR), coalesce(line, json_object_of(names, cells))
-        ]) AS VARCHAR)), 32) AS quarantine_id,
-        getvariable('source') AS source, files.label AS source_file, source_row,
-        judged.conversation_id, refused.reason, refused.detail,
-        coalesce(line, json_object_of(names, cells)) AS content
-    FROM refused
-    JOIN judged ON judged.position = refused.position
-    JOIN files ON files.file = judged.file
-    LEFT JOIN days ON days.conversation_id = judged.conversation_id
-    ORDER BY date, judged.position
+        date,
+        left(sha256(CAST(to_json([source_file, CAST(source_row AS VARCHAR), whole]) AS VARCHAR)), 32) AS quarantine_id,
+        getvariable('source') AS source, source_file, source_row, conversation_id, reason,
+        CASE WHEN length(whole) > getvariable('longest_text')
+            THEN format('{} (content: the first {} of {} characters, SHA-256 {})',
+                detail, getvariable('longest_text'), length(whole), sha256(whole))
+            ELSE detail END AS detail,
+        left(whole, getvariable('longest_text')) AS content
+    FROM (
+        SELECT
+            coalesce(days.day, getvariable('other_day')) AS date, judged.position,
+            files.label AS source_file, source_row, judged.conversation_id, refused.reason, refused.detail,
+            coalesce(line, json_object_of(names, cells)) AS whole
+        FROM refused
+        JOIN judged ON judged.position = refused.position
+        JOIN files ON files.file = judged.file
+        LEFT JOIN days ON days.conversation_id = judged.conversation_id
+    )
+    ORDER BY date, position
 ) AS staged
 """
 
@@ -173,6 +180,7 @@ def stage(
 
     Raises:
         SourceError: If a file cannot be read or lacks a column.
+        duckdb.Error: If memory or disk do not suffice.
     """
     work = folder / "work"
     work.mkdir()
@@ -181,6 +189,7 @@ def stage(
         db.execute("SET temp_directory = $folder", {"folder": str(work / "spill")})
         db.execute("SET TimeZone = 'UTC'")
         db.execute("SET VARIABLE source = $name", {"name": name})
+        db.execute("SET VARIABLE longest_text = $most", {"most": MAX_TEXT_CHARACTERS})
         db.execute("SET VARIABLE first_day = $day", {"day": first_day})
         db.execute("SET VARIABLE last_day = $day", {"day": last_day})
         _read_files(db, files, mapping, work)

@@ -18,16 +18,20 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from filelock import FileLock
+
+from analytics_platform.errors import UserError
+from analytics_platform.storage.files import write_atomically
 
 PREPARE_COMMAND = "analytics prepare"
 _SOURCES = ("*.yml", "models/**/*", "macros/**/*", "tests/**/*")
 
 
-class ManifestError(RuntimeError):
+class ManifestError(UserError, RuntimeError):
     """The dbt manifest is missing or older than the project; the message says what prepares it."""
 
 
-class DbtError(RuntimeError):
+class DbtError(UserError, RuntimeError):
     """dbt could not run at all, e.g. because the project does not parse."""
 
 
@@ -68,6 +72,9 @@ def project_hash(project_dir: Path) -> str:
 def prepare_manifest(project_dir: Path) -> Path:
     """Parse the project into ``target/manifest.json`` unless that is up to date; an installation step.
 
+    One process at a time parses, the others wait and find the work done. A manifest is replaced as a whole, and its
+    stamp is taken away before: whoever reads meanwhile finds both of one project, or is told to prepare them.
+
     Returns:
         Path of the manifest.
 
@@ -76,14 +83,30 @@ def prepare_manifest(project_dir: Path) -> Path:
     """
     manifest, stamp = _manifest_files(project_dir)
     current = project_hash(project_dir)
-    if manifest.exists() and stamp.exists() and stamp.read_text() == current:
+    if _is_current(manifest, stamp, current):
         return manifest
     manifest.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=manifest.parent) as scratch:
-        _invoke(["parse", *_directories(project_dir, Path(scratch))], lambda _level, _text: None)
-        (Path(scratch) / manifest.name).replace(manifest)
-    stamp.write_text(current)
+    with FileLock(manifest.with_suffix(".lock")):
+        if not _is_current(manifest, stamp, current):
+            with tempfile.TemporaryDirectory(dir=manifest.parent) as scratch:
+                _invoke(["parse", *_directories(project_dir, Path(scratch))], lambda _level, _text: None)
+                parsed = (Path(scratch) / manifest.name).read_bytes()
+            stamp.unlink(missing_ok=True)
+            write_atomically(manifest, parsed)
+            write_atomically(stamp, current.encode())
     return manifest
+
+
+def _is_current(manifest: Path, stamp: Path, current: str) -> bool:
+    return manifest.exists() and _stamped(stamp) == current
+
+
+def _stamped(stamp: Path) -> str | None:
+    """Return the hash of the project that was prepared; None where none is, or another process is at it."""
+    try:
+        return stamp.read_text()
+    except FileNotFoundError:
+        return None
 
 
 def load_manifest(project_dir: Path) -> dict[str, Any]:
@@ -93,9 +116,10 @@ def load_manifest(project_dir: Path) -> dict[str, Any]:
         ManifestError: If it is missing, or the project has changed since.
     """
     manifest, stamp = _manifest_files(project_dir)
-    if not (manifest.exists() and stamp.exists()):
+    prepared = _stamped(stamp)
+    if prepared is None or not manifest.exists():
         raise ManifestError(f"{manifest} is missing; prepare it with `{PREPARE_COMMAND}`")
-    if stamp.read_text() != project_hash(project_dir):
+    if prepared != project_hash(project_dir):
         raise ManifestError(f"{project_dir} has changed since {manifest.name} was prepared; run `{PREPARE_COMMAND}`")
     loaded: dict[str, Any] = orjson.loads(manifest.read_bytes())
     return loaded

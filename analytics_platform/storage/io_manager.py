@@ -76,7 +76,7 @@ class StoreIOManager(dg.IOManager):
                     result.written(info, reused, partial(store.read, name, info.key))
                 if self._on_partition:
                     self._on_partition(name, info)
-        except PartitionError:
+        except Exception:
             for info in written:
                 context.log_event(
                     dg.AssetMaterialization(
@@ -128,7 +128,7 @@ def as_tasks(obj: Any, key: str) -> PartitionTasks:
     if isinstance(obj, pa.Table | pd.DataFrame):
         obj = {key: obj}
     if isinstance(obj, Mapping):
-        return PartitionTasks(PartitionTask(k, partial(obj.__getitem__, k), fingerprint="", force=True) for k in obj)
+        return PartitionTasks(PartitionTask(k, partial(obj.__getitem__, k)) for k in obj)
     if isinstance(obj, Iterable) and not isinstance(obj, str | bytes):
         return PartitionTasks(_given(obj))
     raise TypeError(f"cannot store a {type(obj).__name__}; return tables, a mapping or an iterable of (key, table)")
@@ -136,7 +136,7 @@ def as_tasks(obj: Any, key: str) -> PartitionTasks:
 
 def _given(pairs: Iterable[tuple[str, pa.Table]]) -> Iterator[PartitionTask]:
     for key, table in pairs:
-        yield PartitionTask(key, partial(_itself, table), fingerprint="", force=True)
+        yield PartitionTask(key, partial(_itself, table))
 
 
 def _itself(table: pa.Table) -> pa.Table:
@@ -146,14 +146,16 @@ def _itself(table: pa.Table) -> pa.Table:
 def _work(store: PartitionStore, table: Table, task: PartitionTask) -> tuple[PartitionInfo, bool]:
     """Store one partition unless it is current; return its info and whether it was reused."""
     try:
-        known = None if task.force else store.info(table.name, task.key)
-        if known is not None and known.fingerprint == task.fingerprint:
+        fingerprint = task.fingerprint() if task.fingerprint else ""
+        known = None if not fingerprint or task.force() else store.info(table.name, task.key)
+        if known is not None and known.fingerprint == fingerprint:
             return known, True
         content = table.conform(task.compute())
         if violations := find_violations(table, content):
             raise ValueError("; ".join(map(str, violations)))  # noqa: TRY301  (wrapped below, with its partition)
         annotations = task.annotate() if task.annotate else None
-        return store.write(table.name, task.key, content, task.fingerprint, annotations), False
+        return store.write(table.name, task.key, content, fingerprint, annotations), False
     except Exception as error:  # whatever it was, it is raised again under the name of its partition
         place = f"partition {task.key} of {table.name}" if task.key else table.name
-        raise PartitionError(f"{place}: {error}") from error
+        message = error.args[0] if isinstance(error, KeyError) and error.args else error  # a KeyError quotes itself
+        raise PartitionError(f"{place}: {message}") from error

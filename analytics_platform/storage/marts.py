@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from analytics_platform.errors import UserError
 from analytics_platform.storage.dbt_project import NodeOutcome, build_project, project_hash
 from analytics_platform.storage.partitions import PartitionStore, fingerprint
 from analytics_platform.storage.warehouse import Warehouse, read_days, record_days
@@ -20,11 +21,11 @@ LAKE_TABLES = ("conversations", "conversation_insights", "messages", "message_in
 """The tables of the lake that the marts read: dbt's sources."""
 
 
-class MissingDaysError(LookupError):
+class MissingDaysError(UserError, LookupError):
     """A day was asked for that the lake does not hold completely; the message names table and day."""
 
 
-class MartsFailedError(RuntimeError):
+class MartsFailedError(UserError, RuntimeError):
     """A model or a data test failed, so nothing was published; the message names each.
 
     Attributes:

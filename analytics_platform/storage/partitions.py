@@ -116,22 +116,21 @@ class PartitionStream(Mapping[str, pa.Table]):
 
 @dataclass(frozen=True)
 class PartitionTask:
-    """One partition to be computed and written.
+    """One partition to be computed and written; all its functions are called by a worker thread, at most once.
 
     Args:
         key: Partition key; empty for an unpartitioned table.
-        compute: Makes the table; called by a worker thread, at most once, and not at all when the stored
-            partition already has ``fingerprint``.
-        fingerprint: Hash of everything the table is computed from.
+        compute: Makes the table; not called when the stored partition already has the fingerprint.
+        fingerprint: Hash of everything the table is computed from; without it, every call computes.
         annotate: Facts to keep with the partition, asked for after ``compute``.
-        force: Compute even when the stored partition already has ``fingerprint``.
+        force: Whether to compute even when the stored partition already has the fingerprint.
     """
 
     key: str
     compute: Callable[[], pa.Table]
-    fingerprint: str
+    fingerprint: Callable[[], str] | None = None
     annotate: Callable[[], Mapping[str, str]] | None = None
-    force: bool = False
+    force: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True)

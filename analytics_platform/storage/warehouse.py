@@ -17,6 +17,8 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
+from analytics_platform.errors import UserError
+
 logger = logging.getLogger(__name__)
 
 _CREATE = """
@@ -26,7 +28,11 @@ create table if not exists _partitions (
 """
 
 
-class WarehouseBusyError(TimeoutError):
+class WarehouseError(UserError):
+    """The published file cannot be read; the message names it and what to do."""
+
+
+class WarehouseBusyError(WarehouseError, TimeoutError):
     """Another process has been building the warehouse for longer than we wait."""
 
 
@@ -54,14 +60,14 @@ class Warehouse:
         """Return the number of rows of every published table; empty when nothing is published yet."""
         if not self.path.exists():
             return {}
-        with duckdb.connect(self.path, read_only=True) as connection:
+        with _reading(self.path) as connection:
             tables = connection.execute("select table_name from duckdb_tables() where not starts_with(table_name, '_')")
             names = [name for (name,) in tables.fetchall()]
             return {name: connection.table(name).count("*").fetchall()[0][0] for name in sorted(names)}
 
     def rows_by_day(self, table: str) -> Mapping[str, int]:
         """Return the number of rows of each day of a published table by ``date``; days without rows are left out."""
-        with duckdb.connect(self.path, read_only=True) as connection:
+        with _reading(self.path) as connection:
             return dict(connection.table(table).aggregate("date::varchar as day, count(*)", "day").fetchall())
 
     @contextmanager
@@ -120,12 +126,22 @@ def read_days(path: Path) -> dict[str, str]:
     """Return day to fingerprint as recorded in a warehouse file; empty when there is no file or no record."""
     if not path.exists():
         return {}
-    with duckdb.connect(path, read_only=True) as connection:
+    with _reading(path) as connection:
         tables = connection.execute("select 1 from duckdb_tables() where table_name = '_partitions'").fetchall()
         if not tables:
             return {}
         rows = connection.execute("select key, fingerprint from _partitions where name = 'marts' order by key")
         return dict(rows.fetchall())
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    try:
+        with duckdb.connect(path, read_only=True) as connection:
+            yield connection
+    except duckdb.Error as error:
+        reason = " ".join(str(error).split())
+        raise WarehouseError(f"{path}: cannot be read ({reason}); if it is damaged, delete it and run again") from error
 
 
 def record_days(path: Path, fingerprints: Mapping[str, str]) -> None:

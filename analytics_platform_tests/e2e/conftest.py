@@ -15,6 +15,8 @@ import orjson
 import psutil
 import pytest
 
+from analytics_platform.setting_checks import PREFIXES
+
 ANALYTICS = Path(sys.executable).with_name("analytics")
 
 
@@ -41,7 +43,8 @@ class Finished:
 
 def environment(home: Path, **variables: str) -> dict[str, str]:
     """Return the environment of a user who has set only these variables."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANALYTICS_", "AWS_", "DAGSTER"))}
+    others = (*PREFIXES, "AWS_", "DAGSTER")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     return {**kept, "ANALYTICS_HOME": str(home), **variables}
 
 

@@ -202,6 +202,7 @@ def test_rows_that_cannot_be_used_are_in_quarantine_and_the_counts_add_up(analyt
     path.write_bytes(b"conversation_id,role,text,timestamp\n" + good.encode() + b"\n" + bad + twice)
     result = analytics(tmp_path, "run", "--json", ANALYTICS_SOURCE="files", ANALYTICS_SOURCE_PATH=str(path)).json()
     assert result["failures"] == []
+    assert result["quarantined"] == 3
     lake = Lake.open(str(tmp_path / "lake"))
     quarantined = lake.read("quarantined_rows", "2024-01-01")
     assert sorted(quarantined["reason"].to_pylist()) == ["bad_timestamp", "invalid_utf8", "unknown_role"]

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
+import pymongo
 import pytest
 from pymongo import MongoClient
 
@@ -124,6 +125,43 @@ def test_a_server_whose_user_was_killed_is_adopted_and_stopped_by_the_next(direc
         assert embedded.running().pid == server
         assert stored(own) == ["kept"]
     assert embedded.running() is None
+
+
+KILLED_WRITER = """
+import sys, time
+from pathlib import Path
+from pymongo import MongoClient
+from analytics_platform.storage.mongo import EmbeddedMongo
+client = MongoClient(EmbeddedMongo(Path(sys.argv[1])).acquire())
+session = client.start_session()
+session.start_transaction()
+client.test.numbers.insert_one({"_id": "one", "by": "the killed"}, session=session)
+print("open", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_transaction_that_a_killed_user_left_open_holds_up_no_one(directory):
+    command = [sys.executable, "-c", KILLED_WRITER, str(directory)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "open\n"
+        process.kill()
+    with EmbeddedMongo(directory) as uri, MongoClient(uri) as client:
+        with client.start_session() as session, pymongo.timeout(20):  # it would expire after 60 s
+            session.with_transaction(
+                lambda running: client.test.numbers.insert_one({"_id": "one", "by": "the next"}, session=running)
+            )
+        assert client.test.numbers.find_one() == {"_id": "one", "by": "the next"}
+
+
+def test_who_comes_second_ends_no_transaction_of_the_first(directory):
+    with EmbeddedMongo(directory) as uri, MongoClient(uri) as client, client.start_session() as session:
+        session.start_transaction()
+        client.test.numbers.insert_one({"_id": "one"}, session=session)
+        with EmbeddedMongo(directory):
+            pass
+        session.commit_transaction()
+        assert client.test.numbers.count_documents({}) == 1
 
 
 def test_a_killed_server_is_started_again_with_everything_that_was_acknowledged(directory):

@@ -84,6 +84,7 @@ def test_an_empty_value_counts_as_unset(field: str, monkeypatch: pytest.MonkeyPa
         ("ANALYTICS_SOURCE", "files", "ANALYTICS_SOURCE_PATH: needed when ANALYTICS_SOURCE=files"),
         ("ANALYTICS_SOURCE_MAPPING", "absent.yaml", "must be an existing file"),
         ("ANALYTICS_START_DATE", "2006-02-30", "valid date"),
+        ("ANALYTICS_START_DATE", "1147651200", "must be a day, YYYY-MM-DD"),
         ("ANALYTICS_START_DATE", "2030-01-01", "2030-01-01 is after the last day"),
         ("ANALYTICS_END_DATE", "1999-12-31", "after the last day, 1999-12-31 (ANALYTICS_END_DATE)"),
         ("ANALYTICS_LAKE_URI", "gs://bucket/lake", "must be a folder or s3://bucket/prefix"),
@@ -106,6 +107,53 @@ def test_a_wrong_value_is_one_line_that_names_the_variable(
     assert len(message.splitlines()) == 1
     assert name in message
     assert says in message
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("ANALYTICS_SOURCE_PAHT", "did you mean ANALYTICS_SOURCE_PATH?"),
+        ("ANALYTICS_WORKER", "did you mean ANALYTICS_WORKERS?"),
+        ("analytics_hone", "did you mean ANALYTICS_HOME?"),
+        ("ANALYTICS_XYZZY_PLUGH", ".env.example lists all"),
+        ("NOCODB_TOKKEN", ""),
+    ],
+)
+@pytest.mark.parametrize("place", ["environment", "file"])
+def test_a_variable_that_nothing_reads_is_refused_with_the_nearest_one(
+    name: str, hint: str, place: str, monkeypatch: pytest.MonkeyPatch, bare_environment: Path
+) -> None:
+    if place == "file":
+        (bare_environment / ".env").write_text(f"{name}={PASSWORD}\n")
+    message = error_with(monkeypatch, **({name: PASSWORD} if place == "environment" else {}))
+    assert message.startswith(f"{name.upper()}: there is no such setting; {hint}")
+    assert len(message.splitlines()) == 1
+    assert PASSWORD not in message
+
+
+def test_unknown_and_wrong_variables_are_told_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = error_with(monkeypatch, ANALYTICS_ENGIN="cpu", ANALYTICS_WORKERS="many")
+    assert [line.partition(":")[0] for line in message.splitlines()] == ["ANALYTICS_ENGIN", "ANALYTICS_WORKERS"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ANALYTICS_WORKER", ""),
+        ("ANALYTICS_DBT_LAKE", "lake"),
+        ("ANALYTICS_SERVICE_HOST", "10.0.0.1"),
+        ("ANALYTICS_PORT_3000_TCP_ADDR", "10.0.0.1"),
+        ("NOCODB_PORT", "tcp://10.0.0.1:8080"),
+        ("ANALYTICSX", "1"),
+        ("AWS_PROFILE", "me"),
+    ],
+)
+def test_variables_that_are_unset_or_not_ours_to_refuse_are_let_be(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default = load_settings()
+    monkeypatch.setenv(name, value)
+    assert load_settings() == default
 
 
 def test_each_wrong_variable_has_its_own_line(monkeypatch: pytest.MonkeyPatch) -> None:

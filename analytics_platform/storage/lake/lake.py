@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
+from analytics_platform.errors import UserError
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.files import write_atomically
 from analytics_platform.storage.partitions import PartitionInfo
@@ -25,7 +27,7 @@ _FOOTER_KEY = b"analytics_platform"
 _PARTITION = re.compile(r"(?:^|/)date=([^/]+)/data\.parquet$")
 
 
-class LakeError(RuntimeError):
+class LakeError(UserError, RuntimeError):
     """The lake cannot be read or written; the message names the path and what to do."""
 
 
@@ -105,13 +107,13 @@ class Lake:
         """Return what the footer says of a partition, or None when it is not stored.
 
         Raises:
-            LakeError: If there is a file that the platform did not write.
+            LakeError: If there is a file that cannot be read, or that the platform did not write.
         """
         path = self.path(name, key)
         entry = self._fs.get_file_info(path)
         if entry.type == fs.FileType.NotFound:
             return None
-        with self._fs.open_input_file(path) as file:
+        with _named(path), self._fs.open_input_file(path) as file:
             metadata = pq.read_metadata(file)
         kept = (metadata.metadata or {}).get(_FOOTER_KEY)
         if kept is None:
@@ -125,10 +127,11 @@ class Lake:
 
         Raises:
             KeyError: If the partition is not stored.
+            LakeError: If its file cannot be read.
         """
         path = self.path(name, key)
         try:
-            with self._fs.open_input_file(path) as file:
+            with _named(path), self._fs.open_input_file(path) as file:
                 table = pq.ParquetFile(file).read(columns=list(columns) if columns is not None else None)
         except FileNotFoundError:
             raise KeyError(f"{name} has no partition {key!r}; materialize it first") from None
@@ -150,3 +153,14 @@ class Lake:
             with self._fs.open_output_stream(path) as stream:
                 stream.write(buffer.getbuffer())
         return PartitionInfo(key, table.num_rows, buffer.getbuffer().nbytes, digest, fingerprint, facts)
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Name the file that cannot be read; one that is not there is the caller's matter."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowInvalid, OSError) as error:
+        raise LakeError(f"{path}: cannot be read ({error}); if it is damaged, delete it and run again") from error

@@ -7,7 +7,7 @@ How sharing works. Each user holds a shared lock on ``users.lock``; the kernel d
 it ends. Starting and stopping happen under ``start.lock``. Whoever leaves and can have ``users.lock`` for itself is the
 last, and stops the server. Which server is ours is asked of the process table (our program, on our data folder,
 listening on its port) and not of a file, so nothing can be stale: a server that was killed is started again, and one
-whose users were all killed is adopted by the next.
+whose users were all killed is adopted by the next, who ends the transactions that they left open.
 """
 
 from __future__ import annotations
@@ -26,17 +26,23 @@ from shutil import which
 from typing import IO
 
 import psutil
-from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+
+from analytics_platform.errors import UserError
+from analytics_platform.storage.mongo.server import (
+    PAUSE_SECONDS,
+    STOP_SECONDS,
+    answers,
+    end_sessions,
+    ended,
+    terminate,
+    uri_of,
+)
 
 PROGRAM = "secantusd-py"
-_STOP_SECONDS = 20.0
-_PAUSE_SECONDS = 0.05
-_PING_MILLISECONDS = 2_000
 _LOG_LINES = 15
 
 
-class EmbeddedMongoError(RuntimeError):
+class EmbeddedMongoError(UserError, RuntimeError):
     """The embedded server cannot be used; the message says why and what to do."""
 
 
@@ -84,11 +90,11 @@ class EmbeddedMongo:
             if self._owner != os.getpid():  # first use, or a forked child, whose inherited lock is its parent's
                 self._owner, self._holds = os.getpid(), 0
             with self._exclusive_start():
-                if not self._holds:
-                    self._users = (self.directory / "users.lock").open("ab")
-                    fcntl.flock(self._users, fcntl.LOCK_SH)
+                alone = not self._holds and self._take_lock()
                 try:
                     uri = self._running_uri()
+                    if alone:  # whatever is open on a server that was left running was opened by the dead
+                        end_sessions(uri)
                 except BaseException:  # Ctrl-C too must not leave the lock behind
                     if not self._holds:
                         self._drop_lock()
@@ -134,6 +140,18 @@ class EmbeddedMongo:
         self._holds = 0
         atexit.unregister(self._leave)
 
+    def _take_lock(self) -> bool:
+        """Be one of the users, and tell whether there is no other."""
+        self._users = (self.directory / "users.lock").open("ab")
+        try:
+            fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            alone = False
+        else:
+            alone = True
+        fcntl.flock(self._users, fcntl.LOCK_SH)
+        return alone
+
     def _drop_lock(self) -> None:
         if self._users is not None:
             self._users.close()
@@ -143,7 +161,7 @@ class EmbeddedMongo:
     def _exclusive_start(self) -> Iterator[None]:
         """Hold ``start.lock``, so that one process at a time starts or stops the server."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        deadline = time.monotonic() + self._start_seconds + _STOP_SECONDS
+        deadline = time.monotonic() + self._start_seconds + STOP_SECONDS
         with (self.directory / "start.lock").open("ab") as lock:
             while True:
                 try:
@@ -153,9 +171,9 @@ class EmbeddedMongo:
                     if time.monotonic() > deadline:
                         raise EmbeddedMongoError(
                             f"embedded MongoDB in {self.directory}: another process has been starting or stopping it "
-                            f"for {self._start_seconds + _STOP_SECONDS:g} s"
+                            f"for {self._start_seconds + STOP_SECONDS:g} s"
                         ) from None
-                    time.sleep(_PAUSE_SECONDS)
+                    time.sleep(PAUSE_SECONDS)
             yield
 
     def _running_uri(self) -> str:
@@ -166,12 +184,12 @@ class EmbeddedMongo:
         try:
             return self._await_answer(process)
         except BaseException:  # Ctrl-C too must not leave a server behind
-            _terminate(process)
+            terminate(process)
             raise
 
     def _start(self) -> psutil.Process:
         """Start the server as a process of its own, which outlives this one and gets none of its signals."""
-        program = _program()
+        program = server_program()
         configuration = self.directory / "secantusd.toml"  # named, so that no other is looked for
         configuration.write_text("# The platform gives every option on the command line.\n")
         command = [
@@ -202,12 +220,12 @@ class EmbeddedMongo:
         """Return the server's URI as soon as it answers."""
         deadline = time.monotonic() + self._start_seconds
         while time.monotonic() < deadline:
-            if _ended(process):
+            if ended(process):
                 raise self._ended_at_start()
-            uri = _uri(process)
-            if uri is not None and _answers(uri):
+            uri = uri_of(process)
+            if uri is not None and answers(uri):
                 return uri
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(PAUSE_SECONDS)
         raise EmbeddedMongoError(
             f"embedded MongoDB in {self.directory} (process {process.pid}) does not answer after "
             f"{self._start_seconds:g} s{self._log_tail()}"
@@ -236,10 +254,15 @@ class EmbeddedMongo:
     def _stop(self) -> None:
         process = self.running()
         if process is not None:
-            _terminate(process)
+            terminate(process)
 
 
-def _program() -> str:
+def server_program() -> str:
+    """Return the path of the embedded server's program.
+
+    Raises:
+        EmbeddedMongoError: If it is not installed.
+    """
     beside = Path(sys.executable).parent / PROGRAM
     found = str(beside) if beside.exists() else which(PROGRAM)
     if found is None:
@@ -248,45 +271,3 @@ def _program() -> str:
             "or set ANALYTICS_MONGO_URI to a MongoDB of yours"
         )
     return found
-
-
-def _uri(process: psutil.Process) -> str | None:
-    """Return the URI of the port that a process listens on, if it does yet."""
-    try:
-        ports = [c.laddr.port for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
-    except psutil.Error:
-        return None
-    return f"mongodb://127.0.0.1:{ports[0]}/?directConnection=true" if ports else None
-
-
-def _answers(uri: str) -> bool:
-    client: MongoClient[dict[str, object]] = MongoClient(uri, timeoutMS=_PING_MILLISECONDS)
-    with client:
-        try:
-            client.admin.command("ping")
-        except PyMongoError:
-            return False
-    return True
-
-
-def _ended(process: psutil.Process) -> bool:
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def _terminate(process: psutil.Process) -> None:
-    """Ask a process to end, then make it, and return when it has."""
-    for send in (process.terminate, process.kill):
-        try:
-            send()
-        except psutil.NoSuchProcess:
-            return
-        deadline = time.monotonic() + _STOP_SECONDS
-        while not _ended(process):
-            if time.monotonic() > deadline:
-                break
-            time.sleep(_PAUSE_SECONDS)
-        else:
-            return

@@ -13,11 +13,13 @@ from urllib.parse import urlsplit
 
 from pymongo import errors
 
+from analytics_platform.errors import UserError
+
 _VALIDATION_FAILED = 121
 _SHOWN = 3
 
 
-class MongoStoreError(RuntimeError):
+class MongoStoreError(UserError, RuntimeError):
     """MongoDB cannot be read or written; the message names the server, what was tried, and why it failed."""
 
 

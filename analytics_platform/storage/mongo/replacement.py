@@ -111,7 +111,7 @@ class Replacement:
                 target.bulk_write(new, ordered=True, session=session)
             if requests:
                 target.bulk_write(requests, ordered=False, session=session)
-        delete_documents(self.database, self.collection.name, scope, list(stored), session)
+        _delete_documents(self.database, self.collection.name, scope, list(stored), session)
         return size
 
     @property
@@ -119,7 +119,7 @@ class Replacement:
         return f"{self.collection.name}/{self.key}"
 
 
-def delete_documents(
+def _delete_documents(
     database: Database[Any],
     name: str,
     scope: Mapping[str, Any],

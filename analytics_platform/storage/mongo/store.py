@@ -26,7 +26,6 @@ from analytics_platform.storage.mongo.migrations import LEDGER, migrate
 from analytics_platform.storage.mongo.replacement import (
     TRANSACTION_ROWS,
     Replacement,
-    delete_documents,
     refuses_transactions,
 )
 from analytics_platform.storage.partitions import PartitionInfo
@@ -167,16 +166,6 @@ class MongoStore:
         with self._writing, self._translated(f"write partition {key!r} of {name}"):
             size = self._replace(replacement)
         return PartitionInfo(key=key, bytes=size, **kept)
-
-    def delete(self, name: str, key: str) -> None:
-        """Delete a partition; nothing happens when it is not stored."""
-        collection = self._collection(name)
-        with self._translated(f"delete partition {key!r} of {name}"):
-            database = self._database()
-            database[LEDGER].delete_one({"_id": f"{name}/{key}"})
-            scope = collection.scope(key)
-            identities = [found["_id"] for found in database[name].find(scope, {"_id": 1})]
-            delete_documents(database, name, scope, identities)
 
     def _replace(self, replacement: Replacement) -> int:
         client = self._connected()

@@ -188,11 +188,42 @@ def test_after_a_failure_the_days_before_it_stay_and_a_run_again_does_only_the_r
     assert {step for step in source.computed if step != "squares"} == {f"numbers {day}" for day in DAYS[3:]}
 
 
-def test_a_missing_input_is_named(lake, source, instance):
-    result = run(lake, source, instance, raise_on_error=False, select=[dg.AssetKey("squares")])
-    failure = result.filter_events(lambda event: event.is_step_failure)[0].step_failure_data.error
-    messages = " ".join(error.message for error in (failure, failure.cause) if error)
-    assert f"numbers has no partition {DAYS[0]}" in messages
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_missing_input_is_named_with_its_partition_and_the_days_before_it_are_reported(
+    lake, source, instance, workers
+):
+    run(lake, source, instance, last=DAYS[2], select=[dg.AssetKey("numbers")])
+    result = run(lake, source, instance, raise_on_error=False, select=[dg.AssetKey("squares")], workers=workers)
+    (failure,) = result.filter_events(lambda event: event.is_step_failure)
+    named = failure.step_failure_data.error.cause
+    assert named.cls_name == "PartitionError"
+    assert f"partition {DAYS[3]} of squares: numbers has no partition {DAYS[3]}; materialize it" in named.message
+    assert lake.keys("squares") == DAYS[:3]
+    assert instance.get_materialized_partitions(dg.AssetKey("squares")) == set(DAYS[:3])
+
+
+def test_of_a_generator_that_fails_half_way_the_days_before_it_are_reported(lake, instance):
+    days = daily_partitions(dt.date(2006, 5, 15), dt.date(2006, 5, 19))
+
+    @dg.asset(
+        name="numbers",
+        io_manager_key="lake",
+        metadata={"analytics/table": "numbers"},
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def failing():
+        yield dg.MaterializeResult(value=one_day_then_none())
+
+    def one_day_then_none():
+        yield DAYS[0], pa.table({"n": [1]})
+        raise OSError("the line is down")
+
+    manager = StoreIOManager(lambda: lake, {"numbers": NUMBERS}, workers=1)
+    tags = {"dagster/asset_partition_range_start": DAYS[0], "dagster/asset_partition_range_end": DAYS[1]}
+    result = dg.materialize([failing], resources={"lake": manager}, instance=instance, tags=tags, raise_on_error=False)
+    assert not result.success
+    assert instance.get_materialized_partitions(dg.AssetKey("numbers")) == {DAYS[0]}
 
 
 def test_tables_and_frames_are_given_where_an_asset_asks_for_them(lake, source, instance):

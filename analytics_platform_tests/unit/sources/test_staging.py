@@ -89,6 +89,16 @@ def test_a_staging_that_failed_leaves_nothing_behind(folder):
     assert [path.name for path in (folder.staging / "files").iterdir()] == [".lock"]
 
 
+def test_memory_or_disk_that_does_not_suffice_is_one_line(folder, monkeypatch):
+    folder.write("a.csv", HEADER + ROWS)
+    monkeypatch.setattr(staging, "MEMORY_LIMIT", "1KB")
+
+    with pytest.raises(SourceError, match=r"^\S+/files: the source cannot be split by day here: .*[Mm]emory") as error:
+        folder.source().days()
+
+    assert "\n" not in str(error.value)
+
+
 def test_a_staging_that_was_killed_half_way_is_not_used(folder):
     folder.write("a.csv", HEADER + ROWS)
     script = f"""

@@ -14,7 +14,7 @@ from analytics_platform.storage.partitions import PartitionStream, PartitionTask
 
 
 def tasks(count: int) -> list[PartitionTask]:
-    return [PartitionTask(str(n), lambda n=n: pa.table({"n": [n]}), "") for n in range(count)]
+    return [PartitionTask(str(n), lambda n=n: pa.table({"n": [n]})) for n in range(count)]
 
 
 @pytest.mark.parametrize("workers", [1, 3])

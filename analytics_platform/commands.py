@@ -1,0 +1,132 @@
+"""What the commands do, once their arguments and settings are known to make sense.
+
+Belongs here: putting the parts of the platform together for one command. Does not belong here: arguments and how
+results are printed (``cli``, which imports this module only when there is work to do: it takes seconds).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+
+from analytics_platform.analytics.reports import key_findings
+from analytics_platform.console import partition_progress
+from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
+from analytics_platform.defs.instance import open_instance, prepare_instance
+from analytics_platform.defs.reports import page_path
+from analytics_platform.defs.resources import Platform
+from analytics_platform.defs.runs import Outcome, days_between, materialize
+from analytics_platform.errors import UserError
+from analytics_platform.insights.evaluate import EvaluationError, evaluate
+from analytics_platform.insights.tier import TierError
+from analytics_platform.settings import PROJECT_ROOT, Settings, use_dagster_home
+from analytics_platform.storage.dbt_project import prepare_manifest
+from analytics_platform.storage.partitions import PartitionStream
+
+
+def prepare(settings: Settings) -> None:
+    """Make ready what a fresh installation needs: the dbt manifest and the Dagster instance."""
+    prepare_manifest(settings.dbt_project_dir)
+    prepare_instance(settings.dagster_home, PROJECT_ROOT)
+    use_dagster_home(settings.dagster_home)
+
+
+def run_graph(
+    platform: Platform,
+    first: dt.date | None = None,
+    last: dt.date | None = None,
+    select: str | None = None,
+    *,
+    force: bool = False,
+    quiet: bool = False,
+) -> tuple[Outcome, list[str]]:
+    """Materialize the graph over a range of days; return what came of it, and the days.
+
+    Args:
+        platform: What the assets work with.
+        first: First day; by default the first that the source has rows of or that is stored.
+        last: Last day, inclusive; by default the last such day.
+        select: Assets, in Dagster's selection syntax; all when None.
+        force: Compute also what is current.
+        quiet: Show no progress.
+
+    Raises:
+        UserError: If the selection is none, or the source has no rows and no days are named.
+    """
+    settings = platform.settings
+    prepare(settings)
+    days = _days(platform, first, last)
+    with partition_progress(quiet=quiet) as progress:
+        definitions = build_definitions(platform, progress.advance)
+        selection = _selection(definitions, select)
+        chosen = [asset for asset in TABLES if selection is None or asset.key in selection]
+
+        def expect(todo: Sequence[str]) -> None:
+            progress.expect(sum(len(todo) if asset.recipe.daily else 1 for asset in chosen))
+
+        with open_instance(settings.dagster_home) as instance:
+            outcome = materialize(
+                platform,
+                definitions,
+                days,
+                job_name=EVERYTHING,
+                assets=TABLES,
+                selection=selection,
+                force=force,
+                instance=instance,
+                on_plan=expect,
+            )
+    return outcome, days
+
+
+def worth_reading(platform: Platform, days: Sequence[str]) -> tuple[list[str], Path]:
+    """Return the key findings of some materialized days, and the report page of the busiest of them."""
+    metrics, models = (PartitionStream(platform.lake, name, days) for name in ("daily_metrics", "model_daily"))
+    findings = key_findings(metrics.values(), platform.lake.read("user_analytics", ""), models.values())
+    busiest = max(metrics, key=lambda day: metrics[day]["conversation_count"][0].as_py())
+    return findings, page_path(platform.settings.reports_dir, busiest)
+
+
+def score(train: Path, test: Path, tier: str) -> dict[str, object]:
+    """Fit the label heads on one file and score another; see ``insights.evaluate``.
+
+    Raises:
+        UserError: If a file cannot be used, or the tier is not available.
+    """
+    try:
+        return evaluate(train, test, tier)
+    except (EvaluationError, TierError) as error:
+        raise UserError(str(error)) from error
+
+
+def _days(platform: Platform, first: dt.date | None, last: dt.date | None) -> list[str]:
+    """Return every day from ``first`` to ``last``.
+
+    By default from the first to the last day that the source has rows of or that is stored: a day that the source
+    no longer has must become empty.
+    """
+    within = days_between(platform.settings.first_day, platform.settings.last_day)
+    known = sorted({*platform.source.days(), *platform.lake.keys("raw_messages")}.intersection(within))
+    if not known and not (first and last):
+        raise UserError("the source has no rows; name the days with --from and --to to materialize empty ones")
+    start, end = first or dt.date.fromisoformat(known[0]), last or dt.date.fromisoformat(known[-1])
+    if start > end:  # one of the two is the source's: both given were compared before anything was opened
+        named = f"--from {start} is after the last" if first else f"--to {end} is before the first"
+        raise UserError(f"{named} day with rows, {end if first else start}")
+    return days_between(start, end)
+
+
+def _selection(definitions: dg.Definitions, select: str | None) -> list[dg.AssetKey] | None:
+    if select is None:
+        return None
+    graph = definitions.resolve_asset_graph()
+    try:
+        keys = dg.AssetSelection.from_string(select).resolve(graph)
+    except dg.DagsterError as error:
+        raise UserError(f"--select {select!r}: {error}") from error
+    if not keys:
+        raise UserError(f"--select {select!r}: selects no asset")
+    return sorted(keys)

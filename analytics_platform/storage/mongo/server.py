@@ -1,0 +1,71 @@
+"""A MongoDB server as a process of this machine: its address, whether it answers, what its dead clients left, its end.
+
+Belongs here: what can be asked of one server. Does not belong here: who may start, share and stop it (``embedded``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import psutil
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+STOP_SECONDS = 20.0
+PAUSE_SECONDS = 0.05
+_PING_MILLISECONDS = 2_000
+
+
+def uri_of(process: psutil.Process) -> str | None:
+    """Return the URI of the port that a process listens on, if it does yet."""
+    try:
+        ports = [c.laddr.port for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    except psutil.Error:
+        return None
+    return f"mongodb://127.0.0.1:{ports[0]}/?directConnection=true" if ports else None
+
+
+def answers(uri: str) -> bool:
+    """Tell whether a server answers there."""
+    client: MongoClient[dict[str, object]] = MongoClient(uri, timeoutMS=_PING_MILLISECONDS)
+    with client:
+        try:
+            client.admin.command("ping")
+        except PyMongoError:
+            return False
+    return True
+
+
+def ended(process: psutil.Process) -> bool:
+    """Tell whether a process has ended, cleared away or not."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def terminate(process: psutil.Process) -> None:
+    """Ask a process to end, then make it, and return when it has."""
+    for send in (process.terminate, process.kill):
+        try:
+            send()
+        except psutil.NoSuchProcess:
+            return
+        deadline = time.monotonic() + STOP_SECONDS
+        while not ended(process):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
+def end_sessions(uri: str) -> None:
+    """End every session and its open transaction, as a client that was killed leaves them behind.
+
+    Until then, or for the 60 s that a transaction may take, nobody else can write the documents it has written.
+    """
+    client: MongoClient[dict[str, object]] = MongoClient(uri, timeoutMS=_PING_MILLISECONDS)
+    with client, contextlib.suppress(PyMongoError):  # a server that cannot do it lets them expire
+        client.admin.command("killAllSessions", [])

@@ -1,0 +1,19 @@
+"""The sentiment weights that are shipped are those that the shipped data gives: the whole fit, some seconds of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from analytics_platform.insights.encoder import static_encoder
+from analytics_platform.insights.sentiment import SLICE_PATH, fit_sentiment, load_sentiment
+
+pytestmark = pytest.mark.integration
+
+
+def test_fitting_again_gives_the_weights_that_are_shipped() -> None:
+    fitted, shipped = fit_sentiment(static_encoder(), pq.read_table(SLICE_PATH)), load_sentiment()
+    assert fitted.matcher.terms == shipped.matcher.terms
+    for name in ("vector_weights", "term_weights", "bias"):
+        np.testing.assert_allclose(getattr(fitted, name), getattr(shipped, name), atol=5e-3)

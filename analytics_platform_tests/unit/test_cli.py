@@ -1,0 +1,162 @@
+"""What the command line answers before any work starts, and how results read."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+
+from analytics_platform.cli import main
+from analytics_platform.console import outcome_table, partition_progress
+from analytics_platform.defs.resources import Platform
+from analytics_platform.defs.runs import Outcome, TableOutcome, count_quarantined
+from analytics_platform.doctor import Line, examine
+from analytics_platform.model.raw import QUARANTINED_ROWS
+from analytics_platform.settings import load_settings
+from analytics_platform.storage.lake import Lake
+
+HEAVY = {"dagster", "pyarrow", "pandas", "numpy", "duckdb", "pymongo", "sklearn", "altair"}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ANALYTICS_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "home"
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return the one line with which a command is refused."""
+    monkeypatch.setattr(sys, "argv", ["analytics", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    return line
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--from", "20060515"], ["run", "--from", "1999-01-01"]])
+def test_what_needs_no_work_is_answered_before_anything_heavy_is_imported(arguments: list[str]) -> None:
+    script = (
+        "import sys\nfrom analytics_platform.cli import main\n"
+        f"try:\n    main()\nfinally:\n    print(sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    finished = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60)
+    assert finished.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("day", ["20060515", "2006-W20-1", "2006-02-30", "2006-5-15", "soon", "２００６-05-15", ""])
+def test_a_day_is_written_in_one_form(monkeypatch, capsys, home, day) -> None:
+    assert refusal(monkeypatch, capsys, "run", "--from", day) == f"--from {day}: not a day; write it as YYYY-MM-DD"
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--from", "1999-01-01"],
+        ["--to", "2999-01-01"],
+        ["--to", "1999-01-01"],
+        ["--from", "2006-06-02", "--to", "2006-06-01"],
+    ],
+)
+def test_days_out_of_order_or_outside_the_partitions_are_named(monkeypatch, capsys, home, arguments) -> None:
+    line = refusal(monkeypatch, capsys, "run", *arguments)
+    assert line.startswith(" ".join(arguments) + ": must be in order and within 2006-05-15 to 2006-07-02")
+    assert not home.exists()
+
+
+def test_evaluating_what_is_no_parquet_file_is_one_line(monkeypatch, capsys, tmp_path) -> None:
+    (tmp_path / "a.parquet").write_text("no")
+    line = refusal(monkeypatch, capsys, "evaluate", "--train", "a.parquet", "--test", "a.parquet")
+    assert line.startswith("a.parquet: cannot be read as Parquet")
+
+
+def outcome(asset: str = "mongo/conversation_translations") -> Outcome:
+    return Outcome(tables={asset: TableOutcome(asset, "operational", 365, 12, 1_234_567, 123_456_789)})
+
+
+@pytest.mark.parametrize("asset", ["mongo/conversation_translations", "a_" * 60])
+def test_names_are_whole_however_narrow_the_terminal(asset: str) -> None:
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(outcome_table(outcome(asset)), crop=False)
+    assert asset in captured.get()
+
+
+def test_the_longest_name_of_ours_fits_eighty_columns_with_its_figures() -> None:
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(outcome_table(outcome()), crop=False)
+    header, line = captured.get().splitlines()
+    assert header.split() == ["group", "asset", "partitions", "current", "rows", "size"]
+    assert line.split() == ["operational", "mongo/conversation_translations", "365", "12", "1,234,567", "123", "MB"]
+
+
+def test_the_rows_in_quarantine_are_counted_over_the_days_asked_for(tmp_path) -> None:
+    lake = Lake.open(str(tmp_path))
+    row = dict.fromkeys(QUARANTINED_ROWS.column_names, "x") | {"source_row": 1, "reason": "bad_number"}
+    for day, count in (("2024-01-01", 2), ("2024-01-02", 0), ("2024-01-03", 5)):
+        rows = [row | {"date": None, "quarantine_id": str(number)} for number in range(count)]
+        lake.write("quarantined_rows", day, QUARANTINED_ROWS.empty().from_pylist(rows), "")
+    assert count_quarantined(lake, ["2024-01-01", "2024-01-02", "2024-01-04"]) == 2
+    assert count_quarantined(lake, ["2024-01-01", "2024-01-03"]) == 7
+    assert Outcome(quarantined=7).as_json()["quarantined"] == 7
+
+
+def test_a_progress_bar_leaves_no_file_open() -> None:
+    process = psutil.Process()
+    before = process.num_fds()
+    with partition_progress(quiet=True) as progress:
+        progress.expect(3)
+        assert process.num_fds() > before
+    assert process.num_fds() == before
+
+
+@pytest.fixture
+def chats(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The only file of the source; there is none yet."""
+    monkeypatch.setenv("ANALYTICS_SOURCE", "files")
+    monkeypatch.setenv("ANALYTICS_SOURCE_PATH", str(tmp_path / "chats.csv"))
+    return tmp_path / "chats.csv"
+
+
+def examined(*wanted: str) -> dict[str, Line]:
+    """Return the lines wanted, or all; the examination ends with the last wanted."""
+    found: dict[str, Line] = {}
+    for line in examine(load_settings()):
+        found[line.what] = line
+        if wanted and found.keys() >= set(wanted):
+            break
+    return found
+
+
+def test_doctor_says_of_each_part_that_cannot_be_used_why_in_a_line(chats: Path, home: Path) -> None:
+    home.mkdir()
+    (home / "warehouse.duckdb").write_bytes(b"no database" * 1000)
+    lines = examined("source", "warehouse")
+    assert not lines["source"].ok
+    assert "chats.csv matches no file" in lines["source"].says
+    assert not lines["warehouse"].ok
+    assert f"{home}/warehouse.duckdb: cannot be read" in lines["warehouse"].says
+
+
+def test_doctor_changes_nothing(chats: Path, home: Path) -> None:
+    chats.write_text("conversation_id,role,text,timestamp\na,user,hi,2024-01-01\n")
+    lines = examined()
+    assert all(line.ok for line in lines.values())
+    assert "1 file, 0.0 MB, not read" in lines["source"].says
+    assert "no data yet" in lines["mongo"].says
+    assert [path.name for path in home.parent.iterdir()] == ["chats.csv"]
+
+
+def test_doctor_sees_what_the_beginning_of_a_file_tells_and_the_days_once_they_are_known(chats: Path) -> None:
+    chats.write_text("conversation_id,text,timestamp\na,hi,2024-01-01\n")
+    assert "chats.csv: lacks the column role" in examined("source")["source"].says
+    chats.write_text("conversation_id,role,text,timestamp\na,user,hi,2024-01-01\n")
+    Platform(load_settings()).source.days()
+    assert "1 days with rows, 2024-01-01 to 2024-01-01" in examined("source")["source"].says
