@@ -136,7 +136,7 @@ class NocoClient:
             Lists of at most ``page_rows`` rows, none empty; a row maps titles to values.
 
         Raises:
-            ValueError: If an argument is impossible, or the server cannot be told the filter.
+            ValueError: If an argument is impossible.
             NocoError: While reading; see ``errors`` for the kinds.
         """
         require(after >= 0, "after", after, "0 or an Id")
@@ -157,14 +157,13 @@ class NocoClient:
         def count(above: int, upto: int | None) -> int:
             return self.count(table_id, _range(where, above, upto))
 
-        _range(where, after, None).where()  # refuses what cannot be written now, not at the first page
         return read_pages(place, fetch, count, after=after, retries=self._retries)
 
     def count(self, table_id: str, where: Filter | None = None) -> int:
         """Return the number of rows of a table.
 
         Raises:
-            ValueError: If an argument is impossible, or the server cannot be told the filter.
+            ValueError: If the id is none.
             NocoError: See ``errors`` for the kinds.
         """
         place = self._place(table_id)

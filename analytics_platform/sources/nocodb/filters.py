@@ -36,11 +36,7 @@ class Filter(ABC):
 
     @abstractmethod
     def where(self) -> str:
-        """Return the filter in the server's grammar, always within parentheses.
-
-        Raises:
-            ValueError: If the server cannot be told a value or a column.
-        """
+        """Return the filter in the server's grammar, always within parentheses."""
 
     @abstractmethod
     def negated(self) -> Filter:
@@ -72,6 +68,9 @@ class Comparison(Filter):
     column: str
     operator: str
     arguments: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.where()  # refuses now what cannot be written
 
     def where(self) -> str:
         """Return the comparison in the server's grammar."""
@@ -115,6 +114,9 @@ class OneOf(Filter):
 
     column: str
     values: tuple[str | float, ...]
+
+    def __post_init__(self) -> None:
+        self.where()  # refuses now what cannot be written
 
     def where(self) -> str:
         """Return the comparison in the server's grammar."""

@@ -70,7 +70,7 @@ class Retries:
             NocoError: The last fault; marked as exhausted where asking again might still have helped.
         """
         backoff = wait_exponential_jitter(
-            initial=self.first_wait_seconds, max=self.longest_wait_seconds, jitter=self.first_wait_seconds
+            multiplier=self.first_wait_seconds, max=self.longest_wait_seconds, jitter=self.first_wait_seconds
         )
         retrying = Retrying(
             retry=retry_if_exception(_may_help),
