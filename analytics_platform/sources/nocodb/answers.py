@@ -11,6 +11,7 @@ import orjson
 
 from analytics_platform.sources.nocodb.errors import (
     NocoAuthError,
+    NocoContractError,
     NocoError,
     NocoNotFoundError,
     NocoRateLimitError,
@@ -37,6 +38,8 @@ def refusal(place: str, response: httpx.Response, body: bytes) -> NocoError:
         return NocoAuthError(f"{place}: the token is refused ({said}); make an API token that may read this base")
     if status == 404 or code.endswith("_NOT_FOUND"):
         return NocoNotFoundError(f"{place}: not found ({said}); check the URL, the id, and what the token may see")
+    if code == "ERR_INVALID_OFFSET_VALUE":  # the client asks for no offset but 0
+        return NocoContractError(f"{place}: another request was answered ({said}); look at what lies in between")
     if status == 429:
         return NocoRateLimitError(
             f"{place}: asked too often ({said}); lower the requests per second",

@@ -92,6 +92,7 @@ class FaultyProxy:
     def __enter__(self) -> Self:
         self._lock = threading.Lock()
         self._last_rows: httpx.Response | None = None
+        self._deck: list[Fault] = []
         self._client = httpx.Client(base_url=self.upstream, timeout=60)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -110,13 +111,19 @@ class FaultyProxy:
         with self._lock:
             chance = random.Random(f"{self.plan.seed}/{self.requests}")
             self.requests += 1
-            kinds = [kind for kind in self.plan.kinds if is_rows or kind not in _OF_ROWS]
-            fault = chance.choice(kinds) if kinds and chance.random() < self.plan.share else None
-            if fault is Fault.REPEATED_PAGE and self._last_rows is None:
-                fault = None
-            if fault:
-                self.made[fault] += 1
-            return fault
+            if chance.random() >= self.plan.share:
+                return None
+            if not self._deck:  # each kind once before any comes again
+                self._deck = chance.sample(self.plan.kinds, len(self.plan.kinds))
+            fitting = [kind for kind in self._deck if self._fits(kind, is_rows)]
+            if not fitting:
+                return None
+            self._deck.remove(fitting[0])
+            self.made[fitting[0]] += 1
+            return fitting[0]
+
+    def _fits(self, kind: Fault, is_rows: bool) -> bool:
+        return kind not in _OF_ROWS or (is_rows and (kind is not Fault.REPEATED_PAGE or self._last_rows is not None))
 
     def forward(self, path: str, headers: Any, fault: Fault | None, is_rows: bool) -> httpx.Response:
         """Return the real server's answer, or the answer to another request."""
@@ -140,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     proxy: FaultyProxy
 
-    def do_GET(self) -> None:  # noqa: N802  the name that http.server looks for
+    def do_GET(self) -> None:
         plan = self.proxy.plan
         is_rows = self.path.partition("?")[0].endswith("/records")
         fault = self.proxy.next_fault(is_rows)

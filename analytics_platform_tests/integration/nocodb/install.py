@@ -114,10 +114,11 @@ def _run(command: list[str], folder: Path, logs: Path) -> None:
 def main() -> None:
     """Install the server; on a machine that cannot, say so, which is an error in CI only."""
     try:
-        print(f"NocoDB for the tests: {cache_folder()} (some minutes the first time)", flush=True)
+        sys.stdout.write(f"NocoDB for the tests: {cache_folder()} (some minutes the first time)\n")
+        sys.stdout.flush()
         install()
     except UnavailableError as error:
-        print(f"{error}; the tests that need it are skipped", file=sys.stderr)
+        sys.stderr.write(f"{error}; the tests that need it are skipped\n")
         sys.exit("CI" in os.environ)
 
 

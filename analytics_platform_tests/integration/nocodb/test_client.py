@@ -107,7 +107,7 @@ def test_a_wrong_token_is_told_without_the_token(noco, chats):
 
 
 def test_a_table_that_is_not_there_is_named(client):
-    with pytest.raises(NocoNotFoundError, match=r"table m0000, *.*not found|table m0000: not found"):
+    with pytest.raises(NocoNotFoundError, match="table m0000: not found"):
         client.count("m0000")
 
 

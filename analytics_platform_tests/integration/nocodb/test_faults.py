@@ -30,12 +30,12 @@ def proxy(noco) -> Iterator[FaultyProxy]:
 
 
 def quick_client(proxy, noco, **options) -> NocoClient:
-    defaults = {"requests_per_second": None, "page_rows": 20, "attempts": 12, "sleep": lambda _: None}
+    defaults = {"requests_per_second": None, "page_rows": 12, "attempts": 12, "sleep": lambda _: None}
     return NocoClient(proxy.url, noco.token, **{**defaults, **options})
 
 
 @pytest.mark.parametrize("version", ["v2", "v3"])
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_exactly_the_rows_of_the_server_arrive_although_a_fifth_of_the_answers_is_spoiled(
     proxy, noco, table, version, seed
 ):
@@ -47,7 +47,7 @@ def test_exactly_the_rows_of_the_server_arrive_although_a_fifth_of_the_answers_i
     assert rows == expected
     assert len(expected) == ROWS - 100
     assert proxy.made.total() > 0.1 * proxy.requests
-    assert len(proxy.made) >= len(Fault) - 3
+    assert set(proxy.made) == set(Fault)
 
 
 @pytest.mark.parametrize("version", ["v2", "v3"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
+import itertools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from analytics_platform.sources.nocodb import (
     NocoRateLimitError,
     NocoRequestError,
     NocoServerError,
+    filters,
 )
 from analytics_platform.sources.nocodb.answers import retry_after
 
@@ -85,6 +87,11 @@ def test_a_refusal_is_told_at_once_with_the_servers_words(server, client, answer
     assert "\n" not in str(caught.value)
 
 
+def test_a_refused_offset_is_a_fault_since_none_was_asked_for(server, client, answers):
+    server.script = [answers.failing(422, error="ERR_INVALID_OFFSET_VALUE", message="Offset value '1000' is invalid")]
+    assert [len(page) for page in client.pages("m1")] == [3, 3, 2]
+
+
 def test_waits_grow_and_are_never_the_same(server, client, answers):
     server.script = [answers.failing(503)] * 5
     client.count("m1")
@@ -140,7 +147,7 @@ def test_requests_of_all_threads_are_spaced_by_the_rate_limit(server):
     with server.client(requests_per_second=50) as client, ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda _: client.count("m1"), range(8)))
     assert began[-1] - began[0] >= 7 * 0.02 - 0.005
-    assert all(later - earlier >= 0.01 for earlier, later in zip(began, began[1:], strict=False))
+    assert all(later - earlier >= 0.01 for earlier, later in itertools.pairwise(began))
 
 
 def test_a_rate_limit_that_leaves_no_time_is_told(server):
@@ -152,8 +159,6 @@ def test_a_rate_limit_that_leaves_no_time_is_told(server):
 
 
 def test_a_filter_too_long_for_an_address_is_refused_before_it_is_sent(server, client):
-    from analytics_platform.sources.nocodb import filters
-
     with pytest.raises(NocoRequestError, match=r"the filter is too long \(\d+ bytes, at most 8000\)"):
         client.count("m1", filters.one_of("name", ["é" * 20] * 100))
     assert server.requests == []
