@@ -14,6 +14,7 @@ from typing import Any, Literal
 import dagster as dg
 from pydantic import SecretStr
 
+from analytics_platform.alerting import Alerts
 from analytics_platform.defs.recipe import Recipe
 from analytics_platform.insights.engine import InsightEngine, build_engine
 from analytics_platform.model import Table
@@ -106,6 +107,14 @@ class Platform:
             project_dir=self.settings.dbt_project_dir,
             target_dir=self.settings.home / "dbt",
             s3_options=self._s3_options(),
+        )
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """Where alerts are raised, from whatever process: ``raise_alert(kind, key, title, text, link)``."""
+        settings = self.settings
+        return Alerts(
+            settings.alerts_path, lambda: _revealed(settings.alert_urls), repeat_hours=settings.alert_repeat_hours
         )
 
     def _s3_options(self) -> dict[str, Any]:

@@ -95,3 +95,8 @@ def test_the_job_covers_the_whole_graph(definitions, specs):
 
 def test_no_step_waits_for_a_pool_whose_slot_a_killed_run_would_keep(definitions):
     assert all(node.definition.pool is None for node in definitions.resolve_job_def(EVERYTHING).nodes)
+
+
+def test_alerts_are_looked_for_without_anybody_switching_it_on(definitions):
+    [sensor] = [sensor for sensor in definitions.sensors if sensor.name == "alerts"]
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
