@@ -22,6 +22,7 @@ from analytics_platform import doctor as diagnosis
 from analytics_platform.analytics.reports import key_findings
 from analytics_platform.console import PartitionProgress, outcome_table
 from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
+from analytics_platform.defs.housekeeping import sweep
 from analytics_platform.defs.instance import open_instance, prepare_instance
 from analytics_platform.defs.reports import page_path
 from analytics_platform.defs.resources import Platform
@@ -172,6 +173,7 @@ def _materialize(
     """Run the graph over the days asked for; return what came of it, and the days."""
     settings = platform.settings
     _prepare(settings)
+    _sweep(platform)
     days = _days(platform, first, last)
     progress = PartitionProgress(quiet=quiet)
     definitions = build_definitions(platform, progress.advance)
@@ -194,6 +196,14 @@ def _materialize(
             on_plan=expect,
         )
     return outcome, days
+
+
+def _sweep(platform: Platform) -> None:
+    """Clear away what killed runs left behind; that it cannot be done keeps no run from its work."""
+    try:
+        sweep(platform, TABLES)
+    except LakeError as error:
+        screen.print(f"left as it is: {error}", style="yellow", markup=False, soft_wrap=True)
 
 
 def _days(platform: Platform, first: str | None, last: str | None) -> list[str]:

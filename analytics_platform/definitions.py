@@ -9,6 +9,7 @@ import dagster as dg
 from analytics_platform.alerting import Links
 from analytics_platform.defs import analytics, checks, clean, insights, operational, raw, reports
 from analytics_platform.defs.alerts import alerts_sensor
+from analytics_platform.defs.housekeeping import housekeeping_schedule
 from analytics_platform.defs.marts import build_marts
 from analytics_platform.defs.partitions import daily_partitions, partitioned
 from analytics_platform.defs.resources import Platform
@@ -47,6 +48,7 @@ def build_definitions(
         assets=assets,
         asset_checks=checks.all_checks(TABLES),
         jobs=[dg.define_asset_job(EVERYTHING, description="The whole graph over a range of days.")],
+        schedules=[housekeeping_schedule(platform, TABLES)],
         sensors=[
             alerts_sensor(lambda: platform.alerts, Links(settings.ui_url), specs, stale_hours=settings.stale_hours)
         ],
