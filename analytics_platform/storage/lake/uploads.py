@@ -48,8 +48,8 @@ class UnfinishedUploads:
         return key.removeprefix(f"{prefix}/" if prefix else "").rpartition("/")[0].partition("/")[0]
 
     def _client(self) -> Any:
-        import boto3  # noqa: PLC0415  (a third of a second; only a sweep of S3 needs it)
-        from botocore.config import Config  # noqa: PLC0415
+        import boto3  # type: ignore[import-untyped]  # noqa: PLC0415  (a third of a second; only a sweep of S3 needs it)
+        from botocore.config import Config  # type: ignore[import-untyped]  # noqa: PLC0415
 
         limits = Config(
             connect_timeout=self.timeout_seconds, read_timeout=self.timeout_seconds, retries={"mode": "standard"}
