@@ -23,11 +23,12 @@ from analytics_platform.analytics.reports import key_findings
 from analytics_platform.console import PartitionProgress, outcome_table
 from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
 from analytics_platform.defs.housekeeping import sweep
-from analytics_platform.defs.instance import open_instance, prepare_instance
+from analytics_platform.defs.instance import compute_logs_on_s3, open_instance, prepare_instance
 from analytics_platform.defs.reports import page_path
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.runs import Outcome, days_between, materialize
 from analytics_platform.insights.evaluate import EvaluationError, evaluate
+from analytics_platform.secret_references import SecretError
 from analytics_platform.settings import PROJECT_ROOT, Settings, SettingsError, load_settings, use_dagster_home
 from analytics_platform.sources.base import SourceError
 from analytics_platform.storage.dbt_project import DbtError, ManifestError, prepare_manifest
@@ -46,6 +47,7 @@ class UsageError(ValueError):
 
 EXPECTED_ERRORS = (
     SettingsError,
+    SecretError,
     SourceError,
     LakeError,
     MongoStoreError,
@@ -163,7 +165,16 @@ def dev(
 
 def _prepare(settings: Settings) -> None:
     prepare_manifest(settings.dbt_project_dir)
-    prepare_instance(settings.dagster_home, PROJECT_ROOT)
+    logs = None
+    if settings.compute_logs_uri:
+        settings.share_aws_keys()
+        logs = compute_logs_on_s3(
+            settings.compute_logs_uri,
+            settings.dagster_home,
+            endpoint_url=settings.aws_endpoint_url,
+            region=settings.aws_region,
+        )
+    prepare_instance(settings.dagster_home, PROJECT_ROOT, logs)
     use_dagster_home(settings.dagster_home)
 
 

@@ -17,7 +17,8 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsConfigDict
 
-from analytics_platform.operations_settings import OperationsSettings
+from analytics_platform.secret_references import is_reference
+from analytics_platform.settings_operations import OperationsSettings
 
 SAMPLE_START = dt.date(2006, 5, 15)
 SAMPLE_END = dt.date(2006, 7, 2)
@@ -171,7 +172,8 @@ class Settings(OperationsSettings):
     @field_validator("mongo_uri")
     @classmethod
     def _mongo_scheme(cls, uri: SecretStr | None) -> SecretStr | None:
-        if uri is not None and not uri.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
+        value = uri.get_secret_value() if uri else ""
+        if value and not is_reference(value) and not value.startswith(("mongodb://", "mongodb+srv://")):
             raise ValueError("must begin with mongodb:// or mongodb+srv://")
         return uri
 
@@ -245,11 +247,6 @@ class Settings(OperationsSettings):
     def staging_dir(self) -> Path:
         """Folder of source files split by day, safe to delete."""
         return self.home / "staging"
-
-    @property
-    def alerts_path(self) -> Path:
-        """The file that remembers which alerts were raised and sent."""
-        return self.home / "alerts.sqlite"
 
     @property
     def dagster_home(self) -> Path:

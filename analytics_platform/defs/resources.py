@@ -18,7 +18,8 @@ from analytics_platform.alerting import Alerts
 from analytics_platform.defs.recipe import Recipe
 from analytics_platform.insights.engine import InsightEngine, build_engine
 from analytics_platform.model import Table
-from analytics_platform.settings import Settings
+from analytics_platform.secret_references import SecretReferences
+from analytics_platform.settings import Settings, environment_name
 from analytics_platform.sources.base import Source
 from analytics_platform.sources.files import FileSource
 from analytics_platform.sources.sample import sample_source
@@ -28,10 +29,6 @@ from analytics_platform.storage.marts import Marts
 from analytics_platform.storage.mongo import EmbeddedMongo, MongoStore
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStore
 from analytics_platform.storage.warehouse import Warehouse
-
-
-def _revealed(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret else None
 
 
 class Insights:
@@ -60,6 +57,22 @@ class Platform:
         self._embedded: EmbeddedMongo | None = None
 
     @cached_property
+    def _references(self) -> SecretReferences:
+        settings, keys = self.settings, ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+        held = {name: getattr(settings, name) for name in keys}
+        options = {name: secret.get_secret_value() if secret else None for name, secret in held.items()}
+        return SecretReferences({"region_name": settings.aws_region, **options})
+
+    def secret(self, field: str) -> str | None:
+        """Return the value of a secret setting; looked up now, when the setting says where in AWS it is kept.
+
+        Raises:
+            SecretError: If it cannot be looked up.
+        """
+        held: SecretStr | None = getattr(self.settings, field)
+        return self._references.resolve(environment_name(field), held.get_secret_value()) if held else None
+
+    @cached_property
     def source(self) -> Source:
         """Where conversations come from."""
         first_day, last_day = self.settings.first_day, self.settings.last_day
@@ -81,17 +94,17 @@ class Platform:
             settings.lake,
             endpoint_url=settings.aws_endpoint_url,
             region=settings.aws_region,
-            access_key=_revealed(settings.aws_access_key_id),
-            secret_key=_revealed(settings.aws_secret_access_key),
-            session_token=_revealed(settings.aws_session_token),
+            access_key=self.secret("aws_access_key_id"),
+            secret_key=self.secret("aws_secret_access_key"),
+            session_token=self.secret("aws_session_token"),
         )
 
     @cached_property
     def mongo(self) -> MongoStore:
         """MongoDB: the server that the settings name, otherwise the embedded one."""
-        uri = self.settings.mongo_uri
+        uri = self.secret("mongo_uri")
         if uri is not None:
-            return MongoStore(uri.get_secret_value(), self.settings.mongo_database)
+            return MongoStore(uri, self.settings.mongo_database)
         embedded = EmbeddedMongo(self.settings.mongo_dir)
         store = MongoStore(embedded.acquire(), self.settings.mongo_database)
         self._embedded = embedded
@@ -114,15 +127,15 @@ class Platform:
         """Where alerts are raised, from whatever process: ``raise_alert(kind, key, title, text, link)``."""
         settings = self.settings
         return Alerts(
-            settings.alerts_path, lambda: _revealed(settings.alert_urls), repeat_hours=settings.alert_repeat_hours
+            settings.home / "alerts.sqlite", lambda: self.secret("alert_urls"), repeat_hours=settings.alert_repeat_hours
         )
 
     def _s3_options(self) -> dict[str, Any]:
         """Return what ``s3fs`` needs to reach the lake as the settings say."""
         options = {
-            "key": _revealed(self.settings.aws_access_key_id),
-            "secret": _revealed(self.settings.aws_secret_access_key),
-            "token": _revealed(self.settings.aws_session_token),
+            "key": self.secret("aws_access_key_id"),
+            "secret": self.secret("aws_secret_access_key"),
+            "token": self.secret("aws_session_token"),
             "endpoint_url": self.settings.aws_endpoint_url,
         }
         return {name: value for name, value in options.items() if value is not None}

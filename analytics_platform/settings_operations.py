@@ -5,6 +5,7 @@ Belongs here: their fields and checks. Does not belong here: anything about data
 
 from __future__ import annotations
 
+import os
 import re
 from urllib.parse import urlsplit
 
@@ -42,6 +43,12 @@ class OperationsSettings(BaseSettings):
         description="Alert when an asset lags for longer than this; never when unset.",
     )
 
+    compute_logs_uri: str | None = Field(
+        default=None,
+        validation_alias="ANALYTICS_COMPUTE_LOGS_URI",
+        description="s3://bucket/prefix for what runs print; below the home when unset.",
+    )
+
     @field_validator("ui_url")
     @classmethod
     def _ui(cls, url: str) -> str:
@@ -56,3 +63,18 @@ class OperationsSettings(BaseSettings):
         if urls is not None and not _ADDRESS.match(urls.get_secret_value()):
             raise ValueError("must be addresses such as slack://... or mailto://..., separated by commas")
         return urls
+
+    @field_validator("compute_logs_uri")
+    @classmethod
+    def _logs(cls, uri: str | None) -> str | None:
+        parts = urlsplit(uri or "s3://unset")
+        if parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc:
+            raise ValueError("must be s3://bucket/prefix; credentials belong in AWS_ACCESS_KEY_ID and so on")
+        return uri
+
+    def share_aws_keys(self) -> None:
+        """Put the keys of ``.env`` where boto3 looks for them, for this process and those it starts."""
+        for field in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"):
+            secret: SecretStr | None = getattr(self, field)
+            if secret is not None:
+                os.environ.setdefault(field.upper(), secret.get_secret_value())
