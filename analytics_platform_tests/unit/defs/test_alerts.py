@@ -7,7 +7,9 @@ import pytest
 
 from analytics_platform.alerting import Alerts, Links
 from analytics_platform.defs.alerts import alerts_sensor
+from analytics_platform.defs.instance import open_instance, prepare_instance
 from analytics_platform.defs.runs import RANGE_END_TAG, RANGE_START_TAG
+from analytics_platform.settings import PROJECT_ROOT
 
 SECRET_ROW = "my name is Ada and my card is 4111"
 
@@ -33,9 +35,17 @@ def adds_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
 
 
 @pytest.fixture
-def world(tmp_path):
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
-        yield World(instance, tmp_path)
+def instance(tmp_path, monkeypatch):
+    """The platform's own instance, with a history of its own."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    prepare_instance(tmp_path, PROJECT_ROOT)
+    with open_instance(tmp_path) as instance:
+        yield instance
+
+
+@pytest.fixture
+def world(instance, tmp_path):
+    return World(instance, tmp_path)
 
 
 class World:
@@ -164,15 +174,13 @@ def test_the_cursor_stays_when_an_alert_could_not_be_handed_over(world, monkeypa
     assert len(world.alerts.news) == 1
 
 
-def test_what_failed_before_the_sensor_was_first_on_is_history(tmp_path):
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
-        world = World(instance, tmp_path)
-        world.cursor = None
-        world.run(broken=True)
-        world.now += 3600
-        world.tick()
-        world.tick()
-        assert world.alerts.news == []
+def test_what_failed_before_the_sensor_was_first_on_is_history(world):
+    world.cursor = None
+    world.run(broken=True)
+    world.now += 3600
+    world.tick()
+    world.tick()
+    assert world.alerts.news == []
 
 
 def test_an_asset_that_missed_an_update_is_stale_and_an_observed_source_is_not(world):
