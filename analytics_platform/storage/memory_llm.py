@@ -1,4 +1,4 @@
-"""The LLM tier's store in memory: for tests, and for trying the tier without a server. Forgets when the process ends."""
+"""The LLM tier's store in memory, for tests and for trying the tier; forgets when the process ends."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+from json_repair import repair_json
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, create_model
 
 from analytics_platform.insights.llm.transcript import Transcript
@@ -98,8 +99,6 @@ class AnswerForm:
         try:
             return self._model.model_validate_json(text).model_dump()
         except ValidationError:
-            from json_repair import repair_json
-
             mended = repair_json(text, return_objects=True)
         if isinstance(mended, list) and len(mended) == 1:
             mended = mended[0]
@@ -125,25 +124,27 @@ class AnswerForm:
         reason = create_model(
             "Reason", __base__=_Strict, kind=_choice(self._labels), label=anything, message=int, quote=str
         )
-        judged = {
+        judged: dict[str, Any] = {
             kind: create_model(kind.title(), __base__=_Strict, label=_choice(self._labels[kind]), confidence=Confidence)
             for kind in ("topic", "intent", "urgency", "resolution")
         }
-        model: type[BaseModel] = create_model(
-            "Answer",
-            __base__=_Strict,
-            reasons=list[reason],  # type: ignore[valid-type]
-            topics=list[judged["topic"]],  # type: ignore[name-defined]
-            intent=judged["intent"],
-            sentiment=_Sentiment,
-            urgency=judged["urgency"],
-            resolution=judged["resolution"],
-        )
-        return model
+        fields: dict[str, Any] = {
+            "reasons": _list_of(reason),
+            "topics": _list_of(judged.pop("topic")),
+            "intent": judged["intent"],
+            "sentiment": _Sentiment,
+            "urgency": judged["urgency"],
+            "resolution": judged["resolution"],
+        }
+        return create_model("Answer", __base__=_Strict, **fields)
 
 
 def _choice(labels: Any) -> Any:
     return Literal[tuple(sorted(labels))]
+
+
+def _list_of(model: type[BaseModel]) -> Any:
+    return list[model]  # type: ignore[valid-type]
 
 
 def _grounded(reason: dict[str, Any], transcript: Transcript) -> dict[str, Any] | None:

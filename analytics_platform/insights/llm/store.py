@@ -1,4 +1,4 @@
-"""What the tier needs kept: answers, the ledger of calls, failures, open batches. Protocols; ``storage`` has the stores.
+"""What the tier needs kept: answers, the ledger of calls, failures, open batches; ``storage`` has the stores.
 
 All workers share one store, so that what one has paid for is free for all. Documents are plain JSON-like mappings.
 """

@@ -12,7 +12,7 @@ import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import pyarrow as pa
@@ -77,11 +77,11 @@ class Plan:
 
     def __add__(self, other: Plan) -> Plan:
         """Return the plan of both runs."""
-        mine, others = asdict(self), asdict(other)
-        total = {
-            k: None if mine[k] is None or others[k] is None else mine[k] + others[k] for k in mine if k != "counted"
-        }
-        return Plan(**total, counted=self.counted or other.counted)
+        totals: dict[str, Any] = {}
+        for name, mine in asdict(self).items():
+            theirs = getattr(other, name)
+            totals[name] = None if mine is None or theirs is None else mine + theirs
+        return Plan(**{**totals, "counted": self.counted or other.counted})
 
 
 class LlmTier:
@@ -236,13 +236,18 @@ class LlmTier:
             task = self._asked.get(question.key)
             if task is None:
                 task = self._asked[question.key] = asyncio.ensure_future(self._ask(question, rows))
-                task.add_done_callback(lambda _, key=question.key: self._asked.pop(key, None))
+                task.add_done_callback(partial(self._answered, question.key))
             tasks[question.key] = task
         answers = await asyncio.gather(*tasks.values(), return_exceptions=True)  # none is broken off for another
-        for answer in answers:
+        results: dict[str, Result] = {}
+        for key, answer in zip(tasks, answers, strict=True):
             if isinstance(answer, BaseException):
                 raise answer
-        return dict(zip(tasks, answers, strict=True))
+            results[key] = answer
+        return results
+
+    def _answered(self, key: str, _: asyncio.Task[Result]) -> None:
+        self._asked.pop(key, None)
 
     async def _ask(self, question: Question, rows: list[dict[str, Any]]) -> Result:
         return await self._keep(question, await realtime.ask(self._endpoint, self._prompt, question, rows))

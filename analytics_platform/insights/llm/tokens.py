@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 from analytics_platform.insights.llm.config import LlmError
 
 BYTES_PER_TOKEN = 3.5
@@ -32,8 +34,6 @@ def token_counter(tokenizer: Path | None) -> tuple[Counter, str]:
     """
     if tokenizer is None:
         return estimate_tokens, f"estimated at {BYTES_PER_TOKEN} bytes of UTF-8 a token"
-    from tokenizers import Tokenizer
-
     try:
         loaded = Tokenizer.from_file(str(tokenizer))
     except Exception as error:  # noqa: BLE001  (the library raises Exception itself)

@@ -108,7 +108,7 @@ def read_transcripts(messages: pa.Table, budget: int) -> list[Transcript]:
 
 
 def _cut(lines: list[Line], budget: int) -> list[Line]:
-    """Return what fits: the beginning and the ending, then the customer's words, then answers; each in full or shortened."""
+    """Return what fits: the beginning and the ending, then the customer's words, then answers; long ones shortened."""
     if sum(line.tokens for line in lines) <= budget:
         return lines
     shortened = [replace(line, text=_shorten(line.text, budget // _LARGEST_SHARE - _LINE_OVERHEAD)) for line in lines]
