@@ -5,6 +5,7 @@ Belongs here: what an answer is, and mending one that is nearly right. Does not 
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -21,6 +22,7 @@ Labels = dict[str, Any]
 
 _MOST_REASONS, _MOST_TOPICS, _MOST_WORDS = 8, 3, 24
 _PROBLEMS_NAMED = 5
+_PUNCTUATION = string.punctuation + "…«»“”‘’¿¡"
 
 
 class AnswerError(ValueError):
@@ -149,9 +151,13 @@ def _list_of(model: type[BaseModel]) -> Any:
 
 def _grounded(reason: dict[str, Any], transcript: Transcript) -> dict[str, Any] | None:
     """Return a reason with those words of its quote that the message really holds; None when it holds none."""
-    line = transcript.by_number[reason["message"]]
-    said = line.text.casefold()
-    words = [word for word in reason["quote"].split() if word.casefold() in said][:_MOST_WORDS]
+    quoted, said = reason["quote"].split(), transcript.by_number[reason["message"]].text.casefold().split()
+    if " ".join(quoted).casefold() in " ".join(said):  # letter by letter, also in scripts without spaces
+        words = quoted
+    else:
+        known = {word.strip(_PUNCTUATION) for word in said}
+        words = [word for word in quoted if word.casefold().strip(_PUNCTUATION) in known]
+    words = words[:_MOST_WORDS]
     if not words:
         return None
     return {"kind": reason["kind"], "label": reason["label"], "message": reason["message"], "words": words}

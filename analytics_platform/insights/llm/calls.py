@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from analytics_platform.insights.llm.prices import Price, Usage
 from analytics_platform.insights.llm.results import Question
-from analytics_platform.insights.llm.store import CallLedger
+from analytics_platform.insights.llm.store import CallLedger, moment
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Ledger:
             "date": question.transcript.date,
             "call_id": call_id or uuid.uuid4().hex,
             "conversation_id": question.transcript.conversation_id,
-            "called_at": called_at or dt.datetime.now(dt.UTC),
+            "called_at": called_at or moment(),
             "model": self.model,
             "prompt_version": self.prompt_version,
             "mode": mode,
@@ -77,7 +77,7 @@ class Stopwatch:
     """When a call began, and how long it took."""
 
     def __init__(self) -> None:
-        self.started_at = dt.datetime.now(dt.UTC)
+        self.started_at = moment()
         self._started = time.perf_counter()
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from analytics_platform.insights.llm.answer import Labels
-from analytics_platform.insights.llm.store import Document
+from analytics_platform.insights.llm.store import Document, moment
 from analytics_platform.insights.llm.transcript import Transcript
 from analytics_platform.insights.taxonomy import OTHER
 from analytics_platform.model.llm import LLM_FAILURES, LLM_INSIGHTS
@@ -70,7 +70,7 @@ class Failure:
     @classmethod
     def now(cls, reason: str, detail: str, tries: int = 0, *, will_retry: bool = False) -> Failure:
         """Return a failure of this moment."""
-        return cls(reason, detail, tries, will_retry, dt.datetime.now(dt.UTC))
+        return cls(reason, detail, tries, will_retry, moment())
 
 
 Result = Labels | Failure

@@ -75,6 +75,12 @@ class LlmStore(AnswerCache, CallLedger, FailureBook, BatchBook, Protocol):
     """All of it."""
 
 
+def moment() -> dt.datetime:
+    """Return the time, UTC, as exactly as every store keeps it: to the millisecond."""
+    now = dt.datetime.now(dt.UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
 def answer_key(messages: Sequence[Mapping[str, str]], parameters: Mapping[str, object]) -> str:
     """Return the hash of a question: the texts sent, and whatever else the answer depends on."""
     content = orjson.dumps([list(messages), parameters], option=orjson.OPT_SORT_KEYS)

@@ -7,7 +7,6 @@ question is put (``realtime``, ``batch``) and what it reads like (``prompt``).
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
@@ -37,7 +36,7 @@ from analytics_platform.insights.llm.results import (
     insights_table,
     to_document,
 )
-from analytics_platform.insights.llm.store import LlmStore, answer_key
+from analytics_platform.insights.llm.store import LlmStore, answer_key, moment
 from analytics_platform.insights.llm.tokens import token_counter
 from analytics_platform.insights.llm.transcript import Transcript, read_transcripts
 from analytics_platform.insights.taxonomy import Taxonomy
@@ -256,6 +255,6 @@ class LlmTier:
         """Keep a result for all workers; where another was quicker, take theirs, so that all have the same."""
         if isinstance(result, Failure) and result.will_retry:
             return result
-        document = to_document(result, {**self._parameters, "kept_at": dt.datetime.now(dt.UTC)})
+        document = to_document(result, {**self._parameters, "kept_at": moment()})
         replace = self.config.retry_failed
         return from_document(await asyncio.to_thread(self.store.put, question.key, document, replace=replace))

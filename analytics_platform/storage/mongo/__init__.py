@@ -6,6 +6,15 @@ Belongs here: everything that speaks MongoDB. Does not belong here: Dagster, or 
 from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection
 from analytics_platform.storage.mongo.embedded import EmbeddedMongo, EmbeddedMongoError
 from analytics_platform.storage.mongo.errors import MongoStoreError
+from analytics_platform.storage.mongo.llm import MongoLlmStore
 from analytics_platform.storage.mongo.store import MongoStore
 
-__all__ = ["COLLECTIONS", "Collection", "EmbeddedMongo", "EmbeddedMongoError", "MongoStore", "MongoStoreError"]
+__all__ = [
+    "COLLECTIONS",
+    "Collection",
+    "EmbeddedMongo",
+    "EmbeddedMongoError",
+    "MongoLlmStore",
+    "MongoStore",
+    "MongoStoreError",
+]
