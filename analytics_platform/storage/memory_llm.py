@@ -57,17 +57,17 @@ class MemoryLlmStore:
         with self._lock:
             return list(self._failures.get(day, []))
 
-    def put_batch(self, batch_id: str, document: Document) -> None:
+    def put_batch(self, mark: str, document: Document) -> None:
         """Remember a batch."""
         with self._lock:
-            self._batches[batch_id] = document
+            self._batches[mark] = document
 
     def batches(self) -> dict[str, Document]:
-        """Return all by id."""
+        """Return all by mark."""
         with self._lock:
             return dict(self._batches)
 
-    def drop_batch(self, batch_id: str) -> None:
+    def drop_batch(self, mark: str) -> None:
         """Forget a batch."""
         with self._lock:
-            self._batches.pop(batch_id, None)
+            self._batches.pop(mark, None)

@@ -22,7 +22,7 @@ Labels = dict[str, Any]
 
 _MOST_REASONS, _MOST_TOPICS, _MOST_WORDS = 8, 3, 24
 _PROBLEMS_NAMED = 5
-_PUNCTUATION = string.punctuation + "…«»“”‘’¿¡"
+_PUNCTUATION = string.punctuation + "…«»“”‘’¿¡"  # noqa: RUF001  (quotation marks are meant)
 
 
 class AnswerError(ValueError):
@@ -86,7 +86,9 @@ class AnswerForm:
         distinct = {topic["label"]: topic for topic in reversed(topics)}
         return {
             "topics": [topic for topic in topics if distinct[topic["label"]] is topic][:_MOST_TOPICS],
-            "no_topic_confidence": max((t["confidence"] for t in answer["topics"] if t["label"] == OTHER), default=0.0),
+            "no_topic_confidence": max(
+                (t["confidence"] for t in answer["topics"] if t["label"] == OTHER), default=None
+            ),
             **{
                 name: value
                 for kind in ("intent", "urgency", "resolution")
@@ -94,7 +96,7 @@ class AnswerForm:
             },
             "sentiment": answer["sentiment"]["score"],
             "sentiment_confidence": answer["sentiment"]["confidence"],
-            "reasons": [reason for given in answer["reasons"] if (reason := _grounded(given, transcript))],
+            "reasons": [r for given in answer["reasons"] if (r := _grounded(given, transcript))][:_MOST_REASONS],
         }
 
     def _read(self, text: str) -> dict[str, Any]:

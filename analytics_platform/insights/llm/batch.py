@@ -3,19 +3,19 @@
 Belongs here: submitting, waiting, collecting, and going on after a kill. Does not belong here: the file of requests and
 its lines (``batch_file``).
 
-A batch is remembered in the store once it is submitted and forgotten once all of it is kept; in between, whoever asks
-the same questions waits for it instead of asking. Where a process died between submitting and remembering, the batch is
-found again at the endpoint by the hash of its requests.
+A batch is remembered in the store before it is submitted and forgotten once all of it is kept; in between, whoever asks
+the same questions waits for it instead of asking. Where a process died while submitting, the batch is looked for at the
+endpoint by the mark it was given.
 """
 
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import openai
-import stamina
 
 from analytics_platform.insights.llm import batch_file, realtime
 from analytics_platform.insights.llm.batch_file import Asked
@@ -26,7 +26,7 @@ from analytics_platform.insights.llm.prices import Price, Usage
 from analytics_platform.insights.llm.prompt import Prompt
 from analytics_platform.insights.llm.replies import Judged
 from analytics_platform.insights.llm.results import Failure, Question, Result
-from analytics_platform.insights.llm.store import BatchBook, Document
+from analytics_platform.insights.llm.store import BatchBook, Document, moment
 
 T = TypeVar("T")
 Keep = Callable[[Question, Result], Awaitable[Result]]
@@ -34,8 +34,8 @@ Keep = Callable[[Question, Result], Awaitable[Result]]
 MOST_REQUESTS = 20_000
 _LOOKED_THROUGH = 200
 _OVER = frozenset({"completed", "failed", "expired", "cancelled"})
-_IN_VAIN = frozenset({"failed", "expired", "cancelled", "cancelling"})
-_MARK = "analytics_requests"
+_MARK = "analytics_mark"
+_TIMEOUTS_TO_SUBMIT = 3
 _TRANSIENT = (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError)
 
 
@@ -76,9 +76,9 @@ class BatchRunner:
             LlmError: If key, address or model are wrong, or the endpoint has no batches.
         """
         self._questions = {question.key: question for question in questions}
-        for batch_id, document in (await asyncio.to_thread(self._book.batches)).items():
+        for mark, document in (await asyncio.to_thread(self._book.batches)).items():
             if not self._questions.keys().isdisjoint(document["asked"]):
-                await self._settle(batch_id, document)
+                await self._go_on(mark, document)
         left = [question for question in questions if question.key not in self._results]
         if left:
             # One is asked at once: it shows that key and model are right, and what form of request is taken.
@@ -103,10 +103,10 @@ class BatchRunner:
             return
         try:
             async with self._endpoint.budget.hold(most) as hold:
-                batch_id, document = await self._submit(affordable, number)
+                mark, document = await self._submit(affordable, number)
                 if replaces:
                     await self._forget(replaces)
-                hold.used = await self._settle(batch_id, document)
+                hold.used = await self._settle(mark, document)
         except BudgetSpentError as error:
             for item in affordable:
                 self._results[item.question.key] = Failure.now("budget", str(error), number - 1, will_retry=True)
@@ -121,28 +121,41 @@ class BatchRunner:
             chosen.append(item)
         return chosen, total
 
+    async def _go_on(self, mark: str, document: Document) -> None:
+        """Settle a batch that is remembered; forget it where it was never submitted."""
+        batch_id = document["batch_id"]
+        deadline = document["begun_at"].timestamp() + _TIMEOUTS_TO_SUBMIT * self._endpoint.config.timeout_seconds
+        while batch_id is None:
+            found = await self._find(mark)
+            if found is not None:
+                batch_id = found.id
+            elif moment().timestamp() > deadline:
+                await self._forget(mark)
+                return
+            else:  # its process may be about to submit it
+                await asyncio.sleep(self._endpoint.config.poll_seconds)
+        await self._settle(mark, {**document, "batch_id": batch_id})
+
     async def _submit(self, asked: Sequence[Asked], number: int) -> tuple[str, Document]:
-        content = batch_file.requests(asked, self._endpoint.body)
-        mark = batch_file.digest(content)
-        client = self._endpoint.client
-        batch = await self._find(mark)
-        if batch is None:
-            file = await self._patiently(
-                lambda: client.files.create(file=("requests.jsonl", content), purpose="batch"), "upload a batch"
-            )
-            batch = await self._patiently(lambda: self._create(file.id, mark), "submit a batch")
-        document = {
-            "number": number,
-            "asked": {
-                item.question.key: {
-                    "date": item.question.transcript.date.isoformat(),
-                    "conversation_id": item.question.transcript.conversation_id,
-                }
-                for item in asked
-            },
+        mark = uuid.uuid4().hex
+        about = {
+            item.question.key: {
+                "date": item.question.transcript.date.isoformat(),
+                "conversation_id": item.question.transcript.conversation_id,
+            }
+            for item in asked
         }
-        await asyncio.to_thread(self._book.put_batch, batch.id, document)
-        return batch.id, document
+        document = {"batch_id": None, "begun_at": moment(), "number": number, "asked": about}
+        await asyncio.to_thread(self._book.put_batch, mark, document)
+        content = batch_file.requests(asked, self._endpoint.body)
+        file = await self._patiently(
+            lambda: self._endpoint.client.files.create(file=("requests.jsonl", content), purpose="batch"),
+            "upload a batch",
+        )
+        batch = await self._patiently(lambda: self._create(file.id, mark), "submit a batch")
+        document = {**document, "batch_id": batch.id}
+        await asyncio.to_thread(self._book.put_batch, mark, document)
+        return mark, document
 
     async def _create(self, file_id: str, mark: str) -> Any:
         """Create a batch; when the answer to an earlier attempt got lost, find the one it made."""
@@ -154,7 +167,7 @@ class BatchRunner:
         )
 
     async def _find(self, mark: str) -> Any:
-        """Return a batch of the same requests that the endpoint has, or None."""
+        """Return the batch of that mark that the endpoint has, or None."""
 
         async def look() -> Any:
             page = await self._endpoint.client.batches.list(limit=100)
@@ -162,13 +175,13 @@ class BatchRunner:
             while page.has_next_page() and len(found) < _LOOKED_THROUGH:
                 page = await page.get_next_page()
                 found += page.data
-            return next((b for b in found if (b.metadata or {}).get(_MARK) == mark and b.status not in _IN_VAIN), None)
+            return next((b for b in found if (b.metadata or {}).get(_MARK) == mark), None)
 
         return await self._patiently(look, "list the batches")
 
-    async def _settle(self, batch_id: str, document: Document) -> Amount:
+    async def _settle(self, mark: str, document: Document) -> Amount:
         """Wait for a batch, keep what it answers, ask again what does not fit, forget it; return what it cost."""
-        judged, spent = await self._collect(batch_id, document)
+        judged, spent = await self._collect(document)
         number, again = document["number"], []
         for key, reply in judged.items():
             question = self._questions[key]
@@ -179,13 +192,14 @@ class BatchRunner:
             result = realtime.result_of(reply, number) if isinstance(reply, Judged) else reply
             self._results[key] = await self._keep(question, result)
         if again:
-            await self._ask_batch(again, 2, replaces=batch_id)
+            await self._ask_batch(again, 2, replaces=mark)
         else:
-            await self._forget(batch_id)
+            await self._forget(mark)
         return spent
 
-    async def _collect(self, batch_id: str, document: Document) -> tuple[dict[str, Judged | Failure], Amount]:
+    async def _collect(self, document: Document) -> tuple[dict[str, Judged | Failure], Amount]:
         """Return the replies of a batch to the questions of this caller, and record all of them."""
+        batch_id = document["batch_id"]
         batch = await self._wait(batch_id)
         lines = [line for file_id in (batch.output_file_id, batch.error_file_id) if file_id
                  for line in await self._lines(file_id)]  # fmt: skip
@@ -228,8 +242,8 @@ class BatchRunner:
         content = await self._patiently(lambda: self._endpoint.client.files.content(file_id), "collect a batch")
         return content.content.splitlines()
 
-    async def _forget(self, batch_id: str) -> None:
-        await asyncio.to_thread(self._book.drop_batch, batch_id)
+    async def _forget(self, mark: str) -> None:
+        await asyncio.to_thread(self._book.drop_batch, mark)
 
     async def _patiently(self, call: Callable[[], Awaitable[T]], action: str) -> T:
         """Make a call, again where it may help.
@@ -237,17 +251,13 @@ class BatchRunner:
         Raises:
             LlmError: If it does not succeed.
         """
-        config = self._endpoint.config
         try:
-            async for attempt in stamina.retry_context(
-                on=_TRANSIENT, attempts=config.attempts, timeout=None, wait_initial=config.backoff_seconds,
-                wait_max=config.longest_wait_seconds, wait_jitter=config.backoff_seconds,
-            ):  # fmt: skip
+            async for attempt in self._endpoint.attempts(*_TRANSIENT):
                 with attempt:
                     made = await call()
         except openai.OpenAIError as error:
             raise LlmError(
-                f"LLM endpoint {config.base_url}: cannot {action}: {self._endpoint.sanitized(error)}; "
+                f"LLM endpoint {self._endpoint.config.base_url}: cannot {action}: {self._endpoint.sanitized(error)}; "
                 "where it has no batches, set ANALYTICS_LLM_MODE=realtime"
             ) from None
         return made

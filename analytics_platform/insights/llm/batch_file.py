@@ -6,7 +6,6 @@ Belongs here: making and reading lines. Does not belong here: sending the file.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,11 +48,6 @@ def requests(asked: Iterable[Asked], body: Callable[[Sequence[dict[str, str]], i
         for item in asked
     )
     return b"".join(orjson.dumps(line) + b"\n" for line in lines)
-
-
-def digest(content: bytes) -> str:
-    """Return the hash by which a batch of these requests is found again."""
-    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def read(

@@ -13,7 +13,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import openai
-import stamina
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
 
 from analytics_platform.insights.llm.answer import AnswerForm
 from analytics_platform.insights.llm.calls import Ledger, Stopwatch
@@ -105,22 +112,31 @@ class Endpoint:
             BudgetSpentError: If the budget does not cover it.
             LlmError: If key, address or model are wrong.
         """
-        config = self.config
         try:
-            async for attempt in stamina.retry_context(
-                on=self._wait,
-                attempts=config.attempts,
-                timeout=None,
-                wait_initial=config.backoff_seconds,
-                wait_max=config.longest_wait_seconds,
-                wait_jitter=config.backoff_seconds,
-            ):
-                with attempt:
-                    judged = await self._attempt(question, messages, number, attempt.num, answer_tokens, rows)
+            async with self._turns.slots:
+                async for attempt in self.attempts(_TransientError):
+                    with attempt:
+                        place = attempt.retry_state.attempt_number
+                        judged = await self._attempt(question, messages, number, place, answer_tokens, rows)
         except _TransientError as error:
             raise self._give_up(error) from None
         self._failures_in_a_row = 0
         return judged
+
+    def attempts(self, *errors: type[Exception]) -> AsyncRetrying:
+        """Return attempts at something that may fail with these errors, further apart each time."""
+        config = self.config
+        jitter = wait_random(0, config.backoff_seconds)
+        backoff = wait_exponential(config.backoff_seconds, config.longest_wait_seconds) + jitter
+
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            asked = error.retry_after if isinstance(error, _TransientError) else None
+            return backoff(state) if asked is None else asked
+
+        return AsyncRetrying(
+            stop=stop_after_attempt(config.attempts), wait=wait, retry=retry_if_exception_type(errors), reraise=True
+        )
 
     def body(self, messages: Sequence[dict[str, str]], answer_tokens: int) -> dict[str, Any]:
         """Return the body of a request in the dialect that the endpoint takes."""
@@ -154,29 +170,29 @@ class Endpoint:
         """Send a request, in one dialect after the other until the endpoint takes one."""
         most = Amount.of(self.most(messages, answer_tokens), self._price)
         while True:
-            async with self._turns.turn(most.tokens):
-                if self._stopped:
-                    raise self._stopped
-                async with self.budget.hold(most) as hold:
-                    dialect, watch = self.dialect, Stopwatch()
-                    judged, error = await self._send(question, messages, answer_tokens)
-                    if judged.usage:
-                        hold.used = Amount.of(judged.usage, self._price)
-                    elif error is None or (isinstance(error, _TransientError) and error.paid):
-                        hold.used = most  # nobody says what it cost
-                    row = self.ledger.row(
-                        question,
-                        number=number,
-                        attempt=attempt,
-                        status=judged.status,
-                        usage=judged.usage,
-                        price=self._price,
-                        error=judged.problem,
-                        called_at=watch.started_at,
-                        latency_ms=watch.milliseconds,
-                    )
-                    rows.append(row)
-                    await self.ledger.record([row])
+            await self._turns.wait(most.tokens)
+            if self._stopped:
+                raise self._stopped
+            async with self.budget.hold(most) as hold:
+                dialect, watch = self.dialect, Stopwatch()
+                judged, error = await self._send(question, messages, answer_tokens)
+                if judged.usage:
+                    hold.used = Amount.of(judged.usage, self._price)
+                elif error is None or (isinstance(error, _TransientError) and error.paid):
+                    hold.used = most  # nobody says what it cost
+                row = self.ledger.row(
+                    question,
+                    number=number,
+                    attempt=attempt,
+                    status=judged.status,
+                    usage=judged.usage,
+                    price=self._price,
+                    error=judged.problem,
+                    called_at=watch.started_at,
+                    latency_ms=watch.milliseconds,
+                )
+                rows.append(row)
+                await self.ledger.record([row])
             if error is None:
                 return judged
             if not isinstance(error, RejectedError) or not self._adapt(dialect, str(error)):
@@ -225,11 +241,6 @@ class Endpoint:
             return False
         self.dialect = weaker
         return True
-
-    def _wait(self, error: Exception) -> bool | float:
-        if not isinstance(error, _TransientError):
-            return False
-        return True if error.retry_after is None else error.retry_after
 
     def _give_up(self, error: _TransientError) -> UnavailableError:
         self._failures_in_a_row += 1

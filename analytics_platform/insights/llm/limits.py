@@ -40,29 +40,27 @@ class Turns:
     """Who may send a request now.
 
     Args:
-        concurrency: Requests under way at once.
+        concurrency: Questions under way at once, waits between their attempts included: an endpoint in trouble is
+            asked less, and the questions begun are finished before others begin.
         requests_per_minute: Most requests in a minute.
         tokens_per_minute: Most tokens in a minute.
     """
 
     def __init__(self, concurrency: int, requests_per_minute: int | None, tokens_per_minute: int | None) -> None:
-        self._slots = asyncio.Semaphore(concurrency)
+        self.slots = asyncio.Semaphore(concurrency)
         self._requests = _limiter(requests_per_minute)
         self._tokens = _limiter(tokens_per_minute)
         self._not_before = 0.0
 
-    @asynccontextmanager
-    async def turn(self, tokens: int) -> AsyncIterator[None]:
-        """Wait for one's turn to send a request of about that many tokens, and hold it."""
-        async with self._slots:
-            if self._requests:
-                await self._requests.acquire()
-            if self._tokens:
-                await self._tokens.acquire(min(tokens, self._tokens.max_rate))
-            clock = asyncio.get_running_loop()
-            while (wait := self._not_before - clock.time()) > 0:
-                await asyncio.sleep(wait)
-            yield
+    async def wait(self, tokens: int) -> None:
+        """Wait for one's turn to send a request of about that many tokens."""
+        if self._requests:
+            await self._requests.acquire()
+        if self._tokens:
+            await self._tokens.acquire(min(tokens, self._tokens.max_rate))
+        clock = asyncio.get_running_loop()
+        while (seconds := self._not_before - clock.time()) > 0:
+            await asyncio.sleep(seconds)
 
     def pause(self, seconds: float) -> None:
         """Let nobody send for a while: an endpoint that says ``Retry-After`` means all of us."""

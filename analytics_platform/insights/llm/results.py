@@ -6,6 +6,7 @@ Belongs here: labels, failures and what was not done as rows. Does not belong he
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,10 +129,9 @@ def failures_table(failures: Sequence[tuple[Transcript, Failure]]) -> pa.Table:
 
 def _row(transcript: Transcript, labels: Labels) -> dict[str, Any]:
     topics = labels["topics"]
-    primary, certainty = (
-        (topics[0]["label"], topics[0]["confidence"]) if topics else (OTHER, labels["no_topic_confidence"])
-    )
-    together = (certainty * labels["intent_confidence"] * labels["sentiment_confidence"]) ** (1 / 3)
+    named = topics[0] if topics else {"label": OTHER, "confidence": labels["no_topic_confidence"]}
+    certainties = [named["confidence"], labels["intent_confidence"], labels["sentiment_confidence"]]
+    stated = [certainty for certainty in certainties if certainty is not None]  # none for «no topic» as an empty list
     kept = {name: value for name, value in labels.items() if name != "no_topic_confidence"}
     certain = {"topic": {topic["label"]: topic["confidence"] for topic in topics}} | {
         kind: labels[f"{kind}_confidence"] for kind in ("intent", "sentiment", "urgency", "resolution")
@@ -140,8 +140,8 @@ def _row(transcript: Transcript, labels: Labels) -> dict[str, Any]:
         **kept,
         "date": transcript.date,
         "conversation_id": transcript.conversation_id,
-        "primary_topic": primary,
-        "confidence": round(together, _DECIMALS),
+        "primary_topic": named["label"],
+        "confidence": round(math.prod(stated) ** (1 / len(stated)), _DECIMALS),
         "reasons": [_reason(reason, transcript, certain[reason["kind"]]) for reason in labels["reasons"]],
         "was_cut": transcript.was_cut,
     }

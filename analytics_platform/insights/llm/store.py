@@ -56,17 +56,17 @@ class FailureBook(Protocol):
 
 
 class BatchBook(Protocol):
-    """Batches that were submitted and not yet collected."""
+    """Batches that are not yet collected, by a mark of our own."""
 
-    def put_batch(self, batch_id: str, document: Document) -> None:
+    def put_batch(self, mark: str, document: Document) -> None:
         """Remember a batch."""
         ...
 
     def batches(self) -> dict[str, Document]:
-        """Return all by id."""
+        """Return all by mark."""
         ...
 
-    def drop_batch(self, batch_id: str) -> None:
+    def drop_batch(self, mark: str) -> None:
         """Forget a batch; nothing happens when it is unknown."""
         ...
 

@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import orjson
@@ -97,9 +98,9 @@ def read_transcripts(messages: pa.Table, budget: int) -> list[Transcript]:
         pc.not_equal(pc.utf8_trim_whitespace(table["text"]), ""),
     ).to_numpy()
     encoded = table["conversation_id"].combine_chunks().dictionary_encode().indices.to_numpy()
-    starts = np.flatnonzero(np.diff(encoded, prepend=-1))
+    bounds = np.append(np.flatnonzero(np.diff(encoded, prepend=-1)), len(table)) if len(table) else np.zeros(1, int)
     transcripts = []
-    for start, end in zip(starts, [*starts[1:], len(table)], strict=True):
+    for start, end in pairwise(bounds):
         rows = start + np.flatnonzero(spoken[start:end])
         lines = [Line(n, message_ids[row], _SPEAKERS[roles[row]], texts[row]) for n, row in enumerate(rows, start=1)]
         kept = _cut(lines, budget)

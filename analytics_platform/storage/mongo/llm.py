@@ -88,20 +88,20 @@ class MongoLlmStore:
         with self._collection(FAILURES) as collection:
             return [_with_date(document) for document in collection.find({"date": _midnight(day)})]
 
-    def put_batch(self, batch_id: str, document: Document) -> None:
+    def put_batch(self, mark: str, document: Document) -> None:
         """Remember a batch."""
         with self._collection(BATCHES) as collection:
-            collection.replace_one({"_id": batch_id}, dict(document), upsert=True)
+            collection.replace_one({"_id": mark}, dict(document), upsert=True)
 
     def batches(self) -> dict[str, Document]:
-        """Return all by id."""
+        """Return all by mark."""
         with self._collection(BATCHES) as collection:
             return {document.pop("_id"): document for document in collection.find({})}
 
-    def drop_batch(self, batch_id: str) -> None:
+    def drop_batch(self, mark: str) -> None:
         """Forget a batch."""
         with self._collection(BATCHES) as collection:
-            collection.delete_one({"_id": batch_id})
+            collection.delete_one({"_id": mark})
 
     @contextmanager
     def _collection(self, name: str) -> Iterator[Collection[Any]]:
