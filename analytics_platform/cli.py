@@ -10,6 +10,9 @@ import datetime as dt
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +30,7 @@ from analytics_platform.defs.reports import page_path
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.runs import Outcome, days_between, materialize
 from analytics_platform.insights.evaluate import EvaluationError, evaluate
+from analytics_platform.insights.llm.config import LlmError
 from analytics_platform.settings import PROJECT_ROOT, Settings, SettingsError, load_settings, use_dagster_home
 from analytics_platform.sources.base import SourceError
 from analytics_platform.storage.dbt_project import DbtError, ManifestError, prepare_manifest
@@ -50,6 +54,7 @@ EXPECTED_ERRORS = (
     MongoStoreError,
     EmbeddedMongoError,
     EvaluationError,
+    LlmError,
     DbtError,
     ManifestError,
     UsageError,
@@ -128,6 +133,25 @@ def evaluate_command(
         return
     for name, value in result.items():
         screen.print(f"{name:22} {value:.4f}" if isinstance(value, float) else f"{name:22} {value}")
+
+
+@app.command("llm-cost")
+def llm_cost(first: From = None, last: To = None, as_json: AsJson = False) -> None:
+    """Say what labelling a range of days by the LLM would cost; asks it nothing."""
+    platform = Platform(load_settings())
+    try:
+        messages = PartitionStream(platform.lake, "messages", _days(platform, first, last))
+        plans = [platform.llm.plan(table) for table in messages.values()]
+    finally:
+        platform.close()
+    if not plans:
+        raise UsageError("no messages are stored for these days; run `analytics run --select '*messages'` first")
+    total = asdict(reduce(add, plans))
+    if as_json:
+        print(orjson.dumps(total).decode())  # noqa: T201
+        return
+    for name, value in total.items():
+        screen.print(f"{name:18} {value:.4f}" if isinstance(value, float) else f"{name:18} {value}")
 
 
 @app.command()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from analytics_platform.defs import analytics, checks, clean, insights, operational, raw, reports
+from analytics_platform.defs import analytics, checks, clean, insights, llm, operational, raw, reports
 from analytics_platform.defs.marts import build_marts
 from analytics_platform.defs.partitions import daily_partitions, partitioned
 from analytics_platform.defs.resources import Platform
@@ -19,6 +19,7 @@ TABLES = [
     *raw.ASSETS,
     *clean.ASSETS,
     *insights.ASSETS,
+    *llm.ASSETS,
     *analytics.ASSETS,
     *operational.ASSETS,
     *reports.ASSETS,

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from analytics_platform.settings_llm import LlmSettings
 
 SAMPLE_START = dt.date(2006, 5, 15)
 SAMPLE_END = dt.date(2006, 7, 2)
@@ -30,7 +32,7 @@ class SettingsError(ValueError):
     """The environment is wrong; each line of the message names a variable and what to do."""
 
 
-class Settings(BaseSettings):
+class Settings(LlmSettings):
     """The platform's settings, read from the environment and from ``.env`` in the working directory.
 
     The environment wins over ``.env``; an empty value counts as unset; paths are made absolute, so that

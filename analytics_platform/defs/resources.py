@@ -14,23 +14,34 @@ from typing import Any, Literal
 import dagster as dg
 from pydantic import SecretStr
 
+from analytics_platform.defs.llm_resource import Llm
 from analytics_platform.defs.recipe import Recipe
 from analytics_platform.insights.engine import InsightEngine, build_engine
+from analytics_platform.insights.llm.config import LlmConfig
 from analytics_platform.model import Table
 from analytics_platform.settings import Settings
+from analytics_platform.settings_llm import LlmSettings
 from analytics_platform.sources.base import Source
 from analytics_platform.sources.files import FileSource
 from analytics_platform.sources.sample import sample_source
 from analytics_platform.storage.io_manager import StoreIOManager
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.marts import Marts
-from analytics_platform.storage.mongo import EmbeddedMongo, MongoStore
+from analytics_platform.storage.mongo import EmbeddedMongo, MongoLlmStore, MongoStore
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStore
 from analytics_platform.storage.warehouse import Warehouse
 
 
 def _revealed(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
+
+
+def _llm_config(settings: Settings) -> LlmConfig | None:
+    """Return what the LLM tier is told; None where no model is named."""
+    if settings.llm_model is None:
+        return None
+    told = {name.removeprefix("llm_"): getattr(settings, name) for name in LlmSettings.model_fields}
+    return LlmConfig(**{**told, "api_key": settings.llm_api_key or SecretStr("")})
 
 
 class Insights:
@@ -56,6 +67,7 @@ class Platform:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.insights = Insights(settings.engine, settings.taxonomy)
+        self.llm = Llm(_llm_config(settings), settings.taxonomy, lambda: MongoLlmStore(self.mongo))
         self._embedded: EmbeddedMongo | None = None
 
     @cached_property
@@ -119,7 +131,8 @@ class Platform:
         return {name: value for name, value in options.items() if value is not None}
 
     def close(self) -> None:
-        """Let go of the embedded server; the last of its users stops it."""
+        """Let go of the LLM endpoint, and of the embedded server; the last of its users stops it."""
+        self.llm.close()
         if self._embedded is not None:
             self.mongo.close()
             self._embedded.release()
@@ -135,6 +148,7 @@ class Platform:
         return {
             "source": self.source,
             "insights": self.insights,
+            "llm": self.llm,
             "reports_dir": self.settings.reports_dir,
         }
 
@@ -155,5 +169,6 @@ class Platform:
             "source": dg.ResourceDefinition(lambda _: self.source),
             "marts": dg.ResourceDefinition(lambda _: self.marts),
             "insights": self.insights,
+            "llm": self.llm,
             "reports_dir": self.settings.reports_dir,
         }

@@ -12,7 +12,14 @@ from analytics_platform.settings import load_settings
 GROUPS = {
     "raw": {"raw_conversations", "raw_messages", "quarantined_rows"},
     "clean": {"conversations", "messages"},
-    "insights": {"message_embeddings", "message_insights", "conversation_insights"},
+    "insights": {
+        "message_embeddings",
+        "message_insights",
+        "conversation_insights",
+        "llm_insights",
+        "llm_calls",
+        "llm_failures",
+    },
     "analytics": {"daily_metrics", "user_daily", "agent_daily", "model_daily", "user_analytics"},
     "operational": {
         "mongo/conversation_analytics",
