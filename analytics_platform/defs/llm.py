@@ -24,6 +24,10 @@ def _ledger_version(day: str, llm: Llm) -> str:
     return llm.calls_version(day)
 
 
+def _failures_version(day: str, llm: Llm) -> str:
+    return llm.failures_version(day)
+
+
 def _has_not_done(day: str, llm: Llm) -> bool:
     return llm.has_not_done(day)
 
@@ -62,12 +66,11 @@ def llm_calls(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noqa: 
     tables.LLM_FAILURES,
     group="insights",
     code=[tables],
-    upstream={"llm_insights": llm_insights, "llm_calls": llm_calls},
-    version=_ledger_version,
-    incomplete=_has_not_done,
+    upstream={"llm_insights": llm_insights},
+    version=_failures_version,
     kinds=KINDS,
 )
-def llm_failures(day: str, llm_insights: pa.Table, llm_calls: pa.Table, llm: Llm) -> pa.Table:  # noqa: ARG001
+def llm_failures(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noqa: ARG001  (after it)
     """Conversations without labels and why; those that the budget left undone are asked about by the next run."""
     return llm.failures(day)
 

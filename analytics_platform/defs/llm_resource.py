@@ -17,6 +17,7 @@ from analytics_platform.insights.llm.config import LlmConfig, LlmError
 from analytics_platform.insights.llm.store import LlmStore
 from analytics_platform.insights.taxonomy import load_taxonomy
 from analytics_platform.model.llm import LLM_CALLS, LLM_FAILURES, LLM_INSIGHTS
+from analytics_platform.storage.content_hash import content_hash
 
 if TYPE_CHECKING:
     from analytics_platform.insights.llm.tier import LlmTier, Plan
@@ -35,6 +36,7 @@ class Llm:
         self._config = config
         self._taxonomy = taxonomy
         self._open_store = open_store
+        self._labelled: set[str] = set()
 
     @property
     def is_on(self) -> bool:
@@ -65,6 +67,7 @@ class Llm:
         """Return ``LLM_INSIGHTS`` of a day, and note the conversations that have none."""
         if not self.is_on:
             return LLM_INSIGHTS.empty()
+        self._labelled.add(day)
         outcome = self.tier.label_conversations(messages)
         self._store.replace_failures(dt.date.fromisoformat(day), outcome.failures.to_pylist())
         return outcome.insights
@@ -83,9 +86,13 @@ class Llm:
         rows = self._store.failures(dt.date.fromisoformat(day)) if self.is_on else []
         return LLM_FAILURES.from_rows(rows)
 
+    def failures_version(self, day: str) -> str:
+        """Return what tells whether the failures of a day are others than before."""
+        return content_hash(self.failures(day)) if self.is_on else "off"
+
     def has_not_done(self, day: str) -> bool:
-        """Whether conversations of a day wait for another run."""
-        return self.is_on and any(self.failures(day)["will_retry"].to_pylist())
+        """Whether conversations of a day wait for this run; those that it has left undone wait for the next."""
+        return self.is_on and day not in self._labelled and any(self.failures(day)["will_retry"].to_pylist())
 
     def plan(self, messages: pa.Table) -> Plan:
         """Return what labelling these messages would ask and cost."""
