@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from analytics_platform.insights.llm.config import LlmError
 
-BYTES_PER_TOKEN = 3.5
+BYTES_PER_TOKEN = 3.0
 """UTF-8 bytes per token that the estimate assumes; see docs/llm.md for what was measured."""
 
 Counter = Callable[[str], int]
