@@ -87,6 +87,7 @@ class Endpoint:
         self._turns = Turns(config.concurrency, config.requests_per_minute, config.tokens_per_minute)
         self._stopped: LlmError | UnavailableError | None = None
         self._failures_in_a_row = 0
+        self._has_answered = False
 
     async def ask(
         self,
@@ -121,6 +122,7 @@ class Endpoint:
         except _TransientError as error:
             raise self._give_up(error) from None
         self._failures_in_a_row = 0
+        self._has_answered = True
         return judged
 
     def attempts(self, *errors: type[Exception]) -> AsyncRetrying:
@@ -220,8 +222,11 @@ class Endpoint:
 
     def _refused(self, refused: openai.APIStatusError) -> tuple[Judged, Exception]:
         status, detail = refused.status_code, f"HTTP {refused.status_code}: {self.sanitized(refused.message)}"
-        if status in _CONFIGURATION or _NO_MONEY in detail:
-            what = "account: it has no money left" if _NO_MONEY in detail else _CONFIGURATION[status]
+        broke = _NO_MONEY in (refused.code, refused.type)
+        # Some endpoints say 403 of a text that they do not like: what has worked before is configured rightly.
+        misconfigured = status in _CONFIGURATION and (status == 401 or not self._has_answered)
+        if misconfigured or broke:
+            what = "account: it has no money left" if broke else _CONFIGURATION[status]
             error: Exception = self._stop(LlmError(f"LLM endpoint {self.config.base_url}: check the {what}; {detail}"))
             return Judged("rate_limited" if status == 429 else "rejected", None, problem=detail), error
         if status == 429 or status in {408, 409} or status >= 500:

@@ -270,6 +270,22 @@ def test_a_wrong_key_is_one_clear_error_that_does_not_hold_the_key(endpoint, mak
     assert len(endpoint.bodies) == 1
 
 
+def test_a_text_that_the_endpoint_forbids_fails_alone_once_another_has_worked(endpoint, make_tier, build, steps):
+    tier = make_tier()
+    tier.label_conversations(build("first talk"))
+    endpoint.on("radio", steps.fails(403, "flagged by moderation"))
+    outcome = tier.label_conversations(build(TALK, "second talk"))
+    assert set(by_id(outcome.insights)) == {"second"}
+    assert outcome.failures["reason"].to_pylist() == ["rejected"]
+
+
+def test_an_account_without_money_is_one_clear_error(endpoint, make_tier, build, steps):
+    endpoint.default = steps.fails(429, "You exceeded your current quota", "insufficient_quota")
+    with pytest.raises(LlmError, match="no money left"):
+        make_tier().label_conversations(build(TALK))
+    assert len(endpoint.bodies) == 1
+
+
 def test_the_key_is_in_no_log_repr_error_or_ledger(endpoint, make_tier, build, steps, store, caplog):
     caplog.set_level(logging.DEBUG)
     endpoint.on("radio", steps.fails(500, f"key {steps.KEY}"), steps.fails(400, f"bad key {steps.KEY}"))
