@@ -22,7 +22,7 @@ endif
 USABLE := $(shell $(BIN)/python -c '$(SUPPORTED)' 2>/dev/null && { test ! -e .venv/.home || test "$$(cat .venv/.home)" = "$(CURDIR)"; } && echo yes)
 DBT_FILES := $(shell find dbt_project \( -name target -o -name logs \) -prune -o -type f -print)
 
-.PHONY: help install demo dev test bench lint format lock env-example browser clean FORCE
+.PHONY: help install demo dev test nocodb-server bench lint format lock env-example browser clean FORCE
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ demo: .venv/.prepared ## Materialize the sample through the whole graph
 dev: .venv/.prepared ## Open the Dagster UI
 	@$(BIN)/analytics dev
 
-test: .venv/.dev .venv/.prepared browser ## Run every test: unit, then integration, then end to end
+test: .venv/.dev .venv/.prepared browser nocodb-server ## Run every test: unit, then integration, then end to end
 	@$(BIN)/pytest -n auto analytics_platform_tests/unit
 	@$(BIN)/pytest analytics_platform_tests/integration analytics_platform_tests/e2e
 
@@ -81,6 +81,10 @@ browser:
 	      || echo "chromium could not be installed: the browser tests are skipped"; \
 	  else echo "no chromium on PATH: the browser tests are skipped"; fi; \
 	fi
+
+# The server of the NocoDB tests, once per version for all checkouts; the first time takes minutes.
+nocodb-server: .venv/.dev
+	@$(BIN)/python -m analytics_platform_tests.integration.nocodb.install
 
 .venv/.home: $(if $(USABLE),,FORCE)
 	@if [ -z "$(USABLE)" ]; then \

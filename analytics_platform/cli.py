@@ -110,6 +110,22 @@ def evaluate_command(
         screen.print(f"{name:22} {value:.4f}" if isinstance(value, float) else f"{name:22} {value}")
 
 
+@app.command("llm-cost")
+def llm_cost(first: From = None, last: To = None, as_json: AsJson = False) -> None:
+    """Say what labelling a range of days by the LLM would cost; asks it nothing."""
+    settings = load_settings()
+    start, end = _day("--from", first), _day("--to", last)
+    _require_range(settings, start, end)
+    from analytics_platform.commands import price_llm
+
+    total = price_llm(settings, start, end)
+    if as_json:
+        _print_json(total)
+        return
+    for name, value in total.items():
+        screen.print(f"{name:18} {value:.4f}" if isinstance(value, float) else f"{name:18} {value}")
+
+
 @app.command()
 def doctor() -> None:
     """Say what is configured and reachable, one line each; secrets are masked."""
@@ -122,6 +138,52 @@ def doctor() -> None:
         screen.print(line.says, markup=False, soft_wrap=True)
     if not healthy:
         raise typer.Exit(1)
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Say how far the source has been read, and what is still on its way."""
+    settings = load_settings()
+    from analytics_platform.commands import prepare as prepare_home
+    from analytics_platform.console import status_lines
+    from analytics_platform.defs.instance import open_instance
+    from analytics_platform.defs.resources import Platform
+    from analytics_platform.defs.status import examine
+
+    prepare_home(settings)
+    platform = Platform(settings)
+    try:
+        with open_instance(settings.dagster_home) as instance:
+            found = examine(platform, instance)
+    finally:
+        platform.close()
+    if as_json:
+        _print_json(found.as_json())
+        return
+    for what, says in status_lines(found):
+        screen.print(f"{what:12} {says}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def reconcile(
+    accept_loss: Annotated[bool, typer.Option(help="Believe the source even when most of it is gone.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare everything with the source, deletions included; `analytics run` then restates what is different."""
+    settings = load_settings()
+    from analytics_platform.console import rows_progress
+    from analytics_platform.defs.resources import Platform
+
+    platform = Platform(settings)
+    try:
+        with rows_progress(quiet=as_json) as on_progress:
+            found = platform.source.reconcile(accept_loss=accept_loss, on_progress=on_progress)
+    finally:
+        platform.close()
+    if as_json:
+        _print_json(dict(found))
+    else:
+        screen.print(", ".join(f"{count:,} {what}" for what, count in found.items()) or "read anew", markup=False)
 
 
 @app.command()

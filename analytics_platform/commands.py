@@ -7,15 +7,21 @@ results are printed (``cli``, which imports this module only when there is work 
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Sequence
+from dataclasses import asdict
+from functools import reduce
+from operator import add
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from analytics_platform.analytics.reports import key_findings
-from analytics_platform.console import partition_progress
+from analytics_platform.console import partition_progress, rows_progress
 from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
-from analytics_platform.defs.instance import open_instance, prepare_instance
+from analytics_platform.defs.housekeeping import sweep
+from analytics_platform.defs.instance import compute_logs_on_s3, open_instance, prepare_instance
 from analytics_platform.defs.reports import page_path
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.runs import Outcome, days_between, materialize
@@ -24,13 +30,25 @@ from analytics_platform.insights.evaluate import EvaluationError, evaluate
 from analytics_platform.insights.tier import TierError
 from analytics_platform.settings import PROJECT_ROOT, Settings, use_dagster_home
 from analytics_platform.storage.dbt_project import prepare_manifest
+from analytics_platform.storage.lake import LakeError
 from analytics_platform.storage.partitions import PartitionStream
+
+logger = logging.getLogger(__name__)
 
 
 def prepare(settings: Settings) -> None:
     """Make ready what a fresh installation needs: the dbt manifest and the Dagster instance."""
     prepare_manifest(settings.dbt_project_dir)
-    prepare_instance(settings.dagster_home, PROJECT_ROOT)
+    logs = None
+    if settings.compute_logs_uri:
+        settings.share_aws_keys()
+        logs = compute_logs_on_s3(
+            settings.compute_logs_uri,
+            settings.dagster_home,
+            endpoint_url=settings.aws_endpoint_url,
+            region=settings.aws_region,
+        )
+    prepare_instance(settings.dagster_home, PROJECT_ROOT, logs)
     use_dagster_home(settings.dagster_home)
 
 
@@ -58,6 +76,9 @@ def run_graph(
     """
     settings = platform.settings
     prepare(settings)
+    _sweep(platform)
+    with rows_progress(quiet=quiet) as on_progress:
+        platform.fresh_source(on_progress)
     days = _days(platform, first, last)
     with partition_progress(quiet=quiet) as progress:
         definitions = build_definitions(platform, progress.advance)
@@ -100,6 +121,31 @@ def score(train: Path, test: Path, tier: str) -> dict[str, object]:
         return evaluate(train, test, tier)
     except (EvaluationError, TierError) as error:
         raise UserError(str(error)) from error
+
+
+def price_llm(settings: Settings, first: dt.date | None, last: dt.date | None) -> dict[str, Any]:
+    """Return what labelling a range of days by the LLM would ask and cost; asks it nothing.
+
+    Raises:
+        UserError: If no messages are stored for these days.
+    """
+    platform = Platform(settings)
+    try:
+        messages = PartitionStream(platform.lake, "messages", _days(platform, first, last))
+        plans = [platform.llm.plan(table) for table in messages.values()]
+    finally:
+        platform.close()
+    if not plans:
+        raise UserError("no messages are stored for these days; run `analytics run --select '*messages'` first")
+    return asdict(reduce(add, plans))
+
+
+def _sweep(platform: Platform) -> None:
+    """Clear away what killed runs left behind; that it cannot be done keeps no run from its work."""
+    try:
+        sweep(platform, TABLES)
+    except LakeError as error:
+        logger.warning("left as it is: %s", error)
 
 
 def _days(platform: Platform, first: dt.date | None, last: dt.date | None) -> list[str]:

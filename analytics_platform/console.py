@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from analytics_platform.defs.runs import Outcome
+from analytics_platform.defs.status import Status
+from analytics_platform.sources.base import Progress as RowsProgress
 from analytics_platform.storage.partitions import PartitionInfo
 
 
@@ -60,6 +62,49 @@ def partition_progress(*, quiet: bool) -> Iterator[PartitionProgress]:
         ) as bar,
     ):
         yield PartitionProgress(bar)
+
+
+@contextmanager
+def rows_progress(*, quiet: bool) -> Iterator[RowsProgress]:
+    """Show a bar of rows read during the block; nothing before the first is told of.
+
+    Args:
+        quiet: Show none; it can be told of rows all the same.
+    """
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("rows"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=quiet,
+    ) as bar:
+        task = bar.add_task("reading the source", total=None, visible=False)
+        yield lambda rows, expected: bar.update(task, completed=rows, total=expected, visible=True)
+
+
+def status_lines(status: Status) -> Iterator[tuple[str, str]]:
+    """Yield what and how much of a status, for people; what is not known is left out."""
+    source = status.source
+    read = "all read" if source.complete else "still being read for the first time"
+    facts = {
+        "source": f"{status.name}, {read}" + (f", {source.rows:,} rows" if source.rows is not None else ""),
+        "read until": source.cursor,
+        "last looked": source.refreshed_at,
+        "compared": source.reconciled_at,
+        "speed": f"{source.rows_per_second:,.0f} rows/s" if source.rows_per_second else None,
+        "columns": "; ".join(source.drift) or None,
+        "days": f"{status.days:,} with rows, {len(status.waiting):,} not in the lake as the source has them",
+        "waiting": f"{', '.join(status.waiting[:5])}{', …' if len(status.waiting) > 5 else ''}"
+        if status.waiting
+        else None,
+        "time left": f"about {status.seconds_left:,.0f} s" if status.seconds_left is not None else None,
+        "quarantined": f"{status.quarantined:,} rows",
+    }
+    return ((what, says) for what, says in facts.items() if says is not None)
 
 
 def outcome_table(outcome: Outcome) -> Table:

@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from analytics_platform.defs import analytics, checks, clean, insights, operational, raw, reports
+from analytics_platform.alerting import Links
+from analytics_platform.defs import analytics, checks, clean, insights, llm, operational, raw, reports, sensors
+from analytics_platform.defs.alerts import alerts_sensor
+from analytics_platform.defs.housekeeping import housekeeping_schedule
 from analytics_platform.defs.marts import build_marts
 from analytics_platform.defs.partitions import daily_partitions, partitioned
 from analytics_platform.defs.resources import Platform
@@ -19,6 +22,7 @@ TABLES = [
     *raw.ASSETS,
     *clean.ASSETS,
     *insights.ASSETS,
+    *llm.ASSETS,
     *analytics.ASSETS,
     *operational.ASSETS,
     *reports.ASSETS,
@@ -39,10 +43,20 @@ def build_definitions(
     settings = platform.settings
     days = daily_partitions(settings.first_day, settings.end_date_fixed)
     marts = build_marts(days, load_manifest(settings.dbt_project_dir), OWNERS)
+    assets = [*(partitioned(asset.definition, days) for asset in TABLES), marts]
+    specs = [spec for asset in assets for spec in asset.specs]
     return dg.Definitions(
-        assets=[*(partitioned(asset.definition, days) for asset in TABLES), marts],
+        assets=[sensors.source_asset(platform, OWNERS), *assets],
         asset_checks=checks.all_checks(TABLES),
-        jobs=[dg.define_asset_job(EVERYTHING, description="The whole graph over a range of days.")],
+        jobs=[
+            dg.define_asset_job(EVERYTHING, description="The whole graph over a range of days."),
+            sensors.reconciliation,
+        ],
+        schedules=[sensors.build_reconciliation_schedule(platform), housekeeping_schedule(platform, TABLES)],
+        sensors=[
+            sensors.build_sensor(platform, EVERYTHING),
+            alerts_sensor(lambda: platform.alerts, Links(settings.ui_url), specs, stale_hours=settings.stale_hours),
+        ],
         resources=platform.resources([asset.recipe for asset in TABLES], on_partition),
         executor=dg.in_process_executor,
     )

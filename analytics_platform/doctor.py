@@ -52,6 +52,7 @@ def examine(settings: Settings) -> Iterator[Line]:
         "mongo": _mongo,
         "warehouse": _warehouse,
         "insights": _insights,
+        "alerts": _alerts,
     }
     try:
         for what, ask in parts.items():
@@ -107,3 +108,8 @@ def _warehouse(platform: Platform) -> str:
 def _insights(platform: Platform) -> str:
     engine = platform.insights.engine
     return f"tier {engine.tier.name} on {engine.device}, version {engine.version}"
+
+
+def _alerts(platform: Platform) -> str:
+    channels = platform.alerts.channels
+    return "; ".join(channel.name for channel in channels) or "to the log only (ANALYTICS_ALERT_URLS is unset)"

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from analytics_platform.settings import PROJECT_ROOT, Settings, environment_name
+from analytics_platform.settings_llm import LlmSettings
 
 _HEADER = """\
 # Copy to .env and uncomment what you change; the environment wins over this file, an empty value counts as unset.
@@ -21,7 +22,8 @@ _HEADER = """\
 
 def env_example() -> str:
     """Return every setting as a commented line with its default, below what it means."""
-    entries = [_entry(name, info) for name, info in Settings.model_fields.items()]
+    fields = sorted(Settings.model_fields.items(), key=lambda field: field[0] in LlmSettings.model_fields)  # those last
+    entries = [_entry(name, info) for name, info in fields]
     return "\n".join([_HEADER, *entries])
 
 

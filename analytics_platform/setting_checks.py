@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from analytics_platform.secret_references import is_reference
+
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MONGO_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
@@ -64,7 +66,8 @@ def lake(uri: str | None) -> str | None:
 
 def mongo_uri(uri: SecretStr | None) -> SecretStr | None:
     """Refuse an address of another scheme."""
-    if uri is not None and not uri.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
+    value = uri.get_secret_value() if uri else ""
+    if value and not is_reference(value) and not value.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("must begin with mongodb:// or mongodb+srv://")
     return uri
 

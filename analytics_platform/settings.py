@@ -22,10 +22,13 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from analytics_platform import setting_checks as checks
 from analytics_platform.errors import UserError
+from analytics_platform.settings_llm import LlmSettings
+from analytics_platform.settings_nocodb import NocoSettings
+from analytics_platform.settings_operations import OperationsSettings
 
 SAMPLE_START = dt.date(2006, 5, 15)
 SAMPLE_END = dt.date(2006, 7, 2)
@@ -40,7 +43,7 @@ class SettingsError(UserError, ValueError):
     """The environment is wrong; each line of the message names a variable and what to do."""
 
 
-class Settings(BaseSettings):
+class Settings(LlmSettings, NocoSettings, OperationsSettings):
     """The platform's settings, read from the environment and from ``.env`` in the working directory.
 
     The environment wins over ``.env``; an empty value counts as unset; paths are made absolute, so that
@@ -155,17 +158,12 @@ class Settings(BaseSettings):
             raise ValueError("must be an existing file")
         return path
 
-    @field_validator("source")
-    @classmethod
-    def _available(cls, source: str) -> str:
-        if source == "nocodb":
-            raise ValueError("must be sample or files in this version; nocodb comes later")
-        return source
-
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         if self.source == "files" and not self.source_path:
             raise ValueError("ANALYTICS_SOURCE_PATH: needed when ANALYTICS_SOURCE=files")
+        if self.source == "nocodb" and (missing := self.missing_for_nocodb()):
+            raise ValueError(f"{', '.join(missing)}: needed when ANALYTICS_SOURCE=nocodb")
         if self.aws_access_key_id and not self.aws_secret_access_key:
             raise ValueError("AWS_SECRET_ACCESS_KEY: needed with AWS_ACCESS_KEY_ID")
         if self.aws_secret_access_key and not self.aws_access_key_id:

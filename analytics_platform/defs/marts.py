@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
-from analytics_platform.defs.tables import CADENCE_TAG, FORCE_TAG
+from analytics_platform.defs.tables import CADENCE_TAG, DAYS_RESOURCE, FORCE_TAG
 from analytics_platform.storage.dbt_project import NodeOutcome
 from analytics_platform.storage.marts import Marts, MartsFailedError
 
@@ -73,10 +73,12 @@ def build_marts(
         manifest=manifest,
         dagster_dbt_translator=MartsTranslator(partitions_def, owners),
         name="marts",
+        required_resource_keys={"marts", DAYS_RESOURCE},
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def marts_assets(context: dg.AssetExecutionContext, marts: dg.ResourceParam[Marts]) -> Iterator[MartsResult]:
+    def marts_assets(context: dg.AssetExecutionContext) -> Iterator[MartsResult]:
         """Bring the run's days up to date with one dbt build, publish them, and report what the warehouse holds."""
+        marts: Marts = context.resources.marts
         try:
             report = marts.build(
                 _days(context),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import dagster as dg
 import pyarrow as pa
 
 from analytics_platform import sources, transform
@@ -11,6 +12,9 @@ from analytics_platform.defs.tables import table_asset
 from analytics_platform.model import raw as tables
 from analytics_platform.sources.base import Source
 from analytics_platform.transform import conversations
+
+SOURCE_ROWS = dg.AssetKey("source_rows")
+"""What the source holds; observed, not stored (``sensors``)."""
 
 
 def _source_version(day: str, source: Source) -> str:
@@ -28,6 +32,7 @@ def _counts(day: str, source: Source) -> Mapping[str, str]:
     code=[sources],
     version=_source_version,
     annotate=_counts,
+    deps=[SOURCE_ROWS],
     kinds=frozenset({"parquet", "source"}),
 )
 def raw_messages(day: str, source: Source) -> pa.Table:
@@ -40,6 +45,7 @@ def raw_messages(day: str, source: Source) -> pa.Table:
     group="raw",
     code=[sources],
     version=_source_version,
+    deps=[SOURCE_ROWS],
     kinds=frozenset({"parquet", "source"}),
 )
 def quarantined_rows(day: str, source: Source) -> pa.Table:

@@ -15,9 +15,8 @@ from analytics_platform.analytics.reports import charts, report
 from analytics_platform.analytics.reports.page import CHARTED_DAYS, daily_page
 from analytics_platform.defs import analytics, clean, insights
 from analytics_platform.defs.tables import table_asset
+from analytics_platform.files import write_atomically
 from analytics_platform.model import operational as tables
-from analytics_platform.sources.base import Source
-from analytics_platform.storage.files import write_atomically
 from analytics_platform.storage.partitions import PartitionStream
 
 SAMPLE_NOTE = (
@@ -66,13 +65,13 @@ def daily_report(
     conversations: pa.Table,
     conversation_insights: pa.Table,
     agent_daily: pa.Table,
-    source: Source,
+    source_name: str,
     reports_dir: Path,
 ) -> pa.Table:
     """Headline figures with their change, findings and topics of the day, as a document and as an HTML page."""
     date, history = dt.date.fromisoformat(day), dict(daily_metrics)
     document = report.daily_report(date, history, conversations, conversation_insights, agent_daily)
-    notes = [SAMPLE_NOTE] if source.name == "sample" else []
+    notes = [SAMPLE_NOTE] if source_name == "sample" else []
     page = daily_page(document, history, conversations, conversation_insights, notes)
     write_atomically(page_path(reports_dir, day), page.encode())
     return document

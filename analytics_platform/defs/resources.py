@@ -5,32 +5,52 @@ Belongs here: the wiring of settings to objects. Does not belong here: reading t
 
 from __future__ import annotations
 
+import datetime as dt
 import os
-from collections.abc import Callable, Iterable
-from functools import cached_property, partial
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
 import dagster as dg
 from pydantic import SecretStr
 
+from analytics_platform.alerting import Alerts
+from analytics_platform.defs.llm_resource import Llm
 from analytics_platform.defs.recipe import Recipe
+from analytics_platform.defs.tables import DAYS_RESOURCE
 from analytics_platform.insights.engine import InsightEngine, build_engine
+from analytics_platform.insights.llm.config import LlmConfig
 from analytics_platform.model import Table
-from analytics_platform.settings import Settings
-from analytics_platform.sources.base import Source
+from analytics_platform.secret_references import SecretReferences
+from analytics_platform.settings import Settings, environment_name
+from analytics_platform.settings_llm import LlmSettings
+from analytics_platform.sources.base import Progress, Source
 from analytics_platform.sources.files import FileSource
+from analytics_platform.sources.nocodb import CircuitChange, NocoClient
+from analytics_platform.sources.nocodb.source import NocoSource, NocoTables
 from analytics_platform.sources.sample import sample_source
+from analytics_platform.storage.day_locks import days_locked
 from analytics_platform.storage.io_manager import StoreIOManager
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.marts import Marts
-from analytics_platform.storage.mongo import EmbeddedMongo, MongoStore
+from analytics_platform.storage.mongo import EmbeddedMongo, MongoLlmStore, MongoStore
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStore
 from analytics_platform.storage.warehouse import Warehouse
 
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+PARTITION_TAG = "dagster/partition"
+DAYS_WAIT_SECONDS = 3 * 3600.0
+"""How long a run waits for another one that works on one of its days."""
 
-def _revealed(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret else None
+
+def _llm_config(settings: Settings) -> LlmConfig | None:
+    """Return what the LLM tier is told; None where no model is named."""
+    if settings.llm_model is None:
+        return None
+    told = {name.removeprefix("llm_"): getattr(settings, name) for name in LlmSettings.model_fields}
+    return LlmConfig(**{**told, "api_key": SecretStr("")})  # the key comes when it is used
 
 
 class Insights:
@@ -56,7 +76,30 @@ class Platform:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.insights = Insights(settings.engine, settings.taxonomy)
+        self.llm = Llm(
+            _llm_config(settings),
+            settings.taxonomy,
+            api_key=lambda: SecretStr(self.secret("llm_api_key") or ""),
+            open_store=lambda: MongoLlmStore(self.mongo),
+        )
         self._embedded: EmbeddedMongo | None = None
+        self._looked = False
+
+    @cached_property
+    def _references(self) -> SecretReferences:
+        settings, keys = self.settings, ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+        held = {name: getattr(settings, name) for name in keys}
+        options = {name: secret.get_secret_value() if secret else None for name, secret in held.items()}
+        return SecretReferences({"region_name": settings.aws_region, **options})
+
+    def secret(self, field: str) -> str | None:
+        """Return the value of a secret setting; looked up now, when the setting says where in AWS it is kept.
+
+        Raises:
+            SecretError: If it cannot be looked up.
+        """
+        held: SecretStr | None = getattr(self.settings, field)
+        return self._references.resolve(environment_name(field), held.get_secret_value()) if held else None
 
     @cached_property
     def source(self) -> Source:
@@ -64,6 +107,8 @@ class Platform:
         first_day, last_day = self.settings.first_day, self.settings.last_day
         if self.settings.source == "sample":
             return sample_source(self.settings.staging_dir, first_day=first_day, last_day=last_day)
+        if self.settings.source == "nocodb":
+            return self._nocodb(first_day, last_day)
         return FileSource(
             self.settings.source_path or "",
             mapping=self.settings.source_mapping,
@@ -71,6 +116,37 @@ class Platform:
             first_day=first_day,
             last_day=last_day,
         )
+
+    def _nocodb(self, first_day: dt.date, last_day: dt.date) -> NocoSource:
+        settings = self.settings
+        url, messages = settings.nocodb_url or "", settings.nocodb_messages_table or ""  # the settings see to it
+
+        @cache
+        def client() -> NocoClient:
+            client = NocoClient(
+                url,
+                SecretStr(self.secret("nocodb_token") or ""),
+                api_version=settings.nocodb_api_version,
+                requests_per_second=settings.nocodb_requests_per_second,
+                timeout_seconds=settings.nocodb_timeout_seconds,
+            )
+            client.circuit.subscribe(self._tell_of_outage)
+            return client
+
+        return NocoSource(
+            client,
+            NocoTables(messages, settings.nocodb_conversations_table),
+            url=url,
+            staging_dir=settings.staging_dir,
+            first_day=first_day,
+            last_day=last_day,
+            mapping=settings.source_mapping,
+        )
+
+    def _tell_of_outage(self, change: CircuitChange) -> None:
+        if change.after == "open":
+            text = f"It failed repeatedly and is asked again at {change.retry_at:%H:%M:%S} UTC. {change.cause}"
+            self.alerts.raise_alert("source_down", change.place, f"NocoDB at {change.place} does not answer", text)
 
     @cached_property
     def lake(self) -> Lake:
@@ -80,17 +156,17 @@ class Platform:
             settings.lake,
             endpoint_url=settings.aws_endpoint_url,
             region=settings.aws_region,
-            access_key=_revealed(settings.aws_access_key_id),
-            secret_key=_revealed(settings.aws_secret_access_key),
-            session_token=_revealed(settings.aws_session_token),
+            access_key=self.secret("aws_access_key_id"),
+            secret_key=self.secret("aws_secret_access_key"),
+            session_token=self.secret("aws_session_token"),
         )
 
     @cached_property
     def mongo(self) -> MongoStore:
         """MongoDB: the server that the settings name, otherwise the embedded one."""
-        uri = self.settings.mongo_uri
+        uri = self.secret("mongo_uri")
         if uri is not None:
-            return MongoStore(uri.get_secret_value(), self.settings.mongo_database)
+            return MongoStore(uri, self.settings.mongo_database)
         embedded = EmbeddedMongo(self.settings.mongo_dir)
         store = MongoStore(embedded.acquire(), self.settings.mongo_database)
         self._embedded = embedded
@@ -108,23 +184,54 @@ class Platform:
             s3_options=self._s3_options(),
         )
 
+    @cached_property
+    def alerts(self) -> Alerts:
+        """Where alerts are raised, from whatever process: ``raise_alert(kind, key, title, text, link)``."""
+        settings = self.settings
+        return Alerts(
+            settings.home / "alerts.sqlite", lambda: self.secret("alert_urls"), repeat_hours=settings.alert_repeat_hours
+        )
+
     def _s3_options(self) -> dict[str, Any]:
         """Return what ``s3fs`` needs to reach the lake as the settings say."""
         options = {
-            "key": _revealed(self.settings.aws_access_key_id),
-            "secret": _revealed(self.settings.aws_secret_access_key),
-            "token": _revealed(self.settings.aws_session_token),
+            "key": self.secret("aws_access_key_id"),
+            "secret": self.secret("aws_secret_access_key"),
+            "token": self.secret("aws_session_token"),
             "endpoint_url": self.settings.aws_endpoint_url,
         }
         return {name: value for name, value in options.items() if value is not None}
 
     def close(self) -> None:
-        """Let go of the embedded server; the last of its users stops it."""
+        """Let go of the LLM endpoint, and of the embedded server; the last of its users stops it."""
+        self.llm.close()
         if self._embedded is not None:
             self.mongo.close()
             self._embedded.release()
             self._embedded = None
             del self.mongo
+
+    def fresh_source(self, on_progress: Progress | None = None) -> Source:
+        """Return the source after a look for what is new, the first time in a process: one run sees one state of it.
+
+        Raises:
+            SourceError: If it cannot be read.
+        """
+        if not self._looked:
+            self.source.refresh(on_progress=on_progress)
+            self._looked = True
+        return self.source
+
+    def _days_of_run(self, context: dg.InitResourceContext) -> Iterator[None]:
+        """Hold the days of a run while its assets work on them."""
+        tags = context.run.tags if context.run else {}
+        first = tags.get(RANGE_START_TAG) or tags.get(PARTITION_TAG)
+        last = tags.get(RANGE_END_TAG) or tags.get(PARTITION_TAG)
+        if first is None or last is None:
+            yield None
+            return
+        with days_locked(self.settings.home / "days.lock", first, last, wait_seconds=DAYS_WAIT_SECONDS):
+            yield None
 
     def store(self, name: str) -> PartitionStore:
         """Return the store of that name, ``lake`` or ``mongo``."""
@@ -134,7 +241,9 @@ class Platform:
         """Return what recipes ask for by parameter name."""
         return {
             "source": self.source,
+            "source_name": self.source.name,
             "insights": self.insights,
+            "llm": self.llm,
             "reports_dir": self.settings.reports_dir,
         }
 
@@ -152,8 +261,12 @@ class Platform:
         return {
             **managers,
             "stores": self.store,
-            "source": dg.ResourceDefinition(lambda _: self.source),
+            DAYS_RESOURCE: dg.ResourceDefinition(self._days_of_run),
+            "origin": dg.ResourceDefinition(lambda _: self.source),
+            "source": dg.ResourceDefinition(lambda _: self.fresh_source()),
+            "source_name": self.settings.source,
             "marts": dg.ResourceDefinition(lambda _: self.marts),
             "insights": self.insights,
+            "llm": self.llm,
             "reports_dir": self.settings.reports_dir,
         }

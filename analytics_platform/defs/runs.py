@@ -13,13 +13,12 @@ from typing import Any
 
 import dagster as dg
 
-from analytics_platform.defs.resources import Platform
+from analytics_platform.defs.raw import raw_messages
+from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG, Platform
 from analytics_platform.defs.tables import FORCE_TAG, TableAsset
-from analytics_platform.model.raw import QUARANTINED_ROWS
+from analytics_platform.model.raw import QUARANTINED_ROWS, RAW_MESSAGES
 from analytics_platform.storage.partitions import PartitionStore
 
-RANGE_START_TAG = "dagster/asset_partition_range_start"
-RANGE_END_TAG = "dagster/asset_partition_range_end"
 MAXIMUM_PASSES = 3
 """A restated day makes later days stale that read it, such as reports; no chain is longer than that."""
 GAP_DAYS = 7
@@ -73,7 +72,11 @@ def stale_days(platform: Platform, assets: Iterable[TableAsset], days: Sequence[
 
     A stale table over all days makes the last day stale, since a run needs a day.
     """
-    stores: dict[str, PartitionStore] = {"lake": platform.lake, "mongo": platform.mongo}
+    assets = list(assets)
+    needed = {
+        name for asset in assets for name in (asset.recipe.store, *(i.store for i in asset.recipe.inputs.values()))
+    }
+    stores: dict[str, PartitionStore] = {name: platform.store(name) for name in needed}
     resources = platform.recipe_resources()
     stale: set[str] = set()
     for asset in assets:
@@ -85,19 +88,58 @@ def stale_days(platform: Platform, assets: Iterable[TableAsset], days: Sequence[
     return sorted(stale)
 
 
-def ranges(days: Sequence[str]) -> list[tuple[str, str]]:
-    """Return days as ranges (first, last) that cover them, bridging gaps of less than ``GAP_DAYS``.
+def left_behind(platform: Platform, days: Sequence[str]) -> list[str]:
+    """Return the stored days beside these that still hold conversations which the source has on one of these now.
+
+    A run over these days alone would leave such a conversation in two places.
+    """
+    asked = set(days)
+    outside = [day for day in platform.lake.keys(RAW_MESSAGES.name) if day not in asked]
+    changed = stale_days(platform, [raw_messages], outside, marts=False) if outside else []
+    if not changed:
+        return []
+    arriving: set[str] = set()
+    for day in stale_days(platform, [raw_messages], days, marts=False):
+        arriving.update(platform.source.read_day(day).messages.column("conversation_id").unique().to_pylist())
+    return [day for day in changed if not arriving.isdisjoint(_stored_conversations(platform, day))]
+
+
+def _stored_conversations(platform: Platform, day: str) -> list[str]:
+    stored = platform.lake.read(RAW_MESSAGES.name, day, ["conversation_id"])
+    ids: list[str] = stored.column("conversation_id").unique().to_pylist()
+    return ids
+
+
+def ranges(days: Sequence[str], gap: int = GAP_DAYS) -> list[tuple[str, str]]:
+    """Return days as ranges (first, last) that cover them, bridging small gaps.
 
     Args:
         days: ISO days, ascending.
+        gap: Days this near to each other share a range; 1 for nothing but these days.
     """
     found: list[tuple[str, str]] = []
     for day in days:
-        if found and (dt.date.fromisoformat(day) - dt.date.fromisoformat(found[-1][1])).days <= GAP_DAYS:
+        if found and (dt.date.fromisoformat(day) - dt.date.fromisoformat(found[-1][1])).days <= gap:
             found[-1] = (found[-1][0], day)
         else:
             found.append((day, day))
     return found
+
+
+def few_ranges(days: Sequence[str], at_most: int) -> list[tuple[str, str]]:
+    """Return the ranges that cover exactly these days; when they are too many, bridge the smallest gaps first.
+
+    Args:
+        days: ISO days, ascending.
+        at_most: How many ranges there may be.
+    """
+    found = ranges(days, gap=1)
+    if len(found) <= at_most:
+        return found
+    starts = [dt.date.fromisoformat(first).toordinal() for first, _ in found]
+    ends = [dt.date.fromisoformat(last).toordinal() for _, last in found]
+    gaps = sorted(start - end for start, end in zip(starts[1:], ends, strict=False))
+    return ranges(days, gap=gaps[len(found) - at_most - 1])
 
 
 def run_range(
@@ -200,14 +242,16 @@ def materialize(
     outcome = Outcome()
     chosen = [asset for asset in assets if selection is None or asset.key in selection]
     marts = selection is None or any(key not in {asset.key for asset in assets} for key in selection)
+    also = left_behind(platform, days) if raw_messages in chosen else []
     for number in range(MAXIMUM_PASSES):
         if force and number:
             break
         todo = days if force else stale_days(platform, chosen, days, marts=marts)
-        if not todo:
+        beside = stale_days(platform, [asset for asset in chosen if asset.recipe.daily], also, marts=marts)
+        if not todo and not beside:
             break
-        on_plan(todo)
-        for first, last in ranges(todo):
+        on_plan([*todo, *beside])
+        for first, last in [*ranges(todo), *ranges(beside, gap=1)]:
             run_range(definitions, job_name, first, last, outcome, selection=selection, force=force, instance=instance)
         if outcome.failures:
             break

@@ -22,6 +22,9 @@ from analytics_platform.storage.partitions import PartitionInfo, PartitionStream
 
 OWNERS = ["team:analytics"]
 CADENCE_TAG = "analytics/cadence"
+DAYS_RESOURCE = "days"
+"""Resource that holds the days of a run, so that no two runs work on one at the same time."""
+
 FORCE_TAG = "analytics/force"
 """Run tag: compute every partition, also those that are current."""
 
@@ -55,6 +58,7 @@ def table_asset(
     annotate: Callable[..., Mapping[str, str]] | None = None,
     incomplete: Callable[..., bool] | None = None,
     metadata: Callable[[str, pa.Table], Mapping[str, Any]] | None = None,
+    deps: Sequence[dg.AssetKey] = (),
 ) -> Callable[[Callable[..., pa.Table]], TableAsset]:
     """Make an asset of a function that computes one partition of ``table``.
 
@@ -78,6 +82,7 @@ def table_asset(
         annotate: See ``Recipe``.
         incomplete: See ``Recipe``.
         metadata: From (day, table): what Dagster shows of a partition beside its counts, such as a chart.
+        deps: Further assets that it comes from, which the platform does not store.
     """
 
     def decorate(compute: Callable[..., pa.Table]) -> TableAsset:
@@ -116,7 +121,8 @@ def table_asset(
             kinds=set(kinds),
             code_version=recipe.code_version,
             ins={parameter: _asset_in(recipe, parameter, asset) for parameter, asset in given.items()},
-            required_resource_keys=set(recipe.resources),
+            deps=list(deps),
+            required_resource_keys={*recipe.resources, DAYS_RESOURCE},
             io_manager_key=store,
             backfill_policy=dg.BackfillPolicy.single_run(),
             metadata={TABLE_KEY: table.name, **table_metadata(table)},

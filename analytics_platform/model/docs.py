@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from analytics_platform.model import analytics, clean, insights, operational, raw
+from analytics_platform.model import analytics, clean, insights, llm, operational, raw
 from analytics_platform.model.table import Column, Table
 
 _LAYERS: dict[str, tuple[Table, ...]] = {
     "raw": (raw.RAW_CONVERSATIONS, raw.RAW_MESSAGES, raw.QUARANTINED_ROWS),
     "clean": (clean.CONVERSATIONS, clean.MESSAGES),
-    "insights": (insights.MESSAGE_EMBEDDINGS, insights.MESSAGE_INSIGHTS, insights.CONVERSATION_INSIGHTS),
+    "insights": (
+        insights.MESSAGE_EMBEDDINGS,
+        insights.MESSAGE_INSIGHTS,
+        insights.CONVERSATION_INSIGHTS,
+        llm.LLM_INSIGHTS,
+        llm.LLM_CALLS,
+        llm.LLM_FAILURES,
+    ),
     "analytics": (
         analytics.DAILY_METRICS,
         analytics.USER_DAILY,

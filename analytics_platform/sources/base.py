@@ -6,13 +6,16 @@ here: any particular source.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
 
 from analytics_platform.errors import UserError
+
+Progress = Callable[[int, int | None], None]
+"""Told how many rows have been read, and how many are expected (None when that is not known)."""
 
 
 class SourceError(UserError):
@@ -39,12 +42,71 @@ class SourceDay:
     duplicates: int
 
 
+@dataclass(frozen=True)
+class SourceStatus:
+    """How far the platform has come with reading a source.
+
+    Attributes:
+        rows: Rows that are known; None when they are not counted.
+        complete: Whether the source has been read to its end at least once.
+        refreshed_at: When it was last found to be read to its end, ISO 8601; None before the first time.
+        reconciled_at: When ids were last compared with the source's; None when never.
+        cursor: How far changes have been read, in the source's own time; None where there is no such thing.
+        expected_rows: Rows that the last look had to read.
+        rows_per_second: How fast it read them.
+        drift: Columns that came or went, one line each.
+    """
+
+    rows: int | None = None
+    complete: bool = True
+    refreshed_at: str | None = None
+    reconciled_at: str | None = None
+    cursor: str | None = None
+    expected_rows: int | None = None
+    rows_per_second: float | None = None
+    drift: tuple[str, ...] = ()
+
+
 class Source(Protocol):
     """A place conversations come from. A conversation belongs to the UTC day of its first message."""
 
     @property
     def name(self) -> str:
         """Short name of the source, kept with every row."""
+        ...
+
+    def refresh(self, *, seconds: float | None = None, on_progress: Progress | None = None) -> bool:
+        """Look for what is new or changed at the source; ``days`` and ``read_day`` speak of what was found last.
+
+        Args:
+            seconds: Stop after about this long; the next call goes on from there. To the end when None.
+            on_progress: Told how far it has come.
+
+        Returns:
+            Whether all that is new has been read.
+
+        Raises:
+            SourceError: If the source cannot be read.
+        """
+        ...
+
+    def reconcile(self, *, accept_loss: bool = False, on_progress: Progress | None = None) -> Mapping[str, int]:
+        """Compare everything with the source, and take over what left no trace when it changed, such as deletions.
+
+        Args:
+            accept_loss: Believe the source even when most of it is gone.
+            on_progress: Told how far it has come.
+
+        Returns:
+            Number of rows that were different, by what was the matter.
+
+        Raises:
+            SourceError: If the source cannot be read, or most of it is gone.
+        """
+        ...
+
+    def status(self) -> SourceStatus:
+        """Return how far reading has come, without asking the source."""
         ...
 
     def days(self) -> Mapping[str, str]:

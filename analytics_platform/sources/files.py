@@ -18,11 +18,11 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock
 
-from analytics_platform.model.raw import QUARANTINED_ROWS, RAW_MESSAGES
-from analytics_platform.sources.base import SourceDay, SourceError
+from analytics_platform.sources.base import Progress, SourceDay, SourceError, SourceStatus
+from analytics_platform.sources.days import MANIFEST, StagedDay, parse_manifest, read_day
 from analytics_platform.sources.locating import SourceFile, find_files, read_rows
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
-from analytics_platform.sources.staging import MANIFEST, StagedDay, read_manifest, read_table, stage
+from analytics_platform.sources.staging import stage
 
 READER_VERSION = 2
 """Raised whenever the same files would be staged differently than before."""
@@ -63,13 +63,41 @@ class FileSource:
         self._last_day = last_day
         self._mapping = mapping
 
+    def refresh(self, *, seconds: float | None = None, on_progress: Progress | None = None) -> bool:  # noqa: ARG002
+        """Stage the files as they are now; every other call does so too.
+
+        Args:
+            seconds: Not heeded: files are staged as a whole or not at all.
+            on_progress: Not told anything.
+
+        Raises:
+            SourceError: If a path, a file or the mapping is wrong.
+        """
+        self._staged()
+        return True
+
+    def reconcile(self, *, accept_loss: bool = False, on_progress: Progress | None = None) -> Mapping[str, int]:
+        """Do what ``refresh`` does: files are always read as a whole, and what they no longer hold is gone."""
+        del accept_loss
+        self.refresh(on_progress=on_progress)
+        return {}
+
+    def status(self) -> SourceStatus:
+        """Return the number of rows staged last, without looking at the files."""
+        stagings = sorted(self._folder.glob(f"*/{MANIFEST}"), key=lambda manifest: manifest.stat().st_mtime_ns)
+        if not stagings:
+            return SourceStatus(complete=False)
+        staged = dt.datetime.fromtimestamp(stagings[-1].stat().st_mtime, dt.UTC)
+        rows = sum(day.rows_read for day in _days(stagings[-1].parent).values())
+        return SourceStatus(rows=rows, refreshed_at=staged.isoformat(timespec="seconds"))
+
     def days(self) -> Mapping[str, str]:
         """Return the days that hold any row, ascending, each with a hash of what is staged for it.
 
         Raises:
             SourceError: If a path, a file or the mapping is wrong.
         """
-        return {day: staged.version for day, staged in read_manifest(self._staged()).items()}
+        return {day: staged.version for day, staged in _days(self._staged()).items()}
 
     def read_day(self, day: str) -> SourceDay:
         """Return the rows of one day; empty tables for a day without any.
@@ -81,13 +109,7 @@ class FileSource:
             SourceError: If a path, a file or the mapping is wrong.
         """
         folder = self._staged()
-        staged = read_manifest(folder).get(day, StagedDay(version="", rows_read=0, duplicates=0))
-        return SourceDay(
-            messages=read_table(folder, RAW_MESSAGES, day),
-            quarantined=read_table(folder, QUARANTINED_ROWS, day),
-            rows_read=staged.rows_read,
-            duplicates=staged.duplicates,
-        )
+        return read_day(folder, _days(folder), day)
 
     def glance(self) -> str:
         """Say in a few words what is there, from the beginning of each file; nothing is staged.
@@ -103,7 +125,7 @@ class FileSource:
                 for rows in islice(read_rows(file), 1):
                     mapping.require_columns(rows.columns, str(file.path))
             return f"{what}, not read since they changed"
-        days = list(read_manifest(folder))
+        days = list(_days(folder))
         return f"{what}, {len(days)} days with rows, {days[0]} to {days[-1]}" if days else f"{what}, no rows"
 
     def _found(self) -> tuple[list[SourceFile], FieldMapping, Path]:
@@ -148,3 +170,7 @@ class FileSource:
             [[str(file.path), file.label, file.size, file.modified_ns] for file in files],
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _days(folder: Path) -> dict[str, StagedDay]:
+    return parse_manifest((folder / MANIFEST).read_text(encoding="utf-8"))

@@ -14,18 +14,18 @@ from analytics_platform.model.raw import MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTE
 from analytics_platform.sources.mapping import Batch, FieldMapping
 
 _SETUP = r"""
-CREATE TABLE role_words (word VARCHAR PRIMARY KEY, role VARCHAR);
+CREATE TEMP TABLE role_words (word VARCHAR PRIMARY KEY, role VARCHAR);
 -- Null for a value that shows nothing: spaces of any script, control characters, invisible ones.
-CREATE MACRO shown(given) AS CASE WHEN NOT regexp_full_match(given, '[\s\p{Z}\p{Cc}\p{Cf}]*') THEN given END;
-CREATE MACRO epoch_time(seconds) AS
+CREATE TEMP MACRO shown(given) AS CASE WHEN NOT regexp_full_match(given, '[\s\p{Z}\p{Cc}\p{Cf}]*') THEN given END;
+CREATE TEMP MACRO epoch_time(seconds) AS
     TRY(make_timestamp(CAST(round(seconds * 1000000) AS BIGINT))) AT TIME ZONE 'UTC';
-CREATE MACRO iso_time(given) AS
+CREATE TEMP MACRO iso_time(given) AS
     CASE WHEN regexp_full_match(given,
             '\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}([.]\d+)?)? ?(UTC|[Zz]|[+-]\d{2}(:?\d{2})?)?)?')
          THEN TRY_CAST(regexp_replace(regexp_replace(
              upper(given), '([.]\d{6})\d+', '\1'), ' ([+-])', '\1') AS TIMESTAMPTZ) END;
 -- A JSON object of the values that are there, in the order of the names.
-CREATE MACRO json_object_of(names, cells) AS
+CREATE TEMP MACRO json_object_of(names, cells) AS
     '{' || array_to_string(list_transform(
         list_filter(list_zip(names, cells), lambda pair: pair[2] IS NOT NULL),
         lambda pair: to_json(pair[1]) || ':' || to_json(pair[2])), ',') || '}';
@@ -35,12 +35,12 @@ CREATE MACRO json_object_of(names, cells) AS
 # milliseconds (from 1973 on), a shorter one as seconds (up to the year 5138). Each expression is written once:
 # DuckDB would compute a repeated one for every row, needed or not.
 _TIME_MACROS = {
-    None: r"""CREATE MACRO given_time(given) AS coalesce(iso_time(trim(given)), epoch_time(
+    None: r"""CREATE TEMP MACRO given_time(given) AS coalesce(iso_time(trim(given)), epoch_time(
         TRY_CAST(given AS DOUBLE) / CASE WHEN regexp_matches(given, '^ *\d{12}') THEN 1000 ELSE 1 END))""",
-    "epoch_seconds": "CREATE MACRO given_time(given) AS epoch_time(TRY_CAST(given AS DOUBLE))",
-    "epoch_milliseconds": "CREATE MACRO given_time(given) AS epoch_time(TRY_CAST(given AS DOUBLE) / 1000)",
+    "epoch_seconds": "CREATE TEMP MACRO given_time(given) AS epoch_time(TRY_CAST(given AS DOUBLE))",
+    "epoch_milliseconds": "CREATE TEMP MACRO given_time(given) AS epoch_time(TRY_CAST(given AS DOUBLE) / 1000)",
 }
-_STRPTIME_MACRO = """CREATE MACRO given_time(given) AS
+_STRPTIME_MACRO = """CREATE TEMP MACRO given_time(given) AS
     CAST(try_strptime(trim(given), getvariable('timestamp_format')) AS TIMESTAMPTZ)"""
 
 # An assistant's turn that only calls a tool, and a tool that returns nothing, say nothing: their empty text

@@ -50,6 +50,8 @@ class FieldMapping(BaseModel):
         timestamp_format: ``epoch_seconds``, ``epoch_milliseconds`` or a strptime format; by default ISO 8601
             and epoch numbers are recognised.
         constants: Input column to the value that every row gets.
+        conversations: For a source with a table of conversations beside that of messages: input column to the column
+            of that table.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
@@ -58,8 +60,9 @@ class FieldMapping(BaseModel):
     roles: dict[str, str] = {}
     timestamp_format: str | None = None
     constants: dict[str, str] = {}
+    conversations: dict[str, str] = {}
 
-    @field_validator("columns", "constants")
+    @field_validator("columns", "constants", "conversations")
     @classmethod
     def _known_columns(cls, value: dict[str, str]) -> dict[str, str]:
         unknown = sorted(set(value) - set(INPUT_NAMES))
@@ -98,6 +101,10 @@ class FieldMapping(BaseModel):
     def role_words(self) -> dict[str, str]:
         """Return every word that means a role, in lower case, and the role it means."""
         return {role: role for role in ROLES} | self.roles
+
+    def of_conversations(self) -> FieldMapping:
+        """Return the mapping of the table of conversations."""
+        return FieldMapping(columns=self.conversations)
 
     def column_of(self, name: str) -> str:
         """Return the file's column that an input column is read from."""

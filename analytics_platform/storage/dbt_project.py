@@ -21,7 +21,7 @@ import orjson
 from filelock import FileLock
 
 from analytics_platform.errors import UserError
-from analytics_platform.storage.files import write_atomically
+from analytics_platform.files import write_atomically
 
 PREPARE_COMMAND = "analytics prepare"
 _SOURCES = ("*.yml", "models/**/*", "macros/**/*", "tests/**/*")

@@ -50,6 +50,12 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
+def port() -> int:
+    """A port that is free."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
 def s3(tmp_path_factory) -> Iterator[S3Server]:
     """A SeaweedFS server with one bucket."""
     weed = shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")

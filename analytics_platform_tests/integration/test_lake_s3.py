@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
+import boto3
 import pyarrow as pa
 import pytest
 
-from analytics_platform.storage.lake import Lake
+from analytics_platform.storage.lake import Lake, LakeError
+from analytics_platform.storage.lake import lake as lake_module
 
 pytestmark = pytest.mark.integration
 
@@ -48,3 +52,38 @@ def test_a_partition_is_replaced_as_a_whole(lake):
         lake.write("t", "2006-05-15", table(*range(rows)), str(rows))
         assert lake.read("t", "2006-05-15").num_rows == lake.info("t", "2006-05-15").rows == rows
     assert lake.keys("t") == ["2006-05-15"]
+
+
+def test_unfinished_uploads_are_aborted_when_old_and_only_those_of_our_tables(lake, s3, request, monkeypatch):
+    client = boto3.client(
+        "s3", endpoint_url=s3.url, aws_access_key_id=s3.key, aws_secret_access_key=s3.secret, region_name="us-east-1"
+    )
+    prefix = request.node.name
+
+    def begin(key: str) -> None:
+        upload = client.create_multipart_upload(Bucket=s3.bucket, Key=key)["UploadId"]
+        client.upload_part(Bucket=s3.bucket, Key=key, UploadId=upload, PartNumber=1, Body=b"half a table")
+
+    def unfinished() -> set[str]:
+        found = client.list_multipart_uploads(Bucket=s3.bucket, Prefix=prefix).get("Uploads", [])
+        return {upload["Key"].removeprefix(f"{prefix}/") for upload in found}
+
+    for key in ("t/date=2006-05-15/data.parquet", "other/data.parquet", "t"):
+        begin(f"{prefix}/{key}")
+    begin(f"{prefix}-not-ours/t/data.parquet")
+    lake.write("t", "2006-05-15", table(1), "")
+    before = unfinished()
+    assert len(before) == 4
+    assert lake.sweep({"t"}, dt.timedelta()) == 0, "an upload of today may be somebody's at work"
+    assert unfinished() == before
+    monkeypatch.setattr(lake_module, "UPLOAD_LEFT_OVER_AFTER", dt.timedelta())
+    assert lake.sweep({"t"}, dt.timedelta(seconds=-1)) == 1
+    assert before - unfinished() == {"t/date=2006-05-15/data.parquet"}
+    assert lake.read("t", "2006-05-15") == table(1)
+
+
+def test_a_sweep_that_is_refused_says_so_without_secrets(s3):
+    lake = Lake.open(f"s3://{s3.bucket}/x", endpoint_url=s3.url, access_key=s3.key, secret_key="wr0ng-secret")
+    with pytest.raises(LakeError, match="cannot clear away unfinished uploads") as caught:
+        lake.sweep({"t"})
+    assert "wr0ng" not in str(caught.value) + repr(lake)

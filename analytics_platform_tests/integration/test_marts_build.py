@@ -83,9 +83,13 @@ def metrics(day: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def write_day(lake: Lake, day: str, size: int) -> None:
-    """Write a consistent day of ``size`` conversations with four messages each, the last of them without insight."""
+def write_day(lake: Lake, day: str, size: int, *moved: dict[str, Any]) -> None:
+    """Write a consistent day of ``size`` conversations with four messages each, the last of them without insight.
+
+    ``moved`` are conversations of other days that start on this one now.
+    """
     rows = [conversation(day, number) for number in range(size)]
+    rows += [{**row, "date": dt.date.fromisoformat(day)} for row in moved]
     said = [message(row, position) for row in rows for position in range(4)]
     tables = {
         CONVERSATIONS: fill(CONVERSATIONS, rows),
@@ -95,7 +99,7 @@ def write_day(lake: Lake, day: str, size: int) -> None:
         DAILY_METRICS: fill(DAILY_METRICS, [metrics(day, rows)]),
     }
     for declared, table in tables.items():
-        lake.write(declared.name, day, table, fingerprint=f"{day}-{size}")
+        lake.write(declared.name, day, table, fingerprint=f"{day}-{size}-{len(moved)}")
 
 
 SIZES = (9, 0, 7)
@@ -152,7 +156,7 @@ def run(marts: Marts, instance: dg.DagsterInstance, *, raise_on_error: bool = Tr
     return dg.materialize(
         [*upstream, definition],
         instance=instance,
-        resources={"marts": dg.ResourceDefinition.hardcoded_resource(marts)},
+        resources={"marts": dg.ResourceDefinition.hardcoded_resource(marts), "days": None},
         tags=tags,
         raise_on_error=raise_on_error,
     )
@@ -203,6 +207,19 @@ def test_a_restated_day_alone_is_built_and_the_result_is_that_of_building_everyt
     assert build(anew, DAYS) == DAYS
     assert content(built) == content(anew)
     assert build(anew, DAYS, force=True) == DAYS
+    assert content(built) == content(anew)
+
+
+@pytest.mark.parametrize("order", [(0, 2), (2, 0)], ids=["the earlier day first", "the later day first"])
+def test_a_conversation_that_starts_on_another_day_now_is_never_there_twice(
+    built: Marts, lake: Lake, tmp_path: Path, order: tuple[int, int]
+) -> None:
+    write_day(lake, DAYS[0], 9, conversation(DAYS[2], 6))
+    write_day(lake, DAYS[2], 6)
+    for day in order:
+        assert build(built, [DAYS[day]]) == [DAYS[day]]
+    anew = marts_of(lake, tmp_path, "anew")
+    build(anew, DAYS)
     assert content(built) == content(anew)
 
 

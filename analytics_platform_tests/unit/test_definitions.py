@@ -10,9 +10,16 @@ from analytics_platform.defs.resources import Platform
 from analytics_platform.settings import load_settings
 
 GROUPS = {
-    "raw": {"raw_conversations", "raw_messages", "quarantined_rows"},
+    "raw": {"source_rows", "raw_conversations", "raw_messages", "quarantined_rows"},
     "clean": {"conversations", "messages"},
-    "insights": {"message_embeddings", "message_insights", "conversation_insights"},
+    "insights": {
+        "message_embeddings",
+        "message_insights",
+        "conversation_insights",
+        "llm_insights",
+        "llm_calls",
+        "llm_failures",
+    },
     "analytics": {"daily_metrics", "user_daily", "agent_daily", "model_daily", "user_analytics"},
     "operational": {
         "mongo/conversation_analytics",
@@ -33,6 +40,9 @@ GROUPS = {
     },
     "reports": {"daily_report"},
 }
+
+OBSERVED = "source_rows"
+"""Where the lineage begins; the platform does not store it."""
 
 
 @pytest.fixture
@@ -59,6 +69,8 @@ def test_every_asset_tells_its_story(specs):
         assert spec.description, name
         assert spec.owners == ["team:analytics"], name
         assert spec.kinds, name
+        if name == OBSERVED:
+            continue
         assert spec.code_version, name
         assert spec.metadata["dagster/column_schema"].columns, name
 
@@ -86,12 +98,19 @@ def test_the_lineage_runs_from_the_source_to_the_report(definitions):
         "conversation_insights",
         "daily_metrics",
     }
+    graph = definitions.resolve_asset_graph()
+    assert dg.AssetKey(OBSERVED) in graph.get(dg.AssetKey("raw_messages")).parent_keys
 
 
 def test_the_job_covers_the_whole_graph(definitions, specs):
     job = definitions.resolve_job_def(EVERYTHING)
-    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(specs)
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(specs) - {OBSERVED}
 
 
 def test_no_step_waits_for_a_pool_whose_slot_a_killed_run_would_keep(definitions):
     assert all(node.definition.pool is None for node in definitions.resolve_job_def(EVERYTHING).nodes)
+
+
+def test_alerts_are_looked_for_without_anybody_switching_it_on(definitions):
+    [sensor] = [sensor for sensor in definitions.sensors if sensor.name == "alerts"]
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING

@@ -12,7 +12,7 @@ from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 from analytics_platform.settings import PROJECT_ROOT
 
 PACKAGE = PROJECT_ROOT / "analytics_platform"
-READS_THE_ENVIRONMENT = {"settings.py"}
+READS_THE_ENVIRONMENT = {"settings.py", "settings_operations.py"}
 
 
 def environment_uses(source: str) -> Iterator[int]:

@@ -80,7 +80,6 @@ def test_an_empty_value_counts_as_unset(field: str, monkeypatch: pytest.MonkeyPa
     ("name", "value", "says"),
     [
         ("ANALYTICS_SOURCE", "kafka", "'sample', 'files' or 'nocodb', not 'kafka'"),
-        ("ANALYTICS_SOURCE", "nocodb", "must be sample or files in this version"),
         ("ANALYTICS_SOURCE", "files", "ANALYTICS_SOURCE_PATH: needed when ANALYTICS_SOURCE=files"),
         ("ANALYTICS_SOURCE_MAPPING", "absent.yaml", "must be an existing file"),
         ("ANALYTICS_START_DATE", "2006-02-30", "valid date"),
@@ -95,6 +94,11 @@ def test_an_empty_value_counts_as_unset(field: str, monkeypatch: pytest.MonkeyPa
         ("ANALYTICS_TAXONOMY", ".", "must be an existing file"),
         ("ANALYTICS_WORKERS", "0", "greater than or equal to 1, not '0'"),
         ("ANALYTICS_WORKERS", "many", "valid integer"),
+        ("ANALYTICS_UI_URL", "dagster.example.org", "must be http://host:port or https://host"),
+        ("ANALYTICS_ALERT_URLS", "#alerts", "must be addresses such as slack://"),
+        ("ANALYTICS_ALERT_REPEAT_HOURS", "-1", "greater than or equal to 0"),
+        ("ANALYTICS_STALE_HOURS", "0", "greater than 0"),
+        ("ANALYTICS_COMPUTE_LOGS_URI", "/var/log", "must be s3://bucket/prefix"),
         ("AWS_ENDPOINT_URL", "minio:9000", "must be http://host:port"),
         ("AWS_ACCESS_KEY_ID", "key", "AWS_SECRET_ACCESS_KEY: needed with AWS_ACCESS_KEY_ID"),
         ("AWS_SECRET_ACCESS_KEY", "key", "AWS_ACCESS_KEY_ID: needed with AWS_SECRET_ACCESS_KEY"),
@@ -163,6 +167,7 @@ def test_each_wrong_variable_has_its_own_line(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_secret_shows_in_no_form_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANALYTICS_MONGO_URI", f"mongodb://user:{PASSWORD}@host/")
+    monkeypatch.setenv("ANALYTICS_ALERT_URLS", f"slack://{PASSWORD}")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, PASSWORD)
     settings = load_settings()
@@ -177,6 +182,8 @@ def test_a_secret_shows_in_no_form_of_the_settings(monkeypatch: pytest.MonkeyPat
     [
         {"ANALYTICS_MONGO_URI": f"http://user:{PASSWORD}@host"},
         {"ANALYTICS_MONGO_URI": PASSWORD},
+        {"ANALYTICS_ALERT_URLS": PASSWORD},
+        {"ANALYTICS_COMPUTE_LOGS_URI": f"s3://key:{PASSWORD}@bucket/logs"},
         {"ANALYTICS_LAKE_URI": f"s3://key:{PASSWORD}@bucket/lake"},
         {"AWS_ENDPOINT_URL": f"http://key:{PASSWORD}@host:9000"},
         {"AWS_SECRET_ACCESS_KEY": PASSWORD},
@@ -238,3 +245,10 @@ def test_dagster_is_told_of_its_home(monkeypatch: pytest.MonkeyPatch, bare_envir
     monkeypatch.setenv("DAGSTER_HOME", "/nowhere")  # put back after the test
     use_dagster_home(load_settings().dagster_home)
     assert os.environ["DAGSTER_HOME"] == str(bare_environment / ".analytics" / "dagster")
+
+
+def test_a_mongo_uri_may_say_where_in_aws_it_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANALYTICS_MONGO_URI", "aws-secretsmanager://analytics#mongo")
+    uri = load_settings().mongo_uri
+    assert uri is not None
+    assert uri.get_secret_value() == "aws-secretsmanager://analytics#mongo"

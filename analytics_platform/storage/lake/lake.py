@@ -6,23 +6,30 @@ file's footer about its content. Does not belong here: Dagster, or what a table 
 
 from __future__ import annotations
 
+import datetime as dt
 import io
+import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 from pyarrow import fs
 
 from analytics_platform.errors import UserError
+from analytics_platform.files import remove_staged, write_atomically
 from analytics_platform.storage.content_hash import content_hash
-from analytics_platform.storage.files import write_atomically
+from analytics_platform.storage.lake.uploads import UnfinishedUploads
 from analytics_platform.storage.partitions import PartitionInfo
 
 FILE = "data.parquet"
+LEFT_OVER_AFTER = dt.timedelta(hours=6)
+"""No writer holds a staged file for as long as this, unless it was killed."""
+UPLOAD_LEFT_OVER_AFTER = dt.timedelta(days=1)
 _FOOTER_KEY = b"analytics_platform"
 _PARTITION = re.compile(r"(?:^|/)date=([^/]+)/data\.parquet$")
 
@@ -37,11 +44,13 @@ class Lake:
     Args:
         filesystem: Where the root is.
         root: Path of the root within the filesystem.
+        uploads: The unfinished uploads below it, where it is on S3.
     """
 
-    def __init__(self, filesystem: fs.FileSystem, root: str) -> None:
+    def __init__(self, filesystem: fs.FileSystem, root: str, uploads: UnfinishedUploads | None = None) -> None:
         self._fs = filesystem
         self.root = root.rstrip("/")
+        self._uploads = uploads
         self._local = isinstance(filesystem, fs.LocalFileSystem)
 
     def __repr__(self) -> str:
@@ -90,7 +99,14 @@ class Lake:
             connect_timeout=timeout_seconds,
             request_timeout=timeout_seconds,
         )
-        return cls(filesystem, location)
+        options = {
+            "endpoint_url": endpoint_url,
+            "region_name": region,
+            "aws_access_key_id": access_key,
+            "aws_secret_access_key": secret_key,
+            "aws_session_token": session_token,
+        }
+        return cls(filesystem, location, UnfinishedUploads(location, options, timeout_seconds))
 
     def path(self, name: str, key: str) -> str:
         """Return the path of a partition's file within the filesystem."""
@@ -153,6 +169,30 @@ class Lake:
             with self._fs.open_output_stream(path) as stream:
                 stream.write(buffer.getbuffer())
         return PartitionInfo(key, table.num_rows, buffer.getbuffer().nbytes, digest, fingerprint, facts)
+
+    def sweep(self, names: Collection[str], older_than: dt.timedelta = LEFT_OVER_AFTER) -> int:
+        """Remove what killed writers left behind in the folders of some tables; return how many pieces that were.
+
+        Args:
+            names: The tables; nothing else is touched.
+            older_than: Younger staged files stay. Unfinished uploads to S3 stay for a day at least.
+
+        Raises:
+            LakeError: If S3 refuses or does not answer.
+        """
+        if self._local:
+            folders = (Path(self.root) / name for name in names)
+            return remove_staged(
+                itertools.chain.from_iterable((folder, *folder.glob("date=*")) for folder in folders),
+                older_than.total_seconds(),
+            )
+        if self._uploads is None:
+            return 0
+        begun_before = dt.datetime.now(dt.UTC) - max(older_than, UPLOAD_LEFT_OVER_AFTER)
+        try:
+            return self._uploads.abort(names, begun_before)
+        except (BotoCoreError, ClientError) as error:
+            raise LakeError(f"{self.root}: cannot clear away unfinished uploads: {error}") from error
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Belongs here: everything that speaks MongoDB. Does not belong here: Dagster, or 
 from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection
 from analytics_platform.storage.mongo.embedded import EmbeddedMongo, EmbeddedMongoError, server_program
 from analytics_platform.storage.mongo.errors import MongoStoreError
+from analytics_platform.storage.mongo.llm import MongoLlmStore
 from analytics_platform.storage.mongo.store import MongoStore
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Collection",
     "EmbeddedMongo",
     "EmbeddedMongoError",
+    "MongoLlmStore",
     "MongoStore",
     "MongoStoreError",
     "server_program",

@@ -15,6 +15,7 @@ from pymongo import errors
 
 from analytics_platform.errors import UserError
 
+_AUTHENTICATION_FAILED = 18
 _VALIDATION_FAILED = 121
 _SHOWN = 3
 
@@ -57,13 +58,25 @@ def _reason(error: errors.PyMongoError, timeout_seconds: float) -> str:
     if isinstance(error, errors.BulkWriteError):
         return _refused_documents(error.details)
     if isinstance(error, errors.ServerSelectionTimeoutError):
-        return f"no server answered within {timeout_seconds:g} s; is ANALYTICS_MONGO_URI right and the server running?"
+        return _unreachable(str(error), timeout_seconds)
     if error.timeout:
         return f"no answer within {timeout_seconds:g} s"
     if isinstance(error, errors.OperationFailure):
         details = error.details or {}
+        if error.code == _AUTHENTICATION_FAILED:
+            return "the server refuses the user or password of ANALYTICS_MONGO_URI"
         return f"{details.get('errmsg') or error} (code {error.code})"
     return str(error)
+
+
+def _unreachable(said: str, timeout_seconds: float) -> str:
+    """Say why no server was found; what the driver ``said`` holds each server's error, and is not passed on."""
+    if "certificate verify failed" in said:
+        return "the server's certificate is not trusted; name its authority by tlsCAFile=... in ANALYTICS_MONGO_URI"
+    return (
+        f"no server answered within {timeout_seconds:g} s; is ANALYTICS_MONGO_URI right, also about TLS, "
+        "and the server running?"
+    )
 
 
 def _refused_documents(details: Any) -> str:

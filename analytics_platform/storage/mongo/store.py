@@ -8,13 +8,14 @@ database (``migrations``).
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pyarrow as pa
 import pymongo
 from pymongo import MongoClient
+from pymongo.collection import Collection as DriverCollection
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, OperationFailure
 
@@ -102,6 +103,12 @@ class MongoStore:
             applied = migrate(self._database(), tuple(self._collections.values()))
             self._migrated = True
             return applied
+
+    @contextmanager
+    def lend(self, name: str) -> Iterator[DriverCollection[Any]]:
+        """Lend a collection that holds no partitions; the driver's errors become ``MongoStoreError``."""
+        with self._translated(f"use {name}"):
+            yield self._database()[name]
 
     def keys(self, name: str) -> list[str]:
         """Return the keys of the partitions stored for a collection, ascending."""

@@ -84,7 +84,7 @@ def definitions(lake: Lake, source: Numbers, workers: int = 2, extra: list[dg.As
     tables = {asset.recipe.table.name: asset.recipe.table for asset in ASSETS}
     return dg.Definitions(
         assets=[*(partitioned(asset.definition, days) for asset in ASSETS), *(extra or [])],
-        resources={"lake": StoreIOManager(lambda: lake, tables, workers), "source": source},
+        resources={"lake": StoreIOManager(lambda: lake, tables, workers), "source": source, "days": None},
         jobs=[dg.define_asset_job("everything")],
         executor=dg.in_process_executor,
     )
@@ -265,7 +265,7 @@ def test_an_asset_may_return_a_generator_or_a_mapping_or_one_table(lake, source,
 
     manager = StoreIOManager(lambda: lake, {t.name: t for t in (NUMBERS, SQUARES, TOTALS)}, workers=2)
     dg.materialize(
-        [generator, mapping, one], resources={"lake": manager}, instance=instance,
+        [generator, mapping, one], resources={"lake": manager, "days": None}, instance=instance,
         tags={"dagster/asset_partition_range_start": DAYS[1], "dagster/asset_partition_range_end": DAYS[2]},
     )  # fmt: skip
     assert lake.keys("numbers") == lake.keys("squares") == DAYS[1:3]

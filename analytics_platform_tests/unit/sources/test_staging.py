@@ -107,7 +107,7 @@ from analytics_platform.sources import files, staging
 def stop(*args, **options):
     print("half way", flush=True)
     time.sleep(60)
-staging._write_days = stop
+staging.write_days = stop
 files.FileSource({str(folder.path / "*.csv")!r}, staging_dir=pathlib.Path({str(folder.staging)!r}),
     first_day=dt.date(2024, 1, 1), last_day=dt.date(2024, 12, 31)).days()
 """

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import threading
+import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -123,3 +125,58 @@ def test_another_kind_of_place_is_refused(uri):
 def test_credentials_are_in_no_repr():
     lake = Lake.open("s3://bucket/x", endpoint_url="http://127.0.0.1:1", access_key="the-key", secret_key="the-secret")
     assert "the-" not in repr(lake)
+
+
+@pytest.fixture
+def plant(tmp_path):
+    """Plant a file below the lake that is some hours old."""
+
+    def planted(path: str, hours: float):
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"half a table")
+        moment = time.time() - hours * 3600
+        os.utime(file, (moment, moment))
+        return file
+
+    return planted
+
+
+STAGED = f".{'0a' * 16}.tmp"
+
+
+def test_what_a_killed_writer_left_is_swept_once_it_is_old(lake, plant):
+    lake.write("numbers", DAY, numbers(1), "")
+    old = [plant(f"numbers/date={DAY}/{STAGED}", 7), plant(f"totals/{STAGED}", 7)]
+    young = plant(f"numbers/date=2026-01-01/{STAGED}", 5)
+    assert lake.sweep({"numbers", "totals", "nothing"}) == 2
+    assert not any(file.exists() for file in old)
+    assert young.exists()
+    assert lake.sweep({"numbers", "totals"}, dt.timedelta(hours=4)) == 1
+    assert lake.read("numbers", DAY) == numbers(1)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"somebody/date={DAY}/{STAGED}",  # no table of ours
+        f"numbers/date={DAY}/mine.tmp",
+        f"numbers/date={DAY}/.{'0a' * 15}.tmp",
+        f"numbers/date={DAY}/data.parquet",
+        f"numbers/date={DAY}/deeper/{STAGED}",
+        STAGED,
+    ],
+)
+def test_a_sweep_touches_nothing_else_however_old(lake, plant, path):
+    file = plant(path, 1000)
+    assert lake.sweep({"numbers"}) == 0
+    assert file.exists()
+
+
+def test_a_sweep_follows_no_link_out_of_the_lake(lake, plant, tmp_path):
+    outside = plant("elsewhere/precious", 1000)
+    link = tmp_path / "numbers" / STAGED
+    link.parent.mkdir()
+    link.symlink_to(outside)
+    assert lake.sweep({"numbers"}) == 0
+    assert outside.exists()

@@ -1,0 +1,172 @@
+"""The form of an answer: a schema made from the taxonomy, and the check that an answer keeps to it.
+
+Belongs here: what an answer is, and mending one that is nearly right. Does not belong here: asking for one.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from json_repair import repair_json
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, create_model
+
+from analytics_platform.insights.llm.transcript import Transcript
+from analytics_platform.insights.taxonomy import OTHER, Taxonomy
+from analytics_platform.insights.tier import SENTIMENT_VALUES
+from analytics_platform.model.llm import RESOLUTIONS, URGENCIES
+
+Labels = dict[str, Any]
+"""A checked answer, as it is cached: reasons point at message numbers, so that it holds for equal conversations."""
+
+_MOST_REASONS, _MOST_TOPICS, _MOST_WORDS = 8, 3, 24
+_PROBLEMS_NAMED = 5
+_PUNCTUATION = string.punctuation + "…«»“”‘’¿¡"  # noqa: RUF001  (quotation marks are meant)
+
+
+class AnswerError(ValueError):
+    """An answer does not keep to the form; the message says where, for the model to mend it."""
+
+
+def _between(lowest: float, highest: float) -> AfterValidator:
+    """Check a range here rather than in the schema: not every endpoint takes bounds in a schema."""
+
+    def check(value: float) -> float:
+        if not lowest <= value <= highest:  # also refuses NaN
+            raise ValueError(f"must be between {lowest:g} and {highest:g}")
+        return value
+
+    return AfterValidator(check)
+
+
+Confidence = Annotated[float, _between(0, 1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Sentiment(_Strict):
+    score: Annotated[float, _between(-1, 1)]
+    confidence: Confidence
+
+
+class AnswerForm:
+    """The form of answers for one taxonomy.
+
+    Args:
+        taxonomy: Names the labels.
+    """
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self._labels: Mapping[str, frozenset[str]] = {
+            "topic": frozenset(label.label for label in taxonomy.topics) | {OTHER},
+            "intent": frozenset(label.label for label in taxonomy.intents) | {OTHER},
+            "sentiment": frozenset(SENTIMENT_VALUES),
+            "urgency": frozenset(URGENCIES),
+            "resolution": frozenset(RESOLUTIONS),
+        }
+        self._model = self._make_model()
+        self.schema: dict[str, Any] = _without_titles(self._model.model_json_schema())
+
+    def parse(self, text: str, transcript: Transcript) -> Labels:
+        """Return the labels of an answer; Markdown fences, text around the JSON and broken JSON are mended.
+
+        Args:
+            text: What the model wrote.
+            transcript: What it was shown.
+
+        Raises:
+            AnswerError: If the form is not kept, a label is not of the taxonomy, or a message was not shown.
+        """
+        answer = self._read(text)
+        self._check_reasons(answer["reasons"], transcript)
+        topics = sorted((t for t in answer["topics"] if t["label"] != OTHER), key=lambda topic: -topic["confidence"])
+        distinct = {topic["label"]: topic for topic in reversed(topics)}
+        return {
+            "topics": [topic for topic in topics if distinct[topic["label"]] is topic][:_MOST_TOPICS],
+            "no_topic_confidence": max(
+                (t["confidence"] for t in answer["topics"] if t["label"] == OTHER), default=None
+            ),
+            **{
+                name: value
+                for kind in ("intent", "urgency", "resolution")
+                for name, value in ((kind, answer[kind]["label"]), (f"{kind}_confidence", answer[kind]["confidence"]))
+            },
+            "sentiment": answer["sentiment"]["score"],
+            "sentiment_confidence": answer["sentiment"]["confidence"],
+            "reasons": [r for given in answer["reasons"] if (r := _grounded(given, transcript))][:_MOST_REASONS],
+        }
+
+    def _read(self, text: str) -> dict[str, Any]:
+        try:
+            return self._model.model_validate_json(text).model_dump()
+        except ValidationError:
+            mended = repair_json(text, return_objects=True)
+        if isinstance(mended, list) and len(mended) == 1:
+            mended = mended[0]
+        if not isinstance(mended, dict):
+            raise AnswerError("it holds no JSON object") from None
+        try:
+            return self._model.model_validate(mended).model_dump()
+        except ValidationError as error:
+            problems = error.errors(include_url=False, include_input=False)
+            named = [f"{'.'.join(map(str, p['loc']))}: {p['msg'][:200]}" for p in problems[:_PROBLEMS_NAMED]]
+            raise AnswerError("; ".join(named)) from None
+
+    def _check_reasons(self, reasons: list[dict[str, Any]], transcript: Transcript) -> None:
+        for place, reason in enumerate(reasons):
+            if reason["message"] not in transcript.by_number:
+                raise AnswerError(f"reasons.{place}.message: {reason['message']} is no message of the transcript")
+            if reason["label"] not in self._labels[reason["kind"]]:
+                raise AnswerError(f"reasons.{place}.label: {reason['label']} is no {reason['kind']}")
+
+    def _make_model(self) -> type[BaseModel]:
+        """Build the model; reasons come first, so that an answer that breaks off lacks a label and is refused."""
+        anything = _choice(frozenset().union(*self._labels.values()))
+        reason = create_model(
+            "Reason", __base__=_Strict, kind=_choice(self._labels), label=anything, message=int, quote=str
+        )
+        judged: dict[str, Any] = {
+            kind: create_model(kind.title(), __base__=_Strict, label=_choice(self._labels[kind]), confidence=Confidence)
+            for kind in ("topic", "intent", "urgency", "resolution")
+        }
+        fields: dict[str, Any] = {
+            "reasons": _list_of(reason),
+            "topics": _list_of(judged.pop("topic")),
+            "intent": judged["intent"],
+            "sentiment": _Sentiment,
+            "urgency": judged["urgency"],
+            "resolution": judged["resolution"],
+        }
+        return create_model("Answer", __base__=_Strict, **fields)
+
+
+def _choice(labels: Any) -> Any:
+    return Literal[tuple(sorted(labels))]
+
+
+def _list_of(model: type[BaseModel]) -> Any:
+    return list[model]  # type: ignore[valid-type]
+
+
+def _grounded(reason: dict[str, Any], transcript: Transcript) -> dict[str, Any] | None:
+    """Return a reason with those words of its quote that the message really holds; None when it holds none."""
+    quoted, said = reason["quote"].split(), transcript.by_number[reason["message"]].text.casefold().split()
+    if " ".join(quoted).casefold() in " ".join(said):  # letter by letter, also in scripts without spaces
+        words = quoted
+    else:
+        known = {word.strip(_PUNCTUATION) for word in said}
+        words = [word for word in quoted if word.casefold().strip(_PUNCTUATION) in known]
+    words = words[:_MOST_WORDS]
+    if not words:
+        return None
+    return {"kind": reason["kind"], "label": reason["label"], "message": reason["message"], "words": words}
+
+
+def _without_titles(schema: Any) -> Any:
+    """Drop the titles that pydantic adds: they say nothing, and are paid for with every question."""
+    if isinstance(schema, dict):
+        return {k: _without_titles(v) for k, v in schema.items() if not (k == "title" and isinstance(v, str))}
+    return [_without_titles(item) for item in schema] if isinstance(schema, list) else schema

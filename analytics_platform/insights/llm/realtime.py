@@ -1,0 +1,59 @@
+"""Questions asked at once: each, and once more when its answer does not fit.
+
+Belongs here: from a question to its result. Does not belong here: requests (``endpoint``) or what is known already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from analytics_platform.insights.llm.endpoint import Endpoint, RejectedError, UnavailableError
+from analytics_platform.insights.llm.limits import BudgetSpentError
+from analytics_platform.insights.llm.prompt import Prompt
+from analytics_platform.insights.llm.replies import Judged
+from analytics_platform.insights.llm.results import Failure, Question, Result
+
+_BAD_ANSWER_SHOWN = 4000
+
+
+async def ask(endpoint: Endpoint, prompt: Prompt, question: Question, rows: list[dict[str, Any]]) -> Result:
+    """Return what came of a question; the ledger's rows are added to ``rows``.
+
+    Raises:
+        LlmError: If key, address or model are wrong.
+    """
+    tries, tokens = 0, endpoint.config.answer_tokens
+    messages: Sequence[dict[str, str]] = question.messages
+    try:
+        for number in (1, 2):
+            judged = await endpoint.ask(question, messages, rows, number=number, answer_tokens=tokens)
+            tries += 1
+            if not judged.worth_asking_again:
+                break
+            messages, tokens = correction(prompt, question, judged), tokens_again(judged, tokens)
+    except BudgetSpentError as error:
+        return Failure.now("budget", str(error), tries, will_retry=True)
+    except UnavailableError as error:
+        return Failure.now("unavailable", str(error), tries, will_retry=True)
+    except RejectedError as error:
+        return Failure.now("rejected", str(error), tries + 1)
+    return result_of(judged, tries)
+
+
+def result_of(judged: Judged, tries: int) -> Result:
+    """Return the labels, or why there are none."""
+    if judged.labels is not None:
+        return judged.labels
+    return Failure.now(judged.status, judged.problem or "", tries)
+
+
+def correction(prompt: Prompt, question: Question, judged: Judged) -> list[dict[str, Any]]:
+    """Return the question with the answer that did not fit and what was wrong with it."""
+    bad = {"role": "assistant", "content": judged.text[:_BAD_ANSWER_SHOWN] or "{}"}
+    return [*question.messages, bad, {"role": "user", "content": prompt.correction(judged.problem or "")}]
+
+
+def tokens_again(judged: Judged, tokens: int) -> int:
+    """Return the limit for asking again: twice as many where the answer was cut off."""
+    return tokens * 2 if judged.status == "cut_off" else tokens

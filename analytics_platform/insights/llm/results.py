@@ -1,0 +1,158 @@
+"""What came of a conversation, and the tables made of that.
+
+Belongs here: labels, failures and what was not done as rows. Does not belong here: how they came about.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from analytics_platform.insights.llm.answer import Labels
+from analytics_platform.insights.llm.store import Document, moment
+from analytics_platform.insights.llm.transcript import Transcript
+from analytics_platform.insights.taxonomy import OTHER
+from analytics_platform.model.llm import LLM_FAILURES, LLM_INSIGHTS
+
+_DECIMALS = 4
+SILENT: Labels = {
+    "topics": [],
+    "no_topic_confidence": 0.0,
+    "intent": OTHER,
+    "intent_confidence": 0.0,
+    "sentiment": 0.0,
+    "sentiment_confidence": 0.0,
+    "urgency": "low",
+    "urgency_confidence": 0.0,
+    "resolution": "unclear",
+    "resolution_confidence": 0.0,
+    "reasons": [],
+}
+"""The labels of a conversation in which nobody says anything; the model is not asked."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One conversation to be labelled.
+
+    Attributes:
+        transcript: The conversation.
+        key: Hash of everything that the answer depends on.
+        messages: What is sent.
+    """
+
+    transcript: Transcript
+    key: str
+    messages: tuple[dict[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a conversation has no labels.
+
+    Attributes:
+        reason: One of ``FAILURE_REASONS``.
+        detail: What was wrong.
+        tries: Questions put in vain.
+        will_retry: Whether the next run asks again.
+    """
+
+    reason: str
+    detail: str
+    tries: int
+    will_retry: bool
+    failed_at: dt.datetime
+
+    @classmethod
+    def now(cls, reason: str, detail: str, tries: int = 0, *, will_retry: bool = False) -> Failure:
+        """Return a failure of this moment."""
+        return cls(reason, detail, tries, will_retry, moment())
+
+
+Result = Labels | Failure
+
+
+@dataclass(frozen=True)
+class LlmOutcome:
+    """What the tier made of a table of messages.
+
+    Attributes:
+        insights: ``LLM_INSIGHTS``: the conversations labelled.
+        calls: ``LLM_CALLS``: the calls made for it; none where every answer was known.
+        failures: ``LLM_FAILURES``: the other conversations, those that the next run asks for again included.
+    """
+
+    insights: pa.Table
+    calls: pa.Table
+    failures: pa.Table
+
+    @property
+    def not_done(self) -> list[str]:
+        """Conversations left for another run: the budget was spent, or the endpoint did not answer."""
+        return list(self.failures.filter(self.failures["will_retry"])["conversation_id"].to_pylist())
+
+
+def to_document(result: Result, provenance: Document) -> Document:
+    """Return what is kept of a result."""
+    if isinstance(result, Failure):
+        kept = {"reason": result.reason, "detail": result.detail, "tries": result.tries, "failed_at": result.failed_at}
+        return {**provenance, "failure": kept}
+    return {**provenance, "labels": result}
+
+
+def from_document(document: Document) -> Result:
+    """Return the result that a document keeps."""
+    if "labels" in document:
+        return dict(document["labels"])
+    return Failure(**document["failure"], will_retry=False)
+
+
+def insights_table(
+    results: Sequence[tuple[Transcript, Labels]], taxonomy_version: str, model: str, prompt: str
+) -> pa.Table:
+    """Return ``LLM_INSIGHTS``."""
+    constants = {"tier": "llm", "taxonomy_version": taxonomy_version, "model": model, "prompt_version": prompt}
+    return LLM_INSIGHTS.from_rows([{**_row(transcript, labels), **constants} for transcript, labels in results])
+
+
+def failures_table(failures: Sequence[tuple[Transcript, Failure]]) -> pa.Table:
+    """Return ``LLM_FAILURES``."""
+    return LLM_FAILURES.from_rows(
+        [{"date": t.date, "conversation_id": t.conversation_id, **vars(failure)} for t, failure in failures]
+    )
+
+
+def _row(transcript: Transcript, labels: Labels) -> dict[str, Any]:
+    topics = labels["topics"]
+    named = topics[0] if topics else {"label": OTHER, "confidence": labels["no_topic_confidence"]}
+    certainties = [named["confidence"], labels["intent_confidence"], labels["sentiment_confidence"]]
+    stated = [certainty for certainty in certainties if certainty is not None]  # none for «no topic» as an empty list
+    kept = {name: value for name, value in labels.items() if name != "no_topic_confidence"}
+    certain = {"topic": {topic["label"]: topic["confidence"] for topic in topics}} | {
+        kind: labels[f"{kind}_confidence"] for kind in ("intent", "sentiment", "urgency", "resolution")
+    }
+    return {
+        **kept,
+        "date": transcript.date,
+        "conversation_id": transcript.conversation_id,
+        "primary_topic": named["label"],
+        "confidence": round(math.prod(stated) ** (1 / len(stated)), _DECIMALS),
+        "reasons": [_reason(reason, transcript, certain[reason["kind"]]) for reason in labels["reasons"]],
+        "was_cut": transcript.was_cut,
+    }
+
+
+def _reason(reason: dict[str, Any], transcript: Transcript, certain: Any) -> dict[str, Any]:
+    """Return a reason as stored; its weight is the confidence in the label it speaks for."""
+    return {
+        "kind": reason["kind"],
+        "label": reason["label"],
+        "message_id": transcript.by_number[reason["message"]].message_id,
+        "words": reason["words"],
+        "weight": certain.get(reason["label"], 0.0) if isinstance(certain, dict) else certain,
+    }

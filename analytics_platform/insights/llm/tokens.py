@@ -1,0 +1,41 @@
+"""How many tokens a text has, without asking the endpoint: for cutting, reserving and pricing ahead.
+
+Belongs here: counting. What was really used is what the endpoint says, and is in the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from analytics_platform.insights.llm.config import LlmError
+
+BYTES_PER_TOKEN = 3.0
+"""UTF-8 bytes per token that the estimate assumes; see docs/llm.md for what was measured."""
+
+Counter = Callable[[str], int]
+
+
+def estimate_tokens(text: str) -> int:
+    """Return the estimated number of tokens; depends on the text alone, so that every machine cuts alike."""
+    return -int(-len(text.encode()) // BYTES_PER_TOKEN)
+
+
+def token_counter(tokenizer: Path | None) -> tuple[Counter, str]:
+    """Return a counter and how it counts.
+
+    Args:
+        tokenizer: ``tokenizer.json`` of the model, as open models bring it; the estimate when None.
+
+    Raises:
+        LlmError: If the file is no tokenizer.
+    """
+    if tokenizer is None:
+        return estimate_tokens, f"estimated at {BYTES_PER_TOKEN} bytes of UTF-8 a token"
+    try:
+        loaded = Tokenizer.from_file(str(tokenizer))
+    except Exception as error:  # noqa: BLE001  (the library raises Exception itself)
+        raise LlmError(f"{tokenizer}: not a tokenizer.json: {error}") from None
+    return (lambda text: len(loaded.encode(text).ids)), f"counted with {tokenizer.name}"

@@ -1,0 +1,141 @@
+"""Conversations as a model reads them: numbered lines of JSON, cut to a budget of tokens.
+
+Belongs here: which messages are sent, and in which form. No identifier is sent: messages are numbered, so that two
+conversations of the same words are one question, and an answer can only point at what was shown. The text depends on
+nothing but the messages and the budget. Does not belong here: what is asked about it (``prompts``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.insights.llm.tokens import BYTES_PER_TOKEN, estimate_tokens
+
+_SPEAKERS = {"user": "customer", "assistant": "assistant", "agent": "agent"}
+_OPENING, _ENDING = 2, 4
+"""Messages at either end that are kept before any other."""
+_LARGEST_SHARE = 8
+"""A message of a conversation that is cut may have one eighth of the budget: opening and ending always fit."""
+_GAP = " […] "
+_LINE_OVERHEAD = 16
+"""Tokens of a line's JSON beside the text."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One message.
+
+    Attributes:
+        number: Place among the conversation's spoken messages, from 1.
+        message_id: The message.
+        speaker: Who says it, in the prompt's words.
+        text: What is shown of it.
+    """
+
+    number: int
+    message_id: str
+    speaker: str
+    text: str
+
+    @property
+    def tokens(self) -> int:
+        """Estimated tokens of the line."""
+        return _LINE_OVERHEAD + estimate_tokens(self.text)
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """One conversation.
+
+    Attributes:
+        date: Its day.
+        conversation_id: The conversation.
+        lines: What is shown of it, in order; empty when nobody says anything.
+        was_cut: Whether something is left out.
+    """
+
+    date: dt.date
+    conversation_id: str
+    lines: tuple[Line, ...]
+    was_cut: bool = False
+
+    @cached_property
+    def by_number(self) -> dict[int, Line]:
+        """The lines shown, by number."""
+        return {line.number: line for line in self.lines}
+
+    @cached_property
+    def text(self) -> str:
+        """One JSON object per line; ``<`` and ``>`` are escaped, so that no message can close the delimiter."""
+        return "\n".join(_json(entry) for entry in self._entries())
+
+    def _entries(self) -> Iterator[dict[str, object]]:
+        expected = 1
+        for line in self.lines:
+            if line.number > expected:
+                yield {"left_out": line.number - expected}
+            yield {"number": line.number, "speaker": line.speaker, "text": line.text}
+            expected = line.number + 1
+
+
+def read_transcripts(messages: pa.Table, budget: int) -> list[Transcript]:
+    """Return the conversations of a ``MESSAGES`` table, ordered by id, cut to ``budget`` estimated tokens each."""
+    table = messages.select(["date", "conversation_id", "message_id", "position", "role", "text"])
+    table = table.sort_by([("conversation_id", "ascending"), ("position", "ascending")]).combine_chunks()
+    dates, ids, roles = (table[name].to_pylist() for name in ("date", "conversation_id", "role"))
+    message_ids, texts = (table[name].to_pylist() for name in ("message_id", "text"))
+    spoken = pc.and_(
+        pc.is_in(table["role"], value_set=pa.array(list(_SPEAKERS))),
+        pc.not_equal(pc.utf8_trim_whitespace(table["text"]), ""),
+    ).to_numpy()
+    encoded = table["conversation_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    bounds = np.append(np.flatnonzero(np.diff(encoded, prepend=-1)), len(table)) if len(table) else np.zeros(1, int)
+    transcripts = []
+    for start, end in pairwise(bounds):
+        rows = start + np.flatnonzero(spoken[start:end])
+        lines = [Line(n, message_ids[row], _SPEAKERS[roles[row]], texts[row]) for n, row in enumerate(rows, start=1)]
+        kept = _cut(lines, budget)
+        transcripts.append(Transcript(dates[start], ids[start], tuple(kept), was_cut=kept != lines))
+    return transcripts
+
+
+def _cut(lines: list[Line], budget: int) -> list[Line]:
+    """Return what fits: the beginning and the ending, then the customer's words, then answers; long ones shortened."""
+    if sum(line.tokens for line in lines) <= budget:
+        return lines
+    shortened = [replace(line, text=_shorten(line.text, budget // _LARGEST_SHARE - _LINE_OVERHEAD)) for line in lines]
+    kept, left = set[int](), budget
+    for place in _by_importance(shortened):
+        if shortened[place].tokens <= left:
+            kept.add(place)
+            left -= shortened[place].tokens
+    return [shortened[place] for place in sorted(kept)]
+
+
+def _by_importance(lines: Sequence[Line]) -> list[int]:
+    places = range(len(lines))
+    ends = [*places[:_OPENING], *reversed(places[-_ENDING:])]
+    customer = [place for place in places if lines[place].speaker == "customer"]
+    return list(dict.fromkeys([*ends, *customer, *reversed(places)]))
+
+
+def _shorten(text: str, tokens: int) -> str:
+    """Keep the first two thirds and the last third of as many bytes as the tokens allow."""
+    if estimate_tokens(text) <= tokens:
+        return text
+    raw, room = text.encode(), int(tokens * BYTES_PER_TOKEN) - len(_GAP.encode())
+    head = room * 2 // 3
+    return raw[:head].decode(errors="ignore") + _GAP + raw[len(raw) - (room - head) :].decode(errors="ignore")
+
+
+def _json(entry: dict[str, object]) -> str:
+    return orjson.dumps(entry).decode().replace("<", "\\u003c").replace(">", "\\u003e")

@@ -1,0 +1,102 @@
+"""Tables of the LLM tier: its labels, the ledger of its calls, and the conversations it could not label."""
+
+from __future__ import annotations
+
+from analytics_platform.model.clean import CONVERSATION_ID
+from analytics_platform.model.insights import CONVERSATION_INSIGHTS
+from analytics_platform.model.raw import DATE_COLUMN
+from analytics_platform.model.table import BOOLEAN, INTEGER, NUMBER, STRING, TIMESTAMP, Column, Table
+
+URGENCIES = ("low", "normal", "high", "critical")
+RESOLUTIONS = ("resolved", "partly_resolved", "unresolved", "unclear")
+
+CALL_STATUSES = frozenset(
+    {
+        "ok",  # an answer that fits
+        "invalid",  # an answer that does not
+        "cut_off",  # the answer reached the limit of tokens
+        "refused",  # the model declined
+        "filtered",  # the endpoint's content filter
+        "rejected",  # 4xx: the request itself
+        "rate_limited",  # 429
+        "server_error",  # 5xx
+        "timeout",
+        "connection",
+        "unreadable",  # a reply that is no chat completion
+    }
+)
+FAILURE_REASONS = frozenset({"invalid", "cut_off", "refused", "filtered", "rejected", "budget", "unavailable"})
+
+_MODEL = Column("model", STRING, "The model asked.")
+_PROMPT = Column("prompt_version", STRING, "Name and hash of the prompt file.")
+
+
+def _confidence(of: str) -> Column:
+    return Column(f"{of}_confidence", NUMBER, f"Confidence in the {of}, 0 to 1.", minimum=0, maximum=1)
+
+
+_FURTHER = (
+    Column("urgency", STRING, "How soon the customer needs an answer.", allowed=frozenset(URGENCIES)),
+    _confidence("urgency"),
+    Column("resolution", STRING, "Whether what the customer came for was settled.", allowed=frozenset(RESOLUTIONS)),
+    _confidence("resolution"),
+    Column("was_cut", BOOLEAN, "Whether the model saw only a part of a long conversation."),
+    _MODEL,
+    _PROMPT,
+)
+
+LLM_INSIGHTS = Table(
+    name="llm_insights",
+    grain="one row per conversation that the LLM labelled",
+    columns=(
+        *(column for column in CONVERSATION_INSIGHTS.columns if column.name not in {c.name for c in _FURTHER}),
+        *_FURTHER,
+    ),
+    key=("conversation_id",),
+)
+
+LLM_CALLS = Table(
+    name="llm_calls",
+    grain="one row per request sent to the LLM endpoint, or per request of a batch",
+    columns=(
+        DATE_COLUMN,
+        Column("call_id", STRING, "The call."),
+        CONVERSATION_ID,
+        Column("called_at", TIMESTAMP, "When the request was sent, UTC; for a batch when its answer was collected."),
+        _MODEL,
+        _PROMPT,
+        Column("mode", STRING, "How it was asked.", allowed=frozenset({"realtime", "batch"})),
+        Column(
+            "question", INTEGER, "1 for the question, 2 for asking again after an answer that did not fit.", minimum=1
+        ),
+        Column("attempt", INTEGER, "Which attempt at the question, from 1; more than 1 after an error.", minimum=1),
+        Column("status", STRING, "What came of it.", allowed=CALL_STATUSES),
+        Column("input_tokens", INTEGER, "Tokens sent; null when the endpoint did not say.", nullable=True, minimum=0),
+        Column("cached_tokens", INTEGER, "Of those, what the endpoint had in its own cache.", nullable=True, minimum=0),
+        Column("output_tokens", INTEGER, "Tokens answered; null when it did not say.", nullable=True, minimum=0),
+        Column(
+            "cost_usd", NUMBER, "By the price list; null without tokens or price.", nullable=True, unit="USD", minimum=0
+        ),
+        Column(
+            "latency_ms", NUMBER, "From sending to the last byte; null in a batch.", nullable=True, unit="ms", minimum=0
+        ),
+        Column("error", STRING, "What went wrong; null when nothing did.", nullable=True),
+    ),
+    key=("call_id",),
+    order=("called_at",),
+)
+
+LLM_FAILURES = Table(
+    name="llm_failures",
+    grain="one row per conversation that the LLM was to label and that has no labels",
+    columns=(
+        DATE_COLUMN,
+        CONVERSATION_ID,
+        Column("reason", STRING, "Why it has none.", allowed=FAILURE_REASONS),
+        Column("will_retry", BOOLEAN, "Whether the next run asks again; others are final for this model and prompt."),
+        Column("detail", STRING, "What was wrong, for a person to act on."),
+        Column("tries", INTEGER, "Questions put in vain; 0 when it was not asked.", minimum=0),
+        Column("failed_at", TIMESTAMP, "When it was given up, UTC."),
+    ),
+    key=("conversation_id",),
+)

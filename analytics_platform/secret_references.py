@@ -1,0 +1,125 @@
+"""Secrets that are kept in AWS: a setting may name where its value is instead of holding it.
+
+``aws-secretsmanager://name`` or ``aws-secretsmanager://name#key`` (a key of a JSON secret), and ``aws-ssm://name`` (a
+parameter of the Parameter Store, decrypted; ``aws-ssm:///path/name`` for one with a path).
+Belongs here: looking such a value up when it is needed. Does not belong here: which settings there are.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from analytics_platform.errors import UserError
+
+TIMEOUT_SECONDS = 10.0
+_MANAGER, _STORE = "aws-secretsmanager://", "aws-ssm://"
+
+
+class SecretError(UserError, RuntimeError):
+    """A secret cannot be had; the message names its variable, and neither its value nor where it is kept."""
+
+
+def is_reference(value: str) -> bool:
+    """Return whether a value says where a secret is, rather than being one."""
+    return value.startswith((_MANAGER, _STORE))
+
+
+class SecretReferences:
+    """Looks secrets up in AWS, each once per process.
+
+    Args:
+        client_options: Region and credentials, as boto3 takes them; what is None, boto3 finds out by itself.
+        timeout_seconds: For connecting, and for each request.
+    """
+
+    def __init__(self, client_options: dict[str, str | None], timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._client_options = client_options
+        self._timeout_seconds = timeout_seconds
+        self._known: dict[str, str] = {}
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        """Show nothing; all it knows is secret."""
+        return "SecretReferences()"
+
+    def resolve(self, variable: str, value: str) -> str:
+        """Return a value, looked up where it is a reference.
+
+        Args:
+            variable: The variable that holds it, for messages.
+            value: The secret, or a reference to it.
+
+        Raises:
+            SecretError: If it cannot be looked up.
+        """
+        if not is_reference(value):
+            return value
+        with self._lock:
+            if value not in self._known:
+                self._known[value] = self._look_up(variable, value)
+            return self._known[value]
+
+    def _look_up(self, variable: str, reference: str) -> str:
+        from botocore.exceptions import (  # type: ignore[import-untyped]  # noqa: PLC0415  (only those who use AWS)
+            BotoCoreError,
+            ClientError,
+        )
+
+        service, ask = self._question(reference)
+        try:
+            found = ask()
+        except ClientError as error:
+            raise SecretError(f"{variable}: AWS {service} says {error.response['Error']['Code']}") from None
+        except BotoCoreError as error:
+            raise SecretError(f"{variable}: AWS {service} cannot be asked ({type(error).__name__})") from None
+        key = reference.removeprefix(_MANAGER).partition("#")[2] if reference.startswith(_MANAGER) else ""
+        secret = _member(found, key) if key and found else found
+        if not secret:
+            where = "under that key" if key else "there"
+            raise SecretError(f"{variable}: AWS {service} has no text {where}")
+        return secret
+
+    def _question(self, reference: str) -> tuple[str, Callable[[], str | None]]:
+        """Return the service's name, and the call that fetches the text from it."""
+        if reference.startswith(_MANAGER):
+            name = reference.removeprefix(_MANAGER).partition("#")[0]
+            return (
+                "Secrets Manager",
+                lambda: self._client("secretsmanager").get_secret_value(SecretId=name).get("SecretString"),
+            )
+        name = reference.removeprefix(_STORE)
+        return (
+            "Parameter Store",
+            lambda: self._client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"].get("Value"),
+        )
+
+    def _client(self, service: str) -> Any:
+        import boto3  # type: ignore[import-untyped]  # noqa: PLC0415
+        from botocore.config import Config  # type: ignore[import-untyped]  # noqa: PLC0415
+
+        library = logging.getLogger("botocore")
+        library.setLevel(max(logging.INFO, library.level))  # its debug lines hold whole answers
+        limits = Config(
+            connect_timeout=self._timeout_seconds,
+            read_timeout=self._timeout_seconds,
+            retries={"mode": "standard", "total_max_attempts": 3},
+        )
+        if service not in self._clients:
+            self._clients[service] = boto3.client(service, config=limits, **self._client_options)
+        return self._clients[service]
+
+
+def _member(text: str, key: str) -> str | None:
+    """Return the text under a key of a JSON object, or None when there is none."""
+    try:
+        content = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    member = content.get(key) if isinstance(content, dict) else None
+    return member if isinstance(member, str) else None

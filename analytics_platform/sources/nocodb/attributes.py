@@ -1,0 +1,52 @@
+"""What the table of conversations says of each conversation, and which of its rows cannot be used.
+
+Belongs here: the rules for those rows. Does not belong here: messages (``sources.judging``), and joining the two
+(``mirror``).
+"""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+
+from analytics_platform.sources.mapping import Batch
+
+ATTRIBUTES = ("user_id", "agent_id", "model", "channel", "language", "rating", "outcome", "variant")
+"""Input columns that a conversation may state for all of its messages; what a message states itself wins."""
+
+_JUDGE = """
+WITH ruled AS (
+    SELECT *,
+        TRY_CAST(rating AS DOUBLE) AS rating_number,
+        CASE
+            WHEN problem IS NOT NULL THEN {'reason': problem, 'detail': problem_detail}
+            WHEN conversation_id IS NULL
+                THEN {'reason': 'missing_conversation_id', 'detail': 'conversation_id is empty'}
+            WHEN rating IS NOT NULL AND NOT coalesce(isfinite(TRY_CAST(rating AS DOUBLE)), false)
+                THEN {'reason': 'bad_number', 'detail': concat('rating is ''', left(rating, 100), '''')}
+        END AS verdict
+    FROM batch
+)
+SELECT
+    $first_position + source_row AS position, $file AS file, source_row, conversation_id,
+    user_id, agent_id, model, channel, language, rating_number AS rating, outcome, variant,
+    verdict.reason AS reason, verdict.detail AS detail,
+    line, CAST($names AS VARCHAR[]) AS names, cells
+FROM ruled
+"""
+
+
+def judge_attributes(
+    connection: duckdb.DuckDBPyConnection, batch: Batch, *, file: int, first_position: int
+) -> pa.Table:
+    """Return rows of the table of conversations typed, with ``reason`` and ``detail`` null where one can be used.
+
+    Args:
+        connection: Any database.
+        batch: The rows after mapping.
+        file: Number of the table within the source.
+        first_position: Added to a row's number, it places the row in the order of the whole source.
+    """
+    connection.register("batch", batch.rows)
+    parameters = {"file": file, "first_position": first_position, "names": batch.names}
+    return connection.sql(_JUDGE, params=parameters).to_arrow_table()

@@ -1,0 +1,184 @@
+"""The circuit breaker: after several failed calls in a row nothing is asked for a while.
+
+``pybreaker`` keeps the state, the count and the times. It would hold its lock while a call is under way, which
+would queue all threads behind one slow answer, so calls run outside of it and only their outcomes go through.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal, TypeVar, cast
+
+import pybreaker
+
+from analytics_platform.sources.nocodb.errors import (
+    NocoAuthError,
+    NocoCircuitOpenError,
+    NocoError,
+    NocoNotFoundError,
+    NocoRequestError,
+)
+from analytics_platform.sources.nocodb.limits import require, require_positive
+
+_T = TypeVar("_T")
+State = Literal["closed", "open", "half-open"]
+
+_log = logging.getLogger(__name__)
+
+_REFUSALS = (NocoAuthError, NocoNotFoundError, NocoRequestError)
+"""Errors that show a server at work."""
+
+
+@dataclass(frozen=True)
+class CircuitChange:
+    """The circuit went from one state to another.
+
+    Attributes:
+        place: Host that the circuit protects.
+        before: State that it was in.
+        after: State that it is in; ``open`` is worth an alert, ``closed`` the all-clear.
+        retry_at: When the server is asked again, UTC; only while open.
+        cause: Message of the failure that opened it; empty otherwise.
+    """
+
+    place: str
+    before: State
+    after: State
+    retry_at: dt.datetime | None
+    cause: str
+
+
+class _OutageError(Exception):
+    """Tells ``pybreaker`` of a failed call."""
+
+
+class Circuit(pybreaker.CircuitBreakerListener):
+    """A circuit breaker; may be used from several threads.
+
+    Args:
+        place: Host that it protects, for messages.
+        failures: Failed calls in a row, each with all its retries, that open the circuit.
+        reset_seconds: Seconds that it stays open before one call may try again.
+    """
+
+    def __init__(self, place: str, *, failures: int = 3, reset_seconds: float = 60.0) -> None:
+        require(failures >= 1, "circuit_failures", failures, "at least 1")
+        require_positive(circuit_reset_seconds=reset_seconds)
+        self._place = place
+        self._breaker = pybreaker.CircuitBreaker(
+            fail_max=failures, reset_timeout=reset_seconds, listeners=[self], throw_new_error_on_trip=False
+        )
+        self._open_for = dt.timedelta(seconds=reset_seconds)
+        self._opened_at = dt.datetime.min.replace(tzinfo=dt.UTC)
+        self._lock = threading.Lock()
+        self._trial_under_way = False
+        self._cause = ""
+        self._changes: list[CircuitChange] = []
+        self._subscribers: list[Callable[[CircuitChange], None]] = []
+
+    @property
+    def state(self) -> State:
+        """``closed`` (calls go through), ``open`` (they fail at once) or ``half-open`` (one call is trying)."""
+        return cast("State", self._breaker.current_state)
+
+    @property
+    def retry_at(self) -> dt.datetime | None:
+        """When the server is asked again, UTC; None unless the circuit is open."""
+        return self._opened_at + self._open_for if self.state == pybreaker.STATE_OPEN else None
+
+    def subscribe(self, subscriber: Callable[[CircuitChange], None]) -> None:
+        """Have a function called after every change of state, in the thread whose call brought it about."""
+        self._subscribers.append(subscriber)
+
+    def call(self, work: Callable[[], _T]) -> _T:
+        """Do some work if the circuit lets it through, and learn from how it ends.
+
+        Raises:
+            NocoCircuitOpenError: If the circuit is open; names when it will try again.
+        """
+        is_trial = self._admit()
+        try:
+            result = work()
+        except BaseException as error:
+            self._learn(error, is_trial=is_trial)
+            raise
+        self._learn(None, is_trial=is_trial)
+        return result
+
+    def state_change(
+        self,
+        cb: pybreaker.CircuitBreaker,  # noqa: ARG002  the listener's signature
+        old_state: pybreaker.CircuitBreakerState | None,
+        new_state: pybreaker.CircuitBreakerState,
+    ) -> None:
+        """Note a change of state; ``pybreaker`` calls this."""
+        before = cast("State", old_state.name if old_state else pybreaker.STATE_CLOSED)
+        after = cast("State", new_state.name)
+        opened = after == pybreaker.STATE_OPEN
+        if opened:
+            self._opened_at = dt.datetime.now(dt.UTC)
+        retry_at = self._opened_at + self._open_for if opened else None
+        self._changes.append(CircuitChange(self._place, before, after, retry_at, self._cause if opened else ""))
+
+    def _admit(self) -> bool:
+        """Let a call through, or not; return whether it is the one that tries whether the server is back."""
+        with self._lock:
+            if self.state == pybreaker.STATE_CLOSED:
+                return False
+            retry_at = self._opened_at + self._open_for
+            wait = (retry_at - dt.datetime.now(dt.UTC)).total_seconds()
+            if self._trial_under_way or wait > 0:
+                when = "is being tried just now" if self._trial_under_way else f"is tried again at {_clock(retry_at)}"
+                raise NocoCircuitOpenError(
+                    f"{self._place}: not asked, because it failed repeatedly; it {when}; last failure: {self._cause}",
+                    retry_after=max(0.0, wait),
+                    retry_at=retry_at,
+                )
+            self._trial_under_way = True
+            self._breaker.half_open()
+        self._publish()
+        return True
+
+    def _learn(self, error: BaseException | None, *, is_trial: bool) -> None:
+        with self._lock:
+            if is_trial:
+                self._trial_under_way = False
+            elif self.state != pybreaker.STATE_CLOSED:
+                return  # began before the circuit opened: only the trial decides when it closes
+            if _is_outage(error):
+                self._cause = str(error)
+                with suppress(_OutageError):
+                    self._breaker.call(_fail)
+            elif error is None or isinstance(error, _REFUSALS):
+                self._breaker.call(lambda: None)
+            elif is_trial:  # interrupted: nothing was learnt
+                self._breaker.open()
+        self._publish()
+
+    def _publish(self) -> None:
+        """Tell the subscribers, outside the lock: they may take their time."""
+        with self._lock:
+            changes, self._changes = self._changes, []
+        for change in changes:
+            for subscriber in self._subscribers:
+                try:
+                    subscriber(change)
+                except Exception:  # noqa: BLE001  whoever listens must not break what is listened to
+                    _log.warning("A subscriber of the circuit of %s failed", self._place, exc_info=True)
+
+
+def _is_outage(error: BaseException | None) -> bool:
+    return isinstance(error, NocoError) and error.retryable
+
+
+def _fail() -> None:
+    raise _OutageError
+
+
+def _clock(moment: dt.datetime) -> str:
+    return f"{moment:%H:%M:%S} UTC"

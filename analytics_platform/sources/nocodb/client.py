@@ -1,0 +1,239 @@
+"""The client: what one can ask a NocoDB server.
+
+Read only. Belongs here: the questions and their settings. Does not belong here: how a request survives faults
+(``transport``), and which rows are worth asking for.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, Self, TypeVar
+
+import httpx
+from pydantic import SecretStr
+
+from analytics_platform.sources.nocodb import filters
+from analytics_platform.sources.nocodb.circuit import Circuit
+from analytics_platform.sources.nocodb.dialects import DIALECTS, KEY, field_params
+from analytics_platform.sources.nocodb.errors import NocoAuthError, NocoContractError
+from analytics_platform.sources.nocodb.filters import Filter
+from analytics_platform.sources.nocodb.limits import require
+from analytics_platform.sources.nocodb.paging import Page, Row, contradiction, read_pages
+from analytics_platform.sources.nocodb.retries import Retries
+from analytics_platform.sources.nocodb.tables import NocoTable, parse_table
+from analytics_platform.sources.nocodb.transport import Params, Transport, parse_url
+
+_T = TypeVar("_T")
+
+MOST_PAGE_ROWS = 1000
+"""Rows that the server gives at most in one page unless it is configured otherwise; it cuts silently."""
+
+_ID = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class NocoClient:
+    """Reads tables of one NocoDB server; may be used from several threads, and as a context manager.
+
+    Args:
+        url: Address of the server, ``http(s)://host``, with the path that it lies under, if any.
+        token: API token; any object whose ``get_secret_value()`` returns it.
+        api_version: Version of the data API; v2 checks pages with fewer requests than v3, whose pages have no totals.
+        requests_per_second: Most requests to begin in a second, evenly spaced, all threads together; the hosted
+            service allows 5. None for no limit.
+        timeout_seconds: Seconds to wait for a connection, and for each next part of an answer.
+        deadline_seconds: Seconds for one request with all its retries and waits; a server that asks to wait
+            beyond it is not waited for.
+        attempts: Tries of one request, the first included.
+        page_rows: Rows of a page, 1 to 1000.
+        max_connections: Most connections at a time.
+        circuit_failures: Failed requests in a row, each with all its retries, that open the circuit.
+        circuit_reset_seconds: Seconds that the circuit stays open before one request may try again.
+        transport: Sends the requests; tests put one of their own here.
+        sleep: Waits a number of seconds between attempts; tests replace it.
+
+    Raises:
+        ValueError: If a setting is impossible; names the parameter and its value.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: SecretStr,
+        *,
+        api_version: Literal["v2", "v3"] = "v2",
+        requests_per_second: float | None = 5.0,
+        timeout_seconds: float = 30.0,
+        deadline_seconds: float = 120.0,
+        attempts: int = 6,
+        page_rows: int = MOST_PAGE_ROWS,
+        max_connections: int = 4,
+        circuit_failures: int = 3,
+        circuit_reset_seconds: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        require(api_version in DIALECTS, "api_version", api_version, "v2 or v3")
+        require(1 <= page_rows <= MOST_PAGE_ROWS, "page_rows", page_rows, f"1 to {MOST_PAGE_ROWS}")
+        require(bool(token.get_secret_value().strip()), "token", "", "an API token")
+        self._host = parse_url(url).netloc.decode("ascii")
+        self._api_version = api_version
+        self._dialect = DIALECTS[api_version]
+        self._page_rows = page_rows
+        self._retries = Retries(attempts=attempts, deadline_seconds=deadline_seconds, sleep=sleep)
+        self._circuit = Circuit(self._host, failures=circuit_failures, reset_seconds=circuit_reset_seconds)
+        self._bases: dict[str, str] = {}
+        self._transport = Transport(
+            url,
+            token,
+            requests_per_second=requests_per_second,
+            timeout_seconds=timeout_seconds,
+            max_connections=max_connections,
+            retries=self._retries,
+            circuit=self._circuit,
+            transport=transport,
+        )
+
+    def __repr__(self) -> str:
+        return f"NocoClient({self._host!r}, api_version={self._api_version!r}, circuit={self._circuit.state!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def circuit(self) -> Circuit:
+        """The circuit breaker: its state, and a hook for its changes."""
+        return self._circuit
+
+    def close(self) -> None:
+        """Close the connections; the client cannot be used afterwards."""
+        self._transport.close()
+
+    def pages(
+        self,
+        table_id: str,
+        *,
+        where: Filter | None = None,
+        fields: Sequence[str] | None = None,
+        after: int = 0,
+    ) -> Iterator[list[Row]]:
+        """Read the rows of a table by ascending ``Id``, page by page.
+
+        Rows that are made or deleted meanwhile neither hide nor repeat others. What a row holds may change while
+        a filter looks at it: a row edited during the reading is there or not, as the server saw it.
+
+        Args:
+            table_id: Id of the table.
+            where: Which rows; all of them when None.
+            fields: Titles of the columns wanted; all of them when None. ``Id`` always comes along.
+            after: ``Id`` to begin above.
+
+        Returns:
+            Lists of at most ``page_rows`` rows, none empty; a row maps titles to values.
+
+        Raises:
+            ValueError: If an argument is impossible.
+            NocoError: While reading; see ``errors`` for the kinds.
+        """
+        require(after >= 0, "after", after, "0 or an Id")
+        place = self._place(table_id)
+        params = [*self._dialect.page_params(self._page_rows), *field_params(fields)]
+
+        def fetch(above: int) -> Page:
+            def read(answer: Any) -> Page:
+                page = _shaped(place, self._dialect.page, answer)
+                wrong = contradiction(page, after=above, asked=self._page_rows)
+                if wrong:
+                    raise NocoContractError(f"{place}: a page cannot be right: {wrong}")
+                return page
+
+            path = self._dialect.rows_path(self._base_of(table_id), table_id)
+            return self._transport.get(place, path, [*params, *self._where(_range(where, above, None))], read)
+
+        def count(above: int, upto: int | None) -> int:
+            return self.count(table_id, _range(where, above, upto))
+
+        return read_pages(place, fetch, count, after=after, retries=self._retries)
+
+    def count(self, table_id: str, where: Filter | None = None) -> int:
+        """Return the number of rows of a table.
+
+        Raises:
+            ValueError: If the id is none.
+            NocoError: See ``errors`` for the kinds.
+        """
+        place = self._place(table_id)
+        path = self._dialect.count_path(self._base_of(table_id), table_id)
+        return self._transport.get(
+            place, path, self._where(where), lambda answer: _shaped(place, lambda it: int(it["count"]), answer)
+        )
+
+    def table(self, table_id: str) -> NocoTable:
+        """Return what a table looks like now.
+
+        Raises:
+            ValueError: If the id is none.
+            NocoError: See ``errors`` for the kinds.
+        """
+        place = self._place(table_id)
+        path = f"/api/v2/meta/tables/{table_id}"
+        return self._transport.get(place, path, [], lambda answer: _shaped(place, parse_table, answer))
+
+    def ping(self) -> None:
+        """Return if the server answers; needs no valid token.
+
+        Raises:
+            NocoError: See ``errors`` for the kinds.
+        """
+        self._transport.get(self._host, "/api/v1/health", [], lambda _: None)
+
+    def whoami(self) -> str:
+        """Return the e-mail address of the user that the token belongs to.
+
+        Raises:
+            NocoAuthError: If the token is of no user.
+            NocoError: See ``errors`` for the other kinds.
+        """
+
+        def read(answer: Any) -> str:
+            user = _shaped(self._host, lambda it: it.get("email"), answer)
+            if not user:  # the server takes a wrong token for a guest
+                raise NocoAuthError(f"{self._host}: the token is of no user; make an API token that may read the base")
+            return str(user)
+
+        return self._transport.get(self._host, "/api/v2/auth/user/me", [], read)
+
+    def _place(self, table_id: str) -> str:
+        require(bool(_ID.fullmatch(table_id)), "table_id", table_id, "the id of a table, such as m1a2b3c4d5e6f7g")
+        return f"{self._host}, table {table_id}"
+
+    def _base_of(self, table_id: str) -> str:
+        if not self._dialect.needs_base:
+            return ""
+        if table_id not in self._bases:
+            self._bases[table_id] = self.table(table_id).base_id
+        return self._bases[table_id]
+
+    def _where(self, selected: Filter | None) -> Params:
+        return [] if selected is None else [("where", self._dialect.where(selected))]
+
+
+def _range(where: Filter | None, above: int, upto: int | None) -> Filter:
+    """Return a filter for rows above one key and up to another, unless that is None."""
+    parts = [filters.gt(KEY, above), *([] if upto is None else [filters.le(KEY, upto)]), *([where] if where else [])]
+    return filters.all_of(*parts)
+
+
+def _shaped(place: str, read: Callable[[Any], _T], answer: Any) -> _T:
+    """Read an answer; one of another shape is a fault of the server, or of something before it."""
+    try:
+        return read(answer)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise NocoContractError(
+            f"{place}: the answer has another shape ({type(error).__name__}: {error}); "
+            "check that the URL is NocoDB's, and its version"
+        ) from error

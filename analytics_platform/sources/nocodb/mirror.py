@@ -1,0 +1,270 @@
+"""A local copy of what NocoDB holds, kept up to date row by row, and the days that follow from it.
+
+A row that comes again as it was changes nothing; one that is new, changed or gone makes its conversation's days
+dirty, before and after. What is dirty is part of the same transaction as the rows, so a process may die anywhere:
+the next one finds rows, cursor and dirty days as of one moment, and publishes. Published days are files that never
+change; the manifest that names them is replaced as a whole, so readers need no lock.
+Belongs here: the copy. Does not belong here: asking NocoDB (``source``), and the rules of rows (``judging``,
+``attributes``, ``settling``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from analytics_platform.files import write_atomically
+from analytics_platform.sources.days import MANIFEST, StagedDay, manifest_text, parse_manifest, write_days
+from analytics_platform.sources.judging import judge, prepare_judging
+from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.nocodb.attributes import judge_attributes
+from analytics_platform.sources.nocodb.mirror_sql import TABLES, TOUCHED, VIEWS
+from analytics_platform.sources.rows import Rows
+from analytics_platform.sources.settling import settle_changed, use_other_day, use_window
+
+MEMORY_LIMIT = "512MB"
+DATABASE = "rows.duckdb"
+MESSAGES, CONVERSATIONS = 0, 1
+"""Numbers of the two tables: a message's position is its row id, a conversation's lies after all messages."""
+
+_PARTS = "days"
+_KEEP_SECONDS = 24 * 3600
+"""Files of days that have been replaced stay this long: a run that began with them may still be reading."""
+_FIRST_POSITION = {MESSAGES: 0, CONVERSATIONS: 1 << 50}
+
+
+class Mirror:
+    """The copy in one folder; open it with ``opened`` to change it, one process at a time.
+
+    Args:
+        folder: Where it is kept; safe to delete, at the price of pulling everything again.
+        mapping: Field mapping of the messages.
+        name: Name of the source, kept with every row.
+        labels: What rows say of the table they come from: that of messages, that of conversations.
+        first_day: First day of the partitions.
+        last_day: Last day of the partitions, inclusive.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        mapping: FieldMapping,
+        *,
+        name: str,
+        labels: tuple[str, str],
+        first_day: dt.date,
+        last_day: dt.date,
+    ) -> None:
+        self.folder = folder
+        self._mapping = mapping
+        self._name = name
+        self._labels = labels
+        self._window = (first_day, last_day)
+
+    def manifest(self) -> dict[str, StagedDay]:
+        """Return the days as last published; none before the first time."""
+        try:
+            return parse_manifest((self.folder / MANIFEST).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+
+    @contextmanager
+    def opened(self) -> Iterator[OpenMirror]:
+        """Open it for changes; the caller sees to it that no other process does."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect(self.folder / DATABASE) as db:
+            db.execute("SET memory_limit = $limit", {"limit": MEMORY_LIMIT})
+            db.execute("SET temp_directory = $folder", {"folder": str(self.folder / "spill")})
+            db.execute("SET TimeZone = 'UTC'")
+            mirror = OpenMirror(db, self._mapping)
+            mirror.prepare(self._labels)
+            use_window(db, self._name, *self._window)
+            yield mirror
+            mirror.settle(self._window)
+            self._publish(db)
+
+    def _publish(self, db: duckdb.DuckDBPyConnection) -> None:
+        """Write the dirty days and name them in the manifest."""
+        dirty = {str(day) for (day,) in db.execute("SELECT DISTINCT day FROM dirty_days").fetchall()}
+        if not dirty:
+            return
+        use_other_day(db)
+        part = f"{_PARTS}/{time.time_ns():x}"
+        written = write_days(db, self.folder, part, dirty)
+        days = {day: staged for day, staged in self.manifest().items() if day not in dirty} | written
+        write_atomically(self.folder / MANIFEST, manifest_text(days).encode())
+        db.execute("DELETE FROM dirty_days")
+        self._discard_unused({staged.part for staged in days.values()})
+
+    def _discard_unused(self, used: set[str]) -> None:
+        for part in (self.folder / _PARTS).iterdir():
+            if f"{_PARTS}/{part.name}" not in used and time.time() - part.stat().st_mtime > _KEEP_SECONDS:
+                shutil.rmtree(part)
+
+
+class OpenMirror:
+    """The mirror's database while it is open for changes.
+
+    Args:
+        db: The database.
+        mapping: Field mapping of the messages.
+    """
+
+    def __init__(self, db: duckdb.DuckDBPyConnection, mapping: FieldMapping) -> None:
+        self._db = db
+        self._mapping = mapping
+
+    def prepare(self, labels: tuple[str, str]) -> None:
+        """Create what is missing."""
+        prepare_judging(self._db, self._mapping)
+        self._db.execute(TABLES)
+        for number, name in ((MESSAGES, "message_rows"), (CONVERSATIONS, "conversation_rows")):
+            nothing = self._judge(number, Rows(np.array([], dtype=np.int64), {}))
+            self._db.register("nothing", nothing)
+            self._db.execute(
+                f"CREATE TABLE IF NOT EXISTS {name} AS SELECT *, 0::UBIGINT AS row_hash FROM nothing"  # noqa: S608
+            )
+        self._db.execute("DELETE FROM files")
+        self._db.executemany("INSERT INTO files VALUES (?, ?)", list(enumerate(labels)))
+        self._db.execute(VIEWS)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what was remembered, such as how far the pull has come."""
+        return {name: orjson.loads(value) for name, value in self._db.execute("FROM facts").fetchall()}
+
+    def remember(self, facts: Mapping[str, Any]) -> None:
+        """Remember facts; they become part of the transaction that is running, if one is."""
+        for name, value in facts.items():
+            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", [name, orjson.dumps(value).decode()])
+
+    def stamps(self, table: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], pa.ChunkedArray]:
+        """Return the id of every row of a table, ascending, and the time of its last change as the server gave it."""
+        found = self._db.sql(
+            "SELECT position - $first AS id, stamp FROM row_stamps WHERE position >= $first AND position < $next "
+            "ORDER BY position",
+            params={"first": _FIRST_POSITION[table], "next": _FIRST_POSITION[table] + (1 << 50)},
+        ).to_arrow_table()
+        return found.column("id").to_numpy(), found.column("stamp")
+
+    def count(self, table: int) -> int:
+        """Return the number of rows of a table."""
+        return len(self.stamps(table)[0])
+
+    def put(self, table: int, rows: Rows, stamps: pa.Array, facts: Mapping[str, Any]) -> int:
+        """Take over rows of a table in one transaction, together with facts.
+
+        Args:
+            table: ``MESSAGES`` or ``CONVERSATIONS``.
+            rows: The rows; their numbers are the server's row ids.
+            stamps: Time of each row's last change, as the server gave it.
+            facts: To remember.
+
+        Returns:
+            Number of rows that are new or not as they were.
+        """
+        judged = self._judge(table, rows)
+        positions = pa.table({"position": judged.column("position"), "stamp": stamps})
+        name = _name(table)
+        with self._transaction():
+            self._db.register("incoming", judged)
+            self._db.register("positions", positions)
+            self._db.execute(f"""
+                CREATE OR REPLACE TEMP TABLE fresh AS
+                SELECT incoming.*, hash(incoming) AS row_hash FROM incoming;
+                DELETE FROM fresh WHERE (position, row_hash) IN (SELECT (position, row_hash) FROM {name});
+                DELETE FROM row_stamps WHERE position IN (SELECT position FROM positions);
+                INSERT INTO row_stamps SELECT position, stamp FROM positions;
+            """)  # noqa: S608  (a name of our own)
+            self._replace(table, "SELECT position FROM fresh")
+            self._db.execute(f"INSERT INTO {name} FROM fresh")
+            self._note_changes(table, "SELECT position FROM fresh")
+            self.remember(facts)
+            changed: int = self._db.execute("SELECT count(*) FROM fresh").fetchall()[0][0]
+        return changed
+
+    def delete(self, table: int, ids: np.ndarray[Any, np.dtype[np.int64]]) -> None:
+        """Let go of rows that the server no longer has."""
+        self._db.register("gone", pa.table({"position": ids + _FIRST_POSITION[table]}))
+        with self._transaction():
+            self._replace(table, "SELECT position FROM gone")
+            self._db.execute("DELETE FROM row_stamps WHERE position IN (SELECT position FROM gone)")
+
+    def settle(self, window: tuple[dt.date, dt.date]) -> None:
+        """Find the days that are dirty because of all changes so far, in one transaction."""
+        facts = self.facts()
+        if not facts.get("complete"):  # a half-pulled source would give half conversations
+            return
+        window_before, other_day_before = facts.get("window"), facts.get("other_day")
+        kept_days = [str(day) for day in window]
+        with self._transaction():
+            if window_before is not None and window_before != kept_days:
+                self._move_window(*window_before)
+            use_other_day(self._db)
+            self._db.execute(
+                "INSERT INTO changed_conversations "
+                "SELECT conversation_id FROM judged WHERE message_id IN (SELECT message_id FROM changed_messages)"
+            )
+            self._db.execute(TOUCHED)
+            settle_changed(self._db)
+            other_day = str(use_other_day(self._db))
+            self._db.execute(TOUCHED)
+            if other_day_before is not None and (other_day_before != other_day or window_before != kept_days):
+                self._db.executemany("INSERT INTO dirty_days VALUES (?)", [[other_day_before], [other_day]])
+            self._db.execute("DELETE FROM changed_messages; DELETE FROM changed_conversations")
+            self.remember({"window": kept_days, "other_day": other_day})
+
+    def _move_window(self, first: str, last: str) -> None:
+        """Make dirty what enters or leaves the days that are kept; these were ``first`` to ``last``."""
+        self._db.execute("SET VARIABLE first_before = $day::DATE", {"day": first})
+        self._db.execute("SET VARIABLE last_before = $day::DATE", {"day": last})
+        self._db.execute("""
+            INSERT INTO changed_conversations SELECT conversation_id FROM starts
+            WHERE (day BETWEEN getvariable('first_before') AND getvariable('last_before'))
+                != (day BETWEEN getvariable('first_day') AND getvariable('last_day'));
+            INSERT INTO dirty_days SELECT DISTINCT day FROM starts
+            WHERE day BETWEEN getvariable('first_before') AND getvariable('last_before')
+                AND conversation_id IN (SELECT conversation_id FROM changed_conversations);
+        """)
+
+    def _replace(self, table: int, positions: str) -> None:
+        """Remove rows by position, remembering what they touched."""
+        self._note_changes(table, positions)
+        self._db.execute(f"DELETE FROM {_name(table)} WHERE position IN ({positions})")  # noqa: S608
+
+    def _note_changes(self, table: int, positions: str) -> None:
+        """Remember the messages and conversations that rows speak of."""
+        which = f"FROM {_name(table)} WHERE position IN ({positions})"
+        self._db.execute(f"INSERT INTO changed_conversations SELECT DISTINCT conversation_id {which}")
+        if table == MESSAGES:
+            self._db.execute(f"INSERT INTO changed_messages SELECT message_id {which} AND reason IS NULL")
+
+    def _judge(self, table: int, rows: Rows) -> pa.Table:
+        first = _FIRST_POSITION[table]
+        if table == MESSAGES:
+            return judge(self._db, self._mapping.apply(rows), file=table, first_position=first)
+        mapping = self._mapping.of_conversations()
+        return judge_attributes(self._db, mapping.apply(rows), file=table, first_position=first)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+
+def _name(table: int) -> str:
+    return "message_rows" if table == MESSAGES else "conversation_rows"

@@ -1,0 +1,51 @@
+"""The mirror's tables and views, as SQL.
+
+Belongs here: what is kept of each row, and how the rows of both tables become the one relation ``judged`` that
+``sources.settling`` works on. Does not belong here: when they change (``mirror``).
+"""
+
+from __future__ import annotations
+
+from analytics_platform.sources.nocodb.attributes import ATTRIBUTES
+from analytics_platform.sources.settling import SETTLED_TABLES
+
+TABLES = (
+    """
+CREATE TABLE IF NOT EXISTS files (file INTEGER, label VARCHAR);
+CREATE TABLE IF NOT EXISTS facts (name VARCHAR PRIMARY KEY, value VARCHAR);
+CREATE TABLE IF NOT EXISTS row_stamps (position BIGINT, stamp VARCHAR);
+CREATE TABLE IF NOT EXISTS changed_messages (message_id VARCHAR);
+CREATE TABLE IF NOT EXISTS changed_conversations (conversation_id VARCHAR);
+CREATE TABLE IF NOT EXISTS dirty_days (day DATE);
+"""
+    + SETTLED_TABLES
+)
+
+VIEWS = f"""
+CREATE OR REPLACE TEMP VIEW ranked AS
+SELECT *, reason IS NULL AND row_number() OVER (
+    PARTITION BY conversation_id ORDER BY reason IS NOT NULL, position) = 1 AS usable
+FROM conversation_rows;
+
+CREATE OR REPLACE TEMP VIEW judged AS
+SELECT message_rows.* EXCLUDE (row_hash)
+    REPLACE ({", ".join(f"coalesce(message_rows.{name}, stated.{name}) AS {name}" for name in ATTRIBUTES)})
+FROM message_rows LEFT JOIN ranked AS stated
+    ON stated.conversation_id = message_rows.conversation_id AND stated.usable
+UNION ALL BY NAME
+SELECT
+    position, file, source_row, conversation_id,
+    coalesce(reason, 'conflicting_duplicate') AS reason,
+    coalesce(detail, concat('conversation_id is that of another row before, ''', left(conversation_id, 100), ''''))
+        AS detail,
+    line, names, cells
+FROM ranked WHERE NOT usable;
+
+CREATE OR REPLACE TEMP VIEW read_rows AS SELECT conversation_id FROM judged;
+"""  # noqa: S608  (column names of our own)
+
+TOUCHED = """
+INSERT INTO dirty_days
+SELECT DISTINCT coalesce(day, CAST(getvariable('other_day') AS DATE))
+FROM changed_conversations LEFT JOIN conversation_days USING (conversation_id)
+"""

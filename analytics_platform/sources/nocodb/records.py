@@ -1,0 +1,83 @@
+"""Records of NocoDB as rows of a source.
+
+Belongs here: ids, times and system columns. Does not belong here: what the columns mean (``sources.mapping``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.nocodb.mirror import MESSAGES
+from analytics_platform.sources.rows import Problem, Rows, as_text, empty_to_null, escape_undecodable, text_array
+
+ID = "Id"
+SYSTEM_COLUMNS = frozenset({ID, "CreatedAt", "UpdatedAt", "CreatedBy", "UpdatedBy", "nc_order"})
+"""Columns that NocoDB adds; they are no content, unless the mapping names them."""
+
+Record = Mapping[str, Any]
+
+
+def columns_of(records: Sequence[Record]) -> list[str]:
+    """Return the names of all columns, sorted."""
+    return sorted(set().union(*records))
+
+
+def stamps_of(records: Sequence[Record]) -> pa.Array:
+    """Return the time of each record's last change as the server gave it; null when it gave none."""
+    return pa.array([record.get("UpdatedAt") or record.get("CreatedAt") for record in records], pa.string())
+
+
+def newest_stamp(records: Sequence[Record]) -> str | None:
+    """Return the newest of all times, ISO 8601 in UTC; None when no record has any."""
+    stamps = {record.get(name) for record in records for name in ("CreatedAt", "UpdatedAt")} - {None}
+    times = [dt.datetime.fromisoformat(str(stamp)).astimezone(dt.UTC) for stamp in stamps]
+    return max(times).isoformat() if times else None
+
+
+def to_rows(records: Sequence[Record], table: int, mapping: FieldMapping, label: str) -> Rows:
+    """Return records as text columns; a message without an id is named after its table and row.
+
+    Args:
+        records: Of one table.
+        table: Number of the table.
+        mapping: Field mapping; system columns that it names are kept.
+        label: Id of the table.
+    """
+    kept_mapping = mapping if table == MESSAGES else mapping.of_conversations()
+    hidden = SYSTEM_COLUMNS - set(kept_mapping.columns.values())
+    numbers = np.array([record[ID] for record in records], dtype=np.int64)
+    problems: dict[int, Problem] = {}
+    columns: dict[str, pa.Array] = {}
+    for name in columns_of(records):
+        if name in hidden:
+            continue
+        values = [record.get(name) for record in records]
+        try:
+            columns[name] = text_array(values)
+        except UnicodeEncodeError:  # lone surrogates
+            columns[name] = _escaped(name, values, numbers, problems)
+    if table == MESSAGES and "message_id" not in mapping.constants:
+        name = mapping.column_of("message_id")
+        given = columns.get(name, pa.nulls(len(records), pa.string()))
+        row_ids = pc.binary_join_element_wise(label, pa.array(numbers).cast(pa.string()), ":")
+        columns[name] = pc.coalesce(given, row_ids)
+    return Rows(numbers, columns, problems)
+
+
+def _escaped(
+    name: str, values: list[Any], numbers: np.ndarray[Any, np.dtype[np.int64]], problems: dict[int, Problem]
+) -> pa.Array:
+    """Write what UTF-8 cannot hold as escapes, and note the rows that held it."""
+    texts = [as_text(value) for value in values]
+    escaped = [text and escape_undecodable(text) for text in texts]
+    for number, text, safe in zip(numbers.tolist(), texts, escaped, strict=True):
+        if text != safe:
+            problems[number] = Problem("invalid_utf8", f"{name} holds what is not UTF-8")
+    return empty_to_null(pa.array(escaped, pa.string()))

@@ -1,0 +1,242 @@
+"""The source that pulls from NocoDB: only what is new or changed, into a mirror that gives the days.
+
+What leaves no trace (a deletion, a row written past NocoDB with an old time) is found by ``reconcile``, which compares
+the ids and times of all rows. Belongs here: the source as the platform sees it. Does not belong here: which changes are
+asked for (``pull``), how it is asked (``client``), and what follows from it (``mirror``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from filelock import FileLock
+
+from analytics_platform.sources.base import Progress, SourceDay, SourceError, SourceStatus
+from analytics_platform.sources.days import StagedDay, read_day
+from analytics_platform.sources.mapping import FieldMapping, load_mapping
+from analytics_platform.sources.nocodb.client import NocoClient
+from analytics_platform.sources.nocodb.filters import one_of
+from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES, Mirror, OpenMirror
+from analytics_platform.sources.nocodb.pull import Pull
+from analytics_platform.sources.nocodb.records import ID, stamps_of, to_rows
+
+MIRROR_VERSION = 1
+"""Raised whenever the same rows would be mirrored differently than before."""
+
+_IDS_PER_REQUEST = 100
+_VANISHED_SHARE = 0.5
+_VANISHED_ROWS = 100
+
+
+@dataclass(frozen=True)
+class NocoTables:
+    """Which tables hold what.
+
+    Attributes:
+        messages: Id of the table of messages.
+        conversations: Id of the table of conversations; None when messages stand alone.
+    """
+
+    messages: str
+    conversations: str | None = None
+
+    def numbered(self) -> Iterator[tuple[int, str]]:
+        """Yield number and id of each table; conversations last, so that messages find theirs."""
+        yield MESSAGES, self.messages
+        if self.conversations:
+            yield CONVERSATIONS, self.conversations
+
+
+class NocoSource:
+    """Conversations in NocoDB; fulfils ``Source``.
+
+    ``days`` and ``read_day`` speak of the mirror as it was when this object last looked (``refresh``), so that one run
+    sees one state of the source.
+
+    Args:
+        client: Makes the client when something is to be asked; the mirror can be read without.
+        tables: The tables.
+        url: Address of the server; the mirror of another server is another one.
+        staging_dir: Folder to keep the mirror in.
+        first_day: First day of the partitions.
+        last_day: Last day of the partitions, inclusive.
+        mapping: YAML file with the field mapping; see ``mapping.FieldMapping``.
+    """
+
+    name = "nocodb"
+
+    def __init__(
+        self,
+        client: Callable[[], NocoClient],
+        tables: NocoTables,
+        *,
+        url: str,
+        staging_dir: Path,
+        first_day: dt.date,
+        last_day: dt.date,
+        mapping: Path | None = None,
+    ) -> None:
+        self._client = client
+        self._tables = tables
+        self._mapping = load_mapping(mapping)
+        self._mirror = Mirror(
+            staging_dir / self.name / _fingerprint(url, tables, self._mapping),
+            self._mapping,
+            name=self.name,
+            labels=(tables.messages, tables.conversations or ""),
+            first_day=first_day,
+            last_day=last_day,
+        )
+        self._days: Mapping[str, StagedDay] | None = None
+
+    def days(self) -> Mapping[str, str]:
+        """Return the days that hold any row, ascending, each with a hash of what is mirrored for it."""
+        return {day: staged.version for day, staged in self._snapshot().items()}
+
+    def read_day(self, day: str) -> SourceDay:
+        """Return the rows of one day; empty tables for a day without any."""
+        return read_day(self._mirror.folder, self._snapshot(), day)
+
+    def refresh(self, *, seconds: float | None = None, on_progress: Progress | None = None) -> bool:
+        """Pull what is new or changed.
+
+        Args:
+            seconds: Stop after about this long; the next call goes on from there.
+            on_progress: Told (rows so far, rows expected or None).
+
+        Returns:
+            Whether all has been pulled.
+
+        Raises:
+            SourceError: If the server cannot be asked, or its tables lack a column; what was pulled before stays.
+        """
+        deadline = time.monotonic() + seconds if seconds is not None else None
+        with self._opened() as mirror:
+            caught_up = all(
+                self._pull(mirror, table, identity, deadline, on_progress)
+                for table, identity in self._tables.numbered()
+            )
+            if caught_up:
+                mirror.remember({"complete": True, "refreshed_at": _now().isoformat()})
+        return caught_up
+
+    def reconcile(self, *, accept_loss: bool = False, on_progress: Progress | None = None) -> Mapping[str, int]:
+        """Compare the ids and times of all rows with the server's, and take over what is different.
+
+        Args:
+            accept_loss: Believe the server even when more than half of a table is gone.
+            on_progress: Told (rows so far, rows expected or None).
+
+        Returns:
+            Number of rows that had vanished, were missing or had changed, by these words.
+
+        Raises:
+            SourceError: If the server cannot be asked, or most of a table is gone.
+        """
+        found = {"vanished": 0, "missing": 0, "changed": 0}
+        with self._opened() as mirror:
+            for table, identity in self._tables.numbered():
+                for word, count in self._reconcile_table(
+                    mirror, table, identity, accept_loss=accept_loss, on_progress=on_progress
+                ).items():
+                    found[word] += count
+            mirror.remember({"reconciled_at": _now().isoformat(), "reconciled": found})
+        return found
+
+    def status(self) -> SourceStatus:
+        """Return how far the pull has come, without asking the server."""
+        with self._lock(), self._mirror.opened() as mirror:
+            facts = mirror.facts()
+            rows = mirror.count(MESSAGES)
+        pull = facts.get("messages", {})
+        return SourceStatus(
+            rows=rows,
+            complete=bool(facts.get("complete")),
+            refreshed_at=facts.get("refreshed_at"),
+            reconciled_at=facts.get("reconciled_at"),
+            cursor=pull.get("seen_until"),
+            expected_rows=pull.get("expected"),
+            rows_per_second=pull.get("rows_per_second"),
+            drift=tuple(facts.get("drift", ())),
+        )
+
+    @contextmanager
+    def _opened(self) -> Iterator[OpenMirror]:
+        """Open the mirror as its only writer, and look at it anew afterwards."""
+        with self._lock():
+            with self._mirror.opened() as mirror:
+                yield mirror
+            self._days = self._mirror.manifest()
+
+    def _lock(self) -> FileLock:
+        self._mirror.folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(self._mirror.folder / ".lock")
+
+    def _snapshot(self) -> Mapping[str, StagedDay]:
+        if self._days is None:
+            self._days = self._mirror.manifest()
+        return self._days
+
+    def _pull(
+        self, mirror: OpenMirror, table: int, identity: str, deadline: float | None, on_progress: Progress | None
+    ) -> bool:
+        """Take over what has changed in one table; return whether that was all of it."""
+        pull = Pull(mirror, table, self._client(), identity, self._mapping)
+        return pull.run(deadline, on_progress)
+
+    def _reconcile_table(
+        self, mirror: OpenMirror, table: int, identity: str, *, accept_loss: bool, on_progress: Progress | None
+    ) -> Mapping[str, int]:
+        client = self._client()
+        expected = client.count(identity)
+        ids: list[np.ndarray[Any, np.dtype[np.int64]]] = []
+        stamps: list[pa.Array] = []
+        for page in client.pages(identity, fields=[ID, "CreatedAt", "UpdatedAt"]):
+            ids.append(np.array([record[ID] for record in page], dtype=np.int64))
+            stamps.append(stamps_of(page))
+            if on_progress:
+                on_progress(sum(map(len, ids)), expected)
+        theirs = np.concatenate(ids) if ids else np.array([], dtype=np.int64)
+        their_stamps = pa.concat_arrays(stamps) if stamps else pa.array([], pa.string())
+        ours, our_stamps = mirror.stamps(table)
+        vanished = np.setdiff1d(ours, theirs, assume_unique=True)
+        if not accept_loss and len(vanished) > max(_VANISHED_ROWS, _VANISHED_SHARE * len(ours)):
+            raise SourceError(
+                f"NocoDB table {identity}: {len(vanished)} of {len(ours)} rows are gone; nothing was deleted here. "
+                "If that is right, run `analytics reconcile --accept-loss`"
+            )
+        missing = np.setdiff1d(theirs, ours, assume_unique=True)
+        both, at_theirs, at_ours = np.intersect1d(theirs, ours, assume_unique=True, return_indices=True)
+        same = np.asarray(their_stamps.take(pa.array(at_theirs))) == np.asarray(our_stamps.take(pa.array(at_ours)))
+        changed = both[~same]
+        if len(vanished):
+            mirror.delete(table, vanished)
+        self._fetch(client, mirror, table, identity, np.concatenate([missing, changed]))
+        return {"vanished": len(vanished), "missing": len(missing), "changed": len(changed)}
+
+    def _fetch(
+        self, client: NocoClient, mirror: OpenMirror, table: int, identity: str, ids: np.ndarray[Any, Any]
+    ) -> None:
+        for start in range(0, len(ids), _IDS_PER_REQUEST):
+            wanted = [int(number) for number in ids[start : start + _IDS_PER_REQUEST]]
+            for page in client.pages(identity, where=one_of(ID, wanted)):
+                mirror.put(table, to_rows(page, table, self._mapping, identity), stamps_of(page), {})
+
+
+def _fingerprint(url: str, tables: NocoTables, mapping: FieldMapping) -> str:
+    parts = [MIRROR_VERSION, url, tables.messages, tables.conversations, mapping.model_dump()]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

@@ -1,0 +1,59 @@
+"""What a table looks like: its columns, as the server declares them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class NocoColumn:
+    """One column of a table.
+
+    Attributes:
+        title: Name that rows carry and filters use.
+        type: The server's type, such as ``SingleLineText`` or ``DateTime``.
+        system: Whether the server itself fills it, such as ``CreatedAt``.
+        primary_key: Whether it is the key of the table, or a part of it.
+    """
+
+    title: str
+    type: str
+    system: bool
+    primary_key: bool
+
+
+@dataclass(frozen=True)
+class NocoTable:
+    """One table.
+
+    Attributes:
+        id: What addresses it.
+        title: What people call it.
+        base_id: Base that it belongs to.
+        columns: In the server's order.
+    """
+
+    id: str
+    title: str
+    base_id: str
+    columns: tuple[NocoColumn, ...]
+
+
+def parse_table(payload: Mapping[str, Any]) -> NocoTable:
+    """Read the server's description of a table.
+
+    Raises:
+        KeyError, TypeError: If it lacks something.
+    """
+    columns = tuple(
+        NocoColumn(
+            title=str(column["title"]),
+            type=str(column["uidt"]),
+            system=bool(column.get("system")),
+            primary_key=bool(column.get("pk")),
+        )
+        for column in payload["columns"]
+    )
+    return NocoTable(str(payload["id"]), str(payload["title"]), str(payload["base_id"]), columns)

@@ -1,0 +1,67 @@
+"""One run per day at a time, across the processes of a machine: a lock on a range of days.
+
+A day is one byte of a lock file, so a range is locked by one call, and the operating system lets go when the process
+dies, however it dies. Belongs here: that lock. Does not belong here: which days a run is about (``defs.resources``).
+Machines that share a lake do not share this lock.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+_POLL_SECONDS = 1.0
+
+
+class DaysBusyError(TimeoutError):
+    """Another run has been working on these days for longer than we wait; the message names them."""
+
+
+@contextmanager
+def days_locked(path: Path, first: str, last: str, *, wait_seconds: float) -> Iterator[None]:
+    """Hold the days from ``first`` to ``last``, inclusive; wait while another process holds one of them.
+
+    Args:
+        path: The lock file; made when missing.
+        first: First day, ``YYYY-MM-DD``.
+        last: Last day.
+        wait_seconds: How long to wait.
+
+    Raises:
+        DaysBusyError: If they are still held after ``wait_seconds``.
+    """
+    start = dt.date.fromisoformat(first).toordinal()
+    length = dt.date.fromisoformat(last).toordinal() - start + 1
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        deadline, told = time.monotonic() + wait_seconds, False
+        while not _taken(descriptor, start, length):
+            if time.monotonic() > deadline:
+                raise DaysBusyError(
+                    f"{first} to {last}: another run is still working on these days after {wait_seconds:.0f} s; "
+                    "try again when it has finished"
+                )
+            if not told:
+                logger.warning("%s to %s: waiting for another run that is working on these days", first, last)
+                told = True
+            time.sleep(_POLL_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)  # lets go of the lock too
+
+
+def _taken(descriptor: int, start: int, length: int) -> bool:
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, length, start)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,83 @@
+"""The LLM tier in the graph: what the budget leaves is done by the next run, and what is done is not asked again."""
+
+from __future__ import annotations
+
+import dagster as dg
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from analytics_platform.cli import app
+from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
+from analytics_platform.defs.resources import Platform
+from analytics_platform.defs.runs import days_between, materialize
+from analytics_platform.settings import load_settings
+
+pytestmark = pytest.mark.integration
+
+READ = ("llm_insights", "llm_calls", "llm_failures", "quarantined_rows")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch, endpoint, steps):
+    monkeypatch.chdir(tmp_path)
+    variables = {"HOME": tmp_path / "home", "LLM_MODEL": steps.MODEL, "LLM_BASE_URL": endpoint.url}
+    for name, value in {**variables, "LLM_API_KEY": steps.KEY}.items():
+        monkeypatch.setenv(f"ANALYTICS_{name}", str(value))
+
+
+def run():
+    """Bring two days up to date; return the outcome, and rows by table of both days."""
+    settings = load_settings()
+    platform = Platform(settings)
+    days = days_between(settings.first_day, settings.last_day)[:2]
+    definitions = build_definitions(platform)
+    keys = dg.AssetSelection.assets(*READ).upstream().resolve(definitions.resolve_asset_graph())
+    try:
+        with dg.DagsterInstance.ephemeral() as instance:
+            outcome = materialize(
+                platform, definitions, days,
+                job_name=EVERYTHING, assets=TABLES, selection=sorted(keys), force=False, instance=instance,
+            )  # fmt: skip
+        assert outcome.failures == []
+        rows = {name: sum(platform.lake.read(name, day).num_rows for day in days) for name in READ}
+        conversations = sum(len(platform.lake.read("messages", day)["conversation_id"].unique()) for day in days)
+    finally:
+        platform.close()
+    return outcome, rows, conversations
+
+
+def test_a_budget_leaves_the_rest_to_the_next_run_until_all_is_done(home, endpoint, monkeypatch):
+    monkeypatch.setenv("ANALYTICS_LLM_BUDGET_TOKENS", "60000")
+    outcome, rows, conversations = run()
+    assert outcome.failures == []
+    assert 0 < rows["llm_insights"] < conversations
+    assert rows["llm_insights"] + rows["llm_failures"] == conversations
+    assert sum(i + o for i, o, _ in endpoint.served) <= 60_000
+    monkeypatch.delenv("ANALYTICS_LLM_BUDGET_TOKENS")
+    outcome, rows, _ = run()
+    assert (rows["llm_insights"], rows["llm_failures"]) == (conversations, 0)
+    assert rows["llm_calls"] == len(endpoint.served)
+    asked = len(endpoint.bodies)
+    outcome, _, _ = run()
+    assert outcome.runs == []
+    assert len(endpoint.bodies) == asked
+
+
+def test_the_dry_run_prices_a_range_of_days(home, endpoint, tmp_path):
+    run_without_asking = ["llm-cost", "--from", "2006-05-15", "--to", "2006-05-16", "--json"]
+    run()
+    asked = len(endpoint.bodies)
+    plan = orjson.loads(CliRunner().invoke(app, run_without_asking, catch_exceptions=False).stdout)
+    assert (plan["to_call"], plan["cost_usd"]) == (0, 0.0)
+    assert plan["cached"] == asked
+    assert len(endpoint.bodies) == asked
+
+
+def test_without_a_model_the_tables_are_empty_and_nothing_is_asked(home, endpoint, monkeypatch):
+    monkeypatch.delenv("ANALYTICS_LLM_MODEL")
+    outcome, rows, conversations = run()
+    assert outcome.failures == []
+    assert (rows["llm_insights"], rows["llm_calls"], rows["llm_failures"]) == (0, 0, 0)
+    assert conversations > 0
+    assert endpoint.bodies == []

@@ -1,0 +1,38 @@
+"""The nightly job removes what killed processes left, and only that."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import dagster as dg
+import pytest
+
+from analytics_platform.definitions import TABLES
+from analytics_platform.defs.housekeeping import housekeeping_schedule
+from analytics_platform.defs.resources import Platform
+from analytics_platform.settings import load_settings
+
+
+@pytest.fixture
+def schedule(tmp_path, monkeypatch):
+    monkeypatch.setenv("ANALYTICS_HOME", str(tmp_path))
+    return housekeeping_schedule(Platform(load_settings()), TABLES)
+
+
+def test_the_job_sweeps_lake_and_reports_and_says_how_much(schedule, tmp_path):
+    long_ago = time.time() - 7 * 3600
+    left = [folder / f".{'0a' * 16}.tmp" for folder in (tmp_path / "lake" / "raw_messages", tmp_path / "reports")]
+    for path in left:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"")
+        os.utime(path, (long_ago, long_ago))
+    result = schedule.job.execute_in_process(instance=dg.DagsterInstance.ephemeral())
+    [output] = [event for event in result.all_node_events if event.is_successful_output]
+    assert output.step_output_data.metadata["removed"].value == 2
+    assert not any(path.exists() for path in left)
+
+
+def test_it_runs_every_night_without_anybody_switching_it_on(schedule):
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("17 3 * * *", "UTC")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING

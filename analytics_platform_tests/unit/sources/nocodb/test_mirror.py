@@ -1,0 +1,213 @@
+"""A mirror brought up to date row by row is the mirror that the same rows give from nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analytics_platform.sources.days import read_day
+from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES, Mirror, OpenMirror
+from analytics_platform.sources.nocodb.records import stamps_of, to_rows
+
+MAPPING = FieldMapping(conversations={"user_id": "customer"})
+DAY = "2024-01-{:02d}T10:00:00Z"
+
+Change = Callable[[OpenMirror], Any]
+
+
+def mirror_in(folder: Path, first: int = 1, last: int = 31) -> Mirror:
+    return Mirror(
+        folder,
+        MAPPING,
+        name="nocodb",
+        labels=("messages", "conversations"),
+        first_day=dt.date(2024, 1, first),
+        last_day=dt.date(2024, 1, last),
+    )
+
+
+def put(mirror: OpenMirror, table: int, *records: dict[str, Any]) -> int:
+    found = [{"CreatedAt": "2024-02-01 00:00:00+00:00", "UpdatedAt": None, **record} for record in records]
+    rows = to_rows(found, table, MAPPING, "messages" if table == MESSAGES else "conversations")
+    return mirror.put(table, rows, stamps_of(found), {"complete": True})
+
+
+def message(number: int, conversation: str | None = "c1", day: int = 5, **fields: Any) -> dict[str, Any]:
+    given = {"conversation_id": conversation, "message_id": f"m{number}", "role": "user", "text": f"text {number}"}
+    return {"Id": number, **given, "timestamp": DAY.format(day), **fields}
+
+
+def change(mirror: Mirror, *changes: Change) -> None:
+    with mirror.opened() as opened:
+        for one in changes:
+            one(opened)
+
+
+def content(mirror: Mirror) -> dict[str, Any]:
+    days = mirror.manifest()
+    found = {}
+    for day, staged in days.items():
+        rows = read_day(mirror.folder, days, day)
+        assert rows.rows_read == rows.messages.num_rows + rows.duplicates + rows.quarantined.num_rows
+        found[day] = (staged.version, staged.rows_read, staged.duplicates, rows.messages, rows.quarantined)
+    return found
+
+
+def test_a_conversation_that_starts_earlier_restates_the_day_it_leaves_and_the_one_it_enters(tmp_path):
+    mirror = mirror_in(tmp_path)
+    change(mirror, lambda m: put(m, MESSAGES, message(1, day=5), message(2, "c2", day=9)))
+    before = mirror.manifest()
+    change(mirror, lambda m: put(m, MESSAGES, message(3, day=3)))
+    after = mirror.manifest()
+
+    assert list(before) == ["2024-01-05", "2024-01-09"]
+    assert list(after) == ["2024-01-03", "2024-01-09"]
+    assert after["2024-01-09"] == before["2024-01-09"]
+    assert read_day(mirror.folder, after, "2024-01-03").messages["message_id"].to_pylist() == ["m3", "m1"]
+
+
+def test_a_row_that_comes_again_as_it_was_publishes_nothing(tmp_path):
+    mirror = mirror_in(tmp_path)
+    change(mirror, lambda m: put(m, MESSAGES, message(1)))
+    before = (tmp_path / "manifest.json").stat().st_mtime_ns
+    with mirror.opened() as opened:
+        assert put(opened, MESSAGES, message(1)) == 0
+    assert (tmp_path / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_what_the_conversations_table_states_reaches_messages_that_came_before_it(tmp_path):
+    mirror = mirror_in(tmp_path)
+    change(mirror, lambda m: put(m, MESSAGES, message(1), message(2, user_id="stated")))
+    change(mirror, lambda m: put(m, CONVERSATIONS, {"Id": 1, "conversation_id": "c1", "customer": "ann", "rating": 4}))
+
+    rows = read_day(tmp_path, mirror.manifest(), "2024-01-05").messages
+    assert rows["user_id"].to_pylist() == ["ann", "stated"]
+    assert rows["rating"].to_pylist() == [4.0, 4.0]
+
+
+def test_a_second_row_for_a_conversation_is_quarantined_and_counted(tmp_path):
+    mirror = mirror_in(tmp_path)
+    change(
+        mirror,
+        lambda m: put(m, MESSAGES, message(1)),
+        lambda m: put(m, CONVERSATIONS, *({"Id": n, "conversation_id": "c1", "customer": f"u{n}"} for n in (1, 2))),
+    )
+    rows = read_day(tmp_path, mirror.manifest(), "2024-01-05")
+    assert rows.quarantined["reason"].to_pylist() == ["conflicting_duplicate"]
+    assert rows.quarantined["source_file"].to_pylist() == ["conversations"]
+    assert rows.messages["user_id"].to_pylist() == ["u1"]
+    assert rows.rows_read == 2
+
+
+def test_a_conversation_of_tomorrow_is_quarantined_until_tomorrow(tmp_path):
+    change(mirror_in(tmp_path, last=8), lambda m: put(m, MESSAGES, message(1, day=5), message(2, "c2", day=9)))
+    today = content(mirror_in(tmp_path, last=8))
+    change(mirror_in(tmp_path, last=9))
+    tomorrow = content(mirror_in(tmp_path, last=9))
+
+    assert today["2024-01-05"][4]["reason"].to_pylist() == ["outside_partitions"]
+    assert list(tomorrow) == ["2024-01-05", "2024-01-09"]
+    assert tomorrow["2024-01-05"][4].num_rows == 0
+
+
+def test_a_day_that_loses_its_last_row_is_no_longer_named(tmp_path):
+    mirror = mirror_in(tmp_path)
+    change(mirror, lambda m: put(m, MESSAGES, message(1), message(2, "c2", day=9)))
+    change(mirror, lambda m: m.delete(MESSAGES, np.array([2])))
+    assert list(mirror.manifest()) == ["2024-01-05"]
+
+
+def test_nothing_is_published_before_all_is_pulled(tmp_path):
+    mirror = mirror_in(tmp_path)
+    with mirror.opened() as opened:
+        rows = to_rows([message(1)], MESSAGES, MAPPING, "messages")
+        opened.put(MESSAGES, rows, pa.array(["x"]), {})
+    assert mirror.manifest() == {}
+
+
+def test_a_mirror_that_dies_between_its_rows_and_its_days_publishes_them_the_next_time(tmp_path, monkeypatch):
+    mirror = mirror_in(tmp_path)
+    monkeypatch.setattr(Mirror, "_publish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        change(mirror, lambda m: put(m, MESSAGES, message(1)))
+    monkeypatch.undo()
+    change(mirror)
+    assert list(mirror.manifest()) == ["2024-01-05"]
+
+
+def test_a_lone_surrogate_ends_in_quarantine(tmp_path):
+    mirror = mirror_in(tmp_path)
+    change(mirror, lambda m: put(m, MESSAGES, message(1), message(2, text=json.loads('"\\ud800"'))))
+    assert read_day(tmp_path, mirror.manifest(), "2024-01-05").quarantined["reason"].to_pylist() == ["invalid_utf8"]
+
+
+RECORDS = st.fixed_dictionaries(
+    {
+        "Id": st.integers(1, 6),
+        "conversation_id": st.sampled_from(["c1", "c2", "c3", None]),
+        "message_id": st.sampled_from(["m1", "m2", "m3", "m4", None]),
+        "role": st.sampled_from(["user", "assistant", "nobody"]),
+        "text": st.sampled_from(["a", "b"]),
+        "timestamp": st.sampled_from([DAY.format(day) for day in (1, 4, 6, 9)] + ["bad"]),
+    }
+)
+STATEMENTS = st.fixed_dictionaries(
+    {
+        "Id": st.integers(1, 3),
+        "conversation_id": st.sampled_from(["c1", "c2", None]),
+        "customer": st.sampled_from(["ann", "bob", None]),
+        "rating": st.sampled_from(["4", "bad", None]),
+    }
+)
+
+
+def some(rows: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    return st.lists(rows, min_size=1, max_size=3, unique_by=lambda row: row["Id"])
+
+
+CHANGES = st.one_of(
+    st.tuples(st.just("put"), st.just(MESSAGES), some(RECORDS)),
+    st.tuples(
+        st.just("put"),
+        st.just(CONVERSATIONS),
+        st.lists(STATEMENTS, min_size=1, max_size=2, unique_by=lambda r: r["Id"]),
+    ),
+    st.tuples(st.just("delete"), st.sampled_from([MESSAGES, CONVERSATIONS]), st.integers(1, 6)),
+    st.tuples(st.just("last_day"), st.just(0), st.integers(5, 9)),
+)
+
+
+@settings(max_examples=12)
+@given(st.lists(st.lists(CHANGES, max_size=3), min_size=1, max_size=4))
+def test_any_sequence_of_changes_gives_what_the_rows_give_from_nothing(tmp_path_factory, sessions):
+    folder = tmp_path_factory.mktemp("mirror")
+    held: dict[int, dict[int, dict[str, Any]]] = {MESSAGES: {}, CONVERSATIONS: {}}
+    last = 9
+    for session in sessions:
+        last = next((value for kind, _, value in reversed(session) if kind == "last_day"), last)
+        with mirror_in(folder / "step", 2, last).opened() as opened:
+            opened.remember({"complete": True})
+            for kind, table, value in session:
+                if kind == "put":
+                    put(opened, table, *value)
+                    held[table] |= {record["Id"]: record for record in value}
+                elif kind == "delete":
+                    opened.delete(table, np.array([value]))
+                    held[table].pop(value, None)
+    with mirror_in(folder / "whole", 2, last).opened() as opened:
+        opened.remember({"complete": True})
+        for table, records in held.items():
+            if records:
+                put(opened, table, *records.values())
+
+    assert content(mirror_in(folder / "step", 2, last)) == content(mirror_in(folder / "whole", 2, last))
