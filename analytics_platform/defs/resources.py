@@ -32,7 +32,7 @@ from analytics_platform.sources.nocodb.source import NocoSource, NocoTables
 from analytics_platform.sources.sample import sample_source
 from analytics_platform.storage.day_locks import days_locked
 from analytics_platform.storage.io_manager import StoreIOManager
-from analytics_platform.storage.lake import Lake
+from analytics_platform.storage.lake import S3_ATTEMPTS, Lake
 from analytics_platform.storage.marts import Marts
 from analytics_platform.storage.mongo import EmbeddedMongo, MongoLlmStore, MongoStore
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStore
@@ -199,6 +199,7 @@ class Platform:
             "secret": self.secret("aws_secret_access_key"),
             "token": self.secret("aws_session_token"),
             "endpoint_url": self.settings.aws_endpoint_url,
+            "config_kwargs": {"retries": {"mode": "standard", "max_attempts": S3_ATTEMPTS}},
         }
         return {name: value for name, value in options.items() if value is not None}
 

@@ -16,6 +16,7 @@ import dagster as dg
 from analytics_platform.defs.raw import raw_messages
 from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG, Platform
 from analytics_platform.defs.tables import FORCE_TAG, TableAsset
+from analytics_platform.errors import UserError
 from analytics_platform.model.raw import QUARANTINED_ROWS, RAW_MESSAGES
 from analytics_platform.storage.partitions import PartitionStore
 
@@ -255,7 +256,10 @@ def materialize(
             run_range(definitions, job_name, first, last, outcome, selection=selection, force=force, instance=instance)
         if outcome.failures:
             break
-    outcome.quarantined = count_quarantined(platform.lake, days)
+    try:
+        outcome.quarantined = count_quarantined(platform.lake, days)
+    except UserError as error:  # the lake went away: what was done until then is told all the same
+        outcome.failures.append(f"count of rows in quarantine: {error}")
     outcome.seconds = time.monotonic() - started
     return outcome
 

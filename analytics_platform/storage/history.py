@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from dagster import AssetKey, EventLogEntry
@@ -22,10 +23,13 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
+from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 BUSY_TIMEOUT_SECONDS = 30
+OPENING_TIMEOUT_SECONDS = 120
+"""How long to wait for another process that is making the databases: seconds of work on two busy cores."""
 OPEN_DATABASES = 16
 """Databases kept open; there is one per run, and a web server looks at many over its life."""
 
@@ -96,11 +100,17 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
 
 class PooledSqliteStorage(DagsterSqliteStorage):
-    """Dagster's SQLite storage with the pooled event log; used by ``dagster.yaml``."""
+    """Dagster's SQLite storage with the pooled event log; used by ``dagster.yaml``.
+
+    Opening makes the databases where they are missing. Dagster lets two processes try that at once, and one of them
+    then fails on a table that exists already; here one opens at a time.
+    """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__(base_dir, inst_data)
-        self._event_log_storage = PooledSqliteEventLogStorage(self._event_log_storage._base_dir)
+        Path(base_dir).mkdir(parents=True, exist_ok=True)
+        with FileLock(Path(base_dir) / "opening.lock", timeout=OPENING_TIMEOUT_SECONDS):
+            super().__init__(base_dir, inst_data)
+            self._event_log_storage = PooledSqliteEventLogStorage(self._event_log_storage._base_dir)
 
     @classmethod
     def from_config_value(

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from analytics_platform.setting_checks import PREFIXES
+from analytics_platform_tests.e2e.sixty_days import Content, Runs, content, write_chats
 
 ANALYTICS = Path(sys.executable).with_name("analytics")
 
@@ -118,3 +120,22 @@ def demo(analytics, tmp_path_factory) -> tuple[Path, Finished]:
     finished = analytics(home, "demo")
     assert finished.code == 0, finished.err
     return home, finished
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory) -> Iterator[Runs]:
+    """Runs over sixty days, which may be killed."""
+    chats = tmp_path_factory.mktemp("chats") / "chats.parquet"
+    write_chats(chats)
+    runs = Runs(chats, tmp_path_factory.mktemp("cwd"))
+    yield runs
+    runs.close()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(runs, tmp_path_factory) -> tuple[Content, float]:
+    """What an undisturbed run over sixty days leaves, and the seconds that it takes."""
+    home = tmp_path_factory.mktemp("undisturbed")
+    began = time.monotonic()
+    runs.finish(home)
+    return content(home), time.monotonic() - began

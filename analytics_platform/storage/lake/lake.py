@@ -30,7 +30,10 @@ FILE = "data.parquet"
 LEFT_OVER_AFTER = dt.timedelta(hours=6)
 """No writer holds a staged file for as long as this, unless it was killed."""
 UPLOAD_LEFT_OVER_AFTER = dt.timedelta(days=1)
+S3_ATTEMPTS = 7
+"""Tries of one request, with growing pauses: half a minute for a server that is started again."""
 _FOOTER_KEY = b"analytics_platform"
+_S3_ERROR = "AWS Error"
 _PARTITION = re.compile(r"(?:^|/)date=([^/]+)/data\.parquet$")
 
 
@@ -68,6 +71,7 @@ class Lake:
         secret_key: str | None = None,
         session_token: str | None = None,
         timeout_seconds: float = 30,
+        attempts: int = S3_ATTEMPTS,
     ) -> Lake:
         """Return the lake at a local path or ``s3://bucket/prefix``; nothing is contacted yet.
 
@@ -79,6 +83,7 @@ class Lake:
             secret_key: S3 secret.
             session_token: Token of temporary credentials.
             timeout_seconds: For connecting, and for each request.
+            attempts: How often a request to S3 is tried; the pauses between grow from milliseconds to 20 s.
 
         Raises:
             LakeError: If the URI has another scheme.
@@ -98,6 +103,7 @@ class Lake:
             endpoint_override=host or None,
             connect_timeout=timeout_seconds,
             request_timeout=timeout_seconds,
+            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=attempts),
         )
         options = {
             "endpoint_url": endpoint_url,
@@ -113,9 +119,14 @@ class Lake:
         return f"{self.root}/{name}/date={key}/{FILE}" if key else f"{self.root}/{name}/{FILE}"
 
     def keys(self, name: str) -> list[str]:
-        """Return the keys of the days stored for a table, ascending; an unpartitioned table has the key ``""``."""
+        """Return the keys of the days stored for a table, ascending; an unpartitioned table has the key ``""``.
+
+        Raises:
+            LakeError: If the folder cannot be listed.
+        """
         selector = fs.FileSelector(f"{self.root}/{name}", recursive=True, allow_not_found=True)
-        paths = [entry.path for entry in self._fs.get_file_info(selector) if entry.base_name == FILE]
+        with _named(selector.base_dir, "listed"):
+            paths = [entry.path for entry in self._fs.get_file_info(selector) if entry.base_name == FILE]
         matches = [_PARTITION.search(path) for path in paths]
         return sorted(match.group(1) if match else "" for match in matches)
 
@@ -126,11 +137,12 @@ class Lake:
             LakeError: If there is a file that cannot be read, or that the platform did not write.
         """
         path = self.path(name, key)
-        entry = self._fs.get_file_info(path)
-        if entry.type == fs.FileType.NotFound:
-            return None
-        with _named(path), self._fs.open_input_file(path) as file:
-            metadata = pq.read_metadata(file)
+        with _named(path, "read"):
+            entry = self._fs.get_file_info(path)
+            if entry.type == fs.FileType.NotFound:
+                return None
+            with self._fs.open_input_file(path) as file:
+                metadata = pq.read_metadata(file)
         kept = (metadata.metadata or {}).get(_FOOTER_KEY)
         if kept is None:
             raise LakeError(
@@ -147,7 +159,7 @@ class Lake:
         """
         path = self.path(name, key)
         try:
-            with _named(path), self._fs.open_input_file(path) as file:
+            with _named(path, "read"), self._fs.open_input_file(path) as file:
                 table = pq.ParquetFile(file).read(columns=list(columns) if columns is not None else None)
         except FileNotFoundError:
             raise KeyError(f"{name} has no partition {key!r}; materialize it first") from None
@@ -156,18 +168,23 @@ class Lake:
     def write(
         self, name: str, key: str, table: pa.Table, fingerprint: str, annotations: Mapping[str, str] | None = None
     ) -> PartitionInfo:
-        """Replace a partition atomically: a reader sees the old file or the new one, never a part."""
+        """Replace a partition atomically: a reader sees the old file or the new one, never a part.
+
+        Raises:
+            LakeError: If it cannot be written.
+        """
         digest, facts = content_hash(table), dict(sorted((annotations or {}).items()))
         kept = orjson.dumps({"content_hash": digest, "fingerprint": fingerprint, "annotations": facts})
         buffer = io.BytesIO()
         described = table.replace_schema_metadata({_FOOTER_KEY: kept})
         pq.write_table(described, buffer, compression="zstd")
         path = self.path(name, key)
-        if self._local:
-            write_atomically(Path(path), buffer.getvalue())
-        else:  # an object appears when its upload is complete
-            with self._fs.open_output_stream(path) as stream:
-                stream.write(buffer.getbuffer())
+        with _named(path, "written"):
+            if self._local:
+                write_atomically(Path(path), buffer.getvalue())
+            else:  # an object appears when its upload is complete
+                with self._fs.open_output_stream(path) as stream:
+                    stream.write(buffer.getbuffer())
         return PartitionInfo(key, table.num_rows, buffer.getbuffer().nbytes, digest, fingerprint, facts)
 
     def sweep(self, names: Collection[str], older_than: dt.timedelta = LEFT_OVER_AFTER) -> int:
@@ -196,11 +213,16 @@ class Lake:
 
 
 @contextmanager
-def _named(path: str) -> Iterator[None]:
-    """Name the file that cannot be read; one that is not there is the caller's matter."""
+def _named(path: str, done: str) -> Iterator[None]:
+    """Name the file that cannot be ``done`` ("read", "written"); one that is not there is the caller's matter."""
     try:
         yield
     except FileNotFoundError:
         raise
     except (pa.ArrowInvalid, OSError) as error:
-        raise LakeError(f"{path}: cannot be read ({error}); if it is damaged, delete it and run again") from error
+        _, from_s3, said = str(error).partition(_S3_ERROR)
+        if from_s3:
+            hint = "; does the server of AWS_ENDPOINT_URL answer, and take these keys?"
+            raise LakeError(f"{path}: cannot be {done} (S3 says {said.strip()}){hint}") from None
+        hint = "; if it is damaged, delete it and run again" if done == "read" else ""
+        raise LakeError(f"{path}: cannot be {done} ({error}){hint}") from None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
+
 import dagster as dg
 import pytest
 
 from analytics_platform.storage import history
-from analytics_platform.storage.history import PooledSqliteEventLogStorage
+from analytics_platform.storage.history import PooledSqliteEventLogStorage, PooledSqliteStorage
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +97,27 @@ def test_only_so_many_databases_are_kept_open(instance, monkeypatch):
         dg.materialize([letters], partition_key="b", instance=instance)
         assert len(instance.event_log_storage._engines) == 2
     assert "b" in instance.get_materialized_partitions(letters.key)
+
+
+def _open(folder: str, together: Barrier, problems: Queue[str | None]) -> None:
+    together.wait()
+    try:
+        storage = PooledSqliteStorage(folder)
+        storage.run_storage.get_runs_count()
+        storage.event_log_storage.get_asset_records()
+    except Exception as error:
+        problems.put(repr(error))
+    else:
+        problems.put(None)
+
+
+def test_processes_that_open_a_new_history_at_the_same_moment_all_get_it(tmp_path):
+    context = multiprocessing.get_context("fork")  # with everything imported, so that they meet
+    together, problems = context.Barrier(3), context.Queue()
+    processes = [context.Process(target=_open, args=(str(tmp_path / "new"), together, problems)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    found = [problems.get(timeout=60) for _ in processes]
+    for process in processes:
+        process.join()
+    assert found == [None, None, None]
