@@ -20,9 +20,10 @@ from rich.console import Console
 
 from analytics_platform import doctor as diagnosis
 from analytics_platform.analytics.reports import key_findings
-from analytics_platform.console import PartitionProgress, outcome_table
-from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
+from analytics_platform.console import PartitionProgress, outcome_table, repair_lines
+from analytics_platform.definitions import EVERYTHING, RECIPES, TABLES, build_definitions
 from analytics_platform.defs.instance import open_instance, prepare_instance
+from analytics_platform.defs.repair_job import look, run_repair
 from analytics_platform.defs.reports import page_path
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.runs import Outcome, days_between, materialize
@@ -112,6 +113,35 @@ def demo() -> None:
     screen.print("  the Dagster UI    make dev, then open http://127.0.0.1:3000")
     screen.print(f"  a daily report    {_relative(page_path(settings.reports_dir, busiest))}")
     screen.print(f"  the warehouse     {_relative(settings.warehouse_path)} (DuckDB, open it read-only)")
+
+
+@app.command()
+def repair(
+    first: From = None,
+    last: To = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what disagrees.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare lake, MongoDB and warehouse, and compute again exactly the partitions that are wrong."""
+    settings = load_settings()
+    platform = Platform(settings)
+    try:
+        _prepare(settings)
+        days = _days(platform, first, last) if first or last else None
+        if dry_run:
+            outcome = look(platform, RECIPES, days)
+        else:
+            with open_instance(settings.dagster_home) as instance:
+                outcome = run_repair(platform, RECIPES, days, instance)
+    finally:
+        platform.close()
+    if as_json:
+        print(orjson.dumps(outcome, option=orjson.OPT_INDENT_2).decode())  # noqa: T201
+    else:
+        for style, line in repair_lines(outcome):
+            screen.print(line, style=style, markup=False, soft_wrap=True)
+    if outcome.left:
+        raise typer.Exit(1)
 
 
 @app.command("evaluate")

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from analytics_platform.defs import analytics, checks, clean, insights, operational, raw, reports
+from analytics_platform.defs import agreement, analytics, checks, clean, insights, operational, raw, reports
 from analytics_platform.defs.marts import build_marts
 from analytics_platform.defs.partitions import daily_partitions, partitioned
+from analytics_platform.defs.repair_job import build_repair_job
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.tables import OWNERS
 from analytics_platform.settings import load_settings
@@ -23,6 +24,7 @@ TABLES = [
     *operational.ASSETS,
     *reports.ASSETS,
 ]
+RECIPES = {asset.key: asset.recipe for asset in TABLES}
 EVERYTHING = "everything"
 """The job that materializes the whole graph over a range of days."""
 
@@ -39,10 +41,15 @@ def build_definitions(
     settings = platform.settings
     days = daily_partitions(settings.first_day, settings.end_date_fixed)
     marts = build_marts(days, load_manifest(settings.dbt_project_dir), OWNERS)
+    agreement_checks = agreement.agreement_checks(RECIPES)
     return dg.Definitions(
         assets=[*(partitioned(asset.definition, days) for asset in TABLES), marts],
-        asset_checks=checks.all_checks(TABLES),
-        jobs=[dg.define_asset_job(EVERYTHING, description="The whole graph over a range of days.")],
+        asset_checks=[*checks.all_checks(TABLES), *agreement_checks],
+        jobs=[
+            dg.define_asset_job(EVERYTHING, description="The whole graph over a range of days."),
+            build_repair_job(platform, RECIPES),
+        ],
+        schedules=[agreement.agreement_schedule(RECIPES, agreement_checks)],
         resources=platform.resources([asset.recipe for asset in TABLES], on_partition),
         executor=dg.in_process_executor,
     )

@@ -55,6 +55,7 @@ def table_asset(
     annotate: Callable[..., Mapping[str, str]] | None = None,
     incomplete: Callable[..., bool] | None = None,
     metadata: Callable[[str, pa.Table], Mapping[str, Any]] | None = None,
+    deps: Sequence[dg.AssetKey] = (),
 ) -> Callable[[Callable[..., pa.Table]], TableAsset]:
     """Make an asset of a function that computes one partition of ``table``.
 
@@ -78,6 +79,7 @@ def table_asset(
         annotate: See ``Recipe``.
         incomplete: See ``Recipe``.
         metadata: From (day, table): what Dagster shows of a partition beside its counts, such as a chart.
+        deps: Further assets that have to be there, and right, before it is computed.
     """
 
     def decorate(compute: Callable[..., pa.Table]) -> TableAsset:
@@ -116,6 +118,7 @@ def table_asset(
             kinds=set(kinds),
             code_version=recipe.code_version,
             ins={parameter: _asset_in(recipe, parameter, asset) for parameter, asset in given.items()},
+            deps=list(deps),
             required_resource_keys=set(recipe.resources),
             io_manager_key=store,
             backfill_policy=dg.BackfillPolicy.single_run(),

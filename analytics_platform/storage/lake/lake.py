@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -27,6 +28,10 @@ _PARTITION = re.compile(r"(?:^|/)date=([^/]+)/data\.parquet$")
 
 class LakeError(RuntimeError):
     """The lake cannot be read or written; the message names the path and what to do."""
+
+
+class DamagedPartitionError(LakeError):
+    """A partition's file cannot be read, or does not hold what was written; ``analytics repair`` mends it."""
 
 
 class Lake:
@@ -106,19 +111,49 @@ class Lake:
 
         Raises:
             LakeError: If there is a file that the platform did not write.
+            DamagedPartitionError: If the file is not Parquet.
         """
         path = self.path(name, key)
         entry = self._fs.get_file_info(path)
         if entry.type == fs.FileType.NotFound:
             return None
         with self._fs.open_input_file(path) as file:
-            metadata = pq.read_metadata(file)
+            try:
+                metadata = pq.read_metadata(file)
+            except pa.ArrowInvalid as error:
+                raise _damaged(path, error) from error
+        return PartitionInfo(key=key, rows=metadata.num_rows, bytes=entry.size, **self._kept(path, metadata))
+
+    def _kept(self, path: str, metadata: pq.FileMetaData) -> Mapping[str, Any]:
         kept = (metadata.metadata or {}).get(_FOOTER_KEY)
         if kept is None:
             raise LakeError(
                 f"{path}: not written by this platform; move it away, or point ANALYTICS_LAKE_URI elsewhere"
             )
-        return PartitionInfo(key=key, rows=metadata.num_rows, bytes=entry.size, **orjson.loads(kept))
+        return orjson.loads(kept)  # type: ignore[no-any-return]
+
+    def read_verified(self, name: str, key: str) -> pa.Table:
+        """Read a partition, and prove that it is what was written: its content hash is the one in its footer.
+
+        Raises:
+            KeyError: If the partition is not stored.
+            DamagedPartitionError: If the file cannot be read, or holds something else.
+        """
+        path = self.path(name, key)
+        try:
+            with self._fs.open_input_file(path) as file:
+                content = file.read_buffer()  # whole and first: a network that fails is no damaged file
+        except FileNotFoundError:
+            raise KeyError(f"{name} has no partition {key!r}; materialize it first") from None
+        try:
+            parquet = pq.ParquetFile(pa.BufferReader(content))
+            # Without threads: for files of a day they cost more than they bring.
+            table = parquet.read(use_threads=False).replace_schema_metadata(None)
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(path, error) from error
+        if content_hash(table) != self._kept(path, parquet.metadata)["content_hash"]:
+            raise _damaged(path, "its content is not that of the hash in its footer")
+        return table
 
     def read(self, name: str, key: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a partition, or some of its columns.
@@ -150,3 +185,8 @@ class Lake:
             with self._fs.open_output_stream(path) as stream:
                 stream.write(buffer.getbuffer())
         return PartitionInfo(key, table.num_rows, buffer.getbuffer().nbytes, digest, fingerprint, facts)
+
+
+def _damaged(path: str, why: object) -> DamagedPartitionError:
+    reason = str(why).partition("\n")[0]
+    return DamagedPartitionError(f"{path}: damaged ({reason}); `analytics repair` computes it again")

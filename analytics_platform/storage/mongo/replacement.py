@@ -123,7 +123,7 @@ def delete_documents(
     database: Database[Any],
     name: str,
     scope: Mapping[str, Any],
-    identities: Sequence[str],
+    identities: Sequence[Any],
     session: ClientSession | None = None,
 ) -> None:
     """Delete documents by ``_id``, but only while they are within ``scope``: one that moved away stays.
