@@ -92,6 +92,32 @@ def demo() -> None:
     screen.print(f"  the warehouse     {_relative(settings.warehouse_path)} (DuckDB, open it read-only)")
 
 
+@app.command()
+def repair(
+    first: From = None,
+    last: To = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what disagrees.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare lake, MongoDB and warehouse, and compute again exactly the partitions that are wrong."""
+    settings = load_settings()
+    start, end = _day("--from", first), _day("--to", last)
+    _require_range(settings, start, end)
+    from analytics_platform.commands import repair_stores
+    from analytics_platform.console import repair_lines
+
+    outcome = repair_stores(settings, start, end, dry_run=dry_run)
+    if as_json:
+        import dataclasses
+
+        _print_json(dataclasses.asdict(outcome))
+    else:
+        for style, line in repair_lines(outcome):
+            screen.print(line, style=style, markup=False, soft_wrap=True)
+    if outcome.left:
+        raise typer.Exit(1)
+
+
 @app.command("evaluate")
 def evaluate_command(
     train: Annotated[Path, typer.Option(help="Parquet file with columns text and label to fit on.")],

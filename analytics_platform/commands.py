@@ -19,9 +19,11 @@ import dagster as dg
 
 from analytics_platform.analytics.reports import key_findings
 from analytics_platform.console import partition_progress, rows_progress
-from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
+from analytics_platform.definitions import EVERYTHING, RECIPES, TABLES, build_definitions
 from analytics_platform.defs.housekeeping import sweep
 from analytics_platform.defs.instance import compute_logs_on_s3, open_instance, prepare_instance
+from analytics_platform.defs.repair import Repair
+from analytics_platform.defs.repair_job import look, run_repair
 from analytics_platform.defs.reports import page_path
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.runs import Outcome, days_between, materialize
@@ -121,6 +123,20 @@ def score(train: Path, test: Path, tier: str) -> dict[str, object]:
         return evaluate(train, test, tier)
     except (EvaluationError, TierError) as error:
         raise UserError(str(error)) from error
+
+
+def repair_stores(settings: Settings, first: dt.date | None, last: dt.date | None, *, dry_run: bool) -> Repair:
+    """Compare lake, MongoDB and warehouse, and compute again what is wrong; over all that is stored without days."""
+    platform = Platform(settings)
+    try:
+        prepare(settings)
+        days = _days(platform, first, last) if first or last else None
+        if dry_run:
+            return look(platform, RECIPES, days)
+        with open_instance(settings.dagster_home) as instance:
+            return run_repair(platform, RECIPES, days, instance)
+    finally:
+        platform.close()
 
 
 def price_llm(settings: Settings, first: dt.date | None, last: dt.date | None) -> dict[str, Any]:

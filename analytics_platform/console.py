@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from analytics_platform.defs.repair import Repair
 from analytics_platform.defs.runs import Outcome
 from analytics_platform.defs.status import Status
 from analytics_platform.sources.base import Progress as RowsProgress
@@ -119,6 +120,18 @@ def outcome_table(outcome: Outcome) -> Table:
         size = _size(entry.bytes) if entry.bytes else ""
         table.add_row(entry.group, entry.asset, f"{entry.partitions:,}", f"{entry.reused:,}", f"{entry.rows:,}", size)
     return table
+
+
+def repair_lines(outcome: Repair) -> Iterator[tuple[str, str]]:
+    """Yield what a repair found, did and left, as (style, line)."""
+    for found in outcome.found:
+        yield "yellow", f"wrong:  {found}"
+    for mended in outcome.mended:
+        yield "green", f"mended: {mended.day or 'all days'}: {mended.store} {mended.table}"
+    for left in outcome.left:
+        yield "red", f"left:   {left}"
+    if not outcome.found:
+        yield "green", "Lake, MongoDB and warehouse agree; nothing was written."
 
 
 def _size(count: float) -> str:

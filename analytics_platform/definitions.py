@@ -7,11 +7,23 @@ from collections.abc import Callable
 import dagster as dg
 
 from analytics_platform.alerting import Links
-from analytics_platform.defs import analytics, checks, clean, insights, llm, operational, raw, reports, sensors
+from analytics_platform.defs import (
+    agreement,
+    analytics,
+    checks,
+    clean,
+    insights,
+    llm,
+    operational,
+    raw,
+    reports,
+    sensors,
+)
 from analytics_platform.defs.alerts import alerts_sensor
 from analytics_platform.defs.housekeeping import housekeeping_schedule
 from analytics_platform.defs.marts import build_marts
 from analytics_platform.defs.partitions import daily_partitions, partitioned
+from analytics_platform.defs.repair_job import build_repair_job
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.tables import OWNERS
 from analytics_platform.settings import load_settings
@@ -27,6 +39,7 @@ TABLES = [
     *operational.ASSETS,
     *reports.ASSETS,
 ]
+RECIPES = {asset.key: asset.recipe for asset in TABLES}
 EVERYTHING = "everything"
 """The job that materializes the whole graph over a range of days."""
 
@@ -45,14 +58,20 @@ def build_definitions(
     marts = build_marts(days, load_manifest(settings.dbt_project_dir), OWNERS)
     assets = [*(partitioned(asset.definition, days) for asset in TABLES), marts]
     specs = [spec for asset in assets for spec in asset.specs]
+    agreement_checks = agreement.agreement_checks(RECIPES)
     return dg.Definitions(
         assets=[sensors.source_asset(platform, OWNERS), *assets],
-        asset_checks=checks.all_checks(TABLES),
+        asset_checks=[*checks.all_checks(TABLES), *agreement_checks],
         jobs=[
             dg.define_asset_job(EVERYTHING, description="The whole graph over a range of days."),
+            build_repair_job(platform, RECIPES),
             sensors.reconciliation,
         ],
-        schedules=[sensors.build_reconciliation_schedule(platform), housekeeping_schedule(platform, TABLES)],
+        schedules=[
+            sensors.build_reconciliation_schedule(platform),
+            housekeeping_schedule(platform, TABLES),
+            agreement.agreement_schedule(RECIPES, agreement_checks),
+        ],
         sensors=[
             sensors.build_sensor(platform, EVERYTHING),
             alerts_sensor(lambda: platform.alerts, Links(settings.ui_url), specs, stale_hours=settings.stale_hours),

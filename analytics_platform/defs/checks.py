@@ -11,6 +11,7 @@ import dagster as dg
 from analytics_platform.defs import raw
 from analytics_platform.defs.tables import TableAsset
 from analytics_platform.model import Table, find_violations
+from analytics_platform.storage.lake import DamagedPartitionError, Lake
 from analytics_platform.storage.partitions import PartitionStore
 
 PROBLEMS_SHOWN = 20
@@ -32,21 +33,27 @@ def declaration_check(asset: TableAsset) -> dg.AssetChecksDefinition:
         asset=asset.key,
         name="fits_its_declaration",
         blocking=True,
-        description="Columns, types, missing values, value ranges and keys are as declared.",
+        description="The content is what was written; columns, types, missing values, value ranges and keys are as "
+        "declared.",
         required_resource_keys={"stores"},
     )
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         store: PartitionStore = context.resources.stores(recipe.store)
         wanted = days_of_run(context) if recipe.daily else [""]
         days = [day for day in store.keys(recipe.table.name) if wanted is None or day in wanted]
-        return _result(_violations(store, recipe.table, days), partitions=len(days))
+        return check_result(_violations(store, recipe.table, days), partitions=len(days))
 
     return check
 
 
 def _violations(store: PartitionStore, table: Table, days: Iterable[str]) -> Iterator[str]:
     for day in days:
-        for violation in find_violations(table, store.read(table.name, day)):
+        try:
+            content = store.read_verified(table.name, day) if isinstance(store, Lake) else store.read(table.name, day)
+        except DamagedPartitionError as error:
+            yield f"{day or 'all days'}: {error}"
+            continue
+        for violation in find_violations(table, content):
             yield f"{day or 'all days'}: {violation}"
 
 
@@ -61,7 +68,7 @@ def rows_add_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     store: PartitionStore = context.resources.stores("lake")
     wanted = days_of_run(context)
     days = [day for day in store.keys("raw_messages") if wanted is None or day in wanted]
-    return _result(_missing_rows(store, days), partitions=len(days))
+    return check_result(_missing_rows(store, days), partitions=len(days))
 
 
 def _missing_rows(store: PartitionStore, days: Iterable[str]) -> Iterator[str]:
@@ -76,12 +83,17 @@ def _missing_rows(store: PartitionStore, days: Iterable[str]) -> Iterator[str]:
             yield f"{day}: {read} rows read, {accounted}"
 
 
-def _result(problems: Iterable[str], *, partitions: int) -> dg.AssetCheckResult:
+def check_result(problems: Iterable[str], *, partitions: int | None = None) -> dg.AssetCheckResult:
+    """Return the outcome of a check: it passes when there is no problem."""
     found = list(problems)
     return dg.AssetCheckResult(
         passed=not found,
         severity=dg.AssetCheckSeverity.ERROR,
-        metadata={"partitions_checked": partitions, "problems": found[:PROBLEMS_SHOWN], "problem_count": len(found)},
+        metadata={
+            **({} if partitions is None else {"partitions_checked": partitions}),
+            "problems": found[:PROBLEMS_SHOWN],
+            "problem_count": len(found),
+        },
     )
 
 

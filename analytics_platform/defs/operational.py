@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
+import dagster as dg
 import pyarrow as pa
 
 from analytics_platform.analytics import documents
 from analytics_platform.defs import analytics, clean, insights
 from analytics_platform.defs.tables import table_asset
 from analytics_platform.model import operational as tables
+from analytics_platform.storage import facts
 
 collection_asset = partial(
     table_asset, group="operational", code=[documents], store="mongo", prefix="mongo", kinds=frozenset({"mongodb"})
@@ -46,7 +48,16 @@ def conversation_translations(messages: pa.Table) -> pa.Table:  # noqa: ARG001  
     return tables.CONVERSATION_TRANSLATIONS.empty()
 
 
-@collection_asset(tables.USER_PROFILES, upstream={"user_analytics": analytics.user_analytics}, daily=False)
+AGREEING = [
+    *(asset.key for asset in (conversation_analytics, conversation_messages, conversation_categories)),
+    *(dg.AssetKey(name) for name in facts.FACTS),
+]
+"""The assets that hold the conversations outside the lake: what sums them up waits until each agrees with the lake."""
+
+
+@collection_asset(
+    tables.USER_PROFILES, upstream={"user_analytics": analytics.user_analytics}, daily=False, deps=AGREEING
+)
 def user_analytics(user_analytics: pa.Table) -> pa.Table:
     """Each customer's profile over all days stored."""
     return user_analytics

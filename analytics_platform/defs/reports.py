@@ -13,7 +13,7 @@ import pyarrow as pa
 from analytics_platform.analytics import reports
 from analytics_platform.analytics.reports import charts, report
 from analytics_platform.analytics.reports.page import CHARTED_DAYS, daily_page
-from analytics_platform.defs import analytics, clean, insights
+from analytics_platform.defs import analytics, clean, insights, operational
 from analytics_platform.defs.tables import table_asset
 from analytics_platform.files import write_atomically
 from analytics_platform.model import operational as tables
@@ -57,6 +57,7 @@ def _chart(_: str, document: pa.Table) -> Mapping[str, Any]:
     days_before=CHARTED_DAYS,
     kinds=frozenset({"mongodb", "html"}),
     incomplete=_page_is_missing,
+    deps=operational.AGREEING,
     metadata=_chart,
 )
 def daily_report(

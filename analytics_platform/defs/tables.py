@@ -82,7 +82,7 @@ def table_asset(
         annotate: See ``Recipe``.
         incomplete: See ``Recipe``.
         metadata: From (day, table): what Dagster shows of a partition beside its counts, such as a chart.
-        deps: Further assets that it comes from, which the platform does not store.
+        deps: Further assets that have to be there, and right, before it is computed.
     """
 
     def decorate(compute: Callable[..., pa.Table]) -> TableAsset:

@@ -117,6 +117,15 @@ def partition_metadata(info: PartitionInfo, *, reused: bool = False) -> dict[str
     }
 
 
+def store_task(store: PartitionStore, table: Table, task: PartitionTask) -> PartitionInfo:
+    """Compute and store one partition by itself, under the same rules as the result of an asset.
+
+    Raises:
+        PartitionError: Naming the partition, if it cannot be computed, does not fit its declaration, or is not stored.
+    """
+    return _work(store, table, task)[0]
+
+
 def as_tasks(obj: Any, key: str) -> PartitionTasks:
     """Bring whatever an asset returned into the form of tasks; ``key`` is that of a single partition.
 

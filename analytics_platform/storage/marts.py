@@ -81,7 +81,12 @@ class Marts:
         return [day for day in days if recorded.get(day) != self._fingerprint(day) or day not in recorded]
 
     def build(
-        self, days: Iterable[str] | None, on_message: Callable[[str, str], None], *, force: bool = False
+        self,
+        days: Iterable[str] | None,
+        on_message: Callable[[str, str], None],
+        *,
+        force: bool = False,
+        anew: bool = False,
     ) -> MartsReport:
         """Bring these days up to date and publish, or do nothing when they are.
 
@@ -92,17 +97,20 @@ class Marts:
             days: Days as ``YYYY-MM-DD``; all days that the warehouse holds when None.
             on_message: Called with (level, text) for every message of dbt worth a reader's time.
             force: Whether to build also days that are up to date.
+            anew: Whether to start from an empty file, which will hold these days alone; the published one is not read.
 
         Raises:
             MissingDaysError: If the lake lacks a table of a day asked for.
             MartsFailedError: If a model or a data test failed; the published warehouse is as it was.
         """
-        recorded = self.warehouse.days()
+        recorded = {} if anew else self.warehouse.days()
         wanted = self._fingerprints(recorded) if days is None else self._all_fingerprints(days)
-        if not force and not _changed(wanted, recorded):
+        if not force and not anew and not _changed(wanted, recorded):
             return MartsReport()
         with self.warehouse.build() as path:
             # Read again: another writer may have published while this one waited for its turn.
+            if anew:
+                path.unlink(missing_ok=True)
             recorded = read_days(path)
             if any(not value.startswith(f"{self._version}:") for value in recorded.values()):
                 wanted |= self._fingerprints(recorded)

@@ -89,6 +89,21 @@ def test_every_stored_table_has_a_blocking_check(definitions):
         assert "fits_its_declaration" in blocking, asset.key
 
 
+COPIES = {"mongo/conversation_analytics", "mongo/conversation_messages", "mongo/conversation_categories",
+          "fct_conversation", "fct_message"}  # fmt: skip
+"""The assets that hold the conversations outside the lake."""
+
+
+def test_whatever_sums_conversations_up_waits_until_every_copy_agrees_with_the_lake(definitions):
+    graph = definitions.resolve_asset_graph()
+    agreeing = {key.asset_key.to_user_string() for key in graph.asset_check_keys if key.name == "agrees_with_the_lake"}
+    assert agreeing == COPIES | {"mongo/conversation_translations", "mongo/user_analytics"}
+    assert all(graph.get(key).blocking for key in graph.asset_check_keys if key.name == "agrees_with_the_lake")
+    for waiting in ("daily_report", "mongo/user_analytics"):
+        parents = {key.to_user_string() for key in graph.get(dg.AssetKey(waiting.split("/"))).parent_keys}
+        assert parents >= COPIES
+
+
 def test_the_lineage_runs_from_the_source_to_the_report(definitions):
     upstream = dg.AssetSelection.from_string("*daily_report").resolve(definitions.resolve_asset_graph())
     assert {key.to_user_string() for key in upstream} >= {

@@ -13,6 +13,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -39,6 +40,10 @@ _PARTITION = re.compile(r"(?:^|/)date=([^/]+)/data\.parquet$")
 
 class LakeError(UserError, RuntimeError):
     """The lake cannot be read or written; the message names the path and what to do."""
+
+
+class DamagedPartitionError(LakeError):
+    """A partition's file cannot be read, or does not hold what was written; ``analytics repair`` mends it."""
 
 
 class Lake:
@@ -135,6 +140,7 @@ class Lake:
 
         Raises:
             LakeError: If there is a file that cannot be read, or that the platform did not write.
+            DamagedPartitionError: If the file is not Parquet.
         """
         path = self.path(name, key)
         with _named(path, "read"):
@@ -143,12 +149,38 @@ class Lake:
                 return None
             with self._fs.open_input_file(path) as file:
                 metadata = pq.read_metadata(file)
+        return PartitionInfo(key=key, rows=metadata.num_rows, bytes=entry.size, **self._kept(path, metadata))
+
+    def _kept(self, path: str, metadata: pq.FileMetaData) -> Mapping[str, Any]:
         kept = (metadata.metadata or {}).get(_FOOTER_KEY)
         if kept is None:
             raise LakeError(
                 f"{path}: not written by this platform; move it away, or point ANALYTICS_LAKE_URI elsewhere"
             )
-        return PartitionInfo(key=key, rows=metadata.num_rows, bytes=entry.size, **orjson.loads(kept))
+        return orjson.loads(kept)  # type: ignore[no-any-return]
+
+    def read_verified(self, name: str, key: str) -> pa.Table:
+        """Read a partition, and prove that it is what was written: its content hash is the one in its footer.
+
+        Raises:
+            KeyError: If the partition is not stored.
+            DamagedPartitionError: If the file cannot be read, or holds something else.
+        """
+        path = self.path(name, key)
+        try:
+            with self._fs.open_input_file(path) as file:
+                content = file.read_buffer()  # whole and first: a network that fails is no damaged file
+        except FileNotFoundError:
+            raise KeyError(f"{name} has no partition {key!r}; materialize it first") from None
+        try:
+            parquet = pq.ParquetFile(pa.BufferReader(content))
+            # Without threads: for files of a day they cost more than they bring.
+            table = parquet.read(use_threads=False).replace_schema_metadata(None)
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(path, error) from error
+        if content_hash(table) != self._kept(path, parquet.metadata)["content_hash"]:
+            raise _damaged(path, "its content is not that of the hash in its footer")
+        return table
 
     def read(self, name: str, key: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a partition, or some of its columns.
@@ -219,10 +251,17 @@ def _named(path: str, done: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise
-    except (pa.ArrowInvalid, OSError) as error:
+    except pa.ArrowInvalid as error:
+        raise _damaged(path, error) from error
+    except OSError as error:
         _, from_s3, said = str(error).partition(_S3_ERROR)
         if from_s3:
             hint = "; does the server of AWS_ENDPOINT_URL answer, and take these keys?"
             raise LakeError(f"{path}: cannot be {done} (S3 says {said.strip()}){hint}") from None
         hint = "; if it is damaged, delete it and run again" if done == "read" else ""
         raise LakeError(f"{path}: cannot be {done} ({error}){hint}") from None
+
+
+def _damaged(path: str, why: object) -> DamagedPartitionError:
+    reason = str(why).partition("\n")[0]
+    return DamagedPartitionError(f"{path}: damaged ({reason}); `analytics repair` computes it again")

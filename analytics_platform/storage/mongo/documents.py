@@ -59,6 +59,21 @@ def to_documents(declared: Table, table: pa.Table) -> Iterator[list[tuple[str, R
         SchemaError: If the table has another schema, or a number is not finite.
         DocumentError: If two rows share an ``_id``, or a document is larger than MongoDB takes.
     """
+    for batch in wire_table(declared, table).to_batches(max_chunksize=BATCH_ROWS):
+        yield [(row["_id"], _encode(declared, row)) for row in batch.to_pylist()]
+
+
+def wire_table(declared: Table, table: pa.Table) -> pa.Table:
+    """Return the rows as documents hold them: ``_id`` first, times in milliseconds, dates as times; in order.
+
+    Args:
+        declared: The declaration of the table.
+        table: Its content, of exactly ``declared.arrow_schema``.
+
+    Raises:
+        SchemaError: If the table has another schema, or a number is not finite.
+        DocumentError: If two rows share an ``_id``.
+    """
     if table.schema.remove_metadata() != declared.arrow_schema:
         raise SchemaError(f"table {declared.name}: not of the declared schema; use Table.conform")
     for column in declared.columns:
@@ -66,9 +81,12 @@ def to_documents(declared: Table, table: pa.Table) -> Iterator[list[tuple[str, R
             raise SchemaError(f"table {declared.name}, column {column.name}: a number is not finite")
     ids = document_ids(declared, table)
     columns = [table.column(c.name).cast(_wire_type(c.type), safe=False) for c in declared.columns]
-    wire = pa.table([ids, *columns], names=["_id", *declared.column_names])
-    for batch in wire.to_batches(max_chunksize=BATCH_ROWS):
-        yield [(row["_id"], _encode(declared, row)) for row in batch.to_pylist()]
+    return pa.table([ids, *columns], schema=wire_schema(declared))
+
+
+def wire_schema(declared: Table) -> pa.Schema:
+    """Return the schema of ``wire_table``."""
+    return pa.schema([("_id", pa.string()), *((column.name, _wire_type(column.type)) for column in declared.columns)])
 
 
 def to_table(declared: Table, documents: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> pa.Table:

@@ -111,7 +111,7 @@ class Replacement:
                 target.bulk_write(new, ordered=True, session=session)
             if requests:
                 target.bulk_write(requests, ordered=False, session=session)
-        _delete_documents(self.database, self.collection.name, scope, list(stored), session)
+        delete_documents(self.database, self.collection.name, scope, list(stored), session)
         return size
 
     @property
@@ -119,11 +119,11 @@ class Replacement:
         return f"{self.collection.name}/{self.key}"
 
 
-def _delete_documents(
+def delete_documents(
     database: Database[Any],
     name: str,
     scope: Mapping[str, Any],
-    identities: Sequence[str],
+    identities: Sequence[Any],
     session: ClientSession | None = None,
 ) -> None:
     """Delete documents by ``_id``, but only while they are within ``scope``: one that moved away stays.

@@ -24,9 +24,11 @@ from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection
 from analytics_platform.storage.mongo.documents import BATCH_ROWS, fields_needed, to_table
 from analytics_platform.storage.mongo.errors import MongoStoreError, address, translated
 from analytics_platform.storage.mongo.migrations import LEDGER, migrate
+from analytics_platform.storage.mongo.readback import Documents, read_documents, stored_dates
 from analytics_platform.storage.mongo.replacement import (
     TRANSACTION_ROWS,
     Replacement,
+    delete_documents,
     refuses_transactions,
 )
 from analytics_platform.storage.partitions import PartitionInfo
@@ -139,6 +141,37 @@ class MongoStore:
         with self._translated(f"read partition {key!r} of {name}"):
             found = self._database()[name].find(collection.scope(key), ["_id", *fields], batch_size=BATCH_ROWS)
             return to_table(collection.table, found, columns)
+
+    def read_back(self, name: str, key: str) -> Documents:
+        """Read the documents of a partition as they are, whatever the ledger says of them."""
+        collection = self._collection(name)
+        with self._translated(f"read back partition {key!r} of {name}"):
+            return read_documents(self._database()[name], collection, key)
+
+    def dates(self, name: str) -> tuple[list[str], list[Any]]:
+        """Return the days that documents of a collection are of, and the ``_id`` of those that are of no day.
+
+        Both are empty for a collection that is one partition.
+        """
+        collection = self._collection(name)
+        with self._translated(f"list the dates of {name}"):
+            return stored_dates(self._database()[name], collection)
+
+    def discard(self, name: str, identities: Sequence[Any]) -> None:
+        """Delete documents by ``_id``, whatever partition they are of; the ledger stays as it is."""
+        self._collection(name)
+        with self._translated(f"delete documents of {name}"):
+            delete_documents(self._database(), name, {}, identities)
+
+    def delete(self, name: str, key: str) -> None:
+        """Delete a partition; nothing happens when it is not stored."""
+        collection = self._collection(name)
+        with self._translated(f"delete partition {key!r} of {name}"):
+            database = self._database()
+            database[LEDGER].delete_one({"_id": f"{name}/{key}"})
+            scope = collection.scope(key)
+            identities = [found["_id"] for found in database[name].find(scope, {"_id": 1})]
+            delete_documents(database, name, scope, identities)
 
     def write(
         self, name: str, key: str, table: pa.Table, fingerprint: str, annotations: Mapping[str, str] | None = None

@@ -105,7 +105,7 @@ def _open(folder: str, together: Barrier, problems: Queue[str | None]) -> None:
         storage = PooledSqliteStorage(folder)
         storage.run_storage.get_runs_count()
         storage.event_log_storage.get_asset_records()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (told to the test's own process)
         problems.put(repr(error))
     else:
         problems.put(None)

@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import threading
 import time
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,7 +14,7 @@ import pytest
 
 from analytics_platform.model import find_violations
 from analytics_platform.model.insights import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS
-from analytics_platform.storage.lake import Lake, LakeError
+from analytics_platform.storage.lake import DamagedPartitionError, Lake, LakeError
 
 DAY = "2006-05-15"
 
@@ -51,7 +52,7 @@ def test_a_damaged_file_is_named_with_what_to_do(lake, tmp_path):
     path = tmp_path / "numbers" / f"date={DAY}" / "data.parquet"
     path.write_bytes(path.read_bytes()[:-20])
     for look in (lake.info, lake.read):
-        with pytest.raises(LakeError, match=r"data\.parquet: cannot be read \(.*delete it and run again$"):
+        with pytest.raises(LakeError, match=r"data\.parquet: damaged \(.*`analytics repair` computes it again$"):
             look("numbers", DAY)
 
 
@@ -180,3 +181,38 @@ def test_a_sweep_follows_no_link_out_of_the_lake(lake, plant, tmp_path):
     link.symlink_to(outside)
     assert lake.sweep({"numbers"}) == 0
     assert outside.exists()
+
+
+def damage(path, how: str) -> None:
+    content = path.read_bytes()
+    if how == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "flipped":  # inside a page: the footer is whole
+        path.write_bytes(content[:10] + bytes(byte ^ 0xFF for byte in content[10:20]) + content[20:])
+    else:  # other rows under the same footer
+        footer = pq.read_metadata(path).metadata
+        pq.write_table(numbers(1, 3).replace_schema_metadata(footer), path)
+
+
+@pytest.mark.parametrize("how", ["truncated", "empty", "flipped", "rewritten"])
+def test_a_file_that_is_not_what_was_written_is_told(lake, how):
+    lake.write("numbers", DAY, numbers(1, 2), "")
+    assert lake.read_verified("numbers", DAY) == numbers(1, 2)
+    path = Path(lake.path("numbers", DAY))
+    damage(path, how)
+    with pytest.raises(DamagedPartitionError, match=rf"{path}: damaged \(.*\); `analytics repair`"):
+        lake.read_verified("numbers", DAY)
+
+
+def test_a_truncated_file_is_told_by_its_path_also_when_only_its_footer_is_asked_for(lake):
+    lake.write("numbers", DAY, numbers(1, 2), "")
+    damage(Path(lake.path("numbers", DAY)), "truncated")
+    with pytest.raises(DamagedPartitionError, match=f"numbers/date={DAY}"):
+        lake.info("numbers", DAY)
+
+
+def test_a_verified_partition_that_is_not_there_is_a_key_error(lake):
+    with pytest.raises(KeyError, match=f"numbers has no partition '{DAY}'"):
+        lake.read_verified("numbers", DAY)

@@ -1,0 +1,217 @@
+"""Do the stores hold the same conversations? MongoDB and the warehouse compared with the lake, day by day.
+
+What the lake gives is computed again, by the function of the asset and by the model of the mart, from tables that are
+proved to be what was written; then the documents and the rows are read back. Nothing is taken on trust, neither the
+ledger nor the record of the warehouse. Memory is that of a few days.
+Belongs here: which partitions to compare, and with what. Does not belong here: Dagster's contexts (``agreement``),
+mending (``repair``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import pyarrow as pa
+
+from analytics_platform.defs.recipe import Recipe
+from analytics_platform.storage.agreement import IDS_SHOWN, Disagreement, compare, same_content
+from analytics_platform.storage.content_hash import content_hash
+from analytics_platform.storage.facts import FACTS, DamagedWarehouseError, Facts, OpenFacts
+from analytics_platform.storage.lake import DamagedPartitionError, Lake
+from analytics_platform.storage.marts import LAKE_TABLES, Marts
+from analytics_platform.storage.mongo import MongoStore
+from analytics_platform.storage.mongo.documents import wire_table
+
+DAYS_AT_ONCE = 7
+"""Days of a fact that are compared by one query: each costs milliseconds, however small."""
+
+DAMAGED = "damaged"
+MISSING = "missing"
+ORPHANED = "rows of a day that the lake does not hold"
+STRAY = "rows that are of no day"
+
+
+def rederivable(recipe: Recipe) -> bool:
+    """Tell whether a table follows from the lake's tables of the same partition alone."""
+    alone = not recipe.resources and not recipe.takes_day
+    return alone and all(given.store == "lake" and not given.whole for given in recipe.inputs.values())
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Comparisons over the stores of one platform.
+
+    Args:
+        lake: The lake, which is the truth.
+        mongo: The documents.
+        marts: The warehouse, and how it is built.
+        recipes: Every table, each after those it is computed from.
+    """
+
+    lake: Lake
+    mongo: MongoStore
+    marts: Marts
+    recipes: Sequence[Recipe]
+
+    @cached_property
+    def collections(self) -> list[Recipe]:
+        """The collections that follow from the lake alone, so that they can be compared with it."""
+        return [recipe for recipe in self.recipes if recipe.store == "mongo" and rederivable(recipe)]
+
+    def all(self, days: Collection[str] | None = None) -> Iterator[Disagreement]:
+        """Yield every disagreement of every store, the lake's first.
+
+        Args:
+            days: Days to look at; whatever is stored when None.
+        """
+        for recipe in self.recipes:
+            if recipe.store == "lake":
+                yield from self.of_lake(recipe, days)
+        for recipe in self.collections:
+            yield from self.of_collection(recipe, days)
+        yield from self.of_facts(days)
+
+    def of_lake(self, recipe: Recipe, days: Collection[str] | None = None) -> Iterator[Disagreement]:
+        """Yield the partitions of a lake table that are damaged, or missing though something was computed from them."""
+        name = recipe.table.name
+        stored = self.lake.keys(name)
+        for key in _within(recipe, stored, days):
+            try:
+                self.lake.read_verified(name, key)
+            except DamagedPartitionError as error:
+                yield Disagreement("lake", name, key, f"{DAMAGED}: {error}")
+        for key in _within(recipe, self._needed(name) - set(stored), days):
+            yield Disagreement("lake", name, key, f"{MISSING}, though other tables were computed from it")
+
+    def of_collection(self, recipe: Recipe, days: Collection[str] | None = None) -> Iterator[Disagreement]:
+        """Yield the partitions of a collection whose documents are not what the lake gives."""
+        name = recipe.table.name
+        recorded = set(self.mongo.keys(name))
+        given = set.intersection(*(set(self.lake.keys(source.table)) for source in recipe.inputs.values()))
+        found, strays = self.mongo.dates(name) if days is None else ([], [])
+        for key in _within(recipe, recorded | given | set(found), days):
+            if key in recorded or key in given:
+                difference = self._documents(recipe, key, recorded=key in recorded)
+            else:
+                difference = self._orphans(name, key)
+            if difference:
+                yield difference
+        if strays:
+            shown = tuple(map(str, strays[:IDS_SHOWN]))
+            yield Disagreement("mongo", name, "", STRAY, len(strays), shown)
+
+    def of_facts(
+        self, days: Collection[str] | None = None, names: Iterable[str] = tuple(FACTS)
+    ) -> Iterator[Disagreement]:
+        """Yield the days of the facts whose published rows are not what the models make of the lake."""
+        for name in names:
+            try:
+                with Facts(self.marts.warehouse.path, self.marts.project_dir).open() as facts:
+                    recorded = frozenset(self.marts.warehouse.days()) if facts else frozenset()
+                    found = facts.days(name) if facts else []
+                    stored = sorted(recorded.union(self.complete_days(), found))
+                    yield from self._of_fact(facts, name, [d for d in stored if days is None or d in days], recorded)
+            except DamagedWarehouseError as error:
+                yield Disagreement("warehouse", name, "", f"{DAMAGED}: {error}")
+
+    def complete_days(self) -> list[str]:
+        """Return the days that the lake holds all of that the marts are built from, ascending."""
+        return sorted(set.intersection(*(set(self.lake.keys(table)) for table in LAKE_TABLES)))
+
+    def _documents(self, recipe: Recipe, key: str, *, recorded: bool) -> Disagreement | None:
+        """Compare one partition of a collection."""
+        inputs = self._read([source.table for source in recipe.inputs.values()], key)
+        if isinstance(inputs, Disagreement):
+            return inputs
+        tables = {parameter: inputs[source.table] for parameter, source in recipe.inputs.items()}
+        given = recipe.table.conform(recipe.compute(**tables))
+        place = Disagreement("mongo", recipe.table.name, key, "")
+        held = self.mongo.read_back(place.table, key)
+        found = compare(place, wire_table(recipe.table, given), held.table, "_id", held.misfits)
+        return found or self._ledger(place, given, recorded=recorded)
+
+    def _orphans(self, name: str, key: str) -> Disagreement | None:
+        """Name the documents of a day that neither the lake nor the ledger has."""
+        held = self.mongo.read_back(name, key)
+        ids = sorted([*held.misfits, *held.table["_id"].to_pylist()])
+        return Disagreement("mongo", name, key, ORPHANED, len(ids), tuple(ids[:IDS_SHOWN])) if ids else None
+
+    def _ledger(self, place: Disagreement, given: pa.Table, *, recorded: bool) -> Disagreement | None:
+        """Compare what the ledger says of documents that are right."""
+        info = self.mongo.info(place.table, place.day) if recorded else None
+        if info is None:
+            return Disagreement("mongo", place.table, place.day, "not in the ledger of what is stored")
+        if (info.rows, info.content_hash) == (given.num_rows, content_hash(given)):
+            return None
+        return Disagreement("mongo", place.table, place.day, "the ledger says something else than the documents")
+
+    def _of_fact(
+        self, facts: OpenFacts | None, name: str, days: Sequence[str], recorded: frozenset[str]
+    ) -> Iterator[Disagreement]:
+        """Compare days of a fact: several at once, and one by one where those do not agree."""
+        for start in range(0, len(days), DAYS_AT_ONCE):
+            group = days[start : start + DAYS_AT_ONCE]
+            if facts and recorded.issuperset(group) and self._same_rows(facts, name, group):
+                continue
+            for day in group:
+                difference = self._rows(facts, name, day, recorded=day in recorded)
+                if difference:
+                    yield difference
+
+    def _same_rows(self, facts: OpenFacts, name: str, days: Sequence[str]) -> bool:
+        read = [self._read(facts.models[name].tables, day) for day in days]
+        tables = [one for one in read if not isinstance(one, Disagreement)]
+        if len(tables) < len(days):
+            return False
+        together = {table: pa.concat_tables([one[table] for one in tables]) for table in facts.models[name].tables}
+        return same_content(facts.given(name, together), facts.held(name, days), FACTS[name])
+
+    def _rows(self, facts: OpenFacts | None, name: str, day: str, *, recorded: bool) -> Disagreement | None:
+        """Compare one day of a fact."""
+        place = Disagreement("warehouse", name, day, "")
+        if facts is None:
+            return Disagreement("warehouse", name, day, "nothing is published")
+        held = facts.held(name, [day])
+        tables = self._read(facts.models[name].tables, day)
+        if isinstance(tables, Disagreement):
+            missing = tables.problem.startswith(MISSING)
+            return replace(place, problem=ORPHANED, rows=held.num_rows) if missing and not recorded else tables
+        found = compare(place, facts.given(name, tables), held, FACTS[name])
+        if found is None and not recorded:
+            return Disagreement("warehouse", name, day, "not recorded as built")
+        return found
+
+    def _read(self, tables: Iterable[str], key: str) -> dict[str, pa.Table] | Disagreement:
+        """Return partitions of the lake by table, or what is wrong with the first that cannot be trusted."""
+        found: dict[str, pa.Table] = {}
+        for table in tables:
+            try:
+                found[table] = self.lake.read_verified(table, key)
+            except KeyError:
+                return Disagreement("lake", table, key, f"{MISSING}, though other tables were computed from it")
+            except DamagedPartitionError as error:
+                return Disagreement("lake", table, key, f"{DAMAGED}: {error}")
+        return found
+
+    def _needed(self, name: str) -> set[str]:
+        """Return the keys of a lake table from which something stored was computed."""
+        needed: set[str] = set()
+        for recipe in self.recipes:
+            if any(source.table == name and not source.whole for source in recipe.inputs.values()):
+                store = self.lake if recipe.store == "lake" else self.mongo
+                needed |= set(store.keys(recipe.table.name))
+        if name in LAKE_TABLES:
+            with contextlib.suppress(DamagedWarehouseError):
+                needed |= self._built()
+        return needed
+
+    def _built(self) -> set[str]:
+        with Facts(self.marts.warehouse.path, self.marts.project_dir).open() as facts:
+            return set(self.marts.warehouse.days()) if facts else set()
+
+
+def _within(recipe: Recipe, keys: Iterable[str], days: Collection[str] | None) -> list[str]:
+    return sorted(key for key in keys if days is None or not recipe.daily or key in days)
