@@ -27,6 +27,8 @@ from analytics_platform.storage.marts import Marts
 from analytics_platform.storage.mongo import EmbeddedMongo, MongoStore
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStore
 from analytics_platform.storage.warehouse import Warehouse
+from analytics_platform.transform.cleaning import Cleaning
+from analytics_platform.transform.privacy import Privacy
 
 
 def _revealed(secret: SecretStr | None) -> str | None:
@@ -57,6 +59,14 @@ class Platform:
         self.settings = settings
         self.insights = Insights(settings.engine, settings.taxonomy)
         self._embedded: EmbeddedMongo | None = None
+
+    @cached_property
+    def cleaning(self) -> Cleaning:
+        """How messages are cleaned."""
+        settings = self.settings
+        key = _revealed(settings.pseudonym_key)
+        privacy = Privacy(settings.pii_kind_set, redact=settings.pii == "redact", key=key.encode() if key else None)
+        return Cleaning(privacy, settings.language_detector)
 
     @cached_property
     def source(self) -> Source:
@@ -134,6 +144,7 @@ class Platform:
         """Return what recipes ask for by parameter name."""
         return {
             "source": self.source,
+            "cleaning": self.cleaning,
             "insights": self.insights,
             "reports_dir": self.settings.reports_dir,
         }
@@ -154,6 +165,7 @@ class Platform:
             "stores": self.store,
             "source": dg.ResourceDefinition(lambda _: self.source),
             "marts": dg.ResourceDefinition(lambda _: self.marts),
+            "cleaning": self.cleaning,
             "insights": self.insights,
             "reports_dir": self.settings.reports_dir,
         }

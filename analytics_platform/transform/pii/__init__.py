@@ -5,6 +5,6 @@ Does not belong here: what to redact and who is a pseudonym (``transform.privacy
 """
 
 from analytics_platform.transform.pii.finding import find_pii
-from analytics_platform.transform.pii.spans import KINDS, SPANS, STRUCTURED, kinds_found, redact
+from analytics_platform.transform.pii.spans import SPANS, kinds_found, redact
 
-__all__ = ["KINDS", "SPANS", "STRUCTURED", "find_pii", "kinds_found", "redact"]
+__all__ = ["SPANS", "find_pii", "kinds_found", "redact"]

@@ -10,11 +10,14 @@ from collections.abc import Collection
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.transform.pii import credentials, identifiers, network, phones
+from analytics_platform.model.pii import KINDS
+from analytics_platform.transform.pii import addresses, credentials, identifiers, network, phones
+from analytics_platform.transform.pii.names import KIND as NAME
+from analytics_platform.transform.pii.names import find_names
 from analytics_platform.transform.pii.rules import Rule
-from analytics_platform.transform.pii.spans import KINDS, Span, spans_table
+from analytics_platform.transform.pii.spans import Span, spans_table
 
-_RULES: tuple[Rule, ...] = (*credentials.RULES, *network.RULES, *identifiers.RULES, *phones.RULES)
+_RULES: tuple[Rule, ...] = (*credentials.RULES, *network.RULES, *identifiers.RULES, *phones.RULES, *addresses.RULES)
 
 
 def find_pii(texts: pa.Array, kinds: Collection[str] = KINDS) -> pa.Table:
@@ -36,4 +39,7 @@ def find_pii(texts: pa.Array, kinds: Collection[str] = KINDS) -> pa.Table:
             spans = [(start, end, rule.kind, confidence) for start, end, confidence in rule.find(text)]
             if spans:
                 found.setdefault(row, []).extend(spans)
+    if NAME in kinds:
+        for row, span in find_names(texts):
+            found.setdefault(row, []).append(span)
     return spans_table(found)

@@ -27,7 +27,8 @@ _BARE_URL = re.compile(
     rf"(?:{'|'.join(_DOMAINS.split())})(?::[0-9]{{2,5}})?(?:/[^\s<>\"`{{}}|\\^]{{0,2000}}|(?![\w@.-]|\.\w))",
     re.IGNORECASE,
 )
-_TOO_COMMON = re.compile(r"(?:[a-z]{1,3}\.)(?:me|in|is|it|at|no|be|us|so|to|il|co|int|io)$", re.IGNORECASE)
+# A full stop without a space after it, as in "on Monday.Is that right", far more often than somebody's domain.
+_SENTENCE_END = re.compile(r"[A-Za-z0-9-]+\.(?:at|be|in|is|it|me|no|us|info|online|shop)", re.IGNORECASE)
 _TRAILING = ".,;:!?'\"*)]>’”»…。，、！？）"
 _IPV4 = re.compile(r"(?<![\w.-])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w-]|\.[0-9])")
 _VERSION = re.compile(r"(?:\bv|version|ver|release|kernel|build|upgrade to|update to)\W{0,3}$")
@@ -55,7 +56,7 @@ def _urls(text: str) -> Found:
             yield match.start(), end, 0.99
     for match in _BARE_URL.finditer(text):
         end = _url_end(match)
-        if not _TOO_COMMON.fullmatch(text[match.start() : end]):
+        if not _SENTENCE_END.fullmatch(text[match.start() : end]):
             yield match.start(), end, 0.8
 
 

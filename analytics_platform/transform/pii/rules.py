@@ -20,7 +20,7 @@ class Rule:
     """How one kind is found.
 
     Attributes:
-        kind: One of ``spans.KINDS``.
+        kind: One of ``model.pii.KINDS``.
         hint: RE2 expression that every text with a span matches; run over the whole column, so it is cheap.
         find: Finds and validates the spans of one text that matches; its time is linear in the text's length.
     """

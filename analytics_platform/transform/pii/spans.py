@@ -14,23 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-KINDS = (
-    "SECRET",
-    "URL",
-    "EMAIL",
-    "IBAN",
-    "CARD",
-    "SSN",
-    "IP",
-    "MAC",
-    "NATIONAL_ID",
-    "PHONE",
-    "ADDRESS",
-    "NAME",
-)
-"""Every kind that can be found; where two spans overlap, the kind named first here wins."""
-STRUCTURED = frozenset(KINDS) - {"ADDRESS", "NAME"}
-"""Kinds with a form of their own, found with high precision."""
+from analytics_platform.model.pii import KINDS
 
 SPANS = pa.schema(
     [
