@@ -30,7 +30,7 @@ _NO_LANGUAGE = r"<[a-z_]+>|(?:[a-z]+://|www\.)\S+|\S+@\S+|[#!/]\S+|^[\w`|^\[\]-]
 _SURE_BYTES, _SURE_PROBABILITY = 20, 0.3
 """From this length in UTF-8 bytes (seven Chinese, ten Cyrillic, twenty Latin letters) the fast detector's answer counts
 from this probability. Of shorter English chat lines it calls one in four another language, so those need more."""
-_SHORT_BYTES, _SHORT_PROBABILITY = 10, 0.7
+_SHORT_BYTES, _SHORT_PROBABILITY = 12, 0.8
 _CAREFUL_PROBABILITY = 0.6
 """Below it, the careful detector gets a second opinion, also on texts the fast one would answer."""
 _LINGUA_CONFIDENCE = 0.25
