@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from analytics_platform.model.pii import KINDS, STRUCTURED
+from analytics_platform.settings_cleaning import CleaningSettings
 
 SAMPLE_START = dt.date(2006, 5, 15)
 SAMPLE_END = dt.date(2006, 7, 2)
@@ -25,7 +25,6 @@ DEFAULT_START = dt.date(2020, 1, 1)
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = ".env"
 
-_KIND_GROUPS = {"STRUCTURED": STRUCTURED, "ALL": frozenset(KINDS), "NONE": frozenset[str]()}
 _MONGO_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
@@ -33,7 +32,7 @@ class SettingsError(ValueError):
     """The environment is wrong; each line of the message names a variable and what to do."""
 
 
-class Settings(BaseSettings):
+class Settings(CleaningSettings):
     """The platform's settings, read from the environment and from ``.env`` in the working directory.
 
     The environment wins over ``.env``; an empty value counts as unset; paths are made absolute, so that
@@ -101,27 +100,6 @@ class Settings(BaseSettings):
         validation_alias="ANALYTICS_TAXONOMY",
         description="YAML file of topics and intents; the one shipped when unset.",
     )
-    pii: Literal["redact", "keep"] = Field(
-        default="redact",
-        validation_alias="ANALYTICS_PII",
-        description="Whether personal data found in texts is taken out of them, from the clean tables on.",
-    )
-    pii_kinds: str = Field(
-        default="structured",
-        validation_alias="ANALYTICS_PII_KINDS",
-        description="Kinds of personal data to look for, separated by commas: structured, all, none or of docs/privacy.md.",
-    )
-    pseudonym_key: SecretStr | None = Field(
-        default=None,
-        min_length=16,
-        validation_alias="ANALYTICS_PSEUDONYM_KEY",
-        description="Users become keyed hashes from the clean tables on; at least 16 characters. Ids stay when unset.",
-    )
-    language_detector: Literal["fast", "careful"] = Field(
-        default="fast",
-        validation_alias="ANALYTICS_LANGUAGE_DETECTOR",
-        description="careful needs the extra languages and a gigabyte of memory.",
-    )
     workers: int | None = Field(
         default=None,
         ge=1,
@@ -176,14 +154,6 @@ class Settings(BaseSettings):
             raise ValueError("must be sample or files in this version; nocodb comes later")
         return source
 
-    @field_validator("pii_kinds")
-    @classmethod
-    def _known_kinds(cls, kinds: str) -> str:
-        unknown = sorted(_kind_names(kinds) - {*KINDS, *_KIND_GROUPS})
-        if unknown:
-            raise ValueError(f"must be structured, all, none or of {', '.join(KINDS)}; {unknown[0]} is none of them")
-        return kinds
-
     @field_validator("lake_uri")
     @classmethod
     def _lake(cls, uri: str | None) -> str | None:
@@ -237,12 +207,6 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def pii_kind_set(self) -> frozenset[str]:
-        """Kinds of personal data to look for."""
-        names = _kind_names(self.pii_kinds)
-        return frozenset(names & {*KINDS}).union(*(_KIND_GROUPS[name] for name in names & {*_KIND_GROUPS}))
-
-    @property
     def first_day(self) -> dt.date:
         """First daily partition."""
         return self.start_date or (SAMPLE_START if self.source == "sample" else DEFAULT_START)
@@ -286,10 +250,6 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """Folder of the Dagster instance."""
         return self.home / "dagster"
-
-
-def _kind_names(kinds: str) -> set[str]:
-    return {name.strip().upper() for name in kinds.split(",") if name.strip()}
 
 
 def load_settings() -> Settings:

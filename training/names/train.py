@@ -23,17 +23,17 @@ from safetensors.numpy import save_file
 
 from analytics_platform.transform.pii import tagger as tg
 
-LOCALES = (
+LOCALES = (  # noqa: SIM905
     "en_US en_GB en_IE en_AU en_NZ en_IN en_NG en_KE en_PK de_DE de_AT de_CH fr_FR fr_CH nl_NL nl_BE es_ES es_MX es_AR "
     "es_CL pt_BR pt_PT it_IT sv_SE no_NO da_DK fi_FI is_IS pl_PL cs_CZ sk_SK hu_HU ro_RO hr_HR sl_SI et_EE lv_LV lt_LT "
     "tr_TR id_ID vi_VN ru_RU uk_UA bg_BG el_GR az_AZ uz_UZ sw tw_GH yo_NG ga_IE sq_AL"
 ).split()
-NATIONALITIES = (
+NATIONALITIES = (  # noqa: SIM905
     "American British German French Italian Spanish Dutch Swedish Norwegian Danish Finnish Polish Czech Hungarian "
     "Greek Turkish Russian Ukrainian Indian Chinese Japanese Korean Thai Mexican Brazilian Canadian Australian Irish "
     "Scottish Swiss Austrian Belgian Portuguese Icelandic Estonian Egyptian Lebanese Vietnamese"
 ).split()
-OBJECTS = "iPhone MacBook Kindle PlayStation Xbox Samsung Ubuntu Windows Firefox Chrome Gmail Visa Toyota Tesla".split()
+OBJECTS = "iPhone MacBook Kindle PlayStation Xbox Samsung Ubuntu Windows Firefox Chrome Gmail Visa Toyota Tesla".split()  # noqa: SIM905
 CYRILLIC = dict(
     zip(
         "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
@@ -157,7 +157,9 @@ def examples(arguments: argparse.Namespace, words: Words) -> Iterator[Example]:
         yield fill(words.random.choice(templates), words)
     for path in arguments.slots:
         for text in pq.read_table(path, columns=["text"])["text"].to_pylist():
-            text = text.replace("{", "(").replace("[RELIGION]", words.random.choice(["Christian", "Muslim", "Catholic", "Jewish"]))
+            text = text.replace("{", "(").replace(
+                "[RELIGION]", words.random.choice(["Christian", "Muslim", "Catholic", "Jewish"])
+            )
             for _ in range(3 if "[NAME]" in text else 1):
                 yield fill(text, words)
     for path in arguments.plain:

@@ -22,7 +22,8 @@ _ISSUED = {
     "SendGrid": r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}",
     "Twilio": r"(?:AC|SK)[0-9a-f]{32}",
     "npm, PyPI, Hugging Face": r"npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_-]{50,250}|hf_[A-Za-z0-9]{30,64}",
-    "DigitalOcean, Shopify, Telegram": r"do[opr]_v1_[0-9a-f]{64}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}|[0-9]{8,10}:AA[A-Za-z0-9_-]{33}",
+    "DigitalOcean, Shopify": r"do[opr]_v1_[0-9a-f]{64}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}",
+    "Telegram": r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}",
     "JSON web token": r"eyJ[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,4000}(?:\.[A-Za-z0-9_-]{0,1000})?",
 }
 _ISSUED_FORM = re.compile(rf"(?<![A-Za-z0-9_-])(?:{'|'.join(_ISSUED.values())})(?![A-Za-z0-9_-])")
@@ -34,8 +35,8 @@ _HINT = (
 _PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z]{2,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _PRIVATE_KEY_END = re.compile(r"-----END (?:[A-Z]{2,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _ASSIGNED = re.compile(
-    r"(?:api[_ -]?key|access[_ -]?key|secret(?:[_ -]?key)?|auth[_ -]?token|access[_ -]?token|token|bearer|passw(?:or)?d|"
-    r"passphrase|pwd)\b[\"']?(?:\s{0,3}(?:is|was|=|:|=>|:=)\s{0,3}|\s)[\"']?(?P<value>[^\s\"'<>,;]{8,256})",
+    r"(?:api[_ -]?key|access[_ -]?key|secret(?:[_ -]?key)?|auth[_ -]?token|access[_ -]?token|token|bearer|"
+    r"passw(?:or)?d|passphrase|pwd)\b[\"']?(?:\s{0,3}(?:is|was|=|:|=>|:=)\s{0,3}|\s)[\"']?(?P<value>[^\s\"'<>,;]{8,256})",
     re.IGNORECASE,
 )
 _MINIMUM_ENTROPY = 2.8  # bits a character: English words of this length have less, or no digit

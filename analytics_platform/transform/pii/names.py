@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -22,30 +23,67 @@ NEIGHBOUR_CONFIDENCE = 0.1
 """How sure the tagger must be of a word, and of a word beside such a word."""
 _LONGEST_TAIL = 3
 _LONGEST_TEXT = 20_000  # code points; what follows in a longer text is not looked at, since it is no chat message
-_NAME_LIKE = r"\p{Lu}"
+_CAPITAL = r"^\p{Lu}"
+_NO_LETTERS = r"[^\p{L}]+"
+_CONTEXTS = (("my", "name", "is", None, "."), ("Hi", None, ","), (",", None, "and"))
+"""Where a name is likely; what is none even there, such as ``How`` or ``Monday``, makes no text worth reading."""
+_WORTH_READING = 0.3
 
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
 
 def find_names(texts: pa.Array) -> Iterator[tuple[int, Span]]:
-    """Yield row and span of each name found."""
-    rows = pc.indices_nonzero(pc.match_substring_regex(texts, _NAME_LIKE))
-    yield from _tag(rows.to_pylist(), pc.utf8_slice_codeunits(texts.take(rows), 0, _LONGEST_TEXT).to_pylist())
+    """Yield row and span of each name found; only texts with a capitalised word that may be one are read."""
+    heads = pc.utf8_slice_codeunits(texts, 0, _LONGEST_TEXT)
+    rows = _worth_reading(heads)
+    yield from _tag(rows.tolist(), heads.take(pa.array(rows)).to_pylist())
+
+
+def _worth_reading(texts: pa.Array) -> Numbers:
+    """Return the rows that hold a capitalised word which would be a name in a likely place."""
+    capitalised = pc.indices_nonzero(pc.match_substring_regex(texts, r"\p{Lu}"))
+    words = pc.split_pattern_regex(texts.take(capitalised), _NO_LETTERS)
+    distinct = words.flatten().dictionary_encode()
+    candidates = np.zeros(len(distinct.dictionary), np.bool_)
+    capital = pc.match_substring_regex(distinct.dictionary, _CAPITAL).to_numpy(zero_copy_only=False)
+    candidates[capital] = _may_be_names(distinct.dictionary.filter(pa.array(capital)).to_pylist())
+    counts = np.concatenate([[0], np.cumsum(candidates[distinct.indices.to_numpy()])])
+    ends = words.offsets.to_numpy()
+    held = counts[ends[1:] - ends[0]] > counts[ends[:-1] - ends[0]]
+    return np.asarray(capitalised.to_numpy()[held], np.int64)
+
+
+def _may_be_names(words: list[str]) -> Flags:
+    tagger = load_tagger()
+    known = sorted({word for context in _CONTEXTS for word in context if word})
+    vectors = tagger.vectors([*words, *known, PADDING])
+    best = np.zeros(len(words))
+    for context in _CONTEXTS:
+        frame = [len(words) + known.index(word) if word else -1 for word in context]
+        places = np.tile(frame, len(words))
+        places[places < 0] = np.arange(len(words))
+        numbers = np.repeat(np.arange(len(words)), len(frame))
+        chances = _chances(tagger.scores(vectors, places, numbers))
+        best = np.maximum(best, 1 - chances[frame.index(-1) :: len(frame), OUTSIDE])
+    return np.asarray(best >= _WORTH_READING)
+
+
+def _chances(scores: Floats) -> Floats:
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
 
 
 def _tag(rows: list[int], texts: list[str]) -> Iterator[tuple[int, Span]]:
-    matches = [match for text in texts for match in WORD.finditer(text)]
+    found = [list(WORD.finditer(text)) for text in texts]
+    matches = list(chain.from_iterable(found))
     if not matches:
         return
-    lengths = [sum(1 for _ in WORD.finditer(text)) for text in texts]
-    numbers = np.repeat(np.arange(len(texts)), lengths)
+    numbers = np.repeat(np.arange(len(texts)), [len(words) for words in found])
     ids: dict[str, int] = {}
     words = np.fromiter((ids.setdefault(match[0], len(ids)) for match in matches), np.int64, len(matches))
     tagger = load_tagger()
-    scores = tagger.scores(tagger.vectors([*ids, PADDING]), words, numbers)
-    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-    labels = odds / odds.sum(axis=1, keepdims=True)
+    labels = _chances(tagger.scores(tagger.vectors([*ids, PADDING]), words, numbers))
     chances = 1 - labels[:, OUTSIDE]
     joined = _joined(matches, numbers)
     begins = labels[:, BEGIN] > 2 * labels[:, INSIDE]

@@ -32,7 +32,10 @@ _SENTENCE_END = re.compile(r"[A-Za-z0-9-]+\.(?:at|be|in|is|it|me|no|us|info|onli
 _TRAILING = ".,;:!?'\"*)]>’”»…。，、！？）"
 _IPV4 = re.compile(r"(?<![\w.-])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w-]|\.[0-9])")
 _VERSION = re.compile(r"(?:\bv|version|ver|release|kernel|build|upgrade to|update to)\W{0,3}$")
-_IPV6 = re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f:.]{0,45}:[0-9A-Fa-f:.]{0,45}:)[0-9A-Fa-f:]{2,45}(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3})?(?![\w:])")
+_IPV6 = re.compile(
+    r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{2,45}"
+    r"(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3})?(?![\w:])"
+)
 _MAC = re.compile(
     r"(?<![\w:.-])(?:[0-9A-Fa-f]{2}(?P<mark>[:-])(?:[0-9A-Fa-f]{2}(?P=mark)){4}[0-9A-Fa-f]{2}"
     r"|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4})(?![\w:-])"
