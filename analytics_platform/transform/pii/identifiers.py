@@ -19,6 +19,7 @@ from stdnum.fi import hetu
 from stdnum.fr import nir
 from stdnum.gb import nhs
 from stdnum.in_ import aadhaar, pan
+from stdnum.iso7064 import mod_97_10
 from stdnum.it import codicefiscale
 from stdnum.nl import bsn
 from stdnum.pl import pesel
@@ -28,8 +29,10 @@ from stdnum.us import itin, ssn
 from analytics_platform.transform.pii.rules import Found, Rule, before, digits
 
 _CARD = re.compile(r"(?<![\w.+-])(?:[0-9](?:[ -](?=[0-9]))?){11,18}[0-9](?![\w-]|\.[0-9])")
-_CARD_WORD = re.compile(r"\b(?:cards?|visa|master\s?card|maestro|amex|debit|credit|pan)\b")
-# Maestro (12 to 19 digits) and issuers of one country are too many to tell: those need the word card before them.
+_CARD_WORD = re.compile(
+    r"\b(?:cards?|visa|master\s?card|maestro|amex|debit|credit|cc|charge|pay|paying|payment|billing|checkout)\b"
+)
+# Maestro and issuers of one country are too many to tell: other lengths than 16 need the word card before them.
 _ISSUERS = (
     # leading digits, from and to; lengths
     ((4, 4), {13, 16, 19}),
@@ -108,6 +111,8 @@ def _cards(text: str) -> Found:
 def _is_card(number: str, text: str, start: int) -> bool:
     if any(low <= int(number[: len(str(low))]) <= high and len(number) in sizes for (low, high), sizes in _ISSUERS):
         return True
+    if len(number) == 16 and number[0] in "3456":  # Maestro, and issuers that the table does not know yet
+        return True
     return bool(_CARD_WORD.search(before(text, start)))
 
 
@@ -123,13 +128,21 @@ def _iban_end(text: str, match: re.Match[str]) -> int | None:
     candidate = match[0]
     while len(candidate) >= 15:
         follower = text[match.start() + len(candidate) :][:1]
-        if not follower.isalnum() and iban.is_valid(candidate, check_country=False):
+        if not follower.isalnum() and _is_iban(candidate, text, match.start()):
             return match.start() + len(candidate)
         cut = max(candidate.rfind(" "), candidate.rfind("-"))
         if cut < 0:
             return None
         candidate = candidate[:cut]
     return None
+
+
+def _is_iban(candidate: str, text: str, start: int) -> bool:
+    """Tell whether a number is an IBAN; one that is called so may have a length its country does not use."""
+    if iban.is_valid(candidate, check_country=False):
+        return True
+    compact = "".join(filter(str.isalnum, candidate)).upper()
+    return "iban" in before(text, start) and mod_97_10.is_valid(compact[4:] + compact[:4])
 
 
 def _ssns(text: str) -> Found:

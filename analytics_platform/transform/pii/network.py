@@ -24,11 +24,12 @@ _DOMAINS = (
 )
 _BARE_URL = re.compile(
     r"(?<![\w@./:#-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,4}"
-    rf"(?:{'|'.join(_DOMAINS.split())})(?::[0-9]{{2,5}})?(?:/[^\s<>\"`{{}}|\\^]{{0,2000}}|(?![\w@.-]|\.\w))",
+    rf"(?:{'|'.join(_DOMAINS.split())})(?::[0-9]{{2,5}})?(?:/[^\s<>\"`{{}}|\\^]{{0,2000}}|(?![\w@-]|\.\w))",
     re.IGNORECASE,
 )
 # A full stop without a space after it, as in "on Monday.Is that right", far more often than somebody's domain.
 _SENTENCE_END = re.compile(r"[A-Za-z0-9-]+\.(?:at|be|in|is|it|me|no|us|info|online|shop)", re.IGNORECASE)
+_VISIT = re.compile(r"(?:\b(?:see|visit|go to|goto|at|on|site|website|url|domain|link|from|page|is|open)\W{0,2}|[(<])$")
 _TRAILING = ".,;:!?'\"*)]>’”»…。，、！？）"
 _IPV4 = re.compile(r"(?<![\w.-])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w-]|\.[0-9])")
 _VERSION = re.compile(r"(?:\bv|version|ver|release|kernel|build|upgrade to|update to)\W{0,3}$")
@@ -59,8 +60,13 @@ def _urls(text: str) -> Found:
             yield match.start(), end, 0.99
     for match in _BARE_URL.finditer(text):
         end = _url_end(match)
-        if not _SENTENCE_END.fullmatch(text[match.start() : end]):
+        if _is_domain(text, match.start(), end):
             yield match.start(), end, 0.8
+
+
+def _is_domain(text: str, start: int, end: int) -> bool:
+    domain = text[start:end]
+    return not _SENTENCE_END.fullmatch(domain) or (domain.islower() and bool(_VISIT.search(before(text, start))))
 
 
 def _url_end(match: re.Match[str]) -> int:

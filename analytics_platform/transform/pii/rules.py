@@ -12,7 +12,7 @@ from dataclasses import dataclass
 Found = Iterator[tuple[int, int, float]]
 """Start, end and confidence of spans in one text."""
 
-_BEFORE, _AFTER = 60, 20
+_BEFORE, _AFTER = 60, 30
 
 
 @dataclass(frozen=True)
