@@ -32,7 +32,7 @@ _SENTENCE_END = re.compile(r"[A-Za-z0-9-]+\.(?:at|be|in|is|it|me|no|us|info|onli
 _VISIT = re.compile(r"(?:\b(?:see|visit|go to|goto|at|on|site|website|url|domain|link|from|page|is|open)\W{0,2}|[(<])$")
 _TRAILING = ".,;:!?'\"*)]>’”»…。，、！？）"
 _IPV4 = re.compile(r"(?<![\w.-])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w-]|\.[0-9])")
-_VERSION = re.compile(r"(?:\bv|version|ver|release|kernel|build|upgrade to|update to)\W{0,3}$")
+_VERSION = re.compile(r"(?:\bv|version|ver|release|kernel|build|upgrade to|update to)(?: is)?\W{0,3}$")
 _IPV6 = re.compile(
     r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{2,45}"
     r"(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3})?(?![\w:])"
