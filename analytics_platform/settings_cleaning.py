@@ -5,6 +5,7 @@ Belongs here: their variables and checks. Does not belong here: reading them, wh
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -43,6 +44,13 @@ class CleaningSettings(BaseSettings):
     def _known_kinds(cls, kinds: str) -> str:
         kinds_named(kinds)
         return kinds
+
+    @field_validator("language_detector")
+    @classmethod
+    def _installed(cls, detector: str) -> str:
+        if detector == "careful" and find_spec("lingua") is None:
+            raise ValueError("careful needs lingua: pip install 'analytics-platform[languages]'")
+        return detector
 
     @property
     def pii_kind_set(self) -> frozenset[str]:
