@@ -26,6 +26,7 @@ from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource, SettingsC
 
 from analytics_platform import setting_checks as checks
 from analytics_platform.errors import UserError
+from analytics_platform.settings_cleaning import CleaningSettings
 from analytics_platform.settings_llm import LlmSettings
 from analytics_platform.settings_nocodb import NocoSettings
 from analytics_platform.settings_operations import OperationsSettings
@@ -43,7 +44,7 @@ class SettingsError(UserError, ValueError):
     """The environment is wrong; each line of the message names a variable and what to do."""
 
 
-class Settings(LlmSettings, NocoSettings, OperationsSettings):
+class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
     """The platform's settings, read from the environment and from ``.env`` in the working directory.
 
     The environment wins over ``.env``; an empty value counts as unset; paths are made absolute, so that

@@ -8,16 +8,28 @@ from analytics_platform import transform
 from analytics_platform.defs import raw
 from analytics_platform.defs.tables import table_asset
 from analytics_platform.model import clean as tables
+from analytics_platform.transform.cleaning import Cleaning
 from analytics_platform.transform.conversations import conversation_metrics
 from analytics_platform.transform.messages import clean_messages
 
 KINDS = frozenset({"parquet", "pandas"})
 
 
-@table_asset(tables.MESSAGES, group="clean", code=[transform], upstream={"raw_messages": raw.raw_messages}, kinds=KINDS)
-def messages(raw_messages: pa.Table) -> pa.Table:
-    """Text without markup, control characters and code; language, lengths and response times."""
-    return clean_messages(raw_messages)
+def _cleaning_version(day: str, cleaning: Cleaning) -> str:  # noqa: ARG001  (the signature of Recipe.version)
+    return cleaning.version
+
+
+@table_asset(
+    tables.MESSAGES,
+    group="clean",
+    code=[transform],
+    upstream={"raw_messages": raw.raw_messages},
+    version=_cleaning_version,
+    kinds=KINDS,
+)
+def messages(raw_messages: pa.Table, cleaning: Cleaning) -> pa.Table:
+    """Text without markup, control characters, code and personal data; language, lengths and response times."""
+    return clean_messages(raw_messages, cleaning)
 
 
 @table_asset(
@@ -25,11 +37,12 @@ def messages(raw_messages: pa.Table) -> pa.Table:
     group="clean",
     code=[transform],
     upstream={"messages": messages, "raw_conversations": raw.raw_conversations},
+    version=_cleaning_version,
     kinds=KINDS,
 )
-def conversations(messages: pa.Table, raw_conversations: pa.Table) -> pa.Table:
+def conversations(messages: pa.Table, raw_conversations: pa.Table, cleaning: Cleaning) -> pa.Table:
     """Duration, turns, response times, talk ratio, outcome and quality of each conversation."""
-    return conversation_metrics(messages, raw_conversations)
+    return conversation_metrics(messages, raw_conversations, cleaning.privacy)
 
 
 ASSETS = [messages, conversations]

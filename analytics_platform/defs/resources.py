@@ -37,6 +37,8 @@ from analytics_platform.storage.marts import Marts
 from analytics_platform.storage.mongo import EmbeddedMongo, MongoLlmStore, MongoStore
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStore
 from analytics_platform.storage.warehouse import Warehouse
+from analytics_platform.transform.cleaning import Cleaning
+from analytics_platform.transform.privacy import Privacy
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
@@ -100,6 +102,14 @@ class Platform:
         """
         held: SecretStr | None = getattr(self.settings, field)
         return self._references.resolve(environment_name(field), held.get_secret_value()) if held else None
+
+    @cached_property
+    def cleaning(self) -> Cleaning:
+        """How messages are cleaned."""
+        settings = self.settings
+        key = self.secret("pseudonym_key")
+        privacy = Privacy(settings.pii_kind_set, redact=settings.pii == "redact", key=key.encode() if key else None)
+        return Cleaning(privacy, settings.language_detector)
 
     @cached_property
     def source(self) -> Source:
@@ -243,6 +253,7 @@ class Platform:
         return {
             "source": self.source,
             "source_name": self.source.name,
+            "cleaning": self.cleaning,
             "insights": self.insights,
             "llm": self.llm,
             "reports_dir": self.settings.reports_dir,
@@ -267,6 +278,7 @@ class Platform:
             "source": dg.ResourceDefinition(lambda _: self.fresh_source()),
             "source_name": self.settings.source,
             "marts": dg.ResourceDefinition(lambda _: self.marts),
+            "cleaning": dg.ResourceDefinition(lambda _: self.cleaning),
             "insights": self.insights,
             "llm": self.llm,
             "reports_dir": self.settings.reports_dir,

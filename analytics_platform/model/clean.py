@@ -34,6 +34,11 @@ MESSAGES = Table(
             pa.list_(pa.field("item", STRING, nullable=False)),
             "Code of the message: blocks, which are taken out of the text, then inline code, whose words stay in it.",
         ),
+        Column(
+            "pii",
+            pa.list_(pa.field("item", STRING, nullable=False)),
+            "Kinds of personal data found in the text, such as EMAIL, one entry per place; never the values.",
+        ),
         Column("language", STRING, "ISO 639-1 code; und where unknown."),
         Column("character_count", INTEGER, "Characters of the cleaned text.", minimum=0),
         Column("word_count", INTEGER, "Words of the cleaned text.", minimum=0),

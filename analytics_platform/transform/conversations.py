@@ -18,10 +18,11 @@ from analytics_platform.model.clean import CONVERSATIONS, MESSAGES
 from analytics_platform.model.raw import RAW_CONVERSATIONS, RAW_MESSAGES
 from analytics_platform.transform.language import UNKNOWN, normalise_codes
 from analytics_platform.transform.outcomes import resolved
+from analytics_platform.transform.privacy import DEFAULT_PRIVACY, Privacy
 from analytics_platform.transform.roles import is_agent, is_customer
 
 _ID = "conversation_id"
-_UNCHANGED = ("date", _ID, "user_id", "agent_id", "model", "channel", "started_at", "ended_at", "message_count")
+_UNCHANGED = ("date", _ID, "agent_id", "model", "channel", "started_at", "ended_at", "message_count")
 _STATED = ("rating", "outcome", "variant", "tokens", "cost")
 _DIGITS = 9  # of computed floats, far below what is measured and far above what additions lose
 
@@ -103,12 +104,15 @@ def _most_frequent(raw: pa.Table, column: str, ids: pa.ChunkedArray) -> pa.Chunk
     return best["value_first"].take(pc.index_in(ids, best[_ID].combine_chunks()))
 
 
-def conversation_metrics(messages: pa.Table, raw_conversations: pa.Table) -> pa.Table:
+def conversation_metrics(
+    messages: pa.Table, raw_conversations: pa.Table, privacy: Privacy = DEFAULT_PRIVACY
+) -> pa.Table:
     """Measure the conversations of one day.
 
     Args:
         messages: ``MESSAGES`` of the day.
         raw_conversations: ``RAW_CONVERSATIONS`` of the day.
+        privacy: Whether users get pseudonyms.
 
     Returns:
         ``CONVERSATIONS``, one row per conversation. Percentiles interpolate linearly between the two nearest values.
@@ -132,6 +136,7 @@ def conversation_metrics(messages: pa.Table, raw_conversations: pa.Table) -> pa.
         pa.table(
             {
                 **{name: raw[name] for name in (*_UNCHANGED, *_STATED)},
+                "user_id": privacy.pseudonyms(raw["user_id"]),
                 "language": pc.coalesce(
                     normalise_codes(raw["language"].combine_chunks()),
                     _spoken_languages(messages, codes, customer, size),

@@ -1,7 +1,7 @@
 """Raw messages to the ``messages`` table.
 
 Belongs here: order within the conversation, and what a message has from its neighbours. Does not belong here:
-what is found in its text alone (``transform.text``, ``transform.language``, ``transform.tokens``).
+what is found in its text alone (``transform.text``, ``transform.pii``, ``transform.language``, ``transform.tokens``).
 """
 
 from __future__ import annotations
@@ -13,19 +13,21 @@ import pyarrow.compute as pc
 
 from analytics_platform.model.clean import MESSAGES
 from analytics_platform.model.raw import RAW_MESSAGES
+from analytics_platform.transform.cleaning import DEFAULT_CLEANING, Cleaning
 from analytics_platform.transform.language import detect_languages
 from analytics_platform.transform.roles import is_agent, is_customer
 from analytics_platform.transform.text import clean_texts, count_words
 from analytics_platform.transform.tokens import count_tokens
 
-_UNCHANGED = ("date", "conversation_id", "message_id", "role", "user_id", "agent_id", "model", "channel")
+_UNCHANGED = ("date", "conversation_id", "message_id", "role", "agent_id", "model", "channel")
 
 
-def clean_messages(raw_messages: pa.Table) -> pa.Table:
+def clean_messages(raw_messages: pa.Table, cleaning: Cleaning = DEFAULT_CLEANING) -> pa.Table:
     """Clean the messages of one day.
 
     Args:
         raw_messages: ``RAW_MESSAGES`` of the day, rows in any order.
+        cleaning: Which personal data goes, and how languages are told.
 
     Returns:
         ``MESSAGES``: ordered within each conversation by time, then as the source had them.
@@ -35,17 +37,20 @@ def clean_messages(raw_messages: pa.Table) -> pa.Table:
     """
     raw = RAW_MESSAGES.conform(raw_messages)
     texts, code = clean_texts(raw["text"])
+    texts, kinds = cleaning.privacy.protect(texts)
     says_something = pc.or_(pc.greater(pc.binary_length(texts), 0), pc.greater(pc.list_value_length(code), 0))
     conversations = _runs(raw["conversation_id"])
     return MESSAGES.conform(
         pa.table(
             {
                 **{name: raw[name] for name in _UNCHANGED},
+                "user_id": cleaning.privacy.pseudonyms(raw["user_id"]),
                 "position": _positions(conversations),
                 "sent_at": raw["timestamp"],
                 "text": texts,
-                "code": code,
-                "language": detect_languages(texts, raw["language"].combine_chunks()),
+                "code": cleaning.privacy.protect_code(code),
+                "pii": kinds,
+                "language": detect_languages(texts, raw["language"].combine_chunks(), cleaning.detector),
                 "character_count": pc.utf8_length(texts),
                 "word_count": count_words(texts),
                 "token_count": count_tokens(texts),

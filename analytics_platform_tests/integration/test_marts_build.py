@@ -32,7 +32,7 @@ PROJECT = PROJECT_ROOT / "dbt_project"
 DAYS = ["2006-05-15", "2006-05-16", "2006-05-17"]
 TOPICS = ("boot", "network", "printing")
 PLAIN: dict[str, Any] = {
-    "agent_message_count": 2, "agent_talk_ratio": 0.5, "channel": "irc", "character_count": 5, "code": [],
+    "agent_message_count": 2, "agent_talk_ratio": 0.5, "channel": "irc", "character_count": 5, "code": [], "pii": [],
     "confidence": 0.5, "duration_seconds": 300.0, "intent": "ask", "intent_confidence": 0.5, "language": "en",
     "message_count": 4, "quality_score": 0.5, "reasons": [], "sentiment_confidence": 0.5, "taxonomy_version": "1",
     "text": "hello", "tier": "static", "token_count": 9, "turn_count": 4, "user_message_count": 2, "word_count": 1,

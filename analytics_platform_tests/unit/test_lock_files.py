@@ -22,7 +22,8 @@ LOCKS = {
     "requirements-dev.lock": ["local", "llm", "dask", "dev"],
     "requirements-gpu.lock": ["local", "gpu"],
 }
-WITHOUT_LOCK = {"transformer"}  # torch comes in one build per machine: see docs/operations.md
+# torch comes in one build per machine: see docs/operations.md; languages is a choice of its own: see docs/privacy.md
+WITHOUT_LOCK = {"transformer", "languages"}
 every_lock = pytest.mark.parametrize("lock", LOCKS)
 
 

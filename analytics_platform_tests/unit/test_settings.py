@@ -252,3 +252,28 @@ def test_a_mongo_uri_may_say_where_in_aws_it_is_kept(monkeypatch: pytest.MonkeyP
     uri = load_settings().mongo_uri
     assert uri is not None
     assert uri.get_secret_value() == "aws-secretsmanager://analytics#mongo"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "some", "others"),
+    [("structured", "EMAIL", "NAME"), ("email, Name", "NAME", "CARD"), ("all", "ADDRESS", ""), ("none", "", "EMAIL")],
+)
+def test_kinds_of_personal_data_are_named_alone_or_in_groups(
+    monkeypatch: pytest.MonkeyPatch, kinds: str, some: str, others: str
+) -> None:
+    monkeypatch.setenv("ANALYTICS_PII_KINDS", kinds)
+    found = load_settings().pii_kind_set
+    assert not some or some in found
+    assert others not in found
+
+
+def test_an_unknown_kind_of_personal_data_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = error_with(monkeypatch, ANALYTICS_PII_KINDS="email,shoesize")
+    assert message.startswith("ANALYTICS_PII_KINDS: must be structured, all, none or of SECRET")
+    assert "SHOESIZE" in message
+
+
+def test_a_short_pseudonym_key_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = error_with(monkeypatch, ANALYTICS_PSEUDONYM_KEY="hunter2")
+    assert "ANALYTICS_PSEUDONYM_KEY" in message
+    assert "hunter2" not in message

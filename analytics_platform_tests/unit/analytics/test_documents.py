@@ -36,6 +36,7 @@ def message(message_id: str, position: int) -> dict[str, object]:
         "sent_at": dt.datetime(2024, 1, 1, tzinfo=dt.UTC),
         "text": message_id,
         "code": [],
+        "pii": [],
         "language": "und",
         "character_count": 1,
         "word_count": 1,

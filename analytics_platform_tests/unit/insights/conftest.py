@@ -52,6 +52,7 @@ def make_messages(turns: Sequence[Turn]) -> pa.Table:
                 "sent_at": dt.datetime(2006, 6, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=number),
                 "text": text,
                 "code": [],
+                "pii": [],
                 "language": "en",
                 "character_count": len(text),
                 "word_count": len(text.split()),

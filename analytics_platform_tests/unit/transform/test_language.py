@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from analytics_platform.transform import language
 from analytics_platform.transform.language import detect_languages, normalise_codes
 
 
@@ -13,21 +14,36 @@ def detect(text: str, stated: str | None = None) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "language"),
+    ("text", "expected"),
     [
         ("could you please tell me how to install this driver?", "en"),
         ("por favor, me ajude a instalar o sistema no meu computador", "pt"),
         ("egal, hab ich da auch nie dran rumgefummelt", "de"),
         ("ПОЖАЛУЙСТА ПОМОГИТЕ", "ru"),
         ("請問我要怎麼安裝這個程式", "zh"),
+        ("nick: danke für die schnelle hilfe, http://example.com/an-english-path", "de"),
+        ("the driver works, merci beaucoup pour votre aide à tous", "fr"),
         ("COULD YOU PLEASE HELP ME WITH MY PRINTER", "en"),
     ],
 )
-def test_a_clear_text_gets_its_language(text: str, language: str) -> None:
-    assert detect(text) == language
+def test_a_clear_text_gets_its_language(text: str, expected: str) -> None:
+    assert detect(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "ok", "wait a sec", ";)", "xkcd qwrt zzgh plkj mnbv", "12345 67890 12345 67890"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ok",
+        "wait a sec",
+        ";)",
+        "xkcd qwrt zzgh plkj mnbv",
+        "12345 67890 12345 67890",
+        "😀😀😀😀😀😀😀😀",
+        "<EMAIL> <PHONE> <URL>",
+        "https://example.com/eine/lange/adresse",
+    ],
+)
 def test_a_short_or_unclear_text_is_unknown(text: str) -> None:
     assert detect(text) == "und"
 
@@ -49,6 +65,18 @@ def test_a_column_keeps_its_order() -> None:
     )
     stated = pa.array([None, None, "fr", None], pa.string())
     assert detect_languages(texts, stated).to_pylist() == ["und", "de", "fr", "en"]
+
+
+def test_the_careful_detector_knows_languages_that_the_fast_one_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lingua = pytest.importorskip("lingua", reason="lingua is an extra")
+    three = [lingua.Language.ENGLISH, lingua.Language.ZULU, lingua.Language.GERMAN]  # all of them take long to load
+    monkeypatch.setattr(language, "_lingua", lingua.LanguageDetectorBuilder.from_languages(*three).build)
+    texts = pa.array(["Ngiyabonga kakhulu ngosizo lwakho namhlanje", "where are the printer settings?", "12 😀"])
+    unstated = pa.nulls(3, pa.string())
+    assert detect_languages(texts, unstated, "careful").to_pylist() == ["zu", "en", "und"]
+    assert detect_languages(texts, unstated)[0].as_py() != "zu"
 
 
 def test_an_empty_column_stays_empty() -> None:

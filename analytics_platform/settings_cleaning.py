@@ -1,0 +1,58 @@
+"""The settings of cleaning: personal data and language; ``settings`` adds them to its own.
+
+Belongs here: their variables and checks. Does not belong here: reading them, which ``settings`` does for all.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings
+
+from analytics_platform.model.pii import kinds_named
+
+
+class CleaningSettings(BaseSettings):
+    """What the clean tables keep of people, and how languages are told."""
+
+    pii: Literal["redact", "keep"] = Field(
+        default="redact",
+        validation_alias="ANALYTICS_PII",
+        description="Whether personal data found in texts is taken out of them, from the clean tables on.",
+    )
+    pii_kinds: str = Field(
+        default="structured",
+        validation_alias="ANALYTICS_PII_KINDS",
+        description="What to look for, separated by commas: structured, all, none, or kinds of docs/privacy.md.",
+    )
+    pseudonym_key: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        validation_alias="ANALYTICS_PSEUDONYM_KEY",
+        description="Users become keyed hashes from the clean tables on; at least 16 characters. Ids stay when unset.",
+    )
+    language_detector: Literal["fast", "careful"] = Field(
+        default="fast",
+        validation_alias="ANALYTICS_LANGUAGE_DETECTOR",
+        description="How languages are told; careful needs the extra languages and a gigabyte of memory.",
+    )
+
+    @field_validator("pii_kinds")
+    @classmethod
+    def _known_kinds(cls, kinds: str) -> str:
+        kinds_named(kinds)
+        return kinds
+
+    @field_validator("language_detector")
+    @classmethod
+    def _installed(cls, detector: str) -> str:
+        if detector == "careful" and find_spec("lingua") is None:
+            raise ValueError("careful needs lingua: pip install 'analytics-platform[languages]'")
+        return detector
+
+    @property
+    def pii_kind_set(self) -> frozenset[str]:
+        """Kinds of personal data to look for."""
+        return kinds_named(self.pii_kinds)

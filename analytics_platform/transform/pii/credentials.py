@@ -1,0 +1,79 @@
+"""Secrets: API keys, tokens, private keys, passwords that are given away.
+
+Belongs here: the forms that issuers publish, and words such as ``password`` before something that looks random.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+
+from analytics_platform.transform.pii.rules import Found, Rule
+
+_ISSUED = {
+    "AWS": r"(?:AKIA|ASIA|AGPA|AROA|AIDA|ANPA|ANVA)[A-Z0-9]{16}",
+    "GitHub": r"gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}",
+    "GitLab": r"gl(?:pat|ptt|rt|dt|soat)-[A-Za-z0-9_-]{20,64}",
+    "Slack": r"xox[abeoprs]-[A-Za-z0-9-]{10,250}|xapp-[0-9]-[A-Za-z0-9-]{10,250}",
+    "Stripe": r"(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,247}|whsec_[A-Za-z0-9]{24,64}",
+    "OpenAI, Anthropic": r"sk-(?:ant-|proj-|svcacct-|or-)?[A-Za-z0-9_-]{20,250}",
+    "Google": r"AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,250}|GOCSPX-[A-Za-z0-9_-]{28}",
+    "SendGrid": r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}",
+    "Twilio": r"(?:AC|SK)[0-9a-f]{32}",
+    "npm, PyPI, Hugging Face": r"npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_-]{50,250}|hf_[A-Za-z0-9]{30,64}",
+    "DigitalOcean, Shopify": r"do[opr]_v1_[0-9a-f]{64}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}",
+    "Telegram": r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}",
+    "JSON web token": r"eyJ[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,4000}(?:\.[A-Za-z0-9_-]{0,1000})?",
+}
+_ISSUED_FORM = re.compile(rf"(?<![A-Za-z0-9_-])(?:{'|'.join(_ISSUED.values())})(?![A-Za-z0-9_-])")
+_HINT = (
+    r"A(?:KIA|SIA|GPA|ROA|IDA|NPA|NVA)[A-Z0-9]{16}|gh[pousr]_|github_pat_|gl[a-z]{2,4}-|xox[a-z]-|xapp-|[srp]k_(?:live|test)_"
+    r"|whsec_|sk-[A-Za-z0-9_-]{20}|AIza|ya29\.|GOCSPX|SG\.[A-Za-z0-9]|(?:AC|SK)[0-9a-f]{32}|npm_|pypi-|hf_|do[opr]_v1_"
+    r"|shp[a-z]{2}_|:AA[A-Za-z0-9_-]{33}|eyJ"
+)
+_PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z]{2,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
+_PRIVATE_KEY_END = re.compile(r"-----END (?:[A-Z]{2,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
+_ASSIGNED = re.compile(
+    r"(?:api[_ -]?key|access[_ -]?key|secret(?:[_ -]?key)?|auth[_ -]?token|access[_ -]?token|token|bearer|"
+    r"passw(?:or)?d|passphrase|pwd)\b[\"']?(?:\s{0,3}(?:is|was|=|:|=>|:=)\s{0,3}|\s)[\"']?(?P<value>[^\s\"'<>,;]{8,256})",
+    re.IGNORECASE,
+)
+_MINIMUM_ENTROPY = 2.8  # bits a character: English words of this length have less, or no digit
+
+
+def _issued(text: str) -> Found:
+    for match in _ISSUED_FORM.finditer(text):
+        yield match.start(), match.end(), 0.99
+
+
+def _private_keys(text: str) -> Found:
+    position = 0
+    while begin := _PRIVATE_KEY.search(text, position):
+        end = _PRIVATE_KEY_END.search(text, begin.end())
+        position = end.end() if end else len(text)  # cut short: all that follows is the key
+        yield begin.start(), position, 0.99
+
+
+def _assigned(text: str) -> Found:
+    for match in _ASSIGNED.finditer(text):
+        value = match["value"].rstrip(".!?)")
+        if _looks_random(value):
+            yield match.start("value"), match.start("value") + len(value), 0.8
+
+
+def _looks_random(value: str) -> bool:
+    """Tell a password or key from a word: letters and digits mixed, no path, and many different characters."""
+    mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+    if len(value) < 8 or not mixed or value.startswith(("/", "<", "http", "$", "~")):
+        return False
+    counts = Counter(value)
+    entropy = -sum(count / len(value) * math.log2(count / len(value)) for count in counts.values())
+    return entropy >= _MINIMUM_ENTROPY
+
+
+RULES = (
+    Rule("SECRET", _HINT, _issued),
+    Rule("SECRET", r"-----BEGIN [A-Z ]*PRIVATE KEY", _private_keys),
+    Rule("SECRET", r"(?i)(?:key|secret|token|bearer|passw|passphrase|pwd)[^0-9]{0,12}\S*[0-9]", _assigned),
+)

@@ -1,0 +1,185 @@
+"""Numbers that carry their own proof: payment cards, IBAN, social security and other national numbers.
+
+Belongs here: candidates by form, validation by ``python-stdnum``. Does not belong here: phone numbers (``phones``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from stdnum import iban, luhn
+from stdnum.au import tfn
+from stdnum.br import cpf
+from stdnum.ca import sin
+from stdnum.ch import ssn as ahv
+from stdnum.de import idnr
+from stdnum.es import dni, nie
+from stdnum.fi import hetu
+from stdnum.fr import nir
+from stdnum.gb import nhs
+from stdnum.in_ import aadhaar, pan
+from stdnum.iso7064 import mod_97_10
+from stdnum.it import codicefiscale
+from stdnum.nl import bsn
+from stdnum.pl import pesel
+from stdnum.se import personnummer
+from stdnum.us import itin, ssn
+
+from analytics_platform.transform.pii.rules import Found, Rule, before, digits
+
+_CARD = re.compile(r"(?<![\w.+-])(?:[0-9](?:[ -](?=[0-9]))?){11,18}[0-9](?![\w-]|\.[0-9])")
+_CARD_WORD = re.compile(
+    r"\b(?:cards?|visa|master\s?card|maestro|amex|debit|credit|cc|charge|pay|paying|payment|billing|checkout)\b"
+)
+# Maestro and issuers of one country are too many to tell: other lengths than 16 need the word card before them.
+_ISSUERS = (
+    # leading digits, from and to; lengths
+    ((4, 4), {13, 16, 19}),
+    ((51, 55), {16}),
+    ((2221, 2720), {16}),
+    ((34, 34), {15}),
+    ((37, 37), {15}),
+    ((300, 305), {14, 16, 17, 18, 19}),
+    ((309, 309), {14, 16}),
+    ((36, 36), {14, 16, 17, 18, 19}),
+    ((38, 39), {14, 16, 17, 18, 19}),
+    ((6011, 6011), {16, 17, 18, 19}),
+    ((622, 622), {16, 17, 18, 19}),
+    ((644, 659), {16, 17, 18, 19}),
+    ((3528, 3589), {16, 17, 18, 19}),
+    ((1800, 1800), {15}),
+    ((2131, 2131), {15}),
+    ((62, 62), {16, 17, 18, 19}),
+    ((81, 81), {16, 17, 18, 19}),
+    ((2200, 2204), {16, 17, 18, 19}),
+)
+
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]){11,30}")
+
+_SSN = re.compile(r"(?<![\w-])(?P<area>[0-9]{3})(?P<mark>[- ]?)[0-9]{2}(?P=mark)[0-9]{4}(?![\w-])")
+_SSN_WORD = re.compile(r"\b(?:ssn|social\s+security|social\s+sec|itin|taxpayer|social)\b")
+
+_NINO = re.compile(r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][0-9]{6}[A-D]")
+
+
+def _is_nino(number: str) -> bool:
+    return bool(_NINO.fullmatch(number.replace(" ", "").upper()))
+
+
+_NATIONAL: tuple[tuple[str, Callable[[str], bool], str], ...] = (
+    # form; validator; words one of which must stand before, "" where the form alone is telling enough
+    (r"[A-Za-z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-Da-d]", _is_nino, ""),
+    (r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}", cpf.is_valid, ""),
+    (r"756\.[0-9]{4}\.[0-9]{4}\.[0-9]{2}", ahv.is_valid, ""),
+    (r"[A-Za-z]{6}[0-9]{2}[A-Za-z][0-9]{2}[A-Za-z][0-9]{3}[A-Za-z]", codicefiscale.is_valid, ""),
+    (r"[0-9]{8}-?[A-Za-z]", dni.is_valid, ""),
+    (r"[XYZxyz]-?[0-9]{7}-?[A-Za-z]", nie.is_valid, ""),
+    (r"[0-9]{6}[-+A][0-9]{3}[0-9A-Y]", hetu.is_valid, ""),
+    (r"[12] ?[0-9]{2} ?[0-9]{2} ?[0-9][0-9AB] ?[0-9]{3} ?[0-9]{3} ?[0-9]{2}", nir.is_valid, ""),
+    (r"(?:[0-9]{2})?[0-9]{6}[-+][0-9]{4}", personnummer.is_valid, ""),
+    (r"[A-Z]{5}[0-9]{4}[A-Z]", pan.is_valid, "pan"),
+    (r"[0-9]{3} ?[0-9]{3} ?[0-9]{4}", nhs.is_valid, "nhs|health"),
+    (r"[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{3}", sin.is_valid, "sin|social insurance"),
+    (r"[0-9]{3} ?[0-9]{3} ?[0-9]{3}", tfn.is_valid, "tfn|tax file"),
+    (r"[0-9]{4} ?[0-9]{4} ?[0-9]{4}", aadhaar.is_valid, "aadhaar|aadhar|uid"),
+    (r"[0-9]{11}", cpf.is_valid, "cpf"),
+    (r"[0-9]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}", idnr.is_valid, "steuer|tax|idnr|tin"),
+    (r"[0-9]{9}", bsn.is_valid, "bsn|burgerservicenummer|sofinummer"),
+    (r"[0-9]{11}", pesel.is_valid, "pesel"),
+)
+_NATIONAL_RULES: tuple[tuple[re.Pattern[str], Callable[[str], bool], re.Pattern[str] | None], ...] = tuple(
+    (re.compile(rf"(?<![\w.+-]){form}(?![\w-])"), is_valid, re.compile(rf"\b(?:{words})") if words else None)
+    for form, is_valid, words in _NATIONAL
+)
+_NATIONAL_HINT = (
+    r"[0-9]{5}|[0-9]{2} ?[0-9]{2} ?[0-9]{2}|[0-9]{3}\.[0-9]{3}\.|756\.|[0-9]{2}[A-Za-z][0-9]{2}|[0-9]{3} [0-9]{3}"
+)
+_LICENCE = re.compile(r"(?<![\w-])(?=[A-Za-z0-9-]{0,19}[0-9]{4})[A-Za-z0-9]{1,4}(?:-?[A-Za-z0-9]){4,18}(?![\w-])")
+_LICENCE_WORD = re.compile(
+    r"(?:driv\w{2,4}['’]?s?\s+licen[cs]e|licen[cs]e\s+(?:number|no)|passport)(?:\s+(?:number|no|is|id|card))*\W{0,3}$"
+)
+
+
+def _cards(text: str) -> Found:
+    for match in _CARD.finditer(text):
+        number = digits(match[0])
+        if luhn.is_valid(number) and len(set(number)) > 1 and _is_card(number, text, match.start()):
+            yield match.start(), match.end(), 0.99
+
+
+def _is_card(number: str, text: str, start: int) -> bool:
+    if any(low <= int(number[: len(str(low))]) <= high and len(number) in sizes for (low, high), sizes in _ISSUERS):
+        return True
+    if len(number) == 16 and number[0] in "3456":  # Maestro, and issuers that the table does not know yet
+        return True
+    return bool(_CARD_WORD.search(before(text, start)))
+
+
+def _ibans(text: str) -> Found:
+    for match in _IBAN.finditer(text):
+        end = _iban_end(text, match)
+        if end:
+            yield match.start(), end, 0.99
+
+
+def _iban_end(text: str, match: re.Match[str]) -> int | None:
+    """Return where the number ends: the candidate may have swallowed the words after it, group by group."""
+    candidate = match[0]
+    while len(candidate) >= 15:
+        follower = text[match.start() + len(candidate) :][:1]
+        if not follower.isalnum() and _is_iban(candidate, text, match.start()):
+            return match.start() + len(candidate)
+        cut = max(candidate.rfind(" "), candidate.rfind("-"))
+        if cut < 0:
+            return None
+        candidate = candidate[:cut]
+    return None
+
+
+def _is_iban(candidate: str, text: str, start: int) -> bool:
+    """Tell whether a number is an IBAN; one that is called so may have a length its country does not use."""
+    if iban.is_valid(candidate, check_country=False):
+        return True
+    compact = "".join(filter(str.isalnum, candidate)).upper()
+    return "iban" in before(text, start) and mod_97_10.is_valid(compact[4:] + compact[:4])
+
+
+def _ssns(text: str) -> Found:
+    for match in _SSN.finditer(text):
+        named = bool(_SSN_WORD.search(before(text, match.start())))
+        valid = ssn.is_valid(digits(match[0])) or itin.is_valid(digits(match[0]))
+        # An invalid number that its writer calls an SSN is one with a slip of the finger.
+        if (match["mark"] == "-" and (valid or named)) or (valid and named):
+            yield match.start(), match.end(), 0.95 if valid else 0.7
+
+
+def _national_ids(text: str) -> Found:
+    for form, is_valid, words in _NATIONAL_RULES:
+        for match in form.finditer(text):
+            if words and not words.search(before(text, match.start())):
+                continue
+            if _is_valid(is_valid, match[0]):
+                yield match.start(), match.end(), 0.9
+
+
+def _is_valid(is_valid: Callable[[str], bool], number: str) -> bool:
+    try:
+        return is_valid(number)
+    except ValueError:  # of dates within the number, in some validators
+        return False
+
+
+def _licences(text: str) -> Found:
+    for match in _LICENCE.finditer(text):
+        if _LICENCE_WORD.search(before(text, match.start())):
+            yield match.start(), match.end(), 0.8
+
+
+RULES = (
+    Rule("CARD", r"(?:[0-9][ -]?){11}[0-9]", _cards),
+    Rule("IBAN", r"[A-Za-z]{2}[0-9]{2}[ -]?[A-Za-z0-9]{4}[ -]?[A-Za-z0-9]{3}", _ibans),
+    Rule("SSN", r"[0-9]{3}[- ]?[0-9]{2}[- ]?[0-9]{4}", _ssns),
+    Rule("NATIONAL_ID", _NATIONAL_HINT, _national_ids),
+    Rule("NATIONAL_ID", r"(?i)licen[cs]e|passport", _licences),
+)

@@ -1,0 +1,109 @@
+"""Phone numbers of any country.
+
+Belongs here: what tells a phone number from all other digits: its form, ``phonenumbers``, and the words around it.
+"""
+
+from __future__ import annotations
+
+import re
+
+import phonenumbers
+
+from analytics_platform.transform.pii.rules import Found, Rule, after, before, digits
+
+_EXTENSION = r"(?:[ ,;]{0,2}(?:x|ext\.?|extension)[ .:]{0,2}[0-9]{1,6})?"
+_CANDIDATE = re.compile(
+    r"(?<![\w./#$€£=+(-])(?<![0-9][,:])(?:\(?\+|00)?\(?[0-9]"
+    rf"(?:[ .\-/()]{{0,3}}[0-9]){{5,16}}{_EXTENSION}(?![\w:/=%]|[.,][0-9]|-[0-9])",
+    re.IGNORECASE,
+)
+_NANP = re.compile(
+    r"(?:\+?1[ .-]?|001[ .-])?(?:\([2-9][0-9]{2}\) ?[0-9]{3}[ .-]|[2-9][0-9]{2}([ .-])[0-9]{3}\1)[0-9]{4}", re.ASCII
+)
+_WORD_BEFORE = re.compile(
+    r"\b(?:phone|telephone|tel|mobile|cell|cellphone|landline|fax|call|calls|calling|called|dial|ring|rang|sms|"
+    r"whats\s?app|text|texts|texted|texting|message|messages|voicemail|hotline|helpline|answering|answer|contact|"
+    r"reach|office|line|handset|number|telefon|telefono|teléfono|telefone|téléphone|handy|móvil|celular|portable|"
+    r"appelez|numéro|nummer|número|numero|puhelin|тел|телефон|电话|電話|手机)\b"
+)
+_WORD_AFTER = re.compile(
+    r"^\W{0,2}(?:office|fax|home|mobile|cell|work|phone|tel|is (?:my|his|her|our|the|your)\b.{0,9}(?:number|phone))"
+)
+_STREET_AFTER = re.compile(r"^ (?:\w+ ){1,2}(?:street|st|avenue|ave|road|rd|lane|drive|way|suite|apt)\b")
+_OTHER_NUMBER = re.compile(
+    r"\b(?:bugs?|ticket|order|case|version|ver|id|ids|account|acct|card|licen[cs]e|invoice|pid|issue|error|code|zip|postal|"
+    r"booking|reservation|tracking|serial|ref|reference|confirmation|passport|isbn|port|line|commit|date|credit|debit|"
+    r"ssn|iban|security|insurance|member|policy|flight|model|room|suite|apt|unit|box|pin|otp|rev|revision|build|kernel|bytes?|kb|mb|gb)"
+    r"(?:\s+(?:number|no|nr|is|was|id|#))*\W{0,4}$"
+)
+_DATE = re.compile(
+    r"(?:19|20)[0-9]{2}([-./ ])[01]?[0-9]\1[0-3]?[0-9](?:[ T][0-9]{2}.*)?"
+    r"|[0-3]?[0-9]([-./ ])[0-3]?[0-9]\2(?:19|20)?[0-9]{2}"
+    r"|(?:1[5-9]|20)[0-9]{2} ?[-/] ?(?:1[5-9]|20)[0-9]{2}"
+)
+_DECIMALS = re.compile(
+    r"[0-9]+\.[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+|(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9]+(?:\.[0-9]+){2,}-.*"
+)
+_DIALLED = re.compile(r"\(?0[0-9]{1,5}\)?(?:[ ./-]?[0-9]{2,10}){1,5}|[0-9]{2,4}([ -])[0-9]{2,4}(?:\1[0-9]{2,4}){1,4}")
+_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "CH", "AT", "SE", "AU", "IN", "BR", "PL", "ZA", "FI", "NO", "BE")
+
+
+def _phones(text: str) -> Found:
+    for match in _CANDIDATE.finditer(text):
+        start, end = match.start(), match.end()
+        while text[end - 1] in " .-/()":
+            end -= 1
+        if text[start:end].startswith("(") and ")" not in text[start:end]:
+            start += 1
+        confidence = _confidence(text, start, end)
+        if confidence:
+            yield start, end, confidence
+
+
+def _confidence(text: str, start: int, end: int) -> float:
+    candidate = text[start:end]
+    number = re.split(r"(?i)[ ,;]*(?:x|ext)", candidate)[0]
+    size = len(digits(number))
+    if not 6 <= size <= 15 or _DATE.fullmatch(candidate) or len(set(digits(number))) == 1:
+        return 0.0
+    if candidate.startswith(("+", "(+")):
+        return 0.97 if _is_possible(number) else 0.0
+    context = before(text, start)
+    if _OTHER_NUMBER.search(context):
+        return 0.0
+    if _NANP.fullmatch(number):
+        return 0.95
+    if _DECIMALS.fullmatch(candidate):
+        return 0.0
+    if _WORD_BEFORE.search(context) or _WORD_AFTER.search(after(text, end)):
+        return 0.85
+    if _STREET_AFTER.search(after(text, end)):
+        return 0.0
+    return 0.75 if size >= 9 and _is_dialled(number) and _is_valid_somewhere(number) else 0.0
+
+
+def _is_dialled(number: str) -> bool:
+    """Tell whether digits without a word about them are written as people write what they dial."""
+    return bool(_DIALLED.fullmatch(number))
+
+
+def _is_possible(number: str) -> bool:
+    try:
+        return phonenumbers.is_possible_number(phonenumbers.parse(number, None))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def _is_valid_somewhere(number: str) -> bool:
+    if number.startswith("00"):
+        return _is_possible("+" + number[2:])
+    for region in _REGIONS:
+        try:
+            if phonenumbers.is_valid_number(phonenumbers.parse(number, region)):
+                return True
+        except phonenumbers.NumberParseException:
+            continue
+    return False
+
+
+RULES = (Rule("PHONE", r"[0-9](?:[ .\-/()]{0,3}[0-9]){5}", _phones),)
