@@ -93,6 +93,11 @@ class Settings(BaseSettings):
         validation_alias="ANALYTICS_ENGINE",
         description="Where insights are computed; auto takes a GPU when one answers.",
     )
+    tier: Literal["static", "cascade", "transformer"] = Field(
+        default="static",
+        validation_alias="ANALYTICS_TIER",
+        description="How insights are computed: static vectors; a small transformer where those are in doubt; or everywhere.",
+    )
     taxonomy: Path | None = Field(
         default=None,
         validation_alias="ANALYTICS_TAXONOMY",

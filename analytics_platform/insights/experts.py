@@ -19,7 +19,9 @@ from analytics_platform.insights.features import Features, Prepared, Singles
 
 Codes = NDArray[np.int64]
 
-_COST = 0.5
+_COST, _COST_ALONE = 0.5, 0.1
+"""Of errors against size of weights; one machine for two labels needs smaller weights than many, whose errors partly
+cancel."""
 _FOLDS = 4
 _ABSENT = -2.0
 """Score of a label that a fold has no text of: lower than a machine that is sure says no."""
@@ -62,7 +64,7 @@ def _fit_machines(features: sp.csr_matrix, codes: Codes, count: int) -> tuple[Si
     if len(present) == 1:  # a fold of a tiny file
         bias[present] = 0
         return coefficients, bias
-    model = LinearSVC(C=_COST, random_state=0).fit(features, codes)
+    model = LinearSVC(C=_COST if len(present) > 2 else _COST_ALONE, random_state=0).fit(features, codes)
     if len(present) == 2:  # one machine for two labels: the second against the first
         coefficients[:, present] = np.column_stack([-model.coef_[0], model.coef_[0]]) / 2
         bias[present] = np.array([-model.intercept_[0], model.intercept_[0]]) / 2

@@ -27,7 +27,7 @@ _LONGEST_TEXT = 4096
 _LONGEST_WORD = 40
 """Characters of a word whose n-grams are counted, so that a word of a thousand letters costs no more than a long one."""
 _VECTOR_WEIGHT = 1.5
-_VALENCE_WEIGHT = 1.0
+_VALENCE_WEIGHT = 2.0
 
 
 @dataclass(frozen=True)

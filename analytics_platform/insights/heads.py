@@ -17,17 +17,20 @@ from analytics_platform.insights.encoder import StaticEncoder
 from analytics_platform.insights.experts import Codes, LinearExpert, NeighbourExpert
 from analytics_platform.insights.features import Prepared, Singles, prepare
 from analytics_platform.insights.minilm import TextEncoder
-from analytics_platform.insights.stacking import Stack
+from analytics_platform.insights.stacking import Calibration, Stack
 from analytics_platform.insights.tier import Floats
 
 OUT_OF_SCOPE = "oos"
 """The label of texts that belong to no class, as clinc150 names it."""
 
-_OUTSIDE_SHARE = 0.15
-"""Share of texts out of scope to expect in use: training files are collected for the classes and hold hardly any."""
+_OUTSIDE_EXPECTED = 0.2
+"""Share of texts out of scope that confidence reckons with: training files are collected for the classes and hold
+hardly any of them, use does."""
+_OUTSIDE_ADMITTED = 0.03
+"""Share that the choice of a label reckons with: more would call more texts in scope foreign than it is worth."""
 _NEIGHBOUR_BUDGET = 0.15
 """Largest share of texts whose neighbours are asked in the static tier, to keep within 50 µs a text."""
-_TRANSFORMER_BUDGET = 0.085
+_TRANSFORMER_BUDGET = 0.09
 """Largest share of texts that the cascade sends to the transformer: 8 times its speed with a third to spare."""
 _WORTHWHILE = 5e-4
 """Accuracy that a larger share must win for a text to be sent on."""
@@ -75,6 +78,10 @@ class Route:
         """Return the rows that go on."""
         return np.flatnonzero(doubt(before) >= self.threshold)
 
+    def take(self, before: Floats, after: Floats) -> Floats:
+        """Return the answers before, save for the rows that go on, which get the answers after."""
+        return np.where((doubt(before) >= self.threshold)[:, None], after, before)
+
 
 def doubt(probabilities: Floats) -> Floats:
     """Return how torn an answer is: the second label's probability, which a text unlike everything does not raise."""
@@ -116,21 +123,22 @@ class LabelHead:
         names, codes = np.unique(np.asarray(labels, dtype=object), return_inverse=True)
         self.labels: tuple[str, ...] = tuple(names)
         count, outside = len(names), self.labels.index(OUT_OF_SCOPE) if OUT_OF_SCOPE in self.labels else None
-        importance = _importance(codes, outside)
+        admitted, expected = (_importance(codes, outside, share) for share in (_OUTSIDE_ADMITTED, _OUTSIDE_EXPECTED))
         prepared = prepare(texts, self._encoder)
-        linear = self._linear.fit(prepared, codes, count)
-        alike = self._neighbours.fit(prepared.vectors, codes, count)
-        self._first = Stack.fit([linear], codes, importance, outside)
-        self._second = Stack.fit([linear, alike], codes, importance, outside)
-        before, after = self._first.predict([linear]), self._second.predict([linear, alike])
-        self._to_neighbours = Route.fit(before, after, codes, importance, _NEIGHBOUR_BUDGET)
+        scores = [self._linear.fit(prepared, codes, count), self._neighbours.fit(prepared.vectors, codes, count)]
+        self._first = Stack.fit(scores[:1], codes, admitted, outside)
+        self._second = Stack.fit(scores, codes, admitted, outside)
+        answers, better = self._first.predict(scores[:1]), self._second.predict(scores)
+        self._to_neighbours = Route.fit(answers, better, codes, expected, _NEIGHBOUR_BUDGET)
+        answers = self._to_neighbours.take(answers, better)
         if self._transformer is not None:
-            rows = self._to_neighbours.select(before)
-            before[rows] = after[rows]
-            read = self._readers.fit(self._transformer.encode(prepared.texts), codes, count)
-            self._third = Stack.fit([linear, alike, read], codes, importance, outside)
-            after = self._third.predict([linear, alike, read])
-            self._to_transformer = Route.fit(before, after, codes, importance, _TRANSFORMER_BUDGET)
+            scores.append(self._readers.fit(self._transformer.encode(prepared.texts), codes, count))
+            self._third = Stack.fit(scores, codes, admitted, outside)
+            better = self._third.predict(scores)
+            budget = 1.0 if self._everywhere else _TRANSFORMER_BUDGET
+            self._to_transformer = Route.fit(answers, better, codes, expected, budget)
+            answers = better if self._everywhere else self._to_transformer.take(answers, better)
+        self._calibration = Calibration.fit(answers, codes, expected, outside)
         return self
 
     @property
@@ -143,10 +151,13 @@ class LabelHead:
 
     def predict(self, texts: Sequence[str]) -> Floats:
         """Return the probability of each label; shape (texts, labels)."""
-        batches = [self._predict_batch(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
+        batches = [
+            self._calibration.apply(self._answer(texts[start : start + _BATCH]))
+            for start in range(0, len(texts), _BATCH)
+        ]
         return np.concatenate(batches) if batches else np.zeros((0, len(self.labels)))
 
-    def _predict_batch(self, texts: Sequence[str]) -> Floats:
+    def _answer(self, texts: Sequence[str]) -> Floats:
         prepared = prepare(texts, self._encoder)
         linear = self._linear.score(prepared)
         if self._transformer is not None and self._everywhere:
@@ -168,10 +179,10 @@ class LabelHead:
         return self._third.predict([linear[rows], self._neighbours.score(prepared.vectors[rows]), read])
 
 
-def _importance(codes: Codes, outside: int | None) -> Floats:
-    """Return how much each text counts: all the same, save that those out of scope make up the share to expect."""
+def _importance(codes: Codes, outside: int | None, wanted: float) -> Floats:
+    """Return how much each text counts: all the same, save that those out of scope make up at least a wanted share."""
     importance = np.ones(len(codes))
     if outside is not None:
         share = float((codes == outside).mean())
-        importance[codes == outside] = max(1.0, _OUTSIDE_SHARE / (1 - _OUTSIDE_SHARE) * (1 - share) / share)
+        importance[codes == outside] = max(1.0, wanted / (1 - wanted) * (1 - share) / share)
     return importance

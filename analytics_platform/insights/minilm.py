@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -19,8 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import BertWordPieceTokenizer
 
+from analytics_platform.insights.device import DeviceChoice
 from analytics_platform.insights.encoder import unit
 from analytics_platform.insights.tier import TierError
+
+_LOG = logging.getLogger(__name__)
 
 TRANSFORMER_DIMENSIONS = 384
 GPU_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -30,7 +34,7 @@ _WORDPIECES = Path(__file__).with_name("data") / "wordpiece.txt"
 _LONGEST = 128
 """Tokens of a text that are read."""
 _LONGEST_CHARACTERS = 4096
-_BATCH_TOKENS = 2048
+_BATCH_TOKENS = 512
 """Tokens of a batch, padding included: larger ones leave the processor's caches and are slower."""
 _PADDING = 2
 """By how many tokens the texts of one batch may differ in length."""
@@ -69,6 +73,7 @@ class OnnxEncoder:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
         options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other workers want the cores too
         model = Path(spec.origin).with_name("model.onnx")
         self._session = runtime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         self._tokenizer = BertWordPieceTokenizer(str(_WORDPIECES), lowercase=True)
@@ -132,7 +137,24 @@ class CudaEncoder:
         return np.asarray(vectors, np.float32).reshape(len(texts), TRANSFORMER_DIMENSIONS)
 
 
-@lru_cache(maxsize=2)
-def transformer_encoder(device: str = "cpu") -> TextEncoder:
-    """Return the process's encoder for a device, ``"cpu"`` or ``"gpu"``; loaded once, about 0.3 s and 120 MB."""
-    return CudaEncoder() if device == "gpu" else OnnxEncoder()
+@lru_cache(maxsize=3)
+def transformer_encoder(device: DeviceChoice = "auto") -> TextEncoder:
+    """Return the process's encoder for a device; loaded once, on the CPU about 0.3 s and 120 MB.
+
+    Args:
+        device: ``auto`` takes a GPU when one answers, and says in one line of the log which it took.
+
+    Raises:
+        TierError: If the extra ``transformer`` is not installed, or a GPU is asked for and not there.
+    """
+    if device == "gpu":
+        return CudaEncoder()
+    if device == "auto" and importlib.util.find_spec("sentence_transformers"):
+        try:
+            encoder: TextEncoder = CudaEncoder()
+        except TierError as error:
+            _LOG.info("%s; the transformer runs on the CPU", error)
+        else:
+            _LOG.info("the transformer runs on the GPU: %s", encoder.name)
+            return encoder
+    return OnnxEncoder()

@@ -18,17 +18,106 @@ from analytics_platform.insights.words import Words
 
 _LIST_PATH = Path(__file__).with_name("data") / "valence.tsv"
 _FACES = {"happyface": 2.0, "sadface": -2.0}
-_NEGATIONS = (
-    "not no never none nobody nothing nowhere neither nor cannot without hardly barely rarely seldom lacks lacking "
-    "aint ain't arent aren't cant can't couldnt couldn't didnt didn't doesnt doesn't dont don't hadnt hadn't hasnt "
-    "hasn't havent haven't isnt isn't shouldnt shouldn't wasnt wasn't werent weren't wont won't wouldnt wouldn't"
-).split()
-_STRONGER = (
-    "absolutely amazingly awfully completely considerably deeply enormously entirely especially exceptionally "
-    "extremely fully greatly highly hugely incredibly intensely most particularly purely quite really remarkably so "
-    "substantially thoroughly total totally tremendously truly unbelievably unusually utterly very"
-).split()
-_WEAKER = "almost kinda less little marginally occasionally partly scarcely slightly somewhat sorta".split()
+_NEGATIONS = [
+    "not",
+    "no",
+    "never",
+    "none",
+    "nobody",
+    "nothing",
+    "nowhere",
+    "neither",
+    "nor",
+    "cannot",
+    "without",
+    "hardly",
+    "barely",
+    "rarely",
+    "seldom",
+    "lacks",
+    "lacking",
+    "aint",
+    "ain't",
+    "arent",
+    "aren't",
+    "cant",
+    "can't",
+    "couldnt",
+    "couldn't",
+    "didnt",
+    "didn't",
+    "doesnt",
+    "doesn't",
+    "dont",
+    "don't",
+    "hadnt",
+    "hadn't",
+    "hasnt",
+    "hasn't",
+    "havent",
+    "haven't",
+    "isnt",
+    "isn't",
+    "shouldnt",
+    "shouldn't",
+    "wasnt",
+    "wasn't",
+    "werent",
+    "weren't",
+    "wont",
+    "won't",
+    "wouldnt",
+    "wouldn't",
+]
+_STRONGER = [
+    "absolutely",
+    "amazingly",
+    "awfully",
+    "completely",
+    "considerably",
+    "deeply",
+    "enormously",
+    "entirely",
+    "especially",
+    "exceptionally",
+    "extremely",
+    "fully",
+    "greatly",
+    "highly",
+    "hugely",
+    "incredibly",
+    "intensely",
+    "most",
+    "particularly",
+    "purely",
+    "quite",
+    "really",
+    "remarkably",
+    "so",
+    "substantially",
+    "thoroughly",
+    "total",
+    "totally",
+    "tremendously",
+    "truly",
+    "unbelievably",
+    "unusually",
+    "utterly",
+    "very",
+]
+_WEAKER = [
+    "almost",
+    "kinda",
+    "less",
+    "little",
+    "marginally",
+    "occasionally",
+    "partly",
+    "scarcely",
+    "slightly",
+    "somewhat",
+    "sorta",
+]
 
 # VADER's own constants (C. Hutto and E. Gilbert, 2014).
 _NEGATED = -0.74
