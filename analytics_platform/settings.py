@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     tier: Literal["static", "cascade", "transformer"] = Field(
         default="static",
         validation_alias="ANALYTICS_TIER",
-        description="How insights are computed: static vectors; a small transformer where those are in doubt; or everywhere.",
+        description="How insights are computed: static vectors; a transformer where they are in doubt; or everywhere.",
     )
     taxonomy: Path | None = Field(
         default=None,

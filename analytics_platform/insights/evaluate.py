@@ -65,10 +65,7 @@ def evaluate(
     confidence = head.predict(test_texts)
     spent, timed = time.perf_counter() - began, len(test_texts)
     if spent < seconds:
-        many = test_texts * math.ceil(1.2 * seconds / spent)
-        began = time.perf_counter()
-        head.predict(many)
-        spent, timed = time.perf_counter() - began, len(many)
+        spent, timed = _time_scoring(head, test_texts, seconds)
     return {
         "tier": tier,
         "device": device,
@@ -82,6 +79,22 @@ def evaluate(
         "shares": head.shares,
         "peak_memory_mb": peak_memory_mb(),
     }
+
+
+def _time_scoring(head: LabelHead, texts: list[str], seconds: float) -> tuple[float, int]:
+    """Score texts again and again, twice as many each time, until that takes long enough.
+
+    Returns:
+        Seconds of the last time, and how many texts were scored in it.
+    """
+    times = 1
+    while True:
+        began = time.perf_counter()
+        head.predict(texts * times)
+        spent = time.perf_counter() - began
+        if spent >= seconds:
+            return spent, len(texts) * times
+        times *= max(2, math.ceil(0.8 * seconds / spent))
 
 
 def build_head(tier: str, device: DeviceChoice = "auto") -> LabelHead:

@@ -13,7 +13,7 @@ from scipy.linalg import cho_factor, cho_solve
 from sklearn.model_selection import KFold
 from sklearn.svm import LinearSVC
 
-from analytics_platform.insights.device import CPU, Device
+from analytics_platform.insights.device import CPU, Dense, Device
 from analytics_platform.insights.encoder import unit
 from analytics_platform.insights.features import Features, Prepared, Singles
 
@@ -118,7 +118,7 @@ class NeighbourExpert:
         return np.asarray(unit(vectors - self._centre), np.float32)
 
 
-def _likeness(cosines: Singles) -> Singles:
+def _likeness(cosines: Dense) -> Dense:
     """Turn cosines into likeness, in place."""
     cosines -= 1
     cosines *= _SHARPNESS

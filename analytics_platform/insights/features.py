@@ -1,6 +1,7 @@
 """Texts as features of a linear model: word and character n-grams, static vectors, and the valence of their words.
 
-Belongs here: making features, and multiplying them by coefficients quickly. Does not belong here: fitting (``experts``).
+Belongs here: making features, and multiplying them by coefficients quickly. Does not belong here: fitting
+(``experts``).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _CHARACTER_NGRAMS = (2, 5)
 _LONGEST_TEXT = 4096
 """Characters of a text that are looked at: what a text is about, it says before."""
 _LONGEST_WORD = 40
-"""Characters of a word whose n-grams are counted, so that a word of a thousand letters costs no more than a long one."""
+"""Characters of a word whose n-grams are counted, so that a thousand letters without a space cost no more."""
 _VECTOR_WEIGHT = 1.5
 _VALENCE_WEIGHT = 2.0
 

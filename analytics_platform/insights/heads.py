@@ -66,7 +66,9 @@ class Route:
         weight = importance[order] / importance.sum()
         gain = ((after.argmax(axis=1) == codes).astype(np.float64) - (before.argmax(axis=1) == codes))[order]
         reached, won = np.cumsum(weight), np.cumsum(weight * gain)
-        ends = np.searchsorted(reached, np.linspace(0, budget, _STEPS + 1)[1:], side="right")
+        ends = np.searchsorted(reached, np.linspace(0, budget, _STEPS + 1)[1:] + 1e-9, side="right")
+        tied = ends < len(order)  # texts of equal doubt go on together, or not at all
+        ends[tied] = np.searchsorted(-doubts[order], -doubts[order[ends[tied]]], side="left")
         gains = np.concatenate(([0.0], won))[ends]
         good = np.flatnonzero(gains >= gains.max() - _WORTHWHILE)
         end = int(ends[good[0]])
