@@ -2,8 +2,8 @@
 
 Run: ``python benchmarks/tiers.py [--data NAME=FILE.parquet ...] [--tiers static,vader] [--out docs/evaluation.md]``.
 Each file needs columns ``text`` and ``label``. A fifth of each label's rows is held out (half of those labelled
-``oos``) and scored. Each tier is a process of its own, so that the peak of memory is that tier's. Without ``--data`` the
-labelled slice that is shipped is used. Prints Markdown tables, and writes them with date and machine to ``--out``.
+``oos``) and scored. Each tier is a process of its own, so that the peak of memory is that tier's. Without ``--data``
+the labelled slice that is shipped is used. Prints Markdown tables, and writes them with date and machine to ``--out``.
 """
 
 from __future__ import annotations

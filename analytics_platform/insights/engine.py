@@ -263,5 +263,6 @@ def build_engine(
     static = StaticTier(encoder, taxonomy, where)
     if tier == "static":
         return InsightEngine(static, encoder, taxonomy, where.name)
-    reading = ReadingTier(static, encoder, taxonomy, transformer_encoder(device), everywhere=tier == "transformer")
-    return InsightEngine(reading, encoder, taxonomy, where.name)
+    transformer = transformer_encoder(device)
+    reading = ReadingTier(static, encoder, taxonomy, transformer, everywhere=tier == "transformer")
+    return InsightEngine(reading, encoder, taxonomy, transformer.device)

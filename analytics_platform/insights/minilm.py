@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +41,15 @@ _PADDING = 2
 
 
 class TextEncoder(Protocol):
-    """Texts to unit-length vectors. Implementations are safe to use from several threads."""
+    """Texts to unit-length vectors. Implementations are safe to use from several threads.
+
+    Attributes:
+        name: Which model, how it computes, and its version.
+        device: Where it computes.
+    """
 
     name: str
+    device: Literal["cpu", "gpu"]
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return vectors of shape (texts, ``TRANSFORMER_DIMENSIONS``)."""
@@ -58,6 +64,8 @@ class OnnxEncoder:
     Raises:
         TierError: If the extra ``transformer`` is not installed.
     """
+
+    device: Literal["cpu", "gpu"] = "cpu"
 
     def __init__(self) -> None:
         try:
@@ -116,6 +124,8 @@ class CudaEncoder:
     Raises:
         TierError: If sentence-transformers, a GPU, or the model is not there.
     """
+
+    device: Literal["cpu", "gpu"] = "gpu"
 
     def __init__(self, model: str = GPU_MODEL) -> None:
         try:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -28,6 +29,7 @@ class Oracle:
     """Stands for a transformer: its vectors say the label, and it remembers what it was asked."""
 
     name = "oracle"
+    device: Literal["cpu", "gpu"] = "cpu"
 
     def __init__(self, good: Sequence[str] = ()) -> None:
         self.good = set(good)
