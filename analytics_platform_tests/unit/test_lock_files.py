@@ -22,7 +22,7 @@ LOCKS = {
     "requirements-dev.lock": ["local", "llm", "dask", "dev"],
     "requirements-gpu.lock": ["local", "gpu"],
 }
-WITHOUT_LOCK = {"transformer"}  # torch comes in one build per machine: see docs/operations.md
+WITHOUT_LOCK = {"transformer", "transformer-gpu"}  # torch comes in one build per machine: see docs/operations.md
 every_lock = pytest.mark.parametrize("lock", LOCKS)
 
 
