@@ -22,7 +22,7 @@ endif
 USABLE := $(shell $(BIN)/python -c '$(SUPPORTED)' 2>/dev/null && { test ! -e .venv/.home || test "$$(cat .venv/.home)" = "$(CURDIR)"; } && echo yes)
 DBT_FILES := $(shell find dbt_project \( -name target -o -name logs \) -prune -o -type f -print)
 
-.PHONY: help install demo dev test nocodb-server bench lint format lock env-example browser clean FORCE
+.PHONY: help install demo dev test nocodb-server bench evaluation gpu-check lint format lock env-example browser clean FORCE
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ test: .venv/.dev .venv/.prepared browser nocodb-server ## Run every test: unit, 
 
 bench: .venv/.dev .venv/.prepared ## Run every benchmark
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+evaluation: .venv/.dev ## Compare the tiers with baselines, e.g. DATA="banking77=train.parquet", into docs/evaluation.md
+	@$(BIN)/python benchmarks/tiers.py $(foreach item,$(DATA),--data $(item)) $(if $(DATA),--out docs/evaluation.md)
+
+gpu-check: .venv/.base ## Compare labels and speed of CPU and GPU, where there is one
+	@$(BIN)/python benchmarks/gpu_check.py
 
 lint: .venv/.dev ## Check style, types, import rules, SQL, and that the lock files are in step
 	@$(BIN)/ruff check .
@@ -64,7 +70,7 @@ LOCK = uv pip compile pyproject.toml --quiet --generate-hashes --no-emit-index-u
 
 lock: ## Write the lock files from pyproject.toml (needs uv and a network)
 	@command -v uv >/dev/null || { echo "make lock needs uv; install it, or edit the lock files on a machine that has it" >&2; exit 1; }
-	$(LOCK) --universal --python-version 3.11 --extra local --extra llm --extra dask --extra dev -o requirements-dev.lock
+	$(LOCK) --universal --python-version 3.11 --extra local --extra llm --extra dask --extra transformer --extra dev -o requirements-dev.lock
 	$(LOCK) --universal --python-version 3.11 --extra local -c requirements-dev.lock -o requirements.lock
 	$(LOCK) --python-version 3.12 --python-platform x86_64-manylinux_2_28 --extra local --extra gpu -o requirements-gpu.lock
 

@@ -107,6 +107,11 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         validation_alias="ANALYTICS_ENGINE",
         description="Where insights are computed; auto is the CPU, on which the static tier is quickest.",
     )
+    tier: Literal["static", "cascade", "transformer"] = Field(
+        default="static",
+        validation_alias="ANALYTICS_TIER",
+        description="How insights are computed: static vectors; a transformer where they are in doubt; or everywhere.",
+    )
     taxonomy: Path | None = Field(
         default=None,
         validation_alias="ANALYTICS_TAXONOMY",

@@ -58,14 +58,15 @@ def _llm_config(settings: Settings) -> LlmConfig | None:
 class Insights:
     """The insight engine, built at its first use: it loads vectors and fits heads."""
 
-    def __init__(self, device: Literal["auto", "cpu", "gpu"], taxonomy: Path | None) -> None:
+    def __init__(self, tier: str, device: Literal["auto", "cpu", "gpu"], taxonomy: Path | None) -> None:
+        self._tier = tier
         self._device = device
         self._taxonomy = taxonomy
 
     @cached_property
     def engine(self) -> InsightEngine:
         """The engine."""
-        return build_engine(device=self._device, taxonomy_path=self._taxonomy)
+        return build_engine(self._tier, self._device, self._taxonomy)
 
 
 class Platform:
@@ -77,7 +78,7 @@ class Platform:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.insights = Insights(settings.engine, settings.taxonomy)
+        self.insights = Insights(settings.tier, settings.engine, settings.taxonomy)
         self.llm = Llm(
             _llm_config(settings),
             settings.taxonomy,

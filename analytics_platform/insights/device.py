@@ -1,8 +1,7 @@
 """Where dense arithmetic runs: on the CPU by numpy, or on a GPU by cupy when asked for.
 
 Belongs here: finding the device and the one operation that is worth moving there. Does not belong here: what is
-computed. The GPU path has been run on no GPU so far; it computes in double precision, so that stored digits
-should not differ.
+computed. The GPU path has been run on no GPU so far; it computes in the precision of what it is given.
 """
 
 from __future__ import annotations
@@ -13,9 +12,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from analytics_platform.insights.tier import Floats, TierError
+from analytics_platform.insights.tier import TierError
 
+Dense = NDArray[np.float64] | NDArray[np.float32]
 DeviceChoice = Literal["auto", "cpu", "gpu"]
 
 
@@ -29,7 +30,7 @@ class Device:
     """
 
     name: Literal["cpu", "gpu"]
-    matmul: Callable[[Floats, Floats], Floats]
+    matmul: Callable[[Dense, Dense], Dense]
 
 
 CPU = Device("cpu", np.matmul)
@@ -55,7 +56,7 @@ def resolve_device(choice: DeviceChoice) -> Device:
     if count == 0:
         raise TierError("device gpu: cupy finds no device; use auto or cpu")
 
-    def matmul(left: Floats, right: Floats) -> Floats:
+    def matmul(left: Dense, right: Dense) -> Dense:
         return np.asarray(cupy.asnumpy(cupy.matmul(cupy.asarray(left), cupy.asarray(right))))
 
     return Device("gpu", matmul)

@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import scipy.sparse as sp
 
 from analytics_platform.insights import grouping
 from analytics_platform.insights.device import DeviceChoice, resolve_device
 from analytics_platform.insights.encoder import StaticEncoder, static_encoder
 from analytics_platform.insights.grouping import Conversations
+from analytics_platform.insights.minilm import transformer_encoder
+from analytics_platform.insights.reading import ReadingTier
 from analytics_platform.insights.static import StaticTier
 from analytics_platform.insights.taxonomy import OTHER, Taxonomy, load_taxonomy
 from analytics_platform.insights.tier import (
@@ -213,9 +214,8 @@ def _join(rows: pa.Table, others: pa.Table, columns: Sequence[str]) -> pa.Table:
 def _documents(said: pa.Table) -> Documents:
     """Return each message as a document of its own."""
     flat = said["embedding"].combine_chunks().flatten().to_numpy()
-    vectors = flat.astype(np.float64).reshape(len(said), EMBEDDING_DIMENSIONS)
-    weights = sp.identity(len(said), format="csr")
-    return Documents(said["text"].to_pylist(), split_words(said["text"]), vectors, weights)
+    vectors = flat.reshape(len(said), EMBEDDING_DIMENSIONS)
+    return Documents.of_single(said["text"].to_pylist(), split_words(said["text"]), vectors)
 
 
 def _polarity(answer: Classified) -> Floats:
@@ -246,8 +246,9 @@ def build_engine(
     """Build the engine, or return the one this process built before for the same arguments.
 
     Args:
-        tier: One of ``TIERS``; this version has ``static``.
-        device: ``auto`` and ``cpu`` compute on the CPU; ``gpu`` insists on a GPU.
+        tier: One of ``TIERS``; this version has all but ``llm``.
+        device: ``cpu`` computes on the CPU, ``gpu`` insists on a GPU; ``auto`` takes a GPU for the transformer when one
+            answers, and the CPU for the rest.
         taxonomy_path: YAML file of labels; the one shipped when None.
 
     Raises:
@@ -259,4 +260,9 @@ def build_engine(
     where = resolve_device(device)
     taxonomy = load_taxonomy(taxonomy_path)
     encoder = static_encoder()
-    return InsightEngine(StaticTier(encoder, taxonomy, where), encoder, taxonomy, where.name)
+    static = StaticTier(encoder, taxonomy, where)
+    if tier == "static":
+        return InsightEngine(static, encoder, taxonomy, where.name)
+    transformer = transformer_encoder(device)
+    reading = ReadingTier(static, encoder, taxonomy, transformer, everywhere=tier == "transformer")
+    return InsightEngine(reading, encoder, taxonomy, transformer.device)

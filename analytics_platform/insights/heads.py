@@ -1,114 +1,119 @@
-"""Label heads fitted on labelled texts: word and character n-grams and static vectors into one calibrated linear model.
+"""Label heads fitted on labelled texts, in three tiers: each text is asked of dearer experts only when that helps.
 
-Belongs here: features, fitting and scoring. Does not belong here: files and measures (``evaluate``).
+Belongs here: the order of the experts, and the calibrated decision who is asked. Does not belong here: the experts,
+files, and measures (``evaluate``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import pyarrow as pa
-import scipy.sparse as sp
-from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
-from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
-from sklearn.model_selection import KFold
-from sklearn.svm import LinearSVC
 
-from analytics_platform.insights.encoder import StaticEncoder, unit
+from analytics_platform.insights.device import CPU, Device
+from analytics_platform.insights.encoder import StaticEncoder
+from analytics_platform.insights.experts import Codes, LinearExpert, NeighbourExpert
+from analytics_platform.insights.features import Prepared, Singles, prepare
+from analytics_platform.insights.minilm import TextEncoder
+from analytics_platform.insights.stacking import Calibration, Stack
 from analytics_platform.insights.tier import Floats
-from analytics_platform.insights.words import TermMatcher, Words, normalize, split_words
 
-_CHARACTER_NGRAMS = (2, 5)
-_VECTOR_WEIGHT = 1.5
-_COST = 0.5
-_FOLDS = 3
+OUT_OF_SCOPE = "oos"
+"""The label of texts that belong to no class, as clinc150 names it."""
+
+_OUTSIDE_EXPECTED = 0.2
+"""Share of texts out of scope that confidence reckons with: training files are collected for the classes and hold
+hardly any of them, use does."""
+_OUTSIDE_ADMITTED = 0.03
+"""Share that the choice of a label reckons with: more would call more texts in scope foreign than it is worth."""
+_NEIGHBOUR_BUDGET = 0.15
+"""Largest share of texts whose neighbours are asked in the static tier, to keep within 50 µs a text."""
+_TRANSFORMER_BUDGET = 0.095
+"""Largest share of texts that the cascade sends to the transformer: what keeps it 8 times as quick."""
+_WORTHWHILE = 5e-4
+"""Accuracy that a larger share must win for a text to be sent on."""
+_STEPS = 20
 _BATCH = 8192
-_ABSENT = -2.0
-"""Score of a label that a fold has no text of: lower than a machine that is sure says no."""
 
 
-class Features:
-    """Texts as features: TF-IDF of words and word pairs, TF-IDF of characters within words, static vectors.
+@dataclass(frozen=True)
+class Route:
+    """Which texts go on to the next expert: those whose doubt exceeds a threshold.
 
-    Character n-grams are counted once per distinct word and summed over a text's words by a matrix product, which
-    is what makes scoring quick.
-
-    Args:
-        encoder: Makes the vectors.
+    Attributes:
+        threshold: Of ``doubt``.
+        share: Of the training texts that exceed it, by importance.
     """
 
-    def __init__(self, encoder: StaticEncoder) -> None:
-        self._encoder = encoder
-        self._characters = CountVectorizer(
-            analyzer="char_wb", ngram_range=_CHARACTER_NGRAMS, lowercase=False, dtype=np.float32
-        )
-        self._word_weights = TfidfTransformer(sublinear_tf=True)
-        self._character_weights = TfidfTransformer()
+    threshold: float
+    share: float
 
-    def fit(self, texts: Sequence[str]) -> Self:
-        """Learn vocabulary and weights."""
-        words = split_words(texts)
-        pairs = CountVectorizer(tokenizer=str.split, token_pattern=None, lowercase=False, ngram_range=(1, 2))
-        self._terms = TermMatcher(sorted(pairs.fit(normalize(pa.array(texts, pa.string())).to_pylist()).vocabulary_))
-        self._word_weights.fit(self._terms.count(words))
-        self._characters.fit(words.vocabulary.to_pylist())
-        self._character_weights.fit(words.incidence() @ self._count_characters(words))
-        return self
+    @classmethod
+    def fit(cls, before: Floats, after: Floats, codes: Codes, importance: Floats, budget: float) -> Route:
+        """Choose the smallest share that is as right as any within the budget.
 
-    def transform(self, texts: Sequence[str]) -> sp.csr_matrix:
-        """Return the features of texts; sparse, single precision, shape (texts, features)."""
-        words = split_words(texts)
-        characters = self._character_weights.transform(words.incidence() @ self._count_characters(words))
-        blocks = (self._transform_terms(words), characters, sp.csr_matrix(self._transform_vectors(words)))
-        return sp.hstack(blocks, format="csr", dtype=np.float32)
-
-    def score(self, texts: Sequence[str], coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return ``transform(texts) @ coefficients`` without making the character features of every text.
-
-        They are sums over a text's words, so each distinct word is multiplied once.
+        Args:
+            before: Probabilities without the next expert, of texts that no expert had seen.
+            after: Probabilities with it.
+            codes: Number of each text's label.
+            importance: How much each text counts.
+            budget: Largest share that may go on, 0 to 1.
         """
-        words = split_words(texts)
-        by_term, by_character, by_vector = np.split(coefficients, self._boundaries)
-        weighted = self._count_characters(words).multiply(self._character_weights.idf_).tocsr().astype(np.float32)
-        incidence = words.incidence()
-        lengths = _row_norms(incidence @ weighted)
-        characters = (incidence @ (weighted @ by_character)) / np.where(lengths > 0, lengths, 1)[:, None]
-        scores = self._transform_terms(words) @ by_term + characters + self._transform_vectors(words) @ by_vector
-        return np.asarray(scores, np.float32)
+        doubts = doubt(before)
+        order = np.argsort(-doubts, kind="stable")
+        weight = importance[order] / importance.sum()
+        gain = ((after.argmax(axis=1) == codes).astype(np.float64) - (before.argmax(axis=1) == codes))[order]
+        reached, won = np.cumsum(weight), np.cumsum(weight * gain)
+        ends = np.searchsorted(reached, np.linspace(0, budget, _STEPS + 1)[1:] + 1e-9, side="right")
+        tied = ends < len(order)  # texts of equal doubt go on together, or not at all
+        ends[tied] = np.searchsorted(-doubts[order], -doubts[order[ends[tied]]], side="left")
+        gains = np.concatenate(([0.0], won))[ends]
+        good = np.flatnonzero(gains >= gains.max() - _WORTHWHILE)
+        end = int(ends[good[0]])
+        if gains.max() < _WORTHWHILE or end == 0:
+            return cls(np.inf, 0.0)
+        return cls(float(doubts[order[end - 1]]), float(reached[end - 1]))
 
-    @property
-    def _boundaries(self) -> tuple[int, int]:
-        terms = len(self._terms.terms)
-        return terms, terms + len(self._characters.vocabulary_)
+    def select(self, before: Floats) -> Codes:
+        """Return the rows that go on."""
+        return np.flatnonzero(doubt(before) >= self.threshold)
 
-    def _count_characters(self, words: Words) -> sp.csr_matrix:
-        """Return the character n-grams of each distinct word."""
-        return self._characters.transform(words.vocabulary.to_pylist())
-
-    def _transform_terms(self, words: Words) -> sp.csr_matrix:
-        return self._word_weights.transform(self._terms.count(words)).astype(np.float32)
-
-    def _transform_vectors(self, words: Words) -> NDArray[np.float32]:
-        return np.asarray(unit(self._encoder.sum_words(words)) * _VECTOR_WEIGHT, np.float32)
+    def take(self, before: Floats, after: Floats) -> Floats:
+        """Return the answers before, save for the rows that go on, which get the answers after."""
+        return np.where((doubt(before) >= self.threshold)[:, None], after, before)
 
 
-def _row_norms(matrix: sp.csr_matrix) -> NDArray[np.float32]:
-    return np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1), np.float32).ravel())
+def doubt(probabilities: Floats) -> Floats:
+    """Return how torn an answer is: the second label's probability, which a text unlike everything does not raise."""
+    return np.asarray(np.partition(probabilities, -2, axis=1)[:, -2])
 
 
 class LabelHead:
-    """A linear classifier whose confidence is calibrated by cross-validation.
+    """A classifier whose confidence and whose routes are calibrated on texts held out of the fit.
 
     Args:
-        encoder: Makes the vectors.
+        encoder: Makes the static vectors.
+        transformer: Makes the transformer's vectors; the tier is static when None.
+        everywhere: Whether the transformer reads every text (tier transformer) or those in doubt (tier cascade).
+        device: Where products with neighbours are computed.
     """
 
-    def __init__(self, encoder: StaticEncoder) -> None:
-        self._features = Features(encoder)
+    def __init__(
+        self,
+        encoder: StaticEncoder,
+        transformer: TextEncoder | None = None,
+        *,
+        everywhere: bool = False,
+        device: Device = CPU,
+    ) -> None:
+        self._encoder = encoder
+        self._transformer = transformer
+        self._everywhere = everywhere
+        self._linear = LinearExpert()
+        self._neighbours = NeighbourExpert(device)
+        self._readers = NeighbourExpert(device)
 
     def fit(self, texts: Sequence[str], labels: Sequence[str]) -> Self:
         """Fit on labelled texts; the same input gives the same head.
@@ -117,49 +122,69 @@ class LabelHead:
             texts: Texts.
             labels: One label each; at least two different ones.
         """
-        features = self._features.fit(texts).transform(texts)
         names, codes = np.unique(np.asarray(labels, dtype=object), return_inverse=True)
         self.labels: tuple[str, ...] = tuple(names)
-        self._temperature = _fit_temperature(features, codes, len(names))
-        self._coefficients, self._bias = _fit_linear(features, codes, len(names))
+        count, outside = len(names), self.labels.index(OUT_OF_SCOPE) if OUT_OF_SCOPE in self.labels else None
+        admitted, expected = (_importance(codes, outside, share) for share in (_OUTSIDE_ADMITTED, _OUTSIDE_EXPECTED))
+        prepared = prepare(texts, self._encoder)
+        scores = [self._linear.fit(prepared, codes, count), self._neighbours.fit(prepared.vectors, codes, count)]
+        self._first = Stack.fit(scores[:1], codes, admitted, outside)
+        self._second = Stack.fit(scores, codes, admitted, outside)
+        answers, better = self._first.predict(scores[:1]), self._second.predict(scores)
+        self._to_neighbours = Route.fit(answers, better, codes, expected, _NEIGHBOUR_BUDGET)
+        answers = self._to_neighbours.take(answers, better)
+        if self._transformer is not None:
+            scores.append(self._readers.fit(self._transformer.encode(prepared.texts), codes, count))
+            self._third = Stack.fit(scores, codes, admitted, outside)
+            better = self._third.predict(scores)
+            budget = 1.0 if self._everywhere else _TRANSFORMER_BUDGET
+            self._to_transformer = Route.fit(answers, better, codes, expected, budget)
+            answers = better if self._everywhere else self._to_transformer.take(answers, better)
+        self._calibration = Calibration.fit(answers, codes, expected, outside)
         return self
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of texts that each expert beyond the first is expected to read."""
+        shares = {"neighbours": self._to_neighbours.share}
+        if self._transformer is not None:
+            shares["transformer"] = 1.0 if self._everywhere else self._to_transformer.share
+        return shares
 
     def predict(self, texts: Sequence[str]) -> Floats:
         """Return the probability of each label; shape (texts, labels)."""
-        batches = [self._predict_batch(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
+        batches = [
+            self._calibration.apply(self._answer(texts[start : start + _BATCH]))
+            for start in range(0, len(texts), _BATCH)
+        ]
         return np.concatenate(batches) if batches else np.zeros((0, len(self.labels)))
 
-    def _predict_batch(self, texts: Sequence[str]) -> Floats:
-        scores = self._features.score(texts, self._coefficients) + self._bias
-        return np.asarray(softmax(scores.astype(np.float64) * self._temperature, axis=1))
+    def _answer(self, texts: Sequence[str]) -> Floats:
+        prepared = prepare(texts, self._encoder)
+        linear = self._linear.score(prepared)
+        if self._transformer is not None and self._everywhere:
+            return self._read(prepared, linear, np.arange(len(texts)))
+        answers = self._first.predict([linear])
+        rows = self._to_neighbours.select(answers)
+        if len(rows):
+            answers[rows] = self._second.predict([linear[rows], self._neighbours.score(prepared.vectors[rows])])
+        if self._transformer is not None:
+            rows = self._to_transformer.select(answers)
+            if len(rows):
+                answers[rows] = self._read(prepared, linear, rows)
+        return answers
+
+    def _read(self, prepared: Prepared, linear: Singles, rows: Codes) -> Floats:
+        """Return the answers of all experts together for some of the texts."""
+        assert self._transformer is not None
+        read = self._readers.score(self._transformer.encode([prepared.texts[row] for row in rows]))
+        return self._third.predict([linear[rows], self._neighbours.score(prepared.vectors[rows]), read])
 
 
-def _fit_linear(
-    features: sp.csr_matrix, codes: NDArray[np.int64], count: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return coefficients (features, labels) and bias (labels,) of one-against-the-rest support vector machines."""
-    coefficients, bias = np.zeros((features.shape[1], count), np.float32), np.full(count, _ABSENT, np.float32)
-    present = np.unique(codes)
-    if len(present) == 1:  # a fold of a tiny file
-        bias[present] = 0
-        return coefficients, bias
-    model = LinearSVC(C=_COST, random_state=0).fit(features, codes)
-    if len(present) == 2:  # one machine for two labels: the second against the first
-        coefficients[:, present] = np.column_stack([-model.coef_[0], model.coef_[0]]) / 2
-        bias[present] = np.array([-model.intercept_[0], model.intercept_[0]]) / 2
-    else:
-        coefficients[:, present], bias[present] = model.coef_.T, model.intercept_
-    return coefficients, bias
-
-
-def _fit_temperature(features: sp.csr_matrix, codes: NDArray[np.int64], count: int) -> float:
-    """Return the factor on scores under which held-out labels are most likely."""
-    scores = np.zeros((len(codes), count))
-    for train, held in KFold(min(_FOLDS, len(codes)), shuffle=True, random_state=0).split(codes):
-        coefficients, bias = _fit_linear(features[train], codes[train], count)
-        scores[held] = features[held] @ coefficients + bias
-
-    def surprise(logarithm: float) -> float:
-        return -float(log_softmax(scores * np.exp(logarithm), axis=1)[np.arange(len(codes)), codes].mean())
-
-    return float(np.exp(minimize_scalar(surprise, bounds=(-3, 4), method="bounded").x))
+def _importance(codes: Codes, outside: int | None, wanted: float) -> Floats:
+    """Return how much each text counts: all the same, save that those out of scope make up at least a wanted share."""
+    importance = np.ones(len(codes))
+    if outside is not None:
+        share = float((codes == outside).mean())
+        importance[codes == outside] = max(1.0, wanted / (1 - wanted) * (1 - share) / share)
+    return importance

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import ModuleType
 
@@ -17,10 +17,10 @@ from scipy.linalg import solve
 from analytics_platform.insights import encoder as encoder_module
 from analytics_platform.insights import linear, sentiment, taxonomy, words
 from analytics_platform.insights.device import CPU, Device
-from analytics_platform.insights.encoder import StaticEncoder, unit
+from analytics_platform.insights.encoder import StaticEncoder
 from analytics_platform.insights.linear import LinearHead
 from analytics_platform.insights.taxonomy import OTHER, Label, Taxonomy
-from analytics_platform.insights.tier import Classified, Documents, Ints, Kind, Reason
+from analytics_platform.insights.tier import Classified, Documents, Floats, Ints, Kind, Reason
 from analytics_platform.insights.words import TermMatcher, split_words
 
 # Chosen on 50 conversations labelled by hand, for the likelihood of the right labels; more digits they could not tell.
@@ -28,7 +28,7 @@ _VECTOR_STRENGTH = 8.0
 _KEYWORD_STRENGTH = 2.0
 _PHRASE_BONUS = 0.5
 """What each further word of a phrase adds to its keyword's strength."""
-_OTHER_STRENGTH = {"topic": 3.0, "intent": 2.0}
+_OTHER_STRENGTH: dict[Kind, float] = {"topic": 3.0, "intent": 2.0}
 """Log-odds of ``other`` before any evidence: how much it takes to name a label at all."""
 _KEYWORD_SAMPLE_WEIGHT = 0.3
 """How much a keyword counts as an example when label vectors are fitted."""
@@ -49,8 +49,8 @@ class StaticTier:
     def __init__(self, encoder: StaticEncoder, content: Taxonomy, device: Device = CPU) -> None:
         self._encoder = encoder
         heads: dict[Kind, LinearHead] = {
-            "topic": _fit_labels(encoder, content.topics, _OTHER_STRENGTH["topic"]),
-            "intent": _fit_labels(encoder, content.intents, _OTHER_STRENGTH["intent"]),
+            "topic": _fit_labels(encoder, content.topics, "topic"),
+            "intent": _fit_labels(encoder, content.intents, "intent"),
             "sentiment": sentiment.load_sentiment(),
         }
         self._heads = {kind: replace(head, device=device) for kind, head in heads.items()}
@@ -77,11 +77,31 @@ def _source(module: ModuleType | None) -> bytes:
     return inspect.getsource(module).encode() if module else b""
 
 
-def _fit_labels(encoder: StaticEncoder, labels: Sequence[Label], other: float) -> LinearHead:
-    """Make the head of one kind of label: ridge regression on the examples, plus the keywords' weights.
+def _fit_labels(encoder: StaticEncoder, labels: Sequence[Label], kind: Kind) -> LinearHead:
+    """Make the head of one kind of label: likeness to the examples, plus the keywords' weights."""
+    vector_weights, bias = fit_likeness(encoder.encode, labels, kind)
+    matcher, term_weights = _keyword_weights(labels)
+    return LinearHead(
+        labels=(*(label.label for label in labels), OTHER),
+        matcher=matcher,
+        vector_weights=vector_weights,
+        term_weights=term_weights,
+        bias=bias,
+    )
+
+
+def fit_likeness(
+    encode: Callable[[Sequence[str]], np.ndarray], labels: Sequence[Label], kind: Kind
+) -> tuple[Floats, Floats]:
+    """Return weights and bias of likeness to the labels' examples, as log-odds; the last column is ``other``.
 
     Ridge regression is solved in closed form in double precision, so every machine gets the same weights to
     twelve digits, which an iterative optimiser would not promise.
+
+    Args:
+        encode: Makes unit-length vectors of texts.
+        labels: Labels of one kind.
+        kind: That kind.
     """
     texts: list[str] = []
     columns: list[int] = []
@@ -91,17 +111,13 @@ def _fit_labels(encoder: StaticEncoder, labels: Sequence[Label], other: float) -
             texts += group
             columns += [column] * len(group)
             weights += [weight] * len(group)
-    vectors = unit(encoder.sum_words(split_words(texts)).astype(np.float64))
+    vectors = encode(texts).astype(np.float64)
     weighted = vectors.T * weights
     gram = weighted @ vectors + _RIDGE * np.eye(vectors.shape[1])
     likeness = solve(gram, weighted @ np.eye(len(labels))[columns], assume_a="pos")
-    matcher, term_weights = _keyword_weights(labels)
-    return LinearHead(
-        labels=(*(label.label for label in labels), OTHER),
-        matcher=matcher,
-        vector_weights=np.column_stack([likeness * _VECTOR_STRENGTH, np.zeros(vectors.shape[1])]),
-        term_weights=term_weights,
-        bias=np.array([0.0] * len(labels) + [other]),
+    return (
+        np.column_stack([likeness * _VECTOR_STRENGTH, np.zeros(vectors.shape[1])]),
+        np.array([0.0] * len(labels) + [_OTHER_STRENGTH[kind]]),
     )
 
 

@@ -37,8 +37,8 @@ def require_tier(name: str) -> None:
     """
     if name not in TIERS:
         raise TierError(f"tier {name!r} is unknown; known are {', '.join(TIERS)}")
-    if name != "static":
-        raise TierError(f"tier {name!r} is not available in this version; use static")
+    if name == "llm":
+        raise TierError("tier 'llm' is not available in this version; use static, cascade or transformer")
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,11 @@ class Documents:
     def masses(self) -> Floats:
         """How much each part's vector weighs in a pooled one: its words, so that «ok» does not drown a question."""
         return np.minimum(self.words.lengths, 40).astype(np.float64)
+
+    @classmethod
+    def of_single(cls, texts: list[str], words: Words, vectors: np.ndarray) -> Documents:
+        """Return documents of one part each."""
+        return cls(texts, words, vectors.astype(np.float64), sp.identity(len(texts), format="csr"))
 
     def regroup(self, weights: sp.csr_matrix) -> Documents:
         """Return other documents made of the same parts."""

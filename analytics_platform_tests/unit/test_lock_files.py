@@ -19,11 +19,11 @@ from analytics_platform.settings import PROJECT_ROOT
 PROJECT = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = {
     "requirements.lock": ["local"],
-    "requirements-dev.lock": ["local", "llm", "dask", "dev"],
+    "requirements-dev.lock": ["local", "llm", "dask", "transformer", "dev"],
     "requirements-gpu.lock": ["local", "gpu"],
 }
 # torch comes in one build per machine: see docs/operations.md; languages is a choice of its own: see docs/privacy.md
-WITHOUT_LOCK = {"transformer", "languages"}
+WITHOUT_LOCK = {"transformer-gpu", "languages"}
 every_lock = pytest.mark.parametrize("lock", LOCKS)
 
 

@@ -185,7 +185,7 @@ def test_the_version_follows_the_taxonomy(engine: InsightEngine, tmp_path: Path)
     ("arguments", "message"),
     [
         ({"tier": "magic"}, "tier 'magic' is unknown"),
-        ({"tier": "transformer"}, "not available in this version"),
+        ({"tier": "llm"}, "not available in this version"),
         ({"device": "tpu"}, "device 'tpu' is unknown"),
     ],
 )

@@ -1,0 +1,125 @@
+"""Two ways to score labels: a linear model of n-grams, and the neighbours among the training texts.
+
+Belongs here: fitting, scoring, and what each would have scored for a training text had it not seen it. Does not
+belong here: what the scores mean together (``stacking``), and who is asked when (``heads``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from sklearn.model_selection import KFold
+from sklearn.svm import LinearSVC
+
+from analytics_platform.insights.device import CPU, Dense, Device
+from analytics_platform.insights.encoder import unit
+from analytics_platform.insights.features import Features, Prepared, Singles
+
+Codes = NDArray[np.int64]
+
+_COST, _COST_ALONE = 0.5, 0.1
+"""Of errors against size of weights; one machine for two labels needs smaller weights than many, whose errors partly
+cancel."""
+_FOLDS = 4
+_ABSENT = -2.0
+"""Score of a label that a fold has no text of: lower than a machine that is sure says no."""
+_SHARPNESS = 2.0
+"""How quickly likeness falls with distance: exp(sharpness * (cosine - 1))."""
+_RIDGE = 0.1
+_MOST_NEIGHBOURS = 20_000
+"""Training texts that are kept as neighbours: fitting needs the square of it in memory (1.6 GB)."""
+
+
+class LinearExpert:
+    """One-against-the-rest support vector machines over ``Features``."""
+
+    def fit(self, prepared: Prepared, codes: Codes, count: int) -> Singles:
+        """Fit, and return the scores of each training text by machines that did not see it.
+
+        Args:
+            prepared: Training texts.
+            codes: Number of each text's label.
+            count: Number of labels.
+        """
+        self._features = Features().fit(prepared)
+        features = self._features.transform(prepared)
+        scores = np.zeros((len(codes), count), np.float32)
+        for train, held in KFold(min(_FOLDS, len(codes)), shuffle=True, random_state=0).split(codes):
+            coefficients, bias = _fit_machines(features[train], codes[train], count)
+            scores[held] = features[held] @ coefficients + bias
+        self._coefficients, self._bias = _fit_machines(features, codes, count)
+        return scores
+
+    def score(self, prepared: Prepared) -> Singles:
+        """Return the score of each label; shape (texts, labels)."""
+        return self._features.score(prepared, self._coefficients) + self._bias
+
+
+def _fit_machines(features: sp.csr_matrix, codes: Codes, count: int) -> tuple[Singles, Singles]:
+    """Return coefficients (features, labels) and bias (labels,)."""
+    coefficients, bias = np.zeros((features.shape[1], count), np.float32), np.full(count, _ABSENT, np.float32)
+    present = np.unique(codes)
+    if len(present) == 1:  # a fold of a tiny file
+        bias[present] = 0
+        return coefficients, bias
+    model = LinearSVC(C=_COST if len(present) > 2 else _COST_ALONE, random_state=0).fit(features, codes)
+    if len(present) == 2:  # one machine for two labels: the second against the first
+        coefficients[:, present] = np.column_stack([-model.coef_[0], model.coef_[0]]) / 2
+        bias[present] = np.array([-model.intercept_[0], model.intercept_[0]]) / 2
+    else:
+        coefficients[:, present], bias[present] = model.coef_.T, model.intercept_
+    return coefficients, bias
+
+
+class NeighbourExpert:
+    """Kernel ridge regression: every training text votes, by how alike its vector is.
+
+    Args:
+        device: Where the products are computed when scoring.
+    """
+
+    def __init__(self, device: Device = CPU) -> None:
+        self._device = device
+
+    def fit(self, vectors: Singles, codes: Codes, count: int) -> Singles:
+        """Fit, and return the scores of each training text had it not been among the neighbours.
+
+        The second is exact and costs no second fit: in ridge regression, the error at a text left out is its
+        residual over the diagonal of the inverse.
+
+        Args:
+            vectors: Unit-length vectors; shape (texts, dimensions).
+            codes: Number of each text's label.
+            count: Number of labels.
+        """
+        kept = np.sort(np.random.default_rng(0).permutation(len(codes))[:_MOST_NEIGHBOURS])
+        self._centre = vectors[kept].mean(axis=0)
+        self._anchors = self._centred(vectors[kept])
+        kernel = _likeness(self._anchors @ self._anchors.T)
+        kernel[np.diag_indices_from(kernel)] += _RIDGE
+        inverse = cho_solve(cho_factor(kernel, overwrite_a=True), np.eye(len(kept), dtype=np.float32))
+        wanted = np.eye(count, dtype=np.float32)[codes[kept]]
+        self._votes = np.asarray(inverse @ wanted, np.float32)
+        left_out = wanted - self._votes / np.diag(inverse)[:, None]
+        if len(kept) == len(codes):
+            return np.asarray(left_out, np.float32)
+        scores = self.score(vectors)
+        scores[kept] = left_out
+        return scores
+
+    def score(self, vectors: Singles) -> Singles:
+        """Return the score of each label; about 0 to 1; shape (texts, labels)."""
+        alike = _likeness(self._device.matmul(self._centred(vectors), self._anchors.T))
+        return np.asarray(self._device.matmul(alike, self._votes), np.float32)
+
+    def _centred(self, vectors: Singles) -> Singles:
+        return np.asarray(unit(vectors - self._centre), np.float32)
+
+
+def _likeness(cosines: Dense) -> Dense:
+    """Turn cosines into likeness, in place."""
+    cosines -= 1
+    cosines *= _SHARPNESS
+    return np.exp(cosines, out=cosines)

