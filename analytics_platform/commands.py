@@ -171,7 +171,14 @@ def _days(platform: Platform, first: dt.date | None, last: dt.date | None) -> li
     no longer has must become empty.
     """
     within = days_between(platform.settings.first_day, platform.settings.last_day)
-    known = sorted({*platform.source.days(), *platform.lake.keys("raw_messages")}.intersection(within))
+    stored = platform.lake.keys("raw_messages")
+    if outside := sorted(set(stored).difference(within)):
+        raise UserError(
+            f"{platform.lake.root} holds {len(outside)} days outside {within[0]} to {within[-1]}, first {outside[0]}: "
+            "of another source, or from before ANALYTICS_START_DATE or ANALYTICS_END_DATE were changed. Name another "
+            "home with ANALYTICS_HOME, or dates that include them"
+        )
+    known = sorted({*platform.source.days(), *stored}.intersection(within))
     if not known and not (first and last):
         raise UserError("the source has no rows; name the days with --from and --to to materialize empty ones")
     start, end = first or dt.date.fromisoformat(known[0]), last or dt.date.fromisoformat(known[-1])
@@ -189,6 +196,7 @@ def _selection(definitions: dg.Definitions, select: str | None) -> list[dg.Asset
         keys = dg.AssetSelection.from_string(select).resolve(graph)
     except dg.DagsterError as error:
         raise UserError(f"--select {select!r}: {error}") from error
+    keys &= graph.materializable_asset_keys
     if not keys:
-        raise UserError(f"--select {select!r}: selects no asset")
+        raise UserError(f"--select {select!r}: selects no asset that can be materialized")
     return sorted(keys)

@@ -187,8 +187,9 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
 
     @property
     def end_date_fixed(self) -> dt.date | None:
-        """Last daily partition, inclusive; None where every day adds one."""
-        return self.end_date or (SAMPLE_END if self.source == "sample" else None)
+        """Last daily partition, inclusive; None while every day adds one."""
+        fixed = self.end_date or (SAMPLE_END if self.source == "sample" else None)
+        return fixed if fixed and fixed < dt.datetime.now(dt.UTC).date() else None
 
     @property
     def last_day(self) -> dt.date:

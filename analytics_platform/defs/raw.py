@@ -23,7 +23,8 @@ def _source_version(day: str, source: Source) -> str:
 
 def _counts(day: str, source: Source) -> Mapping[str, str]:
     rows = source.read_day(day)
-    return {"rows_read": str(rows.rows_read), "duplicates": str(rows.duplicates)}
+    counts = {"rows_read": rows.rows_read, "duplicates": rows.duplicates, "quarantined": rows.quarantined.num_rows}
+    return {name: str(count) for name, count in counts.items()}
 
 
 @table_asset(

@@ -38,6 +38,15 @@ class TableOutcome:
     bytes: int = 0
 
 
+@dataclass(frozen=True)
+class _Part:
+    """One partition of an asset, as a run left it."""
+
+    rows: int
+    bytes: int
+    reused: bool
+
+
 @dataclass
 class Outcome:
     """What a call of ``materialize`` did.
@@ -49,6 +58,7 @@ class Outcome:
         quarantined: Rows of the source in quarantine, over all days asked for, computed now or before.
         runs: Ids of the Dagster runs.
         seconds: Wall time.
+        parts: By asset and partition, what ``tables`` sums up.
     """
 
     tables: dict[str, TableOutcome] = field(default_factory=dict)
@@ -57,10 +67,12 @@ class Outcome:
     quarantined: int = 0
     runs: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    parts: dict[str, dict[str | None, _Part]] = field(default_factory=dict, repr=False)
 
     def as_json(self) -> dict[str, Any]:
         """Return it for machines."""
-        return {**asdict(self), "tables": [asdict(table) for table in self.tables.values()]}
+        told = {name: value for name, value in asdict(self).items() if name != "parts"}
+        return {**told, "tables": [asdict(table) for table in self.tables.values()]}
 
 
 def days_between(first: dt.date, last: dt.date) -> list[str]:
@@ -188,14 +200,25 @@ def run_range(
 
 
 def _count(outcome: Outcome, materialization: dg.AssetMaterialization, groups: dict[dg.AssetKey, str]) -> None:
+    """Take note of one partition; one that several passes or ranges came by counts once, as it was found last."""
     key = materialization.asset_key
     name = key.to_user_string()
-    table = outcome.tables.setdefault(name, TableOutcome(name, groups.get(key, "")))
     facts = {name: value.value for name, value in materialization.metadata.items()}
-    table.partitions += 1
-    table.reused += int(facts.get("reused") is True)
-    table.rows += int(facts.get("dagster/partition_row_count", facts.get("dagster/row_count", 0)))  # type: ignore[arg-type]
-    table.bytes += int(facts.get("bytes", 0))  # type: ignore[arg-type]
+    parts = outcome.parts.setdefault(name, {})
+    before = parts.get(materialization.partition)
+    parts[materialization.partition] = _Part(
+        rows=int(facts.get("dagster/partition_row_count", facts.get("dagster/row_count", 0))),  # type: ignore[arg-type]
+        bytes=int(facts.get("bytes", 0)),  # type: ignore[arg-type]
+        reused=facts.get("reused") is True and (before is None or before.reused),
+    )
+    outcome.tables[name] = TableOutcome(
+        name,
+        groups.get(key, ""),
+        partitions=len(parts),
+        reused=sum(part.reused for part in parts.values()),
+        rows=sum(part.rows for part in parts.values()),
+        bytes=sum(part.bytes for part in parts.values()),
+    )
 
 
 def _cause(error: Any) -> str:

@@ -15,7 +15,7 @@ import dagster as dg
 
 from analytics_platform.defs import raw
 from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG, Platform
-from analytics_platform.defs.runs import count_quarantined, stale_days
+from analytics_platform.defs.runs import count_quarantined, days_between, stale_days
 from analytics_platform.sources.base import SourceStatus
 
 
@@ -48,7 +48,8 @@ class Status:
 def examine(platform: Platform, instance: dg.DagsterInstance) -> Status:
     """Look at what has been read of the source, at the lake, and at how long the last run took."""
     source, days = platform.source.status(), list(platform.source.days())
-    known = sorted({*days, *platform.lake.keys(raw.raw_messages.recipe.table.name)})
+    within = days_between(platform.settings.first_day, platform.settings.last_day)
+    known = sorted({*days, *platform.lake.keys(raw.raw_messages.recipe.table.name)}.intersection(within))
     waiting = stale_days(platform, [raw.raw_messages, raw.quarantined_rows], known, marts=False) if known else []
     return Status(
         name=platform.source.name,
