@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 READY_SECONDS = 60
 STOP_SECONDS = 20
@@ -103,7 +103,7 @@ class S3Server(Server):
         grpc = [f"-{part}.port.grpc={free_port()}" for part in ("master", "volume", "filer", "s3")]
         command = [
             "weed", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.port={port}",
-            *ports, *grpc, "-volume.max=20", "-master.volumeSizeLimitMB=256",
+            *ports, *grpc, "-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=20", "-master.volumeSizeLimitMB=256",
         ]  # fmt: skip
         super().__init__(folder, command, {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret})
 
@@ -136,16 +136,20 @@ class S3Server(Server):
 
 
 class MongoServer(Server):
-    """SecantusDB without credentials, as a server that the platform is told of by URI.
+    """SecantusDB as a server that the platform is told of by URI.
+
+    Args:
+        folder: For its data and its log.
+        options: Further ones of its command line.
 
     Attributes:
         uri: Where it is.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         port = free_port()
         self.uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
-        command = ["secantusd-py", "--host", "127.0.0.1", "--port", str(port), "--sync-on-commit"]
+        command = ["secantusd-py", "--host", "127.0.0.1", "--port", str(port), "--sync-on-commit", *options]
         super().__init__(folder, [*command, "--storage-path", str(folder / "data")])
 
     def answers(self) -> bool:
@@ -154,6 +158,8 @@ class MongoServer(Server):
         with client:
             try:
                 client.admin.command("ping")
+            except OperationFailure:
+                return True  # it wants to know who asks
             except PyMongoError:
                 return False
         return True

@@ -225,7 +225,10 @@ def _cause(error: Any) -> str:
     """Return the message of the innermost of our errors; the whole trace is in the event history."""
     while error.cause is not None and error.cls_name != "PartitionError":
         error = error.cause
-    return "; ".join(line.strip() for line in str(error.message).strip().splitlines())
+    message = str(error.message).strip()
+    if message.startswith("analytics_platform."):  # the class of one of ours tells people nothing
+        message = message.partition(f"{error.cls_name}: ")[2] or message
+    return "; ".join(line.strip() for line in message.splitlines())
 
 
 def _judge(outcome: Outcome, evaluation: dg.AssetCheckEvaluation) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires
 
 import pytest
 from packaging.requirements import Requirement
@@ -86,6 +87,31 @@ def test_every_package_is_pinned_to_one_version_and_carries_hashes(lock: str) ->
     for pin in pins:
         assert [specifier.operator for specifier in pin.requirement.specifier] == ["=="], pin
         assert pin.hashes, pin
+
+
+@every_lock
+def test_what_is_required_with_extras_is_pinned_with_them(lock: str) -> None:
+    """Else pip before 23.3, which compares the two as if they were different packages, refuses the lock."""
+    pins = {canonicalize_name(pin.requirement.name): pin.requirement for pin in read_pins(lock)}
+    wanted = {(canonicalize_name(one.name), extra) for one in [*declared(lock), *required(pins)] for extra in one.extras}
+    lacking = {(name, extra) for name, extra in wanted if name in pins and extra not in pins[name].extras}
+    assert wanted
+    assert lacking == set(), "run `make lock`"
+
+
+def required(pins: Mapping[str, Requirement]) -> Iterator[Requirement]:
+    """Yield what pinned packages of this environment require of others, for themselves and for their pinned extras."""
+    for name, pin in pins.items():
+        try:
+            lines = requires(name) or []
+        except PackageNotFoundError:  # for another system, or of a lock that is not installed
+            continue
+        for line in lines:
+            requirement = Requirement(line)
+            marker = requirement.marker
+            asked = marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *pin.extras))
+            if asked and canonicalize_name(requirement.name) != name:  # pip bears what a package asks of itself
+                yield requirement
 
 
 @every_lock

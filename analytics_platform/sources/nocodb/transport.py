@@ -75,6 +75,7 @@ class Transport:
         self._retries = retries
         self._circuit = circuit
         self._limiter = _limiter(requests_per_second)
+        self._token = token
         self._http = httpx.Client(
             base_url=parse_url(url),
             auth=_TokenAuth(token),
@@ -125,7 +126,8 @@ class Transport:
                 f"{place}: the connection failed ({_one_line(error)}); check that the server runs and can be reached"
             ) from error
         if response.status_code != httpx.codes.OK:
-            raise refusal(place, response, body)
+            told = self._token.get_secret_value().encode()
+            raise refusal(place, response, body.replace(told, b"***") if told else body)  # some repeat what they got
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError as error:

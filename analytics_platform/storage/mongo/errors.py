@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pymongo import errors
 
@@ -36,6 +36,16 @@ def address(uri: str) -> str:
     if "@" in parts.path + parts.query + parts.fragment or not parts.netloc:
         return "(unreadable address)"
     return parts.netloc.rpartition("@")[2]
+
+
+def timeout_of(uri: str) -> float | None:
+    """Return the seconds that a URI allows by ``timeoutMS``, which its errors name; None where it does not."""
+    try:
+        options = {name.lower(): value for name, value in parse_qsl(urlsplit(uri).query)}
+    except ValueError:
+        return None
+    given = options.get("timeoutms", "")
+    return int(given) / 1000 if given.isdecimal() and int(given) else None
 
 
 @contextmanager

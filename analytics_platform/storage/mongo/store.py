@@ -22,7 +22,7 @@ from pymongo.errors import ConfigurationError, OperationFailure
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection
 from analytics_platform.storage.mongo.documents import BATCH_ROWS, fields_needed, to_table
-from analytics_platform.storage.mongo.errors import MongoStoreError, address, translated
+from analytics_platform.storage.mongo.errors import MongoStoreError, address, timeout_of, translated
 from analytics_platform.storage.mongo.migrations import LEDGER, migrate
 from analytics_platform.storage.mongo.readback import Documents, read_documents, stored_dates
 from analytics_platform.storage.mongo.replacement import (
@@ -34,6 +34,8 @@ from analytics_platform.storage.mongo.replacement import (
 from analytics_platform.storage.partitions import PartitionInfo
 
 _CLOSE_SECONDS = 1.0
+_TIMEOUTS_OF_A_TRANSACTION = 2
+"""The driver would repeat a transaction for two minutes, and each of its requests would wait for the server anew."""
 
 
 class MongoStore:
@@ -44,7 +46,7 @@ class MongoStore:
     Args:
         uri: Where the server is, credentials included; never shown.
         database: Name of the database.
-        timeout_seconds: For finding the server, and for each request.
+        timeout_seconds: For finding the server, and for each request; ``timeoutMS`` of the URI counts more.
         collections: The collections it may hold.
         transactions: Whether to use transactions; when true, until the server says that it has none.
     """
@@ -60,7 +62,7 @@ class MongoStore:
     ) -> None:
         self._uri = uri
         self._name = database
-        self._timeout_seconds = timeout_seconds
+        self._timeout_seconds = timeout_of(uri) or timeout_seconds
         self._collections = {collection.name: collection for collection in collections}
         self._transactions = transactions
         self._lock = threading.Lock()
@@ -211,7 +213,8 @@ class MongoStore:
         client = self._connected()
         if self._transactions and replacement.table.num_rows <= TRANSACTION_ROWS:
             try:
-                return replacement.run(client, transaction=True)
+                with pymongo.timeout(_TIMEOUTS_OF_A_TRANSACTION * self._timeout_seconds):
+                    return replacement.run(client, transaction=True)
             except OperationFailure as error:
                 if not refuses_transactions(error):
                     raise
