@@ -11,8 +11,6 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
-from analytics_platform.model.pii import kinds_named
-
 
 class CleaningSettings(BaseSettings):
     """What the clean tables keep of people, and how languages are told."""
@@ -42,7 +40,7 @@ class CleaningSettings(BaseSettings):
     @field_validator("pii_kinds")
     @classmethod
     def _known_kinds(cls, kinds: str) -> str:
-        kinds_named(kinds)
+        _kinds_named(kinds)
         return kinds
 
     @field_validator("language_detector")
@@ -55,4 +53,10 @@ class CleaningSettings(BaseSettings):
     @property
     def pii_kind_set(self) -> frozenset[str]:
         """Kinds of personal data to look for."""
-        return kinds_named(self.pii_kinds)
+        return _kinds_named(self.pii_kinds)
+
+
+def _kinds_named(kinds: str) -> frozenset[str]:
+    from analytics_platform.model.pii import kinds_named  # noqa: PLC0415  (the model takes half a second to import)
+
+    return kinds_named(kinds)

@@ -84,7 +84,8 @@ class FieldMapping(BaseModel):
         if value is None or value in EPOCH_FORMATS:
             return value
         try:
-            duckdb.execute("SELECT try_strptime('', ?)", [value])
+            with duckdb.connect() as db:
+                db.execute("SELECT try_strptime('', ?)", [value]).fetchall()
         except duckdb.Error:
             raise ValueError(f"{value!r} is none of {', '.join(EPOCH_FORMATS)} and no strptime format") from None
         if "%" not in value:

@@ -59,7 +59,7 @@ class Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = do_PUT = do_HEAD = _refuse
+    do_GET = do_POST = do_PUT = do_HEAD = _refuse  # noqa: N815  (the names that http.server looks for)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -149,7 +149,9 @@ def assert_nothing_shows(said: str, folder: Path) -> None:
 
 
 def test_the_search_covers_every_secret_setting():
-    secret = {environment_name(name) for name, info in Settings.model_fields.items() if info.annotation == SecretStr | None}
+    secret = {
+        environment_name(name) for name, info in Settings.model_fields.items() if info.annotation == SecretStr | None
+    }
     assert secret == set(SECRETS)
 
 
@@ -221,7 +223,9 @@ def echoing_nocodb(_: dict[str, str], echo: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "trouble", [wrong_mongo_password, silent_mongo, wrong_s3_secret, echoing_s3, echoing_nocodb], ids=lambda f: f.__name__
+    "trouble",
+    [wrong_mongo_password, silent_mongo, wrong_s3_secret, echoing_s3, echoing_nocodb],
+    ids=lambda f: f.__name__,
 )
 def test_a_run_that_fails_shows_no_secret(trouble, stores, attempt, echo, tmp_path):
     outcome, said = attempt(**trouble(stores, echo))

@@ -93,7 +93,9 @@ def test_every_package_is_pinned_to_one_version_and_carries_hashes(lock: str) ->
 def test_what_is_required_with_extras_is_pinned_with_them(lock: str) -> None:
     """Else pip before 23.3, which compares the two as if they were different packages, refuses the lock."""
     pins = {canonicalize_name(pin.requirement.name): pin.requirement for pin in read_pins(lock)}
-    wanted = {(canonicalize_name(one.name), extra) for one in [*declared(lock), *required(pins)] for extra in one.extras}
+    wanted = {
+        (canonicalize_name(one.name), extra) for one in [*declared(lock), *required(pins)] for extra in one.extras
+    }
     lacking = {(name, extra) for name, extra in wanted if name in pins and extra not in pins[name].extras}
     assert wanted
     assert lacking == set(), "run `make lock`"

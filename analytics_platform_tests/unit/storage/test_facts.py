@@ -35,7 +35,8 @@ def test_a_model_is_rendered_with_its_references_sources_and_macros(project):
     model = render(project, "fct")
     assert model.tables == ("n",)
     lake_n = pa.table({"id": ["a"], "v": [3]})  # noqa: F841  (DuckDB finds it by its name)
-    assert duckdb.sql(f"from {model.sql}").fetchall() == [("a", 6)]
+    with duckdb.connect() as db:
+        assert db.sql(f"from {model.sql}").fetchall() == [("a", 6)]
 
 
 def test_a_model_that_needs_more_of_dbt_or_is_not_there_is_named(project):
