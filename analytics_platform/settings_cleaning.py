@@ -40,7 +40,8 @@ class CleaningSettings(BaseSettings):
     @field_validator("pii_kinds")
     @classmethod
     def _known_kinds(cls, kinds: str) -> str:
-        _kinds_named(kinds)
+        if kinds != "structured":  # the default, which needs no look at what there is
+            _kinds_named(kinds)
         return kinds
 
     @field_validator("language_detector")
