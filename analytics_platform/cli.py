@@ -249,6 +249,13 @@ def _print_outcome(outcome: Outcome) -> None:
         f"\n{outcome.quarantined:,} rows in quarantine, {outcome.checks_passed:,} checks passed, "
         f"{len(outcome.failures)} failures, {outcome.seconds:.1f} s"
     )
+    if outcome.failed_conversations:
+        screen.print(
+            f"{outcome.failed_conversations:,} conversations could not be processed and are left out; why is in the "
+            "table processing_errors",
+            style="yellow",
+            soft_wrap=True,
+        )
     for failure in outcome.failures:
         screen.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import dagster as dg
 
 from analytics_platform.alerting import Links
-from analytics_platform.defs import analytics, checks, clean, insights, llm, operational, raw, reports, sensors
+from analytics_platform.defs import analytics, checks, clean, errors, insights, llm, operational, raw, reports, sensors
 from analytics_platform.defs.alerts import alerts_sensor
 from analytics_platform.defs.housekeeping import housekeeping_schedule
 from analytics_platform.defs.marts import build_marts
@@ -23,6 +23,7 @@ TABLES = [
     *clean.ASSETS,
     *insights.ASSETS,
     *llm.ASSETS,
+    *errors.ASSETS,
     *analytics.ASSETS,
     *operational.ASSETS,
     *reports.ASSETS,

@@ -14,7 +14,14 @@ from analytics_platform.transform.messages import clean_messages
 KINDS = frozenset({"parquet", "pandas"})
 
 
-@table_asset(tables.MESSAGES, group="clean", code=[transform], upstream={"raw_messages": raw.raw_messages}, kinds=KINDS)
+@table_asset(
+    tables.MESSAGES,
+    group="clean",
+    code=[transform],
+    upstream={"raw_messages": raw.raw_messages},
+    isolates=True,
+    kinds=KINDS,
+)
 def messages(raw_messages: pa.Table) -> pa.Table:
     """Text without markup, control characters and code; language, lengths and response times."""
     return clean_messages(raw_messages)
@@ -25,6 +32,7 @@ def messages(raw_messages: pa.Table) -> pa.Table:
     group="clean",
     code=[transform],
     upstream={"messages": messages, "raw_conversations": raw.raw_conversations},
+    isolates=True,
     kinds=KINDS,
 )
 def conversations(messages: pa.Table, raw_conversations: pa.Table) -> pa.Table:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
 
+from analytics_platform.defs.computation import Again
 from analytics_platform.defs.raw import raw_messages
 from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG, Platform
-from analytics_platform.defs.tables import FORCE_TAG, TableAsset
+from analytics_platform.defs.tables import FORCE_TAG, NO_RETRY_TAG, TableAsset
 from analytics_platform.model.raw import QUARANTINED_ROWS, RAW_MESSAGES
+from analytics_platform.storage.failures import Failure, failures_of
 from analytics_platform.storage.partitions import PartitionStore
 
 MAXIMUM_PASSES = 3
@@ -46,6 +49,7 @@ class Outcome:
         failures: One line per failed step or check, naming it.
         checks_passed: Number of asset checks passed.
         quarantined: Rows of the source in quarantine, over all days asked for, computed now or before.
+        failed_conversations: Conversations left out because they could not be processed, over the same days.
         runs: Ids of the Dagster runs.
         seconds: Wall time.
     """
@@ -54,6 +58,7 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
     checks_passed: int = 0
     quarantined: int = 0
+    failed_conversations: int = 0
     runs: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -67,8 +72,15 @@ def days_between(first: dt.date, last: dt.date) -> list[str]:
     return [(first + dt.timedelta(days=n)).isoformat() for n in range((last - first).days + 1)]
 
 
-def stale_days(platform: Platform, assets: Iterable[TableAsset], days: Sequence[str], *, marts: bool) -> list[str]:
-    """Return the days for which a table is missing, or was computed from something else than is there now.
+def stale_days(
+    platform: Platform,
+    assets: Iterable[TableAsset],
+    days: Sequence[str],
+    *,
+    marts: bool,
+    again: Again = Again.UNFINISHED,
+) -> list[str]:
+    """Return the days for which a table is missing, was computed from something else than is there now, or is due.
 
     A stale table over all days makes the last day stale, since a run needs a day.
     """
@@ -81,7 +93,7 @@ def stale_days(platform: Platform, assets: Iterable[TableAsset], days: Sequence[
     stale: set[str] = set()
     for asset in assets:
         keys = days if asset.recipe.daily else [""]
-        found = asset.recipe.stale_days(keys, stores, {n: resources[n] for n in asset.recipe.resources})
+        found = asset.recipe.stale_days(keys, stores, {n: resources[n] for n in asset.recipe.resources}, again)
         stale.update(key or days[-1] for key in found)
     if marts:
         stale.update(platform.marts.stale_days(days))
@@ -150,7 +162,7 @@ def run_range(
     outcome: Outcome,
     *,
     selection: Sequence[dg.AssetKey] | None = None,
-    force: bool = False,
+    tags: Mapping[str, str] = MappingProxyType({}),
     instance: dg.DagsterInstance,
 ) -> None:
     """Materialize a range of days as one Dagster run in this process, and add what came of it to ``outcome``.
@@ -162,14 +174,13 @@ def run_range(
         last: Last day, inclusive.
         outcome: Where to add.
         selection: Assets to materialize; all when None.
-        force: Compute also what is current.
+        tags: What the run computes again, see ``tables``.
         instance: Where the event history is kept.
     """
-    tags = {RANGE_START_TAG: first, RANGE_END_TAG: last, **({FORCE_TAG: "true"} if force else {})}
     result = definitions.resolve_job_def(job_name).execute_in_process(
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         instance=instance,
-        tags=tags,
+        tags={RANGE_START_TAG: first, RANGE_END_TAG: last, **tags},
         asset_selection=selection,
         raise_on_error=False,
     )
@@ -243,19 +254,26 @@ def materialize(
     chosen = [asset for asset in assets if selection is None or asset.key in selection]
     marts = selection is None or any(key not in {asset.key for asset in assets} for key in selection)
     also = left_behind(platform, days) if raw_messages in chosen else []
+    tags = {FORCE_TAG: "true"} if force else {}
     for number in range(MAXIMUM_PASSES):
         if force and number:
             break
-        todo = days if force else stale_days(platform, chosen, days, marts=marts)
-        beside = stale_days(platform, [asset for asset in chosen if asset.recipe.daily], also, marts=marts)
+        # What failed in the first pass waits for the next call: nothing has changed since.
+        again = Again.NOTHING if number else Again.UNFINISHED
+        todo = days if force else stale_days(platform, chosen, days, marts=marts, again=again)
+        daily = [asset for asset in chosen if asset.recipe.daily]
+        beside = stale_days(platform, daily, also, marts=marts, again=again)
         if not todo and not beside:
             break
         on_plan([*todo, *beside])
         for first, last in [*ranges(todo), *ranges(beside, gap=1)]:
-            run_range(definitions, job_name, first, last, outcome, selection=selection, force=force, instance=instance)
+            run_range(definitions, job_name, first, last, outcome, selection=selection, tags=tags, instance=instance)
+        tags = {NO_RETRY_TAG: "true"}
         if outcome.failures:
             break
     outcome.quarantined = count_quarantined(platform.lake, days)
+    failures = stored_failures(platform.lake, assets, days)
+    outcome.failed_conversations = len({(day, failure.conversation_id) for day, _, failure in failures})
     outcome.seconds = time.monotonic() - started
     return outcome
 
@@ -264,3 +282,11 @@ def count_quarantined(lake: PartitionStore, days: Sequence[str]) -> int:
     """Return how many rows are in quarantine, over these days as far as they are stored."""
     found = (lake.info(QUARANTINED_ROWS.name, day) for day in days)
     return sum(info.rows for info in found if info is not None)
+
+
+def stored_failures(
+    lake: PartitionStore, assets: Iterable[TableAsset], days: Sequence[str]
+) -> list[tuple[str, str, Failure]]:
+    """Return (day, table, failure) for each conversation that a stored partition of these days leaves out itself."""
+    names = [asset.recipe.table.name for asset in assets if asset.recipe.isolates]
+    return [(day, name, failure) for day in days for name in names for failure in failures_of(lake.info(name, day))]

@@ -11,7 +11,7 @@ from analytics_platform.settings import load_settings
 
 GROUPS = {
     "raw": {"source_rows", "raw_conversations", "raw_messages", "quarantined_rows"},
-    "clean": {"conversations", "messages"},
+    "clean": {"conversations", "messages", "processing_errors"},
     "insights": {
         "message_embeddings",
         "message_insights",
