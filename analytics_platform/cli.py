@@ -66,6 +66,30 @@ def run(
 
 
 @app.command()
+def redrive(first: From = None, last: To = None, as_json: AsJson = False) -> None:
+    """Try again the days with processing errors or quarantined rows, and say what became of them."""
+    settings = load_settings()
+    start, end = _day("--from", first), _day("--to", last)
+    _require_range(settings, start, end)
+    from analytics_platform.commands import redrive_days
+    from analytics_platform.console import redriven_lines
+    from analytics_platform.defs.resources import Platform
+
+    platform = Platform(settings)
+    try:
+        found = redrive_days(platform, start, end, quiet=as_json)
+    finally:
+        platform.close()
+    if as_json:
+        _print_json(found.as_json())
+    else:
+        for line in redriven_lines(found):
+            screen.print(line, markup=False, soft_wrap=True)
+    if found.outcome.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
 def demo() -> None:
     """Materialize the sample through the whole graph, and say what is worth reading in it."""
     settings = load_settings()

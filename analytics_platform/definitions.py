@@ -7,7 +7,19 @@ from collections.abc import Callable
 import dagster as dg
 
 from analytics_platform.alerting import Links
-from analytics_platform.defs import analytics, checks, clean, errors, insights, llm, operational, raw, reports, sensors
+from analytics_platform.defs import (
+    analytics,
+    checks,
+    clean,
+    errors,
+    insights,
+    llm,
+    operational,
+    raw,
+    redrive,
+    reports,
+    sensors,
+)
 from analytics_platform.defs.alerts import alerts_sensor
 from analytics_platform.defs.housekeeping import housekeeping_schedule
 from analytics_platform.defs.marts import build_marts
@@ -52,8 +64,13 @@ def build_definitions(
         jobs=[
             dg.define_asset_job(EVERYTHING, description="The whole graph over a range of days."),
             sensors.reconciliation,
+            redrive.redrive_job,
         ],
-        schedules=[sensors.build_reconciliation_schedule(platform), housekeeping_schedule(platform, TABLES)],
+        schedules=[
+            sensors.build_reconciliation_schedule(platform),
+            housekeeping_schedule(platform, TABLES),
+            redrive.build_retry_schedule(platform, EVERYTHING),
+        ],
         sensors=[
             sensors.build_sensor(platform, EVERYTHING),
             alerts_sensor(lambda: platform.alerts, Links(settings.ui_url), specs, stale_hours=settings.stale_hours),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping
 from enum import Enum
+from functools import cache
 
 import pyarrow as pa
 
@@ -46,7 +47,7 @@ class Computation:
     ) -> None:
         self._function = function
         self._read = inputs
-        self._left_out = left_out
+        self._left_out = cache(left_out)
         self._isolates = isolates
         self._errors: dict[str, str] = {}
 
