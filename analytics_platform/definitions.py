@@ -60,7 +60,7 @@ def build_definitions(
     specs = [spec for asset in assets for spec in asset.specs]
     return dg.Definitions(
         assets=[sensors.source_asset(platform, OWNERS), *assets],
-        asset_checks=checks.all_checks(TABLES),
+        asset_checks=[*checks.all_checks(TABLES), errors.conversations_add_up],
         jobs=[
             dg.define_asset_job(EVERYTHING, description="The whole graph over a range of days."),
             sensors.reconciliation,

@@ -50,7 +50,7 @@ class Input:
     days_before: int = 0
 
     @property
-    def is_stream(self) -> bool:
+    def whole(self) -> bool:
         """Whether it may be several partitions."""
         return self.gives == "stream"
 
@@ -60,7 +60,7 @@ class Input:
         if self.gives == "failures":
             return info.annotations.get(FAILURES_KEY, "") + absent
         content = "" if self.gives == "nothing" else info.content_hash
-        return f"{content} without {absent}" if absent and not self.is_stream else content
+        return f"{content} without {absent}" if absent and not self.whole else content
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Recipe:
 
     def _left_out(self, day: str, streams: Mapping[str, PartitionStream]) -> frozenset[str]:
         """Return the conversations that an input of the same day lacks because they failed."""
-        beside = [stream.info(day) for name, stream in streams.items() if not self.inputs[name].is_stream]
+        beside = [stream.info(day) for name, stream in streams.items() if not self.inputs[name].whole]
         return frozenset().union(*map(left_out_of, beside))
 
     def stale_days(
@@ -202,7 +202,7 @@ class Recipe:
     def _keys(self, name: str, day: str, stream: PartitionStream) -> list[str]:
         """Return the partitions of an input that the partition ``day`` reads."""
         given = self.inputs[name]
-        if not given.is_stream:
+        if not given.whole:
             return [day]
         if not self.daily:
             return list(stream)

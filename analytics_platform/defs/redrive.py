@@ -18,6 +18,7 @@ from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG, Pl
 from analytics_platform.defs.runs import (
     Outcome,
     count_quarantined,
+    days_with_errors,
     few_ranges,
     ranges,
     run_range,
@@ -25,7 +26,7 @@ from analytics_platform.defs.runs import (
 )
 from analytics_platform.defs.tables import REDRIVE_TAG
 from analytics_platform.model.errors import PROCESSING_ERRORS
-from analytics_platform.storage.failures import has_tries_left
+from analytics_platform.storage.failures import MOST_TRIES
 
 REDRIVE = "redrive"
 """The job that gives the failures of some days another try."""
@@ -104,8 +105,8 @@ def redrive(
         instance: Where the event history is kept.
     """
     started = time.monotonic()
-    before = failed_conversations(platform, days)
-    failing = {entry.date for entry in before}
+    failing = days_with_errors(platform.lake, days)
+    before = failed_conversations(platform, failing)
     troubled = [day for day in days if day in failing or count_quarantined(platform.lake, [day])]
     quarantined, outcome = count_quarantined(platform.lake, troubled), Outcome()
     for first, last in ranges(troubled, gap=1):
@@ -136,11 +137,9 @@ def failed_conversations(platform: Platform, days: Sequence[str]) -> list[Failed
 def days_to_retry(platform: Platform) -> list[str]:
     """Return those of the last days that have failures with tries left, ascending."""
     lake = platform.lake
-    recent = lake.keys(PROCESSING_ERRORS.name)[-RETRIED_DAYS:]
-    tables = [asset.recipe.table.name for asset in ISOLATING]
-    with_errors = (day for day in recent if (info := lake.info(PROCESSING_ERRORS.name, day)) and info.rows)
-    found = ((day, [lake.info(table, day) for table in tables]) for day in with_errors)
-    return [day for day, infos in found if any(info and has_tries_left(info) for info in infos)]
+    recent = days_with_errors(lake, lake.keys(PROCESSING_ERRORS.name)[-RETRIED_DAYS:])
+    left = {day for day, _, failure in stored_failures(lake, ISOLATING, recent) if failure.attempts < MOST_TRIES}
+    return sorted(left)
 
 
 def build_retry_schedule(platform: Platform, job_name: str) -> dg.ScheduleDefinition:

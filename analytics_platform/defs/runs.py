@@ -18,6 +18,7 @@ from analytics_platform.defs.computation import Again
 from analytics_platform.defs.raw import raw_messages
 from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG, Platform
 from analytics_platform.defs.tables import FORCE_TAG, NO_RETRY_TAG, TableAsset
+from analytics_platform.model.errors import PROCESSING_ERRORS
 from analytics_platform.model.raw import QUARANTINED_ROWS, RAW_MESSAGES
 from analytics_platform.storage.failures import Failure, failures_of
 from analytics_platform.storage.partitions import PartitionStore
@@ -255,6 +256,7 @@ def materialize(
     marts = selection is None or any(key not in {asset.key for asset in assets} for key in selection)
     also = left_behind(platform, days) if raw_messages in chosen else []
     tags = {FORCE_TAG: "true"} if force else {}
+    worked: set[str] = set()
     for number in range(MAXIMUM_PASSES):
         if force and number:
             break
@@ -268,11 +270,13 @@ def materialize(
         on_plan([*todo, *beside])
         for first, last in [*ranges(todo), *ranges(beside, gap=1)]:
             run_range(definitions, job_name, first, last, outcome, selection=selection, tags=tags, instance=instance)
+            worked.update(days_between(dt.date.fromisoformat(first), dt.date.fromisoformat(last)))
         tags = {NO_RETRY_TAG: "true"}
         if outcome.failures:
             break
     outcome.quarantined = count_quarantined(platform.lake, days)
-    failures = stored_failures(platform.lake, assets, days)
+    listed = days_with_errors(platform.lake, days)  # a run of some tables alone may have failed without listing it
+    failures = stored_failures(platform.lake, assets, [day for day in days if day in worked or day in listed])
     outcome.failed_conversations = len({(day, failure.conversation_id) for day, _, failure in failures})
     outcome.seconds = time.monotonic() - started
     return outcome
@@ -282,6 +286,12 @@ def count_quarantined(lake: PartitionStore, days: Sequence[str]) -> int:
     """Return how many rows are in quarantine, over these days as far as they are stored."""
     found = (lake.info(QUARANTINED_ROWS.name, day) for day in days)
     return sum(info.rows for info in found if info is not None)
+
+
+def days_with_errors(lake: PartitionStore, days: Iterable[str]) -> list[str]:
+    """Return those of these days on which conversations could not be processed, as far as it is known."""
+    infos = ((day, lake.info(PROCESSING_ERRORS.name, day)) for day in days)
+    return [day for day, info in infos if info is not None and info.rows]
 
 
 def stored_failures(

@@ -182,6 +182,6 @@ def _again(tags: Mapping[str, str]) -> Again:
 def _asset_in(recipe: Recipe, parameter: str, upstream: TableAsset) -> dg.AssetIn:
     """Return the input; a daily table that reads a stream sees some days before its own."""
     back = recipe.inputs[parameter].days_before
-    lagged = recipe.daily and recipe.inputs[parameter].is_stream and back
+    lagged = recipe.daily and recipe.inputs[parameter].whole and back
     mapping = dg.TimeWindowPartitionMapping(start_offset=-back) if lagged else None
     return dg.AssetIn(key=upstream.key, partition_mapping=mapping)
