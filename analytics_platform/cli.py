@@ -9,9 +9,7 @@ answered at once.
 
 from __future__ import annotations
 
-import datetime as dt
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from analytics_platform.arguments import AsJson, Force, From, Select, To, read_day, require_range
 from analytics_platform.errors import UserError
-from analytics_platform.settings import PROJECT_ROOT, Settings, load_settings
+from analytics_platform.settings import PROJECT_ROOT, load_settings
 
 if TYPE_CHECKING:
     from analytics_platform.defs.runs import Outcome
@@ -28,12 +27,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 screen = Console(stderr=True, highlight=False)
 """For people; standard output is for results."""
-
-From = Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First day; the source's first.")]
-To = Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last day, inclusive; the source's last.")]
-Select = Annotated[str | None, typer.Option(help="Assets, e.g. 'group:clean' or '*daily_metrics'; all of them.")]
-Force = Annotated[bool, typer.Option(help="Compute also what is current.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 @app.callback()
@@ -47,8 +40,8 @@ def run(
 ) -> None:
     """Materialize the graph over a range of days in one process; only what is missing or stale."""
     settings = load_settings()
-    start, end = _day("--from", first), _day("--to", last)
-    _require_range(settings, start, end)
+    start, end = read_day("--from", first), read_day("--to", last)
+    require_range(settings, start, end)
     from analytics_platform.commands import run_graph
     from analytics_platform.defs.resources import Platform
 
@@ -62,6 +55,30 @@ def run(
     else:
         _print_outcome(outcome)
     if outcome.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def redrive(first: From = None, last: To = None, as_json: AsJson = False) -> None:
+    """Try again the days with processing errors or quarantined rows, and say what became of them."""
+    settings = load_settings()
+    start, end = read_day("--from", first), read_day("--to", last)
+    require_range(settings, start, end)
+    from analytics_platform.commands import redrive_days
+    from analytics_platform.console import redriven_lines
+    from analytics_platform.defs.resources import Platform
+
+    platform = Platform(settings)
+    try:
+        found = redrive_days(platform, start, end, quiet=as_json)
+    finally:
+        platform.close()
+    if as_json:
+        _print_json(found.as_json())
+    else:
+        for line in redriven_lines(found):
+            screen.print(line, markup=False, soft_wrap=True)
+    if found.outcome.failures:
         raise typer.Exit(1)
 
 
@@ -101,8 +118,8 @@ def repair(
 ) -> None:
     """Compare lake, MongoDB and warehouse, and compute again exactly the partitions that are wrong."""
     settings = load_settings()
-    start, end = _day("--from", first), _day("--to", last)
-    _require_range(settings, start, end)
+    start, end = read_day("--from", first), read_day("--to", last)
+    require_range(settings, start, end)
     from analytics_platform.commands import repair_stores
     from analytics_platform.console import repair_lines
 
@@ -140,8 +157,8 @@ def evaluate_command(
 def llm_cost(first: From = None, last: To = None, as_json: AsJson = False) -> None:
     """Say what labelling a range of days by the LLM would cost; asks it nothing."""
     settings = load_settings()
-    start, end = _day("--from", first), _day("--to", last)
-    _require_range(settings, start, end)
+    start, end = read_day("--from", first), read_day("--to", last)
+    require_range(settings, start, end)
     from analytics_platform.commands import price_llm
 
     total = price_llm(settings, start, end)
@@ -236,28 +253,6 @@ def dev(
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  (takes this process's place, and its signals)
 
 
-def _day(option: str, text: str | None) -> dt.date | None:
-    """Read a day as it is written everywhere else; Python would take 20060515 and 2006-W20-1 too."""
-    if text is None:
-        return None
-    try:
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
-            return dt.date.fromisoformat(text)
-    except ValueError:
-        pass
-    raise UserError(f"{option} {text}: not a day; write it as YYYY-MM-DD")
-
-
-def _require_range(settings: Settings, start: dt.date | None, end: dt.date | None) -> None:
-    """Refuse days out of order, or outside the partitions."""
-    lowest, highest = settings.first_day, settings.last_day
-    if not lowest <= (start or lowest) <= (end or highest) <= highest:
-        asked = " ".join(f"{option} {day}" for option, day in (("--from", start), ("--to", end)) if day)
-        raise UserError(
-            f"{asked}: must be in order and within {lowest} to {highest} (ANALYTICS_START_DATE, ANALYTICS_END_DATE)"
-        )
-
-
 def _print_json(result: dict[str, object]) -> None:
     import orjson
 
@@ -275,6 +270,13 @@ def _print_outcome(outcome: Outcome) -> None:
         f"\n{outcome.quarantined:,} rows in quarantine, {outcome.checks_passed:,} checks passed, "
         f"{len(outcome.failures)} failures, {outcome.seconds:.1f} s"
     )
+    if outcome.failed_conversations:
+        screen.print(
+            f"{outcome.failed_conversations:,} conversations could not be processed and are left out; why is in the "
+            "table processing_errors",
+            style="yellow",
+            soft_wrap=True,
+        )
     for failure in outcome.failures:
         screen.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
 

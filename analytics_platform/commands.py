@@ -22,11 +22,13 @@ from analytics_platform.console import partition_progress, rows_progress
 from analytics_platform.definitions import EVERYTHING, RECIPES, TABLES, build_definitions
 from analytics_platform.defs.housekeeping import sweep
 from analytics_platform.defs.instance import compute_logs_on_s3, open_instance, prepare_instance
+from analytics_platform.defs.ranges import days_between
+from analytics_platform.defs.redrive import Redriven, redrive
 from analytics_platform.defs.repair import Repair
 from analytics_platform.defs.repair_job import look, run_repair
 from analytics_platform.defs.reports import page_path
 from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.runs import Outcome, days_between, materialize
+from analytics_platform.defs.runs import Outcome, materialize
 from analytics_platform.errors import UserError
 from analytics_platform.insights.evaluate import EvaluationError, evaluate
 from analytics_platform.insights.tier import TierError
@@ -103,6 +105,29 @@ def run_graph(
                 on_plan=expect,
             )
     return outcome, days
+
+
+def redrive_days(
+    platform: Platform, first: dt.date | None = None, last: dt.date | None = None, *, quiet: bool = False
+) -> Redriven:
+    """Give what failed in a range of days another try; see ``defs.redrive``.
+
+    Args:
+        platform: What the assets work with.
+        first: First day; by default the first that the source has rows of or that is stored.
+        last: Last day, inclusive; by default the last such day.
+        quiet: Show no progress.
+
+    Raises:
+        UserError: If the source has no rows and no days are named.
+    """
+    prepare(platform.settings)
+    with rows_progress(quiet=quiet) as on_progress:
+        platform.fresh_source(on_progress)
+    days = _days(platform, first, last)
+    with partition_progress(quiet=quiet) as progress, open_instance(platform.settings.dagster_home) as instance:
+        definitions = build_definitions(platform, progress.advance)
+        return redrive(platform, definitions, days, instance=instance)
 
 
 def worth_reading(platform: Platform, days: Sequence[str]) -> tuple[list[str], Path]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from analytics_platform.defs.redrive import Redriven
 from analytics_platform.defs.repair import Repair
 from analytics_platform.defs.runs import Outcome
 from analytics_platform.defs.status import Status
@@ -106,6 +107,22 @@ def status_lines(status: Status) -> Iterator[tuple[str, str]]:
         "quarantined": f"{status.quarantined:,} rows",
     }
     return ((what, says) for what, says in facts.items() if says is not None)
+
+
+def redriven_lines(found: Redriven) -> Iterator[str]:
+    """Yield what became of what had failed, for people."""
+    if not found.days:
+        yield "Nothing failed on these days, and no row is in quarantine."
+        return
+    for entry in found.mended:
+        yield f"mended         {entry.date} {entry.conversation_id}: {entry.table_name}"
+    for entry in found.still_failing:
+        yield f"still failing  {entry.date} {entry.conversation_id}: {entry.table_name}: {entry.error}"
+    yield (
+        f"{len(found.days):,} days tried again: {len(found.mended):,} mended, {len(found.still_failing):,} still "
+        f"failing; {found.quarantined_after:,} rows in quarantine, {found.quarantined_before:,} before"
+    )
+    yield from (f"failed: {failure}" for failure in found.outcome.failures)
 
 
 def outcome_table(outcome: Outcome) -> Table:

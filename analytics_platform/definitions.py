@@ -12,10 +12,12 @@ from analytics_platform.defs import (
     analytics,
     checks,
     clean,
+    errors,
     insights,
     llm,
     operational,
     raw,
+    redrive,
     reports,
     sensors,
 )
@@ -35,6 +37,7 @@ TABLES = [
     *clean.ASSETS,
     *insights.ASSETS,
     *llm.ASSETS,
+    *errors.ASSETS,
     *analytics.ASSETS,
     *operational.ASSETS,
     *reports.ASSETS,
@@ -61,15 +64,17 @@ def build_definitions(
     agreement_checks = agreement.agreement_checks(RECIPES)
     return dg.Definitions(
         assets=[sensors.source_asset(platform, OWNERS), *assets],
-        asset_checks=[*checks.all_checks(TABLES), *agreement_checks],
+        asset_checks=[*checks.all_checks(TABLES), errors.conversations_add_up, *agreement_checks],
         jobs=[
             dg.define_asset_job(EVERYTHING, description="The whole graph over a range of days."),
             build_repair_job(platform, RECIPES),
             sensors.reconciliation,
+            redrive.redrive_job,
         ],
         schedules=[
             sensors.build_reconciliation_schedule(platform),
             housekeeping_schedule(platform, TABLES),
+            redrive.build_retry_schedule(platform, EVERYTHING),
             agreement.agreement_schedule(RECIPES, agreement_checks),
         ],
         sensors=[

@@ -19,13 +19,22 @@ from analytics_platform.model.analytics import AGENT_DAILY, DAILY_METRICS, MODEL
 from analytics_platform.model.table import Table
 
 
-def daily_metrics(date: dt.date, conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
+def daily_metrics(
+    date: dt.date,
+    conversations: pa.Table,
+    conversation_insights: pa.Table,
+    *,
+    failed_conversations: int = 0,
+    quarantined_rows: int = 0,
+) -> pa.Table:
     """Sum up one day.
 
     Args:
         date: The day.
         conversations: ``CONVERSATIONS`` of the day; may be empty.
         conversation_insights: ``CONVERSATION_INSIGHTS`` of the day, one row per conversation.
+        failed_conversations: Conversations of the day that could not be processed and are in neither table.
+        quarantined_rows: Rows of the source that could not be used.
 
     Returns:
         ``DAILY_METRICS`` with exactly one row; on an empty day counts are 0 and means null.
@@ -39,7 +48,8 @@ def daily_metrics(date: dt.date, conversations: pa.Table, conversation_insights:
         first = stray.slice(0, 1).to_pylist()[0]
         raise ValueError(f"conversation {first['conversation_id']!r} is of {first['date']}, not of {date}")
     everything = Groups(np.zeros(joined.num_rows, np.int64), 1)
-    return _chosen(DAILY_METRICS, {"date": [date], **summarise(joined, everything)})
+    missing = {"failed_conversation_count": [failed_conversations], "quarantined_row_count": [quarantined_rows]}
+    return _chosen(DAILY_METRICS, {"date": [date], **summarise(joined, everything), **missing})
 
 
 def user_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:

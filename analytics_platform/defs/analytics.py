@@ -8,19 +8,42 @@ import pyarrow as pa
 
 import analytics_platform.analytics as package
 from analytics_platform.analytics import daily, users
-from analytics_platform.defs import clean, insights
+from analytics_platform.defs import clean, errors, insights, raw
 from analytics_platform.defs.tables import table_asset
 from analytics_platform.model import analytics as tables
 from analytics_platform.storage.partitions import PartitionStream
 
 KINDS = frozenset({"parquet", "pandas"})
-UPSTREAM = {"conversations": clean.conversations, "conversation_insights": insights.conversation_insights}
+UPSTREAM = {
+    "conversations": clean.conversations,
+    "conversation_insights": insights.conversation_insights,
+    "processing_errors": errors.processing_errors,
+}
 
 
-@table_asset(tables.DAILY_METRICS, group="analytics", code=[package], upstream=UPSTREAM, kinds=KINDS)
-def daily_metrics(day: str, conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
-    """Volume, service levels, topics and mood of the day."""
-    return daily.daily_metrics(dt.date.fromisoformat(day), conversations, conversation_insights)
+@table_asset(
+    tables.DAILY_METRICS,
+    group="analytics",
+    code=[package],
+    upstream={**UPSTREAM, "quarantined_rows": raw.quarantined_rows},
+    kinds=KINDS,
+)
+def daily_metrics(
+    day: str,
+    conversations: pa.Table,
+    conversation_insights: pa.Table,
+    processing_errors: PartitionStream,
+    quarantined_rows: PartitionStream,
+) -> pa.Table:
+    """Volume, service levels, topics and mood of the day, and what is missing from it."""
+    failed, quarantined = processing_errors.select("conversation_id")[day], quarantined_rows.info(day)
+    return daily.daily_metrics(
+        dt.date.fromisoformat(day),
+        conversations,
+        conversation_insights,
+        failed_conversations=len(failed["conversation_id"].unique()),
+        quarantined_rows=quarantined.rows if quarantined else 0,
+    )
 
 
 @table_asset(tables.USER_DAILY, group="analytics", code=[package], upstream=UPSTREAM, kinds=KINDS)

@@ -16,10 +16,12 @@ from functools import cached_property
 
 import pyarrow as pa
 
+from analytics_platform.defs.isolation import without
 from analytics_platform.defs.recipe import Recipe
 from analytics_platform.storage.agreement import IDS_SHOWN, Disagreement, compare, same_content
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.facts import FACTS, DamagedWarehouseError, Facts, OpenFacts
+from analytics_platform.storage.failures import left_out_of
 from analytics_platform.storage.lake import DamagedPartitionError, Lake
 from analytics_platform.storage.marts import LAKE_TABLES, Marts
 from analytics_platform.storage.mongo import MongoStore
@@ -126,8 +128,9 @@ class Audit:
         inputs = self._read([source.table for source in recipe.inputs.values()], key)
         if isinstance(inputs, Disagreement):
             return inputs
-        tables = {parameter: inputs[source.table] for parameter, source in recipe.inputs.items()}
-        given = recipe.table.conform(recipe.compute(**tables))
+        tables = {name: inputs[source.table] for name, source in recipe.inputs.items() if source.gives == "table"}
+        failed = (left_out_of(self.lake.info(source.table, key)) for source in recipe.inputs.values())
+        given = recipe.table.conform(recipe.compute(**without(tables, frozenset().union(*failed))))
         place = Disagreement("mongo", recipe.table.name, key, "")
         held = self.mongo.read_back(place.table, key)
         found = compare(place, wire_table(recipe.table, given), held.table, "_id", held.misfits)

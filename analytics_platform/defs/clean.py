@@ -25,6 +25,7 @@ def _cleaning_version(day: str, cleaning: Cleaning) -> str:  # noqa: ARG001  (th
     code=[transform],
     upstream={"raw_messages": raw.raw_messages},
     version=_cleaning_version,
+    isolates=True,
     kinds=KINDS,
 )
 def messages(raw_messages: pa.Table, cleaning: Cleaning) -> pa.Table:
@@ -38,6 +39,7 @@ def messages(raw_messages: pa.Table, cleaning: Cleaning) -> pa.Table:
     code=[transform],
     upstream={"messages": messages, "raw_conversations": raw.raw_conversations},
     version=_cleaning_version,
+    isolates=True,
     kinds=KINDS,
 )
 def conversations(messages: pa.Table, raw_conversations: pa.Table, cleaning: Cleaning) -> pa.Table:

@@ -23,6 +23,7 @@ def _engine_version(day: str, insights: Insights) -> str:  # noqa: ARG001  (the 
     code=[engine_package],
     upstream={"messages": clean.messages},
     version=_engine_version,
+    isolates=True,
     kinds=KINDS,
 )
 def message_embeddings(messages: pa.Table, insights: Insights) -> pa.Table:
@@ -36,6 +37,7 @@ def message_embeddings(messages: pa.Table, insights: Insights) -> pa.Table:
     code=[engine_package],
     upstream={"messages": clean.messages, "message_embeddings": message_embeddings},
     version=_engine_version,
+    isolates=True,
     kinds=KINDS,
 )
 def message_insights(messages: pa.Table, message_embeddings: pa.Table, insights: Insights) -> pa.Table:
@@ -53,6 +55,7 @@ def message_insights(messages: pa.Table, message_embeddings: pa.Table, insights:
         "message_insights": message_insights,
     },
     version=_engine_version,
+    isolates=True,
     kinds=KINDS,
 )
 def conversation_insights(

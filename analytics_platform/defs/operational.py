@@ -8,7 +8,7 @@ import dagster as dg
 import pyarrow as pa
 
 from analytics_platform.analytics import documents
-from analytics_platform.defs import analytics, clean, insights
+from analytics_platform.defs import analytics, clean, errors, insights
 from analytics_platform.defs.tables import table_asset
 from analytics_platform.model import operational as tables
 from analytics_platform.storage import facts
@@ -16,11 +16,13 @@ from analytics_platform.storage import facts
 collection_asset = partial(
     table_asset, group="operational", code=[documents], store="mongo", prefix="mongo", kinds=frozenset({"mongodb"})
 )
+FAILED = {"processing_errors": errors.processing_errors}
+"""What failed is in no collection, so that an application finds a conversation in all of them or in none."""
 
 
 @collection_asset(
     tables.CONVERSATION_ANALYTICS,
-    upstream={"conversations": clean.conversations, "conversation_insights": insights.conversation_insights},
+    upstream={"conversations": clean.conversations, "conversation_insights": insights.conversation_insights, **FAILED},
 )
 def conversation_analytics(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
     """Metrics and insights of each conversation side by side."""
@@ -29,14 +31,16 @@ def conversation_analytics(conversations: pa.Table, conversation_insights: pa.Ta
 
 @collection_asset(
     tables.CONVERSATION_MESSAGES,
-    upstream={"messages": clean.messages, "message_insights": insights.message_insights},
+    upstream={"messages": clean.messages, "message_insights": insights.message_insights, **FAILED},
 )
 def conversation_messages(messages: pa.Table, message_insights: pa.Table) -> pa.Table:
     """Text and insights of each message side by side."""
     return documents.conversation_messages(messages, message_insights)
 
 
-@collection_asset(tables.CONVERSATION_CATEGORIES, upstream={"conversation_insights": insights.conversation_insights})
+@collection_asset(
+    tables.CONVERSATION_CATEGORIES, upstream={"conversation_insights": insights.conversation_insights, **FAILED}
+)
 def conversation_categories(conversation_insights: pa.Table) -> pa.Table:
     """The topics of each conversation, one document each, for filtering."""
     return documents.conversation_categories(conversation_insights)

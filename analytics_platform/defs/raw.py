@@ -59,6 +59,7 @@ def quarantined_rows(day: str, source: Source) -> pa.Table:
     group="raw",
     code=[transform],
     upstream={"raw_messages": raw_messages},
+    isolates=True,
     kinds=frozenset({"parquet", "pandas"}),
 )
 def raw_conversations(raw_messages: pa.Table) -> pa.Table:

@@ -13,12 +13,23 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
+from analytics_platform.defs.computation import Again, Computation, is_due
 from analytics_platform.model import Table
-from analytics_platform.storage.partitions import PartitionStore, PartitionStream, PartitionTask, fingerprint
+from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
+from analytics_platform.storage.partitions import (
+    PartitionInfo,
+    PartitionStore,
+    PartitionStream,
+    PartitionTask,
+    fingerprint,
+)
+
+SOURCE_RESOURCE = "source"
+"""The resource of recipes that read the source."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +39,28 @@ class Input:
     Attributes:
         table: Name of the table.
         store: Where it is kept.
-        whole: Whether the function gets a stream of partitions, not the table of its own partition.
+        gives: What the function gets: the table of its own partition, a stream of partitions, what failed in its own
+            partition, or nothing: then it only says which conversations to leave out.
         days_before: For a stream into a daily table: how many days before its own it reads.
     """
 
     table: str
     store: str
-    whole: bool = False
+    gives: Literal["table", "stream", "failures", "nothing"] = "table"
     days_before: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether it may be several partitions."""
+        return self.gives == "stream"
+
+    def identity(self, info: PartitionInfo) -> str:
+        """Name what the function gets of a partition: equal names, equal input."""
+        absent = info.annotations.get(LEFT_OUT_KEY, "")
+        if self.gives == "failures":
+            return info.annotations.get(FAILURES_KEY, "") + absent
+        content = "" if self.gives == "nothing" else info.content_hash
+        return f"{content} without {absent}" if absent and not self.whole else content
 
 
 @dataclass(frozen=True)
@@ -54,6 +79,7 @@ class Recipe:
         version: From (day, resources): what else the content depends on.
         annotate: From (day, resources): facts to keep with the partition.
         incomplete: From (day, resources): whether something that goes with the partition is missing.
+        isolates: Whether conversations that fail alone are left out, instead of failing the partition.
     """
 
     table: Table
@@ -67,6 +93,7 @@ class Recipe:
     version: Callable[..., str] | None = None
     annotate: Callable[..., Mapping[str, str]] | None = None
     incomplete: Callable[..., bool] | None = None
+    isolates: bool = False
 
     def fingerprint(self, day: str, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any]) -> str:
         """Hash everything that the partition is computed from.
@@ -83,39 +110,67 @@ class Recipe:
                 info = stream.info(key)
                 if info is None:
                     raise KeyError(f"{stream.name} has no partition {key}; materialize it first")
-                parts.append(f"{name}/{key}/{info.content_hash}")
+                parts.append(f"{name}/{key}/{self.inputs[name].identity(info)}")
         return fingerprint(*parts)
 
     def task(
-        self, day: str, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any], *, force: bool
+        self, day: str, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any], *, again: Again
     ) -> PartitionTask:
         """Return the lazy computation of one partition; whatever fails in it fails under the partition's name."""
         arguments: dict[str, Any] = {**resources, **({"day": day} if self.takes_day else {})}
+        computation = Computation(
+            partial(self.compute, **arguments),
+            partial(self._read, day, streams),
+            partial(self._left_out, day, streams),
+            isolates=self.isolates,
+        )
 
-        def compute() -> pa.Table:
-            tables = {
-                name: stream.only(self._keys(name, day, stream)) if self.inputs[name].whole else stream[day]
-                for name, stream in streams.items()
-            }
-            return self.compute(**arguments, **tables)
+        def annotate(before: PartitionInfo | None) -> Mapping[str, str]:
+            facts = self.annotate(day, **resources) if self.annotate else {}
+            return {**facts, **computation.annotations(None if again is Again.FAILURES else before)}
 
         return PartitionTask(
             key=day,
-            compute=compute,
+            compute=computation.compute,
+            rescue=computation.rescue,
             fingerprint=partial(self.fingerprint, day, streams, resources),
-            annotate=partial(self.annotate, day, **resources) if self.annotate else None,
-            force=lambda: force or self._is_incomplete(day, resources),
+            annotate=annotate,
+            force=lambda: again is Again.EVERYTHING or self._is_incomplete(day, resources),
+            repeat=partial(is_due, again, reads_source=SOURCE_RESOURCE in self.resources),
         )
 
+    def _read(self, day: str, streams: Mapping[str, PartitionStream]) -> dict[str, Any]:
+        """Return what the function gets of its inputs."""
+        found: dict[str, Any] = {}
+        for name, stream in streams.items():
+            match self.inputs[name].gives:
+                case "table":
+                    found[name] = stream[day]
+                case "stream":
+                    found[name] = stream.only(self._keys(name, day, stream))
+                case "failures":
+                    found[name] = failures_of(stream.info(day))
+        return found
+
+    def _left_out(self, day: str, streams: Mapping[str, PartitionStream]) -> frozenset[str]:
+        """Return the conversations that an input of the same day lacks because they failed."""
+        beside = [stream.info(day) for name, stream in streams.items() if not self.inputs[name].whole]
+        return frozenset().union(*map(left_out_of, beside))
+
     def stale_days(
-        self, days: Iterable[str], stores: Mapping[str, PartitionStore], resources: Mapping[str, Any]
+        self,
+        days: Iterable[str],
+        stores: Mapping[str, PartitionStore],
+        resources: Mapping[str, Any],
+        again: Again = Again.UNFINISHED,
     ) -> list[str]:
-        """Return the partitions that are missing, or were computed from something else than is there now.
+        """Return the partitions that are missing, due again, or were computed from something else than is there now.
 
         Args:
             days: Partitions asked about.
             stores: Every store by name.
             resources: Every resource by name.
+            again: What counts as due though it is current.
         """
         mine = {name: resources[name] for name in self.resources}
         streams = {
@@ -123,13 +178,18 @@ class Recipe:
             for name, given in self.inputs.items()
         }
         store = stores[self.store]
-        return [day for day in days if self._is_stale(day, store, streams, mine)]
+        return [day for day in days if self._is_stale(day, store, streams, mine, again)]
 
     def _is_stale(
-        self, day: str, store: PartitionStore, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any]
+        self,
+        day: str,
+        store: PartitionStore,
+        streams: Mapping[str, PartitionStream],
+        resources: Mapping[str, Any],
+        again: Again,
     ) -> bool:
         known = store.info(self.table.name, day)
-        if known is None or self._is_incomplete(day, resources):
+        if known is None or self._is_incomplete(day, resources) or is_due(again, known, reads_source=False):
             return True
         try:
             return known.fingerprint != self.fingerprint(day, streams, resources)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analytics_platform.defs.audit import ORPHANED, STRAY, Audit
+from analytics_platform.defs.computation import Again
 from analytics_platform.defs.recipe import Input, Recipe
 from analytics_platform.storage.agreement import Disagreement
 from analytics_platform.storage.facts import FACTS
@@ -151,7 +152,7 @@ class Repairer:
         streams = {name: self._stream(source) for name, source in recipe.inputs.items()}
         store, resources = self._stores[recipe.store], {name: self._resources[name] for name in recipe.resources}
         try:
-            info = store_task(store, recipe.table, recipe.task(key, streams, resources, force=True))
+            info = store_task(store, recipe.table, recipe.task(key, streams, resources, again=Again.EVERYTHING))
         except (KeyError, DamagedPartitionError, PartitionError) as error:
             problem = f"cannot be mended: {error.args[0]}"
             outcome.left.append(Disagreement(recipe.store, recipe.table.name, key, problem))

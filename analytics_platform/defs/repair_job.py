@@ -13,10 +13,10 @@ import dagster as dg
 from analytics_platform.defs.agreement import AGREES, FITS
 from analytics_platform.defs.audit import Audit
 from analytics_platform.defs.checks import PROBLEMS_SHOWN
+from analytics_platform.defs.ranges import days_between
 from analytics_platform.defs.recipe import Recipe
 from analytics_platform.defs.repair import Mended, Repair, Repairer
 from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.runs import days_between
 from analytics_platform.storage.facts import FACTS
 from analytics_platform.storage.io_manager import partition_metadata
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from analytics_platform.analytics import reports
 from analytics_platform.analytics.reports import charts, report
 from analytics_platform.analytics.reports.page import CHARTED_DAYS, daily_page
-from analytics_platform.defs import analytics, clean, insights, operational
+from analytics_platform.defs import analytics, clean, errors, insights, operational
 from analytics_platform.defs.tables import table_asset
 from analytics_platform.files import write_atomically
 from analytics_platform.model import operational as tables
@@ -53,6 +53,7 @@ def _chart(_: str, document: pa.Table) -> Mapping[str, Any]:
         "conversations": clean.conversations,
         "conversation_insights": insights.conversation_insights,
         "agent_daily": analytics.agent_daily,
+        "processing_errors": errors.processing_errors,
     },
     days_before=CHARTED_DAYS,
     kinds=frozenset({"mongodb", "html"}),

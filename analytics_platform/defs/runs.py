@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
 
+from analytics_platform.defs.computation import Again
+from analytics_platform.defs.ranges import days_between, ranges
 from analytics_platform.defs.raw import raw_messages
 from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG, Platform
-from analytics_platform.defs.tables import FORCE_TAG, TableAsset
+from analytics_platform.defs.tables import FORCE_TAG, NO_RETRY_TAG, TableAsset
 from analytics_platform.errors import UserError
+from analytics_platform.model.errors import PROCESSING_ERRORS
 from analytics_platform.model.raw import QUARANTINED_ROWS, RAW_MESSAGES
+from analytics_platform.storage.failures import Failure, failures_of
 from analytics_platform.storage.partitions import PartitionStore
 
 MAXIMUM_PASSES = 3
 """A restated day makes later days stale that read it, such as reports; no chain is longer than that."""
-GAP_DAYS = 7
-"""Stale days this near to each other share a run: passing over a current day costs less than a run."""
 
 
 @dataclass
@@ -56,6 +59,7 @@ class Outcome:
         failures: One line per failed step or check, naming it.
         checks_passed: Number of asset checks passed.
         quarantined: Rows of the source in quarantine, over all days asked for, computed now or before.
+        failed_conversations: Conversations left out because they could not be processed, over the same days.
         runs: Ids of the Dagster runs.
         seconds: Wall time.
         parts: By asset and partition, what ``tables`` sums up.
@@ -65,6 +69,7 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
     checks_passed: int = 0
     quarantined: int = 0
+    failed_conversations: int = 0
     runs: list[str] = field(default_factory=list)
     seconds: float = 0.0
     parts: dict[str, dict[str | None, _Part]] = field(default_factory=dict, repr=False)
@@ -75,13 +80,15 @@ class Outcome:
         return {**told, "tables": [asdict(table) for table in self.tables.values()]}
 
 
-def days_between(first: dt.date, last: dt.date) -> list[str]:
-    """Return every day from ``first`` to ``last``, inclusive."""
-    return [(first + dt.timedelta(days=n)).isoformat() for n in range((last - first).days + 1)]
-
-
-def stale_days(platform: Platform, assets: Iterable[TableAsset], days: Sequence[str], *, marts: bool) -> list[str]:
-    """Return the days for which a table is missing, or was computed from something else than is there now.
+def stale_days(
+    platform: Platform,
+    assets: Iterable[TableAsset],
+    days: Sequence[str],
+    *,
+    marts: bool,
+    again: Again = Again.UNFINISHED,
+) -> list[str]:
+    """Return the days for which a table is missing, was computed from something else than is there now, or is due.
 
     A stale table over all days makes the last day stale, since a run needs a day.
     """
@@ -94,7 +101,7 @@ def stale_days(platform: Platform, assets: Iterable[TableAsset], days: Sequence[
     stale: set[str] = set()
     for asset in assets:
         keys = days if asset.recipe.daily else [""]
-        found = asset.recipe.stale_days(keys, stores, {n: resources[n] for n in asset.recipe.resources})
+        found = asset.recipe.stale_days(keys, stores, {n: resources[n] for n in asset.recipe.resources}, again)
         stale.update(key or days[-1] for key in found)
     if marts:
         stale.update(platform.marts.stale_days(days))
@@ -123,38 +130,6 @@ def _stored_conversations(platform: Platform, day: str) -> list[str]:
     return ids
 
 
-def ranges(days: Sequence[str], gap: int = GAP_DAYS) -> list[tuple[str, str]]:
-    """Return days as ranges (first, last) that cover them, bridging small gaps.
-
-    Args:
-        days: ISO days, ascending.
-        gap: Days this near to each other share a range; 1 for nothing but these days.
-    """
-    found: list[tuple[str, str]] = []
-    for day in days:
-        if found and (dt.date.fromisoformat(day) - dt.date.fromisoformat(found[-1][1])).days <= gap:
-            found[-1] = (found[-1][0], day)
-        else:
-            found.append((day, day))
-    return found
-
-
-def few_ranges(days: Sequence[str], at_most: int) -> list[tuple[str, str]]:
-    """Return the ranges that cover exactly these days; when they are too many, bridge the smallest gaps first.
-
-    Args:
-        days: ISO days, ascending.
-        at_most: How many ranges there may be.
-    """
-    found = ranges(days, gap=1)
-    if len(found) <= at_most:
-        return found
-    starts = [dt.date.fromisoformat(first).toordinal() for first, _ in found]
-    ends = [dt.date.fromisoformat(last).toordinal() for _, last in found]
-    gaps = sorted(start - end for start, end in zip(starts[1:], ends, strict=False))
-    return ranges(days, gap=gaps[len(found) - at_most - 1])
-
-
 def run_range(
     definitions: dg.Definitions,
     job_name: str,
@@ -163,7 +138,7 @@ def run_range(
     outcome: Outcome,
     *,
     selection: Sequence[dg.AssetKey] | None = None,
-    force: bool = False,
+    tags: Mapping[str, str] = MappingProxyType({}),
     instance: dg.DagsterInstance,
 ) -> None:
     """Materialize a range of days as one Dagster run in this process, and add what came of it to ``outcome``.
@@ -175,14 +150,13 @@ def run_range(
         last: Last day, inclusive.
         outcome: Where to add.
         selection: Assets to materialize; all when None.
-        force: Compute also what is current.
+        tags: What the run computes again, see ``tables``.
         instance: Where the event history is kept.
     """
-    tags = {RANGE_START_TAG: first, RANGE_END_TAG: last, **({FORCE_TAG: "true"} if force else {})}
     result = definitions.resolve_job_def(job_name).execute_in_process(
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         instance=instance,
-        tags=tags,
+        tags={RANGE_START_TAG: first, RANGE_END_TAG: last, **tags},
         asset_selection=selection,
         raise_on_error=False,
     )
@@ -270,22 +244,32 @@ def materialize(
     chosen = [asset for asset in assets if selection is None or asset.key in selection]
     marts = selection is None or any(key not in {asset.key for asset in assets} for key in selection)
     also = left_behind(platform, days) if raw_messages in chosen else []
+    tags = {FORCE_TAG: "true"} if force else {}
+    worked: set[str] = set()
     for number in range(MAXIMUM_PASSES):
         if force and number:
             break
-        todo = days if force else stale_days(platform, chosen, days, marts=marts)
-        beside = stale_days(platform, [asset for asset in chosen if asset.recipe.daily], also, marts=marts)
+        # What failed in the first pass waits for the next call: nothing has changed since.
+        again = Again.NOTHING if number else Again.UNFINISHED
+        todo = days if force else stale_days(platform, chosen, days, marts=marts, again=again)
+        daily = [asset for asset in chosen if asset.recipe.daily]
+        beside = stale_days(platform, daily, also, marts=marts, again=again)
         if not todo and not beside:
             break
         on_plan([*todo, *beside])
         for first, last in [*ranges(todo), *ranges(beside, gap=1)]:
-            run_range(definitions, job_name, first, last, outcome, selection=selection, force=force, instance=instance)
+            run_range(definitions, job_name, first, last, outcome, selection=selection, tags=tags, instance=instance)
+            worked.update(days_between(dt.date.fromisoformat(first), dt.date.fromisoformat(last)))
+        tags = {NO_RETRY_TAG: "true"}
         if outcome.failures:
             break
     try:
         outcome.quarantined = count_quarantined(platform.lake, days)
+        listed = days_with_errors(platform.lake, days)  # a run of some tables alone may have failed without listing it
+        failures = stored_failures(platform.lake, assets, [day for day in days if day in worked or day in listed])
+        outcome.failed_conversations = len({(day, failure.conversation_id) for day, _, failure in failures})
     except UserError as error:  # the lake went away: what was done until then is told all the same
-        outcome.failures.append(f"count of rows in quarantine: {error}")
+        outcome.failures.append(f"count of rows in quarantine and of failed conversations: {error}")
     outcome.seconds = time.monotonic() - started
     return outcome
 
@@ -294,3 +278,17 @@ def count_quarantined(lake: PartitionStore, days: Sequence[str]) -> int:
     """Return how many rows are in quarantine, over these days as far as they are stored."""
     found = (lake.info(QUARANTINED_ROWS.name, day) for day in days)
     return sum(info.rows for info in found if info is not None)
+
+
+def days_with_errors(lake: PartitionStore, days: Iterable[str]) -> list[str]:
+    """Return those of these days on which conversations could not be processed, as far as it is known."""
+    infos = ((day, lake.info(PROCESSING_ERRORS.name, day)) for day in days)
+    return [day for day, info in infos if info is not None and info.rows]
+
+
+def stored_failures(
+    lake: PartitionStore, assets: Iterable[TableAsset], days: Sequence[str]
+) -> list[tuple[str, str, Failure]]:
+    """Return (day, table, failure) for each conversation that a stored partition of these days leaves out itself."""
+    names = [asset.recipe.table.name for asset in assets if asset.recipe.isolates]
+    return [(day, name, failure) for day in days for name in names for failure in failures_of(lake.info(name, day))]

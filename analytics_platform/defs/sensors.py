@@ -25,8 +25,9 @@ from analytics_platform.defs.changes import (
     settled,
     short,
 )
+from analytics_platform.defs.ranges import days_between, few_ranges
 from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG, Platform
-from analytics_platform.defs.runs import days_between, few_ranges, stale_days
+from analytics_platform.defs.runs import stale_days
 from analytics_platform.sources.base import Source, SourceError, SourceStatus
 
 SENSOR = "source_changes"

@@ -14,8 +14,9 @@ from typing import Any
 import dagster as dg
 
 from analytics_platform.defs import raw
+from analytics_platform.defs.ranges import days_between
 from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG, Platform
-from analytics_platform.defs.runs import count_quarantined, days_between, stale_days
+from analytics_platform.defs.runs import count_quarantined, stale_days
 from analytics_platform.sources.base import SourceStatus
 
 

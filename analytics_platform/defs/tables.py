@@ -9,14 +9,16 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 import pyarrow as pa
 
 from analytics_platform.defs.columns import column_lineage, table_metadata
+from analytics_platform.defs.computation import Again
 from analytics_platform.defs.recipe import Input, Recipe, code_version
 from analytics_platform.model import Table
+from analytics_platform.storage.failures import Failures, failures_of
 from analytics_platform.storage.io_manager import TABLE_KEY, partition_metadata
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStream, PartitionTasks
 
@@ -27,6 +29,10 @@ DAYS_RESOURCE = "days"
 
 FORCE_TAG = "analytics/force"
 """Run tag: compute every partition, also those that are current."""
+REDRIVE_TAG = "analytics/redrive"
+"""Run tag: read the source again and compute every partition with failures again, counting the tries anew."""
+NO_RETRY_TAG = "analytics/no_retry"
+"""Run tag: leave failures alone, also those that have tries left."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ def table_asset(
     version: Callable[..., str] | None = None,
     annotate: Callable[..., Mapping[str, str]] | None = None,
     incomplete: Callable[..., bool] | None = None,
+    isolates: bool = False,
     metadata: Callable[[str, pa.Table], Mapping[str, Any]] | None = None,
     deps: Sequence[dg.AssetKey] = (),
 ) -> Callable[[Callable[..., pa.Table]], TableAsset]:
@@ -64,8 +71,12 @@ def table_asset(
 
     The function's parameters say what it needs: one that ``upstream`` names is that table, of the same
     partition when annotated ``pa.Table``, and a lazy stream of partitions when annotated ``PartitionStream``
-    (all of them; for a daily asset its own day and ``days_before`` days before it); ``day`` is the partition
-    key; any other parameter is a resource. Its docstring says how the rows come about; the grain is added.
+    (all of them; for a daily asset its own day and ``days_before`` days before it), and what failed in it when
+    annotated ``Failures``; ``day`` is the partition key; any other parameter is a resource. Its docstring says how the
+    rows come about; the grain is added.
+
+    Conversations that failed in an upstream table of the same day are left out of all the others that the function
+    gets. An upstream table that is no parameter serves this purpose alone.
 
     Args:
         table: Declaration of the result.
@@ -81,6 +92,7 @@ def table_asset(
         version: See ``Recipe``.
         annotate: See ``Recipe``.
         incomplete: See ``Recipe``.
+        isolates: See ``Recipe``; for functions that treat each conversation apart from the others.
         metadata: From (day, table): what Dagster shows of a partition beside its counts, such as a chart.
         deps: Further assets that have to be there, and right, before it is computed.
     """
@@ -92,7 +104,7 @@ def table_asset(
             parameter: Input(
                 table=asset.recipe.table.name,
                 store=asset.recipe.store,
-                whole=hints[parameter] is PartitionStream,
+                gives=_GIVEN[hints.get(parameter)],
                 days_before=days_before,
             )
             for parameter, asset in given.items()
@@ -110,6 +122,7 @@ def table_asset(
             version=version,
             annotate=annotate,
             incomplete=incomplete,
+            isolates=isolates,
         )
 
         @dg.asset(
@@ -131,15 +144,17 @@ def table_asset(
         def definition(context: dg.AssetExecutionContext, **streams: PartitionStream) -> dg.MaterializeResult[Any]:
             resources = {key: getattr(context.resources, key) for key in recipe.resources}
             days = context.partition_keys if daily else [""]
-            force = FORCE_TAG in context.run.tags
+            again = _again(context.run.tags)
 
             def written(info: PartitionInfo, reused: bool, read: Callable[[], pa.Table]) -> None:
+                for failure in failures_of(info):
+                    context.log.warning(f"{info.key}: left out {failure.conversation_id}: {failure.error}")
                 facts = partition_metadata(info, reused=reused)
                 if metadata:
                     facts |= metadata(info.key, read())
                 context.add_asset_metadata(facts, partition_key=info.key or None)
 
-            tasks = (recipe.task(day, streams, resources, force=force) for day in days)
+            tasks = (recipe.task(day, streams, resources, again=again) for day in days)
             return dg.MaterializeResult(
                 value=PartitionTasks(tasks, written),
                 metadata=column_lineage(table, {asset.key: asset.recipe.table for asset in given.values()}),
@@ -148,6 +163,20 @@ def table_asset(
         return TableAsset(recipe, definition)
 
     return decorate
+
+
+_GIVEN: Mapping[Any, Literal["table", "stream", "failures", "nothing"]] = {
+    pa.Table: "table",
+    PartitionStream: "stream",
+    Failures: "failures",
+    None: "nothing",
+}
+
+
+def _again(tags: Mapping[str, str]) -> Again:
+    """Return what a run with these tags computes again."""
+    asked = {FORCE_TAG: Again.EVERYTHING, REDRIVE_TAG: Again.FAILURES, NO_RETRY_TAG: Again.NOTHING}
+    return next((again for tag, again in asked.items() if tag in tags), Again.UNFINISHED)
 
 
 def _asset_in(recipe: Recipe, parameter: str, upstream: TableAsset) -> dg.AssetIn:

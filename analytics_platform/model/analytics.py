@@ -79,6 +79,11 @@ DAILY_METRICS = Table(
         _count("negative_count", "conversations with sentiment below -0.25"),
         _count("positive_count", "conversations with sentiment above 0.25"),
         *_LLM,
+        _count(
+            "failed_conversation_count",
+            "conversations that could not be processed (`processing_errors`) and are in no other figure",
+        ),
+        _count("quarantined_row_count", "rows of the source that could not be used (`quarantined_rows`)"),
     ),
     key=("date",),
 )

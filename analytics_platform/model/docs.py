@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from analytics_platform.model import analytics, clean, insights, llm, operational, raw
+from analytics_platform.model import analytics, clean, errors, insights, llm, operational, raw
 from analytics_platform.model.table import Column, Table
 
 _LAYERS: dict[str, tuple[Table, ...]] = {
     "raw": (raw.RAW_CONVERSATIONS, raw.RAW_MESSAGES, raw.QUARANTINED_ROWS),
-    "clean": (clean.CONVERSATIONS, clean.MESSAGES),
+    "clean": (clean.CONVERSATIONS, clean.MESSAGES, errors.PROCESSING_ERRORS),
     "insights": (
         insights.MESSAGE_EMBEDDINGS,
         insights.MESSAGE_INSIGHTS,

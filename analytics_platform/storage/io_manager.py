@@ -7,6 +7,7 @@ contexts with the stream of partitions. Does not belong here: how a store keeps 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from analytics_platform.model import Table, find_violations
+from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
 from analytics_platform.storage.partitions import (
     PartitionError,
     PartitionInfo,
@@ -113,7 +115,9 @@ def partition_metadata(info: PartitionInfo, *, reused: bool = False) -> dict[str
         "bytes": info.bytes,
         "content_hash": info.content_hash,
         "reused": reused,
-        **info.annotations,
+        **{name: text for name, text in info.annotations.items() if name not in (FAILURES_KEY, LEFT_OUT_KEY)},
+        **({"failures": [asdict(failure) for failure in failures]} if (failures := failures_of(info)) else {}),
+        **({"left_out_conversations": len(absent)} if (absent := left_out_of(info)) else {}),
     }
 
 
@@ -157,14 +161,30 @@ def _work(store: PartitionStore, table: Table, task: PartitionTask) -> tuple[Par
     try:
         fingerprint = task.fingerprint() if task.fingerprint else ""
         known = None if not fingerprint or task.force() else store.info(table.name, task.key)
-        if known is not None and known.fingerprint == fingerprint:
-            return known, True
-        content = table.conform(task.compute())
-        if violations := find_violations(table, content):
-            raise ValueError("; ".join(map(str, violations)))  # noqa: TRY301  (wrapped below, with its partition)
-        annotations = task.annotate() if task.annotate else None
+        current = known if known is not None and known.fingerprint == fingerprint else None
+        if current is not None and not task.repeat(current):
+            return current, True
+        content = _content(table, task)
+        annotations = task.annotate(current) if task.annotate else None
         return store.write(table.name, task.key, content, fingerprint, annotations), False
     except Exception as error:  # whatever it was, it is raised again under the name of its partition
         place = f"partition {task.key} of {table.name}" if task.key else table.name
         message = error.args[0] if isinstance(error, KeyError) and error.args else error  # a KeyError quotes itself
         raise PartitionError(f"{place}: {message}") from error
+
+
+def _content(table: Table, task: PartitionTask) -> pa.Table:
+    """Return the content of a partition as it is stored, or what of it can be rescued."""
+    try:
+        return _checked(table, task.compute())
+    except Exception as error:
+        if task.rescue is None:
+            raise
+        return task.rescue(error, partial(_checked, table))
+
+
+def _checked(table: Table, content: pa.Table) -> pa.Table:
+    content = table.conform(content)
+    if violations := find_violations(table, content):
+        raise ValueError("; ".join(map(str, violations)))
+    return content

@@ -17,7 +17,14 @@ from analytics_platform.storage.dbt_project import NodeOutcome, build_project, p
 from analytics_platform.storage.partitions import PartitionStore, fingerprint
 from analytics_platform.storage.warehouse import Warehouse, read_days, record_days
 
-LAKE_TABLES = ("conversations", "conversation_insights", "messages", "message_insights", "daily_metrics")
+LAKE_TABLES = (
+    "conversations",
+    "conversation_insights",
+    "messages",
+    "message_insights",
+    "daily_metrics",
+    "processing_errors",
+)
 """The tables of the lake that the marts read: dbt's sources."""
 
 

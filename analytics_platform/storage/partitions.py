@@ -122,15 +122,21 @@ class PartitionTask:
         key: Partition key; empty for an unpartitioned table.
         compute: Makes the table; not called when the stored partition already has the fingerprint.
         fingerprint: Hash of everything the table is computed from; without it, every call computes.
-        annotate: Facts to keep with the partition, asked for after ``compute``.
-        force: Whether to compute even when the stored partition already has the fingerprint.
+        rescue: Given what ``compute`` or a check of its result raised, and that check: makes what can be made
+            nevertheless, or raises the same.
+        annotate: Facts to keep with the partition, asked for after ``compute``; told what is stored, when that has
+            the fingerprint too and the task is not forced.
+        force: Whether to compute without a look at what is stored.
+        repeat: Whether to compute although this is stored and has the fingerprint.
     """
 
     key: str
     compute: Callable[[], pa.Table]
     fingerprint: Callable[[], str] | None = None
-    annotate: Callable[[], Mapping[str, str]] | None = None
+    rescue: Callable[[Exception, Callable[[pa.Table], pa.Table]], pa.Table] | None = None
+    annotate: Callable[[PartitionInfo | None], Mapping[str, str]] | None = None
     force: Callable[[], bool] = lambda: False
+    repeat: Callable[[PartitionInfo], bool] = lambda _: False
 
 
 @dataclass(frozen=True)

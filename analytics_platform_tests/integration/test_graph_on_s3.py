@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
+from analytics_platform.defs.ranges import days_between
 from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.runs import Outcome, days_between, materialize
+from analytics_platform.defs.runs import Outcome, materialize
 from analytics_platform.settings import PROJECT_ROOT, SAMPLE_START, load_settings
 
 pytestmark = pytest.mark.integration

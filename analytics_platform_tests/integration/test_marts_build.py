@@ -19,6 +19,7 @@ from analytics_platform.defs.marts import build_marts
 from analytics_platform.model import Table
 from analytics_platform.model.analytics import DAILY_METRICS
 from analytics_platform.model.clean import CONVERSATIONS, MESSAGES
+from analytics_platform.model.errors import PROCESSING_ERRORS
 from analytics_platform.model.insights import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
 from analytics_platform.settings import PROJECT_ROOT
 from analytics_platform.storage.dbt_project import load_manifest, prepare_manifest
@@ -80,6 +81,7 @@ def metrics(day: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "negative_count": sum(row["sentiment"] < -0.25 for row in rows),
         "positive_count": sum(row["sentiment"] > 0.25 for row in rows),
         "topics": [], "intents": [], "hourly_conversations": [0] * 24,
+        "failed_conversation_count": 0, "quarantined_row_count": 0,
     }  # fmt: skip
 
 
@@ -97,6 +99,7 @@ def write_day(lake: Lake, day: str, size: int, *moved: dict[str, Any]) -> None:
         MESSAGES: fill(MESSAGES, said),
         MESSAGE_INSIGHTS: fill(MESSAGE_INSIGHTS, [row for row in said if row["position"] < 3]),
         DAILY_METRICS: fill(DAILY_METRICS, [metrics(day, rows)]),
+        PROCESSING_ERRORS: PROCESSING_ERRORS.empty(),
     }
     for declared, table in tables.items():
         lake.write(declared.name, day, table, fingerprint=f"{day}-{size}-{len(moved)}")

@@ -11,7 +11,7 @@ from analytics_platform.settings import load_settings
 
 GROUPS = {
     "raw": {"source_rows", "raw_conversations", "raw_messages", "quarantined_rows"},
-    "clean": {"conversations", "messages"},
+    "clean": {"conversations", "messages", "processing_errors"},
     "insights": {
         "message_embeddings",
         "message_insights",
@@ -129,3 +129,17 @@ def test_no_step_waits_for_a_pool_whose_slot_a_killed_run_would_keep(definitions
 def test_alerts_are_looked_for_without_anybody_switching_it_on(definitions):
     [sensor] = [sensor for sensor in definitions.sensors if sensor.name == "alerts"]
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+
+
+def test_the_job_redrive_covers_the_graph_and_tells_its_runs_to_try_failures_again(definitions, specs):
+    job = definitions.resolve_job_def("redrive")
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(specs) - {OBSERVED}
+    assert job.tags["analytics/redrive"] == "true"
+    assert job.partitions_def is not None
+
+
+def test_nothing_is_computed_when_a_conversation_was_lost_on_the_way(definitions):
+    graph = definitions.resolve_asset_graph()
+    [check] = [key for key in graph.asset_check_keys if key.name == "conversations_add_up"]
+    assert graph.get(check).blocking
+    assert check.asset_key in graph.get(dg.AssetKey("daily_metrics")).parent_keys

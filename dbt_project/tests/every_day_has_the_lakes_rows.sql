@@ -1,4 +1,5 @@
--- The facts hold exactly the conversations and messages that the lake holds for each day built.
+-- The facts hold exactly the conversations and messages that the lake holds for each day built, without those that
+-- could not be processed.
 with lake as (
 
     select

@@ -87,10 +87,11 @@ def mean_of_days(days: Sequence[Day], name: str) -> float | None:
     """Return the mean of a figure over the days that have it, or None when none has.
 
     A count or a sum is averaged per day. A rate, mean or percentile is weighted by the number of conversations it
-    was taken over, so that a day with two conversations does not speak as loudly as one with two hundred.
+    was taken over, so that a day with two conversations does not speak as loudly as one with two hundred. A day that
+    was computed before there was such a figure does not have it.
     """
     behind = _BEHIND.get(name)
-    known = [(day[name], day[behind] if behind else 1) for day in days if day[name] is not None]
+    known = [(day[name], day[behind] if behind else 1) for day in days if day.get(name) is not None]
     weight = sum(weight for _, weight in known)
     return sum(value * weight for value, weight in known) / weight if weight else None
 

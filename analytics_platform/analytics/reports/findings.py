@@ -63,6 +63,15 @@ def _volume(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(0.5, f"A quiet day: {wording.count(total, 'conversation')}, too few to compare shares.")
 
 
+def _missing(evidence: Evidence) -> Iterator[Finding]:
+    """Conversations that are in none of the figures; a reader must know before believing these."""
+    failed = evidence.day["failed_conversation_count"]
+    if failed:
+        verb = "could not be processed and is" if failed == 1 else "could not be processed and are"
+        text = f"{wording.count(failed, 'conversation')} {verb} missing from this report; see processing_errors."
+        yield Finding(min(1.0, 0.5 + failed / (failed + evidence.total)), text)
+
+
 def _topic_growth(evidence: Evidence) -> Iterator[Finding]:
     """The topic whose share grew most surprisingly against the days before."""
     total, earlier = evidence.total, evidence.pooled("conversation_count")
@@ -221,6 +230,7 @@ def _busiest_hour(evidence: Evidence) -> Iterator[Finding]:
 
 _RULES: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     _volume,
+    _missing,
     _topic_growth,
     _top_topic,
     _speed,

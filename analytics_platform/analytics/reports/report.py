@@ -17,7 +17,9 @@ from analytics_platform.analytics.reports import findings, wording
 from analytics_platform.analytics.reports.evidence import FEW, OTHER, Evidence, read_days
 from analytics_platform.model.operational import ANALYTICS_REPORTS
 
-Unit = Literal["conversations", "messages", "people", "share", "s", "points", "score", "sentiment", "tokens", "USD"]
+Unit = Literal[
+    "conversations", "messages", "people", "share", "s", "points", "score", "sentiment", "tokens", "USD", "rows"
+]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ HEADLINES = (
     Headline("sentiment_mean", "Sentiment, mean", "sentiment"),
     Headline("tokens", "LLM tokens", "tokens"),
     Headline("cost", "LLM cost", "USD"),
+    Headline("failed_conversation_count", "Conversations that could not be processed", "conversations"),
+    Headline("quarantined_row_count", "Rows of the source that could not be used", "rows"),
 )
 _AVERAGED = frozenset({"share", "s", "points", "score"})
 

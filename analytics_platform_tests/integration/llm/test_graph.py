@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 
 from analytics_platform.cli import app
 from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
+from analytics_platform.defs.ranges import days_between
 from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.runs import days_between, materialize
+from analytics_platform.defs.runs import materialize
 from analytics_platform.settings import load_settings
 
 pytestmark = pytest.mark.integration

@@ -41,7 +41,7 @@ def only(table: pa.Table) -> dict[str, Any]:
 
 
 def test_the_day_as_a_whole(day: Pair) -> None:
-    table = daily_metrics(DAY, *day)
+    table = daily_metrics(DAY, *day, failed_conversations=2, quarantined_rows=7)
     assert find_violations(DAILY_METRICS, table) == []
     row = only(table)
     hours = row.pop("hourly_conversations")
@@ -70,6 +70,8 @@ def test_the_day_as_a_whole(day: Pair) -> None:
         "positive_count": 1,
         "tokens": 101,
         "cost": 0.1,
+        "failed_conversation_count": 2,
+        "quarantined_row_count": 7,
     }
 
 

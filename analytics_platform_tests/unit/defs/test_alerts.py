@@ -8,7 +8,7 @@ import pytest
 from analytics_platform.alerting import Alerts, Links
 from analytics_platform.defs.alerts import alerts_sensor
 from analytics_platform.defs.instance import open_instance, prepare_instance
-from analytics_platform.defs.runs import RANGE_END_TAG, RANGE_START_TAG
+from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG
 from analytics_platform.settings import PROJECT_ROOT
 
 SECRET_ROW = "my name is Ada and my card is 4111"

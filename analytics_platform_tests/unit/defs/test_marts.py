@@ -46,8 +46,8 @@ def test_facts_are_built_by_day_and_dimensions_as_a_whole(marts: dg.AssetsDefini
 
 
 def test_lineage_runs_from_the_lake_through_the_facts_without_staging(marts: dg.AssetsDefinition) -> None:
-    assert upstream(marts, "fct_message") == {"messages", "message_insights"}
-    assert upstream(marts, "fct_conversation") == {"conversations", "conversation_insights"}
+    assert upstream(marts, "fct_message") == {"messages", "message_insights", "processing_errors"}
+    assert upstream(marts, "fct_conversation") == {"conversations", "conversation_insights", "processing_errors"}
     assert upstream(marts, "dim_user") == {"fct_conversation"}
     read_by_checks = {dep.asset_key.to_user_string() for check in marts.check_specs for dep in check.additional_deps}
     known = {key.to_user_string() for key in marts.keys} | set(LAKE_TABLES)

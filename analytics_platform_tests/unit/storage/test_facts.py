@@ -28,7 +28,7 @@ def project(tmp_path):
 def test_the_projects_facts_need_no_more_of_dbt_than_is_known_here(name):
     model = render(PROJECT_ROOT / "dbt_project", name)
     assert all(f"from lake_{table}" in model.sql for table in model.tables)
-    assert len(model.tables) == 2
+    assert len(model.tables) == 3
 
 
 def test_a_model_is_rendered_with_its_references_sources_and_macros(project):

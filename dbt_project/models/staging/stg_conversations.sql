@@ -4,6 +4,12 @@ with source as (
 
 ),
 
+failed as (
+
+    select conversation_id from {{ source('lake', 'processing_errors') }}
+
+),
+
 renamed as (
 
     select
@@ -34,6 +40,7 @@ renamed as (
         tokens as llm_token_count,
         cost as llm_cost_usd
     from source
+    where source.conversation_id not in (select failed.conversation_id from failed)
 
 )
 

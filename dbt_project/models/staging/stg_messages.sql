@@ -4,6 +4,12 @@ with source as (
 
 ),
 
+failed as (
+
+    select conversation_id from {{ source('lake', 'processing_errors') }}
+
+),
+
 renamed as (
 
     select
@@ -24,6 +30,7 @@ renamed as (
         len(code) as code_block_count,
         response_seconds
     from source
+    where source.conversation_id not in (select failed.conversation_id from failed)
 
 )
 

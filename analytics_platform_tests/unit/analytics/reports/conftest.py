@@ -48,6 +48,8 @@ def metrics(date: dt.date = DATE, conversations: int = 100, **changed: Any) -> p
         "positive_count": 0,
         "tokens": None,
         "cost": None,
+        "failed_conversation_count": 0,
+        "quarantined_row_count": 0,
         **changed,
     }
     row["topics"] = [{"label": label, "count": count} for label, count in row["topics"].items()]

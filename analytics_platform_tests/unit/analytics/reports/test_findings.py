@@ -174,3 +174,14 @@ def test_there_are_at_most_five_findings_and_their_order_is_stable(day: Any, mak
     tables = day(today, before, insights=[make.insight("one", -0.9), make.insight("two")])
     assert len(findings(tables)) == 5
     assert findings(tables) == findings(tables)
+
+
+def test_conversations_that_could_not_be_processed_are_said_to_be_missing(day: Any, make: Any) -> None:
+    some = make.metrics(failed_conversation_count=3, quarantined_row_count=5)
+    assert (
+        about(findings(day(some)), "could not be")
+        == "3 conversations could not be processed and are missing from this report; see processing_errors."
+    )
+    metrics = {one["name"]: one["value"] for one in daily_report(**day(some))["metrics"][0].as_py()}
+    assert (metrics["failed_conversation_count"], metrics["quarantined_row_count"]) == (3, 5)
+    assert not [text for text in findings(day(make.metrics())) if "could not be" in text]

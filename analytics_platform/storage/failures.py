@@ -1,0 +1,67 @@
+"""What failed while a partition was computed, kept with the partition itself.
+
+A partition carries two lists in its annotations, each only when there is something to say: the conversations whose
+own computation failed, and all conversations that are absent from it, those left out because they failed further up
+included. Belongs here: these two lists as text. Does not belong here: finding out what fails (``defs.isolation``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TypeAlias
+
+import orjson
+
+from analytics_platform.storage.partitions import PartitionInfo
+
+FAILURES_KEY = "failures"
+LEFT_OUT_KEY = "left_out"
+
+MOST_TRIES = 3
+"""After so many tries a failure rests until inputs or code change, or somebody asks for another try."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A conversation that could not be computed.
+
+    Attributes:
+        conversation_id: The conversation.
+        error: Kind of error, where in the code, and its message without words of the conversation; one line.
+        attempts: How often it was tried on the same inputs by the same code.
+        last_tried_at: When it was tried last, UTC, ISO 8601 to the second.
+    """
+
+    conversation_id: str
+    error: str
+    attempts: int
+    last_tried_at: str
+
+
+Failures: TypeAlias = Sequence[Failure]
+
+
+def failures_of(info: PartitionInfo | None) -> list[Failure]:
+    """Return what failed in a partition, by conversation."""
+    text = info.annotations.get(FAILURES_KEY) if info else None
+    return [Failure(**entry) for entry in orjson.loads(text)] if text else []
+
+
+def left_out_of(info: PartitionInfo | None) -> frozenset[str]:
+    """Return the conversations that are absent from a partition because they failed, there or further up."""
+    text = info.annotations.get(LEFT_OUT_KEY) if info else None
+    return frozenset(orjson.loads(text)) if text else frozenset()
+
+
+def has_tries_left(info: PartitionInfo) -> bool:
+    """Whether something failed in a partition that is to be tried again without being asked for."""
+    return any(failure.attempts < MOST_TRIES for failure in failures_of(info))
+
+
+def as_annotations(failures: Iterable[Failure], left_out: Collection[str]) -> Mapping[str, str]:
+    """Return the two lists as annotations; none for a partition from which nothing is absent."""
+    failed = sorted(failures, key=lambda failure: failure.conversation_id)
+    absent = sorted({*left_out, *(failure.conversation_id for failure in failed)})
+    told = {FAILURES_KEY: [asdict(failure) for failure in failed], LEFT_OUT_KEY: absent}
+    return {key: orjson.dumps(value).decode() for key, value in told.items() if value}
