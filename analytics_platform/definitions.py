@@ -61,7 +61,7 @@ def build_definitions(
     marts = build_marts(days, load_manifest(settings.dbt_project_dir), OWNERS)
     assets = [*(partitioned(asset.definition, days) for asset in TABLES), marts]
     specs = [spec for asset in assets for spec in asset.specs]
-    agreement_checks = agreement.agreement_checks(RECIPES)
+    agreement_checks = agreement.agreement_checks(RECIPES, platform.hold_days)
     return dg.Definitions(
         assets=[sensors.source_asset(platform, OWNERS), *assets],
         asset_checks=[*checks.all_checks(TABLES), errors.conversations_add_up, *agreement_checks],

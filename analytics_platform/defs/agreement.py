@@ -5,7 +5,8 @@ hand. What sums conversations up is not computed when one of them fails: it depe
 Belongs here: that. Does not belong here: the comparison (``audit``), mending (``repair``).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 import dagster as dg
 
@@ -22,21 +23,29 @@ STORE_AGREEMENT = "store_agreement"
 _DESCRIPTION = "Holds exactly what the lake gives for these days: as many rows, with the same content hash."
 
 
-def agreement_checks(tables: Mapping[dg.AssetKey, Recipe]) -> list[dg.AssetChecksDefinition]:
+def agreement_checks(
+    tables: Mapping[dg.AssetKey, Recipe], hold_days: Callable[[str, str], AbstractContextManager[None]]
+) -> list[dg.AssetChecksDefinition]:
     """Return the check of every collection and fact that follows from the lake alone.
 
     Args:
         tables: The recipe of every table by its asset, each after those it is computed from.
+        hold_days: Holds a range of days against every run.
     """
     recipes = tuple(tables.values())
     collections = {key: recipe for key, recipe in tables.items() if recipe.store == "mongo" and rederivable(recipe)}
     return [
-        *(_agreement_check(key, recipes, recipe) for key, recipe in collections.items()),
-        *(_agreement_check(dg.AssetKey(name), recipes, name) for name in FACTS),
+        *(_agreement_check(key, recipes, recipe, hold_days) for key, recipe in collections.items()),
+        *(_agreement_check(dg.AssetKey(name), recipes, name, hold_days) for name in FACTS),
     ]
 
 
-def _agreement_check(key: dg.AssetKey, recipes: Sequence[Recipe], what: Recipe | str) -> dg.AssetChecksDefinition:
+def _agreement_check(
+    key: dg.AssetKey,
+    recipes: Sequence[Recipe],
+    what: Recipe | str,
+    hold_days: Callable[[str, str], AbstractContextManager[None]],
+) -> dg.AssetChecksDefinition:
     """Return the check of one asset; ``what`` is the recipe of a collection, or the name of a fact."""
 
     @dg.asset_check(
@@ -48,7 +57,7 @@ def _agreement_check(key: dg.AssetKey, recipes: Sequence[Recipe], what: Recipe |
     )
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         stores = context.resources.stores
-        audit = Audit(stores("lake"), stores("mongo"), context.resources.marts, recipes)
+        audit = Audit(stores("lake"), stores("mongo"), context.resources.marts, recipes, hold_days)
         return check_result(map(str, _disagreements(audit, what, days_of_run(context))))
 
     return check

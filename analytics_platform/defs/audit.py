@@ -10,9 +10,10 @@ mending (``repair``).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import pyarrow as pa
 
@@ -29,6 +30,9 @@ from analytics_platform.storage.mongo.documents import wire_table
 
 DAYS_AT_ONCE = 7
 """Days of a fact that are compared by one query: each costs milliseconds, however small."""
+
+Compared = Callable[[Collection[str] | None], Iterator[Disagreement]]
+"""Compares one table over some days, or over all that is stored."""
 
 DAMAGED = "damaged"
 MISSING = "missing"
@@ -51,12 +55,15 @@ class Audit:
         mongo: The documents.
         marts: The warehouse, and how it is built.
         recipes: Every table, each after those it is computed from.
+        settled: Waits until no run works on a day, and keeps it so: what disagrees among all that is stored is
+            compared once more when it is settled. Over the days of a run, that run holds them already.
     """
 
     lake: Lake
     mongo: MongoStore
     marts: Marts
     recipes: Sequence[Recipe]
+    settled: Callable[[str, str], AbstractContextManager[None]] | None = None
 
     @cached_property
     def collections(self) -> list[Recipe]:
@@ -90,40 +97,42 @@ class Audit:
 
     def of_collection(self, recipe: Recipe, days: Collection[str] | None = None) -> Iterator[Disagreement]:
         """Yield the partitions of a collection whose documents are not what the lake gives."""
-        name = recipe.table.name
-        recorded = set(self.mongo.keys(name))
-        given = set.intersection(*(set(self.lake.keys(source.table)) for source in recipe.inputs.values()))
-        found, strays = self.mongo.dates(name) if days is None else ([], [])
-        for key in _within(recipe, recorded | given | set(found), days):
-            if key in recorded or key in given:
-                difference = self._documents(recipe, key, recorded=key in recorded)
-            else:
-                difference = self._orphans(name, key)
-            if difference:
-                yield difference
-        if strays:
-            shown = tuple(map(str, strays[:IDS_SHOWN]))
-            yield Disagreement("mongo", name, "", STRAY, len(strays), shown)
+        return self._confirmed(partial(self._collection, recipe), days)
 
     def of_facts(
         self, days: Collection[str] | None = None, names: Iterable[str] = tuple(FACTS)
     ) -> Iterator[Disagreement]:
         """Yield the days of the facts whose published rows are not what the models make of the lake."""
         for name in names:
-            try:
-                with Facts(self.marts.warehouse.path, self.marts.project_dir).open() as facts:
-                    recorded = frozenset(self.marts.warehouse.days()) if facts else frozenset()
-                    found = facts.days(name) if facts else []
-                    stored = sorted(recorded.union(self.complete_days(), found))
-                    yield from self._of_fact(facts, name, [d for d in stored if days is None or d in days], recorded)
-            except DamagedWarehouseError as error:
-                yield Disagreement("warehouse", name, "", f"{DAMAGED}: {error}")
+            yield from self._confirmed(partial(self._fact, name), days)
 
     def complete_days(self) -> list[str]:
         """Return the days that the lake holds all of that the marts are built from, ascending."""
         return sorted(set.intersection(*(set(self.lake.keys(table)) for table in LAKE_TABLES)))
 
-    def _documents(self, recipe: Recipe, key: str, *, recorded: bool) -> Disagreement | None:
+    def _confirmed(self, compared: Compared, days: Collection[str] | None) -> Iterator[Disagreement]:
+        """Yield what disagrees; among all that is stored, only what still does when no run is at work on its day."""
+        for found in list(compared(days)):
+            if days is None and found.day and self.settled:
+                with self.settled(found.day, found.day):
+                    yield from compared(frozenset([found.day]))
+            else:
+                yield found
+
+    def _collection(self, recipe: Recipe, days: Collection[str] | None) -> Iterator[Disagreement]:
+        name = recipe.table.name
+        recorded = set(self.mongo.keys(name))
+        given = set.intersection(*(set(self.lake.keys(source.table)) for source in recipe.inputs.values()))
+        found, strays = self.mongo.dates(name) if days is None else (days if recipe.daily else [], [])
+        for key in _within(recipe, recorded.union(given, found), days):
+            known = key in recorded or key in given
+            difference = self._documents(recipe, key) if known else self._orphans(name, key)
+            if difference:
+                yield difference
+        if strays:
+            yield Disagreement("mongo", name, "", STRAY, len(strays), tuple(map(str, strays[:IDS_SHOWN])))
+
+    def _documents(self, recipe: Recipe, key: str) -> Disagreement | None:
         """Compare one partition of a collection."""
         inputs = self._read([source.table for source in recipe.inputs.values()], key)
         if isinstance(inputs, Disagreement):
@@ -134,7 +143,7 @@ class Audit:
         place = Disagreement("mongo", recipe.table.name, key, "")
         held = self.mongo.read_back(place.table, key)
         found = compare(place, wire_table(recipe.table, given), held.table, "_id", held.misfits)
-        return found or self._ledger(place, given, recorded=recorded)
+        return found or self._ledger(place, given)
 
     def _orphans(self, name: str, key: str) -> Disagreement | None:
         """Name the documents of a day that neither the lake nor the ledger has."""
@@ -142,27 +151,36 @@ class Audit:
         ids = sorted([*held.misfits, *held.table["_id"].to_pylist()])
         return Disagreement("mongo", name, key, ORPHANED, len(ids), tuple(ids[:IDS_SHOWN])) if ids else None
 
-    def _ledger(self, place: Disagreement, given: pa.Table, *, recorded: bool) -> Disagreement | None:
+    def _ledger(self, place: Disagreement, given: pa.Table) -> Disagreement | None:
         """Compare what the ledger says of documents that are right."""
-        info = self.mongo.info(place.table, place.day) if recorded else None
+        info = self.mongo.info(place.table, place.day)
         if info is None:
             return Disagreement("mongo", place.table, place.day, "not in the ledger of what is stored")
         if (info.rows, info.content_hash) == (given.num_rows, content_hash(given)):
             return None
         return Disagreement("mongo", place.table, place.day, "the ledger says something else than the documents")
 
-    def _of_fact(
+    def _fact(self, name: str, days: Collection[str] | None) -> Iterator[Disagreement]:
+        try:
+            with Facts(self.marts.warehouse.path, self.marts.project_dir).open() as facts:
+                recorded = frozenset(self.marts.warehouse.days()) if facts else frozenset()
+                stored = sorted(recorded.union(self.complete_days(), facts.days(name) if facts else []))
+                wanted = [day for day in stored if days is None or day in days]
+                for start in range(0, len(wanted), DAYS_AT_ONCE):
+                    yield from self._rows_of(facts, name, wanted[start : start + DAYS_AT_ONCE], recorded)
+        except DamagedWarehouseError as error:
+            yield Disagreement("warehouse", name, "", f"{DAMAGED}: {error}")
+
+    def _rows_of(
         self, facts: OpenFacts | None, name: str, days: Sequence[str], recorded: frozenset[str]
     ) -> Iterator[Disagreement]:
-        """Compare days of a fact: several at once, and one by one where those do not agree."""
-        for start in range(0, len(days), DAYS_AT_ONCE):
-            group = days[start : start + DAYS_AT_ONCE]
-            if facts and recorded.issuperset(group) and self._same_rows(facts, name, group):
-                continue
-            for day in group:
-                difference = self._rows(facts, name, day, recorded=day in recorded)
-                if difference:
-                    yield difference
+        """Compare days of a fact: all at once, and one by one when those do not agree."""
+        if facts and recorded.issuperset(days) and self._same_rows(facts, name, days):
+            return
+        for day in days:
+            difference = self._rows(facts, name, day, recorded=day in recorded)
+            if difference:
+                yield difference
 
     def _same_rows(self, facts: OpenFacts, name: str, days: Sequence[str]) -> bool:
         read = [self._read(facts.models[name].tables, day) for day in days]

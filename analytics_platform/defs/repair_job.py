@@ -105,7 +105,11 @@ def build_repair_job(
         repairer = Repairer(
             audit, platform.recipe_resources(), lambda level, text: context.log.log(level.upper(), text)
         )
-        repair = repairer.repair(config.days)
+        days = config.days
+        limits = platform.settings
+        first, last = (days[0], days[-1]) if days else (str(limits.first_day), str(limits.last_day))
+        with platform.hold_days(first, last):
+            repair = repairer.repair(days)
         for mended in repair.mended:
             context.log_event(_materialization(keys[mended.store, mended.table], mended))
         checked = [*audit.collections, *(recipe for recipe in tables.values() if _was_mended(recipe, repair))]

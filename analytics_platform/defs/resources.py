@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
@@ -242,8 +243,16 @@ class Platform:
         if first is None or last is None:
             yield None
             return
-        with days_locked(self.settings.home / "days.lock", first, last, wait_seconds=DAYS_WAIT_SECONDS):
+        with self.hold_days(first, last):
             yield None
+
+    def hold_days(self, first: str, last: str) -> AbstractContextManager[None]:
+        """Hold days, ``YYYY-MM-DD``, against every run of another process; waits for one that works on them.
+
+        Raises:
+            DaysBusyError: If it is not done with them after hours.
+        """
+        return days_locked(self.settings.home / "days.lock", first, last, wait_seconds=DAYS_WAIT_SECONDS)
 
     def store(self, name: str) -> PartitionStore:
         """Return the store of that name, ``lake`` or ``mongo``."""

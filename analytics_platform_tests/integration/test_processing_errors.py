@@ -220,7 +220,7 @@ def test_bad_conversations_are_left_out_everywhere_tried_again_and_brought_back(
 def test_a_day_that_fails_as_a_whole_fails_the_run(tmp_path, monkeypatch, capfd):
     home = Home(tmp_path / "one", monkeypatch, capfd, rows())
 
-    def refuse(_: pa.Table, *_: object) -> pa.Table:
+    def refuse(*_: object) -> pa.Table:
         raise ZeroDivisionError("nothing works")
 
     monkeypatch.setattr(clean, "clean_messages", refuse)

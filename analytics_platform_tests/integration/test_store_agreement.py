@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 from analytics_platform.cli import app
 from analytics_platform.definitions import EVERYTHING, RECIPES, TABLES, build_definitions
 from analytics_platform.defs.agreement import AGREES, FITS, STORE_AGREEMENT
+from analytics_platform.defs.audit import Audit
 from analytics_platform.defs.repair import Repair
 from analytics_platform.defs.repair_job import STORE_REPAIR, look, run_repair
 from analytics_platform.defs.resources import Platform
@@ -347,7 +348,8 @@ def test_the_nightly_job_checks_every_day_and_computes_nothing(home):
         result = job.execute_in_process(instance=home.instance, raise_on_error=False)
         assert result.get_asset_materialization_events() == []
         checks = result.get_asset_check_evaluations()
-        assert len({check.asset_check_key for check in checks}) == 20
+        lake_tables = [asset for asset in TABLES if asset.recipe.store == "lake"]
+        assert len({check.asset_check_key for check in checks}) == len(lake_tables) + 7
         return {(check.asset_key.to_user_string(), check.check_name) for check in checks if not check.passed}
 
     assert failing() == set()
@@ -357,6 +359,39 @@ def test_the_nightly_job_checks_every_day_and_computes_nothing(home):
     assert failing() == {("mongo/conversation_messages", AGREES), ("quarantined_rows", FITS)}
     assert home.repair().left == []
     assert failing() == set()
+
+
+def test_what_seems_wrong_while_a_run_is_at_work_is_compared_again_when_it_has_ended(home, monkeypatch):
+    identity = first(home, "conversation_messages")["_id"]
+    kept = home.database["conversation_messages"].find_one({"_id": identity})
+    edit_a_document(home)
+
+    @contextmanager
+    def wait_for_the_run(start: str, end: str) -> Iterator[None]:
+        """Stand in for a run that completes the day."""
+        assert (start, end) == (DAY, DAY)
+        home.database["conversation_messages"].replace_one({"_id": identity}, kept)
+        yield
+
+    platform = home.platform
+    audit = Audit(platform.lake, platform.mongo, platform.marts, tuple(RECIPES.values()), wait_for_the_run)
+    recipe = RECIPES[dg.AssetKey(["mongo", "conversation_messages"])]
+    assert list(audit.of_collection(recipe)) == []
+    edit_a_document(home)
+    assert [one.day for one in audit.of_collection(recipe, {DAY})] == [DAY]
+
+
+def test_a_repair_holds_the_days_that_it_looks_at(home, monkeypatch):
+    held: list[tuple[str, str]] = []
+
+    def hold(start: str, end: str) -> AbstractContextManager[None]:
+        held.append((start, end))
+        return nullcontext()
+
+    monkeypatch.setattr(home.platform, "hold_days", hold)
+    home.repair([DAY])
+    home.repair()
+    assert held == [(DAY, DAY), (DAYS[0], DAYS[-1])]
 
 
 def test_a_repair_tells_the_event_history_what_it_mended_and_how_the_checks_stand(home):

@@ -168,7 +168,7 @@ class Lake:
         """
         path = self.path(name, key)
         try:
-            with self._fs.open_input_file(path) as file:
+            with _named(path, "read"), self._fs.open_input_file(path) as file:
                 content = file.read_buffer()  # whole and first: a network that fails is no damaged file
         except FileNotFoundError:
             raise KeyError(f"{name} has no partition {key!r}; materialize it first") from None
@@ -258,7 +258,7 @@ def _named(path: str, done: str) -> Iterator[None]:
         if from_s3:
             hint = "; does the server of AWS_ENDPOINT_URL answer, and take these keys?"
             raise LakeError(f"{path}: cannot be {done} (S3 says {said.strip()}){hint}") from None
-        hint = "; if it is damaged, delete it and run again" if done == "read" else ""
+        hint = "; if it is damaged, `analytics repair` computes it again" if done == "read" else ""
         raise LakeError(f"{path}: cannot be {done} ({error}){hint}") from None
 
 
