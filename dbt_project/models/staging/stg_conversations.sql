@@ -40,7 +40,7 @@ renamed as (
         tokens as llm_token_count,
         cost as llm_cost_usd
     from source
-    where source.conversation_id not in (select failed.conversation_id from failed)
+    where conversation_id not in (select failed.conversation_id from failed)
 
 )
 

@@ -30,7 +30,7 @@ renamed as (
         len(code) as code_block_count,
         response_seconds
     from source
-    where source.conversation_id not in (select failed.conversation_id from failed)
+    where conversation_id not in (select failed.conversation_id from failed)
 
 )
 
