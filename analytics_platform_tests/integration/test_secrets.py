@@ -41,6 +41,7 @@ SECRETS = {
     "NOCODB_TOKEN": "nocodb-tokenOfTheTest05",
     "ANALYTICS_ALERT_URLS": "alert-tokenOfTheTest06",
     "ANALYTICS_LLM_API_KEY": "sk-llmKeyOfTheTest07",
+    "ANALYTICS_PSEUDONYM_KEY": "pseudonym-keyOfTheTest09",
 }
 """What is secret in each variable: the whole of it, or a part."""
 WRONG = "a-wrong-oneOfTheTest08"
@@ -118,6 +119,7 @@ def attempt(tmp_path, monkeypatch, capfd, caplog, echo) -> Callable[..., tuple[O
             "ANALYTICS_LLM_MODEL": "gpt-test",
             "ANALYTICS_LLM_BASE_URL": f"{echo}/v1",
             "ANALYTICS_LLM_API_KEY": SECRETS["ANALYTICS_LLM_API_KEY"],
+            "ANALYTICS_PSEUDONYM_KEY": SECRETS["ANALYTICS_PSEUDONYM_KEY"],
             **variables,
         }
         for name, value in given.items():
