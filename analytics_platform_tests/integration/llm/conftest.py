@@ -355,6 +355,7 @@ def messages_of(*conversations: str | Sequence[tuple[str, str]], day: dt.date = 
                     "sent_at": dt.datetime(2006, 6, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=position),
                     "text": text,
                     "code": [],
+                    "pii": [],
                     "language": "en",
                     "character_count": len(text),
                     "word_count": 1,
