@@ -132,7 +132,7 @@ class CudaEncoder:
             torch = importlib.import_module("torch")
             library = importlib.import_module("sentence_transformers")
         except ImportError as error:
-            raise TierError(f"transformer on gpu: {error}; install the extra transformer") from error
+            raise TierError(f"transformer on gpu: {error}; install the extra transformer-gpu") from error
         if not torch.cuda.is_available():
             raise TierError("transformer on gpu: PyTorch finds no CUDA device; use auto or cpu")
         try:

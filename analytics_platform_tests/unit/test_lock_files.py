@@ -19,7 +19,7 @@ from analytics_platform.settings import PROJECT_ROOT
 
 PROJECT = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = {
-    "requirements.lock": ["local"],
+    "requirements.lock": ["local", "transformer"],
     "requirements-dev.lock": ["local", "llm", "dask", "transformer", "dev"],
     "requirements-gpu.lock": ["local", "gpu"],
 }
