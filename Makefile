@@ -35,7 +35,7 @@ dev: .venv/.prepared ## Open the Dagster UI
 
 test: .venv/.dev .venv/.prepared browser nocodb-server ## Run every test: unit, then integration, then end to end
 	@$(BIN)/pytest -n auto analytics_platform_tests/unit
-	@$(BIN)/pytest analytics_platform_tests/integration analytics_platform_tests/e2e
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder analytics_platform_tests/e2e analytics_platform_tests/integration
 
 bench: .venv/.dev .venv/.prepared ## Run every benchmark
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done

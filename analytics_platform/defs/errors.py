@@ -1,4 +1,7 @@
-"""Errors as data, in the ``clean`` group: which conversations could not be processed, and that no other is missing."""
+"""Errors as data: which conversations could not be processed, and that no other is missing.
+
+In the ``insights`` group, since it waits for the last of these; a run of the groups before it stays complete in itself.
+"""
 
 # No `from __future__ import annotations`: Dagster reads the annotations of checks.
 
@@ -22,7 +25,7 @@ ISOLATING = [asset for asset in (*raw.ASSETS, *clean.ASSETS, *insights.ASSETS) i
 
 @table_asset(
     tables.PROCESSING_ERRORS,
-    group="clean",
+    group="insights",
     code=[failures],
     upstream={asset.recipe.table.name: asset for asset in ISOLATING},
 )

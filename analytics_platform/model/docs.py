@@ -13,11 +13,12 @@ from analytics_platform.model.table import Column, Table
 
 _LAYERS: dict[str, tuple[Table, ...]] = {
     "raw": (raw.RAW_CONVERSATIONS, raw.RAW_MESSAGES, raw.QUARANTINED_ROWS),
-    "clean": (clean.CONVERSATIONS, clean.MESSAGES, errors.PROCESSING_ERRORS),
+    "clean": (clean.CONVERSATIONS, clean.MESSAGES),
     "insights": (
         insights.MESSAGE_EMBEDDINGS,
         insights.MESSAGE_INSIGHTS,
         insights.CONVERSATION_INSIGHTS,
+        errors.PROCESSING_ERRORS,
         llm.LLM_INSIGHTS,
         llm.LLM_CALLS,
         llm.LLM_FAILURES,

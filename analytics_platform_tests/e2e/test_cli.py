@@ -207,7 +207,7 @@ def test_rows_that_cannot_be_used_are_in_quarantine_and_the_counts_add_up(analyt
     quarantined = lake.read("quarantined_rows", "2024-01-01")
     assert sorted(quarantined["reason"].to_pylist()) == ["bad_timestamp", "invalid_utf8", "unknown_role"]
     info = lake.info("raw_messages", "2024-01-01")
-    assert (info.rows, info.annotations) == (20, {"duplicates": "1", "rows_read": "24"})
+    assert (info.rows, info.annotations) == (20, {"duplicates": "1", "quarantined": "3", "rows_read": "24"})
 
 
 def test_a_last_day_that_the_source_no_longer_has_becomes_empty(analytics, tmp_path):

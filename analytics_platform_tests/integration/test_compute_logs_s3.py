@@ -31,6 +31,7 @@ def test_what_a_step_prints_is_on_s3_and_is_read_back_from_there(s3, tmp_path, m
         monkeypatch.setenv(name, "")  # remembered, so that the end of the test takes away what is set below
         monkeypatch.delenv(name)
     monkeypatch.setenv("DAGSTER_HOME", str(home))
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # one that an earlier test opened keeps that test's keys
     settings.share_aws_keys()
     logs = compute_logs_on_s3(
         f"s3://{s3.bucket}/logs/of runs/", home, endpoint_url=settings.aws_endpoint_url, region=settings.aws_region

@@ -11,11 +11,12 @@ from analytics_platform.settings import load_settings
 
 GROUPS = {
     "raw": {"source_rows", "raw_conversations", "raw_messages", "quarantined_rows"},
-    "clean": {"conversations", "messages", "processing_errors"},
+    "clean": {"conversations", "messages"},
     "insights": {
         "message_embeddings",
         "message_insights",
         "conversation_insights",
+        "processing_errors",
         "llm_insights",
         "llm_calls",
         "llm_failures",
