@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 import pyarrow as pa
 
 from analytics_platform.model import Table, find_violations
+from analytics_platform.storage import frames
 from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
 from analytics_platform.storage.partitions import (
     PartitionError,
@@ -39,7 +39,8 @@ class StoreIOManager(dg.IOManager):
 
     An asset may return ``PartitionTasks`` (lazy and parallel), a mapping or an iterable of
     (partition key, table) pairs (lazy), or one table for a single partition. It receives, by its parameter's
-    annotation, a ``PartitionStream`` (lazy), a ``pyarrow.Table`` or a ``pandas.DataFrame`` (all partitions asked for).
+    annotation, a ``PartitionStream`` (lazy), or all partitions asked for as a ``pyarrow.Table``, a ``pandas.DataFrame``
+    or a ``cudf.DataFrame``; it may return any of these tables, too.
 
     Args:
         store: Gives the store; called at the first use, so that nothing is contacted before.
@@ -88,7 +89,7 @@ class StoreIOManager(dg.IOManager):
             raise
         context.add_output_metadata({"dagster/row_count": sum(info.rows for info in written)})
 
-    def load_input(self, context: dg.InputContext) -> PartitionStream | pa.Table | pd.DataFrame:
+    def load_input(self, context: dg.InputContext) -> Any:
         """Return the partitions asked for, as the annotation of the parameter says.
 
         Raises:
@@ -100,12 +101,11 @@ class StoreIOManager(dg.IOManager):
         keys = context.asset_partition_keys if context.has_asset_partitions else [""]
         stream = PartitionStream(self._store(), name, keys, (context.definition_metadata or {}).get(COLUMNS_KEY))
         wanted = context.dagster_type.typing_type
-        if wanted not in (pa.Table, pd.DataFrame):
+        if wanted not in frames.frame_kinds():
             return stream
         if not stream:
             raise KeyError(f"{name} has none of the {len(keys)} partitions asked for; materialize it first")
-        table = pa.concat_tables(stream.values())
-        return table if wanted is pa.Table else table.to_pandas()
+        return frames.from_arrow(pa.concat_tables(stream.values()), wanted)
 
 
 def partition_metadata(info: PartitionInfo, *, reused: bool = False) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def as_tasks(obj: Any, key: str) -> PartitionTasks:
     """
     if isinstance(obj, PartitionTasks):
         return obj
-    if isinstance(obj, pa.Table | pd.DataFrame):
+    if isinstance(obj, frames.frame_kinds()):
         obj = {key: obj}
     if isinstance(obj, Mapping):
         return PartitionTasks(PartitionTask(k, partial(obj.__getitem__, k)) for k in obj)
@@ -184,7 +184,7 @@ def _content(table: Table, task: PartitionTask) -> pa.Table:
 
 
 def _checked(table: Table, content: pa.Table) -> pa.Table:
-    content = table.conform(content)
+    content = table.conform(frames.leave_gpu(content))
     if violations := find_violations(table, content):
         raise ValueError("; ".join(map(str, violations)))
     return content

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
+from types import SimpleNamespace
 
 import dagster as dg
 import pandas as pd
@@ -239,6 +241,42 @@ def test_tables_and_frames_are_given_where_an_asset_asks_for_them(lake, source, 
     tags = {"dagster/asset_partition_range_start": DAYS[0], "dagster/asset_partition_range_end": DAYS[-1]}
     result = job.execute_in_process(instance=instance, tags=tags)
     assert result.output_for_node("as_table") == result.output_for_node("as_frame") == 25
+
+
+class GpuFrame:
+    """What cuDF's frame is to the IO manager: made of an Arrow table, and turned into one without its index."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    @classmethod
+    def from_arrow(cls, table: pa.Table) -> GpuFrame:
+        return cls(table)
+
+    def to_arrow(self, *, preserve_index: bool) -> pa.Table:
+        return self.table if not preserve_index else self.table.append_column("__index__", self.table.column(0))
+
+
+def test_a_frame_on_the_gpu_is_given_where_an_asset_asks_for_it_and_stored_where_it_returns_one(
+    lake, source, instance, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "cudf", SimpleNamespace(DataFrame=GpuFrame))
+
+    @dg.asset
+    def as_gpu_frame(numbers: GpuFrame) -> int:
+        return int(sum(numbers.table["n"].to_pylist()))
+
+    @dg.asset(name="totals", io_manager_key="lake", metadata={"analytics/table": "totals"})
+    def made_on_gpu() -> GpuFrame:
+        return GpuFrame(pa.table({"n": [50]}))
+
+    job = definitions(lake, source, extra=[as_gpu_frame]).resolve_job_def("everything")
+    tags = {"dagster/asset_partition_range_start": DAYS[0], "dagster/asset_partition_range_end": DAYS[-1]}
+    result = job.execute_in_process(instance=instance, tags=tags)
+    assert result.output_for_node("as_gpu_frame") == 25
+    manager = StoreIOManager(lambda: lake, {"totals": TOTALS}, workers=1)
+    dg.materialize([made_on_gpu], resources={"lake": manager}, instance=instance)
+    assert rows(lake, "totals", "") == [50]
 
 
 def test_an_asset_may_return_a_generator_or_a_mapping_or_one_table(lake, source, instance):
