@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import dagster as dg
+from dagster_duckdb import DuckDBResource
 from pydantic import SecretStr
 
 from analytics_platform.alerting import Alerts
@@ -288,6 +289,9 @@ class Platform:
             "source": dg.ResourceDefinition(lambda _: self.fresh_source()),
             "source_name": self.settings.source,
             "marts": dg.ResourceDefinition(lambda _: self.marts),
+            "warehouse": DuckDBResource(
+                database=str(self.settings.warehouse_path), connection_config={"access_mode": "READ_ONLY"}
+            ),
             "cleaning": dg.ResourceDefinition(lambda _: self.cleaning),
             "insights": self.insights,
             "llm": self.llm,
