@@ -14,6 +14,7 @@ GROUPS = {
     "clean": {"conversations", "messages", "processing_errors"},
     "insights": {
         "message_embeddings",
+        "conversation_embeddings",
         "message_insights",
         "conversation_insights",
         "llm_insights",
