@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -20,9 +21,6 @@ from rich.console import Console
 from analytics_platform.arguments import AsJson, Force, From, Select, To, read_day, require_range
 from analytics_platform.errors import UserError
 from analytics_platform.settings import PROJECT_ROOT, load_settings
-
-if TYPE_CHECKING:
-    from analytics_platform.defs.runs import Outcome
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 screen = Console(stderr=True, highlight=False)
@@ -43,6 +41,7 @@ def run(
     start, end = read_day("--from", first), read_day("--to", last)
     require_range(settings, start, end)
     from analytics_platform.commands import run_graph
+    from analytics_platform.console import print_outcome
     from analytics_platform.defs.resources import Platform
 
     platform = Platform(settings)
@@ -53,7 +52,7 @@ def run(
     if as_json:
         _print_json(outcome.as_json())
     else:
-        _print_outcome(outcome)
+        print_outcome(screen, outcome)
     if outcome.failures:
         raise typer.Exit(1)
 
@@ -89,12 +88,13 @@ def demo() -> None:
     if settings.source != "sample":
         raise UserError(f"the demo shows the sample, and ANALYTICS_SOURCE is {settings.source}: use `analytics run`")
     from analytics_platform.commands import run_graph, worth_reading
+    from analytics_platform.console import print_outcome
     from analytics_platform.defs.resources import Platform
 
     platform = Platform(settings)
     try:
         outcome, days = run_graph(platform)
-        _print_outcome(outcome)
+        print_outcome(screen, outcome)
         if outcome.failures:
             raise typer.Exit(1)
         findings, page = worth_reading(platform, days)
@@ -167,6 +167,34 @@ def llm_cost(first: From = None, last: To = None, as_json: AsJson = False) -> No
         return
     for name, value in total.items():
         screen.print(f"{name:18} {value:.4f}" if isinstance(value, float) else f"{name:18} {value}")
+
+
+@app.command()
+def similar(
+    conversation_id: Annotated[str | None, typer.Argument(help="A stored conversation.")] = None,
+    text: Annotated[str | None, typer.Option(help="A text, instead of a conversation.")] = None,
+    first: From = None,
+    last: To = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The most conversations to print.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Find the conversations that are most similar to one of them, or to a text."""
+    settings = load_settings()
+    start, end = read_day("--from", first), read_day("--to", last)
+    require_range(settings, start, end)
+    if (conversation_id is None) == (text is None):
+        raise UserError("similar: name a conversation, or give a text by --text; one of the two")
+    from analytics_platform.console import similar_lines
+    from analytics_platform.defs.resources import Platform
+    from analytics_platform.defs.similar import find_similar
+
+    with closing(Platform(settings)) as platform:
+        found = find_similar(platform, conversation_id, text, first, last, limit)
+    if as_json:
+        _print_json(found.as_json())
+        return
+    for line in similar_lines(found):
+        screen.print(line, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -257,28 +285,6 @@ def _print_json(result: dict[str, object]) -> None:
     import orjson
 
     print(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())  # noqa: T201
-
-
-def _print_outcome(outcome: Outcome) -> None:
-    if not outcome.runs:
-        screen.print("Everything is up to date; nothing was written.")
-        return
-    from analytics_platform.console import outcome_table
-
-    screen.print(outcome_table(outcome), crop=False)
-    screen.print(
-        f"\n{outcome.quarantined:,} rows in quarantine, {outcome.checks_passed:,} checks passed, "
-        f"{len(outcome.failures)} failures, {outcome.seconds:.1f} s"
-    )
-    if outcome.failed_conversations:
-        screen.print(
-            f"{outcome.failed_conversations:,} conversations could not be processed and are left out; why is in the "
-            "table processing_errors",
-            style="yellow",
-            soft_wrap=True,
-        )
-    for failure in outcome.failures:
-        screen.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
 
 
 def _relative(path: Path) -> Path:

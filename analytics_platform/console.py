@@ -14,6 +14,7 @@ from rich.table import Table
 from analytics_platform.defs.redrive import Redriven
 from analytics_platform.defs.repair import Repair
 from analytics_platform.defs.runs import Outcome
+from analytics_platform.defs.similar import Similar
 from analytics_platform.defs.status import Status
 from analytics_platform.sources.base import Progress as RowsProgress
 from analytics_platform.storage.partitions import PartitionInfo
@@ -125,6 +126,27 @@ def redriven_lines(found: Redriven) -> Iterator[str]:
     yield from (f"failed: {failure}" for failure in found.outcome.failures)
 
 
+def print_outcome(screen: Console, outcome: Outcome) -> None:
+    """Print what a run wrote, and what failed."""
+    if not outcome.runs:
+        screen.print("Everything is up to date; nothing was written.")
+        return
+    screen.print(outcome_table(outcome), crop=False)
+    screen.print(
+        f"\n{outcome.quarantined:,} rows in quarantine, {outcome.checks_passed:,} checks passed, "
+        f"{len(outcome.failures)} failures, {outcome.seconds:.1f} s"
+    )
+    if outcome.failed_conversations:
+        screen.print(
+            f"{outcome.failed_conversations:,} conversations could not be processed and are left out; why is in the "
+            "table processing_errors",
+            style="yellow",
+            soft_wrap=True,
+        )
+    for failure in outcome.failures:
+        screen.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
+
+
 def outcome_table(outcome: Outcome) -> Table:
     """Return what was written as a table, in the order in which it was; names are never cut."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
@@ -149,6 +171,22 @@ def repair_lines(outcome: Repair) -> Iterator[tuple[str, str]]:
         yield "red", f"left:   {left}"
     if not outcome.found:
         yield "green", "Lake, MongoDB and warehouse agree; nothing was written."
+
+
+def similar_lines(found: Similar) -> Iterator[str]:
+    """Yield the conversations that a search found, the most similar first, and how far it reached."""
+    rows = found.conversations
+    wide_id = max((len(row.conversation_id) for row in rows), default=0)
+    wide_topic = max((len(row.primary_topic or "") for row in rows), default=0)
+    for row in rows:
+        topic = row.primary_topic or ""
+        yield (
+            f"{row.date}  {row.conversation_id:{wide_id}}  {row.similarity:6.3f}  {topic:{wide_topic}}  "
+            f"{row.first_words or ''}"
+        ).rstrip()
+    yield f"{len(rows):,} of {found.searched:,} conversations of {found.days:,} days"
+    if found.days_without_vectors:
+        yield f"{found.days_without_vectors:,} days with conversations have no vectors yet and were not searched"
 
 
 def _size(count: float) -> str:

@@ -35,6 +35,7 @@ def processing_errors(
     messages: Failures,
     conversations: Failures,
     message_embeddings: Failures,
+    conversation_embeddings: Failures,
     message_insights: Failures,
     conversation_insights: Failures,
 ) -> pa.Table:
@@ -47,6 +48,7 @@ def processing_errors(
         "messages": messages,
         "conversations": conversations,
         "message_embeddings": message_embeddings,
+        "conversation_embeddings": conversation_embeddings,
         "message_insights": message_insights,
         "conversation_insights": conversation_insights,
     }

@@ -8,6 +8,7 @@ import analytics_platform.insights as engine_package
 from analytics_platform.defs import clean
 from analytics_platform.defs.resources import Insights
 from analytics_platform.defs.tables import table_asset
+from analytics_platform.insights import grouping, similar
 from analytics_platform.model import insights as tables
 
 KINDS = frozenset({"parquet", "numpy"})
@@ -29,6 +30,19 @@ def _engine_version(day: str, insights: Insights) -> str:  # noqa: ARG001  (the 
 def message_embeddings(messages: pa.Table, insights: Insights) -> pa.Table:
     """A vector for each message with text said by a person or an assistant."""
     return insights.engine.embed_messages(messages)
+
+
+@table_asset(
+    tables.CONVERSATION_EMBEDDINGS,
+    group="insights",
+    code=[similar, grouping],
+    upstream={"messages": clean.messages, "message_embeddings": message_embeddings},
+    isolates=True,
+    kinds=KINDS,
+)
+def conversation_embeddings(messages: pa.Table, message_embeddings: pa.Table) -> pa.Table:
+    """A vector for each conversation, by which similar ones are found: its messages', the customer's opening most."""
+    return similar.conversation_embeddings(messages, message_embeddings)
 
 
 @table_asset(
@@ -65,4 +79,4 @@ def conversation_insights(
     return insights.engine.label_conversations(messages, message_embeddings, message_insights)
 
 
-ASSETS = [message_embeddings, message_insights, conversation_insights]
+ASSETS = [message_embeddings, conversation_embeddings, message_insights, conversation_insights]

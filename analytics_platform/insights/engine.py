@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -21,7 +20,7 @@ import pyarrow.compute as pc
 from analytics_platform.insights import grouping
 from analytics_platform.insights.device import DeviceChoice, resolve_device
 from analytics_platform.insights.encoder import StaticEncoder, static_encoder
-from analytics_platform.insights.grouping import Conversations
+from analytics_platform.insights.grouping import Conversations, join_messages
 from analytics_platform.insights.minilm import transformer_encoder
 from analytics_platform.insights.reading import ReadingTier
 from analytics_platform.insights.static import StaticTier
@@ -98,7 +97,7 @@ class InsightEngine:
             messages: The ``MESSAGES`` table that the vectors were made of.
             message_embeddings: From ``embed_messages``.
         """
-        said = _join(message_embeddings, messages, ("text",))
+        said = join_messages(message_embeddings, messages, ("text",))
         documents = _documents(said)
         sentiment, intent = self._decide("sentiment", documents), self._decide("intent", documents)
         columns = {
@@ -122,13 +121,13 @@ class InsightEngine:
             message_embeddings: From ``embed_messages``.
             message_insights: From ``label_messages``.
         """
-        said = _join(message_embeddings, messages, ("text", "role", "position"))
-        said = _join(said, message_insights, ("intent",))
+        said = join_messages(message_embeddings, messages, ("text", "role", "position"))
+        said = join_messages(said, message_insights, ("intent",))
         conversations = Conversations.of(messages, said)
         passing = [*(label.label for label in self.taxonomy.intents if label.social), OTHER]
         parts = _documents(said)
         topic = self._decide("topic", parts.regroup(conversations.topic_weights()))
-        intent = self._decide("intent", parts.regroup(conversations.intent_weights(passing)))
+        intent = self._decide("intent", parts.regroup(conversations.intent_weights(said["intent"], passing)))
         sentiment = self._decide("sentiment", parts.regroup(conversations.sentiment_weights()))
         kinds = (topic, intent, sentiment)
         together = np.cbrt(np.prod([kind.best for kind in kinds], axis=0))
@@ -198,17 +197,6 @@ class _Decision:
     def label(self) -> pa.Array:
         """Name of the chosen label per document."""
         return pa.array(self.answer.labels, pa.string()).take(pa.array(self.chosen))
-
-
-def _join(rows: pa.Table, others: pa.Table, columns: Sequence[str]) -> pa.Table:
-    """Append columns of ``others`` to ``rows`` by message_id, keeping the order of ``rows``."""
-    found = pc.index_in(rows["message_id"], value_set=others["message_id"].combine_chunks())
-    if found.null_count:
-        absent = rows["message_id"].filter(pc.is_null(found))[0].as_py()
-        raise ValueError(f"insights: {found.null_count} messages are not among those given, e.g. {absent!r}")
-    for name in columns:
-        rows = rows.append_column(name, others[name].take(found))
-    return rows
 
 
 def _documents(said: pa.Table) -> Documents:

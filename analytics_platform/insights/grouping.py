@@ -1,6 +1,6 @@
 """Messages as conversations: how much each message counts for what a conversation was about, wanted and felt like.
 
-Belongs here: weights by role and place. Does not belong here: evidence in the texts.
+Belongs here: which message is whose, and weights by role and place. Does not belong here: evidence in the texts.
 """
 
 from __future__ import annotations
@@ -29,6 +29,21 @@ _MOST_EVIDENCE = 2.5
 """Messages' worth of evidence that a conversation counts for at most, or long ones would be certain of everything."""
 
 
+def join_messages(rows: pa.Table, others: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Append columns of ``others`` to ``rows`` by message_id, keeping the order of ``rows``.
+
+    Raises:
+        ValueError: If ``others`` lacks a message of ``rows``; names the first.
+    """
+    found = pc.index_in(rows["message_id"], value_set=others["message_id"].combine_chunks())
+    if found.null_count:
+        absent = rows["message_id"].filter(pc.is_null(found))[0].as_py()
+        raise ValueError(f"insights: {found.null_count} messages are not among those given, e.g. {absent!r}")
+    for name in columns:
+        rows = rows.append_column(name, others[name].take(found))
+    return rows
+
+
 @dataclass(frozen=True)
 class Conversations:
     """The conversations of a day, and who said what in which order.
@@ -39,7 +54,6 @@ class Conversations:
         of_message: Conversation of each message; shape (messages,).
         position: Place of each message within its conversation; shape (messages,).
         by_customer: Whether the customer says it; shape (messages,).
-        intents: Intent of each message.
     """
 
     dates: pa.Array
@@ -47,7 +61,6 @@ class Conversations:
     of_message: Ints
     position: Ints
     by_customer: np.ndarray
-    intents: pa.Array
 
     @classmethod
     def of(cls, messages: pa.Table, said: pa.Table) -> Conversations:
@@ -55,7 +68,7 @@ class Conversations:
 
         Args:
             messages: All messages; decide which conversations there are.
-            said: Those with text: columns conversation_id, position, role, intent.
+            said: Those with text: columns conversation_id, position, role.
         """
         first = messages.group_by("conversation_id").aggregate([("date", "min")]).combine_chunks()
         ids = first["conversation_id"].combine_chunks()
@@ -65,7 +78,6 @@ class Conversations:
             of_message=pc.index_in(said["conversation_id"], value_set=ids).to_numpy().astype(np.int64),
             position=said["position"].to_numpy(),
             by_customer=pc.equal(said["role"], "user").to_numpy(),
-            intents=said["intent"].combine_chunks(),
         )
 
     def topic_weights(self) -> sp.csr_matrix:
@@ -73,13 +85,14 @@ class Conversations:
         opening = _OPENING_BONUS * _OPENING_DECAY ** self._rank(self.by_customer)
         return self._weights(np.where(self.by_customer, 1 + opening, _ANSWER_WEIGHT))
 
-    def intent_weights(self, social: Sequence[str]) -> sp.csr_matrix:
+    def intent_weights(self, intents: pa.ChunkedArray, social: Sequence[str]) -> sp.csr_matrix:
         """Return weights (conversations by messages): the customer's words, those that first ask for something most.
 
         Args:
+            intents: Intent of each message.
             social: Intents that say nothing of what the customer came for.
         """
-        is_social = pc.is_in(self.intents, value_set=pa.array(social, pa.string())).to_numpy(zero_copy_only=False)
+        is_social = pc.is_in(intents, value_set=pa.array(social, pa.string())).to_numpy(zero_copy_only=False)
         asking = self.by_customer & ~is_social
         passing = _SOCIAL_WEIGHT * _INTENT_DECAY ** self._rank(self.by_customer)
         weights = np.where(asking, _INTENT_DECAY ** self._rank(asking), passing)

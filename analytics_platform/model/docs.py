@@ -16,6 +16,7 @@ _LAYERS: dict[str, tuple[Table, ...]] = {
     "clean": (clean.CONVERSATIONS, clean.MESSAGES),
     "insights": (
         insights.MESSAGE_EMBEDDINGS,
+        insights.CONVERSATION_EMBEDDINGS,
         insights.MESSAGE_INSIGHTS,
         insights.CONVERSATION_INSIGHTS,
         errors.PROCESSING_ERRORS,

@@ -45,6 +45,13 @@ _TIER = Column("tier", STRING, "Which tier answered.", allowed=frozenset({"stati
 _SENTIMENT = Column("sentiment", NUMBER, "From -1, very negative, to 1, very positive.", minimum=-1, maximum=1)
 _INTENT = Column("intent", STRING, "What the speaker wants, a label of the taxonomy; other when none fits.")
 
+_EMBEDDING = Column(
+    "embedding",
+    pa.list_(pa.field("item", pa.float16(), nullable=False), EMBEDDING_DIMENSIONS),
+    "Unit-length vector; all zeros where no token is known.",
+)
+_ENCODER = Column("encoder", STRING, "Which encoder made the vector.")
+
 MESSAGE_EMBEDDINGS = Table(
     name="message_embeddings",
     grain="one row per message that has text and is said by a person or an assistant",
@@ -52,15 +59,18 @@ MESSAGE_EMBEDDINGS = Table(
         DATE_COLUMN,
         CONVERSATION_ID,
         MESSAGE_ID,
-        Column(
-            "embedding",
-            pa.list_(pa.field("item", pa.float16(), nullable=False), EMBEDDING_DIMENSIONS),
-            "Unit-length vector; all zeros where no token is known.",
-        ),
-        Column("encoder", STRING, "Which encoder made the vector."),
+        _EMBEDDING,
+        _ENCODER,
     ),
     key=("message_id",),
     order=("conversation_id", "message_id"),
+)
+
+CONVERSATION_EMBEDDINGS = Table(
+    name="conversation_embeddings",
+    grain="one row per conversation in which a message has an embedding",
+    columns=(DATE_COLUMN, CONVERSATION_ID, _EMBEDDING, _ENCODER),
+    key=("conversation_id",),
 )
 
 MESSAGE_INSIGHTS = Table(

@@ -11,9 +11,10 @@ import pytest
 from rich.console import Console
 
 from analytics_platform.cli import main
-from analytics_platform.console import outcome_table, partition_progress
+from analytics_platform.console import outcome_table, partition_progress, similar_lines
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.runs import Outcome, TableOutcome, count_quarantined
+from analytics_platform.defs.similar import Similar, SimilarConversation
 from analytics_platform.doctor import Line, examine
 from analytics_platform.model.raw import QUARANTINED_ROWS
 from analytics_platform.settings import load_settings
@@ -47,6 +48,26 @@ def test_what_needs_no_work_is_answered_before_anything_heavy_is_imported(argume
     )
     finished = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60)
     assert finished.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("arguments", [[], ["c1", "--text", "printer"]])
+def test_similar_wants_a_conversation_or_a_text_and_not_both(monkeypatch, capsys, home, arguments) -> None:
+    line = refusal(monkeypatch, capsys, "similar", *arguments)
+    assert line == "similar: name a conversation, or give a text by --text; one of the two"
+    assert not home.exists()
+
+
+def test_similar_conversations_are_lines_with_day_id_topic_and_first_words() -> None:
+    rows = [
+        SimilarConversation("2024-01-01", "c1", 0.91234, "printing", "no ink"),
+        SimilarConversation("2024-01-02", "long-1", -0.5, None, None),
+    ]
+    assert list(similar_lines(Similar(rows, 30, 12_345, 2))) == [
+        "2024-01-01  c1       0.912  printing  no ink",
+        "2024-01-02  long-1  -0.500",
+        "2 of 12,345 conversations of 30 days",
+        "2 days with conversations have no vectors yet and were not searched",
+    ]
 
 
 @pytest.mark.parametrize("day", ["20060515", "2006-W20-1", "2006-02-30", "2006-5-15", "soon", "２００６-05-15", ""])

@@ -14,6 +14,7 @@ GROUPS = {
     "clean": {"conversations", "messages"},
     "insights": {
         "message_embeddings",
+        "conversation_embeddings",
         "message_insights",
         "conversation_insights",
         "processing_errors",

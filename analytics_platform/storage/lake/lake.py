@@ -209,7 +209,7 @@ class Lake:
         kept = orjson.dumps({"content_hash": digest, "fingerprint": fingerprint, "annotations": facts})
         buffer = io.BytesIO()
         described = table.replace_schema_metadata({_FOOTER_KEY: kept})
-        pq.write_table(described, buffer, compression="zstd")
+        pq.write_table(described, buffer, compression="zstd", use_dictionary=_dictionary_columns(table.schema))
         path = self.path(name, key)
         with _named(path, "written"):
             if self._local:
@@ -260,6 +260,16 @@ def _named(path: str, done: str) -> Iterator[None]:
             raise LakeError(f"{path}: cannot be {done} (S3 says {said.strip()}){hint}") from None
         hint = "; if it is damaged, `analytics repair` computes it again" if done == "read" else ""
         raise LakeError(f"{path}: cannot be {done} ({error}){hint}") from None
+
+
+def _dictionary_columns(schema: pa.Schema) -> bool | list[str]:
+    """Return which columns are worth a dictionary: all, but where there are vectors none that is nested.
+
+    A dictionary of the components of vectors makes them larger, and four times slower to read.
+    """
+    if any(pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type) for kind in schema.types):
+        return [field.name for field in schema if not pa.types.is_nested(field.type)]
+    return True
 
 
 def _damaged(path: str, why: object) -> DamagedPartitionError:
