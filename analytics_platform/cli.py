@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -20,9 +20,6 @@ from rich.console import Console
 from analytics_platform.arguments import AsJson, Force, From, Select, To, read_day, require_range
 from analytics_platform.errors import UserError
 from analytics_platform.settings import PROJECT_ROOT, load_settings
-
-if TYPE_CHECKING:
-    from analytics_platform.defs.runs import Outcome
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 screen = Console(stderr=True, highlight=False)
@@ -43,6 +40,7 @@ def run(
     start, end = read_day("--from", first), read_day("--to", last)
     require_range(settings, start, end)
     from analytics_platform.commands import run_graph
+    from analytics_platform.console import print_outcome
     from analytics_platform.defs.resources import Platform
 
     platform = Platform(settings)
@@ -53,7 +51,7 @@ def run(
     if as_json:
         _print_json(outcome.as_json())
     else:
-        _print_outcome(outcome)
+        print_outcome(screen, outcome)
     if outcome.failures:
         raise typer.Exit(1)
 
@@ -83,18 +81,41 @@ def redrive(first: From = None, last: To = None, as_json: AsJson = False) -> Non
 
 
 @app.command()
+def train(as_json: AsJson = False) -> None:
+    """Learn from the corrections of labels: fit a model, judge it by gold labels, promote it when it is no worse."""
+    settings = load_settings()
+    from analytics_platform.commands import train_model
+    from analytics_platform.console import trained_lines
+    from analytics_platform.defs.resources import Platform
+
+    platform = Platform(settings)
+    try:
+        found = train_model(platform)
+    finally:
+        platform.close()
+    if as_json:
+        _print_json(found)
+    else:
+        for line in trained_lines(found):
+            screen.print(line, markup=False, soft_wrap=True)
+    if found["failures"]:
+        raise typer.Exit(1)
+
+
+@app.command()
 def demo() -> None:
     """Materialize the sample through the whole graph, and say what is worth reading in it."""
     settings = load_settings()
     if settings.source != "sample":
         raise UserError(f"the demo shows the sample, and ANALYTICS_SOURCE is {settings.source}: use `analytics run`")
     from analytics_platform.commands import run_graph, worth_reading
+    from analytics_platform.console import print_outcome
     from analytics_platform.defs.resources import Platform
 
     platform = Platform(settings)
     try:
         outcome, days = run_graph(platform)
-        _print_outcome(outcome)
+        print_outcome(screen, outcome)
         if outcome.failures:
             raise typer.Exit(1)
         findings, page = worth_reading(platform, days)
@@ -257,28 +278,6 @@ def _print_json(result: dict[str, object]) -> None:
     import orjson
 
     print(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())  # noqa: T201
-
-
-def _print_outcome(outcome: Outcome) -> None:
-    if not outcome.runs:
-        screen.print("Everything is up to date; nothing was written.")
-        return
-    from analytics_platform.console import outcome_table
-
-    screen.print(outcome_table(outcome), crop=False)
-    screen.print(
-        f"\n{outcome.quarantined:,} rows in quarantine, {outcome.checks_passed:,} checks passed, "
-        f"{len(outcome.failures)} failures, {outcome.seconds:.1f} s"
-    )
-    if outcome.failed_conversations:
-        screen.print(
-            f"{outcome.failed_conversations:,} conversations could not be processed and are left out; why is in the "
-            "table processing_errors",
-            style="yellow",
-            soft_wrap=True,
-        )
-    for failure in outcome.failures:
-        screen.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
 
 
 def _relative(path: Path) -> Path:
