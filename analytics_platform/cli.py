@@ -82,6 +82,28 @@ def redrive(first: From = None, last: To = None, as_json: AsJson = False) -> Non
 
 
 @app.command()
+def train(as_json: AsJson = False) -> None:
+    """Learn from the corrections of labels: fit a model, judge it by gold labels, promote it when it is no worse."""
+    settings = load_settings()
+    from analytics_platform.commands import train_model
+    from analytics_platform.console import trained_lines
+    from analytics_platform.defs.resources import Platform
+
+    platform = Platform(settings)
+    try:
+        found = train_model(platform)
+    finally:
+        platform.close()
+    if as_json:
+        _print_json(found)
+    else:
+        for line in trained_lines(found):
+            screen.print(line, markup=False, soft_wrap=True)
+    if found["failures"]:
+        raise typer.Exit(1)
+
+
+@app.command()
 def demo() -> None:
     """Materialize the sample through the whole graph, and say what is worth reading in it."""
     settings = load_settings()

@@ -20,6 +20,7 @@ import dagster as dg
 from analytics_platform.analytics.reports import key_findings
 from analytics_platform.console import partition_progress, rows_progress
 from analytics_platform.definitions import EVERYTHING, RECIPES, TABLES, build_definitions
+from analytics_platform.defs import learning
 from analytics_platform.defs.housekeeping import sweep
 from analytics_platform.defs.instance import compute_logs_on_s3, open_instance, prepare_instance
 from analytics_platform.defs.ranges import days_between
@@ -130,6 +131,25 @@ def redrive_days(
         return redrive(platform, definitions, days, instance=instance)
 
 
+def train_model(platform: Platform) -> dict[str, Any]:
+    """Fit a model on the corrections, judge it, and promote it when it is no worse.
+
+    Returns:
+        ``promoted``: whether the candidate labels from now on; ``failures``: one line each; ``kinds``: by kind of
+        label, items and accuracy of the heads before and of the candidate; ``feedback``: corrections by status.
+
+    Raises:
+        UserError: If no days are stored.
+    """
+    prepare(platform.settings)
+    if not platform.lake.keys("messages"):
+        raise UserError("no messages are stored; run `analytics run` first")
+    before = platform.insights.promoted or platform.insights.default_model
+    with open_instance(platform.settings.dagster_home) as instance:
+        failures = learning.train(build_definitions(platform), instance)
+    return {"failures": failures, **learning.summary(platform.lake, before.model_id)}
+
+
 def worth_reading(platform: Platform, days: Sequence[str]) -> tuple[list[str], Path]:
     """Return the key findings of some materialized days, and the report page of the busiest of them."""
     metrics, models = (PartitionStream(platform.lake, name, days) for name in ("daily_metrics", "model_daily"))
@@ -221,7 +241,9 @@ def _selection(definitions: dg.Definitions, select: str | None) -> list[dg.Asset
         keys = dg.AssetSelection.from_string(select).resolve(graph)
     except dg.DagsterError as error:
         raise UserError(f"--select {select!r}: {error}") from error
-    keys &= graph.materializable_asset_keys
+    keys &= graph.materializable_asset_keys & learning.EVERYDAY.resolve(graph)
     if not keys:
-        raise UserError(f"--select {select!r}: selects no asset that can be materialized")
+        raise UserError(
+            f"--select {select!r}: selects no asset that `run` can materialize (`train` runs the group learning)"
+        )
     return sorted(keys)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -195,3 +196,35 @@ def _size(count: float) -> str:
             return f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.1f} GB"
+
+
+def trained_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """Say what training came to, one line each."""
+    for status, count in found["feedback"].items():
+        yield f"corrections, {status:12} {count:,}"
+    for kind, row in found["kinds"].items():
+        before = "" if row["before"] is None else f"{row['before']:.3f} before, "
+        yield f"{kind:10} {before}{row['after']:.3f} after, of {row['items']:,} gold labels"
+    yield "promoted; `analytics run` labels again" if found["promoted"] else "not promoted"
+    yield from (f"failed: {failure}" for failure in found["failures"])
+
+
+def print_outcome(screen: Console, outcome: Outcome) -> None:
+    """Print what a run did."""
+    if not outcome.runs:
+        screen.print("Everything is up to date; nothing was written.")
+        return
+    screen.print(outcome_table(outcome), crop=False)
+    screen.print(
+        f"\n{outcome.quarantined:,} rows in quarantine, {outcome.checks_passed:,} checks passed, "
+        f"{len(outcome.failures)} failures, {outcome.seconds:.1f} s"
+    )
+    if outcome.failed_conversations:
+        screen.print(
+            f"{outcome.failed_conversations:,} conversations could not be processed and are left out; why is in the "
+            "table processing_errors",
+            style="yellow",
+            soft_wrap=True,
+        )
+    for failure in outcome.failures:
+        screen.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)

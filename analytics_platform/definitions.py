@@ -14,6 +14,7 @@ from analytics_platform.defs import (
     clean,
     errors,
     insights,
+    learning,
     llm,
     operational,
     raw,
@@ -42,9 +43,11 @@ TABLES = [
     *operational.ASSETS,
     *reports.ASSETS,
 ]
+LEARNING = learning.ASSETS
+"""Tables beside the everyday job."""
 RECIPES = {asset.key: asset.recipe for asset in TABLES}
 EVERYTHING = "everything"
-"""The job that materializes the whole graph over a range of days."""
+"""The job that materializes the whole graph over a range of days, but for the group that learns."""
 
 
 def build_definitions(
@@ -59,29 +62,37 @@ def build_definitions(
     settings = platform.settings
     days = daily_partitions(settings.first_day, settings.end_date_fixed)
     marts = build_marts(days, load_manifest(settings.dbt_project_dir), OWNERS)
-    assets = [*(partitioned(asset.definition, days) for asset in TABLES), marts]
-    specs = [spec for asset in assets for spec in asset.specs]
+    everyday = [*(partitioned(asset.definition, days) for asset in TABLES), marts]
+    specs = [spec for asset in everyday for spec in asset.specs]
     agreement_checks = agreement.agreement_checks(RECIPES, platform.hold_days)
     return dg.Definitions(
-        assets=[sensors.source_asset(platform, OWNERS), *assets],
-        asset_checks=[*checks.all_checks(TABLES), errors.conversations_add_up, *agreement_checks],
+        assets=[sensors.source_asset(platform, OWNERS), *everyday, *(asset.definition for asset in LEARNING)],
+        asset_checks=[
+            *checks.all_checks([*TABLES, *LEARNING]),
+            errors.conversations_add_up,
+            learning.no_worse_than_promoted,
+            *agreement_checks,
+        ],
         jobs=[
-            dg.define_asset_job(EVERYTHING, description="The whole graph over a range of days."),
+            dg.define_asset_job(
+                EVERYTHING, selection=learning.EVERYDAY, description="The whole graph over a range of days."
+            ),
             build_repair_job(platform, RECIPES),
             sensors.reconciliation,
             redrive.redrive_job,
         ],
         schedules=[
             sensors.build_reconciliation_schedule(platform),
-            housekeeping_schedule(platform, TABLES),
+            housekeeping_schedule(platform, [*TABLES, *LEARNING]),
             redrive.build_retry_schedule(platform, EVERYTHING),
             agreement.agreement_schedule(RECIPES, agreement_checks),
+            learning.learning_schedule(),
         ],
         sensors=[
             sensors.build_sensor(platform, EVERYTHING),
             alerts_sensor(lambda: platform.alerts, Links(settings.ui_url), specs, stale_hours=settings.stale_hours),
         ],
-        resources=platform.resources([asset.recipe for asset in TABLES], on_partition),
+        resources=platform.resources([asset.recipe for asset in [*TABLES, *LEARNING]], on_partition),
         executor=dg.in_process_executor,
     )
 

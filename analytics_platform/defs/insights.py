@@ -6,7 +6,7 @@ import pyarrow as pa
 
 import analytics_platform.insights as engine_package
 from analytics_platform.defs import clean
-from analytics_platform.defs.resources import Insights
+from analytics_platform.defs.insights_resource import Insights
 from analytics_platform.defs.tables import table_asset
 from analytics_platform.insights import grouping, similar
 from analytics_platform.model import insights as tables

@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 
 from analytics_platform.defs.errors import ISOLATING
+from analytics_platform.defs.learning import EVERYDAY
 from analytics_platform.defs.ranges import few_ranges, ranges
 from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG, Platform
 from analytics_platform.defs.runs import Outcome, count_quarantined, days_with_errors, run_range, stored_failures
@@ -32,6 +33,7 @@ MAXIMUM_RUNS = 4
 
 redrive_job = dg.define_asset_job(
     REDRIVE,
+    selection=EVERYDAY,
     tags=REDRIVE_TAGS,
     description="Reads the source of the chosen days again, and gives every conversation that failed on them as many "
     "tries as at first. What did not fail and has not changed is not computed again.",

@@ -10,18 +10,17 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import cache, cached_property, partial
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 from pydantic import SecretStr
 
 from analytics_platform.alerting import Alerts
+from analytics_platform.defs.insights_resource import Insights
 from analytics_platform.defs.llm_resource import Llm
 from analytics_platform.defs.recipe import Recipe
 from analytics_platform.defs.tables import DAYS_RESOURCE
-from analytics_platform.insights.engine import InsightEngine, build_engine
 from analytics_platform.insights.llm.config import LlmConfig
 from analytics_platform.model import Table
 from analytics_platform.secret_references import SecretReferences
@@ -36,7 +35,7 @@ from analytics_platform.storage.day_locks import days_locked
 from analytics_platform.storage.io_manager import StoreIOManager
 from analytics_platform.storage.lake import S3_ATTEMPTS, Lake
 from analytics_platform.storage.marts import Marts
-from analytics_platform.storage.mongo import EmbeddedMongo, MongoLlmStore, MongoStore
+from analytics_platform.storage.mongo import Corrections, EmbeddedMongo, MongoLlmStore, MongoStore
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStore
 from analytics_platform.storage.warehouse import Warehouse
 from analytics_platform.transform.cleaning import Cleaning
@@ -57,20 +56,6 @@ def _llm_config(settings: Settings) -> LlmConfig | None:
     return LlmConfig(**{**told, "api_key": SecretStr("")})  # the key comes when it is used
 
 
-class Insights:
-    """The insight engine, built at its first use: it loads vectors and fits heads."""
-
-    def __init__(self, tier: str, device: Literal["auto", "cpu", "gpu"], taxonomy: Path | None) -> None:
-        self._tier = tier
-        self._device = device
-        self._taxonomy = taxonomy
-
-    @cached_property
-    def engine(self) -> InsightEngine:
-        """The engine."""
-        return build_engine(self._tier, self._device, self._taxonomy)
-
-
 class Platform:
     """Everything that the assets of one process work with; each part is opened when first used.
 
@@ -80,7 +65,6 @@ class Platform:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.insights = Insights(settings.tier, settings.engine, settings.taxonomy)
         self.llm = Llm(
             _llm_config(settings),
             settings.taxonomy,
@@ -113,6 +97,12 @@ class Platform:
         key = self.secret("pseudonym_key")
         privacy = Privacy(settings.pii_kind_set, redact=settings.pii == "redact", key=key.encode() if key else None)
         return Cleaning(privacy, settings.language_detector)
+
+    @property
+    def insights(self) -> Insights:
+        """The insight engine with the model that is promoted now; each run gets its own."""
+        settings = self.settings
+        return Insights(settings.tier, settings.engine, settings.taxonomy, lambda: self.lake)
 
     @cached_property
     def source(self) -> Source:
@@ -293,7 +283,8 @@ class Platform:
                 database=str(self.settings.warehouse_path), connection_config={"access_mode": "READ_ONLY"}
             ),
             "cleaning": dg.ResourceDefinition(lambda _: self.cleaning),
-            "insights": self.insights,
+            "insights": dg.ResourceDefinition(lambda _: self.insights),
+            "corrections": dg.ResourceDefinition(lambda _: Corrections(self.mongo)),
             "llm": self.llm,
             "reports_dir": self.settings.reports_dir,
         }

@@ -21,11 +21,13 @@ from analytics_platform.insights import grouping
 from analytics_platform.insights.device import DeviceChoice, resolve_device
 from analytics_platform.insights.encoder import StaticEncoder, static_encoder
 from analytics_platform.insights.grouping import Conversations, join_messages
+from analytics_platform.insights.label_model import LabelModel
 from analytics_platform.insights.minilm import transformer_encoder
 from analytics_platform.insights.reading import ReadingTier
 from analytics_platform.insights.static import StaticTier
 from analytics_platform.insights.taxonomy import OTHER, Taxonomy, load_taxonomy
 from analytics_platform.insights.tier import (
+    KINDS,
     SENTIMENT_VALUES,
     Classified,
     Documents,
@@ -121,14 +123,8 @@ class InsightEngine:
             message_embeddings: From ``embed_messages``.
             message_insights: From ``label_messages``.
         """
-        said = join_messages(message_embeddings, messages, ("text", "role", "position"))
-        said = join_messages(said, message_insights, ("intent",))
-        conversations = Conversations.of(messages, said)
-        passing = [*(label.label for label in self.taxonomy.intents if label.social), OTHER]
-        parts = _documents(said)
-        topic = self._decide("topic", parts.regroup(conversations.topic_weights()))
-        intent = self._decide("intent", parts.regroup(conversations.intent_weights(said["intent"], passing)))
-        sentiment = self._decide("sentiment", parts.regroup(conversations.sentiment_weights()))
+        said, conversations, documents = self._group(messages, message_embeddings, message_insights)
+        topic, intent, sentiment = (self._decide(kind, documents[kind]) for kind in KINDS)
         kinds = (topic, intent, sentiment)
         together = np.cbrt(np.prod([kind.best for kind in kinds], axis=0))
         columns = {
@@ -146,6 +142,32 @@ class InsightEngine:
             "taxonomy_version": pa.repeat(self.taxonomy.version, len(conversations.ids)),
         }
         return CONVERSATION_INSIGHTS.conform(pa.table(columns))
+
+    def conversation_documents(self, messages: pa.Table) -> tuple[pa.Array, dict[Kind, Documents]]:
+        """Return the conversations in ``messages``, and each as the document that decides each kind of label.
+
+        Args:
+            messages: As for ``label_conversations``.
+        """
+        embeddings = self.embed_messages(messages)
+        _, conversations, documents = self._group(messages, embeddings, self.label_messages(messages, embeddings))
+        return conversations.ids, documents
+
+    def _group(
+        self, messages: pa.Table, message_embeddings: pa.Table, message_insights: pa.Table
+    ) -> tuple[pa.Table, Conversations, dict[Kind, Documents]]:
+        """Return what was said with its texts, the conversations, and each as a document for each kind of label."""
+        said = join_messages(message_embeddings, messages, ("text", "role", "position"))
+        said = join_messages(said, message_insights, ("intent",))
+        conversations = Conversations.of(messages, said)
+        passing = [*(label.label for label in self.taxonomy.intents if label.social), OTHER]
+        parts = _documents(said)
+        documents: dict[Kind, Documents] = {
+            "topic": parts.regroup(conversations.topic_weights()),
+            "intent": parts.regroup(conversations.intent_weights(said["intent"], passing)),
+            "sentiment": parts.regroup(conversations.sentiment_weights()),
+        }
+        return said, conversations, documents
 
     def _decide(self, kind: Kind, documents: Documents) -> _Decision:
         return _Decision(kind, documents, self.tier.classify(kind, documents))
@@ -229,7 +251,10 @@ def _topics(answer: Classified) -> pa.Array:
 
 @lru_cache(maxsize=8)
 def build_engine(
-    tier: str = "static", device: DeviceChoice = "auto", taxonomy_path: Path | None = None
+    tier: str = "static",
+    device: DeviceChoice = "auto",
+    taxonomy_path: Path | None = None,
+    model: LabelModel | None = None,
 ) -> InsightEngine:
     """Build the engine, or return the one this process built before for the same arguments.
 
@@ -238,6 +263,7 @@ def build_engine(
         device: ``cpu`` computes on the CPU, ``gpu`` insists on a GPU; ``auto`` takes a GPU for the transformer when one
             answers, and the CPU for the rest.
         taxonomy_path: YAML file of labels; the one shipped when None.
+        model: Trained heads of the static tier, for this taxonomy; the default ones when None.
 
     Raises:
         TierError: If the tier or the device is unknown or not available.
@@ -248,7 +274,7 @@ def build_engine(
     where = resolve_device(device)
     taxonomy = load_taxonomy(taxonomy_path)
     encoder = static_encoder()
-    static = StaticTier(encoder, taxonomy, where)
+    static = StaticTier(encoder, taxonomy, where, model)
     if tier == "static":
         return InsightEngine(static, encoder, taxonomy, where.name)
     transformer = transformer_encoder(device)

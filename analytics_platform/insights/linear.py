@@ -54,11 +54,8 @@ class LinearHead:
 
         Double precision, and rounded by the caller, so that threads and batches do not show in the result.
         """
-        pooled, lengths = _pool(documents)
         terms = saturate(documents.weights @ self.matcher.count(documents.words))
-        logits = (
-            self.device.matmul(_divide(pooled, lengths), self.vector_weights) + terms @ self.term_weights + self.bias
-        )
+        logits = self.device.matmul(pool(documents), self.vector_weights) + terms @ self.term_weights + self.bias
         return Classified(self.labels, softmax(logits, axis=1))
 
     def explain(
@@ -138,6 +135,11 @@ def _heaviest_words(words: Words, share: Floats) -> list[tuple[str, ...]]:
     names = words.vocabulary.take(pa.array(keys[order] % count)).to_pylist()
     bounds = np.searchsorted(text[order], np.arange(len(words) + 1)).tolist()
     return [tuple(names[start:end]) for start, end in pairwise(bounds)]
+
+
+def pool(documents: Documents) -> Floats:
+    """Return the unit-length vector of each document, zeros where it has none; shape (documents, dimensions)."""
+    return _divide(*_pool(documents))
 
 
 def _pool(documents: Documents) -> tuple[Floats, Floats]:

@@ -20,9 +20,10 @@ from scipy.special import softmax
 
 from analytics_platform.insights import minilm
 from analytics_platform.insights.encoder import StaticEncoder, unit
+from analytics_platform.insights.likeness import fit_likeness
 from analytics_platform.insights.minilm import TextEncoder, transformer_encoder
 from analytics_platform.insights.sentiment import SLICE_PATH
-from analytics_platform.insights.static import StaticTier, fit_likeness
+from analytics_platform.insights.static import StaticTier
 from analytics_platform.insights.taxonomy import Taxonomy
 from analytics_platform.insights.tier import SENTIMENT_VALUES, Classified, Documents, Floats, Ints, Kind, Reason
 from analytics_platform.insights.words import split_words

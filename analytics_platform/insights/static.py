@@ -1,38 +1,35 @@
 """The static tier: taxonomy examples and keywords over static vectors; no neural network at run time.
 
-Belongs here: how a taxonomy becomes linear heads. Does not belong here: other tiers, and tables.
+Belongs here: how a taxonomy and a fitted likeness become linear heads. Does not belong here: fitting (``likeness``),
+other tiers, and tables.
 """
 
 from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
-from scipy.linalg import solve
 
 from analytics_platform.insights import encoder as encoder_module
-from analytics_platform.insights import linear, sentiment, taxonomy, words
+from analytics_platform.insights import likeness, linear, sentiment, taxonomy, words
 from analytics_platform.insights.device import CPU, Device
 from analytics_platform.insights.encoder import StaticEncoder
+from analytics_platform.insights.examples import SLICE_PATH
+from analytics_platform.insights.label_model import LabelModel
+from analytics_platform.insights.likeness import Likeness, fit_all
 from analytics_platform.insights.linear import LinearHead
 from analytics_platform.insights.taxonomy import OTHER, Label, Taxonomy
-from analytics_platform.insights.tier import Classified, Documents, Floats, Ints, Kind, Reason
+from analytics_platform.insights.tier import Classified, Documents, Ints, Kind, Reason
 from analytics_platform.insights.words import TermMatcher, split_words
 
-# Chosen on 50 conversations labelled by hand, for the likelihood of the right labels; more digits they could not tell.
-_VECTOR_STRENGTH = 8.0
+# Chosen with the constants of ``likeness``, on the same 50 conversations.
 _KEYWORD_STRENGTH = 2.0
 _PHRASE_BONUS = 0.5
 """What each further word of a phrase adds to its keyword's strength."""
-_OTHER_STRENGTH: dict[Kind, float] = {"topic": 3.0, "intent": 2.0}
-"""Log-odds of ``other`` before any evidence: how much it takes to name a label at all."""
-_KEYWORD_SAMPLE_WEIGHT = 0.3
-"""How much a keyword counts as an example when label vectors are fitted."""
-_RIDGE = 1.0
 
 
 class StaticTier:
@@ -42,22 +39,26 @@ class StaticTier:
         encoder: Makes the vectors of examples and words.
         content: The taxonomy.
         device: Where the heads compute.
+        model: The trained heads; fitted on the taxonomy and the shipped slice when None.
     """
 
     name = "static"
 
-    def __init__(self, encoder: StaticEncoder, content: Taxonomy, device: Device = CPU) -> None:
+    def __init__(
+        self, encoder: StaticEncoder, content: Taxonomy, device: Device = CPU, model: LabelModel | None = None
+    ) -> None:
         self._encoder = encoder
+        fitted = model.likeness if model else fit_all(encoder, content)
         heads: dict[Kind, LinearHead] = {
-            "topic": _fit_labels(encoder, content.topics, "topic"),
-            "intent": _fit_labels(encoder, content.intents, "intent"),
+            "topic": _head(content.topics, fitted["topic"]),
+            "intent": _head(content.intents, fitted["intent"]),
             "sentiment": sentiment.load_sentiment(),
         }
         self._heads = {kind: replace(head, device=device) for kind, head in heads.items()}
         parts = [content.version.encode(), encoder.name.encode(), sentiment.WEIGHTS_PATH.read_bytes()]
-        parts += [
-            _source(module) for module in (words, encoder_module, linear, taxonomy, inspect.getmodule(StaticTier))
-        ]
+        parts.append(model.content if model else SLICE_PATH.read_bytes())
+        modules = (words, encoder_module, likeness, linear, taxonomy, inspect.getmodule(StaticTier))
+        parts += [_source(module) for module in modules]
         self.version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:16]
 
     def classify(self, kind: Kind, documents: Documents) -> Classified:
@@ -77,9 +78,9 @@ def _source(module: ModuleType | None) -> bytes:
     return inspect.getsource(module).encode() if module else b""
 
 
-def _fit_labels(encoder: StaticEncoder, labels: Sequence[Label], kind: Kind) -> LinearHead:
+def _head(labels: Sequence[Label], fitted: Likeness) -> LinearHead:
     """Make the head of one kind of label: likeness to the examples, plus the keywords' weights."""
-    vector_weights, bias = fit_likeness(encoder.encode, labels, kind)
+    vector_weights, bias = fitted
     matcher, term_weights = _keyword_weights(labels)
     return LinearHead(
         labels=(*(label.label for label in labels), OTHER),
@@ -87,37 +88,6 @@ def _fit_labels(encoder: StaticEncoder, labels: Sequence[Label], kind: Kind) -> 
         vector_weights=vector_weights,
         term_weights=term_weights,
         bias=bias,
-    )
-
-
-def fit_likeness(
-    encode: Callable[[Sequence[str]], np.ndarray], labels: Sequence[Label], kind: Kind
-) -> tuple[Floats, Floats]:
-    """Return weights and bias of likeness to the labels' examples, as log-odds; the last column is ``other``.
-
-    Ridge regression is solved in closed form in double precision, so every machine gets the same weights to
-    twelve digits, which an iterative optimiser would not promise.
-
-    Args:
-        encode: Makes unit-length vectors of texts.
-        labels: Labels of one kind.
-        kind: That kind.
-    """
-    texts: list[str] = []
-    columns: list[int] = []
-    weights: list[float] = []
-    for column, label in enumerate(labels):
-        for group, weight in (((label.description, *label.examples), 1.0), (label.keywords, _KEYWORD_SAMPLE_WEIGHT)):
-            texts += group
-            columns += [column] * len(group)
-            weights += [weight] * len(group)
-    vectors = encode(texts).astype(np.float64)
-    weighted = vectors.T * weights
-    gram = weighted @ vectors + _RIDGE * np.eye(vectors.shape[1])
-    likeness = solve(gram, weighted @ np.eye(len(labels))[columns], assume_a="pos")
-    return (
-        np.column_stack([likeness * _VECTOR_STRENGTH, np.zeros(vectors.shape[1])]),
-        np.array([0.0] * len(labels) + [_OTHER_STRENGTH[kind]]),
     )
 
 

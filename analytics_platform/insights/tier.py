@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from analytics_platform.insights.words import Words
 
 Kind = Literal["topic", "intent", "sentiment"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 

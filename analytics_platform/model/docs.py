@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from analytics_platform.model import analytics, clean, errors, insights, llm, operational, raw
+from analytics_platform.model import analytics, clean, errors, insights, learning, llm, operational, raw
 from analytics_platform.model.table import Column, Table
 
 _LAYERS: dict[str, tuple[Table, ...]] = {
@@ -30,6 +30,13 @@ _LAYERS: dict[str, tuple[Table, ...]] = {
         analytics.AGENT_DAILY,
         analytics.MODEL_DAILY,
         analytics.USER_ANALYTICS,
+    ),
+    "learning": (
+        learning.LABEL_FEEDBACK,
+        learning.GOLD_LABELS,
+        learning.CANDIDATE_MODEL,
+        learning.PROMOTED_MODEL,
+        learning.MODEL_EVALUATION,
     ),
     "operational": (
         operational.CONVERSATION_ANALYTICS,

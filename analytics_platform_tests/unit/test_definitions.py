@@ -9,7 +9,10 @@ from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
 from analytics_platform.defs.resources import Platform
 from analytics_platform.settings import load_settings
 
+LEARNING = {"label_feedback", "gold_labels", "candidate_model", "model_evaluation", "promoted_model"}
+"""Not of the everyday job."""
 GROUPS = {
+    "learning": LEARNING,
     "raw": {"source_rows", "raw_conversations", "raw_messages", "quarantined_rows"},
     "clean": {"conversations", "messages"},
     "insights": {
@@ -121,7 +124,7 @@ def test_the_lineage_runs_from_the_source_to_the_report(definitions):
 
 def test_the_job_covers_the_whole_graph(definitions, specs):
     job = definitions.resolve_job_def(EVERYTHING)
-    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(specs) - {OBSERVED}
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(specs) - {OBSERVED} - LEARNING
 
 
 def test_no_step_waits_for_a_pool_whose_slot_a_killed_run_would_keep(definitions):
@@ -135,7 +138,7 @@ def test_alerts_are_looked_for_without_anybody_switching_it_on(definitions):
 
 def test_the_job_redrive_covers_the_graph_and_tells_its_runs_to_try_failures_again(definitions, specs):
     job = definitions.resolve_job_def("redrive")
-    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(specs) - {OBSERVED}
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(specs) - {OBSERVED} - LEARNING
     assert job.tags["analytics/redrive"] == "true"
     assert job.partitions_def is not None
 
@@ -145,3 +148,17 @@ def test_nothing_is_computed_when_a_conversation_was_lost_on_the_way(definitions
     [check] = [key for key in graph.asset_check_keys if key.name == "conversations_add_up"]
     assert graph.get(check).blocking
     assert check.asset_key in graph.get(dg.AssetKey("daily_metrics")).parent_keys
+
+
+def test_the_job_learning_holds_the_group_that_learns_and_promotes_behind_a_blocking_check(definitions):
+    job = definitions.resolve_job_def("learning")
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == LEARNING
+    [check] = [
+        spec
+        for checks in definitions.asset_checks
+        for spec in checks.check_specs
+        if spec.name == "no_worse_than_promoted"
+    ]
+    assert (check.blocking, check.asset_key.to_user_string()) == (True, "model_evaluation")
+    [schedule] = [schedule for schedule in definitions.schedules if schedule.name == "learning_weekly"]
+    assert (schedule.cron_schedule, schedule.default_status) == ("0 5 * * 1", dg.DefaultScheduleStatus.STOPPED)

@@ -103,3 +103,36 @@ COLLECTIONS: tuple[Collection, ...] = (
     Collection(USER_PROFILES, indexes=(("last_date",),), partition=None),
     Collection(ANALYTICS_REPORTS, fixed={"kind": "daily"}),
 )
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """A collection that others write and the platform reads.
+
+    Attributes:
+        name: Name of the collection.
+        validator: What each document must be.
+        all_indexes: Fields of each index.
+    """
+
+    name: str
+    validator: dict[str, Any]
+    all_indexes: tuple[tuple[str, ...], ...]
+
+
+LABEL_FEEDBACK = Inbox(
+    "label_feedback",
+    {
+        "$jsonSchema": {
+            "bsonType": ["object"],
+            "required": ["kind", "label", "author", "corrected_at"],
+            "properties": {
+                **{name: {"bsonType": ["string", "null"]} for name in ("conversation_id", "message_id", "note")},
+                **{name: {"bsonType": ["string"], "minLength": 1} for name in ("kind", "label", "author")},
+                "corrected_at": {"bsonType": ["date"]},
+            },
+        }
+    },
+    (("conversation_id",), ("corrected_at",)),
+)
+"""The validator asks for what every correction needs; whether label and conversation exist, it cannot know."""

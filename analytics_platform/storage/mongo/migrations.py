@@ -16,7 +16,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, OperationFailure
 from pymongo.operations import IndexModel
 
-from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection
+from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection, Inbox
 from analytics_platform.storage.mongo.errors import MongoStoreError
 
 LEDGER = "_partitions"
@@ -41,10 +41,10 @@ class Migration:
 
     version: int
     name: str
-    apply: Callable[[Database[Any], Sequence[Collection]], None]
+    apply: Callable[[Database[Any], Sequence[Collection | Inbox]], None]
 
 
-def create_collections(database: Database[Any], collections: Sequence[Collection]) -> None:
+def create_collections(database: Database[Any], collections: Sequence[Collection | Inbox]) -> None:
     """Create the collections that are not there yet; transactions on older servers cannot create them."""
     existing = set(database.list_collection_names())
     for name in (*(collection.name for collection in collections), LEDGER):
@@ -57,7 +57,7 @@ MIGRATIONS: tuple[Migration, ...] = (Migration(1, "create collections", create_c
 
 def migrate(
     database: Database[Any],
-    collections: Sequence[Collection] = COLLECTIONS,
+    collections: Sequence[Collection | Inbox] = COLLECTIONS,
     migrations: Sequence[Migration] = MIGRATIONS,
 ) -> list[int]:
     """Bring a database to the state that the code declares; nothing is done where nothing differs.
@@ -84,7 +84,7 @@ def migrate(
     return [migration.version for migration in pending]
 
 
-def _apply_declarations(database: Database[Any], collections: Sequence[Collection]) -> None:
+def _apply_declarations(database: Database[Any], collections: Sequence[Collection | Inbox]) -> None:
     """Apply the validators and indexes that differ from those of the database."""
     options = {found["name"]: found.get("options", {}) for found in database.list_collections()}
     for collection in collections:

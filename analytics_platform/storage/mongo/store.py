@@ -20,7 +20,7 @@ from pymongo.database import Database
 from pymongo.errors import ConfigurationError, OperationFailure
 
 from analytics_platform.storage.content_hash import content_hash
-from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection
+from analytics_platform.storage.mongo.collections import COLLECTIONS, LABEL_FEEDBACK, Collection
 from analytics_platform.storage.mongo.documents import BATCH_ROWS, fields_needed, to_table
 from analytics_platform.storage.mongo.errors import MongoStoreError, address, timeout_of, translated
 from analytics_platform.storage.mongo.migrations import LEDGER, migrate
@@ -104,7 +104,7 @@ class MongoStore:
     def migrate(self) -> list[int]:
         """Bring the database up to date, and return the versions applied; see ``migrations.migrate``."""
         with self._translated("migrate"):
-            applied = migrate(self._database(), tuple(self._collections.values()))
+            applied = migrate(self._database(), (*self._collections.values(), LABEL_FEEDBACK))
             self._migrated = True
             return applied
 

@@ -13,7 +13,14 @@ from analytics_platform import model
 from analytics_platform.model import Table, find_violations
 from analytics_platform.model.raw import INPUT_COLUMNS, REQUIRED_INPUT
 
-NOT_PER_DAY = {"user_analytics"}
+NOT_PER_DAY = {
+    "user_analytics",
+    "label_feedback",
+    "gold_labels",
+    "candidate_model",
+    "promoted_model",
+    "model_evaluation",
+}
 
 
 def declared_tables() -> list[Table]:

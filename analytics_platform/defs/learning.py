@@ -1,0 +1,245 @@
+"""The ``learning`` group: corrections, gold labels, models, how good they are, and which of them labels.
+
+Not part of the everyday job: the job ``learning`` and ``analytics train`` run it. A model is promoted when a blocking
+check finds it no worse; the days that it labels differently are then stale, like after any change of the engine.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+import analytics_platform.insights as insights_package
+from analytics_platform.analytics.reports import charts, model_charts
+from analytics_platform.defs import clean
+from analytics_platform.defs.checks import check_result
+from analytics_platform.defs.insights_resource import Insights
+from analytics_platform.defs.tables import table_asset
+from analytics_platform.errors import UserError
+from analytics_platform.insights import feedback
+from analytics_platform.insights.examples import shipped_gold, version_of
+from analytics_platform.insights.judging import evaluate_model, evaluations_of, why_worse
+from analytics_platform.insights.label_model import LabelModel, fit_model
+from analytics_platform.insights.likeness import labels_of
+from analytics_platform.insights.taxonomy import OTHER
+from analytics_platform.model import learning as tables
+from analytics_platform.storage.mongo import Corrections
+from analytics_platform.storage.partitions import PartitionStore, PartitionStream
+
+GROUP = "learning"
+JOB = "learning"
+EVERYDAY = dg.AssetSelection.all() - dg.AssetSelection.groups(GROUP)
+"""What runs over days; this group does not."""
+KINDS = frozenset({"parquet", "numpy"})
+
+
+def _feedback_version(day: str, corrections: Corrections, insights: Insights) -> str:  # noqa: ARG001
+    rows = orjson.dumps(corrections.rows, default=str).decode()
+    return f"{rows} {insights.default_engine.taxonomy.version}"
+
+
+def _default_version(day: str, insights: Insights) -> str:  # noqa: ARG001  (the signature of Recipe.version)
+    return insights.default_engine.version
+
+
+def _models_version(day: str, insights: Insights) -> str:  # noqa: ARG001
+    promoted = insights.promoted.model_id if insights.promoted else ""
+    return f"{insights.default_engine.version} {promoted}"
+
+
+@table_asset(
+    tables.LABEL_FEEDBACK,
+    group=GROUP,
+    code=[insights_package],
+    upstream={"messages": clean.messages},
+    daily=False,
+    version=_feedback_version,
+    kinds=KINDS,
+)
+def label_feedback(messages: PartitionStream, corrections: Corrections, insights: Insights) -> pa.Table:
+    """Corrections by people, each with what becomes of it; what cannot be used is in quarantine, with a reason."""
+    rows = corrections.rows
+    read = messages.select("conversation_id", "message_id", "position", "role", "text")
+    said = feedback.find_said(rows, read.values() if rows else [])
+    gold = frozenset(shipped_gold()["item"].to_pylist())
+    return feedback.judge_feedback(rows, insights.default_engine.taxonomy, said, gold)
+
+
+@table_asset(
+    tables.GOLD_LABELS,
+    group=GROUP,
+    code=[insights_package],
+    upstream={"label_feedback": label_feedback},
+    daily=False,
+    version=_default_version,
+    kinds=KINDS,
+)
+def gold_labels(label_feedback: pa.Table, insights: Insights) -> pa.Table:
+    """The shipped labels of one reader, and the corrections held out; only labels that the taxonomy has."""
+    shipped = shipped_gold()
+    held_out = feedback.as_examples(label_feedback, "gold")
+    stands = pc.is_in(held_out["item"], value_set=shipped["item"].combine_chunks())
+    gold = pa.concat_tables([shipped, held_out.filter(pc.invert(stands))])
+    known = {(kind, label.label) for kind, of in labels_of(insights.default_engine.taxonomy).items() for label in of}
+    pairs = zip(gold["kind"].to_pylist(), gold["label"].to_pylist(), strict=True)
+    return gold.filter(
+        pa.array([kind == "sentiment" or label == OTHER or (kind, label) in known for kind, label in pairs])
+    )
+
+
+@table_asset(
+    tables.CANDIDATE_MODEL,
+    group=GROUP,
+    code=[insights_package],
+    upstream={"label_feedback": label_feedback},
+    daily=False,
+    version=_default_version,
+    kinds=KINDS,
+)
+def candidate_model(label_feedback: pa.Table, insights: Insights) -> pa.Table:
+    """Topic and intent heads fitted in closed form on taxonomy, shipped slice and corrections."""
+    engine = insights.default_engine
+    taught = feedback.taught_by(engine, feedback.as_examples(label_feedback, "training"))
+    model = fit_model(engine.encoder, engine.taxonomy, taught)
+    names = ("model_id", "taxonomy_version", "encoder", "corrections", "content")
+    return tables.CANDIDATE_MODEL.from_rows([{name: getattr(model, name) for name in names}])
+
+
+def _charts(_: str, evaluations: pa.Table) -> Mapping[str, Any]:
+    """Draw the newest evaluation of each kind, and all of them over time."""
+    drawn: dict[str, Any] = {}
+    for row in evaluations.to_pylist():  # ascending by time: the newest stays
+        for name, chart in (
+            ("confusion", model_charts.confusion(row["outcomes"])),
+            ("reliability", model_charts.reliability(row["outcomes"])),
+        ):
+            drawn[f"{row['kind']}_{name}"] = (f"{name} of {row['kind']}, model {row['model_id']}", chart)
+    drawn["history"] = ("Accuracy of every evaluation", model_charts.history(evaluations.to_pylist()))
+    return {
+        name: dg.MetadataValue.md(charts.metadata_chart(title, charts.to_svg(chart)))
+        for name, (title, chart) in drawn.items()
+    }
+
+
+@table_asset(
+    tables.MODEL_EVALUATION,
+    group=GROUP,
+    code=[insights_package],
+    upstream={"candidate_model": candidate_model, "gold_labels": gold_labels},
+    daily=False,
+    version=_models_version,
+    kinds=KINDS,
+    metadata=_charts,
+)
+def model_evaluation(candidate_model: pa.Table, gold_labels: pa.Table, insights: Insights) -> pa.Table:
+    """How well default heads, promoted model and candidate answer the gold labels, and all models before them."""
+    candidate = LabelModel(candidate_model["content"][0].as_py())
+    history, gold_version = insights.evaluations, version_of(gold_labels)
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    for model in filter(None, (insights.default_model, insights.promoted, candidate)):
+        if not evaluations_of(history, model.model_id, gold_version):
+            found = evaluate_model(insights.engine_of(model), model, gold_labels, now)
+            history = pa.concat_tables([history, found])
+    return history
+
+
+@table_asset(
+    tables.PROMOTED_MODEL,
+    group=GROUP,
+    code=[insights_package],
+    upstream={"candidate_model": candidate_model, "model_evaluation": model_evaluation, "gold_labels": gold_labels},
+    daily=False,
+    kinds=KINDS,
+)
+def promoted_model(
+    candidate_model: pa.Table, model_evaluation: pa.Table, gold_labels: pa.Table, insights: Insights
+) -> pa.Table:
+    """The model that labels: the newest candidate that was no worse than the one before and than the default heads."""
+    if problems := _problems(insights, candidate_model, model_evaluation, gold_labels):  # where the check did not run
+        raise UserError(f"the candidate is not promoted: {'; '.join(problems)}")
+    return candidate_model
+
+
+@dg.asset_check(
+    asset=model_evaluation.key,
+    additional_deps=[candidate_model.key, gold_labels.key],
+    blocking=True,
+    description="The candidate answers the gold labels no worse than the promoted model and the default heads.",
+    required_resource_keys={"stores", "insights"},
+)
+def no_worse_than_promoted(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """Refuse a candidate that loses more gold labels than chance explains; see ``judging.why_worse``."""
+    store: PartitionStore = context.resources.stores("lake")
+    given = (store.read(asset.recipe.table.name, "") for asset in (candidate_model, model_evaluation, gold_labels))
+    return check_result(_problems(context.resources.insights, *given))
+
+
+def _problems(insights: Insights, candidate: pa.Table, evaluations: pa.Table, gold: pa.Table) -> list[str]:
+    references = [model.model_id for model in (insights.default_model, insights.promoted) if model]
+    return why_worse(evaluations, version_of(gold), candidate["model_id"][0].as_py(), references)
+
+
+def learning_schedule() -> dg.ScheduleDefinition:
+    """Return the job that trains, judges and promotes, with its weekly schedule; off until somebody turns it on."""
+    job = dg.define_asset_job(
+        JOB,
+        selection=dg.AssetSelection.groups(GROUP),
+        description="Reads the corrections, fits a model, and promotes it when it is no worse.",
+    )
+    return dg.ScheduleDefinition(name="learning_weekly", job=job, cron_schedule="0 5 * * 1", execution_timezone="UTC")
+
+
+def train(definitions: dg.Definitions, instance: dg.DagsterInstance) -> list[str]:
+    """Run the job in this process; return one line per failed step or check."""
+    result = definitions.resolve_job_def(JOB).execute_in_process(
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        instance=instance,
+        raise_on_error=False,
+    )
+    failures: list[str] = []
+    for event in result.all_events:
+        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            evaluation = event.asset_check_evaluation_data
+            if not evaluation.passed:
+                problems: Sequence[Any] = evaluation.metadata["problems"].value  # type: ignore[assignment]
+                failures += [f"check {evaluation.check_name}: {problem}" for problem in problems]
+    if not result.success and not failures:
+        failures = [f"run {result.run_id} failed; open it in the UI (`make dev`)"]
+    return failures
+
+
+def summary(lake: PartitionStore, before: str) -> dict[str, Any]:
+    """Return what training came to: what is promoted, accuracy before and after, and the corrections by status.
+
+    Args:
+        lake: Where the tables are.
+        before: ``model_id`` of the heads that labelled before.
+    """
+    if any(lake.info(asset.recipe.table.name, "") is None for asset in ASSETS[:4]):
+        return {"promoted": False, "kinds": {}, "feedback": {}}
+    found = {asset.recipe.table.name: lake.read(asset.recipe.table.name, "") for asset in ASSETS[:4]}
+    candidate = found["candidate_model"]["model_id"][0].as_py()
+    gold, history = version_of(found["gold_labels"]), found["model_evaluation"]
+    old, new = evaluations_of(history, before, gold), evaluations_of(history, candidate, gold)
+    stored = lake.info("promoted_model", "")
+    promoted = lake.read("promoted_model", "")["model_id"][0].as_py() if stored else None
+    counts = found["label_feedback"]["status"].value_counts().to_pylist()
+    return {
+        "promoted": promoted == candidate,
+        "kinds": {
+            kind: {
+                "items": row["items"],
+                "before": old[kind]["accuracy"] if kind in old else None,
+                "after": row["accuracy"],
+            }
+            for kind, row in new.items()
+        },
+        "feedback": {entry["values"]: entry["counts"] for entry in counts},
+    }
+
+
+ASSETS = [label_feedback, gold_labels, candidate_model, model_evaluation, promoted_model]

@@ -1,0 +1,95 @@
+"""A trained model of topics and intents: one small file, named by the hash of its bytes.
+
+Belongs here: the file, and fitting one on corrections. Does not belong here: where it is kept, or whether it is good
+(``judging``). The keywords are the taxonomy's; a model that was fitted for another taxonomy or encoder does not fit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import orjson
+from safetensors.numpy import load, save
+
+from analytics_platform.insights.encoder import StaticEncoder
+from analytics_platform.insights.likeness import Likeness, Taught, fit_all
+from analytics_platform.insights.taxonomy import Taxonomy
+from analytics_platform.insights.tier import Kind
+
+_DECIMALS = 6
+"""Digits kept of a weight: what the last bits of a machine's arithmetic say does not reach the file."""
+_KINDS: tuple[Kind, ...] = ("topic", "intent")
+_FACTS = "model"
+"""The one key of the file's metadata; safetensors writes several in no fixed order."""
+
+
+@dataclass(frozen=True)
+class LabelModel:
+    """A fitted model.
+
+    Attributes:
+        content: The file, in the format safetensors.
+    """
+
+    content: bytes
+
+    @cached_property
+    def model_id(self) -> str:
+        """Hash of the file."""
+        return hashlib.sha256(self.content).hexdigest()[:16]
+
+    @cached_property
+    def likeness(self) -> dict[Kind, Likeness]:
+        """Weights and bias of each kind of label."""
+        tensors = {name: tensor.astype(np.float64) for name, tensor in load(self.content).items()}
+        return {kind: (tensors[f"{kind}.weights"], tensors[f"{kind}.bias"]) for kind in _KINDS}
+
+    @property
+    def taxonomy_version(self) -> str:
+        """The taxonomy whose labels it gives."""
+        return str(self._facts["taxonomy_version"])
+
+    @property
+    def encoder(self) -> str:
+        """Name of the encoder whose vectors it reads."""
+        return str(self._facts["encoder"])
+
+    @property
+    def corrections(self) -> int:
+        """Number of corrections that it was fitted on."""
+        return int(self._facts["corrections"])
+
+    def fits(self, content: Taxonomy, encoder: StaticEncoder) -> bool:
+        """Tell whether it gives the labels of this taxonomy and reads the vectors of this encoder."""
+        return (self.taxonomy_version, self.encoder) == (content.version, encoder.name)
+
+    @cached_property
+    def _facts(self) -> Any:
+        length = int.from_bytes(self.content[:8], "little")
+        return orjson.loads(orjson.loads(self.content[8 : 8 + length])["__metadata__"][_FACTS])
+
+
+def fit_model(encoder: StaticEncoder, content: Taxonomy, taught: Mapping[Kind, Taught] | None = None) -> LabelModel:
+    """Fit a model; the same input gives the same bytes.
+
+    Args:
+        encoder: Makes the vectors.
+        content: The taxonomy.
+        taught: Corrected documents by kind; without them it is the default heads, as a file.
+    """
+    taught = taught or {}
+    tensors: dict[str, np.ndarray] = {}
+    for kind, (weights, bias) in fit_all(encoder, content, taught).items():
+        tensors[f"{kind}.weights"] = np.ascontiguousarray(weights.round(_DECIMALS) + 0.0, np.float32)
+        tensors[f"{kind}.bias"] = bias.astype(np.float32)
+    facts = {
+        "taxonomy_version": content.version,
+        "encoder": encoder.name,
+        "corrections": sum(len(part.labels) for part in taught.values()),
+    }
+    return LabelModel(save(tensors, metadata={_FACTS: orjson.dumps(facts, option=orjson.OPT_SORT_KEYS).decode()}))

@@ -1,0 +1,92 @@
+"""Training on the graph: corrections in, a candidate judged, a bad one refused, a good one labels."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from analytics_platform.commands import run_graph, train_model
+from analytics_platform.defs.resources import Platform
+from analytics_platform.insights.examples import shipped_gold
+from analytics_platform.insights.feedback import find_said, judge_feedback
+from analytics_platform.settings import load_settings
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+DAY = dt.date(2006, 6, 1)
+SELECT = "group:raw or group:clean or group:insights"
+NOON = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def platform(tmp_path, monkeypatch):
+    monkeypatch.setenv("ANALYTICS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DAGSTER_HOME", "")  # commands set these
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "500")
+    platform = Platform(load_settings())
+    yield platform
+    platform.close()
+
+
+def say(platform: Platform, rows: list[dict[str, Any]]) -> None:
+    platform.mongo.migrate()
+    with platform.mongo.lend("label_feedback") as collection:
+        collection.delete_many({})
+        collection.insert_many(rows)
+
+
+def correction(conversation: str, label: str) -> dict[str, Any]:
+    return {"conversation_id": conversation, "kind": "topic", "label": label, "author": "ann", "corrected_at": NOON}
+
+
+def topics(platform: Platform) -> dict[str, str]:
+    table: pa.Table = platform.lake.read("conversation_insights", DAY.isoformat(), ["conversation_id", "primary_topic"])
+    return dict(zip(table["conversation_id"].to_pylist(), table["primary_topic"].to_pylist(), strict=True))
+
+
+def test_a_bad_candidate_is_refused_and_a_good_one_labels_from_then_on(platform):
+    outcome, _ = run_graph(platform, DAY, DAY, SELECT, quiet=True)
+    assert outcome.failures == []
+    before = topics(platform)
+
+    say(platform, [correction("nobody", "audio")])
+    first = train_model(platform)
+    assert (first["failures"], first["promoted"], first["feedback"]) == ([], True, {"quarantined": 1})
+    stored = platform.lake.info("promoted_model", "").content_hash
+    assert run_graph(platform, DAY, DAY, SELECT, quiet=True)[0].runs == []  # the default heads as a file change nothing
+
+    free = sorted(set(before) - set(shipped_gold()["item"].to_pylist()))
+    wrong = {"flight_booking": "disks_boot"}
+    say(platform, [correction(name, wrong.get(before[name], "flight_booking")) for name in free])
+    bad = train_model(platform)
+    assert not bad["promoted"]
+    assert any(line.startswith("check no_worse_than_promoted: topic: ") for line in bad["failures"])
+    assert bad["kinds"]["topic"]["after"] < bad["kinds"]["topic"]["before"]
+    assert platform.lake.info("promoted_model", "").content_hash == stored
+    assert run_graph(platform, DAY, DAY, SELECT, quiet=True)[0].runs == []
+
+    unsure = [name for name in free if before[name] == "other"]
+    rows = [correction(name, "community") for name in unsure]
+    found = find_said(rows, [platform.lake.read("messages", DAY.isoformat())])
+    judged = judge_feedback(
+        [{**row, "feedback_id": row["conversation_id"]} for row in rows], platform.insights.engine.taxonomy, found, ()
+    )
+    taught = set(judged.filter(pa.compute.equal(judged["status"], "training"))["conversation_id"].to_pylist())
+    say(platform, rows[:12])
+    good = train_model(platform)
+    assert (good["failures"], good["promoted"]) == ([], True)
+    assert platform.lake.info("promoted_model", "").content_hash != stored
+    ids = platform.lake.read("model_evaluation", "")["model_id"].to_pylist()
+    assert len(set(ids)) == 3  # default heads, the bad candidate, the good one
+
+    again, _ = run_graph(platform, DAY, DAY, SELECT, quiet=True)
+    assert again.failures == []
+    computed = {name for name, table in again.tables.items() if table.reused < table.partitions}
+    assert "conversation_insights" in computed
+    assert "messages" not in computed
+    changed = {name for name, topic in topics(platform).items() if topic != before[name]}
+    assert {topics(platform)[name] for name in changed & taught} == {"community"}
+    assert train_model(platform)["failures"] == []

@@ -1,0 +1,180 @@
+"""Corrections become lessons or gold labels, models are files, and a worse model is told from an equal one."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from analytics_platform.insights.engine import build_engine
+from analytics_platform.insights.examples import GOLD_PATH, SLICE_PATH, as_messages, shipped_gold, shipped_slice
+from analytics_platform.insights.feedback import as_examples, find_said, judge_feedback, taught_by
+from analytics_platform.insights.judging import evaluate_model, why_worse
+from analytics_platform.insights.label_model import LabelModel, fit_model
+from analytics_platform.insights.likeness import Taught, labels_of
+from analytics_platform.insights.taxonomy import OTHER, load_taxonomy
+from analytics_platform.model import find_violations
+from analytics_platform.model.learning import GOLD_LABELS, LABEL_FEEDBACK, MODEL_EVALUATION
+
+NOON = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
+GOLD_CSV = Path(__file__).parents[3] / "training" / "labels" / "gold.csv"
+HELD_OUT, TAUGHT = "c2", "c0"  # by their hashes
+
+
+def day(*ids: str) -> pa.Table:
+    rows = [
+        {"conversation_id": name, "message_id": f"{name}-{n}", "position": n, "role": role, "text": text}
+        for name in ids
+        for n, (role, text) in enumerate([("user", "my printer jams"), ("agent", "is there paper in it?")])
+    ]
+    return pa.Table.from_pylist(rows)
+
+
+def correction(name: str, **changes: object) -> dict[str, object]:
+    return {
+        "feedback_id": name, "conversation_id": TAUGHT, "kind": "topic", "label": "networking", "author": "ann",
+        "corrected_at": NOON, **changes,
+    }  # fmt: skip
+
+
+def judged(*rows: dict[str, object], gold: frozenset[str] = frozenset()) -> dict[str, dict[str, object]]:
+    said = find_said(rows, [day(TAUGHT), day(HELD_OUT)])
+    table = judge_feedback(rows, load_taxonomy(), said, gold)
+    assert find_violations(LABEL_FEEDBACK, table) == []
+    return {row["feedback_id"]: row for row in table.to_pylist()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"kind": "mood"}, "kind is none of intent, sentiment, topic"),
+        ({"label": "printers"}, "label is no topic of the taxonomy"),
+        ({"label": None}, "label is no topic of the taxonomy"),
+        ({"conversation_id": "nobody"}, "conversation is not known"),
+        ({"message_id": "nothing"}, "message is not known"),
+        ({"message_id": f"{HELD_OUT}-0"}, "message is not of that conversation"),
+        ({"conversation_id": " "}, "neither conversation_id nor message_id"),
+        ({"corrected_at": "yesterday"}, "corrected_at is no time"),
+        ({"author": ""}, "author is missing"),
+    ],
+)
+def test_a_correction_that_cannot_be_used_is_kept_with_the_reason(changes, reason):
+    row = judged(correction("a", **changes))["a"]
+    assert (row["status"], row["reason"]) == ("quarantined", reason)
+
+
+def test_the_latest_usable_correction_of_an_item_counts():
+    later = NOON + dt.timedelta(hours=1)
+    rows = judged(
+        correction("new", corrected_at=later.isoformat(), label="audio"),
+        correction("old"),
+        correction("bad", corrected_at=later + dt.timedelta(1), label="nonsense"),
+        correction("intent", kind="intent", label="complain"),
+    )
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "new": "training", "old": "superseded", "bad": "quarantined", "intent": "training",
+    }  # fmt: skip
+
+
+def test_a_message_is_an_item_of_its_own_and_says_what_it_says():
+    row = judged(correction("a", conversation_id=None, message_id=f"{TAUGHT}-1"))["a"]
+    assert (row["status"], row["messages"]) == ("training", [{"role": "user", "text": "is there paper in it?"}])
+
+
+def test_some_conversations_and_those_with_shipped_gold_labels_are_never_learnt_from():
+    rows = judged(
+        correction("a", conversation_id=HELD_OUT),
+        correction("b", conversation_id=HELD_OUT, kind="intent", label="thank"),
+    )
+    assert {row["status"] for row in rows.values()} == {"gold"}
+    assert judged(correction("a"), gold=frozenset([TAUGHT]))["a"]["status"] == "gold"
+
+
+def test_corrections_change_the_label_where_they_apply():
+    engine, rows = build_engine(), [correction(str(n), conversation_id=f"c{n}") for n in range(40)]
+    feedback = judge_feedback(rows, engine.taxonomy, find_said(rows, [day(*(f"c{n}" for n in range(40)))]), ())
+    examples = as_examples(feedback, "training")
+    assert 20 < examples.num_rows < 40
+    taught = taught_by(engine, examples)
+    assert taught["topic"].vectors.shape == (examples.num_rows, 256)
+    model = fit_model(engine.encoder, engine.taxonomy, taught)
+    gold = as_examples(feedback, "gold")
+    before, after = (
+        evaluate_model(
+            build_engine(model=one), fit_model(engine.encoder, engine.taxonomy) if one is None else one, gold, NOON
+        )
+        for one in (None, model)
+    )
+    assert (before["accuracy"].to_pylist(), after["accuracy"].to_pylist()) == ([0.0], [1.0])
+    assert engine.version != build_engine(model=model).version
+
+
+def test_a_model_is_a_file_that_says_what_it_fits():
+    engine = build_engine()
+    vectors = np.eye(256)[:1]
+    model = fit_model(engine.encoder, engine.taxonomy, {"intent": Taught(vectors, [OTHER], np.ones(1))})
+    again = fit_model(engine.encoder, engine.taxonomy, {"intent": Taught(vectors, [OTHER], np.ones(1))})
+    assert model.content == again.content
+    assert (model.corrections, model.taxonomy_version) == (1, engine.taxonomy.version)
+    read = LabelModel(bytes(model.content))
+    assert read.fits(engine.taxonomy, engine.encoder)
+    assert read.likeness["topic"][0].shape == (256, len(engine.taxonomy.topics) + 1)
+    other = engine.taxonomy.model_copy(update={"topics": engine.taxonomy.topics[:3]})
+    assert not read.fits(other, engine.encoder)
+
+
+def evaluation(model: str, answers: str) -> pa.Table:
+    outcomes = [{"item": str(n), "truth": "x", "answer": answer, "confidence": 0.5} for n, answer in enumerate(answers)]
+    share = answers.count("x") / len(answers)
+    row = {
+        "evaluated_at": NOON, "model_id": model, "kind": "topic", "gold_version": "g", "taxonomy_version": "t",
+        "corrections": 0, "items": len(answers), "accuracy": share, "macro_f1": share, "ece": 0.1, "outcomes": outcomes,
+    }  # fmt: skip
+    return MODEL_EVALUATION.from_rows([row])
+
+
+@pytest.mark.parametrize(
+    ("answers", "worse"),
+    [
+        ("x" * 30, False),
+        ("o" + "x" * 29, False),  # one item is chance
+        ("oo" + "x" * 28, True),
+        ("oo" + "x" * 18 + "x" * 10, True),
+        ("x" * 20, False),
+    ],
+)
+def test_a_model_is_worse_when_it_loses_more_than_chance_explains(answers, worse):
+    history = pa.concat_tables([evaluation("new", answers), evaluation("old", "x" * len(answers))])
+    assert bool(why_worse(history, "g", "new", ["old", "old"])) is worse
+
+
+def test_with_hardly_any_gold_labels_nothing_is_promoted():
+    history = pa.concat_tables([evaluation("new", "xxx"), evaluation("old", "ooo")])
+    assert why_worse(history, "g", "new", ["old"]) == ["only 3 gold labels to judge by, fewer than 20"]
+
+
+def test_the_shipped_labels_are_of_the_taxonomy_and_those_of_the_reader_are_as_written():
+    gold, content = shipped_gold(), load_taxonomy()
+    known = {kind: {OTHER, *(label.label for label in labels)} for kind, labels in labels_of(content).items()}
+    for table in (gold, shipped_slice()):
+        pairs = zip(table["kind"].to_pylist(), table["label"].to_pylist(), strict=True)
+        assert all(label in known[kind] for kind, label in pairs)
+    with GOLD_CSV.open(encoding="utf-8") as file:
+        written = {
+            (row["conversation_id"], kind, row[kind])
+            for row in csv.DictReader(file) for kind in known if row[kind]
+        }  # fmt: skip
+    names = ("item", "kind", "label")
+    assert {tuple(row[name] for name in names) for row in gold.select(names).to_pylist()} == written
+    assert find_violations(GOLD_LABELS, gold) == []
+    assert SLICE_PATH.stat().st_size + GOLD_PATH.stat().st_size < 500_000
+
+
+def test_what_was_said_becomes_messages_once_per_item():
+    messages = as_messages(shipped_gold())
+    assert len(set(messages["message_id"].to_pylist())) == messages.num_rows
+    assert set(messages["conversation_id"].to_pylist()) == set(shipped_gold()["item"].to_pylist())
