@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from analytics_platform.errors import UserError
-from analytics_platform.settings import Settings
+from analytics_platform.settings import Settings, load_settings
 
 From = Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First day; the source's first.")]
 To = Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last day, inclusive; the source's last.")]
@@ -31,6 +31,13 @@ def read_day(option: str, text: str | None) -> dt.date | None:
     except ValueError:
         pass
     raise UserError(f"{option} {text}: not a day; write it as YYYY-MM-DD")
+
+
+def read_range(first: str | None, last: str | None) -> tuple[Settings, dt.date | None, dt.date | None]:
+    """Return the settings, and the days that a command was given, once all of these are known to be right."""
+    settings, start, end = load_settings(), read_day("--from", first), read_day("--to", last)
+    require_range(settings, start, end)
+    return settings, start, end
 
 
 def require_range(settings: Settings, start: dt.date | None, end: dt.date | None) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +19,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from analytics_platform.arguments import AsJson, Force, From, Select, To, read_day, require_range
+from analytics_platform.arguments import AsJson, Force, From, Select, To, read_range
 from analytics_platform.errors import UserError
 from analytics_platform.settings import PROJECT_ROOT, load_settings
 
@@ -37,18 +38,13 @@ def run(
     first: From = None, last: To = None, select: Select = None, force: Force = False, as_json: AsJson = False
 ) -> None:
     """Materialize the graph over a range of days in one process; only what is missing or stale."""
-    settings = load_settings()
-    start, end = read_day("--from", first), read_day("--to", last)
-    require_range(settings, start, end)
+    settings, start, end = read_range(first, last)
     from analytics_platform.commands import run_graph
     from analytics_platform.console import print_outcome
     from analytics_platform.defs.resources import Platform
 
-    platform = Platform(settings)
-    try:
+    with closing(Platform(settings)) as platform:
         outcome, _ = run_graph(platform, start, end, select, force=force, quiet=as_json)
-    finally:
-        platform.close()
     if as_json:
         _print_json(outcome.as_json())
     else:
@@ -60,18 +56,13 @@ def run(
 @app.command()
 def redrive(first: From = None, last: To = None, as_json: AsJson = False) -> None:
     """Try again the days with processing errors or quarantined rows, and say what became of them."""
-    settings = load_settings()
-    start, end = read_day("--from", first), read_day("--to", last)
-    require_range(settings, start, end)
+    settings, start, end = read_range(first, last)
     from analytics_platform.commands import redrive_days
     from analytics_platform.console import redriven_lines
     from analytics_platform.defs.resources import Platform
 
-    platform = Platform(settings)
-    try:
+    with closing(Platform(settings)) as platform:
         found = redrive_days(platform, start, end, quiet=as_json)
-    finally:
-        platform.close()
     if as_json:
         _print_json(found.as_json())
     else:
@@ -89,11 +80,8 @@ def train(as_json: AsJson = False) -> None:
     from analytics_platform.console import trained_lines
     from analytics_platform.defs.resources import Platform
 
-    platform = Platform(settings)
-    try:
+    with closing(Platform(settings)) as platform:
         found = train_model(platform)
-    finally:
-        platform.close()
     if as_json:
         _print_json(found)
     else:
@@ -113,15 +101,12 @@ def demo() -> None:
     from analytics_platform.console import print_outcome
     from analytics_platform.defs.resources import Platform
 
-    platform = Platform(settings)
-    try:
+    with closing(Platform(settings)) as platform:
         outcome, days = run_graph(platform)
         print_outcome(screen, outcome)
         if outcome.failures:
             raise typer.Exit(1)
         findings, page = worth_reading(platform, days)
-    finally:
-        platform.close()
     screen.print("\n[bold]Worth reading[/]")
     for finding in findings:
         screen.print(f"  • {finding}", markup=False)
@@ -139,9 +124,7 @@ def repair(
     as_json: AsJson = False,
 ) -> None:
     """Compare lake, MongoDB and warehouse, and compute again exactly the partitions that are wrong."""
-    settings = load_settings()
-    start, end = read_day("--from", first), read_day("--to", last)
-    require_range(settings, start, end)
+    settings, start, end = read_range(first, last)
     from analytics_platform.commands import repair_stores
     from analytics_platform.console import repair_lines
 
@@ -170,25 +153,21 @@ def evaluate_command(
     result = score(train, test, tier)
     if as_json:
         _print_json(result)
-        return
-    for name, value in result.items():
-        screen.print(f"{name:22} {value:.4f}" if isinstance(value, float) else f"{name:22} {value}")
+    else:
+        _print_figures(result)
 
 
 @app.command("llm-cost")
 def llm_cost(first: From = None, last: To = None, as_json: AsJson = False) -> None:
     """Say what labelling a range of days by the LLM would cost; asks it nothing."""
-    settings = load_settings()
-    start, end = read_day("--from", first), read_day("--to", last)
-    require_range(settings, start, end)
+    settings, start, end = read_range(first, last)
     from analytics_platform.commands import price_llm
 
     total = price_llm(settings, start, end)
     if as_json:
         _print_json(total)
-        return
-    for name, value in total.items():
-        screen.print(f"{name:18} {value:.4f}" if isinstance(value, float) else f"{name:18} {value}")
+    else:
+        _print_figures(total)
 
 
 @app.command()
@@ -201,9 +180,7 @@ def similar(
     as_json: AsJson = False,
 ) -> None:
     """Find the conversations that are most similar to one of them, or to a text."""
-    settings = load_settings()
-    start, end = read_day("--from", first), read_day("--to", last)
-    require_range(settings, start, end)
+    settings, _, _ = read_range(first, last)
     if (conversation_id is None) == (text is None):
         raise UserError("similar: name a conversation, or give a text by --text; one of the two")
     from analytics_platform.console import similar_lines
@@ -244,12 +221,8 @@ def status(as_json: AsJson = False) -> None:
     from analytics_platform.defs.status import examine
 
     prepare_home(settings)
-    platform = Platform(settings)
-    try:
-        with open_instance(settings.dagster_home) as instance:
-            found = examine(platform, instance)
-    finally:
-        platform.close()
+    with closing(Platform(settings)) as platform, open_instance(settings.dagster_home) as instance:
+        found = examine(platform, instance)
     if as_json:
         _print_json(found.as_json())
         return
@@ -267,12 +240,8 @@ def reconcile(
     from analytics_platform.console import rows_progress
     from analytics_platform.defs.resources import Platform
 
-    platform = Platform(settings)
-    try:
-        with rows_progress(quiet=as_json) as on_progress:
-            found = platform.source.reconcile(accept_loss=accept_loss, on_progress=on_progress)
-    finally:
-        platform.close()
+    with closing(Platform(settings)) as platform, rows_progress(quiet=as_json) as on_progress:
+        found = platform.source.reconcile(accept_loss=accept_loss, on_progress=on_progress)
     if as_json:
         _print_json(dict(found))
     else:
@@ -307,6 +276,11 @@ def _print_json(result: dict[str, object]) -> None:
     import orjson
 
     print(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())  # noqa: T201
+
+
+def _print_figures(result: Mapping[str, object]) -> None:
+    for name, value in result.items():
+        screen.print(f"{name:22} {value:.4f}" if isinstance(value, float) else f"{name:22} {value}")
 
 
 def _relative(path: Path) -> Path:

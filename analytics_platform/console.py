@@ -127,27 +127,6 @@ def redriven_lines(found: Redriven) -> Iterator[str]:
     yield from (f"failed: {failure}" for failure in found.outcome.failures)
 
 
-def print_outcome(screen: Console, outcome: Outcome) -> None:
-    """Print what a run wrote, and what failed."""
-    if not outcome.runs:
-        screen.print("Everything is up to date; nothing was written.")
-        return
-    screen.print(outcome_table(outcome), crop=False)
-    screen.print(
-        f"\n{outcome.quarantined:,} rows in quarantine, {outcome.checks_passed:,} checks passed, "
-        f"{len(outcome.failures)} failures, {outcome.seconds:.1f} s"
-    )
-    if outcome.failed_conversations:
-        screen.print(
-            f"{outcome.failed_conversations:,} conversations could not be processed and are left out; why is in the "
-            "table processing_errors",
-            style="yellow",
-            soft_wrap=True,
-        )
-    for failure in outcome.failures:
-        screen.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
-
-
 def outcome_table(outcome: Outcome) -> Table:
     """Return what was written as a table, in the order in which it was; names are never cut."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
