@@ -102,7 +102,7 @@ def settle_changed(db: duckdb.DuckDBPyConnection) -> None:
     """
     same_message = "message_id IN (SELECT message_id FROM changed_messages)"
     db.execute(f"""
-        DELETE FROM repeats WHERE position NOT IN (SELECT position FROM judged)
+        DELETE FROM repeats WHERE position NOT IN (SELECT position FROM judged WHERE reason IS NULL)
             OR position IN (SELECT position FROM judged WHERE {same_message});
         INSERT INTO changed_conversations SELECT conversation_id FROM judged WHERE {same_message};
     """)  # noqa: S608  (no value is in it)

@@ -145,6 +145,15 @@ def test_a_mirror_that_dies_between_its_rows_and_its_days_publishes_them_the_nex
     assert list(mirror.manifest()) == ["2024-01-05"]
 
 
+def test_a_repeated_message_that_can_no_longer_be_used_is_quarantined_for_that_alone(tmp_path):
+    mirror = mirror_in(tmp_path)
+    change(mirror, lambda m: put(m, MESSAGES, message(1), message(2, message_id="m1", text="other")))
+    change(mirror, lambda m: put(m, MESSAGES, message(2, None, message_id="m1", text="other")))
+    rows = read_day(tmp_path, mirror.manifest(), "2024-01-05")
+    assert rows.quarantined["reason"].to_pylist() == ["missing_conversation_id"]
+    assert rows.rows_read == 2
+
+
 def test_a_lone_surrogate_ends_in_quarantine(tmp_path):
     mirror = mirror_in(tmp_path)
     change(mirror, lambda m: put(m, MESSAGES, message(1), message(2, text=json.loads('"\\ud800"'))))
