@@ -67,16 +67,22 @@ def message_insights(messages: pa.Table, message_embeddings: pa.Table, insights:
         "messages": clean.messages,
         "message_embeddings": message_embeddings,
         "message_insights": message_insights,
+        "conversations": clean.conversations,
     },
     version=_engine_version,
     isolates=True,
     kinds=KINDS,
 )
 def conversation_insights(
-    messages: pa.Table, message_embeddings: pa.Table, message_insights: pa.Table, insights: Insights
+    messages: pa.Table,
+    message_embeddings: pa.Table,
+    message_insights: pa.Table,
+    conversations: pa.Table,
+    insights: Insights,
 ) -> pa.Table:
-    """Topics, intent and sentiment of each conversation, with confidence and the messages that decided it."""
-    return insights.engine.label_conversations(messages, message_embeddings, message_insights)
+    """Topics, intent, sentiment, urgency and resolution of each conversation, with confidence and what decided them."""
+    resolved = conversations.select(["conversation_id", "resolved"])
+    return insights.engine.label_conversations(messages, message_embeddings, message_insights, resolved)
 
 
 ASSETS = [message_embeddings, conversation_embeddings, message_insights, conversation_insights]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -17,22 +16,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.insights import grouping
+from analytics_platform.insights import decisions, grouping, rules
+from analytics_platform.insights.decisions import DECIMALS, Decision, reasons_array
 from analytics_platform.insights.device import DeviceChoice, resolve_device
 from analytics_platform.insights.encoder import StaticEncoder, static_encoder
 from analytics_platform.insights.grouping import Conversations, join_messages
 from analytics_platform.insights.label_model import LabelModel
 from analytics_platform.insights.minilm import transformer_encoder
 from analytics_platform.insights.reading import ReadingTier
+from analytics_platform.insights.rules import RuleBook
 from analytics_platform.insights.static import StaticTier
-from analytics_platform.insights.taxonomy import OTHER, Taxonomy, load_taxonomy
+from analytics_platform.insights.taxonomy import OTHER, REMAINDERS, Taxonomy, load_taxonomy
 from analytics_platform.insights.tier import (
-    KINDS,
     SENTIMENT_VALUES,
     Classified,
     Documents,
     Floats,
-    Ints,
     Kind,
     Tier,
     require_tier,
@@ -43,12 +42,9 @@ from analytics_platform.model.insights import (
     EMBEDDING_DIMENSIONS,
     MESSAGE_EMBEDDINGS,
     MESSAGE_INSIGHTS,
-    REASONS_TYPE,
     TOPICS_TYPE,
 )
 
-_DECIMALS = 4
-"""Stored digits: far fewer than threads and batch sizes can disturb, as many as anybody reads."""
 _SPEAKING_ROLES = ("user", "assistant", "agent")
 _TOPIC_THRESHOLD = 0.2
 _MOST_TOPICS = 3
@@ -69,11 +65,12 @@ class InsightEngine:
         self.encoder = encoder
         self.taxonomy = taxonomy
         self.device = device
+        self._rules = RuleBook(taxonomy.rules)
 
     @cached_property
     def version(self) -> str:
         """Hash of all that the labels depend on: taxonomy, encoder, weights and code."""
-        code = inspect.getsource(sys.modules[__name__]) + inspect.getsource(grouping)
+        code = "".join(map(inspect.getsource, (sys.modules[__name__], grouping, decisions, rules)))
         return hashlib.sha256("\x1f".join((self.tier.name, self.tier.version, code)).encode()).hexdigest()[:16]
 
     def embed_messages(self, messages: pa.Table) -> pa.Table:
@@ -99,22 +96,28 @@ class InsightEngine:
             messages: The ``MESSAGES`` table that the vectors were made of.
             message_embeddings: From ``embed_messages``.
         """
-        said = join_messages(message_embeddings, messages, ("text",))
+        said = join_messages(message_embeddings, messages, ("text", "role"))
         documents = _documents(said)
-        sentiment, intent = self._decide("sentiment", documents), self._decide("intent", documents)
+        fires = self._rules.find(said, documents.words)
+        of_message: tuple[Kind, ...] = ("sentiment", "intent", "topic")
+        sentiment, intent, topic = (Decision.of(kind, documents, self.tier, self._rules, fires) for kind in of_message)
         columns = {
             **{name: said[name] for name in ("date", "conversation_id", "message_id")},
             "sentiment": _rounded(_polarity(sentiment.answer)),
             "sentiment_confidence": _rounded(sentiment.best),
             "intent": intent.label,
             "intent_confidence": _rounded(intent.best),
-            "topics": _topics(self.tier.classify("topic", documents)),
+            "topics": _topics(topic.answer),
             "tier": pa.repeat(self.tier.name, len(said)),
         }
         return MESSAGE_INSIGHTS.conform(pa.table(columns))
 
     def label_conversations(
-        self, messages: pa.Table, message_embeddings: pa.Table, message_insights: pa.Table
+        self,
+        messages: pa.Table,
+        message_embeddings: pa.Table,
+        message_insights: pa.Table,
+        resolved: pa.Table | None = None,
     ) -> pa.Table:
         """Return ``CONVERSATION_INSIGHTS``, exactly one row per conversation in ``messages``.
 
@@ -122,11 +125,22 @@ class InsightEngine:
             messages: A ``MESSAGES`` table.
             message_embeddings: From ``embed_messages``.
             message_insights: From ``label_messages``.
+            resolved: Columns conversation_id and resolved of ``CONVERSATIONS``: outcomes that the source states, which
+                go before what the words say. None stated when None.
         """
-        said, conversations, documents = self._group(messages, message_embeddings, message_insights)
-        topic, intent, sentiment = (self._decide(kind, documents[kind]) for kind in KINDS)
-        kinds = (topic, intent, sentiment)
-        together = np.cbrt(np.prod([kind.best for kind in kinds], axis=0))
+        said, conversations, parts = self._group(messages, message_embeddings, message_insights)
+        at_message = self._rules.find(said, parts.words, conversations.endings(said["intent"], self._passing))
+        fires = conversations.gather(at_message)
+        states = {"resolution": _stated(conversations.ids, resolved)}
+        kinds = [
+            Decision.of(kind, document, self.tier, self._rules, fires, states.get(kind))
+            for kind, document in self._regroup(said, conversations, parts).items()
+        ]
+        topic, intent, sentiment, urgency, resolution = kinds
+        rows: list[list[dict[str, object]]] = [[] for _ in range(len(conversations.ids))]
+        for kind in kinds:
+            kind.add_reasons(rows, said, conversations.of_message, at_message, self.tier, self._rules)
+        together = np.cbrt(np.prod([kind.best for kind in kinds[:3]], axis=0))
         columns = {
             "date": conversations.dates,
             "conversation_id": conversations.ids,
@@ -136,8 +150,12 @@ class InsightEngine:
             "intent_confidence": _rounded(intent.best),
             "sentiment": _rounded(np.where(sentiment.silent, 0.0, _polarity(sentiment.answer))),
             "sentiment_confidence": _rounded(sentiment.best),
+            "urgency": urgency.label,
+            "urgency_confidence": _rounded(urgency.best),
+            "resolution": resolution.label,
+            "resolution_confidence": _rounded(resolution.best),
             "confidence": _rounded(together),
-            "reasons": self._reasons(said["message_id"].to_pylist(), kinds),
+            "reasons": reasons_array(rows),
             "tier": pa.repeat(self.tier.name, len(conversations.ids)),
             "taxonomy_version": pa.repeat(self.taxonomy.version, len(conversations.ids)),
         }
@@ -150,75 +168,42 @@ class InsightEngine:
             messages: As for ``label_conversations``.
         """
         embeddings = self.embed_messages(messages)
-        _, conversations, documents = self._group(messages, embeddings, self.label_messages(messages, embeddings))
-        return conversations.ids, documents
+        said, conversations, parts = self._group(messages, embeddings, self.label_messages(messages, embeddings))
+        return conversations.ids, self._regroup(said, conversations, parts)
 
+    @property
+    def _passing(self) -> list[str]:
+        """Intents that say nothing of what the customer came for."""
+        return [*(label.label for label in self.taxonomy.intents if label.social), OTHER]
+
+    @staticmethod
     def _group(
-        self, messages: pa.Table, message_embeddings: pa.Table, message_insights: pa.Table
-    ) -> tuple[pa.Table, Conversations, dict[Kind, Documents]]:
-        """Return what was said with its texts, the conversations, and each as a document for each kind of label."""
+        messages: pa.Table, message_embeddings: pa.Table, message_insights: pa.Table
+    ) -> tuple[pa.Table, Conversations, Documents]:
+        """Return what was said with texts and intents, the conversations, and each message as a document."""
         said = join_messages(message_embeddings, messages, ("text", "role", "position"))
         said = join_messages(said, message_insights, ("intent",))
-        conversations = Conversations.of(messages, said)
-        passing = [*(label.label for label in self.taxonomy.intents if label.social), OTHER]
-        parts = _documents(said)
-        documents: dict[Kind, Documents] = {
+        return said, Conversations.of(messages, said), _documents(said)
+
+    def _regroup(self, said: pa.Table, conversations: Conversations, parts: Documents) -> dict[Kind, Documents]:
+        """Return each conversation as a document for each kind of label, in the order of the table's columns."""
+        alone = self.tier.classify("urgency", parts)
+        telling = 1 - alone.confidence[:, alone.labels.index(REMAINDERS["urgency"])]
+        return {
             "topic": parts.regroup(conversations.topic_weights()),
-            "intent": parts.regroup(conversations.intent_weights(said["intent"], passing)),
+            "intent": parts.regroup(conversations.intent_weights(said["intent"], self._passing)),
             "sentiment": parts.regroup(conversations.sentiment_weights()),
+            "urgency": parts.regroup(conversations.urgency_weights(telling)),
+            "resolution": parts.regroup(conversations.resolution_weights()),
         }
-        return said, conversations, documents
-
-    def _decide(self, kind: Kind, documents: Documents) -> _Decision:
-        return _Decision(kind, documents, self.tier.classify(kind, documents))
-
-    def _reasons(self, message_ids: list[str], kinds: tuple[_Decision, ...]) -> pa.Array:
-        """Return the list of reasons of each document, in the order of the kinds."""
-        rows: list[list[dict[str, object]]] = [[] for _ in kinds[0].chosen]
-        for kind in kinds:
-            reasons = self.tier.explain(kind.name, kind.documents, kind.chosen)
-            for row, column, reason in zip(rows, kind.chosen, reasons, strict=True):
-                if reason is not None:
-                    row.append(
-                        {
-                            "kind": kind.name,
-                            "label": kind.answer.labels[column],
-                            "message_id": message_ids[reason.part],
-                            "words": list(reason.words),
-                            "weight": round(reason.weight, _DECIMALS),
-                        }
-                    )
-        return pa.array(rows, REASONS_TYPE)
 
 
-@dataclass(frozen=True)
-class _Decision:
-    """One kind of label for a set of documents."""
-
-    name: Kind
-    documents: Documents
-    answer: Classified
-
-    @cached_property
-    def chosen(self) -> Ints:
-        """Column of the most confident label per document; digits beyond the stored ones break no tie."""
-        return np.asarray(np.round(self.answer.confidence, 9).argmax(axis=1), np.int64)
-
-    @cached_property
-    def silent(self) -> np.ndarray:
-        """Whether a document has nothing to judge by."""
-        return np.asarray(self.documents.weights.getnnz(axis=1) == 0)
-
-    @cached_property
-    def best(self) -> Floats:
-        """Confidence in the chosen label; 0 where there is nothing to judge by."""
-        confidence = self.answer.confidence[np.arange(len(self.chosen)), self.chosen]
-        return np.where(self.silent, 0.0, confidence)
-
-    @cached_property
-    def label(self) -> pa.Array:
-        """Name of the chosen label per document."""
-        return pa.array(self.answer.labels, pa.string()).take(pa.array(self.chosen))
+def _stated(ids: pa.Array, resolved: pa.Table | None) -> pa.Array | None:
+    """Return the resolution that the source states of each conversation, null where it states none."""
+    if resolved is None:
+        return None
+    rows = pc.index_in(ids, resolved["conversation_id"].combine_chunks())
+    return pc.if_else(resolved["resolved"].combine_chunks().take(rows), "resolved", "unresolved")
 
 
 def _documents(said: pa.Table) -> Documents:
@@ -233,7 +218,7 @@ def _polarity(answer: Classified) -> Floats:
 
 
 def _rounded(values: Floats) -> Floats:
-    return np.round(values, _DECIMALS) + 0.0  # no negative zero
+    return np.round(values, DECIMALS) + 0.0  # no negative zero
 
 
 def _topics(answer: Classified) -> pa.Array:

@@ -25,6 +25,8 @@ _SOCIAL_WEIGHT = 0.05
 """How much greetings, thanks and small talk count for what the customer wanted."""
 _ENDING_BONUS = 3.0
 """What the customer's last message counts more for the sentiment than the first."""
+_RESOLUTION_DECAY = 0.4
+"""How much less each message before the customer's last counts for whether things were settled."""
 _MOST_EVIDENCE = 2.5
 """Messages' worth of evidence that a conversation counts for at most, or long ones would be certain of everything."""
 
@@ -101,10 +103,58 @@ class Conversations:
     def sentiment_weights(self) -> sp.csr_matrix:
         """Return weights (conversations by messages): the customer's words, the ending most."""
         rank = self._rank(self.by_customer)
-        last = np.zeros(len(self.ids), np.int64)
-        np.maximum.at(last, self.of_message[self.by_customer], rank[self.by_customer])
-        progress = rank / np.maximum(last[self.of_message], 1)
+        progress = rank / np.maximum(self._most(rank)[self.of_message], 1)
         return self._weights(np.where(self.by_customer, 1 + _ENDING_BONUS * progress**2, 0))
+
+    def urgency_weights(self, telling: Floats) -> sp.csr_matrix:
+        """Return weights (conversations by messages): a conversation is as urgent as its most telling message.
+
+        Args:
+            telling: How much each message says about urgency; shape (messages,).
+        """
+        order = np.lexsort((self.position, -np.round(telling, 9), self.of_message))
+        order = order[self.by_customer[order]]
+        _, first = np.unique(self.of_message[order], return_index=True)
+        weights = np.zeros(len(telling))
+        weights[order[first]] = 1
+        return self._weights(weights)
+
+    def resolution_weights(self) -> sp.csr_matrix:
+        """Return weights (conversations by messages): the customer's last words, those before fading quickly."""
+        rank = self._rank(self.by_customer)
+        last = self._most(rank)
+        return self._weights(np.where(self.by_customer, _RESOLUTION_DECAY ** (last[self.of_message] - rank), 0))
+
+    def endings(self, intents: pa.ChunkedArray, social: Sequence[str]) -> dict[str, np.ndarray]:
+        """Tell at which messages, always a customer's last, conversations end in a way that rules name.
+
+        Args:
+            intents: Intent of each message.
+            social: Intents that ask and report nothing.
+        """
+        rank, places = self._rank(self.by_customer), self._rank(np.ones(len(self.position), np.bool_))
+        closing = self.by_customer & (rank == self._most(rank)[self.of_message])
+        is_social = pc.is_in(intents, value_set=pa.array(social, pa.string())).to_numpy()
+        spoken = np.bincount(self.of_message, minlength=len(self.ids))
+        customers = np.bincount(self.of_message[self.by_customer], minlength=len(self.ids))
+        final = places == spoken[self.of_message] - 1
+        return {
+            "unanswered": closing & final & ~is_social,
+            "no_answer": closing & (customers == spoken)[self.of_message],
+        }
+
+    def gather(self, of_message: np.ndarray) -> np.ndarray:
+        """Tell what holds for any message of each conversation; from (messages, facts) to (conversations, facts)."""
+        gathered = np.zeros((len(self.ids), of_message.shape[1]), np.bool_)
+        rows, columns = np.nonzero(of_message)
+        gathered[self.of_message[rows], columns] = True
+        return gathered
+
+    def _most(self, rank: Floats) -> Ints:
+        """Return the rank of the customer's last message of each conversation."""
+        last = np.zeros(len(self.ids), np.int64)
+        np.maximum.at(last, self.of_message[self.by_customer], rank[self.by_customer].astype(np.int64))
+        return last
 
     def _rank(self, counted: np.ndarray) -> Floats:
         """Return how many counted messages of its conversation stand before each message."""

@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 from analytics_platform.insights.engine import InsightEngine
 from analytics_platform.insights.examples import as_messages, version_of
 from analytics_platform.insights.label_model import LabelModel
-from analytics_platform.insights.tier import KINDS
+from analytics_platform.insights.tier import Kind
 from analytics_platform.model.learning import MODEL_EVALUATION
 
+_JUDGED: tuple[Kind, ...] = ("topic", "intent", "sentiment")
 FEWEST_ITEMS = 20
 """Gold labels of topic and intent together below which no model is promoted: fewer tell nothing."""
 
@@ -37,7 +38,7 @@ def evaluate_model(engine: InsightEngine, model: LabelModel, gold: pa.Table, at:
 
     ids, documents = engine.conversation_documents(as_messages(gold))
     rows: list[dict[str, Any]] = []
-    for kind in KINDS:
+    for kind in _JUDGED:
         items = gold.filter(pc.equal(gold["kind"], kind))
         place = pc.index_in(items["item"], value_set=ids)
         known = items.filter(pc.is_valid(place))

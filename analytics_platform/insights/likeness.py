@@ -20,8 +20,8 @@ from analytics_platform.insights.tier import Floats, Kind
 
 # Chosen on 50 conversations labelled by hand, for the likelihood of the right labels; more digits they could not tell.
 _VECTOR_STRENGTH = 8.0
-_OTHER_STRENGTH: dict[Kind, float] = {"topic": 3.0, "intent": 2.0}
-"""Log-odds of ``other`` before any evidence: how much it takes to name a label at all."""
+_REMAINDER_STRENGTH: dict[Kind, float] = {"topic": 3.0, "intent": 2.0, "urgency": 3.0, "resolution": 2.0}
+"""Log-odds of ``other``, or what stands for it, before any evidence: how much it takes to name a label at all."""
 _KEYWORD_SAMPLE_WEIGHT = 0.3
 """How much a keyword counts as an example when label vectors are fitted."""
 _RIDGE = 1.0
@@ -31,7 +31,7 @@ takes topics from 0.65 to 0.89 right and intents from 0.66 to 0.86, and leaves t
 were; twice as much begins to cost those."""
 
 Likeness = tuple[Floats, Floats]
-"""Weights, shape (dimensions, labels), and bias, shape (labels,); the last label is ``other``."""
+"""Weights, shape (dimensions, labels), and bias, shape (labels,); the last label is what remains when none fits."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Taught:
 
 
 def labels_of(content: Taxonomy) -> dict[Kind, tuple[Label, ...]]:
-    """Return the labels of each kind that the taxonomy declares."""
+    """Return the taxonomy's labels of each kind that more than the taxonomy teaches."""
     return {"topic": content.topics, "intent": content.intents}
 
 
@@ -74,7 +74,7 @@ def fit_all(
 def fit_likeness(
     encode: Callable[[Sequence[str]], np.ndarray], labels: Sequence[Label], kind: Kind, taught: Sequence[Taught] = ()
 ) -> Likeness:
-    """Return weights and bias of likeness to the labels' examples, as log-odds; the last column is ``other``.
+    """Return weights and bias of likeness to the labels' examples, as log-odds; the last column is what remains.
 
     Ridge regression is solved in closed form in double precision, so every machine gets the same weights to
     twelve digits, which an iterative optimiser would not promise.
@@ -101,7 +101,7 @@ def fit_likeness(
     likeness = solve(gram, weighted @ targets, assume_a="pos")
     return (
         np.column_stack([likeness * _VECTOR_STRENGTH, np.zeros(vectors.shape[1])]),
-        np.array([0.0] * len(labels) + [_OTHER_STRENGTH[kind]]),
+        np.array([0.0] * len(labels) + [_REMAINDER_STRENGTH[kind]]),
     )
 
 

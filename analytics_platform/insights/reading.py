@@ -80,6 +80,8 @@ class ReadingTier:
     def classify(self, kind: Kind, documents: Documents) -> Classified:
         """Return the confidence in each label of ``kind`` for each document."""
         first = self._static.classify(kind, documents)
+        if kind not in self._heads:  # urgency and resolution hang on few words, and on how a conversation ends
+            return first
         confidence = first.confidence.copy()
         spoken = np.asarray(documents.weights.getnnz(axis=1) > 0)
         rows = np.flatnonzero(spoken & (self._everywhere | (_doubt(confidence) >= self._thresholds[kind])))

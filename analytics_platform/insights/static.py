@@ -20,9 +20,9 @@ from analytics_platform.insights.device import CPU, Device
 from analytics_platform.insights.encoder import StaticEncoder
 from analytics_platform.insights.examples import SLICE_PATH
 from analytics_platform.insights.label_model import LabelModel
-from analytics_platform.insights.likeness import Likeness, fit_all
+from analytics_platform.insights.likeness import Likeness, fit_all, fit_likeness, labels_of
 from analytics_platform.insights.linear import LinearHead
-from analytics_platform.insights.taxonomy import OTHER, Label, Taxonomy
+from analytics_platform.insights.taxonomy import REMAINDERS, Label, Taxonomy
 from analytics_platform.insights.tier import Classified, Documents, Ints, Kind, Reason
 from analytics_platform.insights.words import TermMatcher, split_words
 
@@ -49,10 +49,14 @@ class StaticTier:
     ) -> None:
         self._encoder = encoder
         fitted = model.likeness if model else fit_all(encoder, content)
+        further: dict[Kind, Sequence[Label]] = {"urgency": content.urgencies, "resolution": content.resolutions}
         heads: dict[Kind, LinearHead] = {
-            "topic": _head(content.topics, fitted["topic"]),
-            "intent": _head(content.intents, fitted["intent"]),
             "sentiment": sentiment.load_sentiment(),
+            **{kind: _head(kind, labels, fitted[kind]) for kind, labels in labels_of(content).items()},
+            **{
+                kind: _head(kind, labels, fit_likeness(encoder.encode, labels, kind))
+                for kind, labels in further.items()
+            },
         }
         self._heads = {kind: replace(head, device=device) for kind, head in heads.items()}
         parts = [content.version.encode(), encoder.name.encode(), sentiment.WEIGHTS_PATH.read_bytes()]
@@ -66,11 +70,12 @@ class StaticTier:
         return self._heads[kind].classify(documents)
 
     def explain(self, kind: Kind, documents: Documents, chosen: Ints) -> list[Reason | None]:
-        """Return why each document got its label; None for ``other`` and where no word is known."""
+        """Return why each document got its label; None for what remains without evidence and where no word is known."""
         head = self._heads[kind]
         reasons = head.explain(documents, chosen, self._encoder.encode_words)
+        remainder = None if kind == "sentiment" else REMAINDERS[kind]  # a neutral sentiment has words of its own
         return [
-            None if head.labels[column] == OTHER else reason for column, reason in zip(chosen, reasons, strict=True)
+            None if head.labels[column] == remainder else reason for column, reason in zip(chosen, reasons, strict=True)
         ]
 
 
@@ -78,12 +83,12 @@ def _source(module: ModuleType | None) -> bytes:
     return inspect.getsource(module).encode() if module else b""
 
 
-def _head(labels: Sequence[Label], fitted: Likeness) -> LinearHead:
+def _head(kind: Kind, labels: Sequence[Label], fitted: Likeness) -> LinearHead:
     """Make the head of one kind of label: likeness to the examples, plus the keywords' weights."""
     vector_weights, bias = fitted
     matcher, term_weights = _keyword_weights(labels)
     return LinearHead(
-        labels=(*(label.label for label in labels), OTHER),
+        labels=(*(label.label for label in labels), REMAINDERS[kind]),
         matcher=matcher,
         vector_weights=vector_weights,
         term_weights=term_weights,

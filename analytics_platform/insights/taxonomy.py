@@ -1,36 +1,74 @@
-"""The taxonomy: which topics and intents there are, and what is evidence for them.
+"""The taxonomy: which labels there are, what is evidence for them, and rules that go before the evidence.
 
-Belongs here: reading and validating the YAML file. Does not belong here: how evidence is weighed (``static``).
+Belongs here: reading and validating the YAML file. Does not belong here: how evidence is weighed (``static``), and
+where rules fire and what they do (``rules``).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from analytics_platform.errors import UserError
 from analytics_platform.insights.words import TermMatcher
+from analytics_platform.model.insights import RESOLUTIONS, URGENCIES
 
 OTHER = "other"
-"""The label of what no label fits; every set of labels has it without naming it."""
+"""The label of what no topic or intent fits; every set of labels has it without naming it."""
+REMAINDERS = {"topic": OTHER, "intent": OTHER, "sentiment": "neutral", "urgency": "normal", "resolution": "unclear"}
+"""The label of each kind that needs no evidence: what remains when no other fits. No rule can forbid it."""
+FIXED_LABELS = {
+    "sentiment": ("negative", "neutral", "positive"),
+    "urgency": URGENCIES,
+    "resolution": RESOLUTIONS,
+}
+"""Labels of the kinds whose labels a taxonomy cannot choose: only what is evidence for them."""
 
 DEFAULT_PATH = Path(__file__).with_name("taxonomy.yaml")
 
+_MOST_STRENGTH = 20.0
+"""Log-odds that a rule may boost by at most; beyond, it should say force or forbid."""
+
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class TaxonomyError(UserError, ValueError):
     """The taxonomy file is wrong; each line of the message names file, line and what to mend."""
 
 
+class _MisplacedError(ValueError):
+    """A mistake in one item of a list, which only the whole taxonomy shows.
+
+    Attributes:
+        location: Where it is, from the list on.
+    """
+
+    def __init__(self, location: tuple[str | int, ...], message: str) -> None:
+        super().__init__(message)
+        self.location = location
+
+
 class Label(BaseModel):
-    """One topic or intent.
+    """One topic, intent, urgency or resolution.
 
     Attributes:
         label: Its name, snake_case.
@@ -43,7 +81,7 @@ class Label(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    label: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+    label: _Name
     description: _Text
     examples: tuple[_Text, ...] = Field(min_length=1)
     keywords: tuple[_Text, ...] = ()
@@ -59,27 +97,116 @@ class Label(BaseModel):
     @field_validator("keywords", mode="after")
     @classmethod
     def _can_be_searched(cls, keywords: tuple[str, ...]) -> tuple[str, ...]:
-        if keywords:
-            TermMatcher(keywords)
-        return tuple(dict.fromkeys(keyword.lower() for keyword in keywords))
+        return _searchable(keywords)
+
+
+class Rule(BaseModel):
+    """Something that goes before the evidence: where its condition holds, it forces, forbids or boosts a label.
+
+    Attributes:
+        name: Its name, snake_case, as it stands in reasons.
+        kind: The kind of label.
+        label: The label of that kind.
+        when: Keywords, as those of a label; one of them is enough.
+        regex: A regular expression in RE2's syntax, found anywhere in a text whatever its case; takes linear time.
+        ending: A way for a conversation to end: ``unanswered`` when the customer speaks last and asks or reports
+            something, ``no_answer`` when the other side never spoke. Urgency and resolution only.
+        who: Whose messages are looked at: ``customer`` or ``agent`` (person or assistant); everybody's when None.
+        effect: ``force`` makes the label the chosen one, ``forbid`` one that is never chosen, ``boost`` adds to its
+            log-odds. A forbidden label is not forced; of several forced ones the first in the file is chosen.
+        strength: For ``boost``: log-odds added, negative to weaken.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: _Name
+    kind: Literal["topic", "intent", "sentiment", "urgency", "resolution"]
+    label: _Name
+    when: tuple[_Text, ...] = ()
+    regex: _Text | None = None
+    ending: Literal["unanswered", "no_answer"] | None = None
+    who: Literal["customer", "agent"] | None = None
+    effect: Literal["force", "forbid", "boost"]
+    strength: Annotated[float, Field(ge=-_MOST_STRENGTH, le=_MOST_STRENGTH)] | None = None
+
+    @field_validator("when", mode="after")
+    @classmethod
+    def _can_be_searched(cls, when: tuple[str, ...]) -> tuple[str, ...]:
+        return _searchable(when)
+
+    @field_validator("regex", mode="after")
+    @classmethod
+    def _can_be_matched(cls, regex: str | None) -> str | None:
+        if regex is not None:
+            try:
+                fires_on_nothing = pc.match_substring_regex(pa.array([""]), regex, ignore_case=True)[0].as_py()
+            except pa.ArrowInvalid as error:
+                raise ValueError(f"not a regular expression of RE2: {error}") from None
+            if fires_on_nothing:
+                raise ValueError("matches the empty text, so it would fire everywhere")
+        return regex
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        conditions = [name for name in ("when", "regex", "ending") if getattr(self, name)]
+        if len(conditions) != 1:
+            raise ValueError(f"needs exactly one of when, regex and ending, has {' and '.join(conditions) or 'none'}")
+        if self.ending and (self.who or self.kind not in ("urgency", "resolution")):
+            raise ValueError("ending is for rules of urgency and resolution, and does not go with who")
+        if (self.effect == "boost") != bool(self.strength):
+            raise ValueError("boost needs a strength other than 0, in log-odds; force and forbid take none")
+        if self.effect == "forbid" and self.label == REMAINDERS[self.kind]:
+            raise ValueError(f"{self.label} cannot be forbidden: it is what remains when no {self.kind} fits")
+        return self
 
 
 class Taxonomy(BaseModel):
-    """All topics and intents, in the order of the file."""
+    """All labels and rules, in the order of the file.
+
+    Attributes:
+        topics: What conversations are about.
+        intents: What speakers want.
+        urgencies: Evidence for how soon an answer is needed; ``normal`` needs none. Those shipped when left out.
+        resolutions: Evidence for how it ended; ``unclear`` needs none. Those shipped when left out.
+        rules: Rules; when left out, those shipped for urgency and resolution.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     topics: tuple[Label, ...] = Field(min_length=1)
     intents: tuple[Label, ...] = Field(min_length=1)
+    urgencies: tuple[Label, ...] = Field(min_length=1)
+    resolutions: tuple[Label, ...] = Field(min_length=1)
+    rules: tuple[Rule, ...] = ()
 
     @model_validator(mode="after")
-    def _labels_are_distinct(self) -> Taxonomy:
-        for kind, labels in (("topics", self.topics), ("intents", self.intents)):
-            names = [label.label for label in labels]
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise ValueError(f"{kind} names {', '.join(twice)} more than once")
+    def _names_are_distinct(self) -> Self:
+        for section in ("topics", "intents", "urgencies", "resolutions"):
+            _require_distinct(section, [label.label for label in getattr(self, section)])
+        _require_distinct("rules", [rule.name for rule in self.rules])
         return self
+
+    @field_validator("urgencies", "resolutions", mode="after")
+    @classmethod
+    def _labels_are_known(cls, labels: tuple[Label, ...], info: ValidationInfo) -> tuple[Label, ...]:
+        kind = {"urgencies": "urgency", "resolutions": "resolution"}[str(info.field_name)]
+        wanted = [label for label in FIXED_LABELS[kind] if label != REMAINDERS[kind]]
+        for place, label in enumerate(labels):
+            if label.label not in wanted:
+                raise _MisplacedError((place, "label"), f"{label.label} is none of {', '.join(wanted)}")
+        return labels
+
+    @field_validator("rules", mode="after")
+    @classmethod
+    def _labels_of_rules_exist(cls, rules: tuple[Rule, ...], info: ValidationInfo) -> tuple[Rule, ...]:
+        for place, rule in enumerate(rules):
+            section = {"topic": "topics", "intent": "intents"}.get(rule.kind)
+            if section and section not in info.data:  # has an error of its own
+                continue
+            known = [*(label.label for label in info.data[section]), OTHER] if section else FIXED_LABELS[rule.kind]
+            if rule.label not in known:
+                raise _MisplacedError((place, "label"), f"{rule.label} is no {rule.kind} of this taxonomy")
+        return rules
 
     @property
     def version(self) -> str:
@@ -98,28 +225,56 @@ def load_taxonomy(path: Path | None = None) -> Taxonomy:
         TaxonomyError: If the file cannot be read or does not describe a taxonomy.
     """
     path = path or DEFAULT_PATH
+    root, content = _read(path)
+    if isinstance(content, dict):
+        content = {**_defaults(), **content} if path != DEFAULT_PATH else content
+    try:
+        return Taxonomy.model_validate(content)
+    except ValidationError as error:
+        raise TaxonomyError("\n".join(_problem(path, root, item) for item in error.errors(include_url=False))) from None
+
+
+@lru_cache(maxsize=1)
+def _defaults() -> dict[str, Any]:
+    """Return what a file that leaves these sections out gets: their labels are the same in every taxonomy."""
+    _, shipped = _read(DEFAULT_PATH)
+    rules = [rule for rule in shipped["rules"] if rule["kind"] in ("urgency", "resolution")]
+    return {"urgencies": shipped["urgencies"], "resolutions": shipped["resolutions"], "rules": rules}
+
+
+def _read(path: Path) -> tuple[yaml.Node | None, Any]:
+    """Return the nodes, which know their lines, and the content of a YAML file."""
     try:
         text = path.read_text(encoding="utf-8")
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
         root = loader.get_single_node()
-        content = loader.construct_document(root) if root is not None else None
+        return root, loader.construct_document(root) if root is not None else None
     except (OSError, UnicodeDecodeError) as error:
         raise TaxonomyError(f"{path}: cannot be read: {error}") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise TaxonomyError(f"{path}:{line}: not valid YAML: {error.problem}") from error
-    try:
-        return Taxonomy.model_validate(content)
-    except ValidationError as error:
-        lines = [
-            f"{path}:{_line_of(root, item['loc'])}: {'.'.join(map(str, item['loc'])) or 'taxonomy'}: {_message(item)}"
-            for item in error.errors(include_url=False)
-        ]
-        raise TaxonomyError("\n".join(lines)) from None
 
 
-def _message(item: Any) -> str:
-    return str(item["msg"]).removeprefix("Value error, ")
+def _problem(path: Path, root: yaml.Node | None, item: Any) -> str:
+    """Write one mistake as file, line, field and what to mend."""
+    cause = item.get("ctx", {}).get("error")
+    location = (*item["loc"], *(cause.location if isinstance(cause, _MisplacedError) else ()))
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return f"{path}:{_line_of(root, location)}: {'.'.join(map(str, location)) or 'taxonomy'}: {message}"
+
+
+def _searchable(keywords: tuple[str, ...]) -> tuple[str, ...]:
+    """Return keywords in lower case and without repeats; refuse those that cannot be searched for."""
+    if keywords:
+        TermMatcher(keywords)
+    return tuple(dict.fromkeys(keyword.lower() for keyword in keywords))
+
+
+def _require_distinct(section: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{section} names {', '.join(twice)} more than once")
 
 
 def _line_of(node: yaml.Node | None, location: Sequence[str | int]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from analytics_platform.insights.words import Words
 
-Kind = Literal["topic", "intent", "sentiment"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+Kind = Literal["topic", "intent", "sentiment", "urgency", "resolution"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 

@@ -10,6 +10,9 @@ from analytics_platform.model.table import NUMBER, STRING, Column, Table
 
 EMBEDDING_DIMENSIONS = 256
 
+URGENCIES = ("low", "normal", "high", "critical")
+RESOLUTIONS = ("resolved", "partly_resolved", "unresolved", "unclear")
+
 TOPICS_TYPE = pa.list_(
     pa.field(
         "item",
@@ -22,11 +25,12 @@ REASONS_TYPE = pa.list_(
         "item",
         pa.struct(
             [
-                pa.field("kind", STRING, nullable=False),  # topic | intent | sentiment
+                pa.field("kind", STRING, nullable=False),  # topic | intent | sentiment | urgency | resolution
                 pa.field("label", STRING, nullable=False),
                 pa.field("message_id", STRING, nullable=False),
                 pa.field("words", pa.list_(pa.field("item", STRING, nullable=False)), nullable=False),
                 pa.field("weight", NUMBER, nullable=False),
+                pa.field("rule", STRING),  # the taxonomy's rule that spoke for the label; null for other evidence
             ]
         ),
         nullable=False,
@@ -44,6 +48,16 @@ _TOPICS = Column(
 _TIER = Column("tier", STRING, "Which tier answered.", allowed=frozenset({"static", "cascade", "transformer", "llm"}))
 _SENTIMENT = Column("sentiment", NUMBER, "From -1, very negative, to 1, very positive.", minimum=-1, maximum=1)
 _INTENT = Column("intent", STRING, "What the speaker wants, a label of the taxonomy; other when none fits.")
+_URGENCY = Column(
+    "urgency", STRING, "How soon the customer needs an answer, as the words say.", allowed=frozenset(URGENCIES)
+)
+_RESOLUTION = Column(
+    "resolution",
+    STRING,
+    "Whether what the customer came for was settled: what the source states where it states an outcome (then it agrees "
+    "with resolved), else an estimate from the ending; unclear where the words do not tell.",
+    allowed=frozenset(RESOLUTIONS),
+)
 
 _EMBEDDING = Column(
     "embedding",
@@ -105,8 +119,23 @@ CONVERSATION_INSIGHTS = Table(
             "sentiment", NUMBER, "The customer's sentiment, the ending weighing most; -1 to 1.", minimum=-1, maximum=1
         ),
         _confidence("sentiment_confidence", "sentiment"),
-        _confidence("confidence", "labels of this row taken together"),
-        Column("reasons", REASONS_TYPE, "What decided each label: the message and its words."),
+        _URGENCY,
+        _confidence("urgency_confidence", "urgency; not calibrated"),
+        _RESOLUTION,
+        _confidence("resolution_confidence", "resolution; 1 where the source states the outcome; not calibrated"),
+        Column(
+            "confidence",
+            NUMBER,
+            "Confidence in topic, intent and sentiment taken together, 0 to 1.",
+            minimum=0,
+            maximum=1,
+        ),
+        Column(
+            "reasons",
+            REASONS_TYPE,
+            "What decided each label: the message, its words, and the taxonomy's rule where one fired for the label. "
+            "A label that a rule forces has a confidence of at least 0.5: chosen for certain, not certainly right.",
+        ),
         _TIER,
         Column("taxonomy_version", STRING, "Hash of the taxonomy that the labels come from."),
     ),

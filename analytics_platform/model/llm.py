@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from analytics_platform.model.clean import CONVERSATION_ID
-from analytics_platform.model.insights import CONVERSATION_INSIGHTS
+from analytics_platform.model.insights import CONVERSATION_INSIGHTS, REASONS_TYPE, RESOLUTIONS, URGENCIES
 from analytics_platform.model.raw import DATE_COLUMN
 from analytics_platform.model.table import BOOLEAN, INTEGER, NUMBER, STRING, TIMESTAMP, Column, Table
-
-URGENCIES = ("low", "normal", "high", "critical")
-RESOLUTIONS = ("resolved", "partly_resolved", "unresolved", "unclear")
 
 CALL_STATUSES = frozenset(
     {
@@ -29,28 +26,26 @@ FAILURE_REASONS = frozenset({"invalid", "cut_off", "refused", "filtered", "rejec
 
 _MODEL = Column("model", STRING, "The model asked.")
 _PROMPT = Column("prompt_version", STRING, "Name and hash of the prompt file.")
-
-
-def _confidence(of: str) -> Column:
-    return Column(f"{of}_confidence", NUMBER, f"Confidence in the {of}, 0 to 1.", minimum=0, maximum=1)
-
-
-_FURTHER = (
-    Column("urgency", STRING, "How soon the customer needs an answer.", allowed=frozenset(URGENCIES)),
-    _confidence("urgency"),
-    Column("resolution", STRING, "Whether what the customer came for was settled.", allowed=frozenset(RESOLUTIONS)),
-    _confidence("resolution"),
-    Column("was_cut", BOOLEAN, "Whether the model saw only a part of a long conversation."),
-    _MODEL,
-    _PROMPT,
-)
+_OWN = {
+    column.name: column
+    for column in (
+        Column("urgency", STRING, "How soon the customer needs an answer.", allowed=frozenset(URGENCIES)),
+        Column("urgency_confidence", NUMBER, "Confidence in the urgency, 0 to 1.", minimum=0, maximum=1),
+        Column("resolution", STRING, "Whether what the customer came for was settled.", allowed=frozenset(RESOLUTIONS)),
+        Column("resolution_confidence", NUMBER, "Confidence in the resolution, 0 to 1.", minimum=0, maximum=1),
+        Column("reasons", REASONS_TYPE, "What decided each label: the message and its words; no rules."),
+    )
+}
+"""Columns whose values come about otherwise than in the engine: the model knows neither outcomes nor rules."""
 
 LLM_INSIGHTS = Table(
     name="llm_insights",
     grain="one row per conversation that the LLM labelled",
     columns=(
-        *(column for column in CONVERSATION_INSIGHTS.columns if column.name not in {c.name for c in _FURTHER}),
-        *_FURTHER,
+        *(_OWN.get(column.name, column) for column in CONVERSATION_INSIGHTS.columns),
+        Column("was_cut", BOOLEAN, "Whether the model saw only a part of a long conversation."),
+        _MODEL,
+        _PROMPT,
     ),
     key=("conversation_id",),
 )

@@ -36,6 +36,7 @@ PLAIN: dict[str, Any] = {
     "agent_message_count": 2, "agent_talk_ratio": 0.5, "channel": "irc", "character_count": 5, "code": [], "pii": [],
     "confidence": 0.5, "duration_seconds": 300.0, "intent": "ask", "intent_confidence": 0.5, "language": "en",
     "message_count": 4, "quality_score": 0.5, "reasons": [], "sentiment_confidence": 0.5, "taxonomy_version": "1",
+    "urgency": "normal", "urgency_confidence": 0.5, "resolution": "unclear", "resolution_confidence": 0.5,
     "text": "hello", "tier": "static", "token_count": 9, "turn_count": 4, "user_message_count": 2, "word_count": 1,
 }  # fmt: skip
 

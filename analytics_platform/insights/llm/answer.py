@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, cre
 from analytics_platform.insights.llm.transcript import Transcript
 from analytics_platform.insights.taxonomy import OTHER, Taxonomy
 from analytics_platform.insights.tier import SENTIMENT_VALUES
-from analytics_platform.model.llm import RESOLUTIONS, URGENCIES
+from analytics_platform.model.insights import RESOLUTIONS, URGENCIES
 
 Labels = dict[str, Any]
 """A checked answer, as it is cached: reasons point at message numbers, so that it holds for equal conversations."""

@@ -155,4 +155,5 @@ def _reason(reason: dict[str, Any], transcript: Transcript, certain: Any) -> dic
         "message_id": transcript.by_number[reason["message"]].message_id,
         "words": reason["words"],
         "weight": certain.get(reason["label"], 0.0) if isinstance(certain, dict) else certain,
+        "rule": None,
     }

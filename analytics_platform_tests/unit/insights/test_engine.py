@@ -106,7 +106,7 @@ def test_neutral_technical_questions_are_not_negative(
 
 def test_reasons_point_at_the_message_and_its_words(conversations: dict[str, Any]) -> None:
     reasons = {reason["kind"]: reason for reason in conversations["boot"]["reasons"]}
-    assert list(reasons) == ["topic", "intent", "sentiment"]
+    assert list(reasons) == ["topic", "intent", "sentiment", "urgency", "resolution"]
     assert reasons["topic"]["message_id"] == "boot-001"
     assert {"grub", "partition"} <= set(reasons["topic"]["words"])
     assert reasons["sentiment"]["message_id"] == "boot-003"

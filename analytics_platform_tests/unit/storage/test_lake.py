@@ -89,6 +89,7 @@ def test_nested_types_come_back_as_declared(lake):
     insight = {
         "date": dt.date(2006, 5, 15), "conversation_id": "c", "topics": [{"label": "network", "confidence": 0.5}],
         "primary_topic": "network", "intent": "other", "intent_confidence": 0.0, "sentiment": 0.0,
+        "urgency": "normal", "urgency_confidence": 0.5, "resolution": "unclear", "resolution_confidence": 0.5,
         "sentiment_confidence": 0.0, "confidence": 0.5, "tier": "static", "taxonomy_version": "1",
         "reasons": [{"kind": "topic", "label": "network", "message_id": "m", "words": ["wifi"], "weight": 1.0}],
     }  # fmt: skip

@@ -47,6 +47,10 @@ final as (
         insights.intent_confidence,
         insights.sentiment,
         insights.sentiment_confidence,
+        insights.urgency,
+        insights.urgency_confidence,
+        insights.resolution,
+        insights.resolution_confidence,
         case
             when insights.sentiment < -0.25 then 'negative'
             when insights.sentiment > 0.25 then 'positive'

@@ -15,6 +15,10 @@ renamed as (
         intent_confidence,
         sentiment,
         sentiment_confidence,
+        urgency,
+        urgency_confidence,
+        resolution,
+        resolution_confidence,
         confidence as insight_confidence,
         tier as insight_tier,
         taxonomy_version
