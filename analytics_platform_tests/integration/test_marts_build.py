@@ -190,7 +190,7 @@ def test_a_run_over_a_range_publishes_its_days_and_a_second_one_starts_no_dbt(la
     assert counts == [36, 0, 28]
     assert materialized(first, "dim_user")[None]["dagster/row_count"] == 5
     checks = first.get_asset_check_evaluations()
-    assert len(checks) == 22
+    assert len(checks) == 24
     assert all(check.passed for check in checks)
     assert all(facts["reused"] for facts in materialized(second, "fct_message").values())
     assert not marts.target_dir.exists()

@@ -53,7 +53,7 @@ def test_a_conversation_is_labelled_with_reasons_that_name_its_messages(endpoint
     assert (row["primary_topic"], row["intent"], row["sentiment"]) == ("audio", "report_problem", -0.5)
     assert (row["urgency"], row["resolution"], row["tier"], row["was_cut"]) == ("high", "unresolved", "llm", False)
     assert row["reasons"] == [
-        {"kind": "topic", "label": "audio", "message_id": "radio-0", "words": ["radio"], "weight": 0.9}
+        {"kind": "topic", "label": "audio", "message_id": "radio-0", "words": ["radio"], "weight": 0.9, "rule": None}
     ]
     assert row["prompt_version"].startswith("conversation.v1-")
     assert row["model"] == steps.MODEL

@@ -63,9 +63,10 @@ def rows(noco):
 @example(value="a\\", others=["a"])
 @example(value="a\\b'", others=["b"])
 @example(value="", others=[" "])
+@example(value="\0", others=[])
 @example(value="日本, 😀", others=["日本"])
 def test_equality_selects_the_equal_rows_or_is_refused(noco, values, client, read_ids, value, others):
-    with_others = {value, *others, value + "x", value.upper(), value.strip()}
+    with_others = {value, *others, value + "x", value.upper(), value.strip(), "another"}
     sent = [{"short": each, "long": each} for each in with_others if "\0" not in each]
     start = max(noco.insert(values, sent)) - len(sent)
     stored = [row for page in client.pages(values, after=start) for row in page]
