@@ -16,7 +16,7 @@ from analytics_platform.settings import Settings, load_settings
 
 From = Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First day; the source's first.")]
 To = Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last day, inclusive; the source's last.")]
-Select = Annotated[str | None, typer.Option(help="Assets, e.g. 'group:clean' or '*daily_metrics'; all of them.")]
+Select = Annotated[str | None, typer.Option(help="Assets, e.g. 'group:clean or +key:daily_metrics'; all of them.")]
 Force = Annotated[bool, typer.Option(help="Compute also what is current.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

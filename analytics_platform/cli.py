@@ -148,6 +148,7 @@ def evaluate_command(
     as_json: AsJson = False,
 ) -> None:
     """Fit the label heads on one file and score another."""
+    load_settings()  # a wrong setting ends every command at once
     from analytics_platform.commands import score
 
     result = score(train, test, tier)

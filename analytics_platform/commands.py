@@ -10,6 +10,7 @@ import datetime as dt
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
+from difflib import get_close_matches
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -81,6 +82,8 @@ def run_graph(
     """
     settings = platform.settings
     prepare(settings)
+    if select is not None:
+        _selection(build_definitions(platform), select)  # a wrong one is refused before the source is read
     _sweep(platform)
     with rows_progress(quiet=quiet) as on_progress:
         platform.fresh_source(on_progress)
@@ -225,7 +228,8 @@ def _days(platform: Platform, first: dt.date | None, last: dt.date | None) -> li
         )
     known = sorted({*platform.source.days(), *stored}.intersection(within))
     if not known and not (first and last):
-        raise UserError("the source has no rows; name the days with --from and --to to materialize empty ones")
+        source = f"{platform.settings.source_path}: " if platform.settings.source == "files" else ""
+        raise UserError(f"{source}the source has no rows; name the days with --from and --to to materialize empty ones")
     start, end = first or dt.date.fromisoformat(known[0]), last or dt.date.fromisoformat(known[-1])
     if start > end:  # one of the two is the source's: both given were compared before anything was opened
         named = f"--from {start} is after the last" if first else f"--to {end} is before the first"
@@ -240,7 +244,10 @@ def _selection(definitions: dg.Definitions, select: str | None) -> list[dg.Asset
     try:
         keys = dg.AssetSelection.from_string(select).resolve(graph)
     except dg.DagsterError as error:
-        raise UserError(f"--select {select!r}: {error}") from error
+        names = {key.to_user_string() for key in graph.get_all_asset_keys()}
+        near = get_close_matches(select.rpartition(":")[2].strip("*+'\""), sorted(names), n=1)
+        meant = f"did you mean {near[0]}?" if near else "write it like 'group:clean or +key:daily_metrics'"
+        raise UserError(f"--select {select!r}: names no asset of the graph, or is no selection; {meant}") from error
     keys &= graph.materializable_asset_keys & learning.EVERYDAY.resolve(graph)
     if not keys:
         raise UserError(

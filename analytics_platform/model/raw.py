@@ -106,7 +106,12 @@ QUARANTINED_ROWS = Table(
     name="quarantined_rows",
     grain="one row per source row that could not be used",
     columns=(
-        DATE_COLUMN,
+        Column(
+            "date",
+            DATE,
+            "The partition: UTC day on which the row's conversation started; where that is unknown, the first day that "
+            "has any rows, whatever the row's own time.",
+        ),
         Column("quarantine_id", STRING, "Hash of place and content."),
         Column("source", STRING, "Which source the row came from."),
         Column("source_file", STRING, "File or table at the source.", nullable=True),
