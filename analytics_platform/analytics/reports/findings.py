@@ -150,7 +150,8 @@ def _negative(evidence: Evidence) -> Iterator[Finding]:
         decided = ""
         if reason:
             words = f" ({wording.quoted(reason['words'])})" if reason["words"] else ""
-            decided = f", decided by message {wording.named(reason['message_id'])}{words}"
+            rule = f" and the rule {wording.named(reason['rule'])}" if reason["rule"] else ""
+            decided = f", decided by message {wording.named(reason['message_id'])}{words}{rule}"
         text = (
             f"{wording.part(count, evidence.total)} {'was' if count == 1 else 'were'} negative; the lowest is "
             f"{wording.named(row['conversation_id'])} at {wording.signed(row['sentiment'])}{decided}."

@@ -35,6 +35,7 @@ class Listed:
         first_response_seconds: Wait for the first answer; None when there was none.
         message_id: The message that decided the sentiment, or else the topic; None when nothing is known of it.
         words: The words of that message that decided.
+        rule: The taxonomy's rule that decided; None when the words did.
     """
 
     conversation_id: str
@@ -46,6 +47,7 @@ class Listed:
     first_response_seconds: float | None
     message_id: str | None
     words: tuple[str, ...]
+    rule: str | None
 
 
 def reading_list(conversations: pa.Table, insights: pa.Table, at_most: int = 3) -> list[Listed]:
@@ -109,4 +111,5 @@ def _listed(why: tuple[str, ...], facts: Mapping[str, Any], labels: Mapping[str,
         first_response_seconds=facts["first_response_seconds"],
         message_id=reason.get("message_id"),
         words=tuple(reason.get("words", ())),
+        rule=reason.get("rule"),
     )

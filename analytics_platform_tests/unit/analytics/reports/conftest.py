@@ -81,8 +81,8 @@ def conversation(name: str, **changed: Any) -> dict[str, Any]:
 
 
 def insight(name: str, sentiment: float = 0.0, topic: str = "sound", reasons: Any = ()) -> dict[str, Any]:
-    """The insights of one conversation; reasons as (kind, label, message id, words, weight)."""
-    keys = ("kind", "label", "message_id", "words", "weight")
+    """The insights of one conversation; reasons as (kind, label, message id, words, weight, rule if any)."""
+    keys = ("kind", "label", "message_id", "words", "weight", "rule")
     return {
         "date": DATE,
         "conversation_id": name,
@@ -97,7 +97,7 @@ def insight(name: str, sentiment: float = 0.0, topic: str = "sound", reasons: An
         "resolution": "unclear",
         "resolution_confidence": 0.5,
         "confidence": 0.9,
-        "reasons": [dict(zip(keys, reason, strict=True)) for reason in reasons],
+        "reasons": [dict(zip(keys, (*reason, None)[: len(keys)], strict=True)) for reason in reasons],
         "tier": "static",
         "taxonomy_version": "1",
     }

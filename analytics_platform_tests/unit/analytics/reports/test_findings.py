@@ -106,6 +106,12 @@ def test_the_most_negative_conversation_comes_with_the_message_that_decided(day:
     )
 
 
+def test_a_rule_that_decided_is_named(day: Any, make: Any) -> None:
+    reasons = [("sentiment", "negative", "m7", ["broken"], 2.0, "says_broken")]
+    found = findings(day(make.metrics(negative_count=1), insights=[make.insight("one", -0.9, reasons=reasons)]))
+    assert about(found, "negative").endswith("decided by message m7 (“broken”) and the rule says_broken.")
+
+
 def test_a_negative_conversation_without_reasons_is_still_told(day: Any, make: Any) -> None:
     found = findings(day(make.metrics(negative_count=1), insights=[make.insight("one", -0.4), make.insight("two")]))
     assert about(found, "negative").endswith("(1%) was negative; the lowest is one at \N{MINUS SIGN}0.40.")

@@ -122,6 +122,12 @@ def test_conversations_worth_opening_say_why_and_what_decided(day: Any, make: An
     assert "lowest sentiment, longest wait sound \N{MINUS SIGN}0.90 1 h 24 min “broken” message m7" in text
 
 
+def test_the_list_names_the_rule_that_decided(day: Any, make: Any) -> None:
+    reasons = [("sentiment", "negative", "m7", ["broken"], 2.0, "says_broken")]
+    tables = day(conversations=[make.conversation("angry")], insights=[make.insight("angry", -0.9, reasons=reasons)])
+    assert "message m7, rule says_broken" in " ".join(Reader(render(tables)).text.split())
+
+
 def test_the_list_is_short_ordered_and_breaks_ties_by_name(make: Any, day: Any) -> None:
     names = ["e", "d", "c", "b", "a"]
     tables = day(
