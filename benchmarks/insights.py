@@ -1,8 +1,9 @@
 """How quick the static tier is, and how right, on two data files.
 
-Run: ``python benchmarks/insights.py --texts T.parquet [--train A.parquet --test B.parquet] [--rows 100000]``.
-T needs a column ``text``; A and B ``text`` and ``label``. Prints one JSON object: seconds to start, texts per second
-of encoding, labelling messages and labelling conversations of eight messages, peak memory, and what ``evaluate`` says.
+Run: ``python benchmarks/insights.py [--texts T.parquet] [--train A.parquet --test B.parquet] [--rows 100000]``.
+T needs a column ``text``, and is the sample when left out; A and B ``text`` and ``label``.
+Prints one JSON object: seconds to start, texts per second of encoding, labelling messages and labelling
+conversations of eight messages, peak memory, and what ``evaluate`` says.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analytics_platform.settings import PROJECT_ROOT
+
 MESSAGES_PER_CONVERSATION = 8
+SAMPLE = PROJECT_ROOT / "analytics_platform" / "sample" / "conversations.parquet"
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--texts", type=Path, required=True)
+    parser.add_argument("--texts", type=Path, default=SAMPLE, help="Parquet file with a column text")
     parser.add_argument("--train", type=Path)
     parser.add_argument("--test", type=Path)
     parser.add_argument("--rows", type=int, default=100_000)

@@ -1,6 +1,6 @@
 """How well and how fast personal data is found, against Presidio alone where it is installed.
 
-Run: ``python benchmarks/pii.py LABELLED.parquet [--plain TEXTS.parquet] [--presidio]``. The labelled file has columns
+Run: ``python benchmarks/pii.py [LABELLED.parquet] [--plain TEXTS.parquet] [--presidio]``. The labelled file has columns
 ``text`` and ``spans``, a JSON list of ``{start, end, label}`` with Presidio's label names; ``--plain`` has a column
 ``text`` and serves to measure speed. A span counts as found only where kind, start and end are the same; ``overlap``
 also counts those that share a character. Kinds without gold spans in the file have no figures. Times are of CPU
@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analytics_platform.model.pii import KINDS, STRUCTURED
+from analytics_platform.settings import PROJECT_ROOT
 from analytics_platform.transform.pii import find_pii, redact
 
 KIND_OF_LABEL = {
@@ -36,6 +37,7 @@ KIND_OF_LABEL = {
     "PERSON": "NAME",
 }
 REPEATS = 3
+SAMPLE = PROJECT_ROOT / "analytics_platform" / "sample" / "conversations.parquet"
 Spans = dict[str, set[tuple[int, int, int]]]
 
 
@@ -135,11 +137,15 @@ def speed(texts: pa.Array) -> dict[str, int | float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("labelled", help="Parquet file with columns text and spans")
+    parser.add_argument("labelled", nargs="?", help="Parquet file with columns text and spans; speed alone without")
     parser.add_argument("--plain", help="Parquet file with a column text; its texts without a finding measure speed")
     parser.add_argument("--presidio", action="store_true", help="measure Presidio, too")
     parser.add_argument("--spacy", default="en_core_web_sm", help="spaCy model of Presidio")
     arguments = parser.parse_args()
+    if arguments.labelled is None:
+        plain = pq.read_table(arguments.plain or SAMPLE, columns=["text"])["text"].combine_chunks().cast(pa.string())
+        print(json.dumps({"speed": speed(plain)}, indent=2))
+        return
     table = pq.read_table(arguments.labelled, columns=["text", "spans"])
     texts = table["text"].combine_chunks().cast(pa.string())
     gold = gold_spans(table["spans"].to_pylist())
