@@ -5,6 +5,7 @@ Belongs here: reading labelled texts and the measures. Does not belong here: the
 
 from __future__ import annotations
 
+import logging
 import math
 import resource
 import sys
@@ -21,11 +22,15 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from analytics_platform.insights.device import DeviceChoice, resolve_device
 from analytics_platform.insights.encoder import static_encoder
-from analytics_platform.insights.heads import OUT_OF_SCOPE, LabelHead
+from analytics_platform.insights.heads import OUT_OF_SCOPE, LabelHead, Reads
 from analytics_platform.insights.minilm import transformer_encoder
+from analytics_platform.insights.student import general_texts
 from analytics_platform.insights.tier import Floats, TierError, require_tier
 
+_LOG = logging.getLogger(__name__)
+
 _BINS = 15
+_READS: dict[str, Reads] = {"static": "nothing", "cascade": "doubtful", "transformer": "everything"}
 
 
 class EvaluationError(ValueError):
@@ -101,12 +106,17 @@ def build_head(tier: str, device: DeviceChoice = "auto") -> LabelHead:
         TierError: If the tier or device is unknown or not available.
     """
     require_tier(tier)
+    if tier not in _READS:
+        raise TierError(f"tier {tier!r} cannot be fitted on labelled texts; use {', '.join(_READS)}")
     where = resolve_device(device)
-    if tier == "static":
-        return LabelHead(static_encoder(), device=where)
-    if tier not in ("cascade", "transformer"):
-        raise TierError(f"tier {tier!r} cannot be fitted on labelled texts; use static, cascade or transformer")
-    return LabelHead(static_encoder(), transformer_encoder(device), everywhere=tier == "transformer", device=where)
+    try:
+        transformer = transformer_encoder(device)
+    except TierError as error:
+        if tier != "static":
+            raise
+        _LOG.warning("%s; the tier static is fitted without a transformer's help and less right for it", error)
+        transformer = None
+    return LabelHead(static_encoder(), transformer, reads=_READS[tier], further=general_texts(), device=where)
 
 
 def measure(labels: Sequence[str], confidence: Floats, truth: Sequence[str]) -> dict[str, float]:

@@ -9,17 +9,17 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 from sklearn.model_selection import KFold
 from sklearn.svm import LinearSVC
 
 from analytics_platform.insights.device import CPU, Dense, Device
 from analytics_platform.insights.encoder import unit
 from analytics_platform.insights.features import Features, Prepared, Singles
+from analytics_platform.insights.ridge import fit_ridge
 
 Codes = NDArray[np.int64]
 
-_COST, _COST_ALONE = 0.5, 0.1
+_COST, _COST_ALONE = 1.0, 0.1
 """Of errors against size of weights; one machine for two labels needs smaller weights than many, whose errors partly
 cancel."""
 _FOLDS = 4
@@ -86,9 +86,6 @@ class NeighbourExpert:
     def fit(self, vectors: Singles, codes: Codes, count: int) -> Singles:
         """Fit, and return the scores of each training text had it not been among the neighbours.
 
-        The second is exact and costs no second fit: in ridge regression, the error at a text left out is its
-        residual over the diagonal of the inverse.
-
         Args:
             vectors: Unit-length vectors; shape (texts, dimensions).
             codes: Number of each text's label.
@@ -97,15 +94,12 @@ class NeighbourExpert:
         kept = np.sort(np.random.default_rng(0).permutation(len(codes))[:_MOST_NEIGHBOURS])
         self._centre = vectors[kept].mean(axis=0)
         self._anchors = self._centred(vectors[kept])
-        kernel = _likeness(self._anchors @ self._anchors.T)
-        kernel[np.diag_indices_from(kernel)] += _RIDGE
-        identity = np.eye(len(kept), dtype=np.float32, order="F")
-        inverse = cho_solve(cho_factor(kernel.T, overwrite_a=True), identity, overwrite_b=True)  # both in place
         wanted = np.eye(count, dtype=np.float32)[codes[kept]]
-        self._votes = np.asarray(inverse @ wanted, np.float32)
-        left_out = wanted - self._votes / np.diag(inverse)[:, None]
+        self._votes, left_out = fit_ridge(
+            np.asarray(_likeness(self._anchors @ self._anchors.T), np.float32), _RIDGE, wanted
+        )
         if len(kept) == len(codes):
-            return np.asarray(left_out, np.float32)
+            return left_out
         scores = self.score(vectors)
         scores[kept] = left_out
         return scores

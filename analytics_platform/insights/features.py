@@ -45,6 +45,10 @@ class Prepared:
     words: Words
     vectors: Singles
 
+    def take(self, rows: NDArray[np.int64]) -> Prepared:
+        """Return some of the texts."""
+        return Prepared([self.texts[row] for row in rows], self.words.take(rows), self.vectors[rows])
+
 
 def prepare(texts: Sequence[str], encoder: StaticEncoder) -> Prepared:
     """Split and encode texts."""

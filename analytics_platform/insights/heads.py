@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 
@@ -18,7 +18,11 @@ from analytics_platform.insights.experts import Codes, LinearExpert, NeighbourEx
 from analytics_platform.insights.features import Prepared, Singles, prepare
 from analytics_platform.insights.minilm import TextEncoder
 from analytics_platform.insights.stacking import Calibration, Stack
+from analytics_platform.insights.student import Student
 from analytics_platform.insights.tier import Floats
+
+Reads = Literal["nothing", "doubtful", "everything"]
+"""What the transformer reads when scoring: the tiers static, cascade and transformer."""
 
 OUT_OF_SCOPE = "oos"
 """The label of texts that belong to no class, as clinc150 names it."""
@@ -28,7 +32,7 @@ _OUTSIDE_EXPECTED = 0.2
 hardly any of them, use does."""
 _OUTSIDE_ADMITTED = 0.03
 """Share that the choice of a label reckons with: more would call more texts in scope foreign than it is worth."""
-_NEIGHBOUR_BUDGET = 0.15
+_NEIGHBOUR_BUDGET = 0.25
 """Largest share of texts whose neighbours are asked in the static tier, to keep within 50 µs a text."""
 _TRANSFORMER_BUDGET = 0.095
 """Largest share of texts that the cascade sends to the transformer: what keeps it 8 times as quick."""
@@ -95,8 +99,10 @@ class LabelHead:
 
     Args:
         encoder: Makes the static vectors.
-        transformer: Makes the transformer's vectors; the tier is static when None.
-        everywhere: Whether the transformer reads every text (tier transformer) or those in doubt (tier cascade).
+        transformer: Reads the training texts, so that vectors like its own can be guessed for the neighbours, and what
+            ``reads`` says. Without it the neighbours' vectors are the static ones.
+        reads: What the transformer reads when scoring.
+        further: Texts about anything, read while fitting where training texts are too few to guess by.
         device: Where products with neighbours are computed.
     """
 
@@ -105,12 +111,14 @@ class LabelHead:
         encoder: StaticEncoder,
         transformer: TextEncoder | None = None,
         *,
-        everywhere: bool = False,
+        reads: Reads = "nothing",
+        further: Sequence[str] = (),
         device: Device = CPU,
     ) -> None:
         self._encoder = encoder
         self._transformer = transformer
-        self._everywhere = everywhere
+        self._reads = reads
+        self._student = Student(encoder, transformer, further) if transformer is not None else None
         self._linear = LinearExpert()
         self._neighbours = NeighbourExpert(device)
         self._readers = NeighbourExpert(device)
@@ -127,28 +135,32 @@ class LabelHead:
         count, outside = len(names), self.labels.index(OUT_OF_SCOPE) if OUT_OF_SCOPE in self.labels else None
         admitted, expected = (_importance(codes, outside, share) for share in (_OUTSIDE_ADMITTED, _OUTSIDE_EXPECTED))
         prepared = prepare(texts, self._encoder)
-        scores = [self._linear.fit(prepared, codes, count), self._neighbours.fit(prepared.vectors, codes, count)]
+        vectors, read = prepared.vectors, None
+        if self._transformer is not None and self._student is not None:
+            read = self._transformer.encode(prepared.texts)
+            vectors = self._student.fit(prepared.texts, read)
+        scores = [self._linear.fit(prepared, codes, count), self._neighbours.fit(vectors, codes, count)]
         self._first = Stack.fit(scores[:1], codes, admitted, outside)
         self._second = Stack.fit(scores, codes, admitted, outside)
         answers, better = self._first.predict(scores[:1]), self._second.predict(scores)
         self._to_neighbours = Route.fit(answers, better, codes, expected, _NEIGHBOUR_BUDGET)
         answers = self._to_neighbours.take(answers, better)
-        if self._transformer is not None:
-            scores.append(self._readers.fit(self._transformer.encode(prepared.texts), codes, count))
+        if read is not None and self._reads != "nothing":
+            scores.append(self._readers.fit(read, codes, count))
             self._third = Stack.fit(scores, codes, admitted, outside)
             better = self._third.predict(scores)
-            budget = 1.0 if self._everywhere else _TRANSFORMER_BUDGET
-            self._to_transformer = Route.fit(answers, better, codes, expected, budget)
-            answers = better if self._everywhere else self._to_transformer.take(answers, better)
+            self._to_transformer = Route.fit(answers, better, codes, expected, _TRANSFORMER_BUDGET)
+            answers = better if self._reads == "everything" else self._to_transformer.take(answers, better)
         self._calibration = Calibration.fit(answers, codes, expected, outside)
         return self
 
     @property
     def shares(self) -> dict[str, float]:
         """Share of texts that each expert beyond the first is expected to read."""
-        shares = {"neighbours": self._to_neighbours.share}
-        if self._transformer is not None:
-            shares["transformer"] = 1.0 if self._everywhere else self._to_transformer.share
+        everything = self._reads == "everything"
+        shares = {"neighbours": 1.0 if everything else self._to_neighbours.share}
+        if self._reads != "nothing":
+            shares["transformer"] = 1.0 if everything else self._to_transformer.share
         return shares
 
     def predict(self, texts: Sequence[str]) -> Floats:
@@ -162,23 +174,27 @@ class LabelHead:
     def _answer(self, texts: Sequence[str]) -> Floats:
         prepared = prepare(texts, self._encoder)
         linear = self._linear.score(prepared)
-        if self._transformer is not None and self._everywhere:
-            return self._read(prepared, linear, np.arange(len(texts)))
+        if self._reads == "everything":
+            return self._read(prepared, linear)
         answers = self._first.predict([linear])
         rows = self._to_neighbours.select(answers)
         if len(rows):
-            answers[rows] = self._second.predict([linear[rows], self._neighbours.score(prepared.vectors[rows])])
-        if self._transformer is not None:
+            answers[rows] = self._second.predict([linear[rows], self._ask_neighbours(prepared.take(rows))])
+        if self._reads == "doubtful":
             rows = self._to_transformer.select(answers)
             if len(rows):
-                answers[rows] = self._read(prepared, linear, rows)
+                answers[rows] = self._read(prepared.take(rows), linear[rows])
         return answers
 
-    def _read(self, prepared: Prepared, linear: Singles, rows: Codes) -> Floats:
-        """Return the answers of all experts together for some of the texts."""
+    def _ask_neighbours(self, prepared: Prepared) -> Singles:
+        vectors = prepared.vectors if self._student is None else self._student.encode(prepared)
+        return self._neighbours.score(vectors)
+
+    def _read(self, prepared: Prepared, linear: Singles) -> Floats:
+        """Return the answers of all experts together."""
         assert self._transformer is not None
-        read = self._readers.score(self._transformer.encode([prepared.texts[row] for row in rows]))
-        return self._third.predict([linear[rows], self._neighbours.score(prepared.vectors[rows]), read])
+        read = self._readers.score(self._transformer.encode(prepared.texts))
+        return self._third.predict([linear, self._ask_neighbours(prepared), read])
 
 
 def _importance(codes: Codes, outside: int | None, wanted: float) -> Floats:

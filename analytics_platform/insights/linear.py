@@ -109,7 +109,7 @@ class LinearHead:
         encode_words: Callable[[pa.StringArray], np.ndarray],
     ) -> list[tuple[str, ...]]:
         """Return the words of each given part that add most to the label chosen for it."""
-        subset = words.take(parts)
+        subset = words.take_written(parts)
         meaning = np.asarray(encode_words(subset.vocabulary), np.float64)
         label = chosen[subset.text_of]
         length = np.linalg.norm(subset.incidence() @ meaning, axis=1)

@@ -121,7 +121,7 @@ class RuleBook:
             subset = split_words(matched)
             spans = dict(enumerate(zip(subset.offsets[:-1].tolist(), subset.offsets[1:].tolist(), strict=True)))
         elif matcher is not None:
-            subset = words.take(parts)
+            subset = words.take_written(parts)
             found = matcher.find(subset)
             order = np.lexsort((-found.length, found.start))[::-1]  # the first and longest is written last
             spans = {

@@ -71,18 +71,27 @@ class Words:
         return sp.csr_matrix((ones, self.codes, self.offsets), shape=(len(self), len(self.vocabulary)))
 
     def take(self, texts: Ints) -> Words:
-        """Return some of the texts with only the words that stand in them, for a reader to be pointed at.
-
-        What emoticons became is left out; the vocabulary is that of the words returned and no more.
+        """Return some of the texts.
 
         Args:
             texts: Indices of texts, in the order wanted; repeats are allowed.
         """
+        return self._take(texts, np.ones(len(self.vocabulary), np.bool_))
+
+    def take_written(self, texts: Ints) -> Words:
+        """Return some of the texts for a reader to be pointed at: without what emoticons became.
+
+        Args:
+            texts: Indices of texts, in the order wanted; repeats are allowed.
+        """
+        return self._take(texts, ~pc.is_in(self.vocabulary, pa.array([_HAPPY, _SAD])).to_numpy(zero_copy_only=False))
+
+    def _take(self, texts: Ints, wanted: NDArray[np.bool_]) -> Words:
+        """Return some of the texts with their wanted words; the vocabulary is that of the words returned."""
         lengths = self.lengths[texts]
         offsets = np.concatenate(([0], np.cumsum(lengths)))
         places = np.arange(offsets[-1]) + np.repeat(self.offsets[texts] - offsets[:-1], lengths)
-        written = ~pc.is_in(self.vocabulary, pa.array([_HAPPY, _SAD])).to_numpy(zero_copy_only=False)
-        kept = written[self.codes[places]]
+        kept = wanted[self.codes[places]]
         used, codes = np.unique(self.codes[places[kept]], return_inverse=True)
         return Words(self.vocabulary.take(pa.array(used)), codes, np.concatenate(([0], np.cumsum(kept)))[offsets])
 

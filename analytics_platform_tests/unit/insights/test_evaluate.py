@@ -27,6 +27,12 @@ def write(path: Path, rows: list[tuple[str, str]], names: tuple[str, str] = ("te
     return path
 
 
+@pytest.fixture(autouse=True)
+def no_further_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading general texts takes the transformer some ten seconds, and these texts tell themselves apart."""
+    monkeypatch.setattr("analytics_platform.insights.evaluate.general_texts", list)
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
     rows = [(text.format(end), label) for label, texts in TEMPLATES.items() for text in texts for end in ENDINGS]

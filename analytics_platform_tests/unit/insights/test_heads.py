@@ -7,11 +7,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from analytics_platform.insights import student
 from analytics_platform.insights.encoder import static_encoder
 from analytics_platform.insights.experts import NeighbourExpert
 from analytics_platform.insights.features import Features, prepare
-from analytics_platform.insights.heads import LabelHead, Route, doubt
+from analytics_platform.insights.heads import LabelHead, Reads, Route, doubt
 from analytics_platform.insights.sentiment import SLICE_PATH
+from analytics_platform.insights.student import Student
 
 ODD_TEXTS = (
     "",
@@ -101,16 +103,54 @@ def share_right(head: LabelHead, texts: list[str], labels: list[str]) -> float:
 def test_the_cascade_asks_the_transformer_about_few_texts_and_wins_by_it() -> None:
     texts, labels, oracle = labelled(1200)
     static = LabelHead(static_encoder()).fit(texts[:800], labels[:800])
-    cascade = LabelHead(static_encoder(), oracle).fit(texts[:800], labels[:800])
+    cascade = LabelHead(static_encoder(), oracle, reads="doubtful").fit(texts[:800], labels[:800])
     oracle.asked.clear()
     assert share_right(cascade, texts[800:], labels[800:]) > share_right(static, texts[800:], labels[800:])
     assert 0 < len(oracle.asked) < 0.15 * len(texts[800:])
     assert 0 < cascade.shares["transformer"] <= 0.095
 
 
+def test_the_static_tier_learns_from_the_transformer_and_asks_it_nothing_when_scoring() -> None:
+    texts, labels, oracle = labelled(300)
+    head = LabelHead(static_encoder(), oracle).fit(texts[:200], labels[:200])
+    assert oracle.asked == texts[:200]
+    oracle.asked.clear()
+    assert share_right(head, texts[200:], labels[200:]) > 0.9
+    assert not oracle.asked
+    assert "transformer" not in head.shares
+
+
+class Spinner:
+    """Stands for a transformer whose vectors a linear map can know: the static vectors, turned."""
+
+    name = "spinner"
+    device: Literal["cpu", "gpu"] = "cpu"
+
+    def __init__(self) -> None:
+        self.turn = np.linalg.qr(np.random.default_rng(0).normal(size=(256, 256)))[0].astype(np.float32)
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        return prepare(texts, static_encoder()).vectors @ self.turn
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_a_student_guesses_vectors_of_texts_it_has_not_seen(few: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(student, "_FEWEST_READ", 600)
+    texts = pq.read_table(SLICE_PATH)["text"].to_pylist()[:1100]
+    transformer, seen, unseen = Spinner(), texts[: 100 if few else 500], prepare(texts[500:600], static_encoder())
+    guesses = Student(static_encoder(), transformer, texts[600:])
+    of_seen = guesses.fit(seen, transformer.encode(seen))
+    alike = guesses.encode(unseen) @ guesses.encode(unseen).T
+    truth = transformer.encode(unseen.texts)
+    pairs = np.triu_indices(100, 1)
+    assert np.corrcoef(alike[pairs], (truth @ truth.T)[pairs])[0, 1] > 0.8
+    assert of_seen.shape == (len(seen), 128)
+    np.testing.assert_allclose(np.linalg.norm(of_seen, axis=1), 1, atol=1e-4)
+
+
 def test_the_transformer_tier_asks_about_every_text() -> None:
     texts, labels, oracle = labelled(300)
-    head = LabelHead(static_encoder(), oracle, everywhere=True).fit(texts[:200], labels[:200])
+    head = LabelHead(static_encoder(), oracle, reads="everything").fit(texts[:200], labels[:200])
     oracle.asked.clear()
     assert share_right(head, texts[200:], labels[200:]) == 1
     assert oracle.asked == texts[200:]
@@ -122,12 +162,10 @@ def test_probabilities_add_up_to_one_and_no_text_gives_no_row() -> None:
     assert head.predict([]).shape == (0, 2)
 
 
-@pytest.mark.parametrize("everywhere", [None, False, True], ids=["static", "cascade", "transformer"])
-def test_odd_texts_get_probabilities(everywhere: bool | None) -> None:
+@pytest.mark.parametrize("reads", ["nothing", "doubtful", "everything"])
+def test_odd_texts_get_probabilities(reads: Reads) -> None:
     texts, labels, oracle = labelled(60)
-    head = LabelHead(static_encoder(), oracle, everywhere=bool(everywhere)).fit(
-        [*texts, "", "👍"], [*labels, "bad", "good"]
-    )
+    head = LabelHead(static_encoder(), oracle, reads=reads).fit([*texts, "", "👍"], [*labels, "bad", "good"])
     probabilities = head.predict(ODD_TEXTS)
     assert np.isfinite(probabilities).all()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)

@@ -77,10 +77,10 @@ def test_texts_can_be_taken_in_any_order_and_more_than_once() -> None:
     assert words.lengths.tolist() == [2, 2, 2, 0]
 
 
-def test_of_a_text_that_is_taken_only_words_that_stand_in_it_are_left() -> None:
+def test_of_a_text_that_is_taken_as_written_only_words_that_stand_in_it_are_left() -> None:
     words = split_words(["thanks :) a lot", "no \U0001f62d\U0001f62d", ":-(", "no"])
     assert "sadface" in words.vocabulary.to_pylist()
-    taken = words.take(np.array([1, 0, 2, 3]))
+    taken = words.take_written(np.array([1, 0, 2, 3]))
     names = taken.vocabulary.to_pylist()
     assert [names[code] for code in taken.codes] == ["no", "thanks", "a", "lot", "no"]
     assert taken.lengths.tolist() == [1, 3, 0, 1]
