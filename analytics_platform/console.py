@@ -196,7 +196,7 @@ def print_outcome(screen: Console, outcome: Outcome) -> None:
     screen.print(outcome_table(outcome), crop=False)
     screen.print(
         f"\n{outcome.quarantined:,} rows in quarantine, {outcome.checks_passed:,} checks passed, "
-        f"{len(outcome.failures)} failures, {outcome.seconds:.1f} s"
+        f"{len(outcome.failures)} failures, {len(outcome.warnings)} warnings, {outcome.seconds:.1f} s"
     )
     if outcome.failed_conversations:
         screen.print(
@@ -205,5 +205,7 @@ def print_outcome(screen: Console, outcome: Outcome) -> None:
             style="yellow",
             soft_wrap=True,
         )
+    for warning in outcome.warnings:
+        screen.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
     for failure in outcome.failures:
         screen.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)

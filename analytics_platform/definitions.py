@@ -12,6 +12,7 @@ from analytics_platform.defs import (
     analytics,
     checks,
     clean,
+    drift,
     errors,
     insights,
     learning,
@@ -70,6 +71,7 @@ def build_definitions(
         asset_checks=[
             *checks.all_checks([*TABLES, *LEARNING]),
             errors.conversations_add_up,
+            drift.labels_are_steady,
             learning.no_worse_than_promoted,
             *agreement_checks,
         ],

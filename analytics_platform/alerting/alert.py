@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, urlencode
 
-Kind = Literal["check_failed", "run_failed", "asset_stale", "source_down"]
+Kind = Literal["check_failed", "check_warned", "run_failed", "asset_stale", "source_down"]
 
 
 @dataclass(frozen=True)

@@ -83,10 +83,11 @@ def raise_failure(alerts: Alerts, links: Links, failure: FailedCheck | FailedRun
     evaluation = failure.evaluation
     asset, name = evaluation.asset_key.to_user_string(), evaluation.check_name
     count = evaluation.metadata.get("problem_count")
+    warns = evaluation.severity is dg.AssetCheckSeverity.WARN
     alerts.raise_alert(
-        "check_failed",
+        "check_warned" if warns else "check_failed",
         f"{asset} {name}",
-        f"Check {name} of {asset} failed",
+        f"Check {name} of {asset} {'warns' if warns else 'failed'}",
         (f"{count.value} problems. " if count else "") + f"Severity {evaluation.severity.value}, run {failure.run_id}.",
         links.check(evaluation.asset_key.path, name),
     )

@@ -57,6 +57,7 @@ class Outcome:
     Attributes:
         tables: One entry per asset that was materialized.
         failures: One line per failed step or check, naming it.
+        warnings: One line per check that warns, naming it; the run is no worse for it.
         checks_passed: Number of asset checks passed.
         quarantined: Rows of the source in quarantine, over all days asked for, computed now or before.
         failed_conversations: Conversations left out because they could not be processed, over the same days.
@@ -67,6 +68,7 @@ class Outcome:
 
     tables: dict[str, TableOutcome] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     checks_passed: int = 0
     quarantined: int = 0
     failed_conversations: int = 0
@@ -211,7 +213,11 @@ def _judge(outcome: Outcome, evaluation: dg.AssetCheckEvaluation) -> None:
         return
     problems = evaluation.metadata.get("problems")
     detail = f": {problems.value}" if problems else ""
-    outcome.failures.append(f"check {evaluation.check_name} of {evaluation.asset_key.to_user_string()} failed{detail}")
+    check = f"check {evaluation.check_name} of {evaluation.asset_key.to_user_string()}"
+    if evaluation.severity is dg.AssetCheckSeverity.WARN:
+        outcome.warnings.append(f"{check} warns{detail}")
+    else:
+        outcome.failures.append(f"{check} failed{detail}")
 
 
 def materialize(

@@ -31,7 +31,10 @@ def derived() -> None: ...
 @dg.asset_check(asset=derived)
 def adds_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     passed = "analytics/bad" not in context.run.tags
-    return dg.AssetCheckResult(passed=passed, metadata={"problem_count": 3, "problems": [SECRET_ROW]})
+    severity = dg.AssetCheckSeverity(context.run.tags.get("analytics/bad", "ERROR"))
+    return dg.AssetCheckResult(
+        passed=passed, severity=severity, metadata={"problem_count": 3, "problems": [SECRET_ROW]}
+    )
 
 
 @pytest.fixture
@@ -63,8 +66,8 @@ class World:
         self.stale_hours = stale_hours
         self.tick()
 
-    def run(self, *, broken=False, bad=False, selection=None, day="2026-01-05"):
-        tags = {RANGE_START_TAG: day, RANGE_END_TAG: "2026-01-06", **({"analytics/bad": "yes"} if bad else {})}
+    def run(self, *, broken=False, bad="", selection=None, day="2026-01-05"):
+        tags = {RANGE_START_TAG: day, RANGE_END_TAG: "2026-01-06", **({"analytics/bad": bad} if bad else {})}
         return self.defs.resolve_job_def("everything").execute_in_process(
             instance=self.instance,
             tags=tags,
@@ -100,13 +103,21 @@ class Recording(Alerts):
 
 
 def test_a_failed_check_is_told_although_its_run_succeeded(world):
-    run = world.run(bad=True)
+    run = world.run(bad="ERROR")
     assert run.success
     world.tick()
     [(kind, title, text, link)] = world.alerts.news
     assert (kind, title) == ("check_failed", "Check adds_up of derived failed")
     assert text == f"3 problems. Severity ERROR, run {run.run_id}."
     assert link == "http://ui/assets/derived?view=checks&checkDetail=adds_up"
+
+
+def test_a_check_that_only_warns_is_told_as_a_warning(world):
+    run = world.run(bad="WARN")
+    world.tick()
+    [(kind, title, text, _)] = world.alerts.news
+    assert (kind, title) == ("check_warned", "Check adds_up of derived warns")
+    assert text == f"3 problems. Severity WARN, run {run.run_id}."
 
 
 def test_a_failed_run_is_told_with_step_days_and_kind_of_error_but_not_its_message(world):

@@ -1,0 +1,76 @@
+"""The check that labels are steady: a run's days beside the recent past.
+
+Belongs here: which days are compared, and how the check tells it. Does not belong here: the measures
+(``insights.drift``). It warns and stops nothing: what customers write about may really have changed.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.defs.checks import days_of_run
+from analytics_platform.defs.insights import conversation_insights
+from analytics_platform.insights.drift import CONFIDENCE, FEWEST, LABELS, Change, count_labels, find_changes
+from analytics_platform.storage.partitions import PartitionStore
+
+_PAST_DAYS = 28
+_LABELS_SHOWN = 10
+_VERSIONS = ("taxonomy_version", "tier")
+"""What must be the same on both sides: with another taxonomy or tier, other labels are no drift."""
+
+
+@dg.asset_check(asset=conversation_insights.key, required_resource_keys={"stores"})
+def labels_are_steady(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """Warns where topics, intents or confidence are far from those of the 28 stored days before, beyond chance."""
+    store: PartitionStore = context.resources.stores("lake")
+    stored, wanted = store.keys(conversation_insights.recipe.table.name), days_of_run(context)
+    days = stored[-1:] if wanted is None else [day for day in stored if day in wanted]
+    past = [day for day in stored if days and day < days[0]][-_PAST_DAYS:]
+    now, before = _read(store, days), _read(store, past)
+    if now.num_rows:
+        for version in _VERSIONS:
+            before = before.filter(pc.equal(before[version], now[version][-1]))
+    facts = {"conversations_now": now.num_rows, "conversations_before": before.num_rows, "days_before": len(past)}
+    if min(now.num_rows, before.num_rows) < FEWEST:
+        note = f"Not compared: needs {FEWEST} conversations of the same taxonomy and tier on either side."
+        return dg.AssetCheckResult(passed=True, description=note, metadata=facts)
+    changes = find_changes(now, before)
+    drifted = [str(change) for change in changes if change.drifted]
+    return dg.AssetCheckResult(
+        passed=not drifted,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=None
+        if not drifted
+        else "Look at the conversations of the labels that moved most; see Drift in docs/operations.md.",
+        metadata={
+            "problems": drifted,
+            "problem_count": len(drifted),
+            **facts,
+            "changes": dg.MetadataValue.table([_change_record(change) for change in changes]),
+            **{f"shares_of_{column}": _share_table(now[column], before[column]) for column in LABELS},
+        },
+    )
+
+
+def _read(store: PartitionStore, days: Sequence[str]) -> pa.Table:
+    table, columns = conversation_insights.recipe.table, [*LABELS, CONFIDENCE, *_VERSIONS]
+    empty = table.empty().select(columns)
+    return pa.concat_tables([empty, *(store.read(table.name, day, columns) for day in days)])
+
+
+def _change_record(change: Change) -> dg.TableRecord:
+    return dg.TableRecord(
+        {"column": change.column, "size": round(change.size, 4), "limit": change.limit, "chance": change.chance}
+    )
+
+
+def _share_table(of_now: pa.ChunkedArray, of_before: pa.ChunkedArray) -> dg.MetadataValue:
+    """Return the shares of the labels that moved most, as a table."""
+    names, counts = count_labels(of_now, of_before)
+    rows = zip(names, *np.round(counts / counts.sum(axis=1, keepdims=True), 3).tolist(), strict=True)
+    moved = sorted(rows, key=lambda row: (-round(abs(row[1] - row[2]), 3), row[0]))
+    records = [dg.TableRecord({"label": name, "now": now, "before": before}) for name, now, before in moved]
+    return dg.MetadataValue.table(records[:_LABELS_SHOWN])

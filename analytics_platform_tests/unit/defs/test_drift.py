@@ -1,0 +1,119 @@
+"""The check of steady labels over stored days: what it compares, what it says, and that it stops nothing."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from analytics_platform.defs.drift import labels_are_steady
+from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG
+from analytics_platform.defs.runs import Outcome, _judge
+from analytics_platform.model.insights import CONVERSATION_INSIGHTS
+from analytics_platform.storage.lake import Lake
+
+DAYS = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-04-01")
+
+
+class Days:
+    """A lake of labelled days, and the check run over some of them."""
+
+    def __init__(self, path: str) -> None:
+        self.lake = Lake.open(path)
+        asset = dg.AssetSpec("conversation_insights", partitions_def=DAYS)
+        job = dg.define_asset_job("drift", selection=dg.AssetSelection.all_asset_checks())
+        self.definitions = dg.Definitions(
+            assets=[asset], asset_checks=[labels_are_steady], jobs=[job], resources={"stores": lambda _: self.lake}
+        )
+
+    def store(self, day: str, topics: list[str], *, taxonomy: str = "t1", tier: str = "static") -> None:
+        rows = [
+            {
+                "date": None, "conversation_id": f"{day} {number}", "topics": [], "primary_topic": topic,
+                "intent": "ask_information", "intent_confidence": 0.5, "sentiment": 0.0, "sentiment_confidence": 0.5,
+                "urgency": "normal", "urgency_confidence": 0.5, "resolution": "unclear", "resolution_confidence": 0.5,
+                "confidence": 0.5, "reasons": [], "tier": tier, "taxonomy_version": taxonomy,
+            }
+            for number, topic in enumerate(topics)
+        ]  # fmt: skip
+        table = pa.Table.from_pylist(rows, schema=CONVERSATION_INSIGHTS.arrow_schema)
+        date = pa.array([day] * len(rows)).cast(pa.date32())
+        self.lake.write(
+            CONVERSATION_INSIGHTS.name, day, CONVERSATION_INSIGHTS.conform(table.set_column(0, "date", date)), ""
+        )
+
+    def check(self, first: str, last: str) -> dg.AssetCheckEvaluation:
+        result = self.definitions.resolve_job_def("drift").execute_in_process(
+            tags={RANGE_START_TAG: first, RANGE_END_TAG: last}
+        )
+        [evaluation] = result.get_asset_check_evaluations()
+        return evaluation
+
+
+@pytest.fixture
+def days(tmp_path) -> Days:
+    days = Days(str(tmp_path))
+    for number in range(1, 11):
+        days.store(f"2024-01-{number:02}", ["billing"] * 8 + ["account"] * 2)
+    return days
+
+
+def test_a_day_of_other_topics_warns_with_their_shares(days):
+    days.store("2024-01-12", ["account"] * 25 + ["billing"] * 15)
+    found = days.check("2024-01-12", "2024-01-12")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    [problem] = found.metadata["problems"].value
+    assert problem.startswith("shares of primary_topic differ by 0.")
+    shares = found.metadata["shares_of_primary_topic"].records
+    assert shares[0].data == {"label": "account", "now": 0.625, "before": 0.2}
+    counted = [found.metadata[name].value for name in ("conversations_now", "conversations_before", "days_before")]
+    assert counted == [40, 100, 10]
+
+    outcome = Outcome()
+    _judge(outcome, found)
+    assert (outcome.failures, len(outcome.warnings)) == ([], 1)
+    assert outcome.warnings[0].startswith("check labels_are_steady of conversation_insights warns: [")
+
+
+def test_a_day_like_those_before_passes(days):
+    days.store("2024-01-12", ["billing"] * 30 + ["account"] * 10)
+    found = days.check("2024-01-12", "2024-01-12")
+    assert found.passed
+    assert found.metadata["problem_count"].value == 0
+
+
+def test_days_of_one_run_are_compared_with_those_before_and_never_with_later_ones(days):
+    for day in ("2024-01-12", "2024-01-13"):
+        days.store(day, ["account"] * 20)
+    assert not days.check("2024-01-12", "2024-01-13").passed
+    early = days.check("2024-01-01", "2024-01-05")
+    assert early.passed
+    assert early.metadata["conversations_before"].value == 0
+
+
+@pytest.mark.parametrize("other", [{"taxonomy": "t2"}, {"tier": "cascade"}])
+def test_another_taxonomy_or_tier_is_no_drift(days, other):
+    days.store("2024-01-12", ["account"] * 40, **other)
+    found = days.check("2024-01-12", "2024-01-12")
+    assert found.passed
+    assert found.metadata["conversations_before"].value == 0
+
+
+def test_too_few_conversations_are_not_compared(days):
+    days.store("2024-01-12", ["account"] * 29)
+    found = days.check("2024-01-12", "2024-01-12")
+    assert found.passed
+    assert "problem_count" not in found.metadata
+
+
+def test_no_conversations_are_not_compared(tmp_path):
+    assert Days(str(tmp_path)).check("2024-01-12", "2024-01-12").passed
+
+
+def test_only_the_latest_28_stored_days_are_the_past(days):
+    for number in range(1, 29):
+        days.store(f"2024-02-{number:02}", ["account"] * 2)
+    days.store("2024-03-01", ["account"] * 40)
+    found = days.check("2024-03-01", "2024-03-01")
+    assert found.passed
+    assert found.metadata["conversations_before"].value == 56
