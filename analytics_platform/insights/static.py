@@ -30,6 +30,11 @@ from analytics_platform.insights.words import TermMatcher, split_words
 _KEYWORD_STRENGTH = 2.0
 _PHRASE_BONUS = 0.5
 """What each further word of a phrase adds to its keyword's strength."""
+_SHARPNESS: dict[Kind, float] = {"intent": 0.6}
+"""By what the log-odds of a kind are multiplied, where conversations are less like the texts fitted on than a likeness
+says. Of 139 gold intents 59 % are right: at a mean confidence of 0.77 without this, of 0.65 with it, and the log-loss
+goes from 1.98 to 1.57. Less would leave too little confidence where texts are like those fitted on. No label changes.
+"""
 
 
 class StaticTier:
@@ -87,12 +92,13 @@ def _head(kind: Kind, labels: Sequence[Label], fitted: Likeness) -> LinearHead:
     """Make the head of one kind of label: likeness to the examples, plus the keywords' weights."""
     vector_weights, bias = fitted
     matcher, term_weights = _keyword_weights(labels)
+    sharpness = _SHARPNESS.get(kind, 1.0)
     return LinearHead(
         labels=(*(label.label for label in labels), REMAINDERS[kind]),
         matcher=matcher,
-        vector_weights=vector_weights,
-        term_weights=term_weights,
-        bias=bias,
+        vector_weights=vector_weights * sharpness,
+        term_weights=term_weights * sharpness,
+        bias=bias * sharpness,
     )
 
 

@@ -7,13 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from analytics_platform.insights.engine import InsightEngine, build_engine
+from analytics_platform.insights.examples import as_messages, shipped_gold
 from analytics_platform.insights.taxonomy import DEFAULT_PATH
-from analytics_platform.insights.tier import TierError
+from analytics_platform.insights.tier import Kind, TierError
 from analytics_platform.model.insights import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS, MESSAGE_INSIGHTS
 from analytics_platform.model.validation import find_violations
 
@@ -111,6 +113,17 @@ def test_reasons_point_at_the_message_and_its_words(conversations: dict[str, Any
     assert {"grub", "partition"} <= set(reasons["topic"]["words"])
     assert reasons["sentiment"]["message_id"] == "boot-003"
     assert all(reason["weight"] > 0 for reason in reasons.values())
+
+
+@pytest.mark.parametrize("kind", ["topic", "intent"])
+def test_confidence_in_conversations_is_near_the_share_that_is_right(engine: InsightEngine, kind: Kind) -> None:
+    gold = shipped_gold()
+    ids, documents = engine.conversation_documents(as_messages(gold))
+    items = gold.filter(pc.equal(gold["kind"], kind))
+    answer = engine.tier.classify(kind, documents[kind])
+    confidence = answer.confidence[pc.index_in(items["item"], value_set=ids).to_numpy()]
+    right = np.array(answer.labels)[confidence.argmax(axis=1)] == items["label"].to_pylist()
+    assert confidence.max(axis=1).mean() == pytest.approx(right.mean(), abs=0.08)
 
 
 def test_leaving_out_the_words_of_a_reason_lowers_the_confidence(
