@@ -244,7 +244,7 @@ def build_engine(
     """Build the engine, or return the one this process built before for the same arguments.
 
     Args:
-        tier: One of ``TIERS``; this version has all but ``llm``.
+        tier: One of ``TIERS``; the engine has all but ``llm``.
         device: ``cpu`` computes on the CPU, ``gpu`` insists on a GPU; ``auto`` takes a GPU for the transformer when one
             answers, and the CPU for the rest.
         taxonomy_path: YAML file of labels; the one shipped when None.

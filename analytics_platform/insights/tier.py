@@ -30,15 +30,18 @@ class TierError(ValueError):
 
 
 def require_tier(name: str) -> None:
-    """Refuse a tier that this version cannot run.
+    """Refuse a tier that the engine cannot run.
 
     Raises:
-        TierError: If the tier is unknown or not available.
+        TierError: If the tier is unknown, or is the LLM, which answers conversations one by one and elsewhere.
     """
     if name not in TIERS:
         raise TierError(f"tier {name!r} is unknown; known are {', '.join(TIERS)}")
     if name == "llm":
-        raise TierError("tier 'llm' is not available in this version; use static, cascade or transformer")
+        raise TierError(
+            "tier 'llm' labels into tables of its own, beside this engine's: set ANALYTICS_LLM_MODEL, see docs/llm.md; "
+            "here use static, cascade or transformer"
+        )
 
 
 @dataclass(frozen=True)
