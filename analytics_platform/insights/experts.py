@@ -28,8 +28,6 @@ _ABSENT = -2.0
 _SHARPNESS = 2.0
 """How quickly likeness falls with distance: exp(sharpness * (cosine - 1))."""
 _RIDGE = 0.1
-_MOST_NEIGHBOURS = 20_000
-"""Training texts that are kept as neighbours: fitting needs twice the square of it in memory (3.2 GB)."""
 
 
 class LinearExpert:
@@ -77,10 +75,13 @@ class NeighbourExpert:
     """Kernel ridge regression: every training text votes, by how alike its vector is.
 
     Args:
+        most: Training texts that are kept as neighbours, a random choice of more. Fitting needs twice the square of it
+            in memory (3.2 GB for 20,000), and asking is as dear as they are many.
         device: Where the products are computed when scoring.
     """
 
-    def __init__(self, device: Device = CPU) -> None:
+    def __init__(self, most: int, device: Device = CPU) -> None:
+        self._most = most
         self._device = device
 
     def fit(self, vectors: Singles, codes: Codes, count: int) -> Singles:
@@ -91,7 +92,7 @@ class NeighbourExpert:
             codes: Number of each text's label.
             count: Number of labels.
         """
-        kept = np.sort(np.random.default_rng(0).permutation(len(codes))[:_MOST_NEIGHBOURS])
+        kept = np.sort(np.random.default_rng(0).permutation(len(codes))[: self._most])
         self._centre = vectors[kept].mean(axis=0)
         self._anchors = self._centred(vectors[kept])
         wanted = np.eye(count, dtype=np.float32)[codes[kept]]

@@ -34,6 +34,8 @@ _OUTSIDE_ADMITTED = 0.03
 """Share that the choice of a label reckons with: more would call more texts in scope foreign than it is worth."""
 _NEIGHBOUR_BUDGET = 0.25
 """Largest share of texts whose neighbours are asked in the static tier, to keep within 50 µs a text."""
+_MOST_NEIGHBOURS, _MOST_READERS = 10_000, 20_000
+"""Training texts that vote by guessed vectors, and by the transformer's own, next to whose cost theirs is small."""
 _TRANSFORMER_BUDGET = 0.095
 """Largest share of texts that the cascade sends to the transformer: what keeps it 8 times as quick."""
 _WORTHWHILE = 5e-4
@@ -120,8 +122,8 @@ class LabelHead:
         self._reads = reads
         self._student = Student(encoder, transformer, further) if transformer is not None else None
         self._linear = LinearExpert()
-        self._neighbours = NeighbourExpert(device)
-        self._readers = NeighbourExpert(device)
+        self._neighbours = NeighbourExpert(_MOST_NEIGHBOURS, device)
+        self._readers = NeighbourExpert(_MOST_READERS, device)
 
     def fit(self, texts: Sequence[str], labels: Sequence[str]) -> Self:
         """Fit on labelled texts; the same input gives the same head.

@@ -21,7 +21,7 @@ from analytics_platform.insights.sentiment import SLICE_PATH
 _RIDGE = 0.3
 _DIMENSIONS = 128
 """Of the vectors guessed: the directions in which guesses differ most. More are no more right, and slower."""
-_FEWEST_READ, _MOST_READ = 5_000, 12_000
+_FEWEST_READ, _MOST_READ = 5_000, 10_000
 """Texts that the map is learnt from. Fewer training texts than the first say too little of the language, and general
 texts are read beside them; of more than the second a random choice is read, since the cost grows with the third power.
 """

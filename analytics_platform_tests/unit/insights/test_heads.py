@@ -67,8 +67,8 @@ def test_scores_of_a_text_left_out_are_those_of_neighbours_fitted_without_it() -
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors[15:] = -vectors[:15]  # so that the centre stays where it is
     codes = random.integers(3, size=30)
-    left_out = NeighbourExpert().fit(vectors, codes, 3)
-    without = NeighbourExpert()
+    left_out = NeighbourExpert(1000).fit(vectors, codes, 3)
+    without = NeighbourExpert(1000)
     others = np.arange(30) != 4
     without.fit(vectors[others], codes[others], 3)
     np.testing.assert_allclose(left_out[4], without.score(vectors[4:5])[0], atol=0.1)

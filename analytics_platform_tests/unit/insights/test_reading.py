@@ -1,20 +1,14 @@
-"""The small transformer itself, and the engine's tiers that use it."""
+"""The small transformer itself; the engine's tiers that use it are in ``integration/test_reading_tiers.py``."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
-from analytics_platform.insights.engine import build_engine
 from analytics_platform.insights.minilm import TRANSFORMER_DIMENSIONS, CudaEncoder, OnnxEncoder, transformer_encoder
 from analytics_platform.insights.tier import TierError
-from analytics_platform.model import find_violations
-from analytics_platform.model.insights import CONVERSATION_INSIGHTS
 
 ODD_TEXTS = ("", "   ", "x" * 1_000_000, "\x00\x01", "👍" * 50, "\u202eשלום עולם", "नमस्ते दुनिया")
 
@@ -69,22 +63,3 @@ def test_a_gpu_that_is_not_there_is_refused_and_passed_over_by_auto(monkeypatch:
         CudaEncoder()
     transformer_encoder.cache_clear()
     assert transformer_encoder("auto").name.startswith("minilm-int8/")
-
-
-@pytest.mark.parametrize("tier", ["cascade", "transformer"])
-def test_the_engine_labels_with_either_tier(
-    tier: str, messages: pa.Table, build_messages: Callable[[Sequence[Any]], pa.Table]
-) -> None:
-    needs_the_model()
-    engine = build_engine(tier)
-    odd = build_messages([("odd", "user", text) for text in ODD_TEXTS])
-    for table in (messages, odd):
-        embeddings = engine.embed_messages(table)
-        said = engine.label_messages(table, embeddings)
-        made = engine.label_conversations(table, embeddings, said)
-        assert find_violations(CONVERSATION_INSIGHTS, made) == []
-        assert set(made["tier"].to_pylist()) == {tier}
-        if table is messages:
-            rows = {row["conversation_id"]: row for row in made.to_pylist()}
-            assert rows["angry"]["sentiment"] < 0 < rows["boot"]["sentiment"]
-    assert engine.version != build_engine().version

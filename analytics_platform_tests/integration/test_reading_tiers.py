@@ -1,0 +1,58 @@
+"""The engine's tiers with a transformer, on real conversations that people's labels are known of, and on odd ones."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from analytics_platform.insights.engine import InsightEngine, build_engine
+from analytics_platform.insights.examples import as_messages, shipped_gold
+from analytics_platform.model import find_violations
+from analytics_platform.model.insights import CONVERSATION_INSIGHTS
+
+pytestmark = pytest.mark.integration
+
+ODD_TEXTS = ("", "   ", "x" * 1_000_000, "\x00\x01", "👍" * 50, "\u202eשלום עולם", "नमस्ते दुनिया")
+
+
+def label(engine: InsightEngine, messages: pa.Table) -> pa.Table:
+    embeddings = engine.embed_messages(messages)
+    return engine.label_conversations(messages, embeddings, engine.label_messages(messages, embeddings))
+
+
+@pytest.fixture(scope="module")
+def gold() -> pa.Table:
+    """Gold labels of some conversations: the transformer reads some twenty messages a second where they are long."""
+    whole = shipped_gold()
+    items = pa.array(sorted(set(whole["item"].to_pylist()))[:50])
+    return whole.filter(pc.is_in(whole["item"], value_set=items))
+
+
+def share_right(labelled: pa.Table, gold: pa.Table, kind: str, column: str) -> float:
+    gold = gold.filter(pc.equal(gold["kind"], kind))
+    rows = pc.index_in(gold["item"], value_set=labelled["conversation_id"].combine_chunks())
+    return float(pc.mean(pc.equal(labelled[column].take(rows), gold["label"])).as_py())
+
+
+@pytest.mark.parametrize("tier", ["cascade", "transformer"])
+def test_a_tier_with_a_transformer_is_about_as_right_on_gold_labels_as_the_static_one(
+    tier: str, gold: pa.Table
+) -> None:
+    messages, engine, static = as_messages(gold), build_engine(tier), build_engine()
+    made, plain = label(engine, messages), label(static, messages)
+    assert find_violations(CONVERSATION_INSIGHTS, made) == []
+    assert set(made["tier"].to_pylist()) == {tier}
+    assert made["confidence"] != plain["confidence"]
+    for kind, column in (("topic", "primary_topic"), ("intent", "intent")):
+        assert share_right(made, gold, kind, column) > share_right(plain, gold, kind, column) - 0.06
+    assert engine.version != static.version
+
+
+@pytest.mark.parametrize("tier", ["cascade", "transformer"])
+def test_odd_texts_get_a_row(tier: str, gold: pa.Table) -> None:
+    messages = as_messages(gold)[: len(ODD_TEXTS)]
+    odd = messages.set_column(messages.column_names.index("text"), messages.schema.field("text"), [list(ODD_TEXTS)])
+    made = label(build_engine(tier), odd)
+    assert find_violations(CONVERSATION_INSIGHTS, made) == []
+    assert made.num_rows == len(set(odd["conversation_id"].to_pylist()))
