@@ -28,6 +28,8 @@ _ABSENT = -2.0
 _SHARPNESS = 2.0
 """How quickly likeness falls with distance: exp(sharpness * (cosine - 1))."""
 _RIDGE = 0.1
+_TEXTS_AT_ONCE = 2048
+"""Whose likeness to every neighbour is in memory at the same time: 80 MB for 10,000 neighbours."""
 
 
 class LinearExpert:
@@ -107,8 +109,12 @@ class NeighbourExpert:
 
     def score(self, vectors: Singles) -> Singles:
         """Return the score of each label; about 0 to 1; shape (texts, labels)."""
-        alike = _likeness(self._device.matmul(self._centred(vectors), self._anchors.T))
-        return np.asarray(self._device.matmul(alike, self._votes), np.float32)
+        scores = np.empty((len(vectors), self._votes.shape[1]), np.float32)
+        for start in range(0, len(vectors), _TEXTS_AT_ONCE):
+            rows = slice(start, start + _TEXTS_AT_ONCE)
+            alike = _likeness(self._device.matmul(self._centred(vectors[rows]), self._anchors.T))
+            scores[rows] = self._device.matmul(alike, self._votes)
+        return scores
 
     def _centred(self, vectors: Singles) -> Singles:
         return np.asarray(unit(vectors - self._centre), np.float32)
