@@ -1,3 +1,5 @@
+-- Its test compares it with the platform's own count, which has to be there before; a test alone orders nothing.
+-- depends_on: {{ ref('stg_daily_metrics') }}
 with built_days as (
 
     select unnest([{{ days() }}]) as date
