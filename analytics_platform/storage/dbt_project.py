@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,8 +22,10 @@ from filelock import FileLock
 
 from analytics_platform.errors import UserError
 from analytics_platform.files import write_atomically
+from analytics_platform.storage.warehouse import BUILD_FILE
 
 PREPARE_COMMAND = "analytics prepare"
+_MANIFEST, _PARSED = "manifest.json", "partial_parse.msgpack"
 _SOURCES = ("*.yml", "models/**/*", "macros/**/*", "tests/**/*")
 
 
@@ -72,8 +74,9 @@ def project_hash(project_dir: Path) -> str:
 def prepare_manifest(project_dir: Path) -> Path:
     """Parse the project into ``target/manifest.json`` unless that is up to date; an installation step.
 
-    One process at a time parses, the others wait and find the work done. A manifest is replaced as a whole, and its
-    stamp is taken away before: whoever reads meanwhile finds both of one project, or is told to prepare them.
+    Beside it stays dbt's own form of the same, with which a build need not parse again. One process at a time parses,
+    the others wait and find the work done. Both are replaced as wholes, and their stamp is taken away before: whoever
+    reads meanwhile finds all of one project, or is told to prepare it.
 
     Returns:
         Path of the manifest.
@@ -81,24 +84,31 @@ def prepare_manifest(project_dir: Path) -> Path:
     Raises:
         DbtError: If the project does not parse.
     """
-    manifest, stamp = _manifest_files(project_dir)
+    prepared = [project_dir / "target" / name for name in (_MANIFEST, _PARSED)]
+    stamp = _stamp(project_dir)
     current = project_hash(project_dir)
-    if _is_current(manifest, stamp, current):
-        return manifest
-    manifest.parent.mkdir(exist_ok=True)
-    with FileLock(manifest.with_suffix(".lock")):
-        if not _is_current(manifest, stamp, current):
-            with tempfile.TemporaryDirectory(dir=manifest.parent) as scratch:
-                _invoke(["parse", *_directories(project_dir, Path(scratch))], lambda _level, _text: None)
-                parsed = (Path(scratch) / manifest.name).read_bytes()
+    if _is_current(prepared, stamp, current):
+        return prepared[0]
+    stamp.parent.mkdir(exist_ok=True)
+    with FileLock(stamp.with_suffix(".lock")):
+        if not _is_current(prepared, stamp, current):
+            variables = ["--vars", json.dumps({"warehouse": BUILD_FILE})]
+            with tempfile.TemporaryDirectory(dir=stamp.parent) as scratch:
+                _invoke(["parse", *variables, *_directories(project_dir, Path(scratch))], lambda _level, _text: None)
+                contents = [(Path(scratch) / file.name).read_bytes() for file in prepared]
             stamp.unlink(missing_ok=True)
-            write_atomically(manifest, parsed)
+            for file, content in zip(prepared, contents, strict=True):
+                write_atomically(file, content)
             write_atomically(stamp, current.encode())
-    return manifest
+    return prepared[0]
 
 
-def _is_current(manifest: Path, stamp: Path, current: str) -> bool:
-    return manifest.exists() and _stamped(stamp) == current
+def _is_current(prepared: Iterable[Path], stamp: Path, current: str) -> bool:
+    return all(file.exists() for file in prepared) and _stamped(stamp) == current
+
+
+def _stamp(project_dir: Path) -> Path:
+    return project_dir / "target" / "manifest.hash"
 
 
 def _stamped(stamp: Path) -> str | None:
@@ -115,8 +125,8 @@ def load_manifest(project_dir: Path) -> dict[str, Any]:
     Raises:
         ManifestError: If it is missing, or the project has changed since.
     """
-    manifest, stamp = _manifest_files(project_dir)
-    prepared = _stamped(stamp)
+    manifest = project_dir / "target" / _MANIFEST
+    prepared = _stamped(_stamp(project_dir))
     if prepared is None or not manifest.exists():
         raise ManifestError(f"{manifest} is missing; prepare it with `{PREPARE_COMMAND}`")
     if prepared != project_hash(project_dir):
@@ -134,6 +144,9 @@ def build_project(
 ) -> list[NodeOutcome]:
     """Build the project's models and run their data tests (unit tests are the test suite's).
 
+    A prepared project is not parsed again, which would be most of the time of a small build: no model may therefore
+    take ``var`` while it is parsed, outside the block of ``execute`` or the SQL itself.
+
     Args:
         project_dir: Folder of ``dbt_project.yml`` and ``profiles.yml``.
         target_dir: Folder for dbt's artifacts and log; nothing is written into the project.
@@ -150,7 +163,8 @@ def build_project(
     target_dir.mkdir(parents=True, exist_ok=True)
     arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(dict(variables))]
     with _s3_defaults(s3_options):
-        results = _invoke([*arguments, *_directories(project_dir, target_dir)], on_message).results
+        directories = _directories(project_dir, target_dir)
+        results = _invoke([*arguments, *directories], on_message, _parsed(project_dir)).results
     return [
         NodeOutcome(
             unique_id=result.node.unique_id,
@@ -163,7 +177,18 @@ def build_project(
     ]
 
 
-def _invoke(arguments: list[str], on_message: Callable[[str, str], None]) -> Any:
+def _parsed(project_dir: Path) -> Any:
+    """Return the project as ``prepare_manifest`` left it parsed; None where it has changed since, or was never."""
+    from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415
+    from dbt.parser.manifest import extended_mashumuro_decoder  # noqa: PLC0415
+
+    parsed = project_dir / "target" / _PARSED
+    if not _is_current([parsed], _stamp(project_dir), project_hash(project_dir)):
+        return None
+    return Manifest.from_msgpack(parsed.read_bytes(), decoder=extended_mashumuro_decoder)
+
+
+def _invoke(arguments: list[str], on_message: Callable[[str, str], None], parsed: Any = None) -> Any:
     # Imported here: two seconds that only those who build have to pay.
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
@@ -172,7 +197,7 @@ def _invoke(arguments: list[str], on_message: Callable[[str, str], None]) -> Any
             on_message(event.info.level, event.info.msg)
 
     with chdir(Path.cwd()):  # dbt changes into the project and stays there
-        outcome = dbtRunner(callbacks=[forward]).invoke(["--quiet", "--no-use-colors", *arguments])
+        outcome = dbtRunner(parsed, callbacks=[forward]).invoke(["--quiet", "--no-use-colors", *arguments])
     if outcome.exception is not None:
         raise DbtError(f"dbt {arguments[0]}: {outcome.exception}") from outcome.exception
     return outcome.result
@@ -181,11 +206,6 @@ def _invoke(arguments: list[str], on_message: Callable[[str, str], None]) -> Any
 def _directories(project_dir: Path, target_dir: Path) -> list[str]:
     project, target = str(project_dir.absolute()), str(target_dir.absolute())
     return ["--project-dir", project, "--profiles-dir", project, "--target-path", target, "--log-path", target]
-
-
-def _manifest_files(project_dir: Path) -> tuple[Path, Path]:
-    manifest = project_dir / "target" / "manifest.json"
-    return manifest, manifest.with_suffix(".hash")
 
 
 @contextmanager

@@ -27,6 +27,9 @@ create table if not exists _partitions (
 )
 """
 
+BUILD_FILE = "warehouse.duckdb"
+"""Name of the file while it is built: DuckDB names the database after it, dbt every relation after that."""
+
 
 class WarehouseError(UserError):
     """The published file cannot be read; the message names it and what to do."""
@@ -49,8 +52,7 @@ class Warehouse:
             raise ValueError(f"wait_seconds must not be negative, not {wait_seconds}")
         self.path = path
         self.wait_seconds = wait_seconds
-        # The same text before the first dot, because DuckDB names the catalog after it.
-        self._build_path = path.with_name(f"{path.stem}.build{path.suffix}")
+        self._build_path = path.with_name(f"{path.name}.build") / BUILD_FILE
 
     def days(self) -> Mapping[str, str]:
         """Return the fingerprint of every day that the published file holds; empty when there is none yet."""
@@ -86,6 +88,7 @@ class Warehouse:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._sole_writer():
             self._discard()
+            self._build_path.parent.mkdir()
             try:
                 if self.path.exists():
                     shutil.copy2(self.path, self._build_path)
@@ -114,12 +117,9 @@ class Warehouse:
             lock.release()
 
     def _discard(self) -> None:
-        """Remove the build file and what DuckDB keeps beside it (``.wal``, ``.tmp/``)."""
-        for leftover in self._build_path.parent.glob(f"{self._build_path.name}*"):
-            if leftover.is_dir():
-                shutil.rmtree(leftover)
-            else:
-                leftover.unlink()
+        """Remove the folder of the build, with what DuckDB keeps in it beside the file."""
+        if self._build_path.parent.exists():
+            shutil.rmtree(self._build_path.parent)
 
 
 def read_days(path: Path) -> dict[str, str]:

@@ -29,6 +29,7 @@ def parses(monkeypatch: pytest.MonkeyPatch, project: Path) -> list[str]:
         time.sleep(0.05)  # long enough for the others to arrive
         done.append((project / "dbt_project.yml").read_text())
         (target / "manifest.json").write_bytes(orjson.dumps({"of": done[-1]}))
+        (target / "partial_parse.msgpack").write_bytes(b"")
 
     monkeypatch.setattr(dbt_project, "_invoke", parse)
     return done
@@ -39,7 +40,7 @@ def test_of_several_at_once_one_parses_and_all_find_its_manifest(project: Path, 
         assert len(set(pool.map(prepare_manifest, [project] * 4))) == 1
     assert parses == ["name: one"]
     assert load_manifest(project) == {"of": "name: one"}
-    assert {path.suffix for path in (project / "target").iterdir()} <= {".json", ".hash", ".lock"}
+    assert {path.suffix for path in (project / "target").iterdir()} <= {".json", ".msgpack", ".hash", ".lock"}
 
 
 def test_a_parse_that_fails_leaves_the_manifest_that_was(
@@ -58,7 +59,7 @@ def test_a_parse_that_fails_leaves_the_manifest_that_was(
     assert load_manifest(project) == {"of": "name: one"}
 
 
-@pytest.mark.parametrize("file", ["manifest.json", "manifest.hash"])
+@pytest.mark.parametrize("file", ["manifest.json", "partial_parse.msgpack", "manifest.hash"])
 def test_a_manifest_is_never_taken_for_that_of_another_project(
     project: Path, parses: list[str], monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:

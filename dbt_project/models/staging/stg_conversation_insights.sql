@@ -1,6 +1,6 @@
 with source as (
 
-    select * from {{ source('lake', 'conversation_insights') }}
+    select * from {{ lake_files(source('lake', 'conversation_insights')) }}
 
 ),
 

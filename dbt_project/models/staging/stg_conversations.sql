@@ -1,12 +1,12 @@
 with source as (
 
-    select * from {{ source('lake', 'conversations') }}
+    select * from {{ lake_files(source('lake', 'conversations')) }}
 
 ),
 
 failed as (
 
-    select conversation_id from {{ source('lake', 'processing_errors') }}
+    select conversation_id from {{ lake_files(source('lake', 'processing_errors')) }}
 
 ),
 

@@ -1,6 +1,6 @@
 with source as (
 
-    select * from {{ source('lake', 'daily_metrics') }}
+    select * from {{ lake_files(source('lake', 'daily_metrics')) }}
 
 ),
 

@@ -1,6 +1,6 @@
 with source as (
 
-    select * from {{ source('lake', 'message_insights') }}
+    select * from {{ lake_files(source('lake', 'message_insights')) }}
 
 ),
 
