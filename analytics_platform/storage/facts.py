@@ -44,7 +44,7 @@ def render(project_dir: Path, name: str) -> Model:
 
     Args:
         project_dir: The dbt project.
-        name: A model that needs no more of dbt than ``ref``, ``source`` and the project's own macros.
+        name: A model that needs no more of dbt than ``ref``, ``source``, ``lake_files`` and macros that need no more themselves.
 
     Raises:
         FileNotFoundError: If there is no such model.
@@ -67,6 +67,7 @@ def render(project_dir: Path, name: str) -> Model:
     for path in sorted(project_dir.glob("macros/**/*.sql")):
         macros = environment.from_string(path.read_text()).module
         environment.globals |= {key: macro for key, macro in vars(macros).items() if not key.startswith("_")}
+    environment.globals["lake_files"] = lambda table: table  # given as tables, not read from files
     return Model(ref(name), tuple(tables))
 
 
