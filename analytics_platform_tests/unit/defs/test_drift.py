@@ -117,3 +117,18 @@ def test_only_the_latest_28_stored_days_are_the_past(days):
     found = days.check("2024-03-01", "2024-03-01")
     assert found.passed
     assert found.metadata["conversations_before"].value == 56
+
+
+def test_past_days_that_cannot_be_read_are_left_out_and_named(days, tmp_path):
+    name = CONVERSATION_INSIGHTS.name
+    (tmp_path / name / "date=2024-01-03" / "data.parquet").write_bytes(b"PAR1 and no more")
+    older = days.lake.read(name, "2024-01-04")
+    days.lake.write(name, "2024-01-04", older.drop_columns("taxonomy_version"), "")
+    number = older.column_names.index("confidence")
+    days.lake.write(name, "2024-01-05", older.set_column(number, "confidence", older["confidence"].cast("string")), "")
+    days.store("2024-01-12", ["account"] * 40)
+    found = days.check("2024-01-12", "2024-01-12")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert found.metadata["days_not_read"].value == ["2024-01-03", "2024-01-04", "2024-01-05"]
+    counted = [found.metadata[name].value for name in ("conversations_before", "days_before")]
+    assert counted == [70, 7]
