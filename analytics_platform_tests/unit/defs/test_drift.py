@@ -99,6 +99,15 @@ def test_another_taxonomy_or_tier_is_no_drift(days, other):
     assert found.metadata["conversations_before"].value == 0
 
 
+def test_days_of_the_run_with_another_taxonomy_than_its_last_are_left_out(days):
+    days.store("2024-01-12", ["account"] * 40, taxonomy="t0")
+    days.store("2024-01-13", ["billing"] * 24 + ["account"] * 6)
+    found = days.check("2024-01-12", "2024-01-13")
+    assert found.passed
+    counted = [found.metadata[name].value for name in ("conversations_now", "conversations_before")]
+    assert counted == [30, 100]
+
+
 def test_too_few_conversations_are_not_compared(days):
     days.store("2024-01-12", ["account"] * 29)
     found = days.check("2024-01-12", "2024-01-12")
