@@ -1,15 +1,16 @@
-"""When a model is evaluated again, on a few gold labels."""
+"""When a model is evaluated again, on a few gold labels, and which checks make training fail."""
 
 from __future__ import annotations
 
 import copy
 import datetime as dt
 
+import dagster as dg
 import pyarrow as pa
 import pytest
 
 from analytics_platform.defs.insights_resource import Insights
-from analytics_platform.defs.learning import model_evaluation
+from analytics_platform.defs.learning import JOB, model_evaluation, train
 from analytics_platform.insights.engine import build_engine
 from analytics_platform.insights.examples import shipped_gold
 from analytics_platform.model import find_violations
@@ -64,3 +65,24 @@ def test_evaluations_from_before_the_engine_was_kept_stay_and_count_no_more(trai
     training.store(first.drop_columns("engine_version"))
     again = training.evaluate("one")
     assert again["engine_version"].to_pylist() == [None] * first.num_rows + ["one"] * first.num_rows
+
+
+@pytest.mark.parametrize(
+    ("severity", "metadata", "failures"),
+    [
+        ("WARN", {"problems": ["odd"]}, []),
+        ("ERROR", {"problems": ["odd", "odder"]}, ["check judged: odd", "check judged: odder"]),
+        ("ERROR", {}, ["check judged: failed"]),
+    ],
+)
+def test_a_check_that_fails_is_told_and_one_that_warns_is_not(severity, metadata, failures):
+    @dg.asset
+    def model() -> None: ...
+
+    @dg.asset_check(asset=model)
+    def judged() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity(severity), metadata=metadata)
+
+    definitions = dg.Definitions(assets=[model], asset_checks=[judged], jobs=[dg.define_asset_job(JOB)])
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert train(definitions, instance) == failures
