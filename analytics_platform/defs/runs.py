@@ -208,7 +208,6 @@ def _cause(error: Any) -> str:
 
 
 def _judge(outcome: Outcome, evaluation: dg.AssetCheckEvaluation, days: str) -> None:
-    """Take note of a check; one that warns of the same again, in a later pass, is told once."""
     if evaluation.passed:
         outcome.checks_passed += 1
         return
@@ -216,9 +215,7 @@ def _judge(outcome: Outcome, evaluation: dg.AssetCheckEvaluation, days: str) -> 
     detail = f": {problems.value}" if problems else ""
     check = f"check {evaluation.check_name} of {evaluation.asset_key.to_user_string()}"
     if evaluation.severity is dg.AssetCheckSeverity.WARN:
-        warning = f"{check} warns for {days}{detail}"
-        if warning not in outcome.warnings:
-            outcome.warnings.append(warning)
+        outcome.warnings = list(dict.fromkeys([*outcome.warnings, f"{check} warns for {days}{detail}"]))
     else:
         outcome.failures.append(f"{check} failed{detail}")
 
