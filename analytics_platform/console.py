@@ -124,6 +124,7 @@ def redriven_lines(found: Redriven) -> Iterator[str]:
         f"{len(found.days):,} days tried again: {len(found.mended):,} mended, {len(found.still_failing):,} still "
         f"failing; {found.quarantined_after:,} rows in quarantine, {found.quarantined_before:,} before"
     )
+    yield from (f"warning: {warning}" for warning in found.outcome.warnings)
     yield from (f"failed: {failure}" for failure in found.outcome.failures)
 
 

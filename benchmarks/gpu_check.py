@@ -14,7 +14,8 @@ import sys
 import numpy as np
 
 from analytics_platform.insights.device import resolve_device
-from analytics_platform.insights.evaluate import build_head, read_labelled, time_scoring
+from analytics_platform.insights.evaluate import read_labelled, time_scoring
+from analytics_platform.insights.heads import build_head
 from analytics_platform.insights.minilm import CudaEncoder
 from analytics_platform.insights.sentiment import SLICE_PATH
 from analytics_platform.insights.tier import TierError

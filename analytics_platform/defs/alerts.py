@@ -1,4 +1,4 @@
-"""The sensor ``alerts``: failed checks, failed runs and stale assets become alerts.
+"""The sensor ``alerts``: checks that fail or warn, failed runs and stale assets become alerts.
 
 Belongs here: what is worth an alert, and its words. Does not belong here: reading the event history
 (``defs.event_log``), de-duplication and sending (``alerting``).
@@ -41,7 +41,7 @@ def alerts_sensor(
         name="alerts",
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Failed checks, failed runs and stale assets, to the channels of ANALYTICS_ALERT_URLS.",
+        description="Checks that fail or warn, failed runs and stale assets, to the channels of ANALYTICS_ALERT_URLS.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         instance = context.instance
@@ -57,19 +57,23 @@ def alerts_sensor(
                 raise_stale(post, links, key, since)
         context.update_cursor(cursor.to_text())  # every alert is in the outbox
         delivery = post.deliver()
-        return dg.SkipReason(
-            "; ".join([f"{len(failures)} failures, {delivery.sent} messages sent", *delivery.problems])
-        )
+        warnings = sum(isinstance(failure, FailedCheck) and failure.warns for failure in failures)
+        told = f"{len(failures) - warnings} failures, {warnings} warnings, {delivery.sent} messages sent"
+        return dg.SkipReason("; ".join([told, *delivery.problems]))
 
     return sensor
 
 
 def raise_failure(alerts: Alerts, links: Links, failure: FailedCheck | FailedRun) -> None:
-    """Raise the alert of a failed check or run; checks are alike by name, runs by job, days and failing step."""
+    """Raise the alert of a check that failed or warns, or of a failed run.
+
+    Checks are alike by name and last day of the run, runs by job, days and failing step.
+    """
+    run = failure.run
+    ends = [run.tags[tag] for tag in (RANGE_START_TAG, RANGE_END_TAG) if tag in run.tags]
+    ends = ends or [run.tags.get("dagster/partition", "")]
     if isinstance(failure, FailedRun):
-        run, job = failure.run, failure.run.job_name
-        ends = dict.fromkeys(run.tags[tag] for tag in (RANGE_START_TAG, RANGE_END_TAG) if tag in run.tags)
-        days = " to ".join(ends) or run.tags.get("dagster/partition", "")
+        job, days = run.job_name, " to ".join(dict.fromkeys(ends))
         where = f"step {failure.step} failed" if failure.step else "it failed outside of its steps"
         cause = f" with {' from '.join(failure.errors)}" if failure.errors else ""
         alerts.raise_alert(
@@ -83,12 +87,11 @@ def raise_failure(alerts: Alerts, links: Links, failure: FailedCheck | FailedRun
     evaluation = failure.evaluation
     asset, name = evaluation.asset_key.to_user_string(), evaluation.check_name
     count = evaluation.metadata.get("problem_count")
-    warns = evaluation.severity is dg.AssetCheckSeverity.WARN
     alerts.raise_alert(
-        "check_warned" if warns else "check_failed",
-        f"{asset} {name}",
-        f"Check {name} of {asset} {'warns' if warns else 'failed'}",
-        (f"{count.value} problems. " if count else "") + f"Severity {evaluation.severity.value}, run {failure.run_id}.",
+        "check_warned" if failure.warns else "check_failed",
+        f"{asset} {name} {ends[-1]}",
+        f"Check {name} of {asset} {'warns' if failure.warns else 'failed'}",
+        (f"{count.value} problems. " if count else "") + f"Severity {evaluation.severity.value}, run {run.run_id}.",
         links.check(evaluation.asset_key.path, name),
     )
 

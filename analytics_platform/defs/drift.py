@@ -13,13 +13,14 @@ import pyarrow.compute as pc
 
 from analytics_platform.defs.checks import days_of_run
 from analytics_platform.defs.insights import conversation_insights
+from analytics_platform.errors import UserError
 from analytics_platform.insights.drift import CONFIDENCE, FEWEST, LABELS, Change, count_labels, find_changes
 from analytics_platform.storage.partitions import PartitionStore
 
 _PAST_DAYS = 28
 _LABELS_SHOWN = 10
 _VERSIONS = ("taxonomy_version", "tier")
-"""What must be the same on both sides: with another taxonomy or tier, other labels are no drift."""
+"""What must be as in the last conversation on both sides: with another taxonomy or tier, other labels are no drift."""
 
 
 @dg.asset_check(asset=conversation_insights.key, required_resource_keys={"stores"})
@@ -29,11 +30,16 @@ def labels_are_steady(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckRe
     stored, wanted = store.keys(conversation_insights.recipe.table.name), days_of_run(context)
     days = stored[-1:] if wanted is None else [day for day in stored if day in wanted]
     past = [day for day in stored if days and day < days[0]][-_PAST_DAYS:]
-    now, before = _read(store, days), _read(store, past)
+    now, (before, unread) = _read(store, days), _read_what_can_be(store, past)
     if now.num_rows:
         for version in _VERSIONS:
-            before = before.filter(pc.equal(before[version], now[version][-1]))
-    facts = {"conversations_now": now.num_rows, "conversations_before": before.num_rows, "days_before": len(past)}
+            now, before = (side.filter(pc.equal(side[version], now[version][-1])) for side in (now, before))
+    facts = {
+        "conversations_now": now.num_rows,
+        "conversations_before": before.num_rows,
+        "days_before": len(past) - len(unread),
+        "days_not_read": unread,
+    }
     if min(now.num_rows, before.num_rows) < FEWEST:
         note = f"Not compared: needs {FEWEST} conversations of the same taxonomy and tier on either side."
         return dg.AssetCheckResult(passed=True, description=note, metadata=facts)
@@ -58,7 +64,18 @@ def labels_are_steady(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckRe
 def _read(store: PartitionStore, days: Sequence[str]) -> pa.Table:
     table, columns = conversation_insights.recipe.table, [*LABELS, CONFIDENCE, *_VERSIONS]
     empty = table.empty().select(columns)
-    return pa.concat_tables([empty, *(store.read(table.name, day, columns) for day in days)])
+    return pa.concat_tables([empty, *(store.read(table.name, day, columns).select(columns) for day in days)])
+
+
+def _read_what_can_be(store: PartitionStore, days: Sequence[str]) -> tuple[pa.Table, list[str]]:
+    """Return the rows of days, and the days without: damaged, replaced just now, or stored before a column was."""
+    tables, unread = [_read(store, [])], []
+    for day in days:
+        try:
+            tables.append(_read(store, [day]))
+        except (UserError, KeyError, pa.ArrowInvalid):
+            unread.append(day)
+    return pa.concat_tables(tables), unread
 
 
 def _change_record(change: Change) -> dg.TableRecord:

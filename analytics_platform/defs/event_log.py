@@ -1,4 +1,4 @@
-"""What happened in runs since somebody last looked: failed checks and failed runs, each once.
+"""What happened in runs since somebody last looked: checks that failed or warn and failed runs, each once.
 
 Dagster's one call that reads events across runs is deprecated, and opens every run's database where the history is
 on SQLite. So the runs that changed are asked for, and of each only the events after those that were read before.
@@ -44,10 +44,20 @@ class Cursor:
 
 @dataclass(frozen=True)
 class FailedCheck:
-    """A check that found something wrong."""
+    """A check that found something wrong: it failed, or it warns.
 
-    run_id: str
+    Attributes:
+        run: The run that evaluated it.
+        evaluation: What it found.
+    """
+
+    run: dg.DagsterRun
     evaluation: dg.AssetCheckEvaluation
+
+    @property
+    def warns(self) -> bool:
+        """Whether it warns only, and the run is no worse for it."""
+        return self.evaluation.severity is dg.AssetCheckSeverity.WARN
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,10 @@ class FailedRun:
 
 
 def read_failures(instance: dg.DagsterInstance, cursor: Cursor) -> tuple[list[FailedCheck | FailedRun], Cursor]:
-    """Return what failed since the cursor, and the cursor to go on from; runs under way are read as far as they are."""
+    """Return what failed or warned since the cursor, and the cursor to go on from.
+
+    Runs under way are read as far as they are.
+    """
     changed_after = dt.datetime.fromtimestamp(cursor.since - OVERLAP_SECONDS, dt.UTC)
     changed = instance.get_run_records(dg.RunsFilter(statuses=_TELLING, updated_after=changed_after))
     active = instance.get_run_records(dg.RunsFilter(statuses=_ACTIVE))
@@ -86,7 +99,7 @@ def _failures(run: dg.DagsterRun, events: Iterable[Any]) -> Iterable[FailedCheck
         if event.event_type is dg.DagsterEventType.RUN_FAILURE:
             yield _failed_run(run, event.job_failure_data)
         elif not event.asset_check_evaluation_data.passed:
-            yield FailedCheck(run.run_id, event.asset_check_evaluation_data)
+            yield FailedCheck(run, event.asset_check_evaluation_data)
 
 
 def _failed_run(run: dg.DagsterRun, failure: Any) -> FailedRun:

@@ -72,7 +72,8 @@ class Insights:
     @property
     def evaluations(self) -> pa.Table:
         """Every evaluation so far, ``MODEL_EVALUATION``."""
-        return self._stored(MODEL_EVALUATION)
+        stored = self._stored(MODEL_EVALUATION)  # perhaps from before a column was
+        return pa.concat_tables([MODEL_EVALUATION.empty(), stored], promote_options="default")
 
     def engine_of(self, model: LabelModel) -> InsightEngine:
         """Return the engine with another model."""

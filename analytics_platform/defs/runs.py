@@ -57,7 +57,7 @@ class Outcome:
     Attributes:
         tables: One entry per asset that was materialized.
         failures: One line per failed step or check, naming it.
-        warnings: One line per check that warns, naming it; the run is no worse for it.
+        warnings: One line per check that warns, naming it and the days of its run; the run is no worse for it.
         checks_passed: Number of asset checks passed.
         quarantined: Rows of the source in quarantine, over all days asked for, computed now or before.
         failed_conversations: Conversations left out because they could not be processed, over the same days.
@@ -170,7 +170,7 @@ def run_range(
         elif event.is_step_failure:
             outcome.failures.append(f"{event.step_key}: {_cause(event.step_failure_data.error)}")
         elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            _judge(outcome, event.asset_check_evaluation_data)
+            _judge(outcome, event.asset_check_evaluation_data, " to ".join(dict.fromkeys((first, last))))
     if not result.success and not outcome.failures:
         outcome.failures.append(f"run {result.run_id} failed; open it in the UI (`make dev`)")
 
@@ -207,7 +207,7 @@ def _cause(error: Any) -> str:
     return "; ".join(line.strip() for line in message.splitlines())
 
 
-def _judge(outcome: Outcome, evaluation: dg.AssetCheckEvaluation) -> None:
+def _judge(outcome: Outcome, evaluation: dg.AssetCheckEvaluation, days: str) -> None:
     if evaluation.passed:
         outcome.checks_passed += 1
         return
@@ -215,7 +215,7 @@ def _judge(outcome: Outcome, evaluation: dg.AssetCheckEvaluation) -> None:
     detail = f": {problems.value}" if problems else ""
     check = f"check {evaluation.check_name} of {evaluation.asset_key.to_user_string()}"
     if evaluation.severity is dg.AssetCheckSeverity.WARN:
-        outcome.warnings.append(f"{check} warns{detail}")
+        outcome.warnings = list(dict.fromkeys([*outcome.warnings, f"{check} warns for {days}{detail}"]))
     else:
         outcome.failures.append(f"{check} failed{detail}")
 

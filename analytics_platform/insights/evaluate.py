@@ -5,7 +5,6 @@ Belongs here: reading labelled texts and the measures. Does not belong here: the
 
 from __future__ import annotations
 
-import logging
 import math
 import resource
 import sys
@@ -20,17 +19,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sklearn.metrics import f1_score, roc_auc_score
 
-from analytics_platform.insights.device import DeviceChoice, resolve_device
-from analytics_platform.insights.encoder import static_encoder
-from analytics_platform.insights.heads import OUT_OF_SCOPE, LabelHead, Reads
-from analytics_platform.insights.minilm import transformer_encoder
-from analytics_platform.insights.student import general_texts
-from analytics_platform.insights.tier import Floats, TierError, require_tier
-
-_LOG = logging.getLogger(__name__)
+from analytics_platform.insights.device import DeviceChoice
+from analytics_platform.insights.heads import OUT_OF_SCOPE, build_head
+from analytics_platform.insights.tier import Floats
 
 _BINS = 15
-_READS: dict[str, Reads] = {"static": "nothing", "cascade": "doubtful", "transformer": "everything"}
 
 
 class EvaluationError(ValueError):
@@ -50,8 +43,9 @@ def evaluate(
         seconds: How long scoring is timed at least; the test file is repeated as often as that takes.
 
     Returns:
-        What ``measure`` and ``time_scoring`` say, and tier, device, train_rows, test_rows, classes, fit_seconds,
-        shares (of the texts that each expert beyond the first is expected to read) and peak_memory_mb of the process.
+        What ``measure`` and ``time_scoring`` say, and tier, device, student (whether a transformer taught one while
+        fitting), train_rows, test_rows, classes, fit_seconds, shares (of the texts that each expert beyond the first is
+        expected to read) and peak_memory_mb of the process.
 
     Raises:
         EvaluationError: If a file cannot be read, lacks a column, is empty, or has missing values.
@@ -69,6 +63,7 @@ def evaluate(
     return {
         "tier": tier,
         "device": device,
+        "student": head.has_student,
         **measure(head.labels, confidence, test_labels),
         **time_scoring(head.predict, test_texts, seconds),
         "train_rows": len(texts),
@@ -97,26 +92,6 @@ def time_scoring(score: Callable[[list[str]], object], texts: list[str], seconds
             speeds = {"texts_per_second": len(many) / spent, "texts_per_cpu_second": len(many) / work}
             return {**speeds, "timed_texts": len(many)}
         times *= max(2, math.ceil(0.8 * seconds / spent))
-
-
-def build_head(tier: str, device: DeviceChoice = "auto") -> LabelHead:
-    """Return the unfitted head of a tier.
-
-    Raises:
-        TierError: If the tier or device is unknown or not available.
-    """
-    require_tier(tier)
-    if tier not in _READS:
-        raise TierError(f"tier {tier!r} cannot be fitted on labelled texts; use {', '.join(_READS)}")
-    where = resolve_device(device)
-    try:
-        transformer = transformer_encoder(device)
-    except TierError as error:
-        if tier != "static":
-            raise
-        _LOG.warning("%s; the tier static is fitted without a transformer's help and less right for it", error)
-        transformer = None
-    return LabelHead(static_encoder(), transformer, reads=_READS[tier], further=general_texts(), device=where)
 
 
 def measure(labels: Sequence[str], confidence: Floats, truth: Sequence[str]) -> dict[str, float]:

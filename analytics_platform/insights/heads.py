@@ -1,28 +1,33 @@
 """Label heads fitted on labelled texts, in three tiers: each text is asked of dearer experts only when that helps.
 
-Belongs here: the order of the experts, and the calibrated decision who is asked. Does not belong here: the experts,
-files, and measures (``evaluate``).
+Belongs here: the order of the experts, the calibrated decision who is asked, and which head a tier is. Does not belong
+here: the experts, files, and measures (``evaluate``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Literal, Self
 
 import numpy as np
 
-from analytics_platform.insights.device import CPU, Device
-from analytics_platform.insights.encoder import StaticEncoder
+from analytics_platform.insights.device import CPU, Device, DeviceChoice, resolve_device
+from analytics_platform.insights.encoder import StaticEncoder, static_encoder
 from analytics_platform.insights.experts import Codes, LinearExpert, NeighbourExpert
 from analytics_platform.insights.features import Prepared, Singles, prepare
-from analytics_platform.insights.minilm import TextEncoder
+from analytics_platform.insights.minilm import TextEncoder, transformer_encoder
 from analytics_platform.insights.stacking import Calibration, Stack
-from analytics_platform.insights.student import Student
-from analytics_platform.insights.tier import Floats
+from analytics_platform.insights.student import Student, general_texts
+from analytics_platform.insights.tier import Floats, TierError, require_tier
+
+_LOG = logging.getLogger(__name__)
 
 Reads = Literal["nothing", "doubtful", "everything"]
-"""What the transformer reads when scoring: the tiers static, cascade and transformer."""
+"""What the transformer reads when scoring."""
+_READS: dict[str, Reads] = {"static": "nothing", "cascade": "doubtful", "transformer": "everything"}
 
 OUT_OF_SCOPE = "oos"
 """The label of texts that belong to no class, as clinc150 names it."""
@@ -32,12 +37,11 @@ _OUTSIDE_EXPECTED = 0.2
 hardly any of them, use does."""
 _OUTSIDE_ADMITTED = 0.03
 """Share that the choice of a label reckons with: more would call more texts in scope foreign than it is worth."""
-_NEIGHBOUR_BUDGET = 0.25
-"""Largest share of texts whose neighbours are asked in the static tier, to keep within 50 µs a text."""
 _MOST_NEIGHBOURS, _MOST_READERS = 10_000, 20_000
 """Training texts that vote by guessed vectors, and by the transformer's own, next to whose cost theirs is small."""
-_TRANSFORMER_BUDGET = 0.095
-"""Largest share of texts that the cascade sends to the transformer: what keeps it 8 times as quick."""
+_BUDGETS = (0.25, 0.095)
+"""Largest share of texts whose neighbours are asked, to keep within 50 µs a text, and that the cascade sends to the
+transformer: what keeps it 8 times as quick."""
 _WORTHWHILE = 5e-4
 """Accuracy that a larger share must win for a text to be sent on."""
 _STEPS = 20
@@ -97,16 +101,32 @@ def doubt(probabilities: Floats) -> Floats:
     return np.asarray(np.partition(probabilities, -2, axis=1)[:, -2])
 
 
+@dataclass(frozen=True)
+class _Voters:
+    """Training texts that vote by one kind of vectors.
+
+    Attributes:
+        encode: Makes the vectors.
+        neighbours: The votes.
+    """
+
+    encode: Callable[[Prepared], Singles]
+    neighbours: NeighbourExpert
+
+
 class LabelHead:
     """A classifier whose confidence and whose routes are calibrated on texts held out of the fit.
 
     Args:
         encoder: Makes the static vectors.
-        transformer: Reads the training texts, so that vectors like its own can be guessed for the neighbours, and what
+        transformer: Reads training texts, so that vectors like its own can be guessed for the neighbours, and what
             ``reads`` says. Without it the neighbours' vectors are the static ones.
         reads: What the transformer reads when scoring.
         further: Texts about anything, read while fitting where training texts are too few to guess by.
         device: Where products with neighbours are computed.
+
+    Raises:
+        ValueError: If a transformer is to read when scoring, and there is none.
     """
 
     def __init__(
@@ -119,12 +139,21 @@ class LabelHead:
         device: Device = CPU,
     ) -> None:
         self._encoder = encoder
-        self._transformer = transformer
-        self._reads = reads
-        self._student = Student(encoder, transformer, further) if transformer is not None else None
+        self._student = Student(encoder, transformer, further) if transformer else None
         self._linear = LinearExpert()
-        self._neighbours = NeighbourExpert(_MOST_NEIGHBOURS, device)
-        self._readers = NeighbourExpert(_MOST_READERS, device)
+        guess = self._student.encode if self._student else attrgetter("vectors")
+        self._voters = [_Voters(guess, NeighbourExpert(_MOST_NEIGHBOURS, device))]
+        if reads != "nothing":
+            if transformer is None:
+                raise ValueError(f"reads={reads!r} needs a transformer")
+            read = transformer.encode
+            self._voters.append(_Voters(lambda prepared: read(prepared.texts), NeighbourExpert(_MOST_READERS, device)))
+        self._always = len(self._voters) if reads == "everything" else 0  # voters asked about every text
+
+    @property
+    def has_student(self) -> bool:
+        """Whether neighbours are found by a transformer's guessed vectors."""
+        return self._student is not None
 
     def fit(self, texts: Sequence[str], labels: Sequence[str]) -> Self:
         """Fit on labelled texts; the same input gives the same head.
@@ -138,33 +167,28 @@ class LabelHead:
         count, outside = len(names), self.labels.index(OUT_OF_SCOPE) if OUT_OF_SCOPE in self.labels else None
         admitted, expected = (_importance(codes, outside, share) for share in (_OUTSIDE_ADMITTED, _OUTSIDE_EXPECTED))
         prepared = prepare(texts, self._encoder)
-        vectors, read = prepared.vectors, None
-        if self._transformer is not None and self._student is not None:
-            read = self._transformer.encode(prepared.texts)
-            vectors = self._student.fit(prepared.texts, read)
-        scores = [self._linear.fit(prepared, codes, count), self._neighbours.fit(vectors, codes, count)]
-        self._first = Stack.fit(scores[:1], codes, admitted, outside)
-        self._second = Stack.fit(scores, codes, admitted, outside)
-        answers, better = self._first.predict(scores[:1]), self._second.predict(scores)
-        self._to_neighbours = Route.fit(answers, better, codes, expected, _NEIGHBOUR_BUDGET)
-        answers = self._to_neighbours.take(answers, better)
-        if read is not None and self._reads != "nothing":
-            scores.append(self._readers.fit(read, codes, count))
-            self._third = Stack.fit(scores, codes, admitted, outside)
-            better = self._third.predict(scores)
-            self._to_transformer = Route.fit(answers, better, codes, expected, _TRANSFORMER_BUDGET)
-            answers = better if self._reads == "everything" else self._to_transformer.take(answers, better)
+        read = [one.encode(prepared) for one in self._voters[1:]]
+        guessed = self._student.fit(prepared.texts, *read) if self._student else prepared.vectors
+        scores = [self._linear.fit(prepared, codes, count)]
+        for one, vectors in zip(self._voters, [guessed, *read], strict=True):
+            scores.append(one.neighbours.fit(vectors, codes, count))
+        asked = [scores[: number + 1] for number in range(self._always, len(scores))]
+        self._first, *others = (Stack.fit(some, codes, admitted, outside) for some in asked)
+        answers = self._first.predict(asked[0])
+        self._steps: list[tuple[Route, Stack]] = []
+        for stack, some, budget in zip(others, asked[1:], _BUDGETS, strict=False):
+            better = stack.predict(some)
+            route = Route.fit(answers, better, codes, expected, budget)
+            answers = route.take(answers, better)
+            self._steps.append((route, stack))
         self._calibration = Calibration.fit(answers, codes, expected, outside)
         return self
 
     @property
     def shares(self) -> dict[str, float]:
         """Share of texts that each expert beyond the first is expected to read."""
-        everything = self._reads == "everything"
-        shares = {"neighbours": 1.0 if everything else self._to_neighbours.share}
-        if self._reads != "nothing":
-            shares["transformer"] = 1.0 if everything else self._to_transformer.share
-        return shares
+        shares = [1.0] * self._always + [route.share for route, _ in self._steps]
+        return dict(zip(("neighbours", "transformer"), shares, strict=False))
 
     def predict(self, texts: Sequence[str]) -> Floats:
         """Return the probability of each label; shape (texts, labels)."""
@@ -177,27 +201,15 @@ class LabelHead:
     def _answer(self, texts: Sequence[str]) -> Floats:
         prepared = prepare(texts, self._encoder)
         linear = self._linear.score(prepared)
-        if self._reads == "everything":
-            return self._read(prepared, linear)
-        answers = self._first.predict([linear])
-        rows = self._to_neighbours.select(answers)
-        if len(rows):
-            answers[rows] = self._second.predict([linear[rows], self._ask_neighbours(prepared.take(rows))])
-        if self._reads == "doubtful":
-            rows = self._to_transformer.select(answers)
+        answers = self._first.predict([linear, *self._ask(self._always, prepared)])
+        for voters, (route, stack) in enumerate(self._steps, self._always + 1):
+            rows = route.select(answers)
             if len(rows):
-                answers[rows] = self._read(prepared.take(rows), linear[rows])
+                answers[rows] = stack.predict([linear[rows], *self._ask(voters, prepared.take(rows))])
         return answers
 
-    def _ask_neighbours(self, prepared: Prepared) -> Singles:
-        vectors = prepared.vectors if self._student is None else self._student.encode(prepared)
-        return self._neighbours.score(vectors)
-
-    def _read(self, prepared: Prepared, linear: Singles) -> Floats:
-        """Return the answers of all experts together."""
-        assert self._transformer is not None
-        read = self._readers.score(self._transformer.encode(prepared.texts))
-        return self._third.predict([linear, self._ask_neighbours(prepared), read])
+    def _ask(self, voters: int, prepared: Prepared) -> list[Singles]:
+        return [one.neighbours.score(one.encode(prepared)) for one in self._voters[:voters]]
 
 
 def _importance(codes: Codes, outside: int | None, wanted: float) -> Floats:
@@ -207,3 +219,26 @@ def _importance(codes: Codes, outside: int | None, wanted: float) -> Floats:
         share = float((codes == outside).mean())
         importance[codes == outside] = max(1.0, wanted / (1 - wanted) * (1 - share) / share)
     return importance
+
+
+def build_head(tier: str, device: DeviceChoice = "auto") -> LabelHead:
+    """Return the unfitted head of a tier.
+
+    The tier static is built without a student, and is less right for it, where the transformer is not installed. While
+    fitting it reads on the CPU: what the device is asked for is scoring, which runs no transformer.
+
+    Raises:
+        TierError: If the tier or device is unknown or not available.
+    """
+    require_tier(tier)
+    if tier not in _READS:
+        raise TierError(f"tier {tier!r} cannot be fitted on labelled texts; use {', '.join(_READS)}")
+    where = resolve_device(device)
+    try:
+        transformer = transformer_encoder("cpu" if tier == "static" else device)
+    except TierError as error:
+        if tier != "static":
+            raise
+        _LOG.warning("%s; the tier static is fitted without a transformer's help and less right for it", error)
+        transformer = None
+    return LabelHead(static_encoder(), transformer, reads=_READS[tier], further=general_texts(), device=where)

@@ -56,6 +56,7 @@ def evaluate_model(engine: InsightEngine, model: LabelModel, gold: pa.Table, at:
                 "model_id": model.model_id,
                 "kind": kind,
                 "gold_version": version_of(gold),
+                "engine_version": engine.version,
                 "taxonomy_version": engine.taxonomy.version,
                 "corrections": model.corrections,
                 "items": len(truth),
@@ -70,7 +71,13 @@ def evaluate_model(engine: InsightEngine, model: LabelModel, gold: pa.Table, at:
 
 
 def evaluations_of(history: pa.Table, model_id: str, gold_version: str) -> dict[str, dict[str, Any]]:
-    """Return the rows of one model on one set of gold labels by kind."""
+    """Return the newest rows of one model on one set of gold labels by kind.
+
+    Args:
+        history: ``MODEL_EVALUATION``, which is ascending by time.
+        model_id: The model.
+        gold_version: The gold labels.
+    """
     wanted = pc.and_(pc.equal(history["model_id"], model_id), pc.equal(history["gold_version"], gold_version))
     return {row["kind"]: row for row in history.filter(wanted).to_pylist()}
 

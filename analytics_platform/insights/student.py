@@ -49,19 +49,19 @@ class Student:
         self._transformer = transformer
         self._further = further
 
-    def fit(self, texts: list[str], vectors: Singles) -> Singles:
-        """Learn from texts whose vectors are known, and return the guesses had the map not seen each of them.
+    def fit(self, texts: list[str], vectors: Singles | None = None) -> Singles:
+        """Learn from texts that the transformer reads, and return the guesses had the map not seen each of them.
 
         Args:
             texts: Training texts.
-            vectors: Of the transformer; shape (texts, dimensions).
+            vectors: Of the transformer, where it has read all of them already; shape (texts, dimensions).
 
         Returns:
             Unit-length guesses, as ``encode`` makes them; shape (texts, at most 128).
         """
         kept = np.sort(np.random.default_rng(0).permutation(len(texts))[:_MOST_READ])
         further = list(self._further[: max(0, _FEWEST_READ - len(kept))])
-        known = vectors[kept]
+        known = self._transformer.encode([texts[row] for row in kept]) if vectors is None else vectors[kept]
         if further:
             known = np.concatenate([known, self._transformer.encode(further)])
         prepared = prepare([*texts, *further], self._encoder)

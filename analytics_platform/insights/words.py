@@ -42,7 +42,7 @@ class Words:
     """Texts split into words.
 
     Attributes:
-        vocabulary: The distinct words, in order of first appearance.
+        vocabulary: The distinct words.
         codes: Index into the vocabulary of each word of each text, texts one after another; shape (words,).
         offsets: Where each text begins in ``codes``; shape (texts + 1,).
     """

@@ -90,12 +90,18 @@ PROMOTED_MODEL = Table(
 
 MODEL_EVALUATION = Table(
     name="model_evaluation",
-    grain="one row per model, kind of label and set of gold labels",
+    grain="one row per model, kind of label, set of gold labels and time of evaluation",
     columns=(
-        Column("evaluated_at", TIMESTAMP, "When it was first evaluated on these gold labels, UTC."),
+        Column("evaluated_at", TIMESTAMP, "When it was evaluated, UTC."),
         _MODEL_ID,
         _KIND,
         Column("gold_version", STRING, "Hash of the gold labels."),
+        Column(
+            "engine_version",
+            STRING,
+            "Hash of the engine that answered: model, tier and code; null where it was not kept yet.",
+            nullable=True,
+        ),
         Column("taxonomy_version", STRING, "Hash of the taxonomy."),
         Column("corrections", INTEGER, "Corrections that the model was fitted on.", minimum=0),
         Column("items", INTEGER, "Gold labels of this kind.", minimum=1),
@@ -104,6 +110,6 @@ MODEL_EVALUATION = Table(
         Column("ece", NUMBER, "Mean distance of confidence from the share of right answers.", minimum=0, maximum=1),
         Column("outcomes", OUTCOMES_TYPE, "Each item's right label and the model's answer."),
     ),
-    key=("model_id", "kind", "gold_version"),
+    key=("model_id", "kind", "gold_version", "evaluated_at"),
     order=("evaluated_at",),
 )

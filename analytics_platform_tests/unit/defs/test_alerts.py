@@ -66,8 +66,8 @@ class World:
         self.stale_hours = stale_hours
         self.tick()
 
-    def run(self, *, broken=False, bad="", selection=None, day="2026-01-05"):
-        tags = {RANGE_START_TAG: day, RANGE_END_TAG: "2026-01-06", **({"analytics/bad": bad} if bad else {})}
+    def run(self, *, broken=False, bad="", selection=None, day="2026-01-05", end="2026-01-06"):
+        tags = {RANGE_START_TAG: day, RANGE_END_TAG: end, **({"analytics/bad": bad} if bad else {})}
         return self.defs.resolve_job_def("everything").execute_in_process(
             instance=self.instance,
             tags=tags,
@@ -118,6 +118,15 @@ def test_a_check_that_only_warns_is_told_as_a_warning(world):
     [(kind, title, text, _)] = world.alerts.news
     assert (kind, title) == ("check_warned", "Check adds_up of derived warns")
     assert text == f"3 problems. Severity WARN, run {run.run_id}."
+
+
+def test_a_warning_of_an_old_day_does_not_silence_that_of_another(world):
+    world.run(bad="WARN", end="2026-01-06")
+    assert world.tick().skip_message.startswith("0 failures, 1 warnings, ")
+    world.run(bad="WARN", end="2026-01-06")
+    world.run(bad="WARN", end="2026-01-07")
+    world.tick()
+    assert [kind for kind, *_ in world.alerts.news] == ["check_warned"] * 2
 
 
 def test_a_failed_run_is_told_with_step_days_and_kind_of_error_but_not_its_message(world):

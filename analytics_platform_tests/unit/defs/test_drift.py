@@ -5,10 +5,12 @@ from __future__ import annotations
 import dagster as dg
 import pyarrow as pa
 import pytest
+from rich.console import Console
 
+from analytics_platform.console import print_outcome
 from analytics_platform.defs.drift import labels_are_steady
 from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG
-from analytics_platform.defs.runs import Outcome, _judge
+from analytics_platform.defs.runs import Outcome, run_range
 from analytics_platform.model.insights import CONVERSATION_INSIGHTS
 from analytics_platform.storage.lake import Lake
 
@@ -69,10 +71,22 @@ def test_a_day_of_other_topics_warns_with_their_shares(days):
     counted = [found.metadata[name].value for name in ("conversations_now", "conversations_before", "days_before")]
     assert counted == [40, 100, 10]
 
+
+def test_a_run_is_no_worse_for_a_warning_and_tells_of_it_once(days):
+    days.store("2024-01-12", ["account"] * 40)
     outcome = Outcome()
-    _judge(outcome, found)
-    assert (outcome.failures, len(outcome.warnings)) == ([], 1)
-    assert outcome.warnings[0].startswith("check labels_are_steady of conversation_insights warns: [")
+    with dg.DagsterInstance.ephemeral() as instance:
+        for _ in range(2):
+            run_range(days.definitions, "drift", "2024-01-12", "2024-01-13", outcome, instance=instance)
+    assert (outcome.failures, outcome.checks_passed, len(outcome.runs)) == ([], 0, 2)
+    [warning] = outcome.warnings
+    check = "check labels_are_steady of conversation_insights"
+    assert warning.startswith(f"{check} warns for 2024-01-12 to 2024-01-13: ['shares of primary_topic differ by 0.")
+    screen = Console(record=True, width=90)
+    print_outcome(screen, outcome)
+    said = screen.export_text()
+    assert "0 failures, 1 warnings" in said
+    assert f"warning: {warning}\n" in said
 
 
 def test_a_day_like_those_before_passes(days):
@@ -99,6 +113,15 @@ def test_another_taxonomy_or_tier_is_no_drift(days, other):
     assert found.metadata["conversations_before"].value == 0
 
 
+def test_days_of_the_run_with_another_taxonomy_than_its_last_are_left_out(days):
+    days.store("2024-01-12", ["account"] * 40, taxonomy="t0")
+    days.store("2024-01-13", ["billing"] * 24 + ["account"] * 6)
+    found = days.check("2024-01-12", "2024-01-13")
+    assert found.passed
+    counted = [found.metadata[name].value for name in ("conversations_now", "conversations_before")]
+    assert counted == [30, 100]
+
+
 def test_too_few_conversations_are_not_compared(days):
     days.store("2024-01-12", ["account"] * 29)
     found = days.check("2024-01-12", "2024-01-12")
@@ -117,3 +140,18 @@ def test_only_the_latest_28_stored_days_are_the_past(days):
     found = days.check("2024-03-01", "2024-03-01")
     assert found.passed
     assert found.metadata["conversations_before"].value == 56
+
+
+def test_past_days_that_cannot_be_read_are_left_out_and_named(days, tmp_path):
+    name = CONVERSATION_INSIGHTS.name
+    (tmp_path / name / "date=2024-01-03" / "data.parquet").write_bytes(b"PAR1 and no more")
+    older = days.lake.read(name, "2024-01-04")
+    days.lake.write(name, "2024-01-04", older.drop_columns("taxonomy_version"), "")
+    number = older.column_names.index("confidence")
+    days.lake.write(name, "2024-01-05", older.set_column(number, "confidence", older["confidence"].cast("string")), "")
+    days.store("2024-01-12", ["account"] * 40)
+    found = days.check("2024-01-12", "2024-01-12")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert found.metadata["days_not_read"].value == ["2024-01-03", "2024-01-04", "2024-01-05"]
+    counted = [found.metadata[name].value for name in ("conversations_before", "days_before")]
+    assert counted == [70, 7]

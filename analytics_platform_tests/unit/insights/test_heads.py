@@ -7,13 +7,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from analytics_platform.insights import student
+from analytics_platform.insights import experts, heads, student
 from analytics_platform.insights.encoder import static_encoder
 from analytics_platform.insights.experts import NeighbourExpert
 from analytics_platform.insights.features import Features, prepare
-from analytics_platform.insights.heads import LabelHead, Reads, Route, doubt
+from analytics_platform.insights.heads import LabelHead, Reads, Route, build_head, doubt
 from analytics_platform.insights.sentiment import SLICE_PATH
-from analytics_platform.insights.student import Student
+from analytics_platform.insights.student import Student, general_texts
+from analytics_platform.insights.tier import TierError
 
 ODD_TEXTS = (
     "",
@@ -73,6 +74,32 @@ def test_scores_of_a_text_left_out_are_those_of_neighbours_fitted_without_it() -
     without.fit(vectors[others], codes[others], 3)
     np.testing.assert_allclose(left_out[4], without.score(vectors[4:5])[0], atol=0.1)
     assert np.abs(left_out[4] - without.score(vectors[4:5])[0]).max() < np.abs(left_out[4] - left_out[5]).max()
+
+
+def on_a_circle(count: int) -> np.ndarray:
+    angles = np.random.default_rng(0).uniform(0, 2 * np.pi, count)
+    return np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
+
+
+def test_neighbours_are_a_part_of_many_texts_and_score_all_of_them() -> None:
+    vectors = on_a_circle(200)
+    codes = (vectors[:, 0] > 0).astype(np.int64)
+    few, unseen = NeighbourExpert(40), on_a_circle(500)[200:]
+    left_out = few.fit(vectors, codes, 2)
+    assert left_out.shape == (200, 2)
+    assert (left_out.argmax(axis=1) == codes).mean() > 0.9
+    own = np.abs(left_out - few.score(vectors)).max(axis=1) > 1e-6
+    assert own.sum() == 40  # those kept are scored without themselves
+    assert (few.score(unseen).argmax(axis=1) == (unseen[:, 0] > 0)).mean() > 0.9
+
+
+def test_texts_scored_in_parts_get_the_same_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = on_a_circle(50)
+    neighbours = NeighbourExpert(50)
+    neighbours.fit(vectors, (vectors[:, 0] > 0).astype(np.int64), 2)
+    whole = neighbours.score(vectors)
+    monkeypatch.setattr(experts, "_TEXTS_AT_ONCE", 7)
+    np.testing.assert_allclose(neighbours.score(vectors), whole, atol=1e-5)
 
 
 def test_a_route_takes_the_doubtful_texts_within_the_budget_where_the_next_expert_is_better() -> None:
@@ -146,6 +173,55 @@ def test_a_student_guesses_vectors_of_texts_it_has_not_seen(few: bool, monkeypat
     assert np.corrcoef(alike[pairs], (truth @ truth.T)[pairs])[0, 1] > 0.8
     assert of_seen.shape == (len(seen), 128)
     np.testing.assert_allclose(np.linalg.norm(of_seen, axis=1), 1, atol=1e-4)
+
+
+def test_a_student_of_many_texts_reads_some_and_guesses_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(student, "_FEWEST_READ", 20)
+    monkeypatch.setattr(student, "_MOST_READ", 60)
+    texts, _, oracle = labelled(200)
+    guesses = Student(static_encoder(), oracle, ["never read"]).fit(texts)
+    assert (len(oracle.asked), len(guesses)) == (60, 200)
+    assert set(oracle.asked) < set(texts)
+    known = Student(static_encoder(), oracle).fit(texts, oracle.encode(texts))
+    np.testing.assert_array_equal(guesses, known)
+
+
+def test_the_static_tier_has_no_more_texts_read_than_its_student_learns_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(student, "_MOST_READ", 60)
+    texts, labels, oracle = labelled(200)
+    LabelHead(static_encoder(), oracle).fit(texts, labels)
+    assert len(oracle.asked) == 60
+
+
+def test_general_texts_are_as_many_as_a_student_needs() -> None:
+    assert len(general_texts()) > 5_000
+
+
+def test_a_head_that_is_to_read_needs_a_transformer() -> None:
+    with pytest.raises(ValueError, match="reads='doubtful' needs a transformer"):
+        LabelHead(static_encoder(), reads="doubtful")
+
+
+def test_without_the_transformer_only_the_static_tier_is_built(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def missing(_: str) -> None:
+        raise TierError("transformer: not installed")
+
+    monkeypatch.setattr(heads, "transformer_encoder", missing)
+    assert not build_head("static").has_student
+    assert "transformer: not installed; the tier static is fitted without" in caplog.text
+    with pytest.raises(TierError, match="not installed"):
+        build_head("cascade")
+
+
+def test_the_static_tier_is_taught_on_the_cpu_wherever_it_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(heads, "resolve_device", lambda _: experts.CPU)
+    monkeypatch.setattr(heads, "transformer_encoder", lambda device: asked.append(device) or Oracle())
+    assert build_head("static", "gpu").has_student
+    build_head("cascade", "gpu")
+    assert asked == ["cpu", "gpu"]
 
 
 def test_the_transformer_tier_asks_about_every_text() -> None:

@@ -131,8 +131,9 @@ def evaluation(model: str, answers: str) -> pa.Table:
     outcomes = [{"item": str(n), "truth": "x", "answer": answer, "confidence": 0.5} for n, answer in enumerate(answers)]
     share = answers.count("x") / len(answers)
     row = {
-        "evaluated_at": NOON, "model_id": model, "kind": "topic", "gold_version": "g", "taxonomy_version": "t",
-        "corrections": 0, "items": len(answers), "accuracy": share, "macro_f1": share, "ece": 0.1, "outcomes": outcomes,
+        "evaluated_at": NOON, "model_id": model, "kind": "topic", "gold_version": "g", "engine_version": "e",
+        "taxonomy_version": "t", "corrections": 0, "items": len(answers), "accuracy": share, "macro_f1": share,
+        "ece": 0.1, "outcomes": outcomes,
     }  # fmt: skip
     return MODEL_EVALUATION.from_rows([row])
 
