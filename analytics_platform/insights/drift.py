@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.special import rel_entr
-from scipy.stats import ttest_ind_from_stats
 
 from analytics_platform.insights.tier import Floats, Ints
 
@@ -70,6 +69,8 @@ def find_changes(now: pa.Table, before: pa.Table) -> list[Change]:
     values = [side[CONFIDENCE].to_numpy() for side in (now, before)]
     size = float(values[0].mean() - values[1].mean())
     if max(side.std() for side in values) > _ROUNDING:
+        from scipy.stats import ttest_ind_from_stats  # noqa: PLC0415  (a second, which every start would pay)
+
         sides = [(side.mean(), side.std(ddof=1), len(side)) for side in values]
         chance = float(ttest_ind_from_stats(*sides[0], *sides[1], equal_var=False).pvalue)
     else:
