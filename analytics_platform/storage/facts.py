@@ -44,7 +44,8 @@ def render(project_dir: Path, name: str) -> Model:
 
     Args:
         project_dir: The dbt project.
-        name: A model that needs no more of dbt than ``ref``, ``source``, ``lake_files`` and macros that need no more themselves.
+        name: A model that needs no more of dbt than ``ref``, ``source``, ``lake_files`` and macros that need
+            no more themselves.
 
     Raises:
         FileNotFoundError: If there is no such model.
