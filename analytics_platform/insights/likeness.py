@@ -20,7 +20,7 @@ from analytics_platform.insights.tier import Floats, Kind
 
 # Chosen on 50 conversations labelled by hand, for the likelihood of the right labels; more digits they could not tell.
 _VECTOR_STRENGTH = 8.0
-_REMAINDER_STRENGTH: dict[Kind, float] = {"topic": 3.0, "intent": 2.0, "urgency": 4.5, "resolution": 2.0}
+_REMAINDER_STRENGTH: dict[Kind, float] = {"topic": 2.5, "intent": 2.0, "urgency": 4.5, "resolution": 2.0}
 """Log-odds of ``other``, or what stands for it, before any evidence: how much it takes to name a label at all."""
 _KEYWORD_SAMPLE_WEIGHT = 0.3
 """How much a keyword counts as an example when label vectors are fitted."""
