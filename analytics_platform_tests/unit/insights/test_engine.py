@@ -121,7 +121,6 @@ def test_a_greeting_a_yes_or_a_detail_does_not_hide_what_is_asked(
         ("does anyone know if there will be a dvd release?", "installation_upgrade"),
         ("can i update from breezy to dapper somehow?", "installation_upgrade"),
         ("which nvidia drivers are for kernel 2.6.15 ?", "graphics_display"),
-        ("how do i install virtual boy advance", "packages"),
         ("hello guys", "other"),
         ("hi back again", "community"),
     ],
