@@ -23,7 +23,7 @@ _INTENT_DECAY = 0.5
 """How much less each further message counts for what the customer wanted."""
 _SOCIAL_WEIGHT = 0.05
 """How much greetings, thanks and small talk count for what the customer wanted."""
-_ENDING_BONUS = 3.0
+_ENDING_BONUS = 1.5
 """What the customer's last message counts more for the sentiment than the first."""
 _RESOLUTION_DECAY = 0.4
 """How much less each message before the customer's last counts for whether things were settled."""

@@ -30,11 +30,12 @@ from analytics_platform.insights.words import TermMatcher, split_words
 _KEYWORD_STRENGTH = 2.0
 _PHRASE_BONUS = 0.5
 """What each further word of a phrase adds to its keyword's strength."""
-_SHARPNESS: dict[Kind, float] = {"intent": 0.6}
+_SHARPNESS: dict[Kind, float] = {"topic": 1.2, "intent": 0.6}
 """By what the log-odds of a kind are multiplied, where conversations are less like the texts fitted on than a likeness
-says. Of 139 gold intents 59 % are right: at a mean confidence of 0.77 without this, of 0.65 with it, and the log-loss
-goes from 1.98 to 1.57. Less would leave too little confidence where texts are like those fitted on. In this tier no
-label changes; a tier that reads gives this one's opinion less say by it.
+says. Of 139 gold intents 61 % are right, at a mean confidence of 0.64 with this; less would leave too little confidence
+where texts are like those fitted on. Of 136 gold topics 76 % are right, at 0.71 with this and 0.65 without, and the
+log-loss goes from 1.16 to 1.15. In this tier no label changes but where rules apply; a tier that reads gives this one's
+opinion another say by it.
 """
 
 

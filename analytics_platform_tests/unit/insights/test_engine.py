@@ -90,20 +90,65 @@ def test_sentiment_is_the_customers_and_its_ending_weighs_most(
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "intent"),
     [
-        "how do i mount a cdrom?",
-        "where is the config file of apache?",
-        "which package provides this library?",
-        "what is the command to list files?",
-        "how can i change the resolution",
+        ("hey bob HELP", "request_help"),
+        ("hello everyone, can you help me with the new beta", "request_help"),
+        ("hello, how to completely remove gnome and keep only xfce?", "ask_how_to"),
+        ("i have a sata disk, how do i determine the heat of it?", "ask_how_to"),
+        ("how can i install mysql?", "ask_how_to"),
+        ("can anyone tell me if it is ok to install it on an old computer ?", "ask_information"),
+        ("is there a way that you can watch this with mplayer and could you tell me which codec?", "ask_information"),
+        ("!xorg", "ask_information"),
+        ("!usb pen drives", "ask_information"),
+        ("i am trying to install ubuntu and its hanging at 15%", "report_problem"),
+        ('i get "could not calculate the upgrade" when i use the wizard', "report_problem"),
+        ("hello", "greet"),
+        ("ok, i see", "confirm"),
+        ("my user id is mia_li_3668", "provide_information"),
     ],
 )
-def test_neutral_technical_questions_are_not_negative(
-    label: Label, build_messages: Callable[..., pa.Table], text: str
+def test_a_greeting_a_yes_or_a_detail_does_not_hide_what_is_asked(
+    label: Label, build_messages: Callable[..., pa.Table], text: str, intent: str
 ) -> None:
-    (row,) = label(build_messages([("c", "user", text)]))[1].to_pylist()
-    assert -0.2 < row["sentiment"] < 0.2
+    _, messages, conversations = label(build_messages([("c", "user", text)]))
+    assert (messages["intent"][0].as_py(), conversations["intent"][0].as_py()) == (intent, intent)
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("does anyone know if there will be a dvd release?", "installation_upgrade"),
+        ("can i update from breezy to dapper somehow?", "installation_upgrade"),
+        ("which nvidia drivers are for kernel 2.6.15 ?", "graphics_display"),
+        ("hello guys", "other"),
+        ("hi back again", "community"),
+    ],
+)
+def test_a_word_in_common_does_not_decide_the_topic(
+    label: Label, build_messages: Callable[..., pa.Table], text: str, topic: str
+) -> None:
+    assert label(build_messages([("c", "user", text)]))[2]["primary_topic"].to_pylist() == [topic]
+
+
+def test_polite_words_do_not_drown_trouble_and_single_words_say_little(
+    label: Label, build_messages: Callable[..., pa.Table]
+) -> None:
+    rows = [
+        ("trouble", "user", "i am really upset, my flight was delayed and i missed a meeting"),
+        ("trouble", "agent", "there is nothing that i can do"),
+        ("trouble", "user", "i see. thank you for your help"),
+        ("asked", "user", "what is the site of the wiki?"),
+        ("asked", "agent", "wiki.example.org"),
+        ("asked", "user", "thanks"),
+        *((word, "user", word) for word in ("hmm", "hey", "!bug")),
+        ("glad", "user", "that is perfect, thank you so much for your help!"),
+    ]
+    made = by_id(label(build_messages(rows))[2], "conversation_id")
+    said = {name: row["sentiment"] for name, row in made.items()}
+    assert said.pop("glad") > 0.7
+    assert said.pop("trouble") < 0.25
+    assert max(map(abs, said.values())) < 0.35
 
 
 def test_reasons_point_at_the_message_and_its_words(conversations: dict[str, Any]) -> None:
