@@ -115,7 +115,7 @@ def test_one_day_and_a_selection(analytics, tmp_path):
     assert again["runs"] == []
 
 
-@pytest.mark.parametrize("appeared", ["lake/messages", "warehouse.build.duckdb", "reports"])
+@pytest.mark.parametrize("appeared", ["lake/messages", "warehouse.duckdb.build/warehouse.duckdb", "reports"])
 def test_after_kill_9_a_run_again_gives_what_an_undisturbed_run_gives(
     undisturbed, analytics, start, tmp_path, appeared
 ):
