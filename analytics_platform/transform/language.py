@@ -24,13 +24,18 @@ Detector = Literal["fast", "careful"]
 
 _CHARACTERS_READ = 120  # of each text; reading more costs time and changed one answer in 5,000
 _CODE = r"^(?P<code>[a-z]{2,3})(?:[-_].*)?$"
-# Addresses, placeholders such as <EMAIL>, #channels, and the nickname a chat line begins with are of no language.
-_NO_LANGUAGE = r"<[a-z_]+>|(?:[a-z]+://|www\.)\S+|\S+@\S+|[#!/]\S+|^[\w`|^\[\]-]+[:,]\s|[0-9]+"
+# What is of no language: placeholders such as <EMAIL>, addresses, #channels, the nickname a chat line begins with
+# (before a comma only when it is no word), tokens with digits or damage, and tokens as long as keys.
+_NO_LANGUAGE = (
+    r"<[a-z_]+>|(?:[a-z]+://|www\.)\S+|\S+@\S+|[#!/]\S+|^[\w`|^\[\]-]+:\s|^\w*[0-9_`|^\[\]-][\w`|^\[\]-]*,\s"
+    r"|[!-~]*[0-9][!-~]*|[!-~]{31,}|[0-9]+|\S*\x{FFFD}\S*"
+)
 
-_SURE_BYTES, _SURE_PROBABILITY = 20, 0.3
-"""From this length in UTF-8 bytes (seven Chinese, ten Cyrillic, twenty Latin letters) the fast detector's answer counts
-from this probability. Of shorter English chat lines it calls one in four another language, so those need more."""
-_SHORT_BYTES, _SHORT_PROBABILITY = 12, 0.8
+_SURE = ((20, 0.3), (12, 0.8), (8, 0.9))
+"""From a length in UTF-8 bytes the fast detector's answer counts from a probability: the longer, the less it takes.
+Twenty bytes are seven Chinese, ten Cyrillic or twenty Latin letters. Of shorter English chat lines it calls one in four
+another language, so those need more.
+"""
 _CAREFUL_PROBABILITY = 0.6
 """Below it, the careful detector gets a second opinion, also on texts the fast one would answer."""
 _LINGUA_CONFIDENCE = 0.25
@@ -80,10 +85,9 @@ def _detect_distinct(texts: pa.Array, detector: Detector) -> list[str]:
     languages = [labels[0].removeprefix("__label__") if labels else UNKNOWN for labels, _ in predictions]
     chances = np.array([chances[0] if len(chances) else 0.0 for _, chances in predictions])
     sizes = pc.binary_length(texts).to_numpy(zero_copy_only=False)
-    long, short = sizes >= _SURE_BYTES, sizes >= _SHORT_BYTES
-    sure = (long & (chances >= _SURE_PROBABILITY)) | (short & (chances >= _SHORT_PROBABILITY))
     if detector == "careful":
-        return _second_opinion(lines, languages, long & (chances >= _CAREFUL_PROBABILITY))
+        return _second_opinion(lines, languages, (sizes >= _SURE[0][0]) & (chances >= _CAREFUL_PROBABILITY))
+    sure = np.any([(sizes >= size) & (chances >= chance) for size, chance in _SURE], axis=0)
     return [language if known else UNKNOWN for language, known in zip(languages, sure, strict=True)]
 
 

@@ -24,6 +24,10 @@ def detect(text: str, stated: str | None = None) -> str:
         ("nick: danke für die schnelle hilfe, http://example.com/an-english-path", "de"),
         ("the driver works, merci beaucoup pour votre aide à tous", "fr"),
         ("COULD YOU PLEASE HELP ME WITH MY PRINTER", "en"),
+        ("perfect, that is all", "en"),
+        ("it's broken", "en"),
+        ("where is order 7F3K-2290?", "en"),
+        ("tom_42, danke für die schnelle hilfe", "de"),
     ],
 )
 def test_a_clear_text_gets_its_language(text: str, expected: str) -> None:
@@ -42,6 +46,10 @@ def test_a_clear_text_gets_its_language(text: str, expected: str) -> None:
         "😀😀😀😀😀😀😀😀",
         "<EMAIL> <PHONE> <URL>",
         "https://example.com/eine/lange/adresse",
+        "9f86d081884c7d659a2feaa0c55ad015",
+        "3b241101-e2bb-4255-8caf-4136c566a962",
+        "dGhpcyBpcyBhIHNlY3JldCB2YWx1ZQpvZiBzb21lIGxlbmd0aA==",
+        "\ufffdn\ufffdre\ufffd p\ufffdlat\ufffd g\ufffdrde\ufffd",
     ],
 )
 def test_a_short_or_unclear_text_is_unknown(text: str) -> None:
