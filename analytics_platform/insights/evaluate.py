@@ -20,8 +20,10 @@ import pyarrow.parquet as pq
 from sklearn.metrics import f1_score, roc_auc_score
 
 from analytics_platform.insights.device import DeviceChoice
+from analytics_platform.insights.features import LONGEST_TEXT
 from analytics_platform.insights.heads import OUT_OF_SCOPE, build_head
 from analytics_platform.insights.tier import Floats
+from analytics_platform.insights.words import split_words
 
 _BINS = 15
 
@@ -48,7 +50,7 @@ def evaluate(
         expected to read) and peak_memory_mb of the process.
 
     Raises:
-        EvaluationError: If a file cannot be read, lacks a column, is empty, or has missing values.
+        EvaluationError: If a file cannot be read, lacks a column, is empty, has missing values, or teaches nothing.
         TierError: If the tier or device is unknown or not available.
     """
     head = build_head(tier, device)
@@ -56,6 +58,8 @@ def evaluate(
     test_texts, test_labels = read_labelled(test)
     if len(set(labels)) < 2:
         raise EvaluationError(f"{train}: needs at least two different labels, has {sorted(set(labels))}")
+    if not split_words([text[:LONGEST_TEXT] for text in texts]).codes.size:
+        raise EvaluationError(f"{train}: column text holds no word to learn from")
     began = time.perf_counter()
     head.fit(texts, labels)
     fit_seconds = time.perf_counter() - began

@@ -87,12 +87,14 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, files: tuple[Path
     holes = tmp_path / "holes.parquet"
     pq.write_table(pa.table({"text": ["a", None], "label": ["x", "y"]}), holes)
     one = write(tmp_path / "one.parquet", [("a", "x"), ("b", "x")])
+    silent = write(tmp_path / "silent.parquet", [("", "x"), (" \n", "y"), (" " * 5_000 + "late", "y")] * 5)
     for path, message in (
         (empty, r"empty\.parquet: has no rows"),
         (garbage, r"garbage\.parquet: cannot be read as Parquet"),
         (tmp_path / "absent.parquet", r"absent\.parquet: cannot be read"),
         (holes, r"holes\.parquet: column text has 1 missing values"),
         (one, r"one\.parquet: needs at least two different labels"),
+        (silent, r"silent\.parquet: column text holds no word to learn from"),
     ):
         with pytest.raises(EvaluationError, match=message):
             evaluate(path, files[1])
