@@ -97,6 +97,21 @@ def test_evaluating_what_is_no_parquet_file_is_one_line(monkeypatch, capsys, tmp
     assert line.startswith("a.parquet: cannot be read as Parquet")
 
 
+@pytest.mark.parametrize("by_option", [True, False])
+def test_evaluating_on_a_gpu_that_is_not_there_is_one_line(monkeypatch, capsys, by_option) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setenv("ANALYTICS_ENGINE", "auto" if by_option else "gpu")
+    files = ["--train", "a.parquet", "--test", "a.parquet"]
+    line = refusal(monkeypatch, capsys, "evaluate", *files, *(["--device", "gpu"] if by_option else []))
+    assert line.startswith("device gpu: no GPU can be used")
+
+
+def test_evaluating_on_the_device_named_goes_before_the_setting(monkeypatch, capsys) -> None:
+    monkeypatch.setenv("ANALYTICS_ENGINE", "gpu")
+    line = refusal(monkeypatch, capsys, "evaluate", "--train", "a", "--test", "a", "--device", "cpu")
+    assert line.startswith("a: cannot be read as Parquet")
+
+
 def outcome(asset: str = "mongo/conversation_translations") -> Outcome:
     return Outcome(tables={asset: TableOutcome(asset, "operational", 365, 12, 1_234_567, 123_456_789)})
 
