@@ -152,7 +152,7 @@ def evaluate_command(
     settings = load_settings()
     from analytics_platform.commands import score
 
-    result = score(train, test, tier, device or settings.engine)
+    result = score(train, test, tier, device or settings.engine, quiet=as_json)
     if as_json:
         _print_json(result)
     else:

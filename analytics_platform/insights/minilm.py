@@ -131,8 +131,8 @@ class CudaEncoder:
 
     def __init__(self, model: str = GPU_MODEL) -> None:
         try:
-            torch = importlib.import_module("torch")
             library = importlib.import_module("sentence_transformers")
+            torch = importlib.import_module("torch")
         except ImportError as error:
             raise TierError(f"transformer on gpu: {error}; install the extra transformer-gpu") from error
         if not torch.cuda.is_available():
@@ -161,12 +161,13 @@ def transformer_encoder(device: DeviceChoice = "auto") -> TextEncoder:
     """
     if device == "gpu":
         return CudaEncoder()
-    if device == "auto" and importlib.util.find_spec("sentence_transformers"):
-        try:
-            encoder: TextEncoder = CudaEncoder()
-        except TierError as error:
-            _LOG.info("%s; the transformer runs on the CPU", error)
-        else:
-            _LOG.info("the transformer runs on the GPU: %s", encoder.name)
-            return encoder
-    return OnnxEncoder()
+    if device == "cpu":
+        return OnnxEncoder()
+    try:
+        encoder: TextEncoder = CudaEncoder()
+    except TierError as error:
+        encoder = OnnxEncoder()
+        _LOG.info("the transformer runs on the CPU: %s (%s)", encoder.name, error)
+    else:
+        _LOG.info("the transformer runs on the GPU: %s", encoder.name)
+    return encoder
