@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,6 +18,7 @@ From = Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="
 To = Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last day, inclusive; the source's last.")]
 Select = Annotated[str | None, typer.Option(help="Assets, e.g. 'group:clean or +key:daily_metrics'; all of them.")]
 Force = Annotated[bool, typer.Option(help="Compute also what is current.")]
+OnDevice = Annotated[Literal["auto", "cpu", "gpu"] | None, typer.Option(help="Where to compute; ANALYTICS_ENGINE.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 

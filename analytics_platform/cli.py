@@ -19,7 +19,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from analytics_platform.arguments import AsJson, Force, From, Select, To, read_range
+from analytics_platform.arguments import AsJson, Force, From, OnDevice, Select, To, read_range
 from analytics_platform.errors import UserError
 from analytics_platform.settings import PROJECT_ROOT, load_settings
 
@@ -145,13 +145,14 @@ def evaluate_command(
     train: Annotated[Path, typer.Option(help="Parquet file with columns text and label to fit on.")],
     test: Annotated[Path, typer.Option(help="Parquet file with columns text and label to score.")],
     tier: Annotated[str, typer.Option(help="static, cascade or transformer.")] = "static",
+    device: OnDevice = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit the label heads on one file and score another."""
-    load_settings()  # a wrong setting ends every command at once
+    settings = load_settings()
     from analytics_platform.commands import score
 
-    result = score(train, test, tier)
+    result = score(train, test, tier, device or settings.engine, quiet=as_json)
     if as_json:
         _print_json(result)
     else:

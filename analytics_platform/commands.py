@@ -19,7 +19,7 @@ from typing import Any
 import dagster as dg
 
 from analytics_platform.analytics.reports import key_findings
-from analytics_platform.console import partition_progress, rows_progress
+from analytics_platform.console import partition_progress, rows_progress, stage_progress
 from analytics_platform.definitions import EVERYTHING, RECIPES, TABLES, build_definitions
 from analytics_platform.defs import learning
 from analytics_platform.defs.housekeeping import sweep
@@ -32,6 +32,7 @@ from analytics_platform.defs.reports import page_path
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.runs import Outcome, materialize
 from analytics_platform.errors import UserError
+from analytics_platform.insights.device import DeviceChoice
 from analytics_platform.insights.evaluate import EvaluationError, evaluate
 from analytics_platform.insights.tier import TierError
 from analytics_platform.settings import PROJECT_ROOT, Settings, use_dagster_home
@@ -161,14 +162,15 @@ def worth_reading(platform: Platform, days: Sequence[str]) -> tuple[list[str], P
     return findings, page_path(platform.settings.reports_dir, busiest)
 
 
-def score(train: Path, test: Path, tier: str) -> dict[str, object]:
+def score(train: Path, test: Path, tier: str, device: DeviceChoice, *, quiet: bool = False) -> dict[str, object]:
     """Fit the label heads on one file and score another; see ``insights.evaluate``.
 
     Raises:
-        UserError: If a file cannot be used, or the tier is not available.
+        UserError: If a file cannot be used, or the tier or the device is not available.
     """
     try:
-        return evaluate(train, test, tier)
+        with stage_progress(quiet=quiet) as on_stage:
+            return evaluate(train, test, tier, device=device, on_stage=on_stage)
     except (EvaluationError, TierError) as error:
         raise UserError(str(error)) from error
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,6 +43,61 @@ class PartitionProgress:
         self._progress.update(self._task, advance=1, description=f"{table} {info.key}")
 
 
+class _Lines(logging.Handler):
+    """Prints each record as a line above a bar.
+
+    Args:
+        screen: Where the bar is.
+    """
+
+    def __init__(self, screen: Console) -> None:
+        super().__init__()
+        self._screen = screen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        self._screen.print(record.getMessage(), markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _engine_heard(screen: Console, *, quiet: bool) -> Iterator[None]:
+    """Print during the block what the insight engine logs: on which device it runs, and what it does without."""
+    if quiet:
+        yield
+        return
+    log, lines = logging.getLogger("analytics_platform.insights"), _Lines(screen)
+    before = log.level
+    log.setLevel(logging.INFO)
+    log.addHandler(lines)
+    try:
+        yield
+    finally:
+        log.removeHandler(lines)
+        log.setLevel(before)
+
+
+@contextmanager
+def stage_progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Show during the block what is being done, and for how long already.
+
+    Args:
+        quiet: Show nothing; it can be told of stages all the same.
+    """
+    with (
+        Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            disable=quiet,
+        ) as bar,
+        _engine_heard(bar.console, quiet=quiet),
+    ):
+        task = bar.add_task("starting", total=None)
+        yield lambda stage: bar.update(task, description=stage)
+
+
 @contextmanager
 def partition_progress(*, quiet: bool) -> Iterator[PartitionProgress]:
     """Show a bar during the block, on the terminal that is there when it begins.
@@ -64,6 +120,7 @@ def partition_progress(*, quiet: bool) -> Iterator[PartitionProgress]:
             transient=True,
             disable=quiet,
         ) as bar,
+        _engine_heard(bar.console, quiet=quiet),
     ):
         yield PartitionProgress(bar)
 

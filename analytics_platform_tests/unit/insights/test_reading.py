@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -56,10 +57,19 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
         OnnxEncoder()
 
 
-def test_a_gpu_that_is_not_there_is_refused_and_passed_over_by_auto(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("package", ["torch", "sentence_transformers"])
+def test_a_gpu_that_is_not_there_is_refused_and_passed_over_by_auto_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, package: str
+) -> None:
     needs_the_model()
-    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "sentence_transformers", ModuleType("sentence_transformers"))
+    monkeypatch.setitem(sys.modules, package, None)
+    caplog.set_level("INFO", "analytics_platform")
     with pytest.raises(TierError, match=r"^transformer on gpu: "):
         CudaEncoder()
     transformer_encoder.cache_clear()
     assert transformer_encoder("auto").name.startswith("minilm-int8/")
+    assert transformer_encoder("auto").device == "cpu"
+    (line,) = caplog.messages
+    assert line.startswith("the transformer runs on the CPU: minilm-int8/")
+    assert package in line

@@ -1,0 +1,83 @@
+"""``make gpu-check`` tells a GPU that computes from one that errs, or is not asked; numpy stands for cupy."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+from analytics_platform.insights import heads
+from analytics_platform.insights.tier import TierError
+from analytics_platform.settings import PROJECT_ROOT
+
+ROWS = 100
+
+
+@pytest.fixture
+def gpu_check(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script, on a sixth of the slice and without a student, which would have thousands of texts read."""
+
+    def missing(_: str) -> None:
+        raise TierError("transformer: not installed")
+
+    spec = importlib.util.spec_from_file_location("gpu_check", PROJECT_ROOT / "benchmarks" / "gpu_check.py")
+    assert spec
+    assert spec.loader
+    script = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "gpu_check", script)  # its dataclass looks for its module there
+    spec.loader.exec_module(script)
+    read = script.read_labelled
+    monkeypatch.setattr(script, "read_labelled", lambda path: tuple(column[::6] for column in read(path)))
+    monkeypatch.setattr(heads, "transformer_encoder", missing)
+    monkeypatch.setattr(heads, "general_texts", list)
+    return script
+
+
+def put_in(monkeypatch: pytest.MonkeyPatch, sign: float) -> None:
+    """Put a GPU in whose products have this sign."""
+    cupy = SimpleNamespace(
+        cuda=SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=lambda: 1)),
+        asarray=np.asarray,
+        asnumpy=np.asarray,
+        matmul=lambda left, right: sign * np.matmul(left, right),
+    )
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+
+
+def test_a_faithful_gpu_passes(gpu_check: ModuleType, monkeypatch, capsys) -> None:
+    put_in(monkeypatch, 1)
+    assert gpu_check.check(["static"], ROWS) == []
+    head, engine = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (head["labels_differ"], engine["labels_differ"]) == (0, 0)
+    assert head["gpu_products"] > 0
+    assert engine["gpu_products"] > 0
+
+
+def test_a_gpu_that_errs_fails_for_heads_and_engine(gpu_check: ModuleType, monkeypatch, capsys) -> None:
+    put_in(monkeypatch, -1)
+    monkeypatch.setattr(sys, "argv", ["gpu_check", "--rows", str(ROWS)])
+    with pytest.raises(SystemExit) as ended:
+        gpu_check.main()
+    assert ended.value.code == 1
+    said = capsys.readouterr().out
+    assert "failed: static head: labels_differ is" in said
+    assert "failed: static engine: labels_differ is" in said
+
+
+def test_a_gpu_that_is_not_asked_fails(gpu_check: ModuleType, monkeypatch) -> None:
+    put_in(monkeypatch, 1)
+    monkeypatch.setattr(heads, "_BUDGETS", (0.0, 0.0))  # no text goes on to the neighbours
+    monkeypatch.setattr(gpu_check, "ask_engine", gpu_check.ask_head)
+    assert "static head: the GPU was never asked, so nothing was compared" in gpu_check.check(["static"], ROWS)
+
+
+def test_without_a_gpu_one_line_says_that_nothing_was_compared(gpu_check: ModuleType, monkeypatch, capsys) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setattr(sys, "argv", ["gpu_check"])
+    gpu_check.main()
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("gpu-check: nothing compared: device gpu: no GPU can be used")
