@@ -181,3 +181,13 @@ def test_doctor_sees_what_the_beginning_of_a_file_tells_and_the_days_once_they_a
     chats.write_text("conversation_id,role,text,timestamp\na,user,hi,2024-01-01\n")
     Platform(load_settings()).source.days()
     assert "1 days with rows, 2024-01-01 to 2024-01-01" in examined("source")["source"].says
+
+
+def test_doctor_names_model_and_host_of_the_llm_where_one_is_configured_and_never_the_key(chats, monkeypatch) -> None:
+    chats.write_text("conversation_id,role,text,timestamp\na,user,hi,2024-01-01\n")
+    assert "llm" not in examined()
+    monkeypatch.setenv("ANALYTICS_LLM_MODEL", "gpt-4o-mini")
+    monkeypatch.setenv("ANALYTICS_LLM_BASE_URL", "http://127.0.0.1:1/v1")
+    assert examined()["llm"].says == "gpt-4o-mini at 127.0.0.1:1, without a key; nothing was asked"
+    monkeypatch.setenv("ANALYTICS_LLM_API_KEY", "sk-secret")
+    assert examined()["llm"].says == "gpt-4o-mini at 127.0.0.1:1, with a key; nothing was asked"
