@@ -142,8 +142,9 @@ def train_model(platform: Platform) -> dict[str, Any]:
     """Fit a model on the corrections, judge it, and promote it when it is no worse.
 
     Returns:
-        ``promoted``: whether the candidate labels from now on; ``failures``: one line each; ``kinds``: by kind of
-        label, items and accuracy of the heads before and of the candidate; ``feedback``: corrections by status.
+        ``promoted``: whether the candidate labels from now on; ``changed``: whether it is another model than before;
+        ``corrections``: how many it learnt from; ``failures``: one line each; ``kinds``: by kind of label, items and
+        accuracy of the heads before and of the candidate; ``feedback``: corrections by status.
 
     Raises:
         UserError: If no days are stored.

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from analytics_platform.cli import main
-from analytics_platform.console import outcome_table, partition_progress, similar_lines
+from analytics_platform.console import outcome_table, partition_progress, similar_lines, trained_lines
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.runs import Outcome, TableOutcome, count_quarantined
 from analytics_platform.defs.similar import Similar, SimilarConversation
@@ -127,6 +127,19 @@ def test_the_rows_in_quarantine_are_counted_over_the_days_asked_for(tmp_path) ->
     assert count_quarantined(lake, ["2024-01-01", "2024-01-02", "2024-01-04"]) == 2
     assert count_quarantined(lake, ["2024-01-01", "2024-01-03"]) == 7
     assert Outcome(quarantined=7).as_json()["quarantined"] == 7
+
+
+@pytest.mark.parametrize(
+    ("promoted", "changed", "line"),
+    [
+        (True, False, "0 corrections: nothing new to learn; the model that labels stays as it is"),
+        (True, True, "promoted; `analytics run` labels again"),
+        (False, False, "not promoted"),
+    ],
+)
+def test_training_says_whether_the_next_run_labels_again(promoted: bool, changed: bool, line: str) -> None:
+    told = {"promoted": promoted, "changed": changed, "corrections": 0, "feedback": {}, "kinds": {}, "failures": []}
+    assert list(trained_lines(told)) == [line]
 
 
 def test_a_progress_bar_leaves_no_file_open() -> None:
