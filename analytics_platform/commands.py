@@ -35,6 +35,7 @@ from analytics_platform.errors import UserError
 from analytics_platform.insights.device import DeviceChoice
 from analytics_platform.insights.evaluate import EvaluationError, evaluate
 from analytics_platform.insights.tier import TierError
+from analytics_platform.model.llm import LLM_INSIGHTS
 from analytics_platform.settings import PROJECT_ROOT, Settings, use_dagster_home
 from analytics_platform.storage.dbt_project import prepare_manifest
 from analytics_platform.storage.lake import LakeError
@@ -109,6 +110,7 @@ def run_graph(
                 instance=instance,
                 on_plan=expect,
             )
+    _tell_unanswered(platform, outcome)
     return outcome, days
 
 
@@ -132,15 +134,18 @@ def redrive_days(
     days = _days(platform, first, last)
     with partition_progress(quiet=quiet) as progress, open_instance(platform.settings.dagster_home) as instance:
         definitions = build_definitions(platform, progress.advance)
-        return redrive(platform, definitions, days, instance=instance)
+        found = redrive(platform, definitions, days, instance=instance)
+    _tell_unanswered(platform, found.outcome)
+    return found
 
 
 def train_model(platform: Platform) -> dict[str, Any]:
     """Fit a model on the corrections, judge it, and promote it when it is no worse.
 
     Returns:
-        ``promoted``: whether the candidate labels from now on; ``failures``: one line each; ``kinds``: by kind of
-        label, items and accuracy of the heads before and of the candidate; ``feedback``: corrections by status.
+        ``promoted``: whether the candidate labels from now on; ``changed``: whether it is another model than before;
+        ``corrections``: how many it learnt from; ``failures``: one line each; ``kinds``: by kind of label, items and
+        accuracy of the heads before and of the candidate; ``feedback``: corrections by status.
 
     Raises:
         UserError: If no days are stored.
@@ -212,6 +217,15 @@ def _sweep(platform: Platform) -> None:
         sweep(platform, TABLES)
     except LakeError as error:
         logger.warning("left as it is: %s", error)
+
+
+def _tell_unanswered(platform: Platform, outcome: Outcome) -> None:
+    """Warn of conversations that the LLM left without labels; the run is no worse for it, and would not say so."""
+    days = outcome.parts.get(LLM_INSIGHTS.name, {}) if platform.llm.is_on else {}
+    try:
+        outcome.warnings += platform.llm.unanswered(sorted(filter(None, days)))
+    except UserError as error:  # the database went away: what was done until then is told all the same
+        outcome.failures.append(f"count of conversations without an answer: {error}")
 
 
 def _days(platform: Platform, first: dt.date | None, last: dt.date | None) -> list[str]:

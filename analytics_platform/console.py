@@ -242,7 +242,10 @@ def trained_lines(found: Mapping[str, Any]) -> Iterator[str]:
     for kind, row in found["kinds"].items():
         before = "" if row["before"] is None else f"{row['before']:.3f} before, "
         yield f"{kind:10} {before}{row['after']:.3f} after, of {row['items']:,} gold labels"
-    yield "promoted; `analytics run` labels again" if found["promoted"] else "not promoted"
+    if found["promoted"] and not found["changed"]:
+        yield f"{found['corrections']:,} corrections: nothing new to learn; the model that labels stays as it is"
+    else:
+        yield "promoted; `analytics run` labels again" if found["promoted"] else "not promoted"
     yield from (f"failed: {failure}" for failure in found["failures"])
 
 

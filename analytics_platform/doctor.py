@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from analytics_platform.defs.resources import Platform
 from analytics_platform.errors import UserError
@@ -54,6 +55,8 @@ def examine(settings: Settings) -> Iterator[Line]:
         "insights": _insights,
         "alerts": _alerts,
     }
+    if settings.llm_model:
+        parts["llm"] = _llm
     try:
         for what, ask in parts.items():
             try:
@@ -113,3 +116,9 @@ def _insights(platform: Platform) -> str:
 def _alerts(platform: Platform) -> str:
     channels = platform.alerts.channels
     return "; ".join(channel.name for channel in channels) or "to the log only (ANALYTICS_ALERT_URLS is unset)"
+
+
+def _llm(platform: Platform) -> str:
+    settings, key = platform.settings, platform.secret("llm_api_key")
+    host = urlsplit(settings.llm_base_url).netloc
+    return f"{settings.llm_model} at {host}, {'with a' if key else 'without a'} key; nothing was asked"

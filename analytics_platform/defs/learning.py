@@ -217,14 +217,14 @@ def train(definitions: dg.Definitions, instance: dg.DagsterInstance) -> list[str
 
 
 def summary(lake: PartitionStore, before: str) -> dict[str, Any]:
-    """Return what training came to: what is promoted, accuracy before and after, and the corrections by status.
+    """Return what training came to, see ``commands.train_model``.
 
     Args:
         lake: Where the tables are.
         before: ``model_id`` of the heads that labelled before.
     """
     if any(lake.info(asset.recipe.table.name, "") is None for asset in ASSETS[:4]):
-        return {"promoted": False, "kinds": {}, "feedback": {}}
+        return {"promoted": False, "changed": False, "corrections": 0, "kinds": {}, "feedback": {}}
     found = {asset.recipe.table.name: lake.read(asset.recipe.table.name, "") for asset in ASSETS[:4]}
     candidate = found["candidate_model"]["model_id"][0].as_py()
     gold, history = version_of(found["gold_labels"]), found["model_evaluation"]
@@ -234,6 +234,8 @@ def summary(lake: PartitionStore, before: str) -> dict[str, Any]:
     counts = found["label_feedback"]["status"].value_counts().to_pylist()
     return {
         "promoted": promoted == candidate,
+        "changed": promoted == candidate != before,
+        "corrections": found["candidate_model"]["corrections"][0].as_py(),
         "kinds": {
             kind: {
                 "items": row["items"],

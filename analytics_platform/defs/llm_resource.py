@@ -6,7 +6,8 @@ Belongs here: opening the tier and its store when first used, and keeping what c
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ from analytics_platform.storage.content_hash import content_hash
 
 if TYPE_CHECKING:
     from analytics_platform.insights.llm.tier import LlmTier, Plan
+
+_REASONS = {"budget": "budget spent", "unavailable": "endpoint unavailable", "invalid": "answers invalid"}
+"""Reasons whose names say too little by themselves."""
 
 
 class Llm:
@@ -100,6 +104,16 @@ class Llm:
     def failures_version(self, day: str) -> str:
         """Return what tells whether the failures of a day are others than before."""
         return content_hash(self.failures(day)) if self.is_on else "off"
+
+    def unanswered(self, days: Iterable[str]) -> list[str]:
+        """Say in a line how many conversations of these days have no answer, by reason; no line when all have one."""
+        found = Counter(reason for day in days for reason in self.failures(day)["reason"].to_pylist())
+        if not found:
+            return []
+        told = ", ".join(
+            f"{count:,} {_REASONS.get(reason, reason.replace('_', ' '))}" for reason, count in found.most_common()
+        )
+        return [f"llm_insights: {found.total():,} conversations have no answer: {told}; see the table llm_failures"]
 
     def has_not_done(self, day: str) -> bool:
         """Whether conversations of a day wait for this run; those that it has left undone wait for the next."""

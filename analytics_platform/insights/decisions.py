@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from analytics_platform.insights.rules import Mask, RuleBook
 from analytics_platform.insights.tier import Classified, Documents, Floats, Ints, Kind, Tier
+from analytics_platform.insights.words import quoted
 from analytics_platform.model.insights import REASONS_TYPE
 
 DECIMALS = 4
@@ -141,7 +142,7 @@ class Decision:
             "kind": self.name,
             "label": label,
             "message_id": message_id,
-            "words": list(words),
+            "words": quoted(words),
             "weight": round(float(weight), DECIMALS),
             "rule": rule,
         }

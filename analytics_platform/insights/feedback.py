@@ -1,7 +1,7 @@
 """Corrections of labels by people: which can be used, and for what.
 
 Belongs here: judging rows as their source gives them, and turning them into documents to learn from or gold labels.
-Does not belong here: the sources themselves, MongoDB and NocoDB.
+Does not belong here: where they are kept, the collection ``label_feedback`` of MongoDB.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ where rules fire and what they do (``rules``).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -15,7 +15,6 @@ from typing import Annotated, Any, Literal, Self
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -27,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from analytics_platform.errors import UserError
+from analytics_platform.insights.taxonomy_file import Location, TaxonomyError, TaxonomyFile
 from analytics_platform.insights.words import TermMatcher
 from analytics_platform.model.insights import RESOLUTIONS, URGENCIES
 
@@ -47,24 +46,29 @@ DEFAULT_PATH = Path(__file__).with_name("taxonomy.yaml")
 _MOST_STRENGTH = 20.0
 """Log-odds that a rule may boost by at most; beyond, it should say force or forbid."""
 
+_WORDS_FOR = {
+    "model_type": "must be lines of `key: value`",
+    "tuple_type": "must be a list",
+    "too_short": "must have at least one item",
+    "missing": "is missing",
+    "extra_forbidden": "is no known field",
+}
+"""Mistakes that pydantic tells in the words of a programmer."""
+
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-class TaxonomyError(UserError, ValueError):
-    """The taxonomy file is wrong; each line of the message names file, line and what to mend."""
-
-
 class _MisplacedError(ValueError):
-    """A mistake in one item of a list, which only the whole taxonomy shows.
+    """Mistakes in items of a list, which only the whole taxonomy shows.
 
     Attributes:
-        location: Where it is, from the list on.
+        mistakes: Where each is, from the list on, and what it is.
     """
 
-    def __init__(self, location: tuple[str | int, ...], message: str) -> None:
-        super().__init__(message)
-        self.location = location
+    def __init__(self, mistakes: Sequence[tuple[Location, str]]) -> None:
+        super().__init__("; ".join(message for _, message in mistakes))
+        self.mistakes = mistakes
 
 
 class Label(BaseModel):
@@ -179,33 +183,42 @@ class Taxonomy(BaseModel):
     resolutions: tuple[Label, ...] = Field(min_length=1)
     rules: tuple[Rule, ...] = ()
 
-    @model_validator(mode="after")
-    def _names_are_distinct(self) -> Self:
-        for section in ("topics", "intents", "urgencies", "resolutions"):
-            _require_distinct(section, [label.label for label in getattr(self, section)])
-        _require_distinct("rules", [rule.name for rule in self.rules])
-        return self
+    @field_validator("topics", "intents", "urgencies", "resolutions", mode="after")
+    @classmethod
+    def _labels_are_distinct(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
+        _require_distinct("label", [label.label for label in labels])
+        return labels
+
+    @field_validator("rules", mode="after")
+    @classmethod
+    def _names_are_distinct(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        _require_distinct("name", [rule.name for rule in rules])
+        return rules
 
     @field_validator("urgencies", "resolutions", mode="after")
     @classmethod
     def _labels_are_known(cls, labels: tuple[Label, ...], info: ValidationInfo) -> tuple[Label, ...]:
         kind = {"urgencies": "urgency", "resolutions": "resolution"}[str(info.field_name)]
         wanted = [label for label in FIXED_LABELS[kind] if label != REMAINDERS[kind]]
-        for place, label in enumerate(labels):
-            if label.label not in wanted:
-                raise _MisplacedError((place, "label"), f"{label.label} is none of {', '.join(wanted)}")
+        _refuse(
+            ((place, "label"), f"{label.label} is none of {', '.join(wanted)}")
+            for place, label in enumerate(labels)
+            if label.label not in wanted
+        )
         return labels
 
     @field_validator("rules", mode="after")
     @classmethod
     def _labels_of_rules_exist(cls, rules: tuple[Rule, ...], info: ValidationInfo) -> tuple[Rule, ...]:
-        for place, rule in enumerate(rules):
-            section = {"topic": "topics", "intent": "intents"}.get(rule.kind)
-            if section and section not in info.data:  # has an error of its own
-                continue
-            known = [*(label.label for label in info.data[section]), OTHER] if section else FIXED_LABELS[rule.kind]
-            if rule.label not in known:
-                raise _MisplacedError((place, "label"), f"{rule.label} is no {rule.kind} of this taxonomy")
+        known = {kind: {*labels} for kind, labels in FIXED_LABELS.items()}
+        for kind, section in (("topic", "topics"), ("intent", "intents")):
+            if section in info.data:  # else it has errors of its own
+                known[kind] = {OTHER, *(label.label for label in info.data[section])}
+        _refuse(
+            ((place, "label"), f"{rule.label} is no {rule.kind} of this taxonomy")
+            for place, rule in enumerate(rules)
+            if rule.label not in known.get(rule.kind, {rule.label})
+        )
         return rules
 
     @property
@@ -225,43 +238,35 @@ def load_taxonomy(path: Path | None = None) -> Taxonomy:
         TaxonomyError: If the file cannot be read or does not describe a taxonomy.
     """
     path = path or DEFAULT_PATH
-    root, content = _read(path)
+    file = TaxonomyFile.read(path)
+    content = file.content if file.content is not None else {}
     if isinstance(content, dict):
         content = {**_defaults(), **content} if path != DEFAULT_PATH else content
     try:
         return Taxonomy.model_validate(content)
     except ValidationError as error:
-        raise TaxonomyError("\n".join(_problem(path, root, item) for item in error.errors(include_url=False))) from None
+        items = error.errors(include_url=False)
+        raise TaxonomyError("\n".join(line for item in items for line in _problems(file, item))) from None
 
 
 @lru_cache(maxsize=1)
 def _defaults() -> dict[str, Any]:
     """Return what a file that leaves these sections out gets: their labels are the same in every taxonomy."""
-    _, shipped = _read(DEFAULT_PATH)
+    shipped = TaxonomyFile.read(DEFAULT_PATH).content
     rules = [rule for rule in shipped["rules"] if rule["kind"] in ("urgency", "resolution")]
     return {"urgencies": shipped["urgencies"], "resolutions": shipped["resolutions"], "rules": rules}
 
 
-def _read(path: Path) -> tuple[yaml.Node | None, Any]:
-    """Return the nodes, which know their lines, and the content of a YAML file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
-        root = loader.get_single_node()
-        return root, loader.construct_document(root) if root is not None else None
-    except (OSError, UnicodeDecodeError) as error:
-        raise TaxonomyError(f"{path}: cannot be read: {error}") from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise TaxonomyError(f"{path}:{line}: not valid YAML: {error.problem}") from error
-
-
-def _problem(path: Path, root: yaml.Node | None, item: Any) -> str:
-    """Write one mistake as file, line, field and what to mend."""
+def _problems(file: TaxonomyFile, item: Any) -> Iterator[str]:
+    """Write what pydantic found wrong in a place, one line per mistake."""
+    if (
+        item["type"] == "too_short" and item["input"]
+    ):  # counts only items that are right: those have errors of their own
+        return
     cause = item.get("ctx", {}).get("error")
-    location = (*item["loc"], *(cause.location if isinstance(cause, _MisplacedError) else ()))
-    message = str(item["msg"]).removeprefix("Value error, ")
-    return f"{path}:{_line_of(root, location)}: {'.'.join(map(str, location)) or 'taxonomy'}: {message}"
+    message = _WORDS_FOR.get(item["type"], str(item["msg"]).removeprefix("Value error, "))
+    for location, told in cause.mistakes if isinstance(cause, _MisplacedError) else [((), message)]:
+        yield file.problem((*item["loc"], *location), told)
 
 
 def _searchable(keywords: tuple[str, ...]) -> tuple[str, ...]:
@@ -271,26 +276,14 @@ def _searchable(keywords: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(keyword.lower() for keyword in keywords))
 
 
-def _require_distinct(section: str, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"{section} names {', '.join(twice)} more than once")
+def _require_distinct(field: str, names: Sequence[str]) -> None:
+    _refuse(
+        ((place, field), f"{name} is named already, further up")
+        for place, name in enumerate(names)
+        if name in names[:place]
+    )
 
 
-def _line_of(node: yaml.Node | None, location: Sequence[str | int]) -> int:
-    """Return the line, from 1, of the deepest node on the way to ``location``."""
-    for step in location:
-        found = _child(node, step)
-        if found is None:
-            break
-        node = found
-    return node.start_mark.line + 1 if node is not None else 1
-
-
-def _child(node: yaml.Node | None, step: str | int) -> yaml.Node | None:
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        child: yaml.Node = node.value[step]
-        return child
-    if isinstance(node, yaml.MappingNode):
-        return next((value for key, value in node.value if key.value == step), None)
-    return None
+def _refuse(mistakes: Iterable[tuple[Location, str]]) -> None:
+    if found := list(mistakes):
+        raise _MisplacedError(found)

@@ -6,7 +6,7 @@ Belongs here: what a word is, and where given terms occur. Does not belong here:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 MAX_TERM_WORDS = 4
+MOST_LETTERS = 64
+"""Of a word that is quoted: a paste without spaces is one word too, of any length."""
 WORDS_REVISION = "words-1"
 """Raised whenever the normal form changes: vectors and labels made with another one are stale."""
 
@@ -129,6 +131,11 @@ def split_words(texts: pa.Array | pa.ChunkedArray | Sequence[str]) -> Words:
         codes = (np.cumsum(~blank) - 1)[codes[keep]]
         vocabulary = vocabulary.filter(pa.array(~blank))
     return Words(vocabulary, codes, np.concatenate(([0], np.cumsum(lengths))))
+
+
+def quoted(words: Iterable[str]) -> list[str]:
+    """Return words as reasons store them, whichever tier gives them: the end of a very long one is cut off."""
+    return [word if len(word) <= MOST_LETTERS else f"{word[: MOST_LETTERS - 1]}…" for word in words]
 
 
 @dataclass(frozen=True)

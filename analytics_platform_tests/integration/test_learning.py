@@ -59,6 +59,7 @@ def test_a_bad_candidate_is_refused_and_a_good_one_labels_from_then_on(platform)
     say(platform, [correction("nobody", "audio")])
     first = train_model(platform)
     assert (first["failures"], first["promoted"], first["feedback"]) == ([], True, {"quarantined": 1})
+    assert (first["changed"], first["corrections"]) == (False, 0)
     stored = platform.lake.info("promoted_model", "").content_hash
     assert run_graph(platform, DAY, DAY, SELECT, quiet=True)[0].runs == []  # the default heads as a file change nothing
 
@@ -82,7 +83,7 @@ def test_a_bad_candidate_is_refused_and_a_good_one_labels_from_then_on(platform)
     taught = set(judged.filter(pa.compute.equal(judged["status"], "training"))["conversation_id"].to_pylist())
     say(platform, rows[:2])
     good = train_model(platform)
-    assert (good["failures"], good["promoted"]) == ([], True)
+    assert (good["failures"], good["promoted"], good["changed"]) == ([], True, True)
     assert platform.lake.info("promoted_model", "").content_hash != stored
     ids = platform.lake.read("model_evaluation", "")["model_id"].to_pylist()
     assert len(set(ids)) == 3  # default heads, the bad candidate, the good one

@@ -13,7 +13,13 @@ from rich.console import Console
 
 from analytics_platform import commands
 from analytics_platform.cli import main
-from analytics_platform.console import outcome_table, partition_progress, similar_lines, stage_progress
+from analytics_platform.console import (
+    outcome_table,
+    partition_progress,
+    similar_lines,
+    stage_progress,
+    trained_lines,
+)
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.runs import Outcome, TableOutcome, count_quarantined
 from analytics_platform.defs.similar import Similar, SimilarConversation
@@ -169,6 +175,19 @@ def test_the_rows_in_quarantine_are_counted_over_the_days_asked_for(tmp_path) ->
     assert Outcome(quarantined=7).as_json()["quarantined"] == 7
 
 
+@pytest.mark.parametrize(
+    ("promoted", "changed", "line"),
+    [
+        (True, False, "0 corrections: nothing new to learn; the model that labels stays as it is"),
+        (True, True, "promoted; `analytics run` labels again"),
+        (False, False, "not promoted"),
+    ],
+)
+def test_training_says_whether_the_next_run_labels_again(promoted: bool, changed: bool, line: str) -> None:
+    told = {"promoted": promoted, "changed": changed, "corrections": 0, "feedback": {}, "kinds": {}, "failures": []}
+    assert list(trained_lines(told)) == [line]
+
+
 def test_a_progress_bar_leaves_no_file_open() -> None:
     process = psutil.Process()
     before = process.num_fds()
@@ -221,3 +240,13 @@ def test_doctor_sees_what_the_beginning_of_a_file_tells_and_the_days_once_they_a
     chats.write_text("conversation_id,role,text,timestamp\na,user,hi,2024-01-01\n")
     Platform(load_settings()).source.days()
     assert "1 days with rows, 2024-01-01 to 2024-01-01" in examined("source")["source"].says
+
+
+def test_doctor_names_model_and_host_of_the_llm_where_one_is_configured_and_never_the_key(chats, monkeypatch) -> None:
+    chats.write_text("conversation_id,role,text,timestamp\na,user,hi,2024-01-01\n")
+    assert "llm" not in examined()
+    monkeypatch.setenv("ANALYTICS_LLM_MODEL", "gpt-4o-mini")
+    monkeypatch.setenv("ANALYTICS_LLM_BASE_URL", "http://127.0.0.1:1/v1")
+    assert examined()["llm"].says == "gpt-4o-mini at 127.0.0.1:1, without a key; nothing was asked"
+    monkeypatch.setenv("ANALYTICS_LLM_API_KEY", "sk-secret")
+    assert examined()["llm"].says == "gpt-4o-mini at 127.0.0.1:1, with a key; nothing was asked"

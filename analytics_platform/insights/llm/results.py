@@ -17,6 +17,7 @@ from analytics_platform.insights.llm.answer import Labels
 from analytics_platform.insights.llm.store import Document, moment
 from analytics_platform.insights.llm.transcript import Transcript
 from analytics_platform.insights.taxonomy import OTHER
+from analytics_platform.insights.words import quoted
 from analytics_platform.model.llm import LLM_FAILURES, LLM_INSIGHTS
 
 _DECIMALS = 4
@@ -153,7 +154,7 @@ def _reason(reason: dict[str, Any], transcript: Transcript, certain: Any) -> dic
         "kind": reason["kind"],
         "label": reason["label"],
         "message_id": transcript.by_number[reason["message"]].message_id,
-        "words": reason["words"],
+        "words": quoted(reason["words"]),
         "weight": certain.get(reason["label"], 0.0) if isinstance(certain, dict) else certain,
         "rule": None,
     }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import dagster as dg
 import orjson
 import pytest
 from typer.testing import CliRunner
 
 from analytics_platform.cli import app
+from analytics_platform.commands import run_graph
 from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
 from analytics_platform.defs.ranges import days_between
 from analytics_platform.defs.resources import Platform
@@ -63,6 +66,22 @@ def test_a_budget_leaves_the_rest_to_the_next_run_until_all_is_done(home, endpoi
     outcome, _, _ = run()
     assert outcome.runs == []
     assert len(endpoint.bodies) == asked
+
+
+def test_a_run_says_how_many_conversations_have_no_answer_and_why(home, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", "")  # commands set it
+    monkeypatch.setenv("ANALYTICS_LLM_BUDGET_TOKENS", "60000")
+    platform = Platform(load_settings())
+    days = dt.date(2006, 5, 15), dt.date(2006, 5, 16)
+    try:
+        outcome, _ = run_graph(platform, *days, '+key:"llm_*"', quiet=True)
+    finally:
+        platform.close()
+    failed = outcome.tables["llm_failures"].rows
+    assert failed > 0
+    assert outcome.warnings == [
+        f"llm_insights: {failed} conversations have no answer: {failed} budget spent; see the table llm_failures"
+    ]
 
 
 def test_the_dry_run_prices_a_range_of_days(home, endpoint, tmp_path):

@@ -160,6 +160,13 @@ def test_reasons_point_at_the_message_and_its_words(conversations: dict[str, Any
     assert all(reason["weight"] > 0 for reason in reasons.values())
 
 
+def test_a_word_of_any_length_is_quoted_by_its_beginning(label: Label, build_messages: Callable[..., pa.Table]) -> None:
+    (row,) = label(build_messages([("c", "user", f"how do i repartition{'n' * 100_000} my partition")]))[2].to_pylist()
+    quoted = {word for reason in row["reasons"] for word in reason["words"]}
+    assert "partition" in quoted
+    assert max(map(len, quoted)) == 64
+
+
 @pytest.mark.parametrize("kind", ["topic", "intent"])
 def test_confidence_in_conversations_is_near_the_share_that_is_right(engine: InsightEngine, kind: Kind) -> None:
     gold = shipped_gold()

@@ -13,7 +13,8 @@ import yaml
 
 from analytics_platform.insights.engine import InsightEngine, build_engine
 from analytics_platform.insights.rules import RuleBook
-from analytics_platform.insights.taxonomy import DEFAULT_PATH, Rule, TaxonomyError, load_taxonomy
+from analytics_platform.insights.taxonomy import DEFAULT_PATH, Rule, load_taxonomy
+from analytics_platform.insights.taxonomy_file import TaxonomyError
 from analytics_platform.insights.tier import Classified
 from analytics_platform.insights.words import split_words
 

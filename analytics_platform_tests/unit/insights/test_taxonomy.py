@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.insights.taxonomy import DEFAULT_PATH, TaxonomyError, load_taxonomy
+from analytics_platform.insights.taxonomy import DEFAULT_PATH, load_taxonomy
+from analytics_platform.insights.taxonomy_file import TaxonomyError
 
 GOOD = """\
 topics:
@@ -23,6 +24,12 @@ def write(folder: Path, text: str) -> Path:
     path = folder / "labels.yaml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(TaxonomyError) as caught:
+        load_taxonomy(path)
+    return str(caught.value)
 
 
 def test_the_taxonomy_shipped_is_valid_and_names_every_label_once() -> None:
@@ -48,23 +55,34 @@ def test_the_version_follows_the_content_and_not_the_layout(tmp_path: Path) -> N
         ("label: billing", "label: other", 2, "other exists without being named"),
         ("[invoice]", "[one two three four five]", 5, "1 to 4 words"),
         ("[i was charged twice]", "[]", 4, "topics.0.examples"),
-        ("description: Asks.", "descripton: Asks.", 7, "intents.0.description"),
         ("[what is it]", "[what is it, yes]", 9, "intents.0.examples.1"),
-        ("intents:", "intent:", 1, "intents: Field required"),
+        ("[i was charged twice]", "[3.5]", 4, "topics.0.examples.0: Input should be a valid string"),
+        ("label: billing", "label: 12", 2, "topics.0.label"),
+        ("label: billing", "label: billing\n    label: bills", 3, "topics.0.label: is here a second time"),
+        ("[invoice]", "[invoice]\nintents: []", 7, "intents: is here a second time"),
     ],
 )
-def test_an_error_names_file_line_and_field(tmp_path: Path, old: str, new: str, line: int, words: str) -> None:
-    path = write(tmp_path, GOOD.replace(old, new))
-    with pytest.raises(TaxonomyError) as caught:
-        load_taxonomy(path)
-    assert f"{path}:{line}: " in str(caught.value)
-    assert words in str(caught.value)
+def test_a_mistake_is_one_line_with_file_line_and_field(
+    tmp_path: Path, old: str, new: str, line: int, words: str
+) -> None:
+    problem = refusal(write(tmp_path, GOOD.replace(old, new, 1)))
+    assert problem.startswith(f"{tmp_path}/labels.yaml:{line}: ")
+    assert words in problem
+    assert len(problem.splitlines()) == 1
 
 
-def test_a_label_named_twice_is_refused(tmp_path: Path) -> None:
+def test_two_mistakes_are_two_lines_in_the_order_of_the_declaration(tmp_path: Path) -> None:
+    first, second = refusal(write(tmp_path, GOOD.replace("description: Asks.", "descripton: Asks."))).splitlines()
+    assert first.endswith("labels.yaml:7: intents.0.description: is missing")
+    assert second.endswith("labels.yaml:8: intents.0.descripton: is no known field")
+
+
+def test_every_label_named_again_is_refused_where_it_stands(tmp_path: Path) -> None:
     topic = GOOD[GOOD.index("  - label: billing") : GOOD.index("intents:")]
-    with pytest.raises(TaxonomyError, match="topics names billing more than once"):
-        load_taxonomy(write(tmp_path, GOOD.replace("intents:", topic + "intents:")))
+    assert refusal(write(tmp_path, GOOD.replace("intents:", topic + topic + "intents:"))).splitlines() == [
+        f"{tmp_path}/labels.yaml:{line}: topics.{place}.label: billing is named already, further up"
+        for place, line in ((1, 6), (2, 10))
+    ]
 
 
 def test_a_file_that_is_no_yaml_is_refused_with_its_line(tmp_path: Path) -> None:
@@ -73,10 +91,27 @@ def test_a_file_that_is_no_yaml_is_refused_with_its_line(tmp_path: Path) -> None
         load_taxonomy(path)
 
 
-@pytest.mark.parametrize("text", ["", "just words", "[1, 2]"])
+@pytest.mark.parametrize("text", ["just words", "[1, 2]", "&a [*a]"])
 def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(TaxonomyError, match=r"labels\.yaml:1: "):
-        load_taxonomy(write(tmp_path, text))
+    assert refusal(write(tmp_path, text)).endswith("labels.yaml:1: taxonomy: must be lines of `key: value`")
+
+
+def test_an_empty_file_lacks_topics_and_intents(tmp_path: Path) -> None:
+    lines = refusal(write(tmp_path, "")).splitlines()
+    assert [line.partition(":1: ")[2] for line in lines] == ["topics: is missing", "intents: is missing"]
+
+
+def test_a_file_that_is_not_utf_8_is_refused_with_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "labels.yaml"
+    path.write_bytes(GOOD.replace("Money", "Größe").encode("latin-1"))
+    assert refusal(path) == f"{path}:3: not UTF-8: byte 0xf6; save the file as UTF-8"
+
+
+@pytest.mark.parametrize("label", ["a\x01b", "2024-13-45"])
+def test_what_yaml_itself_cannot_take_is_one_line(tmp_path: Path, label: str) -> None:
+    problem = refusal(write(tmp_path, GOOD.replace("billing", label)))
+    assert problem.startswith(f"{tmp_path}/labels.yaml: cannot be read: ")
+    assert len(problem.splitlines()) == 1
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:

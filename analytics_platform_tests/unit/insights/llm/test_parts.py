@@ -19,6 +19,7 @@ from analytics_platform.insights.llm.endpoint import retry_after
 from analytics_platform.insights.llm.limits import Amount, Budget, BudgetSpentError, burst_and_period
 from analytics_platform.insights.llm.prices import Usage, load_prices
 from analytics_platform.insights.llm.prompt import Prompt
+from analytics_platform.insights.llm.results import SILENT, insights_table
 from analytics_platform.insights.llm.tokens import token_counter
 from analytics_platform.insights.llm.transcript import Line, Transcript
 from analytics_platform.insights.taxonomy import load_taxonomy
@@ -157,3 +158,9 @@ def test_a_tokenizer_that_is_none_is_said_in_one_line(tmp_path):
     path.write_text("{}")
     with pytest.raises(LlmError, match=r"tokenizer\.json: not a tokenizer\.json"):
         token_counter(path)
+
+
+def test_a_word_of_any_length_is_stored_by_its_beginning():
+    reason = {"kind": "intent", "label": "thank", "message": 1, "words": ["weg", "x" * 100_000]}
+    stored = insights_table([(TRANSCRIPT, {**SILENT, "reasons": [reason]})], "t", "m", "p")["reasons"].to_pylist()
+    assert stored[0][0]["words"] == ["weg", "x" * 63 + "…"]

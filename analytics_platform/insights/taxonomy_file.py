@@ -1,0 +1,105 @@
+"""The taxonomy's YAML file: what it says, and on which line.
+
+Belongs here: reading, and mistakes of the file itself. Does not belong here: what it has to say (``taxonomy``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from analytics_platform.errors import UserError
+
+Location = tuple[str | int, ...]
+"""Keys, and places in lists, that lead to a part of the content."""
+
+
+class TaxonomyError(UserError, ValueError):
+    """The taxonomy file is wrong; each line of the message names file, line and what to mend."""
+
+
+@dataclass(frozen=True)
+class TaxonomyFile:
+    """A file that was read.
+
+    Attributes:
+        path: The file.
+        content: What it says.
+        root: Its nodes, which know their lines; None when it is empty.
+    """
+
+    path: Path
+    content: Any
+    root: yaml.Node | None
+
+    @classmethod
+    def read(cls, path: Path) -> TaxonomyFile:
+        """Read a file.
+
+        Raises:
+            TaxonomyError: If it cannot be read, is no YAML, or says something twice.
+        """
+        try:
+            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_text(encoding="utf-8"))
+            root = loader.get_single_node()
+            found = cls(path, loader.construct_document(root) if root else None, root)
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            byte = error.object[error.start]
+            raise TaxonomyError(f"{path}:{line}: not UTF-8: byte 0x{byte:02x}; save the file as UTF-8") from error
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            raise TaxonomyError(f"{path}:{line}: not valid YAML: {error.problem}") from error
+        except (OSError, yaml.YAMLError, ValueError) as error:  # such as a control character, or a date that is none
+            raise TaxonomyError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+        if twice := [found._told(key, where, "is here a second time") for where, key in _repeated(root)]:
+            raise TaxonomyError("\n".join(twice))
+        return found
+
+    def problem(self, location: Location, message: str) -> str:
+        """Write one mistake as file, line, field and what to mend."""
+        node = self.root
+        for step in location:  # to the deepest node on the way
+            found = _child(node, step)
+            if found is None:
+                break
+            node = found
+        return self._told(node, location, message)
+
+    def _told(self, node: yaml.Node | None, location: Location, message: str) -> str:
+        line = node.start_mark.line + 1 if node else 1
+        return f"{self.path}:{line}: {'.'.join(map(str, location)) or 'taxonomy'}: {message}"
+
+
+def _repeated(root: yaml.Node | None) -> Iterator[tuple[Location, yaml.Node]]:
+    """Yield each key that its mapping has already, in the order of the file; YAML would take the last in silence."""
+    todo: list[tuple[Location, yaml.Node]] = [((), root)] if root else []
+    seen: set[int] = set()
+    while todo:
+        location, node = todo.pop()
+        if id(node) in seen:  # an alias of what was looked at
+            continue
+        seen.add(id(node))
+        inner: list[tuple[Location, yaml.Node]] = []
+        if isinstance(node, yaml.MappingNode):
+            keys = [str(key.value) for key, _ in node.value]
+            inner = [((*location, key), value) for key, (_, value) in zip(keys, node.value, strict=True)]
+            for place, key in enumerate(keys):
+                if key in keys[:place]:
+                    yield (*location, key), node.value[place][0]
+        elif isinstance(node, yaml.SequenceNode):
+            inner = [((*location, place), item) for place, item in enumerate(node.value)]
+        todo += reversed(inner)
+
+
+def _child(node: yaml.Node | None, step: str | int) -> yaml.Node | None:
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        child: yaml.Node = node.value[step]
+        return child
+    if isinstance(node, yaml.MappingNode):
+        return next((value for key, value in node.value if key.value == step), None)
+    return None

@@ -1,0 +1,40 @@
+"""What the LLM tier says of conversations that it left without labels."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pydantic import SecretStr
+
+from analytics_platform.defs.llm_resource import Llm
+from analytics_platform.insights.llm.config import LlmConfig
+from analytics_platform.storage.memory_llm import MemoryLlmStore
+
+DAYS = ["2024-01-01", "2024-01-02"]
+
+
+def llm(**reasons: int) -> Llm:
+    """A tier whose first day has so many failures of each reason."""
+    store, day = MemoryLlmStore(), dt.date.fromisoformat(DAYS[0])
+    facts = {
+        "date": day,
+        "will_retry": False,
+        "detail": "",
+        "tries": 1,
+        "failed_at": dt.datetime(2024, 1, 3, tzinfo=dt.UTC),
+    }
+    names = [(reason, f"{reason}{number}") for reason, count in reasons.items() for number in range(count)]
+    store.replace_failures(day, [facts | {"reason": reason, "conversation_id": name} for reason, name in names])
+    return Llm(LlmConfig(model="m"), None, api_key=lambda: SecretStr(""), open_store=lambda: store)
+
+
+def test_conversations_without_an_answer_are_counted_by_reason_the_most_first():
+    (told,) = llm(refused=1, budget=1200, cut_off=2).unanswered(DAYS)
+    assert told == (
+        "llm_insights: 1,203 conversations have no answer: 1,200 budget spent, 2 cut off, 1 refused; "
+        "see the table llm_failures"
+    )
+
+
+def test_nothing_is_said_where_all_have_an_answer():
+    assert llm().unanswered(DAYS) == llm(budget=1).unanswered(DAYS[1:]) == []
