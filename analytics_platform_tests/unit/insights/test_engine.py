@@ -90,6 +90,23 @@ def test_sentiment_is_the_customers_and_its_ending_weighs_most(
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "how do i mount a cdrom?",
+        "where is the config file of apache?",
+        "which package provides this library?",
+        "what is the command to list files?",
+        "how can i change the resolution",
+    ],
+)
+def test_neutral_technical_questions_are_not_negative(
+    label: Label, build_messages: Callable[..., pa.Table], text: str
+) -> None:
+    (row,) = label(build_messages([("c", "user", text)]))[1].to_pylist()
+    assert -0.2 < row["sentiment"] < 0.2
+
+
+@pytest.mark.parametrize(
     ("text", "intent"),
     [
         ("hey bob HELP", "request_help"),
