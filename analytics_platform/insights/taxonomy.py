@@ -253,7 +253,7 @@ def load_taxonomy(path: Path | None = None) -> Taxonomy:
 def _defaults() -> dict[str, Any]:
     """Return what a file that leaves these sections out gets: their labels are the same in every taxonomy."""
     shipped = TaxonomyFile.read(DEFAULT_PATH).content
-    rules = [rule for rule in shipped["rules"] if rule["kind"] in ("urgency", "resolution")]
+    rules = [rule for rule in shipped["rules"] if rule["kind"] in FIXED_LABELS]
     return {"urgencies": shipped["urgencies"], "resolutions": shipped["resolutions"], "rules": rules}
 
 

@@ -203,4 +203,4 @@ def test_a_taxonomy_without_the_newer_sections_gets_the_shipped_urgencies_and_re
     path.write_text(f"topics:\n- {label % 't'}\nintents:\n- {label % 'i'}\n")
     content, shipped = load_taxonomy(path), load_taxonomy()
     assert (content.urgencies, content.resolutions) == (shipped.urgencies, shipped.resolutions)
-    assert {rule.kind for rule in content.rules} == {"urgency", "resolution"}
+    assert {rule.kind for rule in content.rules} == {"sentiment", "urgency", "resolution"}
