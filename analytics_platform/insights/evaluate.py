@@ -20,10 +20,8 @@ import pyarrow.parquet as pq
 from sklearn.metrics import f1_score, roc_auc_score
 
 from analytics_platform.insights.device import DeviceChoice
-from analytics_platform.insights.features import LONGEST_TEXT
-from analytics_platform.insights.heads import OUT_OF_SCOPE, build_head
+from analytics_platform.insights.heads import OUT_OF_SCOPE, NothingToLearnError, build_head
 from analytics_platform.insights.tier import Floats
-from analytics_platform.insights.words import split_words
 
 _BINS = 15
 
@@ -66,11 +64,12 @@ def evaluate(
     test_texts, test_labels = read_labelled(test)
     if len(set(labels)) < 2:
         raise EvaluationError(f"{train}: needs at least two different labels, has {sorted(set(labels))}")
-    if not split_words([text[:LONGEST_TEXT] for text in texts]).codes.size:
-        raise EvaluationError(f"{train}: column text holds no word to learn from")
     on_stage(f"fitting on {len(texts):,} texts")
     began = time.perf_counter()
-    head.fit(texts, labels)
+    try:
+        head.fit(texts, labels)
+    except NothingToLearnError as error:
+        raise EvaluationError(f"{train}: column text holds no word to learn from") from error
     fit_seconds = time.perf_counter() - began
     on_stage(f"scoring {len(test_texts):,} texts")
     confidence = head.predict(test_texts)

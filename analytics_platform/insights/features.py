@@ -23,7 +23,7 @@ from analytics_platform.insights.words import TermMatcher, Words, normalize, spl
 Singles = NDArray[np.float32]
 
 _CHARACTER_NGRAMS = (2, 5)
-LONGEST_TEXT = 4096
+_LONGEST_TEXT = 4096
 """Characters of a text that are looked at: what a text is about, it says before."""
 _LONGEST_WORD = 40
 """Characters of a word whose n-grams are counted, so that a thousand letters without a space cost no more."""
@@ -52,7 +52,7 @@ class Prepared:
 
 def prepare(texts: Sequence[str], encoder: StaticEncoder) -> Prepared:
     """Split and encode texts."""
-    short = [text[:LONGEST_TEXT] for text in texts]
+    short = [text[:_LONGEST_TEXT] for text in texts]
     words = split_words(short)
     return Prepared(short, words, np.asarray(unit(encoder.sum_words(words)), np.float32))
 

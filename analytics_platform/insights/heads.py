@@ -114,6 +114,10 @@ class _Voters:
     neighbours: NeighbourExpert
 
 
+class NothingToLearnError(ValueError):
+    """No text to fit on holds a word."""
+
+
 class LabelHead:
     """A classifier whose confidence and whose routes are calibrated on texts held out of the fit.
 
@@ -161,12 +165,17 @@ class LabelHead:
         Args:
             texts: Texts.
             labels: One label each; at least two different ones.
+
+        Raises:
+            NothingToLearnError: If no text holds a word.
         """
         names, codes = np.unique(np.asarray(labels, dtype=object), return_inverse=True)
         self.labels: tuple[str, ...] = tuple(names)
         count, outside = len(names), self.labels.index(OUT_OF_SCOPE) if OUT_OF_SCOPE in self.labels else None
         admitted, expected = (_importance(codes, outside, share) for share in (_OUTSIDE_ADMITTED, _OUTSIDE_EXPECTED))
         prepared = prepare(texts, self._encoder)
+        if not len(prepared.words.codes):
+            raise NothingToLearnError
         read = [one.encode(prepared) for one in self._voters[1:]]
         guessed = self._student.fit(prepared.texts, *read) if self._student else prepared.vectors
         scores = [self._linear.fit(prepared, codes, count)]

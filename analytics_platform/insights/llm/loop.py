@@ -26,7 +26,7 @@ class BackgroundLoop:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
-        except BaseException:
+        except BaseException:  # an interrupt, too, must not leave the work running
             future.cancel()
             raise
 
