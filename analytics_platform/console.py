@@ -76,6 +76,13 @@ def _engine_heard(screen: Console, *, quiet: bool) -> Iterator[None]:
         log.setLevel(before)
 
 
+def _progress(screen: Console, counted: str = "", *, quiet: bool) -> Progress:
+    """Return a line, gone in the end, of what is being done and for how long, with a bar where something is counted."""
+    bar = [BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn(counted)] if counted else []
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), *bar, TimeElapsedColumn()]
+    return Progress(*columns, console=screen, transient=True, disable=quiet)
+
+
 @contextmanager
 def stage_progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
     """Show during the block what is being done, and for how long already.
@@ -84,14 +91,7 @@ def stage_progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
         quiet: Show nothing; it can be told of stages all the same.
     """
     with (
-        Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            disable=quiet,
-        ) as bar,
+        _progress(Console(stderr=True), quiet=quiet) as bar,
         _engine_heard(bar.console, quiet=quiet),
     ):
         task = bar.add_task("starting", total=None)
@@ -109,17 +109,7 @@ def partition_progress(*, quiet: bool) -> Iterator[PartitionProgress]:
     """
     with (
         os.fdopen(os.dup(sys.stderr.fileno()), "w") as terminal,
-        Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("partitions"),
-            TimeElapsedColumn(),
-            console=Console(file=terminal),
-            transient=True,
-            disable=quiet,
-        ) as bar,
+        _progress(Console(file=terminal), "partitions", quiet=quiet) as bar,
         _engine_heard(bar.console, quiet=quiet),
     ):
         yield PartitionProgress(bar)
@@ -132,17 +122,7 @@ def rows_progress(*, quiet: bool) -> Iterator[RowsProgress]:
     Args:
         quiet: Show none; it can be told of rows all the same.
     """
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TextColumn("rows"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=quiet,
-    ) as bar:
+    with _progress(Console(stderr=True), "rows", quiet=quiet) as bar:
         task = bar.add_task("reading the source", total=None, visible=False)
         yield lambda rows, expected: bar.update(task, completed=rows, total=expected, visible=True)
 

@@ -79,7 +79,7 @@ class StoreIOManager(dg.IOManager):
                     result.written(info, reused, partial(store.read, name, info.key))
                 if self._on_partition:
                     self._on_partition(name, info)
-        except Exception:
+        except Exception:  # whatever it was, what is stored is told before it goes on
             for info in written:
                 context.log_event(
                     dg.AssetMaterialization(

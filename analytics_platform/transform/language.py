@@ -28,7 +28,7 @@ _CODE = r"^(?P<code>[a-z]{2,3})(?:[-_].*)?$"
 # (before a comma only when it is no word), tokens with digits or damage, and tokens as long as keys.
 _NO_LANGUAGE = (
     r"<[a-z_]+>|(?:[a-z]+://|www\.)\S+|\S+@\S+|[#!/]\S+|^[\w`|^\[\]-]+:\s|^\w*[0-9_`|^\[\]-][\w`|^\[\]-]*,\s"
-    r"|[!-~]*[0-9][!-~]*|[!-~]{31,}|[0-9]+|\S*\x{FFFD}\S*"
+    r"|[!-~]*[0-9][!-~]*|[!-~]{31,}|\S*\x{FFFD}\S*"
 )
 
 _SURE = ((20, 0.3), (12, 0.8), (8, 0.9))

@@ -260,7 +260,7 @@ class OpenMirror:
         self._db.execute("BEGIN")
         try:
             yield
-        except BaseException:
+        except BaseException:  # an interrupt, too, must not leave half of it
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
