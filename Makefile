@@ -40,8 +40,9 @@ test: .venv/.dev .venv/.prepared browser nocodb-server ## Run every test: unit, 
 bench: .venv/.dev .venv/.prepared ## Run every benchmark
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
-evaluation: .venv/.dev ## Compare the tiers with baselines, e.g. DATA="banking77=train.parquet", into docs/evaluation.md
+evaluation: .venv/.dev ## Compare with baselines into docs/, e.g. DATA="banking77=train.parquet" PII=labelled.parquet
 	@$(BIN)/python benchmarks/tiers.py $(foreach item,$(DATA),--data $(item)) $(if $(DATA),--out docs/evaluation.md)
+	@$(if $(PII),$(BIN)/python benchmarks/pii.py $(PII) $(if $(PLAIN),--plain $(PLAIN)) --presidio --out docs/privacy.md)
 
 gpu-check: .venv/.base ## Compare labels and speed of CPU and GPU, where there is one
 	@$(BIN)/python benchmarks/gpu_check.py

@@ -1,11 +1,11 @@
 """How well and how fast personal data is found, against Presidio alone where it is installed.
 
-Run: ``python benchmarks/pii.py [LABELLED.parquet] [--plain TEXTS.parquet] [--presidio]``. The labelled file has columns
-``text`` and ``spans``, a JSON list of ``{start, end, label}`` with Presidio's label names; ``--plain`` has a column
-``text`` and serves to measure speed. A span counts as found only where kind, start and end are the same; ``overlap``
-also counts those that share a character. Kinds without gold spans in the file have no figures. Times are of CPU
-seconds of this process, the best of three. ``--presidio`` needs presidio-analyzer and a spaCy model (``--spacy``).
-Prints one JSON object.
+Run: ``python benchmarks/pii.py [LABELLED.parquet] [--plain TEXTS.parquet] [--presidio] [--out docs/privacy.md]``. The
+labelled file has columns ``text`` and ``spans``, a JSON list of ``{start, end, label}`` with Presidio's label names;
+``--plain`` has a column ``text`` and serves to measure speed. A span counts as found only where kind, start and end are
+the same; ``overlap`` also counts those that share a character. Kinds without gold spans in the file have no figures.
+Times are of CPU seconds of this process, the best of three. ``--presidio`` needs presidio-analyzer and a spaCy model
+(``--spacy``). Prints one JSON object, and writes it as a table, with date and machine, to ``--out``.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from tiers import write
 
 from analytics_platform.model.pii import KINDS, STRUCTURED
 from analytics_platform.settings import PROJECT_ROOT
@@ -141,6 +144,7 @@ def main() -> None:
     parser.add_argument("--plain", help="Parquet file with a column text; its texts without a finding measure speed")
     parser.add_argument("--presidio", action="store_true", help="measure Presidio, too")
     parser.add_argument("--spacy", default="en_core_web_sm", help="spaCy model of Presidio")
+    parser.add_argument("--out", type=Path, help="page whose table is rewritten")
     arguments = parser.parse_args()
     if arguments.labelled is None:
         plain = pq.read_table(arguments.plain or SAMPLE, columns=["text"])["text"].combine_chunks().cast(pa.string())
@@ -149,7 +153,7 @@ def main() -> None:
     table = pq.read_table(arguments.labelled, columns=["text", "spans"])
     texts = table["text"].combine_chunks().cast(pa.string())
     gold = gold_spans(table["spans"].to_pylist())
-    result: dict[str, object] = {
+    result: dict[str, Any] = {
         "platform": scores(gold, our_spans(texts)),
         "speed_on_labelled": speed(texts),
     }
@@ -165,6 +169,28 @@ def main() -> None:
         result["presidio"] = scores(gold, find(lines))
         result["presidio_per_second"] = round(len(lines) / (time.process_time() - started))
     print(json.dumps(result, indent=2))
+    if arguments.out:
+        write(arguments.out, tables(result, len(texts)))
+
+
+def tables(result: dict[str, Any], texts: int) -> str:
+    """Return what was measured as Markdown tables; Presidio's columns are empty where it was not asked."""
+    lines = [
+        f"| {texts:,} labelled texts | spans | precision | recall | F1 | Presidio: precision | recall | F1 |",
+        "|---" * 8 + "|",
+    ]
+    for kind, ours in result["platform"].items():
+        theirs = result.get("presidio", {}).get(kind, {})
+        cells = [f"{row[name]:.2f}" if row else "" for row in (ours, theirs) for name in ("precision", "recall", "f1")]
+        lines.append(f"| `{kind}` | {ours['gold']:,} | " + " | ".join(cells) + " |")
+    lines += ["", "| texts a second of CPU time | structured kinds | all kinds | bare pass | Presidio |", "|---" * 5 + "|"]
+    for name, title in (("speed_where_nothing_is_found", "nothing found"), ("speed_on_labelled", "labelled texts")):
+        if measured := result.get(name):
+            rates = [measured[key] for key in ("structured_per_second", "all_kinds_per_second", "bare_pass_per_second")]
+            presidios = result.get("presidio_per_second") if name == "speed_on_labelled" else None
+            cells = [f"{rate:,}" if rate else "" for rate in (*rates, presidios)]
+            lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
