@@ -60,13 +60,11 @@ class Findings:
 
     def put_back(self, text: str, piece: int | None = None) -> str:
         """Return the stored text of the message, or a piece of its code, as it was."""
-        if self.redacted:
-            for (
-                found
-            ) in self.places:  # from left to right, so that all before a place is as it was, and its start right
-                if found.piece == piece:
-                    rest = text[found.start + len(placeholder(found.kind)) :]
-                    text = text[: found.start] + found.value + rest
+        if not self.redacted:
+            return text
+        # From left to right, so that all before a place is as it was, and its start right.
+        for found in (place for place in self.places if place.piece == piece):
+            text = text[: found.start] + found.value + text[found.start + len(placeholder(found.kind)) :]
         return text
 
 
