@@ -1,7 +1,8 @@
 """The ``analytics`` command.
 
 Belongs here: commands, their arguments, and how results are printed. Does not belong here: what a command does
-(``commands``), or anything that another program would want to call (``defs.runs``, ``insights.evaluate``, ``doctor``).
+(``commands``), or anything that another program would want to call (``defs.runs``, ``insights.evaluate``, ``doctor``);
+commands that look for conversations (``lookups``).
 
 What takes seconds to import is imported where the work begins, so that help, a wrong setting and a wrong argument are
 answered at once.
@@ -17,15 +18,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from analytics_platform import lookups
 from analytics_platform.arguments import AsJson, Force, From, OnDevice, Select, To, read_range
 from analytics_platform.errors import UserError
+from analytics_platform.output import print_json, screen
 from analytics_platform.settings import PROJECT_ROOT, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-screen = Console(stderr=True, highlight=False)
-"""For people; standard output is for results."""
+app.add_typer(lookups.app)
 
 
 @app.callback()
@@ -46,7 +47,7 @@ def run(
     with closing(Platform(settings)) as platform:
         outcome, _ = run_graph(platform, start, end, select, force=force, quiet=as_json)
     if as_json:
-        _print_json(outcome.as_json())
+        print_json(outcome.as_json())
     else:
         print_outcome(screen, outcome)
     if outcome.failures:
@@ -64,7 +65,7 @@ def redrive(first: From = None, last: To = None, as_json: AsJson = False) -> Non
     with closing(Platform(settings)) as platform:
         found = redrive_days(platform, start, end, quiet=as_json)
     if as_json:
-        _print_json(found.as_json())
+        print_json(found.as_json())
     else:
         for line in redriven_lines(found):
             screen.print(line, markup=False, soft_wrap=True)
@@ -83,7 +84,7 @@ def train(as_json: AsJson = False) -> None:
     with closing(Platform(settings)) as platform:
         found = train_model(platform)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         for line in trained_lines(found):
             screen.print(line, markup=False, soft_wrap=True)
@@ -132,7 +133,7 @@ def repair(
     if as_json:
         import dataclasses
 
-        _print_json(dataclasses.asdict(outcome))
+        print_json(dataclasses.asdict(outcome))
     else:
         for style, line in repair_lines(outcome):
             screen.print(line, style=style, markup=False, soft_wrap=True)
@@ -154,7 +155,7 @@ def evaluate_command(
 
     result = score(train, test, tier, device or settings.engine, quiet=as_json)
     if as_json:
-        _print_json(result)
+        print_json(result)
     else:
         _print_figures(result)
 
@@ -167,35 +168,9 @@ def llm_cost(first: From = None, last: To = None, as_json: AsJson = False) -> No
 
     total = price_llm(settings, start, end)
     if as_json:
-        _print_json(total)
+        print_json(total)
     else:
         _print_figures(total)
-
-
-@app.command()
-def similar(
-    conversation_id: Annotated[str | None, typer.Argument(help="A stored conversation.")] = None,
-    text: Annotated[str | None, typer.Option(help="A text, instead of a conversation.")] = None,
-    first: From = None,
-    last: To = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="The most conversations to print.")] = 10,
-    as_json: AsJson = False,
-) -> None:
-    """Find the conversations that are most similar to one of them, or to a text."""
-    settings, _, _ = read_range(first, last)
-    if (conversation_id is None) == (text is None):
-        raise UserError("similar: name a conversation, or give a text by --text; one of the two")
-    from analytics_platform.console import similar_lines
-    from analytics_platform.defs.resources import Platform
-    from analytics_platform.defs.similar import find_similar
-
-    with closing(Platform(settings)) as platform:
-        found = find_similar(platform, conversation_id, text, first, last, limit)
-    if as_json:
-        _print_json(found.as_json())
-        return
-    for line in similar_lines(found):
-        screen.print(line, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -226,7 +201,7 @@ def status(as_json: AsJson = False) -> None:
     with closing(Platform(settings)) as platform, open_instance(settings.dagster_home) as instance:
         found = examine(platform, instance)
     if as_json:
-        _print_json(found.as_json())
+        print_json(found.as_json())
         return
     for what, says in status_lines(found):
         screen.print(f"{what:12} {says}", markup=False, soft_wrap=True)
@@ -245,7 +220,7 @@ def reconcile(
     with closing(Platform(settings)) as platform, rows_progress(quiet=as_json) as on_progress:
         found = platform.source.reconcile(accept_loss=accept_loss, on_progress=on_progress)
     if as_json:
-        _print_json(dict(found))
+        print_json(dict(found))
     else:
         screen.print(", ".join(f"{count:,} {what}" for what, count in found.items()) or "read anew", markup=False)
 
@@ -272,12 +247,6 @@ def dev(
     command = ["-m", "dagster", "dev", "-w", str(PROJECT_ROOT / "workspace.yaml"), "-h", host, "-p", str(port)]
     screen.print(f"Dagster UI: http://{host}:{port} (Ctrl-C stops it)")
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  (takes this process's place, and its signals)
-
-
-def _print_json(result: dict[str, object]) -> None:
-    import orjson
-
-    print(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())  # noqa: T201
 
 
 def _print_figures(result: Mapping[str, object]) -> None:

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from analytics_platform.defs.redrive import Redriven
 from analytics_platform.defs.repair import Repair
+from analytics_platform.defs.reveal import Revealed
 from analytics_platform.defs.runs import Outcome
 from analytics_platform.defs.similar import Similar
 from analytics_platform.defs.status import Status
@@ -205,6 +206,15 @@ def similar_lines(found: Similar) -> Iterator[str]:
     yield f"{len(rows):,} of {found.searched:,} conversations of {found.days:,} days"
     if found.days_without_vectors:
         yield f"{found.days_without_vectors:,} days with conversations have no vectors yet and were not searched"
+
+
+def revealed_lines(found: Revealed) -> Iterator[str]:
+    """Yield the messages of a conversation, one line each; inline code stands in the text already."""
+    wide = max((len(message.role) for message in found.messages), default=0)
+    for message in found.messages:
+        code = [f"`{piece}`" for piece in message.code if piece not in message.text]
+        words = " ".join(" ".join([message.text, *code]).split())
+        yield f"{message.sent_at}  {message.role:{wide}}  {words}".rstrip()
 
 
 def _size(count: float) -> str:

@@ -19,6 +19,7 @@ from analytics_platform.secret_references import is_reference
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MONGO_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
+SPANS_KEY_CHARACTERS = 32  # the sealer asks for as many bytes
 PREFIXES = ("ANALYTICS_", "NOCODB_")
 """Of the variables that are the platform's, whoever else has variables in the same environment."""
 
@@ -70,6 +71,14 @@ def mongo_uri(uri: SecretStr | None) -> SecretStr | None:
     if value and not is_reference(value) and not value.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("must begin with mongodb:// or mongodb+srv://")
     return uri
+
+
+def spans_key(key: SecretStr | None) -> SecretStr | None:
+    """Refuse a key that could be guessed; one that is kept elsewhere is judged by its length when it is used."""
+    value = key.get_secret_value() if key else ""
+    if value and not is_reference(value) and len(value) < SPANS_KEY_CHARACTERS:
+        raise ValueError(f"must be at least {SPANS_KEY_CHARACTERS} characters")
+    return key
 
 
 def mongo_database(name: str) -> str:

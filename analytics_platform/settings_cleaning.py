@@ -6,10 +6,12 @@ Belongs here: their variables and checks. Does not belong here: reading them, wh
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
+
+from analytics_platform import setting_checks as checks
 
 
 class CleaningSettings(BaseSettings):
@@ -24,6 +26,12 @@ class CleaningSettings(BaseSettings):
         default="structured",
         validation_alias="ANALYTICS_PII_KINDS",
         description="What to look for, separated by commas: structured, all, none, or kinds of docs/privacy.md.",
+    )
+    pii_spans_key: Annotated[SecretStr | None, AfterValidator(checks.spans_key)] = Field(
+        default=None,
+        validation_alias="ANALYTICS_PII_SPANS_KEY",
+        description="What was found is kept encrypted under it, for `analytics reveal`; at least 32 characters. "
+        "Nothing is kept when unset.",
     )
     pseudonym_key: SecretStr | None = Field(
         default=None,

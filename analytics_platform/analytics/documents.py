@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.analytics.pairing import with_insights
-from analytics_platform.model.clean import MESSAGES
+from analytics_platform.model.clean import MESSAGES, STAYS_IN_THE_LAKE
 from analytics_platform.model.insights import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
 from analytics_platform.model.operational import (
     CONVERSATION_ANALYTICS,
@@ -51,6 +51,7 @@ def conversation_messages(messages: pa.Table, message_insights: pa.Table) -> pa.
         raise ValueError(f"message_insights names message {stray['message_id'][0].as_py()!r}, which messages lacks")
     rows = pc.index_in(left["message_id"], right["message_id"].combine_chunks())
     added = [name for name in right.column_names if name not in left.column_names]
+    left = left.drop_columns(list(STAYS_IN_THE_LAKE))
     columns = [*left.columns, *(right[name].take(rows) for name in added)]
     return CONVERSATION_MESSAGES.conform(pa.table(columns, names=[*left.column_names, *added]))
 

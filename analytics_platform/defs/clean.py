@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 from analytics_platform import transform
@@ -13,10 +15,16 @@ from analytics_platform.transform.conversations import conversation_metrics
 from analytics_platform.transform.messages import clean_messages
 
 KINDS = frozenset({"parquet", "pandas"})
+SPANS_KEPT = "pii_spans_kept"
+"""Annotation of the days of ``messages`` whose findings are kept, also where nothing was found."""
 
 
 def _cleaning_version(day: str, cleaning: Cleaning) -> str:  # noqa: ARG001  (the signature of Recipe.version)
     return cleaning.version
+
+
+def _spans_kept(day: str, cleaning: Cleaning) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.annotate)
+    return {SPANS_KEPT: "yes"} if cleaning.privacy.spans_key else {}
 
 
 @table_asset(
@@ -25,6 +33,7 @@ def _cleaning_version(day: str, cleaning: Cleaning) -> str:  # noqa: ARG001  (th
     code=[transform],
     upstream={"raw_messages": raw.raw_messages},
     version=_cleaning_version,
+    annotate=_spans_kept,
     isolates=True,
     kinds=KINDS,
 )

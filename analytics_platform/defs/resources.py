@@ -94,8 +94,9 @@ class Platform:
     def cleaning(self) -> Cleaning:
         """How messages are cleaned."""
         settings = self.settings
-        key = self.secret("pseudonym_key")
-        privacy = Privacy(settings.pii_kind_set, redact=settings.pii == "redact", key=key.encode() if key else None)
+        keys = {"key": self.secret("pseudonym_key"), "spans_key": self.secret("pii_spans_key")}
+        given = {name: key.encode() for name, key in keys.items() if key}
+        privacy = Privacy(settings.pii_kind_set, redact=settings.pii == "redact", **given)
         return Cleaning(privacy, settings.language_detector)
 
     @property

@@ -14,6 +14,9 @@ AGENT_ID = Column("agent_id", STRING, "Who answers; null when unknown.", nullabl
 MODEL = Column("model", STRING, "Name of the LLM behind the assistant; null for people.", nullable=True)
 CHANNEL = Column("channel", STRING, "Where the conversation took place.", nullable=True)
 
+STAYS_IN_THE_LAKE = frozenset({"pii_spans"})
+"""Columns of ``MESSAGES`` that no other table takes over: whoever may read copies need not hold even sealed values."""
+
 MESSAGES = Table(
     name="messages",
     grain="one row per message",
@@ -38,6 +41,13 @@ MESSAGES = Table(
             "pii",
             pa.list_(pa.field("item", STRING, nullable=False)),
             "Kinds of personal data found in the text, such as EMAIL, one entry per place; never the values.",
+        ),
+        Column(
+            "pii_spans",
+            pa.binary(),
+            "Where personal data was found in text and code, its kind and the value that stood there, encrypted under "
+            "ANALYTICS_PII_SPANS_KEY; null where nothing was found, and everywhere when no key is set.",
+            nullable=True,
         ),
         Column("language", STRING, "ISO 639-1 code; und where unknown."),
         Column("character_count", INTEGER, "Characters of the cleaned text.", minimum=0),

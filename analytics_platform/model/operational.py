@@ -8,19 +8,19 @@ from __future__ import annotations
 import pyarrow as pa
 
 from analytics_platform.model.analytics import SHARES_TYPE, USER_ANALYTICS
-from analytics_platform.model.clean import CONVERSATION_ID, CONVERSATIONS, MESSAGE_ID, MESSAGES
+from analytics_platform.model.clean import CONVERSATION_ID, CONVERSATIONS, MESSAGE_ID, MESSAGES, STAYS_IN_THE_LAKE
 from analytics_platform.model.insights import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
 from analytics_platform.model.raw import DATE_COLUMN
 from analytics_platform.model.table import DATE, INTEGER, NUMBER, STRING, Column, Table
 
 
 def _beside(left: Table, right: Table, *, optional: bool) -> tuple[Column, ...]:
-    """Columns of ``left``, then those of ``right`` that ``left`` lacks, nullable when ``optional``."""
+    """Columns of ``left`` that may leave the lake, then those that only ``right`` has, nullable when ``optional``."""
     known = set(left.column_names)
     added = [column for column in right.columns if column.name not in known]
     if optional:
         added = [Column(**{**vars(column), "nullable": True}) for column in added]
-    return (*left.columns, *added)
+    return (*(column for column in left.columns if column.name not in STAYS_IN_THE_LAKE), *added)
 
 
 CONVERSATION_ANALYTICS = Table(

@@ -16,7 +16,7 @@ class Cleaning:
     """The choices.
 
     Attributes:
-        privacy: What is taken out of texts, and whether users get pseudonyms.
+        privacy: What is taken out of texts, whether it is kept sealed, and whether users get pseudonyms.
         detector: Which language detector reads the texts.
     """
 

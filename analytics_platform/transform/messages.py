@@ -27,17 +27,19 @@ def clean_messages(raw_messages: pa.Table, cleaning: Cleaning = DEFAULT_CLEANING
 
     Args:
         raw_messages: ``RAW_MESSAGES`` of the day, rows in any order.
-        cleaning: Which personal data goes, and how languages are told.
+        cleaning: Which personal data goes, whether it is kept sealed, and how languages are told.
 
     Returns:
         ``MESSAGES``: ordered within each conversation by time, then as the source had them.
 
     Raises:
         SchemaError: If the input is not ``RAW_MESSAGES``.
+        SealError: If the key of the spans is too short.
     """
     raw = RAW_MESSAGES.conform(raw_messages)
     texts, code = clean_texts(raw["text"])
-    texts, kinds = cleaning.privacy.protect(texts)
+    protected = cleaning.privacy.protect(raw["message_id"], texts, code)
+    texts, code = protected.texts, protected.code
     says_something = pc.or_(pc.greater(pc.binary_length(texts), 0), pc.greater(pc.list_value_length(code), 0))
     conversations = _runs(raw["conversation_id"])
     return MESSAGES.conform(
@@ -48,8 +50,9 @@ def clean_messages(raw_messages: pa.Table, cleaning: Cleaning = DEFAULT_CLEANING
                 "position": _positions(conversations),
                 "sent_at": raw["timestamp"],
                 "text": texts,
-                "code": cleaning.privacy.protect_code(code),
-                "pii": kinds,
+                "code": code,
+                "pii": protected.kinds,
+                "pii_spans": protected.spans,
                 "language": detect_languages(texts, raw["language"].combine_chunks(), cleaning.detector),
                 "character_count": pc.utf8_length(texts),
                 "word_count": count_words(texts),

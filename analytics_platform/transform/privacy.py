@@ -1,23 +1,41 @@
 """What of the people behind the messages stays in the tables from ``clean`` on.
 
-Belongs here: which kinds of personal data are taken out of texts, and pseudonyms for users. Does not belong here:
-finding personal data (``transform.pii``).
+Belongs here: which kinds of personal data are taken out of texts, whether what was taken out is kept, and pseudonyms
+for users. Does not belong here: finding personal data, and how it is sealed (``transform.pii``).
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.model.pii import STRUCTURED
 from analytics_platform.transform import pii
+from analytics_platform.transform.pii.sealing import SEALED, Finding, Sealer, seal_column
 
 _PSEUDONYM_BYTES = 16
+
+
+class Protected(NamedTuple):
+    """Messages as they may be kept, one entry per message.
+
+    Attributes:
+        texts: The texts.
+        code: Their pieces of code.
+        kinds: The kinds found in each text, one entry per place.
+        spans: What was found in text and code, sealed; null where nothing was, and everywhere without a key.
+    """
+
+    texts: pa.Array
+    code: pa.ListArray
+    kinds: pa.ListArray
+    spans: pa.Array
 
 
 @dataclass(frozen=True)
@@ -28,27 +46,52 @@ class Privacy:
         kinds: Kinds of personal data, of ``model.pii.KINDS``, that are looked for; none at all when empty.
         redact: Whether what is found is taken out of the text; otherwise it is counted and stays.
         key: Key of the pseudonyms; users keep their ids when None.
+        spans_key: Key under which what is found is kept, beside the text; it is not kept when None.
     """
 
     kinds: frozenset[str] = STRUCTURED
     redact: bool = True
     key: bytes | None = field(default=None, repr=False)
+    spans_key: bytes | None = field(default=None, repr=False)
 
     @property
     def version(self) -> str:
-        """What tables depend on, without giving the key away: another key makes another version."""
-        proof = hmac.digest(self.key, b"analytics-platform pseudonyms", "sha256").hex()[:16] if self.key else "none"
+        """What tables depend on, without giving a key away: another key makes another version."""
+        proof = _proof(self.key, b"analytics-platform pseudonyms") if self.key else "none"
         words = f"{sorted(self.kinds)} {self.redact} {proof}"
+        if self.spans_key:  # not told when unset, so that days from before there was this choice stay current
+            words += f" {_proof(self.spans_key, b'analytics-platform kept spans')}"
         return hashlib.sha256(words.encode()).hexdigest()[:16]
 
-    def protect(self, texts: pa.Array) -> tuple[pa.Array, pa.Array]:
-        """Return the texts as they may be kept, and for each the list of kinds found, one entry per place."""
-        return self._protect(texts, self.kinds)
+    @property
+    def sealer(self) -> Sealer | None:
+        """What opens the spans that are kept; None when none are.
 
-    def protect_code(self, code: pa.ListArray) -> pa.ListArray:
-        """Return pieces of code as they may be kept; names and addresses are not looked for in code."""
-        values, _ = self._protect(code.flatten(), self.kinds & STRUCTURED)
-        return pa.ListArray.from_arrays(code.offsets, values, type=code.type)
+        Raises:
+            SealError: If the key is too short.
+        """
+        return Sealer(self.spans_key) if self.spans_key else None
+
+    def protect(self, message_ids: pa.ChunkedArray, texts: pa.Array, code: pa.ListArray) -> Protected:
+        """Return messages as they may be kept; names and addresses are not looked for in code.
+
+        Args:
+            message_ids: The id of each message.
+            texts: Their texts, without nulls.
+            code: Their pieces of code; not a slice of a longer array.
+
+        Raises:
+            SealError: If the key of the spans is too short.
+        """
+        pieces = code.flatten()
+        in_texts, in_code = pii.find_pii(texts, self.kinds), pii.find_pii(pieces, self.kinds & STRUCTURED)
+        kept = pii.redact(pieces, in_code) if self.redact else pieces
+        return Protected(
+            texts=pii.redact(texts, in_texts) if self.redact else texts,
+            code=pa.ListArray.from_arrays(code.offsets, kept, type=code.type),
+            kinds=pii.kinds_found(in_texts, len(texts)),
+            spans=self._sealed(message_ids, pii.values_found(texts, in_texts), pii.values_found(pieces, in_code), code),
+        )
 
     def pseudonyms(self, ids: pa.ChunkedArray) -> pa.ChunkedArray:
         """Return who is behind each id under the key: always the same for the same id, null for null."""
@@ -62,9 +105,28 @@ class Privacy:
     def _pseudonym(key: bytes, name: str) -> str:
         return hmac.digest(key, name.encode(), "sha256")[:_PSEUDONYM_BYTES].hex()
 
-    def _protect(self, texts: pa.Array, kinds: Collection[str]) -> tuple[pa.Array, pa.Array]:
-        spans = pii.find_pii(texts, kinds)
-        return (pii.redact(texts, spans) if self.redact else texts), pii.kinds_found(spans, len(texts))
+    def _sealed(
+        self,
+        message_ids: pa.ChunkedArray,
+        in_texts: Iterable[tuple[int, int, str, str]],
+        in_code: Iterable[tuple[int, int, str, str]],
+        code: pa.ListArray,
+    ) -> pa.Array:
+        """Return ``Protected.spans``; nothing of what was found is looked at without a key."""
+        if self.spans_key is None:
+            return pa.nulls(len(message_ids), SEALED)
+        found: dict[int, list[Finding]] = {}
+        for row, start, kind, value in in_texts:
+            found.setdefault(row, []).append(Finding(None, start, kind, value))
+        rows, firsts = pc.list_parent_indices(code), code.offsets
+        for place, start, kind, value in in_code:
+            row = rows[place].as_py()
+            found.setdefault(row, []).append(Finding(place - firsts[row].as_py(), start, kind, value))
+        return seal_column(self.spans_key, message_ids, found, redacted=self.redact)
+
+
+def _proof(key: bytes, purpose: bytes) -> str:
+    return hmac.digest(key, purpose, "sha256").hex()[:16]
 
 
 DEFAULT_PRIVACY = Privacy()

@@ -42,6 +42,7 @@ SECRETS = {
     "ANALYTICS_ALERT_URLS": "alert-tokenOfTheTest06",
     "ANALYTICS_LLM_API_KEY": "sk-llmKeyOfTheTest07",
     "ANALYTICS_PSEUDONYM_KEY": "pseudonym-keyOfTheTest09",
+    "ANALYTICS_PII_SPANS_KEY": "a-long-enough-spans-keyOfTheTest10",
 }
 """What is secret in each variable: the whole of it, or a part."""
 WRONG = "a-wrong-oneOfTheTest08"
@@ -119,6 +120,7 @@ def attempt(tmp_path, monkeypatch, capfd, caplog, echo) -> Callable[..., tuple[O
             "ANALYTICS_LLM_MODEL": "gpt-test",
             "ANALYTICS_LLM_BASE_URL": f"{echo}/v1",
             "ANALYTICS_LLM_API_KEY": SECRETS["ANALYTICS_LLM_API_KEY"],
+            "ANALYTICS_PII_SPANS_KEY": SECRETS["ANALYTICS_PII_SPANS_KEY"],
             **variables,
         }
         for name, value in given.items():

@@ -16,11 +16,13 @@ from analytics_platform.cli import main
 from analytics_platform.console import (
     outcome_table,
     partition_progress,
+    revealed_lines,
     similar_lines,
     stage_progress,
     trained_lines,
 )
 from analytics_platform.defs.resources import Platform
+from analytics_platform.defs.reveal import Revealed, RevealedMessage
 from analytics_platform.defs.runs import Outcome, TableOutcome, count_quarantined
 from analytics_platform.defs.similar import Similar, SimilarConversation
 from analytics_platform.doctor import Line, examine
@@ -76,6 +78,27 @@ def test_similar_conversations_are_lines_with_day_id_topic_and_first_words() -> 
         "2 of 12,345 conversations of 30 days",
         "2 days with conversations have no vectors yet and were not searched",
     ]
+
+
+def test_a_revealed_conversation_is_a_line_per_message_and_code_that_the_text_lacks_follows_it() -> None:
+    said = [("user", "ann@example.com says ls", ["ls"]), ("assistant", "so:", ["a\n  b"]), ("tool", "", [])]
+    messages = [
+        RevealedMessage(f"m{place}", place, role, "2024-01-01T00:00:00+00:00", text, code, [])
+        for place, (role, text, code) in enumerate(said)
+    ]
+    assert list(revealed_lines(Revealed("2024-01-01", "c", messages))) == [
+        "2024-01-01T00:00:00+00:00  user       ann@example.com says ls",
+        "2024-01-01T00:00:00+00:00  assistant  so: `a b`",
+        "2024-01-01T00:00:00+00:00  tool",
+    ]
+
+
+def test_revealing_without_a_key_or_with_no_day_is_one_line(monkeypatch, capsys, home) -> None:
+    line = refusal(monkeypatch, capsys, "reveal", "c1")
+    assert line.startswith("ANALYTICS_PII_SPANS_KEY: not set")
+    line = refusal(monkeypatch, capsys, "reveal", "c1", "--date", "20060515")
+    assert line == "--date 20060515: not a day; write it as YYYY-MM-DD"
+    assert not home.exists()
 
 
 @pytest.mark.parametrize("day", ["20060515", "2006-W20-1", "2006-02-30", "2006-5-15", "soon", "２００６-05-15", ""])

@@ -273,6 +273,21 @@ def test_an_unknown_kind_of_personal_data_is_named(monkeypatch: pytest.MonkeyPat
     assert "SHOESIZE" in message
 
 
+def test_a_short_key_of_spans_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = error_with(monkeypatch, ANALYTICS_PII_SPANS_KEY="hunter2" * 4)
+    assert message == "ANALYTICS_PII_SPANS_KEY: must be at least 32 characters"
+
+
+@pytest.mark.parametrize("key", ["k" * 32, "aws-ssm://spans"])
+def test_a_long_key_of_spans_and_one_kept_elsewhere_are_taken(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    assert load_settings().pii_spans_key is None
+    monkeypatch.setenv("ANALYTICS_PII_SPANS_KEY", key)
+    settings = load_settings()
+    assert settings.pii_spans_key is not None
+    assert settings.pii_spans_key.get_secret_value() == key
+    assert key not in repr(settings)
+
+
 def test_a_short_pseudonym_key_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     message = error_with(monkeypatch, ANALYTICS_PSEUDONYM_KEY="hunter2")
     assert "ANALYTICS_PSEUDONYM_KEY" in message

@@ -6,7 +6,7 @@ Positions are Unicode code points, as in Python strings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 
@@ -67,6 +67,11 @@ def spans_table(found: dict[int, list[Span]]) -> pa.Table:
     return pa.table([pa.array(column, field.type) for column, field in zip(columns, SPANS, strict=True)], schema=SPANS)
 
 
+def placeholder(kind: str) -> str:
+    """Return what stands in a text where personal data of a kind was taken out, such as ``<EMAIL>``."""
+    return f"<{kind}>"
+
+
 def redact(texts: pa.Array, spans: pa.Table) -> pa.Array:
     """Replace each span by its kind in angle brackets, such as ``<EMAIL>``.
 
@@ -80,17 +85,30 @@ def redact(texts: pa.Array, spans: pa.Table) -> pa.Array:
     if not spans.num_rows:
         return texts
     rows, starts, ends, kinds = (spans[name].to_pylist() for name in ("row", "start", "end", "kind"))
-    touched = np.unique(spans["row"].to_numpy())
-    originals = dict(zip(touched.tolist(), texts.take(pa.array(touched)).to_pylist(), strict=True))
+    originals = _touched(texts, spans)
     pieces: dict[int, list[str]] = {row: [] for row in originals}
     position = dict.fromkeys(originals, 0)
     for row, start, end, kind in zip(rows, starts, ends, kinds, strict=True):
-        pieces[row] += [originals[row][position[row] : start], f"<{kind}>"]
+        pieces[row] += [originals[row][position[row] : start], placeholder(kind)]
         position[row] = end
     replaced = ["".join(pieces[row]) + originals[row][position[row] :] for row in originals]
     mask = np.zeros(len(texts), np.bool_)
-    mask[touched] = True
+    mask[list(originals)] = True
     return pc.replace_with_mask(texts, pa.array(mask), pa.array(replaced, texts.type))
+
+
+def values_found(texts: pa.Array, spans: pa.Table) -> Iterator[tuple[int, int, str, str]]:
+    """Yield row, start and kind of each span, and what stands there; arguments as for ``redact``."""
+    originals = _touched(texts, spans)
+    columns = (spans[name].to_pylist() for name in ("row", "start", "end", "kind"))
+    for row, start, end, kind in zip(*columns, strict=True):
+        yield row, start, kind, originals[row][start:end]
+
+
+def _touched(texts: pa.Array, spans: pa.Table) -> dict[int, str]:
+    """Return by row, ascending, the texts that have a span: all others stay in Arrow."""
+    rows = np.unique(spans["row"].to_numpy())
+    return dict(zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True))
 
 
 def kinds_found(spans: pa.Table, size: int) -> pa.Array:

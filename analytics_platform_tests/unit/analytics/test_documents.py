@@ -89,6 +89,13 @@ def test_a_message_has_its_own_insights_or_nulls() -> None:
     ]
 
 
+def test_sealed_spans_do_not_leave_the_lake() -> None:
+    messages = MESSAGES.from_rows([{**message("a", 0), "pii_spans": b"sealed"}])
+    table = conversation_messages(messages, MESSAGE_INSIGHTS.from_rows([insight("a", 0.5)]))
+    assert set(MESSAGES.column_names) - set(table.column_names) == {"pii_spans"}
+    assert b"sealed" not in str(table.to_pylist()).encode()
+
+
 def test_insights_of_an_unknown_message_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match="message 'ghost', which messages lacks"):
         conversation_messages(MESSAGES.from_rows([message("a", 0)]), MESSAGE_INSIGHTS.from_rows([insight("ghost", 0)]))

@@ -14,5 +14,6 @@ from analytics_platform.transform.privacy import Privacy
 def test_a_change_of_the_privacy_settings_makes_days_stale(asset: TableAsset) -> None:
     version = asset.recipe.version
     assert version is not None
-    choices = [Cleaning(), Cleaning(Privacy(redact=False)), Cleaning(Privacy(key=b"k" * 16))]
+    privacies = [Privacy(), Privacy(redact=False), Privacy(key=b"k" * 32), Privacy(spans_key=b"k" * 32)]
+    choices = [Cleaning(privacy) for privacy in privacies]
     assert len({version("2024-01-01", cleaning=choice) for choice in choices}) == len(choices)

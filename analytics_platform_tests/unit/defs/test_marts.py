@@ -6,11 +6,15 @@ import shutil
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pytest
 
 from analytics_platform.defs.marts import build_marts
+from analytics_platform.model.clean import MESSAGES
+from analytics_platform.model.errors import PROCESSING_ERRORS as ERRORS
 from analytics_platform.settings import PROJECT_ROOT
 from analytics_platform.storage.dbt_project import ManifestError, load_manifest, prepare_manifest
+from analytics_platform.storage.facts import render
 from analytics_platform.storage.marts import LAKE_TABLES
 
 PROJECT = PROJECT_ROOT / "dbt_project"
@@ -75,6 +79,21 @@ def test_dbt_tests_are_blocking_checks(marts: dg.AssetsDefinition) -> None:
 
 def test_the_lake_tables_are_the_sources_of_the_dbt_project() -> None:
     assert {node["name"] for node in load_manifest(PROJECT)["sources"].values()} == set(LAKE_TABLES)
+
+
+def test_no_mart_takes_sealed_spans_over(marts: dg.AssetsDefinition) -> None:
+    manifest = load_manifest(PROJECT)
+    [source] = [key for key, node in manifest["sources"].items() if node["name"] == "messages"]
+    models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    readers = {model["name"] for model in models if source in model["depends_on"]["nodes"]}
+    assert readers == {"stg_messages"}
+    lake = {f"lake_{name}": table.empty() for name, table in (("messages", MESSAGES), ("processing_errors", ERRORS))}
+    with duckdb.connect() as memory:
+        for name, table in lake.items():
+            memory.register(name, table)
+        columns = memory.sql(f"from {render(PROJECT, 'stg_messages').sql}").columns
+    assert set(MESSAGES.column_names) - {"code", "pii", "pii_spans", "text", "token_count"} < set(columns)
+    assert not {name for name in columns if "pii" in name}
 
 
 def test_a_missing_or_outdated_manifest_is_one_error_that_names_the_command(tmp_path: Path) -> None:

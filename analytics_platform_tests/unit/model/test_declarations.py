@@ -11,6 +11,7 @@ import pytest
 
 from analytics_platform import model
 from analytics_platform.model import Table, find_violations
+from analytics_platform.model.clean import MESSAGES, STAYS_IN_THE_LAKE
 from analytics_platform.model.raw import INPUT_COLUMNS, REQUIRED_INPUT
 
 NOT_PER_DAY = {
@@ -56,6 +57,11 @@ def test_a_key_is_never_missing(table: Table) -> None:
 @every_table
 def test_a_table_of_days_carries_its_day(table: Table) -> None:
     assert ("date" in table.column_names) == (table.name not in NOT_PER_DAY)
+
+
+def test_sealed_spans_are_in_no_table_but_the_lakes_messages() -> None:
+    assert [table.name for table in TABLES if set(table.column_names) & STAYS_IN_THE_LAKE] == ["messages"]
+    assert {column.name for column in MESSAGES.columns if pa.types.is_binary(column.type)} == STAYS_IN_THE_LAKE
 
 
 @every_table

@@ -1,0 +1,137 @@
+"""What was found in a message, sealed so that only who has the key can read it, and put back where it stood.
+
+AES-SIV, since the same message must give the same bytes each time a day is computed: it needs no random nonce. The
+message's id is authenticated with it: what is sealed opens for no other message, and the same value in two messages
+looks different. Belongs here: sealing, opening, putting back. Does not belong here: whether anything is kept
+(``transform.privacy``), and who asks for it (``defs.reveal``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.errors import UserError
+from analytics_platform.transform.pii.spans import placeholder
+
+SEALED = pa.binary()
+MINIMUM_KEY_BYTES = 32
+_KEY_BYTES = 64  # AES-256 twice, as AES-SIV wants it
+_PURPOSE = b"analytics-platform pii spans"
+
+
+class SealError(UserError, ValueError):
+    """What was found cannot be sealed or opened; the message says why, without any of it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Personal data in one place of a message.
+
+    Attributes:
+        piece: Number of the piece of code that it stands in, from 0; None for the text.
+        start: Where it begins in that text as it was, in code points.
+        kind: What it is, of ``model.pii.KINDS``.
+        value: What stood there.
+    """
+
+    piece: int | None
+    start: int
+    kind: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All of one message.
+
+    Attributes:
+        redacted: Whether they were taken out of the text and the code; otherwise both are as they were.
+        places: Each of them; those of one text in order of place, not overlapping.
+    """
+
+    redacted: bool
+    places: tuple[Finding, ...]
+
+    def put_back(self, text: str, piece: int | None = None) -> str:
+        """Return the stored text of the message, or a piece of its code, as it was."""
+        if not self.redacted:
+            return text
+        # From left to right, so that all before a place is as it was, and its start right.
+        for found in (place for place in self.places if place.piece == piece):
+            text = text[: found.start] + found.value + text[found.start + len(placeholder(found.kind)) :]
+        return text
+
+
+class Sealer:
+    """Seals and opens under one key; for one thread.
+
+    Args:
+        key: The secret, ``MINIMUM_KEY_BYTES`` or more.
+
+    Raises:
+        SealError: If it is shorter.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < MINIMUM_KEY_BYTES:
+            raise SealError(f"ANALYTICS_PII_SPANS_KEY: must be at least {MINIMUM_KEY_BYTES} characters")
+        # Imported here, as it takes time that all who keep nothing need not spend.
+        from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # noqa: PLC0415
+        from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415
+
+        self._cipher = AESSIV(HKDF(SHA256(), length=_KEY_BYTES, salt=None, info=_PURPOSE).derive(key))
+
+    def seal(self, message_id: str, findings: Findings) -> bytes:
+        """Return the findings of a message so that only ``open`` with the same key and id can read them."""
+        places = [[found.piece, found.start, found.kind, found.value] for found in findings.places]
+        content = orjson.dumps({"redacted": findings.redacted, "places": places})
+        return self._cipher.encrypt(content, [message_id.encode()])
+
+    def open(self, message_id: str, sealed: bytes) -> Findings:
+        """Return what ``seal`` was given.
+
+        Raises:
+            SealError: If it was sealed with another key, or for another message.
+        """
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415  (as above)
+
+        try:
+            content = orjson.loads(self._cipher.decrypt(sealed, [message_id.encode()]))
+        except (InvalidTag, ValueError):  # the second for what is too short to be anything
+            raise SealError(
+                f"message {message_id!r}: what was found in it was sealed with another ANALYTICS_PII_SPANS_KEY than "
+                "the one set, or for another message"
+            ) from None
+        return Findings(content["redacted"], tuple(Finding(*place) for place in content["places"]))
+
+
+def seal_column(
+    key: bytes, message_ids: pa.ChunkedArray, found: Mapping[int, Sequence[Finding]], *, redacted: bool
+) -> pa.Array:
+    """Seal the findings of many messages.
+
+    Args:
+        key: See ``Sealer``.
+        message_ids: The id of each message.
+        found: What was found by row; rows without anything are left out.
+        redacted: See ``Findings``.
+
+    Returns:
+        ``SEALED`` for each message, null where nothing was found.
+
+    Raises:
+        SealError: If the key is too short.
+    """
+    sealer, rows = Sealer(key), sorted(found)
+    ids = message_ids.take(pa.array(rows, pa.int64())).to_pylist()
+    sealed = [sealer.seal(name, Findings(redacted, tuple(found[row]))) for row, name in zip(rows, ids, strict=True)]
+    mask = np.zeros(len(message_ids), np.bool_)
+    mask[rows] = True
+    return pc.replace_with_mask(pa.nulls(len(message_ids), SEALED), pa.array(mask), pa.array(sealed, SEALED))
