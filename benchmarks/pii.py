@@ -183,7 +183,7 @@ def tables(result: dict[str, Any], texts: int) -> str:
         theirs = result.get("presidio", {}).get(kind, {})
         cells = [f"{row[name]:.2f}" if row else "" for row in (ours, theirs) for name in ("precision", "recall", "f1")]
         lines.append(f"| `{kind}` | {ours['gold']:,} | " + " | ".join(cells) + " |")
-    lines += ["", "| texts a second of CPU time | structured kinds | all kinds | bare pass | Presidio |", "|---" * 5 + "|"]
+    lines += ["", "| texts per CPU-second | structured kinds | all kinds | bare pass | Presidio |", "|---" * 5 + "|"]
     for name, title in (("speed_where_nothing_is_found", "nothing found"), ("speed_on_labelled", "labelled texts")):
         if measured := result.get(name):
             rates = [measured[key] for key in ("structured_per_second", "all_kinds_per_second", "bare_pass_per_second")]
