@@ -23,7 +23,7 @@ def test_after_kill_9_at_thirty_random_moments_everything_is_as_after_an_undistu
         home = tmp_path / f"home{homes}"
         while kills < KILLS:
             process = runs.start(home)
-            process.join(chance.uniform(0, seconds / 2))
+            process.join(chance.uniform(0, seconds / 3))
             if process.exitcode is not None:
                 break
             os.kill(process.pid, signal.SIGKILL)

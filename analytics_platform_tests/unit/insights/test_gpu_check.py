@@ -19,7 +19,7 @@ ROWS = 100
 
 @pytest.fixture
 def gpu_check(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script, on a sixth of the slice and without a student, which would have thousands of texts read."""
+    """The script, on a twelfth of the slice and without a student, which would have thousands of texts read."""
 
     def missing(_: str) -> None:
         raise TierError("transformer: not installed")
@@ -31,7 +31,7 @@ def gpu_check(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setitem(sys.modules, "gpu_check", script)  # its dataclass looks for its module there
     spec.loader.exec_module(script)
     read = script.read_labelled
-    monkeypatch.setattr(script, "read_labelled", lambda path: tuple(column[::6] for column in read(path)))
+    monkeypatch.setattr(script, "read_labelled", lambda path: tuple(column[::12] for column in read(path)))
     monkeypatch.setattr(heads, "transformer_encoder", missing)
     monkeypatch.setattr(heads, "general_texts", list)
     return script
