@@ -40,9 +40,13 @@ test: .venv/.dev .venv/.prepared browser nocodb-server ## Run every test: unit, 
 bench: .venv/.dev .venv/.prepared ## Run every benchmark
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
-evaluation: .venv/.dev ## Compare with baselines into docs/, e.g. DATA="banking77=train.parquet" PII=labelled.parquet
+evaluation: .venv/.dev ## Compare with baselines into docs/: DATA="banking77=train.parquet", PII=labelled.parquet PLAIN=texts.parquet
+ifneq (,$(DATA)$(if $(PII),,x))
 	@$(BIN)/python benchmarks/tiers.py $(foreach item,$(DATA),--data $(item)) $(if $(DATA),--out docs/evaluation.md)
-	@$(if $(PII),$(BIN)/python benchmarks/pii.py $(PII) $(if $(PLAIN),--plain $(PLAIN)) --presidio --out docs/privacy.md)
+endif
+ifneq (,$(PII))
+	@$(BIN)/python benchmarks/pii.py $(PII) $(if $(PLAIN),--plain $(PLAIN)) --presidio --out docs/privacy.md
+endif
 
 gpu-check: .venv/.base ## Compare labels and speed of CPU and GPU, where there is one
 	@$(BIN)/python benchmarks/gpu_check.py

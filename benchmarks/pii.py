@@ -4,8 +4,9 @@ Run: ``python benchmarks/pii.py [LABELLED.parquet] [--plain TEXTS.parquet] [--pr
 labelled file has columns ``text`` and ``spans``, a JSON list of ``{start, end, label}`` with Presidio's label names;
 ``--plain`` has a column ``text`` and serves to measure speed. A span counts as found only where kind, start and end are
 the same; ``overlap`` also counts those that share a character. Kinds without gold spans in the file have no figures.
-Times are of CPU seconds of this process, the best of three. ``--presidio`` needs presidio-analyzer and a spaCy model
-(``--spacy``). Prints one JSON object, and writes it as a table, with date and machine, to ``--out``.
+Times are of CPU seconds of this process, the best of three, Presidio's of one pass. ``--presidio`` needs
+presidio-analyzer and a spaCy model (``--spacy``). Prints one JSON object, and writes it as tables, with date and
+machine, to ``--out``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from tiers import write
+from common.pages import write_tables
 
 from analytics_platform.model.pii import KINDS, STRUCTURED
 from analytics_platform.settings import PROJECT_ROOT
@@ -146,6 +147,9 @@ def main() -> None:
     parser.add_argument("--spacy", default="en_core_web_sm", help="spaCy model of Presidio")
     parser.add_argument("--out", type=Path, help="page whose table is rewritten")
     arguments = parser.parse_args()
+    if arguments.out and not (arguments.labelled and arguments.presidio):
+        parser.error("--out needs a labelled file and --presidio: the page compares the two")
+    find = presidio(arguments.spacy) if arguments.presidio else None  # first, since it may not be installed
     if arguments.labelled is None:
         plain = pq.read_table(arguments.plain or SAMPLE, columns=["text"])["text"].combine_chunks().cast(pa.string())
         print(json.dumps({"speed": speed(plain)}, indent=2))
@@ -162,33 +166,32 @@ def main() -> None:
         touched = find_pii(plain)["row"].to_numpy()
         clear = plain.take(pa.array(sorted(set(range(len(plain))) - set(touched.tolist()))))
         result["speed_where_nothing_is_found"] = speed(clear)
-    if arguments.presidio:
-        find = presidio(arguments.spacy)
+    if find:
         lines = texts.to_pylist()
         started = time.process_time()
         result["presidio"] = scores(gold, find(lines))
         result["presidio_per_second"] = round(len(lines) / (time.process_time() - started))
     print(json.dumps(result, indent=2))
     if arguments.out:
-        write(arguments.out, tables(result, len(texts)))
+        write_tables(arguments.out, tables(result, len(texts)))
 
 
 def tables(result: dict[str, Any], texts: int) -> str:
-    """Return what was measured as Markdown tables; Presidio's columns are empty where it was not asked."""
+    """Return what was measured as Markdown tables."""
     lines = [
         f"| {texts:,} labelled texts | spans | precision | recall | F1 | Presidio: precision | recall | F1 |",
         "|---" * 8 + "|",
     ]
     for kind, ours in result["platform"].items():
-        theirs = result.get("presidio", {}).get(kind, {})
-        cells = [f"{row[name]:.2f}" if row else "" for row in (ours, theirs) for name in ("precision", "recall", "f1")]
+        both = ours, result["presidio"][kind]
+        cells = [f"{row[name]:.2f}" for row in both for name in ("precision", "recall", "f1")]
         lines.append(f"| `{kind}` | {ours['gold']:,} | " + " | ".join(cells) + " |")
     lines += ["", "| texts per CPU-second | structured kinds | all kinds | bare pass | Presidio |", "|---" * 5 + "|"]
     for name, title in (("speed_where_nothing_is_found", "nothing found"), ("speed_on_labelled", "labelled texts")):
         if measured := result.get(name):
-            rates = [measured[key] for key in ("structured_per_second", "all_kinds_per_second", "bare_pass_per_second")]
-            presidios = result.get("presidio_per_second") if name == "speed_on_labelled" else None
-            cells = [f"{rate:,}" if rate else "" for rate in (*rates, presidios)]
+            names = ("structured_per_second", "all_kinds_per_second", "bare_pass_per_second")
+            cells = [f"{measured[key]:,}" for key in names]
+            cells.append(f"{result['presidio_per_second']:,}" if name == "speed_on_labelled" else "")
             lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

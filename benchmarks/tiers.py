@@ -9,10 +9,7 @@ the labelled slice that is shipped is used. Prints Markdown tables, and writes t
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -24,6 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from common.pages import write_tables
 
 from analytics_platform.insights.evaluate import evaluate, measure, peak_memory_mb, read_labelled, time_scoring
 from analytics_platform.insights.heads import OUT_OF_SCOPE
@@ -73,7 +71,7 @@ def main() -> None:
     text = "\n".join(table(rows, name) for name in data)
     print(text)
     if arguments.out:
-        write(arguments.out, text)
+        write_tables(arguments.out, text)
 
 
 def split(file: Path, folder: Path) -> tuple[Path, Path]:
@@ -164,20 +162,6 @@ def table(rows: list[dict[str, Any]], name: str) -> str:
         cells = [form.format(row[key]) if key in row else "" for key, _, form in columns]
         lines.append(f"| {row['tier']} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
-
-
-def write(path: Path, tables: str) -> None:
-    """Put the tables, with date and machine, between the marks of a page."""
-    start, end = "<!-- tables -->\n", "<!-- end of tables -->\n"
-    page = path.read_text(encoding="utf-8") if path.exists() else f"# Evaluation\n\n{start}{end}"
-    before, _, rest = page.partition(start)
-    after = rest.partition(end)[2]
-    load = os.getloadavg()[0]
-    machine = (
-        f"Measured on {dt.datetime.now(dt.UTC):%Y-%m-%d}: {platform.machine()}, {os.cpu_count()} cores, no GPU used, "
-        f"{platform.system()}, Python {platform.python_version()}; load average at the end {load:.1f}.\n"
-    )
-    path.write_text(f"{before}{start}{machine}\n{tables}{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
