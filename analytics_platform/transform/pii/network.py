@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from analytics_platform.transform.pii.rules import Found, Rule, before
 
 _EMAIL = re.compile(
-    r"(?<![\w.+%'-])(?P<local>[^\W_][\w.+%'-]{0,63}|_[\w.+%'-]{1,63})"
-    r"@(?P<domain>(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59}))(?![\w-])"
+    r"(?<!\w)(?P<local>[^\W_][\w.+%'-]{0,63}|_[\w.+%'-]{1,63})"
+    r"@(?P<domain>(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59}))(?![^\W_])"
 )
 _SCHEME_URL = re.compile(
     r"(?<![A-Za-z0-9+.-])(?:[A-Za-z][A-Za-z0-9+.-]{1,20}://|[Ww]{3}\.(?=[^\W_]))[^\s<>\"`{}|\\^]{2,4000}"
@@ -49,8 +49,9 @@ _SECRET_PARAMETER = re.compile(
 
 def _emails(text: str) -> Found:
     for match in _EMAIL.finditer(text):
-        if ".." not in match["local"]:
-            yield match.start(), match.end(), 0.99
+        dots = match["local"].rfind("..")  # an ellipsis is none of the address
+        if not match["local"].endswith(".."):
+            yield match.start() + (dots + 2 if dots >= 0 else 0), match.end(), 0.99
 
 
 def _urls(text: str) -> Found:

@@ -19,6 +19,10 @@ def redacted(text: str, *kinds: str) -> str:
     [
         ("mail me: jane.doe+shop@mail.example.co.uk, please", "mail me: <EMAIL>, please"),
         ("write to pelé@exämple.com", "write to <EMAIL>"),
+        ("{'email': 'bob@example.com'}", "{'email': '<EMAIL>'}"),
+        ("my mail...bob@example.com", "my mail...<EMAIL>"),
+        ("%20bob@example.com-thanks", "%<EMAIL>-thanks"),
+        ("(-bob@example.com, +bob@example.com, _bob@example.com_)", "(-<EMAIL>, +<EMAIL>, <EMAIL>_)"),
         ("my card is 4111 1111 1111 1111.", "my card is <CARD>."),
         ("amex 378282246310005", "amex <CARD>"),
         ("pay into DE89 3704 0044 0532 0130 00 today", "pay into <IBAN> today"),
