@@ -209,11 +209,13 @@ def similar_lines(found: Similar) -> Iterator[str]:
 
 
 def revealed_lines(found: Revealed) -> Iterator[str]:
-    """Yield the messages of a conversation, one line each; inline code stands in the text already."""
+    """Yield the messages of a conversation, one line each: the text, then each piece of code.
+
+    Inline code stands in the text as well; what is a block is not known any more, and none may be missing.
+    """
     wide = max((len(message.role) for message in found.messages), default=0)
     for message in found.messages:
-        code = [f"`{piece}`" for piece in message.code if piece not in message.text]
-        words = " ".join(" ".join([message.text, *code]).split())
+        words = " ".join(" ".join([message.text, *(f"`{piece}`" for piece in message.code)]).split())
         yield f"{message.sent_at}  {message.role:{wide}}  {words}".rstrip()
 
 

@@ -19,7 +19,7 @@ from analytics_platform.secret_references import is_reference
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MONGO_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
-SPANS_KEY_CHARACTERS = 32  # the sealer asks for as many bytes
+SPANS_KEY_BYTES = 32  # what the sealer asks for
 PREFIXES = ("ANALYTICS_", "NOCODB_")
 """Of the variables that are the platform's, whoever else has variables in the same environment."""
 
@@ -74,10 +74,10 @@ def mongo_uri(uri: SecretStr | None) -> SecretStr | None:
 
 
 def spans_key(key: SecretStr | None) -> SecretStr | None:
-    """Refuse a key that could be guessed; one that is kept elsewhere is judged by its length when it is used."""
+    """Refuse a short key; one that is kept elsewhere is measured when it is used."""
     value = key.get_secret_value() if key else ""
-    if value and not is_reference(value) and len(value) < SPANS_KEY_CHARACTERS:
-        raise ValueError(f"must be at least {SPANS_KEY_CHARACTERS} characters")
+    if value and not is_reference(value) and len(value.encode()) < SPANS_KEY_BYTES:
+        raise ValueError(f"must be at least {SPANS_KEY_BYTES} bytes")
     return key
 
 

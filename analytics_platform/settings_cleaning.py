@@ -30,7 +30,7 @@ class CleaningSettings(BaseSettings):
     pii_spans_key: Annotated[SecretStr | None, AfterValidator(checks.spans_key)] = Field(
         default=None,
         validation_alias="ANALYTICS_PII_SPANS_KEY",
-        description="What was found is kept encrypted under it, for `analytics reveal`; at least 32 characters. "
+        description="What was found is kept encrypted under it, for `analytics reveal`; at least 32 bytes. "
         "Nothing is kept when unset.",
     )
     pseudonym_key: SecretStr | None = Field(

@@ -16,7 +16,7 @@ from analytics_platform.transform.messages import clean_messages
 
 KINDS = frozenset({"parquet", "pandas"})
 SPANS_KEPT = "pii_spans_kept"
-"""Annotation of the days of ``messages`` whose findings are kept, also where nothing was found."""
+"""Annotation of the days of ``messages`` whose findings are kept, also where nothing was found: the key's proof."""
 
 
 def _cleaning_version(day: str, cleaning: Cleaning) -> str:  # noqa: ARG001  (the signature of Recipe.version)
@@ -24,7 +24,8 @@ def _cleaning_version(day: str, cleaning: Cleaning) -> str:  # noqa: ARG001  (th
 
 
 def _spans_kept(day: str, cleaning: Cleaning) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.annotate)
-    return {SPANS_KEPT: "yes"} if cleaning.privacy.spans_key else {}
+    proof = cleaning.privacy.spans_proof
+    return {SPANS_KEPT: proof} if proof else {}
 
 
 @table_asset(

@@ -21,6 +21,7 @@ from analytics_platform.errors import UserError
 from analytics_platform.model.clean import MESSAGES
 from analytics_platform.storage.partitions import PartitionStore, PartitionTask, run_tasks
 from analytics_platform.transform.pii.sealing import Findings, Sealer
+from analytics_platform.transform.privacy import Privacy
 
 _COLUMNS = ("conversation_id", "message_id", "position", "role", "sent_at", "text", "code", "pii_spans")
 
@@ -80,21 +81,24 @@ def reveal(platform: Platform, conversation_id: str, day: str | None) -> Reveale
         day: Its day, ``YYYY-MM-DD``; looked for when None.
 
     Raises:
-        RevealError: If no key is set, the conversation is not stored, or nothing is kept of its day.
-        SealError: If it was sealed with another key.
+        RevealError: If no key is set, the conversation is not stored, or nothing is kept of its day under this key.
+        SealError: If the key is too short, or what is kept was altered.
     """
-    sealer = platform.cleaning.privacy.sealer
-    if sealer is None:
+    key = platform.secret("pii_spans_key")  # this secret alone: who may read this need not have the others
+    if not key:
         raise RevealError(
             "ANALYTICS_PII_SPANS_KEY: not set; without the key that was set when the day was computed, nothing can be "
             "put back"
         )
+    sealer, privacy = Sealer(key.encode()), Privacy(spans_key=key.encode())
     found = _day_of(platform.lake, conversation_id, day, platform.settings.workers or os.cpu_count() or 1)
     info = platform.lake.info(MESSAGES.name, found)
-    if info is None or SPANS_KEPT not in info.annotations:
+    kept_under = info.annotations.get(SPANS_KEPT) if info else None
+    if kept_under != privacy.spans_proof:
+        why = "under another ANALYTICS_PII_SPANS_KEY" if kept_under else "without ANALYTICS_PII_SPANS_KEY"
         raise RevealError(
-            f"conversation {conversation_id!r}: nothing is kept of {found}, which was computed without "
-            f"ANALYTICS_PII_SPANS_KEY; `analytics run --from {found} --to {found}` computes it again with the one set"
+            f"conversation {conversation_id!r}: {found} was computed {why}, so nothing can be put back; "
+            f"`analytics run --from {found} --to {found}` computes it again with the one set"
         )
     table = platform.lake.read(MESSAGES.name, found, _COLUMNS)
     rows = table.filter(pc.equal(table["conversation_id"], conversation_id)).sort_by("position").to_pylist()

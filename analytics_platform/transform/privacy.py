@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from analytics_platform.model.pii import STRUCTURED
 from analytics_platform.transform import pii
-from analytics_platform.transform.pii.sealing import SEALED, Finding, Sealer, seal_column
+from analytics_platform.transform.pii.sealing import SEALED, Finding, seal_column
 
 _PSEUDONYM_BYTES = 16
 
@@ -58,19 +58,13 @@ class Privacy:
     def version(self) -> str:
         """What tables depend on, without giving a key away: another key makes another version."""
         proof = _proof(self.key, b"analytics-platform pseudonyms") if self.key else "none"
-        words = f"{sorted(self.kinds)} {self.redact} {proof}"
-        if self.spans_key:  # not told when unset, so that days from before there was this choice stay current
-            words += f" {_proof(self.spans_key, b'analytics-platform kept spans')}"
+        words = f"{sorted(self.kinds)} {self.redact} {proof} {self.spans_proof or 'none'}"
         return hashlib.sha256(words.encode()).hexdigest()[:16]
 
     @property
-    def sealer(self) -> Sealer | None:
-        """What opens the spans that are kept; None when none are.
-
-        Raises:
-            SealError: If the key is too short.
-        """
-        return Sealer(self.spans_key) if self.spans_key else None
+    def spans_proof(self) -> str | None:
+        """What tells the key of the spans from another one without giving it away; None when none are kept."""
+        return _proof(self.spans_key, b"analytics-platform kept spans") if self.spans_key else None
 
     def protect(self, message_ids: pa.ChunkedArray, texts: pa.Array, code: pa.ListArray) -> Protected:
         """Return messages as they may be kept; names and addresses are not looked for in code.

@@ -80,14 +80,14 @@ def test_similar_conversations_are_lines_with_day_id_topic_and_first_words() -> 
     ]
 
 
-def test_a_revealed_conversation_is_a_line_per_message_and_code_that_the_text_lacks_follows_it() -> None:
+def test_a_revealed_conversation_is_a_line_per_message_and_its_code_follows_the_text() -> None:
     said = [("user", "ann@example.com says ls", ["ls"]), ("assistant", "so:", ["a\n  b"]), ("tool", "", [])]
     messages = [
         RevealedMessage(f"m{place}", place, role, "2024-01-01T00:00:00+00:00", text, code, [])
         for place, (role, text, code) in enumerate(said)
     ]
     assert list(revealed_lines(Revealed("2024-01-01", "c", messages))) == [
-        "2024-01-01T00:00:00+00:00  user       ann@example.com says ls",
+        "2024-01-01T00:00:00+00:00  user       ann@example.com says ls `ls`",
         "2024-01-01T00:00:00+00:00  assistant  so: `a b`",
         "2024-01-01T00:00:00+00:00  tool",
     ]

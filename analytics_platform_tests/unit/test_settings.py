@@ -275,7 +275,7 @@ def test_an_unknown_kind_of_personal_data_is_named(monkeypatch: pytest.MonkeyPat
 
 def test_a_short_key_of_spans_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     message = error_with(monkeypatch, ANALYTICS_PII_SPANS_KEY="hunter2" * 4)
-    assert message == "ANALYTICS_PII_SPANS_KEY: must be at least 32 characters"
+    assert message == "ANALYTICS_PII_SPANS_KEY: must be at least 32 bytes"
 
 
 @pytest.mark.parametrize("key", ["k" * 32, "aws-ssm://spans"])

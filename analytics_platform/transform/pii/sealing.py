@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import orjson
@@ -62,10 +63,21 @@ class Findings:
         """Return the stored text of the message, or a piece of its code, as it was."""
         if not self.redacted:
             return text
-        # From left to right, so that all before a place is as it was, and its start right.
-        for found in (place for place in self.places if place.piece == piece):
-            text = text[: found.start] + found.value + text[found.start + len(placeholder(found.kind)) :]
-        return text
+        parts: list[str] = []
+        stored = original = 0  # how far the stored text is read, and how long what came of it is
+        for found in self._by_piece.get(piece, ()):
+            between = found.start - original
+            parts += [text[stored : stored + between], found.value]
+            stored += between + len(placeholder(found.kind))
+            original = found.start + len(found.value)
+        return "".join(parts) + text[stored:]
+
+    @cached_property
+    def _by_piece(self) -> dict[int | None, list[Finding]]:
+        grouped: dict[int | None, list[Finding]] = {}
+        for found in self.places:
+            grouped.setdefault(found.piece, []).append(found)
+        return grouped
 
 
 class Sealer:
@@ -80,7 +92,7 @@ class Sealer:
 
     def __init__(self, key: bytes) -> None:
         if len(key) < MINIMUM_KEY_BYTES:
-            raise SealError(f"ANALYTICS_PII_SPANS_KEY: must be at least {MINIMUM_KEY_BYTES} characters")
+            raise SealError(f"ANALYTICS_PII_SPANS_KEY: must be at least {MINIMUM_KEY_BYTES} bytes")
         # Imported here, as it takes time that all who keep nothing need not spend.
         from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # noqa: PLC0415
         from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415

@@ -19,12 +19,13 @@ from analytics_platform.model.raw import RAW_MESSAGES
 from analytics_platform.settings import load_settings
 from analytics_platform.storage.io_manager import partition_metadata, store_task
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStream
-from analytics_platform.transform.pii.sealing import SealError
+from analytics_platform.transform.privacy import Privacy
 
 KEY = "a key of thirty-two characters.."
 SAID = {
     "2024-01-01": [("a", "I am bob@example.com 🎉"), ("a", "so ```curl -u x 10.1.2.3```"), ("b", "hello")],
     "2024-01-02": [("later", "call ann@example.com")],
+    "2024-01-03": [("c", "mac 00:ab:12:34:56:78, ip 2001:db8:a:b:c::1 [red]x[/]")],  # emoji and markup, to rich
 }
 
 
@@ -90,7 +91,13 @@ def test_the_command_prints_json_where_other_programs_read_it(platform: Platform
     printed = CliRunner().invoke(app, ["reveal", "later", "--date", "2024-01-02", "--json"])
     result = orjson.loads(printed.stdout)
     assert [message["text"] for message in result["messages"]] == ["call ann@example.com"]
-    assert CliRunner().invoke(app, ["reveal", "later"]).exit_code == 0
+
+
+def test_the_command_prints_values_as_they_were_to_standard_output(platform: Platform) -> None:
+    compute(platform, "2024-01-03")
+    printed = CliRunner().invoke(app, ["reveal", "c"])
+    assert printed.stdout == "2024-01-03T00:00:00+00:00  user  mac 00:ab:12:34:56:78, ip 2001:db8:a:b:c::1 [red]x[/]\n"
+    assert printed.stderr == ""
 
 
 def test_what_is_not_stored_is_said_in_one_line(platform: Platform) -> None:
@@ -109,15 +116,22 @@ def test_without_the_key_or_with_another_one_nothing_is_shown(monkeypatch, platf
     compute(platform, "2024-01-01")
     with pytest.raises(RevealError, match=r"^ANALYTICS_PII_SPANS_KEY: not set; "):
         reveal(with_key(monkeypatch, ""), "a", None)
-    with pytest.raises(SealError, match="sealed with another ANALYTICS_PII_SPANS_KEY than the one set"):
-        reveal(with_key(monkeypatch, KEY + "!"), "a", None)
+    for conversation in "ab":  # something was found in the first alone
+        with pytest.raises(RevealError, match=r"2024-01-01 was computed under another .*`analytics run --from 2024-01"):
+            reveal(with_key(monkeypatch, KEY + "!"), conversation, None)
+
+
+def test_no_other_secret_is_asked_for(monkeypatch, platform: Platform) -> None:
+    compute(platform, "2024-01-01")
+    monkeypatch.setenv("ANALYTICS_PSEUDONYM_KEY", "aws-ssm://out-of-reach")
+    assert reveal(with_key(monkeypatch, KEY), "b", None).messages[0].text == "hello"
 
 
 def test_a_day_computed_without_a_key_has_forgotten_and_the_next_run_with_one_keeps(monkeypatch, platform) -> None:
     kept = compute(platform, "2024-01-01")
     forgotten = compute(with_key(monkeypatch, ""), "2024-01-01")
     keyed = with_key(monkeypatch, KEY)
-    with pytest.raises(RevealError, match=r"nothing is kept of 2024-01-01, .*`analytics run --from 2024-01-01 --to"):
+    with pytest.raises(RevealError, match=r"2024-01-01 was computed without .*`analytics run --from 2024-01-01 --to"):
         reveal(keyed, "b", None)  # in which nothing was found either: that is not the same
     again = compute(keyed, "2024-01-01")
     assert again == kept
@@ -127,5 +141,5 @@ def test_a_day_computed_without_a_key_has_forgotten_and_the_next_run_with_one_ke
 
 def test_dagster_is_told_that_spans_are_kept_and_nothing_of_them(platform: Platform) -> None:
     told = partition_metadata(compute(platform, "2024-01-01"))
-    assert told["pii_spans_kept"] == "yes"
+    assert told["pii_spans_kept"] == Privacy(spans_key=KEY.encode()).spans_proof
     assert not [word for word in ("example", "10.1", KEY) if word in str(told)]

@@ -94,11 +94,6 @@ def test_every_choice_is_part_of_the_version_but_the_key_is_not_told() -> None:
     assert SPANS_KEY.decode() not in f"{choices[6].version}{choices[6]!r}"
 
 
-def test_who_keeps_no_spans_has_the_version_from_before_they_could_be_kept() -> None:
-    assert Privacy().version == "e118a869cb99152e"
-    assert Privacy(key=KEY).version == "f0eb543bfd60a38f"
-
-
 def put_back(row: dict[str, Any]) -> tuple[str, list[str]]:
     """Return text and code of a message as they were."""
     if row["pii_spans"] is None:

@@ -76,7 +76,7 @@ def test_what_does_not_open_is_said_in_one_line_without_values_or_keys(key, mess
 
 
 def test_a_key_that_could_be_guessed_is_refused_by_the_name_of_its_variable() -> None:
-    with pytest.raises(SealError, match=r"^ANALYTICS_PII_SPANS_KEY: must be at least 32 characters$"):
+    with pytest.raises(SealError, match=r"^ANALYTICS_PII_SPANS_KEY: must be at least 32 bytes$"):
         Sealer(b"hunter2" * 4)
 
 
