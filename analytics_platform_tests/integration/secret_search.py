@@ -87,5 +87,6 @@ def reprs(*roots: object) -> str:
         elif re.match(r"analytics_platform\b", type(thing).__module__):
             with contextlib.suppress(TypeError):
                 waiting.extend(vars(thing).values())
-    # A dictionary is no object of ours: it is shown by whoever holds it.
-    return "\n".join(repr(thing) for thing in seen.values() if not isinstance(thing, dict | list | tuple | set | str))
+    # A dictionary is no object of ours, and neither is a text or bytes: each is shown by whoever holds it, or is not.
+    bare = dict | list | tuple | set | str | bytes
+    return "\n".join(repr(thing) for thing in seen.values() if not isinstance(thing, bare))

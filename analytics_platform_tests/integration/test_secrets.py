@@ -120,7 +120,7 @@ def attempt(tmp_path, monkeypatch, capfd, caplog, echo) -> Callable[..., tuple[O
             "ANALYTICS_LLM_MODEL": "gpt-test",
             "ANALYTICS_LLM_BASE_URL": f"{echo}/v1",
             "ANALYTICS_LLM_API_KEY": SECRETS["ANALYTICS_LLM_API_KEY"],
-            "ANALYTICS_PII_SPANS_KEY": SECRETS["ANALYTICS_PII_SPANS_KEY"],
+            **{name: SECRETS[name] for name in ("ANALYTICS_PSEUDONYM_KEY", "ANALYTICS_PII_SPANS_KEY")},
             **variables,
         }
         for name, value in given.items():
