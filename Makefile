@@ -41,6 +41,7 @@ bench: .venv/.dev .venv/.prepared ## Run every benchmark
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 evaluation: .venv/.dev ## Compare with baselines into docs/: DATA="banking77=train.parquet", PII=labelled.parquet PLAIN=texts.parquet
+# With PII alone, only that.
 ifneq (,$(DATA)$(if $(PII),,x))
 	@$(BIN)/python benchmarks/tiers.py $(foreach item,$(DATA),--data $(item)) $(if $(DATA),--out docs/evaluation.md)
 endif

@@ -22,7 +22,7 @@ import typer
 from analytics_platform import lookups
 from analytics_platform.arguments import AsJson, Force, From, OnDevice, Select, To, read_range
 from analytics_platform.errors import UserError
-from analytics_platform.output import print_json, screen
+from analytics_platform.output import print_json, say, screen
 from analytics_platform.settings import PROJECT_ROOT, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -68,7 +68,7 @@ def redrive(first: From = None, last: To = None, as_json: AsJson = False) -> Non
         print_json(found.as_json())
     else:
         for line in redriven_lines(found):
-            screen.print(line, markup=False, soft_wrap=True)
+            say(line)
     if found.outcome.failures:
         raise typer.Exit(1)
 
@@ -87,7 +87,7 @@ def train(as_json: AsJson = False) -> None:
         print_json(found)
     else:
         for line in trained_lines(found):
-            screen.print(line, markup=False, soft_wrap=True)
+            say(line)
     if found["failures"]:
         raise typer.Exit(1)
 
@@ -136,7 +136,7 @@ def repair(
         print_json(dataclasses.asdict(outcome))
     else:
         for style, line in repair_lines(outcome):
-            screen.print(line, style=style, markup=False, soft_wrap=True)
+            say(line, style)
     if outcome.left:
         raise typer.Exit(1)
 
@@ -182,7 +182,7 @@ def doctor() -> None:
     for line in examine(settings):
         healthy = healthy and line.ok
         screen.print(f"[{'green' if line.ok else 'red'}]{'ok ' if line.ok else 'no '}[/] {line.what:12}", end=" ")
-        screen.print(line.says, markup=False, soft_wrap=True)
+        say(line.says)
     if not healthy:
         raise typer.Exit(1)
 
@@ -204,7 +204,7 @@ def status(as_json: AsJson = False) -> None:
         print_json(found.as_json())
         return
     for what, says in status_lines(found):
-        screen.print(f"{what:12} {says}", markup=False, soft_wrap=True)
+        say(f"{what:12} {says}")
 
 
 @app.command()
@@ -263,5 +263,5 @@ def main() -> None:
     try:
         app()
     except (UserError, OSError) as error:
-        screen.print(str(error), style="red", markup=False, soft_wrap=True)
+        say(str(error), "red")
         sys.exit(2)

@@ -12,16 +12,21 @@ from rich.console import Console
 screen = Console(stderr=True, highlight=False, emoji=False)
 """For people; standard output is for results. What stands between colons in it is data, and no emoji."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but for tabs and line ends
+
+
+def say(text: str, style: str | None = None) -> None:
+    """Print for people what may hold data: as it is, but for control characters."""
+    screen.print(_without_controls(text), style=style, markup=False, soft_wrap=True)
 
 
 def print_text(line: str) -> None:
-    """Print a line of a result as it is, but for control characters, which would command the terminal."""
-    print(without_controls(line))  # noqa: T201
+    """Print a line of a result: as it is, but for control characters."""
+    print(_without_controls(line))  # noqa: T201
 
 
-def without_controls(text: str) -> str:
-    """Return a text of one line with its control characters written out as their code."""
+def _without_controls(text: str) -> str:
+    """Write control characters out as their code, since they would command the terminal."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 

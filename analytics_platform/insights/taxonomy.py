@@ -259,9 +259,8 @@ def _defaults() -> dict[str, Any]:
 
 def _problems(file: TaxonomyFile, item: Any) -> Iterator[str]:
     """Write what pydantic found wrong in a place, one line per mistake."""
-    if (
-        item["type"] == "too_short" and item["input"]
-    ):  # counts only items that are right: those have errors of their own
+    # Too short counts only items that are right, and the others have errors of their own.
+    if item["type"] == "too_short" and item["input"]:
         return
     cause = item.get("ctx", {}).get("error")
     message = _WORDS_FOR.get(item["type"], str(item["msg"]).removeprefix("Value error, "))

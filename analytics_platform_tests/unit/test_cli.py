@@ -27,6 +27,7 @@ from analytics_platform.defs.runs import Outcome, TableOutcome, count_quarantine
 from analytics_platform.defs.similar import Similar, SimilarConversation
 from analytics_platform.doctor import Line, examine
 from analytics_platform.model.raw import QUARANTINED_ROWS
+from analytics_platform.output import say
 from analytics_platform.settings import load_settings
 from analytics_platform.storage.lake import Lake
 
@@ -91,6 +92,11 @@ def test_a_revealed_conversation_is_a_line_per_message_and_its_code_follows_the_
         "2024-01-01T00:00:00+00:00  assistant  so: `a b`",
         "2024-01-01T00:00:00+00:00  tool",
     ]
+
+
+def test_what_is_said_is_data_and_neither_markup_nor_emoji_nor_a_command_to_the_terminal(capsys) -> None:
+    say("[red]00:ab:12[/] \x1b[31m\nnext\x9b")
+    assert capsys.readouterr().err == "[red]00:ab:12[/] \\x1b[31m\nnext\\x9b\n"
 
 
 def test_revealing_without_a_key_or_with_no_day_is_one_line(monkeypatch, capsys, home) -> None:
