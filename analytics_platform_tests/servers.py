@@ -94,6 +94,7 @@ class S3Server(Server):
         command = [
             "weed", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.port={port}",
             *ports, *grpc, "-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=20", "-master.volumeSizeLimitMB=256",
+            "-master.electionTimeout=1s",  # one that was killed waits as long for others before it serves again
         ]  # fmt: skip
         super().__init__(folder, command, {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret})
 
