@@ -20,7 +20,7 @@ import dagster as dg
 
 from analytics_platform.analytics.reports import key_findings
 from analytics_platform.console import partition_progress, rows_progress, stage_progress
-from analytics_platform.definitions import EVERYTHING, RECIPES, TABLES, build_definitions
+from analytics_platform.definitions import EVERYTHING, RECIPES, TABLES, build_definitions, tables_of
 from analytics_platform.defs import learning
 from analytics_platform.defs.housekeeping import sweep
 from analytics_platform.defs.instance import compute_logs_on_s3, open_instance, prepare_instance
@@ -104,7 +104,7 @@ def run_graph(
                 definitions,
                 days,
                 job_name=EVERYTHING,
-                assets=TABLES,
+                assets=tables_of(platform.settings),
                 selection=selection,
                 force=force,
                 instance=instance,

@@ -29,8 +29,8 @@ from analytics_platform.defs.marts import build_marts
 from analytics_platform.defs.partitions import daily_partitions, partitioned
 from analytics_platform.defs.repair_job import build_repair_job
 from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.tables import OWNERS
-from analytics_platform.settings import load_settings
+from analytics_platform.defs.tables import OWNERS, TableAsset
+from analytics_platform.settings import Settings, load_settings
 from analytics_platform.storage.dbt_project import load_manifest
 from analytics_platform.storage.partitions import PartitionInfo
 
@@ -51,6 +51,12 @@ EVERYTHING = "everything"
 """The job that materializes the whole graph over a range of days, but for the group that learns."""
 
 
+def tables_of(settings: Settings) -> list[TableAsset]:
+    """Return the everyday tables as the tier of the settings makes them."""
+    others = insights.BY_LLM if settings.tier == "llm" else {}
+    return [others.get(asset.key, asset) for asset in TABLES]
+
+
 def build_definitions(
     platform: Platform, on_partition: Callable[[str, PartitionInfo], None] | None = None
 ) -> dg.Definitions:
@@ -63,7 +69,7 @@ def build_definitions(
     settings = platform.settings
     days = daily_partitions(settings.first_day, settings.end_date_fixed)
     marts = build_marts(days, load_manifest(settings.dbt_project_dir), OWNERS)
-    everyday = [*(partitioned(asset.definition, days) for asset in TABLES), marts]
+    everyday = [*(partitioned(asset.definition, days) for asset in tables_of(settings)), marts]
     specs = [spec for asset in everyday for spec in asset.specs]
     agreement_checks = agreement.agreement_checks(RECIPES, platform.hold_days)
     return dg.Definitions(

@@ -107,10 +107,10 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         validation_alias="ANALYTICS_ENGINE",
         description="Where insights are computed; auto is the CPU, on which the static tier is quickest.",
     )
-    tier: Literal["static", "cascade", "transformer"] = Field(
+    tier: Literal["static", "cascade", "transformer", "llm"] = Field(
         default="static",
         validation_alias="ANALYTICS_TIER",
-        description="How insights are computed: static vectors; a transformer where they are in doubt; or everywhere.",
+        description="Who labels: static vectors; a transformer where they are in doubt; or everywhere; or the LLM.",
     )
     taxonomy: Path | None = Field(
         default=None,
@@ -170,6 +170,8 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
             raise ValueError("ANALYTICS_SOURCE_PATH: needed when ANALYTICS_SOURCE=files")
         if self.source == "nocodb" and (missing := self.missing_for_nocodb()):
             raise ValueError(f"{', '.join(missing)}: needed when ANALYTICS_SOURCE=nocodb")
+        if self.tier == "llm" and not self.llm_model:
+            raise ValueError("ANALYTICS_LLM_MODEL: needed when ANALYTICS_TIER=llm")
         if self.aws_access_key_id and not self.aws_secret_access_key:
             raise ValueError("AWS_SECRET_ACCESS_KEY: needed with AWS_ACCESS_KEY_ID")
         if self.aws_secret_access_key and not self.aws_access_key_id:
@@ -179,6 +181,11 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
                 f"ANALYTICS_START_DATE: {self.first_day} is after the last day, {self.last_day} (ANALYTICS_END_DATE)"
             )
         return self
+
+    @property
+    def engine_tier(self) -> Literal["static", "cascade", "transformer"]:
+        """The tier that labels here: messages, and conversations to which the LLM has no answer."""
+        return "static" if self.tier == "llm" else self.tier
 
     @property
     def first_day(self) -> dt.date:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 import analytics_platform.insights as engine_package
-from analytics_platform.defs import clean
+from analytics_platform.defs import clean, llm
 from analytics_platform.defs.insights_resource import Insights
 from analytics_platform.defs.tables import table_asset
 from analytics_platform.insights import grouping, similar
@@ -59,16 +59,19 @@ def message_insights(messages: pa.Table, message_embeddings: pa.Table, insights:
     return insights.engine.label_messages(messages, message_embeddings)
 
 
+_READ = {
+    "messages": clean.messages,
+    "message_embeddings": message_embeddings,
+    "message_insights": message_insights,
+    "conversations": clean.conversations,
+}
+
+
 @table_asset(
     tables.CONVERSATION_INSIGHTS,
     group="insights",
     code=[engine_package],
-    upstream={
-        "messages": clean.messages,
-        "message_embeddings": message_embeddings,
-        "message_insights": message_insights,
-        "conversations": clean.conversations,
-    },
+    upstream=_READ,
     version=_engine_version,
     isolates=True,
     kinds=KINDS,
@@ -85,4 +88,34 @@ def conversation_insights(
     return insights.engine.label_conversations(messages, message_embeddings, message_insights, resolved)
 
 
+@table_asset(
+    tables.CONVERSATION_INSIGHTS,
+    group="insights",
+    code=[engine_package],
+    upstream={**_READ, "llm_insights": llm.llm_insights},
+    version=_engine_version,
+    isolates=True,
+    kinds=KINDS | llm.KINDS,
+)
+def conversation_insights_by_llm(
+    messages: pa.Table,
+    message_embeddings: pa.Table,
+    message_insights: pa.Table,
+    conversations: pa.Table,
+    llm_insights: pa.Table,
+    insights: Insights,
+) -> pa.Table:
+    """Topics, intent, sentiment, urgency and resolution of each conversation, with confidence and what decided them.
+
+    By the LLM; by the engine where the LLM has not answered, where the source states the outcome, and where a rule of
+    the taxonomy forces or forbids a label.
+    """
+    resolved = conversations.select(["conversation_id", "resolved"])
+    return insights.engine.label_conversations(
+        messages, message_embeddings, message_insights, resolved, answers=llm_insights
+    )
+
+
 ASSETS = [message_embeddings, conversation_embeddings, message_insights, conversation_insights]
+BY_LLM = {conversation_insights.key: conversation_insights_by_llm}
+"""What takes their place where the tier is llm."""

@@ -103,7 +103,7 @@ class Platform:
     def insights(self) -> Insights:
         """The insight engine with the model that is promoted now; each run gets its own."""
         settings = self.settings
-        return Insights(settings.tier, settings.engine, settings.taxonomy, lambda: self.lake)
+        return Insights(settings.engine_tier, settings.engine, settings.taxonomy, lambda: self.lake)
 
     @cached_property
     def source(self) -> Source:

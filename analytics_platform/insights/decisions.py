@@ -90,6 +90,15 @@ class Decision:
         """Name of the chosen label per document."""
         return pa.array(self.answer.labels, pa.string()).take(pa.array(self.chosen))
 
+    def firm(self, rules: RuleBook) -> Mask:
+        """Tell whose label is no matter of opinion: the source states it, or a rule forces or forbids one.
+
+        Args:
+            rules: Rules of all kinds.
+        """
+        strict = [rule.kind == self.name and not rule.strength for rule in rules.rules]
+        return np.asarray(self.stated | self.fires[:, strict].any(axis=1))
+
     def add_reasons(
         self,
         rows: list[list[dict[str, object]]],

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.insights import decisions, grouping, rules
+from analytics_platform.insights import decisions, grouping, overlay, rules
 from analytics_platform.insights.decisions import DECIMALS, Decision, reasons_array
 from analytics_platform.insights.device import DeviceChoice, resolve_device
 from analytics_platform.insights.encoder import StaticEncoder, static_encoder
@@ -70,7 +70,7 @@ class InsightEngine:
     @cached_property
     def version(self) -> str:
         """Hash of all that the labels depend on: taxonomy, encoder, weights and code."""
-        code = "".join(map(inspect.getsource, (sys.modules[__name__], grouping, decisions, rules)))
+        code = "".join(map(inspect.getsource, (sys.modules[__name__], grouping, decisions, overlay, rules)))
         return hashlib.sha256("\x1f".join((self.tier.name, self.tier.version, code)).encode()).hexdigest()[:16]
 
     def embed_messages(self, messages: pa.Table) -> pa.Table:
@@ -118,6 +118,7 @@ class InsightEngine:
         message_embeddings: pa.Table,
         message_insights: pa.Table,
         resolved: pa.Table | None = None,
+        answers: pa.Table | None = None,
     ) -> pa.Table:
         """Return ``CONVERSATION_INSIGHTS``, exactly one row per conversation in ``messages``.
 
@@ -127,6 +128,8 @@ class InsightEngine:
             message_insights: From ``label_messages``.
             resolved: Columns conversation_id and resolved of ``CONVERSATIONS``: outcomes that the source states, which
                 go before what the words say. None stated when None.
+            answers: ``LLM_INSIGHTS`` of some of the conversations, whose labels go before the tier's, but neither
+                before a stated outcome nor before rules that force or forbid. No LLM answers when None.
         """
         said, conversations, parts = self._group(messages, message_embeddings, message_insights)
         at_message = self._rules.find(said, parts.words, conversations.endings(said["intent"], self._passing))
@@ -159,7 +162,10 @@ class InsightEngine:
             "tier": pa.repeat(self.tier.name, len(conversations.ids)),
             "taxonomy_version": pa.repeat(self.taxonomy.version, len(conversations.ids)),
         }
-        return CONVERSATION_INSIGHTS.conform(pa.table(columns))
+        own = pa.table(columns)
+        if answers is None:
+            return CONVERSATION_INSIGHTS.conform(own)
+        return overlay.overlay(own, answers, {kind.name: kind.firm(self._rules) for kind in kinds})
 
     def conversation_documents(self, messages: pa.Table) -> tuple[pa.Array, dict[Kind, Documents]]:
         """Return the conversations in ``messages``, and each as the document that decides each kind of label.

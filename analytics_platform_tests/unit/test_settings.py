@@ -81,6 +81,7 @@ def test_an_empty_value_counts_as_unset(field: str, monkeypatch: pytest.MonkeyPa
     [
         ("ANALYTICS_SOURCE", "kafka", "'sample', 'files' or 'nocodb', not 'kafka'"),
         ("ANALYTICS_SOURCE", "files", "ANALYTICS_SOURCE_PATH: needed when ANALYTICS_SOURCE=files"),
+        ("ANALYTICS_TIER", "llm", "ANALYTICS_LLM_MODEL: needed when ANALYTICS_TIER=llm"),
         ("ANALYTICS_SOURCE_MAPPING", "absent.yaml", "must be an existing file"),
         ("ANALYTICS_START_DATE", "2006-02-30", "valid date"),
         ("ANALYTICS_START_DATE", "1147651200", "must be a day, YYYY-MM-DD"),

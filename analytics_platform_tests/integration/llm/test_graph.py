@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 
 import dagster as dg
 import orjson
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 
 from analytics_platform.cli import app
 from analytics_platform.commands import run_graph
-from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
+from analytics_platform.definitions import EVERYTHING, build_definitions, tables_of
 from analytics_platform.defs.ranges import days_between
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.runs import materialize
@@ -30,18 +31,18 @@ def home(tmp_path, monkeypatch, endpoint, steps):
         monkeypatch.setenv(f"ANALYTICS_{name}", str(value))
 
 
-def run():
+def run(*names):
     """Bring two days up to date; return the outcome, and rows by table of both days."""
     settings = load_settings()
     platform = Platform(settings)
     days = days_between(settings.first_day, settings.last_day)[:2]
     definitions = build_definitions(platform)
-    keys = dg.AssetSelection.assets(*READ).upstream().resolve(definitions.resolve_asset_graph())
+    keys = dg.AssetSelection.assets(*READ, *names).upstream().resolve(definitions.resolve_asset_graph())
     try:
         with dg.DagsterInstance.ephemeral() as instance:
             outcome = materialize(
                 platform, definitions, days,
-                job_name=EVERYTHING, assets=TABLES, selection=sorted(keys), force=False, instance=instance,
+                job_name=EVERYTHING, assets=tables_of(settings), selection=sorted(keys), force=False, instance=instance,
             )  # fmt: skip
         assert outcome.failures == []
         rows = {name: sum(platform.lake.read(name, day).num_rows for day in days) for name in READ}
@@ -66,6 +67,35 @@ def test_a_budget_leaves_the_rest_to_the_next_run_until_all_is_done(home, endpoi
     outcome, _, _ = run()
     assert outcome.runs == []
     assert len(endpoint.bodies) == asked
+
+
+def tiers_of_labels():
+    """Conversations of both days by the tier that labelled them, and the intents there are."""
+    platform = Platform(load_settings())
+    try:
+        days = days_between(platform.settings.first_day, platform.settings.last_day)[:2]
+        labels = [row for day in days for row in platform.lake.read("conversation_insights", day).to_pylist()]
+    finally:
+        platform.close()
+    return Counter(row["tier"] for row in labels), {row["intent"] for row in labels if row["tier"] == "llm"}
+
+
+def test_where_the_tier_is_llm_its_labels_are_the_conversations_and_the_engine_stands_in(home, endpoint, monkeypatch):
+    monkeypatch.setenv("ANALYTICS_TIER", "llm")
+    monkeypatch.setenv("ANALYTICS_LLM_BUDGET_TOKENS", "60000")
+    _, rows, conversations = run("conversation_insights")
+    tiers, intents = tiers_of_labels()
+    assert tiers == {"llm": rows["llm_insights"], "static": conversations - rows["llm_insights"]}
+    assert min(tiers.values()) > 0
+    assert "report_problem" in intents
+    monkeypatch.delenv("ANALYTICS_LLM_BUDGET_TOKENS")
+    run("conversation_insights")
+    assert tiers_of_labels()[0] == {"llm": conversations}
+    outcome, _, _ = run("conversation_insights")
+    assert outcome.runs == []
+    monkeypatch.delenv("ANALYTICS_TIER")
+    run("conversation_insights")
+    assert tiers_of_labels()[0] == {"static": conversations}
 
 
 def test_a_run_says_how_many_conversations_have_no_answer_and_why(home, monkeypatch):
