@@ -89,3 +89,45 @@ def test_the_careful_detector_knows_languages_that_the_fast_one_does_not(
 
 def test_an_empty_column_stays_empty() -> None:
     assert len(detect_languages(pa.array([], pa.string()), pa.array([], pa.string()))) == 0
+
+
+CHAT = {
+    "en": ["my order never arrived", "can you help me please", "I want a refund", "thanks, that worked"],
+    "es": ["mi pedido no ha llegado", "¿me puedes ayudar?", "quiero un reembolso", "gracias, funcionó"],
+    "fr": ["ma commande n'est pas arrivée", "pouvez-vous m'aider ?", "je veux un remboursement", "merci, ça marche"],
+    "de": [
+        "meine Bestellung ist nicht da",
+        "können Sie mir helfen?",
+        "ich möchte mein Geld zurück",
+        "danke, das hat geklappt",
+    ],
+    "pt": ["meu pedido não chegou", "você pode me ajudar?", "quero meu dinheiro de volta", "obrigado, funcionou"],
+    "it": ["il mio ordine non è arrivato", "mi puoi aiutare?", "voglio un rimborso", "grazie, ha funzionato"],
+    "ru": ["мой заказ не пришёл", "вы можете мне помочь?", "хочу вернуть деньги", "спасибо, заработало"],
+    "tr": ["siparişim gelmedi", "yardım eder misiniz?", "para iadesi istiyorum", "teşekkürler, oldu"],
+    "vi": ["đơn hàng của tôi chưa đến", "bạn có thể giúp tôi không?", "tôi muốn hoàn tiền", "cảm ơn, được rồi"],
+    "id": ["pesanan saya belum datang", "bisa bantu saya?", "saya mau uang kembali", "terima kasih, sudah bisa"],
+    "hi": ["मेरा ऑर्डर नहीं आया", "क्या आप मेरी मदद कर सकते हैं?", "मुझे पैसे वापस चाहिए", "धन्यवाद, हो गया"],
+    "mr": ["माझी ऑर्डर आली नाही", "तुम्ही मला मदत कराल का?", "मला परतावा हवा आहे", "धन्यवाद, झाले"],
+    "bn": ["আমার অর্ডার আসেনি", "আপনি কি সাহায্য করতে পারেন?", "আমি টাকা ফেরত চাই"],
+    "ur": ["میرا آرڈر نہیں آیا", "کیا آپ میری مدد کر سکتے ہیں؟", "مجھے پیسے واپس چاہیے"],
+    "ar": ["طلبي لم يصل", "هل يمكنك مساعدتي؟", "أريد استرداد أموالي", "شكرا، لقد نجح"],
+    "zh": ["我的订单没有到", "你能帮我吗？", "我要退款", "谢谢，可以了"],
+    "ja": ["注文が届きません", "助けてもらえますか？", "返金してください", "ありがとう、動きました"],
+    "ko": ["주문이 안 왔어요", "도와주실 수 있나요?", "환불해 주세요", "감사합니다, 됐어요"],
+    "ta": ["என் ஆர்டர் வரவில்லை", "எனக்கு உதவ முடியுமா?", "பணத்தை திரும்ப வேண்டும்"],
+    "te": ["నా ఆర్డర్ రాలేదు", "మీరు నాకు సహాయం చేయగలరా?", "నాకు డబ్బు తిరిగి కావాలి"],
+}
+"""What customers write to a support desk, in the large languages."""
+
+
+def test_short_messages_of_the_large_languages_are_told_apart() -> None:
+    texts, codes = zip(*((text, code) for code, lines in CHAT.items() for text in lines), strict=True)
+    found = detect_languages(pa.array(texts), pa.nulls(len(texts), pa.string())).to_pylist()
+    wrong = [(text, answer) for text, code, answer in zip(texts, codes, found, strict=True) if code != answer]
+    assert len(wrong) <= 0.03 * len(texts), wrong
+
+
+def test_languages_that_are_nearly_one_do_not_make_each_other_doubtful() -> None:
+    assert detect("我要退款") == "zh"
+    assert detect("tidak berfungsi") == "id"
