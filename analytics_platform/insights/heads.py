@@ -162,6 +162,9 @@ class LabelHead:
     def fit(self, texts: Sequence[str], labels: Sequence[str]) -> Self:
         """Fit on labelled texts; the same input gives the same head.
 
+        A text that repeats with the same label counts once: with a copy of it among what is learnt from, how right the
+        head is on texts that it has not seen could not be told.
+
         Args:
             texts: Texts.
             labels: One label each; at least two different ones.
@@ -169,6 +172,7 @@ class LabelHead:
         Raises:
             NothingToLearnError: If no text holds a word.
         """
+        texts, labels = zip(*dict.fromkeys(zip(texts, labels, strict=True)), strict=True)
         names, codes = np.unique(np.asarray(labels, dtype=object), return_inverse=True)
         self.labels: tuple[str, ...] = tuple(names)
         count, outside = len(names), self.labels.index(OUT_OF_SCOPE) if OUT_OF_SCOPE in self.labels else None

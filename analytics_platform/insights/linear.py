@@ -50,7 +50,7 @@ class LinearHead:
     device: Device = CPU
 
     def classify(self, documents: Documents) -> Classified:
-        """Return calibrated probabilities of the labels.
+        """Return probabilities of the labels, as well calibrated as the weights are.
 
         Double precision, and rounded by the caller, so that threads and batches do not show in the result.
         """

@@ -85,7 +85,7 @@ class Classified:
 
     Attributes:
         labels: Names, in the order of the columns.
-        confidence: Calibrated probabilities; shape (documents, labels), rows add up to 1.
+        confidence: Probabilities; shape (documents, labels), rows add up to 1.
     """
 
     labels: tuple[str, ...]
