@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 import dagster as dg
@@ -47,6 +48,8 @@ TABLES = [
 LEARNING = learning.ASSETS
 """Tables beside the everyday job."""
 RECIPES = {asset.key: asset.recipe for asset in TABLES}
+_LABELLING = frozenset({"insights", "llm"})
+"""Resources that read the taxonomy."""
 EVERYTHING = "everything"
 """The job that materializes the whole graph over a range of days, but for the group that learns."""
 
@@ -57,10 +60,24 @@ def tables_of(settings: Settings) -> list[TableAsset]:
     return [others.get(asset.key, asset) for asset in TABLES]
 
 
+def _versioned(asset: TableAsset, settings: Settings) -> dg.AssetsDefinition:
+    """Return the asset; where it makes labels, its code version follows taxonomy and tier, too.
+
+    So that the graph shows what another taxonomy has made stale, as ``analytics run`` finds by fingerprints.
+    """
+    given: list[str] = [settings.tier] if settings.tier != Settings.model_fields["tier"].default else []
+    if settings.taxonomy:
+        given.append(hashlib.sha256(settings.taxonomy.read_bytes()).hexdigest())
+    if not given or not _LABELLING.intersection(asset.recipe.resources):
+        return asset.definition
+    version = hashlib.sha256("\x1f".join([asset.recipe.code_version, *given]).encode()).hexdigest()[:12]
+    return asset.definition.map_asset_specs(lambda spec: spec.replace_attributes(code_version=version))
+
+
 def build_definitions(
     platform: Platform, on_partition: Callable[[str, PartitionInfo], None] | None = None
 ) -> dg.Definitions:
-    """Return the whole graph; nothing is read, written or contacted.
+    """Return the whole graph; nothing but the taxonomy is read, nothing written or contacted.
 
     Args:
         platform: What the assets work with; the seam for tests and the command line.
@@ -69,7 +86,7 @@ def build_definitions(
     settings = platform.settings
     days = daily_partitions(settings.first_day, settings.end_date_fixed)
     marts = build_marts(days, load_manifest(settings.dbt_project_dir), OWNERS)
-    everyday = [*(partitioned(asset.definition, days) for asset in tables_of(settings)), marts]
+    everyday = [*(partitioned(_versioned(asset, settings), days) for asset in tables_of(settings)), marts]
     specs = [spec for asset in everyday for spec in asset.specs]
     agreement_checks = agreement.agreement_checks(RECIPES, platform.hold_days)
     return dg.Definitions(

@@ -7,6 +7,7 @@ import pytest
 
 from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
 from analytics_platform.defs.resources import Platform
+from analytics_platform.insights.taxonomy import DEFAULT_PATH
 from analytics_platform.settings import load_settings
 
 LEARNING = {"label_feedback", "gold_labels", "candidate_model", "model_evaluation", "promoted_model"}
@@ -162,3 +163,27 @@ def test_the_job_learning_holds_the_group_that_learns_and_promotes_behind_a_bloc
     assert (check.blocking, check.asset_key.to_user_string()) == (True, "model_evaluation")
     [schedule] = [schedule for schedule in definitions.schedules if schedule.name == "learning_weekly"]
     assert (schedule.cron_schedule, schedule.default_status) == ("0 5 * * 1", dg.DefaultScheduleStatus.STOPPED)
+
+
+def code_versions(platform: Platform) -> dict[str, str | None]:
+    graph = build_definitions(platform).resolve_asset_graph()
+    return {key.to_user_string(): graph.get(key).code_version for key in graph.materializable_asset_keys}
+
+
+def test_another_taxonomy_or_tier_shows_in_the_code_versions_of_what_it_labels(definitions, tmp_path, monkeypatch):
+    shipped = code_versions(Platform(load_settings()))
+    taxonomy = tmp_path / "mine.yaml"
+    taxonomy.write_bytes(DEFAULT_PATH.read_bytes())
+    monkeypatch.setenv("ANALYTICS_TAXONOMY", str(taxonomy))
+    mine = code_versions(Platform(load_settings()))
+    taxonomy.write_bytes(DEFAULT_PATH.read_bytes() + b"\n# another word\n")
+    changed = code_versions(Platform(load_settings()))
+    labels = {"message_embeddings", "message_insights", "conversation_insights", "llm_insights"}
+    for one, other in ((shipped, mine), (mine, changed)):
+        differ = {name for name in one if one[name] != other[name]}
+        assert labels <= differ
+        assert differ <= GROUPS["insights"]
+    monkeypatch.delenv("ANALYTICS_TAXONOMY")
+    monkeypatch.setenv("ANALYTICS_TIER", "cascade")
+    cascade = code_versions(Platform(load_settings()))
+    assert cascade["conversation_insights"] not in {shipped["conversation_insights"], mine["conversation_insights"]}
