@@ -6,7 +6,8 @@ Belongs here: candidates by form, validation by ``python-stdnum``. Does not belo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import string
+from collections.abc import Callable, Sequence
 
 from stdnum import iban, luhn
 from stdnum.au import tfn
@@ -19,7 +20,6 @@ from stdnum.fi import hetu
 from stdnum.fr import nir
 from stdnum.gb import nhs
 from stdnum.in_ import aadhaar, pan
-from stdnum.iso7064 import mod_97_10
 from stdnum.it import codicefiscale
 from stdnum.nl import bsn
 from stdnum.pl import pesel
@@ -28,7 +28,12 @@ from stdnum.us import itin, ssn
 
 from analytics_platform.transform.pii.rules import Found, Rule, before, digits
 
-_CARD = re.compile(r"(?<![\w.+-])(?:[0-9](?:[ -](?=[0-9]))?){11,18}[0-9](?![\w-]|\.[0-9])")
+_DIGIT_RUN = re.compile(r"(?<![\w+-])(?<![0-9]\.)(?:[0-9]{4}(?:\.[0-9]{4}){3}|[0-9]+(?:[ -][0-9]+)*)(?![\w-]|\.[0-9])")
+_DIGIT_GROUP = re.compile(r"[0-9]+")
+_CARD_DIGITS = range(12, 20)
+_CARD_GROUPS = {(4, 4, 4, 4), (4, 4, 4, 4, 1), (4, 4, 4, 4, 2), (4, 4, 4, 4, 3), (4, 6, 5), (4, 6, 4), (4, 4, 5)}
+"""Sizes of the groups that cards are printed in; or all digits stand together."""
+_MOST_GROUPS = max(map(len, _CARD_GROUPS))
 _CARD_WORD = re.compile(
     r"\b(?:cards?|visa|master\s?card|maestro|amex|debit|credit|cc|charge|pay|paying|payment|billing|checkout)\b"
 )
@@ -55,6 +60,7 @@ _ISSUERS = (
     ((2200, 2204), {16, 17, 18, 19}),
 )
 
+_LETTER_VALUES = {ord(letter): str(int(letter, 36)) for letter in string.ascii_uppercase}
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]){11,30}")
 
 _SSN = re.compile(r"(?<![\w-])(?P<area>[0-9]{3})(?P<mark>[- ]?)[0-9]{2}(?P=mark)[0-9]{4}(?![\w-])")
@@ -102,10 +108,35 @@ _LICENCE_WORD = re.compile(
 
 
 def _cards(text: str) -> Found:
-    for match in _CARD.finditer(text):
-        number = digits(match[0])
-        if luhn.is_valid(number) and len(set(number)) > 1 and _is_card(number, text, match.start()):
-            yield match.start(), match.end(), 0.99
+    for run in _DIGIT_RUN.finditer(text):
+        groups = [group.span() for group in _DIGIT_GROUP.finditer(text, run.start(), run.end())]
+        first = 0
+        while first < len(groups):
+            end = _card_end(text, groups, first)
+            if end:
+                yield groups[first][0], groups[end - 1][1], 0.99
+            first = end or first + 1
+
+
+def _card_end(text: str, groups: Sequence[tuple[int, int]], first: int) -> int | None:
+    """Return the number of the group behind the card that begins with a group.
+
+    All groups together may be a card however they are cut. Where other numbers stand beside it, such as the date until
+    which it is valid, it must be grouped as cards are.
+    """
+    begin = groups[first][0]
+    alone = first == 0 and len(groups) < _CARD_DIGITS.stop
+    sizes: list[int] = []
+    found = None
+    for start, end in groups[first:] if alone else groups[first : first + _MOST_GROUPS]:
+        sizes.append(end - start)
+        grouped = tuple(sizes) in _CARD_GROUPS or (len(sizes) == 1 and sizes[0] > _CARD_DIGITS.start)
+        whole = alone and len(sizes) == len(groups)
+        if (whole or grouped) and sum(sizes) in _CARD_DIGITS:
+            number = digits(text[begin:end])
+            if luhn.is_valid(number) and len(set(number)) > 1 and _is_card(number, text, begin):
+                found = first + len(sizes)
+    return found
 
 
 def _is_card(number: str, text: str, start: int) -> bool:
@@ -117,19 +148,22 @@ def _is_card(number: str, text: str, start: int) -> bool:
 
 
 def _ibans(text: str) -> Found:
-    for match in _IBAN.finditer(text):
+    match = _IBAN.search(text)
+    while match:
         end = _iban_end(text, match)
         if end:
             yield match.start(), end, 0.99
+        # The candidate may have swallowed the next number.
+        match = _IBAN.search(text, end or match.start() + 1)
 
 
 def _iban_end(text: str, match: re.Match[str]) -> int | None:
     """Return where the number ends: the candidate may have swallowed the words after it, group by group."""
     candidate = match[0]
     while len(candidate) >= 15:
-        follower = text[match.start() + len(candidate) :][:1]
-        if not follower.isalnum() and _is_iban(candidate, text, match.start()):
-            return match.start() + len(candidate)
+        end = match.start() + len(candidate)
+        if not text[end : end + 1].isalnum() and _is_iban(candidate, text, match.start()):
+            return end
         cut = max(candidate.rfind(" "), candidate.rfind("-"))
         if cut < 0:
             return None
@@ -139,10 +173,10 @@ def _iban_end(text: str, match: re.Match[str]) -> int | None:
 
 def _is_iban(candidate: str, text: str, start: int) -> bool:
     """Tell whether a number is an IBAN; one that is called so may have a length its country does not use."""
-    if iban.is_valid(candidate, check_country=False):
-        return True
-    compact = "".join(filter(str.isalnum, candidate)).upper()
-    return "iban" in before(text, start) and mod_97_10.is_valid(compact[4:] + compact[:4])
+    compact = candidate.replace(" ", "").replace("-", "").upper()
+    if int((compact[4:] + compact[:4]).translate(_LETTER_VALUES)) % 97 != 1:  # at once, where most candidates end
+        return False
+    return iban.is_valid(candidate, check_country=False) or "iban" in before(text, start)
 
 
 def _ssns(text: str) -> Found:
@@ -177,7 +211,7 @@ def _licences(text: str) -> Found:
 
 
 RULES = (
-    Rule("CARD", r"(?:[0-9][ -]?){11}[0-9]", _cards),
+    Rule("CARD", r"(?:[0-9][ .-]?){11}[0-9]", _cards),
     Rule("IBAN", r"[A-Za-z]{2}[0-9]{2}[ -]?[A-Za-z0-9]{4}[ -]?[A-Za-z0-9]{3}", _ibans),
     Rule("SSN", r"[0-9]{3}[- ]?[0-9]{2}[- ]?[0-9]{4}", _ssns),
     Rule("NATIONAL_ID", _NATIONAL_HINT, _national_ids),

@@ -31,8 +31,9 @@ _BARE_URL = re.compile(
 _SENTENCE_END = re.compile(r"[A-Za-z0-9-]+\.(?:at|be|in|is|it|me|no|us|info|online|shop)", re.IGNORECASE)
 _VISIT = re.compile(r"(?:\b(?:see|visit|go to|goto|at|on|site|website|url|domain|link|from|page|is|open)\W{0,2}|[(<])$")
 _TRAILING = ".,;:!?'\"*)]>’”»…。，、！？）"
-_IPV4 = re.compile(r"(?<![\w.-])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w-]|\.[0-9])")
-_VERSION = re.compile(r"(?:\bv|version|ver|release|kernel|build|upgrade to|update to)(?: is)?\W{0,3}$")
+_IPV4 = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\w|-(?!(?:[0-9]{1,3}\.){3}[0-9])|\.[0-9])")
+_RANGE = re.compile(r"(?:^|[^\w.-])(?:[0-9]{1,3}\.){3}[0-9]{1,3}-$")  # its first address, before the second
+_VERSION = re.compile(r"(?:(?<![\w-])v|\b(?:version|ver|release|kernel|build|upgrade to|update to))(?: is)?\W{0,3}$")
 _IPV6 = re.compile(
     r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{2,45}"
     r"(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3})?(?![\w:])"
@@ -100,7 +101,10 @@ def _credential_urls(text: str) -> Found:
 
 def _ipv4(text: str) -> Found:
     for match in _IPV4.finditer(text):
-        if _is_ip(match[0]) and not _VERSION.search(before(text, match.start())):
+        context = before(text, match.start())
+        if context.endswith("-") and not _RANGE.search(context):
+            continue
+        if _is_ip(match[0]) and not _VERSION.search(context):
             yield match.start(), match.end(), 0.95
 
 
@@ -131,6 +135,6 @@ RULES = (
     Rule("EMAIL", r"@[^\s@]+\.", _emails),
     Rule("URL", r"://|(?i:www\.)|[A-Za-z0-9]\.[A-Za-z]{2}", _urls),
     Rule("IP", r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]", _ipv4),
-    Rule("IP", r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f]", _ipv6),
+    Rule("IP", r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:(?:[0-9A-Fa-f]|/[0-9])", _ipv6),
     Rule("MAC", r"(?i:[0-9a-f]{2}[:-][0-9a-f]{2}[:-][0-9a-f]{2}[:-][0-9a-f]{2}|[0-9a-f]{4}\.[0-9a-f]{4}\.)", _macs),
 )

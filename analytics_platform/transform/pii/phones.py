@@ -17,6 +17,9 @@ _CANDIDATE = re.compile(
     rf"(?:[ .\-/()]{{0,3}}[0-9]){{5,16}}{_EXTENSION}(?![\w:/=%]|[.,][0-9]|-[0-9])",
     re.IGNORECASE,
 )
+_MOST_CUTS = 2
+"""Groups that may belong to what follows an international number, as in "+442079460958 2 times"."""
+_LAST_GROUP = re.compile(r"[ .\-/()]+[0-9]+$")
 _NANP = re.compile(
     r"(?:\+?1[ .-]?|001[ .-])?(?:\([2-9][0-9]{2}\) ?[0-9]{3}[ .-]|[2-9][0-9]{2}([ .-])[0-9]{3}\1)[0-9]{4}", re.ASCII
 )
@@ -56,6 +59,10 @@ def _phones(text: str) -> Found:
         if text[start:end].startswith("(") and ")" not in text[start:end]:
             start += 1
         confidence = _confidence(text, start, end)
+        cuts = _MOST_CUTS if text[start:end].startswith(("+", "(+")) else 0
+        while not confidence and cuts and (last := _LAST_GROUP.search(text, start, end)):
+            cuts, end = cuts - 1, last.start()
+            confidence = _confidence(text, start, end)
         if confidence:
             yield start, end, confidence
 
