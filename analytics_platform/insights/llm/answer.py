@@ -5,6 +5,7 @@ Belongs here: what an answer is, and mending one that is nearly right. Does not 
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -22,6 +23,7 @@ Labels = dict[str, Any]
 
 _MOST_REASONS, _MOST_TOPICS, _MOST_WORDS = 8, 3, 24
 _PROBLEMS_NAMED = 5
+_THOUGHTS = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 _PUNCTUATION = string.punctuation + "…«»“”‘’¿¡"  # noqa: RUF001  (quotation marks are meant)
 
 
@@ -71,7 +73,7 @@ class AnswerForm:
         self.schema: dict[str, Any] = _without_titles(self._model.model_json_schema())
 
     def parse(self, text: str, transcript: Transcript) -> Labels:
-        """Return the labels of an answer; Markdown fences, text around the JSON and broken JSON are mended.
+        """Return the labels of an answer; fences, thoughts and text around the JSON, and broken JSON are mended.
 
         Args:
             text: What the model wrote.
@@ -103,13 +105,12 @@ class AnswerForm:
         try:
             return self._model.model_validate_json(text).model_dump()
         except ValidationError:
-            mended = repair_json(text, return_objects=True)
-        if isinstance(mended, list) and len(mended) == 1:
-            mended = mended[0]
-        if not isinstance(mended, dict):
+            mended = repair_json(_THOUGHTS.sub("", text), return_objects=True)
+        objects = [one for one in (mended if isinstance(mended, list) else [mended]) if isinstance(one, dict)]
+        if not objects:
             raise AnswerError("it holds no JSON object") from None
         try:
-            return self._model.model_validate(mended).model_dump()
+            return self._model.model_validate(objects[-1]).model_dump()
         except ValidationError as error:
             problems = error.errors(include_url=False, include_input=False)
             named = [f"{'.'.join(map(str, p['loc']))}: {p['msg'][:200]}" for p in problems[:_PROBLEMS_NAMED]]

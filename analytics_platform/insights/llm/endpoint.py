@@ -36,9 +36,13 @@ from analytics_platform.insights.llm.tokens import estimate_tokens
 _MOST_FAILURES_IN_A_ROW = 5
 _MESSAGE_OVERHEAD = 8
 _SHOWN = 500
-_CONFIGURATION = {401: "API key (ANALYTICS_LLM_API_KEY)", 403: "rights of the API key (ANALYTICS_LLM_API_KEY)",
+_MOST_FORBIDDEN_IN_A_ROW = 3
+_CONFIGURATION = {401: "API key (ANALYTICS_LLM_API_KEY)", 402: "account: it has no money left",
+                  403: "rights of the API key (ANALYTICS_LLM_API_KEY)",
                   404: "address (ANALYTICS_LLM_BASE_URL) or model (ANALYTICS_LLM_MODEL)"}  # fmt: skip
 _NO_MONEY = "insufficient_quota"
+_NEVER_SENT = {"ConnectError", "ConnectTimeout"}
+"""Causes that say that no connection was made, by name: which package's they are is the client's own affair."""
 
 
 class RejectedError(RuntimeError):
@@ -88,6 +92,7 @@ class Endpoint:
         self._stopped: LlmError | UnavailableError | None = None
         self._failures_in_a_row = 0
         self._has_answered = False
+        self._forbidden_in_a_row = 0
 
     async def ask(
         self,
@@ -121,7 +126,7 @@ class Endpoint:
                         judged = await self._attempt(question, messages, number, place, answer_tokens, rows)
         except _TransientError as error:
             raise self._give_up(error) from None
-        self._failures_in_a_row = 0
+        self._failures_in_a_row = self._forbidden_in_a_row = 0
         self._has_answered = True
         return judged
 
@@ -134,7 +139,7 @@ class Endpoint:
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             asked = error.retry_after if isinstance(error, _TransientError) else None
-            return backoff(state) if asked is None else asked
+            return max(backoff(state), asked or 0.0)  # some say 0 and mean nothing by it
 
         return AsyncRetrying(
             stop=stop_after_attempt(config.attempts), wait=wait, retry=retry_if_exception_type(errors), reraise=True
@@ -181,7 +186,7 @@ class Endpoint:
                 if judged.usage:
                     hold.used = Amount.of(judged.usage, self._price)
                 elif error is None or (isinstance(error, _TransientError) and error.paid):
-                    hold.used = most  # nobody says what it cost
+                    hold.used = hold.unknown = most  # nobody says what it cost
                 row = self.ledger.row(
                     question,
                     number=number,
@@ -210,25 +215,30 @@ class Endpoint:
                     "/chat/completions", body=self.body(messages, answer_tokens), cast_to=object
                 )
             return judge(completion, self.form, question.transcript), None
-        except (TimeoutError, openai.APITimeoutError):
-            error = _TransientError("timeout", f"no answer within {self.config.timeout_seconds:g} s", paid=True)
         except openai.APIStatusError as refused:
             return self._refused(refused)
-        except openai.APIConnectionError as lost:
-            error = _TransientError("connection", self.sanitized(lost.__cause__ or lost), paid=True)
+        except (TimeoutError, openai.APIConnectionError) as lost:
+            late = isinstance(lost, TimeoutError | openai.APITimeoutError)
+            detail = f"no answer within {self.config.timeout_seconds:g} s" if late else lost.__cause__ or lost
+            paid = type(lost.__cause__).__name__ not in _NEVER_SENT  # what was sent may be billed, answer or not
+            error = _TransientError("timeout" if late else "connection", self.sanitized(detail), paid=paid)
         except (openai.OpenAIError, UnreadableReplyError, ValueError) as odd:
             error = _TransientError("unreadable", self.sanitized(odd), paid=True)
         return Judged(error.status, None, problem=str(error)), error
 
     def _refused(self, refused: openai.APIStatusError) -> tuple[Judged, Exception]:
         status, detail = refused.status_code, f"HTTP {refused.status_code}: {self.sanitized(refused.message)}"
-        broke = _NO_MONEY in (refused.code, refused.type)
-        # Some endpoints say 403 of a text that they do not like: what has worked before is configured rightly.
-        misconfigured = status in _CONFIGURATION and (status == 401 or not self._has_answered)
-        if misconfigured or broke:
-            what = "account: it has no money left" if broke else _CONFIGURATION[status]
+        if _NO_MONEY in (refused.code, refused.type):
+            status = 402
+        # Some endpoints say 403 of a text that they do not like: what has worked before is configured rightly, unless
+        # nothing works any more.
+        self._forbidden_in_a_row += status == 403
+        one_text = status == 403 and self._has_answered and self._forbidden_in_a_row < _MOST_FORBIDDEN_IN_A_ROW
+        if status in _CONFIGURATION and not one_text:
+            what = _CONFIGURATION[status]
             error: Exception = self._stop(LlmError(f"LLM endpoint {self.config.base_url}: check the {what}; {detail}"))
-            return Judged("rate_limited" if status == 429 else "rejected", None, problem=detail), error
+            kind = "rate_limited" if refused.status_code == 429 else "rejected"
+            return Judged(kind, None, problem=detail), error
         if status == 429 or status in {408, 409} or status >= 500:
             wait = retry_after(refused.response.headers, self.config.longest_wait_seconds)
             if wait is not None:

@@ -90,11 +90,16 @@ class Amount:
 
 
 class Hold:
-    """A part of the budget set aside for one call."""
+    """A part of the budget set aside for one call.
 
-    def __init__(self, held: Amount) -> None:
-        self.held = held
+    Attributes:
+        used: What the call cost.
+        unknown: The part of it that nobody told, which is therefore the most that it can be.
+    """
+
+    def __init__(self) -> None:
         self.used = Amount()
+        self.unknown = Amount()
 
 
 class Budget:
@@ -114,6 +119,7 @@ class Budget:
         self._changed = asyncio.Condition()
         self._is_spent = False
         self.spent = Amount()
+        self.unknown = Amount()
 
     @asynccontextmanager
     async def hold(self, most: Amount) -> AsyncIterator[Hold]:
@@ -130,16 +136,21 @@ class Budget:
                     break
                 await self._changed.wait()
             if self._is_spent:
-                raise BudgetSpentError(f"the budget of the run is spent: {self.spent} used")
+                raise BudgetSpentError(f"the budget of the run is spent: {self._account()}")
             self._held += most
-        hold = Hold(most)
+        hold = Hold()
         try:
             yield hold
         finally:
             async with self._changed:
                 self._held -= most
                 self.spent += hold.used
+                self.unknown += hold.unknown
                 self._changed.notify_all()
+
+    def _account(self) -> str:
+        unknown = f", of which {self.unknown} at most by calls that were not answered" if self.unknown.tokens else ""
+        return f"{self.spent} used{unknown}"
 
     def covers(self, amount: Amount) -> bool:
         """Return whether ``amount`` can be set aside now."""

@@ -13,6 +13,8 @@ from analytics_platform.insights.llm.prices import Usage
 from analytics_platform.insights.llm.transcript import Transcript
 
 _SHOWN = 300
+_MOST_TOKENS = 10**12
+"""More than any model reads: an endpoint that says more does not count."""
 
 
 class UnreadableReplyError(ValueError):
@@ -57,7 +59,7 @@ def judge(completion: Any, form: AnswerForm, transcript: Transcript) -> Judged:
     try:
         choice = completion["choices"][0]
         message, finish = choice["message"], choice.get("finish_reason")
-        refusal, text = message.get("refusal"), message.get("content")
+        refusal, text = message.get("refusal"), _text(message.get("content"))
     except (TypeError, KeyError, IndexError, AttributeError):
         raise UnreadableReplyError("the reply is no chat completion") from None
     usage = _usage(completion.get("usage"))
@@ -75,10 +77,18 @@ def judge(completion: Any, form: AnswerForm, transcript: Transcript) -> Judged:
         return Judged("invalid", usage, problem=str(error), text=text)
 
 
+def _text(content: Any) -> Any:
+    """Return the text of a message, which some endpoints give in parts."""
+    if not isinstance(content, list):
+        return content
+    return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+
+
 def _usage(given: Any) -> Usage | None:
     try:
         cached = (given.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
         sent, answered = int(given["prompt_tokens"]), int(given["completion_tokens"])
-        return Usage(sent, answered, min(int(cached), sent)) if min(sent, answered, int(cached)) >= 0 else None
-    except (TypeError, KeyError, ValueError, AttributeError):
+        told = (sent, answered, int(cached))
+        return Usage(sent, answered, min(told[2], sent)) if min(told) >= 0 and max(told) < _MOST_TOKENS else None
+    except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
         return None

@@ -28,7 +28,7 @@ SILENT: Labels = {
     "intent_confidence": 0.0,
     "sentiment": 0.0,
     "sentiment_confidence": 0.0,
-    "urgency": "low",
+    "urgency": "normal",
     "urgency_confidence": 0.0,
     "resolution": "unclear",
     "resolution_confidence": 0.0,

@@ -279,11 +279,71 @@ def test_a_text_that_the_endpoint_forbids_fails_alone_once_another_has_worked(en
     assert outcome.failures["reason"].to_pylist() == ["rejected"]
 
 
-def test_an_account_without_money_is_one_clear_error(endpoint, make_tier, build, steps):
-    endpoint.default = steps.fails(429, "You exceeded your current quota", "insufficient_quota")
+@pytest.mark.parametrize(("status", "code"), [(429, "insufficient_quota"), (402, None)])
+def test_an_account_without_money_is_one_clear_error(endpoint, make_tier, build, steps, status, code):
+    endpoint.default = steps.fails(status, "You exceeded your current quota", code)
     with pytest.raises(LlmError, match="no money left"):
         make_tier().label_conversations(build(TALK))
     assert len(endpoint.bodies) == 1
+
+
+@pytest.mark.parametrize(("status", "most_lost"), [(401, 0), (402, 0), (404, 0), (403, 2)])
+def test_an_account_that_fails_in_mid_run_stops_it_and_the_next_run_asks_the_rest(
+    endpoint, make_tier, build, steps, store, status, most_lost
+):
+    messages = build(*(f"talk{n} about sound" for n in range(30)))
+    make_tier(concurrency=1).label_conversations(build("first talk"))
+    answered = 0
+
+    def works_for_a_while(handler, body):
+        nonlocal answered
+        answered += 1
+        (steps.good if answered <= 5 else steps.fails(status, "no more"))(handler, body)
+
+    endpoint.default = works_for_a_while
+    with pytest.raises(LlmError, match="no more"):
+        make_tier(concurrency=1).label_conversations(messages)
+    assert answered <= 8
+    endpoint.default = steps.good
+    assert make_tier().label_conversations(messages).insights.num_rows >= 30 - most_lost
+    assert_ledger_adds_up(endpoint, store, steps)
+
+
+def test_a_call_that_reached_nobody_costs_nothing(make_tier, build):
+    outcome = make_tier(base_url="http://127.0.0.1:9/v1", attempts=2, budget_tokens=20_000).label_conversations(
+        build(*(f"talk{n} about sound" for n in range(20)))
+    )
+    assert set(outcome.failures["reason"].to_pylist()) == {"unavailable"}
+    assert set(statuses(outcome)) == {"connection"}
+
+
+def test_a_budget_spent_by_calls_that_nobody_answered_says_so(endpoint, make_tier, build, steps):
+    endpoint.default = steps.stalls(5)
+    tier = make_tier(timeout_seconds=0.2, attempts=2, concurrency=1, budget_tokens=12_000)
+    outcome = tier.label_conversations(build(*(f"talk{n} about sound" for n in range(20))))
+    told = dict(zip(outcome.failures["reason"].to_pylist(), outcome.failures["detail"].to_pylist(), strict=True))
+    assert "at most by calls that were not answered" in told["budget"]
+
+
+def test_an_endpoint_that_says_retry_at_once_is_not_asked_at_once(endpoint, make_tier, build, steps):
+    endpoint.on("radio", *(steps.fails(429, Retry_After="0") for _ in range(3)))
+    began = time.monotonic()
+    assert make_tier(backoff_seconds=0.2).label_conversations(build(TALK)).insights.num_rows == 1
+    assert time.monotonic() - began >= 0.2 + 0.4 + 0.8
+
+
+def test_an_answer_in_parts_and_tokens_beyond_belief_are_taken_as_they_are_meant(endpoint, make_tier, build, steps):
+    def in_parts(handler, body):
+        completion = endpoint.completion(body, "", "stop")
+        text = "<think>{is it audio?}</think>" + json.dumps(steps.good_answer(body))
+        completion["choices"][0]["message"]["content"] = [{"type": "text", "text": text}]
+        completion["usage"]["prompt_tokens"] = 2**70
+        handler.send_json(completion)
+
+    endpoint.on("radio", in_parts)
+    outcome = make_tier().label_conversations(build(TALK))
+    assert statuses(outcome) == ["ok"]
+    assert outcome.calls["input_tokens"].to_pylist() == [None]
 
 
 def test_the_key_is_in_no_log_repr_error_or_ledger(endpoint, make_tier, build, steps, store, caplog):
@@ -394,6 +454,7 @@ def test_silence_is_labelled_without_a_call(endpoint, make_tier, build):
     outcome = make_tier().label_conversations(build([("system", "joined the chat"), ("user", "   ")]))
     (row,) = outcome.insights.to_pylist()
     assert (row["primary_topic"], row["intent"], row["confidence"]) == ("other", "other", 0.0)
+    assert (row["urgency"], row["resolution"]) == ("normal", "unclear")
     assert endpoint.bodies == []
     assert make_tier().label_conversations(build(TALK).slice(0, 0)).insights.num_rows == 0
 
