@@ -11,7 +11,6 @@ from typing import Any
 import dagster as dg
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 import analytics_platform.insights as insights_package
 from analytics_platform.analytics.reports import charts, model_charts
@@ -65,7 +64,8 @@ def label_feedback(messages: PartitionStream, corrections: Corrections, insights
     rows = corrections.rows
     read = messages.select("conversation_id", "message_id", "position", "role", "text")
     said = feedback.find_said(rows, read.values() if rows else [])
-    gold = frozenset(shipped_gold()["item"].to_pylist())
+    shipped = shipped_gold()
+    gold = frozenset(zip(shipped["item"].to_pylist(), shipped["kind"].to_pylist(), strict=True))
     return feedback.judge_feedback(rows, insights.default_engine.taxonomy, said, gold)
 
 
@@ -80,10 +80,7 @@ def label_feedback(messages: PartitionStream, corrections: Corrections, insights
 )
 def gold_labels(label_feedback: pa.Table, insights: Insights) -> pa.Table:
     """The shipped labels of one reader, and the corrections held out; only labels that the taxonomy has."""
-    shipped = shipped_gold()
-    held_out = feedback.as_examples(label_feedback, "gold")
-    stands = pc.is_in(held_out["item"], value_set=shipped["item"].combine_chunks())
-    gold = pa.concat_tables([shipped, held_out.filter(pc.invert(stands))])
+    gold = pa.concat_tables([shipped_gold(), feedback.as_examples(label_feedback, "gold")])
     known = {(kind, label.label) for kind, of in labels_of(insights.default_engine.taxonomy).items() for label in of}
     pairs = zip(gold["kind"].to_pylist(), gold["label"].to_pylist(), strict=True)
     return gold.filter(

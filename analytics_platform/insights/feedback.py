@@ -30,11 +30,13 @@ _HELD_OUT = 5
 """One conversation of so many gives gold labels instead of lessons, drawn by its name."""
 _TEXT_FIELDS = ("conversation_id", "message_id", "kind", "label", "author", "note")
 
-Said = Mapping[str, tuple[str, list[dict[str, str]]]]
-"""By conversation and by message: its conversation, and what was said."""
+Item = tuple[str, str]
+"""What is corrected: ``conversation`` or ``message``, whose ids may be the same, and its id."""
+Said = Mapping[Item, tuple[str, list[dict[str, str]]]]
+"""By item: its conversation, and what was said."""
 
 
-def find_said(rows: Sequence[Mapping[str, Any]], days: Iterable[pa.Table]) -> dict[str, Any]:
+def find_said(rows: Sequence[Mapping[str, Any]], days: Iterable[pa.Table]) -> dict[Item, Any]:
     """Look up what the corrected conversations and messages say.
 
     Args:
@@ -45,46 +47,53 @@ def find_said(rows: Sequence[Mapping[str, Any]], days: Iterable[pa.Table]) -> di
         See ``Said``; what no day has is not in it.
     """
     wanted = pa.array(sorted({str(row[name]) for row in rows for name in _TEXT_FIELDS[:2] if row.get(name)}))
-    found: dict[str, Any] = {}
+    found: dict[Item, Any] = {}
     for day in days:
         named = pc.or_(
             pc.is_in(day["conversation_id"], value_set=wanted), pc.is_in(day["message_id"], value_set=wanted)
         )
         for row in day.filter(named).sort_by([("conversation_id", "ascending"), ("position", "ascending")]).to_pylist():
             entry = {"role": row["role"], "text": row["text"]}
-            found.setdefault(row["conversation_id"], (row["conversation_id"], []))[1].append(entry)
+            whole = found.setdefault(("conversation", row["conversation_id"]), (row["conversation_id"], []))
+            whole[1].append(entry)
             # A message by itself is judged as if its speaker had come with it.
-            found[row["message_id"]] = (row["conversation_id"], [{"role": "user", "text": row["text"]}])
+            found["message", row["message_id"]] = (row["conversation_id"], [{"role": "user", "text": row["text"]}])
     return found
 
 
-def judge_feedback(rows: Sequence[Mapping[str, Any]], content: Taxonomy, said: Said, gold: Collection[str]) -> pa.Table:
+def judge_feedback(
+    rows: Sequence[Mapping[str, Any]], content: Taxonomy, said: Said, gold: Collection[tuple[str, str]]
+) -> pa.Table:
     """Return ``LABEL_FEEDBACK``: every correction with what becomes of it.
 
-    Of several corrections of the same item and kind the latest counts. A fifth of the conversations, and those that
-    have shipped gold labels, are for judging; nothing is learnt from them.
+    Of several corrections of the same item and kind the latest counts, and before all of them a shipped gold label. A
+    fifth of the conversations, and those that have shipped gold labels of any kind, are for judging; nothing is learnt
+    from them.
 
     Args:
         rows: As the source gives them, with ``feedback_id``.
         content: The taxonomy.
         said: From ``find_said``.
-        gold: Conversations with shipped gold labels.
+        gold: Conversation and kind of each shipped gold label.
     """
     known: dict[str, set[str]] = {
         kind: {OTHER, *(label.label for label in labels)} for kind, labels in labels_of(content).items()
     }
     known["sentiment"] = set(SENTIMENT_VALUES)
+    reserved = {conversation for conversation, _ in gold}
     judged: list[dict[str, Any]] = []
     for row in rows:
         entry: dict[str, Any] = {name: _text(row.get(name)) for name in _TEXT_FIELDS}
         entry |= {"feedback_id": str(row["feedback_id"]), "corrected_at": _time(row.get("corrected_at"))}
         reason = _fault(entry, known, said)
         conversation, messages = said.get(_item(entry), ("", []))
-        held = conversation in gold or _is_held_out(conversation)
+        held = conversation in reserved or _is_held_out(conversation)
         status = "quarantined" if reason else "gold" if held else "training"
+        if not reason and not entry["message_id"] and (conversation, entry["kind"]) in gold:
+            status = "superseded"
         judged.append({**entry, "status": status, "reason": reason, "messages": messages})
-    latest: dict[tuple[str, str], dict[str, Any]] = {}
-    usable = [entry for entry in judged if not entry["reason"]]
+    latest: dict[tuple[Item, str], dict[str, Any]] = {}
+    usable = [entry for entry in judged if entry["status"] in ("training", "gold")]
     for entry in sorted(usable, key=lambda entry: (entry["corrected_at"], entry["feedback_id"])):
         before = latest.get((_item(entry), entry["kind"]))
         if before:
@@ -99,7 +108,9 @@ def as_examples(feedback: pa.Table, status: str) -> pa.Table:
     return EXAMPLES.conform(
         pa.table(
             {
-                "item": pc.coalesce(used["message_id"], used["conversation_id"]),
+                "item": pc.coalesce(
+                    pc.binary_join_element_wise("message", used["message_id"], ":"), used["conversation_id"]
+                ),
                 **{name: used[name] for name in ("kind", "label", "messages")},
                 "source": pa.repeat("feedback", used.num_rows),
             }
@@ -138,7 +149,7 @@ def _fault(entry: Mapping[str, Any], known: Mapping[str, Collection[str]], said:
         return "corrected_at is no time"
     if entry["author"] is None:
         return "author is missing"
-    if not _item(entry):
+    if not _item(entry)[1]:
         return "neither conversation_id nor message_id"
     if _item(entry) not in said:
         return "message is not known" if entry["message_id"] else "conversation is not known"
@@ -147,8 +158,10 @@ def _fault(entry: Mapping[str, Any], known: Mapping[str, Collection[str]], said:
     return None
 
 
-def _item(entry: Mapping[str, Any]) -> str:
-    return entry["message_id"] or entry["conversation_id"] or ""
+def _item(entry: Mapping[str, Any]) -> Item:
+    if entry["message_id"]:
+        return "message", entry["message_id"]
+    return "conversation", entry["conversation_id"] or ""
 
 
 def _is_held_out(conversation: str) -> bool:

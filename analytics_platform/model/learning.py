@@ -52,7 +52,7 @@ LABEL_FEEDBACK = Table(
         Column(
             "status",
             STRING,
-            "Models learn from it, are judged by it, a later one counts instead of it, or it is unusable.",
+            "Models learn from it, are judged by it, a later one or a shipped label counts instead, or it is unusable.",
             allowed=frozenset({"training", "gold", "superseded", "quarantined"}),
         ),
         Column("reason", STRING, "Why it is in quarantine; null otherwise.", nullable=True),

@@ -41,7 +41,7 @@ def correction(name: str, **changes: object) -> dict[str, object]:
     }  # fmt: skip
 
 
-def judged(*rows: dict[str, object], gold: frozenset[str] = frozenset()) -> dict[str, dict[str, object]]:
+def judged(*rows: dict[str, object], gold: frozenset[tuple[str, str]] = frozenset()) -> dict[str, dict[str, object]]:
     said = find_said(rows, [day(TAUGHT), day(HELD_OUT)])
     table = judge_feedback(rows, load_taxonomy(), said, gold)
     assert find_violations(LABEL_FEEDBACK, table) == []
@@ -91,7 +91,31 @@ def test_some_conversations_and_those_with_shipped_gold_labels_are_never_learnt_
         correction("b", conversation_id=HELD_OUT, kind="intent", label="thank"),
     )
     assert {row["status"] for row in rows.values()} == {"gold"}
-    assert judged(correction("a"), gold=frozenset([TAUGHT]))["a"]["status"] == "gold"
+    assert judged(correction("a"), gold=frozenset([(TAUGHT, "intent")]))["a"]["status"] == "gold"
+
+
+def test_a_shipped_gold_label_counts_before_corrections_of_its_kind():
+    rows = judged(
+        correction("a"),
+        correction("b", kind="intent", label="thank"),
+        correction("c", message_id=f"{TAUGHT}-0"),
+        gold=frozenset([(TAUGHT, "topic")]),
+    )
+    assert {name: row["status"] for name, row in rows.items()} == {"a": "superseded", "b": "gold", "c": "gold"}
+
+
+def test_a_conversation_and_a_message_of_the_same_id_are_two_items():
+    days = [day(TAUGHT, "c9")]
+    rows = days[0].to_pylist()
+    rows[2]["message_id"] = TAUGHT  # of the other conversation
+    rows[2]["text"] = "i want a refund"
+    given = [correction("a"), correction("b", conversation_id=None, message_id=TAUGHT, label="payment_problem")]
+    said = find_said(given, [pa.Table.from_pylist(rows)])
+    table = judge_feedback(given, load_taxonomy(), said, ())
+    texts = {row["feedback_id"]: [line["text"] for line in row["messages"]] for row in table.to_pylist()}
+    assert texts == {"a": ["my printer jams", "is there paper in it?"], "b": ["i want a refund"]}
+    examples = as_examples(table, "training")
+    assert len(set(examples["item"].to_pylist())) == examples.num_rows
 
 
 def test_corrections_change_the_label_where_they_apply():
