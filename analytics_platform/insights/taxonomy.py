@@ -7,6 +7,7 @@ where rules fire and what they do (``rules``).
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -57,6 +58,9 @@ _WORDS_FOR = {
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+_MISPLACED_STAR = re.compile(r"\*.|(?<!\w)\*")
 
 
 class _MisplacedError(ValueError):
@@ -270,6 +274,11 @@ def _problems(file: TaxonomyFile, item: Any) -> Iterator[str]:
 
 def _searchable(keywords: tuple[str, ...]) -> tuple[str, ...]:
     """Return keywords in lower case and without repeats; refuse those that cannot be searched for."""
+    for keyword in keywords:
+        if _MISPLACED_STAR.search(keyword):
+            raise ValueError(
+                f"{keyword!r}: * stands right behind a word, at the end; for other patterns use a rule's regex"
+            )
     if keywords:
         TermMatcher(keywords)
     return tuple(dict.fromkeys(keyword.lower() for keyword in keywords))

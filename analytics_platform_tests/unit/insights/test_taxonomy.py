@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from analytics_platform.insights.taxonomy import DEFAULT_PATH, load_taxonomy
+from analytics_platform.insights.taxonomy import DEFAULT_PATH, Label, load_taxonomy
 from analytics_platform.insights.taxonomy_file import TaxonomyError
 
 GOOD = """\
@@ -117,3 +118,10 @@ def test_what_yaml_itself_cannot_take_is_one_line(tmp_path: Path, label: str) ->
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(TaxonomyError, match=r"absent\.yaml: cannot be read"):
         load_taxonomy(tmp_path / "absent.yaml")
+
+
+@pytest.mark.parametrize("keyword", ["c++*", "wa*ty", "*", "two *", "a* b", "war**"])
+def test_a_star_anywhere_but_behind_a_word_is_refused(keyword: str) -> None:
+    with pytest.raises(ValidationError, match="right behind a word"):
+        Label(label="warranty", description="Repairs.", examples=("is it covered?",), keywords=(keyword,))
+    Label(label="warranty", description="Repairs.", examples=("is it covered?",), keywords=("warrant*", "größe*"))
