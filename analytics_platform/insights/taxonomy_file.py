@@ -22,6 +22,13 @@ class TaxonomyError(UserError, ValueError):
     """The taxonomy file is wrong; each line of the message names file, line and what to mend."""
 
 
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML without dates: what looks like one is something that people say."""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct_yaml_str)
+
+
 @dataclass(frozen=True)
 class TaxonomyFile:
     """A file that was read.
@@ -43,10 +50,15 @@ class TaxonomyFile:
         Raises:
             TaxonomyError: If it cannot be read, is no YAML, or says something twice.
         """
+        text = ""
         try:
-            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            loader = _Loader(text)
             root = loader.get_single_node()
-            found = cls(path, loader.construct_document(root) if root else None, root)
+            found = cls(path, None, root)
+            if twice := [found._told(key, where, "is here a second time") for where, key in _repeated(root)]:
+                raise TaxonomyError("\n".join(twice))
+            return cls(path, loader.construct_document(root) if root else None, root)
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1
             byte = error.object[error.start]
@@ -54,11 +66,12 @@ class TaxonomyFile:
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise TaxonomyError(f"{path}:{line}: not valid YAML: {error.problem}") from error
-        except (OSError, yaml.YAMLError, ValueError) as error:  # such as a control character, or a date that is none
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            code = error.character if isinstance(error.character, int) else ord(error.character)
+            raise TaxonomyError(f"{path}:{line}: the character U+{code:04X} is not allowed") from error
+        except (OSError, yaml.YAMLError) as error:
             raise TaxonomyError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
-        if twice := [found._told(key, where, "is here a second time") for where, key in _repeated(root)]:
-            raise TaxonomyError("\n".join(twice))
-        return found
 
     def problem(self, location: Location, message: str) -> str:
         """Write one mistake as file, line, field and what to mend."""
@@ -101,5 +114,5 @@ def _child(node: yaml.Node | None, step: str | int) -> yaml.Node | None:
         child: yaml.Node = node.value[step]
         return child
     if isinstance(node, yaml.MappingNode):
-        return next((value for key, value in node.value if key.value == step), None)
+        return next((value for key, value in node.value if key.value == str(step)), None)
     return None

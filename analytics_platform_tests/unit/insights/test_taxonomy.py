@@ -53,6 +53,8 @@ def test_the_version_follows_the_content_and_not_the_layout(tmp_path: Path) -> N
     ("old", "new", "line", "words"),
     [
         ("label: billing", "label: Billing", 2, "topics.0.label"),
+        ("Money.", '"Mon\aey."', 3, "the character U+0007 is not allowed"),
+        ("intents:", "7: x\nintents:", 6, "7: "),
         ("label: billing", "label: other", 2, "other exists without being named"),
         ("[invoice]", "[one two three four five]", 5, "1 to 4 words"),
         ("[i was charged twice]", "[]", 4, "topics.0.examples"),
@@ -111,7 +113,7 @@ def test_a_file_that_is_not_utf_8_is_refused_with_the_line(tmp_path: Path) -> No
 @pytest.mark.parametrize("label", ["a\x01b", "2024-13-45"])
 def test_what_yaml_itself_cannot_take_is_one_line(tmp_path: Path, label: str) -> None:
     problem = refusal(write(tmp_path, GOOD.replace("billing", label)))
-    assert problem.startswith(f"{tmp_path}/labels.yaml: cannot be read: ")
+    assert problem.startswith(f"{tmp_path}/labels.yaml:2: ")
     assert len(problem.splitlines()) == 1
 
 
@@ -125,3 +127,13 @@ def test_a_star_anywhere_but_behind_a_word_is_refused(keyword: str) -> None:
     with pytest.raises(ValidationError, match="right behind a word"):
         Label(label="warranty", description="Repairs.", examples=("is it covered?",), keywords=(keyword,))
     Label(label="warranty", description="Repairs.", examples=("is it covered?",), keywords=("warrant*", "größe*"))
+
+
+def test_what_looks_like_a_date_is_a_text(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("[i was charged twice]", "[2024-13-45, 2024-01-05]"))
+    assert load_taxonomy(path).topics[0].examples == ("2024-13-45", "2024-01-05")
+
+
+def test_a_merge_may_be_overridden(tmp_path: Path) -> None:
+    text = GOOD.replace("  - label: ask", "  - &ask\n    label: ask") + "  - <<: *ask\n    label: ask_more\n"
+    assert [intent.label for intent in load_taxonomy(write(tmp_path, text)).intents] == ["ask", "ask_more"]
