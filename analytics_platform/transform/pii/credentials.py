@@ -39,6 +39,15 @@ _ASSIGNED = re.compile(
     r"passw(?:or)?d|passphrase|pwd)\b[\"']?(?:\s{0,3}(?:is|was|=|:|=>|:=)\s{0,3}|\s)[\"']?(?P<value>[^\s\"'<>,;]{8,256})",
     re.IGNORECASE,
 )
+_PASSWORD = re.compile(
+    r"\b(?:passw(?:or)?d|passphrase|pwd|pw)\b[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?P<value>[^\s\"'<>,;]{6,256})",
+    re.IGNORECASE,
+)
+"""A sign between the word and the value leaves little doubt, so the value may be short."""
+_AUTHORIZATION = re.compile(
+    r"authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:basic|bearer|token)\s{1,3}(?P<value>[A-Za-z0-9+/=._~-]{8,4000})",
+    re.IGNORECASE,
+)
 _MINIMUM_ENTROPY = 2.8  # bits a character: English words of this length have less, or no digit
 
 
@@ -62,10 +71,27 @@ def _assigned(text: str) -> Found:
             yield match.start("value"), match.start("value") + len(value), 0.8
 
 
+def _passwords(text: str) -> Found:
+    for match in _PASSWORD.finditer(text):
+        value = match["value"].rstrip(".?)")
+        if len(value) >= 6 and _is_mixed(value):
+            yield match.start("value"), match.start("value") + len(value), 0.8
+
+
+def _authorizations(text: str) -> Found:
+    for match in _AUTHORIZATION.finditer(text):
+        yield *match.span("value"), 0.95
+
+
+def _is_mixed(value: str) -> bool:
+    """Tell whether letters and digits are mixed in what is no path, address or variable."""
+    mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+    return mixed and not value.startswith(("/", "<", "http", "$", "~"))
+
+
 def _looks_random(value: str) -> bool:
     """Tell a password or key from a word: letters and digits mixed, no path, and many different characters."""
-    mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
-    if len(value) < 8 or not mixed or value.startswith(("/", "<", "http", "$", "~")):
+    if len(value) < 8 or not _is_mixed(value):
         return False
     counts = Counter(value)
     entropy = -sum(count / len(value) * math.log2(count / len(value)) for count in counts.values())
@@ -76,4 +102,6 @@ RULES = (
     Rule("SECRET", _HINT, _issued),
     Rule("SECRET", r"-----BEGIN [A-Z ]*PRIVATE KEY", _private_keys),
     Rule("SECRET", r"(?i)(?:key|secret|token|bearer|passw|passphrase|pwd)[^0-9]{0,12}\S*[0-9]", _assigned),
+    Rule("SECRET", r"(?i)\b(?:passw(?:or)?d|passphrase|pwd|pw)\b.{0,3}[:=]", _passwords),
+    Rule("SECRET", r"(?i)authorization\W{1,8}(?:basic|bearer|token)\s", _authorizations),
 )
