@@ -90,11 +90,18 @@ class Amount:
 
 
 class Hold:
-    """A part of the budget set aside for one call."""
+    """A part of the budget set aside for one call.
+
+    Attributes:
+        held: What is set aside.
+        used: What it came to; to be set before the call is over.
+        is_reported: Whether the endpoint said so; otherwise nobody knows, and the ledger has no tokens.
+    """
 
     def __init__(self, held: Amount) -> None:
         self.held = held
         self.used = Amount()
+        self.is_reported = True
 
 
 class Budget:
@@ -114,6 +121,13 @@ class Budget:
         self._changed = asyncio.Condition()
         self._is_spent = False
         self.spent = Amount()
+        self._unreported = Amount()
+
+    def __str__(self) -> str:
+        """Say what is spent, and what of it the ledger cannot show."""
+        if not self._unreported.tokens:
+            return f"{self.spent} used"
+        return f"{self.spent} used, {self._unreported} of that set aside for calls whose cost nobody reported"
 
     @asynccontextmanager
     async def hold(self, most: Amount) -> AsyncIterator[Hold]:
@@ -130,7 +144,7 @@ class Budget:
                     break
                 await self._changed.wait()
             if self._is_spent:
-                raise BudgetSpentError(f"the budget of the run is spent: {self.spent} used")
+                raise BudgetSpentError(f"the budget of the run does not cover another call: {self}")
             self._held += most
         hold = Hold(most)
         try:
@@ -139,6 +153,8 @@ class Budget:
             async with self._changed:
                 self._held -= most
                 self.spent += hold.used
+                if not hold.is_reported:
+                    self._unreported += hold.used
                 self._changed.notify_all()
 
     def covers(self, amount: Amount) -> bool:
