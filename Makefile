@@ -64,7 +64,12 @@ format: .venv/.dev ## Format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-install: .venv/.prepared ## Set up .venv with what running needs
+install: .venv/.prepared ## Set up .venv with what running needs, and extras: EXTRAS=llm,languages
+# The checkout stays what is imported (-e). Versions are those locked, as far as they are; hashes do not go with -e.
+ifneq (,$(EXTRAS))
+	@sed -nE 's/^([A-Za-z0-9][^][ ;=]*)(\[[^]]*\])?(==.*) \\$$/\1\3/p' requirements-dev.lock > .venv/.pins
+	@$(PIP) --no-build-isolation -c .venv/.pins -e '.[$(EXTRAS)]'
+endif
 
 env-example: .venv/.base ## Write .env.example from the settings
 	@text="$$($(BIN)/python -m analytics_platform.env_example; echo .)"; printf '%s' "$${text%.}" > .env.example

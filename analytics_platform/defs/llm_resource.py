@@ -69,7 +69,7 @@ class Llm:
         try:
             from analytics_platform.insights.llm.tier import LlmTier  # noqa: PLC0415  (an extra)
         except ModuleNotFoundError as error:
-            raise LlmError(f"ANALYTICS_LLM_MODEL: {error.name} is missing; install the extra llm") from None
+            raise LlmError(f"ANALYTICS_LLM_MODEL: {error.name} is missing; make install EXTRAS=llm") from None
         config = self._config.model_copy(update={"api_key": self._api_key()})
         return LlmTier(config, load_taxonomy(self._taxonomy), self._store)
 

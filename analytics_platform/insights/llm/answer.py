@@ -5,9 +5,10 @@ Belongs here: what an answer is, and mending one that is nearly right. Does not 
 
 from __future__ import annotations
 
+import json
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from json_repair import repair_json
@@ -23,7 +24,8 @@ Labels = dict[str, Any]
 
 _MOST_REASONS, _MOST_TOPICS, _MOST_WORDS = 8, 3, 24
 _PROBLEMS_NAMED = 5
-_THOUGHTS = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
+_DECODER = json.JSONDecoder()
+_THOUGHTS = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.S)
 _PUNCTUATION = string.punctuation + "…«»“”‘’¿¡"  # noqa: RUF001  (quotation marks are meant)
 
 
@@ -73,7 +75,7 @@ class AnswerForm:
         self.schema: dict[str, Any] = _without_titles(self._model.model_json_schema())
 
     def parse(self, text: str, transcript: Transcript) -> Labels:
-        """Return the labels of an answer; fences, thoughts and text around the JSON, and broken JSON are mended.
+        """Return the labels of an answer; Markdown fences, text around the JSON and broken JSON are mended.
 
         Args:
             text: What the model wrote.
@@ -105,12 +107,23 @@ class AnswerForm:
         try:
             return self._model.model_validate_json(text).model_dump()
         except ValidationError:
-            mended = repair_json(_THOUGHTS.sub("", text), return_objects=True)
-        objects = [one for one in (mended if isinstance(mended, list) else [mended]) if isinstance(one, dict)]
-        if not objects:
+            pass
+        text = _THOUGHTS.sub("", text)
+        for found in reversed(list(_objects(text))):  # drafts come before the answer
+            try:
+                return self._model.model_validate(found).model_dump()
+            except ValidationError:
+                continue
+        try:
+            mended = repair_json(text, return_objects=True)
+        except RecursionError:
+            raise AnswerError("it is nested too deeply") from None
+        if isinstance(mended, list) and len(mended) == 1:
+            mended = mended[0]
+        if not isinstance(mended, dict):
             raise AnswerError("it holds no JSON object") from None
         try:
-            return self._model.model_validate(objects[-1]).model_dump()
+            return self._model.model_validate(mended).model_dump()
         except ValidationError as error:
             problems = error.errors(include_url=False, include_input=False)
             named = [f"{'.'.join(map(str, p['loc']))}: {p['msg'][:200]}" for p in problems[:_PROBLEMS_NAMED]]
@@ -142,6 +155,19 @@ class AnswerForm:
             "resolution": judged["resolution"],
         }
         return create_model("Answer", __base__=_Strict, **fields)
+
+
+def _objects(text: str) -> Iterator[Any]:
+    """Yield the outermost JSON objects of a text, whatever stands around them."""
+    start = text.find("{")
+    while start >= 0:
+        try:
+            found, end = _DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError):  # a brace of the text around
+            end = start + 1
+        else:
+            yield found
+        start = text.find("{", end)
 
 
 def _choice(labels: Any) -> Any:

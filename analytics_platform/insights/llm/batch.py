@@ -95,7 +95,7 @@ class BatchRunner:
         """Submit a batch within the budget and settle it; then, or when nothing can be asked, ``replaces`` is over."""
         affordable, most = self._affordable(asked)
         for item in asked[len(affordable) :]:
-            detail = f"the budget of the run does not cover it: {self._endpoint.budget.spent} used"
+            detail = f"the budget of the run does not cover it: {self._endpoint.budget}"
             self._results[item.question.key] = Failure.now("budget", detail, number - 1, will_retry=True)
         if not affordable:
             if replaces:

@@ -12,12 +12,14 @@ from typing import Any
 
 import orjson
 
-from analytics_platform.insights.llm.endpoint import Endpoint
+from analytics_platform.insights.llm.endpoint import Endpoint, is_about_text
 from analytics_platform.insights.llm.replies import Judged, UnreadableReplyError, judge
 from analytics_platform.insights.llm.results import Failure, Question
 from analytics_platform.insights.llm.store import Document
 from analytics_platform.insights.llm.transcript import Transcript
 
+_NOT_ABOUT_THE_REQUEST = frozenset({401, 402, 403, 404, 408, 409, 429})
+"""4xx that the same request may not meet the next time: key, account and address can be put right."""
 _CHANGED = "the conversation has changed since it was asked about"
 
 
@@ -96,7 +98,8 @@ def _judge(response: Mapping[str, Any], error: Any, question: Question | None, e
     status = response.get("status_code", 0)
     if error or status != 200:
         detail = endpoint.sanitized(f"HTTP {status}: {error or response.get('body')}")
-        kind = "rejected" if 400 <= status < 500 and status not in {408, 409, 429} else "server_error"
+        final = 400 <= status < 500 and (status not in _NOT_ABOUT_THE_REQUEST or is_about_text(status, detail))
+        kind = "rejected" if final else "server_error"
         return Judged(kind, None, problem=detail)
     try:
         known = question or Question(Transcript(dt.date.min, "", ()), "", ())

@@ -36,13 +36,15 @@ from analytics_platform.insights.llm.tokens import estimate_tokens
 _MOST_FAILURES_IN_A_ROW = 5
 _MESSAGE_OVERHEAD = 8
 _SHOWN = 500
-_MOST_FORBIDDEN_IN_A_ROW = 3
-_CONFIGURATION = {401: "API key (ANALYTICS_LLM_API_KEY)", 402: "account: it has no money left",
+_ACCOUNT = "account: it has no money left"
+_CONFIGURATION = {401: "API key (ANALYTICS_LLM_API_KEY)", 402: _ACCOUNT,
                   403: "rights of the API key (ANALYTICS_LLM_API_KEY)",
                   404: "address (ANALYTICS_LLM_BASE_URL) or model (ANALYTICS_LLM_MODEL)"}  # fmt: skip
 _NO_MONEY = "insufficient_quota"
-_NEVER_SENT = {"ConnectError", "ConnectTimeout"}
-"""Causes that say that no connection was made, by name: which package's they are is the client's own affair."""
+_ABOUT_TEXT = ("flagged", "moderation", "content_filter", "content filter", "content policy")
+_NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
+"""By name: which HTTP library the client uses is its own affair."""
+_CONNECTING_SHARE = 0.5
 
 
 class RejectedError(RuntimeError):
@@ -61,6 +63,18 @@ class _TransientError(RuntimeError):
         self.status = status
         self.retry_after = retry_after
         self.paid = paid
+
+
+class _DoubtfulError(RuntimeError):
+    """A refusal that is about key, address or model, or else about this one request.
+
+    Args:
+        detail: What the endpoint says.
+        what: What to check.
+    """
+
+    def __init__(self, detail: str, what: str) -> None:
+        super().__init__(f"check the {what}; {detail}")
 
 
 class Endpoint:
@@ -83,7 +97,8 @@ class Endpoint:
         self.client = openai.AsyncOpenAI(
             base_url=config.base_url,
             api_key=config.api_key.get_secret_value() or "none",
-            timeout=config.timeout_seconds,
+            # A connection that is not made shows before time is up, and is told from an answer that does not come.
+            timeout=openai.Timeout(config.timeout_seconds, connect=config.timeout_seconds * _CONNECTING_SHARE),
             max_retries=0,  # attempts are ours, so that each is in the ledger
         )
         self._form_in_words = prompt.form(form.schema)
@@ -92,7 +107,6 @@ class Endpoint:
         self._stopped: LlmError | UnavailableError | None = None
         self._failures_in_a_row = 0
         self._has_answered = False
-        self._forbidden_in_a_row = 0
 
     async def ask(
         self,
@@ -114,9 +128,9 @@ class Endpoint:
 
         Raises:
             RejectedError: If the endpoint does not take the request.
-            UnavailableError: If every attempt failed.
+            UnavailableError: If every attempt failed, or nobody knows what the endpoint's refusal is about.
             BudgetSpentError: If the budget does not cover it.
-            LlmError: If key, address or model are wrong.
+            LlmError: If key, address or model are wrong, or the account is empty.
         """
         try:
             async with self._turns.slots:
@@ -125,8 +139,10 @@ class Endpoint:
                         place = attempt.retry_state.attempt_number
                         judged = await self._attempt(question, messages, number, place, answer_tokens, rows)
         except _TransientError as error:
-            raise self._give_up(error) from None
-        self._failures_in_a_row = self._forbidden_in_a_row = 0
+            raise self._give_up(f"{self.config.attempts} attempts failed, the last with: {error}") from None
+        except _DoubtfulError as error:
+            raise self._give_up(str(error), self._wrong(str(error))) from None
+        self._failures_in_a_row = 0
         self._has_answered = True
         return judged
 
@@ -139,7 +155,7 @@ class Endpoint:
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             asked = error.retry_after if isinstance(error, _TransientError) else None
-            return max(backoff(state), asked or 0.0)  # some say 0 and mean nothing by it
+            return max(backoff(state), asked or 0.0)  # «at once» is no reason to give up patience
 
         return AsyncRetrying(
             stop=stop_after_attempt(config.attempts), wait=wait, retry=retry_if_exception_type(errors), reraise=True
@@ -186,7 +202,8 @@ class Endpoint:
                 if judged.usage:
                     hold.used = Amount.of(judged.usage, self._price)
                 elif error is None or (isinstance(error, _TransientError) and error.paid):
-                    hold.used = hold.unknown = most  # nobody says what it cost
+                    hold.used = most  # nobody says what it cost, and it may be billed
+                    hold.is_reported = False
                 row = self.ledger.row(
                     question,
                     number=number,
@@ -218,27 +235,28 @@ class Endpoint:
         except openai.APIStatusError as refused:
             return self._refused(refused)
         except (TimeoutError, openai.APIConnectionError) as lost:
-            late = isinstance(lost, TimeoutError | openai.APITimeoutError)
-            detail = f"no answer within {self.config.timeout_seconds:g} s" if late else lost.__cause__ or lost
-            paid = type(lost.__cause__).__name__ not in _NEVER_SENT  # what was sent may be billed, answer or not
-            error = _TransientError("timeout" if late else "connection", self.sanitized(detail), paid=paid)
+            error = self._lost(lost)
         except (openai.OpenAIError, UnreadableReplyError, ValueError) as odd:
             error = _TransientError("unreadable", self.sanitized(odd), paid=True)
         return Judged(error.status, None, problem=str(error)), error
 
+    def _lost(self, lost: Exception) -> _TransientError:
+        """Return what a lost request amounts to: one that was sent may be answered, and billed, unseen."""
+        cause = lost.__cause__ or lost
+        if type(cause).__name__ in _NEVER_SENT:
+            return _TransientError("connection", f"no connection: {self.sanitized(cause) or type(cause).__name__}")
+        if isinstance(lost, (TimeoutError, openai.APITimeoutError)):
+            return _TransientError("timeout", f"no answer within {self.config.timeout_seconds:g} s", paid=True)
+        return _TransientError("connection", self.sanitized(cause), paid=True)
+
     def _refused(self, refused: openai.APIStatusError) -> tuple[Judged, Exception]:
         status, detail = refused.status_code, f"HTTP {refused.status_code}: {self.sanitized(refused.message)}"
-        if _NO_MONEY in (refused.code, refused.type):
-            status = 402
-        # Some endpoints say 403 of a text that they do not like: what has worked before is configured rightly, unless
-        # nothing works any more.
-        self._forbidden_in_a_row += status == 403
-        one_text = status == 403 and self._has_answered and self._forbidden_in_a_row < _MOST_FORBIDDEN_IN_A_ROW
-        if status in _CONFIGURATION and not one_text:
-            what = _CONFIGURATION[status]
-            error: Exception = self._stop(LlmError(f"LLM endpoint {self.config.base_url}: check the {what}; {detail}"))
-            kind = "rate_limited" if refused.status_code == 429 else "rejected"
-            return Judged(kind, None, problem=detail), error
+        what = _ACCOUNT if _NO_MONEY in (refused.code, refused.type) else _CONFIGURATION.get(status)
+        if what and not is_about_text(status, f"{refused.message} {refused.code}"):
+            # A 403 may be a filter's word on this text. A 404 after an answer may be a proxy that restarts.
+            in_doubt = status == 403 or (status == 404 and self._has_answered)
+            error = _DoubtfulError(detail, what) if in_doubt else self._stop(self._wrong(f"check the {what}; {detail}"))
+            return Judged("rate_limited" if status == 429 else "rejected", None, problem=detail), error
         if status == 429 or status in {408, 409} or status >= 500:
             wait = retry_after(refused.response.headers, self.config.longest_wait_seconds)
             if wait is not None:
@@ -257,17 +275,25 @@ class Endpoint:
         self.dialect = weaker
         return True
 
-    def _give_up(self, error: _TransientError) -> UnavailableError:
-        self._failures_in_a_row += 1
-        gone = UnavailableError(f"{self.config.attempts} attempts failed, the last with: {error}")
-        if self._failures_in_a_row >= _MOST_FAILURES_IN_A_ROW:
-            self._stop(gone)
-        return gone
+    def _wrong(self, problem: str) -> LlmError:
+        return LlmError(f"LLM endpoint {self.config.base_url}: {problem}")
 
-    def _stop(self, error: Any) -> Any:
+    def _give_up(self, problem: str, in_the_end: LlmError | None = None) -> Exception:
+        """Leave a question to the next run; after some in a row stop, with the error that they then amount to."""
+        self._failures_in_a_row += 1
+        if self._failures_in_a_row < _MOST_FAILURES_IN_A_ROW:
+            return UnavailableError(problem)
+        return self._stop(in_the_end or UnavailableError(problem))
+
+    def _stop(self, error: LlmError | UnavailableError) -> Exception:
         """Ask nothing more: it would fail alike."""
         self._stopped = self._stopped or error
         return error
+
+
+def is_about_text(status: int, said: str) -> bool:
+    """Return whether a refusal that could be about the account is one of this text, as some content filters put it."""
+    return status == 403 and any(word in said.lower() for word in _ABOUT_TEXT)
 
 
 def retry_after(headers: Any, longest: float) -> float | None:

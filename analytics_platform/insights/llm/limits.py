@@ -93,13 +93,15 @@ class Hold:
     """A part of the budget set aside for one call.
 
     Attributes:
-        used: What the call cost.
-        unknown: The part of it that nobody told, which is therefore the most that it can be.
+        held: What is set aside.
+        used: What it came to; to be set before the call is over.
+        is_reported: Whether the endpoint said so; otherwise nobody knows, and the ledger has no tokens.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, held: Amount) -> None:
+        self.held = held
         self.used = Amount()
-        self.unknown = Amount()
+        self.is_reported = True
 
 
 class Budget:
@@ -119,7 +121,13 @@ class Budget:
         self._changed = asyncio.Condition()
         self._is_spent = False
         self.spent = Amount()
-        self.unknown = Amount()
+        self._unreported = Amount()
+
+    def __str__(self) -> str:
+        """Say what is spent, and what of it the ledger cannot show."""
+        if not self._unreported.tokens:
+            return f"{self.spent} used"
+        return f"{self.spent} used, {self._unreported} of that set aside for calls whose cost nobody reported"
 
     @asynccontextmanager
     async def hold(self, most: Amount) -> AsyncIterator[Hold]:
@@ -136,21 +144,18 @@ class Budget:
                     break
                 await self._changed.wait()
             if self._is_spent:
-                raise BudgetSpentError(f"the budget of the run is spent: {self._account()}")
+                raise BudgetSpentError(f"the budget of the run does not cover another call: {self}")
             self._held += most
-        hold = Hold()
+        hold = Hold(most)
         try:
             yield hold
         finally:
             async with self._changed:
                 self._held -= most
                 self.spent += hold.used
-                self.unknown += hold.unknown
+                if not hold.is_reported:
+                    self._unreported += hold.used
                 self._changed.notify_all()
-
-    def _account(self) -> str:
-        unknown = f", of which {self.unknown} at most by calls that were not answered" if self.unknown.tokens else ""
-        return f"{self.spent} used{unknown}"
 
     def covers(self, amount: Amount) -> bool:
         """Return whether ``amount`` can be set aside now."""

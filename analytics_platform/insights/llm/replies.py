@@ -13,8 +13,8 @@ from analytics_platform.insights.llm.prices import Usage
 from analytics_platform.insights.llm.transcript import Transcript
 
 _SHOWN = 300
-_MOST_TOKENS = 10**12
-"""More than any model reads: an endpoint that says more does not count."""
+_MOST_TOKENS = 2**31
+"""No call has as many; sums of what is below fit the 64 bits of a column."""
 
 
 class UnreadableReplyError(ValueError):
@@ -68,8 +68,8 @@ def judge(completion: Any, form: AnswerForm, transcript: Transcript) -> Judged:
     if finish == "content_filter":
         return Judged("filtered", usage, problem="the endpoint's content filter stopped it")
     if finish == "length":
-        return Judged("cut_off", usage, problem="it reached the limit of tokens before its end", text=str(text or ""))
-    if not isinstance(text, str) or not text.strip():
+        return Judged("cut_off", usage, problem="it reached the limit of tokens before its end", text=text)
+    if not text.strip():
         return Judged("invalid", usage, problem="it is empty")
     try:
         return Judged("ok", usage, labels=form.parse(text, transcript), text=text)
@@ -77,18 +77,21 @@ def judge(completion: Any, form: AnswerForm, transcript: Transcript) -> Judged:
         return Judged("invalid", usage, problem=str(error), text=text)
 
 
-def _text(content: Any) -> Any:
-    """Return the text of a message, which some endpoints give in parts."""
-    if not isinstance(content, list):
-        return content
-    return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+def _text(content: Any) -> str:
+    """Return the text of a message, which some endpoints send in parts, thoughts among them."""
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    texts = [part.get("text") for part in parts if isinstance(part, dict) and part.get("type") in {"text", None}]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _usage(given: Any) -> Usage | None:
+    """Return the tokens; None where the endpoint does not say, or says what cannot be."""
     try:
         cached = (given.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
         sent, answered = int(given["prompt_tokens"]), int(given["completion_tokens"])
-        told = (sent, answered, int(cached))
-        return Usage(sent, answered, min(told[2], sent)) if min(told) >= 0 and max(told) < _MOST_TOKENS else None
+        counts = sent, answered, int(cached)
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
         return None
+    if min(counts) < 0 or max(counts) > _MOST_TOKENS:
+        return None
+    return Usage(sent, answered, min(int(cached), sent))

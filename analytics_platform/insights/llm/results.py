@@ -16,7 +16,7 @@ import pyarrow as pa
 from analytics_platform.insights.llm.answer import Labels
 from analytics_platform.insights.llm.store import Document, moment
 from analytics_platform.insights.llm.transcript import Transcript
-from analytics_platform.insights.taxonomy import OTHER
+from analytics_platform.insights.taxonomy import OTHER, REMAINDERS
 from analytics_platform.insights.words import quoted
 from analytics_platform.model.llm import LLM_FAILURES, LLM_INSIGHTS
 
@@ -24,17 +24,17 @@ _DECIMALS = 4
 SILENT: Labels = {
     "topics": [],
     "no_topic_confidence": 0.0,
-    "intent": OTHER,
+    "intent": REMAINDERS["intent"],
     "intent_confidence": 0.0,
     "sentiment": 0.0,
     "sentiment_confidence": 0.0,
-    "urgency": "normal",
+    "urgency": REMAINDERS["urgency"],
     "urgency_confidence": 0.0,
-    "resolution": "unclear",
+    "resolution": REMAINDERS["resolution"],
     "resolution_confidence": 0.0,
     "reasons": [],
 }
-"""The labels of a conversation in which nobody says anything; the model is not asked."""
+"""The labels of a conversation in which nobody says anything, as the engine has them; the model is not asked."""
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,27 @@ def says(text: str, finish: str = "stop", **message: Any) -> Step:
     return step
 
 
+def says_in_parts(handler: Handler, body: dict[str, Any]) -> None:
+    """Answer well, in a list of parts with a thought before the text."""
+    completion = handler.server.endpoint.completion(body, json.dumps(good_answer(body)), "stop")
+    message = completion["choices"][0]["message"]
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "{hm}"}]}
+    message["content"] = [thought, {"type": "text", "text": message["content"]}]
+    handler.send_json(completion)
+
+
+def says_tokens(sent: Any, answered: Any) -> Step:
+    """Answer well, and report these tokens."""
+
+    def step(handler: Handler, body: dict[str, Any]) -> None:
+        completion = handler.server.endpoint.completion(body, json.dumps(good_answer(body)), "stop")
+        handler.server.endpoint.served.pop()
+        completion["usage"] = {"prompt_tokens": sent, "completion_tokens": answered}
+        handler.send_json(completion)
+
+    return step
+
+
 def says_with(change: Callable[[dict[str, Any]], None], wrap: Callable[[str], str] = str) -> Step:
     """Answer with a good answer that was changed, and its JSON wrapped."""
 

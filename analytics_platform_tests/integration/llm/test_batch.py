@@ -62,6 +62,23 @@ def test_answers_that_do_not_fit_are_asked_again_in_a_second_batch(endpoint, mak
     assert store.batches() == {}
 
 
+def test_trouble_with_the_account_in_a_batch_is_no_fault_of_the_conversations(endpoint, make_batch_tier, talks):
+    work_off = endpoint._work_off
+
+    def refuses(batch):
+        work_off(batch)
+        lines = [json.loads(line) for line in endpoint.files[batch["output_file_id"]].splitlines()]
+        for line, status in zip(lines, (401, 402, 403, 404, 400), strict=False):
+            line["response"] = {"status_code": status, "body": {"error": {"message": "no"}}}
+        endpoint.files[batch["output_file_id"]] = "\n".join(map(json.dumps, lines)).encode()
+
+    endpoint._work_off = refuses
+    outcome = make_batch_tier().label_conversations(talks)
+    assert (outcome.insights.num_rows, len(outcome.not_done), outcome.failures.num_rows) == (3, 4, 5)
+    endpoint._work_off = work_off
+    assert make_batch_tier().label_conversations(talks).insights.num_rows == 7
+
+
 class Killed(BaseException):
     """Stands for the end of the process."""
 

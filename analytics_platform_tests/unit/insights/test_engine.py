@@ -14,6 +14,7 @@ import pytest
 
 from analytics_platform.insights.engine import InsightEngine, build_engine
 from analytics_platform.insights.examples import as_messages, shipped_gold
+from analytics_platform.insights.llm.results import SILENT
 from analytics_platform.insights.taxonomy import DEFAULT_PATH
 from analytics_platform.insights.tier import Kind, TierError
 from analytics_platform.model.insights import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS, MESSAGE_INSIGHTS
@@ -50,6 +51,13 @@ def test_there_is_one_row_per_conversation_also_without_text(conversations: dict
     silent = conversations["silent"]
     assert (silent["primary_topic"], silent["intent"], silent["sentiment"]) == ("other", "other", 0.0)
     assert (silent["confidence"], silent["topics"], silent["reasons"]) == (0.0, [], [])
+
+
+def test_a_conversation_without_text_is_labelled_alike_by_the_llm_tier(conversations: dict[str, Any]) -> None:
+    silent = conversations["silent"]
+    shared = SILENT.keys() & silent.keys()
+    assert {"topics", "intent", "urgency", "urgency_confidence", "resolution"} <= shared
+    assert {name: silent[name] for name in shared} == {name: SILENT[name] for name in shared}
 
 
 def test_labels_say_what_the_customer_wanted(conversations: dict[str, Any]) -> None:
