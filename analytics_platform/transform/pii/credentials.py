@@ -5,6 +5,8 @@ Belongs here: the forms that issuers publish, and words such as ``password`` bef
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 import re
 from collections import Counter
@@ -44,9 +46,8 @@ _PASSWORD = re.compile(
     re.IGNORECASE,
 )
 """A sign between the word and the value leaves little doubt, so the value may be short."""
-_AUTHORIZATION = re.compile(
-    r"authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:basic|bearer|token)\s{1,3}(?P<value>[A-Za-z0-9+/=._~-]{8,4000})",
-    re.IGNORECASE,
+_BASIC = re.compile(
+    r"authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?basic\s{1,3}(?P<value>[A-Za-z0-9+/_-]{4,1024}={0,2})", re.IGNORECASE
 )
 _MINIMUM_ENTROPY = 2.8  # bits a character: English words of this length have less, or no digit
 
@@ -78,9 +79,19 @@ def _passwords(text: str) -> Found:
             yield match.start("value"), match.start("value") + len(value), 0.8
 
 
-def _authorizations(text: str) -> Found:
-    for match in _AUTHORIZATION.finditer(text):
-        yield *match.span("value"), 0.95
+def _basic(text: str) -> Found:
+    for match in _BASIC.finditer(text):
+        if _is_basic(match["value"]):
+            yield *match.span("value"), 0.95
+
+
+def _is_basic(value: str) -> bool:
+    """Tell whether a value is a user and a password as HTTP sends them, and no word such as authentication."""
+    bare = value.rstrip("=")
+    try:
+        return b":" in base64.b64decode(bare + "=" * (-len(bare) % 4), altchars=b"-_")
+    except binascii.Error:
+        return False
 
 
 def _is_mixed(value: str) -> bool:
@@ -103,5 +114,5 @@ RULES = (
     Rule("SECRET", r"-----BEGIN [A-Z ]*PRIVATE KEY", _private_keys),
     Rule("SECRET", r"(?i)(?:key|secret|token|bearer|passw|passphrase|pwd)[^0-9]{0,12}\S*[0-9]", _assigned),
     Rule("SECRET", r"(?i)\b(?:passw(?:or)?d|passphrase|pwd|pw)\b.{0,3}[:=]", _passwords),
-    Rule("SECRET", r"(?i)authorization\W{1,8}(?:basic|bearer|token)\s", _authorizations),
+    Rule("SECRET", r"(?i)authorization\W{1,8}basic\s", _basic),
 )

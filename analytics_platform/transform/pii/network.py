@@ -18,6 +18,10 @@ _EMAIL = re.compile(
 _SCHEME_URL = re.compile(
     r"(?<![A-Za-z0-9+.-])(?:[A-Za-z][A-Za-z0-9+.-]{1,20}://|[Ww]{3}\.(?=[^\W_]))[^\s<>\"`{}|\\^]{2,4000}"
 )
+# A password may hold any character where its writer did not encode it.
+_CREDENTIAL_URL = re.compile(
+    r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,20}://(?:[^\s/<>\"`]{1,256}@)?[^\s<>\"`{}|\\^]{2,4000}"
+)
 _DOMAINS = (
     "com net org edu gov mil int info biz io ai app dev me tv co uk de fr es it nl be ch at se no dk fi pl cz hu pt "
     "br ru us ca au nz jp cn in mx ar cl za ie gr ro bg sk si hr ee lv lt lu is eu kr tw sg hk tr ua il xyz online shop"
@@ -33,7 +37,10 @@ _VISIT = re.compile(r"(?:\b(?:see|visit|go to|goto|at|on|site|website|url|domain
 _TRAILING = ".,;:!?'\"*)]>’”»…。，、！？）"
 _IPV4 = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\w|-(?!(?:[0-9]{1,3}\.){3}[0-9])|\.[0-9])")
 _RANGE = re.compile(r"(?:^|[^\w.-])(?:[0-9]{1,3}\.){3}[0-9]{1,3}-$")  # its first address, before the second
-_VERSION = re.compile(r"(?:(?<![\w-])v|\b(?:version|ver|release|kernel|build|upgrade to|update to))(?: is)?\W{0,3}$")
+# Neither "server" or "over", nor the flag -v, speaks of a version.
+_VERSION = re.compile(
+    r"(?:(?<![\w-])v|(?<![^\W_])(?:version|ver|release|kernel|build|upgrade to|update to))(?: is)?\W{0,3}$"
+)
 _IPV6 = re.compile(
     r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{2,45}"
     r"(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3})?(?![\w:])"
@@ -91,7 +98,7 @@ def _host(url: str) -> str:
 
 
 def _credential_urls(text: str) -> Found:
-    for match in _SCHEME_URL.finditer(text):
+    for match in _CREDENTIAL_URL.finditer(text):
         end = _url_end(match)
         url = text[match.start() : end]
         authority = url.partition("://")[2].partition("/")[0]

@@ -18,7 +18,7 @@ _CANDIDATE = re.compile(
     re.IGNORECASE,
 )
 _MOST_CUTS = 2
-"""Groups that may belong to what follows an international number, as in "+442079460958 2 times"."""
+"""Groups that may belong to what follows a number, as in "+442079460958 2 times"."""
 _LAST_GROUP = re.compile(r"[ .\-/()]+[0-9]+$")
 _NANP = re.compile(
     r"(?:\+?1[ .-]?|001[ .-])?(?:\([2-9][0-9]{2}\) ?[0-9]{3}[ .-]|[2-9][0-9]{2}([ .-])[0-9]{3}\1)[0-9]{4}", re.ASCII
@@ -59,10 +59,12 @@ def _phones(text: str) -> Found:
         if text[start:end].startswith("(") and ")" not in text[start:end]:
             start += 1
         confidence = _confidence(text, start, end)
-        cuts = _MOST_CUTS if text[start:end].startswith(("+", "(+")) else 0
+        cuts = _MOST_CUTS
         while not confidence and cuts and (last := _LAST_GROUP.search(text, start, end)):
             cuts, end = cuts - 1, last.start()
-            confidence = _confidence(text, start, end)
+            part = text[start:end]
+            if part.startswith(("+", "(+")) or _NANP.fullmatch(part):  # other digits may be the beginning of anything
+                confidence = _confidence(text, start, end)
         if confidence:
             yield start, end, confidence
 
