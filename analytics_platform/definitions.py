@@ -65,12 +65,11 @@ def _versioned(asset: TableAsset, settings: Settings) -> dg.AssetsDefinition:
 
     So that the graph shows what another taxonomy has made stale, as ``analytics run`` finds by fingerprints.
     """
-    given: list[str] = [settings.tier] if settings.tier != Settings.model_fields["tier"].default else []
-    if settings.taxonomy:
-        given.append(hashlib.sha256(settings.taxonomy.read_bytes()).hexdigest())
-    if not given or not _LABELLING.intersection(asset.recipe.resources):
+    if not _LABELLING.intersection(asset.recipe.resources):
         return asset.definition
-    version = hashlib.sha256("\x1f".join([asset.recipe.code_version, *given]).encode()).hexdigest()[:12]
+    taxonomy = settings.taxonomy.read_bytes() if settings.taxonomy else b""  # the one shipped is part of the code
+    parts = (asset.recipe.code_version.encode(), settings.tier.encode(), taxonomy)
+    version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:12]
     return asset.definition.map_asset_specs(lambda spec: spec.replace_attributes(code_version=version))
 
 

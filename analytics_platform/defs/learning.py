@@ -64,7 +64,7 @@ def label_feedback(messages: PartitionStream, corrections: Corrections, insights
     rows = corrections.rows
     read = messages.select("conversation_id", "message_id", "position", "role", "text")
     said = feedback.find_said(rows, read.values() if rows else [])
-    shipped = shipped_gold()
+    shipped = _known(shipped_gold(), insights)
     gold = frozenset(zip(shipped["item"].to_pylist(), shipped["kind"].to_pylist(), strict=True))
     return feedback.judge_feedback(rows, insights.default_engine.taxonomy, said, gold)
 
@@ -80,7 +80,11 @@ def label_feedback(messages: PartitionStream, corrections: Corrections, insights
 )
 def gold_labels(label_feedback: pa.Table, insights: Insights) -> pa.Table:
     """The shipped labels of one reader, and the corrections held out; only labels that the taxonomy has."""
-    gold = pa.concat_tables([shipped_gold(), feedback.as_examples(label_feedback, "gold")])
+    return _known(pa.concat_tables([shipped_gold(), feedback.as_examples(label_feedback, "gold")]), insights)
+
+
+def _known(gold: pa.Table, insights: Insights) -> pa.Table:
+    """Return the labels that the taxonomy has."""
     known = {(kind, label.label) for kind, of in labels_of(insights.default_engine.taxonomy).items() for label in of}
     pairs = zip(gold["kind"].to_pylist(), gold["label"].to_pylist(), strict=True)
     return gold.filter(

@@ -55,10 +55,8 @@ class TaxonomyFile:
             text = path.read_text(encoding="utf-8")
             loader = _Loader(text)
             root = loader.get_single_node()
-            found = cls(path, None, root)
-            if twice := [found._told(key, where, "is here a second time") for where, key in _repeated(root)]:
-                raise TaxonomyError("\n".join(twice))
-            return cls(path, loader.construct_document(root) if root else None, root)
+            repeated = list(_repeated(root))  # before merges are carried out, which repeat what they override
+            found = cls(path, loader.construct_document(root) if root else None, root)
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1
             byte = error.object[error.start]
@@ -70,8 +68,11 @@ class TaxonomyFile:
             line = text.count("\n", 0, error.position) + 1
             code = error.character if isinstance(error.character, int) else ord(error.character)
             raise TaxonomyError(f"{path}:{line}: the character U+{code:04X} is not allowed") from error
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, yaml.YAMLError, ValueError) as error:  # such as what is tagged as a number and is none
             raise TaxonomyError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+        if repeated:
+            raise TaxonomyError("\n".join(found._told(key, where, "is here a second time") for where, key in repeated))
+        return found
 
     def problem(self, location: Location, message: str) -> str:
         """Write one mistake as file, line, field and what to mend."""

@@ -20,7 +20,8 @@ _SCHEME_URL = re.compile(
 )
 # A password may hold any character where its writer did not encode it.
 _CREDENTIAL_URL = re.compile(
-    r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,20}://(?:[^\s/<>\"`]{1,256}@)?[^\s<>\"`{}|\\^]{2,4000}"
+    r"(?<![A-Za-z0-9+.-])(?:[A-Za-z][A-Za-z0-9+.-]{1,20}://(?:[^\s/<>\"`]{1,256}@)?|[Ww]{3}\.(?=[^\W_]))"
+    r"[^\s<>\"`{}|\\^]{2,4000}"
 )
 _DOMAINS = (
     "com net org edu gov mil int info biz io ai app dev me tv co uk de fr es it nl be ch at se no dk fi pl cz hu pt "

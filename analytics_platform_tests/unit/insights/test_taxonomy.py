@@ -129,6 +129,12 @@ def test_a_star_anywhere_but_behind_a_word_is_refused(keyword: str) -> None:
     Label(label="warranty", description="Repairs.", examples=("is it covered?",), keywords=("warrant*", "größe*"))
 
 
+def test_a_number_that_is_none_is_one_line(tmp_path: Path) -> None:
+    problem = refusal(write(tmp_path, GOOD.replace("Money.", "!!int abc")))
+    assert problem.startswith(f"{tmp_path}/labels.yaml: cannot be read: ")
+    assert len(problem.splitlines()) == 1
+
+
 def test_what_looks_like_a_date_is_a_text(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD.replace("[i was charged twice]", "[2024-13-45, 2024-01-05]"))
     assert load_taxonomy(path).topics[0].examples == ("2024-13-45", "2024-01-05")

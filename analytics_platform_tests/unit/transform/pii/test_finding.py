@@ -41,6 +41,7 @@ def redacted(text: str, *kinds: str) -> str:
         ("password: hunter2", "password: <SECRET>"),
         ("login bob, pw=Xk29dk", "login bob, pw=<SECRET>"),
         ("Authorization: Basic dXNlcjpwYXNz", "Authorization: Basic <SECRET>"),
+        ("www.example.com/?token=abcdef123", "<SECRET>"),
         ("postgres://app:p^ssw0rd@db:5432/x", "<SECRET>"),
         ("CPF 529.982.247-25", "CPF <NATIONAL_ID>"),
         ("my driver's license number is A1234567", "my driver's license number is <NATIONAL_ID>"),
