@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from analytics_platform.insights.llm.endpoint import Endpoint, is_about_text
+from analytics_platform.insights.llm.endpoint import Endpoint
+from analytics_platform.insights.llm.refusals import is_about_text
 from analytics_platform.insights.llm.replies import Judged, UnreadableReplyError, judge
 from analytics_platform.insights.llm.results import Failure, Question
 from analytics_platform.insights.llm.store import Document

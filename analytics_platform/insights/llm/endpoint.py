@@ -1,14 +1,12 @@
 """One question to the endpoint: its turn, its part of the budget, attempts, and a row in the ledger for each.
 
-Belongs here: requests, errors and retries. Does not belong here: which questions there are, or asking again after an
-answer that does not fit (``realtime``). Everything here runs on one event loop.
+Belongs here: requests and retries. Does not belong here: what a refusal means (``refusals``), which questions there
+are, or asking again after an answer that does not fit (``realtime``). Everything here runs on one event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-import email.utils
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +27,15 @@ from analytics_platform.insights.llm.dialect import Dialect
 from analytics_platform.insights.llm.limits import Amount, Budget, Turns
 from analytics_platform.insights.llm.prices import PriceList, Usage
 from analytics_platform.insights.llm.prompt import Prompt
+from analytics_platform.insights.llm.refusals import (
+    RejectedError,
+    TransientError,
+    UnavailableError,
+    WrongError,
+    cause_of,
+    judge_loss,
+    judge_refusal,
+)
 from analytics_platform.insights.llm.replies import Judged, UnreadableReplyError, judge
 from analytics_platform.insights.llm.results import Question
 from analytics_platform.insights.llm.tokens import estimate_tokens
@@ -36,45 +43,7 @@ from analytics_platform.insights.llm.tokens import estimate_tokens
 _MOST_FAILURES_IN_A_ROW = 5
 _MESSAGE_OVERHEAD = 8
 _SHOWN = 500
-_ACCOUNT = "account: it has no money left"
-_CONFIGURATION = {401: "API key (ANALYTICS_LLM_API_KEY)", 402: _ACCOUNT,
-                  403: "rights of the API key (ANALYTICS_LLM_API_KEY)",
-                  404: "address (ANALYTICS_LLM_BASE_URL) or model (ANALYTICS_LLM_MODEL)"}  # fmt: skip
-_NO_MONEY = "insufficient_quota"
-_ABOUT_TEXT = ("flagged", "moderation", "content_filter", "content filter", "content policy")
-_NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
-"""By name: which HTTP library the client uses is its own affair."""
 _CONNECTING_SHARE = 0.5
-
-
-class RejectedError(RuntimeError):
-    """The endpoint does not take this request, whoever asks how often."""
-
-
-class UnavailableError(RuntimeError):
-    """The endpoint did not answer, however often it was asked."""
-
-
-class _TransientError(RuntimeError):
-    """A call failed, and the next may not."""
-
-    def __init__(self, status: str, detail: str, retry_after: float | None = None, *, paid: bool = False) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.retry_after = retry_after
-        self.paid = paid
-
-
-class _DoubtfulError(RuntimeError):
-    """A refusal that is about key, address or model, or else about this one request.
-
-    Args:
-        detail: What the endpoint says.
-        what: What to check.
-    """
-
-    def __init__(self, detail: str, what: str) -> None:
-        super().__init__(f"check the {what}; {detail}")
 
 
 class Endpoint:
@@ -134,13 +103,13 @@ class Endpoint:
         """
         try:
             async with self._turns.slots:
-                async for attempt in self.attempts(_TransientError):
+                async for attempt in self.attempts(TransientError):
                     with attempt:
                         place = attempt.retry_state.attempt_number
                         judged = await self._attempt(question, messages, number, place, answer_tokens, rows)
-        except _TransientError as error:
+        except TransientError as error:
             raise self._give_up(f"{self.config.attempts} attempts failed, the last with: {error}") from None
-        except _DoubtfulError as error:
+        except WrongError as error:
             raise self._give_up(str(error), self._wrong(str(error))) from None
         self._failures_in_a_row = 0
         self._has_answered = True
@@ -154,7 +123,7 @@ class Endpoint:
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            asked = error.retry_after if isinstance(error, _TransientError) else None
+            asked = error.retry_after if isinstance(error, TransientError) else None
             return max(backoff(state), asked or 0.0)  # «at once» is no reason to give up patience
 
         return AsyncRetrying(
@@ -201,7 +170,7 @@ class Endpoint:
                 judged, error = await self._send(question, messages, answer_tokens)
                 if judged.usage:
                     hold.used = Amount.of(judged.usage, self._price)
-                elif error is None or (isinstance(error, _TransientError) and error.paid):
+                elif error is None or (isinstance(error, TransientError) and error.paid):
                     hold.used = most  # nobody says what it cost, and it may be billed
                     hold.is_reported = False
                 row = self.ledger.row(
@@ -235,35 +204,22 @@ class Endpoint:
         except openai.APIStatusError as refused:
             return self._refused(refused)
         except (TimeoutError, openai.APIConnectionError) as lost:
-            error = self._lost(lost)
+            error = judge_loss(lost, self.sanitized(cause_of(lost)), self.config.timeout_seconds)
         except (openai.OpenAIError, UnreadableReplyError, ValueError) as odd:
-            error = _TransientError("unreadable", self.sanitized(odd), paid=True)
+            error = TransientError("unreadable", self.sanitized(odd), paid=True)
         return Judged(error.status, None, problem=str(error)), error
 
-    def _lost(self, lost: Exception) -> _TransientError:
-        """Return what a lost request amounts to: one that was sent may be answered, and billed, unseen."""
-        cause = lost.__cause__ or lost
-        if type(cause).__name__ in _NEVER_SENT:
-            return _TransientError("connection", f"no connection: {self.sanitized(cause) or type(cause).__name__}")
-        if isinstance(lost, (TimeoutError, openai.APITimeoutError)):
-            return _TransientError("timeout", f"no answer within {self.config.timeout_seconds:g} s", paid=True)
-        return _TransientError("connection", self.sanitized(cause), paid=True)
-
     def _refused(self, refused: openai.APIStatusError) -> tuple[Judged, Exception]:
-        status, detail = refused.status_code, f"HTTP {refused.status_code}: {self.sanitized(refused.message)}"
-        what = _ACCOUNT if _NO_MONEY in (refused.code, refused.type) else _CONFIGURATION.get(status)
-        if what and not is_about_text(status, f"{refused.message} {refused.code}"):
-            # A 403 may be a filter's word on this text. A 404 after an answer may be a proxy that restarts.
-            in_doubt = status == 403 or (status == 404 and self._has_answered)
-            error = _DoubtfulError(detail, what) if in_doubt else self._stop(self._wrong(f"check the {what}; {detail}"))
-            return Judged("rate_limited" if status == 429 else "rejected", None, problem=detail), error
-        if status == 429 or status in {408, 409} or status >= 500:
-            wait = retry_after(refused.response.headers, self.config.longest_wait_seconds)
-            if wait is not None:
-                self._turns.pause(wait)
-            kind = "rate_limited" if status == 429 else "server_error"
-            return Judged(kind, None, problem=detail), _TransientError(kind, detail, wait)
-        return Judged("rejected", None, problem=detail), RejectedError(detail)
+        """Return what a refusal amounts to; make all wait, or stop, where it is about all."""
+        detail = f"HTTP {refused.status_code}: {self.sanitized(refused.message)}"
+        longest = self.config.longest_wait_seconds
+        status, error = judge_refusal(refused, detail, longest, has_answered=self._has_answered)
+        judged = Judged(status, None, problem=detail)
+        if isinstance(error, TransientError) and error.retry_after is not None:
+            self._turns.pause(error.retry_after)
+        if isinstance(error, WrongError) and not error.in_doubt:
+            return judged, self._stop(self._wrong(str(error)))
+        return judged, error
 
     def _adapt(self, used: Dialect, refusal: str) -> bool:
         """Do without what was refused; say whether there is something new to try."""
@@ -289,23 +245,3 @@ class Endpoint:
         """Ask nothing more: it would fail alike."""
         self._stopped = self._stopped or error
         return error
-
-
-def is_about_text(status: int, said: str) -> bool:
-    """Return whether a refusal that could be about the account is one of this text, as some content filters put it."""
-    return status == 403 and any(word in said.lower() for word in _ABOUT_TEXT)
-
-
-def retry_after(headers: Any, longest: float) -> float | None:
-    """Return the seconds that ``Retry-After`` asks to wait, at most ``longest``; None where it does not say."""
-    text = headers.get("retry-after")
-    if text is None:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            seconds = (email.utils.parsedate_to_datetime(text) - dt.datetime.now(dt.UTC)).total_seconds()
-        except (ValueError, TypeError):
-            return None
-    return min(max(seconds, 0.0), longest) if seconds == seconds else None

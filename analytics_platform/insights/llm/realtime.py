@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from analytics_platform.insights.llm.endpoint import Endpoint, RejectedError, UnavailableError
+from analytics_platform.insights.llm.endpoint import Endpoint
 from analytics_platform.insights.llm.limits import BudgetSpentError
 from analytics_platform.insights.llm.prompt import Prompt
+from analytics_platform.insights.llm.refusals import RejectedError, UnavailableError
 from analytics_platform.insights.llm.replies import Judged
 from analytics_platform.insights.llm.results import Failure, Question, Result
 

@@ -15,10 +15,10 @@ from pydantic import SecretStr
 from analytics_platform.insights.llm.answer import AnswerError, AnswerForm
 from analytics_platform.insights.llm.config import LlmConfig, LlmError
 from analytics_platform.insights.llm.dialect import Dialect
-from analytics_platform.insights.llm.endpoint import retry_after
 from analytics_platform.insights.llm.limits import Amount, Budget, BudgetSpentError, burst_and_period
 from analytics_platform.insights.llm.prices import Usage, load_prices
 from analytics_platform.insights.llm.prompt import Prompt
+from analytics_platform.insights.llm.refusals import retry_after
 from analytics_platform.insights.llm.results import SILENT, insights_table
 from analytics_platform.insights.llm.tokens import token_counter
 from analytics_platform.insights.llm.transcript import Line, Transcript

@@ -1,0 +1,125 @@
+"""What a call that brought no answer amounts to: about this text, about the account, or about the moment.
+
+Belongs here: telling these apart by what the endpoint says. Does not belong here: asking again, waiting, stopping
+(``endpoint``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+from collections.abc import Mapping
+
+import openai
+
+_ACCOUNT = "account: it has no money left"
+_CONFIGURATION = {401: "API key (ANALYTICS_LLM_API_KEY)", 402: _ACCOUNT,
+                  403: "rights of the API key (ANALYTICS_LLM_API_KEY)",
+                  404: "address (ANALYTICS_LLM_BASE_URL) or model (ANALYTICS_LLM_MODEL)"}  # fmt: skip
+_NO_MONEY = "insufficient_quota"
+_ABOUT_TEXT = ("flagged", "moderation", "content_filter", "content filter", "content policy")
+_NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
+"""By name: which HTTP library the client uses is its own affair."""
+
+
+class RejectedError(RuntimeError):
+    """The endpoint does not take this request, whoever asks how often."""
+
+
+class UnavailableError(RuntimeError):
+    """The endpoint did not answer, however often it was asked."""
+
+
+class TransientError(RuntimeError):
+    """A call failed, and the next may not.
+
+    Args:
+        status: Its status in the ledger.
+        detail: What happened.
+        retry_after: Seconds that the endpoint asks to wait; None where it does not.
+        paid: Whether the request was sent, so that it may be billed though no answer came.
+    """
+
+    def __init__(self, status: str, detail: str, retry_after: float | None = None, *, paid: bool = False) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.retry_after = retry_after
+        self.paid = paid
+
+
+class WrongError(RuntimeError):
+    """A refusal that is about key, address, model or account.
+
+    Args:
+        detail: What the endpoint says.
+        what: What to check.
+        in_doubt: Whether it may be about this one request after all.
+    """
+
+    def __init__(self, detail: str, what: str, *, in_doubt: bool) -> None:
+        super().__init__(f"check the {what}; {detail}")
+        self.in_doubt = in_doubt
+
+
+def judge_refusal(
+    refused: openai.APIStatusError, detail: str, longest_wait: float, *, has_answered: bool
+) -> tuple[str, TransientError | WrongError | RejectedError]:
+    """Return the status in the ledger, and the error that it amounts to.
+
+    Args:
+        refused: What the client raised.
+        detail: What the endpoint says, without secrets.
+        longest_wait: Most seconds that are waited, whatever it asks for.
+        has_answered: Whether the endpoint has answered a request before.
+    """
+    status = refused.status_code
+    what = _ACCOUNT if _NO_MONEY in (refused.code, refused.type) else _CONFIGURATION.get(status)
+    if what and not is_about_text(status, f"{refused.message} {refused.code}"):
+        # A 403 may be a filter's word on this text. A 404 after an answer may be a proxy that restarts.
+        in_doubt = status == 403 or (status == 404 and has_answered)
+        return "rate_limited" if status == 429 else "rejected", WrongError(detail, what, in_doubt=in_doubt)
+    if status in {408, 409, 429} or status >= 500:
+        kind = "rate_limited" if status == 429 else "server_error"
+        return kind, TransientError(kind, detail, retry_after(refused.response.headers, longest_wait))
+    return "rejected", RejectedError(detail)
+
+
+def judge_loss(lost: Exception, detail: str, timeout_seconds: float) -> TransientError:
+    """Return what a lost request amounts to: one that was sent may be answered, and billed, unseen.
+
+    Args:
+        lost: What the client raised.
+        detail: The message of ``cause_of`` it, without secrets.
+        timeout_seconds: How long was waited at most.
+    """
+    cause = type(cause_of(lost)).__name__
+    if cause in _NEVER_SENT:
+        return TransientError("connection", f"no connection: {detail or cause}")
+    if isinstance(lost, (TimeoutError, openai.APITimeoutError)):
+        return TransientError("timeout", f"no answer within {timeout_seconds:g} s", paid=True)
+    return TransientError("connection", detail, paid=True)
+
+
+def cause_of(lost: Exception) -> BaseException:
+    """Return the error of the HTTP library behind the client's."""
+    return lost.__cause__ or lost
+
+
+def is_about_text(status: int, said: str) -> bool:
+    """Return whether a refusal that could be about the account is one of this text, as some content filters put it."""
+    return status == 403 and any(word in said.lower() for word in _ABOUT_TEXT)
+
+
+def retry_after(headers: Mapping[str, str], longest: float) -> float | None:
+    """Return the seconds that ``Retry-After`` asks to wait, at most ``longest``; None where it does not say."""
+    text = headers.get("retry-after")
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = (email.utils.parsedate_to_datetime(text) - dt.datetime.now(dt.UTC)).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return min(max(seconds, 0.0), longest) if seconds == seconds else None
