@@ -104,8 +104,8 @@ def _known(gold: pa.Table, insights: Insights) -> pa.Table:
 def candidate_model(label_feedback: pa.Table, insights: Insights) -> pa.Table:
     """Topic and intent heads fitted in closed form on taxonomy, shipped slice and corrections."""
     engine = insights.default_engine
-    taught = feedback.taught_by(engine, feedback.as_examples(label_feedback, "training"))
-    model = fit_model(engine.encoder, engine.taxonomy, taught)
+    taught, read = feedback.taught_by(engine, feedback.as_examples(label_feedback, "training"))
+    model = fit_model(engine.encoder, engine.taxonomy, taught, read)
     names = ("model_id", "taxonomy_version", "encoder", "corrections", "content")
     return tables.CANDIDATE_MODEL.from_rows([{name: getattr(model, name) for name in names}])
 

@@ -254,7 +254,7 @@ def build_engine(
         device: ``cpu`` computes on the CPU, ``gpu`` insists on a GPU; ``auto`` takes a GPU for the transformer when one
             answers, and the CPU for the rest.
         taxonomy_path: YAML file of labels; the one shipped when None.
-        model: Trained heads of the static tier, for this taxonomy; the default ones when None.
+        model: Trained heads for this taxonomy; the default ones when None.
 
     Raises:
         TierError: If the tier or the device is unknown or not available.
@@ -269,5 +269,5 @@ def build_engine(
     if tier == "static":
         return InsightEngine(static, encoder, taxonomy, where.name)
     transformer = transformer_encoder(device)
-    reading = ReadingTier(static, encoder, taxonomy, transformer, everywhere=tier == "transformer")
+    reading = ReadingTier(static, encoder, taxonomy, transformer, everywhere=tier == "transformer", model=model)
     return InsightEngine(reading, encoder, taxonomy, transformer.device)

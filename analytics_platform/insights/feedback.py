@@ -17,10 +17,12 @@ import pyarrow.compute as pc
 
 from analytics_platform.insights.engine import InsightEngine
 from analytics_platform.insights.examples import EXAMPLES, as_messages
+from analytics_platform.insights.label_model import Read
 from analytics_platform.insights.likeness import Taught, labels_of
 from analytics_platform.insights.linear import pool
+from analytics_platform.insights.reading import ReadingTier
 from analytics_platform.insights.taxonomy import OTHER, Taxonomy
-from analytics_platform.insights.tier import SENTIMENT_VALUES, Kind
+from analytics_platform.insights.tier import SENTIMENT_VALUES, Floats, Kind
 from analytics_platform.model.learning import LABEL_FEEDBACK
 
 CORRECTION_WEIGHT = 2.0
@@ -118,24 +120,46 @@ def as_examples(feedback: pa.Table, status: str) -> pa.Table:
     )
 
 
-def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, Taught]:
+def taught_by(engine: InsightEngine, examples: pa.Table) -> tuple[dict[Kind, Taught], Read | None]:
     """Return what examples teach, as the documents that the engine decides on; sentiment is not taught.
 
     Args:
         engine: Groups the messages of a conversation, by the default heads.
         examples: ``EXAMPLES``.
+
+    Returns:
+        The documents over static vectors, and over those of the engine's transformer, where it has one and there is
+        something to read.
     """
     if not examples.num_rows:
-        return {}
+        return {}, None
     ids, documents = engine.conversation_documents(as_messages(examples))
+    documents = {kind: documents[kind] for kind in labels_of(engine.taxonomy)}
+    taught = _label(examples, ids, {kind: pool(document) for kind, document in documents.items()})
+    tier = engine.tier
+    if not isinstance(tier, ReadingTier):
+        return taught, None
+    everything = np.arange(len(ids))
+    vectors = {kind: tier.read(document, everything) for kind, document in documents.items()}
+    return taught, Read(tier.transformer, _label(examples, ids, vectors))
+
+
+def _label(examples: pa.Table, ids: pa.Array, vectors: Mapping[Kind, Floats]) -> dict[Kind, Taught]:
+    """Return the vectors of documents with what examples say of them.
+
+    Args:
+        examples: ``EXAMPLES``.
+        ids: The documents' items.
+        vectors: Their vectors by kind of label, in that order.
+    """
     taught: dict[Kind, Taught] = {}
-    for kind in labels_of(engine.taxonomy):
+    for kind, known in vectors.items():
         rows = examples.filter(pc.equal(examples["kind"], kind))
         place = pc.index_in(rows["item"], value_set=ids)
-        vectors = pool(documents[kind])[place.drop_null().to_numpy()]
         labels = rows.filter(pc.is_valid(place))["label"].to_pylist()
         if labels:
-            taught[kind] = Taught(vectors, labels, np.full(len(labels), CORRECTION_WEIGHT))
+            said = known[place.drop_null().to_numpy()]
+            taught[kind] = Taught(said, labels, np.full(len(labels), CORRECTION_WEIGHT))
     return taught
 
 

@@ -1,7 +1,7 @@
 """Label heads fitted on labelled texts, in three tiers: each text is asked of dearer experts only when that helps.
 
-Belongs here: the order of the experts, the calibrated decision who is asked, and which head a tier is. Does not belong
-here: the experts, files, and measures (``evaluate``).
+Belongs here: the order of the experts, and which head a tier is. Does not belong here: the experts, the decision who is
+asked (``routing``), files, and measures (``evaluate``).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from analytics_platform.insights.encoder import StaticEncoder, static_encoder
 from analytics_platform.insights.experts import Codes, LinearExpert, NeighbourExpert
 from analytics_platform.insights.features import Prepared, Singles, prepare
 from analytics_platform.insights.minilm import TextEncoder, transformer_encoder
+from analytics_platform.insights.routing import Route
 from analytics_platform.insights.stacking import Calibration, Stack
 from analytics_platform.insights.student import Student, general_texts
 from analytics_platform.insights.tier import Floats, TierError, require_tier
@@ -42,63 +43,8 @@ _MOST_NEIGHBOURS, _MOST_READERS = 10_000, 20_000
 _BUDGETS = (0.25, 0.085)
 """Largest share of texts whose neighbours are asked, to keep within 50 µs a text, and that the cascade sends to the
 transformer: what keeps it 8 times as quick."""
-_WORTHWHILE = 5e-4
-"""Accuracy that a larger share must win for a text to be sent on."""
-_STEPS = 20
 _BATCH = 32_768
 """Texts scored together: each distinct word of a batch is taken apart once, in Python."""
-
-
-@dataclass(frozen=True)
-class Route:
-    """Which texts go on to the next expert: those whose doubt exceeds a threshold.
-
-    Attributes:
-        threshold: Of ``doubt``.
-        share: Of the training texts that exceed it, by importance.
-    """
-
-    threshold: float
-    share: float
-
-    @classmethod
-    def fit(cls, before: Floats, after: Floats, codes: Codes, importance: Floats, budget: float) -> Route:
-        """Choose the smallest share that is as right as any within the budget.
-
-        Args:
-            before: Probabilities without the next expert, of texts that no expert had seen.
-            after: Probabilities with it.
-            codes: Number of each text's label.
-            importance: How much each text counts.
-            budget: Largest share that may go on, 0 to 1.
-        """
-        doubts = doubt(before)
-        order = np.argsort(-doubts, kind="stable")
-        weight = importance[order] / importance.sum()
-        gain = ((after.argmax(axis=1) == codes).astype(np.float64) - (before.argmax(axis=1) == codes))[order]
-        reached, won = np.cumsum(weight), np.cumsum(weight * gain)
-        ends = np.searchsorted(reached, np.linspace(0, budget, _STEPS + 1)[1:] + 1e-9, side="right")
-        tied = ends < len(order)  # texts of equal doubt go on together, or not at all
-        ends[tied] = np.searchsorted(-doubts[order], -doubts[order[ends[tied]]], side="left")
-        gains = np.concatenate(([0.0], won))[ends]
-        good = np.flatnonzero(gains >= gains.max() - _WORTHWHILE)
-        end = int(ends[good[0]])
-        if gains.max() < _WORTHWHILE or end == 0:
-            return cls(np.inf, 0.0)
-        return cls(float(doubts[order[end - 1]]), float(reached[end - 1]))
-
-    def select(self, before: Floats) -> Codes:
-        """Return the rows that go on."""
-        return np.flatnonzero(doubt(before) >= self.threshold)
-
-    def take(self, before: Floats, after: Floats) -> Floats:
-        """Return the answers before, save for the rows that go on, which get the answers after."""
-        return np.where((doubt(before) >= self.threshold)[:, None], after, before)
-
-
-def doubt(probabilities: Floats) -> Floats:
-    """Return how torn an answer is: the second label's probability, which a text unlike everything does not raise."""
-    return np.asarray(np.partition(probabilities, -2, axis=1)[:, -2])
 
 
 @dataclass(frozen=True)

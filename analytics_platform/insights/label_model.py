@@ -17,13 +17,16 @@ import orjson
 from safetensors.numpy import load, save
 
 from analytics_platform.insights.encoder import StaticEncoder
-from analytics_platform.insights.likeness import Likeness, Taught, fit_all
+from analytics_platform.insights.likeness import Likeness, Taught, all_lessons
+from analytics_platform.insights.minilm import TextEncoder
+from analytics_platform.insights.reading_model import load_reader
 from analytics_platform.insights.taxonomy import Taxonomy
-from analytics_platform.insights.tier import Kind
+from analytics_platform.insights.tier import Floats, Kind
 
 _DECIMALS = 6
 """Digits kept of a weight: what the last bits of a machine's arithmetic say does not reach the file."""
 _KINDS: tuple[Kind, ...] = ("topic", "intent")
+_READING = "reading"
 _FACTS = "model"
 """The one key of the file's metadata; safetensors writes several in no fixed order."""
 
@@ -43,11 +46,17 @@ class LabelModel:
         """Hash of the file."""
         return hashlib.sha256(self.content).hexdigest()[:16]
 
-    @cached_property
+    @property
     def likeness(self) -> dict[Kind, Likeness]:
-        """Weights and bias of each kind of label."""
-        tensors = {name: tensor.astype(np.float64) for name, tensor in load(self.content).items()}
-        return {kind: (tensors[f"{kind}.weights"], tensors[f"{kind}.bias"]) for kind in _KINDS}
+        """Weights and bias of each kind of label over static vectors."""
+        return {kind: (self._tensors[f"{kind}.weights"], self._tensors[f"{kind}.bias"]) for kind in _KINDS}
+
+    def reading(self, transformer: TextEncoder) -> dict[Kind, Likeness]:
+        """Return the same over a transformer's vectors; empty where it was not fitted with this transformer."""
+        if self._facts.get("transformer") != transformer.name:
+            return {}
+        names = {kind: f"{kind}.{_READING}" for kind in _KINDS}
+        return {kind: (self._tensors[f"{name}.weights"], self._tensors[f"{name}.bias"]) for kind, name in names.items()}
 
     @property
     def taxonomy_version(self) -> str:
@@ -69,27 +78,57 @@ class LabelModel:
         return (self.taxonomy_version, self.encoder) == (content.version, encoder.name)
 
     @cached_property
+    def _tensors(self) -> dict[str, Floats]:
+        return {name: tensor.astype(np.float64) for name, tensor in load(self.content).items()}
+
+    @cached_property
     def _facts(self) -> Any:
         length = int.from_bytes(self.content[:8], "little")
         return orjson.loads(orjson.loads(self.content[8 : 8 + length])["__metadata__"][_FACTS])
 
 
-def fit_model(encoder: StaticEncoder, content: Taxonomy, taught: Mapping[Kind, Taught] | None = None) -> LabelModel:
+@dataclass(frozen=True)
+class Read:
+    """Corrected documents as a transformer reads them.
+
+    Attributes:
+        transformer: The transformer.
+        taught: The documents by kind.
+    """
+
+    transformer: TextEncoder
+    taught: Mapping[Kind, Taught]
+
+
+def fit_model(
+    encoder: StaticEncoder,
+    content: Taxonomy,
+    taught: Mapping[Kind, Taught] | None = None,
+    read: Read | None = None,
+) -> LabelModel:
     """Fit a model; the same input gives the same bytes.
 
     Args:
-        encoder: Makes the vectors.
+        encoder: Makes the static vectors.
         content: The taxonomy.
         taught: Corrected documents by kind; without them it is the default heads, as a file.
+        read: The same documents for the heads of the tiers that read; without them those keep their default heads.
     """
     taught = taught or {}
+    fitted: dict[str, Likeness] = {
+        kind: lessons.fit() for kind, lessons in all_lessons(encoder.encode, content, taught).items()
+    }
+    if read:
+        lessons_read = all_lessons(read.transformer.encode, content, read.taught, load_reader().slice_vectors)
+        fitted |= {f"{kind}.{_READING}": lessons.fit() for kind, lessons in lessons_read.items()}
     tensors: dict[str, np.ndarray] = {}
-    for kind, (weights, bias) in fit_all(encoder, content, taught).items():
-        tensors[f"{kind}.weights"] = np.ascontiguousarray(weights.round(_DECIMALS) + 0.0, np.float32)
-        tensors[f"{kind}.bias"] = bias.astype(np.float32)
+    for name, (weights, bias) in fitted.items():
+        tensors[f"{name}.weights"] = np.ascontiguousarray(weights.round(_DECIMALS) + 0.0, np.float32)
+        tensors[f"{name}.bias"] = bias.astype(np.float32)
     facts = {
         "taxonomy_version": content.version,
         "encoder": encoder.name,
         "corrections": sum(len(part.labels) for part in taught.values()),
+        **({"transformer": read.transformer.name} if read else {}),
     }
     return LabelModel(save(tensors, metadata={_FACTS: orjson.dumps(facts, option=orjson.OPT_SORT_KEYS).decode()}))

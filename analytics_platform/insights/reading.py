@@ -1,8 +1,8 @@
 """The engine's tiers with a transformer: it reads every document, or those that the static tier is in doubt about.
 
-Belongs here: how the static tier's answer and the transformer's become one. Does not belong here: the transformer
-itself (``minilm``), and heads fitted on labelled files (``heads``). ``data/sentiment_minilm.safetensors`` holds the
-sentiment head, fitted on ``data/sentiment.parquet``; run this module to write it anew.
+Belongs here: how the static tier's answer and the transformer's become one, and which documents are read. Does not
+belong here: the transformer (``minilm``), what it made of the shipped slices (``reading_model``), and heads fitted on
+labelled files (``heads``).
 """
 
 from __future__ import annotations
@@ -11,41 +11,44 @@ import hashlib
 import inspect
 import sys
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from safetensors.numpy import load_file, save_file
 from scipy.special import softmax
 
-from analytics_platform.insights import minilm
+from analytics_platform.insights import likeness, minilm, reading_model, routing
 from analytics_platform.insights.encoder import StaticEncoder, unit
-from analytics_platform.insights.likeness import fit_likeness
-from analytics_platform.insights.minilm import TextEncoder, transformer_encoder
+from analytics_platform.insights.examples import shipped_slice
+from analytics_platform.insights.label_model import LabelModel
+from analytics_platform.insights.likeness import Lessons, Likeness, all_lessons, labels_of, slice_rows
+from analytics_platform.insights.minilm import TextEncoder
+from analytics_platform.insights.reading_model import BUDGET, READER_PATH, WEIGHTS, load_reader
+from analytics_platform.insights.routing import Route, doubt, pool_opinions
 from analytics_platform.insights.sentiment import SLICE_PATH
 from analytics_platform.insights.static import StaticTier
 from analytics_platform.insights.taxonomy import Taxonomy
-from analytics_platform.insights.tier import SENTIMENT_VALUES, Classified, Documents, Floats, Ints, Kind, Reason
+from analytics_platform.insights.tier import Classified, Documents, Floats, Ints, Kind, Reason
 from analytics_platform.insights.words import split_words
 
-SENTIMENT_PATH = Path(__file__).with_name("data") / "sentiment_minilm.safetensors"
-
-_BUDGET = 0.09
-"""Share of messages like those of the shipped slice that the cascade sends on, for each kind of label."""
-_INVERSE_REGULARISATION = 3.0
+_EVERY = 4
+"""One in so many of the general texts tells what share of messages a threshold sends on, to a few thousandths."""
 
 
 class ReadingTier:
     """The static tier, with a transformer's opinion where it is wanted.
 
-    The two opinions are pooled as equals: the geometric mean of their probabilities.
+    The two opinions are pooled by ``WEIGHTS``.
 
     Args:
         static: Answers first, and gives the reasons.
-        encoder: Makes the static vectors of the messages that set the cascade's threshold.
+        encoder: Makes the static vectors of the messages that bound the cascade's threshold.
         content: The taxonomy.
         transformer: Reads.
         everywhere: Whether it reads every document (tier transformer) or those in doubt (tier cascade).
+        model: The trained heads; fitted on the taxonomy and the shipped slice when None, or when it has none for this
+            transformer.
     """
 
     def __init__(
@@ -56,24 +59,29 @@ class ReadingTier:
         transformer: TextEncoder,
         *,
         everywhere: bool,
+        model: LabelModel | None = None,
     ) -> None:
         self.name = "transformer" if everywhere else "cascade"
         self._static = static
         self._encoder = encoder
-        self._transformer = transformer
+        self._taxonomy = content
+        self.transformer = transformer
         self._everywhere = everywhere
-        sentiment = load_file(SENTIMENT_PATH)
-        self._heads: dict[Kind, tuple[Floats, Floats]] = {
-            "topic": fit_likeness(transformer.encode, content.topics, "topic"),
-            "intent": fit_likeness(transformer.encode, content.intents, "intent"),
-            "sentiment": (sentiment["weights"].astype(np.float64), sentiment["bias"].astype(np.float64)),
+        self._reader = load_reader()
+        self._lessons: dict[Kind, Lessons] = all_lessons(
+            transformer.encode, content, slice_vectors=self._reader.slice_vectors
+        )
+        taught = model.reading(transformer) if model else {}
+        self._heads: dict[Kind, Likeness] = {
+            **(taught or {kind: lessons.fit() for kind, lessons in self._lessons.items()}),
+            "sentiment": (self._reader.sentiment_weights, self._reader.sentiment_bias),
         }
-        code = [inspect.getsource(module) for module in (sys.modules[__name__], minilm)]
+        modules = (sys.modules[__name__], likeness, minilm, reading_model, routing)
         parts = [
             static.version.encode(),
             transformer.name.encode(),
-            SENTIMENT_PATH.read_bytes(),
-            *map(str.encode, code),
+            READER_PATH.read_bytes(),
+            *(inspect.getsource(module).encode() for module in modules),
         ]
         self.version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:16]
 
@@ -87,56 +95,63 @@ class ReadingTier:
         rows = np.flatnonzero(spoken & (self._everywhere | (_doubt(confidence) >= self._thresholds[kind])))
         if len(rows):
             weights, bias = self._heads[kind]
-            opinion = softmax(self._pool(documents, rows) @ weights + bias, axis=1)
-            pooled = np.sqrt(confidence[rows] * opinion)
-            confidence[rows] = pooled / pooled.sum(axis=1, keepdims=True)
+            opinion = softmax(self.read(documents, rows) @ weights + bias, axis=1)
+            confidence[rows] = pool_opinions(confidence[rows], opinion, WEIGHTS[kind])
         return Classified(first.labels, confidence)
 
     def explain(self, kind: Kind, documents: Documents, chosen: Ints) -> list[Reason | None]:
         """Return why each document got its label, as far as its words say; a transformer gives no reasons."""
         return self._static.explain(kind, documents, chosen)
 
-    def _pool(self, documents: Documents, rows: Ints) -> Floats:
-        """Return the unit-length vectors of some documents; only the parts that they are made of are read."""
+    def read(self, documents: Documents, rows: Ints) -> Floats:
+        """Return the transformer's vectors of some documents; only the parts that they are made of are read.
+
+        Returns:
+            Unit length, zeros where a document has no parts; shape (rows, dimensions).
+        """
         weights = documents.weights[rows]
         parts = np.unique(weights.indices)
-        vectors = self._transformer.encode([documents.texts[part] for part in parts]).astype(np.float64)
+        vectors = self.transformer.encode([documents.texts[part] for part in parts]).astype(np.float64)
         heavy = weights[:, parts].multiply(documents.masses[None, parts]).tocsr()
         return np.asarray(unit(np.asarray(heavy @ vectors)))
 
     @cached_property
     def _thresholds(self) -> dict[Kind, float]:
-        """The doubt that the wanted share of the shipped slice's messages exceeds, for each kind of label."""
+        """The doubt from which on documents are read, for each kind of label.
+
+        Above what pays on labelled texts that neither half had learnt from, and above what keeps the share of messages
+        about anything within the budget.
+        """
         if self._everywhere:
             return dict.fromkeys(self._heads, 0.0)
-        texts = pq.read_table(SLICE_PATH)["text"]
+        every = pq.read_table(SLICE_PATH)["text"]
+        texts = every.take(np.arange(0, len(every), _EVERY))
         single = Documents.of_single(texts.to_pylist(), split_words(texts), self._encoder.encode(texts))
         doubts = {kind: _doubt(self._static.classify(kind, single).confidence) for kind in self._heads}
-        return {kind: float(np.quantile(doubt, 1 - _BUDGET)) for kind, doubt in doubts.items()}
+        pays = {
+            **{kind: self._pays(kind) for kind in self._lessons},
+            "sentiment": float(self._reader.sentiment_threshold),
+        }
+        return {kind: max(pays[kind], float(np.quantile(doubts[kind], 1 - BUDGET))) for kind in self._heads}
+
+    def _pays(self, kind: Kind) -> float:
+        """Return the least doubt at which the pooled opinion is more right on the shipped slice than the static one.
+
+        0 where the slice is another taxonomy's: then there is nothing to tell it by.
+        """
+        labels = labels_of(self._taxonomy)[kind]
+        rows = slice_rows(labels, kind)
+        if not len(rows):
+            return 0.0
+        before = self._static.classify_unseen(kind)
+        opinion = softmax(self._lessons[kind].left_out(len(rows)), axis=1)
+        names = [label.label for label in labels]
+        columns = pc.index_in(shipped_slice()["label"].take(rows), value_set=pa.array(names))
+        codes = columns.fill_null(len(names)).to_numpy().astype(np.int64)
+        after = pool_opinions(before, opinion, WEIGHTS[kind])
+        return Route.fit(before, after, codes, np.ones(len(codes)), BUDGET).threshold
 
 
 def _doubt(confidence: Floats) -> Floats:
-    """Return the second label's probability, rounded so that no threshold falls between equals."""
-    return np.round(np.partition(confidence, -2, axis=1)[:, -2], 9)
-
-
-def fit_sentiment_reader(transformer: TextEncoder) -> dict[str, np.ndarray]:
-    """Fit the sentiment head on the transformer's vectors of the shipped slice.
-
-    Returns:
-        weights, shape (384, 3), and bias, shape (3,), in the order of ``SENTIMENT_VALUES``.
-    """
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  (seconds; only fitting needs it)
-
-    labelled = pq.read_table(SLICE_PATH)
-    vectors = transformer.encode(labelled["text"].to_pylist())
-    model = LogisticRegression(C=_INVERSE_REGULARISATION, max_iter=2000).fit(vectors, labelled["label"].to_pylist())
-    order = [list(model.classes_).index(label) for label in SENTIMENT_VALUES]
-    return {
-        "weights": np.ascontiguousarray(model.coef_[order].T, np.float32),
-        "bias": np.ascontiguousarray(model.intercept_[order], np.float32),
-    }
-
-
-if __name__ == "__main__":
-    save_file(fit_sentiment_reader(transformer_encoder("cpu")), SENTIMENT_PATH)
+    """Return the doubt, rounded so that no threshold falls between equals."""
+    return np.round(doubt(confidence), 9)

@@ -10,9 +10,11 @@ import hashlib
 import inspect
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from types import ModuleType
 
 import numpy as np
+from scipy.special import softmax
 
 from analytics_platform.insights import encoder as encoder_module
 from analytics_platform.insights import likeness, linear, sentiment, taxonomy, words
@@ -20,10 +22,10 @@ from analytics_platform.insights.device import CPU, Device
 from analytics_platform.insights.encoder import StaticEncoder
 from analytics_platform.insights.examples import SLICE_PATH
 from analytics_platform.insights.label_model import LabelModel
-from analytics_platform.insights.likeness import Likeness, fit_all, fit_likeness, labels_of
+from analytics_platform.insights.likeness import Lessons, Likeness, all_lessons, labels_of, slice_texts
 from analytics_platform.insights.linear import LinearHead
 from analytics_platform.insights.taxonomy import REMAINDERS, Label, Taxonomy
-from analytics_platform.insights.tier import Classified, Documents, Ints, Kind, Reason
+from analytics_platform.insights.tier import Classified, Documents, Floats, Ints, Kind, Reason
 from analytics_platform.insights.words import TermMatcher, split_words
 
 # Chosen with the constants of ``likeness``, on the same 50 conversations.
@@ -55,13 +57,14 @@ class StaticTier:
         self, encoder: StaticEncoder, content: Taxonomy, device: Device = CPU, model: LabelModel | None = None
     ) -> None:
         self._encoder = encoder
-        fitted = model.likeness if model else fit_all(encoder, content)
+        self._taxonomy = content
+        fitted = model.likeness if model else {kind: one.fit() for kind, one in self._lessons.items()}
         further: dict[Kind, Sequence[Label]] = {"urgency": content.urgencies, "resolution": content.resolutions}
         heads: dict[Kind, LinearHead] = {
             "sentiment": sentiment.load_sentiment(),
             **{kind: _head(kind, labels, fitted[kind]) for kind, labels in labels_of(content).items()},
             **{
-                kind: _head(kind, labels, fit_likeness(encoder.encode, labels, kind))
+                kind: _head(kind, labels, Lessons.of(encoder.encode, labels, kind).fit())
                 for kind, labels in further.items()
             },
         }
@@ -76,6 +79,21 @@ class StaticTier:
         """Return the confidence in each label of ``kind`` for each document."""
         return self._heads[kind].classify(documents)
 
+    def classify_unseen(self, kind: Kind) -> Floats:
+        """Return the confidence in each label for the texts of the shipped slice, had each not been learnt from.
+
+        Args:
+            kind: ``topic`` or ``intent``.
+
+        Returns:
+            Shape (``likeness.slice_rows``, labels); what a trained model learnt beside the slice does not count.
+        """
+        head, texts = self._heads[kind], slice_texts(labels_of(self._taxonomy)[kind], kind)
+        by_words = replace(head, vector_weights=np.zeros_like(head.vector_weights), bias=np.zeros_like(head.bias))
+        known = by_words.classify(Documents.of_single(texts, split_words(texts), self._encoder.encode(texts)))
+        by_vector = self._lessons[kind].left_out(len(texts))
+        return np.asarray(softmax(np.log(known.confidence) + by_vector * _SHARPNESS[kind], axis=1))
+
     def explain(self, kind: Kind, documents: Documents, chosen: Ints) -> list[Reason | None]:
         """Return why each document got its label; None for what remains without evidence and where no word is known."""
         head = self._heads[kind]
@@ -84,6 +102,10 @@ class StaticTier:
         return [
             None if head.labels[column] == remainder else reason for column, reason in zip(chosen, reasons, strict=True)
         ]
+
+    @cached_property
+    def _lessons(self) -> dict[Kind, Lessons]:
+        return all_lessons(self._encoder.encode, self._taxonomy)
 
 
 def _source(module: ModuleType | None) -> bytes:

@@ -6,10 +6,20 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
+from analytics_platform.insights.encoder import static_encoder
 from analytics_platform.insights.engine import InsightEngine, build_engine
 from analytics_platform.insights.examples import as_messages, shipped_gold
+from analytics_platform.insights.feedback import taught_by
+from analytics_platform.insights.label_model import fit_model
+from analytics_platform.insights.minilm import TRANSFORMER_DIMENSIONS
+from analytics_platform.insights.reading import ReadingTier
+from analytics_platform.insights.reading_model import BUDGET
+from analytics_platform.insights.sentiment import SLICE_PATH
+from analytics_platform.insights.tier import Documents
+from analytics_platform.insights.words import split_words
 from analytics_platform.model import find_violations
 from analytics_platform.model.insights import CONVERSATION_INSIGHTS
 
@@ -77,6 +87,39 @@ def test_each_odd_text_gets_a_row(tier: str, gold: pa.Table) -> None:
     made = label(build_engine(tier), said(ODD_TEXTS, gold))
     assert find_violations(CONVERSATION_INSIGHTS, made) == []
     assert made.num_rows == len(ODD_TEXTS)
+
+
+def test_the_cascade_has_few_messages_about_anything_read_and_some_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    tier = build_engine("cascade").tier
+    assert isinstance(tier, ReadingTier)
+    read: list[str] = []
+    encode = tier.transformer.encode
+    monkeypatch.setattr(tier.transformer, "encode", lambda texts: (read.extend(texts), encode(texts))[1])
+    texts = pq.read_table(SLICE_PATH)["text"][2::40]
+    documents = Documents.of_single(texts.to_pylist(), split_words(texts), static_encoder().encode(texts))
+    for kind in ("topic", "intent", "sentiment"):
+        read.clear()
+        tier.classify(kind, documents)
+        assert 0 < len(read) < 1.6 * BUDGET * len(texts)  # 254 texts: chance has its part in it
+
+
+def test_corrections_teach_the_transformer_too(gold: pa.Table) -> None:
+    engine = build_engine("transformer")
+    assert isinstance(engine.tier, ReadingTier)
+    topics = gold.filter(pc.equal(gold["kind"], "topic"))[:12]
+    wrong = topics.set_column(topics.column_names.index("label"), "label", [["flight_booking"] * topics.num_rows])
+    taught, read = taught_by(engine, wrong)
+    assert read is not None
+    assert read.taught["topic"].vectors.shape == (topics.num_rows, TRANSFORMER_DIMENSIONS)
+    model = fit_model(engine.encoder, engine.taxonomy, taught, read)
+    static_half = fit_model(engine.encoder, engine.taxonomy, taught)
+    shares = []
+    for one in (None, static_half, model):
+        ids, documents = build_engine("transformer", model=one).conversation_documents(as_messages(topics))
+        answer = build_engine("transformer", model=one).tier.classify("topic", documents["topic"])
+        shares.append(float(answer.confidence[:, answer.labels.index("flight_booking")].mean()))
+        assert len(ids) == topics.num_rows
+    assert shares[0] < shares[1] < shares[2] - 0.1
 
 
 @pytest.mark.parametrize("tier", ["cascade", "transformer"])

@@ -11,7 +11,7 @@ from analytics_platform.insights import experts, heads, student
 from analytics_platform.insights.encoder import static_encoder
 from analytics_platform.insights.experts import NeighbourExpert
 from analytics_platform.insights.features import Features, prepare
-from analytics_platform.insights.heads import LabelHead, Reads, Route, build_head, doubt
+from analytics_platform.insights.heads import LabelHead, Reads, build_head
 from analytics_platform.insights.sentiment import SLICE_PATH
 from analytics_platform.insights.student import Student, general_texts
 from analytics_platform.insights.tier import TierError
@@ -100,27 +100,6 @@ def test_texts_scored_in_parts_get_the_same_scores(monkeypatch: pytest.MonkeyPat
     whole = neighbours.score(vectors)
     monkeypatch.setattr(experts, "_TEXTS_AT_ONCE", 7)
     np.testing.assert_allclose(neighbours.score(vectors), whole, atol=1e-5)
-
-
-def test_a_route_takes_the_doubtful_texts_within_the_budget_where_the_next_expert_is_better() -> None:
-    codes = np.zeros(1000, np.int64)
-    sure = np.tile([0.95, 0.05], (900, 1))
-    torn = np.tile([0.45, 0.55], (100, 1))
-    before = np.concatenate([sure, torn])
-    after = np.tile([0.9, 0.1], (1000, 1))
-    route = Route.fit(before, after, codes, np.ones(1000), 0.2)
-    assert route.share == pytest.approx(0.1)
-    np.testing.assert_array_equal(route.select(before), np.arange(900, 1000))
-    np.testing.assert_array_equal(route.take(before, after), np.concatenate([sure, after[900:]]))
-
-
-def test_a_route_leads_nowhere_when_the_next_expert_is_no_better() -> None:
-    answers = np.random.default_rng(0).dirichlet([1, 1], size=100)
-    assert len(Route.fit(answers, answers, np.zeros(100, np.int64), np.ones(100), 0.5).select(answers)) == 0
-
-
-def test_doubt_is_the_second_labels_probability() -> None:
-    np.testing.assert_allclose(doubt(np.array([[0.5, 0.4, 0.1], [0.2, 0.2, 0.6]])), [0.4, 0.2])
 
 
 def share_right(head: LabelHead, texts: list[str], labels: list[str]) -> float:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from numpy.typing import NDArray
 
 from analytics_platform.insights.engine import build_engine
 from analytics_platform.insights.examples import GOLD_PATH, SLICE_PATH, as_messages, shipped_gold, shipped_slice
 from analytics_platform.insights.feedback import as_examples, find_said, judge_feedback, taught_by
 from analytics_platform.insights.judging import evaluate_model, why_worse
-from analytics_platform.insights.label_model import LabelModel, fit_model
+from analytics_platform.insights.label_model import LabelModel, Read, fit_model
 from analytics_platform.insights.likeness import Taught, labels_of
+from analytics_platform.insights.minilm import TRANSFORMER_DIMENSIONS
 from analytics_platform.insights.taxonomy import OTHER, load_taxonomy
 from analytics_platform.model import find_violations
 from analytics_platform.model.learning import GOLD_LABELS, LABEL_FEEDBACK, MODEL_EVALUATION
@@ -123,7 +128,8 @@ def test_corrections_change_the_label_where_they_apply():
     feedback = judge_feedback(rows, engine.taxonomy, find_said(rows, [day(*(f"c{n}" for n in range(40)))]), ())
     examples = as_examples(feedback, "training")
     assert 20 < examples.num_rows < 40
-    taught = taught_by(engine, examples)
+    taught, read = taught_by(engine, examples)
+    assert read is None  # the tier static has no transformer
     assert taught["topic"].vectors.shape == (examples.num_rows, 256)
     model = fit_model(engine.encoder, engine.taxonomy, taught)
     gold = as_examples(feedback, "gold")
@@ -147,8 +153,35 @@ def test_a_model_is_a_file_that_says_what_it_fits():
     read = LabelModel(bytes(model.content))
     assert read.fits(engine.taxonomy, engine.encoder)
     assert read.likeness["topic"][0].shape == (256, len(engine.taxonomy.topics) + 1)
+    assert read.reading(Axes()) == {}
     other = engine.taxonomy.model_copy(update={"topics": engine.taxonomy.topics[:3]})
     assert not read.fits(other, engine.encoder)
+
+
+class Axes:
+    """Stands for a transformer: each text is a direction of its own."""
+
+    name = "axes/1"
+    device: Literal["cpu", "gpu"] = "cpu"
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        directions = np.array([zlib.crc32(text.encode()) % TRANSFORMER_DIMENSIONS for text in texts], np.int64)
+        return np.eye(TRANSFORMER_DIMENSIONS, dtype=np.float32)[directions]
+
+
+def test_a_model_keeps_what_a_transformer_learnt_for_that_transformer_alone():
+    engine = build_engine()
+    said = np.eye(TRANSFORMER_DIMENSIONS)[:1]
+    taught = Taught(said, [engine.taxonomy.topics[0].label], np.full(1, 50.0))
+    model = fit_model(engine.encoder, engine.taxonomy, {}, Read(Axes(), {"topic": taught}))
+    (weights, bias), untaught = model.reading(Axes())["topic"], fit_model(engine.encoder, engine.taxonomy)
+    assert weights.shape == (TRANSFORMER_DIMENSIONS, len(engine.taxonomy.topics) + 1)
+    assert (said @ weights + bias).argmax() == 0
+    renamed = Axes()
+    renamed.name = "axes/2"
+    assert model.reading(renamed) == {}
+    assert untaught.reading(Axes()) == {}
+    np.testing.assert_array_equal(model.likeness["topic"][0], untaught.likeness["topic"][0])
 
 
 def evaluation(model: str, answers: str) -> pa.Table:
