@@ -210,9 +210,12 @@ class Recipe:
         return [key for key in stream if first <= key <= day]
 
 
+_SOURCES = frozenset({".py", ".yaml", ".j2", ".parquet", ".safetensors", ".tsv", ".txt"})
+
+
 @cache
 def code_version(*places: ModuleType) -> str:
-    """Hash the source text of modules, and of everything below those that are packages.
+    """Hash the source text of modules, and of everything below those that are packages, their data included.
 
     So that an edit makes stale what it may change, and nobody has to remember to raise a number.
     """
@@ -221,6 +224,6 @@ def code_version(*places: ModuleType) -> str:
         origin = Path(str(place.__file__))
         files = sorted(origin.parent.rglob("*")) if origin.name == "__init__.py" else [origin]
         for file in files:
-            if file.suffix in {".py", ".yaml", ".j2"}:
+            if file.suffix in _SOURCES:
                 digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]

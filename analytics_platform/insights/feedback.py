@@ -131,10 +131,12 @@ def taught_by(engine: InsightEngine, examples: pa.Table) -> tuple[dict[Kind, Tau
         The documents over static vectors, and over those of the engine's transformer, where it has one and there is
         something to read.
     """
+    kinds = labels_of(engine.taxonomy)
+    examples = examples.filter(pc.is_in(examples["kind"], value_set=pa.array(list(kinds))))
     if not examples.num_rows:
         return {}, None
     ids, documents = engine.conversation_documents(as_messages(examples))
-    documents = {kind: documents[kind] for kind in labels_of(engine.taxonomy)}
+    documents = {kind: documents[kind] for kind in kinds}
     taught = _label(examples, ids, {kind: pool(document) for kind, document in documents.items()})
     tier = engine.tier
     if not isinstance(tier, ReadingTier):
@@ -205,4 +207,7 @@ def _time(value: object) -> dt.datetime | None:
             return None
     if not isinstance(value, dt.datetime):
         return None
-    return value.astimezone(dt.UTC) if value.tzinfo else value.replace(tzinfo=dt.UTC)
+    try:
+        return value.astimezone(dt.UTC) if value.tzinfo else value.replace(tzinfo=dt.UTC)
+    except OverflowError:  # a day at the end of time that UTC does not have
+        return None

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow.compute as pc
-from scipy.linalg import solve
+from scipy.linalg import cho_factor, cho_solve
 
 from analytics_platform.insights.examples import shipped_slice
 from analytics_platform.insights.taxonomy import OTHER, Label, Taxonomy
@@ -64,15 +65,27 @@ class Lessons:
         vectors: Unit-length vectors; shape (documents, dimensions).
         targets: Which label each is of, none for ``other``; shape (documents, labels).
         weights: How much each counts; shape (documents,).
+        judged: Rows that tell how right and how much in doubt a head is: the shipped slice where it teaches this
+            taxonomy, otherwise the labels' descriptions and examples.
+        texts: The texts of those rows.
     """
 
     kind: Kind
     vectors: Floats
     targets: Floats
     weights: Floats
+    judged: Ints
+    texts: list[str]
 
     @classmethod
-    def of(cls, encode: Encode, labels: Sequence[Label], kind: Kind, taught: Sequence[Taught] = ()) -> Lessons:
+    def of(
+        cls,
+        encode: Encode,
+        labels: Sequence[Label],
+        kind: Kind,
+        taught: Sequence[Taught] = (),
+        judged: Sequence[str] = (),
+    ) -> Lessons:
         """Return the labels' descriptions, examples and keywords, and behind them what else is taught.
 
         Args:
@@ -80,6 +93,7 @@ class Lessons:
             labels: Labels of one kind.
             kind: That kind.
             taught: Further documents to learn from.
+            judged: Texts of the last of them, where a head is to be judged by those.
         """
         texts: list[str] = []
         names: list[str] = []
@@ -93,11 +107,14 @@ class Lessons:
                 names += [label.label] * len(group)
                 weights += [weight] * len(group)
         names += [name for part in taught for name in part.labels]
+        rows = np.flatnonzero(np.array(weights) == 1) if not judged else np.arange(len(names) - len(judged), len(names))
         return cls(
             kind,
             np.vstack([encode(texts).astype(np.float64), *(part.vectors for part in taught)]),
             (np.array(names)[:, None] == np.array([label.label for label in labels])).astype(np.float64),
             np.concatenate([weights, *(part.weights for part in taught)]),
+            rows,
+            list(judged) or [texts[row] for row in rows],
         )
 
     def fit(self) -> Likeness:
@@ -106,32 +123,35 @@ class Lessons:
         Ridge regression is solved in closed form in double precision, so every machine gets the same weights to
         twelve digits, which an iterative optimiser would not promise.
         """
-        weighted = self.vectors.T * self.weights
-        weights = solve(self._gram, weighted @ self.targets, assume_a="pos")
+        weights = cho_solve(self._factor, (self.vectors.T * self.weights) @ self.targets)
         return (
             np.column_stack([weights * _VECTOR_STRENGTH, np.zeros(len(weights))]),
             np.array([0.0] * self.targets.shape[1] + [_REMAINDER_STRENGTH[self.kind]]),
         )
 
-    def left_out(self, last: int) -> Floats:
-        """Return the log-odds of the last documents' labels, had each not been learnt from; exact, in one go.
-
-        Args:
-            last: Number of documents.
+    def left_out(self) -> Floats:
+        """Return the log-odds of the judged rows' labels, had each row not been learnt from; exact, in one go.
 
         Returns:
-            Shape (last, labels and what remains).
+            Shape (judged, labels and what remains).
         """
         weights, bias = self.fit()
-        vectors, known, counted = (of[len(of) - last :] for of in (self.vectors, self.targets, self.weights))
-        pull = (counted * (vectors.T * solve(self._gram, vectors.T, assume_a="pos")).sum(axis=0))[:, None]
-        known = np.column_stack([known * _VECTOR_STRENGTH, np.zeros(last)])
+        vectors, known, counted = (of[self.judged] for of in (self.vectors, self.targets, self.weights))
+        pull = (counted * (vectors.T * cho_solve(self._factor, vectors.T)).sum(axis=0))[:, None]
+        known = np.column_stack([known * _VECTOR_STRENGTH, np.zeros(len(known))])
         return np.asarray((vectors @ weights - pull * known) / (1 - pull) + bias)
 
     @property
-    def _gram(self) -> Floats:
-        dimensions = self.vectors.shape[1]
-        return np.asarray((self.vectors.T * self.weights) @ self.vectors + _RIDGE * np.eye(dimensions))
+    def codes(self) -> Ints:
+        """Column of each judged row's label; the last stands for what remains."""
+        targets = self.targets[self.judged]
+        return np.asarray(np.where(targets.any(axis=1), targets.argmax(axis=1), targets.shape[1]), np.int64)
+
+    @cached_property
+    def _factor(self) -> tuple[Floats, bool]:
+        gram = (self.vectors.T * self.weights) @ self.vectors + _RIDGE * np.eye(self.vectors.shape[1])
+        factor: tuple[Floats, bool] = cho_factor(gram, overwrite_a=True)
+        return factor
 
 
 def all_lessons(
@@ -148,12 +168,16 @@ def all_lessons(
         taught: Corrected documents by kind.
         slice_vectors: Vectors of the slice, where they are known already; shape (texts, dimensions).
     """
-    texts = [said[0]["text"] for said in shipped_slice()["messages"].to_pylist()]
+    rows = shipped_slice()
+    texts = [said[0]["text"] for said in rows["messages"].to_pylist()]
     vectors = encode(texts) if slice_vectors is None else slice_vectors
     lessons: dict[Kind, Lessons] = {}
     for kind, labels in labels_of(content).items():
-        given = [part for part in ((taught or {}).get(kind), slice_of(labels, kind, vectors)) if part is not None]
-        lessons[kind] = Lessons.of(encode, labels, kind, given)
+        given = [part for part in [(taught or {}).get(kind)] if part is not None]
+        shipped = slice_rows(labels, kind)
+        if len(shipped):
+            given.append(_slice(rows["label"].take(shipped).to_pylist(), vectors[shipped]))
+        lessons[kind] = Lessons.of(encode, labels, kind, given, [texts[row] for row in shipped])
     return lessons
 
 
@@ -167,22 +191,7 @@ def slice_rows(labels: Sequence[Label], kind: Kind) -> Ints:
     return rows if {label.label for label in labels} >= names - {OTHER} else rows[:0]
 
 
-def slice_texts(labels: Sequence[Label], kind: Kind) -> list[str]:
-    """Return the texts of ``slice_rows``."""
-    return [said[0]["text"] for said in shipped_slice()["messages"].take(slice_rows(labels, kind)).to_pylist()]
-
-
-def slice_of(labels: Sequence[Label], kind: Kind, vectors: np.ndarray) -> Taught | None:
-    """Return what the shipped slice teaches of a kind, None where it teaches nothing.
-
-    Args:
-        labels: Labels of that kind.
-        kind: The kind.
-        vectors: Of the whole slice; shape (texts, dimensions).
-    """
-    rows = slice_rows(labels, kind)
-    if not len(rows):
-        return None
-    names = shipped_slice()["label"].take(rows).to_pylist()
+def _slice(names: Sequence[str], vectors: np.ndarray) -> Taught:
+    """Return what the shipped slice teaches of a kind: all texts of one label together count for so many examples."""
     _, of_text, counts = np.unique(names, return_inverse=True, return_counts=True)
-    return Taught(vectors[rows].astype(np.float64), names, _SLICE_WEIGHT / counts[of_text])
+    return Taught(vectors.astype(np.float64), names, _SLICE_WEIGHT / counts[of_text])

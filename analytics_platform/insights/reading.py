@@ -13,16 +13,14 @@ import sys
 from functools import cached_property
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from scipy.special import softmax
 
-from analytics_platform.insights import likeness, minilm, reading_model, routing
+from analytics_platform.insights import examples, likeness, minilm, reading_model, routing
 from analytics_platform.insights.encoder import StaticEncoder, unit
-from analytics_platform.insights.examples import shipped_slice
+from analytics_platform.insights.examples import SLICE_PATH as LABELS_PATH
 from analytics_platform.insights.label_model import LabelModel
-from analytics_platform.insights.likeness import Lessons, Likeness, all_lessons, labels_of, slice_rows
+from analytics_platform.insights.likeness import Lessons, Likeness, all_lessons
 from analytics_platform.insights.minilm import TextEncoder
 from analytics_platform.insights.reading_model import BUDGET, READER_PATH, WEIGHTS, load_reader
 from analytics_platform.insights.routing import Route, doubt, pool_opinions
@@ -67,20 +65,13 @@ class ReadingTier:
         self._taxonomy = content
         self.transformer = transformer
         self._everywhere = everywhere
+        self._model = model
         self._reader = load_reader()
-        self._lessons: dict[Kind, Lessons] = all_lessons(
-            transformer.encode, content, slice_vectors=self._reader.slice_vectors
-        )
-        taught = model.reading(transformer) if model else {}
-        self._heads: dict[Kind, Likeness] = {
-            **(taught or {kind: lessons.fit() for kind, lessons in self._lessons.items()}),
-            "sentiment": (self._reader.sentiment_weights, self._reader.sentiment_bias),
-        }
-        modules = (sys.modules[__name__], likeness, minilm, reading_model, routing)
+        modules = (sys.modules[__name__], examples, likeness, minilm, reading_model, routing)
         parts = [
             static.version.encode(),
             transformer.name.encode(),
-            READER_PATH.read_bytes(),
+            *(path.read_bytes() for path in (READER_PATH, LABELS_PATH, SLICE_PATH)),
             *(inspect.getsource(module).encode() for module in modules),
         ]
         self.version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:16]
@@ -104,16 +95,33 @@ class ReadingTier:
         return self._static.explain(kind, documents, chosen)
 
     def read(self, documents: Documents, rows: Ints) -> Floats:
-        """Return the transformer's vectors of some documents; only the parts that they are made of are read.
+        """Return the transformer's vectors of some documents; of the parts that they are made of, each is read once.
 
         Returns:
             Unit length, zeros where a document has no parts; shape (rows, dimensions).
         """
         weights = documents.weights[rows]
         parts = np.unique(weights.indices)
-        vectors = self.transformer.encode([documents.texts[part] for part in parts]).astype(np.float64)
+        readings = documents.readings
+        new = [part for part in parts.tolist() if part not in readings]
+        if new:
+            readings.update(zip(new, self.transformer.encode([documents.texts[part] for part in new]), strict=True))
+        vectors = np.array([readings[part] for part in parts.tolist()], np.float64).reshape(len(parts), -1)
         heavy = weights[:, parts].multiply(documents.masses[None, parts]).tocsr()
         return np.asarray(unit(np.asarray(heavy @ vectors)))
+
+    @cached_property
+    def _lessons(self) -> dict[Kind, Lessons]:
+        """What topic and intent are learnt from; the transformer reads the taxonomy for it, which takes seconds."""
+        return all_lessons(self.transformer.encode, self._taxonomy, slice_vectors=self._reader.slice_vectors)
+
+    @cached_property
+    def _heads(self) -> dict[Kind, Likeness]:
+        taught = self._model.reading(self.transformer) if self._model else {}
+        return {
+            **(taught or {kind: lessons.fit() for kind, lessons in self._lessons.items()}),
+            "sentiment": (self._reader.sentiment_weights, self._reader.sentiment_bias),
+        }
 
     @cached_property
     def _thresholds(self) -> dict[Kind, float]:
@@ -135,21 +143,14 @@ class ReadingTier:
         return {kind: max(pays[kind], float(np.quantile(doubts[kind], 1 - BUDGET))) for kind in self._heads}
 
     def _pays(self, kind: Kind) -> float:
-        """Return the least doubt at which the pooled opinion is more right on the shipped slice than the static one.
+        """Return the least doubt at which the pooled opinion is more right than the static one.
 
-        0 where the slice is another taxonomy's: then there is nothing to tell it by.
+        By texts that neither has learnt from, and within the budget, which so holds for texts of the taxonomy's matter,
+        too.
         """
-        labels = labels_of(self._taxonomy)[kind]
-        rows = slice_rows(labels, kind)
-        if not len(rows):
-            return 0.0
-        before = self._static.classify_unseen(kind)
-        opinion = softmax(self._lessons[kind].left_out(len(rows)), axis=1)
-        names = [label.label for label in labels]
-        columns = pc.index_in(shipped_slice()["label"].take(rows), value_set=pa.array(names))
-        codes = columns.fill_null(len(names)).to_numpy().astype(np.int64)
-        after = pool_opinions(before, opinion, WEIGHTS[kind])
-        return Route.fit(before, after, codes, np.ones(len(codes)), BUDGET).threshold
+        lessons, before = self._lessons[kind], self._static.classify_unseen(kind)
+        after = pool_opinions(before, softmax(lessons.left_out(), axis=1), WEIGHTS[kind])
+        return Route.fit(before, after, lessons.codes, np.ones(len(before)), BUDGET).threshold
 
 
 def _doubt(confidence: Floats) -> Floats:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from analytics_platform.insights.quoting import quoting
 from analytics_platform.insights.taxonomy import REMAINDERS, Rule
 from analytics_platform.insights.tier import Classified, Floats, Ints, Kind
 from analytics_platform.insights.words import TermMatcher, Words, split_words
@@ -115,9 +116,8 @@ class RuleBook:
         """Return the words of some messages that made a rule fire, at most four each; none for an ending."""
         matcher, regex = self._matchers[rule], self.rules[rule].regex
         if regex:
-            matched = pc.replace_substring_regex(
-                texts.take(pa.array(parts)), rf"(?i)\A(?s:.*?)({regex})(?s:.*)\z", r"\1", max_replacements=1
-            )
+            said = texts.take(pa.array(parts))
+            matched = pc.replace_substring_regex(said, quoting(regex), r"\1", max_replacements=1)
             subset = split_words(matched)
             spans = dict(enumerate(zip(subset.offsets[:-1].tolist(), subset.offsets[1:].tolist(), strict=True)))
         elif matcher is not None:

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from types import ModuleType
 
 import numpy as np
 from scipy.special import softmax
 
 from analytics_platform.insights import encoder as encoder_module
-from analytics_platform.insights import likeness, linear, sentiment, taxonomy, words
+from analytics_platform.insights import examples, likeness, linear, sentiment, taxonomy, tier, words
 from analytics_platform.insights.device import CPU, Device
 from analytics_platform.insights.encoder import StaticEncoder
 from analytics_platform.insights.examples import SLICE_PATH
 from analytics_platform.insights.label_model import LabelModel
-from analytics_platform.insights.likeness import Lessons, Likeness, all_lessons, labels_of, slice_texts
+from analytics_platform.insights.likeness import Lessons, Likeness, all_lessons, labels_of
 from analytics_platform.insights.linear import LinearHead
 from analytics_platform.insights.taxonomy import REMAINDERS, Label, Taxonomy
 from analytics_platform.insights.tier import Classified, Documents, Floats, Ints, Kind, Reason
@@ -71,8 +71,8 @@ class StaticTier:
         self._heads = {kind: replace(head, device=device) for kind, head in heads.items()}
         parts = [content.version.encode(), encoder.name.encode(), sentiment.WEIGHTS_PATH.read_bytes()]
         parts.append(model.content if model else SLICE_PATH.read_bytes())
-        modules = (words, encoder_module, likeness, linear, taxonomy, inspect.getmodule(StaticTier))
-        parts += [_source(module) for module in modules]
+        modules = (words, encoder_module, tier, sentiment, examples, likeness, linear, taxonomy, sys.modules[__name__])
+        parts += [inspect.getsource(module).encode() for module in modules]
         self.version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:16]
 
     def classify(self, kind: Kind, documents: Documents) -> Classified:
@@ -80,19 +80,19 @@ class StaticTier:
         return self._heads[kind].classify(documents)
 
     def classify_unseen(self, kind: Kind) -> Floats:
-        """Return the confidence in each label for the texts of the shipped slice, had each not been learnt from.
+        """Return the confidence in each label for the texts that a head is judged by, had each not been learnt from.
 
         Args:
             kind: ``topic`` or ``intent``.
 
         Returns:
-            Shape (``likeness.slice_rows``, labels); what a trained model learnt beside the slice does not count.
+            Shape (``Lessons.judged``, labels); what a trained model learnt beside them does not count.
         """
-        head, texts = self._heads[kind], slice_texts(labels_of(self._taxonomy)[kind], kind)
+        head, lessons = self._heads[kind], self._lessons[kind]
         by_words = replace(head, vector_weights=np.zeros_like(head.vector_weights), bias=np.zeros_like(head.bias))
+        texts = lessons.texts
         known = by_words.classify(Documents.of_single(texts, split_words(texts), self._encoder.encode(texts)))
-        by_vector = self._lessons[kind].left_out(len(texts))
-        return np.asarray(softmax(np.log(known.confidence) + by_vector * _SHARPNESS[kind], axis=1))
+        return np.asarray(softmax(np.log(known.confidence) + lessons.left_out() * _SHARPNESS[kind], axis=1))
 
     def explain(self, kind: Kind, documents: Documents, chosen: Ints) -> list[Reason | None]:
         """Return why each document got its label; None for what remains without evidence and where no word is known."""
@@ -106,10 +106,6 @@ class StaticTier:
     @cached_property
     def _lessons(self) -> dict[Kind, Lessons]:
         return all_lessons(self._encoder.encode, self._taxonomy)
-
-
-def _source(module: ModuleType | None) -> bytes:
-    return inspect.getsource(module).encode() if module else b""
 
 
 def _head(kind: Kind, labels: Sequence[Label], fitted: Likeness) -> LinearHead:

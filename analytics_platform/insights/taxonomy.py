@@ -27,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from analytics_platform.insights.quoting import quoting
 from analytics_platform.insights.taxonomy_file import Location, TaxonomyError, TaxonomyFile
 from analytics_platform.insights.words import TermMatcher
 from analytics_platform.model.insights import RESOLUTIONS, URGENCIES
@@ -148,6 +149,7 @@ class Rule(BaseModel):
         if regex is not None:
             try:
                 fires_on_nothing = pc.match_substring_regex(pa.array([""]), regex, ignore_case=True)[0].as_py()
+                pc.match_substring_regex(pa.array([""]), quoting(regex))
             except pa.ArrowInvalid as error:
                 raise ValueError(f"not a regular expression of RE2: {error}") from None
             if fires_on_nothing:

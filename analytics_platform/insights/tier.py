@@ -7,7 +7,7 @@ tier: the static tier pools the evidence of the parts, a transformer may encode 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, Protocol
 
@@ -19,6 +19,7 @@ from analytics_platform.insights.words import Words
 
 Kind = Literal["topic", "intent", "sentiment", "urgency", "resolution"]
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 SENTIMENT_VALUES = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
@@ -53,12 +54,15 @@ class Documents:
         words: The parts' words.
         vectors: The parts' unit-length vectors; shape (parts, 256).
         weights: How much each part counts in each document; sparse, shape (documents, parts).
+        readings: Vectors of parts that a transformer has read so far, by number of the part; shared by all documents
+            made of the same parts, so that none is read twice.
     """
 
     texts: list[str]
     words: Words
     vectors: Floats
     weights: sp.csr_matrix
+    readings: dict[int, Singles] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         """Return the number of documents."""
@@ -76,7 +80,7 @@ class Documents:
 
     def regroup(self, weights: sp.csr_matrix) -> Documents:
         """Return other documents made of the same parts."""
-        return Documents(self.texts, self.words, self.vectors, weights)
+        return replace(self, weights=weights)
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ class AnswerForm:
                 continue
         try:
             mended = repair_json(text, return_objects=True)
-        except RecursionError:
+        except (RecursionError, ValueError):
             raise AnswerError("it is nested too deeply") from None
         if isinstance(mended, list) and len(mended) == 1:
             mended = mended[0]
@@ -157,10 +157,15 @@ class AnswerForm:
         return create_model("Answer", __base__=_Strict, **fields)
 
 
+_MOST_BRACES = 1_000
+"""Places where an object is looked for: each may cost a look at all that follows."""
+
+
 def _objects(text: str) -> Iterator[Any]:
     """Yield the outermost JSON objects of a text, whatever stands around them."""
-    start = text.find("{")
-    while start >= 0:
+    start, braces = text.find("{"), 0
+    while start >= 0 and braces < _MOST_BRACES:
+        braces += 1
         try:
             found, end = _DECODER.raw_decode(text, start)
         except (ValueError, RecursionError):  # a brace of the text around

@@ -106,10 +106,19 @@ class BatchRunner:
                 mark, document = await self._submit(affordable, number)
                 if replaces:
                     await self._forget(replaces)
-                hold.used = await self._settle(mark, document)
+                hold.used, again = await self._settle(document)
         except BudgetSpentError as error:
             for item in affordable:
                 self._results[item.question.key] = Failure.now("budget", str(error), number - 1, will_retry=True)
+            return
+        await self._ask_again(mark, again)  # with what the first batch did not use of its part of the budget
+
+    async def _ask_again(self, mark: str, asked: Sequence[Asked]) -> None:
+        """Submit the second batch in place of one that is settled, or forget that where there is nothing to ask."""
+        if asked:
+            await self._ask_batch(asked, 2, replaces=mark)
+        else:
+            await self._forget(mark)
 
     def _affordable(self, asked: Sequence[Asked]) -> tuple[list[Asked], Amount]:
         total, chosen = Amount(), []
@@ -134,7 +143,8 @@ class BatchRunner:
                 return
             else:  # its process may be about to submit it
                 await asyncio.sleep(self._endpoint.config.poll_seconds)
-        await self._settle(mark, {**document, "batch_id": batch_id})
+        _, again = await self._settle({**document, "batch_id": batch_id})
+        await self._ask_again(mark, again)
 
     async def _submit(self, asked: Sequence[Asked], number: int) -> tuple[str, Document]:
         mark = uuid.uuid4().hex
@@ -179,8 +189,8 @@ class BatchRunner:
 
         return await self._patiently(look, "list the batches")
 
-    async def _settle(self, mark: str, document: Document) -> Amount:
-        """Wait for a batch, keep what it answers, ask again what does not fit, forget it; return what it cost."""
+    async def _settle(self, document: Document) -> tuple[Amount, list[Asked]]:
+        """Wait for a batch and keep what it answers; return what it cost, and what to ask again."""
         judged, spent = await self._collect(document)
         number, again = document["number"], []
         for key, reply in judged.items():
@@ -191,11 +201,7 @@ class BatchRunner:
                 continue
             result = realtime.result_of(reply, number) if isinstance(reply, Judged) else reply
             self._results[key] = await self._keep(question, result)
-        if again:
-            await self._ask_batch(again, 2, replaces=mark)
-        else:
-            await self._forget(mark)
-        return spent
+        return spent, again
 
     async def _collect(self, document: Document) -> tuple[dict[str, Judged | Failure], Amount]:
         """Return the replies of a batch to the questions of this caller, and record all of them."""

@@ -36,7 +36,7 @@ from analytics_platform.insights.llm.refusals import (
     judge_loss,
     judge_refusal,
 )
-from analytics_platform.insights.llm.replies import Judged, UnreadableReplyError, judge
+from analytics_platform.insights.llm.replies import Judged, UnreadableReplyError, judge, storable
 from analytics_platform.insights.llm.results import Question
 from analytics_platform.insights.llm.tokens import estimate_tokens
 
@@ -148,7 +148,7 @@ class Endpoint:
 
     def sanitized(self, text: object) -> str:
         """Return an endpoint's message without the key, cut to a line."""
-        return self.config.hide_key(" ".join(str(text).split()))[:_SHOWN]
+        return storable(self.config.hide_key(" ".join(str(text).split()))[:_SHOWN])
 
     async def _attempt(
         self,
@@ -205,7 +205,7 @@ class Endpoint:
             return self._refused(refused)
         except (TimeoutError, openai.APIConnectionError) as lost:
             error = judge_loss(lost, self.sanitized(cause_of(lost)), self.config.timeout_seconds)
-        except (openai.OpenAIError, UnreadableReplyError, ValueError) as odd:
+        except (openai.OpenAIError, UnreadableReplyError, ValueError, RecursionError) as odd:
             error = TransientError("unreadable", self.sanitized(odd), paid=True)
         return Judged(error.status, None, problem=str(error)), error
 

@@ -57,7 +57,11 @@ class Turns:
         if self._requests:
             await self._requests.acquire()
         if self._tokens:
-            await self._tokens.acquire(min(tokens, self._tokens.max_rate))
+            left = float(tokens)
+            while left > 0:  # a request may be larger than what may be sent in a burst
+                part = min(left, self._tokens.max_rate)
+                await self._tokens.acquire(part)
+                left -= part
         clock = asyncio.get_running_loop()
         while (seconds := self._not_before - clock.time()) > 0:
             await asyncio.sleep(seconds)

@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
+import re
 from collections.abc import Mapping
 
 import openai
 
-_ACCOUNT = "account: it has no money left"
-_CONFIGURATION = {401: "API key (ANALYTICS_LLM_API_KEY)", 402: _ACCOUNT,
-                  403: "rights of the API key (ANALYTICS_LLM_API_KEY)",
-                  404: "address (ANALYTICS_LLM_BASE_URL) or model (ANALYTICS_LLM_MODEL)"}  # fmt: skip
-_NO_MONEY = "insufficient_quota"
+_ACCOUNT, _KEY = "account: it has no money left", "API key (ANALYTICS_LLM_API_KEY)"
+_PLACE = "address (ANALYTICS_LLM_BASE_URL) or model (ANALYTICS_LLM_MODEL)"
+_BY_STATUS = {401: _KEY, 402: _ACCOUNT, 403: f"rights of the {_KEY}", 404: _PLACE, 405: _PLACE, 410: _PLACE}
+_BY_CODE = {
+    "insufficient_quota": _ACCOUNT,
+    "billing_hard_limit_reached": _ACCOUNT,
+    "billing_not_active": _ACCOUNT,
+    "invalid_api_key": _KEY,
+    "model_not_found": _PLACE,
+}
+"""Codes and types that some endpoints send with whatever status."""
+_KEY_IN_WORDS = re.compile(r"\bapi[ _]key (?:is )?(?:not valid|invalid|expired)|(?:invalid|incorrect) api[ _]key", re.I)
+"""As Google's endpoint puts it, with status 400."""
 _ABOUT_TEXT = ("flagged", "moderation", "content_filter", "content filter", "content policy")
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 """By name: which HTTP library the client uses is its own affair."""
@@ -73,7 +82,9 @@ def judge_refusal(
         has_answered: Whether the endpoint has answered a request before.
     """
     status = refused.status_code
-    what = _ACCOUNT if _NO_MONEY in (refused.code, refused.type) else _CONFIGURATION.get(status)
+    what = _BY_CODE.get(str(refused.code)) or _BY_CODE.get(str(refused.type)) or _BY_STATUS.get(status)
+    if what is None and status == 400 and _KEY_IN_WORDS.search(refused.message):
+        what = _KEY
     if what and not is_about_text(status, f"{refused.message} {refused.code}"):
         # A 403 may be a filter's word on this text. A 404 after an answer may be a proxy that restarts.
         in_doubt = status == 403 or (status == 404 and has_answered)

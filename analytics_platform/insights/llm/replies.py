@@ -59,12 +59,12 @@ def judge(completion: Any, form: AnswerForm, transcript: Transcript) -> Judged:
     try:
         choice = completion["choices"][0]
         message, finish = choice["message"], choice.get("finish_reason")
-        refusal, text = message.get("refusal"), _text(message.get("content"))
+        refusal, text = message.get("refusal"), storable(_text(message.get("content")))
     except (TypeError, KeyError, IndexError, AttributeError):
         raise UnreadableReplyError("the reply is no chat completion") from None
     usage = _usage(completion.get("usage"))
     if refusal:
-        return Judged("refused", usage, problem=f"the model declined: {str(refusal)[:_SHOWN]}")
+        return Judged("refused", usage, problem=storable(f"the model declined: {str(refusal)[:_SHOWN]}"))
     if finish == "content_filter":
         return Judged("filtered", usage, problem="the endpoint's content filter stopped it")
     if finish == "length":
@@ -74,7 +74,12 @@ def judge(completion: Any, form: AnswerForm, transcript: Transcript) -> Judged:
     try:
         return Judged("ok", usage, labels=form.parse(text, transcript), text=text)
     except AnswerError as error:
-        return Judged("invalid", usage, problem=str(error), text=text)
+        return Judged("invalid", usage, problem=storable(str(error)), text=text)
+
+
+def storable(text: str) -> str:
+    """Return a text without halves of characters, which JSON can hold and nothing can store or send."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _text(content: Any) -> str:

@@ -151,7 +151,8 @@ class LlmTier:
     def plan(self, messages: pa.Table) -> Plan:
         """Return what ``label_conversations`` would ask and cost; asks nothing."""
         transcripts = read_transcripts(messages, self.config.transcript_tokens)
-        questions = {q.key: q for q in (self._question(t) for t in transcripts if t.lines)}
+        asked = [self._question(transcript) for transcript in transcripts if transcript.lines]
+        questions = {question.key: question for question in asked}
         known = self._known(list(questions))
         new = [question for key, question in questions.items() if key not in known]
         count, counted = token_counter(self.config.tokenizer)
@@ -159,11 +160,10 @@ class LlmTier:
         sent = len(new) * always + sum(count(q.messages[-1]["content"]) for q in new)
         price = self._prices.price(self.config.model, batch=self.config.mode == "batch")
         expected, most = (len(new) * tokens for tokens in (EXPECTED_ANSWER_TOKENS, self.config.answer_tokens))
-        silent = sum(not transcript.lines for transcript in transcripts)
         return Plan(
             conversations=len(transcripts),
-            silent=silent,
-            cached=len(transcripts) - silent - len(new),
+            silent=len(transcripts) - len(asked),
+            cached=sum(question.key in known for question in asked),
             to_call=len(new),
             cut=sum(question.transcript.was_cut for question in new),
             input_tokens=sent,

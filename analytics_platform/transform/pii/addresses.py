@@ -34,8 +34,8 @@ def _addresses(text: str) -> Found:
 
 
 _HINT = (
-    rf"(?i)[0-9][a-z]?,? .{{1,60}}\b(?:{_ENGLISH})\b|(?:stra(?:ß|ss)e|str\.|weg|gasse|allee|platz|straat|laan|plein"
+    rf"(?i)[0-9][a-z]?,? .{{1,60}}\b(?:{_ENGLISH})\b|(?:stra(?:ß|ss)e|weg|gasse|allee|platz|straat|laan|plein"
     r"|gade|vej|gatan|gata|vägen|katu|tie|utca|rua|avenida|calle|carrer|via|viale|piazza|corso|rue|avenue|boulevard"
-    r"|ulica|ul\.|chemin|allée)\b.{0,70}[0-9]|box [0-9]|postfach|postbus|apartado"
+    r"|ulica|chemin|allée)\b.{0,70}[0-9]|(?:str|\bul)\..{0,70}[0-9]|box [0-9]|postfach|postbus|apartado"
 )
 RULES = (Rule("ADDRESS", _HINT, _addresses),)

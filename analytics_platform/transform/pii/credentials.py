@@ -41,8 +41,12 @@ _ASSIGNED = re.compile(
     r"passw(?:or)?d|passphrase|pwd)\b[\"']?(?:\s{0,3}(?:is|was|=|:|=>|:=)\s{0,3}|\s)[\"']?(?P<value>[^\s\"'<>,;]{8,256})",
     re.IGNORECASE,
 )
+_WORD_FOR_IT = (
+    r"\b(?:passw(?:or)?d|passphrase|pwd|pw|passwort|kennwort|contraseña|senha|mot de passe|wachtwoord)\b"
+    r"|пароль|密码|密碼|パスワード|비밀번호"
+)
 _PASSWORD = re.compile(
-    r"\b(?:passw(?:or)?d|passphrase|pwd|pw)\b[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?P<value>[^\s\"'<>,;]{6,256})",
+    rf"(?:{_WORD_FOR_IT})[\"']?\s{{0,2}}[:=\uff1a]\s{{0,2}}[\"']?(?P<value>[^\s\"'<>,;]{{6,256}})",
     re.IGNORECASE,
 )
 """A sign between the word and the value leaves little doubt, so the value may be short."""
@@ -113,6 +117,6 @@ RULES = (
     Rule("SECRET", _HINT, _issued),
     Rule("SECRET", r"-----BEGIN [A-Z ]*PRIVATE KEY", _private_keys),
     Rule("SECRET", r"(?i)(?:key|secret|token|bearer|passw|passphrase|pwd)[^0-9]{0,12}\S*[0-9]", _assigned),
-    Rule("SECRET", r"(?i)\b(?:passw(?:or)?d|passphrase|pwd|pw)\b.{0,3}[:=]", _passwords),
+    Rule("SECRET", rf"(?i)(?:{_WORD_FOR_IT}).{{0,3}}[:=\x{{ff1a}}]", _passwords),
     Rule("SECRET", r"(?i)authorization\W{1,8}basic\s", _basic),
 )

@@ -26,9 +26,13 @@ from stdnum.pl import pesel
 from stdnum.se import personnummer
 from stdnum.us import itin, ssn
 
-from analytics_platform.transform.pii.rules import Found, Rule, before, digits
+from analytics_platform.transform.pii.rules import Found, Rule, before, begins, digits, ends
 
-_DIGIT_RUN = re.compile(r"(?<![\w+-])(?<![0-9]\.)(?:[0-9]{4}(?:\.[0-9]{4}){3}|[0-9]+(?:[ -][0-9]+)*)(?![\w-]|\.[0-9])")
+_DIGIT_RUN = re.compile(
+    begins(r"(?<![\w+-])(?<![0-9]\.)")
+    + r"(?:[0-9]{4}(?:\.[0-9]{4}){3}|[0-9]+(?:[ -][0-9]+)*)"
+    + ends(r"(?![\w-]|\.[0-9])")
+)
 _DIGIT_GROUP = re.compile(r"[0-9]+")
 _CARD_DIGITS = range(12, 20)
 _CARD_GROUPS = {(4, 4, 4, 4), (4, 4, 4, 4, 1), (4, 4, 4, 4, 2), (4, 4, 4, 4, 3), (4, 6, 5), (4, 6, 4), (4, 4, 5)}
@@ -61,9 +65,12 @@ _ISSUERS = (
 )
 
 _LETTER_VALUES = {ord(letter): str(int(letter, 36)) for letter in string.ascii_uppercase}
+_IBAN_END = re.compile(ends(r"(?![^\W_])"))
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]){11,30}")
 
-_SSN = re.compile(r"(?<![\w-])(?P<area>[0-9]{3})(?P<mark>[- ]?)[0-9]{2}(?P=mark)[0-9]{4}(?![\w-])")
+_SSN = re.compile(
+    begins(r"(?<![\w-])") + r"(?P<area>[0-9]{3})(?P<mark>[- ]?)[0-9]{2}(?P=mark)[0-9]{4}" + ends(r"(?![\w-])")
+)
 _SSN_WORD = re.compile(r"\b(?:ssn|social\s+security|social\s+sec|itin|taxpayer|social)\b")
 
 _NINO = re.compile(r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][0-9]{6}[A-D]")
@@ -95,11 +102,15 @@ _NATIONAL: tuple[tuple[str, Callable[[str], bool], str], ...] = (
     (r"[0-9]{11}", pesel.is_valid, "pesel"),
 )
 _NATIONAL_RULES: tuple[tuple[re.Pattern[str], Callable[[str], bool], re.Pattern[str] | None], ...] = tuple(
-    (re.compile(rf"(?<![\w.+-]){form}(?![\w-])"), is_valid, re.compile(rf"\b(?:{words})") if words else None)
+    (
+        re.compile(begins(r"(?<![\w.+-])") + form + ends(r"(?![\w-])")),
+        is_valid,
+        re.compile(rf"\b(?:{words})") if words else None,
+    )
     for form, is_valid, words in _NATIONAL
 )
 _NATIONAL_HINT = (
-    r"[0-9]{5}|[0-9]{2} ?[0-9]{2} ?[0-9]{2}|[0-9]{3}\.[0-9]{3}\.|756\.|[0-9]{2}[A-Za-z][0-9]{2}|[0-9]{3} [0-9]{3}"
+    r"[0-9]{5}|[0-9]{2} ?[0-9]{2} ?[0-9]{2}|[0-9]{3}\.[0-9]{3}\.|756\.|[0-9]{2}[A-Za-z][0-9]{2}|[0-9]{3}[ -][0-9]{3}"
 )
 _LICENCE = re.compile(r"(?<![\w-])(?=[A-Za-z0-9-]{0,19}[0-9]{4})[A-Za-z0-9]{1,4}(?:-?[A-Za-z0-9]){4,18}(?![\w-])")
 _LICENCE_WORD = re.compile(
@@ -162,7 +173,7 @@ def _iban_end(text: str, match: re.Match[str]) -> int | None:
     candidate = match[0]
     while len(candidate) >= 15:
         end = match.start() + len(candidate)
-        if not text[end : end + 1].isalnum() and _is_iban(candidate, text, match.start()):
+        if _IBAN_END.match(text, end) and _is_iban(candidate, text, match.start()):
             return end
         cut = max(candidate.rfind(" "), candidate.rfind("-"))
         if cut < 0:

@@ -9,11 +9,13 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from analytics_platform.transform.pii.rules import Found, Rule, before
+from analytics_platform.transform.pii.rules import UNSPACED, Found, Rule, before, begins, ends
 
 _EMAIL = re.compile(
-    r"(?<!\w)(?P<local>[^\W_][\w.+%'-]{0,63}|_[\w.+%'-]{1,63})"
-    r"@(?P<domain>(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59}))(?![^\W_])"
+    begins(r"(?<!\w)")
+    + rf"(?![{UNSPACED}])(?P<local>(?:[^\W_](?:(?![{UNSPACED}])[\w.+%'-]){{0,63}}|_[\w.+%'-]{{1,63}}))"
+    r"@(?P<domain>(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}"
+    r"(?:[A-Za-z]{2,24}(?![A-Za-z0-9])|(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?![^\W_])))"
 )
 _SCHEME_URL = re.compile(
     r"(?<![A-Za-z0-9+.-])(?:[A-Za-z][A-Za-z0-9+.-]{1,20}://|[Ww]{3}\.(?=[^\W_]))[^\s<>\"`{}|\\^]{2,4000}"
@@ -36,11 +38,14 @@ _BARE_URL = re.compile(
 _SENTENCE_END = re.compile(r"[A-Za-z0-9-]+\.(?:at|be|in|is|it|me|no|us|info|online|shop)", re.IGNORECASE)
 _VISIT = re.compile(r"(?:\b(?:see|visit|go to|goto|at|on|site|website|url|domain|link|from|page|is|open)\W{0,2}|[(<])$")
 _TRAILING = ".,;:!?'\"*)]>’”»…。，、！？）"
-_IPV4 = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\w|-(?!(?:[0-9]{1,3}\.){3}[0-9])|\.[0-9])")
+_IPV4 = re.compile(
+    begins(r"(?<![\w.])") + r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}" + ends(r"(?!\w|-(?!(?:[0-9]{1,3}\.){3}[0-9])|\.[0-9])")
+)
 _RANGE = re.compile(r"(?:^|[^\w.-])(?:[0-9]{1,3}\.){3}[0-9]{1,3}-$")  # its first address, before the second
 # Neither "server" or "over", nor the flag -v, speaks of a version.
 _VERSION = re.compile(
-    r"(?:(?<![\w-])v|(?<![^\W_])(?:version|ver|release|kernel|build|upgrade to|update to))(?: is)?\W{0,3}$"
+    r"(?:(?<![\w-])v|(?<![^\W_])(?:version|ver|release|kernel|build|upgrade to|update to)|版本|バージョン|버전)"
+    r"(?: is)?\W{0,3}$"
 )
 _IPV6 = re.compile(
     r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{2,45}"

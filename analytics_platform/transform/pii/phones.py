@@ -9,12 +9,13 @@ import re
 
 import phonenumbers
 
-from analytics_platform.transform.pii.rules import Found, Rule, after, before, digits
+from analytics_platform.transform.pii.rules import Found, Rule, after, before, begins, digits, ends
 
 _EXTENSION = r"(?:[ ,;]{0,2}(?:x|ext\.?|extension)[ .:]{0,2}[0-9]{1,6})?"
 _CANDIDATE = re.compile(
-    r"(?<![\w./#$€£=+(-])(?<![0-9][,:])(?:\(?\+|00)?\(?[0-9]"
-    rf"(?:[ .\-/()]{{0,3}}[0-9]){{5,16}}{_EXTENSION}(?![\w:/=%]|[.,][0-9]|-[0-9])",
+    begins(r"(?<![\w./#$€£=+(-])(?<![0-9][,:])")
+    + rf"(?:\(?\+|00)?\(?[0-9](?:[ .\-/()]{{0,3}}[0-9]){{5,16}}{_EXTENSION}"
+    + ends(r"(?![\w:/=%]|[.,][0-9]|-[0-9])"),
     re.IGNORECASE,
 )
 _MOST_CUTS = 2
@@ -27,7 +28,7 @@ _WORD_BEFORE = re.compile(
     r"\b(?:phone|telephone|tel|mobile|cell|cellphone|landline|fax|call|calls|calling|called|dial|ring|rang|sms|"
     r"whats\s?app|text|texts|texted|texting|message|messages|voicemail|hotline|helpline|answering|answer|contact|"
     r"reach|office|line|handset|number|telefon|telefono|teléfono|telefone|téléphone|handy|móvil|celular|portable|"
-    r"appelez|numéro|nummer|número|numero|puhelin|тел|телефон|电话|電話|手机)\b"
+    r"appelez|numéro|nummer|número|numero|puhelin|тел|телефон)\b|电话|電話|手机|手機|携帯|전화|휴대폰|번호|โทร"
 )
 _WORD_AFTER = re.compile(
     r"^\W{0,2}(?:office|fax|home|mobile|cell|work|phone|tel|is (?:my|his|her|our|the|your)\b.{0,9}(?:number|phone))"

@@ -30,6 +30,20 @@ class Rule:
     find: Callable[[str], Found]
 
 
+UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+"""Letters beside which a number stands without a space: of Thai and its neighbours, Chinese, Japanese and Korean."""
+
+
+def begins(unless: str) -> str:
+    """Return an expression for where a number may begin: not behind what the look-behinds name, save such letters."""
+    return rf"(?:{unless}|(?<=[{UNSPACED}]))"
+
+
+def ends(unless: str) -> str:
+    """Return an expression for where a number may end: not before what the look-ahead names, save such letters."""
+    return rf"(?:{unless}|(?=[{UNSPACED}]))"
+
+
 def before(text: str, start: int) -> str:
     """Return what stands before a candidate, in lower case."""
     return text[max(0, start - _BEFORE) : start].lower()

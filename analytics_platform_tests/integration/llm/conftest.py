@@ -148,6 +148,11 @@ def resets(handler: Handler, body: dict[str, Any]) -> None:
     handler.close_connection = True
 
 
+def sends_nested(handler: Handler, body: dict[str, Any]) -> None:
+    """Answer with JSON nested deeper than can be read."""
+    handler.send_raw(b'{"choices": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "application/json")
+
+
 def sends_html(handler: Handler, body: dict[str, Any]) -> None:
     """Answer as a proxy does that has lost its way."""
     handler.send_raw(b"<html>Bad gateway</html>", "text/html")

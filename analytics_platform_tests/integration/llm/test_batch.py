@@ -11,6 +11,8 @@ from analytics_platform.insights.llm.prices import Usage, load_prices
 
 pytestmark = pytest.mark.integration
 
+BUDGET = 190_000
+
 
 @pytest.fixture
 def make_batch_tier(make_tier):
@@ -152,6 +154,18 @@ def test_a_budget_bounds_a_batch(endpoint, make_batch_tier, talks):
         if not outcome.not_done:
             break
     assert (done, len(endpoint.served)) == (8, 8)
+
+
+def test_asking_again_has_what_the_first_batch_left_of_the_budget(endpoint, make_batch_tier, talks, steps):
+    """The first batch sets aside more than it uses; the second would not fit beside all of that."""
+
+    def answer(body):
+        return "I do not know" if len(body["messages"]) == 2 else json.dumps(steps.good_answer(body))
+
+    endpoint.batch_answer = answer
+    outcome = make_batch_tier(budget_tokens=BUDGET, answer_tokens=20_000).label_conversations(talks)
+    assert (outcome.insights.num_rows, len(endpoint.batches)) == (8, 2)
+    assert sum(sent + answered for sent, answered, _ in endpoint.served) <= BUDGET
 
 
 def test_an_endpoint_without_batches_is_one_clear_error(endpoint, make_batch_tier, talks, monkeypatch):

@@ -163,7 +163,13 @@ def test_an_answer_that_does_not_fit_is_asked_for_once_more_with_what_was_wrong(
     assert_ledger_adds_up(endpoint, store, steps)
 
 
-@pytest.mark.parametrize("text", ["", "   ", "I think it is about sound.", "[]", "42", "null", '{"a":' * 5000, "\x00"])
+NESTED = '{"a":' * 600 + "1" + "}" * 600
+HALF = "sorry, half a character: \ud800 {"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "   ", "I think it is about sound.", "[]", "42", "null", '{"a":' * 5000, "\x00", NESTED, HALF]
+)
 def test_an_answer_that_never_fits_becomes_a_failure_and_the_day_goes_on(
     endpoint, make_tier, build, steps, text, store
 ):
@@ -256,6 +262,7 @@ def test_what_failed_for_good_is_asked_again_when_told_to(endpoint, make_tier, b
         (lambda steps: steps.stalls(30), "timeout"),
         (lambda steps: steps.drips, "timeout"),
         (lambda steps: steps.sends_html, "unreadable"),
+        (lambda steps: steps.sends_nested, "unreadable"),
         (lambda steps: steps.sends_broken_json, "unreadable"),
     ],
 )
@@ -355,6 +362,8 @@ def test_a_text_that_the_endpoint_forbids_fails_alone_once_another_has_worked(en
         (402, "Insufficient Balance", "no money left"),
         (403, "key disabled", "ANALYTICS_LLM_API_KEY"),
         (404, "model not found", "ANALYTICS_LLM_MODEL"),
+        (405, "no such method", "ANALYTICS_LLM_BASE_URL"),
+        (400, "API key not valid. Please pass a valid API key.", "ANALYTICS_LLM_API_KEY"),
     ],
 )
 @pytest.mark.parametrize("answers", [0, 3])
@@ -396,6 +405,32 @@ def test_a_text_that_the_endpoint_forbids_is_not_taken_for_a_wrong_key_even_when
     endpoint.on("radio", steps.fails(403, "flagged by moderation"))
     outcome = make_tier(concurrency=1).label_conversations(build(TALK))
     assert outcome.failures["reason"].to_pylist() == ["rejected"]
+
+
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [("billing_hard_limit_reached", "no money"), ("invalid_api_key", "KEY"), ("model_not_found", "MODEL")],
+)
+def test_trouble_with_the_account_is_told_by_its_code_whatever_the_status(
+    endpoint, make_tier, build, steps, code, named
+):
+    endpoint.default = steps.fails(400, "no", code)
+    with pytest.raises(LlmError, match=rf"check the .*{named}.*HTTP 400"):
+        make_tier().label_conversations(build(TALK))
+    assert len(endpoint.bodies) == 1
+
+
+@pytest.mark.parametrize("answer", ["refusal", "error"])
+def test_half_a_character_in_what_the_endpoint_says_costs_no_other_conversation(
+    endpoint, make_tier, build, steps, answer
+):
+    broken = steps.fails(400, "no: \ud800") if answer == "error" else steps.says("", refusal="no: \ud800")
+    endpoint.on("radio", broken)
+    outcome = make_tier().label_conversations(build(TALK, "second talk"))
+    assert list(by_id(outcome.insights)) == ["second"]
+    (failure,) = outcome.failures.to_pylist()
+    assert failure["detail"].endswith("no: ?")
+    assert outcome.calls.num_rows == len(endpoint.bodies) == 2
 
 
 def test_an_account_without_money_is_one_clear_error(endpoint, make_tier, build, steps):
@@ -533,7 +568,7 @@ def test_the_dry_run_tells_what_the_run_then_asks(endpoint, make_tier, build):
     assert outcome.calls["cost_usd"].to_numpy().sum() < plan.cost_usd_at_most
 
 
-def test_the_limits_on_requests_at_once_and_per_minute_hold(endpoint, make_tier, build, steps):
+def test_no_more_questions_are_under_way_at_once_than_allowed(endpoint, make_tier, build, steps):
     under_way, most, lock = [], [], threading.Lock()
 
     def counts(handler, body):

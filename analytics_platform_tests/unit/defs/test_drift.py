@@ -28,7 +28,9 @@ class Days:
             assets=[asset], asset_checks=[labels_are_steady], jobs=[job], resources={"stores": lambda _: self.lake}
         )
 
-    def store(self, day: str, topics: list[str], *, taxonomy: str = "t1", tier: str = "static") -> None:
+    def store(
+        self, day: str, topics: list[str], *, taxonomy: str = "t1", tier: str = "static", last_tier: str | None = None
+    ) -> None:
         rows = [
             {
                 "date": None, "conversation_id": f"{day} {number}", "topics": [], "primary_topic": topic,
@@ -38,6 +40,7 @@ class Days:
             }
             for number, topic in enumerate(topics)
         ]  # fmt: skip
+        rows[-1]["tier"] = last_tier or tier
         table = pa.Table.from_pylist(rows, schema=CONVERSATION_INSIGHTS.arrow_schema)
         date = pa.array([day] * len(rows)).cast(pa.date32())
         self.lake.write(
@@ -120,6 +123,13 @@ def test_days_of_the_run_with_another_taxonomy_than_its_last_are_left_out(days):
     assert found.passed
     counted = [found.metadata[name].value for name in ("conversations_now", "conversations_before")]
     assert counted == [30, 100]
+
+
+def test_conversations_that_the_llm_left_to_the_engine_are_passed_over(days):
+    days.store("2024-01-12", ["account"] * 40, last_tier="llm")
+    found = days.check("2024-01-12", "2024-01-12")
+    assert not found.passed
+    assert found.metadata["conversations_now"].value == 39
 
 
 def test_too_few_conversations_are_not_compared(days):

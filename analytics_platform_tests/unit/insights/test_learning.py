@@ -59,6 +59,7 @@ def judged(*rows: dict[str, object], gold: frozenset[tuple[str, str]] = frozense
         ({"kind": "mood"}, "kind is none of intent, sentiment, topic"),
         ({"label": "printers"}, "label is no topic of the taxonomy"),
         ({"label": None}, "label is no topic of the taxonomy"),
+        ({"corrected_at": "0001-01-01T00:00:00+05:00"}, "corrected_at is no time"),
         ({"conversation_id": "nobody"}, "conversation is not known"),
         ({"message_id": "nothing"}, "message is not known"),
         ({"message_id": f"{HELD_OUT}-0"}, "message is not of that conversation"),
@@ -156,6 +157,14 @@ def test_a_model_is_a_file_that_says_what_it_fits():
     assert read.reading(Axes()) == {}
     other = engine.taxonomy.model_copy(update={"topics": engine.taxonomy.topics[:3]})
     assert not read.fits(other, engine.encoder)
+
+
+def test_corrections_of_sentiment_alone_teach_nothing_and_leave_the_default_model():
+    engine = build_engine()
+    rows = [correction("a", kind="sentiment", label="negative")]
+    examples = as_examples(judge_feedback(rows, engine.taxonomy, find_said(rows, [day(TAUGHT)]), ()), "training")
+    assert examples.num_rows == 1
+    assert taught_by(engine, examples) == ({}, None)
 
 
 class Axes:

@@ -8,8 +8,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from analytics_platform.insights.examples import shipped_slice
 from analytics_platform.insights.minilm import TRANSFORMER_DIMENSIONS, CudaEncoder, OnnxEncoder, transformer_encoder
-from analytics_platform.insights.tier import TierError
+from analytics_platform.insights.reading_model import load_reader
+from analytics_platform.insights.tier import SENTIMENT_VALUES, TierError
 
 ODD_TEXTS = ("", "   ", "x" * 1_000_000, "\x00\x01", "👍" * 50, "\u202eשלום עולם", "नमस्ते दुनिया")
 
@@ -38,8 +40,24 @@ def test_vectors_are_of_unit_length_in_the_order_of_the_texts(encoder: OnnxEncod
     assert vectors.shape == (4, TRANSFORMER_DIMENSIONS)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     alone = np.concatenate([encoder.encode([text]) for text in texts])
-    assert ((vectors * alone).sum(axis=1) > 0.98).all()  # quantised by batch, so not the same to the last digit
+    np.testing.assert_allclose(vectors, alone, atol=1e-5)
     assert encoder.encode([]).shape == (0, TRANSFORMER_DIMENSIONS)
+
+
+def test_the_vectors_shipped_of_the_slice_are_what_the_model_makes_of_it(encoder: OnnxEncoder) -> None:
+    rows = np.arange(0, shipped_slice().num_rows, 40)
+    texts = [said[0]["text"] for said in shipped_slice()["messages"].take(rows).to_pylist()]
+    shipped = load_reader().slice_vectors
+    assert shipped.shape == (shipped_slice().num_rows, TRANSFORMER_DIMENSIONS)
+    np.testing.assert_allclose(shipped[rows], encoder.encode(texts), atol=1e-3)  # half precision
+
+
+def test_the_shipped_sentiment_head_tells_good_from_bad_by_what_the_model_reads(encoder: OnnxEncoder) -> None:
+    reader = load_reader()
+    vectors = encoder.encode(["this is awful, i am so angry", "i love it, this is great, wonderful work"])
+    answers = (vectors @ reader.sentiment_weights + reader.sentiment_bias).argmax(axis=1)
+    assert [list(SENTIMENT_VALUES)[answer] for answer in answers] == ["negative", "positive"]
+    assert 0 < reader.sentiment_threshold < 0.5
 
 
 def test_odd_texts_have_vectors(encoder: OnnxEncoder) -> None:

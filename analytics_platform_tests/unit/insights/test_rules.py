@@ -197,6 +197,15 @@ def test_a_mistake_in_a_rule_is_one_line_with_its_place(
     assert said.startswith(f"{path}:{line}: rules.0"), said
 
 
+def test_an_expression_that_cannot_stand_within_another_is_refused(tmp_path: Path):
+    path = tmp_path / "t.yaml"
+    label = "{label: %s, description: d, examples: [e]}"
+    rule = r"{name: a, kind: topic, label: t, effect: force, regex: '\Qopen'}"
+    path.write_text(f"topics:\n- {label % 't'}\nintents:\n- {label % 'i'}\nrules:\n- {rule}\n")
+    with pytest.raises(TaxonomyError, match=r"t\.yaml:6: rules\.0.*not a regular expression of RE2"):
+        load_taxonomy(path)
+
+
 def test_a_taxonomy_without_the_newer_sections_gets_the_shipped_urgencies_and_resolutions(tmp_path: Path):
     path = tmp_path / "old.yaml"
     label = "{label: %s, description: d, examples: [e]}"

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from analytics_platform.insights.llm import limits
 from analytics_platform.insights.llm.answer import AnswerError, AnswerForm
 from analytics_platform.insights.llm.config import LlmConfig, LlmError
 from analytics_platform.insights.llm.dialect import Dialect
@@ -55,6 +56,19 @@ def test_no_minute_sees_more_than_is_allowed(per_minute):
     burst, period = burst_and_period(per_minute)
     assert burst + 60 * burst / period <= per_minute + 1e-6
     assert 60 * burst / period >= per_minute / 2  # and it is not slow either
+
+
+def test_a_request_larger_than_a_burst_waits_for_all_of_its_tokens(monkeypatch):
+    monkeypatch.setattr(limits, "burst_and_period", lambda _: (100.0, 0.1))  # 1,000 a second
+
+    async def send() -> float:
+        turns, clock = limits.Turns(1, None, 1), asyncio.get_running_loop()
+        began = clock.time()
+        for _ in range(2):
+            await turns.wait(250)
+        return clock.time() - began
+
+    assert asyncio.run(send()) >= 0.39  # 500 tokens, of which the first 100 are a burst
 
 
 def test_a_refusal_leads_to_the_next_dialect_until_there_is_none():
