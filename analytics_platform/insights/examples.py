@@ -33,6 +33,11 @@ def shipped_slice() -> pa.Table:
     return pq.read_table(SLICE_PATH)
 
 
+def slice_texts() -> list[str]:
+    """Return what is said in each of them: one message."""
+    return [said[0]["text"] for said in shipped_slice()["messages"].to_pylist()]
+
+
 def shipped_gold() -> pa.Table:
     """Return the gold labels of the sample's conversations, made by one reader."""
     return pq.read_table(GOLD_PATH)

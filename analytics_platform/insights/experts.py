@@ -14,8 +14,9 @@ from sklearn.svm import LinearSVC
 
 from analytics_platform.insights.device import CPU, Dense, Device
 from analytics_platform.insights.encoder import unit
-from analytics_platform.insights.features import Features, Prepared, Singles
+from analytics_platform.insights.features import Features, Prepared
 from analytics_platform.insights.ridge import fit_ridge
+from analytics_platform.insights.tier import Singles
 
 Codes = NDArray[np.int64]
 

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from analytics_platform.insights.encoder import StaticEncoder, unit
+from analytics_platform.insights.tier import Singles
 from analytics_platform.insights.valence import measure_valence
 from analytics_platform.insights.words import TermMatcher, Words, normalize, split_words
-
-Singles = NDArray[np.float32]
 
 _CHARACTER_NGRAMS = (2, 5)
 _LONGEST_TEXT = 4096

@@ -17,12 +17,12 @@ import numpy as np
 from analytics_platform.insights.device import CPU, Device, DeviceChoice, resolve_device
 from analytics_platform.insights.encoder import StaticEncoder, static_encoder
 from analytics_platform.insights.experts import Codes, LinearExpert, NeighbourExpert
-from analytics_platform.insights.features import Prepared, Singles, prepare
+from analytics_platform.insights.features import Prepared, prepare
 from analytics_platform.insights.minilm import TextEncoder, transformer_encoder
 from analytics_platform.insights.routing import Route
 from analytics_platform.insights.stacking import Calibration, Stack
 from analytics_platform.insights.student import Student, general_texts
-from analytics_platform.insights.tier import Floats, TierError, require_tier
+from analytics_platform.insights.tier import Floats, Singles, TierError, require_tier
 
 _LOG = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.compute as pc
 from scipy.linalg import cho_factor, cho_solve
 
-from analytics_platform.insights.examples import shipped_slice
+from analytics_platform.insights.examples import shipped_slice, slice_texts
 from analytics_platform.insights.taxonomy import OTHER, Label, Taxonomy
 from analytics_platform.insights.tier import Floats, Ints, Kind
 
@@ -168,8 +168,7 @@ def all_lessons(
         taught: Corrected documents by kind.
         slice_vectors: Vectors of the slice, where they are known already; shape (texts, dimensions).
     """
-    rows = shipped_slice()
-    texts = [said[0]["text"] for said in rows["messages"].to_pylist()]
+    rows, texts = shipped_slice(), slice_texts()
     vectors = encode(texts) if slice_vectors is None else slice_vectors
     lessons: dict[Kind, Lessons] = {}
     for kind, labels in labels_of(content).items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from analytics_platform.insights.features import Singles
+from analytics_platform.insights.tier import Singles
 
 
 def fit_ridge(kernel: Singles, ridge: float, wanted: Singles) -> tuple[Singles, Singles]:

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax, softmax
 
-from analytics_platform.insights.features import Singles
-from analytics_platform.insights.tier import Floats
+from analytics_platform.insights.tier import Floats, Singles
 
 _SHRINKAGE = 1e-5
 """Pull of the weights towards zero; decides only where the texts are too few to."""

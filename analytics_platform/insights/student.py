@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analytics_platform.insights.encoder import StaticEncoder, unit
-from analytics_platform.insights.features import Features, Prepared, Singles, prepare
+from analytics_platform.insights.features import Features, Prepared, prepare
 from analytics_platform.insights.minilm import TextEncoder
 from analytics_platform.insights.ridge import fit_ridge
 from analytics_platform.insights.sentiment import SLICE_PATH
+from analytics_platform.insights.tier import Singles
 
 _RIDGE = 0.3
 _DIMENSIONS = 128
