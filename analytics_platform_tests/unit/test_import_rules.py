@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
@@ -59,12 +58,3 @@ def test_a_module_that_reads_the_environment_would_be_found(source: str) -> None
 
 def test_a_module_that_only_handles_paths_would_not_be_found() -> None:
     assert not list(environment_uses("import os\nos.replace('a', 'b')\nfrom os import PathLike"))
-
-
-def test_no_module_is_longer_than_a_reader_can_hold() -> None:
-    lengths = {path.relative_to(PACKAGE): count_lines(path) for path in PACKAGE.rglob("*.py")}
-    assert {str(path): lines for path, lines in lengths.items() if lines > 300} == {}
-
-
-def count_lines(path: Path) -> int:
-    return len(path.read_text(encoding="utf-8").splitlines())
