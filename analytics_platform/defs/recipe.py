@@ -7,12 +7,9 @@ Does not belong here: Dagster's contexts (``tables``) or where partitions are ke
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
-from pathlib import Path
-from types import ModuleType
+from functools import partial
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -208,22 +205,3 @@ class Recipe:
             return list(stream)
         first = (dt.date.fromisoformat(day) - dt.timedelta(days=given.days_before)).isoformat()
         return [key for key in stream if first <= key <= day]
-
-
-_SOURCES = frozenset({".py", ".yaml", ".j2", ".parquet", ".safetensors", ".tsv", ".txt"})
-
-
-@cache
-def code_version(*places: ModuleType) -> str:
-    """Hash the source text of modules, and of everything below those that are packages, their data included.
-
-    So that an edit makes stale what it may change, and nobody has to remember to raise a number.
-    """
-    digest = hashlib.sha256()
-    for place in places:
-        origin = Path(str(place.__file__))
-        files = sorted(origin.parent.rglob("*")) if origin.name == "__init__.py" else [origin]
-        for file in files:
-            if file.suffix in _SOURCES:
-                digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:12]

@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from analytics_platform.defs.columns import column_lineage, table_metadata
 from analytics_platform.defs.computation import Again
-from analytics_platform.defs.recipe import Input, Recipe, code_version
+from analytics_platform.defs.recipe import Input, Recipe
 from analytics_platform.model import Table
+from analytics_platform.model.code_version import code_version
 from analytics_platform.storage.failures import Failures, failures_of
 from analytics_platform.storage.io_manager import TABLE_KEY, partition_metadata
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStream, PartitionTasks
@@ -81,7 +82,7 @@ def table_asset(
     Args:
         table: Declaration of the result.
         group: Group in the graph.
-        code: Modules or packages whose source is part of the provenance.
+        code: Modules or packages whose code is part of the provenance; see ``code_version``.
         upstream: Assets that the function reads, by parameter.
         daily: Whether it has daily partitions.
         store: Resource key of the IO manager that keeps it.

@@ -7,7 +7,6 @@ Does not belong here: how a tier answers (``static``), or how conversations are 
 from __future__ import annotations
 
 import hashlib
-import inspect
 import sys
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -37,6 +36,7 @@ from analytics_platform.insights.tier import (
     require_tier,
 )
 from analytics_platform.insights.words import split_words
+from analytics_platform.model.code_version import code_version
 from analytics_platform.model.insights import (
     CONVERSATION_INSIGHTS,
     EMBEDDING_DIMENSIONS,
@@ -70,7 +70,7 @@ class InsightEngine:
     @cached_property
     def version(self) -> str:
         """Hash of all that the labels depend on: taxonomy, encoder, weights and code."""
-        code = "".join(map(inspect.getsource, (sys.modules[__name__], grouping, decisions, overlay, rules)))
+        code = code_version(sys.modules[__name__], grouping, decisions, overlay, rules)
         return hashlib.sha256("\x1f".join((self.tier.name, self.tier.version, code)).encode()).hexdigest()[:16]
 
     def embed_messages(self, messages: pa.Table) -> pa.Table:

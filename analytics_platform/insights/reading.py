@@ -8,7 +8,6 @@ labelled files (``heads``).
 from __future__ import annotations
 
 import hashlib
-import inspect
 import sys
 from functools import cached_property
 
@@ -29,6 +28,7 @@ from analytics_platform.insights.static import StaticTier
 from analytics_platform.insights.taxonomy import Taxonomy
 from analytics_platform.insights.tier import Classified, Documents, Floats, Ints, Kind, Reason
 from analytics_platform.insights.words import split_words
+from analytics_platform.model.code_version import code_version
 
 _EVERY = 4
 """One in so many of the general texts tells what share of messages a threshold sends on, to a few thousandths."""
@@ -72,7 +72,7 @@ class ReadingTier:
             static.version.encode(),
             transformer.name.encode(),
             *(path.read_bytes() for path in (READER_PATH, LABELS_PATH, SLICE_PATH)),
-            *(inspect.getsource(module).encode() for module in modules),
+            code_version(*modules).encode(),
         ]
         self.version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:16]
 

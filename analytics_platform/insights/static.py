@@ -7,7 +7,6 @@ other tiers, and tables.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,6 +26,7 @@ from analytics_platform.insights.linear import LinearHead
 from analytics_platform.insights.taxonomy import REMAINDERS, Label, Taxonomy
 from analytics_platform.insights.tier import Classified, Documents, Floats, Ints, Kind, Reason
 from analytics_platform.insights.words import TermMatcher, split_words
+from analytics_platform.model.code_version import code_version
 
 # Chosen with the constants of ``likeness``, on the same 50 conversations.
 _KEYWORD_STRENGTH = 2.0
@@ -72,7 +72,7 @@ class StaticTier:
         parts = [content.version.encode(), encoder.name.encode(), sentiment.WEIGHTS_PATH.read_bytes()]
         parts.append(model.content if model else SLICE_PATH.read_bytes())
         modules = (words, encoder_module, tier, sentiment, examples, likeness, linear, taxonomy, sys.modules[__name__])
-        parts += [inspect.getsource(module).encode() for module in modules]
+        parts.append(code_version(*modules).encode())
         self.version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:16]
 
     def classify(self, kind: Kind, documents: Documents) -> Classified:
