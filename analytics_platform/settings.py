@@ -266,6 +266,12 @@ def _known_names() -> list[str]:
     return names
 
 
+def dagster_home() -> Path:
+    """Return the folder that ``DAGSTER_HOME`` names, or the one of the settings when it names none."""
+    named = os.environ.get("DAGSTER_HOME")
+    return Path(named) if named else load_settings().dagster_home
+
+
 def use_dagster_home(folder: Path) -> None:
     """Tell Dagster, in this process and in those it starts, where its instance is, and to write events in batches."""
     os.environ["DAGSTER_HOME"] = str(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,12 +11,32 @@ import dagster as dg
 import yaml
 
 from analytics_platform.files import write_atomically
+from analytics_platform.settings import dagster_home
+from analytics_platform.storage.history import PooledSqliteStorage
 
 CONFIGURATION = "dagster.yaml"
 
 
 UPLOAD_SECONDS = 30
 """What a step that is under way prints is on S3 after this time."""
+
+
+class HomeStorage(PooledSqliteStorage):
+    """The event history in the platform's home; the storage of ``dagster.yaml``.
+
+    Dagster's own commands (``dagster dev``, ``dg list defs``) thus find the history that ``analytics`` writes, though
+    nobody has set ``DAGSTER_HOME``.
+    """
+
+    @classmethod
+    def config_type(cls) -> dict[str, dg.Field]:
+        """Describe the section of ``dagster.yaml``: a folder, the one of the settings when none is given."""
+        return {"base_dir": dg.Field(dg.StringSource, is_required=False)}
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Mapping[str, Any]) -> HomeStorage:
+        """Build from the section of ``dagster.yaml``."""
+        return cls(config_value.get("base_dir") or str(dagster_home()), inst_data)
 
 
 def prepare_instance(dagster_home: Path, project_root: Path, compute_logs: dict[str, Any] | None = None) -> None:
