@@ -54,7 +54,8 @@ def conversation(day: str, number: int) -> dict[str, Any]:
         "agent_id": f"agent-{number % 3}", "model": "gpt" if solved else None,
         "started_at": start, "ended_at": start + dt.timedelta(minutes=5),
         "first_response_seconds": float(number) if number % 4 else None,
-        "outcome": "solved" if solved else None, "resolved": solved, "rating": float(number) if number % 2 else None,
+        "outcome": ("solved", "escalated", None)[number % 3], "resolved": solved,
+        "rating": float(number) if number % 2 else None,
         "primary_topic": TOPICS[number % 3], "topics": [{"label": TOPICS[number % 3], "confidence": 0.5}],
         "sentiment": (number % 9 - 4) / 4,
     }  # fmt: skip
@@ -77,7 +78,7 @@ def metrics(day: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "date": dt.date.fromisoformat(day), "conversation_count": len(rows), "message_count": 4 * len(rows),
         "user_count": len({row["user_id"] for row in rows} - {None}),
         "agent_count": len({row["agent_id"] for row in rows}),
-        "answered_count": stated("first_response_seconds"), "outcome_count": stated("outcome"),
+        "answered_count": stated("first_response_seconds"), "outcome_count": stated("resolved"),
         "resolved_count": stated("resolved"), "rated_count": stated("rating"),
         "negative_count": sum(row["sentiment"] < -0.25 for row in rows),
         "positive_count": sum(row["sentiment"] > 0.25 for row in rows),
