@@ -58,7 +58,8 @@ class MartsFailedError(UserError, RuntimeError):
         """
         failed = [one for one in self.outcomes if one.failed]
         lines = [one.name if one.name in reported else f"{one.name}: {one.explanation}" for one in failed]
-        return "\n".join([f"the warehouse stays as it was, because of {len(failed)} failures", *lines])
+        noun = "failure" if len(failed) == 1 else "failures"
+        return "\n".join([f"the warehouse stays as it was, because of {len(failed)} {noun}", *lines])
 
 
 @dataclass(frozen=True)
