@@ -19,6 +19,7 @@ from analytics_platform.defs.reveal import Revealed
 from analytics_platform.defs.runs import Outcome
 from analytics_platform.defs.similar import Similar
 from analytics_platform.defs.status import Status
+from analytics_platform.defs.unknown_outcomes import UnknownOutcomes
 from analytics_platform.sources.base import Progress as RowsProgress
 from analytics_platform.storage.partitions import PartitionInfo
 
@@ -241,6 +242,18 @@ def trained_lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"failed: {failure}" for failure in found["failures"])
 
 
+def unknown_outcomes_line(unknown: UnknownOutcomes) -> str:
+    """Say which stated outcomes count neither as success nor as failure, and which setting gives them a meaning."""
+    told = ", ".join(f"{word!r} {count:,}" for word, count in unknown.words.items())
+    more = f" and {unknown.more:,} more words" if unknown.more else ""
+    first = next(iter(unknown.words))
+    return (
+        f"Outcomes known as neither success nor failure, with their conversations: {told}{more}. "
+        f"{unknown.setting} says what they mean, e.g. {unknown.setting}={f'{first}=failure'!r}; =success and =neither "
+        "are possible, too."
+    )
+
+
 def print_outcome(screen: Console, outcome: Outcome) -> None:
     """Print what a run did."""
     if not outcome.runs:
@@ -258,6 +271,8 @@ def print_outcome(screen: Console, outcome: Outcome) -> None:
             style="yellow",
             soft_wrap=True,
         )
+    if outcome.unknown_outcomes.words:
+        screen.print(unknown_outcomes_line(outcome.unknown_outcomes), markup=False, soft_wrap=True)
     for warning in outcome.warnings:
         screen.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
     for failure in outcome.failures:

@@ -1,4 +1,4 @@
-"""The settings of cleaning: personal data and language; ``settings`` adds them to its own.
+"""The settings of cleaning: personal data, language and outcomes; ``settings`` adds them to its own.
 
 Belongs here: their variables and checks. Does not belong here: reading them, which ``settings`` does for all.
 """
@@ -15,7 +15,7 @@ from analytics_platform import setting_checks as checks
 
 
 class CleaningSettings(BaseSettings):
-    """What the clean tables keep of people, and how languages are told."""
+    """What the clean tables keep of people, how languages are told, and what outcomes mean."""
 
     pii: Literal["redact", "keep"] = Field(
         default="redact",
@@ -45,12 +45,28 @@ class CleaningSettings(BaseSettings):
         description="How languages are told; careful needs the extra languages and a gigabyte of memory.",
     )
 
+    outcomes: str | None = Field(
+        default=None,
+        validation_alias="ANALYTICS_OUTCOMES",
+        description="What outcomes of the source mean: word=success, word=failure or word=neither, separated by "
+        "commas; these win over the words of docs/data-model.md.",
+    )
+
     @field_validator("pii_kinds")
     @classmethod
     def _known_kinds(cls, kinds: str) -> str:
         if kinds != "structured":  # the default, which needs no look at what there is
             _kinds_named(kinds)
         return kinds
+
+    @field_validator("outcomes")
+    @classmethod
+    def _outcomes_named(cls, outcomes: str | None) -> str | None:
+        if outcomes:
+            from analytics_platform.transform.outcomes import parse_outcomes  # noqa: PLC0415  (imports Arrow)
+
+            parse_outcomes(outcomes)
+        return outcomes
 
     @field_validator("language_detector")
     @classmethod

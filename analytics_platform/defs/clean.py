@@ -23,6 +23,10 @@ def _cleaning_version(day: str, cleaning: Cleaning) -> str:  # noqa: ARG001  (th
     return cleaning.version
 
 
+def _conversations_version(day: str, cleaning: Cleaning) -> str:  # noqa: ARG001  (the signature of Recipe.version)
+    return cleaning.conversations_version
+
+
 def _spans_kept(day: str, cleaning: Cleaning) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.annotate)
     proof = cleaning.privacy.spans_proof
     return {SPANS_KEPT: proof} if proof else {}
@@ -48,13 +52,13 @@ def messages(raw_messages: pa.Table, cleaning: Cleaning) -> pa.Table:
     group="clean",
     code=[transform],
     upstream={"messages": messages, "raw_conversations": raw.raw_conversations},
-    version=_cleaning_version,
+    version=_conversations_version,
     isolates=True,
     kinds=KINDS,
 )
 def conversations(messages: pa.Table, raw_conversations: pa.Table, cleaning: Cleaning) -> pa.Table:
     """Duration, turns, response times, talk ratio, outcome and quality of each conversation."""
-    return conversation_metrics(messages, raw_conversations, cleaning.privacy)
+    return conversation_metrics(messages, raw_conversations, cleaning.privacy, cleaning.outcomes)
 
 
 ASSETS = [messages, conversations]

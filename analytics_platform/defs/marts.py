@@ -86,8 +86,10 @@ def build_marts(
                 force=FORCE_TAG in context.run.tags,
             )
         except MartsFailedError as error:
-            yield from _check_results(context, error.outcomes)
-            raise dg.Failure(str(error), allow_retries=False) from error
+            results = list(_check_results(context, error.outcomes))
+            yield from results
+            reported = {str(result.check_name) for result in results}
+            raise dg.Failure(error.text(reported), allow_retries=False) from error
         rows = marts.warehouse.rows()
         for name in order:
             if dg.AssetKey(name) in context.selected_asset_keys:
@@ -122,8 +124,13 @@ def _check_results(context: dg.AssetExecutionContext, outcomes: Sequence[NodeOut
                 check_name=spec.name,
                 passed=outcome.status == "pass",
                 severity=dg.AssetCheckSeverity.WARN if outcome.status == "warn" else dg.AssetCheckSeverity.ERROR,
-                description=outcome.message or None,
-                metadata={"dagster_dbt/failed_row_count": outcome.failures or 0, "seconds": outcome.seconds},
+                description=outcome.explanation or None,
+                metadata={
+                    "dagster_dbt/failed_row_count": outcome.failures or 0,
+                    "seconds": outcome.seconds,
+                    **({"problems": list(outcome.problems)} if outcome.problems else {}),
+                    **({"problem_count": outcome.failures} if outcome.failures else {}),
+                },
             )
 
 

@@ -39,6 +39,7 @@ from analytics_platform.storage.mongo import Corrections, EmbeddedMongo, MongoLl
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStore
 from analytics_platform.storage.warehouse import Warehouse
 from analytics_platform.transform.cleaning import Cleaning
+from analytics_platform.transform.outcomes import parse_outcomes
 from analytics_platform.transform.privacy import Privacy
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -97,7 +98,7 @@ class Platform:
         keys = {"key": self.secret("pseudonym_key"), "spans_key": self.secret("pii_spans_key")}
         given = {name: key.encode() for name, key in keys.items() if key}
         privacy = Privacy(settings.pii_kind_set, redact=settings.pii == "redact", **given)
-        return Cleaning(privacy, settings.language_detector)
+        return Cleaning(privacy, settings.language_detector, parse_outcomes(settings.outcomes or ""))
 
     @property
     def insights(self) -> Insights:

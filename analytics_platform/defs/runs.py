@@ -19,7 +19,9 @@ from analytics_platform.defs.ranges import days_between, ranges
 from analytics_platform.defs.raw import raw_messages
 from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG, Platform
 from analytics_platform.defs.tables import FORCE_TAG, NO_RETRY_TAG, TableAsset
+from analytics_platform.defs.unknown_outcomes import UnknownOutcomes, find_unknown_outcomes
 from analytics_platform.errors import UserError
+from analytics_platform.model.clean import CONVERSATIONS
 from analytics_platform.model.errors import PROCESSING_ERRORS
 from analytics_platform.model.raw import QUARANTINED_ROWS, RAW_MESSAGES
 from analytics_platform.storage.failures import Failure, failures_of
@@ -61,6 +63,7 @@ class Outcome:
         checks_passed: Number of asset checks passed.
         quarantined: Rows of the source in quarantine, over all days asked for, computed now or before.
         failed_conversations: Conversations left out because they could not be processed, over the same days.
+        unknown_outcomes: Stated outcomes without a known meaning, of the days whose conversations were looked at.
         runs: Ids of the Dagster runs.
         seconds: Wall time.
         parts: By asset and partition, what ``tables`` sums up.
@@ -72,6 +75,7 @@ class Outcome:
     checks_passed: int = 0
     quarantined: int = 0
     failed_conversations: int = 0
+    unknown_outcomes: UnknownOutcomes = field(default_factory=UnknownOutcomes)
     runs: list[str] = field(default_factory=list)
     seconds: float = 0.0
     parts: dict[str, dict[str | None, _Part]] = field(default_factory=dict, repr=False)
@@ -274,8 +278,10 @@ def materialize(
         listed = days_with_errors(platform.lake, days)  # a run of some tables alone may have failed without listing it
         failures = stored_failures(platform.lake, assets, [day for day in days if day in worked or day in listed])
         outcome.failed_conversations = len({(day, failure.conversation_id) for day, _, failure in failures})
+        computed = sorted(filter(None, outcome.parts.get(CONVERSATIONS.name, {})))
+        outcome.unknown_outcomes = find_unknown_outcomes(platform.lake, computed, platform.cleaning)
     except UserError as error:  # the lake went away: what was done until then is told all the same
-        outcome.failures.append(f"count of rows in quarantine and of failed conversations: {error}")
+        outcome.failures.append(f"count of rows in quarantine, failed conversations and unknown outcomes: {error}")
     outcome.seconds = time.monotonic() - started
     return outcome
 

@@ -34,17 +34,18 @@ def _mean(
     )
 
 
+_KNOWN_OUTCOME = "whose stated outcome is known as a success or a failure"
 _VOLUME = (_count("conversation_count", "conversations started"), _count("message_count", "messages"))
 _SERVICE = (
     _count("answered_count", "conversations with an answer"),
-    _count("outcome_count", "conversations with a stated outcome"),
+    _count("outcome_count", f"conversations {_KNOWN_OUTCOME}"),
     _count("resolved_count", "conversations whose stated outcome is a success"),
     _count("rated_count", "conversations that were rated"),
     _mean("duration_seconds_mean", "Mean duration", unit="s"),
     _mean("first_response_seconds_p50", "Median first-response time", unit="s"),
     _mean("first_response_seconds_p90", "90th percentile of first-response time", unit="s"),
     _mean("answered_rate", "Share of conversations with an answer", maximum=1),
-    _mean("resolved_rate", "Share of successes among conversations with a stated outcome", maximum=1),
+    _mean("resolved_rate", f"Share of successes among conversations {_KNOWN_OUTCOME}", maximum=1),
     _mean("rating_mean", "Mean rating among rated conversations", minimum=None),
     _mean("quality_score_mean", "Mean quality score", maximum=1),
     _mean("sentiment_mean", "Mean customer sentiment", minimum=-1, maximum=1),
@@ -146,14 +147,14 @@ USER_ANALYTICS = Table(
         *_VOLUME,
         _count("active_day_count", "days with a conversation"),
         _count("answered_count", "conversations with an answer"),
-        _count("outcome_count", "conversations with a stated outcome"),
+        _count("outcome_count", f"conversations {_KNOWN_OUTCOME}"),
         _count("resolved_count", "conversations whose stated outcome is a success"),
         _count("rated_count", "conversations that were rated"),
         Column("first_date", DATE, "First day with a conversation."),
         Column("last_date", DATE, "Last day with a conversation."),
         _mean("duration_seconds_mean", "Mean duration of the conversations", unit="s"),
         _mean("answered_rate", "Share of conversations with an answer", maximum=1),
-        _mean("resolved_rate", "Share of successes among conversations with a stated outcome", maximum=1),
+        _mean("resolved_rate", f"Share of successes among conversations {_KNOWN_OUTCOME}", maximum=1),
         _mean("rating_mean", "Mean rating among rated conversations", minimum=None),
         _mean("quality_score_mean", "Mean quality score", maximum=1),
         _mean("sentiment_mean", "Mean sentiment", minimum=-1, maximum=1),

@@ -120,7 +120,11 @@ CONVERSATIONS = Table(
         Column("rating", NUMBER, "Rating by the customer on the source's own scale.", nullable=True),
         Column("outcome", STRING, "Outcome that the source states.", nullable=True),
         Column(
-            "resolved", BOOLEAN, "Whether the stated outcome is a success; null when none is stated.", nullable=True
+            "resolved",
+            BOOLEAN,
+            "Whether the stated outcome is a success; null when none is stated, or one that is known as neither "
+            "success nor failure.",
+            nullable=True,
         ),
         Column(
             "quality_score",

@@ -21,6 +21,12 @@ inline code stands in a message's document once more: 500,000 times 12 + 4 bytes
 MAX_VALUE_CHARACTERS = 512
 """Longest identifier, name or label of the input."""
 
+MAX_NUMBER = 1_000_000_000_000
+"""Largest rating, cost in USD and number of tokens of a row, and smallest rating with a minus sign.
+
+Sums of millions of such numbers fit an int64, and a float can be rounded to nine digits without overflowing.
+"""
+
 REQUIRED_INPUT = ("conversation_id", "role", "text", "timestamp")
 """Input columns that every source must provide."""
 

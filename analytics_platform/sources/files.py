@@ -24,7 +24,7 @@ from analytics_platform.sources.locating import SourceFile, find_files, read_row
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform.sources.staging import stage
 
-READER_VERSION = 2
+READER_VERSION = 3
 """Raised whenever the same files would be staged differently than before."""
 
 _UNFINISHED = ".unfinished-"

@@ -10,13 +10,16 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
-from analytics_platform.model.raw import MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
+from analytics_platform.model.raw import MAX_NUMBER, MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
 from analytics_platform.sources.mapping import Batch, FieldMapping
 
 _SETUP = r"""
 CREATE TEMP TABLE role_words (word VARCHAR PRIMARY KEY, role VARCHAR);
 -- Null for a value that shows nothing: spaces of any script, control characters, invisible ones.
 CREATE TEMP MACRO shown(given) AS CASE WHEN NOT regexp_full_match(given, '[\s\p{Z}\p{Cc}\p{Cf}]*') THEN given END;
+-- False for what is not finite, and for what would make a sum or a rounded mean overflow.
+CREATE TEMP MACRO usable_number(number) AS
+    number BETWEEN -getvariable('largest_number') AND getvariable('largest_number');
 CREATE TEMP MACRO epoch_time(seconds) AS
     TRY(make_timestamp(CAST(round(seconds * 1000000) AS BIGINT))) AT TIME ZONE 'UTC';
 CREATE TEMP MACRO iso_time(given) AS
@@ -111,12 +114,12 @@ ruled AS (
             WHEN timestamp IS NULL THEN {'reason': 'missing_timestamp', 'detail': 'timestamp is empty'}
             WHEN time IS NULL OR time < '1970-01-01 00:00:00Z' OR time >= '2100-01-01 00:00:00Z'
                 THEN {'reason': 'bad_timestamp', 'detail': concat('timestamp is ''', left(timestamp, 100), '''')}
-            WHEN rating IS NOT NULL AND NOT coalesce(isfinite(rating_number), false)
+            WHEN rating IS NOT NULL AND NOT coalesce(usable_number(rating_number), false)
                 THEN {'reason': 'bad_number', 'detail': concat('rating is ''', left(rating, 100), '''')}
             WHEN tokens IS NOT NULL AND NOT coalesce(
-                    tokens_number BETWEEN 0 AND 9007199254740992 AND tokens_number = trunc(tokens_number), false)
+                    usable_number(tokens_number) AND tokens_number >= 0 AND tokens_number = trunc(tokens_number), false)
                 THEN {'reason': 'bad_number', 'detail': concat('tokens is ''', left(tokens, 100), '''')}
-            WHEN cost IS NOT NULL AND NOT coalesce(isfinite(cost_number) AND cost_number >= 0, false)
+            WHEN cost IS NOT NULL AND NOT coalesce(usable_number(cost_number) AND cost_number >= 0, false)
                 THEN {'reason': 'bad_number', 'detail': concat('cost is ''', left(cost, 100), '''')}
         END AS verdict
     FROM typed
@@ -140,12 +143,13 @@ FROM ruled
 
 
 def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping) -> None:
-    """Create the macros and the role words that ``judge`` needs.
+    """Create the macros and the role words that the statements of ``judge`` and ``judge_attributes`` need.
 
     Args:
         connection: A database with its time zone set to UTC.
         mapping: For the role words and the timestamp format.
     """
+    connection.execute("SET VARIABLE largest_number = $most", {"most": float(MAX_NUMBER)})
     connection.execute(_SETUP)
     connection.executemany("INSERT INTO role_words VALUES (?, ?)", sorted(mapping.role_words().items()))
     connection.execute("SET VARIABLE timestamp_format = $format", {"format": mapping.timestamp_format})

@@ -22,6 +22,7 @@ from filelock import FileLock
 
 from analytics_platform.errors import UserError
 from analytics_platform.files import write_atomically
+from analytics_platform.storage.failed_tests import DataTest
 from analytics_platform.storage.warehouse import BUILD_FILE
 
 PREPARE_COMMAND = "analytics prepare"
@@ -47,6 +48,8 @@ class NodeOutcome:
         failures: Rows that a test found; None for models and for tests that did not run.
         message: What dbt says of it; empty when nothing.
         seconds: Execution time.
+        test: How to look for the rows that a failed data test found; None for whatever else.
+        problems: What a failed data test found, one sentence each; empty where it is not known.
     """
 
     unique_id: str
@@ -54,6 +57,18 @@ class NodeOutcome:
     failures: int | None
     message: str
     seconds: float
+    test: DataTest | None = None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of the model or test, without what dbt puts before it; that of a test is its check's, too."""
+        return self.unique_id.split(".")[2]
+
+    @property
+    def explanation(self) -> str:
+        """What was found, in words; what dbt says where nothing else is known."""
+        return "; ".join(self.problems) or self.message
 
     @property
     def failed(self) -> bool:
@@ -162,7 +177,7 @@ def build_project(
     """
     target_dir.mkdir(parents=True, exist_ok=True)
     arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(dict(variables))]
-    with _s3_defaults(s3_options):
+    with s3_defaults(s3_options):
         directories = _directories(project_dir, target_dir)
         results = _invoke([*arguments, *directories], on_message, _parsed(project_dir)).results
     return [
@@ -172,9 +187,21 @@ def build_project(
             failures=result.failures,
             message=result.message or "",
             seconds=result.execution_time,
+            test=_data_test(result.node) if str(result.status) in {"fail", "warn"} else None,
         )
         for result in results
     ]
+
+
+def _data_test(node: Any) -> DataTest | None:
+    """Return how to look for what a test found; None for what is no data test."""
+    if node.resource_type != "test" or not node.compiled_code:
+        return None
+    metadata = getattr(node, "test_metadata", None)
+    if metadata is None:
+        return DataTest(node.compiled_code)
+    model = (node.attached_node or "").rpartition(".")[2] or None
+    return DataTest(node.compiled_code, metadata.name, model, node.column_name, metadata.kwargs)
 
 
 def _parsed(project_dir: Path) -> Any:
@@ -209,7 +236,7 @@ def _directories(project_dir: Path, target_dir: Path) -> list[str]:
 
 
 @contextmanager
-def _s3_defaults(options: Mapping[str, Any]) -> Iterator[None]:
+def s3_defaults(options: Mapping[str, Any]) -> Iterator[None]:
     """Let every ``s3fs`` opened in the block use these options; the profile then holds no credentials."""
     import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415  # only those who build need it
 

@@ -6,16 +6,23 @@ tables themselves (``dbt_project/``) and how Dagster shows them (``defs.marts``)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import fsspec  # type: ignore[import-untyped]
+
 from analytics_platform.errors import UserError
-from analytics_platform.storage.dbt_project import NodeOutcome, build_project, project_hash
+from analytics_platform.storage.dbt_project import NodeOutcome, build_project, project_hash, s3_defaults
+from analytics_platform.storage.failed_tests import describe_problems
 from analytics_platform.storage.partitions import PartitionStore, fingerprint
 from analytics_platform.storage.warehouse import Warehouse, read_days, record_days
+
+logger = logging.getLogger(__name__)
 
 LAKE_TABLES = (
     "conversations",
@@ -41,8 +48,18 @@ class MartsFailedError(UserError, RuntimeError):
 
     def __init__(self, outcomes: Sequence[NodeOutcome]) -> None:
         self.outcomes = outcomes
-        failed = [f"{one.unique_id}: {one.message}" for one in outcomes if one.failed]
-        super().__init__("\n".join(["the warehouse stays as it was, because these failed:", *failed]))
+        super().__init__(self.text())
+
+    def text(self, reported: Collection[str] = ()) -> str:
+        """Return what failed, one line each.
+
+        Args:
+            reported: Names of tests whose problems are told elsewhere; only their names are told.
+        """
+        failed = [one for one in self.outcomes if one.failed]
+        lines = [one.name if one.name in reported else f"{one.name}: {one.explanation}" for one in failed]
+        noun = "failure" if len(failed) == 1 else "failures"
+        return "\n".join([f"the warehouse stays as it was, because of {len(failed)} {noun}", *lines])
 
 
 @dataclass(frozen=True)
@@ -155,9 +172,32 @@ class Marts:
     def _run_dbt(self, path: Path, days: list[str], on_message: Callable[[str, str], None]) -> list[NodeOutcome]:
         variables = {"days": days, "lake": self.lake_uri, "warehouse": str(path)}
         outcomes = build_project(self.project_dir, self.target_dir, variables, self.s3_options, on_message)
+        outcomes = self._explained(path, outcomes)
         if any(outcome.failed for outcome in outcomes):
             raise MartsFailedError(outcomes)
         return outcomes
+
+    def _explained(self, path: Path, outcomes: Sequence[NodeOutcome]) -> list[NodeOutcome]:
+        """Add to each failed test what it found, as long as the file that it looked at is there."""
+        if not any(outcome.test for outcome in outcomes):
+            return list(outcomes)
+        with duckdb.connect(path, read_only=True) as connection, s3_defaults(self.s3_options):
+            connection.execute("set timezone = 'UTC'")
+            if self.lake_uri.startswith("s3://"):
+                # Not the instance that dbt used: it remembers listings.
+                connection.register_filesystem(fsspec.filesystem("s3", skip_instance_cache=True))
+            return [replace(one, problems=_problems(connection, one)) for one in outcomes]
+
+
+def _problems(connection: duckdb.DuckDBPyConnection, outcome: NodeOutcome) -> tuple[str, ...]:
+    """Return what a failed test found; nothing for whatever else, and where the rows cannot be read again."""
+    if outcome.test is None:
+        return ()
+    try:
+        return tuple(describe_problems(connection, outcome.test))
+    except duckdb.Error as error:
+        logger.warning("the failing rows of %s cannot be told: %s", outcome.name, " ".join(str(error).split()))
+        return ()
 
 
 def _changed(wanted: Mapping[str, str], recorded: Mapping[str, str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from analytics_platform.model.clean import CONVERSATIONS, MESSAGES
 from analytics_platform.model.raw import RAW_CONVERSATIONS, RAW_MESSAGES
 from analytics_platform.transform.language import UNKNOWN, normalise_codes
-from analytics_platform.transform.outcomes import resolved
+from analytics_platform.transform.outcomes import KNOWN_TO_EVERYBODY, Outcomes
 from analytics_platform.transform.privacy import DEFAULT_PRIVACY, Privacy
 from analytics_platform.transform.roles import is_agent, is_customer
 
@@ -105,7 +105,10 @@ def _most_frequent(raw: pa.Table, column: str, ids: pa.ChunkedArray) -> pa.Chunk
 
 
 def conversation_metrics(
-    messages: pa.Table, raw_conversations: pa.Table, privacy: Privacy = DEFAULT_PRIVACY
+    messages: pa.Table,
+    raw_conversations: pa.Table,
+    privacy: Privacy = DEFAULT_PRIVACY,
+    outcomes: Outcomes = KNOWN_TO_EVERYBODY,
 ) -> pa.Table:
     """Measure the conversations of one day.
 
@@ -113,6 +116,7 @@ def conversation_metrics(
         messages: ``MESSAGES`` of the day.
         raw_conversations: ``RAW_CONVERSATIONS`` of the day.
         privacy: Whether users get pseudonyms.
+        outcomes: Which stated outcomes are successes, which failures.
 
     Returns:
         ``CONVERSATIONS``, one row per conversation. Percentiles interpolate linearly between the two nearest values.
@@ -150,7 +154,7 @@ def conversation_metrics(
                 "response_seconds_p90": _nullable(response["p90"]),
                 "agent_talk_ratio": _nullable(talk_ratio),
                 "token_count": np.bincount(codes, messages["token_count"].to_numpy(), size).astype(np.int64),
-                "resolved": resolved(raw["outcome"]),
+                "resolved": outcomes.resolved(raw["outcome"]),
                 "quality_score": _quality(messages, codes, customer, response, talk_ratio),
             }
         )

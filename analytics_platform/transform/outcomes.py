@@ -1,9 +1,15 @@
-"""Whether an outcome that a source states is a success.
+"""Whether an outcome that a source states is a success, a failure, or neither.
 
-Belongs here: the words. Does not belong here: guessing success from the text (``insights``).
+Some words are known to everybody; a setting says what the words of one source mean. Success is never guessed from the
+texts of a conversation here; ``insights`` does that.
 """
 
 from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -13,21 +19,86 @@ _WORDS = {
 }
 SUCCESS_OF_OUTCOME = {word: success for success, words in _WORDS.items() for word in words.split()}
 """Whether an outcome, in lower case, is a success. ``not`` before a word turns it round."""
+_NO_DECIMALS = re.compile(r"(?:\s*\.0+)+\s*$")
+_MEANINGS: dict[str, bool | None] = {"success": True, "failure": False, "neither": None}
 
 
-def resolved(outcomes: pa.ChunkedArray) -> pa.Array:
-    """Return true for a success, false for a failure, null for none stated or a word that is neither.
+@dataclass(frozen=True)
+class Outcomes:
+    """What the outcomes of a source mean.
 
-    Case, surrounding space and the difference between space, hyphen and underscore do not matter;
-    ``1.0`` and ``0.0`` count as numbers. Words such as ``closed`` or ``escalated`` say neither.
+    Attributes:
+        own: Words of the source, in normal form, with whether each is a success (null for neither); ascending. They
+            win over the words that are known to everybody.
     """
-    encoded = outcomes.combine_chunks().dictionary_encode()
-    return pa.array(map(_is_success, encoded.dictionary.to_pylist()), pa.bool_()).take(encoded.indices)
+
+    own: tuple[tuple[str, bool | None], ...] = ()
+
+    @property
+    def version(self) -> str:
+        """What else than code and rows the tables that interpret outcomes depend on; empty without own words."""
+        return repr(self.own) if self.own else ""
+
+    @cached_property
+    def _success(self) -> dict[str, bool | None]:
+        return {**SUCCESS_OF_OUTCOME, **dict(self.own)}
+
+    def resolved(self, outcomes: pa.ChunkedArray) -> pa.Array:
+        """Return true for a success, false for a failure, null for none stated or a word that is neither.
+
+        Case, surrounding space and the difference between space, hyphen and underscore do not matter;
+        ``1.0`` and ``0.0`` count as numbers. Words such as ``closed`` or ``escalated`` say neither, unless the source's
+        own words say what they mean.
+        """
+        encoded = outcomes.combine_chunks().dictionary_encode()
+        meanings = [self._meaning(normal_form(outcome))[1] for outcome in encoded.dictionary.to_pylist()]
+        return pa.array(meanings, pa.bool_()).take(encoded.indices)
+
+    def unknown(self, outcomes: pa.ChunkedArray) -> Counter[str]:
+        """Count the stated outcomes that no word tells the meaning of, by their normal form."""
+        found: Counter[str] = Counter()
+        for entry in outcomes.drop_null().value_counts().to_pylist():
+            form = normal_form(entry["values"])
+            if form and not self._meaning(form)[0]:
+                found[form] += entry["counts"]
+        return found
+
+    def _meaning(self, form: str) -> tuple[bool, bool | None]:
+        """Return whether an outcome is known, and whether it is a success."""
+        if form in self._success:
+            return True, self._success[form]
+        negation, _, word = form.partition(" ")
+        if negation != "not" or word not in self._success:
+            return False, None
+        success = self._success[word]
+        return True, None if success is None else not success
 
 
-def _is_success(outcome: str) -> bool | None:
-    *negations, word = outcome.casefold().replace("-", " ").replace("_", " ").split() or [""]
-    success = SUCCESS_OF_OUTCOME.get(word.removesuffix(".0"))
-    if success is None or not negations:
-        return success
-    return not success if negations == ["not"] else None
+KNOWN_TO_EVERYBODY = Outcomes()
+
+
+def normal_form(outcome: str) -> str:
+    """Return an outcome in lower case, with single spaces for spaces, hyphens and underscores, ``1`` for ``1.0``."""
+    words = outcome.casefold().replace("-", " ").replace("_", " ")
+    return " ".join(_NO_DECIMALS.sub("", words).split())
+
+
+def parse_outcomes(text: str) -> Outcomes:
+    """Return what a source's own words mean.
+
+    Args:
+        text: Entries ``word=success``, ``word=failure`` or ``word=neither``, separated by commas.
+
+    Raises:
+        ValueError: If an entry is none of these, or a word is there twice; the message is the rest of a sentence.
+    """
+    own: dict[str, bool | None] = {}
+    for number, entry in enumerate(filter(None, map(str.strip, text.split(","))), start=1):
+        word, _, meaning = entry.rpartition("=")
+        form, meaning = normal_form(word), meaning.strip().lower()
+        if not form or meaning not in _MEANINGS:
+            raise ValueError(f"entry {number} must be word=success, word=failure or word=neither")
+        if form in own:
+            raise ValueError(f"entry {number} must not name {form!r} again")
+        own[form] = _MEANINGS[meaning]
+    return Outcomes(tuple(sorted(own.items())))

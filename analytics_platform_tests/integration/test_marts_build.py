@@ -24,7 +24,7 @@ from analytics_platform.model.insights import CONVERSATION_INSIGHTS, MESSAGE_INS
 from analytics_platform.settings import PROJECT_ROOT
 from analytics_platform.storage.dbt_project import load_manifest, prepare_manifest
 from analytics_platform.storage.lake import Lake
-from analytics_platform.storage.marts import LAKE_TABLES, Marts, MissingDaysError
+from analytics_platform.storage.marts import LAKE_TABLES, Marts, MartsFailedError, MissingDaysError
 from analytics_platform.storage.warehouse import Warehouse
 
 pytestmark = pytest.mark.integration
@@ -54,7 +54,8 @@ def conversation(day: str, number: int) -> dict[str, Any]:
         "agent_id": f"agent-{number % 3}", "model": "gpt" if solved else None,
         "started_at": start, "ended_at": start + dt.timedelta(minutes=5),
         "first_response_seconds": float(number) if number % 4 else None,
-        "outcome": "solved" if solved else None, "resolved": solved, "rating": float(number) if number % 2 else None,
+        "outcome": ("solved", "escalated", None)[number % 3], "resolved": solved,
+        "rating": float(number) if number % 2 else None,
         "primary_topic": TOPICS[number % 3], "topics": [{"label": TOPICS[number % 3], "confidence": 0.5}],
         "sentiment": (number % 9 - 4) / 4,
     }  # fmt: skip
@@ -77,7 +78,7 @@ def metrics(day: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "date": dt.date.fromisoformat(day), "conversation_count": len(rows), "message_count": 4 * len(rows),
         "user_count": len({row["user_id"] for row in rows} - {None}),
         "agent_count": len({row["agent_id"] for row in rows}),
-        "answered_count": stated("first_response_seconds"), "outcome_count": stated("outcome"),
+        "answered_count": stated("first_response_seconds"), "outcome_count": stated("resolved"),
         "resolved_count": stated("resolved"), "rated_count": stated("rating"),
         "negative_count": sum(row["sentiment"] < -0.25 for row in rows),
         "positive_count": sum(row["sentiment"] > 0.25 for row in rows),
@@ -254,6 +255,36 @@ def test_a_failing_data_test_is_a_failed_check_and_nothing_is_published(built: M
     assert "the warehouse stays as it was" in str(result.failure_data_for_node("marts"))
 
 
+def test_a_failed_data_test_tells_day_column_and_both_values(built: Marts, lake: Lake) -> None:
+    """ "Got 2 results, configured to fail if != 0" named neither day nor column."""
+    rows = [conversation(DAYS[2], number) for number in range(7)]
+    lake.write("daily_metrics", DAYS[2], fill(DAILY_METRICS, [metrics(DAYS[2], rows) | {"outcome_count": 4}]), "wrong")
+    found = f"{DAYS[2]}: outcome_count is 3 in agg_daily and 4 in daily_metrics"
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run(built, instance, raise_on_error=False)
+    [failed] = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert failed.description == found
+    assert failed.metadata["problems"].value == [found]
+    with pytest.raises(MartsFailedError, match=f"agg_daily_equals_daily_metrics: {found}$"):
+        build(built, DAYS)
+
+
+def test_a_failed_test_of_a_column_tells_value_rows_and_days(built: Marts, lake: Lake) -> None:
+    for day, size in ((DAYS[0], 9), (DAYS[2], 7)):
+        rows = [conversation(day, number) for number in range(size)]
+        wrong = [{**row, "tier": "psychic\n" + "x" * 90 if number < 2 else "static"} for number, row in enumerate(rows)]
+        lake.write("conversation_insights", day, fill(CONVERSATION_INSIGHTS, wrong), "wrong")
+    with pytest.raises(MartsFailedError) as failed:
+        build(built, DAYS)
+    shortened = "psychic" + r"\n" + "x" * 32 + "…"
+    told = (
+        "accepted_values_fct_conversation_insight_tier__static__cascade__transformer__llm: "
+        f"{DAYS[0]}, {DAYS[2]}: fct_conversation.insight_tier is '{shortened}' in 4 rows, "
+        f"e.g. conversation_id '{DAYS[0]}-0000'; known are static, cascade, transformer, llm"
+    )
+    assert str(failed.value).splitlines()[1:] == [told]
+
+
 @pytest.mark.usefixtures("built")
 def test_a_changed_project_builds_every_day_anew_from_an_empty_file(lake: Lake, tmp_path: Path) -> None:
     project = tmp_path / "dbt_project"
@@ -316,6 +347,11 @@ def test_a_lake_on_s3_gives_the_same_warehouse_and_leaks_no_secret(built: Marts,
     write_day(lake, DAYS[1], 2)
     assert build(marts, DAYS) == [DAYS[1]]
     assert marts.warehouse.rows_by_day("fct_conversation")[DAYS[1]] == 2
+    lake.write("daily_metrics", DAYS[1], fill(DAILY_METRICS, [metrics(DAYS[1], [conversation(DAYS[1], 0)])]), "wrong")
+    with pytest.raises(
+        MartsFailedError, match=f"{DAYS[1]}: conversation_count is 2 in agg_daily and 1 in daily_metrics"
+    ):
+        build(marts, DAYS)
     written = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
     assert DAYS[1].encode() in written
     assert s3.secret.encode() not in written

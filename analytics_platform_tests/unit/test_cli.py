@@ -16,6 +16,7 @@ from analytics_platform.cli import main
 from analytics_platform.console import (
     outcome_table,
     partition_progress,
+    print_outcome,
     revealed_lines,
     similar_lines,
     stage_progress,
@@ -25,6 +26,7 @@ from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.reveal import Revealed, RevealedMessage
 from analytics_platform.defs.runs import Outcome, TableOutcome, count_quarantined
 from analytics_platform.defs.similar import Similar, SimilarConversation
+from analytics_platform.defs.unknown_outcomes import UnknownOutcomes
 from analytics_platform.doctor import Line, examine
 from analytics_platform.model.raw import QUARANTINED_ROWS
 from analytics_platform.output import say
@@ -202,6 +204,19 @@ def test_the_rows_in_quarantine_are_counted_over_the_days_asked_for(tmp_path) ->
     assert count_quarantined(lake, ["2024-01-01", "2024-01-02", "2024-01-04"]) == 2
     assert count_quarantined(lake, ["2024-01-01", "2024-01-03"]) == 7
     assert Outcome(quarantined=7).as_json()["quarantined"] == 7
+
+
+def test_unknown_outcomes_are_told_on_one_line_with_the_setting_that_maps_them() -> None:
+    console = Console(width=80)
+    told = Outcome(runs=["r"], unknown_outcomes=UnknownOutcomes({"closed": 1200, "a\x1bb\u202e": 1}, more=3))
+    with console.capture() as captured:
+        print_outcome(console, told)
+    [line] = [line for line in captured.get().splitlines() if "ANALYTICS_OUTCOMES" in line]
+    assert "'closed' 1,200, 'a\\x1bb\\u202e' 1 and 3 more words" in line
+    assert "ANALYTICS_OUTCOMES='closed=failure'" in line
+    assert told.as_json()["unknown_outcomes"] == {
+        "words": {"closed": 1200, "a\x1bb\u202e": 1}, "more": 3, "setting": "ANALYTICS_OUTCOMES",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,8 @@ def test_an_empty_value_counts_as_unset(field: str, monkeypatch: pytest.MonkeyPa
         ("ANALYTICS_MONGO_DATABASE", "a.b", "must be 1 to 63 letters"),
         ("ANALYTICS_ENGINE", "tpu", "'auto', 'cpu' or 'gpu', not 'tpu'"),
         ("ANALYTICS_TAXONOMY", ".", "must be an existing file"),
+        ("ANALYTICS_OUTCOMES", "a=failure, b", "entry 2 must be word=success, word=failure or word=neither, not 'a="),
+        ("ANALYTICS_OUTCOMES", "A=failure, a=success", "entry 2 must not name 'a' again"),
         ("ANALYTICS_WORKERS", "0", "greater than or equal to 1, not '0'"),
         ("ANALYTICS_WORKERS", "many", "valid integer"),
         ("ANALYTICS_UI_URL", "dagster.example.org", "must be http://host:port or https://host"),

@@ -39,10 +39,11 @@ facts as (
 )
 
 select
-    coalesce(lake.fact, facts.fact) as fact,
     coalesce(lake.date, facts.date) as date,
-    lake.row_count as lake_rows,
-    facts.row_count as fact_rows
+    concat(
+        coalesce(lake.fact, facts.fact), ' has ', coalesce(facts.row_count, 0), ' rows and the lake ',
+        coalesce(lake.row_count, 0)
+    ) as explanation
 from lake
 full outer join facts
     on lake.fact = facts.fact and lake.date = facts.date

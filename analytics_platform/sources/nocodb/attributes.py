@@ -9,31 +9,45 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
+from analytics_platform.model.raw import MAX_VALUE_CHARACTERS
 from analytics_platform.sources.mapping import Batch
 
 ATTRIBUTES = ("user_id", "agent_id", "model", "channel", "language", "rating", "outcome", "variant")
 """Input columns that a conversation may state for all of its messages; what a message states itself wins."""
 
-_JUDGE = """
-WITH ruled AS (
+_SHOWN = ", ".join(f"shown({name}) AS {name}" for name in ("conversation_id", *ATTRIBUTES))
+_TEXTS = ("conversation_id", *(name for name in ATTRIBUTES if name != "rating"))
+_TOO_LONG = ", ".join(f"CASE WHEN length({name}) > $longest_value THEN '{name}' END" for name in _TEXTS)
+
+# The same limits as for a message's own values: what is stated here becomes the messages' own.
+_JUDGE = f"""
+WITH given AS (
+    SELECT * REPLACE ({_SHOWN}) FROM batch
+),
+typed AS (
+    SELECT *, TRY_CAST(rating AS DOUBLE) AS rating_number, concat_ws(', ', {_TOO_LONG}) AS too_long FROM given
+),
+ruled AS (
     SELECT *,
-        TRY_CAST(rating AS DOUBLE) AS rating_number,
         CASE
-            WHEN problem IS NOT NULL THEN {'reason': problem, 'detail': problem_detail}
+            WHEN problem IS NOT NULL THEN {{'reason': problem, 'detail': problem_detail}}
             WHEN conversation_id IS NULL
-                THEN {'reason': 'missing_conversation_id', 'detail': 'conversation_id is empty'}
-            WHEN rating IS NOT NULL AND NOT coalesce(isfinite(TRY_CAST(rating AS DOUBLE)), false)
-                THEN {'reason': 'bad_number', 'detail': concat('rating is ''', left(rating, 100), '''')}
+                THEN {{'reason': 'missing_conversation_id', 'detail': 'conversation_id is empty'}}
+            WHEN too_long <> '' THEN {{'reason': 'value_too_long',
+                'detail': concat('longer than ', $longest_value, ' characters: ', too_long)}}
+            WHEN rating IS NOT NULL AND NOT coalesce(usable_number(rating_number), false)
+                THEN {{'reason': 'bad_number', 'detail': concat('rating is ''', left(rating, 100), '''')}}
         END AS verdict
-    FROM batch
+    FROM typed
 )
 SELECT
-    $first_position + source_row AS position, $file AS file, source_row, conversation_id,
+    $first_position + source_row AS position, $file AS file, source_row,
+    CASE WHEN length(conversation_id) <= $longest_value THEN conversation_id END AS conversation_id,
     user_id, agent_id, model, channel, language, rating_number AS rating, outcome, variant,
     verdict.reason AS reason, verdict.detail AS detail,
     line, CAST($names AS VARCHAR[]) AS names, cells
 FROM ruled
-"""
+"""  # noqa: S608  (column names of our own)
 
 
 def judge_attributes(
@@ -42,11 +56,16 @@ def judge_attributes(
     """Return rows of the table of conversations typed, with ``reason`` and ``detail`` null where one can be used.
 
     Args:
-        connection: Any database.
+        connection: As prepared by ``judging.prepare_judging``.
         batch: The rows after mapping.
         file: Number of the table within the source.
         first_position: Added to a row's number, it places the row in the order of the whole source.
     """
     connection.register("batch", batch.rows)
-    parameters = {"file": file, "first_position": first_position, "names": batch.names}
+    parameters = {
+        "file": file,
+        "first_position": first_position,
+        "names": batch.names,
+        "longest_value": MAX_VALUE_CHARACTERS,
+    }
     return connection.sql(_JUDGE, params=parameters).to_arrow_table()

@@ -30,7 +30,7 @@ from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES, Mi
 from analytics_platform.sources.nocodb.pull import Pull
 from analytics_platform.sources.nocodb.records import ID, stamps_of, to_rows
 
-MIRROR_VERSION = 1
+MIRROR_VERSION = 2
 """Raised whenever the same rows would be mirrored differently than before."""
 
 _IDS_PER_REQUEST = 100

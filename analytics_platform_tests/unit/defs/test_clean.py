@@ -7,6 +7,7 @@ import pytest
 from analytics_platform.defs import clean
 from analytics_platform.defs.tables import TableAsset
 from analytics_platform.transform.cleaning import Cleaning
+from analytics_platform.transform.outcomes import parse_outcomes
 from analytics_platform.transform.privacy import Privacy
 
 
@@ -17,3 +18,20 @@ def test_a_change_of_the_privacy_settings_makes_days_stale(asset: TableAsset) ->
     privacies = [Privacy(), Privacy(redact=False), Privacy(key=b"k" * 32), Privacy(spans_key=b"k" * 32)]
     choices = [Cleaning(privacy) for privacy in privacies]
     assert len({version("2024-01-01", cleaning=choice) for choice in choices}) == len(choices)
+
+
+@pytest.mark.parametrize("asset", clean.ASSETS, ids=lambda asset: asset.recipe.table.name)
+def test_what_outcomes_mean_makes_conversations_stale_and_no_messages(asset: TableAsset) -> None:
+    """Cleaning every message again because of a word in the settings would take hours for nothing."""
+    version = asset.recipe.version
+    assert version is not None
+    meanings = ["", "closed=success", "closed=failure", "closed=neither", "closed=failure, lost=failure"]
+    choices = [Cleaning(outcomes=parse_outcomes(text)) for text in meanings]
+    expected = len(choices) if asset is clean.conversations else 1
+    assert len({version("2024-01-01", cleaning=choice) for choice in choices}) == expected
+
+
+def test_the_order_of_outcomes_in_the_setting_makes_nothing_stale() -> None:
+    texts = ("a=success, b_c=failure", "B-C=Failure,A=success,")
+    one, other = (Cleaning(outcomes=parse_outcomes(text)) for text in texts)
+    assert one.conversations_version == other.conversations_version

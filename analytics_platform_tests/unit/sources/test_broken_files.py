@@ -56,6 +56,7 @@ def test_a_bad_row_is_quarantined_and_its_neighbours_are_kept(folder):
 def test_a_bad_number_is_quarantined(folder):
     bad = [("rating", "good"), ("rating", "NaN"), ("rating", "inf"), ("tokens", "-1"), ("tokens", "1.5")]
     bad += [("tokens", "1e99"), ("cost", "-0.1"), ("cost", "free")]
+    bad += [("rating", "1e300"), ("rating", "-1e13"), ("tokens", "9007199254740992"), ("cost", "1e300")]
     row = {"conversation_id": "c1", "role": "user", "text": "hi", "timestamp": "2024-01-05"}
     lines = [{**row, column: value} for column, value in bad]
 

@@ -28,7 +28,7 @@ conversations_by_day as (
         count(distinct user_id) as user_count,
         count(distinct agent_id) as agent_count,
         count(*) filter (where is_answered) as answered_count,
-        count(outcome) as outcome_count,
+        count(is_resolved) as outcome_count,
         count(*) filter (where is_resolved) as resolved_count,
         count(rating) as rated_count,
         count(*) filter (where sentiment_label = 'negative') as negative_count,

@@ -109,6 +109,42 @@ def test_a_second_row_for_a_conversation_is_quarantined_and_counted(tmp_path):
     assert rows.rows_read == 2
 
 
+@pytest.mark.parametrize(
+    ("stated", "reason"),
+    [
+        ({"outcome": "x" * 513}, "value_too_long"),
+        ({"customer": "x" * 513}, "value_too_long"),
+        ({"rating": 1e300}, "bad_number"),
+        ({"rating": "NaN"}, "bad_number"),
+    ],
+)
+def test_what_no_message_may_state_no_row_of_a_conversation_may_state(tmp_path, stated, reason):
+    """A rating of 1e300 overflowed the means of days and users, and a text of any length went to every message."""
+    mirror = mirror_in(tmp_path)
+    change(
+        mirror,
+        lambda m: put(m, MESSAGES, message(1)),
+        lambda m: put(m, CONVERSATIONS, {"Id": 1, "conversation_id": "c1", **stated}),
+    )
+    rows = read_day(tmp_path, mirror.manifest(), "2024-01-05")
+    assert rows.quarantined["reason"].to_pylist() == [reason]
+    assert rows.messages.select(["user_id", "outcome", "rating"]).to_pylist() == [
+        {"user_id": None, "outcome": None, "rating": None}
+    ]
+
+
+def test_a_blank_that_a_conversations_row_states_is_nothing_stated(tmp_path):
+    """A blank user became a customer of that name, and one person's messages belonged to two."""
+    mirror = mirror_in(tmp_path)
+    change(
+        mirror,
+        lambda m: put(m, MESSAGES, message(1)),
+        lambda m: put(m, CONVERSATIONS, {"Id": 1, "conversation_id": "c1", "customer": " ", "outcome": "\u200b"}),
+    )
+    rows = read_day(tmp_path, mirror.manifest(), "2024-01-05").messages
+    assert (rows["user_id"].to_pylist(), rows["outcome"].to_pylist()) == ([None], [None])
+
+
 def test_a_conversation_of_tomorrow_is_quarantined_until_tomorrow(tmp_path):
     change(mirror_in(tmp_path, last=8), lambda m: put(m, MESSAGES, message(1, day=5), message(2, "c2", day=9)))
     today = content(mirror_in(tmp_path, last=8))
