@@ -96,7 +96,8 @@ class Platform:
         settings = self.settings
         keys = {"key": self.secret("pseudonym_key"), "spans_key": self.secret("pii_spans_key")}
         given = {name: key.encode() for name, key in keys.items() if key}
-        privacy = Privacy(settings.pii_kind_set, redact=settings.pii == "redact", **given)
+        columns = settings.redact_column_set
+        privacy = Privacy(settings.pii_kind_set, redact=settings.pii == "redact", columns=columns, **given)
         return Cleaning(privacy, settings.language_detector)
 
     @property

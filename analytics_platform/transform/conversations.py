@@ -112,7 +112,7 @@ def conversation_metrics(
     Args:
         messages: ``MESSAGES`` of the day.
         raw_conversations: ``RAW_CONVERSATIONS`` of the day.
-        privacy: Whether users get pseudonyms.
+        privacy: Whether users get pseudonyms, and from which columns personal data is taken out.
 
     Returns:
         ``CONVERSATIONS``, one row per conversation. Percentiles interpolate linearly between the two nearest values.
@@ -135,7 +135,7 @@ def conversation_metrics(
     return CONVERSATIONS.conform(
         pa.table(
             {
-                **{name: raw[name] for name in (*_UNCHANGED, *_STATED)},
+                **{name: privacy.protect_column(name, raw[name]) for name in (*_UNCHANGED, *_STATED)},
                 "user_id": privacy.pseudonyms(raw["user_id"]),
                 "language": pc.coalesce(
                     normalise_codes(raw["language"].combine_chunks()),
