@@ -22,6 +22,7 @@ import typer
 from analytics_platform import lookups
 from analytics_platform.arguments import AsJson, Force, From, OnDevice, Select, To, read_range
 from analytics_platform.errors import UserError
+from analytics_platform.home import open_home
 from analytics_platform.output import print_json, say, screen
 from analytics_platform.settings import PROJECT_ROOT, load_settings
 
@@ -214,6 +215,7 @@ def reconcile(
 ) -> None:
     """Compare everything with the source, deletions included; `analytics run` then restates what is different."""
     settings = load_settings()
+    open_home(settings.home, settings.home_access)
     from analytics_platform.console import rows_progress
     from analytics_platform.defs.resources import Platform
 

@@ -32,6 +32,7 @@ from analytics_platform.defs.reports import page_path
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.runs import Outcome, materialize
 from analytics_platform.errors import UserError
+from analytics_platform.home import open_home
 from analytics_platform.insights.device import DeviceChoice
 from analytics_platform.insights.evaluate import EvaluationError, evaluate
 from analytics_platform.insights.tier import TierError
@@ -46,7 +47,8 @@ logger = logging.getLogger(__name__)
 
 def prepare(settings: Settings) -> None:
     """Make ready what a fresh installation needs: the dbt manifest and the Dagster instance."""
-    prepare_manifest(settings.dbt_project_dir)
+    prepare_manifest(settings.dbt_project_dir)  # before new files are restricted: others may use the same project
+    open_home(settings.home, settings.home_access)
     logs = None
     if settings.compute_logs_uri:
         settings.share_aws_keys()
@@ -200,6 +202,7 @@ def price_llm(settings: Settings, first: dt.date | None, last: dt.date | None) -
     Raises:
         UserError: If no messages are stored for these days.
     """
+    open_home(settings.home, settings.home_access)
     platform = Platform(settings)
     try:
         messages = PartitionStream(platform.lake, "messages", _days(platform, first, last))
