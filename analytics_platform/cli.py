@@ -199,7 +199,7 @@ def status(as_json: AsJson = False) -> None:
     from analytics_platform.defs.status import examine
 
     prepare_home(settings)
-    with closing(Platform(settings)) as platform, open_instance(settings.dagster_home) as instance:
+    with closing(Platform(settings, stages=False)) as platform, open_instance(settings.dagster_home) as instance:
         found = examine(platform, instance)
     if as_json:
         print_json(found.as_json())

@@ -22,7 +22,7 @@ from analytics_platform.analytics.reports import key_findings
 from analytics_platform.console import partition_progress, rows_progress, stage_progress
 from analytics_platform.definitions import EVERYTHING, RECIPES, TABLES, build_definitions, tables_of
 from analytics_platform.defs import learning
-from analytics_platform.defs.housekeeping import sweep
+from analytics_platform.defs.housekeeping import sweep, sweep_stagings
 from analytics_platform.defs.instance import compute_logs_on_s3, open_instance, prepare_instance
 from analytics_platform.defs.ranges import days_between
 from analytics_platform.defs.redrive import Redriven, redrive
@@ -92,6 +92,7 @@ def run_graph(
     with rows_progress(quiet=quiet) as on_progress:
         platform.fresh_source(on_progress)
     days = _days(platform, first, last)
+    sweep_stagings(platform)  # not before: days of another source in this home end the run
     with partition_progress(quiet=quiet) as progress:
         definitions = build_definitions(platform, progress.advance)
         selection = _selection(definitions, select)

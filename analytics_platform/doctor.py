@@ -46,7 +46,7 @@ def examine(settings: Settings) -> Iterator[Line]:
         settings: The settings.
     """
     restrict_new_files(settings.home_access)  # an embedded server that it starts writes to its data
-    platform = Platform(settings)
+    platform = Platform(settings, stages=False)
     parts: dict[str, Callable[[Platform], str]] = {
         "versions": _versions,
         "home": _home,
