@@ -22,6 +22,7 @@ import typer
 from analytics_platform import lookups
 from analytics_platform.arguments import AsJson, Force, From, OnDevice, Select, To, read_range
 from analytics_platform.errors import UserError
+from analytics_platform.home import open_home
 from analytics_platform.output import print_json, say, screen
 from analytics_platform.settings import PROJECT_ROOT, load_settings
 
@@ -198,7 +199,7 @@ def status(as_json: AsJson = False) -> None:
     from analytics_platform.defs.status import examine
 
     prepare_home(settings)
-    with closing(Platform(settings)) as platform, open_instance(settings.dagster_home) as instance:
+    with closing(Platform(settings, stages=False)) as platform, open_instance(settings.dagster_home) as instance:
         found = examine(platform, instance)
     if as_json:
         print_json(found.as_json())
@@ -214,6 +215,7 @@ def reconcile(
 ) -> None:
     """Compare everything with the source, deletions included; `analytics run` then restates what is different."""
     settings = load_settings()
+    open_home(settings.home, settings.home_access)
     from analytics_platform.console import rows_progress
     from analytics_platform.defs.resources import Platform
 

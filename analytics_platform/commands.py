@@ -22,7 +22,7 @@ from analytics_platform.analytics.reports import key_findings
 from analytics_platform.console import partition_progress, rows_progress, stage_progress
 from analytics_platform.definitions import EVERYTHING, RECIPES, TABLES, build_definitions, tables_of
 from analytics_platform.defs import learning
-from analytics_platform.defs.housekeeping import sweep
+from analytics_platform.defs.housekeeping import sweep, sweep_stagings
 from analytics_platform.defs.instance import compute_logs_on_s3, open_instance, prepare_instance
 from analytics_platform.defs.ranges import days_between
 from analytics_platform.defs.redrive import Redriven, redrive
@@ -32,6 +32,7 @@ from analytics_platform.defs.reports import page_path
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.runs import Outcome, materialize
 from analytics_platform.errors import UserError
+from analytics_platform.home import open_home
 from analytics_platform.insights.device import DeviceChoice
 from analytics_platform.insights.evaluate import EvaluationError, evaluate
 from analytics_platform.insights.tier import TierError
@@ -46,7 +47,8 @@ logger = logging.getLogger(__name__)
 
 def prepare(settings: Settings) -> None:
     """Make ready what a fresh installation needs: the dbt manifest and the Dagster instance."""
-    prepare_manifest(settings.dbt_project_dir)
+    prepare_manifest(settings.dbt_project_dir)  # before new files are restricted: others may use the same project
+    open_home(settings.home, settings.home_access)
     logs = None
     if settings.compute_logs_uri:
         settings.share_aws_keys()
@@ -90,6 +92,7 @@ def run_graph(
     with rows_progress(quiet=quiet) as on_progress:
         platform.fresh_source(on_progress)
     days = _days(platform, first, last)
+    sweep_stagings(platform)  # not before: days of another source in this home end the run
     with partition_progress(quiet=quiet) as progress:
         definitions = build_definitions(platform, progress.advance)
         selection = _selection(definitions, select)
@@ -200,6 +203,7 @@ def price_llm(settings: Settings, first: dt.date | None, last: dt.date | None) -
     Raises:
         UserError: If no messages are stored for these days.
     """
+    open_home(settings.home, settings.home_access)
     platform = Platform(settings)
     try:
         messages = PartitionStream(platform.lake, "messages", _days(platform, first, last))

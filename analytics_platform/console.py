@@ -132,7 +132,7 @@ def rows_progress(*, quiet: bool) -> Iterator[RowsProgress]:
 def status_lines(status: Status) -> Iterator[tuple[str, str]]:
     """Yield what and how much of a status, for people; what is not known is left out."""
     source = status.source
-    read = "all read" if source.complete else "still being read for the first time"
+    read = "all read" if source.complete else "not all read yet; `analytics run` reads it"
     facts = {
         "source": f"{status.name}, {read}" + (f", {source.rows:,} rows" if source.rows is not None else ""),
         "read until": source.cursor,

@@ -31,6 +31,7 @@ from analytics_platform.defs.partitions import daily_partitions, partitioned
 from analytics_platform.defs.repair_job import build_repair_job
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.tables import OWNERS, TableAsset
+from analytics_platform.home import restrict_new_files
 from analytics_platform.settings import Settings, load_settings
 from analytics_platform.storage.dbt_project import load_manifest
 from analytics_platform.storage.partitions import PartitionInfo
@@ -123,5 +124,7 @@ def build_definitions(
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Return the graph for the settings of the environment."""
-    return build_definitions(Platform(load_settings()))
+    """Return the graph for the settings of the environment: the entrance of the processes that Dagster starts."""
+    settings = load_settings()
+    restrict_new_files(settings.home_access)
+    return build_definitions(Platform(settings))

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from analytics_platform.defs.resources import Platform
 from analytics_platform.errors import UserError
+from analytics_platform.home import restrict_new_files, too_open
 from analytics_platform.settings import Settings
 from analytics_platform.sources.files import FileSource
 from analytics_platform.storage.mongo import server_program
@@ -44,7 +45,8 @@ def examine(settings: Settings) -> Iterator[Line]:
     Args:
         settings: The settings.
     """
-    platform = Platform(settings)
+    restrict_new_files(settings.home_access)  # an embedded server that it starts writes to its data
+    platform = Platform(settings, stages=False)
     parts: dict[str, Callable[[Platform], str]] = {
         "versions": _versions,
         "home": _home,
@@ -72,10 +74,12 @@ def _versions(_: Platform) -> str:
 
 
 def _home(platform: Platform) -> str:
-    home = platform.settings.home
+    home, access = platform.settings.home, platform.settings.home_access
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
     free = shutil.disk_usage(existing).free / 1e9
-    return f"{home}{'' if home.exists() else ' (not made yet)'}, {free:.0f} GB free"
+    warning = too_open(home, access)
+    said = f"{home}{'' if home.exists() else ' (not made yet)'}, {free:.0f} GB free"
+    return f"{said}; {warning}" if warning else said
 
 
 def _source(platform: Platform) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import re
 import time
 import uuid
@@ -9,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _STAGED = re.compile(r"\.[0-9a-f]{32}\.tmp")
+_LOCKED_WITHIN_SECONDS = 60
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -21,8 +24,12 @@ def write_atomically(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
-        staged.write_bytes(content)
-        staged.replace(path)
+        with staged.open("xb") as file:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX)  # until the process ends: see remove_staged
+            file.write(content)
+            file.flush()
+            staged.replace(path)
     finally:
         staged.unlink(missing_ok=True)
 
@@ -32,16 +39,31 @@ def remove_staged(folders: Iterable[Path], older_than_seconds: float) -> int:
 
     Args:
         folders: Where to look, not below.
-        older_than_seconds: Younger ones stay, since their writer may be at work.
+        older_than_seconds: Younger ones stay while their writer is at work; it holds a lock on its file, which is
+            believed after a minute.
     """
     removed = 0
     latest = time.time() - older_than_seconds
     for path in (path for folder in folders for path in folder.glob(".*.tmp") if _STAGED.fullmatch(path.name)):
         try:
-            if path.is_symlink() or not path.is_file() or path.stat().st_mtime > latest:
+            if path.is_symlink() or not path.is_file():
+                continue
+            if path.stat().st_mtime > latest and not _is_abandoned(path):
                 continue
             path.unlink()
         except FileNotFoundError:
             continue  # its writer finished, or another sweep was first
         removed += 1
     return removed
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Tell whether the writer of a staged file has ended: it holds no lock, though it had the time to take one."""
+    if path.stat().st_mtime > time.time() - _LOCKED_WITHIN_SECONDS:
+        return False
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:  # locked, or a file system without locks
+            return False
+    return True

@@ -39,6 +39,12 @@ class CleaningSettings(BaseSettings):
         validation_alias="ANALYTICS_PSEUDONYM_KEY",
         description="Users become keyed hashes from the clean tables on; at least 16 characters. Ids stay when unset.",
     )
+    redact_columns: str = Field(
+        default="",
+        validation_alias="ANALYTICS_REDACT_COLUMNS",
+        description="Columns beside texts from which personal data is taken out, too, separated by commas: channel, "
+        "model, outcome, variant. They stay as they come when unset.",
+    )
     language_detector: Literal["fast", "careful"] = Field(
         default="fast",
         validation_alias="ANALYTICS_LANGUAGE_DETECTOR",
@@ -68,6 +74,13 @@ class CleaningSettings(BaseSettings):
             parse_outcomes(outcomes)
         return outcomes
 
+    @field_validator("redact_columns")
+    @classmethod
+    def _known_columns(cls, columns: str) -> str:
+        if columns:
+            _columns_named(columns)
+        return columns
+
     @field_validator("language_detector")
     @classmethod
     def _installed(cls, detector: str) -> str:
@@ -79,6 +92,17 @@ class CleaningSettings(BaseSettings):
     def pii_kind_set(self) -> frozenset[str]:
         """Kinds of personal data to look for."""
         return _kinds_named(self.pii_kinds)
+
+    @property
+    def redact_column_set(self) -> frozenset[str]:
+        """Columns beside texts from which personal data is taken out."""
+        return _columns_named(self.redact_columns) if self.redact_columns else frozenset()
+
+
+def _columns_named(columns: str) -> frozenset[str]:
+    from analytics_platform.model.pii import columns_named  # noqa: PLC0415  (as below)
+
+    return columns_named(columns)
 
 
 def _kinds_named(kinds: str) -> frozenset[str]:

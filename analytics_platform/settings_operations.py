@@ -12,12 +12,19 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
+from analytics_platform.home import Access
+
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S")
 
 
 class OperationsSettings(BaseSettings):
     """Settings of alerts and logs."""
 
+    home_access: Access = Field(
+        default="private",
+        validation_alias="ANALYTICS_HOME_ACCESS",
+        description="Who may read the home and all files made in it: private is the owner, group also the group.",
+    )
     ui_url: str = Field(
         default="http://127.0.0.1:3000",
         validation_alias="ANALYTICS_UI_URL",

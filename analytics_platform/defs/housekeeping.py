@@ -10,6 +10,7 @@ import dagster as dg
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.tables import TableAsset
 from analytics_platform.files import remove_staged
+from analytics_platform.sources.stagings import discard_other_sources
 from analytics_platform.storage.lake.lake import LEFT_OVER_AFTER
 
 NIGHTLY = "17 3 * * *"
@@ -25,6 +26,11 @@ def sweep(platform: Platform, assets: Iterable[TableAsset]) -> int:
     return platform.lake.sweep(tables) + remove_staged([platform.settings.reports_dir], LEFT_OVER_AFTER.total_seconds())
 
 
+def sweep_stagings(platform: Platform) -> None:
+    """Remove what sources that the settings no longer name left in the home: copies of texts that nothing updates."""
+    discard_other_sources(platform.settings.staging_dir, platform.source.name)
+
+
 def housekeeping_schedule(platform: Platform, assets: Iterable[TableAsset]) -> dg.ScheduleDefinition:
     """Return the schedule, with its job."""
     assets = list(assets)
@@ -32,6 +38,7 @@ def housekeeping_schedule(platform: Platform, assets: Iterable[TableAsset]) -> d
     @dg.op(description="Staged files and unfinished uploads that nobody will finish.")
     def remove_leftovers(context: dg.OpExecutionContext) -> None:
         context.add_output_metadata({"removed": sweep(platform, assets)})
+        sweep_stagings(platform)
 
     @dg.job(description="Clears away what killed runs left behind.")
     def housekeeping() -> None:

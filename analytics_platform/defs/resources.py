@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from functools import cache, cached_property, partial
 from typing import Any
 
@@ -62,10 +62,15 @@ class Platform:
 
     Args:
         settings: The settings.
+        stages: Whether files of the source that have changed are staged; otherwise the source speaks of what was
+            staged last, and no staging is made or removed.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, stages: bool = True) -> None:
         self.settings = settings
+        self._stages = stages
+        self._reading = ExitStack()
+        self._sources: dict[tuple[dt.date, dt.date], Source] = {}
         self.llm = Llm(
             _llm_config(settings),
             settings.taxonomy,
@@ -97,7 +102,8 @@ class Platform:
         settings = self.settings
         keys = {"key": self.secret("pseudonym_key"), "spans_key": self.secret("pii_spans_key")}
         given = {name: key.encode() for name, key in keys.items() if key}
-        privacy = Privacy(settings.pii_kind_set, redact=settings.pii == "redact", **given)
+        columns = settings.redact_column_set
+        privacy = Privacy(settings.pii_kind_set, redact=settings.pii == "redact", columns=columns, **given)
         return Cleaning(privacy, settings.language_detector, parse_outcomes(settings.outcomes or ""))
 
     @property
@@ -106,12 +112,20 @@ class Platform:
         settings = self.settings
         return Insights(settings.engine_tier, settings.engine, settings.taxonomy, lambda: self.lake)
 
-    @cached_property
+    @property
     def source(self) -> Source:
-        """Where conversations come from."""
-        first_day, last_day = self.settings.first_day, self.settings.last_day
+        """Where conversations come from.
+
+        The same object until the last day moves on at midnight. A run keeps the days that it began with.
+        """
+        window = self.settings.first_day, self.settings.last_day
+        if window not in self._sources and not self._looked:
+            self._sources = {window: self._open_source(*window)}
+        return next(iter(self._sources.values()))
+
+    def _open_source(self, first_day: dt.date, last_day: dt.date) -> Source:
         if self.settings.source == "sample":
-            return sample_source(self.settings.staging_dir, first_day=first_day, last_day=last_day)
+            return sample_source(self.settings.staging_dir, first_day=first_day, last_day=last_day, stages=self._stages)
         if self.settings.source == "nocodb":
             return self._nocodb(first_day, last_day)
         return FileSource(
@@ -120,6 +134,7 @@ class Platform:
             staging_dir=self.settings.staging_dir,
             first_day=first_day,
             last_day=last_day,
+            stages=self._stages,
         )
 
     def _nocodb(self, first_day: dt.date, last_day: dt.date) -> NocoSource:
@@ -146,6 +161,7 @@ class Platform:
             first_day=first_day,
             last_day=last_day,
             mapping=settings.source_mapping,
+            discards=self._stages,
         )
 
     def _tell_of_outage(self, change: CircuitChange) -> None:
@@ -209,8 +225,9 @@ class Platform:
         return {name: value for name, value in options.items() if value is not None}
 
     def close(self) -> None:
-        """Let go of the LLM endpoint, and of the embedded server; the last of its users stops it."""
+        """Let go of the LLM endpoint, of the source, and of the embedded server; the last of its users stops it."""
         self.llm.close()
+        self._reading.close()
         if self._embedded is not None:
             self.mongo.close()
             self._embedded.release()
@@ -220,13 +237,26 @@ class Platform:
     def fresh_source(self, on_progress: Progress | None = None) -> Source:
         """Return the source after a look for what is new, the first time in a process: one run sees one state of it.
 
+        What was read then stays until ``close``, whatever other processes find at the source.
+
         Raises:
             SourceError: If it cannot be read.
         """
         if not self._looked:
-            self.source.refresh(on_progress=on_progress)
-            self._looked = True
+            self._reading.enter_context(self.source.held())
+            self._look(on_progress)
         return self.source
+
+    def _source_of_run(self, _: dg.InitResourceContext) -> Iterator[Source]:
+        """Give the source to a run, and let go of what was read when the run ends."""
+        with self.source.held():
+            if not self._looked:
+                self._look(None)
+            yield self.source
+
+    def _look(self, on_progress: Progress | None) -> None:
+        self.source.refresh(on_progress=on_progress)
+        self._looked = True
 
     def _days_of_run(self, context: dg.InitResourceContext) -> Iterator[None]:
         """Hold the days of a run while its assets work on them."""
@@ -278,7 +308,7 @@ class Platform:
             "stores": self.store,
             DAYS_RESOURCE: dg.ResourceDefinition(self._days_of_run),
             "origin": dg.ResourceDefinition(lambda _: self.source),
-            "source": dg.ResourceDefinition(lambda _: self.fresh_source()),
+            "source": dg.ResourceDefinition(self._source_of_run),
             "source_name": self.settings.source,
             "marts": dg.ResourceDefinition(lambda _: self.marts),
             "warehouse": DuckDBResource(

@@ -91,6 +91,11 @@ def look(platform: Platform, instance: dg.DagsterInstance, cursor: Cursor, now: 
     Raises:
         SourceError: If the source cannot be read.
     """
+    with platform.source.held():
+        return _look(platform, instance, cursor, now)
+
+
+def _look(platform: Platform, instance: dg.DagsterInstance, cursor: Cursor, now: dt.datetime) -> Tick:
     caught_up = platform.source.refresh(seconds=REFRESH_SECONDS)
     versions = short(platform.source.days())
     if cursor.request is not None and not cursor.request.ended:

@@ -48,6 +48,11 @@ class Status:
 
 def examine(platform: Platform, instance: dg.DagsterInstance) -> Status:
     """Look at what has been read of the source, at the lake, and at how long the last run took."""
+    with platform.source.held():
+        return _examine(platform, instance)
+
+
+def _examine(platform: Platform, instance: dg.DagsterInstance) -> Status:
     source, days = platform.source.status(), list(platform.source.days())
     within = days_between(platform.settings.first_day, platform.settings.last_day)
     known = sorted({*days, *platform.lake.keys(raw.raw_messages.recipe.table.name)}.intersection(within))

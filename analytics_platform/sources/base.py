@@ -7,6 +7,7 @@ here: any particular source.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -73,6 +74,13 @@ class Source(Protocol):
     @property
     def name(self) -> str:
         """Short name of the source, kept with every row."""
+        ...
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep what is read in the block until the block ends; afterwards, what nobody reads any more may be removed.
+
+        Every other call is such a block of its own; blocks may be nested.
+        """
         ...
 
     def refresh(self, *, seconds: float | None = None, on_progress: Progress | None = None) -> bool:

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from analytics_platform.model import Table
 from analytics_platform.model.raw import QUARANTINED_ROWS, RAW_MESSAGES
-from analytics_platform.sources.base import SourceDay
+from analytics_platform.sources.base import SourceDay, SourceError
 
 MANIFEST = "manifest.json"
 _BATCH_ROWS = 20_000
@@ -159,14 +159,36 @@ def read_day(folder: Path, days: Mapping[str, StagedDay], day: str) -> SourceDay
         folder: Where the manifest is.
         days: What the manifest says.
         day: ``YYYY-MM-DD``.
+
+    Raises:
+        SourceError: If the files do not hold as many rows as the manifest says, since some were removed.
     """
     staged = days.get(day, StagedDay(version="", rows_read=0, duplicates=0))
-    return SourceDay(
-        messages=_read_table(folder / staged.part, RAW_MESSAGES, day),
-        quarantined=_read_table(folder / staged.part, QUARANTINED_ROWS, day),
-        rows_read=staged.rows_read,
-        duplicates=staged.duplicates,
-    )
+    messages = _read_table(folder / staged.part, RAW_MESSAGES, day)
+    quarantined = _read_table(folder / staged.part, QUARANTINED_ROWS, day)
+    found = messages.num_rows + quarantined.num_rows + staged.duplicates
+    if found != staged.rows_read:
+        raise SourceError(
+            f"{folder}: {day} has {staged.rows_read} rows, and its files hold {found}: files were removed while they "
+            "were read. Run again; if that says the same, delete the folder and run again"
+        )
+    return SourceDay(messages, quarantined, rows_read=staged.rows_read, duplicates=staged.duplicates)
+
+
+def unused_files(folder: Path, parts: str, days: Mapping[str, StagedDay]) -> list[Path]:
+    """Return the files of days that a manifest does not name: of days that were replaced since, or never published.
+
+    Args:
+        folder: Where the manifest is.
+        parts: Folder below it whose folders are the parts.
+        days: What the manifest says.
+    """
+    named = {
+        _day_path(folder / staged.part, declared, day)
+        for day, staged in days.items()
+        for declared in (RAW_MESSAGES, QUARANTINED_ROWS)
+    }
+    return [path for path in (folder / parts).glob("*/*/*.parquet") if path not in named]
 
 
 def _read_table(folder: Path, declared: Table, day: str) -> pa.Table:

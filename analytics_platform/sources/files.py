@@ -1,41 +1,50 @@
 """The source that reads files: Parquet, CSV and JSON lines, plain or gzipped, by path or glob.
 
-Files are split by day once (``staging``) and the result is kept until the files, the mapping or the days
-change. Belongs here: what is staged where, and when. Does not belong here: how rows are read and judged.
+Files are split by day once (``staging``). The result is kept until the files, the mapping or the window of days change;
+then it is removed as soon as no process reads it (``stagings``), so that no text outlives its deletion at the source.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import json
-import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
 
 import duckdb
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from analytics_platform.sources.base import Progress, SourceDay, SourceError, SourceStatus
 from analytics_platform.sources.days import MANIFEST, StagedDay, parse_manifest, read_day
 from analytics_platform.sources.locating import SourceFile, find_files, read_rows
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform.sources.staging import stage
+from analytics_platform.sources.stagings import (
+    UNFINISHED,
+    Hold,
+    Holds,
+    discard,
+    discard_unfinished,
+    has_unfinished,
+    hold,
+)
 
 READER_VERSION = 3
 """Raised whenever the same files would be staged differently than before."""
-
-_UNFINISHED = ".unfinished-"
-_KEPT_STAGINGS = 2
 
 
 class FileSource:
     """Conversations in files; fulfils ``Source``.
 
     Every call looks at the files anew (their sizes and times, not their content), so a source is never out of
-    date, and at most one process stages at a time. May be used from several threads.
+    date, and at most one process stages at a time. A staging is held while a call reads it, and for all of a block of
+    ``held``; when the last block ends, the stagings that are not the newest and that nobody holds are removed. May be
+    used from several threads.
 
     Args:
         paths: Paths and globs, separated by commas; see ``locating.READERS`` for the formats.
@@ -44,6 +53,8 @@ class FileSource:
         last_day: Last day of the partitions, inclusive.
         mapping: YAML file with the field mapping; see ``mapping.FieldMapping``.
         name: Name of the source, kept with every row.
+        stages: Whether to stage files that have changed; otherwise the source speaks of what was staged last, and
+            neither writes nor removes anything.
     """
 
     def __init__(
@@ -55,6 +66,7 @@ class FileSource:
         last_day: dt.date,
         mapping: Path | None = None,
         name: str = "files",
+        stages: bool = True,
     ) -> None:
         self.name = name
         self._paths = paths
@@ -62,6 +74,12 @@ class FileSource:
         self._first_day = first_day
         self._last_day = last_day
         self._mapping = mapping
+        self._stages = stages
+        self._holds = Holds(self._discard_old)
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep every staging that is read in the block until the block ends, whatever other processes stage."""
+        return self._holds.block()
 
     def refresh(self, *, seconds: float | None = None, on_progress: Progress | None = None) -> bool:  # noqa: ARG002
         """Stage the files as they are now; every other call does so too.
@@ -73,7 +91,8 @@ class FileSource:
         Raises:
             SourceError: If a path, a file or the mapping is wrong.
         """
-        self._staged()
+        with self.held():
+            self._staged()
         return True
 
     def reconcile(self, *, accept_loss: bool = False, on_progress: Progress | None = None) -> Mapping[str, int]:
@@ -83,13 +102,17 @@ class FileSource:
         return {}
 
     def status(self) -> SourceStatus:
-        """Return the number of rows staged last, without looking at the files."""
-        stagings = sorted(self._folder.glob(f"*/{MANIFEST}"), key=lambda manifest: manifest.stat().st_mtime_ns)
-        if not stagings:
+        """Return the number of rows staged last, and whether the files are still as they were then."""
+        newest = self._newest()
+        if newest is None:
             return SourceStatus(complete=False)
-        staged = dt.datetime.fromtimestamp(stagings[-1].stat().st_mtime, dt.UTC)
-        rows = sum(day.rows_read for day in _days(stagings[-1].parent).values())
-        return SourceStatus(rows=rows, refreshed_at=staged.isoformat(timespec="seconds"))
+        try:
+            unchanged = self._found()[2] == newest
+        except SourceError:
+            unchanged = False
+        staged = dt.datetime.fromtimestamp((newest / MANIFEST).stat().st_mtime, dt.UTC)
+        rows = sum(day.rows_read for day in _days(newest).values())
+        return SourceStatus(rows=rows, complete=unchanged, refreshed_at=staged.isoformat(timespec="seconds"))
 
     def days(self) -> Mapping[str, str]:
         """Return the days that hold any row, ascending, each with a hash of what is staged for it.
@@ -97,7 +120,9 @@ class FileSource:
         Raises:
             SourceError: If a path, a file or the mapping is wrong.
         """
-        return {day: staged.version for day, staged in _days(self._staged()).items()}
+        with self.held():
+            folder = self._staged()
+            return {day: staged.version for day, staged in _days(folder).items()} if folder else {}
 
     def read_day(self, day: str) -> SourceDay:
         """Return the rows of one day; empty tables for a day without any.
@@ -108,8 +133,9 @@ class FileSource:
         Raises:
             SourceError: If a path, a file or the mapping is wrong.
         """
-        folder = self._staged()
-        return read_day(folder, _days(folder), day)
+        with self.held():
+            folder = self._staged()
+            return read_day(folder, _days(folder), day) if folder else read_day(self._folder, {}, day)
 
     def glance(self) -> str:
         """Say in a few words what is there, from the beginning of each file; nothing is staged.
@@ -133,21 +159,30 @@ class FileSource:
         files, mapping = find_files(self._paths), load_mapping(self._mapping)
         return files, mapping, self._folder / self._fingerprint(files, mapping)
 
-    def _staged(self) -> Path:
-        """Return the folder where the files as they are now are staged; stage them when they are not."""
+    def _staged(self) -> Path | None:
+        """Return the folder where the files as they are now are staged, and hold it; stage them when they are not.
+
+        None where nothing is to be staged and nothing was.
+        """
+        if not self._stages:
+            newest = self._newest()
+            return newest if newest and self._holds.keep(hold(newest)) else None
         files, mapping, folder = self._found()
-        if (folder / MANIFEST).is_file():
+        if folder in self._holds:
             return folder
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._folder / ".lock"):
-            if not (folder / MANIFEST).is_file():  # another process may have staged while this one waited
-                self._stage(folder, files, mapping)
+        if not ((folder / MANIFEST).is_file() and self._holds.keep(hold(folder))):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._folder / ".lock"):
+                # Another process may have staged while this one waited.
+                if not ((folder / MANIFEST).is_file() and self._holds.keep(hold(folder))):
+                    self._holds.keep(self._stage(folder, files, mapping))
+        self._discard(folder)
         return folder
 
-    def _stage(self, folder: Path, files: list[SourceFile], mapping: FieldMapping) -> None:
-        for left_behind in self._folder.glob(f"{_UNFINISHED}*"):  # by a process that was killed
-            shutil.rmtree(left_behind)
-        with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=self._folder) as unfinished:
+    def _stage(self, folder: Path, files: list[SourceFile], mapping: FieldMapping) -> Hold | None:
+        """Stage the files, as the only process that does, and return the hold of the staging."""
+        discard_unfinished(self._folder)
+        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=self._folder) as unfinished:
             done = Path(unfinished) / folder.name
             done.mkdir()
             try:
@@ -155,11 +190,32 @@ class FileSource:
             except duckdb.Error as error:  # its messages have several lines
                 reason = " ".join(str(error).split())
                 raise SourceError(f"{self._folder}: the source cannot be split by day here: {reason}") from error
+            held = hold(done, folder)  # before others can see it, so that none of them removes it
             done.rename(folder)
-        # The one before stays: a run that began with it may still be reading.
-        stagings = sorted(self._folder.glob(f"*/{MANIFEST}"), key=lambda manifest: manifest.stat().st_mtime_ns)
-        for manifest in stagings[:-_KEPT_STAGINGS]:
-            shutil.rmtree(manifest.parent)
+        return held
+
+    def _discard_old(self) -> None:
+        newest = self._newest() if self._stages else None
+        if newest:
+            self._discard(newest)
+
+    def _discard(self, keep: Path) -> None:
+        """Remove the stagings but one that nobody holds, and what killed processes left half made."""
+        discard(self._folder, [keep])
+        if has_unfinished(self._folder):
+            try:
+                with FileLock(self._folder / ".lock", timeout=0):
+                    discard_unfinished(self._folder)
+            except Timeout:  # another process stages, and removes them itself
+                pass
+
+    def _newest(self) -> Path | None:
+        """Return the staging that was made last."""
+        made = {}
+        for manifest in self._folder.glob(f"[!.]*/{MANIFEST}"):
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                made[manifest.parent] = manifest.stat().st_mtime_ns
+        return max(made, key=made.__getitem__, default=None)
 
     def _fingerprint(self, files: list[SourceFile], mapping: FieldMapping) -> str:
         parts = [

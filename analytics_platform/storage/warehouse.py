@@ -93,8 +93,9 @@ class Warehouse:
                 if self.path.exists():
                     shutil.copy2(self.path, self._build_path)
                 yield self._build_path
-                _checkpoint(self._build_path)
-                self._build_path.replace(self.path)
+                finished = self._build_path.with_name("finished.duckdb")
+                _write_anew(self._build_path, finished)
+                finished.replace(self.path)
             finally:
                 self._discard()
 
@@ -153,7 +154,18 @@ def record_days(path: Path, fingerprints: Mapping[str, str]) -> None:
             connection.executemany("insert or replace into _partitions values ('marts', ?, ?)", rows)
 
 
-def _checkpoint(path: Path) -> None:
-    """Write the log into the file itself, so that the file alone is the whole database."""
+def _write_anew(path: Path, finished: Path) -> None:
+    """Write a database to a new file, which alone is the whole of it and has nothing of rows that were removed.
+
+    DuckDB marks the bytes of removed rows as free and leaves them in the file, so what a person deleted at the source
+    could still be read in a file that is only ever copied and changed.
+    """
     with duckdb.connect(path) as connection:
         connection.execute("checkpoint")
+    with duckdb.connect() as connection:
+        connection.execute("set temp_directory = $folder", {"folder": str(path.with_name("spill"))})
+        for name, file in (("built", path), ("finished", finished)):
+            quoted = str(file).replace("'", "''")
+            connection.execute(f"attach '{quoted}' as {name}")
+        connection.execute("copy from database built to finished")
+        connection.execute("detach finished")

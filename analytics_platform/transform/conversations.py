@@ -115,7 +115,7 @@ def conversation_metrics(
     Args:
         messages: ``MESSAGES`` of the day.
         raw_conversations: ``RAW_CONVERSATIONS`` of the day.
-        privacy: Whether users get pseudonyms.
+        privacy: Whether users get pseudonyms, and from which columns personal data is taken out.
         outcomes: Which stated outcomes are successes, which failures.
 
     Returns:
@@ -139,7 +139,7 @@ def conversation_metrics(
     return CONVERSATIONS.conform(
         pa.table(
             {
-                **{name: raw[name] for name in (*_UNCHANGED, *_STATED)},
+                **{name: privacy.protect_column(name, raw[name]) for name in (*_UNCHANGED, *_STATED)},
                 "user_id": privacy.pseudonyms(raw["user_id"]),
                 "language": pc.coalesce(
                     normalise_codes(raw["language"].combine_chunks()),

@@ -45,7 +45,7 @@ def clean_messages(raw_messages: pa.Table, cleaning: Cleaning = DEFAULT_CLEANING
     return MESSAGES.conform(
         pa.table(
             {
-                **{name: raw[name] for name in _UNCHANGED},
+                **{name: cleaning.privacy.protect_column(name, raw[name]) for name in _UNCHANGED},
                 "user_id": cleaning.privacy.pseudonyms(raw["user_id"]),
                 "position": _positions(conversations),
                 "sent_at": raw["timestamp"],

@@ -45,12 +45,14 @@ class Privacy:
     Attributes:
         kinds: Kinds of personal data, of ``model.pii.KINDS``, that are looked for; none at all when empty.
         redact: Whether what is found is taken out of the text; otherwise it is counted and stays.
+        columns: Columns beside texts, of ``model.pii.REDACTABLE_COLUMNS``, from which it is taken out, too.
         key: Key of the pseudonyms; users keep their ids when None.
         spans_key: Key under which what is found is kept, beside the text; it is not kept when None.
     """
 
     kinds: frozenset[str] = STRUCTURED
     redact: bool = True
+    columns: frozenset[str] = frozenset()
     key: bytes | None = field(default=None, repr=False)
     spans_key: bytes | None = field(default=None, repr=False)
 
@@ -59,6 +61,8 @@ class Privacy:
         """What tables depend on, without giving a key away: another key makes another version."""
         proof = _proof(self.key, b"analytics-platform pseudonyms") if self.key else "none"
         words = f"{sorted(self.kinds)} {self.redact} {proof} {self.spans_proof or 'none'}"
+        if self.columns:
+            words += f" {sorted(self.columns)}"
         return hashlib.sha256(words.encode()).hexdigest()[:16]
 
     @property
@@ -86,6 +90,19 @@ class Privacy:
             kinds=pii.kinds_found(in_texts, len(texts)),
             spans=self._sealed(message_ids, pii.values_found(texts, in_texts), pii.values_found(pieces, in_code), code),
         )
+
+    def protect_column(self, name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Return a column beside the texts as it may be kept, null for null.
+
+        Args:
+            name: Name of the column; only those of ``columns`` change.
+            values: Its strings.
+        """
+        if name not in self.columns or not self.redact:
+            return values
+        encoded = values.combine_chunks().dictionary_encode()  # few values, in many rows
+        kept = pii.redact(encoded.dictionary, pii.find_pii(encoded.dictionary, self.kinds))
+        return pa.chunked_array([pc.take(kept, encoded.indices)])
 
     def pseudonyms(self, ids: pa.ChunkedArray) -> pa.ChunkedArray:
         """Return who is behind each id under the key: always the same for the same id, null for null."""

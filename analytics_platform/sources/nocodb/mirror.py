@@ -3,14 +3,17 @@
 A row that comes again as it was changes nothing; one that is new, changed or gone makes its conversation's days
 dirty, before and after. What is dirty is part of the same transaction as the rows, so a process may die anywhere:
 the next one finds rows, cursor and dirty days as of one moment, and publishes. Published days are files that never
-change; the manifest that names them is replaced as a whole, so readers need no lock.
-Belongs here: the copy. Does not belong here: asking NocoDB (``source``), and the rules of rows (``judging``,
-``attributes``, ``settling``).
+change; the manifest that names them is replaced as a whole, so readers need no lock against the writer.
+
+What the server no longer has must not stay here: files of days that were replaced are removed once nobody reads, and
+the database is written anew when rows were removed from it, since DuckDB leaves their bytes in its file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import logging
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -24,22 +27,27 @@ import orjson
 import pyarrow as pa
 
 from analytics_platform.files import write_atomically
-from analytics_platform.sources.days import MANIFEST, StagedDay, manifest_text, parse_manifest, write_days
+from analytics_platform.sources.days import MANIFEST, StagedDay, manifest_text, parse_manifest, unused_files, write_days
 from analytics_platform.sources.judging import judge, prepare_judging
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.nocodb.attributes import judge_attributes
 from analytics_platform.sources.nocodb.mirror_sql import TABLES, TOUCHED, VIEWS
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.settling import settle_changed, use_other_day, use_window
+from analytics_platform.sources.stagings import nobody_holds
 
 MEMORY_LIMIT = "512MB"
 DATABASE = "rows.duckdb"
 MESSAGES, CONVERSATIONS = 0, 1
 """Numbers of the two tables: a message's position is its row id, a conversation's lies after all messages."""
 
+logger = logging.getLogger(__name__)
+
 _PARTS = "days"
-_KEEP_SECONDS = 24 * 3600
-"""Files of days that have been replaced stay this long: a run that began with them may still be reading."""
+_REWRITTEN = "rewritten.duckdb"
+_SPILL = "spill"
+_REMOVED = "rows_removed"
+"""Fact: whether the database's file may still hold bytes of rows that were removed; true where it is not there."""
 _FIRST_POSITION = {MESSAGES: 0, CONVERSATIONS: 1 << 50}
 
 
@@ -79,12 +87,16 @@ class Mirror:
             return {}
 
     @contextmanager
-    def opened(self) -> Iterator[OpenMirror]:
-        """Open it for changes; the caller sees to it that no other process does."""
+    def opened(self, *, rewrite: bool = False) -> Iterator[OpenMirror]:
+        """Open it for changes; the caller sees to it that no other process does.
+
+        Args:
+            rewrite: Whether to write the database anew afterwards, when rows were removed or replaced since it last
+                was: half a million rows a second.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with duckdb.connect(self.folder / DATABASE) as db:
-            db.execute("SET memory_limit = $limit", {"limit": MEMORY_LIMIT})
-            db.execute("SET temp_directory = $folder", {"folder": str(self.folder / "spill")})
+        self._discard_leftovers()
+        with self._connected(self.folder / DATABASE) as db:
             db.execute("SET TimeZone = 'UTC'")
             mirror = OpenMirror(db, self._mapping)
             mirror.prepare(self._labels)
@@ -92,6 +104,66 @@ class Mirror:
             yield mirror
             mirror.settle(self._window)
             self._publish(db)
+            removed = mirror.facts().get(_REMOVED, True)
+        if rewrite and removed:
+            self._rewrite()
+
+    @contextmanager
+    def looked_at(self) -> Iterator[OpenMirror | None]:
+        """Open it for reading only; None where there is none yet. The caller sees to it that no process writes."""
+        path = self.folder / DATABASE
+        if not path.is_file():
+            yield None
+            return
+        with duckdb.connect(path, read_only=True) as db:
+            yield OpenMirror(db, self._mapping)
+
+    def discard_unused(self) -> None:
+        """Remove the files of days that were replaced, when nobody holds the mirror and so may be reading them.
+
+        The caller sees to it that no other process writes.
+        """
+        unused = unused_files(self.folder, _PARTS, self.manifest())
+        if not unused:
+            return
+        with nobody_holds(self.folder) as unheld:
+            if unheld:
+                for path in unused:
+                    path.unlink(missing_ok=True)
+                    for folder in (path.parent, path.parent.parent):
+                        with contextlib.suppress(OSError):  # it has other files
+                            folder.rmdir()
+
+    @contextmanager
+    def _connected(self, path: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
+        with duckdb.connect(path or ":memory:") as db:
+            db.execute("SET memory_limit = $limit", {"limit": MEMORY_LIMIT})
+            db.execute("SET temp_directory = $folder", {"folder": str(self.folder / _SPILL)})
+            yield db
+
+    def _discard_leftovers(self) -> None:
+        """Remove what a process that was killed left beside the database: rows that did not fit into memory."""
+        shutil.rmtree(self.folder / _SPILL, ignore_errors=True)
+        for path in self.folder.glob(f"{_REWRITTEN}*"):
+            path.unlink()
+
+    def _rewrite(self) -> None:
+        """Write the database to a new file, which takes the place of the old one with all that is not in use there."""
+        path, new = self.folder / DATABASE, self.folder / _REWRITTEN
+        if path.with_name(f"{DATABASE}.wal").exists():  # closing did not write all of it; the next time does
+            return
+        try:
+            with self._connected(None) as db:
+                db.execute(f"ATTACH '{_quoted(path)}' AS old (READ_ONLY)")
+                db.execute(f"ATTACH '{_quoted(new)}' AS new")
+                db.execute("COPY FROM DATABASE old TO new")
+                db.execute("INSERT OR REPLACE INTO new.facts VALUES ($name, 'false')", {"name": _REMOVED})
+                db.execute("DETACH new")
+        except duckdb.Error as error:  # all is in the old file still
+            reason = " ".join(str(error).split())
+            logger.warning("%s: removed rows stay in the file, which could not be written anew: %s", path, reason)
+            return
+        new.replace(path)
 
     def _publish(self, db: duckdb.DuckDBPyConnection) -> None:
         """Write the dirty days and name them in the manifest."""
@@ -104,12 +176,6 @@ class Mirror:
         days = {day: staged for day, staged in self.manifest().items() if day not in dirty} | written
         write_atomically(self.folder / MANIFEST, manifest_text(days).encode())
         db.execute("DELETE FROM dirty_days")
-        self._discard_unused({staged.part for staged in days.values()})
-
-    def _discard_unused(self, used: set[str]) -> None:
-        for part in (self.folder / _PARTS).iterdir():
-            if f"{_PARTS}/{part.name}" not in used and time.time() - part.stat().st_mtime > _KEEP_SECONDS:
-                shutil.rmtree(part)
 
 
 class OpenMirror:
@@ -239,7 +305,9 @@ class OpenMirror:
     def _replace(self, table: int, positions: str) -> None:
         """Remove rows by position, remembering what they touched."""
         self._note_changes(table, positions)
-        self._db.execute(f"DELETE FROM {_name(table)} WHERE position IN ({positions})")  # noqa: S608
+        removed = self._db.execute(f"DELETE FROM {_name(table)} WHERE position IN ({positions})")  # noqa: S608
+        if removed.fetchall()[0][0]:
+            self.remember({_REMOVED: True})
 
     def _note_changes(self, table: int, positions: str) -> None:
         """Remember the messages and conversations that rows speak of."""
@@ -264,6 +332,10 @@ class OpenMirror:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
 
 
 def _name(table: int) -> str:

@@ -7,19 +7,20 @@ asked for (``pull``), how it is asked (``client``), and what follows from it (``
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from analytics_platform.sources.base import Progress, SourceDay, SourceError, SourceStatus
 from analytics_platform.sources.days import StagedDay, read_day
@@ -29,6 +30,7 @@ from analytics_platform.sources.nocodb.filters import one_of
 from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES, Mirror, OpenMirror
 from analytics_platform.sources.nocodb.pull import Pull
 from analytics_platform.sources.nocodb.records import ID, stamps_of, to_rows
+from analytics_platform.sources.stagings import Holds, discard, hold
 
 MIRROR_VERSION = 2
 """Raised whenever the same rows would be mirrored differently than before."""
@@ -61,7 +63,8 @@ class NocoSource:
     """Conversations in NocoDB; fulfils ``Source``.
 
     ``days`` and ``read_day`` speak of the mirror as it was when this object last looked (``refresh``), so that one run
-    sees one state of the source.
+    sees one state of the source. The mirror is held as a staging is: files of days that were replaced are removed when
+    the last reader ends, and mirrors of other servers, tables or mappings when this one is complete.
 
     Args:
         client: Makes the client when something is to be asked; the mirror can be read without.
@@ -71,6 +74,7 @@ class NocoSource:
         first_day: First day of the partitions.
         last_day: Last day of the partitions, inclusive.
         mapping: YAML file with the field mapping; see ``mapping.FieldMapping``.
+        discards: Whether files that nobody reads any more are removed.
     """
 
     name = "nocodb"
@@ -85,6 +89,7 @@ class NocoSource:
         first_day: dt.date,
         last_day: dt.date,
         mapping: Path | None = None,
+        discards: bool = True,
     ) -> None:
         self._client = client
         self._tables = tables
@@ -97,15 +102,27 @@ class NocoSource:
             first_day=first_day,
             last_day=last_day,
         )
+        self._discards = discards
+        self._holds = Holds(self._end_reading)
         self._days: Mapping[str, StagedDay] | None = None
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep the days as they are found in the block until the block ends, whatever other processes publish."""
+        return self._holds.block()
 
     def days(self) -> Mapping[str, str]:
         """Return the days that hold any row, ascending, each with a hash of what is mirrored for it."""
-        return {day: staged.version for day, staged in self._snapshot().items()}
+        with self.held():
+            return {day: staged.version for day, staged in self._snapshot().items()}
 
     def read_day(self, day: str) -> SourceDay:
-        """Return the rows of one day; empty tables for a day without any."""
-        return read_day(self._mirror.folder, self._snapshot(), day)
+        """Return the rows of one day; empty tables for a day without any.
+
+        Raises:
+            SourceError: If a person removed files of the mirror while they were read.
+        """
+        with self.held():
+            return read_day(self._mirror.folder, self._snapshot(), day)
 
     def refresh(self, *, seconds: float | None = None, on_progress: Progress | None = None) -> bool:
         """Pull what is new or changed.
@@ -121,13 +138,16 @@ class NocoSource:
             SourceError: If the server cannot be asked, or its tables lack a column; what was pulled before stays.
         """
         deadline = time.monotonic() + seconds if seconds is not None else None
-        with self._opened() as mirror:
+        # The sensor's looks are short ones, and leave it to the run that they ask for to write the database anew.
+        with self._opened(rewrite=seconds is None) as mirror:
             caught_up = all(
                 self._pull(mirror, table, identity, deadline, on_progress)
                 for table, identity in self._tables.numbered()
             )
             if caught_up:
                 mirror.remember({"complete": True, "refreshed_at": _now().isoformat()})
+        if caught_up:
+            discard(self._mirror.folder.parent, [self._mirror.folder])
         return caught_up
 
     def reconcile(self, *, accept_loss: bool = False, on_progress: Progress | None = None) -> Mapping[str, int]:
@@ -144,7 +164,7 @@ class NocoSource:
             SourceError: If the server cannot be asked, or most of a table is gone.
         """
         found = {"vanished": 0, "missing": 0, "changed": 0}
-        with self._opened() as mirror:
+        with self._opened(rewrite=True) as mirror:
             for table, identity in self._tables.numbered():
                 for word, count in self._reconcile_table(
                     mirror, table, identity, accept_loss=accept_loss, on_progress=on_progress
@@ -155,7 +175,11 @@ class NocoSource:
 
     def status(self) -> SourceStatus:
         """Return how far the pull has come, without asking the server."""
-        with self._lock(), self._mirror.opened() as mirror:
+        if not self._mirror.folder.is_dir():
+            return SourceStatus(complete=False)
+        with self._lock(), self._mirror.looked_at() as mirror:
+            if mirror is None:
+                return SourceStatus(complete=False)
             facts = mirror.facts()
             rows = mirror.count(MESSAGES)
         pull = facts.get("messages", {})
@@ -171,21 +195,38 @@ class NocoSource:
         )
 
     @contextmanager
-    def _opened(self) -> Iterator[OpenMirror]:
+    def _opened(self, *, rewrite: bool) -> Iterator[OpenMirror]:
         """Open the mirror as its only writer, and look at it anew afterwards."""
-        with self._lock():
-            with self._mirror.opened() as mirror:
-                yield mirror
-            self._days = self._mirror.manifest()
+        with self.held():
+            while not self._hold():  # another process may remove it, as the mirror of other settings
+                self._mirror.folder.mkdir(parents=True, exist_ok=True)
+            with self._lock():
+                with self._mirror.opened(rewrite=rewrite) as mirror:
+                    yield mirror
+                self._days = self._mirror.manifest()
 
-    def _lock(self) -> FileLock:
-        self._mirror.folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(self._mirror.folder / ".lock")
+    def _lock(self, timeout: float = -1) -> FileLock:
+        return FileLock(self._mirror.folder / ".lock", timeout=timeout)
+
+    def _hold(self) -> bool:
+        """Hold the mirror until the block ends; return whether there is one."""
+        return self._mirror.folder in self._holds or self._holds.keep(hold(self._mirror.folder))
 
     def _snapshot(self) -> Mapping[str, StagedDay]:
+        """Return the days as they were when the block that runs first read them."""
+        held = self._hold()
         if self._days is None:
+            if not held:
+                return {}
             self._days = self._mirror.manifest()
         return self._days
+
+    def _end_reading(self) -> None:
+        self._days = None
+        if self._discards:
+            # Another process that writes removes the files when it ends; a mirror that went has none.
+            with contextlib.suppress(Timeout, FileNotFoundError), self._lock(timeout=0):
+                self._mirror.discard_unused()
 
     def _pull(
         self, mirror: OpenMirror, table: int, identity: str, deadline: float | None, on_progress: Progress | None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import dagster as dg
 import pytest
 
 from analytics_platform.defs.changes import FIRST_DELAY, Cursor
+from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.sensors import SENSOR
+from analytics_platform.settings import Settings
 from analytics_platform.sources.base import SourceError
 
 
@@ -93,3 +97,28 @@ def test_a_source_that_cannot_be_read_is_a_skipped_tick_and_no_change(home):
     assert result.cursor is None or "2024-01-05" in result.cursor
     with pytest.raises(SourceError):
         home.tick()
+
+
+def test_a_sensor_that_runs_for_days_reads_the_new_ones(home, monkeypatch):
+    """It kept the last day of its first look, so it staged the source otherwise than the runs that it asked for."""
+    last_day = [dt.date(2024, 1, 5)]
+    monkeypatch.setattr(Settings, "last_day", property(lambda _: last_day[0]))
+    home.write(home.row("a", "1", "2024-01-05"), home.row("b", "2", "2024-01-06"))
+    assert home.ranges(home.tick()) == [("2024-01-05", "2024-01-05")]
+    assert list(home.platform.source.days()) == ["2024-01-05"]
+
+    last_day[0] = dt.date(2024, 1, 6)
+
+    assert list(home.platform.source.days()) == ["2024-01-05", "2024-01-06"]
+
+
+def test_between_two_ticks_nothing_of_the_source_is_held(home):
+    """A web server that runs for weeks would keep the texts of its last look."""
+    home.write(home.row("a", "1", "2024-01-05"))
+    home.tick()
+    home.write(home.row("a", "1", "2024-01-05", "another text"))
+    other = Platform(home.platform.settings)
+    other.fresh_source()
+    other.close()
+    stagings = [path for path in home.platform.settings.staging_dir.glob("files/*") if path.is_dir()]
+    assert len(stagings) == 1

@@ -14,9 +14,27 @@ import pytest
 
 from analytics_platform.sources import files, staging
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.stagings import discard_other_sources
 
 HEADER = "conversation_id,message_id,role,text,timestamp\n"
 ROWS = "c1,m1,user,a,2024-01-05T10:00:00Z\nc2,m2,user,b,2024-01-06T10:00:00Z\n"
+
+
+def stagings_of(folder):
+    return sorted(path for path in folder.staging.glob("files/*") if path.is_dir())
+
+
+def in_another_process(folder, body: str, *, held: bool = False) -> subprocess.Popen[bytes]:
+    """Start a process that runs ``body`` with ``source`` of the folder."""
+    script = f"""
+import contextlib, datetime as dt, pathlib, time
+from analytics_platform.sources import files, staging
+source = files.FileSource({str(folder.path / "*.csv")!r}, staging_dir=pathlib.Path({str(folder.staging)!r}),
+    first_day=dt.date(2024, 1, 1), last_day=dt.date(2024, 12, 31))
+with source.held() if {held} else contextlib.nullcontext():
+    {body}
+"""
+    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
 
 
 @pytest.fixture
@@ -72,12 +90,85 @@ def test_staging_twice_gives_identical_tables_and_versions(folder):
         assert first.read_day(day) == second.read_day(day)
 
 
-def test_old_stagings_are_cleaned_but_for_the_one_before(folder):
+def test_only_the_staging_of_the_files_as_they_are_stays(folder):
+    """A staging kept "for whoever may still read it" kept deleted texts until the source had changed twice more."""
     for text in ("a", "b", "c", "d"):
         folder.write("a.csv", HEADER + f"c1,m1,user,{text}{text},2024-01-05\n" + text * (ord(text) % 7) + "\n")
         folder.source().days()
 
-    assert len(list(folder.staging.glob("files/*/manifest.json"))) == 2
+    assert len(stagings_of(folder)) == 1
+    assert folder.source().read_day("2024-01-05").messages["text"].to_pylist()[0] == "dd"
+
+
+def test_a_run_reads_on_from_its_staging_while_another_process_stages(folder):
+    """A staging that went while a run read it would give days without rows, not an error."""
+    folder.write("a.csv", HEADER + ROWS)
+    running = folder.source()
+    with running.held():
+        running.days()
+        (before,) = stagings_of(folder)
+        folder.write("a.csv", HEADER + ROWS.replace("c2", "c3"))
+        folder.source().days()
+        assert before in stagings_of(folder)
+        assert len(stagings_of(folder)) == 2
+    assert len(stagings_of(folder)) == 1
+    assert before not in stagings_of(folder)
+
+
+def test_what_a_killed_process_held_is_removed_by_the_next_one(folder):
+    folder.write("a.csv", HEADER + ROWS)
+    process = in_another_process(folder, "source.days(); print('read', flush=True); time.sleep(60)", held=True)
+    assert process.stdout.readline() == b"read\n"
+    folder.write("a.csv", HEADER + ROWS.replace("c2", "c3"))
+    folder.source().days()
+    assert len(stagings_of(folder)) == 2, "it is held"
+
+    process.kill()
+    process.wait()
+    folder.source().days()
+
+    assert len(stagings_of(folder)) == 1
+
+
+def test_a_window_or_mapping_of_before_leaves_no_staging(folder):
+    """Settings that change between two runs make another staging of the same texts."""
+    folder.write("a.csv", HEADER + ROWS)
+    folder.source().days()
+    folder.source(last_day=dt.date(2024, 6, 30)).days()
+
+    assert len(stagings_of(folder)) == 1
+
+
+def test_a_source_that_stages_nothing_speaks_of_what_was_staged_last(folder, stagings):
+    """`analytics status` staged whole sources, and would now remove what a run is about to read."""
+    looking = folder.source(stages=False)
+    folder.write("a.csv", HEADER + ROWS)
+    assert looking.days() == {}
+    assert not folder.staging.exists()
+
+    folder.source().days()
+    before = dict(looking.days())
+    assert looking.status().complete
+    folder.write("a.csv", HEADER + ROWS.replace("c2", "c3") * 2)
+
+    assert looking.days() == before
+    assert looking.read_day("2024-01-06").messages["conversation_id"].to_pylist() == ["c2"]
+    assert not looking.status().complete
+    assert len(stagings) == 1
+    assert len(stagings_of(folder)) == 1
+
+
+def test_stagings_of_another_source_go_unless_they_are_held(folder):
+    folder.write("a.csv", HEADER + ROWS)
+    running = folder.source()
+    with running.held():
+        running.days()
+        discard_other_sources(folder.staging, "nocodb")
+        assert len(stagings_of(folder)) == 1
+    discard_other_sources(folder.staging, "files")
+    assert len(stagings_of(folder)) == 1
+    discard_other_sources(folder.staging, "nocodb")
+    assert stagings_of(folder) == []
 
 
 def test_a_staging_that_failed_leaves_nothing_behind(folder):

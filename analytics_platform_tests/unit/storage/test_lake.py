@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import os
 import threading
 import time
@@ -151,11 +152,20 @@ def test_what_a_killed_writer_left_is_swept_once_it_is_old(lake, plant):
     lake.write("numbers", DAY, numbers(1), "")
     old = [plant(f"numbers/date={DAY}/{STAGED}", 7), plant(f"totals/{STAGED}", 7)]
     young = plant(f"numbers/date=2026-01-01/{STAGED}", 5)
-    assert lake.sweep({"numbers", "totals", "nothing"}) == 2
-    assert not any(file.exists() for file in old)
-    assert young.exists()
-    assert lake.sweep({"numbers", "totals"}, dt.timedelta(hours=4)) == 1
+    with young.open("rb") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        assert lake.sweep({"numbers", "totals", "nothing"}) == 2
+        assert not any(file.exists() for file in old)
+        assert young.exists()
+        assert lake.sweep({"numbers", "totals"}, dt.timedelta(hours=4)) == 1
     assert lake.read("numbers", DAY) == numbers(1)
+
+
+def test_what_a_writer_left_that_has_ended_is_swept_before_it_is_old(lake, plant):
+    """It may hold raw texts, and stayed for six hours."""
+    ended, new = plant(f"numbers/date={DAY}/{STAGED}", 5), plant(f"totals/{STAGED}", 0)
+    assert lake.sweep({"numbers", "totals"}) == 1
+    assert (ended.exists(), new.exists()) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -178,3 +178,24 @@ def test_a_warehouse_that_was_never_published_holds_nothing(tmp_path: Path) -> N
 def test_a_negative_wait_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="wait_seconds must not be negative, not -1"):
         Warehouse(tmp_path / "warehouse.duckdb", wait_seconds=-1)
+
+
+def test_bytes_of_removed_rows_do_not_stay_in_the_published_file(tmp_path: Path) -> None:
+    """DuckDB leaves removed rows in the free blocks of its file, and the file used to be copied from build to build."""
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    with warehouse.build() as path, duckdb.connect(path) as connection:
+        connection.execute(
+            "create table fct as select i % 10 as day, 'zanzibarquux' || md5(i::varchar) as user from range(50000) t(i)"
+        )
+        connection.execute("create table kept (name varchar primary key, value integer not null)")
+        connection.execute("insert into kept values ('a', 1)")
+    assert b"zanzibarquux" in warehouse.path.read_bytes()
+
+    with warehouse.build() as path, duckdb.connect(path) as connection:
+        connection.execute("update fct set user = 'nobody' where day < 5")
+        connection.execute("delete from fct where day >= 5")
+
+    assert b"zanzibarquux" not in warehouse.path.read_bytes()
+    assert warehouse.rows() == {"fct": 25000, "kept": 1}
+    with duckdb.connect(warehouse.path) as connection, pytest.raises(duckdb.ConstraintException):
+        connection.execute("insert into kept values ('a', 2)")

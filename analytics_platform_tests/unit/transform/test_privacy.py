@@ -88,6 +88,7 @@ def test_every_choice_is_part_of_the_version_but_the_key_is_not_told() -> None:
         Cleaning(Privacy(spans_key=SPANS_KEY)),
         Cleaning(Privacy(spans_key=SPANS_KEY + b"!")),
         Cleaning(Privacy(key=SPANS_KEY)),
+        Cleaning(Privacy(columns=frozenset({"channel"}))),
     ]
     assert len({choice.version for choice in choices}) == len(choices)
     assert KEY.decode() not in f"{choices[4].version}{choices[4]!r}"
@@ -167,3 +168,25 @@ def test_what_is_redacted_and_what_is_kept_give_the_original_of_any_text(texts: 
 
 def test_an_empty_day_needs_no_spans(make_raw: MakeRaw) -> None:
     assert clean_messages(make_raw(), SEALING).num_rows == 0
+
+
+def test_columns_beside_texts_are_redacted_when_they_are_named(make_raw: MakeRaw) -> None:
+    """Sources write telephone numbers into channels and names of tests after people, and no setting kept them out."""
+    raw = make_raw(
+        {"text": "hi", "channel": "mail of bob@example.com", "variant": "ann@example.com", "outcome": "resolved"},
+        {"text": "hi", "channel": None, "variant": None},
+    )
+    as_it_came, kept = Cleaning(), Cleaning(Privacy(columns=frozenset({"channel", "variant"})))
+    assert clean_messages(raw, as_it_came)["channel"].to_pylist() == ["mail of bob@example.com", None]
+
+    messages = clean_messages(raw, kept)
+    assert messages["channel"].to_pylist() == ["mail of <EMAIL>", None]
+    conversations = conversation_metrics(messages, raw_conversations(raw), kept.privacy).to_pylist()
+    assert {row["channel"] for row in conversations} == {"mail of <EMAIL>"}
+    assert {row["variant"] for row in conversations} == {"<EMAIL>"}
+    assert {row["outcome"] for row in conversations} == {"resolved"}
+    assert (
+        clean_messages(raw, Cleaning(Privacy(redact=False, columns=frozenset({"channel"}))))["channel"][0].as_py()[-3:]
+        == "com"
+    )
+    assert kept.version != as_it_came.version

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.days import read_day
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES, Mirror, OpenMirror
 from analytics_platform.sources.nocodb.records import stamps_of, to_rows
+from analytics_platform.sources.nocodb.source import NocoSource, NocoTables
 
 MAPPING = FieldMapping(conversations={"user_id": "customer"})
 DAY = "2024-01-{:02d}T10:00:00Z"
@@ -188,6 +192,129 @@ def test_a_repeated_message_that_can_no_longer_be_used_is_quarantined_for_that_a
     rows = read_day(tmp_path, mirror.manifest(), "2024-01-05")
     assert rows.quarantined["reason"].to_pylist() == ["missing_conversation_id"]
     assert rows.rows_read == 2
+
+
+NEEDLE = "zanzibarquux"
+
+
+def found_below(folder: Path, needle: str) -> list[str]:
+    """Return the files below a folder that hold a word: as raw bytes, or in a value of a Parquet file."""
+
+    def holds(path: Path) -> bool:
+        if path.suffix == ".parquet" and needle in str(pq.read_table(path).to_pylist()):
+            return True
+        return needle.encode() in path.read_bytes()
+
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and holds(path))
+
+
+def source_in(folder: Path, messages: str = "m") -> NocoSource:
+    """Return a source that is never asked to pull; its mirror is changed by hand."""
+
+    def no_client() -> Any:
+        raise AssertionError("the server must not be asked")
+
+    return NocoSource(
+        no_client,
+        NocoTables(messages),
+        url="http://noco.example",
+        staging_dir=folder,
+        first_day=dt.date(2024, 1, 1),
+        last_day=dt.date(2024, 1, 31),
+    )
+
+
+def rows_with(needle: str, others: int = 3000) -> list[dict[str, Any]]:
+    """Return messages of which one has a word, in more than one of the database's blocks."""
+    texts = (hashlib.sha256(str(n).encode()).hexdigest() * 4 for n in range(others))
+    rows = [message(n + 2, f"c{n}", day=n % 20 + 1, text=text) for n, text in enumerate(texts)]
+    return [message(1, "gone", text=f"my word is {needle}", user_id=f"user-{needle}"), *rows]
+
+
+@pytest.mark.parametrize("how", ["deleted", "edited"])
+def test_a_text_that_the_server_no_longer_has_is_in_no_file_of_the_mirror(tmp_path, how):
+    """DuckDB leaves the bytes of deleted rows in its file, and files of replaced days stayed beside current ones."""
+    source = source_in(tmp_path)
+    with source._opened(rewrite=True) as mirror:
+        put(mirror, MESSAGES, *rows_with(NEEDLE))
+    assert len(found_below(tmp_path, NEEDLE)) >= 2
+
+    with source._opened(rewrite=True) as mirror:
+        if how == "deleted":
+            mirror.delete(MESSAGES, np.array([1]))
+        else:
+            put(mirror, MESSAGES, message(1, "gone", text="nothing", user_id="nobody"))
+
+    assert found_below(tmp_path, NEEDLE) == []
+    with source._opened(rewrite=False) as mirror:
+        assert mirror.count(MESSAGES) == (3000 if how == "deleted" else 3001)
+        assert put(mirror, MESSAGES, *rows_with(NEEDLE)) == 1, "all other rows are as they were"
+
+
+def test_a_run_reads_the_days_as_it_found_them_while_others_are_published(tmp_path):
+    """A file that goes while a run reads its day would make the day empty."""
+    running, other = source_in(tmp_path), source_in(tmp_path)
+    with other._opened(rewrite=True) as mirror:
+        put(mirror, MESSAGES, message(1, text=NEEDLE))
+    with running.held():
+        before = running.days()
+        with other._opened(rewrite=True) as mirror:
+            put(mirror, MESSAGES, message(1, text="something else"))
+        assert running.read_day("2024-01-05").messages["text"].to_pylist() == [NEEDLE]
+        assert running.days() == before != other.days()
+        assert found_below(tmp_path, NEEDLE)
+    assert running.read_day("2024-01-05").messages["text"].to_pylist() == ["something else"]
+    assert found_below(tmp_path, NEEDLE) == []
+
+
+def test_what_a_killed_writer_left_beside_the_mirror_is_removed(tmp_path):
+    source = source_in(tmp_path)
+    with source._opened(rewrite=True) as mirror:
+        put(mirror, MESSAGES, message(1))
+    folder = source._mirror.folder
+    for name in ("spill/duckdb_temp_storage_DEFAULT-0.tmp", "rewritten.duckdb", "days/abc/raw_messages/x.parquet"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(NEEDLE.encode())
+
+    with source._opened(rewrite=False):
+        pass
+
+    assert not [path for path in folder.rglob("*") if path.is_file() and NEEDLE.encode() in path.read_bytes()]
+
+
+def test_the_mirror_of_other_tables_goes_when_this_one_is_complete(tmp_path, monkeypatch):
+    old, new = source_in(tmp_path, "old"), source_in(tmp_path, "new")
+    with old._opened(rewrite=True) as mirror:
+        put(mirror, MESSAGES, message(1, text=NEEDLE))
+    monkeypatch.setattr(NocoSource, "_pull", lambda _self, mirror, *_: put(mirror, MESSAGES, message(2)) >= 0)
+    with old.held():
+        old.days()
+        new.refresh()
+        assert old._mirror.folder.exists()
+    new.refresh()
+    assert not old._mirror.folder.exists()
+    assert list(new.days()) == ["2024-01-05"]
+
+
+def test_asking_how_far_the_mirror_is_writes_nothing(tmp_path):
+    """`analytics status` opened the mirror for writing, and made one where there was none."""
+    source = source_in(tmp_path)
+    assert not source.status().complete
+    assert list(tmp_path.iterdir()) == []
+    with source._opened(rewrite=True) as mirror:
+        put(mirror, MESSAGES, message(1))
+    database = source._mirror.folder / "rows.duckdb"
+    before = database.stat().st_mtime_ns
+    assert source.status().rows == 1
+    assert database.stat().st_mtime_ns == before
+
+
+def test_days_whose_files_were_removed_by_hand_are_an_error_and_not_empty(tmp_path):
+    change(mirror_in(tmp_path), lambda m: put(m, MESSAGES, message(1)))
+    for path in tmp_path.rglob("*.parquet"):
+        path.unlink()
+    with pytest.raises(SourceError, match="2024-01-05 has 1 rows, and its files hold 0"):
+        read_day(tmp_path, mirror_in(tmp_path).manifest(), "2024-01-05")
 
 
 def test_a_lone_surrogate_ends_in_quarantine(tmp_path):
