@@ -21,7 +21,7 @@ from pymongo.database import Database
 from typer.testing import CliRunner
 
 from analytics_platform.cli import app
-from analytics_platform.definitions import EVERYTHING, RECIPES, TABLES, build_definitions
+from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions, recipes_of
 from analytics_platform.defs.agreement import AGREES, FITS, STORE_AGREEMENT
 from analytics_platform.defs.audit import Audit
 from analytics_platform.defs.repair import Repair
@@ -48,6 +48,7 @@ class Home:
         self.platform = Platform(load_settings())
         self._opened = ExitStack()
         self.definitions = build_definitions(self.platform)
+        self.recipes = recipes_of(self.platform.settings)
 
     def run(self, days: list[str], selection: str | None = None) -> Outcome:
         keys = None
@@ -61,10 +62,10 @@ class Home:
         return outcome
 
     def repair(self, days: list[str] | None = None) -> Repair:
-        return run_repair(self.platform, RECIPES, days, self.instance)
+        return run_repair(self.platform, self.recipes, days, self.instance)
 
     def look(self, days: list[str] | None = None) -> list[tuple[str, str, str]]:
-        return [(one.store, one.table, one.day) for one in look(self.platform, RECIPES, days).found]
+        return [(one.store, one.table, one.day) for one in look(self.platform, self.recipes, days).found]
 
     @cached_property
     def database(self) -> Database[Any]:
@@ -374,8 +375,8 @@ def test_what_seems_wrong_while_a_run_is_at_work_is_compared_again_when_it_has_e
         yield
 
     platform = home.platform
-    audit = Audit(platform.lake, platform.mongo, platform.marts, tuple(RECIPES.values()), wait_for_the_run)
-    recipe = RECIPES[dg.AssetKey(["mongo", "conversation_messages"])]
+    audit = Audit(platform.lake, platform.mongo, platform.marts, tuple(home.recipes.values()), wait_for_the_run)
+    recipe = home.recipes[dg.AssetKey(["mongo", "conversation_messages"])]
     assert list(audit.of_collection(recipe)) == []
     edit_a_document(home)
     assert [one.day for one in audit.of_collection(recipe, {DAY})] == [DAY]
