@@ -20,7 +20,7 @@ import dagster as dg
 
 from analytics_platform.analytics.reports import key_findings
 from analytics_platform.console import partition_progress, rows_progress, stage_progress
-from analytics_platform.definitions import EVERYTHING, RECIPES, TABLES, build_definitions, tables_of
+from analytics_platform.definitions import EVERYTHING, build_definitions, recipes_of, tables_of
 from analytics_platform.defs import learning
 from analytics_platform.defs.housekeeping import sweep, sweep_stagings
 from analytics_platform.defs.instance import compute_logs_on_s3, open_instance, prepare_instance
@@ -96,7 +96,8 @@ def run_graph(
     with partition_progress(quiet=quiet) as progress:
         definitions = build_definitions(platform, progress.advance)
         selection = _selection(definitions, select)
-        chosen = [asset for asset in TABLES if selection is None or asset.key in selection]
+        tables = tables_of(settings)
+        chosen = [asset for asset in tables if selection is None or asset.key in selection]
 
         def expect(todo: Sequence[str]) -> None:
             progress.expect(sum(len(todo) if asset.recipe.daily else 1 for asset in chosen))
@@ -107,7 +108,7 @@ def run_graph(
                 definitions,
                 days,
                 job_name=EVERYTHING,
-                assets=tables_of(platform.settings),
+                assets=tables,
                 selection=selection,
                 force=force,
                 instance=instance,
@@ -190,9 +191,9 @@ def repair_stores(settings: Settings, first: dt.date | None, last: dt.date | Non
         prepare(settings)
         days = _days(platform, first, last) if first or last else None
         if dry_run:
-            return look(platform, RECIPES, days)
+            return look(platform, recipes_of(settings), days)
         with open_instance(settings.dagster_home) as instance:
-            return run_repair(platform, RECIPES, days, instance)
+            return run_repair(platform, recipes_of(settings), days, instance)
     finally:
         platform.close()
 
@@ -218,7 +219,7 @@ def price_llm(settings: Settings, first: dt.date | None, last: dt.date | None) -
 def _sweep(platform: Platform) -> None:
     """Clear away what killed runs left behind; that it cannot be done keeps no run from its work."""
     try:
-        sweep(platform, TABLES)
+        sweep(platform, tables_of(platform.settings))
     except LakeError as error:
         logger.warning("left as it is: %s", error)
 

@@ -186,11 +186,25 @@ def repair_lines(outcome: Repair) -> Iterator[tuple[str, str]]:
     for found in outcome.found:
         yield "yellow", f"wrong:  {found}"
     for mended in outcome.mended:
-        yield "green", f"mended: {mended.day or 'all days'}: {mended.store} {mended.table}"
+        if mended.store != "warehouse":
+            yield "green", f"mended: {mended.day or 'all days'}: {mended.store} {mended.table}"
+    yield from (("green", f"mended: {line}") for line in _rebuilt(outcome))
     for left in outcome.left:
         yield "red", f"left:   {left}"
     if not outcome.found:
         yield "green", "Lake, MongoDB and warehouse agree; nothing was written."
+
+
+def _rebuilt(outcome: Repair) -> Iterator[str]:
+    """Yield one line per mart: one that was built anew has many days."""
+    days: dict[str, list[str]] = {}
+    for mended in outcome.mended:
+        if mended.store == "warehouse":
+            days.setdefault(mended.table, []).append(mended.day)
+    for table, built in days.items():
+        first, last = min(built), max(built)
+        named = first if len(built) == 1 else f"{len(built)} days from {first} to {last}"
+        yield f"{named}: warehouse {table}"
 
 
 def similar_lines(found: Similar) -> Iterator[str]:

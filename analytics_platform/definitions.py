@@ -28,6 +28,7 @@ from analytics_platform.defs.alerts import alerts_sensor
 from analytics_platform.defs.housekeeping import housekeeping_schedule
 from analytics_platform.defs.marts import build_marts
 from analytics_platform.defs.partitions import daily_partitions, partitioned
+from analytics_platform.defs.recipe import Recipe
 from analytics_platform.defs.repair_job import build_repair_job
 from analytics_platform.defs.resources import Platform
 from analytics_platform.defs.tables import OWNERS, TableAsset
@@ -39,16 +40,16 @@ from analytics_platform.storage.partitions import PartitionInfo
 TABLES = [
     *raw.ASSETS,
     *clean.ASSETS,
-    *insights.ASSETS,
     *llm.ASSETS,
+    *insights.ASSETS,
     *errors.ASSETS,
     *analytics.ASSETS,
     *operational.ASSETS,
     *reports.ASSETS,
 ]
+"""The everyday tables as every tier but ``llm`` makes them, each after the tables it is computed from."""
 LEARNING = learning.ASSETS
 """Tables beside the everyday job."""
-RECIPES = {asset.key: asset.recipe for asset in TABLES}
 _LABELLING = frozenset({"insights", "llm"})
 """Resources that read the taxonomy."""
 EVERYTHING = "everything"
@@ -56,9 +57,17 @@ EVERYTHING = "everything"
 
 
 def tables_of(settings: Settings) -> list[TableAsset]:
-    """Return the everyday tables as the tier of the settings makes them."""
+    """Return the everyday tables as the tier of the settings makes them, each after the tables it is computed from."""
     others = insights.BY_LLM if settings.tier == "llm" else {}
     return [others.get(asset.key, asset) for asset in TABLES]
+
+
+def recipes_of(settings: Settings) -> dict[dg.AssetKey, Recipe]:
+    """Return how each everyday table is computed under these settings, in the order of ``tables_of``.
+
+    Whatever computes or compares partitions takes its recipes from here: another tier makes other labels.
+    """
+    return {asset.key: asset.recipe for asset in tables_of(settings)}
 
 
 def _versioned(asset: TableAsset, settings: Settings) -> dg.AssetsDefinition:
@@ -86,13 +95,14 @@ def build_definitions(
     settings = platform.settings
     days = daily_partitions(settings.first_day, settings.end_date_fixed)
     marts = build_marts(days, load_manifest(settings.dbt_project_dir), OWNERS)
-    everyday = [*(partitioned(_versioned(asset, settings), days) for asset in tables_of(settings)), marts]
+    tables, recipes = tables_of(settings), recipes_of(settings)
+    everyday = [*(partitioned(_versioned(asset, settings), days) for asset in tables), marts]
     specs = [spec for asset in everyday for spec in asset.specs]
-    agreement_checks = agreement.agreement_checks(RECIPES, platform.hold_days)
+    agreement_checks = agreement.agreement_checks(recipes, platform.hold_days)
     return dg.Definitions(
         assets=[sensors.source_asset(platform, OWNERS), *everyday, *(asset.definition for asset in LEARNING)],
         asset_checks=[
-            *checks.all_checks([*TABLES, *LEARNING]),
+            *checks.all_checks([*tables, *LEARNING]),
             errors.conversations_add_up,
             drift.labels_are_steady,
             learning.no_worse_than_promoted,
@@ -102,22 +112,22 @@ def build_definitions(
             dg.define_asset_job(
                 EVERYTHING, selection=learning.EVERYDAY, description="The whole graph over a range of days."
             ),
-            build_repair_job(platform, RECIPES),
+            build_repair_job(platform, recipes),
             sensors.reconciliation,
             redrive.redrive_job,
         ],
         schedules=[
             sensors.build_reconciliation_schedule(platform),
-            housekeeping_schedule(platform, [*TABLES, *LEARNING]),
+            housekeeping_schedule(platform, [*tables, *LEARNING]),
             redrive.build_retry_schedule(platform, EVERYTHING),
-            agreement.agreement_schedule(RECIPES, agreement_checks),
+            agreement.agreement_schedule(recipes, agreement_checks),
             learning.learning_schedule(),
         ],
         sensors=[
             sensors.build_sensor(platform, EVERYTHING),
             alerts_sensor(lambda: platform.alerts, Links(settings.ui_url), specs, stale_hours=settings.stale_hours),
         ],
-        resources=platform.resources([asset.recipe for asset in [*TABLES, *LEARNING]], on_partition),
+        resources=platform.resources([asset.recipe for asset in [*tables, *LEARNING]], on_partition),
         executor=dg.in_process_executor,
     )
 

@@ -65,7 +65,9 @@ def _agreement_check(
 
 def _disagreements(audit: Audit, what: Recipe | str, days: Sequence[str] | None) -> Iterator[Disagreement]:
     wanted = None if days is None else frozenset(days)
-    return audit.of_facts(wanted, [what]) if isinstance(what, str) else audit.of_collection(what, wanted)
+    if isinstance(what, str):  # the nightly look, over all days, reads what no fact is compared with, too
+        return audit.of_facts(wanted, [what]) if days is not None else audit.of_warehouse(names=[what])
+    return audit.of_collection(what, wanted)
 
 
 def agreement_schedule(

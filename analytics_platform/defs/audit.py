@@ -17,16 +17,19 @@ from functools import cached_property, partial
 
 import pyarrow as pa
 
-from analytics_platform.defs.isolation import without
+from analytics_platform.defs.isolation import in_one_line, without
 from analytics_platform.defs.recipe import Recipe
+from analytics_platform.model.operational import ANALYTICS_REPORTS
 from analytics_platform.storage.agreement import IDS_SHOWN, Disagreement, compare, same_content
 from analytics_platform.storage.content_hash import content_hash
-from analytics_platform.storage.facts import FACTS, DamagedWarehouseError, Facts, OpenFacts
+from analytics_platform.storage.facts import FACTS, Facts, OpenFacts
 from analytics_platform.storage.failures import left_out_of
 from analytics_platform.storage.lake import DamagedPartitionError, Lake
 from analytics_platform.storage.marts import LAKE_TABLES, Marts
 from analytics_platform.storage.mongo import MongoStore
 from analytics_platform.storage.mongo.documents import wire_table
+from analytics_platform.storage.partitions import StoreUnreachableError
+from analytics_platform.storage.warehouse import DamagedWarehouseError, WarehouseError
 
 DAYS_AT_ONCE = 7
 """Days of a fact that are compared by one query: each costs milliseconds, however small."""
@@ -36,8 +39,13 @@ Compared = Callable[[Collection[str] | None], Iterator[Disagreement]]
 
 DAMAGED = "damaged"
 MISSING = "missing"
+UNCOMPARED = "cannot be compared"
 ORPHANED = "rows of a day that the lake does not hold"
 STRAY = "rows that are of no day"
+EVERY_TABLE = "every table"
+"""Stands for the table where a whole store is wrong."""
+LAST_TABLE = ANALYTICS_REPORTS.name
+"""What a run over the whole graph computes last of a day, after every check has passed."""
 
 
 def rederivable(recipe: Recipe) -> bool:
@@ -81,23 +89,34 @@ class Audit:
                 yield from self.of_lake(recipe, days)
         for recipe in self.collections:
             yield from self.of_collection(recipe, days)
-        yield from self.of_facts(days)
+        yield from self.of_warehouse(days)
 
     def of_lake(self, recipe: Recipe, days: Collection[str] | None = None) -> Iterator[Disagreement]:
-        """Yield the partitions of a lake table that are damaged, or missing though something was computed from them."""
+        """Yield the partitions of a lake table that are damaged, or missing though they were stored once.
+
+        A partition without a file was never computed, unless something that is stored was computed from it, or the
+        day has its report: then the whole graph was computed for it.
+        """
         name = recipe.table.name
         stored = self.lake.keys(name)
         for key in _within(recipe, stored, days):
-            try:
-                self.lake.read_verified(name, key)
-            except DamagedPartitionError as error:
-                yield Disagreement("lake", name, key, f"{DAMAGED}: {error}")
-        for key in _within(recipe, self._needed(name) - set(stored), days):
-            yield Disagreement("lake", name, key, f"{MISSING}, though other tables were computed from it")
+            found = self._read([name], key)
+            if isinstance(found, Disagreement) and not found.problem.startswith(MISSING):  # gone since it was listed
+                yield found
+        for key, why in self._needed(recipe).items():
+            if key not in stored and _within(recipe, [key], days):
+                yield Disagreement("lake", name, key, f"{MISSING}, though {why}")
 
     def of_collection(self, recipe: Recipe, days: Collection[str] | None = None) -> Iterator[Disagreement]:
         """Yield the partitions of a collection whose documents are not what the lake gives."""
         return self._confirmed(partial(self._collection, recipe), days)
+
+    def of_warehouse(
+        self, days: Collection[str] | None = None, names: Iterable[str] = tuple(FACTS)
+    ) -> Iterator[Disagreement]:
+        """Yield what is wrong with the warehouse: every table is read whole, then the facts are compared by day."""
+        damage = self._damage()
+        yield from [damage] if damage else self.of_facts(days, names)
 
     def of_facts(
         self, days: Collection[str] | None = None, names: Iterable[str] = tuple(FACTS)
@@ -109,6 +128,19 @@ class Audit:
     def complete_days(self) -> list[str]:
         """Return the days that the lake holds all of that the marts are built from, ascending."""
         return sorted(set.intersection(*(set(self.lake.keys(table)) for table in LAKE_TABLES)))
+
+    def _damage(self) -> Disagreement | None:
+        """Say what is wrong with the warehouse as a whole: it cannot be read, or is gone."""
+        place = Disagreement("warehouse", EVERY_TABLE, "", "")
+        if not self.marts.warehouse.path.exists():
+            return replace(place, problem=f"{MISSING}: {self.marts.warehouse.path}") if self.complete_days() else None
+        try:
+            self.marts.warehouse.verify()
+        except DamagedWarehouseError as error:
+            return replace(place, problem=str(error))
+        except WarehouseError as error:
+            return replace(place, problem=f"{UNCOMPARED}: {in_one_line(error)}")
+        return None
 
     def _confirmed(self, compared: Compared, days: Collection[str] | None) -> Iterator[Disagreement]:
         """Yield what disagrees; among all that is stored, only what still does when no run is at work on its day."""
@@ -126,9 +158,8 @@ class Audit:
         found, strays = self.mongo.dates(name) if days is None else (days if recipe.daily else [], [])
         for key in _within(recipe, recorded.union(given, found), days):
             known = key in recorded or key in given
-            difference = self._documents(recipe, key) if known else self._orphans(name, key)
-            if difference:
-                yield difference
+            compared = partial(self._documents, recipe) if known else partial(self._orphans, name)
+            yield from _differences(Disagreement("mongo", name, key, ""), partial(compared, key))
         if strays:
             yield Disagreement("mongo", name, "", STRAY, len(strays), tuple(map(str, strays[:IDS_SHOWN])))
 
@@ -169,7 +200,9 @@ class Audit:
                 for start in range(0, len(wanted), DAYS_AT_ONCE):
                     yield from self._rows_of(facts, name, wanted[start : start + DAYS_AT_ONCE], recorded)
         except DamagedWarehouseError as error:
-            yield Disagreement("warehouse", name, "", f"{DAMAGED}: {error}")
+            yield Disagreement("warehouse", EVERY_TABLE, "", str(error))
+        except WarehouseError as error:
+            yield Disagreement("warehouse", EVERY_TABLE, "", f"{UNCOMPARED}: {in_one_line(error)}")
 
     def _rows_of(
         self, facts: OpenFacts | None, name: str, days: Sequence[str], recorded: frozenset[str]
@@ -178,17 +211,22 @@ class Audit:
         if facts and recorded.issuperset(days) and self._same_rows(facts, name, days):
             return
         for day in days:
-            difference = self._rows(facts, name, day, recorded=day in recorded)
-            if difference:
-                yield difference
+            compared = partial(self._rows, facts, name, day, recorded=day in recorded)
+            yield from _differences(Disagreement("warehouse", name, day, ""), compared)
 
     def _same_rows(self, facts: OpenFacts, name: str, days: Sequence[str]) -> bool:
         read = [self._read(facts.models[name].tables, day) for day in days]
         tables = [one for one in read if not isinstance(one, Disagreement)]
         if len(tables) < len(days):
             return False
-        together = {table: pa.concat_tables([one[table] for one in tables]) for table in facts.models[name].tables}
-        return same_content(facts.given(name, together), facts.held(name, days), FACTS[name])
+        held = facts.held(name, days)
+        try:
+            together = {table: pa.concat_tables([one[table] for one in tables]) for table in facts.models[name].tables}
+            return same_content(facts.given(name, together), held, FACTS[name])
+        except WarehouseError:
+            raise
+        except Exception:  # noqa: BLE001  (the comparison day by day finds out which day it is about)
+            return False
 
     def _rows(self, facts: OpenFacts | None, name: str, day: str, *, recorded: bool) -> Disagreement | None:
         """Compare one day of a fact."""
@@ -215,23 +253,53 @@ class Audit:
                 return Disagreement("lake", table, key, f"{MISSING}, though other tables were computed from it")
             except DamagedPartitionError as error:
                 return Disagreement("lake", table, key, f"{DAMAGED}: {error}")
+            except StoreUnreachableError:
+                raise
+            except Exception as error:  # noqa: BLE001  (one file that cannot be read keeps no other from being compared)
+                return Disagreement("lake", table, key, f"{UNCOMPARED}: {in_one_line(error)}")
         return found
 
-    def _needed(self, name: str) -> set[str]:
-        """Return the keys of a lake table from which something stored was computed."""
-        needed: set[str] = set()
-        for recipe in self.recipes:
-            if any(source.table == name and not source.whole for source in recipe.inputs.values()):
-                store = self.lake if recipe.store == "lake" else self.mongo
-                needed |= set(store.keys(recipe.table.name))
+    def _needed(self, recipe: Recipe) -> dict[str, str]:
+        """Return the keys of a lake table that were stored once, each with what tells so."""
+        name = recipe.table.name
+        needed: dict[str, str] = {}
+        if recipe.daily:
+            needed |= dict.fromkeys(self._reported(), "the report of the day was computed, which is the last of a run")
+        computed = "other tables were computed from it"
+        for other in self.recipes:
+            if any(source.table == name and not source.whole for source in other.inputs.values()):
+                store = self.lake if other.store == "lake" else self.mongo
+                needed |= dict.fromkeys(store.keys(other.table.name), computed)
         if name in LAKE_TABLES:
-            with contextlib.suppress(DamagedWarehouseError):
-                needed |= self._built()
-        return needed
+            with contextlib.suppress(WarehouseError):
+                needed |= dict.fromkeys(self._built(), computed)
+        return dict(sorted(needed.items()))
+
+    def _reported(self) -> list[str]:
+        """Return the days with a report, ascending."""
+        reports = [recipe for recipe in self.recipes if recipe.table.name == LAST_TABLE]
+        return self.mongo.keys(LAST_TABLE) if reports else []
 
     def _built(self) -> set[str]:
         with Facts(self.marts.warehouse.path, self.marts.project_dir).open() as facts:
             return set(self.marts.warehouse.days()) if facts else set()
+
+
+def _differences(place: Disagreement, compared: Callable[[], Disagreement | None]) -> Iterator[Disagreement]:
+    """Yield what a comparison of one partition finds; that it cannot be made is a disagreement of the partition.
+
+    Raises:
+        StoreUnreachableError: If no partition can be compared.
+        DamagedWarehouseError: If no day of the warehouse can be.
+    """
+    try:
+        found = compared()
+    except (StoreUnreachableError, WarehouseError):
+        raise
+    except Exception as error:  # noqa: BLE001  (one partition that cannot be compared keeps no other from being compared)
+        found = replace(place, problem=f"{UNCOMPARED}: {in_one_line(error)}")
+    if found:
+        yield found
 
 
 def _within(recipe: Recipe, keys: Iterable[str], days: Collection[str] | None) -> list[str]:

@@ -4,15 +4,17 @@ Belongs here: checks over stored partitions. Does not belong here: the rules of 
 marts' tests, which dbt brings with it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import dagster as dg
 
 from analytics_platform.defs import raw
+from analytics_platform.defs.isolation import in_one_line
 from analytics_platform.defs.tables import TableAsset
 from analytics_platform.model import Table, find_violations
-from analytics_platform.storage.lake import DamagedPartitionError, Lake
-from analytics_platform.storage.partitions import PartitionStore
+from analytics_platform.storage.lake import Lake
+from analytics_platform.storage.partitions import PartitionStore, StoreUnreachableError
 
 PROBLEMS_SHOWN = 20
 
@@ -41,20 +43,31 @@ def declaration_check(asset: TableAsset) -> dg.AssetChecksDefinition:
         store: PartitionStore = context.resources.stores(recipe.store)
         wanted = days_of_run(context) if recipe.daily else [""]
         days = [day for day in store.keys(recipe.table.name) if wanted is None or day in wanted]
-        return check_result(_violations(store, recipe.table, days), partitions=len(days))
+        problems = problems_by_day(days, partial(_violations, store, recipe.table))
+        return check_result(problems, partitions=len(days))
 
     return check
 
 
-def _violations(store: PartitionStore, table: Table, days: Iterable[str]) -> Iterator[str]:
+def problems_by_day(days: Iterable[str], problems: Callable[[str], Iterable[str]]) -> Iterator[str]:
+    """Yield the problems of each day, under its name; that a day cannot be checked is one of its problems.
+
+    Raises:
+        StoreUnreachableError: If no day can be checked.
+    """
     for day in days:
         try:
-            content = store.read_verified(table.name, day) if isinstance(store, Lake) else store.read(table.name, day)
-        except DamagedPartitionError as error:
-            yield f"{day or 'all days'}: {error}"
-            continue
-        for violation in find_violations(table, content):
-            yield f"{day or 'all days'}: {violation}"
+            found = list(problems(day))
+        except StoreUnreachableError:
+            raise
+        except Exception as error:  # noqa: BLE001  (one day that cannot be checked keeps no other from being checked)
+            found = [in_one_line(error)]
+        yield from (f"{day or 'all days'}: {problem}" for problem in found)
+
+
+def _violations(store: PartitionStore, table: Table, day: str) -> list[str]:
+    content = store.read_verified(table.name, day) if isinstance(store, Lake) else store.read(table.name, day)
+    return list(map(str, find_violations(table, content)))
 
 
 @dg.asset_check(
@@ -68,19 +81,18 @@ def rows_add_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     store: PartitionStore = context.resources.stores("lake")
     wanted = days_of_run(context)
     days = [day for day in store.keys("raw_messages") if wanted is None or day in wanted]
-    return check_result(_missing_rows(store, days), partitions=len(days))
+    return check_result(problems_by_day(days, partial(_missing_rows, store)), partitions=len(days))
 
 
-def _missing_rows(store: PartitionStore, days: Iterable[str]) -> Iterator[str]:
-    for day in days:
-        kept, quarantined = store.info("raw_messages", day), store.info("quarantined_rows", day)
-        if kept is None:
-            continue  # listed a moment ago; another run is replacing it
-        read, duplicates = int(kept.annotations["rows_read"]), int(kept.annotations["duplicates"])
-        refused = quarantined.rows if quarantined else int(kept.annotations["quarantined"])  # where it was not selected
-        if read != kept.rows + duplicates + refused:
-            accounted = f"{kept.rows} kept + {duplicates} duplicates + {refused} quarantined"
-            yield f"{day}: {read} rows read, {accounted}"
+def _missing_rows(store: PartitionStore, day: str) -> Iterator[str]:
+    kept, quarantined = store.info("raw_messages", day), store.info("quarantined_rows", day)
+    if kept is None:
+        return  # listed a moment ago; another run is replacing it
+    read, duplicates = int(kept.annotations["rows_read"]), int(kept.annotations["duplicates"])
+    refused = quarantined.rows if quarantined else int(kept.annotations["quarantined"])  # where it was not selected
+    if read != kept.rows + duplicates + refused:
+        accounted = f"{kept.rows} kept + {duplicates} duplicates + {refused} quarantined"
+        yield f"{read} rows read, {accounted}"
 
 
 def check_result(problems: Iterable[str], *, partitions: int | None = None) -> dg.AssetCheckResult:

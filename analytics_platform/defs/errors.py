@@ -7,12 +7,13 @@ In the ``insights`` group, since it waits for the last of these; a run of the gr
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import dagster as dg
 import pyarrow as pa
 
 from analytics_platform.defs import clean, insights, raw
-from analytics_platform.defs.checks import PROBLEMS_SHOWN, days_of_run
+from analytics_platform.defs.checks import PROBLEMS_SHOWN, days_of_run, problems_by_day
 from analytics_platform.defs.tables import table_asset
 from analytics_platform.model import errors as tables
 from analytics_platform.storage import failures
@@ -90,11 +91,14 @@ def conversations_add_up(context: dg.AssetCheckExecutionContext) -> dg.AssetChec
 
 
 def _lost(lake: PartitionStore, days: Iterable[str]) -> Iterator[str]:
-    for day in days:
-        expected = _ids(lake, "raw_messages", day) - _ids(lake, tables.PROCESSING_ERRORS.name, day)
-        for name in ("conversations", "conversation_insights"):
-            if lost := expected - _ids(lake, name, day):
-                yield f"{day}: {name} lacks {len(lost)} conversations that did not fail, e.g. {min(lost)!r}"
+    return problems_by_day(days, partial(_lost_on, lake))
+
+
+def _lost_on(lake: PartitionStore, day: str) -> Iterator[str]:
+    expected = _ids(lake, "raw_messages", day) - _ids(lake, tables.PROCESSING_ERRORS.name, day)
+    for name in ("conversations", "conversation_insights"):
+        if lost := expected - _ids(lake, name, day):
+            yield f"{name} lacks {len(lost)} conversations that did not fail, e.g. {min(lost)!r}"
 
 
 def _ids(lake: PartitionStore, name: str, day: str) -> set[str]:

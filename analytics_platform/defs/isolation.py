@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.errors import UserError
+from analytics_platform.storage.partitions import PartitionError
 
 CONVERSATION_ID = "conversation_id"
 SYSTEMIC = (UserError, OSError, MemoryError)
@@ -150,8 +151,22 @@ def describe(error: Exception, inputs: Inputs) -> str:
     said = {word for text in _texts(inputs) for word in _WORD.findall(text.casefold())}
     unquoted = _QUOTED.sub("…", " ".join(str(error).split()))
     message = _WORD.sub(lambda word: "…" if word[0].casefold() in said else word[0], unquoted)
-    line = f"{type(error).__name__} in {_place(error)}: {message}".rstrip(": ")
+    line = f"{_kind_and_place(error)}: {message}".rstrip(": ")
     return line if len(line) <= _LONGEST_ERROR else f"{line[: _LONGEST_ERROR - 1]}…"
+
+
+def in_one_line(error: Exception) -> str:
+    """Tell of an error in one line that quotes nothing of what people wrote.
+
+    Messages for people are told as they are, with those of partitions; of any other error only kind and place.
+    """
+    if isinstance(error, (UserError, PartitionError)):
+        return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    return _kind_and_place(error)
+
+
+def _kind_and_place(error: Exception) -> str:
+    return f"{type(error).__name__} in {_place(error)}"
 
 
 def _texts(inputs: Inputs) -> Iterator[str]:

@@ -8,18 +8,20 @@ Belongs here: the order, and what is better left alone. Does not belong here: fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from analytics_platform.defs.audit import ORPHANED, STRAY, Audit
+from analytics_platform.defs.audit import EVERY_TABLE, ORPHANED, STRAY, UNCOMPARED, Audit
 from analytics_platform.defs.computation import Again
+from analytics_platform.defs.isolation import in_one_line
 from analytics_platform.defs.recipe import Input, Recipe
 from analytics_platform.storage.agreement import Disagreement
 from analytics_platform.storage.facts import FACTS
 from analytics_platform.storage.io_manager import store_task
-from analytics_platform.storage.lake import DamagedPartitionError
-from analytics_platform.storage.partitions import PartitionError, PartitionInfo, PartitionStore, PartitionStream
+from analytics_platform.storage.lake import LakeError
+from analytics_platform.storage.marts import LAKE_TABLES
+from analytics_platform.storage.partitions import PartitionInfo, PartitionStore, PartitionStream, StoreUnreachableError
 
 _NOT_MENDED = "left as it is: the source no longer has this day, and other tables hold rows of it"
 
@@ -84,10 +86,11 @@ class Repairer:
         self._mend_collections(days, outcome)
         self._mend_warehouse(days, outcome)
         if outcome.found:
+            outcome.found = list(dict.fromkeys(outcome.found))
             touched = {one.day for one in outcome.found} | {one.day for one in outcome.mended}
             again = self._audit.all(touched if all(touched) else days)
             reasons = {(one.store, one.table, one.day): one for one in outcome.left}
-            outcome.left = [reasons.pop((one.store, one.table, one.day), one) for one in again]
+            outcome.left = [reasons.pop((one.store, one.table, one.day), one) for one in dict.fromkeys(again)]
             outcome.left += reasons.values()
         return outcome
 
@@ -98,7 +101,10 @@ class Repairer:
                 continue
             wrong = list(self._audit.of_lake(recipe, days))
             outcome.found += wrong
-            keys = {one.day for one in wrong} | self._followers(recipe, mended)
+            # What could not even be read may be somebody else's file: it is left, with the reason.
+            unread = [one for one in wrong if one.problem.startswith(UNCOMPARED)]
+            outcome.left += unread
+            keys = {one.day for one in wrong if one not in unread} | self._followers(recipe, mended)
             for key in sorted(keys):
                 if self._would_lose(recipe, key):
                     outcome.left.append(Disagreement("lake", recipe.table.name, key, _NOT_MENDED))
@@ -117,7 +123,9 @@ class Repairer:
     def _is_stale(self, recipe: Recipe, key: str, resources: Mapping[str, Any]) -> bool:
         try:
             return bool(recipe.stale_days([key], self._stores, resources))
-        except DamagedPartitionError:  # it is wrong itself, and mended as such
+        except StoreUnreachableError:
+            raise
+        except LakeError:  # it is wrong itself, and mended or left as such
             return False
 
     def _would_lose(self, recipe: Recipe, key: str) -> bool:
@@ -129,7 +137,9 @@ class Repairer:
     def _rows(self, recipe: Recipe, key: str) -> int:
         try:
             info = self._stores[recipe.store].info(recipe.table.name, key)
-        except DamagedPartitionError:
+        except StoreUnreachableError:
+            raise
+        except LakeError:
             return 0
         return info.rows if info else 0
 
@@ -149,12 +159,16 @@ class Repairer:
 
     def _compute(self, recipe: Recipe, key: str, outcome: Repair) -> bool:
         """Compute and store a partition; return whether that went well."""
-        streams = {name: self._stream(source) for name, source in recipe.inputs.items()}
-        store, resources = self._stores[recipe.store], {name: self._resources[name] for name in recipe.resources}
         try:
+            streams = {name: self._stream(source) for name, source in recipe.inputs.items()}
+            store, resources = self._stores[recipe.store], {name: self._resources[name] for name in recipe.resources}
             info = store_task(store, recipe.table, recipe.task(key, streams, resources, again=Again.EVERYTHING))
-        except (KeyError, DamagedPartitionError, PartitionError) as error:
-            problem = f"cannot be mended: {error.args[0]}"
+        except StoreUnreachableError:
+            raise
+        except Exception as error:  # noqa: BLE001  (a partition that cannot be computed keeps no other from being mended)
+            if isinstance(error.__cause__, StoreUnreachableError):
+                raise error.__cause__ from None
+            problem = f"cannot be mended: {in_one_line(error)}"
             outcome.left.append(Disagreement(recipe.store, recipe.table.name, key, problem))
             return False
         outcome.mended.append(Mended(recipe.store, recipe.table.name, key, info))
@@ -165,20 +179,38 @@ class Repairer:
         return PartitionStream(store, source.table, store.keys(source.table))
 
     def _mend_warehouse(self, days: Collection[str] | None, outcome: Repair) -> None:
-        wrong = list(self._audit.of_facts(days))
+        wrong = list(self._audit.of_warehouse(days))
         outcome.found += wrong
         mine = [one for one in wrong if one.store == "warehouse"]
-        if not mine:
+        if any(one.problem.startswith(UNCOMPARED) and not one.day for one in mine):
+            outcome.left += mine  # somebody keeps the file from being read: that is no damage
+        elif any(one.table == EVERY_TABLE for one in mine):
+            self._build_marts(self._whole_days(outcome), outcome, anew=True)
+        elif any(one.problem == ORPHANED for one in mine):
+            # A day that is not the lake's: no day can be built over it. It may be one that the lake lacks for now.
+            if outcome.left:
+                outcome.left += mine
+            else:
+                self._build_marts(self._audit.complete_days(), outcome, anew=True)
+        elif mine:
+            self._build_marts(sorted({one.day for one in mine}), outcome, anew=False)
+
+    def _whole_days(self, outcome: Repair) -> list[str]:
+        """Return the days that the lake holds all of that the marts are built from, undamaged; tell of the others."""
+        sources = [recipe for recipe in self._audit.recipes if recipe.table.name in LAKE_TABLES]
+        wrong = [one for recipe in sources for one in self._audit.of_lake(recipe)]
+        told = {(one.store, one.table, one.day) for one in outcome.left}
+        outcome.left += [one for one in wrong if (one.store, one.table, one.day) not in told]
+        lost = {one.day for one in wrong}
+        return [day for day in self._audit.complete_days() if day not in lost]
+
+    def _build_marts(self, days: Sequence[str], outcome: Repair, *, anew: bool) -> None:
+        try:
+            report = self._audit.marts.build(days, self._on_message, force=True, anew=anew)
+        except StoreUnreachableError:
+            raise
+        except Exception as error:  # noqa: BLE001  (what was mended before is told all the same)
+            problem = f"cannot be mended: {in_one_line(error)}"
+            outcome.left.append(Disagreement("warehouse", EVERY_TABLE, "", problem))
             return
-        # An unreadable file, or a day that is not the lake's: no day can be built over that, so all are built anew.
-        anew = any(not one.day or one.problem == ORPHANED for one in mine)
-        if anew and outcome.left:  # building anew would drop the days that the lake lacks for now
-            outcome.left += mine
-            return
-        report = self._audit.marts.build(
-            self._audit.complete_days() if anew else sorted({one.day for one in mine}),
-            self._on_message,
-            force=True,
-            anew=anew,
-        )
         outcome.mended += [Mended("warehouse", name, day) for name in FACTS for day in report.days]

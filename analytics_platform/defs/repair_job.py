@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import dagster as dg
 
 from analytics_platform.defs.agreement import AGREES, FITS
-from analytics_platform.defs.audit import Audit
+from analytics_platform.defs.audit import EVERY_TABLE, Audit
 from analytics_platform.defs.checks import PROBLEMS_SHOWN
 from analytics_platform.defs.ranges import days_between
 from analytics_platform.defs.recipe import Recipe
@@ -52,7 +52,7 @@ def look(platform: Platform, tables: Mapping[dg.AssetKey, Recipe], days: Sequenc
         tables: As for ``build_repair_job``.
         days: Days to look at; whatever is stored when None.
     """
-    found = list(_audit(platform, tables).all(None if days is None else frozenset(days)))
+    found = list(dict.fromkeys(_audit(platform, tables).all(None if days is None else frozenset(days))))
     return Repair(found=found, left=found)
 
 
@@ -115,7 +115,7 @@ def build_repair_job(
         checked = [*audit.collections, *(recipe for recipe in tables.values() if _was_mended(recipe, repair))]
         names = [(recipe.store, recipe.table.name) for recipe in checked] + [("warehouse", name) for name in FACTS]
         for store, table in names:
-            problems = [str(one) for one in repair.left if (one.store, one.table) == (store, table)]
+            problems = [str(one) for one in repair.left if one.store == store and one.table in (table, EVERY_TABLE)]
             verdict = _verdict(keys[store, table], FITS if store == "lake" else AGREES, problems)
             context.log_event(verdict)  # type: ignore[arg-type]  # it takes verdicts; its annotation lacks them
         for found in repair.found:

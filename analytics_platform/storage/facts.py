@@ -18,12 +18,10 @@ import duckdb
 import jinja2
 import pyarrow as pa
 
+from analytics_platform.storage.warehouse import reading, told_apart
+
 FACTS: Mapping[str, str] = MappingProxyType({"fct_conversation": "conversation_id", "fct_message": "message_id"})
 """Each fact with the column that identifies its rows."""
-
-
-class DamagedWarehouseError(RuntimeError):
-    """The published file cannot be read; ``analytics repair`` builds it anew."""
 
 
 @dataclass(frozen=True)
@@ -94,42 +92,40 @@ class Facts:
         """Open the published file; None when nothing is published yet.
 
         Raises:
-            DamagedWarehouseError: If it cannot be read, now or during the block.
+            DamagedWarehouseError: If the published file does not hold what was written, now or during the block.
+            WarehouseError: If it cannot be read for another reason.
         """
         if not self.path.exists():
             yield None
             return
-        try:
-            with duckdb.connect(self.path, read_only=True) as published, duckdb.connect() as memory:
-                for connection in (published, memory):
-                    connection.execute("set timezone = 'UTC'")
-                yield OpenFacts(published, memory, self.models)
-        except duckdb.Error as error:
-            reason = str(error).partition("\n")[0]
-            if "lock" in reason.lower():  # somebody writes to the file; that is no damage
-                raise
-            raise DamagedWarehouseError(
-                f"{self.path}: damaged ({reason}); `analytics repair` builds it anew"
-            ) from error
+        with duckdb.connect() as memory, reading(self.path) as published:
+            memory.execute("set timezone = 'UTC'")
+            yield OpenFacts(self.path, published, memory, self.models)
 
 
 @dataclass(frozen=True)
 class OpenFacts:
-    """The facts while their file is open; made by ``Facts.open``."""
+    """The facts while their file is open; made by ``Facts.open``.
 
+    Whatever reads the published file raises what ``warehouse.told_apart`` says.
+    """
+
+    path: Path
     published: duckdb.DuckDBPyConnection
     memory: duckdb.DuckDBPyConnection
     models: Mapping[str, Model]
 
     def days(self, name: str) -> list[str]:
         """Return the days that a fact has rows of, ascending."""
-        rows = self.published.table(name).project("date::varchar as day").distinct().order("day")
-        return [day for (day,) in rows.fetchall()]
+        with told_apart(self.path):
+            rows = self.published.table(name).project("date::varchar as day").distinct().order("day")
+            return [day for (day,) in rows.fetchall()]
 
     def held(self, name: str, days: Sequence[str]) -> pa.Table:
         """Return what is published of some days."""
         query = f"from {name} where date in (select unnest(?::date[]))"
-        return self.published.sql(query, params=[list(days)]).to_arrow_table()
+        with told_apart(self.path):
+            return self.published.sql(query, params=[list(days)]).to_arrow_table()
 
     def given(self, name: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         """Return what the model makes of days of the lake, in the columns and types of the published table.
@@ -137,12 +133,15 @@ class OpenFacts:
         Args:
             name: The fact.
             tables: The lake's tables of these days, at least those that the model reads.
+
+        Raises:
+            duckdb.Error: If the model cannot be computed from these tables.
         """
+        with told_apart(self.path):
+            published = self.published.table(name)
+            columns = list(zip(published.columns, published.types, strict=True))
         model = self.models[name]
         for table in model.tables:
             self.memory.register(f"lake_{table}", tables[table])
-        columns = self.published.table(name)
-        casts = ", ".join(
-            f'"{column}"::{kind} as "{column}"' for column, kind in zip(columns.columns, columns.types, strict=True)
-        )
+        casts = ", ".join(f'"{column}"::{kind} as "{column}"' for column, kind in columns)
         return self.memory.sql(f"select {casts} from {model.sql}").to_arrow_table()  # noqa: S608  (of the project)

@@ -17,7 +17,7 @@ import duckdb
 import fsspec  # type: ignore[import-untyped]
 
 from analytics_platform.errors import UserError
-from analytics_platform.storage.dbt_project import NodeOutcome, build_project, project_hash, s3_defaults
+from analytics_platform.storage.dbt_project import DbtError, NodeOutcome, build_project, project_hash, s3_defaults
 from analytics_platform.storage.failed_tests import describe_problems
 from analytics_platform.storage.partitions import PartitionStore, fingerprint
 from analytics_platform.storage.warehouse import Warehouse, read_days, record_days
@@ -126,15 +126,24 @@ class Marts:
         Raises:
             MissingDaysError: If the lake lacks a table of a day asked for.
             MartsFailedError: If a model or a data test failed; the published warehouse is as it was.
+            DamagedWarehouseError: If the published file, which is built upon, does not hold what was written.
         """
         recorded = {} if anew else self.warehouse.days()
         wanted = self._fingerprints(recorded) if days is None else self._all_fingerprints(days)
         if not force and not anew and not _changed(wanted, recorded):
             return MartsReport()
-        with self.warehouse.build() as path:
+        try:
+            return self._publish(wanted, on_message, force=force, anew=anew)
+        except (duckdb.Error, DbtError, MartsFailedError):
+            if not anew:
+                self.warehouse.verify()  # damage in what was built upon is the cause to tell of
+            raise
+
+    def _publish(
+        self, wanted: dict[str, str], on_message: Callable[[str, str], None], *, force: bool, anew: bool
+    ) -> MartsReport:
+        with self.warehouse.build(anew=anew) as path:
             # Read again: another writer may have published while this one waited for its turn.
-            if anew:
-                path.unlink(missing_ok=True)
             recorded = read_days(path)
             if any(not value.startswith(f"{self._version}:") for value in recorded.values()):
                 wanted |= self._fingerprints(recorded)

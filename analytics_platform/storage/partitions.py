@@ -18,6 +18,8 @@ from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
+from analytics_platform.errors import UserError
+
 T = TypeVar("T")
 
 
@@ -151,6 +153,10 @@ class PartitionTasks:
 
     tasks: Iterable[PartitionTask]
     written: Callable[[PartitionInfo, bool, Callable[[], pa.Table]], None] | None = None
+
+
+class StoreUnreachableError(UserError):
+    """A store does not answer, whichever partition it is asked for; the message names it."""
 
 
 class PartitionError(RuntimeError):

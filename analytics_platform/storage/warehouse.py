@@ -15,17 +15,28 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from analytics_platform.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-_CREATE = """
-create table if not exists _partitions (
-    name varchar not null, key varchar not null, fingerprint varchar not null, primary key (name, key)
-)
+_RECORD = """
+create or replace table _partitions as select * from record order by key
 """
+"""Without an index: what reads every table would not read it, and miss damage in it."""
+
+_NO_DAMAGE = (
+    duckdb.ConnectionException,
+    duckdb.InterruptException,
+    duckdb.OutOfMemoryException,
+    duckdb.PermissionException,
+)
+_REFUSED = ("could not set lock", "permission denied", "cannot open file", "is a directory")
+"""In the message of an error that is about the process or the file system, not about the file's content."""
+
+_RECORD_SCHEMA = pa.schema([("name", pa.string()), ("key", pa.string()), ("fingerprint", pa.string())])
 
 BUILD_FILE = "warehouse.duckdb"
 """Name of the file while it is built: DuckDB names the database after it, dbt every relation after that."""
@@ -33,6 +44,10 @@ BUILD_FILE = "warehouse.duckdb"
 
 class WarehouseError(UserError):
     """The published file cannot be read; the message names it and what to do."""
+
+
+class DamagedWarehouseError(WarehouseError):
+    """The published file does not hold what was written; `analytics repair` builds it anew from the lake."""
 
 
 class WarehouseBusyError(WarehouseError, TimeoutError):
@@ -62,25 +77,42 @@ class Warehouse:
         """Return the number of rows of every published table; empty when nothing is published yet."""
         if not self.path.exists():
             return {}
-        with _reading(self.path) as connection:
-            tables = connection.execute("select table_name from duckdb_tables() where not starts_with(table_name, '_')")
-            names = [name for (name,) in tables.fetchall()]
-            return {name: connection.table(name).count("*").fetchall()[0][0] for name in sorted(names)}
+        with reading(self.path) as connection:
+            tables = [name for name in _tables(connection) if not name.startswith("_")]
+            return {name: connection.table(name).count("*").fetchall()[0][0] for name in tables}
+
+    def verify(self) -> None:
+        """Read every column of every table: DuckDB proves the checksum of each block that it reads.
+
+        Costs as much as one pass over the file; memory does not grow with it.
+
+        Raises:
+            DamagedWarehouseError: If something cannot be read.
+            WarehouseError: If the file cannot be read for another reason.
+        """
+        if not self.path.exists():
+            return
+        with reading(self.path) as connection:
+            for name in _tables(connection):
+                connection.execute(f'select bit_xor(hash(content)) from "{name}" as content').fetchall()  # noqa: S608
 
     def rows_by_day(self, table: str) -> Mapping[str, int]:
         """Return the number of rows of each day of a published table by ``date``; days without rows are left out."""
-        with _reading(self.path) as connection:
+        with reading(self.path) as connection:
             return dict(connection.table(table).aggregate("date::varchar as day, count(*)", "day").fetchall())
 
     @contextmanager
-    def build(self) -> Iterator[Path]:
+    def build(self, *, anew: bool = False) -> Iterator[Path]:
         """Give a copy of the warehouse to write to, and publish it when the block ends well.
 
         The copy has to be closed by then. When the block raises, the copy is removed and the published file stays
         as it was; what a killed writer left behind is removed by the next one.
 
+        Args:
+            anew: Whether to start from nothing; the published file is not read, and may be damaged.
+
         Yields:
-            Path of the copy; there is no file at it when nothing has been published yet.
+            Path of the copy; there is no file at it when nothing has been published yet, or ``anew``.
 
         Raises:
             WarehouseBusyError: If another writer does not finish within ``wait_seconds``.
@@ -90,11 +122,13 @@ class Warehouse:
             self._discard()
             self._build_path.parent.mkdir()
             try:
-                if self.path.exists():
+                if self.path.exists() and not anew:
                     shutil.copy2(self.path, self._build_path)
                 yield self._build_path
                 finished = self._build_path.with_name("finished.duckdb")
                 _write_anew(self._build_path, finished)
+                # The log of somebody who wrote to the old file and was killed would be applied to the new one.
+                self.path.with_name(f"{self.path.name}.wal").unlink(missing_ok=True)
                 finished.replace(self.path)
             finally:
                 self._discard()
@@ -127,31 +161,58 @@ def read_days(path: Path) -> dict[str, str]:
     """Return day to fingerprint as recorded in a warehouse file; empty when there is no file or no record."""
     if not path.exists():
         return {}
-    with _reading(path) as connection:
-        tables = connection.execute("select 1 from duckdb_tables() where table_name = '_partitions'").fetchall()
-        if not tables:
-            return {}
-        rows = connection.execute("select key, fingerprint from _partitions where name = 'marts' order by key")
-        return dict(rows.fetchall())
+    with reading(path) as connection:
+        return _recorded(connection)
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a warehouse file for reading alone, in UTC; whatever DuckDB raises in the block is about that file.
+
+    Raises:
+        WarehouseError: As ``told_apart`` says.
+    """
+    with told_apart(path), duckdb.connect(path, read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        yield connection
+
+
+@contextmanager
+def told_apart(path: Path) -> Iterator[None]:
+    """Tell damage of a warehouse file from what keeps a process from reading it; DuckDB's own error says no more.
+
+    Raises:
+        DamagedWarehouseError: If the file does not hold what was written.
+        WarehouseError: If it cannot be read for another reason, such as a process that writes to it.
+    """
     try:
-        with duckdb.connect(path, read_only=True) as connection:
-            yield connection
+        yield
     except duckdb.Error as error:
-        reason = " ".join(str(error).split())
-        raise WarehouseError(f"{path}: cannot be read ({reason}); if it is damaged, delete it and run again") from error
+        reason = str(error).partition("\n")[0]  # an internal error brings a stack trace along
+        if isinstance(error, _NO_DAMAGE) or any(words in reason.lower() for words in _REFUSED):
+            raise WarehouseError(f"{path}: cannot be read ({reason}); try again when nothing keeps it") from None
+        raise DamagedWarehouseError(f"{path}: damaged ({reason}); `analytics repair` builds it anew") from None
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    names = connection.execute("select table_name from duckdb_tables() where not internal").fetchall()
+    return sorted(name for (name,) in names)
+
+
+def _recorded(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    if "_partitions" not in _tables(connection):
+        return {}
+    rows = connection.execute("select key, fingerprint from _partitions where name = 'marts' order by key")
+    return dict(rows.fetchall())
 
 
 def record_days(path: Path, fingerprints: Mapping[str, str]) -> None:
     """Record in a warehouse file what these days were built from; other days keep their record."""
     with duckdb.connect(path) as connection:
-        connection.execute(_CREATE)
-        if fingerprints:
-            rows = sorted(fingerprints.items())
-            connection.executemany("insert or replace into _partitions values ('marts', ?, ?)", rows)
+        days = {**_recorded(connection), **fingerprints}
+        columns = {"name": ["marts"] * len(days), "key": list(days), "fingerprint": list(days.values())}
+        connection.register("record", pa.table(columns, _RECORD_SCHEMA))
+        connection.execute(_RECORD)
 
 
 def _write_anew(path: Path, finished: Path) -> None:

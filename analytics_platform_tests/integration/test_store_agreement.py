@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cached_property
@@ -21,7 +22,7 @@ from pymongo.database import Database
 from typer.testing import CliRunner
 
 from analytics_platform.cli import app
-from analytics_platform.definitions import EVERYTHING, RECIPES, TABLES, build_definitions
+from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions, recipes_of
 from analytics_platform.defs.agreement import AGREES, FITS, STORE_AGREEMENT
 from analytics_platform.defs.audit import Audit
 from analytics_platform.defs.repair import Repair
@@ -48,6 +49,7 @@ class Home:
         self.platform = Platform(load_settings())
         self._opened = ExitStack()
         self.definitions = build_definitions(self.platform)
+        self.recipes = recipes_of(self.platform.settings)
 
     def run(self, days: list[str], selection: str | None = None) -> Outcome:
         keys = None
@@ -61,10 +63,10 @@ class Home:
         return outcome
 
     def repair(self, days: list[str] | None = None) -> Repair:
-        return run_repair(self.platform, RECIPES, days, self.instance)
+        return run_repair(self.platform, self.recipes, days, self.instance)
 
     def look(self, days: list[str] | None = None) -> list[tuple[str, str, str]]:
-        return [(one.store, one.table, one.day) for one in look(self.platform, RECIPES, days).found]
+        return [(one.store, one.table, one.day) for one in look(self.platform, self.recipes, days).found]
 
     @cached_property
     def database(self) -> Database[Any]:
@@ -315,6 +317,156 @@ def test_a_warehouse_that_no_day_can_be_built_over_is_built_anew(home, how):
     assert home.platform.marts.warehouse.rows() == before
 
 
+def tables_of_the_warehouse(home: Home) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table of the published file."""
+    with duckdb.connect(home.path / "warehouse.duckdb", read_only=True) as connection:
+        names = [name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()]
+        return {name: connection.execute(f"from {name} order by all").fetchall() for name in names}
+
+
+def damage_the_warehouse(home: Home, how: str | float) -> None:
+    path = home.path / "warehouse.duckdb"
+    content = path.read_bytes()
+    if how == "deleted":
+        path.unlink()
+    elif isinstance(how, float):
+        start = int(how * len(content))
+        flipped = bytes(byte ^ 0xFF for byte in content[start : start + 4096])
+        path.write_bytes(content[:start] + flipped + content[start + 4096 :])
+    else:
+        path.write_bytes({"empty": b"", "half": content[: len(content) // 2]}[how])
+
+
+@pytest.mark.parametrize("how", [0.005, 0.2, 0.35, 0.7, 0.9, "empty", "half", "deleted"])
+def test_a_damaged_warehouse_is_told_in_one_line_and_built_anew(home, how):
+    """Some parts ended the repair with a traceback, others were never read and counted as right."""
+    before = tables_of_the_warehouse(home)
+    damage_the_warehouse(home, how)
+    assert home.look([DAYS[0]]) == [(WAREHOUSE, "every table", "")]
+    repair = home.repair([DAYS[0]])
+    assert [(one.store, one.table) for one in repair.found] == [(WAREHOUSE, "every table")]
+    assert "\n" not in str(repair.found[0])
+    assert {one.day for one in repair.mended} == set(DAYS)
+    assert repair.left == []
+    assert tables_of_the_warehouse(home) == before
+
+
+def test_a_run_over_a_damaged_warehouse_names_what_mends_it_and_keeps_the_file(home):
+    damage_the_warehouse(home, "half")
+    damaged = (home.path / "warehouse.duckdb").read_bytes()
+    [failure] = [line for line in home.run([DAY], "fct_message").failures if line.startswith("marts")]
+    assert re.search(r"warehouse\.duckdb: damaged \(.*\); `analytics repair` builds it anew$", failure)
+    assert (home.path / "warehouse.duckdb").read_bytes() == damaged
+
+
+def test_a_warehouse_is_built_anew_without_the_days_that_the_lake_has_lost(home, monkeypatch):
+    """One day that cannot be mended kept the whole warehouse from coming back."""
+    kept = {home.file(table): home.file(table).read_bytes() for table in ("raw_messages", "messages")}
+    for path, content in kept.items():
+        path.write_bytes(content[:50])
+    held = {day: version for day, version in home.platform.source.days().items() if day != DAY}
+    monkeypatch.setattr(home.platform.source, "days", lambda: held)
+    damage_the_warehouse(home, "half")
+    repair = home.repair()
+    assert {one.day for one in repair.mended if one.store == WAREHOUSE} == {DAYS[0], DAYS[2]}
+    assert {(one.table, one.day) for one in repair.left} >= {("raw_messages", DAY), ("messages", DAY)}
+    for path, content in kept.items():
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("table", "other"),
+    [
+        ("messages", f"messages/date={DAYS[2]}"),
+        ("quarantined_rows", f"quarantined_rows/date={DAYS[2]}"),
+        ("conversation_insights", f"conversation_insights/date={DAYS[2]}"),
+        ("user_daily", f"user_daily/date={DAYS[2]}"),
+        ("conversations", f"raw_conversations/date={DAY}"),
+    ],
+)
+def test_a_misplaced_file_is_found_and_mended_alone(home, table, other):
+    """A valid file of another day or table passed as right, and ended the repair with a traceback."""
+    before = home.content()
+    home.file(table).write_bytes((home.path / "lake" / other / "data.parquet").read_bytes())
+    identity = edit_a_document(home)
+    found = look(home.platform, home.recipes, None).found
+    assert [str(one) for one in found if one.table == table and "it is the file of" in str(one)]
+    repair = home.repair()
+    assert {(one.store, one.table, one.day) for one in repair.mended} == {
+        ("lake", table, DAY), (MONGO, "conversation_messages", DAY),
+    }  # fmt: skip
+    assert identity in {name for one in repair.found for name in one.ids}
+    assert (repair.left, home.content()) == ([], before)
+
+
+def test_a_run_computes_nothing_from_a_misplaced_file(home):
+    kept, before = home.file("messages").read_bytes(), home.content()
+    home.file("messages").write_bytes(home.file("messages", DAYS[2]).read_bytes())
+    misplaced = home.content()
+    [failure] = home.run([DAY], "message_embeddings").failures
+    assert "it is the file of messages 2006-05-18" in failure
+    assert home.content() == misplaced
+    home.file("messages").write_bytes(kept)
+    assert home.content() == before
+
+
+def test_a_partition_that_cannot_be_compared_is_told_in_a_line_and_the_rest_goes_on(home, monkeypatch):
+    identity = edit_a_document(home)
+    read_back = home.platform.mongo.read_back
+
+    def fail_for_one(name: str, key: str) -> Any:
+        if (name, key) == ("conversation_analytics", DAY):
+            raise ValueError("somebody's own words\nin two lines")
+        return read_back(name, key)
+
+    monkeypatch.setattr(home.platform.mongo, "read_back", fail_for_one)
+    found = look(home.platform, home.recipes, None).found
+    assert [(one.table, one.ids) for one in found] == [
+        ("conversation_analytics", ()), ("conversation_messages", (identity,)),
+    ]  # fmt: skip
+    told = str(found[0])
+    assert told.startswith(f"{DAY}: mongo conversation_analytics: cannot be compared: ValueError in ")
+    assert "own words" not in told
+
+
+def test_a_file_of_somebody_else_is_left_and_the_rest_is_mended(home):
+    kept = home.file("agent_daily").read_bytes()
+    pq.write_table(pq.read_table(home.file("agent_daily")).replace_schema_metadata(None), home.file("agent_daily"))
+    theirs = home.file("agent_daily").read_bytes()
+    edit_a_document(home)
+    repair = home.repair()
+    assert [(one.store, one.table) for one in repair.mended] == [(MONGO, "conversation_messages")]
+    assert [(one.table, "not written by this platform" in one.problem) for one in repair.left] == [
+        ("agent_daily", True)
+    ]
+    assert home.file("agent_daily").read_bytes() == theirs
+    home.file("agent_daily").write_bytes(kept)
+
+
+@pytest.mark.parametrize("table", ["quarantined_rows", "conversation_embeddings", "model_daily", "llm_calls"])
+def test_a_missing_file_that_nothing_is_computed_from_is_made_again(home, table):
+    """A day with a report went through the whole graph; its missing file counted as never computed."""
+    before = home.content()
+    home.file(table).unlink()
+    assert home.look() == [("lake", table, DAY)]
+    repair = home.repair()
+    assert [(one.store, one.table, one.day) for one in repair.mended] == [("lake", table, DAY)]
+    assert (repair.left, home.content()) == ([], before)
+
+
+def test_what_no_run_was_asked_for_is_not_missing(tmp_path, monkeypatch):
+    monkeypatch.setenv("ANALYTICS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ANALYTICS_START_DATE", DAY)
+    monkeypatch.setenv("ANALYTICS_END_DATE", DAY)
+    with dg.DagsterInstance.ephemeral() as instance:
+        part = Home(tmp_path / "home", instance)
+        try:
+            assert part.run([DAY], "*messages").failures == []
+            assert [table for store, table, _ in part.look() if store == "lake"] == []
+        finally:
+            part.close()
+
+
 def failed_checks(outcome: Outcome) -> list[str]:
     return [line.partition(":")[0] for line in outcome.failures if line.startswith("check ")]
 
@@ -374,8 +526,8 @@ def test_what_seems_wrong_while_a_run_is_at_work_is_compared_again_when_it_has_e
         yield
 
     platform = home.platform
-    audit = Audit(platform.lake, platform.mongo, platform.marts, tuple(RECIPES.values()), wait_for_the_run)
-    recipe = RECIPES[dg.AssetKey(["mongo", "conversation_messages"])]
+    audit = Audit(platform.lake, platform.mongo, platform.marts, tuple(home.recipes.values()), wait_for_the_run)
+    recipe = home.recipes[dg.AssetKey(["mongo", "conversation_messages"])]
     assert list(audit.of_collection(recipe)) == []
     edit_a_document(home)
     assert [one.day for one in audit.of_collection(recipe, {DAY})] == [DAY]

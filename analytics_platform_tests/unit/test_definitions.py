@@ -5,7 +5,11 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
+from analytics_platform import commands
+from analytics_platform import definitions as code_location
+from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions, recipes_of, tables_of
+from analytics_platform.defs import agreement, insights
+from analytics_platform.defs.repair import Repair
 from analytics_platform.defs.resources import Platform
 from analytics_platform.insights.taxonomy import DEFAULT_PATH
 from analytics_platform.settings import load_settings
@@ -187,3 +191,50 @@ def test_another_taxonomy_or_tier_shows_in_the_code_versions_of_what_it_labels(d
     monkeypatch.setenv("ANALYTICS_TIER", "cascade")
     cascade = code_versions(Platform(load_settings()))
     assert cascade["conversation_insights"] not in {shipped["conversation_insights"], mine["conversation_insights"]}
+
+
+@pytest.mark.parametrize("tier", ["static", "llm"])
+def test_each_table_comes_after_those_it_is_computed_from(tmp_path, monkeypatch, tier):
+    """A repair goes through the tables in this order: a damaged input has to be mended before what reads it."""
+    monkeypatch.setenv("ANALYTICS_HOME", str(tmp_path))
+    monkeypatch.setenv("ANALYTICS_TIER", tier)
+    if tier == "llm":
+        monkeypatch.setenv("ANALYTICS_LLM_MODEL", "gpt-4.1-mini")
+    seen: set[tuple[str, str]] = set()
+    for asset in tables_of(load_settings()):
+        assert {(source.store, source.table) for source in asset.recipe.inputs.values()} <= seen, asset.key
+        seen.add((asset.recipe.store, asset.recipe.table.name))
+
+
+def test_whatever_computes_or_compares_takes_the_recipes_of_the_tier(tmp_path, monkeypatch):
+    """A repair and the checks of agreement took the static engine's recipe, and undid the labels of the LLM."""
+    monkeypatch.setenv("ANALYTICS_HOME", str(tmp_path))
+    monkeypatch.setenv("ANALYTICS_TIER", "llm")
+    monkeypatch.setenv("ANALYTICS_LLM_MODEL", "gpt-4.1-mini")
+    monkeypatch.setenv("DAGSTER_HOME", "")  # commands set it
+    taken = {}
+
+    def watch(place, name, position, instead=None):
+        called = instead or getattr(place, name)
+
+        def watched(*arguments, **options):
+            taken[name] = arguments[position]
+            return called(*arguments, **options)
+
+        monkeypatch.setattr(place, name, watched)
+
+    for name in ("agreement_checks", "agreement_schedule"):
+        watch(agreement, name, 0)
+    watch(code_location, "build_repair_job", 1)
+    for name in ("look", "run_repair"):
+        monkeypatch.setattr(
+            commands, name, lambda _platform, recipes, *_, name=name: taken.update({name: recipes}) or Repair()
+        )
+    settings = load_settings()
+    build_definitions(Platform(settings))
+    for dry_run in (True, False):
+        commands.repair_stores(settings, None, None, dry_run=dry_run)
+    [(key, by_llm)] = insights.BY_LLM.items()
+    assert taken.keys() == {"agreement_checks", "agreement_schedule", "build_repair_job", "look", "run_repair"}
+    assert all(recipes[key] is by_llm.recipe for recipes in taken.values())
+    assert recipes_of(settings)[key] is by_llm.recipe

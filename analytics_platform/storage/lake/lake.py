@@ -24,8 +24,9 @@ from pyarrow import fs
 from analytics_platform.errors import UserError
 from analytics_platform.files import remove_staged, write_atomically
 from analytics_platform.storage.content_hash import content_hash
+from analytics_platform.storage.lake.placement import misplaced, place
 from analytics_platform.storage.lake.uploads import UnfinishedUploads
-from analytics_platform.storage.partitions import PartitionInfo
+from analytics_platform.storage.partitions import PartitionInfo, StoreUnreachableError
 
 FILE = "data.parquet"
 LEFT_OVER_AFTER = dt.timedelta(hours=6)
@@ -40,6 +41,10 @@ _PARTITION = re.compile(r"(?:^|/)date=([^/]+)/data\.parquet$")
 
 class LakeError(UserError, RuntimeError):
     """The lake cannot be read or written; the message names the path and what to do."""
+
+
+class LakeUnreachableError(LakeError, StoreUnreachableError):
+    """The server of the lake refuses or does not answer, whichever file it is asked for."""
 
 
 class DamagedPartitionError(LakeError):
@@ -140,7 +145,7 @@ class Lake:
 
         Raises:
             LakeError: If there is a file that cannot be read, or that the platform did not write.
-            DamagedPartitionError: If the file is not Parquet.
+            DamagedPartitionError: If the file is not Parquet, or that of another table or day.
         """
         path = self.path(name, key)
         with _named(path, "read"):
@@ -149,15 +154,35 @@ class Lake:
                 return None
             with self._fs.open_input_file(path) as file:
                 metadata = pq.read_metadata(file)
-        return PartitionInfo(key=key, rows=metadata.num_rows, bytes=entry.size, **self._kept(path, metadata))
+        footer = self._footer(path, name, key, metadata)
+        return PartitionInfo(
+            key=key,
+            rows=metadata.num_rows,
+            bytes=entry.size,
+            content_hash=footer["content_hash"],
+            fingerprint=footer["fingerprint"],
+            annotations=footer["annotations"],
+        )
 
-    def _kept(self, path: str, metadata: pq.FileMetaData) -> Mapping[str, Any]:
+    def _footer(self, path: str, name: str, key: str, metadata: pq.FileMetaData) -> Mapping[str, Any]:
+        """Return what the footer says of the content, after proof that the file stands where it was written.
+
+        Raises:
+            LakeError: If the platform did not write the file.
+            DamagedPartitionError: If it is the file of another table or day, such as after a wrong restore.
+        """
         kept = (metadata.metadata or {}).get(_FOOTER_KEY)
         if kept is None:
             raise LakeError(
                 f"{path}: not written by this platform; move it away, or point ANALYTICS_LAKE_URI elsewhere"
             )
-        return orjson.loads(kept)  # type: ignore[no-any-return]
+        try:
+            footer: Mapping[str, Any] = orjson.loads(kept)
+        except orjson.JSONDecodeError as error:
+            raise _damaged(path, error) from error
+        if reason := misplaced(footer, metadata, name, key):
+            raise _damaged(path, reason)
+        return footer
 
     def read_verified(self, name: str, key: str) -> pa.Table:
         """Read a partition, and prove that it is what was written: its content hash is the one in its footer.
@@ -174,11 +199,15 @@ class Lake:
             raise KeyError(f"{name} has no partition {key!r}; materialize it first") from None
         try:
             parquet = pq.ParquetFile(pa.BufferReader(content))
+            written = self._footer(path, name, key, parquet.metadata)["content_hash"]
             # Without threads: for files of a day they cost more than they bring.
             table = parquet.read(use_threads=False).replace_schema_metadata(None)
-        except (pa.ArrowException, OSError) as error:
+            read = content_hash(table)
+        except LakeError:
+            raise
+        except Exception as error:  # Parquet's decoders raise errors of any kind on damaged bytes
             raise _damaged(path, error) from error
-        if content_hash(table) != self._kept(path, parquet.metadata)["content_hash"]:
+        if read != written:
             raise _damaged(path, "its content is not that of the hash in its footer")
         return table
 
@@ -187,12 +216,15 @@ class Lake:
 
         Raises:
             KeyError: If the partition is not stored.
-            LakeError: If its file cannot be read.
+            LakeError: If its file cannot be read, or that the platform did not write.
+            DamagedPartitionError: If the file is not Parquet, or that of another table or day.
         """
         path = self.path(name, key)
         try:
             with _named(path, "read"), self._fs.open_input_file(path) as file:
-                table = pq.ParquetFile(file).read(columns=list(columns) if columns is not None else None)
+                parquet = pq.ParquetFile(file)
+                self._footer(path, name, key, parquet.metadata)
+                table = parquet.read(columns=list(columns) if columns is not None else None)
         except FileNotFoundError:
             raise KeyError(f"{name} has no partition {key!r}; materialize it first") from None
         return table.replace_schema_metadata(None)
@@ -206,7 +238,9 @@ class Lake:
             LakeError: If it cannot be written.
         """
         digest, facts = content_hash(table), dict(sorted((annotations or {}).items()))
-        kept = orjson.dumps({"content_hash": digest, "fingerprint": fingerprint, "annotations": facts})
+        kept = orjson.dumps(
+            {**place(name, key), "content_hash": digest, "fingerprint": fingerprint, "annotations": facts}
+        )
         buffer = io.BytesIO()
         described = table.replace_schema_metadata({_FOOTER_KEY: kept})
         pq.write_table(described, buffer, compression="zstd", use_dictionary=_dictionary_columns(table.schema))
@@ -257,7 +291,7 @@ def _named(path: str, done: str) -> Iterator[None]:
         _, from_s3, said = str(error).partition(_S3_ERROR)
         if from_s3:
             hint = "; does the server of AWS_ENDPOINT_URL answer, and take these keys?"
-            raise LakeError(f"{path}: cannot be {done} (S3 says {said.strip()}){hint}") from None
+            raise LakeUnreachableError(f"{path}: cannot be {done} (S3 says {said.strip()}){hint}") from None
         hint = "; if it is damaged, `analytics repair` computes it again" if done == "read" else ""
         raise LakeError(f"{path}: cannot be {done} ({error}){hint}") from None
 

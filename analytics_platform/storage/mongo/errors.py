@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pymongo import errors
 
 from analytics_platform.errors import UserError
+from analytics_platform.storage.partitions import StoreUnreachableError
 
 _AUTHENTICATION_FAILED = 18
 _VALIDATION_FAILED = 121
@@ -22,6 +23,10 @@ _SHOWN = 3
 
 class MongoStoreError(UserError, RuntimeError):
     """MongoDB cannot be read or written; the message names the server, what was tried, and why it failed."""
+
+
+class MongoUnreachableError(MongoStoreError, StoreUnreachableError):
+    """The server does not answer at all."""
 
 
 def address(uri: str) -> str:
@@ -61,7 +66,9 @@ def translated(place: str, action: str, timeout_seconds: float) -> Iterator[None
         yield
     except errors.PyMongoError as error:
         message = f"MongoDB at {place}, {action}: {_reason(error, timeout_seconds)}"
-        raise MongoStoreError(message) from None  # the driver's message may quote documents
+        gone = isinstance(error, errors.ServerSelectionTimeoutError)
+        kind = MongoUnreachableError if gone else MongoStoreError
+        raise kind(message) from None  # the driver's message may quote documents
 
 
 def _reason(error: errors.PyMongoError, timeout_seconds: float) -> str:

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.settings import PROJECT_ROOT
-from analytics_platform.storage.facts import FACTS, DamagedWarehouseError, Facts, render
+from analytics_platform.storage.facts import FACTS, Facts, render
+from analytics_platform.storage.warehouse import DamagedWarehouseError
 
 
 @pytest.fixture

@@ -57,6 +57,50 @@ def test_a_damaged_file_is_named_with_what_to_do(lake, tmp_path):
             look("numbers", DAY)
 
 
+def dated(day: str) -> pa.Table:
+    return pa.table({"date": [dt.date.fromisoformat(day)] * 2, "n": [1, 2]})
+
+
+def restore(tmp_path: Path, source: str, target: str) -> None:
+    """Copy a file of the lake to another place, as a wrong restore does."""
+    place = tmp_path / target / "data.parquet"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes((tmp_path / source / "data.parquet").read_bytes())
+
+
+READINGS = [
+    lambda lake, *place: lake.info(*place),
+    lambda lake, *place: lake.read(*place),
+    lambda lake, *place: lake.read(*place, ["n"]),
+    lambda lake, *place: lake.read_verified(*place),
+]
+
+
+@pytest.mark.parametrize("read", READINGS)
+@pytest.mark.parametrize("rows", ["some", "none"])
+def test_a_file_in_the_place_of_another_day_or_table_is_damage(lake, tmp_path, read, rows):
+    """Its content hash is right: only the place can tell, also of a file without rows."""
+    for name in ("numbers", "others"):
+        lake.write(name, "2006-05-16", dated("2006-05-16") if rows == "some" else dated(DAY).slice(0, 0), "")
+    restore(tmp_path, "numbers/date=2006-05-16", f"numbers/date={DAY}")
+    restore(tmp_path, "others/date=2006-05-16", "numbers/date=2006-05-16")
+    with pytest.raises(DamagedPartitionError, match=f"date={DAY}.*it is the file of numbers 2006-05-16"):
+        read(lake, "numbers", DAY)
+    with pytest.raises(DamagedPartitionError, match=r"it is the file of others 2006-05-16\); `analytics repair`"):
+        read(lake, "numbers", "2006-05-16")
+
+
+@pytest.mark.parametrize("read", READINGS)
+def test_a_misplaced_file_of_an_earlier_version_is_told_by_its_dates(lake, tmp_path, monkeypatch, read):
+    """Files of earlier versions do not name their place in the footer."""
+    monkeypatch.setattr("analytics_platform.storage.lake.lake.place", lambda *_: {})
+    lake.write("numbers", "2006-05-16", dated("2006-05-16"), "")
+    restore(tmp_path, "numbers/date=2006-05-16", f"numbers/date={DAY}")
+    read(lake, "numbers", "2006-05-16")
+    with pytest.raises(DamagedPartitionError, match=f"its rows are of 2006-05-16, not of {DAY}"):
+        read(lake, "numbers", DAY)
+
+
 def test_the_same_content_twice_gives_the_same_bytes(lake, tmp_path):
     path = tmp_path / "numbers" / f"date={DAY}" / "data.parquet"
     lake.write("numbers", DAY, numbers(1, 2), "print")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import sys
 import textwrap
@@ -11,8 +12,17 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
-from analytics_platform.storage.warehouse import Warehouse, WarehouseBusyError, read_days, record_days
+from analytics_platform.storage.warehouse import (
+    DamagedWarehouseError,
+    Warehouse,
+    WarehouseBusyError,
+    WarehouseError,
+    read_days,
+    record_days,
+)
 
 Start = Callable[[str], "subprocess.Popen[str]"]
 
@@ -199,3 +209,95 @@ def test_bytes_of_removed_rows_do_not_stay_in_the_published_file(tmp_path: Path)
     assert warehouse.rows() == {"fct": 25000, "kept": 1}
     with duckdb.connect(warehouse.path) as connection, pytest.raises(duckdb.ConstraintException):
         connection.execute("insert into kept values ('a', 2)")
+
+
+BLOCK = 4096
+Content = dict[str, list[tuple[object, ...]]]
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Content]:
+    """A published file of some megabytes with values of many kinds, and what its tables hold."""
+    warehouse = Warehouse(tmp_path_factory.mktemp("published") / "warehouse.duckdb")
+    with warehouse.build() as path:
+        with duckdb.connect(path) as connection:
+            connection.execute(
+                "create table facts as select range as id, date '2006-05-15' + (range // 1000)::int as day, "
+                "md5(range::varchar) as name, [md5((range * 2)::varchar)] as labels, random() as score "
+                "from range(40_000)"
+            )
+            connection.execute("create table sums as select day, count(*) as n from facts group by day")
+        record_days(path, {f"2006-06-{day:02}": "print" for day in range(1, 31)})
+    return warehouse.path.read_bytes(), reads(warehouse.path)
+
+
+def reads(path: Path) -> Content:
+    """Everything in a file, without a look at the record of its days."""
+    with duckdb.connect(path, read_only=True) as connection:
+        return {name: connection.execute(f"from {name} order by all").fetchall() for name in ("facts", "sums")}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(share=st.floats(0, 1))
+@example(share=0.005)
+@example(share=0.2)
+@example(share=0.35)
+@example(share=0.7)
+@example(share=0.9)
+@example(share=0.0)
+def test_flipped_bytes_are_damage_or_change_nothing(
+    published: tuple[bytes, Content], tmp_path: Path, share: float
+) -> None:
+    """A part that no query of the platform reads was damaged, and the file counted as right."""
+    content, right = published
+    start = int(share * (len(content) - BLOCK))
+    flipped = bytes(byte ^ 0xFF for byte in content[start : start + BLOCK])
+    path = tmp_path / "warehouse.duckdb"
+    path.write_bytes(content[:start] + flipped + content[start + BLOCK :])
+    told = ""
+    try:
+        Warehouse(path).verify()
+    except DamagedWarehouseError as error:
+        told = str(error)
+    if told:
+        assert re.fullmatch(rf"{path}: damaged \([^\n]+\); `analytics repair` builds it anew", told)
+    else:
+        assert reads(path) == right  # the bytes are in a block that holds nothing
+
+
+@pytest.mark.parametrize("content", [b"", b"no database" * 1000, "half", "cut"])
+def test_a_file_that_is_cut_or_no_database_is_damage(
+    published: tuple[bytes, Content], tmp_path: Path, content: bytes | str
+) -> None:
+    whole = published[0]
+    lengths = {"half": len(whole) // 2, "cut": len(whole) - BLOCK}
+    path = tmp_path / "warehouse.duckdb"
+    path.write_bytes(content if isinstance(content, bytes) else whole[: lengths[content]])
+    for look in (Warehouse(path).verify, Warehouse(path).days):
+        with pytest.raises(DamagedWarehouseError, match="`analytics repair` builds it anew"):
+            look()
+
+
+def test_a_file_that_somebody_writes_to_is_not_damaged(warehouse: Warehouse, start: Start) -> None:
+    """A repair would build it anew under the hands of whoever writes."""
+    start("""
+        with duckdb.connect(path) as connection:
+            print("ready", flush=True)
+            sys.stdin.readline()
+    """)
+    with pytest.raises(WarehouseError, match=r"cannot be read .*lock.*try again") as refused:
+        warehouse.verify()
+    assert not isinstance(refused.value, DamagedWarehouseError)
+
+
+def test_a_build_anew_replaces_a_damaged_file_and_the_log_of_a_killed_writer(warehouse: Warehouse) -> None:
+    log = warehouse.path.with_name("warehouse.duckdb.wal")
+    warehouse.path.write_bytes(b"no database")
+    log.write_bytes(b"of the old file")
+    with warehouse.build(anew=True) as path:
+        assert not path.exists()
+        with duckdb.connect(path) as connection:
+            connection.execute("create table numbers as select 7 as number")
+        assert warehouse.path.read_bytes() == b"no database"
+    assert read(warehouse) == 7
+    assert not log.exists()
