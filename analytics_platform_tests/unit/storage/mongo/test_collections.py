@@ -37,9 +37,9 @@ def test_indexes_and_scopes_name_declared_columns(collection):
 def test_a_partition_is_its_day_its_fixed_fields_or_everything():
     assert CATEGORIES.scope("2026-01-05") == {"date": MIDNIGHT}
     assert DAILY_REPORTS.scope("2026-01-05") == {"kind": "daily", "date": MIDNIGHT}
-    assert DAILY_REPORTS.all_indexes == (("kind", "date"),)
+    assert DAILY_REPORTS.all_indexes == (("kind", "date", "_id"),)
     assert USERS.scope("") == {}
-    assert USERS.all_indexes == ()
+    assert USERS.all_indexes[0][0] == "_id"
 
 
 @pytest.mark.parametrize(
