@@ -20,7 +20,7 @@ import pyarrow as pa
 from analytics_platform.defs.isolation import in_one_line, without
 from analytics_platform.defs.recipe import Recipe
 from analytics_platform.model.operational import ANALYTICS_REPORTS
-from analytics_platform.storage.agreement import IDS_SHOWN, Disagreement, compare, same_content
+from analytics_platform.storage.agreement import IDS_SHOWN, Disagreement, compare, compare_pages, same_content
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.facts import FACTS, Facts, OpenFacts
 from analytics_platform.storage.failures import left_out_of
@@ -28,6 +28,7 @@ from analytics_platform.storage.lake import DamagedPartitionError, Lake
 from analytics_platform.storage.marts import LAKE_TABLES, Marts
 from analytics_platform.storage.mongo import MongoStore
 from analytics_platform.storage.mongo.documents import wire_table
+from analytics_platform.storage.mongo.paging import by_id, page_ends, rows_within
 from analytics_platform.storage.partitions import StoreUnreachableError
 from analytics_platform.storage.warehouse import DamagedWarehouseError, WarehouseError
 
@@ -155,7 +156,7 @@ class Audit:
         name = recipe.table.name
         recorded = set(self.mongo.keys(name))
         given = set.intersection(*(set(self.lake.keys(source.table)) for source in recipe.inputs.values()))
-        found, strays = self.mongo.dates(name) if days is None else (days if recipe.daily else [], [])
+        found, strays = self.mongo.dates(name, given) if days is None else (days if recipe.daily else [], [])
         for key in _within(recipe, recorded.union(given, found), days):
             known = key in recorded or key in given
             compared = partial(self._documents, recipe) if known else partial(self._orphans, name)
@@ -172,14 +173,15 @@ class Audit:
         failed = (left_out_of(self.lake.info(source.table, key)) for source in recipe.inputs.values())
         given = recipe.table.conform(recipe.compute(**without(tables, frozenset().union(*failed))))
         place = Disagreement("mongo", recipe.table.name, key, "")
-        held = self.mongo.read_back(place.table, key)
-        found = compare(place, wire_table(recipe.table, given), held.table, "_id", held.misfits)
-        return found or self._ledger(place, given)
+        rows = by_id(wire_table(recipe.table, given))
+        stored = self.mongo.read_back(place.table, key, page_ends(rows))
+        pages = ((rows_within(rows, page.ids), page.table, page.misfits) for page in stored)
+        return compare_pages(place, pages, "_id") or self._ledger(place, given)
 
     def _orphans(self, name: str, key: str) -> Disagreement | None:
         """Name the documents of a day that neither the lake nor the ledger has."""
-        held = self.mongo.read_back(name, key)
-        ids = sorted([*held.misfits, *held.table["_id"].to_pylist()])
+        pages = self.mongo.read_back(name, key)
+        ids = sorted(row_id for page in pages for row_id in (*page.misfits, *page.table["_id"].to_pylist()))
         return Disagreement("mongo", name, key, ORPHANED, len(ids), tuple(ids[:IDS_SHOWN])) if ids else None
 
     def _ledger(self, place: Disagreement, given: pa.Table) -> Disagreement | None:

@@ -128,6 +128,14 @@ class Source(Protocol):
         """
         ...
 
+    def rows_by_day(self) -> Mapping[str, int]:
+        """Return the number of rows read for each day of ``days``, without reading the days.
+
+        Raises:
+            SourceError: If the source cannot be read.
+        """
+        ...
+
     def read_day(self, day: str) -> SourceDay:
         """Return the rows of one day, ``YYYY-MM-DD``; empty tables for a day without any.
 

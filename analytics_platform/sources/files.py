@@ -124,6 +124,14 @@ class FileSource:
             folder = self._staged()
             return {day: staged.version for day, staged in _days(folder).items()} if folder else {}
 
+    def rows_by_day(self) -> Mapping[str, int]:
+        """Return the number of rows read for each day, as the manifest says.
+
+        Raises:
+            SourceError: If a path, a file or the mapping is wrong.
+        """
+        return {day: staged.rows_read for day, staged in _days(self._staged()).items()}
+
     def read_day(self, day: str) -> SourceDay:
         """Return the rows of one day; empty tables for a day without any.
 

@@ -6,7 +6,8 @@ hold (``defs.audit``), or reading it (``mongo.readback``, ``facts``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -61,16 +62,34 @@ def compare(
     Returns:
         None when they are equal.
     """
-    if not misfits and same_content(expected, actual, identity):
+    return compare_pages(place, [(expected, actual, misfits)], identity)
+
+
+def compare_pages(
+    place: Disagreement, pages: Iterable[tuple[pa.Table, pa.Table, Sequence[str]]], identity: str
+) -> Disagreement | None:
+    """Compare a partition page by page, as ``compare`` does; only what differs is kept of a page.
+
+    Args:
+        place: Names store, table and day; its other fields are ignored.
+        pages: Of each page, what it should hold, what it holds, and the identities of the misfits. A row that is
+            expected in one page and held in another is missing there and foreign here.
+        identity: Column that identifies a row.
+    """
+    kinds: dict[str, str] = {}
+    held = given = 0
+    for expected, actual, misfits in pages:
+        held += actual.num_rows + len(misfits)
+        given += expected.num_rows
+        if misfits or not same_content(expected, actual, identity):
+            kinds |= dict(_differing_rows(expected, actual, identity)) | dict.fromkeys(misfits, "misfit")
+    if not kinds:
         return None
-    found = _differing_rows(expected, actual, identity)
-    kinds = {row_id: kind for row_id, kind in found if row_id not in set(misfits)} | dict.fromkeys(misfits, "misfit")
-    counts = [(kind, list(kinds.values()).count(kind)) for kind in ("missing", "foreign", "changed", "misfit")]
-    told = ", ".join(f"{count} {kind}" for kind, count in counts if count)
-    held = actual.num_rows + len(misfits)
+    counts = Counter(kinds.values())
+    told = ", ".join(f"{counts[kind]} {kind}" for kind in ("missing", "foreign", "changed", "misfit") if counts[kind])
     ids = tuple(sorted(kinds)[:IDS_SHOWN])
     differ = "1 row differs" if len(kinds) == 1 else f"{len(kinds)} rows differ"
-    problem = f"{differ} from the lake ({told}; {held} rows where the lake gives {expected.num_rows})"
+    problem = f"{differ} from the lake ({told}; {held} rows where the lake gives {given})"
     return replace(place, problem=problem, rows=len(kinds), ids=ids)
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 import pytest
+from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.errors import WriteError
 
@@ -22,8 +23,10 @@ from analytics_platform.model.operational import (
     USER_PROFILES,
 )
 from analytics_platform.storage.content_hash import content_hash
-from analytics_platform.storage.mongo import COLLECTIONS, EmbeddedMongo, MongoStore, MongoStoreError
+from analytics_platform.storage.mongo import COLLECTIONS, EmbeddedMongo, MongoStore, MongoStoreError, replacement
+from analytics_platform.storage.mongo.documents import document_ids
 from analytics_platform.storage.mongo.migrations import LEDGER, MIGRATIONS, RECORD, Migration, migrate
+from analytics_platform.storage.mongo.paging import PAGE_ROWS
 
 pytestmark = pytest.mark.integration
 
@@ -270,6 +273,76 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_partition_or_none(uri, dat
         table = categories(DAY, range(10))
         store.write(CATEGORIES, DAY, table, "f")
         assert store.read(CATEGORIES, DAY).equals(table)
+
+
+def test_a_partition_that_takes_longer_than_the_timeout_is_read_and_replaced(uri, database):
+    """A server that was asked for a whole day at once had no answer within the timeout, and no report came."""
+    rows = categories(DAY, range(30_000))
+    changed = pa.concat_tables([categories(DAY, range(500), confidence=0.25), rows.slice(1_000)])
+    with MongoStore(uri, database.name) as store:
+        written = store.write(CATEGORIES, DAY, rows, "f")
+    with MongoStore(uri, database.name, timeout_seconds=0.5) as store:
+        assert store.read(CATEGORIES, DAY) == rows
+        pages = [page.table for page in store.read_back(CATEGORIES, DAY)]
+        assert store.write(CATEGORIES, DAY, rows, "f") == written
+    assert pa.concat_tables(pages)["confidence"].to_pylist() == rows["confidence"].to_pylist()
+    assert pa.concat_tables(pages)["_id"].to_pylist() == document_ids(CONVERSATION_CATEGORIES, rows).to_pylist()
+    assert max(page.num_rows for page in pages) <= PAGE_ROWS
+    with MongoStore(uri, database.name) as store:
+        store.write(CATEGORIES, DAY, changed, "g")
+        assert store.read(CATEGORIES, DAY) == changed
+
+
+def test_a_large_partition_becomes_small_outside_a_transaction(uri, database, monkeypatch):
+    """Deleting what is no longer wanted takes longer than the 60 s of a transaction when it is much."""
+    monkeypatch.setattr(replacement, "TRANSACTION_ROWS", 1_500)
+    with MongoStore(uri, database.name) as store:
+        store.write(CATEGORIES, DAY, categories(DAY, range(1_501)), "f")
+        store.write(CATEGORIES, NEXT_DAY, categories(NEXT_DAY, range(9_000, 9_002)), "f")
+        store.write(CATEGORIES, DAY, categories(DAY, range(2)), "g")
+        assert store.read(CATEGORIES, DAY) == categories(DAY, range(2))
+        assert store.info(CATEGORIES, DAY).rows == 2
+        assert store.read(CATEGORIES, NEXT_DAY).num_rows == 2
+        store.delete(CATEGORIES, DAY)
+    assert [found["_id"] for found in database[CATEGORIES].find().sort("_id")] == ["c09000:billing", "c09001:billing"]
+
+
+def test_documents_that_the_platform_did_not_write_are_read_back_from_a_large_partition(uri, database):
+    with MongoStore(uri, database.name) as store:
+        store.write(CATEGORIES, DAY, categories(DAY, range(3_000)), "f")
+        found = database[CATEGORIES].find_one({"_id": "c01500:billing"})
+        foreign = ["", "c01500", "zzz", ObjectId(), 5, 5.5, True]
+        database[CATEGORIES].insert_many([{**found, "_id": one} for one in foreign], bypass_document_validation=True)
+        pages = list(store.read_back(CATEGORIES, DAY))
+        ids = [row_id for page in pages for row_id in (*page.table["_id"].to_pylist(), *page.misfits)]
+        assert sorted(ids) == sorted([*document_ids(CONVERSATION_CATEGORIES, categories(DAY, range(3_000))).to_pylist(),
+                                      *map(str, foreign)])  # fmt: skip
+        store.write(CATEGORIES, DAY, categories(DAY, range(3_000)), "f")
+    assert database[CATEGORIES].count_documents({}) == 3_000
+
+
+def test_only_the_days_that_nobody_knows_are_listed(uri, database):
+    days = [DAY, "2026-01-07", "2026-01-08"]
+    with MongoStore(uri, database.name) as store:
+        for number, day in enumerate(days):
+            store.write(CATEGORIES, day, categories(day, range(number, number + 1)), "f")
+        assert store.dates(CATEGORIES) == ([], [])
+        found = database[CATEGORIES].find_one({"_id": "c00000:billing"})
+        at = found["date"]
+        moments = {
+            "a": at - dt.timedelta(days=900),
+            "b": at + dt.timedelta(days=1),
+            "c": at + dt.timedelta(days=900),
+            "d": at + dt.timedelta(milliseconds=1),
+            "e": None,
+            "f": "2026-01-05",
+            "g": 7,
+        }
+        database[CATEGORIES].insert_many(
+            [{**found, "_id": one, "date": moment} for one, moment in moments.items()], bypass_document_validation=True
+        )
+        assert store.dates(CATEGORIES) == (["2023-07-20", NEXT_DAY, "2028-06-23"], ["d", "e", "f", "g"])
+        assert store.dates(CATEGORIES, [NEXT_DAY])[0] == ["2023-07-20", "2028-06-23"]
 
 
 def test_threads_may_write_different_days_of_one_collection_at_once(store):

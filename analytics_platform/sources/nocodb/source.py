@@ -115,6 +115,10 @@ class NocoSource:
         with self.held():
             return {day: staged.version for day, staged in self._snapshot().items()}
 
+    def rows_by_day(self) -> Mapping[str, int]:
+        """Return the number of rows mirrored for each day, as the manifest says."""
+        return {day: staged.rows_read for day, staged in self._snapshot().items()}
+
     def read_day(self, day: str) -> SourceDay:
         """Return the rows of one day; empty tables for a day without any.
 

@@ -51,9 +51,10 @@ class Collection:
 
     @property
     def all_indexes(self) -> tuple[tuple[str, ...], ...]:
-        """Fields of each index, first the one that finds a partition."""
+        """Fields of each index, first the one that finds a page of a partition: a range of ``_id``."""
         scope = (*self.fixed, *([self.partition] if self.partition else []))
-        return ((scope,) if scope else ()) + self.indexes
+        # The embedded server walks its index of `_id` for single documents only; it needs another for a range.
+        return ((*scope, "_id") if scope else ("_id", self.table.columns[-1].name), *self.indexes)
 
     @property
     def validator(self) -> dict[str, Any]:

@@ -59,7 +59,16 @@ def to_documents(declared: Table, table: pa.Table) -> Iterator[list[tuple[str, R
         SchemaError: If the table has another schema, or a number is not finite.
         DocumentError: If two rows share an ``_id``, or a document is larger than MongoDB takes.
     """
-    for batch in wire_table(declared, table).to_batches(max_chunksize=BATCH_ROWS):
+    yield from encoded(declared, wire_table(declared, table))
+
+
+def encoded(declared: Table, rows: pa.Table) -> Iterator[list[tuple[str, RawBSONDocument]]]:
+    """Yield rows of ``wire_table`` as (``_id``, encoded document), in order, ``BATCH_ROWS`` at a time.
+
+    Raises:
+        DocumentError: If a document is larger than MongoDB takes.
+    """
+    for batch in rows.to_batches(max_chunksize=BATCH_ROWS):
         yield [(row["_id"], _encode(declared, row)) for row in batch.to_pylist()]
 
 

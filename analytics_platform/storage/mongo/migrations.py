@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pymongo
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, OperationFailure
 from pymongo.operations import IndexModel
@@ -24,6 +25,9 @@ LEDGER = "_partitions"
 
 RECORD = "_migrations"
 """Collection that records which migrations were applied."""
+
+INDEX_SECONDS = 3600.0
+"""Time allowed for building one index: it is one request, and the embedded server indexes 3,000 documents a second."""
 
 _NAMESPACE_EXISTS = 48
 
@@ -95,8 +99,9 @@ def _apply_declarations(database: Database[Any], collections: Sequence[Collectio
             database.command("collMod", collection.name, validator=wanted, validationLevel="strict")
         indexes = [IndexModel(list(fields)) for fields in collection.all_indexes]
         present = database[collection.name].index_information()
-        if missing := [index for index in indexes if index.document["name"] not in present]:
-            database[collection.name].create_indexes(missing)
+        for index in (index for index in indexes if index.document["name"] not in present):
+            with pymongo.timeout(INDEX_SECONDS):
+                database[collection.name].create_indexes([index])
 
 
 def _create(database: Database[Any], name: str) -> None:

@@ -8,7 +8,7 @@ Belongs here: that reading. Does not belong here: what the documents should be (
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -18,46 +18,104 @@ from pymongo.collection import Collection as Stored
 
 from analytics_platform.storage.mongo.collections import Collection
 from analytics_platform.storage.mongo.documents import BATCH_ROWS, wire_schema
+from analytics_platform.storage.mongo.paging import IdRange, id_ranges, of_other_types
+
+_TICK = dt.timedelta(milliseconds=1)
+"""The finest difference between two times of BSON."""
+
+_FIRST_TIME = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True)
-class Documents:
-    """The documents of one partition as they are.
+class StoredPage:
+    """The documents of one page of a partition as they are.
 
     Attributes:
+        ids: Which ``_id``s the page has; None for the documents whose ``_id`` is no string.
         table: Those that have the declared fields, in the form of ``documents.wire_table``, in no order.
         misfits: ``_id`` of each document that has other fields, or values that its declaration cannot hold.
     """
 
+    ids: IdRange | None
     table: pa.Table
     misfits: tuple[str, ...]
 
 
-def read_documents(stored: Stored[Any], collection: Collection, key: str) -> Documents:
-    """Read every document of a partition."""
-    schema = wire_schema(collection.table)
-    found = iter(stored.find(collection.scope(key), batch_size=BATCH_ROWS))
-    batches: list[pa.RecordBatch] = []
-    misfits: list[str] = []
-    while batch := list(islice(found, BATCH_ROWS)):
-        batches.append(_fitting(batch, schema, misfits))
-    return Documents(pa.Table.from_batches(batches, schema=schema), tuple(misfits))
+def read_pages(stored: Stored[Any], collection: Collection, key: str, ends: Iterable[str]) -> Iterator[StoredPage]:
+    """Yield every document of a partition, page by page, ascending by ``_id``; no document is in two pages.
+
+    Args:
+        stored: The collection in the database.
+        collection: Its declaration.
+        key: The partition.
+        ends: The ``_id``s after which a page ends; see ``paging``.
+    """
+    scope = collection.scope(key)
+    ranges = id_ranges(ends)
+    for one in ranges:
+        yield _page(stored, collection, one, [one.within(scope)])
+    if len(ranges) > 1:
+        yield _page(stored, collection, None, of_other_types(scope, "_id"))
 
 
-def stored_dates(stored: Stored[Any], collection: Collection) -> tuple[list[str], list[Any]]:
-    """Return the days that documents are of, ascending, and the ``_id`` of each whose date is no day."""
+def read_rows(
+    stored: Stored[Any], scope: Mapping[str, Any], ends: Iterable[str], fields: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """Yield some fields of every document of a partition, page by page, as ``read_pages`` does."""
+    ranges = id_ranges(ends)
+    filters = [one.within(scope) for one in ranges] + (of_other_types(scope, "_id") if len(ranges) > 1 else [])
+    for wanted in filters:
+        yield from stored.find(wanted, list(fields), batch_size=BATCH_ROWS)
+
+
+def stored_dates(stored: Stored[Any], collection: Collection, known: Iterable[str]) -> tuple[list[str], list[Any]]:
+    """Return the further days that documents are of, ascending, and the ``_id`` of each whose date is no day.
+
+    Only what lies between the days that are known is read, by ranges of an index: grouping a whole collection by its
+    date takes the embedded server 4 s per 100,000 documents.
+
+    Args:
+        stored: The collection in the database.
+        collection: Its declaration.
+        known: Days that documents may be of; none of them is returned.
+    """
     field = collection.partition
     if field is None:
         return [], []
-    days: list[str] = []
+    days: set[str] = set()
     strays: list[Any] = []
-    for group in stored.aggregate([{"$match": dict(collection.fixed)}, {"$group": {"_id": f"${field}"}}]):
-        value = group["_id"]
-        if isinstance(value, dt.datetime) and value.time() == dt.time():
-            days.append(value.date().isoformat())
-        else:
-            strays += [found["_id"] for found in stored.find({field: value, **collection.fixed}, {"_id": 1})]
+    between = [{**collection.fixed, field: bounds} for bounds in _gaps(sorted(known))]
+    for wanted in [*between, *of_other_types(collection.fixed, field, times=True)]:
+        for found in stored.find(wanted, {field: 1}, batch_size=BATCH_ROWS):
+            value = found.get(field)
+            if isinstance(value, dt.datetime) and value.time() == dt.time():
+                days.add(value.date().isoformat())
+            else:
+                strays.append(found["_id"])
     return sorted(days), sorted(strays, key=str)
+
+
+def _gaps(days: Sequence[str]) -> Iterator[dict[str, dt.datetime]]:
+    """Yield the bounds of all times that are the midnight of none of the ascending days."""
+    after: dict[str, dt.datetime] = {}
+    for day in days:
+        midnight = dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), dt.UTC)
+        yield {**after, "$lt": midnight}
+        after = {"$gte": midnight + _TICK}
+    yield after or {"$gte": _FIRST_TIME}
+
+
+def _page(
+    stored: Stored[Any], collection: Collection, ids: IdRange | None, filters: Sequence[Mapping[str, Any]]
+) -> StoredPage:
+    schema = wire_schema(collection.table)
+    batches: list[pa.RecordBatch] = []
+    misfits: list[str] = []
+    for wanted in filters:
+        found = iter(stored.find(wanted, batch_size=BATCH_ROWS))
+        while batch := list(islice(found, BATCH_ROWS)):
+            batches.append(_fitting(batch, schema, misfits))
+    return StoredPage(ids, pa.Table.from_batches(batches, schema=schema), tuple(misfits))
 
 
 def _fitting(batch: Sequence[Mapping[str, Any]], schema: pa.Schema, misfits: list[str]) -> pa.RecordBatch:

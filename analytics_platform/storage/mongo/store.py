@@ -8,7 +8,7 @@ database (``migrations``).
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -21,15 +21,17 @@ from pymongo.errors import ConfigurationError, OperationFailure
 
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.mongo.collections import COLLECTIONS, LABEL_FEEDBACK, Collection
-from analytics_platform.storage.mongo.documents import BATCH_ROWS, fields_needed, to_table
+from analytics_platform.storage.mongo.documents import fields_needed, to_table
 from analytics_platform.storage.mongo.errors import MongoStoreError, address, timeout_of, translated
 from analytics_platform.storage.mongo.migrations import LEDGER, migrate
-from analytics_platform.storage.mongo.readback import Documents, read_documents, stored_dates
+from analytics_platform.storage.mongo.readback import StoredPage, read_pages, read_rows, stored_dates
 from analytics_platform.storage.mongo.replacement import (
-    TRANSACTION_ROWS,
+    PAGE_ENDS,
     Replacement,
+    TooMuchForTransactionError,
     delete_documents,
     refuses_transactions,
+    stored_page_ends,
 )
 from analytics_platform.storage.partitions import PartitionInfo
 
@@ -126,7 +128,7 @@ class MongoStore:
         """Return what the ledger says of a partition, or None when it is not stored."""
         self._collection(name)
         with self._translated(f"look up partition {key!r} of {name}"):
-            entry = self._database()[LEDGER].find_one({"_id": f"{name}/{key}"}, {"_id": 0})
+            entry = self._database()[LEDGER].find_one({"_id": f"{name}/{key}"}, {"_id": 0, PAGE_ENDS: 0})
         return PartitionInfo(key=key, **entry) if entry else None
 
     def read(self, name: str, key: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -141,23 +143,37 @@ class MongoStore:
         if self.info(name, key) is None:
             raise KeyError(f"{name} has no partition {key!r}; materialize it first")
         with self._translated(f"read partition {key!r} of {name}"):
-            found = self._database()[name].find(collection.scope(key), ["_id", *fields], batch_size=BATCH_ROWS)
+            ends = stored_page_ends(self._database(), name, key)
+            found = read_rows(self._database()[name], collection.scope(key), ends, ["_id", *fields])
             return to_table(collection.table, found, columns)
 
-    def read_back(self, name: str, key: str) -> Documents:
-        """Read the documents of a partition as they are, whatever the ledger says of them."""
-        collection = self._collection(name)
-        with self._translated(f"read back partition {key!r} of {name}"):
-            return read_documents(self._database()[name], collection, key)
+    def read_back(self, name: str, key: str, ends: Iterable[str] = ()) -> Iterator[StoredPage]:
+        """Yield the documents of a partition as they are, page by page, whatever the ledger says of them.
 
-    def dates(self, name: str) -> tuple[list[str], list[Any]]:
-        """Return the days that documents of a collection are of, and the ``_id`` of those that are of no day.
-
-        Both are empty for a collection that is one partition.
+        Args:
+            name: The collection.
+            key: The partition.
+            ends: Where pages are to end besides where the ledger says, e.g. ``paging.page_ends`` of the rows that
+                the partition should hold: they bound the pages of a partition that is not in the ledger.
         """
         collection = self._collection(name)
+        with self._translated(f"read back partition {key!r} of {name}"):
+            known = stored_page_ends(self._database(), name, key)
+            yield from read_pages(self._database()[name], collection, key, [*known, *ends])
+
+    def dates(self, name: str, known: Iterable[str] = ()) -> tuple[list[str], list[Any]]:
+        """Return days that documents of a collection are of, and the ``_id`` of those that are of no day.
+
+        Both are empty for a collection that is one partition.
+
+        Args:
+            name: The collection.
+            known: Further days that are not worth looking at; neither these nor those of the ledger are returned.
+        """
+        collection = self._collection(name)
+        recorded = self.keys(name)
         with self._translated(f"list the dates of {name}"):
-            return stored_dates(self._database()[name], collection)
+            return stored_dates(self._database()[name], collection, {*recorded, *known})
 
     def discard(self, name: str, identities: Sequence[Any]) -> None:
         """Delete documents by ``_id``, whatever partition they are of; the ledger stays as it is."""
@@ -170,9 +186,10 @@ class MongoStore:
         collection = self._collection(name)
         with self._translated(f"delete partition {key!r} of {name}"):
             database = self._database()
-            database[LEDGER].delete_one({"_id": f"{name}/{key}"})
             scope = collection.scope(key)
-            identities = [found["_id"] for found in database[name].find(scope, {"_id": 1})]
+            ends = stored_page_ends(database, name, key)
+            database[LEDGER].delete_one({"_id": f"{name}/{key}"})
+            identities = [found["_id"] for found in read_rows(database[name], scope, ends, ["_id"])]
             delete_documents(database, name, scope, identities)
 
     def write(
@@ -211,7 +228,7 @@ class MongoStore:
 
     def _replace(self, replacement: Replacement) -> int:
         client = self._connected()
-        if self._transactions and replacement.table.num_rows <= TRANSACTION_ROWS:
+        if self._transactions:
             try:
                 with pymongo.timeout(_TIMEOUTS_OF_A_TRANSACTION * self._timeout_seconds):
                     return replacement.run(client, transaction=True)
@@ -219,6 +236,8 @@ class MongoStore:
                 if not refuses_transactions(error):
                     raise
                 self._transactions = False
+            except TooMuchForTransactionError:
+                pass
         return replacement.run(client, transaction=False)
 
     def _collection(self, name: str) -> Collection:

@@ -31,15 +31,15 @@ def test_the_six_collections_are_declared():
 @pytest.mark.parametrize("collection", COLLECTIONS, ids=lambda collection: collection.name)
 def test_indexes_and_scopes_name_declared_columns(collection):
     fields = {field for index in collection.all_indexes for field in index} | set(collection.fixed)
-    assert fields <= set(collection.table.column_names)
+    assert fields <= {"_id", *collection.table.column_names}
 
 
 def test_a_partition_is_its_day_its_fixed_fields_or_everything():
     assert CATEGORIES.scope("2026-01-05") == {"date": MIDNIGHT}
     assert DAILY_REPORTS.scope("2026-01-05") == {"kind": "daily", "date": MIDNIGHT}
-    assert DAILY_REPORTS.all_indexes == (("kind", "date"),)
+    assert DAILY_REPORTS.all_indexes == (("kind", "date", "_id"),)
     assert USERS.scope("") == {}
-    assert USERS.all_indexes == ()
+    assert USERS.all_indexes[0][0] == "_id"
 
 
 @pytest.mark.parametrize(
