@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from analytics_platform.defs.inputs import require_inputs
 from analytics_platform.defs.resources import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.settings import Settings
@@ -48,6 +49,7 @@ def examine(settings: Settings) -> Iterator[Line]:
     parts: dict[str, Callable[[Platform], str]] = {
         "versions": _versions,
         "home": _home,
+        "inputs": _inputs,
         "source": _source,
         "lake": _lake,
         "mongo": _mongo,
@@ -76,6 +78,11 @@ def _home(platform: Platform) -> str:
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
     free = shutil.disk_usage(existing).free / 1e9
     return f"{home}{'' if home.exists() else ' (not made yet)'}, {free:.0f} GB free"
+
+
+def _inputs(platform: Platform) -> str:
+    require_inputs(platform)
+    return "taxonomy, field mapping, source files and keys can be used"
 
 
 def _source(platform: Platform) -> str:
