@@ -5,16 +5,12 @@ Belongs here: that. Does not belong here: how a result reads (``console``), whic
 
 from __future__ import annotations
 
-import re
-
 from rich.console import Console
+
+from analytics_platform.plain_text import without_controls
 
 screen = Console(stderr=True, highlight=False, emoji=False)
 """For people; standard output is for results. What stands between colons in it is data, and no emoji."""
-
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"  # but for tabs and line ends
-)
 
 
 def say(text: str, style: str | None = None) -> None:
@@ -23,15 +19,8 @@ def say(text: str, style: str | None = None) -> None:
 
 
 def print_text(line: str) -> None:
-    """Print a line of a result: as it is, but for control characters."""
-    print(without_controls(line))  # noqa: T201
-
-
-def without_controls(text: str) -> str:
-    """Write characters that would command the terminal, or turn the direction of a line, out as their code."""
-    return _CONTROL.sub(
-        lambda found: f"\\x{ord(found[0]):02x}" if found[0] < "\u0100" else f"\\u{ord(found[0]):04x}", text
-    )
+    """Print a line of a result: as it is, but for control characters; an id with a line end in it stays in its line."""
+    print(without_controls(line).replace("\n", "\\n"))  # noqa: T201
 
 
 def print_json(result: dict[str, object]) -> None:

