@@ -19,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from analytics_platform import lookups
+from analytics_platform import interruption, lookups
 from analytics_platform.arguments import AsJson, Force, From, OnDevice, Select, To, read_range
 from analytics_platform.errors import UserError
 from analytics_platform.home import open_home
@@ -262,8 +262,9 @@ def _relative(path: Path) -> Path:
 
 def main() -> None:
     """Run the command; what a person can act on is printed without a trace and exits with 2."""
-    try:
-        app()
-    except (UserError, OSError) as error:
-        say(str(error), "red")
-        sys.exit(2)
+    with interruption.heeded():
+        try:
+            app()
+        except (UserError, OSError) as error:
+            say(str(error), "red")
+            sys.exit(2)

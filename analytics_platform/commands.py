@@ -23,6 +23,7 @@ from analytics_platform.console import partition_progress, rows_progress, stage_
 from analytics_platform.definitions import EVERYTHING, build_definitions, recipes_of, tables_of
 from analytics_platform.defs import learning
 from analytics_platform.defs.housekeeping import sweep, sweep_stagings
+from analytics_platform.defs.inputs import require_inputs
 from analytics_platform.defs.instance import compute_logs_on_s3, open_instance, prepare_instance
 from analytics_platform.defs.ranges import days_between
 from analytics_platform.defs.redrive import Redriven, redrive
@@ -89,6 +90,7 @@ def run_graph(
         UserError: If the selection is none, or the source has no rows and no days are named.
     """
     settings = platform.settings
+    require_inputs(platform)
     prepare(settings)
     if select is not None:
         _selection(build_definitions(platform), select)  # a wrong one is refused before the source is read
@@ -137,6 +139,7 @@ def redrive_days(
     Raises:
         UserError: If the source has no rows and no days are named.
     """
+    require_inputs(platform)
     prepare(platform.settings)
     with rows_progress(quiet=quiet) as on_progress:
         platform.fresh_source(on_progress)
@@ -159,6 +162,7 @@ def train_model(platform: Platform) -> dict[str, Any]:
     Raises:
         UserError: If no days are stored.
     """
+    require_inputs(platform)
     prepare(platform.settings)
     if not platform.lake.keys("messages"):
         raise UserError("no messages are stored; run `analytics run` first")
@@ -193,6 +197,7 @@ def repair_stores(settings: Settings, first: dt.date | None, last: dt.date | Non
     """Compare lake, MongoDB and warehouse, and compute again what is wrong; over all that is stored without days."""
     platform = Platform(settings)
     try:
+        require_inputs(platform)
         prepare(settings)
         days = _days(platform, first, last) if first or last else None
         if dry_run:

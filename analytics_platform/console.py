@@ -20,6 +20,7 @@ from analytics_platform.defs.runs import Outcome
 from analytics_platform.defs.similar import Similar
 from analytics_platform.defs.status import Status
 from analytics_platform.defs.unknown_outcomes import UnknownOutcomes
+from analytics_platform.plain_text import without_controls
 from analytics_platform.sources.base import Progress as RowsProgress
 from analytics_platform.storage.partitions import PartitionInfo
 
@@ -58,7 +59,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
-        self._screen.print(record.getMessage(), markup=False, highlight=False, soft_wrap=True)
+        self._screen.print(without_controls(record.getMessage()), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -288,6 +289,6 @@ def print_outcome(screen: Console, outcome: Outcome) -> None:
     if outcome.unknown_outcomes.words:
         screen.print(unknown_outcomes_line(outcome.unknown_outcomes), markup=False, soft_wrap=True)
     for warning in outcome.warnings:
-        screen.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+        screen.print(without_controls(f"warning: {warning}"), style="yellow", markup=False, soft_wrap=True)
     for failure in outcome.failures:
-        screen.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
+        screen.print(without_controls(f"failed: {failure}"), style="red", markup=False, soft_wrap=True)

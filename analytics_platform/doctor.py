@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from analytics_platform.defs.inputs import require_inputs
 from analytics_platform.defs.resources import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.home import restrict_new_files, too_open
@@ -50,6 +51,7 @@ def examine(settings: Settings) -> Iterator[Line]:
     parts: dict[str, Callable[[Platform], str]] = {
         "versions": _versions,
         "home": _home,
+        "inputs": _inputs,
         "source": _source,
         "lake": _lake,
         "mongo": _mongo,
@@ -80,6 +82,11 @@ def _home(platform: Platform) -> str:
     warning = too_open(home, access)
     said = f"{home}{'' if home.exists() else ' (not made yet)'}, {free:.0f} GB free"
     return f"{said}; {warning}" if warning else said
+
+
+def _inputs(platform: Platform) -> str:
+    require_inputs(platform)
+    return "taxonomy, field mapping, source files and keys can be used"
 
 
 def _source(platform: Platform) -> str:

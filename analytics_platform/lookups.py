@@ -13,7 +13,7 @@ import typer
 
 from analytics_platform.arguments import AsJson, From, To, read_day, read_range
 from analytics_platform.errors import UserError
-from analytics_platform.output import print_json, print_text, say
+from analytics_platform.output import print_json, print_text
 from analytics_platform.settings import load_settings
 
 app = typer.Typer()
@@ -42,7 +42,7 @@ def similar(
         print_json(found.as_json())
         return
     for line in similar_lines(found):
-        say(line)
+        print_text(line)
 
 
 @app.command()

@@ -5,29 +5,22 @@ Belongs here: that. Does not belong here: how a result reads (``console``), whic
 
 from __future__ import annotations
 
-import re
-
 from rich.console import Console
+
+from analytics_platform.plain_text import without_controls
 
 screen = Console(stderr=True, highlight=False, emoji=False)
 """For people; standard output is for results. What stands between colons in it is data, and no emoji."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but for tabs and line ends
-
 
 def say(text: str, style: str | None = None) -> None:
     """Print for people what may hold data: as it is, but for control characters."""
-    screen.print(_without_controls(text), style=style, markup=False, soft_wrap=True)
+    screen.print(without_controls(text), style=style, markup=False, soft_wrap=True)
 
 
 def print_text(line: str) -> None:
-    """Print a line of a result: as it is, but for control characters."""
-    print(_without_controls(line))  # noqa: T201
-
-
-def _without_controls(text: str) -> str:
-    """Write control characters out as their code, since they would command the terminal."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    """Print a line of a result: as it is, but for control characters; an id with a line end in it stays in its line."""
+    print(without_controls(line).replace("\n", "\\n"))  # noqa: T201
 
 
 def print_json(result: dict[str, object]) -> None:

@@ -13,6 +13,7 @@ import orjson
 import pyarrow as pa
 
 import analytics_platform.insights as insights_package
+from analytics_platform import interruption
 from analytics_platform.analytics.reports import charts, model_charts
 from analytics_platform.defs import clean
 from analytics_platform.defs.checks import check_result
@@ -204,6 +205,7 @@ def train(definitions: dg.Definitions, instance: dg.DagsterInstance) -> list[str
         instance=instance,
         raise_on_error=False,
     )
+    interruption.stop_if_interrupted()  # Dagster has noted the run as failed, and returns as from any other
     failures: list[str] = []
     for event in result.all_events:
         if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:

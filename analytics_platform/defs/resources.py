@@ -16,6 +16,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 from pydantic import SecretStr
 
+from analytics_platform import interruption
 from analytics_platform.alerting import Alerts
 from analytics_platform.defs.insights_resource import Insights
 from analytics_platform.defs.llm_resource import Llm
@@ -191,6 +192,7 @@ class Platform:
         embedded = EmbeddedMongo(self.settings.mongo_dir)
         store = MongoStore(embedded.acquire(), self.settings.mongo_database)
         self._embedded = embedded
+        interruption.before_forced_end(embedded.release)
         return store
 
     @property

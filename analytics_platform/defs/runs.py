@@ -14,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 
+from analytics_platform import interruption
 from analytics_platform.defs.computation import Again
 from analytics_platform.defs.ranges import days_between, ranges
 from analytics_platform.defs.raw import raw_messages
@@ -166,6 +167,7 @@ def run_range(
         asset_selection=selection,
         raise_on_error=False,
     )
+    interruption.stop_if_interrupted()  # Dagster has noted the run as failed, and would let the next one start
     outcome.runs.append(result.run_id)
     groups = {spec.key: spec.group_name or "" for spec in definitions.resolve_all_asset_specs()}
     for event in result.all_events:

@@ -130,7 +130,9 @@ class FileSource:
         Raises:
             SourceError: If a path, a file or the mapping is wrong.
         """
-        return {day: staged.rows_read for day, staged in _days(self._staged()).items()}
+        with self.held():
+            folder = self._staged()
+            return {day: staged.rows_read for day, staged in _days(folder).items()} if folder else {}
 
     def read_day(self, day: str) -> SourceDay:
         """Return the rows of one day; empty tables for a day without any.

@@ -18,6 +18,7 @@ from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
+from analytics_platform import interruption
 from analytics_platform.errors import UserError
 
 T = TypeVar("T")
@@ -168,22 +169,22 @@ def run_tasks(tasks: Iterable[PartitionTask], work: Callable[[PartitionTask], T]
 
     At most ``workers`` tasks are computed or waiting to be yielded, so memory stays at that many partitions.
     The first failure, in task order, is raised after the results before it; tasks not yet started never start.
+    An interruption does not wait for the tasks that run: each one stores its partition as a whole or not at all.
     """
     if workers == 1:
         yield from map(work, tasks)
         return
     pending: deque[Future[T]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="partition") as pool:
-        try:
-            for task in tasks:
-                if len(pending) == workers:
-                    yield pending.popleft().result()
-                pending.append(pool.submit(work, task))
-            while pending:
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="partition")
+    try:
+        for task in tasks:
+            if len(pending) == workers:
                 yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
+            pending.append(pool.submit(work, task))
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=not interruption.is_under_way(), cancel_futures=True)
 
 
 def fingerprint(*parts: str) -> str:

@@ -40,6 +40,8 @@ from analytics_platform.storage.mongo.server import (
 
 PROGRAM = "secantusd-py"
 _LOG_LINES = 15
+_FORK_SECONDS = 0.3
+"""How long after the shell has started the server its process bears the server's name at the latest."""
 
 
 class EmbeddedMongoError(UserError, RuntimeError):
@@ -204,13 +206,18 @@ class EmbeddedMongo:
         ]
         # The shell puts the server into the background and ends: its parent is then init, which clears it away.
         with self.log.open("wb") as log:
-            shell = subprocess.run(  # noqa: S603  (a constant script; the command is passed as its arguments)
-                ["/bin/sh", "-c", '"$@" </dev/null >&2 & echo $!', "sh", *command],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-                check=True,
-            )
+            try:
+                shell = subprocess.run(  # noqa: S603  (a constant script; the command is passed as its arguments)
+                    ["/bin/sh", "-c", '"$@" </dev/null >&2 & echo $!', "sh", *command],
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    start_new_session=True,
+                    check=True,
+                )
+            except BaseException:  # Ctrl-C comes before we know the process: the process table does soon
+                time.sleep(_FORK_SECONDS)
+                self._stop()
+                raise
         try:
             return psutil.Process(int(shell.stdout))
         except psutil.NoSuchProcess:

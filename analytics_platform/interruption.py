@@ -1,0 +1,139 @@
+"""Ending a command on Ctrl-C or SIGTERM: quickly, with one line, and with the exit status that shells expect.
+
+Both signals raise ``KeyboardInterrupt`` in the main thread, which closes what is open: Dagster notes the run as failed,
+and the embedded MongoDB stops. A thread of our own watches the signals as well, because the main thread may be deep in
+native code, where no exception reaches it: it ends the process after a grace period, and at once on a second signal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+MESSAGE = "interrupted; run again to go on"
+GRACE_SECONDS = 5.0
+"""How long the main thread may take to close what is open."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_NOT_INTERRUPTED = b"\0"
+_SHOW_CURSOR = "\x1b[?25h"
+
+
+class _State:
+    """What this process has received, and what it must do before it ends.
+
+    Attributes:
+        received: The first signal; None while there was none.
+        last_resorts: Called when the main thread does not end in time, such as to stop a server that we started.
+        ending: Held by whoever prints the line and ends the process.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self.last_resorts: list[Callable[[], None]] = []
+        self.ending = threading.Lock()
+
+
+_state = _State()
+
+
+@contextlib.contextmanager
+def heeded() -> Iterator[None]:
+    """Run a command so that SIGINT and SIGTERM end it: exit status 130 and 143, and one line on standard error.
+
+    A signal that the process was started to ignore, as ``nohup`` and shells in the background do, stays ignored.
+    """
+    heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    if not heard or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    terminal = os.dup(2)  # Dagster replaces standard error while a step runs
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    wakeup_before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    handlers_before = {number: signal.signal(number, _unwind) for number in heard}
+    watcher = threading.Thread(target=_watch, args=(reading, terminal), name="interruption", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        if _state.received is not None:
+            _end(terminal)
+        for number, handler in handlers_before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(wakeup_before)
+        os.write(writing, _NOT_INTERRUPTED)
+        watcher.join()
+        for descriptor in (reading, writing, terminal):
+            os.close(descriptor)
+
+
+def is_under_way() -> bool:
+    """Whether a signal was received: the process ends soon, and nothing is worth waiting for."""
+    return _state.received is not None
+
+
+def stop_if_interrupted() -> None:
+    """Raise ``KeyboardInterrupt`` when a signal was received; for the lines after a library that swallows it."""
+    if _state.received is not None:
+        raise KeyboardInterrupt
+
+
+def before_forced_end(do: Callable[[], None]) -> None:
+    """Call ``do``, from another thread, when a command is interrupted and its main thread does not end in time."""
+    _state.last_resorts.append(do)
+
+
+def _unwind(number: int, _: FrameType | None) -> None:
+    _receive(number)
+    raise KeyboardInterrupt
+
+
+def _receive(number: int) -> None:
+    """Note the first signal; from here on nothing is printed but the one line."""
+    if _state.received is None:
+        _state.received = number
+        logging.disable(logging.CRITICAL)
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def _watch(reading: int, terminal: int) -> None:
+    """Wait for the first signal, then for the second or the end of the grace period, and end the process."""
+    number = 0
+    while number not in _SIGNALS:
+        byte = os.read(reading, 1)
+        if byte == _NOT_INTERRUPTED:
+            return
+        number = byte[0]
+    _receive(number)
+    again, _, _ = select.select([reading], [], [], GRACE_SECONDS)
+    if not again:
+        helper = threading.Thread(target=_try_last_resorts, daemon=True)
+        helper.start()
+        helper.join(GRACE_SECONDS)
+    _end(terminal)
+
+
+def _try_last_resorts() -> None:
+    for do in _state.last_resorts:
+        with contextlib.suppress(Exception):
+            do()
+
+
+def _end(terminal: int) -> None:
+    """Print the line and end the process without waiting for its threads."""
+    with _state.ending:  # never released: whoever comes second must print nothing
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+        restore = f"\r{_SHOW_CURSOR}" if os.isatty(terminal) else ""  # a bar may have hidden it
+        with contextlib.suppress(OSError):
+            os.write(terminal, f"{restore}{MESSAGE}\n".encode())
+        os._exit(128 + (_state.received or signal.SIGINT))

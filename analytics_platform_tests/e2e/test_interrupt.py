@@ -1,0 +1,148 @@
+"""Commands that are interrupted: one line, the exit status that shells expect, nothing left running, nothing lost."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from pymongo import MongoClient
+
+from analytics_platform.storage.lake import Lake
+from analytics_platform.storage.mongo import COLLECTIONS, EmbeddedMongo
+from analytics_platform_tests.e2e.conftest import ANALYTICS, _heed_interrupts, environment
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+LINE = "interrupted; run again to go on"
+RUN = ("run", "--from", "2006-05-27", "--to", "2006-05-29")
+ENDS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+
+
+def interrupt(
+    home: Path, arguments: tuple[str, ...], when: Callable[[], bool], *signals: int
+) -> tuple[int, str, float]:
+    """Start a command, send it the signals when ``when`` holds; return exit status, standard error, seconds to end."""
+    process = subprocess.Popen(
+        [ANALYTICS, *arguments],
+        env=environment(home),
+        cwd=home.parent,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heed_interrupts,
+    )
+    while not when():
+        assert process.poll() is None, f"the command ended by itself: {process.communicate()[1]}"
+        time.sleep(0.02)
+    sent = time.monotonic()
+    for number in signals:
+        process.send_signal(number)
+        time.sleep(0.05)
+    _, told = process.communicate(timeout=60)
+    return process.returncode, told, time.monotonic() - sent
+
+
+def content(home: Path) -> dict[str, str]:
+    """Return a hash of every partition of the lake and of every collection."""
+    lake = Lake.open(str(home / "lake"))
+    names = sorted(path.name for path in (home / "lake").iterdir())
+    found = {f"{name}/{key}": lake.info(name, key).content_hash for name in names for key in lake.keys(name)}
+    with EmbeddedMongo(home / "mongo") as uri, MongoClient(uri) as client:
+        for name in [*(collection.name for collection in COLLECTIONS), "_partitions"]:
+            batches = client["analytics"][name].find_raw_batches(sort=[("_id", 1)])
+            found[f"mongo/{name}"] = hashlib.sha256(b"".join(batches)).hexdigest()
+    return found
+
+
+def run_statuses(home: Path) -> set[str]:
+    """Return the statuses of the runs in the event history of a home."""
+    with sqlite3.connect(home / "dagster" / "history" / "runs.db") as runs:
+        return {status for (status,) in runs.execute("select status from runs")}
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Return the processes whose command names a home."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if any(str(home) in word for word in process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def undisturbed(analytics, tmp_path_factory) -> dict[str, str]:
+    """What a run that nothing interrupts leaves."""
+    home = tmp_path_factory.mktemp("undisturbed")
+    assert analytics(home, *RUN, "--json").json()["failures"] == []
+    return content(home)
+
+
+@pytest.mark.parametrize(
+    ("appeared", "number", "code"),
+    [
+        ("lake/messages", signal.SIGINT, 130),
+        ("mongo/server.log", signal.SIGTERM, 143),
+        ("warehouse.duckdb.build", signal.SIGINT, 130),
+    ],
+)
+def test_interrupted_run_says_one_line_and_the_next_run_completes_it(
+    undisturbed, analytics, tmp_path, appeared, number, code
+):
+    home = tmp_path / "home"
+    returned, told, seconds = interrupt(home, RUN, (home / appeared).exists, number)
+    assert (returned, told.strip().splitlines()) == (code, [LINE])
+    assert seconds < 12
+    assert processes_of(home) == []
+    assert run_statuses(home) <= {"FAILURE"}  # the server starts before any run does
+    assert analytics(home, *RUN, "--json").json()["failures"] == []
+    assert content(home) == undisturbed
+
+
+def test_second_ctrl_c_ends_the_run_at_once(tmp_path):
+    home = tmp_path / "home"
+    returned, told, seconds = interrupt(home, RUN, (home / "lake/messages").exists, signal.SIGINT, signal.SIGINT)
+    assert (returned, told.strip().splitlines()) == (130, [LINE])
+    assert seconds < 1
+    for left in processes_of(home):
+        left.kill()
+
+
+@pytest.mark.parametrize(
+    ("command", "number", "code"),
+    [("reconcile", *ENDS[0]), ("redrive", *ENDS[1]), ("repair", *ENDS[0]), ("train", *ENDS[1]), ("doctor", *ENDS[0])],
+)
+def test_any_interrupted_command_says_one_line(tmp_path, command, number, code):
+    home = tmp_path / "home"
+    began = time.monotonic()
+    returned, told, _ = interrupt(home, (command,), lambda: time.monotonic() - began > 1.2, number)
+    assert (returned, told.strip().splitlines()[-1:]) == (code, [LINE])
+    assert "Traceback" not in told
+
+
+def test_run_started_with_interrupts_ignored_goes_on_ignoring_them(analytics, tmp_path):
+    """``nohup`` and a shell's background jobs start commands so; heeding Ctrl-C would end them."""
+    process = subprocess.Popen(
+        [ANALYTICS, "status"],
+        env=environment(tmp_path),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    time.sleep(1.2)
+    os.kill(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told
