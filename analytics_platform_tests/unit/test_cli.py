@@ -266,7 +266,7 @@ def test_doctor_says_of_each_part_that_cannot_be_used_why_in_a_line(chats: Path,
     assert not lines["source"].ok
     assert "chats.csv matches no file" in lines["source"].says
     assert not lines["warehouse"].ok
-    assert f"{home}/warehouse.duckdb: cannot be read" in lines["warehouse"].says
+    assert f"{home}/warehouse.duckdb: damaged (IO Error" in lines["warehouse"].says
 
 
 def test_doctor_changes_nothing(chats: Path, home: Path) -> None:

@@ -54,7 +54,7 @@ class Collection:
         """Fields of each index, first the one that finds a page of a partition: a range of ``_id``."""
         scope = (*self.fixed, *([self.partition] if self.partition else []))
         # The embedded server walks its index of `_id` for single documents only; it needs another for a range.
-        return ((*scope, "_id") if scope else ("_id", self.table.columns[-1].name), *self.indexes)
+        return ((*scope, "_id") if scope else ("_id", self.table.columns[1].name), *self.indexes)
 
     @property
     def validator(self) -> dict[str, Any]:

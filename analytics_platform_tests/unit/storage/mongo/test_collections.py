@@ -39,7 +39,7 @@ def test_a_partition_is_its_day_its_fixed_fields_or_everything():
     assert DAILY_REPORTS.scope("2026-01-05") == {"kind": "daily", "date": MIDNIGHT}
     assert DAILY_REPORTS.all_indexes == (("kind", "date", "_id"),)
     assert USERS.scope("") == {}
-    assert USERS.all_indexes[0][0] == "_id"
+    assert USERS.all_indexes[0] == ("_id", "conversation_count")
 
 
 @pytest.mark.parametrize(
