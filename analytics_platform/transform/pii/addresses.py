@@ -38,4 +38,4 @@ _HINT = (
     r"|gade|vej|gatan|gata|vägen|katu|tie|utca|rua|avenida|calle|carrer|via|viale|piazza|corso|rue|avenue|boulevard"
     r"|ulica|chemin|allée)\b.{0,70}[0-9]|(?:str|\bul)\..{0,70}[0-9]|box [0-9]|postfach|postbus|apartado"
 )
-RULES = (Rule("ADDRESS", _HINT, _addresses),)
+RULES = (Rule("ADDRESS", _HINT, _addresses, has_digit=True),)

@@ -1,6 +1,6 @@
-"""Secrets: API keys, tokens, private keys, passwords that are given away.
+"""Secrets that the words around them give away: passwords, private keys, connection strings, basic authorization.
 
-Belongs here: the forms that issuers publish, and words such as ``password`` before something that looks random.
+Keys and tokens whose form their issuer fixes are found in ``tokens``.
 """
 
 from __future__ import annotations
@@ -11,29 +11,8 @@ import math
 import re
 from collections import Counter
 
-from analytics_platform.transform.pii.rules import Found, Rule
+from analytics_platform.transform.pii.rules import UNSPACED, Found, Rule
 
-_ISSUED = {
-    "AWS": r"(?:AKIA|ASIA|AGPA|AROA|AIDA|ANPA|ANVA)[A-Z0-9]{16}",
-    "GitHub": r"gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}",
-    "GitLab": r"gl(?:pat|ptt|rt|dt|soat)-[A-Za-z0-9_-]{20,64}",
-    "Slack": r"xox[abeoprs]-[A-Za-z0-9-]{10,250}|xapp-[0-9]-[A-Za-z0-9-]{10,250}",
-    "Stripe": r"(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,247}|whsec_[A-Za-z0-9]{24,64}",
-    "OpenAI, Anthropic": r"sk-(?:ant-|proj-|svcacct-|or-)?[A-Za-z0-9_-]{20,250}",
-    "Google": r"AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,250}|GOCSPX-[A-Za-z0-9_-]{28}",
-    "SendGrid": r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}",
-    "Twilio": r"(?:AC|SK)[0-9a-f]{32}",
-    "npm, PyPI, Hugging Face": r"npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_-]{50,250}|hf_[A-Za-z0-9]{30,64}",
-    "DigitalOcean, Shopify": r"do[opr]_v1_[0-9a-f]{64}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}",
-    "Telegram": r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}",
-    "JSON web token": r"eyJ[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,4000}(?:\.[A-Za-z0-9_-]{0,1000})?",
-}
-_ISSUED_FORM = re.compile(rf"(?<![A-Za-z0-9_-])(?:{'|'.join(_ISSUED.values())})(?![A-Za-z0-9_-])")
-_HINT = (
-    r"A(?:KIA|SIA|GPA|ROA|IDA|NPA|NVA)[A-Z0-9]{16}|gh[pousr]_|github_pat_|gl[a-z]{2,4}-|xox[a-z]-|xapp-|[srp]k_(?:live|test)_"
-    r"|whsec_|sk-[A-Za-z0-9_-]{20}|AIza|ya29\.|GOCSPX|SG\.[A-Za-z0-9]|(?:AC|SK)[0-9a-f]{32}|npm_|pypi-|hf_|do[opr]_v1_"
-    r"|shp[a-z]{2}_|:AA[A-Za-z0-9_-]{33}|eyJ"
-)
 _PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z]{2,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _PRIVATE_KEY_END = re.compile(r"-----END (?:[A-Z]{2,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _ASSIGNED = re.compile(
@@ -41,24 +20,66 @@ _ASSIGNED = re.compile(
     r"passw(?:or)?d|passphrase|pwd)\b[\"']?(?:\s{0,3}(?:is|was|=|:|=>|:=)\s{0,3}|\s)[\"']?(?P<value>[^\s\"'<>,;]{8,256})",
     re.IGNORECASE,
 )
-_WORD_FOR_IT = (
-    r"\b(?:passw(?:or)?d|passphrase|pwd|pw|passwort|kennwort|contraseña|senha|mot de passe|wachtwoord)\b"
-    r"|пароль|密码|密碼|パスワード|비밀번호"
+_WORD = (
+    r"passwords?|passwd|passwor[dt]|passwort|pass(?:phrase|code)|(?:kenn|code|zugangskenn)wort|zugangscode|pwd|pw"
+    r"|mots? de passe|mdp|code secret|contrase[ñn]a|clave|parola(?: d['’]ordine)?|senha|palavra[ -]passe|wachtwoord"
+    r"|has[łl]o|l[öo]senord(?:et)?|[şs]ifre(?:m|miz|niz|si)?|parola[mn]|adgangskode|kodeord(?:et)?|passord(?:et)?"
+    r"|salasana(?:ni)?|heslo|пароль?(?:я|ем)?"
+)
+"""Words for password of languages with spaces between words."""
+_UNSPACED_WORD = r"密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|รหัสผ่าน"
+_COPULA = (
+    r"is|c['’]est|s(?:er[íi]a|erait|arebbe|eria)|soll|wäre|будет|was|are|lautet|ist|war|hei(?:ß|ss)t|est|[ée]tait|es|era|è|e['’]|é|eh|luidt|to|jest|brzmi|[äa]r|var|lyder|er|on"
+    r"|je|это|был|olarak|[-\u2013\u2014]|now|jetzt|nu|set to"
+)
+_OTHER_SUBJECT = (
+    r"(?:managers?|resets?|generators?|polic(?:y|ies)|fields?|length|hint|hash|apps?|file|prompt|page|database)\b"
+)
+_ADVERB = (
+    r"(?:\s{1,3}(?:now|currently|still|just|always|probably|bisher|jetzt|momentan|aktuell|derzeit|immer|noch|wohl|nu"
+    r"|actuellement|maintenant|(?:le |el )?(?:suivant|siguiente)|ahora|siempre|attualmente|adesso|sempre|agora|toujours"
+    r"|altijd|teraz|сейчас|теперь)){0,2}"
+)
+_BETWEEN = rf"(?:\s{{1,3}}(?!{_OTHER_SUBJECT})[^\W\d_]{{1,15}}){{0,5}}?"
+"""Words between, as in "das Passwort für mein Konto lautet"; not those that make something else the subject."""
+_MARK = r"(?:[:=\uff1a]|[-=]?>|→)"
+_VALUE = (
+    r"(?:\"(?P<spaced>[^\"\n]{6,64})\"|(?P<quote>[\"'`“„«\u2018])(?P<quoted>[^\s\"'`“”„«»\u2018’<>]{6,256})"
+    r"|(?P<value>[^\s\"'`“”„«»<>,;]{6,256}))"
 )
 _PASSWORD = re.compile(
-    rf"(?:{_WORD_FOR_IT})[\"']?\s{{0,2}}[:=\uff1a]\s{{0,2}}[\"']?(?P<value>[^\s\"'<>,;]{{6,256}})",
+    rf"(?<!\w)(?<!boarding )(?:{_WORD}|pass(?={_MARK}|\s{{0,2}}{_MARK}|\s(?:is|was)\s))(?!\w)[\"'”»’)]?"
+    rf"(?:\s{{0,2}}{_MARK}\s{{0,2}}|{_BETWEEN}(?:\s{{0,2}}{_MARK}\s{{0,2}}|\s{{1,3}}(?:{_COPULA}){_ADVERB}\s{{0,2}}:?\s{{0,2}}"
+    r"|['’]s\s{1,2}))" + _VALUE,
     re.IGNORECASE,
 )
-"""A sign between the word and the value leaves little doubt, so the value may be short."""
+"""A sign or a form of *to be* between the word and the value leaves little doubt, so the value may be short."""
+_NEXT_TO_IT = re.compile(
+    rf"(?<!\w)(?:[şs]ifre(?:m|miz|niz|si)|parola[mn]|пароль?|salasana(?:ni)?|heslo|has[łl]o|wachtwoord|contrase[ñn]a|senha){_ADVERB}\s{{1,2}}{_VALUE}",
+    re.IGNORECASE,
+)
+"""Turkish and Russian need no verb, and writers in a hurry leave it out in others."""
+_UNSPACED_PASSWORD = re.compile(
+    rf"(?:{_UNSPACED_WORD})(?:[{UNSPACED}\s]{{0,12}}|\s{{0,2}})[=:\uff1a]?\s{{0,2}}[\"'“「『]?"
+    rf"(?P<value>(?![{UNSPACED}])[!-~]{{6,256}})"
+)
+_NO_PASSWORD = re.compile(
+    r"(?:/|<|http|~|\$\(|\$\{?[A-Z_][A-Z0-9_]*\}?$|%[A-Z_]+%$"
+    r"|(?i:(?:base|sha|aes|rsa|utf|md|rot|b?crypt|win|oauth|ntlmv?|ipv|x|scrypt|argon|pbkdf)-?[0-9]{1,4}(?![\w!@#$%^&*])))"
+)
+"""Paths, addresses, variables, and names of ciphers and codings, which mix letters and digits as well."""
+_TRAILING = ".,;:)]}>\"'`”’»」』。、"
+_CONNECTION = re.compile(
+    r"(?:AccountKey|SharedAccessKey|SharedAccessSignature|Password|Pwd)=[^;\s\"'<>]", re.IGNORECASE
+)
+_PART_BEFORE = re.compile(r"(?<![\w-])[A-Za-z]+=[^;=\n]*$")
+_KEY_WORDS = re.compile(r"\s?(?:[A-Za-z]+ ){0,2}")  # of a key such as User Id, before its last
+_PARTS_AFTER = re.compile(r"[^;\s\"'<>]*(?:;\s?[A-Za-z]+(?: [A-Za-z]+){0,3}=[^;\s\"'<>]*)*;?")
+_CONNECTION_REACH = 1_000  # code points before the key that are looked at
 _BASIC = re.compile(
     r"authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?basic\s{1,3}(?P<value>[A-Za-z0-9+/_-]{4,1024}={0,2})", re.IGNORECASE
 )
 _MINIMUM_ENTROPY = 2.8  # bits a character: English words of this length have less, or no digit
-
-
-def _issued(text: str) -> Found:
-    for match in _ISSUED_FORM.finditer(text):
-        yield match.start(), match.end(), 0.99
 
 
 def _private_keys(text: str) -> Found:
@@ -71,16 +92,70 @@ def _private_keys(text: str) -> Found:
 
 def _assigned(text: str) -> Found:
     for match in _ASSIGNED.finditer(text):
-        value = match["value"].rstrip(".!?)")
+        value = _without_sentence(match["value"])
         if _looks_random(value):
             yield match.start("value"), match.start("value") + len(value), 0.8
 
 
 def _passwords(text: str) -> Found:
-    for match in _PASSWORD.finditer(text):
-        value = match["value"].rstrip(".?)")
-        if len(value) >= 6 and _is_mixed(value):
+    for pattern in (_PASSWORD, _NEXT_TO_IT):
+        for match in pattern.finditer(text):
+            group = next(name for name in ("spaced", "quoted", "value") if match[name])
+            value = _without_sentence(match[group]) if group == "value" else match[group]
+            if _is_password(value, stated=pattern is _PASSWORD):
+                yield match.start(group), match.start(group) + len(value), 0.8
+
+
+def _unspaced_passwords(text: str) -> Found:
+    for match in _UNSPACED_PASSWORD.finditer(text):
+        value = _without_sentence(match["value"])
+        if _is_password(value, stated=True):
             yield match.start("value"), match.start("value") + len(value), 0.8
+
+
+def _without_sentence(value: str) -> str:
+    """Return a value without the punctuation of the sentence around it.
+
+    An exclamation or question mark may be the password's own last character, so it goes with the password.
+    """
+    return value.rstrip(_TRAILING)
+
+
+def _is_password(value: str, *, stated: bool) -> bool:
+    """Tell a password from a word; ``stated`` says that the sentence leaves no doubt that it is one."""
+    if len(value) < 6 or _NO_PASSWORD.match(value):
+        return False
+    return _is_mixed(value) or (stated and (value.isdecimal() or _has_sign_inside(value)))
+
+
+def _has_sign_inside(value: str) -> bool:
+    """Tell whether letters and signs that no word holds are mixed, as in P@ssword."""
+    inside = value[1:].rstrip("!?*")
+    return any(map(str.isalpha, value)) and any(sign in inside for sign in "@#$%^&+=~")
+
+
+def _connection_strings(text: str) -> Found:
+    done = 0
+    for match in _CONNECTION.finditer(text):
+        if match.start() < done:
+            continue
+        start, parts = match.start(), text[max(0, done, match.start() - _CONNECTION_REACH) : match.start()].split(";")
+        beside = parts.pop()
+        if beside and not beside[-1].isspace():  # the end of a longer word
+            continue
+        if beside.strip():  # a sentence, which the string begins after
+            parts = []
+        while parts and (before := _PART_BEFORE.search(parts[-1])):
+            part = parts.pop()
+            whole = parts and _KEY_WORDS.fullmatch(part, 0, before.start())
+            start = text.rindex(part, 0, start) + (0 if whole else before.start())
+            if not whole:  # before the first part stands the sentence around the string
+                break
+        if start == match.start() and match[0][0] in "Pp":  # a password alone, which is found as such
+            continue
+        end = _PARTS_AFTER.match(text, match.end() - 1)
+        done = end.end() if end else match.end()
+        yield start, done, 0.99
 
 
 def _basic(text: str) -> Found:
@@ -101,7 +176,7 @@ def _is_basic(value: str) -> bool:
 def _is_mixed(value: str) -> bool:
     """Tell whether letters and digits are mixed in what is no path, address or variable."""
     mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
-    return mixed and not value.startswith(("/", "<", "http", "$", "~"))
+    return mixed and not _NO_PASSWORD.match(value)
 
 
 def _looks_random(value: str) -> bool:
@@ -113,10 +188,14 @@ def _looks_random(value: str) -> bool:
     return entropy >= _MINIMUM_ENTROPY
 
 
+_SIGN = "[0-9@#$%^&+~=]"
 RULES = (
-    Rule("SECRET", _HINT, _issued),
     Rule("SECRET", r"-----BEGIN [A-Z ]*PRIVATE KEY", _private_keys),
-    Rule("SECRET", r"(?i)(?:key|secret|token|bearer|passw|passphrase|pwd)[^0-9]{0,12}\S*[0-9]", _assigned),
-    Rule("SECRET", rf"(?i)(?:{_WORD_FOR_IT}).{{0,3}}[:=\x{{ff1a}}]", _passwords),
+    Rule(
+        "SECRET", r"(?i)(?:key|secret|token|bearer|passw|passphrase|pwd)[^0-9]{0,12}\S*[0-9]", _assigned, has_digit=True
+    ),
+    Rule("SECRET", rf"(?i)(?:{_WORD}|\bpass\b).*{_SIGN}", _passwords),
+    Rule("SECRET", rf"(?:{_UNSPACED_WORD}).*{_SIGN}", _unspaced_passwords),
+    Rule("SECRET", r"(?i)(?:accountkey|sharedaccess(?:key|signature)|;\s?(?:password|pwd))=", _connection_strings),
     Rule("SECRET", r"(?i)authorization\W{1,8}basic\s", _basic),
 )

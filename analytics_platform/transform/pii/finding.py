@@ -1,6 +1,6 @@
-"""All kinds together: a cheap pass over the column for each rule, and the rule itself for the few texts that may match.
+"""All kinds together.
 
-Belongs here: which texts each rule sees. Does not belong here: the rules.
+Each rule first runs as a cheap pass over the whole column, then by itself on the few texts that may match.
 """
 
 from __future__ import annotations
@@ -11,13 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.model.pii import KINDS
-from analytics_platform.transform.pii import addresses, credentials, identifiers, network, phones
+from analytics_platform.transform.pii import addresses, credentials, identifiers, network, phones, tokens
 from analytics_platform.transform.pii.names import KIND as NAME
 from analytics_platform.transform.pii.names import find_names
 from analytics_platform.transform.pii.rules import Rule
 from analytics_platform.transform.pii.spans import Span, spans_table
 
-_RULES: tuple[Rule, ...] = (*credentials.RULES, *network.RULES, *identifiers.RULES, *phones.RULES, *addresses.RULES)
+_RULES: tuple[Rule, ...] = (
+    *tokens.RULES,
+    *credentials.RULES,
+    *network.RULES,
+    *identifiers.RULES,
+    *phones.RULES,
+    *addresses.RULES,
+)
 
 
 def find_pii(texts: pa.Array, kinds: Collection[str] = KINDS) -> pa.Table:
@@ -31,11 +38,15 @@ def find_pii(texts: pa.Array, kinds: Collection[str] = KINDS) -> pa.Table:
         ``SPANS``, ordered by row and place, not overlapping.
     """
     found: dict[int, list[Span]] = {}
+    digit_rows = pc.indices_nonzero(pc.match_substring_regex(texts, "[0-9]"))
+    digit_texts = texts.take(digit_rows)
     for rule in _RULES:
         if rule.kind not in kinds:
             continue
-        rows = pc.indices_nonzero(pc.match_substring_regex(texts, rule.hint))
-        for row, text in zip(rows.to_pylist(), texts.take(rows).to_pylist(), strict=True):
+        column = digit_texts if rule.has_digit else texts
+        places = pc.indices_nonzero(pc.match_substring_regex(column, rule.hint))
+        rows = digit_rows.take(places) if rule.has_digit else places
+        for row, text in zip(rows.to_pylist(), column.take(places).to_pylist(), strict=True):
             spans = [(start, end, rule.kind, confidence) for start, end, confidence in rule.find(text)]
             if spans:
                 found.setdefault(row, []).extend(spans)

@@ -1,6 +1,6 @@
-"""Numbers that carry their own proof: payment cards, IBAN, social security and other national numbers.
+"""Payment cards, IBAN, social security and other national numbers, passports and driving licences.
 
-Belongs here: candidates by form, validation by ``python-stdnum``. Does not belong here: phone numbers (``phones``).
+Most candidates carry a checksum that ``python-stdnum`` validates; passports and licences need a word before them.
 """
 
 from __future__ import annotations
@@ -116,6 +116,25 @@ _LICENCE = re.compile(r"(?<![\w-])(?=[A-Za-z0-9-]{0,19}[0-9]{4})[A-Za-z0-9]{1,4}
 _LICENCE_WORD = re.compile(
     r"(?:driv\w{2,4}['’]?s?\s+licen[cs]e|licen[cs]e\s+(?:number|no)|passport)(?:\s+(?:number|no|is|id|card))*\W{0,3}$"
 )
+_PASSPORT_WORDS = (
+    r"passport|pass(?:e?port)?-?(?:nummer|nr)|reisepa(?:ss|ß)|personalausweis|ausweis-?(?:nummer|nr)|mein pass\b"
+    r"|passeport|carte d['’]identit[ée]|pasaporte|passaport[oe]|carta d['’]identit[àa]|bilhete de identidade"
+    r"|paspoort|identiteitskaart|paszport|dow[óo]d|mitt pass\b|pasaport|паспорт|загранпаспорт"
+    r"|パスポート|旅券|护照|護照|여권|identity card|id card"
+)
+_PASSPORT = re.compile(
+    begins(r"(?<![\w-])")
+    + r"(?:(?=[A-Za-z]{0,9}[0-9][A-Za-z]{0,9}[0-9])[A-Za-z0-9]{7,10}|[A-Za-z]{1,3} [0-9]{6,8}"
+    + r"|[0-9]{2} ?[0-9]{2} ?(?:№ ?)?[0-9]{6})"
+    + ends(r"(?![\w-])")
+)
+"""A German passport such as C01X00T47 may have two digits only, so a word before it must tell it from other numbers."""
+_LINK_TO_VALUE = (
+    r"(?:number|no|nr|num|nummer|num[ée]ro|"
+    r"n[úu]mero|numer|numar[a\u0131]\w{0,3}|nº|n°|№|номер\w?|is|was|ist|lautet|war|est|es|"
+    r"[èé]|to|jest|[äa]r|er|on|это|id|card|le|la|el|hat|die|has|the|my|de|del|du|di|da|do|van|osobisty|番号|号码|號碼|号|번호|は|是|为|為|는|은)"
+)
+_PASSPORT_BEFORE = re.compile(rf"(?:{_PASSPORT_WORDS})\w{{0,3}}(?:\W{{0,2}}{_LINK_TO_VALUE}){{0,4}}\W{{0,3}}$")
 
 
 def _cards(text: str) -> Found:
@@ -221,10 +240,17 @@ def _licences(text: str) -> Found:
             yield match.start(), match.end(), 0.8
 
 
+def _passports(text: str) -> Found:
+    for match in _PASSPORT.finditer(text):
+        if _PASSPORT_BEFORE.search(before(text, match.start())):
+            yield match.start(), match.end(), 0.8
+
+
 RULES = (
-    Rule("CARD", r"(?:[0-9][ .-]?){11}[0-9]", _cards),
-    Rule("IBAN", r"[A-Za-z]{2}[0-9]{2}[ -]?[A-Za-z0-9]{4}[ -]?[A-Za-z0-9]{3}", _ibans),
-    Rule("SSN", r"[0-9]{3}[- ]?[0-9]{2}[- ]?[0-9]{4}", _ssns),
-    Rule("NATIONAL_ID", _NATIONAL_HINT, _national_ids),
-    Rule("NATIONAL_ID", r"(?i)licen[cs]e|passport", _licences),
+    Rule("CARD", r"(?:[0-9][ .-]?){11}[0-9]", _cards, has_digit=True),
+    Rule("IBAN", r"[A-Za-z]{2}[0-9]{2}[ -]?[A-Za-z0-9]{4}[ -]?[A-Za-z0-9]{3}", _ibans, has_digit=True),
+    Rule("SSN", r"[0-9]{3}[- ]?[0-9]{2}[- ]?[0-9]{4}", _ssns, has_digit=True),
+    Rule("NATIONAL_ID", _NATIONAL_HINT, _national_ids, has_digit=True),
+    Rule("NATIONAL_ID", r"(?i)licen[cs]e|passport", _licences, has_digit=True),
+    Rule("NATIONAL_ID", rf"(?i){_PASSPORT_WORDS}", _passports, has_digit=True),
 )

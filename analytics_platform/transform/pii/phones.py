@@ -1,11 +1,9 @@
-"""Phone numbers of any country.
-
-Belongs here: what tells a phone number from all other digits: its form, ``phonenumbers``, and the words around it.
-"""
+"""Phone numbers of any country: their form, ``phonenumbers`` and the words around them tell them from other digits."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import phonenumbers
 
@@ -33,6 +31,19 @@ _WORD_BEFORE = re.compile(
 _WORD_AFTER = re.compile(
     r"^\W{0,2}(?:office|fax|home|mobile|cell|work|phone|tel|is (?:my|his|her|our|the|your)\b.{0,9}(?:number|phone))"
 )
+_PROGRAM_BEFORE = re.compile(
+    r"\b(?:call|calls|called|calling|answer|message|messages|reach|number)\s(?:\w+\s){0,3}?"
+    r"(?:functions?|methods?|apis?|endpoints?|procedures?|services?|routines?|constructors?|callbacks?|handlers?|macros?|scripts?|"
+    r"queue|topic|bus|block|row|rows|column|item|sequence)\b"
+)
+_COUNT_AFTER = re.compile(
+    r"^\s(?:times(?! out)|people|persons|users?|customers?|clients?|subscribers|followers|visitors|records?|rows?|"
+    r"lines|items?|entries|requests?|calls|messages|texts|emails|mails|characters|chars|words|tokens|bytes?|bits|kb|mb|gb|tb|ms|msec|"
+    r"milliseconds|seconds?|secs?|minutes?|mins?|hours?|hrs|days|weeks|months|years|dollars|euros?|"
+    r"usd|eur|pounds|points|percent|views|downloads|units|pieces|copies|votes|iterations|loops|cycles|samples|files|documents|pages|orders|tickets|"
+    r"transactions|connections|questions|mal|fois|veces|volte|vezes|keer|razy|gånger|kez|раз)\b"
+)
+"""What is counted: digits before it are an amount, whatever verb stands before them."""
 _STREET_AFTER = re.compile(r"^ (?:\w+ ){1,2}(?:street|st|avenue|ave|road|rd|lane|drive|way|suite|apt)\b")
 _OTHER_NUMBER = re.compile(
     r"\b(?:bugs?|ticket|order|case|version|ver|id|ids|account|acct|card|licen[cs]e|invoice|pid|issue|error|code|zip|postal|"
@@ -48,7 +59,16 @@ _DATE = re.compile(
 _DECIMALS = re.compile(
     r"[0-9]+\.[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+|(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9]+(?:\.[0-9]+){2,}-.*"
 )
-_DIALLED = re.compile(r"\(?0[0-9]{1,5}\)?(?:[ ./-]?[0-9]{2,10}){1,5}|[0-9]{2,4}([ -])[0-9]{2,4}(?:\1[0-9]{2,4}){1,4}")
+_DIALLED = re.compile(
+    r"\(?0[0-9]{1,5}\)?(?:[ ./-]?[0-9]{2,10}){1,5}(?:-[0-9]{1,2})?|[0-9]{2,4}([ -])[0-9]{2,4}(?:\1[0-9]{2,4}){1,4}"
+)
+_AREA_IN_BRACKETS = re.compile(r"\([0-9]{2,5}\) ?[0-9]{2,8}(?:[ .-]?[0-9]{2,5}){0,4}")
+_MOBILE_IN_BRAZIL = re.compile(r"[1-9]{2} 9[0-9]{4}[- ][0-9]{4}")
+_RUSSIAN = re.compile(
+    r"8 ?\([3489][0-9]{2}\) ?[0-9]{7}|8[ -]?\(?[3489][0-9]{2}\)?[ -]?[0-9]{3}[ -][0-9]{2}[ -]?[0-9]{2}"
+)
+_BRACKET_REGIONS = ("RU", "UA", "MX", "AR", "TR", "CN", "JP", "KR", "ID", "PT", "CZ", "DK", "IE", "NZ")
+"""Countries, beside ``_REGIONS``, whose numbers are taken for such where the area code stands in brackets."""
 _REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "CH", "AT", "SE", "AU", "IN", "BR", "PL", "ZA", "FI", "NO", "BE")
 
 
@@ -85,16 +105,27 @@ def _confidence(text: str, start: int, end: int) -> float:
         return 0.95
     if _DECIMALS.fullmatch(candidate):
         return 0.0
-    if _WORD_BEFORE.search(context) or _WORD_AFTER.search(after(text, end)):
-        return 0.85
-    if _STREET_AFTER.search(after(text, end)):
+    following = after(text, end)
+    if _COUNT_AFTER.search(following) and number.isdecimal():
         return 0.0
-    return 0.75 if size >= 9 and _is_dialled(number) and _is_valid_somewhere(number) else 0.0
+    spoken_of = _WORD_BEFORE.search(_PROGRAM_BEFORE.sub(" ", context)) or _WORD_AFTER.search(following)
+    if spoken_of:
+        return 0.85
+    if _STREET_AFTER.search(following):
+        return 0.0
+    return 0.75 if size >= 9 and _is_national(number) else 0.0
 
 
-def _is_dialled(number: str) -> bool:
-    """Tell whether digits without a word about them are written as people write what they dial."""
-    return bool(_DIALLED.fullmatch(number))
+def _is_national(number: str) -> bool:
+    """Tell whether digits without a word about them are written as people write what they dial, and can be dialled."""
+    number = number.replace("(0)", "0", 1)
+    if _DIALLED.fullmatch(number) and _is_valid_somewhere(number):
+        return True
+    if _AREA_IN_BRACKETS.fullmatch(number):
+        return _is_valid_somewhere(number, _REGIONS + _BRACKET_REGIONS)
+    if _MOBILE_IN_BRAZIL.fullmatch(number):
+        return _is_valid_somewhere(number, ("BR",))
+    return bool(_RUSSIAN.fullmatch(number)) and _is_valid_somewhere(number, ("RU",))
 
 
 def _is_possible(number: str) -> bool:
@@ -104,10 +135,10 @@ def _is_possible(number: str) -> bool:
         return False
 
 
-def _is_valid_somewhere(number: str) -> bool:
+def _is_valid_somewhere(number: str, regions: Sequence[str] = _REGIONS) -> bool:
     if number.startswith("00"):
         return _is_possible("+" + number[2:])
-    for region in _REGIONS:
+    for region in regions:
         try:
             if phonenumbers.is_valid_number(phonenumbers.parse(number, region)):
                 return True
@@ -116,4 +147,4 @@ def _is_valid_somewhere(number: str) -> bool:
     return False
 
 
-RULES = (Rule("PHONE", r"[0-9](?:[ .\-/()]{0,3}[0-9]){5}", _phones),)
+RULES = (Rule("PHONE", r"[0-9](?:[ .\-/()]{0,3}[0-9]){5}", _phones, has_digit=True),)

@@ -1,6 +1,6 @@
 """The form of a rule, and what rules share: looking around a candidate.
 
-Belongs here: what every rule for a structured kind needs. Does not belong here: the rules.
+What every rule for a structured kind needs stands here; the rules themselves have a module for each family of kinds.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ class Rule:
         kind: One of ``model.pii.KINDS``.
         hint: RE2 expression that every text with a span matches; run over the whole column, so it is cheap.
         find: Finds and validates the spans of one text that matches; its time is linear in the text's length.
+        has_digit: Whether every text with a span holds a digit from 0 to 9. Texts without a digit then skip the rule,
+            and most chat messages have none.
     """
 
     kind: str
     hint: str
     find: Callable[[str], Found]
+    has_digit: bool = False
 
 
 UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
