@@ -74,6 +74,7 @@ class LabelHead:
         reads: What the transformer reads when scoring.
         further: Texts about anything, read while fitting where training texts are too few to guess by.
         device: Where products with neighbours are computed.
+        bounded: Whether cheaper solvers take the place of those that many labels make slow.
 
     Raises:
         ValueError: If a transformer is to read when scoring, and there is none.
@@ -87,10 +88,11 @@ class LabelHead:
         reads: Reads = "nothing",
         further: Sequence[str] = (),
         device: Device = CPU,
+        bounded: bool = True,
     ) -> None:
         self._encoder = encoder
         self._student = Student(encoder, transformer, further) if transformer else None
-        self._linear = LinearExpert()
+        self._linear = LinearExpert(bounded=bounded)
         guess = self._student.encode if self._student else attrgetter("vectors")
         self._voters = [_Voters(guess, NeighbourExpert(_MOST_NEIGHBOURS, device))]
         if reads != "nothing":
@@ -180,11 +182,16 @@ def _importance(codes: Codes, outside: int | None, wanted: float) -> Floats:
     return importance
 
 
-def build_head(tier: str, device: DeviceChoice = "auto") -> LabelHead:
+def build_head(tier: str, device: DeviceChoice = "auto", *, bounded: bool = True) -> LabelHead:
     """Return the unfitted head of a tier.
 
     The tier static is built without a student, and is less right for it, where the transformer is not installed. While
     fitting it reads on the CPU: what the device is asked for is scoring, which runs no transformer.
+
+    Args:
+        tier: ``static``, ``cascade`` or ``transformer``.
+        device: Where it computes.
+        bounded: See ``LabelHead``.
 
     Raises:
         TierError: If the tier or device is unknown or not available.
@@ -200,4 +207,11 @@ def build_head(tier: str, device: DeviceChoice = "auto") -> LabelHead:
             raise
         _LOG.warning("%s; the tier static is fitted without a transformer's help and less right for it", error)
         transformer = None
-    return LabelHead(static_encoder(), transformer, reads=_READS[tier], further=general_texts(), device=where)
+    return LabelHead(
+        static_encoder(),
+        transformer,
+        reads=_READS[tier],
+        further=general_texts(),
+        device=where,
+        bounded=bounded,
+    )
