@@ -287,10 +287,11 @@ def _searchable(keywords: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _require_distinct(field: str, names: Sequence[str]) -> None:
+    first = {name: place for place, name in reversed(list(enumerate(names)))}
     _refuse(
         ((place, field), f"{name} is named already, further up")
         for place, name in enumerate(names)
-        if name in names[:place]
+        if first[name] < place
     )
 
 
