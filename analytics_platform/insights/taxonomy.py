@@ -46,9 +46,9 @@ FIXED_LABELS = {
 DEFAULT_PATH = Path(__file__).with_name("taxonomy.yaml")
 
 MOST_LABELS = 1_000
-"""Topics, and intents, of one taxonomy. Making the heads of 1,000 topics and 1,000 intents with five examples and three
-keywords each took 9 CPU-seconds and 370 MB, of 2,000 each 17 s and 640 MB; the memory for keywords grows with the square
-of the labels, and every message is scored for every label."""
+"""Topics, and intents, of one taxonomy. Making the heads of 1,000 topics and 1,000 intents with five examples and
+three keywords each took 9 CPU-seconds and 370 MB, of 2,000 each 17 s and 640 MB; the memory for keywords grows with the
+square of the labels, and every message is scored for every label."""
 
 _MOST_STRENGTH = 20.0
 """Log-odds that a rule may boost by at most; beyond, it should say force or forbid."""
@@ -198,7 +198,9 @@ class Taxonomy(BaseModel):
     @classmethod
     def _labels_are_not_too_many(cls, labels: object) -> object:
         if isinstance(labels, list | tuple) and len(labels) > MOST_LABELS:
-            raise ValueError(f"has {len(labels):,} labels; at most {MOST_LABELS:,} can be told apart; merge or remove some")
+            raise ValueError(
+                f"has {len(labels):,} labels; at most {MOST_LABELS:,} can be told apart; merge or remove some"
+            )
         return labels
 
     @field_validator("topics", "intents", "urgencies", "resolutions", mode="after")
