@@ -27,13 +27,16 @@ def fit_ridge(kernel: Singles, ridge: float, wanted: Singles) -> tuple[Singles, 
 
     Raises:
         LinAlgError: If the kernel is not positive definite.
+        ValueError: If the kernel holds a value that is not finite.
     """
+    if not np.isfinite(kernel.sum()):  # SciPy's own check makes a mask of the kernel's size
+        raise ValueError(f"the kernel of {len(kernel):,} texts must not contain infs or NaNs")
     kernel[np.diag_indices_from(kernel)] += ridge
     factorise, invert = get_lapack_funcs(("potrf", "potri"), (kernel,))
     factor, failed = factorise(kernel.T, lower=False, overwrite_a=True, clean=False)
     if failed:
         raise LinAlgError(f"potrf: the kernel of {len(kernel):,} texts is not positive definite ({failed})")
-    weights = np.asarray(cho_solve((factor, False), wanted), np.float32)
+    weights = np.asarray(cho_solve((factor, False), wanted, check_finite=False), np.float32)
     inverse, failed = invert(factor, lower=False, overwrite_c=True)
     if failed:
         raise LinAlgError(f"potri: the kernel of {len(kernel):,} texts cannot be inverted ({failed})")
