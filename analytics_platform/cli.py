@@ -148,13 +148,16 @@ def evaluate_command(
     test: Annotated[Path, typer.Option(help="Parquet file with columns text and label to score.")],
     tier: Annotated[str, typer.Option(help="static, cascade or transformer.")] = "static",
     device: OnDevice = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Fit on the whole file, however long and however much memory it takes.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fit the label heads on one file and score another."""
     settings = load_settings()
     from analytics_platform.commands import score
 
-    result = score(train, test, tier, device or settings.engine, quiet=as_json)
+    result = score(train, test, tier, device or settings.engine, whole=whole, quiet=as_json)
     if as_json:
         print_json(result)
     else:

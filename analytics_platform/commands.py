@@ -180,7 +180,9 @@ def worth_reading(platform: Platform, days: Sequence[str]) -> tuple[list[str], P
     return findings, page_path(platform.settings.reports_dir, busiest)
 
 
-def score(train: Path, test: Path, tier: str, device: DeviceChoice, *, quiet: bool = False) -> dict[str, object]:
+def score(
+    train: Path, test: Path, tier: str, device: DeviceChoice, *, whole: bool = False, quiet: bool = False
+) -> dict[str, object]:
     """Fit the label heads on one file and score another; see ``insights.evaluate``.
 
     Raises:
@@ -188,7 +190,7 @@ def score(train: Path, test: Path, tier: str, device: DeviceChoice, *, quiet: bo
     """
     try:
         with stage_progress(quiet=quiet) as on_stage:
-            return evaluate(train, test, tier, device=device, on_stage=on_stage)
+            return evaluate(train, test, tier, device=device, whole=whole, on_stage=on_stage)
     except (EvaluationError, TierError) as error:
         raise UserError(str(error)) from error
 

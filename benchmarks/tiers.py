@@ -93,7 +93,7 @@ def split(file: Path, folder: Path) -> tuple[Path, Path]:
 def run_one(tier: str, train: Path, test: Path) -> dict[str, Any]:
     """Fit and score in this process; empty where the tier does not apply."""
     if tier in TIERS:
-        result = evaluate(train, test, tier)
+        result = evaluate(train, test, tier, whole=True)
         result["read_share"] = result["shares"].get("transformer", 0.0)
     else:
         texts, labels = read_labelled(train)

@@ -20,10 +20,17 @@ import pyarrow.parquet as pq
 from sklearn.metrics import f1_score, roc_auc_score
 
 from analytics_platform.insights.device import DeviceChoice
-from analytics_platform.insights.heads import OUT_OF_SCOPE, NothingToLearnError, build_head
+from analytics_platform.insights.heads import OUT_OF_SCOPE, LabelHead, NothingToLearnError, build_head
 from analytics_platform.insights.tier import Floats
+from analytics_platform.insights.training_sample import MOST_LABELS, TrainingSample, draw_sample
 
 _BINS = 15
+_FIRST_BATCH = 256
+"""Texts that are scored before the speed is known."""
+_BATCH_SECONDS = 2.0
+"""How long a batch takes about, so that progress is shown that often."""
+_MOST_SCORES = 4_000_000
+"""Texts times labels that are scored at once: 32 MB in double precision, several times over."""
 
 
 class EvaluationError(ValueError):
@@ -37,6 +44,7 @@ def evaluate(
     *,
     device: DeviceChoice = "auto",
     seconds: float = 3.0,
+    whole: bool = False,
     on_stage: Callable[[str], object] = str,
 ) -> dict[str, Any]:
     """Fit the label heads on one file and score another.
@@ -47,45 +55,79 @@ def evaluate(
         tier: Which tier answers: ``static``, ``cascade`` or ``transformer``.
         device: Where it computes.
         seconds: How long scoring is timed at least; the test file is repeated as often as that takes.
-        on_stage: Told what begins, in a few words; fitting may take minutes.
+        whole: Fit on the whole training file and with the dearest solvers, however long and however much memory
+            that takes, instead of on the choice that ``draw_sample`` makes of a large file.
+        on_stage: Told what begins, in a few words, and while scoring how many texts are done.
 
     Returns:
         What ``measure`` and ``time_scoring`` say, and tier, device, student (whether a transformer taught one while
-        fitting), train_rows, test_rows, classes, fit_seconds, shares (of the texts that each expert beyond the first is
-        expected to read) and peak_memory_mb of the process.
+        fitting), train_rows, fitted_rows (different texts that the heads were fitted on), fitting (a sentence on what
+        was left out; empty when nothing was), test_rows, classes, fit_seconds, shares (of the texts that each expert
+        beyond the first is expected to read) and peak_memory_mb of the process.
 
     Raises:
-        EvaluationError: If a file cannot be read, lacks a column, is empty, has missing values, or teaches nothing.
+        EvaluationError: If a file cannot be read, lacks a column, is empty, has missing values, teaches nothing, or
+            has more labels than can be fitted.
         TierError: If the tier or device is unknown or not available.
     """
     on_stage(f"loading the tier {tier}")
-    head = build_head(tier, device)
+    head = build_head(tier, device, bounded=not whole)
     texts, labels = read_labelled(train)
     test_texts, test_labels = read_labelled(test)
     if len(set(labels)) < 2:
         raise EvaluationError(f"{train}: needs at least two different labels, has {sorted(set(labels))}")
-    on_stage(f"fitting on {len(texts):,} texts")
+    if len(set(labels)) > MOST_LABELS:
+        raise EvaluationError(
+            f"{train}: column label has {len(set(labels)):,} different values; at most {MOST_LABELS:,} can be fitted; "
+            "merge labels, or keep those with the most texts"
+        )
+    sample = TrainingSample(texts, labels, "") if whole else draw_sample(texts, labels)
+    on_stage(sample.statement.replace("fitted on", "fitting on") or f"fitting on {len(texts):,} texts")
     began = time.perf_counter()
     try:
-        head.fit(texts, labels)
+        head.fit(sample.texts, sample.labels)
     except NothingToLearnError as error:
         raise EvaluationError(f"{train}: column text holds no word to learn from") from error
     fit_seconds = time.perf_counter() - began
-    on_stage(f"scoring {len(test_texts):,} texts")
-    confidence = head.predict(test_texts)
+    confidence, speeds, spent = _score(head, test_texts, on_stage)
     return {
         "tier": tier,
         "device": device,
         "student": head.has_student,
         **measure(head.labels, confidence, test_labels),
-        **time_scoring(head.predict, test_texts, seconds),
+        **(speeds if spent >= seconds else time_scoring(head.predict, test_texts, seconds)),
         "train_rows": len(texts),
+        "fitted_rows": len(set(zip(sample.texts, sample.labels, strict=True))),
+        "fitting": sample.statement,
         "test_rows": len(test_texts),
         "classes": len(head.labels),
         "fit_seconds": fit_seconds,
         "shares": head.shares,
         "peak_memory_mb": peak_memory_mb(),
     }
+
+
+def _score(
+    head: LabelHead, texts: list[str], on_stage: Callable[[str], object]
+) -> tuple[Floats, dict[str, float], float]:
+    """Score texts in batches that take about two seconds; tell how many are done and how many per second.
+
+    Returns:
+        Probabilities, shape (texts, labels); the speed as ``time_scoring`` states it; seconds spent.
+    """
+    on_stage(f"scoring {len(texts):,} texts")
+    parts: list[Floats] = []
+    done, batch, began, worked = 0, _FIRST_BATCH, time.perf_counter(), time.process_time()
+    while done < len(texts):
+        parts.append(head.predict(texts[done : done + batch]))
+        done += len(parts[-1])
+        speed = done / (time.perf_counter() - began)
+        batch = int(min(max(_FIRST_BATCH, _BATCH_SECONDS * speed), max(1, _MOST_SCORES // len(head.labels))))
+        if done < len(texts):
+            on_stage(f"scored {done:,} of {len(texts):,} texts, {speed:,.0f} a second")
+    spent, work = time.perf_counter() - began, time.process_time() - worked
+    speeds = {"texts_per_second": done / spent, "texts_per_cpu_second": done / max(work, 1e-9), "timed_texts": done}
+    return np.concatenate(parts), speeds, spent
 
 
 def time_scoring(score: Callable[[list[str]], object], texts: list[str], seconds: float) -> dict[str, float]:

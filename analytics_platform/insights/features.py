@@ -20,14 +20,20 @@ from analytics_platform.insights.encoder import StaticEncoder, unit
 from analytics_platform.insights.tier import Singles
 from analytics_platform.insights.valence import measure_valence
 from analytics_platform.insights.words import TermMatcher, Words, normalize, split_words
+from analytics_platform.model.insights import EMBEDDING_DIMENSIONS
 
 _CHARACTER_NGRAMS = (2, 5)
-_LONGEST_TEXT = 4096
+LONGEST_TEXT = 4096
 """Characters of a text that are looked at: what a text is about, it says before."""
 _LONGEST_WORD = 40
 """Characters of a word whose n-grams are counted, so that a thousand letters without a space cost no more."""
+_MOST_COEFFICIENTS = 20_000_000
+"""Features times outputs, 80 MB; of more n-grams the most frequent are kept."""
 _VECTOR_WEIGHT = 1.5
 _VALENCE_WEIGHT = 2.0
+_DENSE = EMBEDDING_DIMENSIONS + 1
+"""Columns behind the n-grams: the static vector and the valence."""
+_ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Prepared:
 
 def prepare(texts: Sequence[str], encoder: StaticEncoder) -> Prepared:
     """Split and encode texts."""
-    short = [text[:_LONGEST_TEXT] for text in texts]
+    short = [text[:LONGEST_TEXT] for text in texts]
     words = split_words(short)
     return Prepared(short, words, np.asarray(unit(encoder.sum_words(words)), np.float32))
 
@@ -61,11 +67,20 @@ class Features:
 
     Character n-grams are counted once per distinct word and summed over a text's words by a matrix product, which
     is what makes scoring quick.
+
+    Args:
+        outputs: Columns of the coefficients that the features will be multiplied by. Words and characters get so many
+            n-grams each that the coefficients stay within 80 MB.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, outputs: int = 1) -> None:
+        self._most = _MOST_COEFFICIENTS // 2 // outputs
         self._characters = CountVectorizer(
-            analyzer="char_wb", ngram_range=_CHARACTER_NGRAMS, lowercase=False, dtype=np.float32
+            analyzer="char_wb",
+            ngram_range=_CHARACTER_NGRAMS,
+            lowercase=False,
+            dtype=np.float32,
+            max_features=self._most,
         )
         self._word_weights = TfidfTransformer(sublinear_tf=True)
         self._character_weights = TfidfTransformer()
@@ -73,7 +88,9 @@ class Features:
     def fit(self, prepared: Prepared) -> Self:
         """Learn vocabulary and weights."""
         words = prepared.words
-        pairs = CountVectorizer(tokenizer=str.split, token_pattern=None, lowercase=False, ngram_range=(1, 2))
+        pairs = CountVectorizer(
+            tokenizer=str.split, token_pattern=None, lowercase=False, ngram_range=(1, 2), max_features=self._most
+        )
         normal = normalize(pa.array(prepared.texts, pa.string())).to_pylist()
         self._terms = TermMatcher(sorted(pairs.fit(normal).vocabulary_))
         self._word_weights.fit(self._terms.count(words))
@@ -87,6 +104,21 @@ class Features:
         characters = self._character_weights.transform(words.incidence() @ self._count_characters(words))
         blocks = (self._transform_terms(words), characters, sp.csr_matrix(self._transform_dense(prepared)))
         return sp.hstack(blocks, format="csr", dtype=np.float32)
+
+    @staticmethod
+    def likeness(features: sp.csr_matrix) -> Singles:
+        """Return the scalar products of all rows of ``transform``; shape (texts, texts).
+
+        The static vectors are multiplied densely and the n-grams some rows at a time, so that no more than the result
+        is in memory.
+        """
+        ngrams, dense = features[:, :-_DENSE], features[:, -_DENSE:].toarray()
+        others = ngrams.T.tocsr()
+        products = np.asarray(dense @ dense.T, np.float32)
+        for start in range(0, len(products), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            products[rows] += (ngrams[rows] @ others).toarray()
+        return products
 
     def score(self, prepared: Prepared, coefficients: Singles) -> Singles:
         """Return ``transform(prepared) @ coefficients`` without making the character features of every text.

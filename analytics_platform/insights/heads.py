@@ -7,7 +7,7 @@ asked (``routing``), files, and measures (``evaluate``).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Literal, Self
@@ -17,7 +17,7 @@ import numpy as np
 from analytics_platform.insights.device import CPU, Device, DeviceChoice, resolve_device
 from analytics_platform.insights.encoder import StaticEncoder, static_encoder
 from analytics_platform.insights.experts import Codes, LinearExpert, NeighbourExpert
-from analytics_platform.insights.features import Prepared, prepare
+from analytics_platform.insights.features import LONGEST_TEXT, Prepared, prepare
 from analytics_platform.insights.minilm import TextEncoder, transformer_encoder
 from analytics_platform.insights.routing import Route
 from analytics_platform.insights.stacking import Calibration, Stack
@@ -45,6 +45,9 @@ _BUDGETS = (0.25, 0.085)
 transformer: what keeps it 8 times as quick."""
 _BATCH = 32_768
 """Texts scored together: each distinct word of a batch is taken apart once, in Python."""
+_BATCH_CHARACTERS, _BATCH_SCORES = 2_000_000, 8_000_000
+"""Characters, and texts times labels, that are scored together: 20,000 posts of 1,000 characters took 600 MB more than
+fitting did."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class LabelHead:
         reads: What the transformer reads when scoring.
         further: Texts about anything, read while fitting where training texts are too few to guess by.
         device: Where products with neighbours are computed.
+        bounded: Whether cheaper solvers take the place of those that many labels make slow.
 
     Raises:
         ValueError: If a transformer is to read when scoring, and there is none.
@@ -87,10 +91,11 @@ class LabelHead:
         reads: Reads = "nothing",
         further: Sequence[str] = (),
         device: Device = CPU,
+        bounded: bool = True,
     ) -> None:
         self._encoder = encoder
         self._student = Student(encoder, transformer, further) if transformer else None
-        self._linear = LinearExpert()
+        self._linear = LinearExpert(bounded=bounded)
         guess = self._student.encode if self._student else attrgetter("vectors")
         self._voters = [_Voters(guess, NeighbourExpert(_MOST_NEIGHBOURS, device))]
         if reads != "nothing":
@@ -152,8 +157,7 @@ class LabelHead:
     def predict(self, texts: Sequence[str]) -> Floats:
         """Return the probability of each label; shape (texts, labels)."""
         batches = [
-            self._calibration.apply(self._answer(texts[start : start + _BATCH]))
-            for start in range(0, len(texts), _BATCH)
+            self._calibration.apply(self._answer(texts[start:end])) for start, end in _batches(texts, len(self.labels))
         ]
         return np.concatenate(batches) if batches else np.zeros((0, len(self.labels)))
 
@@ -171,6 +175,18 @@ class LabelHead:
         return [one.neighbours.score(one.encode(prepared)) for one in self._voters[:voters]]
 
 
+def _batches(texts: Sequence[str], labels: int) -> Iterator[tuple[int, int]]:
+    """Yield start and end of runs of texts that can be scored together; a run has at least one text."""
+    ends = np.cumsum([min(len(text), LONGEST_TEXT) for text in texts])
+    most, start = max(1, min(_BATCH, _BATCH_SCORES // labels)), 0
+    while start < len(texts):
+        before = ends[start - 1] if start else 0
+        fitting = int(np.searchsorted(ends, before + _BATCH_CHARACTERS, side="right"))
+        end = min(max(fitting, start + 1), start + most)
+        yield start, end
+        start = end
+
+
 def _importance(codes: Codes, outside: int | None, wanted: float) -> Floats:
     """Return how much each text counts: all the same, save that those out of scope make up at least a wanted share."""
     importance = np.ones(len(codes))
@@ -180,11 +196,16 @@ def _importance(codes: Codes, outside: int | None, wanted: float) -> Floats:
     return importance
 
 
-def build_head(tier: str, device: DeviceChoice = "auto") -> LabelHead:
+def build_head(tier: str, device: DeviceChoice = "auto", *, bounded: bool = True) -> LabelHead:
     """Return the unfitted head of a tier.
 
     The tier static is built without a student, and is less right for it, where the transformer is not installed. While
     fitting it reads on the CPU: what the device is asked for is scoring, which runs no transformer.
+
+    Args:
+        tier: ``static``, ``cascade`` or ``transformer``.
+        device: Where it computes.
+        bounded: See ``LabelHead``.
 
     Raises:
         TierError: If the tier or device is unknown or not available.
@@ -200,4 +221,11 @@ def build_head(tier: str, device: DeviceChoice = "auto") -> LabelHead:
             raise
         _LOG.warning("%s; the tier static is fitted without a transformer's help and less right for it", error)
         transformer = None
-    return LabelHead(static_encoder(), transformer, reads=_READS[tier], further=general_texts(), device=where)
+    return LabelHead(
+        static_encoder(),
+        transformer,
+        reads=_READS[tier],
+        further=general_texts(),
+        device=where,
+        bounded=bounded,
+    )

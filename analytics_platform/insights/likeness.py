@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow.compute as pc
+import scipy.sparse as sp
 from scipy.linalg import cho_factor, cho_solve
 
 from analytics_platform.insights.examples import shipped_slice, slice_texts
@@ -63,7 +64,8 @@ class Lessons:
     Attributes:
         kind: Kind of label.
         vectors: Unit-length vectors; shape (documents, dimensions).
-        targets: Which label each is of, none for ``other``; shape (documents, labels).
+        targets: Which label each is of, none for ``other``; shape (documents, labels). Sparse, because a dense matrix
+            takes 4.8 GB for ten thousand labels with six examples each.
         weights: How much each counts; shape (documents,).
         judged: Rows that tell how right and how much in doubt a head is: the shipped slice where it teaches this
             taxonomy, otherwise the labels' descriptions and examples.
@@ -72,7 +74,7 @@ class Lessons:
 
     kind: Kind
     vectors: Floats
-    targets: Floats
+    targets: sp.csr_matrix
     weights: Floats
     judged: Ints
     texts: list[str]
@@ -111,7 +113,7 @@ class Lessons:
         return cls(
             kind,
             np.vstack([encode(texts).astype(np.float64), *(part.vectors for part in taught)]),
-            (np.array(names)[:, None] == np.array([label.label for label in labels])).astype(np.float64),
+            _targets(names, [label.label for label in labels]),
             np.concatenate([weights, *(part.weights for part in taught)]),
             rows,
             list(judged) or [texts[row] for row in rows],
@@ -136,22 +138,33 @@ class Lessons:
             Shape (judged, labels and what remains).
         """
         weights, bias = self.fit()
-        vectors, known, counted = (of[self.judged] for of in (self.vectors, self.targets, self.weights))
+        vectors, counted = self.vectors[self.judged], self.weights[self.judged]
         pull = (counted * (vectors.T * cho_solve(self._factor, vectors.T)).sum(axis=0))[:, None]
-        known = np.column_stack([known * _VECTOR_STRENGTH, np.zeros(len(known))])
+        known = np.column_stack([self.targets[self.judged].toarray() * _VECTOR_STRENGTH, np.zeros(len(vectors))])
         return np.asarray((vectors @ weights - pull * known) / (1 - pull) + bias)
 
     @property
     def codes(self) -> Ints:
         """Column of each judged row's label; the last stands for what remains."""
         targets = self.targets[self.judged]
-        return np.asarray(np.where(targets.any(axis=1), targets.argmax(axis=1), targets.shape[1]), np.int64)
+        codes = np.full(targets.shape[0], targets.shape[1], np.int64)
+        rows, columns = targets.nonzero()
+        codes[rows] = columns
+        return codes
 
     @cached_property
     def _factor(self) -> tuple[Floats, bool]:
         gram = (self.vectors.T * self.weights) @ self.vectors + _RIDGE * np.eye(self.vectors.shape[1])
         factor: tuple[Floats, bool] = cho_factor(gram, overwrite_a=True)
         return factor
+
+
+def _targets(names: Sequence[str], labels: Sequence[str]) -> sp.csr_matrix:
+    """Return which of the labels each name is, as 0 and 1; shape (names, labels)."""
+    column = {label: place for place, label in enumerate(labels)}
+    entries = [(row, column[name]) for row, name in enumerate(names) if name in column]
+    rows, columns = np.array(entries, np.int64).reshape(-1, 2).T
+    return sp.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(names), len(labels)))
 
 
 def all_lessons(

@@ -66,10 +66,10 @@ class Student:
         if further:
             known = np.concatenate([known, self._transformer.encode(further)])
         prepared = prepare([*texts, *further], self._encoder)
-        self._features = Features().fit(prepared)
+        self._features = Features(_DIMENSIONS).fit(prepared)
         features = self._features.transform(prepared)
         read = features[np.concatenate([kept, np.arange(len(texts), len(prepared.texts))])]
-        weights, guesses = fit_ridge((read @ read.T).toarray(), _RIDGE, known - known.mean(axis=0))
+        weights, guesses = fit_ridge(Features.likeness(read), _RIDGE, known - known.mean(axis=0))
         _, directions = np.linalg.eigh(guesses.T @ guesses)
         directions = directions[:, : -_DIMENSIONS - 1 : -1]
         self._coefficients = np.asarray(read.T @ (weights @ directions), np.float32)

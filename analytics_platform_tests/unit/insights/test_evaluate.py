@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from analytics_platform.commands import score
 from analytics_platform.insights.evaluate import EvaluationError, evaluate, expected_calibration_error
 from analytics_platform.insights.tier import TierError
 
@@ -56,6 +58,35 @@ def test_what_takes_long_is_told_of_as_it_begins(files: tuple[Path, Path]) -> No
     told: list[str] = []
     evaluate(*files, seconds=0, on_stage=told.append)
     assert told == ["loading the tier static", "fitting on 64 texts", "scoring 64 texts"]
+
+
+class Recorder:
+    """Stands for a head: it remembers what it was fitted on, and answers the first label."""
+
+    has_student, shares = False, dict[str, float]()
+
+    def fit(self, texts: Sequence[str], labels: Sequence[str]) -> None:
+        self.texts, self.labels = list(texts), tuple(sorted(set(labels)))
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        return np.eye(1, len(self.labels)).repeat(len(texts), axis=0)
+
+
+@pytest.mark.parametrize(("texts", "length", "labels"), [(11_000, 1_000, 20), (40_000, 20, 20), (20_000, 20, 1_500)])
+def test_the_command_fits_on_so_much_as_ends_within_minutes_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts: int, length: int, labels: int
+) -> None:
+    """Fitting on 11,000 posts of 1,000 characters took 496 s and 2.5 GB, and nothing was stated."""
+    head = Recorder()
+    monkeypatch.setattr("analytics_platform.insights.evaluate.build_head", lambda *_, **__: head)
+    rows = [(f"post {number} ".ljust(length, "x"), f"l{number % labels}") for number in range(texts)]
+    train = write(tmp_path / "train.parquet", rows)
+    result = score(train, write(tmp_path / "test.parquet", rows[:50]), "static", "cpu", quiet=True)
+    assert sum(map(len, head.texts)) <= 1_700_000
+    assert len(head.texts) <= 10_000
+    assert len(head.texts) * labels <= 10_000_000
+    assert len(head.labels) == labels
+    assert f"of {texts:,} texts" in str(result["fitting"])
 
 
 def test_without_texts_out_of_scope_nothing_is_said_about_them(tmp_path: Path, files: tuple[Path, Path]) -> None:

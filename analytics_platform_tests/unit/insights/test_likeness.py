@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from analytics_platform.insights.encoder import static_encoder
+from analytics_platform.insights.encoder import static_encoder, unit
 from analytics_platform.insights.examples import shipped_slice
 from analytics_platform.insights.likeness import Lessons, all_lessons, labels_of, slice_rows
 from analytics_platform.insights.static import StaticTier
-from analytics_platform.insights.taxonomy import load_taxonomy
+from analytics_platform.insights.taxonomy import Label, load_taxonomy
 from analytics_platform.insights.tier import Documents
 from analytics_platform.insights.words import split_words
 
@@ -58,3 +60,21 @@ def test_texts_that_were_not_learnt_from_are_answered_less_well_than_those_that_
         right = [(answer.argmax(axis=1) == lessons.codes).mean() for answer in (learnt, unseen)]
         assert 0.7 < right[1] < right[0]
     assert set(labels_of(content)) == {"topic", "intent"}
+
+
+def test_learning_many_labels_takes_no_matrix_of_documents_times_labels() -> None:
+    """Ten thousand labels with six examples each took 4.8 GB before anything was fitted."""
+    labels = [Label(label=f"l{number}", description=f"thing {number}", examples=("a", "b")) for number in range(3_000)]
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        return unit(np.random.default_rng(0).standard_normal((len(texts), 8)))
+
+    tracemalloc.start()
+    try:
+        weights, bias = Lessons.of(encode, labels, "topic").fit()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert weights.shape == (8, 3_001)
+    assert bias.shape == (3_001,)
+    assert peak < 9_000 * 3_000 * 8 / 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from analytics_platform.insights.ridge import fit_ridge
 
@@ -29,3 +30,12 @@ def test_a_text_left_out_is_predicted_as_by_a_fit_without_it() -> None:
         others = np.arange(12) != row
         weights, _ = fit_ridge(kernel[np.ix_(others, others)], RIDGE, wanted[others])
         np.testing.assert_allclose(left_out[row], kernel[row, others] @ weights, atol=1e-3)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_kernel_that_is_not_finite_is_refused(value: float) -> None:
+    """LAPACK factorises such a kernel without complaint, and every weight is then wrong."""
+    kernel = np.eye(30, dtype=np.float32)
+    kernel[2, 2] = value
+    with pytest.raises(ValueError, match="infs or NaNs"):
+        fit_ridge(kernel, 0.1, np.ones((30, 2), np.float32))

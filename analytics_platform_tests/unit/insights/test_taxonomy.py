@@ -143,3 +143,17 @@ def test_what_looks_like_a_date_is_a_text(tmp_path: Path) -> None:
 def test_a_merge_may_be_overridden(tmp_path: Path) -> None:
     text = GOOD.replace("  - label: ask", "  - &ask\n    label: ask") + "  - <<: *ask\n    label: ask_more\n"
     assert [intent.label for intent in load_taxonomy(write(tmp_path, text)).intents] == ["ask", "ask_more"]
+
+
+@pytest.mark.parametrize("section", ["topics", "intents"])
+def test_a_taxonomy_of_too_many_labels_is_refused_when_it_is_read(tmp_path: Path, section: str) -> None:
+    """Ten thousand labels were accepted, and then filled the memory when the engine was built."""
+    label = "  - {{label: l{}, description: One., examples: [a thing]}}\n"
+    head, tail = GOOD.split("intents:\n")
+    parts = {"topics": head.removeprefix("topics:\n"), "intents": tail}
+    parts[section] = "".join(label.format(number) for number in range(1_001))
+    path = write(tmp_path, "".join(f"{name}:\n{content}" for name, content in parts.items()))
+    assert f"{section}: has 1,001 labels; at most 1,000" in refusal(path)
+    parts[section] = "".join(label.format(number) for number in range(1_000))
+    path = write(tmp_path, "".join(f"{name}:\n{content}" for name, content in parts.items()))
+    assert len(getattr(load_taxonomy(path), section)) == 1_000
