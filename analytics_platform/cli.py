@@ -218,11 +218,13 @@ def reconcile(
 ) -> None:
     """Compare everything with the source, deletions included; `analytics run` then restates what is different."""
     settings = load_settings()
-    open_home(settings.home, settings.home_access)
     from analytics_platform.console import rows_progress
+    from analytics_platform.defs.inputs import require_source
     from analytics_platform.defs.resources import Platform
 
     with closing(Platform(settings)) as platform, rows_progress(quiet=as_json) as on_progress:
+        require_source(platform)
+        open_home(settings.home, settings.home_access)
         found = platform.source.reconcile(accept_loss=accept_loss, on_progress=on_progress)
     if as_json:
         print_json(dict(found))
