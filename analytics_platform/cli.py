@@ -23,7 +23,7 @@ from analytics_platform import interruption, lookups
 from analytics_platform.arguments import AsJson, Force, From, OnDevice, Select, To, read_range
 from analytics_platform.errors import UserError
 from analytics_platform.home import open_home
-from analytics_platform.output import print_json, say, screen
+from analytics_platform.output import print_json, print_message, print_result, print_warnings_of_logs
 from analytics_platform.settings import PROJECT_ROOT, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -50,7 +50,7 @@ def run(
     if as_json:
         print_json(outcome.as_json())
     else:
-        print_outcome(screen, outcome)
+        print_outcome(outcome)
     if outcome.failures:
         raise typer.Exit(1)
 
@@ -60,7 +60,7 @@ def redrive(first: From = None, last: To = None, as_json: AsJson = False) -> Non
     """Try again the days with processing errors or quarantined rows, and say what became of them."""
     settings, start, end = read_range(first, last)
     from analytics_platform.commands import redrive_days
-    from analytics_platform.console import redriven_lines
+    from analytics_platform.console import print_troubles, redriven_lines
     from analytics_platform.defs.resources import Platform
 
     with closing(Platform(settings)) as platform:
@@ -69,7 +69,8 @@ def redrive(first: From = None, last: To = None, as_json: AsJson = False) -> Non
         print_json(found.as_json())
     else:
         for line in redriven_lines(found):
-            say(line)
+            print_result(line)
+        print_troubles(found.outcome.warnings, found.outcome.failures)
     if found.outcome.failures:
         raise typer.Exit(1)
 
@@ -79,7 +80,7 @@ def train(as_json: AsJson = False) -> None:
     """Learn from the corrections of labels: fit a model, judge it by gold labels, promote it when it is no worse."""
     settings = load_settings()
     from analytics_platform.commands import train_model
-    from analytics_platform.console import trained_lines
+    from analytics_platform.console import print_troubles, trained_lines
     from analytics_platform.defs.resources import Platform
 
     with closing(Platform(settings)) as platform:
@@ -88,7 +89,8 @@ def train(as_json: AsJson = False) -> None:
         print_json(found)
     else:
         for line in trained_lines(found):
-            say(line)
+            print_result(line)
+        print_troubles(failures=found["failures"])
     if found["failures"]:
         raise typer.Exit(1)
 
@@ -105,17 +107,19 @@ def demo() -> None:
 
     with closing(Platform(settings)) as platform:
         outcome, days = run_graph(platform)
-        print_outcome(screen, outcome)
+        print_outcome(outcome)
         if outcome.failures:
             raise typer.Exit(1)
         findings, page = worth_reading(platform, days)
-    screen.print("\n[bold]Worth reading[/]")
+    print_result("")
+    print_result("Worth reading", "bold")
     for finding in findings:
-        screen.print(f"  • {finding}", markup=False)
-    screen.print("\n[bold]Where to go next[/]")
-    screen.print("  the Dagster UI    make dev, then open http://127.0.0.1:3000")
-    screen.print(f"  a daily report    {_relative(page)}")
-    screen.print(f"  the warehouse     {_relative(settings.warehouse_path)} (DuckDB, open it read-only)")
+        print_result(f"  • {finding}")
+    print_result("")
+    print_result("Where to go next", "bold")
+    print_result("  the Dagster UI    make dev, then open http://127.0.0.1:3000")
+    print_result(f"  a daily report    {_relative(page)}")
+    print_result(f"  the warehouse     {_relative(settings.warehouse_path)} (DuckDB, open it read-only)")
 
 
 @app.command()
@@ -137,7 +141,7 @@ def repair(
         print_json(dataclasses.asdict(outcome))
     else:
         for style, line in repair_lines(outcome):
-            say(line, style)
+            print_result(line, style)
     if outcome.left:
         raise typer.Exit(1)
 
@@ -185,8 +189,7 @@ def doctor() -> None:
 
     for line in examine(settings):
         healthy = healthy and line.ok
-        screen.print(f"[{'green' if line.ok else 'red'}]{'ok ' if line.ok else 'no '}[/] {line.what:12}", end=" ")
-        say(line.says)
+        print_result(f"{'ok ' if line.ok else 'no '} {line.what:12} {line.says}", None if line.ok else "red")
     if not healthy:
         raise typer.Exit(1)
 
@@ -208,7 +211,7 @@ def status(as_json: AsJson = False) -> None:
         print_json(found.as_json())
         return
     for what, says in status_lines(found):
-        say(f"{what:12} {says}")
+        print_result(f"{what:12} {says}")
 
 
 @app.command()
@@ -218,16 +221,18 @@ def reconcile(
 ) -> None:
     """Compare everything with the source, deletions included; `analytics run` then restates what is different."""
     settings = load_settings()
-    open_home(settings.home, settings.home_access)
     from analytics_platform.console import rows_progress
+    from analytics_platform.defs.inputs import require_source
     from analytics_platform.defs.resources import Platform
 
     with closing(Platform(settings)) as platform, rows_progress(quiet=as_json) as on_progress:
+        require_source(platform)
+        open_home(settings.home, settings.home_access)
         found = platform.source.reconcile(accept_loss=accept_loss, on_progress=on_progress)
     if as_json:
         print_json(dict(found))
     else:
-        screen.print(", ".join(f"{count:,} {what}" for what, count in found.items()) or "read anew", markup=False)
+        print_result(", ".join(f"{count:,} {what}" for what, count in found.items()) or "read anew")
 
 
 @app.command()
@@ -250,13 +255,13 @@ def dev(
 
     commands.prepare(settings)
     command = ["-m", "dagster", "dev", "-w", str(PROJECT_ROOT / "workspace.yaml"), "-h", host, "-p", str(port)]
-    screen.print(f"Dagster UI: http://{host}:{port} (Ctrl-C stops it)")
+    print_message(f"Dagster UI: http://{host}:{port} (Ctrl-C stops it)")
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  (takes this process's place, and its signals)
 
 
 def _print_figures(result: Mapping[str, object]) -> None:
     for name, value in result.items():
-        screen.print(f"{name:22} {value:.4f}" if isinstance(value, float) else f"{name:22} {value}")
+        print_result(f"{name:22} {value:.4f}" if isinstance(value, float) else f"{name:22} {value}")
 
 
 def _relative(path: Path) -> Path:
@@ -265,9 +270,10 @@ def _relative(path: Path) -> Path:
 
 def main() -> None:
     """Run the command; what a person can act on is printed without a trace and exits with 2."""
+    print_warnings_of_logs()
     with interruption.heeded():
         try:
             app()
         except (UserError, OSError) as error:
-            say(str(error), "red")
+            print_message(str(error), "red")
             sys.exit(2)

@@ -23,7 +23,7 @@ from analytics_platform.console import partition_progress, rows_progress, stage_
 from analytics_platform.definitions import EVERYTHING, build_definitions, recipes_of, tables_of
 from analytics_platform.defs import learning
 from analytics_platform.defs.housekeeping import sweep, sweep_stagings
-from analytics_platform.defs.inputs import require_inputs
+from analytics_platform.defs.inputs import require_inputs, require_llm
 from analytics_platform.defs.instance import compute_logs_on_s3, open_instance, prepare_instance
 from analytics_platform.defs.ranges import days_between
 from analytics_platform.defs.redrive import Redriven, redrive
@@ -216,9 +216,10 @@ def price_llm(settings: Settings, first: dt.date | None, last: dt.date | None) -
     Raises:
         UserError: If no messages are stored for these days.
     """
-    open_home(settings.home, settings.home_access)
     platform = Platform(settings)
     try:
+        require_llm(platform)
+        open_home(settings.home, settings.home_access)
         messages = PartitionStream(platform.lake, "messages", _days(platform, first, last))
         plans = [platform.llm.plan(table) for table in messages.values()]
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from analytics_platform.defs.runs import Outcome
 from analytics_platform.defs.similar import Similar
 from analytics_platform.defs.status import Status
 from analytics_platform.defs.unknown_outcomes import UnknownOutcomes
+from analytics_platform.output import print_message, print_result
 from analytics_platform.plain_text import without_controls
 from analytics_platform.sources.base import Progress as RowsProgress
 from analytics_platform.storage.partitions import PartitionInfo
@@ -80,10 +81,13 @@ def _engine_heard(screen: Console, *, quiet: bool) -> Iterator[None]:
 
 
 def _progress(screen: Console, counted: str = "", *, quiet: bool) -> Progress:
-    """Return a line, gone in the end, of what is being done and for how long, with a bar where something is counted."""
+    """Return a line, gone in the end, of what is being done and for how long, with a bar where something is counted.
+
+    Where no terminal is, there is none: it would leave an empty line in a log.
+    """
     bar = [BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn(counted)] if counted else []
     columns = [SpinnerColumn(), TextColumn("{task.description}"), *bar, TimeElapsedColumn()]
-    return Progress(*columns, console=screen, transient=True, disable=quiet)
+    return Progress(*columns, console=screen, transient=True, disable=quiet or not screen.is_terminal)
 
 
 @contextmanager
@@ -164,8 +168,6 @@ def redriven_lines(found: Redriven) -> Iterator[str]:
         f"{len(found.days):,} days tried again: {len(found.mended):,} mended, {len(found.still_failing):,} still "
         f"failing; {found.quarantined_after:,} rows in quarantine, {found.quarantined_before:,} before"
     )
-    yield from (f"warning: {warning}" for warning in found.outcome.warnings)
-    yield from (f"failed: {failure}" for failure in found.outcome.failures)
 
 
 def outcome_table(outcome: Outcome) -> Table:
@@ -254,7 +256,6 @@ def trained_lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"{found['corrections']:,} corrections: nothing new to learn; the model that labels stays as it is"
     else:
         yield "promoted; `analytics run` labels again" if found["promoted"] else "not promoted"
-    yield from (f"failed: {failure}" for failure in found["failures"])
 
 
 def unknown_outcomes_line(unknown: UnknownOutcomes) -> str:
@@ -269,26 +270,31 @@ def unknown_outcomes_line(unknown: UnknownOutcomes) -> str:
     )
 
 
-def print_outcome(screen: Console, outcome: Outcome) -> None:
-    """Print what a run did."""
-    if not outcome.runs:
-        screen.print("Everything is up to date; nothing was written.")
-        return
-    screen.print(outcome_table(outcome), crop=False)
-    screen.print(
-        f"\n{outcome.quarantined:,} rows in quarantine, {outcome.checks_passed:,} checks passed, "
-        f"{len(outcome.failures)} failures, {len(outcome.warnings)} warnings, {outcome.seconds:.1f} s"
-    )
-    if outcome.failed_conversations:
-        screen.print(
-            f"{outcome.failed_conversations:,} conversations could not be processed and are left out; why is in the "
-            "table processing_errors",
-            style="yellow",
-            soft_wrap=True,
+def print_outcome(outcome: Outcome) -> None:
+    """Print what a run did as a result, and what a person should look after as messages."""
+    if outcome.runs:
+        print_result(outcome_table(outcome))
+        print_result("")
+        print_result(
+            f"{outcome.quarantined:,} rows in quarantine, {outcome.checks_passed:,} checks passed, "
+            f"{len(outcome.failures)} failures, {len(outcome.warnings)} warnings, {outcome.seconds:.1f} s"
         )
-    if outcome.unknown_outcomes.words:
-        screen.print(unknown_outcomes_line(outcome.unknown_outcomes), markup=False, soft_wrap=True)
-    for warning in outcome.warnings:
-        screen.print(without_controls(f"warning: {warning}"), style="yellow", markup=False, soft_wrap=True)
-    for failure in outcome.failures:
-        screen.print(without_controls(f"failed: {failure}"), style="red", markup=False, soft_wrap=True)
+        if outcome.failed_conversations:
+            print_message(
+                f"{outcome.failed_conversations:,} conversations could not be processed and are left out; why is in "
+                "the table processing_errors",
+                "yellow",
+            )
+        if outcome.unknown_outcomes.words:
+            print_message(unknown_outcomes_line(outcome.unknown_outcomes))
+    elif not outcome.failures:
+        print_result("Everything is up to date; nothing was written.")
+    print_troubles(outcome.warnings, outcome.failures)
+
+
+def print_troubles(warnings: Iterable[str] = (), failures: Iterable[str] = ()) -> None:
+    """Print warnings and failures as messages, a line each."""
+    for warning in warnings:
+        print_message(f"warning: {warning}", "yellow")
+    for failure in failures:
+        print_message(f"failed: {failure}", "red")

@@ -86,7 +86,8 @@ def _home(platform: Platform) -> str:
 
 def _inputs(platform: Platform) -> str:
     require_inputs(platform)
-    return "taxonomy, field mapping, source files and keys can be used"
+    files = ", files of the LLM" if platform.llm.is_on else ""
+    return f"taxonomy, field mapping, source files{files} and keys can be used"
 
 
 def _source(platform: Platform) -> str:

@@ -13,7 +13,7 @@ import typer
 
 from analytics_platform.arguments import AsJson, From, To, read_day, read_range
 from analytics_platform.errors import UserError
-from analytics_platform.output import print_json, print_text
+from analytics_platform.output import print_json, print_result
 from analytics_platform.settings import load_settings
 
 app = typer.Typer()
@@ -42,7 +42,7 @@ def similar(
         print_json(found.as_json())
         return
     for line in similar_lines(found):
-        print_text(line)
+        print_result(line)
 
 
 @app.command()
@@ -64,4 +64,4 @@ def reveal(
         print_json(found.as_json())
         return
     for line in revealed_lines(found):
-        print_text(line)  # not on the screen's stream, which is what others keep as a log
+        print_result(line)  # no message: those are what others keep as a log

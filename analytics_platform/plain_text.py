@@ -1,12 +1,22 @@
-"""Characters in data that would command a terminal, or turn the direction of a line, written out."""
+"""Characters in data that would command a terminal, end a line, or turn the direction of a line.
+
+People write them into texts, ids, labels and file names. Each surface shows them in one way: terminals, logs, alerts
+and Dagster write their codes out; HTML and SVG show a symbol.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"  # but for tabs and line ends
 )
+_MARKS = dict.fromkeys(map(ord, "\u061c\u200e\u200f\ufeff"), "")
+"""Invisible marks that Arabic and Hebrew texts hold for good reason; an isolated text reads the same without them."""
+_LINE_ENDS = dict.fromkeys(map(ord, "\x0b\x0c\r\x1c\x1d\x1e\x85\u2028\u2029"), " ")
+_SYMBOL = "\N{REPLACEMENT CHARACTER}"
 
 
 def without_controls(text: str) -> str:
@@ -14,3 +24,30 @@ def without_controls(text: str) -> str:
     return _CONTROL.sub(
         lambda found: f"\\x{ord(found[0]):02x}" if found[0] < "\u0100" else f"\\u{ord(found[0]):04x}", text
     )
+
+
+def on_one_line(text: str) -> str:
+    """Write control and direction characters out as their code, line ends and tabs too."""
+    return without_controls(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def with_symbols(text: str) -> str:
+    """Return a text for HTML or SVG, not yet escaped: a symbol stands where a control or direction character stood.
+
+    Marks without a width are dropped, and unusual line ends become spaces.
+    """
+    return _CONTROL.sub(_SYMBOL, text.translate(_MARKS).translate(_LINE_ENDS))
+
+
+def with_json_escapes(document: str) -> str:
+    """Escape control and direction characters in the strings of a JSON document; it means the same afterwards."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
+
+
+def plain_metadata(value: Any) -> Any:
+    """Return metadata with every text in it on one line, in lists and mappings too; other values as they are."""
+    if isinstance(value, str):
+        return on_one_line(value)
+    if isinstance(value, Mapping):
+        return {plain_metadata(name): plain_metadata(item) for name, item in value.items()}
+    return [plain_metadata(item) for item in value] if isinstance(value, list) else value

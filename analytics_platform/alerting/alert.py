@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, urlencode
 
+from analytics_platform.plain_text import on_one_line
+
 Kind = Literal["check_failed", "check_warned", "run_failed", "asset_stale", "source_down"]
 
 
@@ -30,6 +32,10 @@ class Alert:
     title: str
     text: str
     link: str = ""
+
+    def lines(self) -> list[str]:
+        """Return title, text and link as people get them: a line each, whatever a message or a file name holds."""
+        return [on_one_line(part) for part in (self.title, self.text, self.link) if part]
 
 
 class Links:

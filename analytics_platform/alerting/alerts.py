@@ -17,6 +17,7 @@ from pathlib import Path
 from analytics_platform.alerting.alert import Alert, Kind
 from analytics_platform.alerting.channels import Channel, open_channels
 from analytics_platform.alerting.outbox import Outbox
+from analytics_platform.plain_text import on_one_line
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class Alerts:
         alert = Alert(kind, key, title, text, link)
         news = self._outbox.add(alert, self._clock())
         if news:
-            logger.warning("alert: %s: %s %s", title, text, link)
+            logger.warning("alert: %s: %s %s", *map(on_one_line, (title, text, link)))
         return news
 
     def deliver(self) -> Delivery:

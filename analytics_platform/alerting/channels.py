@@ -85,9 +85,10 @@ def open_channels(urls: str) -> list[Channel]:
 
 def message(alerts: Sequence[Alert]) -> tuple[str, str]:
     """Return title and body: of the alert, or of a list when there are several."""
-    parts = ["\n".join(filter(None, (alert.title, alert.text, alert.link))) for alert in alerts[:ALERTS_SHOWN]]
+    parts = ["\n".join(alert.lines()) for alert in alerts[:ALERTS_SHOWN]]
     if len(alerts) == 1:
-        return alerts[0].title, parts[0].partition("\n")[2]
+        title, _, body = parts[0].partition("\n")
+        return title, body
     if len(alerts) > ALERTS_SHOWN:
         parts.append(f"... and {len(alerts) - ALERTS_SHOWN} more")
     return f"{len(alerts)} alerts", "\n\n".join(parts)

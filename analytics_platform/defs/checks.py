@@ -13,6 +13,7 @@ from analytics_platform.defs import raw
 from analytics_platform.defs.isolation import in_one_line
 from analytics_platform.defs.tables import TableAsset
 from analytics_platform.model import Table, find_violations
+from analytics_platform.plain_text import plain_metadata
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.partitions import PartitionStore, StoreUnreachableError
 
@@ -103,7 +104,7 @@ def check_result(problems: Iterable[str], *, partitions: int | None = None) -> d
         severity=dg.AssetCheckSeverity.ERROR,
         metadata={
             **({} if partitions is None else {"partitions_checked": partitions}),
-            "problems": found[:PROBLEMS_SHOWN],
+            "problems": plain_metadata(found[:PROBLEMS_SHOWN]),
             "problem_count": len(found),
         },
     )

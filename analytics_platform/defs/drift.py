@@ -16,6 +16,7 @@ from analytics_platform.defs.checks import days_of_run
 from analytics_platform.defs.insights import conversation_insights
 from analytics_platform.errors import UserError
 from analytics_platform.insights.drift import CONFIDENCE, FEWEST, LABELS, Change, count_labels, find_changes
+from analytics_platform.plain_text import on_one_line, plain_metadata
 from analytics_platform.storage.partitions import PartitionStore
 
 _PAST_DAYS = 28
@@ -56,7 +57,7 @@ def labels_are_steady(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckRe
         if not drifted
         else "Look at the conversations of the labels that moved most; see Drift in docs/operations.md.",
         metadata={
-            "problems": drifted,
+            "problems": plain_metadata(drifted),
             "problem_count": len(drifted),
             **facts,
             "changes": dg.MetadataValue.table([_change_record(change) for change in changes]),
@@ -93,5 +94,8 @@ def _share_table(of_now: pa.ChunkedArray, of_before: pa.ChunkedArray) -> dg.Meta
     names, counts = count_labels(of_now, of_before)
     rows = zip(names, *np.round(counts / counts.sum(axis=1, keepdims=True), 3).tolist(), strict=True)
     moved = sorted(rows, key=lambda row: (-round(abs(row[1] - row[2]), 3), row[0]))
-    records = [dg.TableRecord({"label": name, "now": now, "before": before}) for name, now, before in moved]
-    return dg.MetadataValue.table(records[:_LABELS_SHOWN])
+    records = [
+        dg.TableRecord({"label": on_one_line(name), "now": now, "before": before})
+        for name, now, before in moved[:_LABELS_SHOWN]
+    ]
+    return dg.MetadataValue.table(records)

@@ -13,7 +13,7 @@ import dagster as dg
 import pyarrow as pa
 
 from analytics_platform.defs import clean, insights, raw
-from analytics_platform.defs.checks import PROBLEMS_SHOWN, days_of_run, problems_by_day
+from analytics_platform.defs.checks import check_result, days_of_run, problems_by_day
 from analytics_platform.defs.tables import table_asset
 from analytics_platform.model import errors as tables
 from analytics_platform.storage import failures
@@ -78,16 +78,7 @@ def conversations_add_up(context: dg.AssetCheckExecutionContext) -> dg.AssetChec
     lake: PartitionStore = context.resources.stores("lake")
     wanted = days_of_run(context)
     days = [day for day in lake.keys(tables.PROCESSING_ERRORS.name) if wanted is None or day in wanted]
-    problems = list(_lost(lake, days))
-    return dg.AssetCheckResult(
-        passed=not problems,
-        severity=dg.AssetCheckSeverity.ERROR,
-        metadata={
-            "partitions_checked": len(days),
-            "problems": problems[:PROBLEMS_SHOWN],
-            "problem_count": len(problems),
-        },
-    )
+    return check_result(_lost(lake, days), partitions=len(days))
 
 
 def _lost(lake: PartitionStore, days: Iterable[str]) -> Iterator[str]:

@@ -9,14 +9,35 @@ from analytics_platform.sources.mapping import load_mapping
 
 
 def require_inputs(platform: Platform) -> None:
-    """Refuse a wrong taxonomy, a wrong field mapping, source files that do not exist, and keys that cannot be used.
+    """Refuse a wrong taxonomy, field mapping, source path, key, or file of the LLM.
+
+    Raises:
+        UserError: Naming the file and the place in it, or the variable.
+    """
+    load_taxonomy(platform.settings.taxonomy)
+    require_source(platform)
+    if platform.llm.is_on:
+        platform.llm.require_usable()
+    _ = platform.cleaning
+
+
+def require_source(platform: Platform) -> None:
+    """Refuse a wrong field mapping and source files that do not exist.
 
     Raises:
         UserError: Naming the file and the place in it, or the variable.
     """
     settings = platform.settings
-    load_taxonomy(settings.taxonomy)
     load_mapping(settings.source_mapping)
     if settings.source == "files":
         find_files(settings.source_path or "")
-    _ = platform.cleaning
+
+
+def require_llm(platform: Platform) -> None:
+    """Refuse a wrong taxonomy, and a prompt, a price list or a tokenizer of the LLM that cannot be used.
+
+    Raises:
+        UserError: If no model is named; else naming the file and the place in it.
+    """
+    load_taxonomy(platform.settings.taxonomy)
+    platform.llm.require_usable()

@@ -57,6 +57,19 @@ class Llm:
         """Whether a model is named."""
         return self._config is not None
 
+    def require_usable(self) -> None:
+        """Refuse a prompt, a price list or a tokenizer that cannot be used; neither store nor endpoint is contacted.
+
+        Raises:
+            LlmError: If the tier is off, its packages are not installed, or a file cannot be used.
+        """
+        config = self._require_installed()
+        from analytics_platform.insights.llm.tier import load_files  # noqa: PLC0415  (an extra)
+        from analytics_platform.insights.llm.tokens import token_counter  # noqa: PLC0415  (an extra)
+
+        load_files(config, load_taxonomy(self._taxonomy))
+        token_counter(config.tokenizer)
+
     @cached_property
     def tier(self) -> LlmTier:
         """The tier.
@@ -64,14 +77,20 @@ class Llm:
         Raises:
             LlmError: If it is off, its packages are not installed, or it is not configured rightly.
         """
+        config = self._require_installed().model_copy(update={"api_key": self._api_key()})
+        from analytics_platform.insights.llm.tier import LlmTier  # noqa: PLC0415  (an extra)
+
+        return LlmTier(config, load_taxonomy(self._taxonomy), self._store)
+
+    def _require_installed(self) -> LlmConfig:
+        """Return the configuration, once it is known that a model is named and the packages are there."""
         if self._config is None:
             raise LlmError("ANALYTICS_LLM_MODEL: name a model to have conversations labelled by an LLM")
         try:
-            from analytics_platform.insights.llm.tier import LlmTier  # noqa: PLC0415  (an extra)
+            import analytics_platform.insights.llm.tier  # noqa: F401, PLC0415  (an extra)
         except ModuleNotFoundError as error:
             raise LlmError(f"ANALYTICS_LLM_MODEL: {error.name} is missing; make install EXTRAS=llm") from None
-        config = self._config.model_copy(update={"api_key": self._api_key()})
-        return LlmTier(config, load_taxonomy(self._taxonomy), self._store)
+        return self._config
 
     @property
     def version(self) -> str:

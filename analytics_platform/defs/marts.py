@@ -17,6 +17,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
 from analytics_platform.defs.tables import CADENCE_TAG, DAYS_RESOURCE, FORCE_TAG
+from analytics_platform.plain_text import on_one_line, plain_metadata, without_controls
 from analytics_platform.storage.dbt_project import NodeOutcome
 from analytics_platform.storage.marts import Marts, MartsFailedError
 
@@ -82,14 +83,14 @@ def build_marts(
         try:
             report = marts.build(
                 _days(context),
-                lambda level, text: context.log.log(level.upper(), text),
+                lambda level, text: context.log.log(level.upper(), without_controls(text)),
                 force=FORCE_TAG in context.run.tags,
             )
         except MartsFailedError as error:
             results = list(_check_results(context, error.outcomes))
             yield from results
             reported = {str(result.check_name) for result in results}
-            raise dg.Failure(error.text(reported), allow_retries=False) from error
+            raise dg.Failure(without_controls(error.text(reported)), allow_retries=False) from error
         rows = marts.warehouse.rows()
         for name in order:
             if dg.AssetKey(name) in context.selected_asset_keys:
@@ -124,11 +125,11 @@ def _check_results(context: dg.AssetExecutionContext, outcomes: Sequence[NodeOut
                 check_name=spec.name,
                 passed=outcome.status == "pass",
                 severity=dg.AssetCheckSeverity.WARN if outcome.status == "warn" else dg.AssetCheckSeverity.ERROR,
-                description=outcome.explanation or None,
+                description=on_one_line(outcome.explanation) or None,
                 metadata={
                     "dagster_dbt/failed_row_count": outcome.failures or 0,
                     "seconds": outcome.seconds,
-                    **({"problems": list(outcome.problems)} if outcome.problems else {}),
+                    **({"problems": plain_metadata(list(outcome.problems))} if outcome.problems else {}),
                     **({"problem_count": outcome.failures} if outcome.failures else {}),
                 },
             )

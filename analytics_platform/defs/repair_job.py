@@ -17,6 +17,7 @@ from analytics_platform.defs.ranges import days_between
 from analytics_platform.defs.recipe import Recipe
 from analytics_platform.defs.repair import Mended, Repair, Repairer
 from analytics_platform.defs.resources import Platform
+from analytics_platform.plain_text import on_one_line, plain_metadata, without_controls
 from analytics_platform.storage.facts import FACTS
 from analytics_platform.storage.io_manager import partition_metadata
 
@@ -103,7 +104,9 @@ def build_repair_job(
         """Compute again exactly the partitions that disagree with the lake, and compare once more."""
         audit = _audit(platform, tables)
         repairer = Repairer(
-            audit, platform.recipe_resources(), lambda level, text: context.log.log(level.upper(), text)
+            audit,
+            platform.recipe_resources(),
+            lambda level, text: context.log.log(level.upper(), without_controls(text)),
         )
         days = config.days
         limits = platform.settings
@@ -119,10 +122,10 @@ def build_repair_job(
             verdict = _verdict(keys[store, table], FITS if store == "lake" else AGREES, problems)
             context.log_event(verdict)  # type: ignore[arg-type]  # it takes verdicts; its annotation lacks them
         for found in repair.found:
-            context.log.warning(str(found))
+            context.log.warning(on_one_line(str(found)))
         on_repair(repair)
         if repair.left:
-            raise dg.Failure("; ".join(map(str, repair.left[:PROBLEMS_SHOWN])), allow_retries=False)
+            raise dg.Failure(on_one_line("; ".join(map(str, repair.left[:PROBLEMS_SHOWN]))), allow_retries=False)
 
     @dg.job(
         name=STORE_REPAIR,
@@ -155,6 +158,6 @@ def _verdict(key: dg.AssetKey, name: str, problems: Sequence[str]) -> dg.AssetCh
         asset_key=key,
         check_name=name,
         passed=not problems,
-        metadata={"problems": list(problems[:PROBLEMS_SHOWN]), "problem_count": len(problems)},
+        metadata={"problems": plain_metadata(list(problems[:PROBLEMS_SHOWN])), "problem_count": len(problems)},
         blocking=True,
     )

@@ -28,6 +28,7 @@ from analytics_platform.defs.changes import (
 from analytics_platform.defs.ranges import days_between, few_ranges
 from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG, Platform
 from analytics_platform.defs.runs import stale_days
+from analytics_platform.plain_text import on_one_line, plain_metadata
 from analytics_platform.sources.base import Source, SourceError, SourceStatus
 
 SENSOR = "source_changes"
@@ -46,7 +47,7 @@ _DONE = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRun
 
 def status_metadata(status: SourceStatus) -> dict[str, Any]:
     """Return what Dagster shows of a source's status; what is not known is left out."""
-    facts = {
+    facts: dict[str, Any] = {
         "rows": status.rows,
         "cursor": status.cursor,
         "refreshed_at": status.refreshed_at,
@@ -55,7 +56,7 @@ def status_metadata(status: SourceStatus) -> dict[str, Any]:
         "caught_up": status.complete,
         "columns_changed": list(status.drift) or None,
     }
-    return {name: value for name, value in facts.items() if value is not None}
+    return {name: plain_metadata(value) for name, value in facts.items() if value is not None}
 
 
 def source_asset(platform: Platform, owners: Sequence[str]) -> dg.AssetSpec:
@@ -181,7 +182,7 @@ def build_sensor(platform: Platform, job_name: str) -> dg.SensorDefinition:
         try:
             tick = look(platform, context.instance, before, dt.datetime.now(dt.UTC))
         except SourceError as error:  # the memory stays: a failed look is no change
-            return dg.SkipReason(str(error))
+            return dg.SkipReason(on_one_line(str(error)))
         events = []
         if tick.ask or tick.cursor.delivered != before.delivered:
             metadata = status_metadata(platform.source.status())

@@ -19,6 +19,7 @@ from analytics_platform.defs.computation import Again
 from analytics_platform.defs.recipe import Input, Recipe
 from analytics_platform.model import Table
 from analytics_platform.model.code_version import code_version
+from analytics_platform.plain_text import on_one_line, plain_metadata
 from analytics_platform.storage.failures import Failures, failures_of
 from analytics_platform.storage.io_manager import TABLE_KEY, partition_metadata
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStream, PartitionTasks
@@ -149,10 +150,11 @@ def table_asset(
 
             def written(info: PartitionInfo, reused: bool, read: Callable[[], pa.Table]) -> None:
                 for failure in failures_of(info):
-                    context.log.warning(f"{info.key}: left out {failure.conversation_id}: {failure.error}")
+                    left_out = f"{info.key}: left out {failure.conversation_id}: {failure.error}"
+                    context.log.warning(on_one_line(left_out))
                 facts = partition_metadata(info, reused=reused)
                 if metadata:
-                    facts |= metadata(info.key, read())
+                    facts |= plain_metadata(metadata(info.key, read()))
                 context.add_asset_metadata(facts, partition_key=info.key or None)
 
             tasks = (recipe.task(day, streams, resources, again=again) for day in days)

@@ -15,6 +15,7 @@ import dagster as dg
 import pyarrow as pa
 
 from analytics_platform.model import Table, find_violations
+from analytics_platform.plain_text import plain_metadata, without_controls
 from analytics_platform.storage import frames
 from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
 from analytics_platform.storage.partitions import (
@@ -110,7 +111,7 @@ class StoreIOManager(dg.IOManager):
 
 def partition_metadata(info: PartitionInfo, *, reused: bool = False) -> dict[str, Any]:
     """Return what Dagster shows of a stored partition."""
-    return {
+    facts = {
         "dagster/partition_row_count": info.rows,
         "bytes": info.bytes,
         "content_hash": info.content_hash,
@@ -119,6 +120,7 @@ def partition_metadata(info: PartitionInfo, *, reused: bool = False) -> dict[str
         **({"failures": [asdict(failure) for failure in failures]} if (failures := failures_of(info)) else {}),
         **({"left_out_conversations": len(absent)} if (absent := left_out_of(info)) else {}),
     }
+    return {name: plain_metadata(value) for name, value in facts.items()}
 
 
 def store_task(store: PartitionStore, table: Table, task: PartitionTask) -> PartitionInfo:
@@ -170,7 +172,7 @@ def _work(store: PartitionStore, table: Table, task: PartitionTask) -> tuple[Par
     except Exception as error:  # whatever it was, it is raised again under the name of its partition
         place = f"partition {task.key} of {table.name}" if task.key else table.name
         message = error.args[0] if isinstance(error, KeyError) and error.args else error  # a KeyError quotes itself
-        raise PartitionError(f"{place}: {message}") from error
+        raise PartitionError(without_controls(f"{place}: {message}")) from error
 
 
 def _content(table: Table, task: PartitionTask) -> pa.Table:

@@ -43,9 +43,9 @@ def documents(home: Path) -> dict[str, str]:
 def test_the_demo_shows_what_it_wrote_and_what_is_worth_reading(demo):
     home, finished = demo
     for part in ("raw_messages", "mongo/conversation_analytics", "fct_conversation", "daily_report"):
-        assert part in finished.err
-    assert "0 failures" in finished.err
-    findings = finished.err.split("Worth reading")[1].split("Where to go next")[0]
+        assert part in finished.out
+    assert "0 failures" in finished.out
+    findings = finished.out.split("Worth reading")[1].split("Where to go next")[0]
     assert findings.count("•") == 3
     assert (home / "warehouse.duckdb").exists()
     assert len(list((home / "reports").rglob("*.html"))) == 49
@@ -77,7 +77,7 @@ def test_a_second_demo_is_quick_and_changes_nothing(demo, analytics):
     started = time.monotonic()
     again = analytics(home, "demo")
     assert again.code == 0, again.err
-    assert "up to date" in again.err
+    assert "up to date" in again.out
     assert time.monotonic() - started < 60  # the first takes over a minute; a hang is what this would find
     assert (content_hashes(home), documents(home)) == before
     assert {path: path.stat().st_mtime_ns for path in home.rglob("*.parquet")} == stamps
@@ -255,7 +255,7 @@ def test_doctor_says_what_is_reachable_and_no_secret(demo, analytics):
     home, _ = demo
     finished = analytics(home, "doctor")
     assert finished.code == 0, finished.err
-    assert "49 days" in finished.err
+    assert "49 days" in finished.out
     unreachable = "mongodb://user:hunter2@127.0.0.1:9/?serverSelectionTimeoutMS=300"
     broken = analytics(home, "doctor", ANALYTICS_MONGO_URI=unreachable)
     assert broken.code == 1

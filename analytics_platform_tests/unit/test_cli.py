@@ -29,7 +29,7 @@ from analytics_platform.defs.similar import Similar, SimilarConversation
 from analytics_platform.defs.unknown_outcomes import UnknownOutcomes
 from analytics_platform.doctor import Line, examine
 from analytics_platform.model.raw import QUARANTINED_ROWS
-from analytics_platform.output import say
+from analytics_platform.output import print_message
 from analytics_platform.settings import load_settings
 from analytics_platform.storage.lake import Lake
 
@@ -97,7 +97,7 @@ def test_a_revealed_conversation_is_a_line_per_message_and_its_code_follows_the_
 
 
 def test_what_is_said_is_data_and_neither_markup_nor_emoji_nor_a_command_to_the_terminal(capsys) -> None:
-    say("[red]00:ab:12[/] \x1b[31m\nnext\x9b")
+    print_message("[red]00:ab:12[/] \x1b[31m\nnext\x9b")
     assert capsys.readouterr().err == "[red]00:ab:12[/] \\x1b[31m\nnext\\x9b\n"
 
 
@@ -206,12 +206,12 @@ def test_the_rows_in_quarantine_are_counted_over_the_days_asked_for(tmp_path) ->
     assert Outcome(quarantined=7).as_json()["quarantined"] == 7
 
 
-def test_unknown_outcomes_are_told_on_one_line_with_the_setting_that_maps_them() -> None:
-    console = Console(width=80)
+def test_unknown_outcomes_are_told_on_one_line_with_the_setting_that_maps_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     told = Outcome(runs=["r"], unknown_outcomes=UnknownOutcomes({"closed": 1200, "a\x1bb\u202e": 1}, more=3))
-    with console.capture() as captured:
-        print_outcome(console, told)
-    [line] = [line for line in captured.get().splitlines() if "ANALYTICS_OUTCOMES" in line]
+    print_outcome(told)
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "ANALYTICS_OUTCOMES" in line]
     assert "'closed' 1,200, 'a\\x1bb\\u202e' 1 and 3 more words" in line
     assert "ANALYTICS_OUTCOMES='closed=failure'" in line
     assert told.as_json()["unknown_outcomes"] == {

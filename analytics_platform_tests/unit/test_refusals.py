@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform import commands
+from analytics_platform.cli import main
 from analytics_platform.defs.resources import Platform
 from analytics_platform.doctor import examine
 from analytics_platform.errors import UserError
@@ -34,6 +37,81 @@ def test_wrong_taxonomy_is_refused_with_its_line_before_any_work(wrong_taxonomy,
     with pytest.raises(UserError, match=f"{wrong_taxonomy}:2: "):
         command(Platform(load_settings()))
     assert not (tmp_path / "home").exists()
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
+    """Writes a file and sets its variable; the home does not exist, and a model is named."""
+    monkeypatch.setenv("ANALYTICS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ANALYTICS_TIER", "llm")
+    monkeypatch.setenv("ANALYTICS_LLM_MODEL", "gpt-4.1-mini")
+
+    def write(variable: str, content: str) -> Path:
+        path = tmp_path / variable.lower()
+        path.write_text(content)
+        monkeypatch.setenv(variable, str(path))
+        return path
+
+    return write
+
+
+LLM_FILES = [
+    ("ANALYTICS_LLM_PRICES", "as_of: 2026-01-01\nmodels: [", ": cannot be read, line 2: "),
+    ("ANALYTICS_LLM_PRICES", "as_of: 2026-13-45\nsource: x\nmodels: {}", ": cannot be read: "),
+    ("ANALYTICS_LLM_PRICES", "as_of: 2026-01-01\nsource: x\nmodels: {m: {input: -1, output: 1}}", ": models.m.input: "),
+    ("ANALYTICS_LLM_TOKENIZER", "{", ": not a tokenizer.json: "),
+]
+
+
+@pytest.mark.parametrize(("variable", "content", "told"), LLM_FILES)
+@pytest.mark.parametrize("command", ["run", "redrive", "repair", "train", "llm-cost"])
+def test_wrong_file_of_the_llm_is_refused_in_one_line_before_any_work(
+    files, tmp_path, monkeypatch, capsys, command, variable, content, told
+):
+    """A wrong price list came to light when the days before were computed, and a wrong tokenizer in ``llm-cost``."""
+    path = files(variable, content)
+    assert refused(monkeypatch, capsys, command).startswith(f"{path}{told}")
+    assert not (tmp_path / "home").exists()
+
+
+def test_cost_without_a_model_or_with_a_wrong_taxonomy_is_refused_before_any_work(
+    wrong_taxonomy, tmp_path, monkeypatch, capsys
+):
+    """The home was made, and days without messages were blamed."""
+    monkeypatch.setenv("ANALYTICS_LLM_MODEL", "gpt-4.1-mini")
+    wrong_taxonomy.write_text("topics:\n- [")
+    assert refused(monkeypatch, capsys, "llm-cost").startswith(f"{wrong_taxonomy}:")
+    monkeypatch.delenv("ANALYTICS_LLM_MODEL")
+    monkeypatch.delenv("ANALYTICS_TAXONOMY")
+    assert refused(monkeypatch, capsys, "llm-cost").startswith("ANALYTICS_LLM_MODEL: name a model")
+    assert not (tmp_path / "home").exists()
+
+
+def test_reconcile_refuses_a_wrong_mapping_and_a_missing_source_before_any_work(files, tmp_path, monkeypatch, capsys):
+    """The home was made before the mapping was read."""
+    monkeypatch.setenv("ANALYTICS_SOURCE", "files")
+    monkeypatch.setenv("ANALYTICS_SOURCE_PATH", str(tmp_path / "chats.csv"))
+    mapping = files("ANALYTICS_SOURCE_MAPPING", "columns: [")
+    assert refused(monkeypatch, capsys, "reconcile").startswith(f"ANALYTICS_SOURCE_MAPPING: {mapping} is not YAML: ")
+    mapping.write_text("{}")
+    assert "chats.csv matches no file" in refused(monkeypatch, capsys, "reconcile")
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("arguments", [["similar", "c1"], ["reveal", "c1"]])
+def test_commands_that_only_read_the_lake_ask_for_no_other_input(wrong_taxonomy, monkeypatch, capsys, arguments):
+    monkeypatch.setenv("ANALYTICS_PII_SPANS_KEY", "k" * 32)
+    assert str(wrong_taxonomy) not in refused(monkeypatch, capsys, *arguments)
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return the line with which a command is refused."""
+    monkeypatch.setattr(sys, "argv", ["analytics", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
 
 
 def test_doctor_names_file_and_line_of_a_wrong_taxonomy(wrong_taxonomy):

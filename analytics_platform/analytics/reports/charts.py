@@ -20,6 +20,7 @@ import vl_convert as vlc
 
 from analytics_platform.analytics.reports import wording
 from analytics_platform.analytics.reports.evidence import OTHER
+from analytics_platform.plain_text import on_one_line, with_symbols
 
 Chart: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart
 
@@ -187,13 +188,22 @@ def metadata_chart(title: str, svg: str) -> str:
     """
     on_white = svg.replace("<svg ", '<svg style="background:#fff" ', 1)  # the UI may be dark, the ink is black there
     encoded = base64.b64encode(on_white.encode()).decode()
-    plain = "".join(character for character in title if character not in "[]\\*`\n")
+    plain = "".join(character for character in on_one_line(title) if character not in "[]\\*`")
     return f"**{plain}**\n\n![{plain}](data:image/svg+xml;base64,{encoded})"
 
 
 def _specification(chart: Chart) -> dict[str, Any]:
-    specification: dict[str, Any] = chart.to_dict(validate=False)  # validation would double the time of a small chart
+    specification = _readable(chart.to_dict(validate=False))  # validation would double the time of a small chart
     return {**specification, "config": {**_CONFIG, "background": None}}
+
+
+def _readable(value: Any) -> Any:
+    """Return a part of a specification without control and direction characters in its texts."""
+    if isinstance(value, str):
+        return with_symbols(value)
+    if isinstance(value, dict):
+        return {name: _readable(item) for name, item in value.items()}
+    return [_readable(item) for item in value] if isinstance(value, list) else value
 
 
 def _chart(rows: Iterable[Mapping[str, Any]]) -> alt.Chart:

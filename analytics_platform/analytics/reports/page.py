@@ -1,12 +1,14 @@
 """The report as one self-contained HTML page: no script, no request to anywhere, the same input gives the same bytes.
 
 Belongs here: what is on the page and in which words. Does not belong here: drawing (``charts``), layout and
-colours (``page.html.j2``). All text of the source is escaped by the template engine.
+colours (``page.html.j2``). The template engine escapes all text of the source, puts a symbol in the place of control
+and direction characters, and isolates what is written from right to left.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,15 +16,19 @@ from typing import Any
 
 import jinja2
 import pyarrow as pa
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from analytics_platform.analytics.reports import charts, wording
 from analytics_platform.analytics.reports.evidence import BASELINE_DAYS, OTHER, QUIET_DAY, mean_of_days, read_days
 from analytics_platform.analytics.reports.reading_list import Listed, reading_list
 from analytics_platform.analytics.reports.report import HEADLINES, Unit
+from analytics_platform.plain_text import with_symbols
 
 CHARTED_DAYS = 14
 """How many days before the reported one the first chart shows, where there is data."""
+
+_RIGHT_TO_LEFT = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+_RIGHT_TO_LEFT_PHRASE = re.compile(rf"{_RIGHT_TO_LEFT}(?:[ \d'’./_\u200c\u200d-]*{_RIGHT_TO_LEFT})*")
 
 _FORMATS: Mapping[Unit, Callable[[float], str]] = {
     "share": wording.share,
@@ -155,7 +161,26 @@ def _template() -> jinja2.Template:
         loader=jinja2.PackageLoader("analytics_platform.analytics.reports", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["in_attribute"] = _in_attribute
     return environment.get_template("page.html.j2")
+
+
+def _shown(value: object) -> object:
+    """Return what an expression of the template shows as the content of an element."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    text = with_symbols(value)
+    shown, end = Markup(), 0
+    for phrase in _RIGHT_TO_LEFT_PHRASE.finditer(text):  # isolated, so that numbers after it stay where they belong
+        shown += escape(text[end : phrase.start()]) + Markup("<bdi>{}</bdi>").format(phrase[0])
+        end = phrase.end()
+    return shown + escape(text[end:])
+
+
+def _in_attribute(value: str) -> Markup:
+    """Return what an expression shows where no element may stand: in an attribute, or in the page's title."""
+    return escape(with_symbols(value))

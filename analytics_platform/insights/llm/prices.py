@@ -84,8 +84,11 @@ def load_prices(path: Path | None = None) -> PriceList:
     path = path or DEFAULT_PATH
     try:
         return PriceList.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise LlmError(f"{path}: cannot be read: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise LlmError(f"{path}: {'.'.join(map(str, first['loc'])) or 'prices'}: {first['msg']}") from None
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise LlmError(f"{path}: cannot be read{line}: {error.problem}") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:  # such as a date that is none
+        raise LlmError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None

@@ -23,7 +23,7 @@ from analytics_platform.insights.llm.calls import Ledger
 from analytics_platform.insights.llm.config import LlmConfig, LlmError
 from analytics_platform.insights.llm.endpoint import Endpoint
 from analytics_platform.insights.llm.loop import BackgroundLoop
-from analytics_platform.insights.llm.prices import load_prices
+from analytics_platform.insights.llm.prices import PriceList, load_prices
 from analytics_platform.insights.llm.prompt import Prompt
 from analytics_platform.insights.llm.results import (
     SILENT,
@@ -83,6 +83,22 @@ class Plan:
         return Plan(**{**totals, "counted": self.counted or other.counted})
 
 
+def load_files(config: LlmConfig, taxonomy: Taxonomy) -> tuple[Prompt, PriceList]:
+    """Read the prompt and the price list that the configuration names; nothing is contacted.
+
+    Raises:
+        LlmError: If one cannot be read, or a budget in US dollars is set and the model's price is unknown.
+    """
+    prompt, prices = Prompt(config.prompt, taxonomy), load_prices(config.prices)
+    if config.budget_usd is not None and prices.price(config.model) is None:
+        raise LlmError(
+            f"ANALYTICS_LLM_BUDGET_USD: the price of model {config.model!r} is unknown; add it to a file named by "
+            "ANALYTICS_LLM_PRICES, or set ANALYTICS_LLM_BUDGET_TOKENS instead"
+        )
+    prompt.system  # noqa: B018  (read and filled now, so that an unknown prompt is refused now)
+    return prompt, prices
+
+
 class LlmTier:
     """Labels conversations through an OpenAI-compatible endpoint. Safe to use from several threads.
 
@@ -102,18 +118,11 @@ class LlmTier:
         self.config = config
         self.taxonomy = taxonomy
         self.store = store
-        self._prompt = Prompt(config.prompt, taxonomy)
+        self._prompt, self._prices = load_files(config, taxonomy)
         self._form = AnswerForm(taxonomy)
-        self._prices = load_prices(config.prices)
         self._lock = threading.Lock()
         self._loop: BackgroundLoop | None = None
         self._asked: dict[str, asyncio.Task[Result]] = {}
-        if config.budget_usd is not None and self._prices.price(config.model) is None:
-            raise LlmError(
-                f"ANALYTICS_LLM_BUDGET_USD: the price of model {config.model!r} is unknown; add it to a file named by "
-                "ANALYTICS_LLM_PRICES, or set ANALYTICS_LLM_BUDGET_TOKENS instead"
-            )
-        self._prompt.system  # noqa: B018  (an unknown prompt is said now)
 
     @cached_property
     def version(self) -> str:

@@ -37,5 +37,5 @@ def token_counter(tokenizer: Path | None) -> tuple[Counter, str]:
     try:
         loaded = Tokenizer.from_file(str(tokenizer))
     except Exception as error:  # noqa: BLE001  (the library raises Exception itself)
-        raise LlmError(f"{tokenizer}: not a tokenizer.json: {error}") from None
+        raise LlmError(f"{tokenizer}: not a tokenizer.json: {' '.join(str(error).split())}") from None
     return (lambda text: len(loaded.encode(text).ids)), f"counted with {tokenizer.name}"
