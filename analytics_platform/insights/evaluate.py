@@ -31,6 +31,8 @@ _BATCH_SECONDS = 2.0
 """How long a batch takes about, so that progress is shown that often."""
 _MOST_SCORES = 4_000_000
 """Texts times labels that are scored at once: 32 MB in double precision, several times over."""
+_MOST_AT_ONCE = 4_096
+"""Texts that one call scores while its speed is measured."""
 
 
 class EvaluationError(ValueError):
@@ -133,19 +135,24 @@ def _score(
 def time_scoring(score: Callable[[list[str]], object], texts: list[str], seconds: float) -> dict[str, float]:
     """Score texts again and again, more of them each time, until that takes long enough.
 
+    At most ``_MOST_AT_ONCE`` texts are repeated into one call, so that memory does not grow with the speed of the head.
+
     Returns:
         texts_per_second, from text to labels with confidence; texts_per_cpu_second, which other programs on the machine
         disturb less; timed_texts, of the last time, which alone is counted.
     """
     times = 1
     while True:
-        many = texts * times
+        repeated = min(times, max(1, _MOST_AT_ONCE // len(texts)))
+        many, calls = texts * repeated, math.ceil(times / repeated)
         began, worked = time.perf_counter(), time.process_time()
-        score(many)
+        for _ in range(calls):
+            score(many)
         spent, work = time.perf_counter() - began, time.process_time() - worked
         if spent >= seconds:
-            speeds = {"texts_per_second": len(many) / spent, "texts_per_cpu_second": len(many) / work}
-            return {**speeds, "timed_texts": len(many)}
+            timed = calls * len(many)
+            speeds = {"texts_per_second": timed / spent, "texts_per_cpu_second": timed / work}
+            return {**speeds, "timed_texts": timed}
         times *= max(2, math.ceil(0.8 * seconds / spent))
 
 
