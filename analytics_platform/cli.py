@@ -21,6 +21,7 @@ import typer
 
 from analytics_platform import interruption, lookups
 from analytics_platform.arguments import AsJson, Force, From, OnDevice, Select, To, read_range
+from analytics_platform.disk_full import find_disk_full
 from analytics_platform.errors import UserError
 from analytics_platform.home import open_home
 from analytics_platform.output import print_json, print_message, print_result, print_warnings_of_logs
@@ -274,6 +275,18 @@ def main() -> None:
     with interruption.heeded():
         try:
             app()
-        except (UserError, OSError) as error:
-            print_message(str(error), "red")
+        except Exception as error:
+            told = _full_disk(error) or error
+            if not isinstance(told, UserError | OSError):
+                raise
+            print_message(str(told), "red")
             sys.exit(2)
+
+
+def _full_disk(error: Exception) -> Exception | None:
+    """Return the full disk that an error is about; None where it is about something else."""
+    try:
+        home = load_settings().home
+    except UserError:  # nothing was written
+        return None
+    return find_disk_full(error, home.absolute())

@@ -10,6 +10,8 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
+from analytics_platform.disk_full import DiskFullError, find_disk_full
+
 _STAGED = re.compile(r"\.[0-9a-f]{32}\.tmp")
 _LOCKED_WITHIN_SECONDS = 60
 
@@ -20,8 +22,21 @@ def write_atomically(path: Path, content: bytes) -> None:
     Args:
         path: The file.
         content: All of it.
+
+    Raises:
+        DiskFullError: If there is no space for it; the file stays as it was.
+        OSError: If it cannot be written for another reason.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, content)
+    except OSError as error:
+        if find_disk_full(error, path):
+            raise DiskFullError(path) from error  # not the staged file, which nobody knows
+        raise
+
+
+def _replace(path: Path, content: bytes) -> None:
     staged = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         with staged.open("xb") as file:

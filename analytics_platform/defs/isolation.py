@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics_platform.disk_full import find_disk_full
 from analytics_platform.errors import UserError
 from analytics_platform.storage.partitions import PartitionError
 
@@ -55,7 +56,7 @@ def isolate(
             left cannot be computed together.
     """
     ids = conversation_ids(inputs)
-    if isinstance(error, SYSTEMIC):
+    if _is_systemic(error):
         raise error
     at_most = most_failures(len(ids))
 
@@ -67,8 +68,10 @@ def isolate(
         raise error
     try:
         return attempt([name for name in ids if name not in failed]), failed
-    except Exception:  # noqa: BLE001  (whatever it was, the first error is the one to tell)
-        raise error from None
+    except Exception as last:
+        if _is_systemic(last):
+            raise
+        raise error from None  # whatever it was, the first error is the one to tell
 
 
 def find_failing(ids: Sequence[str], attempt: Callable[[Sequence[str]], object], at_most: int) -> dict[str, Exception]:
@@ -86,14 +89,18 @@ def find_failing(ids: Sequence[str], attempt: Callable[[Sequence[str]], object],
         some = waiting.pop()
         try:
             attempt(some)
-        except SYSTEMIC:
-            raise
-        except Exception as error:  # noqa: BLE001  (it is what is looked for)
+        except Exception as error:
+            if _is_systemic(error):
+                raise
             if len(some) == 1:
                 found[some[0]] = error
             else:
                 waiting.extend(_halves(some))
     return found
+
+
+def _is_systemic(error: Exception) -> bool:
+    return isinstance(error, SYSTEMIC) or find_disk_full(error, "a temporary file") is not None
 
 
 def _halves(ids: Sequence[str]) -> Iterator[Sequence[str]]:

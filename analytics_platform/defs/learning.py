@@ -13,10 +13,10 @@ import orjson
 import pyarrow as pa
 
 import analytics_platform.insights as insights_package
-from analytics_platform import interruption
 from analytics_platform.analytics.reports import charts, model_charts
 from analytics_platform.defs import clean
 from analytics_platform.defs.checks import check_result
+from analytics_platform.defs.execution import execute
 from analytics_platform.defs.insights_resource import Insights
 from analytics_platform.defs.tables import table_asset
 from analytics_platform.errors import UserError
@@ -200,12 +200,7 @@ def learning_schedule() -> dg.ScheduleDefinition:
 
 def train(definitions: dg.Definitions, instance: dg.DagsterInstance) -> list[str]:
     """Run the job in this process; return one line per failed step or check."""
-    result = definitions.resolve_job_def(JOB).execute_in_process(
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        instance=instance,
-        raise_on_error=False,
-    )
-    interruption.stop_if_interrupted()  # Dagster has noted the run as failed, and returns as from any other
+    result = execute(definitions.resolve_job_def(JOB), instance)
     failures: list[str] = []
     for event in result.all_events:
         if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:

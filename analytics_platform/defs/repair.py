@@ -16,6 +16,7 @@ from analytics_platform.defs.audit import EVERY_TABLE, ORPHANED, STRAY, UNCOMPAR
 from analytics_platform.defs.computation import Again
 from analytics_platform.defs.isolation import in_one_line
 from analytics_platform.defs.recipe import Input, Recipe
+from analytics_platform.disk_full import DiskFullError
 from analytics_platform.storage.agreement import Disagreement
 from analytics_platform.storage.facts import FACTS
 from analytics_platform.storage.io_manager import store_task
@@ -163,7 +164,7 @@ class Repairer:
             streams = {name: self._stream(source) for name, source in recipe.inputs.items()}
             store, resources = self._stores[recipe.store], {name: self._resources[name] for name in recipe.resources}
             info = store_task(store, recipe.table, recipe.task(key, streams, resources, again=Again.EVERYTHING))
-        except StoreUnreachableError:
+        except (StoreUnreachableError, DiskFullError):
             raise
         except Exception as error:  # noqa: BLE001  (a partition that cannot be computed keeps no other from being mended)
             if isinstance(error.__cause__, StoreUnreachableError):
@@ -207,7 +208,7 @@ class Repairer:
     def _build_marts(self, days: Sequence[str], outcome: Repair, *, anew: bool) -> None:
         try:
             report = self._audit.marts.build(days, self._on_message, force=True, anew=anew)
-        except StoreUnreachableError:
+        except (StoreUnreachableError, DiskFullError):
             raise
         except Exception as error:  # noqa: BLE001  (what was mended before is told all the same)
             problem = f"cannot be mended: {in_one_line(error)}"

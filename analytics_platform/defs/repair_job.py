@@ -13,6 +13,7 @@ import dagster as dg
 from analytics_platform.defs.agreement import AGREES, FITS
 from analytics_platform.defs.audit import EVERY_TABLE, Audit
 from analytics_platform.defs.checks import PROBLEMS_SHOWN
+from analytics_platform.defs.execution import execute
 from analytics_platform.defs.ranges import days_between
 from analytics_platform.defs.recipe import Recipe
 from analytics_platform.defs.repair import Mended, Repair, Repairer
@@ -74,13 +75,8 @@ def run_repair(
     outcomes: list[Repair] = []
     config = {"first_day": days[0], "last_day": days[-1]} if days else {}
     with contextlib.suppress(dg.Failure):  # something is left, which the outcome tells of
-        build_repair_job(platform, tables, outcomes.append).execute_in_process(
-            run_config={
-                "ops": {MEND: {"config": config}},
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-            },
-            instance=instance,
-        )
+        job = build_repair_job(platform, tables, outcomes.append)
+        execute(job, instance, run_config={"ops": {MEND: {"config": config}}}, raise_on_error=True)
     return outcomes[0]
 
 

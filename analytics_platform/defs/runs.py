@@ -14,8 +14,8 @@ from typing import Any
 
 import dagster as dg
 
-from analytics_platform import interruption
 from analytics_platform.defs.computation import Again
+from analytics_platform.defs.execution import execute
 from analytics_platform.defs.ranges import days_between, ranges
 from analytics_platform.defs.raw import raw_messages
 from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG, Platform
@@ -159,15 +159,16 @@ def run_range(
         selection: Assets to materialize; all when None.
         tags: What the run computes again, see ``tables``.
         instance: Where the event history is kept.
+
+    Raises:
+        DiskFullError: If a disk is full.
     """
-    result = definitions.resolve_job_def(job_name).execute_in_process(
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        instance=instance,
+    result = execute(
+        definitions.resolve_job_def(job_name),
+        instance,
         tags={RANGE_START_TAG: first, RANGE_END_TAG: last, **tags},
-        asset_selection=selection,
-        raise_on_error=False,
+        selection=selection,
     )
-    interruption.stop_if_interrupted()  # Dagster has noted the run as failed, and would let the next one start
     outcome.runs.append(result.run_id)
     groups = {spec.key: spec.group_name or "" for spec in definitions.resolve_all_asset_specs()}
     for event in result.all_events:

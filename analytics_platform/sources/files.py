@@ -19,6 +19,7 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
+from analytics_platform.disk_full import disk_full_told
 from analytics_platform.sources.base import Progress, SourceDay, SourceError, SourceStatus
 from analytics_platform.sources.days import MANIFEST, StagedDay, parse_manifest, read_day
 from analytics_platform.sources.locating import SourceFile, find_files, read_rows
@@ -190,9 +191,17 @@ class FileSource:
         return folder
 
     def _stage(self, folder: Path, files: list[SourceFile], mapping: FieldMapping) -> Hold | None:
-        """Stage the files, as the only process that does, and return the hold of the staging."""
+        """Stage the files, as the only process that does, and return the hold of the staging.
+
+        Raises:
+            DiskFullError: If there is no space for them.
+            SourceError: If they cannot be split for another reason.
+        """
         discard_unfinished(self._folder)
-        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=self._folder) as unfinished:
+        with (
+            disk_full_told(self._folder),
+            tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=self._folder) as unfinished,
+        ):
             done = Path(unfinished) / folder.name
             done.mkdir()
             try:

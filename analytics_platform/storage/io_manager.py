@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from analytics_platform.disk_full import DiskFullError, find_disk_full
 from analytics_platform.model import Table, find_violations
 from analytics_platform.plain_text import plain_metadata, without_controls
 from analytics_platform.storage import frames
@@ -61,6 +62,7 @@ class StoreIOManager(dg.IOManager):
         self._tables = tables
         self._workers = workers
         self._on_partition = on_partition
+        self._full: DiskFullError | None = None
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Compute and store every partition of the result, in order.
@@ -68,7 +70,11 @@ class StoreIOManager(dg.IOManager):
         Raises:
             PartitionError: Naming the first partition that failed; those before it stay stored and are
                 reported to Dagster as materialized.
+            DiskFullError: If a disk is full, also where it was another asset of the run that met it: Dagster goes on
+                with the steps that do not depend on one that failed, and there is nothing to be gained from them.
         """
+        if self._full is not None:
+            raise self._full
         name = context.definition_metadata[TABLE_KEY]
         result = as_tasks(obj, context.partition_key if context.has_partition_key else "")
         store, table = self._store(), self._tables[name]
@@ -80,7 +86,8 @@ class StoreIOManager(dg.IOManager):
                     result.written(info, reused, partial(store.read, name, info.key))
                 if self._on_partition:
                     self._on_partition(name, info)
-        except Exception:  # whatever it was, what is stored is told before it goes on
+        except Exception as error:  # whatever it was, what is stored is told before it goes on
+            self._full = error if isinstance(error, DiskFullError) else None
             for info in written:
                 context.log_event(
                     dg.AssetMaterialization(
@@ -128,6 +135,7 @@ def store_task(store: PartitionStore, table: Table, task: PartitionTask) -> Part
 
     Raises:
         PartitionError: Naming the partition, if it cannot be computed, does not fit its declaration, or is not stored.
+        DiskFullError: If a disk is full.
     """
     return _work(store, table, task)[0]
 
@@ -171,6 +179,8 @@ def _work(store: PartitionStore, table: Table, task: PartitionTask) -> tuple[Par
         return store.write(table.name, task.key, content, fingerprint, annotations), False
     except Exception as error:  # whatever it was, it is raised again under the name of its partition
         place = f"partition {task.key} of {table.name}" if task.key else table.name
+        if full := find_disk_full(error, place):
+            raise full from error
         message = error.args[0] if isinstance(error, KeyError) and error.args else error  # a KeyError quotes itself
         raise PartitionError(without_controls(f"{place}: {message}")) from error
 

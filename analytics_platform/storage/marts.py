@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import fsspec  # type: ignore[import-untyped]
 
+from analytics_platform.disk_full import DiskFullError, disk_full_told, duckdb_says_full
 from analytics_platform.errors import UserError
 from analytics_platform.storage.dbt_project import DbtError, NodeOutcome, build_project, project_hash, s3_defaults
 from analytics_platform.storage.failed_tests import describe_problems
@@ -125,6 +126,7 @@ class Marts:
 
         Raises:
             MissingDaysError: If the lake lacks a table of a day asked for.
+            DiskFullError: If there is no space for the copy; the published warehouse is as it was.
             MartsFailedError: If a model or a data test failed; the published warehouse is as it was.
             DamagedWarehouseError: If the published file, which is built upon, does not hold what was written.
         """
@@ -133,7 +135,8 @@ class Marts:
         if not force and not anew and not _changed(wanted, recorded):
             return MartsReport()
         try:
-            return self._publish(wanted, on_message, force=force, anew=anew)
+            with disk_full_told(self.warehouse.path):
+                return self._publish(wanted, on_message, force=force, anew=anew)
         except (duckdb.Error, DbtError, MartsFailedError):
             if not anew:
                 self.warehouse.verify()  # damage in what was built upon is the cause to tell of
@@ -181,6 +184,8 @@ class Marts:
     def _run_dbt(self, path: Path, days: list[str], on_message: Callable[[str, str], None]) -> list[NodeOutcome]:
         variables = {"days": days, "lake": self.lake_uri, "warehouse": str(path)}
         outcomes = build_project(self.project_dir, self.target_dir, variables, self.s3_options, on_message)
+        if any(outcome.failed and duckdb_says_full(outcome.message) for outcome in outcomes):
+            raise DiskFullError(self.warehouse.path)
         outcomes = self._explained(path, outcomes)
         if any(outcome.failed for outcome in outcomes):
             raise MartsFailedError(outcomes)

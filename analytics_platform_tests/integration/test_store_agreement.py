@@ -414,10 +414,10 @@ def test_a_partition_that_cannot_be_compared_is_told_in_a_line_and_the_rest_goes
     identity = edit_a_document(home)
     read_back = home.platform.mongo.read_back
 
-    def fail_for_one(name: str, key: str) -> Any:
+    def fail_for_one(name: str, key: str, *ends: Any) -> Any:
         if (name, key) == ("conversation_analytics", DAY):
             raise ValueError("somebody's own words\nin two lines")
-        return read_back(name, key)
+        return read_back(name, key, *ends)
 
     monkeypatch.setattr(home.platform.mongo, "read_back", fail_for_one)
     found = look(home.platform, home.recipes, None).found

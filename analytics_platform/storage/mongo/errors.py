@@ -13,11 +13,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pymongo import errors
 
+from analytics_platform.disk_full import DiskFullError
 from analytics_platform.errors import UserError
 from analytics_platform.storage.partitions import StoreUnreachableError
 
 _AUTHENTICATION_FAILED = 18
 _VALIDATION_FAILED = 121
+_OUT_OF_DISK = 14031
 _SHOWN = 3
 
 
@@ -65,6 +67,8 @@ def translated(place: str, action: str, timeout_seconds: float) -> Iterator[None
     try:
         yield
     except errors.PyMongoError as error:
+        if isinstance(error, errors.OperationFailure) and error.code == _OUT_OF_DISK:
+            raise DiskFullError(f"MongoDB at {place}") from None
         message = f"MongoDB at {place}, {action}: {_reason(error, timeout_seconds)}"
         gone = isinstance(error, errors.ServerSelectionTimeoutError)
         kind = MongoUnreachableError if gone else MongoStoreError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 
 import pyarrow as pa
@@ -134,3 +135,26 @@ def test_an_error_is_told_with_its_kind_and_place_and_no_word_of_the_conversatio
 def test_nothing_is_copied_when_nothing_is_left_out() -> None:
     day = Day(3, set())
     assert without(day.inputs, ())["messages"] is day.inputs["messages"]
+
+
+def test_a_full_disk_behind_another_error_is_no_failed_conversation() -> None:
+    """A library that wraps the system's error would make a full disk look like conversations that fail."""
+    day = Day(10, {3})
+
+    def compute(inputs) -> pa.Table:
+        if day.poison.intersection(inputs["raw"]["conversation_id"].to_pylist()):
+            raise ValueError("cannot encode") from OSError(errno.ENOSPC, "No space left on device")
+        return inputs["raw"]
+
+    with pytest.raises(ValueError, match="cannot encode"):
+        isolate(day.inputs, compute, BadConversationError("the whole day"))
+
+
+def test_words_about_a_full_disk_in_a_conversation_are_no_full_disk() -> None:
+    """People write "no space left on device" in support chats."""
+    day = Day(10, {3})
+    error = ValueError("IO Error: no space left on device")
+
+    _, failed = isolate(day.inputs, day.compute, error)
+
+    assert list(failed) == ["c0003"]
