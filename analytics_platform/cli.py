@@ -275,7 +275,7 @@ def main() -> None:
     with interruption.heeded():
         try:
             app()
-        except Exception as error:
+        except Exception as error:  # any library may meet a full disk; whatever else it is goes on unchanged
             told = _full_disk(error) or error
             if not isinstance(told, UserError | OSError):
                 raise
