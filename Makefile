@@ -72,7 +72,7 @@ ifneq (,$(EXTRAS))
 endif
 
 env-example: .venv/.base ## Write .env.example from the settings
-	@text="$$($(BIN)/python -m analytics_platform.env_example; echo .)"; printf '%s' "$${text%.}" > .env.example
+	@text="$$($(BIN)/python -m analytics_platform.settings.env_example; echo .)"; printf '%s' "$${text%.}" > .env.example
 
 # With hashes and without the registry's address; what users run is a part of what the tests run.
 # `make lock UPGRADE=--upgrade` takes the newest versions.

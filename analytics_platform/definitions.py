@@ -8,47 +8,46 @@ from collections.abc import Callable
 import dagster as dg
 
 from analytics_platform.alerting import Links
-from analytics_platform.defs import (
-    agreement,
-    analytics,
-    checks,
-    clean,
-    drift,
-    errors,
-    insights,
-    learning,
-    llm,
-    operational,
-    raw,
-    redrive,
-    reports,
-    sensors,
+from analytics_platform.defs.assets import (
+    analytics_assets,
+    clean_assets,
+    insight_assets,
+    learning_assets,
+    llm_assets,
+    operational_assets,
+    processing_errors,
+    raw_assets,
+    report_assets,
 )
-from analytics_platform.defs.alerts import alerts_sensor
-from analytics_platform.defs.housekeeping import housekeeping_schedule
-from analytics_platform.defs.marts import build_marts
-from analytics_platform.defs.partitions import daily_partitions, partitioned
-from analytics_platform.defs.recipe import Recipe
-from analytics_platform.defs.repair_job import build_repair_job
-from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.tables import OWNERS, TableAsset
-from analytics_platform.home import restrict_new_files
-from analytics_platform.settings import Settings, load_settings
-from analytics_platform.storage.dbt_project import load_manifest
+from analytics_platform.defs.assets.mart_assets import build_marts
+from analytics_platform.defs.automation import retry, source_sensor
+from analytics_platform.defs.automation.alerts_sensor import alerts_sensor
+from analytics_platform.defs.automation.housekeeping import housekeeping_schedule
+from analytics_platform.defs.automation.learning_schedule import learning_schedule
+from analytics_platform.defs.checks import declarations, label_drift, promotion
+from analytics_platform.defs.consistency import store_agreement
+from analytics_platform.defs.consistency.repair_job import build_repair_job
+from analytics_platform.defs.framework.daily_partitions import daily_partitions, partitioned
+from analytics_platform.defs.framework.recipe import Recipe
+from analytics_platform.defs.framework.table_asset import OWNERS, TableAsset
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.settings.loader import Settings, load_settings
 from analytics_platform.storage.partitions import PartitionInfo
+from analytics_platform.storage.warehouse.dbt_project import load_manifest
+from analytics_platform.system.home import restrict_new_files
 
 TABLES = [
-    *raw.ASSETS,
-    *clean.ASSETS,
-    *llm.ASSETS,
-    *insights.ASSETS,
-    *errors.ASSETS,
-    *analytics.ASSETS,
-    *operational.ASSETS,
-    *reports.ASSETS,
+    *raw_assets.ASSETS,
+    *clean_assets.ASSETS,
+    *llm_assets.ASSETS,
+    *insight_assets.ASSETS,
+    *processing_errors.ASSETS,
+    *analytics_assets.ASSETS,
+    *operational_assets.ASSETS,
+    *report_assets.ASSETS,
 ]
 """The everyday tables as every tier but ``llm`` makes them, each after the tables it is computed from."""
-LEARNING = learning.ASSETS
+LEARNING = learning_assets.ASSETS
 """Tables beside the everyday job."""
 _LABELLING = frozenset({"insights", "llm"})
 """Resources that read the taxonomy."""
@@ -58,7 +57,7 @@ EVERYTHING = "everything"
 
 def tables_of(settings: Settings) -> list[TableAsset]:
     """Return the everyday tables as the tier of the settings makes them, each after the tables it is computed from."""
-    others = insights.BY_LLM if settings.tier == "llm" else {}
+    others = insight_assets.BY_LLM if settings.tier == "llm" else {}
     return [others.get(asset.key, asset) for asset in TABLES]
 
 
@@ -98,33 +97,33 @@ def build_definitions(
     tables, recipes = tables_of(settings), recipes_of(settings)
     everyday = [*(partitioned(_versioned(asset, settings), days) for asset in tables), marts]
     specs = [spec for asset in everyday for spec in asset.specs]
-    agreement_checks = agreement.agreement_checks(recipes, platform.hold_days)
+    agreement_checks = store_agreement.agreement_checks(recipes, platform.hold_days)
     return dg.Definitions(
-        assets=[sensors.source_asset(platform, OWNERS), *everyday, *(asset.definition for asset in LEARNING)],
+        assets=[source_sensor.source_asset(platform, OWNERS), *everyday, *(asset.definition for asset in LEARNING)],
         asset_checks=[
-            *checks.all_checks([*tables, *LEARNING]),
-            errors.conversations_add_up,
-            drift.labels_are_steady,
-            learning.no_worse_than_promoted,
+            *declarations.all_checks([*tables, *LEARNING]),
+            processing_errors.conversations_add_up,
+            label_drift.labels_are_steady,
+            promotion.no_worse_than_promoted,
             *agreement_checks,
         ],
         jobs=[
             dg.define_asset_job(
-                EVERYTHING, selection=learning.EVERYDAY, description="The whole graph over a range of days."
+                EVERYTHING, selection=learning_assets.EVERYDAY, description="The whole graph over a range of days."
             ),
             build_repair_job(platform, recipes),
-            sensors.reconciliation,
-            redrive.redrive_job,
+            source_sensor.reconciliation,
+            retry.redrive_job,
         ],
         schedules=[
-            sensors.build_reconciliation_schedule(platform),
+            source_sensor.build_reconciliation_schedule(platform),
             housekeeping_schedule(platform, [*tables, *LEARNING]),
-            redrive.build_retry_schedule(platform, EVERYTHING),
-            agreement.agreement_schedule(recipes, agreement_checks),
-            learning.learning_schedule(),
+            retry.build_retry_schedule(platform, EVERYTHING),
+            store_agreement.agreement_schedule(recipes, agreement_checks),
+            learning_schedule(),
         ],
         sensors=[
-            sensors.build_sensor(platform, EVERYTHING),
+            source_sensor.build_sensor(platform, EVERYTHING),
             alerts_sensor(lambda: platform.alerts, Links(settings.ui_url), specs, stale_hours=settings.stale_hours),
         ],
         resources=platform.resources([asset.recipe for asset in [*tables, *LEARNING]], on_partition),

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from analytics_platform.disk_full import DiskFullError, find_disk_full
+from analytics_platform.system.disk_full import DiskFullError, find_disk_full
 
 _STAGED = re.compile(r"\.[0-9a-f]{32}\.tmp")
 _LOCKED_WITHIN_SECONDS = 60

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from analytics_platform.setting_checks import PREFIXES
-from analytics_platform.settings import Settings, environment_name
+from analytics_platform.settings.loader import Settings, environment_name
+from analytics_platform.settings.validators import PREFIXES
 
 # Two shared cores: a deadline per example would test the machine, not the code.
 settings.register_profile(

@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from analytics_platform.model.raw import RAW_MESSAGES
+from analytics_platform.model.raw_tables import RAW_MESSAGES
 from analytics_platform.transform.language import detect_languages
 from analytics_platform.transform.messages import clean_messages
 from analytics_platform.transform.text import clean_texts, count_words
-from analytics_platform.transform.tokens import count_tokens
+from analytics_platform.transform.token_counts import count_tokens
 
 DAY = dt.date(2024, 1, 1)
 MESSAGES_PER_CONVERSATION = 8

@@ -25,8 +25,8 @@ import pyarrow.parquet as pq
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
-from analytics_platform.insights.evaluate import evaluate, peak_memory_mb, read_labelled
-from analytics_platform.insights.student import general_texts
+from analytics_platform.insights.encoders.student import general_texts
+from analytics_platform.insights.quality.evaluate import evaluate, peak_memory_mb, read_labelled
 
 SIZES = {"long": (11_000, 1_000, 20), "short": (20_000, 40, 150)}
 """Texts, characters of each at least, and labels."""

@@ -22,14 +22,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from analytics_platform.insights.device import DeviceChoice, resolve_device
+from analytics_platform.insights.encoders.device import DeviceChoice, resolve_device
+from analytics_platform.insights.encoders.minilm import CudaEncoder
 from analytics_platform.insights.engine import build_engine
-from analytics_platform.insights.evaluate import read_labelled, time_scoring
-from analytics_platform.insights.examples import as_messages, shipped_gold
-from analytics_platform.insights.heads import build_head
-from analytics_platform.insights.minilm import CudaEncoder
-from analytics_platform.insights.sentiment import SLICE_PATH
-from analytics_platform.insights.tier import TierError
+from analytics_platform.insights.heads.label_heads import build_head
+from analytics_platform.insights.quality.evaluate import read_labelled, time_scoring
+from analytics_platform.insights.tiers.examples import as_messages, shipped_gold
+from analytics_platform.insights.tiers.sentiment import SLICE_PATH
+from analytics_platform.insights.tiers.tier import TierError
 
 MOST_DIFFERENT = {"static": 0.001, "transformer": 0.03}
 """Share of labels that may differ, and the mean distance that confidences may have; the transformer is int8 on the CPU

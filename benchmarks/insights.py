@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analytics_platform.settings import PROJECT_ROOT
+from analytics_platform.settings.loader import PROJECT_ROOT
 
 MESSAGES_PER_CONVERSATION = 8
 SAMPLE = PROJECT_ROOT / "analytics_platform" / "sample" / "conversations.parquet"
@@ -57,7 +57,7 @@ def main() -> None:
     result["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
     if arguments.train and arguments.test:
-        from analytics_platform.insights.evaluate import evaluate  # noqa: PLC0415  (seconds; only needed here)
+        from analytics_platform.insights.quality.evaluate import evaluate  # noqa: PLC0415  (seconds; only needed here)
 
         result["evaluate"] = evaluate(arguments.train, arguments.test)
     print(json.dumps(result, indent=2))

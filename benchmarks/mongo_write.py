@@ -23,10 +23,10 @@ from typing import Any
 import pyarrow as pa
 from pymongo import InsertOne, MongoClient, ReplaceOne
 
-from analytics_platform.model.operational import CONVERSATION_MESSAGES
+from analytics_platform.model.operational_tables import CONVERSATION_MESSAGES
 from analytics_platform.storage.mongo import EmbeddedMongo, MongoStore
-from analytics_platform.storage.mongo.documents import to_documents
 from analytics_platform.storage.mongo.migrations import migrate
+from analytics_platform.storage.mongo.wire_documents import to_documents
 
 TEXT = "The update fails with an error about a missing package; which one do I have to install first? " * 2
 

@@ -24,8 +24,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from common.pages import write_tables
 
-from analytics_platform.model.pii import KINDS, STRUCTURED
-from analytics_platform.settings import PROJECT_ROOT
+from analytics_platform.model.pii_kinds import KINDS, STRUCTURED
+from analytics_platform.settings.loader import PROJECT_ROOT
 from analytics_platform.transform.pii import find_pii, redact
 
 KIND_OF_LABEL = {

@@ -23,9 +23,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from common.pages import write_tables
 
-from analytics_platform.insights.evaluate import evaluate, measure, peak_memory_mb, read_labelled, time_scoring
-from analytics_platform.insights.heads import OUT_OF_SCOPE
-from analytics_platform.insights.sentiment import SLICE_PATH
+from analytics_platform.insights.heads.label_heads import OUT_OF_SCOPE
+from analytics_platform.insights.quality.evaluate import evaluate, measure, peak_memory_mb, read_labelled, time_scoring
+from analytics_platform.insights.tiers.sentiment import SLICE_PATH
 
 TIERS = ("static", "cascade", "transformer")
 BASELINES = ("tfidf+lr", "minilm+lr", "vader")
@@ -130,7 +130,7 @@ def minilm(texts: list[str], labels: list[str]) -> tuple[list[str], Score]:
     """The same int8 MiniLM, with logistic regression."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
 
-    from analytics_platform.insights.minilm import OnnxEncoder  # noqa: PLC0415
+    from analytics_platform.insights.encoders.minilm import OnnxEncoder  # noqa: PLC0415
 
     encoder = OnnxEncoder()
     model = LogisticRegression(C=30, max_iter=500).fit(encoder.encode(texts), labels)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, urlencode
 
-from analytics_platform.plain_text import on_one_line
+from analytics_platform.system.plain_text import on_one_line
 
 Kind = Literal["check_failed", "check_warned", "run_failed", "asset_stale", "source_down"]
 

@@ -1,8 +1,4 @@
-"""Raising alerts and delivering them.
-
-Belongs here: putting outbox and channels together. Does not belong here: what is worth an alert (``defs.alerts``,
-and whoever watches a source).
-"""
+"""Raise alerts: write them to the outbox, and deliver the outbox to every channel."""
 
 from __future__ import annotations
 
@@ -17,7 +13,7 @@ from pathlib import Path
 from analytics_platform.alerting.alert import Alert, Kind
 from analytics_platform.alerting.channels import Channel, open_channels
 from analytics_platform.alerting.outbox import Outbox
-from analytics_platform.plain_text import on_one_line
+from analytics_platform.system.plain_text import on_one_line
 
 logger = logging.getLogger(__name__)
 

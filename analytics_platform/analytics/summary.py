@@ -1,6 +1,6 @@
 """What there is to say about a set of conversations, whichever way they are grouped.
 
-Belongs here: one definition per metric; the tables of ``model.analytics`` choose from them by name. Does not
+Belongs here: one definition per metric; the tables of ``model.analytics_tables`` choose from them by name. Does not
 belong here: how to group (``analytics.daily``), how to aggregate (``analytics.groups``).
 """
 

@@ -1,6 +1,6 @@
 """The insight engine: tables of messages in, tables of vectors, labels and reasons out.
 
-Belongs here: choosing tier and device, and turning a tier's answers into the tables of ``model.insights``.
+Belongs here: choosing tier and device, and turning a tier's answers into the tables of ``model.insight_tables``.
 Does not belong here: how a tier answers (``static``), or how conversations are grouped (``grouping``).
 """
 
@@ -15,18 +15,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.insights import decisions, grouping, overlay, rules
-from analytics_platform.insights.decisions import DECIMALS, Decision, reasons_array
-from analytics_platform.insights.device import DeviceChoice, resolve_device
-from analytics_platform.insights.encoder import StaticEncoder, static_encoder
+from analytics_platform.insights import grouping, overlay
+from analytics_platform.insights.encoders.device import DeviceChoice, resolve_device
+from analytics_platform.insights.encoders.encoder import StaticEncoder, static_encoder
+from analytics_platform.insights.encoders.minilm import transformer_encoder
+from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.grouping import Conversations, join_messages
-from analytics_platform.insights.label_model import LabelModel
-from analytics_platform.insights.minilm import transformer_encoder
-from analytics_platform.insights.reading import ReadingTier
-from analytics_platform.insights.rules import RuleBook
-from analytics_platform.insights.static import StaticTier
-from analytics_platform.insights.taxonomy import OTHER, REMAINDERS, Taxonomy, load_taxonomy
-from analytics_platform.insights.tier import (
+from analytics_platform.insights.heads.label_model import LabelModel
+from analytics_platform.insights.taxonomies import label_rules
+from analytics_platform.insights.taxonomies.label_rules import RuleBook
+from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS, Taxonomy, load_taxonomy
+from analytics_platform.insights.tiers import decisions
+from analytics_platform.insights.tiers.decisions import DECIMALS, Decision, reasons_array
+from analytics_platform.insights.tiers.reading import ReadingTier
+from analytics_platform.insights.tiers.static import StaticTier
+from analytics_platform.insights.tiers.tier import (
     SENTIMENT_VALUES,
     Classified,
     Documents,
@@ -35,9 +38,8 @@ from analytics_platform.insights.tier import (
     Tier,
     require_tier,
 )
-from analytics_platform.insights.words import split_words
 from analytics_platform.model.code_version import code_version
-from analytics_platform.model.insights import (
+from analytics_platform.model.insight_tables import (
     CONVERSATION_INSIGHTS,
     EMBEDDING_DIMENSIONS,
     MESSAGE_EMBEDDINGS,
@@ -70,7 +72,7 @@ class InsightEngine:
     @cached_property
     def version(self) -> str:
         """Hash of all that the labels depend on: taxonomy, encoder, weights and code."""
-        code = code_version(sys.modules[__name__], grouping, decisions, overlay, rules)
+        code = code_version(sys.modules[__name__], grouping, decisions, overlay, label_rules)
         return hashlib.sha256("\x1f".join((self.tier.name, self.tier.version, code)).encode()).hexdigest()[:16]
 
     def embed_messages(self, messages: pa.Table) -> pa.Table:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
-from analytics_platform.insights.tier import Floats, Ints
+from analytics_platform.insights.tiers.tier import Floats, Ints
 
 _ANSWER_WEIGHT = 0.4
 """How much an answer counts for the topic, against 1 for what the customer says."""

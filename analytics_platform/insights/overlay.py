@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.insights.rules import Mask
-from analytics_platform.insights.tier import Kind
-from analytics_platform.model.insights import CONVERSATION_INSIGHTS
+from analytics_platform.insights.taxonomies.label_rules import Mask
+from analytics_platform.insights.tiers.tier import Kind
+from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
 
 _COLUMNS: Mapping[Kind, tuple[str, ...]] = {
     "topic": ("topics", "primary_topic"),

@@ -8,43 +8,52 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from analytics_platform.model import analytics, clean, errors, insights, learning, llm, operational, raw
+from analytics_platform.model import (
+    analytics_tables,
+    clean_tables,
+    error_tables,
+    insight_tables,
+    learning_tables,
+    llm_tables,
+    operational_tables,
+    raw_tables,
+)
 from analytics_platform.model.table import Column, Table
 
 _LAYERS: dict[str, tuple[Table, ...]] = {
-    "raw": (raw.RAW_CONVERSATIONS, raw.RAW_MESSAGES, raw.QUARANTINED_ROWS),
-    "clean": (clean.CONVERSATIONS, clean.MESSAGES),
+    "raw": (raw_tables.RAW_CONVERSATIONS, raw_tables.RAW_MESSAGES, raw_tables.QUARANTINED_ROWS),
+    "clean": (clean_tables.CONVERSATIONS, clean_tables.MESSAGES),
     "insights": (
-        insights.MESSAGE_EMBEDDINGS,
-        insights.CONVERSATION_EMBEDDINGS,
-        insights.MESSAGE_INSIGHTS,
-        insights.CONVERSATION_INSIGHTS,
-        errors.PROCESSING_ERRORS,
-        llm.LLM_INSIGHTS,
-        llm.LLM_CALLS,
-        llm.LLM_FAILURES,
+        insight_tables.MESSAGE_EMBEDDINGS,
+        insight_tables.CONVERSATION_EMBEDDINGS,
+        insight_tables.MESSAGE_INSIGHTS,
+        insight_tables.CONVERSATION_INSIGHTS,
+        error_tables.PROCESSING_ERRORS,
+        llm_tables.LLM_INSIGHTS,
+        llm_tables.LLM_CALLS,
+        llm_tables.LLM_FAILURES,
     ),
     "analytics": (
-        analytics.DAILY_METRICS,
-        analytics.USER_DAILY,
-        analytics.AGENT_DAILY,
-        analytics.MODEL_DAILY,
-        analytics.USER_ANALYTICS,
+        analytics_tables.DAILY_METRICS,
+        analytics_tables.USER_DAILY,
+        analytics_tables.AGENT_DAILY,
+        analytics_tables.MODEL_DAILY,
+        analytics_tables.USER_ANALYTICS,
     ),
     "learning": (
-        learning.LABEL_FEEDBACK,
-        learning.GOLD_LABELS,
-        learning.CANDIDATE_MODEL,
-        learning.PROMOTED_MODEL,
-        learning.MODEL_EVALUATION,
+        learning_tables.LABEL_FEEDBACK,
+        learning_tables.GOLD_LABELS,
+        learning_tables.CANDIDATE_MODEL,
+        learning_tables.PROMOTED_MODEL,
+        learning_tables.MODEL_EVALUATION,
     ),
     "operational": (
-        operational.CONVERSATION_ANALYTICS,
-        operational.CONVERSATION_MESSAGES,
-        operational.CONVERSATION_CATEGORIES,
-        operational.CONVERSATION_TRANSLATIONS,
-        operational.USER_PROFILES,
-        operational.ANALYTICS_REPORTS,
+        operational_tables.CONVERSATION_ANALYTICS,
+        operational_tables.CONVERSATION_MESSAGES,
+        operational_tables.CONVERSATION_CATEGORIES,
+        operational_tables.CONVERSATION_TRANSLATIONS,
+        operational_tables.USER_PROFILES,
+        operational_tables.ANALYTICS_REPORTS,
     ),
 }
 

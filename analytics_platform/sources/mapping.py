@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
-from analytics_platform.model.raw import INPUT_COLUMNS, REQUIRED_INPUT, ROLES
+from analytics_platform.model.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT, ROLES
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.rows import Rows
 

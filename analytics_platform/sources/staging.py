@@ -1,7 +1,7 @@
 """Splitting a source's files by day: read once, out of core, and kept as one Parquet file per day.
 
 Belongs here: the way from files to days. Does not belong here: when to stage and where the folder is (``files``),
-the rules (``judging``, ``settling``), and the form of the days (``days``).
+the rules (``row_validation``, ``deduplication``), and the form of the days (``published_days``).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 
-from analytics_platform.sources.days import MANIFEST, manifest_text, write_days
-from analytics_platform.sources.judging import judge, prepare_judging
+from analytics_platform.sources.deduplication import SETTLED_TABLES, settle_all, use_other_day, use_window
 from analytics_platform.sources.locating import SourceFile, read_rows
 from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.published_days import MANIFEST, manifest_text, write_days
+from analytics_platform.sources.row_validation import judge, prepare_judging
 from analytics_platform.sources.rows import Rows
-from analytics_platform.sources.settling import SETTLED_TABLES, settle_all, use_other_day, use_window
 
 MEMORY_LIMIT = "512MB"
 _ROWS_PER_FILE = 1 << 40

@@ -1,7 +1,7 @@
 """Whether a store holds what it should: the same rows, by count and content hash; and if not, which rows differ.
 
 Belongs here: comparing two tables, and how a disagreement is put into words. Does not belong here: what a store should
-hold (``defs.audit``), or reading it (``mongo.readback``, ``facts``).
+hold (``defs.consistency.audit``), or reading it (``mongo.readback``, ``facts``).
 """
 
 from __future__ import annotations

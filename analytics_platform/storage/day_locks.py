@@ -1,8 +1,7 @@
-"""One run per day at a time, across the processes of a machine: a lock on a range of days.
+"""Allow one run per day at a time, across the processes of one machine.
 
-A day is one byte of a lock file, so a range is locked by one call, and the operating system lets go when the process
-dies, however it dies. Belongs here: that lock. Does not belong here: which days a run is about (``defs.resources``).
-Machines that share a lake do not share this lock.
+A day is one byte of a lock file, so one call locks a range of days, and the operating system releases the lock when
+the process dies. Machines that share a lake do not share this lock.
 """
 
 from __future__ import annotations

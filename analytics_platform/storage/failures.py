@@ -1,8 +1,7 @@
-"""What failed while a partition was computed, kept with the partition itself.
+"""Failed conversations, stored in the annotations of their partition.
 
-A partition carries two lists in its annotations, each only when there is something to say: the conversations whose
-own computation failed, and all conversations that are absent from it, those left out because they failed further up
-included. Belongs here: these two lists as text. Does not belong here: finding out what fails (``defs.isolation``).
+A partition carries two lists, each only when it is not empty: the conversations whose computation failed in this
+table, and all conversations that are absent from it, including those that failed in an upstream table.
 """
 
 from __future__ import annotations

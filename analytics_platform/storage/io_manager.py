@@ -14,9 +14,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from analytics_platform.disk_full import DiskFullError, find_disk_full
 from analytics_platform.model import Table, find_violations
-from analytics_platform.plain_text import plain_metadata, without_controls
 from analytics_platform.storage import frames
 from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
 from analytics_platform.storage.partitions import (
@@ -28,6 +26,8 @@ from analytics_platform.storage.partitions import (
     PartitionTasks,
     run_tasks,
 )
+from analytics_platform.system.disk_full import DiskFullError, find_disk_full
+from analytics_platform.system.plain_text import plain_metadata, without_controls
 
 TABLE_KEY = "analytics/table"
 """Definition metadata that names the table an asset is stored as."""

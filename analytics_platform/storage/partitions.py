@@ -18,8 +18,8 @@ from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
-from analytics_platform import interruption
 from analytics_platform.errors import UserError
+from analytics_platform.system import interruption
 
 T = TypeVar("T")
 

@@ -1,7 +1,7 @@
 """Raw messages to the ``messages`` table.
 
-Belongs here: order within the conversation, and what a message has from its neighbours. Does not belong here:
-what is found in its text alone (``transform.text``, ``transform.pii``, ``transform.language``, ``transform.tokens``).
+Adds what a message has from its neighbours: its place in the conversation, response times. What is found in its text
+alone comes from ``transform.text``, ``transform.pii``, ``transform.language`` and ``transform.token_counts``.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.clean import MESSAGES
-from analytics_platform.model.raw import RAW_MESSAGES
+from analytics_platform.model.clean_tables import MESSAGES
+from analytics_platform.model.raw_tables import RAW_MESSAGES
 from analytics_platform.transform.cleaning import DEFAULT_CLEANING, Cleaning
 from analytics_platform.transform.language import detect_languages
 from analytics_platform.transform.roles import is_agent, is_customer
 from analytics_platform.transform.text import clean_texts, count_words
-from analytics_platform.transform.tokens import count_tokens
+from analytics_platform.transform.token_counts import count_tokens
 
 _UNCHANGED = ("date", "conversation_id", "message_id", "role", "agent_id", "model", "channel")
 

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.pii import STRUCTURED
+from analytics_platform.model.pii_kinds import STRUCTURED
 from analytics_platform.transform import pii
-from analytics_platform.transform.pii.sealing import SEALED, Finding, seal_column
+from analytics_platform.transform.pii.sealing import SEALED, SealedValue, seal_column
 
 _PSEUDONYM_BYTES = 16
 
@@ -43,9 +43,9 @@ class Privacy:
     """The policy.
 
     Attributes:
-        kinds: Kinds of personal data, of ``model.pii.KINDS``, that are looked for; none at all when empty.
+        kinds: Kinds of personal data, of ``model.pii_kinds.KINDS``, that are looked for; none at all when empty.
         redact: Whether what is found is taken out of the text; otherwise it is counted and stays.
-        columns: Columns beside texts, of ``model.pii.REDACTABLE_COLUMNS``, from which it is taken out, too.
+        columns: Columns beside texts, of ``model.pii_kinds.REDACTABLE_COLUMNS``, from which it is taken out, too.
         key: Key of the pseudonyms; users keep their ids when None.
         spans_key: Key under which what is found is kept, beside the text; it is not kept when None.
     """
@@ -126,13 +126,13 @@ class Privacy:
         """Return ``Protected.spans``; nothing of what was found is looked at without a key."""
         if self.spans_key is None:
             return pa.nulls(len(message_ids), SEALED)
-        found: dict[int, list[Finding]] = {}
+        found: dict[int, list[SealedValue]] = {}
         for row, start, kind, value in in_texts:
-            found.setdefault(row, []).append(Finding(None, start, kind, value))
+            found.setdefault(row, []).append(SealedValue(None, start, kind, value))
         rows, firsts = pc.list_parent_indices(code), code.offsets
         for place, start, kind, value in in_code:
             row = rows[place].as_py()
-            found.setdefault(row, []).append(Finding(place - firsts[row].as_py(), start, kind, value))
+            found.setdefault(row, []).append(SealedValue(place - firsts[row].as_py(), start, kind, value))
         return seal_column(self.spans_key, message_ids, found, redacted=self.redact)
 
 

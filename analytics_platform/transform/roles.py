@@ -1,6 +1,6 @@
 """The two sides of a conversation.
 
-Belongs here: which roles count as which side. Does not belong here: the roles themselves (``model.raw``).
+Belongs here: which roles count as which side. Does not belong here: the roles themselves (``model.raw_tables``).
 System and tool messages are of neither side.
 """
 

@@ -16,7 +16,7 @@ import orjson
 import psutil
 import pytest
 
-from analytics_platform.setting_checks import PREFIXES
+from analytics_platform.settings.validators import PREFIXES
 from analytics_platform_tests.e2e.sixty_days import Content, Runs, content, write_chats
 
 ANALYTICS = Path(sys.executable).with_name("analytics")

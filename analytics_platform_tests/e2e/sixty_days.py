@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pymongo import MongoClient
 
 from analytics_platform.definitions import TABLES
-from analytics_platform.settings import PROJECT_ROOT
+from analytics_platform.settings.loader import PROJECT_ROOT
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.mongo import COLLECTIONS, EmbeddedMongo
 
@@ -32,7 +32,7 @@ os.dup2(output, 1), os.dup2(output, 2)
 os.chdir({folder!r})
 os.environ.update({variables!r})
 sys.argv = ["analytics", "run", *{arguments!r}]
-from analytics_platform.cli import main
+from analytics_platform.cli.app import main
 main()
 """
 
@@ -66,7 +66,7 @@ class Runs:
         self._chats = chats
         self._elsewhere = elsewhere
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["analytics_platform.cli", "analytics_platform.definitions"])
+        self._context.set_forkserver_preload(["analytics_platform.cli.app", "analytics_platform.definitions"])
         self._running: list[ForkServerProcess] = []
 
     def start(self, home: Path, *arguments: str, **variables: str) -> ForkServerProcess:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.settings import PROJECT_ROOT
+from analytics_platform.settings.loader import PROJECT_ROOT
 
 TIMEOUT_SECONDS = 180
 BIN = Path(sys.executable).parent

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
-from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.runs import materialize
-from analytics_platform.settings import load_settings
-from analytics_platform.sources.files import FileSource
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.operations.run import materialize
+from analytics_platform.settings.loader import load_settings
+from analytics_platform.sources.file_source import FileSource
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.settings import PROJECT_ROOT
+from analytics_platform.settings.loader import PROJECT_ROOT
 
 ASK = """
 import json

@@ -8,8 +8,8 @@ import boto3
 import dagster as dg
 import pytest
 
-from analytics_platform.defs.instance import compute_logs_on_s3, open_instance, prepare_instance
-from analytics_platform.settings import PROJECT_ROOT, load_settings
+from analytics_platform.defs.resources.dagster_instance import compute_logs_on_s3, open_instance, prepare_instance
+from analytics_platform.settings.loader import PROJECT_ROOT, load_settings
 
 pytestmark = pytest.mark.integration
 

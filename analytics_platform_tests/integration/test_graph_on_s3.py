@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
-from analytics_platform.defs.ranges import days_between
-from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.runs import Outcome, materialize
-from analytics_platform.settings import PROJECT_ROOT, SAMPLE_START, load_settings
+from analytics_platform.defs.framework.day_ranges import days_between
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.operations.run import Outcome, materialize
+from analytics_platform.settings.loader import PROJECT_ROOT, SAMPLE_START, load_settings
 
 pytestmark = pytest.mark.integration
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.storage.lake import Lake, LakeError
-from analytics_platform.storage.lake import lake as lake_module
+from analytics_platform.storage.lake import parquet_lake as lake_module
 
 pytestmark = pytest.mark.integration
 

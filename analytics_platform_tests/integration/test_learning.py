@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from analytics_platform.commands import run_graph, train_model
-from analytics_platform.defs.resources import Platform
-from analytics_platform.insights.examples import shipped_gold
-from analytics_platform.insights.feedback import find_said, judge_feedback
-from analytics_platform.settings import load_settings
+from analytics_platform.cli.commands import run_graph, train_model
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.insights.quality.feedback import find_said, judge_feedback
+from analytics_platform.insights.tiers.examples import shipped_gold
+from analytics_platform.settings.loader import load_settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 

@@ -15,17 +15,17 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from analytics_platform.defs.marts import build_marts
+from analytics_platform.defs.assets.mart_assets import build_marts
 from analytics_platform.model import Table
-from analytics_platform.model.analytics import DAILY_METRICS
-from analytics_platform.model.clean import CONVERSATIONS, MESSAGES
-from analytics_platform.model.errors import PROCESSING_ERRORS
-from analytics_platform.model.insights import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
-from analytics_platform.settings import PROJECT_ROOT
-from analytics_platform.storage.dbt_project import load_manifest, prepare_manifest
+from analytics_platform.model.analytics_tables import DAILY_METRICS
+from analytics_platform.model.clean_tables import CONVERSATIONS, MESSAGES
+from analytics_platform.model.error_tables import PROCESSING_ERRORS
+from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
+from analytics_platform.settings.loader import PROJECT_ROOT
 from analytics_platform.storage.lake import Lake
-from analytics_platform.storage.marts import LAKE_TABLES, Marts, MartsFailedError, MissingDaysError
-from analytics_platform.storage.warehouse import Warehouse
+from analytics_platform.storage.warehouse.dbt_project import load_manifest, prepare_manifest
+from analytics_platform.storage.warehouse.marts_build import LAKE_TABLES, Marts, MartsFailedError, MissingDaysError
+from analytics_platform.storage.warehouse.warehouse_file import Warehouse
 
 pytestmark = pytest.mark.integration
 

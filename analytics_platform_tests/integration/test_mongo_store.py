@@ -17,16 +17,12 @@ from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.errors import WriteError
 
-from analytics_platform.model.operational import (
-    ANALYTICS_REPORTS,
-    CONVERSATION_CATEGORIES,
-    USER_PROFILES,
-)
+from analytics_platform.model.operational_tables import ANALYTICS_REPORTS, CONVERSATION_CATEGORIES, USER_PROFILES
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.mongo import COLLECTIONS, EmbeddedMongo, MongoStore, MongoStoreError, replacement
-from analytics_platform.storage.mongo.documents import document_ids
+from analytics_platform.storage.mongo.id_pages import PAGE_ROWS
 from analytics_platform.storage.mongo.migrations import LEDGER, MIGRATIONS, RECORD, Migration, migrate
-from analytics_platform.storage.mongo.paging import PAGE_ROWS
+from analytics_platform.storage.mongo.wire_documents import document_ids
 
 pytestmark = pytest.mark.integration
 

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from analytics_platform.cli import main
+from analytics_platform.cli.app import main
 
 pytestmark = pytest.mark.integration
 

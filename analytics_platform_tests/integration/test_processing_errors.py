@@ -11,13 +11,13 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from analytics_platform.cli import main
+from analytics_platform.cli.app import main
 from analytics_platform.definitions import TABLES
-from analytics_platform.defs import clean
-from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.runs import stored_failures
+from analytics_platform.defs.assets import clean_assets
+from analytics_platform.defs.consistency.left_out import stored_failures
+from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.insights.engine import InsightEngine
-from analytics_platform.settings import load_settings
+from analytics_platform.settings.loader import load_settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -142,8 +142,8 @@ def broken(function, table: str):
 def breaking(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Break one table each for three conversations; undo it to mend the cause."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clean, "clean_messages", broken(clean.clean_messages, "messages"))
-        patch.setattr(clean, "conversation_metrics", broken(clean.conversation_metrics, "conversations"))
+        patch.setattr(clean_assets, "clean_messages", broken(clean_assets.clean_messages, "messages"))
+        patch.setattr(clean_assets, "conversation_metrics", broken(clean_assets.conversation_metrics, "conversations"))
         patch.setattr(InsightEngine, "embed_messages", broken(InsightEngine.embed_messages, "message_embeddings"))
         yield patch
 
@@ -225,7 +225,7 @@ def test_a_day_that_fails_as_a_whole_fails_the_run(tmp_path, monkeypatch, capfd)
     def refuse(*_: object) -> pa.Table:
         raise ZeroDivisionError("nothing works")
 
-    monkeypatch.setattr(clean, "clean_messages", refuse)
+    monkeypatch.setattr(clean_assets, "clean_messages", refuse)
     status, _, err = home.say("run", "--select", "group:raw or group:clean")
     assert status == 1, err
     assert f"partition {DAYS[0]} of messages: nothing works" in err

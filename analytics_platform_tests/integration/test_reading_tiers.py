@@ -11,19 +11,19 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.sparse as sp
 
-from analytics_platform.insights.encoder import static_encoder
+from analytics_platform.insights.encoders.encoder import static_encoder
+from analytics_platform.insights.encoders.minilm import TRANSFORMER_DIMENSIONS
+from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.engine import InsightEngine, build_engine
-from analytics_platform.insights.examples import as_messages, shipped_gold
-from analytics_platform.insights.feedback import taught_by
-from analytics_platform.insights.label_model import fit_model
-from analytics_platform.insights.minilm import TRANSFORMER_DIMENSIONS
-from analytics_platform.insights.reading import ReadingTier
-from analytics_platform.insights.reading_model import BUDGET
-from analytics_platform.insights.sentiment import SLICE_PATH
-from analytics_platform.insights.tier import Documents
-from analytics_platform.insights.words import split_words
+from analytics_platform.insights.heads.label_model import fit_model
+from analytics_platform.insights.quality.feedback import taught_by
+from analytics_platform.insights.tiers.examples import as_messages, shipped_gold
+from analytics_platform.insights.tiers.reading import ReadingTier
+from analytics_platform.insights.tiers.reading_model import BUDGET
+from analytics_platform.insights.tiers.sentiment import SLICE_PATH
+from analytics_platform.insights.tiers.tier import Documents
 from analytics_platform.model import find_violations
-from analytics_platform.model.insights import CONVERSATION_INSIGHTS
+from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
 
 pytestmark = pytest.mark.integration
 

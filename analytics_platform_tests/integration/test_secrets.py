@@ -19,14 +19,14 @@ import pytest
 from pydantic import SecretStr
 from pymongo import MongoClient
 
-from analytics_platform.commands import prepare
+from analytics_platform.cli.commands import prepare
+from analytics_platform.cli.doctor import examine
 from analytics_platform.definitions import EVERYTHING, build_definitions
-from analytics_platform.defs.instance import open_instance
-from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.runs import Outcome, run_range
-from analytics_platform.doctor import examine
+from analytics_platform.defs.resources.dagster_instance import open_instance
+from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
-from analytics_platform.settings import Settings, environment_name, load_settings
+from analytics_platform.operations.run import Outcome, run_range
+from analytics_platform.settings.loader import Settings, environment_name, load_settings
 from analytics_platform_tests.integration.secret_search import found_below, found_in, reprs
 from analytics_platform_tests.servers import MongoServer, S3Server, free_port
 

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from analytics_platform.insights.encoder import static_encoder
-from analytics_platform.insights.sentiment import SLICE_PATH, fit_sentiment, load_sentiment
+from analytics_platform.insights.encoders.encoder import static_encoder
+from analytics_platform.insights.tiers.sentiment import SLICE_PATH, fit_sentiment, load_sentiment
 
 pytestmark = pytest.mark.integration
 

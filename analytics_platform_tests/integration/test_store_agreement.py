@@ -21,17 +21,17 @@ from pyarrow import fs
 from pymongo.database import Database
 from typer.testing import CliRunner
 
-from analytics_platform.cli import app
+from analytics_platform.cli.app import app
 from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions, recipes_of
-from analytics_platform.defs.agreement import AGREES, FITS, STORE_AGREEMENT
-from analytics_platform.defs.audit import Audit
-from analytics_platform.defs.repair import Repair
-from analytics_platform.defs.repair_job import STORE_REPAIR, look, run_repair
-from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.runs import Outcome, materialize, run_range
-from analytics_platform.settings import load_settings
-from analytics_platform.storage.dbt_project import prepare_manifest
+from analytics_platform.defs.consistency.audit import Audit
+from analytics_platform.defs.consistency.repair_job import STORE_REPAIR, look, run_repair
+from analytics_platform.defs.consistency.repairer import Repair
+from analytics_platform.defs.consistency.store_agreement import AGREES, FITS, STORE_AGREEMENT
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.operations.run import Outcome, materialize, run_range
+from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.mongo import EmbeddedMongo
+from analytics_platform.storage.warehouse.dbt_project import prepare_manifest
 
 pytestmark = pytest.mark.integration
 

@@ -17,11 +17,11 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.definitions import EVERYTHING, build_definitions, tables_of
-from analytics_platform.defs.reports import page_path
-from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.runs import Outcome, materialize
-from analytics_platform.settings import load_settings
-from analytics_platform.storage.dbt_project import prepare_manifest
+from analytics_platform.defs.assets.report_assets import page_path
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.operations.run import Outcome, materialize
+from analytics_platform.settings.loader import load_settings
+from analytics_platform.storage.warehouse.dbt_project import prepare_manifest
 
 pytestmark = pytest.mark.integration
 

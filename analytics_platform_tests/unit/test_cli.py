@@ -11,9 +11,9 @@ import psutil
 import pytest
 from rich.console import Console
 
-from analytics_platform import commands
-from analytics_platform.cli import main
-from analytics_platform.console import (
+from analytics_platform.cli import commands
+from analytics_platform.cli.app import main
+from analytics_platform.cli.console import (
     outcome_table,
     partition_progress,
     print_outcome,
@@ -22,16 +22,17 @@ from analytics_platform.console import (
     stage_progress,
     trained_lines,
 )
-from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.reveal import Revealed, RevealedMessage
-from analytics_platform.defs.runs import Outcome, TableOutcome, count_quarantined
-from analytics_platform.defs.similar import Similar, SimilarConversation
-from analytics_platform.defs.unknown_outcomes import UnknownOutcomes
-from analytics_platform.doctor import Line, examine
-from analytics_platform.model.raw import QUARANTINED_ROWS
-from analytics_platform.output import print_message
-from analytics_platform.settings import load_settings
+from analytics_platform.cli.doctor import Examination, examine
+from analytics_platform.defs.consistency.left_out import count_quarantined
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.model.raw_tables import QUARANTINED_ROWS
+from analytics_platform.operations.reveal import Revealed, RevealedMessage
+from analytics_platform.operations.run import Outcome, TableOutcome
+from analytics_platform.operations.similar import Similar, SimilarConversation
+from analytics_platform.operations.unknown_outcomes import UnknownOutcomes
+from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.lake import Lake
+from analytics_platform.system.output import print_message
 
 HEAVY = {"dagster", "pyarrow", "pandas", "numpy", "duckdb", "pymongo", "sklearn", "altair"}
 
@@ -56,7 +57,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--from", "20060515"], ["run", "--from", "1999-01-01"]])
 def test_what_needs_no_work_is_answered_before_anything_heavy_is_imported(arguments: list[str]) -> None:
     script = (
-        "import sys\nfrom analytics_platform.cli import main\n"
+        "import sys\nfrom analytics_platform.cli.app import main\n"
         f"try:\n    main()\nfinally:\n    print(sorted({HEAVY!r} & set(sys.modules)))"
     )
     finished = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60)
@@ -154,7 +155,7 @@ def test_evaluating_on_the_device_named_goes_before_the_setting(monkeypatch, cap
 @pytest.mark.parametrize("progress", [partition_progress, stage_progress])
 @pytest.mark.parametrize("quiet", [True, False])
 def test_the_device_that_the_engine_took_is_told_once_on_standard_error(capfd, progress, quiet) -> None:
-    log = logging.getLogger("analytics_platform.insights.minilm")
+    log = logging.getLogger("analytics_platform.insights.encoders.minilm")
     with progress(quiet=quiet):
         log.info("the transformer runs on the CPU [a]")
     log.info("after all is done")
@@ -249,9 +250,9 @@ def chats(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "chats.csv"
 
 
-def examined(*wanted: str) -> dict[str, Line]:
+def examined(*wanted: str) -> dict[str, Examination]:
     """Return the lines wanted, or all; the examination ends with the last wanted."""
-    found: dict[str, Line] = {}
+    found: dict[str, Examination] = {}
     for line in examine(load_settings()):
         found[line.what] = line
         if wanted and found.keys() >= set(wanted):

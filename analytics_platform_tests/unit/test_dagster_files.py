@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from analytics_platform.settings import PROJECT_ROOT
+from analytics_platform.settings.loader import PROJECT_ROOT
 from analytics_platform.storage.history import PooledSqliteEventLogStorage
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from analytics_platform import commands
 from analytics_platform import definitions as code_location
+from analytics_platform.cli import commands
 from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions, recipes_of, tables_of
-from analytics_platform.defs import agreement, insights
-from analytics_platform.defs.repair import Repair
-from analytics_platform.defs.resources import Platform
-from analytics_platform.insights.taxonomy import DEFAULT_PATH
-from analytics_platform.settings import load_settings
+from analytics_platform.defs.assets import insight_assets
+from analytics_platform.defs.consistency import store_agreement
+from analytics_platform.defs.consistency.repairer import Repair
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.insights.taxonomies.taxonomy import DEFAULT_PATH
+from analytics_platform.settings.loader import load_settings
 
 LEARNING = {"label_feedback", "gold_labels", "candidate_model", "model_evaluation", "promoted_model"}
 """Not of the everyday job."""
@@ -224,7 +225,7 @@ def test_whatever_computes_or_compares_takes_the_recipes_of_the_tier(tmp_path, m
         monkeypatch.setattr(place, name, watched)
 
     for name in ("agreement_checks", "agreement_schedule"):
-        watch(agreement, name, 0)
+        watch(store_agreement, name, 0)
     watch(code_location, "build_repair_job", 1)
     for name in ("look", "run_repair"):
         monkeypatch.setattr(
@@ -234,7 +235,7 @@ def test_whatever_computes_or_compares_takes_the_recipes_of_the_tier(tmp_path, m
     build_definitions(Platform(settings))
     for dry_run in (True, False):
         commands.repair_stores(settings, None, None, dry_run=dry_run)
-    [(key, by_llm)] = insights.BY_LLM.items()
+    [(key, by_llm)] = insight_assets.BY_LLM.items()
     assert taken.keys() == {"agreement_checks", "agreement_schedule", "build_repair_job", "look", "run_repair"}
     assert all(recipes[key] is by_llm.recipe for recipes in taken.values())
     assert recipes_of(settings)[key] is by_llm.recipe

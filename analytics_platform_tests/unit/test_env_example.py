@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.env_example import env_example
-from analytics_platform.settings import PROJECT_ROOT, Settings, environment_name, load_settings
+from analytics_platform.settings.env_example import env_example
+from analytics_platform.settings.loader import PROJECT_ROOT, Settings, environment_name, load_settings
 
 
 def test_the_file_is_what_the_settings_say_it_is() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.home import MARKER, open_home, too_open
+from analytics_platform.system.home import MARKER, open_home, too_open
 
 
 @pytest.fixture(autouse=True)

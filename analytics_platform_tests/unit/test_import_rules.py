@@ -1,17 +1,19 @@
-"""Imports run downwards only, and one module reads the environment."""
+"""The layout of the package: imports, the environment, names of modules and classes."""
 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
-from analytics_platform.settings import PROJECT_ROOT
+from analytics_platform.settings.loader import PROJECT_ROOT
 
 PACKAGE = PROJECT_ROOT / "analytics_platform"
-READS_THE_ENVIRONMENT = {"settings.py", "settings_operations.py"}
+READS_THE_ENVIRONMENT = {"settings/loader.py", "settings/operations_settings.py"}
+ROOT_MODULES = {"__init__.py", "definitions.py", "errors.py", "files.py"}
 
 
 def environment_uses(source: str) -> Iterator[int]:
@@ -58,3 +60,24 @@ def test_a_module_that_reads_the_environment_would_be_found(source: str) -> None
 
 def test_a_module_that_only_handles_paths_would_not_be_found() -> None:
     assert not list(environment_uses("import os\nos.replace('a', 'b')\nfrom os import PathLike"))
+
+
+def module_names() -> list[str]:
+    """Return the name of every module and package below the package's root."""
+    return [path.parent.name if path.stem == "__init__" else path.stem for path in PACKAGE.rglob("*.py")]
+
+
+def class_names() -> list[str]:
+    """Return the name of every class that a module defines at its top level."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py"))
+    return [node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
+
+
+@pytest.mark.parametrize("names", [module_names, class_names])
+def test_no_two_modules_or_classes_share_a_name(names) -> None:
+    """A reader who searches for a name finds one place."""
+    assert [name for name, count in Counter(names()).items() if count > 1 and not name.startswith("_")] == []
+
+
+def test_the_root_of_the_package_holds_no_loose_module() -> None:
+    assert {path.name for path in PACKAGE.glob("*.py")} == ROOT_MODULES

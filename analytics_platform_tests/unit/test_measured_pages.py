@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from analytics_platform.settings import PROJECT_ROOT
+from analytics_platform.settings.loader import PROJECT_ROOT
 
 PAGE = "# Title\n\nBefore.\n\n<!-- tables -->\nold\n<!-- end of tables -->\n\nAfter.\n"
 

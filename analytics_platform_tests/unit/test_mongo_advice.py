@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from analytics_platform import commands
-from analytics_platform.commands import EMBEDDED_MONGO_ROWS
+from analytics_platform.cli import commands
+from analytics_platform.cli.commands import EMBEDDED_MONGO_ROWS
 
 
 def advice(caplog: pytest.LogCaptureFixture, rows: int, uri: str | None = None) -> list[str]:

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform import commands
-from analytics_platform.cli import main
-from analytics_platform.defs.resources import Platform
-from analytics_platform.doctor import examine
+from analytics_platform.cli import commands
+from analytics_platform.cli.app import main
+from analytics_platform.cli.doctor import examine
+from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
-from analytics_platform.plain_text import without_controls
-from analytics_platform.settings import load_settings
+from analytics_platform.settings.loader import load_settings
+from analytics_platform.system.plain_text import without_controls
 
 HOSTILE = ["\x1b", "\x9b", "\x7f", "\u202e", "\u2066", "\u061c", "\u2028", "\ufeff"]
 

@@ -9,9 +9,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from analytics_platform.defs.resources import Platform
-from analytics_platform.secret_references import SecretError, SecretReferences
-from analytics_platform.settings import load_settings
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.settings.aws_secrets import SecretError, SecretReferences
+from analytics_platform.settings.loader import load_settings
 
 VARIABLE = "NOCODB_TOKEN"
 SECRET = "s3cret-4711"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.settings import (
+from analytics_platform.settings.loader import (
     ENV_FILE,
     Settings,
     SettingsError,

@@ -13,16 +13,22 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import example, given
 
-from analytics_platform import commands
-from analytics_platform.cli import main
-from analytics_platform.console import print_outcome
-from analytics_platform.defs import status as status_module
-from analytics_platform.defs.redrive import Redriven
-from analytics_platform.defs.repair import Repair
-from analytics_platform.defs.runs import Outcome, TableOutcome
-from analytics_platform.defs.unknown_outcomes import UnknownOutcomes
-from analytics_platform.output import PIPE_CLOSED, print_json, print_message, print_result, print_warnings_of_logs
-from analytics_platform.sources.files import FileSource
+from analytics_platform.cli import commands
+from analytics_platform.cli.app import main
+from analytics_platform.cli.console import print_outcome
+from analytics_platform.defs.consistency.repairer import Repair
+from analytics_platform.operations import status as status_module
+from analytics_platform.operations.redrive import Redriven
+from analytics_platform.operations.run import Outcome, TableOutcome
+from analytics_platform.operations.unknown_outcomes import UnknownOutcomes
+from analytics_platform.sources.file_source import FileSource
+from analytics_platform.system.output import (
+    PIPE_CLOSED,
+    print_json,
+    print_message,
+    print_result,
+    print_warnings_of_logs,
+)
 from analytics_platform_tests.unit.test_shown_characters import RAW, TEXTS
 
 TROUBLED = Outcome(
@@ -115,13 +121,13 @@ def test_doctor_prints_its_lines_on_standard_output():
 
 
 MANY_SIMILAR = """
-from analytics_platform.defs import similar
+from analytics_platform.operations import similar
 rows = [similar.SimilarConversation("2024-01-01", f"c{number}", 0.5, "topic", "words " * 20) for number in range(9999)]
 similar.find_similar = lambda *_, **__: similar.Similar(rows, 1, 9999, 0)
-from analytics_platform.cli import main
+from analytics_platform.cli.app import main
 main()
 """
-DOCTOR = "from analytics_platform.cli import main; main()"
+DOCTOR = "from analytics_platform.cli.app import main; main()"
 
 
 @pytest.mark.parametrize(

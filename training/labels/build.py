@@ -23,9 +23,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from analytics_platform.insights.examples import DATA, EXAMPLES, GOLD_PATH, SLICE_PATH
-from analytics_platform.settings import SAMPLE_END, SAMPLE_START
-from analytics_platform.sources.sample import sample_source
+from analytics_platform.insights.tiers.examples import DATA, EXAMPLES, GOLD_PATH, SLICE_PATH
+from analytics_platform.settings.loader import SAMPLE_END, SAMPLE_START
+from analytics_platform.sources.sample_source import sample_source
 from analytics_platform.transform.messages import clean_messages
 
 TEXTS_PER_LABEL = 60

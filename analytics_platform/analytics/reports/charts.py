@@ -20,7 +20,7 @@ import vl_convert as vlc
 
 from analytics_platform.analytics.reports import wording
 from analytics_platform.analytics.reports.evidence import OTHER
-from analytics_platform.plain_text import on_one_line, with_symbols
+from analytics_platform.system.plain_text import on_one_line, with_symbols
 
 Chart: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart
 

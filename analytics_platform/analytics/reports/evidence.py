@@ -20,7 +20,7 @@ QUIET_DAY = 10
 """Conversations below which a day is too quiet for shares and distributions to say anything."""
 
 OTHER = "other"
-"""The topic of conversations that no topic of the taxonomy fits, see ``model.insights``."""
+"""The topic of conversations that no topic of the taxonomy fits, see ``model.insight_tables``."""
 
 _BEHIND = {
     "answered_rate": "conversation_count",

@@ -22,7 +22,7 @@ from analytics_platform.analytics.reports import charts, wording
 from analytics_platform.analytics.reports.evidence import BASELINE_DAYS, OTHER, QUIET_DAY, mean_of_days, read_days
 from analytics_platform.analytics.reports.reading_list import Listed, reading_list
 from analytics_platform.analytics.reports.report import HEADLINES, Unit
-from analytics_platform.plain_text import with_symbols
+from analytics_platform.system.plain_text import with_symbols
 
 CHARTED_DAYS = 14
 """How many days before the reported one the first chart shows, where there is data."""

@@ -1,6 +1,6 @@
 """The report document of a day: headline figures, findings and topics.
 
-Belongs here: which figures are headlines, and the document of ``model.operational.ANALYTICS_REPORTS``.
+Belongs here: which figures are headlines, and the document of ``model.operational_tables.ANALYTICS_REPORTS``.
 Does not belong here: what is worth noticing (``findings``), how it looks (``page``).
 """
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from analytics_platform.analytics.reports import findings, wording
 from analytics_platform.analytics.reports.evidence import FEW, OTHER, Evidence, read_days
-from analytics_platform.model.operational import ANALYTICS_REPORTS
+from analytics_platform.model.operational_tables import ANALYTICS_REPORTS
 
 Unit = Literal[
     "conversations", "messages", "people", "share", "s", "points", "score", "sentiment", "tokens", "USD", "rows"

@@ -15,9 +15,9 @@ from json_repair import repair_json
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, create_model
 
 from analytics_platform.insights.llm.transcript import Transcript
-from analytics_platform.insights.taxonomy import OTHER, Taxonomy
-from analytics_platform.insights.tier import SENTIMENT_VALUES
-from analytics_platform.model.insights import RESOLUTIONS, URGENCIES
+from analytics_platform.insights.taxonomies.taxonomy import OTHER, Taxonomy
+from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES
+from analytics_platform.model.insight_tables import RESOLUTIONS, URGENCIES
 
 Labels = dict[str, Any]
 """A checked answer, as it is cached: reasons point at message numbers, so that it holds for equal conversations."""

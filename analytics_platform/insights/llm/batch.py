@@ -17,16 +17,17 @@ from typing import Any, TypeVar
 
 import openai
 
-from analytics_platform.insights.llm import batch_file, realtime
-from analytics_platform.insights.llm.batch_file import Asked
+from analytics_platform.insights.llm import realtime
+from analytics_platform.insights.llm.api import batch_file
+from analytics_platform.insights.llm.api.batch_file import Asked
+from analytics_platform.insights.llm.api.endpoint import Endpoint
+from analytics_platform.insights.llm.api.prices import Price, Usage
+from analytics_platform.insights.llm.api.rate_limits import Amount, BudgetSpentError
+from analytics_platform.insights.llm.api.replies import Judged
 from analytics_platform.insights.llm.config import LlmError
-from analytics_platform.insights.llm.endpoint import Endpoint
-from analytics_platform.insights.llm.limits import Amount, BudgetSpentError
-from analytics_platform.insights.llm.prices import Price, Usage
+from analytics_platform.insights.llm.llm_store import BatchBook, Document, moment
 from analytics_platform.insights.llm.prompt import Prompt
-from analytics_platform.insights.llm.replies import Judged
-from analytics_platform.insights.llm.results import Failure, Question, Result
-from analytics_platform.insights.llm.store import BatchBook, Document, moment
+from analytics_platform.insights.llm.results import FailedQuestion, Question, Result
 
 T = TypeVar("T")
 Keep = Callable[[Question, Result], Awaitable[Result]]
@@ -96,7 +97,7 @@ class BatchRunner:
         affordable, most = self._affordable(asked)
         for item in asked[len(affordable) :]:
             detail = f"the budget of the run does not cover it: {self._endpoint.budget}"
-            self._results[item.question.key] = Failure.now("budget", detail, number - 1, will_retry=True)
+            self._results[item.question.key] = FailedQuestion.now("budget", detail, number - 1, will_retry=True)
         if not affordable:
             if replaces:
                 await self._forget(replaces)
@@ -109,7 +110,7 @@ class BatchRunner:
                 hold.used, again = await self._settle(document)
         except BudgetSpentError as error:
             for item in affordable:
-                self._results[item.question.key] = Failure.now("budget", str(error), number - 1, will_retry=True)
+                self._results[item.question.key] = FailedQuestion.now("budget", str(error), number - 1, will_retry=True)
             return
         await self._ask_again(mark, again)  # with what the first batch did not use of its part of the budget
 
@@ -203,7 +204,7 @@ class BatchRunner:
             self._results[key] = await self._keep(question, result)
         return spent, again
 
-    async def _collect(self, document: Document) -> tuple[dict[str, Judged | Failure], Amount]:
+    async def _collect(self, document: Document) -> tuple[dict[str, Judged | FailedQuestion], Amount]:
         """Return the replies of a batch to the questions of this caller, and record all of them."""
         batch_id = document["batch_id"]
         batch = await self._wait(batch_id)
@@ -232,7 +233,7 @@ class BatchRunner:
         return {
             key: batch_file.judged_or_failure(found[key], document["number"])
             if key in found
-            else Failure.now("unavailable", missing, will_retry=True)
+            else FailedQuestion.now("unavailable", missing, will_retry=True)
             for key in document["asked"]
             if key in self._questions
         }, spent

@@ -16,7 +16,7 @@ import orjson
 
 from analytics_platform.insights.llm.config import LlmError
 from analytics_platform.insights.llm.transcript import Transcript
-from analytics_platform.insights.taxonomy import OTHER, Taxonomy
+from analytics_platform.insights.taxonomies.taxonomy import OTHER, Taxonomy
 
 FOLDER = Path(__file__).with_name("prompts")
 Message = dict[str, str]

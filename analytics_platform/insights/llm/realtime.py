@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from analytics_platform.insights.llm.endpoint import Endpoint
-from analytics_platform.insights.llm.limits import BudgetSpentError
+from analytics_platform.insights.llm.api.endpoint import Endpoint
+from analytics_platform.insights.llm.api.rate_limits import BudgetSpentError
+from analytics_platform.insights.llm.api.refusals import RejectedError, UnavailableError
+from analytics_platform.insights.llm.api.replies import Judged
 from analytics_platform.insights.llm.prompt import Prompt
-from analytics_platform.insights.llm.refusals import RejectedError, UnavailableError
-from analytics_platform.insights.llm.replies import Judged
-from analytics_platform.insights.llm.results import Failure, Question, Result
+from analytics_platform.insights.llm.results import FailedQuestion, Question, Result
 
 _BAD_ANSWER_SHOWN = 4000
 
@@ -34,11 +34,11 @@ async def ask(endpoint: Endpoint, prompt: Prompt, question: Question, rows: list
                 break
             messages, tokens = correction(prompt, question, judged), tokens_again(judged, tokens)
     except BudgetSpentError as error:
-        return Failure.now("budget", str(error), tries, will_retry=True)
+        return FailedQuestion.now("budget", str(error), tries, will_retry=True)
     except UnavailableError as error:
-        return Failure.now("unavailable", str(error), tries, will_retry=True)
+        return FailedQuestion.now("unavailable", str(error), tries, will_retry=True)
     except RejectedError as error:
-        return Failure.now("rejected", str(error), tries + 1)
+        return FailedQuestion.now("rejected", str(error), tries + 1)
     return result_of(judged, tries)
 
 
@@ -46,7 +46,7 @@ def result_of(judged: Judged, tries: int) -> Result:
     """Return the labels, or why there are none."""
     if judged.labels is not None:
         return judged.labels
-    return Failure.now(judged.status, judged.problem or "", tries)
+    return FailedQuestion.now(judged.status, judged.problem or "", tries)
 
 
 def correction(prompt: Prompt, question: Question, judged: Judged) -> list[dict[str, Any]]:

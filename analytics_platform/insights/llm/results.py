@@ -13,12 +13,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from analytics_platform.insights.encoders.words import quoted
 from analytics_platform.insights.llm.answer import Labels
-from analytics_platform.insights.llm.store import Document, moment
+from analytics_platform.insights.llm.llm_store import Document, moment
 from analytics_platform.insights.llm.transcript import Transcript
-from analytics_platform.insights.taxonomy import OTHER, REMAINDERS
-from analytics_platform.insights.words import quoted
-from analytics_platform.model.llm import LLM_FAILURES, LLM_INSIGHTS
+from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS
+from analytics_platform.model.llm_tables import LLM_FAILURES, LLM_INSIGHTS
 
 _DECIMALS = 4
 SILENT: Labels = {
@@ -53,7 +53,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedQuestion:
     """Why a conversation has no labels.
 
     Attributes:
@@ -70,12 +70,12 @@ class Failure:
     failed_at: dt.datetime
 
     @classmethod
-    def now(cls, reason: str, detail: str, tries: int = 0, *, will_retry: bool = False) -> Failure:
+    def now(cls, reason: str, detail: str, tries: int = 0, *, will_retry: bool = False) -> FailedQuestion:
         """Return a failure of this moment."""
         return cls(reason, detail, tries, will_retry, moment())
 
 
-Result = Labels | Failure
+Result = Labels | FailedQuestion
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class LlmOutcome:
 
 def to_document(result: Result, provenance: Document) -> Document:
     """Return what is kept of a result."""
-    if isinstance(result, Failure):
+    if isinstance(result, FailedQuestion):
         kept = {"reason": result.reason, "detail": result.detail, "tries": result.tries, "failed_at": result.failed_at}
         return {**provenance, "failure": kept}
     return {**provenance, "labels": result}
@@ -110,7 +110,7 @@ def from_document(document: Document) -> Result:
     """Return the result that a document keeps."""
     if "labels" in document:
         return dict(document["labels"])
-    return Failure(**document["failure"], will_retry=False)
+    return FailedQuestion(**document["failure"], will_retry=False)
 
 
 def insights_table(
@@ -121,7 +121,7 @@ def insights_table(
     return LLM_INSIGHTS.from_rows([{**_row(transcript, labels), **constants} for transcript, labels in results])
 
 
-def failures_table(failures: Sequence[tuple[Transcript, Failure]]) -> pa.Table:
+def failures_table(failures: Sequence[tuple[Transcript, FailedQuestion]]) -> pa.Table:
     """Return ``LLM_FAILURES``."""
     return LLM_FAILURES.from_rows(
         [{"date": t.date, "conversation_id": t.conversation_id, **vars(failure)} for t, failure in failures]

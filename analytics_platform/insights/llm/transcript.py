@@ -18,7 +18,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.insights.llm.tokens import BYTES_PER_TOKEN, estimate_tokens
+from analytics_platform.insights.llm.api.token_estimate import BYTES_PER_TOKEN, estimate_tokens
 
 _SPEAKERS = {"user": "customer", "assistant": "assistant", "agent": "agent"}
 _OPENING, _ENDING = 2, 4
@@ -31,7 +31,7 @@ _LINE_OVERHEAD = 16
 
 
 @dataclass(frozen=True)
-class Line:
+class TranscriptLine:
     """One message.
 
     Attributes:
@@ -65,11 +65,11 @@ class Transcript:
 
     date: dt.date
     conversation_id: str
-    lines: tuple[Line, ...]
+    lines: tuple[TranscriptLine, ...]
     was_cut: bool = False
 
     @cached_property
-    def by_number(self) -> dict[int, Line]:
+    def by_number(self) -> dict[int, TranscriptLine]:
         """The lines shown, by number."""
         return {line.number: line for line in self.lines}
 
@@ -102,13 +102,16 @@ def read_transcripts(messages: pa.Table, budget: int) -> list[Transcript]:
     transcripts = []
     for start, end in pairwise(bounds):
         rows = start + np.flatnonzero(spoken[start:end])
-        lines = [Line(n, message_ids[row], _SPEAKERS[roles[row]], texts[row]) for n, row in enumerate(rows, start=1)]
+        lines = [
+            TranscriptLine(n, message_ids[row], _SPEAKERS[roles[row]], texts[row])
+            for n, row in enumerate(rows, start=1)
+        ]
         kept = _cut(lines, budget)
         transcripts.append(Transcript(dates[start], ids[start], tuple(kept), was_cut=kept != lines))
     return transcripts
 
 
-def _cut(lines: list[Line], budget: int) -> list[Line]:
+def _cut(lines: list[TranscriptLine], budget: int) -> list[TranscriptLine]:
     """Return what fits: the beginning and the ending, then the customer's words, then answers; long ones shortened."""
     if sum(line.tokens for line in lines) <= budget:
         return lines
@@ -121,7 +124,7 @@ def _cut(lines: list[Line], budget: int) -> list[Line]:
     return [shortened[place] for place in sorted(kept)]
 
 
-def _by_importance(lines: Sequence[Line]) -> list[int]:
+def _by_importance(lines: Sequence[TranscriptLine]) -> list[int]:
     places = range(len(lines))
     ends = [*places[:_OPENING], *reversed(places[-_ENDING:])]
     customer = [place for place in places if lines[place].speaker == "customer"]

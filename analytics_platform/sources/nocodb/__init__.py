@@ -6,7 +6,7 @@ belong here: what the rows mean, which of them changed since, and where they are
 
 from analytics_platform.sources.nocodb.circuit import Circuit, CircuitChange
 from analytics_platform.sources.nocodb.client import NocoClient
-from analytics_platform.sources.nocodb.errors import (
+from analytics_platform.sources.nocodb.nocodb_errors import (
     NocoAuthError,
     NocoBusyError,
     NocoCircuitOpenError,
@@ -17,7 +17,7 @@ from analytics_platform.sources.nocodb.errors import (
     NocoRequestError,
     NocoServerError,
 )
-from analytics_platform.sources.nocodb.tables import NocoColumn, NocoTable
+from analytics_platform.sources.nocodb.nocodb_tables import NocoColumn, NocoTable
 
 __all__ = [
     "Circuit",

@@ -1,6 +1,6 @@
 """What the table of conversations says of each conversation, and which of its rows cannot be used.
 
-Belongs here: the rules for those rows. Does not belong here: messages (``sources.judging``), and joining the two
+Belongs here: the rules for those rows. Does not belong here: messages (``sources.row_validation``), and joining the two
 (``mirror``).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
-from analytics_platform.model.raw import MAX_VALUE_CHARACTERS
+from analytics_platform.model.raw_tables import MAX_VALUE_CHARACTERS
 from analytics_platform.sources.mapping import Batch
 
 ATTRIBUTES = ("user_id", "agent_id", "model", "channel", "language", "rating", "outcome", "variant")

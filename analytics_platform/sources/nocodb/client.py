@@ -17,12 +17,12 @@ from pydantic import SecretStr
 from analytics_platform.sources.nocodb import filters
 from analytics_platform.sources.nocodb.circuit import Circuit
 from analytics_platform.sources.nocodb.dialects import DIALECTS, KEY, field_params
-from analytics_platform.sources.nocodb.errors import NocoAuthError, NocoContractError
 from analytics_platform.sources.nocodb.filters import Filter
-from analytics_platform.sources.nocodb.limits import require
-from analytics_platform.sources.nocodb.paging import Page, Row, contradiction, read_pages
+from analytics_platform.sources.nocodb.nocodb_errors import NocoAuthError, NocoContractError
+from analytics_platform.sources.nocodb.nocodb_tables import NocoTable, parse_table
+from analytics_platform.sources.nocodb.page_limits import require
+from analytics_platform.sources.nocodb.pages import Page, Row, contradiction, read_pages
 from analytics_platform.sources.nocodb.retries import Retries
-from analytics_platform.sources.nocodb.tables import NocoTable, parse_table
 from analytics_platform.sources.nocodb.transport import Params, Transport, parse_url
 
 _T = TypeVar("_T")

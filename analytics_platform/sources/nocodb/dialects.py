@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from analytics_platform.sources.nocodb.filters import Filter
-from analytics_platform.sources.nocodb.paging import Page, Row
+from analytics_platform.sources.nocodb.pages import Page, Row
 from analytics_platform.sources.nocodb.transport import Params
 
 KEY = "Id"
 
 
-class Dialect(Protocol):
+class ApiDialect(Protocol):
     """One version of the data API."""
 
     needs_base: bool
@@ -111,7 +111,7 @@ class V3:
         )
 
 
-DIALECTS: Mapping[str, Dialect] = {"v2": V2(), "v3": V3()}
+DIALECTS: Mapping[str, ApiDialect] = {"v2": V2(), "v3": V3()}
 
 
 def field_params(fields: Sequence[str] | None) -> Params:

@@ -27,14 +27,21 @@ import orjson
 import pyarrow as pa
 
 from analytics_platform.files import write_atomically
-from analytics_platform.sources.days import MANIFEST, StagedDay, manifest_text, parse_manifest, unused_files, write_days
-from analytics_platform.sources.judging import judge, prepare_judging
+from analytics_platform.sources.deduplication import settle_changed, use_other_day, use_window
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.nocodb.attributes import judge_attributes
 from analytics_platform.sources.nocodb.mirror_sql import TABLES, TOUCHED, VIEWS
+from analytics_platform.sources.published_days import (
+    MANIFEST,
+    StagedDay,
+    manifest_text,
+    parse_manifest,
+    unused_files,
+    write_days,
+)
+from analytics_platform.sources.row_validation import judge, prepare_judging
 from analytics_platform.sources.rows import Rows
-from analytics_platform.sources.settling import settle_changed, use_other_day, use_window
-from analytics_platform.sources.stagings import nobody_holds
+from analytics_platform.sources.staging_holds import nobody_holds
 
 MEMORY_LIMIT = "512MB"
 DATABASE = "rows.duckdb"

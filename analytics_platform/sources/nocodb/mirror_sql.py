@@ -1,13 +1,13 @@
 """The mirror's tables and views, as SQL.
 
 Belongs here: what is kept of each row, and how the rows of both tables become the one relation ``judged`` that
-``sources.settling`` works on. Does not belong here: when they change (``mirror``).
+``sources.deduplication`` works on. Does not belong here: when they change (``mirror``).
 """
 
 from __future__ import annotations
 
+from analytics_platform.sources.deduplication import SETTLED_TABLES
 from analytics_platform.sources.nocodb.attributes import ATTRIBUTES
-from analytics_platform.sources.settling import SETTLED_TABLES
 
 TABLES = (
     """

@@ -23,14 +23,14 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from analytics_platform.sources.base import Progress, SourceDay, SourceError, SourceStatus
-from analytics_platform.sources.days import StagedDay, read_day
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform.sources.nocodb.client import NocoClient
 from analytics_platform.sources.nocodb.filters import one_of
 from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES, Mirror, OpenMirror
 from analytics_platform.sources.nocodb.pull import Pull
 from analytics_platform.sources.nocodb.records import ID, stamps_of, to_rows
-from analytics_platform.sources.stagings import Holds, discard, hold
+from analytics_platform.sources.published_days import StagedDay, read_day
+from analytics_platform.sources.staging_holds import Holds, discard, hold
 
 MIRROR_VERSION = 2
 """Raised whenever the same rows would be mirrored differently than before."""

@@ -16,13 +16,13 @@ from pyrate_limiter import Limiter, Rate, SingleBucketFactory, StateBucket, Toke
 
 from analytics_platform.sources.nocodb.answers import refusal
 from analytics_platform.sources.nocodb.circuit import Circuit
-from analytics_platform.sources.nocodb.errors import (
+from analytics_platform.sources.nocodb.nocodb_errors import (
     NocoBusyError,
     NocoContractError,
     NocoRequestError,
     NocoServerError,
 )
-from analytics_platform.sources.nocodb.limits import require, require_positive
+from analytics_platform.sources.nocodb.page_limits import require, require_positive
 from analytics_platform.sources.nocodb.retries import Deadline, Retries
 
 _T = TypeVar("_T")

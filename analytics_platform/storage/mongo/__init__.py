@@ -4,11 +4,11 @@ Belongs here: everything that speaks MongoDB. Does not belong here: Dagster, or 
 """
 
 from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection
+from analytics_platform.storage.mongo.corrections import Corrections
 from analytics_platform.storage.mongo.embedded import EmbeddedMongo, EmbeddedMongoError, server_program
-from analytics_platform.storage.mongo.errors import MongoStoreError
-from analytics_platform.storage.mongo.feedback import Corrections
-from analytics_platform.storage.mongo.llm import MongoLlmStore
-from analytics_platform.storage.mongo.store import MongoStore
+from analytics_platform.storage.mongo.mongo_errors import MongoStoreError
+from analytics_platform.storage.mongo.mongo_llm_store import MongoLlmStore
+from analytics_platform.storage.mongo.mongo_store import MongoStore
 
 __all__ = [
     "COLLECTIONS",

@@ -1,6 +1,6 @@
 """The six operational collections: which table each holds, what a partition of it is, and its indexes.
 
-Belongs here: one declaration per collection. Does not belong here: columns (``model.operational``), or applying
+Belongs here: one declaration per collection. Does not belong here: columns (``model.operational_tables``), or applying
 validators and indexes to a database (``migrations``).
 """
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.model import Table
-from analytics_platform.model.operational import (
+from analytics_platform.model.operational_tables import (
     ANALYTICS_REPORTS,
     CONVERSATION_ANALYTICS,
     CONVERSATION_CATEGORIES,
@@ -23,7 +23,7 @@ from analytics_platform.model.operational import (
     CONVERSATION_TRANSLATIONS,
     USER_PROFILES,
 )
-from analytics_platform.storage.mongo.validators import validator
+from analytics_platform.storage.mongo.collection_validators import validator
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from pymongo.operations import IndexModel
 
 from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection, Inbox
-from analytics_platform.storage.mongo.errors import MongoStoreError
+from analytics_platform.storage.mongo.mongo_errors import MongoStoreError
 
 LEDGER = "_partitions"
 """Collection that records which partitions are stored."""

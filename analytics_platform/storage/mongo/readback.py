@@ -17,8 +17,8 @@ import pyarrow as pa
 from pymongo.collection import Collection as Stored
 
 from analytics_platform.storage.mongo.collections import Collection
-from analytics_platform.storage.mongo.documents import BATCH_ROWS, wire_schema
-from analytics_platform.storage.mongo.paging import IdRange, id_ranges, of_other_types
+from analytics_platform.storage.mongo.id_pages import IdRange, id_ranges, of_other_types
+from analytics_platform.storage.mongo.wire_documents import BATCH_ROWS, wire_schema
 
 _TICK = dt.timedelta(milliseconds=1)
 """The finest difference between two times of BSON."""

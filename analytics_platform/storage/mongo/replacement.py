@@ -33,9 +33,9 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from analytics_platform.storage.mongo.collections import Collection
-from analytics_platform.storage.mongo.documents import BATCH_ROWS, encoded, wire_table
+from analytics_platform.storage.mongo.id_pages import by_id, id_ranges, of_other_types, page_ends, rows_within
 from analytics_platform.storage.mongo.migrations import LEDGER
-from analytics_platform.storage.mongo.paging import by_id, id_ranges, of_other_types, page_ends, rows_within
+from analytics_platform.storage.mongo.wire_documents import BATCH_ROWS, encoded, wire_table
 
 TRANSACTION_ROWS = 5_000
 """Rows of the largest partition written in one transaction: 10 s on the embedded server, far less on a mongod."""

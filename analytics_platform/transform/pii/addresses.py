@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from analytics_platform.transform.pii.rules import Found, Rule
+from analytics_platform.transform.pii.pii_rules import Found, PiiRule
 
 _ENGLISH = (
     "street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|square|sq|terrace|way|parkway|pkwy|"
@@ -38,4 +38,4 @@ _HINT = (
     r"|gade|vej|gatan|gata|vägen|katu|tie|utca|rua|avenida|calle|carrer|via|viale|piazza|corso|rue|avenue|boulevard"
     r"|ulica|chemin|allée)\b.{0,70}[0-9]|(?:str|\bul)\..{0,70}[0-9]|box [0-9]|postfach|postbus|apartado"
 )
-RULES = (Rule("ADDRESS", _HINT, _addresses, has_digit=True),)
+RULES = (PiiRule("ADDRESS", _HINT, _addresses, has_digit=True),)

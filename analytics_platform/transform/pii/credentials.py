@@ -11,7 +11,7 @@ import math
 import re
 from collections import Counter
 
-from analytics_platform.transform.pii.rules import UNSPACED, Found, Rule
+from analytics_platform.transform.pii.pii_rules import UNSPACED, Found, PiiRule
 
 _PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z]{2,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _PRIVATE_KEY_END = re.compile(r"-----END (?:[A-Z]{2,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
@@ -190,12 +190,12 @@ def _looks_random(value: str) -> bool:
 
 _SIGN = "[0-9@#$%^&+~=]"
 RULES = (
-    Rule("SECRET", r"-----BEGIN [A-Z ]*PRIVATE KEY", _private_keys),
-    Rule(
+    PiiRule("SECRET", r"-----BEGIN [A-Z ]*PRIVATE KEY", _private_keys),
+    PiiRule(
         "SECRET", r"(?i)(?:key|secret|token|bearer|passw|passphrase|pwd)[^0-9]{0,12}\S*[0-9]", _assigned, has_digit=True
     ),
-    Rule("SECRET", rf"(?i)(?:{_WORD}|\bpass\b).*{_SIGN}", _passwords),
-    Rule("SECRET", rf"(?:{_UNSPACED_WORD}).*{_SIGN}", _unspaced_passwords),
-    Rule("SECRET", r"(?i)(?:accountkey|sharedaccess(?:key|signature)|;\s?(?:password|pwd))=", _connection_strings),
-    Rule("SECRET", r"(?i)authorization\W{1,8}basic\s", _basic),
+    PiiRule("SECRET", rf"(?i)(?:{_WORD}|\bpass\b).*{_SIGN}", _passwords),
+    PiiRule("SECRET", rf"(?:{_UNSPACED_WORD}).*{_SIGN}", _unspaced_passwords),
+    PiiRule("SECRET", r"(?i)(?:accountkey|sharedaccess(?:key|signature)|;\s?(?:password|pwd))=", _connection_strings),
+    PiiRule("SECRET", r"(?i)authorization\W{1,8}basic\s", _basic),
 )

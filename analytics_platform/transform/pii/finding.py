@@ -10,15 +10,15 @@ from collections.abc import Collection
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.pii import KINDS
-from analytics_platform.transform.pii import addresses, credentials, identifiers, network, phones, tokens
+from analytics_platform.model.pii_kinds import KINDS
+from analytics_platform.transform.pii import addresses, credentials, identifiers, network, phones, secret_tokens
 from analytics_platform.transform.pii.names import KIND as NAME
 from analytics_platform.transform.pii.names import find_names
-from analytics_platform.transform.pii.rules import Rule
+from analytics_platform.transform.pii.pii_rules import PiiRule
 from analytics_platform.transform.pii.spans import Span, spans_table
 
-_RULES: tuple[Rule, ...] = (
-    *tokens.RULES,
+_RULES: tuple[PiiRule, ...] = (
+    *secret_tokens.RULES,
     *credentials.RULES,
     *network.RULES,
     *identifiers.RULES,

@@ -26,7 +26,7 @@ from stdnum.pl import pesel
 from stdnum.se import personnummer
 from stdnum.us import itin, ssn
 
-from analytics_platform.transform.pii.rules import Found, Rule, before, begins, digits, ends
+from analytics_platform.transform.pii.pii_rules import Found, PiiRule, before, begins, digits, ends
 
 _DIGIT_RUN = re.compile(
     begins(r"(?<![\w+-])(?<![0-9]\.)")
@@ -247,10 +247,10 @@ def _passports(text: str) -> Found:
 
 
 RULES = (
-    Rule("CARD", r"(?:[0-9][ .-]?){11}[0-9]", _cards, has_digit=True),
-    Rule("IBAN", r"[A-Za-z]{2}[0-9]{2}[ -]?[A-Za-z0-9]{4}[ -]?[A-Za-z0-9]{3}", _ibans, has_digit=True),
-    Rule("SSN", r"[0-9]{3}[- ]?[0-9]{2}[- ]?[0-9]{4}", _ssns, has_digit=True),
-    Rule("NATIONAL_ID", _NATIONAL_HINT, _national_ids, has_digit=True),
-    Rule("NATIONAL_ID", r"(?i)licen[cs]e|passport", _licences, has_digit=True),
-    Rule("NATIONAL_ID", rf"(?i){_PASSPORT_WORDS}", _passports, has_digit=True),
+    PiiRule("CARD", r"(?:[0-9][ .-]?){11}[0-9]", _cards, has_digit=True),
+    PiiRule("IBAN", r"[A-Za-z]{2}[0-9]{2}[ -]?[A-Za-z0-9]{4}[ -]?[A-Za-z0-9]{3}", _ibans, has_digit=True),
+    PiiRule("SSN", r"[0-9]{3}[- ]?[0-9]{2}[- ]?[0-9]{4}", _ssns, has_digit=True),
+    PiiRule("NATIONAL_ID", _NATIONAL_HINT, _national_ids, has_digit=True),
+    PiiRule("NATIONAL_ID", r"(?i)licen[cs]e|passport", _licences, has_digit=True),
+    PiiRule("NATIONAL_ID", rf"(?i){_PASSPORT_WORDS}", _passports, has_digit=True),
 )

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from analytics_platform.transform.pii.rules import UNSPACED, Found, Rule, before, begins, ends
+from analytics_platform.transform.pii.pii_rules import UNSPACED, Found, PiiRule, before, begins, ends
 
 _DOMAINS = (
     "com net org edu gov mil int info biz io ai app dev me tv co uk de fr es it nl be ch at se no dk fi pl cz hu pt "
@@ -247,11 +247,11 @@ _DISGUISED_HINT = (
     rf"|[\s_-](?:at|ät|arroba|chiocciola|собака)[\s_-].*(?:[\s_-](?:dot|punkt|punto|ponto|point|точка)[\s_-]|{_MAILBOX}\.)"
 )
 RULES = (
-    Rule("SECRET", r"://[^/\s]*@|[?&#;][A-Za-z_]{3,}=", _credential_urls),
-    Rule("EMAIL", r"@[^\s@]+\.", _emails),
-    Rule("EMAIL", _DISGUISED_HINT, _disguised_emails),
-    Rule("URL", r"://|(?i:www\.)|[A-Za-z0-9]\.[A-Za-z]{2}", _urls),
-    Rule("IP", r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]", _ipv4, has_digit=True),
-    Rule("IP", r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:(?:[0-9A-Fa-f]|/[0-9])", _ipv6, has_digit=True),
-    Rule("MAC", r"(?i:[0-9a-f]{2}[:-][0-9a-f]{2}[:-][0-9a-f]{2}[:-][0-9a-f]{2}|[0-9a-f]{4}\.[0-9a-f]{4}\.)", _macs),
+    PiiRule("SECRET", r"://[^/\s]*@|[?&#;][A-Za-z_]{3,}=", _credential_urls),
+    PiiRule("EMAIL", r"@[^\s@]+\.", _emails),
+    PiiRule("EMAIL", _DISGUISED_HINT, _disguised_emails),
+    PiiRule("URL", r"://|(?i:www\.)|[A-Za-z0-9]\.[A-Za-z]{2}", _urls),
+    PiiRule("IP", r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]", _ipv4, has_digit=True),
+    PiiRule("IP", r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:(?:[0-9A-Fa-f]|/[0-9])", _ipv6, has_digit=True),
+    PiiRule("MAC", r"(?i:[0-9a-f]{2}[:-][0-9a-f]{2}[:-][0-9a-f]{2}[:-][0-9a-f]{2}|[0-9a-f]{4}\.[0-9a-f]{4}\.)", _macs),
 )

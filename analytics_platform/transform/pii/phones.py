@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import phonenumbers
 
-from analytics_platform.transform.pii.rules import Found, Rule, after, before, begins, digits, ends
+from analytics_platform.transform.pii.pii_rules import Found, PiiRule, after, before, begins, digits, ends
 
 _EXTENSION = r"(?:[ ,;]{0,2}(?:x|ext\.?|extension)[ .:]{0,2}[0-9]{1,6})?"
 _CANDIDATE = re.compile(
@@ -147,4 +147,4 @@ def _is_valid_somewhere(number: str, regions: Sequence[str] = _REGIONS) -> bool:
     return False
 
 
-RULES = (Rule("PHONE", r"[0-9](?:[ .\-/()]{0,3}[0-9]){5}", _phones, has_digit=True),)
+RULES = (PiiRule("PHONE", r"[0-9](?:[ .\-/()]{0,3}[0-9]){5}", _phones, has_digit=True),)

@@ -3,7 +3,7 @@
 AES-SIV, since the same message must give the same bytes each time a day is computed: it needs no random nonce. The
 message's id is authenticated with it: what is sealed opens for no other message, and the same value in two messages
 looks different. Belongs here: sealing, opening, putting back. Does not belong here: whether anything is kept
-(``transform.privacy``), and who asks for it (``defs.reveal``).
+(``transform.privacy``), and who asks for it (``operations.reveal``).
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class SealError(UserError, ValueError):
 
 
 @dataclass(frozen=True)
-class Finding:
+class SealedValue:
     """Personal data in one place of a message.
 
     Attributes:
         piece: Number of the piece of code that it stands in, from 0; None for the text.
         start: Where it begins in that text as it was, in code points.
-        kind: What it is, of ``model.pii.KINDS``.
+        kind: What it is, of ``model.pii_kinds.KINDS``.
         value: What stood there.
     """
 
@@ -57,7 +57,7 @@ class Findings:
     """
 
     redacted: bool
-    places: tuple[Finding, ...]
+    places: tuple[SealedValue, ...]
 
     def put_back(self, text: str, piece: int | None = None) -> str:
         """Return the stored text of the message, or a piece of its code, as it was."""
@@ -73,8 +73,8 @@ class Findings:
         return "".join(parts) + text[stored:]
 
     @cached_property
-    def _by_piece(self) -> dict[int | None, list[Finding]]:
-        grouped: dict[int | None, list[Finding]] = {}
+    def _by_piece(self) -> dict[int | None, list[SealedValue]]:
+        grouped: dict[int | None, list[SealedValue]] = {}
         for found in self.places:
             grouped.setdefault(found.piece, []).append(found)
         return grouped
@@ -121,11 +121,11 @@ class Sealer:
                 f"message {message_id!r}: what was found in it was sealed with another ANALYTICS_PII_SPANS_KEY than "
                 "the one set, or for another message"
             ) from None
-        return Findings(content["redacted"], tuple(Finding(*place) for place in content["places"]))
+        return Findings(content["redacted"], tuple(SealedValue(*place) for place in content["places"]))
 
 
 def seal_column(
-    key: bytes, message_ids: pa.ChunkedArray, found: Mapping[int, Sequence[Finding]], *, redacted: bool
+    key: bytes, message_ids: pa.ChunkedArray, found: Mapping[int, Sequence[SealedValue]], *, redacted: bool
 ) -> pa.Array:
     """Seal the findings of many messages.
 

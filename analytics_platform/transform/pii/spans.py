@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.pii import KINDS
+from analytics_platform.model.pii_kinds import KINDS
 
 SPANS = pa.schema(
     [

@@ -21,10 +21,10 @@ import pytest
 from pydantic import SecretStr
 
 from analytics_platform.insights.llm.config import LlmConfig
-from analytics_platform.insights.llm.tier import LlmTier
-from analytics_platform.insights.taxonomy import Taxonomy, load_taxonomy
-from analytics_platform.model.clean import MESSAGES
-from analytics_platform.storage.memory_llm import MemoryLlmStore
+from analytics_platform.insights.llm.llm_tier import LlmTier
+from analytics_platform.insights.taxonomies.taxonomy import Taxonomy, load_taxonomy
+from analytics_platform.model.clean_tables import MESSAGES
+from analytics_platform_tests.memory_llm_store import MemoryLlmStore
 
 KEY = "sk-the-secret-key-0123456789"
 MODEL = "gpt-4.1-mini"

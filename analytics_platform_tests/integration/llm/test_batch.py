@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from analytics_platform.insights.llm.api.prices import Usage, load_prices
 from analytics_platform.insights.llm.config import LlmError
-from analytics_platform.insights.llm.prices import Usage, load_prices
 
 pytestmark = pytest.mark.integration
 

@@ -10,13 +10,13 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from analytics_platform.cli import app
-from analytics_platform.commands import run_graph
+from analytics_platform.cli.app import app
+from analytics_platform.cli.commands import run_graph
 from analytics_platform.definitions import EVERYTHING, build_definitions, tables_of
-from analytics_platform.defs.ranges import days_between
-from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.runs import materialize
-from analytics_platform.settings import load_settings
+from analytics_platform.defs.framework.day_ranges import days_between
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.operations.run import materialize
+from analytics_platform.settings.loader import load_settings
 
 pytestmark = pytest.mark.integration
 

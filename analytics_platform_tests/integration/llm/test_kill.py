@@ -18,8 +18,8 @@ import sys
 import pyarrow.parquet as pq
 from pydantic import SecretStr
 from analytics_platform.insights.llm.config import LlmConfig
-from analytics_platform.insights.llm.tier import LlmTier
-from analytics_platform.insights.taxonomy import load_taxonomy
+from analytics_platform.insights.llm.llm_tier import LlmTier
+from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
 from analytics_platform.storage.mongo import MongoLlmStore, MongoStore
 url, uri, name, path = sys.argv[1:]
 config = LlmConfig(model="gpt-4.1-mini", base_url=url, api_key=SecretStr("k"), concurrency=2)

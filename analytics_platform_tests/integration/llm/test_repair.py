@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from analytics_platform.cli import app
-from analytics_platform.commands import run_graph
-from analytics_platform.defs.resources import Platform
-from analytics_platform.settings import load_settings
+from analytics_platform.cli.app import app
+from analytics_platform.cli.commands import run_graph
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.settings.loader import load_settings
 
 pytestmark = pytest.mark.integration
 

@@ -20,10 +20,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
-from analytics_platform.defs.changes import Cursor
-from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.sensors import SENSOR
-from analytics_platform.settings import PROJECT_ROOT, load_settings
+from analytics_platform.defs.automation.sensor_state import SensorState
+from analytics_platform.defs.automation.source_sensor import SENSOR
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.settings.loader import PROJECT_ROOT, load_settings
 from analytics_platform_tests.integration.nocodb.server import NocoServer, Row
 
 MESSAGE_COLUMNS = {
@@ -101,7 +101,7 @@ class Home:
         self.platform = platform
         self.instance = instance
         self.definitions = build_definitions(platform)
-        self.cursor = Cursor().as_text()
+        self.cursor = SensorState().as_text()
         self.requests: list[tuple[str, str]] = []
 
     def follow(self) -> None:

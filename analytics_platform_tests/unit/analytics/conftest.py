@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from analytics_platform.model.clean import CONVERSATIONS
-from analytics_platform.model.insights import CONVERSATION_INSIGHTS
+from analytics_platform.model.clean_tables import CONVERSATIONS
+from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
 
 DAY = dt.date(2024, 1, 1)  # a Monday
 Pair = tuple[pa.Table, pa.Table]

@@ -8,15 +8,15 @@ from collections.abc import Callable
 import pyarrow as pa
 import pytest
 
-from analytics_platform.analytics.documents import (
+from analytics_platform.analytics.operational_documents import (
     conversation_analytics,
     conversation_categories,
     conversation_messages,
 )
 from analytics_platform.model import find_violations
-from analytics_platform.model.clean import CONVERSATIONS, MESSAGES
-from analytics_platform.model.insights import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
-from analytics_platform.model.operational import (
+from analytics_platform.model.clean_tables import CONVERSATIONS, MESSAGES
+from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
+from analytics_platform.model.operational_tables import (
     CONVERSATION_ANALYTICS,
     CONVERSATION_CATEGORIES,
     CONVERSATION_MESSAGES,

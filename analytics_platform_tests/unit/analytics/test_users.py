@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from analytics_platform.analytics.daily import user_daily
 from analytics_platform.analytics.users import user_analytics
 from analytics_platform.model import find_violations
-from analytics_platform.model.analytics import USER_ANALYTICS, USER_DAILY
+from analytics_platform.model.analytics_tables import USER_ANALYTICS, USER_DAILY
 from analytics_platform.model.table import SchemaError
 
 MakePair = Callable[..., tuple[pa.Table, pa.Table]]

@@ -6,11 +6,11 @@ import dagster as dg
 import pytest
 
 from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
-from analytics_platform.defs.changes import Cursor
-from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.runs import Outcome, materialize
-from analytics_platform.defs.sensors import look, run_requests
-from analytics_platform.settings import load_settings
+from analytics_platform.defs.automation.sensor_state import SensorState
+from analytics_platform.defs.automation.source_sensor import look, run_requests
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.operations.run import Outcome, materialize
+from analytics_platform.settings.loader import load_settings
 
 HEADER = "conversation_id,message_id,role,text,timestamp\n"
 RAW = [dg.AssetKey("raw_messages"), dg.AssetKey("quarantined_rows")]
@@ -31,7 +31,7 @@ class Home:
         self.instance = instance
         self.platform = Platform(load_settings())
         self.definitions = build_definitions(self.platform)
-        self.cursor = Cursor()
+        self.cursor = SensorState()
         self.now = NOW
 
     @staticmethod

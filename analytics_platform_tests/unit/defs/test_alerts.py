@@ -6,10 +6,10 @@ import dagster as dg
 import pytest
 
 from analytics_platform.alerting import Alerts, Links
-from analytics_platform.defs.alerts import alerts_sensor
-from analytics_platform.defs.instance import open_instance, prepare_instance
-from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG
-from analytics_platform.settings import PROJECT_ROOT
+from analytics_platform.defs.automation.alerts_sensor import alerts_sensor
+from analytics_platform.defs.resources.dagster_instance import open_instance, prepare_instance
+from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG
+from analytics_platform.settings.loader import PROJECT_ROOT
 
 SECRET_ROW = "my name is Ada and my card is 4111"
 

@@ -8,9 +8,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.defs.changes import (
+from analytics_platform.defs.automation.sensor_state import (
     MAXIMUM_ATTEMPTS,
-    Cursor,
+    SensorState,
     arrived,
     asked_again,
     changed_days,
@@ -23,13 +23,13 @@ VERSIONS = st.dictionaries(st.sampled_from(["2024-01-01", "2024-01-02", "2024-01
 
 
 def test_what_was_asked_for_is_not_delivered_before_it_is_there():
-    cursor = requested(Cursor(), ["2024-01-01"], {"2024-01-01": "a"}, NOW)
+    cursor = requested(SensorState(), ["2024-01-01"], {"2024-01-01": "a"}, NOW)
     assert cursor.delivered == {}
     assert settled(cursor, [], NOW).delivered == {"2024-01-01": "a"}
 
 
 def test_a_day_that_failed_is_asked_for_again_alone_and_ever_later():
-    cursor = requested(Cursor(), ["2024-01-01", "2024-01-02"], {"2024-01-01": "a", "2024-01-02": "b"}, NOW)
+    cursor = requested(SensorState(), ["2024-01-01", "2024-01-02"], {"2024-01-01": "a", "2024-01-02": "b"}, NOW)
     cursor = settled(cursor, ["2024-01-02"], NOW)
     assert cursor.delivered == {"2024-01-01": "a"}
     assert cursor.request.days == {"2024-01-02": "b"}
@@ -43,20 +43,20 @@ def test_a_day_that_failed_is_asked_for_again_alone_and_ever_later():
 
 
 def test_a_day_given_up_is_asked_for_again_when_it_changes_at_the_source():
-    cursor = Cursor(failed={"2024-01-02": "b"})
+    cursor = SensorState(failed={"2024-01-02": "b"})
     assert changed_days(cursor, {"2024-01-02": "b"}) == []
     assert changed_days(cursor, {"2024-01-02": "c"}) == ["2024-01-02"]
 
 
 def test_a_day_that_the_source_no_longer_has_is_changed_until_it_has_arrived():
-    cursor = Cursor(delivered={"2024-01-01": "a"})
+    cursor = SensorState(delivered={"2024-01-01": "a"})
     assert changed_days(cursor, {}) == ["2024-01-01"]
     assert changed_days(arrived(cursor, ["2024-01-01"], {}), {}) == []
 
 
 @given(VERSIONS, VERSIONS)
 def test_once_the_changed_days_have_arrived_none_is_changed(delivered, versions):
-    cursor = Cursor(delivered=delivered)
+    cursor = SensorState(delivered=delivered)
     days = changed_days(cursor, versions)
     assert set(days) == {day for day in {*delivered, *versions} if delivered.get(day) != versions.get(day)}
     assert changed_days(arrived(cursor, days, versions), versions) == []
@@ -64,9 +64,9 @@ def test_once_the_changed_days_have_arrived_none_is_changed(delivered, versions)
 
 @given(VERSIONS, VERSIONS)
 def test_the_memory_survives_being_written_down(delivered, versions):
-    cursor = requested(Cursor(delivered=delivered), versions, versions, NOW)
-    assert Cursor.from_text(cursor.as_text()) == cursor
+    cursor = requested(SensorState(delivered=delivered), versions, versions, NOW)
+    assert SensorState.from_text(cursor.as_text()) == cursor
 
 
 def test_a_memory_that_cannot_be_read_is_an_empty_one():
-    assert Cursor.from_text(None) == Cursor.from_text("what") == Cursor()
+    assert SensorState.from_text(None) == SensorState.from_text("what") == SensorState()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from analytics_platform.defs import clean
-from analytics_platform.defs.tables import TableAsset
+from analytics_platform.defs.assets import clean_assets
+from analytics_platform.defs.framework.table_asset import TableAsset
 from analytics_platform.transform.cleaning import Cleaning
 from analytics_platform.transform.outcomes import parse_outcomes
 from analytics_platform.transform.privacy import Privacy
 
 
-@pytest.mark.parametrize("asset", clean.ASSETS, ids=lambda asset: asset.recipe.table.name)
+@pytest.mark.parametrize("asset", clean_assets.ASSETS, ids=lambda asset: asset.recipe.table.name)
 def test_a_change_of_the_privacy_settings_makes_days_stale(asset: TableAsset) -> None:
     version = asset.recipe.version
     assert version is not None
@@ -20,14 +20,14 @@ def test_a_change_of_the_privacy_settings_makes_days_stale(asset: TableAsset) ->
     assert len({version("2024-01-01", cleaning=choice) for choice in choices}) == len(choices)
 
 
-@pytest.mark.parametrize("asset", clean.ASSETS, ids=lambda asset: asset.recipe.table.name)
+@pytest.mark.parametrize("asset", clean_assets.ASSETS, ids=lambda asset: asset.recipe.table.name)
 def test_what_outcomes_mean_makes_conversations_stale_and_no_messages(asset: TableAsset) -> None:
     """Cleaning every message again because of a word in the settings would take hours for nothing."""
     version = asset.recipe.version
     assert version is not None
     meanings = ["", "closed=success", "closed=failure", "closed=neither", "closed=failure, lost=failure"]
     choices = [Cleaning(outcomes=parse_outcomes(text)) for text in meanings]
-    expected = len(choices) if asset is clean.conversations else 1
+    expected = len(choices) if asset is clean_assets.conversations else 1
     assert len({version("2024-01-01", cleaning=choice) for choice in choices}) == expected
 
 

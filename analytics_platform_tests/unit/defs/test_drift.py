@@ -6,11 +6,11 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from analytics_platform.console import print_outcome
-from analytics_platform.defs.drift import labels_are_steady
-from analytics_platform.defs.resources import RANGE_END_TAG, RANGE_START_TAG
-from analytics_platform.defs.runs import Outcome, run_range
-from analytics_platform.model.insights import CONVERSATION_INSIGHTS
+from analytics_platform.cli.console import print_outcome
+from analytics_platform.defs.checks.label_drift import labels_are_steady
+from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG
+from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
+from analytics_platform.operations.run import Outcome, run_range
 from analytics_platform.storage.lake import Lake
 
 DAYS = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-04-01")

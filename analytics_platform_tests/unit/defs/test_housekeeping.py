@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 
 from analytics_platform.definitions import TABLES
-from analytics_platform.defs.housekeeping import housekeeping_schedule
-from analytics_platform.defs.resources import Platform
-from analytics_platform.settings import load_settings
+from analytics_platform.defs.automation.housekeeping import housekeeping_schedule
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.settings.loader import load_settings
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.defs.isolation import (
+from analytics_platform.defs.framework.isolation import (
     FEW_FAILURES,
     MOST_FAILURES,
     describe,
@@ -127,7 +127,7 @@ def test_an_error_is_told_with_its_kind_and_place_and_no_word_of_the_conversatio
     }
     error = raised("bad\nvalue 'anything at all' in column 3: HUNTER2 or Über, ann, iban DE02 and \"more\"")
     line = describe(error, said)
-    assert line.startswith("TypeError in most_failures (defs/isolation.py:")
+    assert line.startswith("TypeError in most_failures (defs/framework/isolation.py:")
     assert line.endswith("): bad value … in column 3: … or …, …, … … and …")
     assert len(describe(raised("x" * 5000), said)) == 300
 

@@ -9,12 +9,14 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from analytics_platform.defs.insights_resource import Insights
-from analytics_platform.defs.learning import JOB, model_evaluation, train
+from analytics_platform.defs.assets.learning_assets import model_evaluation
+from analytics_platform.defs.automation.learning_schedule import JOB
+from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.insights.engine import build_engine
-from analytics_platform.insights.examples import shipped_gold
+from analytics_platform.insights.tiers.examples import shipped_gold
 from analytics_platform.model import find_violations
-from analytics_platform.model.learning import CANDIDATE_MODEL, MODEL_EVALUATION
+from analytics_platform.model.learning_tables import CANDIDATE_MODEL, MODEL_EVALUATION
+from analytics_platform.operations.training import train
 from analytics_platform.storage.lake import Lake
 
 NOON = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)

@@ -6,9 +6,9 @@ import datetime as dt
 
 from pydantic import SecretStr
 
-from analytics_platform.defs.llm_resource import Llm
+from analytics_platform.defs.resources.llm_resource import Llm
 from analytics_platform.insights.llm.config import LlmConfig
-from analytics_platform.storage.memory_llm import MemoryLlmStore
+from analytics_platform_tests.memory_llm_store import MemoryLlmStore
 
 DAYS = ["2024-01-01", "2024-01-02"]
 

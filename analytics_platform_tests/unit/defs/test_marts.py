@@ -9,13 +9,13 @@ import dagster as dg
 import duckdb
 import pytest
 
-from analytics_platform.defs.marts import build_marts
-from analytics_platform.model.clean import MESSAGES
-from analytics_platform.model.errors import PROCESSING_ERRORS as ERRORS
-from analytics_platform.settings import PROJECT_ROOT
-from analytics_platform.storage.dbt_project import ManifestError, load_manifest, prepare_manifest
-from analytics_platform.storage.facts import render
-from analytics_platform.storage.marts import LAKE_TABLES
+from analytics_platform.defs.assets.mart_assets import build_marts
+from analytics_platform.model.clean_tables import MESSAGES
+from analytics_platform.model.error_tables import PROCESSING_ERRORS as ERRORS
+from analytics_platform.settings.loader import PROJECT_ROOT
+from analytics_platform.storage.warehouse.dbt_project import ManifestError, load_manifest, prepare_manifest
+from analytics_platform.storage.warehouse.facts import render
+from analytics_platform.storage.warehouse.marts_build import LAKE_TABLES
 
 PROJECT = PROJECT_ROOT / "dbt_project"
 DAYS = dg.DailyPartitionsDefinition("2006-05-15", end_date="2006-07-03")

@@ -8,20 +8,15 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from analytics_platform.console import redriven_lines
-from analytics_platform.defs.errors import _lost, processing_errors
-from analytics_platform.defs.redrive import (
-    RETRIED_DAYS,
-    FailedConversation,
-    Redriven,
-    build_retry_schedule,
-    days_to_retry,
-    failed_conversations,
-)
-from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.runs import Outcome
-from analytics_platform.model.clean import MESSAGES
-from analytics_platform.settings import load_settings
+from analytics_platform.cli.console import redriven_lines
+from analytics_platform.defs.assets.processing_errors import _lost, processing_errors
+from analytics_platform.defs.automation.retry import RETRIED_DAYS, build_retry_schedule, days_to_retry
+from analytics_platform.defs.consistency.left_out import FailedConversation, failed_conversations
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.model.clean_tables import MESSAGES
+from analytics_platform.operations.redrive import Redriven
+from analytics_platform.operations.run import Outcome
+from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.failures import MOST_TRIES, Failure, as_annotations
 
 TRIED_AT = "2024-01-01T00:00:00+00:00"

@@ -7,9 +7,9 @@ import datetime as dt
 import pyarrow as pa
 import pytest
 
-from analytics_platform.defs import computation
-from analytics_platform.defs.computation import Again
-from analytics_platform.defs.tables import table_asset
+from analytics_platform.defs.framework import computation
+from analytics_platform.defs.framework.computation import RecomputePolicy
+from analytics_platform.defs.framework.table_asset import table_asset
 from analytics_platform.model import Column, Table
 from analytics_platform.model.table import INTEGER, STRING
 from analytics_platform.storage.failures import MOST_TRIES, Failures, failures_of, has_tries_left, left_out_of
@@ -71,7 +71,7 @@ class Graph:
     def resources(self):
         return {"source": self.source, "broken": self.broken}
 
-    def run(self, again: Again = Again.UNFINISHED) -> list[str]:
+    def run(self, again: RecomputePolicy = RecomputePolicy.UNFINISHED) -> list[str]:
         """Run every table of the day; return those that were computed."""
         computed = []
         for asset in (numbers, roots, sums, errors):
@@ -82,7 +82,7 @@ class Graph:
             computed += [] if reused else [recipe.table.name]
         return computed
 
-    def is_stale(self, again: Again = Again.UNFINISHED) -> bool:
+    def is_stale(self, again: RecomputePolicy = RecomputePolicy.UNFINISHED) -> bool:
         stores = {"lake": self.lake}
         return any(asset.recipe.stale_days([DAY], stores, self.resources, again) for asset in (numbers, roots, sums))
 
@@ -133,8 +133,8 @@ def test_a_failure_is_tried_again_until_its_tries_are_used_up(graph) -> None:
 def test_a_run_that_is_told_so_leaves_failures_alone(graph) -> None:
     graph.broken.add("c3")
     graph.run()
-    assert not graph.is_stale(Again.NOTHING)
-    assert graph.run(Again.NOTHING) == []
+    assert not graph.is_stale(RecomputePolicy.NOTHING)
+    assert graph.run(RecomputePolicy.NOTHING) == []
 
 
 def test_what_is_mended_comes_back_and_everything_is_as_if_it_had_never_failed(graph, tmp_path) -> None:
@@ -155,7 +155,7 @@ def test_other_inputs_count_the_tries_anew_and_so_does_who_asks_for_it(graph) ->
     graph.source["c8"] = 8
     graph.run()
     assert graph.attempts() == {"c3": 1}
-    for again in (Again.FAILURES, Again.EVERYTHING):
+    for again in (RecomputePolicy.FAILURES, RecomputePolicy.EVERYTHING):
         graph.run()
         graph.run(again)
         assert graph.attempts() == {"c3": 1}
@@ -163,10 +163,10 @@ def test_other_inputs_count_the_tries_anew_and_so_does_who_asks_for_it(graph) ->
 
 def test_a_redrive_computes_what_failed_and_reads_the_source_and_nothing_else(graph) -> None:
     graph.run()
-    assert graph.run(Again.FAILURES) == ["numbers"]
+    assert graph.run(RecomputePolicy.FAILURES) == ["numbers"]
     graph.broken.add("c3")
-    graph.run(Again.EVERYTHING)
-    assert graph.run(Again.FAILURES)[:2] == ["numbers", "roots"]
+    graph.run(RecomputePolicy.EVERYTHING)
+    assert graph.run(RecomputePolicy.FAILURES)[:2] == ["numbers", "roots"]
 
 
 def test_a_row_that_breaks_its_declaration_fails_alone_too(graph) -> None:
@@ -177,7 +177,10 @@ def test_a_row_that_breaks_its_declaration_fails_alone_too(graph) -> None:
     )
     recipe = roots.recipe
     task = recipe.task(
-        DAY, {"numbers": PartitionStream(graph.lake, "numbers", [DAY])}, {"broken": graph.broken}, again=Again.NOTHING
+        DAY,
+        {"numbers": PartitionStream(graph.lake, "numbers", [DAY])},
+        {"broken": graph.broken},
+        again=RecomputePolicy.NOTHING,
     )
     info, _ = _work(graph.lake, ROOTS, task)
     [failure] = failures_of(info)
@@ -193,10 +196,10 @@ def test_too_many_failures_fail_the_day_with_the_first_error(graph) -> None:
 
 
 def test_the_tags_of_a_run_say_what_is_computed_again() -> None:
-    from analytics_platform.defs.redrive import redrive_job
-    from analytics_platform.defs.tables import FORCE_TAG, NO_RETRY_TAG, _again
+    from analytics_platform.defs.automation.retry import redrive_job
+    from analytics_platform.defs.framework.table_asset import FORCE_TAG, NO_RETRY_TAG, _again
 
-    assert _again({}) is Again.UNFINISHED
-    assert _again({FORCE_TAG: "true"}) is Again.EVERYTHING
-    assert _again({NO_RETRY_TAG: "true"}) is Again.NOTHING
-    assert _again(redrive_job.tags) is Again.FAILURES
+    assert _again({}) is RecomputePolicy.UNFINISHED
+    assert _again({FORCE_TAG: "true"}) is RecomputePolicy.EVERYTHING
+    assert _again({NO_RETRY_TAG: "true"}) is RecomputePolicy.NOTHING
+    assert _again(redrive_job.tags) is RecomputePolicy.FAILURES

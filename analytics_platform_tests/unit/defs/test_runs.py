@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analytics_platform.defs.ranges import few_ranges, ranges
+from analytics_platform.defs.framework.day_ranges import few_ranges, ranges
 
 DAYS = ["2024-01-01", "2024-01-02", "2024-01-05", "2024-01-20"]
 

@@ -7,10 +7,10 @@ import datetime as dt
 import dagster as dg
 import pytest
 
-from analytics_platform.defs.changes import FIRST_DELAY, Cursor
-from analytics_platform.defs.resources import Platform
-from analytics_platform.defs.sensors import SENSOR
-from analytics_platform.settings import Settings
+from analytics_platform.defs.automation.sensor_state import FIRST_DELAY, SensorState
+from analytics_platform.defs.automation.source_sensor import SENSOR
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.settings.loader import Settings
 from analytics_platform.sources.base import SourceError
 
 
@@ -72,7 +72,7 @@ def test_a_day_that_the_source_no_longer_has_is_asked_for_and_becomes_empty(home
 def test_days_that_are_current_already_are_not_asked_for_by_a_sensor_that_remembers_nothing(home):
     home.write(home.row("a", "1", "2024-01-05"))
     home.run(home.tick())
-    home.cursor = Cursor()
+    home.cursor = SensorState()
     assert home.tick() == []
     assert list(home.cursor.delivered) == ["2024-01-05"]
 
@@ -91,7 +91,9 @@ def test_a_change_while_the_runs_are_going_is_asked_for_after_them(home):
 
 def test_a_source_that_cannot_be_read_is_a_skipped_tick_and_no_change(home):
     sensor = home.definitions.resolve_sensor_def(SENSOR)
-    context = dg.build_sensor_context(instance=home.instance, cursor=Cursor(delivered={"2024-01-05": "a"}).as_text())
+    context = dg.build_sensor_context(
+        instance=home.instance, cursor=SensorState(delivered={"2024-01-05": "a"}).as_text()
+    )
     result = sensor.evaluate_tick(context)
     assert "matches no file" in result.skip_message
     assert result.cursor is None or "2024-01-05" in result.cursor

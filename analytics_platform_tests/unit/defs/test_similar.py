@@ -9,10 +9,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from analytics_platform.defs.similar import SimilarError, SimilarSearch
-from analytics_platform.insights.encoder import StaticEncoder, static_encoder
-from analytics_platform.model.clean import CONVERSATIONS, MESSAGES
-from analytics_platform.model.insights import CONVERSATION_EMBEDDINGS
+from analytics_platform.insights.encoders.encoder import StaticEncoder, static_encoder
+from analytics_platform.model.clean_tables import CONVERSATIONS, MESSAGES
+from analytics_platform.model.insight_tables import CONVERSATION_EMBEDDINGS
+from analytics_platform.operations.similar import SimilarError, SimilarSearch
 from analytics_platform.storage.lake import Lake
 
 TEXTS = {

@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from analytics_platform.defs import recipe as recipe_module
-from analytics_platform.defs.partitions import daily_partitions, partitioned
-from analytics_platform.defs.tables import FORCE_TAG, table_asset
+from analytics_platform.defs.framework import recipe as recipe_module
+from analytics_platform.defs.framework.daily_partitions import daily_partitions, partitioned
+from analytics_platform.defs.framework.table_asset import FORCE_TAG, table_asset
 from analytics_platform.model import Column, Table
 from analytics_platform.model.table import INTEGER, STRING
 from analytics_platform.storage.io_manager import StoreIOManager

@@ -7,8 +7,8 @@ import duckdb
 import pytest
 from dagster_duckdb import DuckDBResource
 
-from analytics_platform.defs.resources import Platform
-from analytics_platform.settings import load_settings
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.settings.loader import load_settings
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.insights.drift import count_labels, distance, find_changes
+from analytics_platform.insights.quality.drift import count_labels, distance, find_changes
 
 COUNTS = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=12).filter(
     lambda pairs: all(sum(side) > 0 for side in zip(*pairs, strict=True))

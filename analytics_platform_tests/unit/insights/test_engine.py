@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 import pytest
 
 from analytics_platform.insights.engine import InsightEngine, build_engine
-from analytics_platform.insights.examples import as_messages, shipped_gold
 from analytics_platform.insights.llm.results import SILENT
-from analytics_platform.insights.taxonomy import DEFAULT_PATH
-from analytics_platform.insights.tier import Kind, TierError
-from analytics_platform.model.insights import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS, MESSAGE_INSIGHTS
+from analytics_platform.insights.taxonomies.taxonomy import DEFAULT_PATH
+from analytics_platform.insights.tiers.examples import as_messages, shipped_gold
+from analytics_platform.insights.tiers.tier import Kind, TierError
+from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS, MESSAGE_INSIGHTS
 from analytics_platform.model.validation import find_violations
 
 Label = Callable[[pa.Table], tuple[pa.Table, pa.Table, pa.Table]]

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analytics_platform.commands import score
-from analytics_platform.insights.evaluate import EvaluationError, evaluate, expected_calibration_error
-from analytics_platform.insights.tier import TierError
+from analytics_platform.cli.commands import score
+from analytics_platform.insights.quality.evaluate import EvaluationError, evaluate, expected_calibration_error
+from analytics_platform.insights.tiers.tier import TierError
 
 TEMPLATES = {
     "card": ("my card has not arrived {}", "where is my new card {}", "the card is lost {}", "track my card {}"),
@@ -33,7 +33,7 @@ def write(path: Path, rows: list[tuple[str, str]], names: tuple[str, str] = ("te
 @pytest.fixture(autouse=True)
 def no_further_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading general texts takes the transformer some ten seconds, and these texts tell themselves apart."""
-    monkeypatch.setattr("analytics_platform.insights.heads.general_texts", list)
+    monkeypatch.setattr("analytics_platform.insights.heads.label_heads.general_texts", list)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_the_command_fits_on_so_much_as_ends_within_minutes_and_says_so(
 ) -> None:
     """Fitting on 11,000 posts of 1,000 characters took 496 s and 2.5 GB, and nothing was stated."""
     head = Recorder()
-    monkeypatch.setattr("analytics_platform.insights.evaluate.build_head", lambda *_, **__: head)
+    monkeypatch.setattr("analytics_platform.insights.quality.evaluate.build_head", lambda *_, **__: head)
     rows = [(f"post {number} ".ljust(length, "x"), f"l{number % labels}") for number in range(texts)]
     train = write(tmp_path / "train.parquet", rows)
     result = score(train, write(tmp_path / "test.parquet", rows[:50]), "static", "cpu", quiet=True)

@@ -10,9 +10,9 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from analytics_platform.insights import heads
-from analytics_platform.insights.tier import TierError
-from analytics_platform.settings import PROJECT_ROOT
+from analytics_platform.insights.heads import label_heads
+from analytics_platform.insights.tiers.tier import TierError
+from analytics_platform.settings.loader import PROJECT_ROOT
 
 ROWS = 100
 
@@ -32,8 +32,8 @@ def gpu_check(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec.loader.exec_module(script)
     read = script.read_labelled
     monkeypatch.setattr(script, "read_labelled", lambda path: tuple(column[::12] for column in read(path)))
-    monkeypatch.setattr(heads, "transformer_encoder", missing)
-    monkeypatch.setattr(heads, "general_texts", list)
+    monkeypatch.setattr(label_heads, "transformer_encoder", missing)
+    monkeypatch.setattr(label_heads, "general_texts", list)
     return script
 
 
@@ -70,7 +70,7 @@ def test_a_gpu_that_errs_fails_for_heads_and_engine(gpu_check: ModuleType, monke
 
 def test_a_gpu_that_is_not_asked_fails(gpu_check: ModuleType, monkeypatch) -> None:
     put_in(monkeypatch, 1)
-    monkeypatch.setattr(heads, "_BUDGETS", (0.0, 0.0))  # no text goes on to the neighbours
+    monkeypatch.setattr(label_heads, "_BUDGETS", (0.0, 0.0))  # no text goes on to the neighbours
     monkeypatch.setattr(gpu_check, "ask_engine", gpu_check.ask_head)
     assert "static head: the GPU was never asked, so nothing was compared" in gpu_check.check(["static"], ROWS)
 

@@ -7,14 +7,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from analytics_platform.insights import experts, heads, student
-from analytics_platform.insights.encoder import static_encoder
-from analytics_platform.insights.experts import NeighbourExpert
-from analytics_platform.insights.features import Features, prepare
-from analytics_platform.insights.heads import LabelHead, Reads, build_head
-from analytics_platform.insights.sentiment import SLICE_PATH
-from analytics_platform.insights.student import Student, general_texts
-from analytics_platform.insights.tier import TierError
+from analytics_platform.insights.encoders import student
+from analytics_platform.insights.encoders.encoder import static_encoder
+from analytics_platform.insights.encoders.features import Features, prepare
+from analytics_platform.insights.encoders.student import Student, general_texts
+from analytics_platform.insights.heads import experts, label_heads
+from analytics_platform.insights.heads.experts import NeighbourExpert
+from analytics_platform.insights.heads.label_heads import LabelHead, Reads, build_head
+from analytics_platform.insights.tiers.sentiment import SLICE_PATH
+from analytics_platform.insights.tiers.tier import TierError
 
 ODD_TEXTS = (
     "",
@@ -215,7 +216,7 @@ def test_without_the_transformer_only_the_static_tier_is_built(
     def missing(_: str) -> None:
         raise TierError("transformer: not installed")
 
-    monkeypatch.setattr(heads, "transformer_encoder", missing)
+    monkeypatch.setattr(label_heads, "transformer_encoder", missing)
     assert not build_head("static").has_student
     assert "transformer: not installed; the tier static is fitted without" in caplog.text
     with pytest.raises(TierError, match="not installed"):
@@ -224,8 +225,8 @@ def test_without_the_transformer_only_the_static_tier_is_built(
 
 def test_the_static_tier_is_taught_on_the_cpu_wherever_it_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(heads, "resolve_device", lambda _: experts.CPU)
-    monkeypatch.setattr(heads, "transformer_encoder", lambda device: asked.append(device) or Oracle())
+    monkeypatch.setattr(label_heads, "resolve_device", lambda _: experts.CPU)
+    monkeypatch.setattr(label_heads, "transformer_encoder", lambda device: asked.append(device) or Oracle())
     assert build_head("static", "gpu").has_student
     build_head("cascade", "gpu")
     assert asked == ["cpu", "gpu"]

@@ -14,16 +14,16 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
+from analytics_platform.insights.encoders.minilm import TRANSFORMER_DIMENSIONS
 from analytics_platform.insights.engine import build_engine
-from analytics_platform.insights.examples import GOLD_PATH, SLICE_PATH, as_messages, shipped_gold, shipped_slice
-from analytics_platform.insights.feedback import as_examples, find_said, judge_feedback, taught_by
-from analytics_platform.insights.judging import evaluate_model, why_worse
-from analytics_platform.insights.label_model import LabelModel, Read, fit_model
-from analytics_platform.insights.likeness import Taught, labels_of
-from analytics_platform.insights.minilm import TRANSFORMER_DIMENSIONS
-from analytics_platform.insights.taxonomy import OTHER, load_taxonomy
+from analytics_platform.insights.heads.label_model import LabelModel, Read, fit_model
+from analytics_platform.insights.heads.likeness import Taught, labels_of
+from analytics_platform.insights.quality.feedback import as_examples, find_said, judge_feedback, taught_by
+from analytics_platform.insights.quality.promotion_gate import evaluate_model, why_worse
+from analytics_platform.insights.taxonomies.taxonomy import OTHER, load_taxonomy
+from analytics_platform.insights.tiers.examples import GOLD_PATH, SLICE_PATH, as_messages, shipped_gold, shipped_slice
 from analytics_platform.model import find_violations
-from analytics_platform.model.learning import GOLD_LABELS, LABEL_FEEDBACK, MODEL_EVALUATION
+from analytics_platform.model.learning_tables import GOLD_LABELS, LABEL_FEEDBACK, MODEL_EVALUATION
 
 NOON = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
 GOLD_CSV = Path(__file__).parents[3] / "training" / "labels" / "gold.csv"

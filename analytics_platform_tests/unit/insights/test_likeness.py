@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analytics_platform.insights.encoder import static_encoder, unit
-from analytics_platform.insights.examples import shipped_slice
-from analytics_platform.insights.likeness import Lessons, all_lessons, labels_of, slice_rows
-from analytics_platform.insights.static import StaticTier
-from analytics_platform.insights.taxonomy import Label, load_taxonomy
-from analytics_platform.insights.tier import Documents
-from analytics_platform.insights.words import split_words
+from analytics_platform.insights.encoders.encoder import static_encoder, unit
+from analytics_platform.insights.encoders.words import split_words
+from analytics_platform.insights.heads.likeness import Lessons, all_lessons, labels_of, slice_rows
+from analytics_platform.insights.taxonomies.taxonomy import Label, load_taxonomy
+from analytics_platform.insights.tiers.examples import shipped_slice
+from analytics_platform.insights.tiers.static import StaticTier
+from analytics_platform.insights.tiers.tier import Documents
 
 
 @pytest.fixture(scope="module")

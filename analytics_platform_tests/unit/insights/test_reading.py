@@ -8,10 +8,15 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from analytics_platform.insights.examples import shipped_slice
-from analytics_platform.insights.minilm import TRANSFORMER_DIMENSIONS, CudaEncoder, OnnxEncoder, transformer_encoder
-from analytics_platform.insights.reading_model import load_reader
-from analytics_platform.insights.tier import SENTIMENT_VALUES, TierError
+from analytics_platform.insights.encoders.minilm import (
+    TRANSFORMER_DIMENSIONS,
+    CudaEncoder,
+    OnnxEncoder,
+    transformer_encoder,
+)
+from analytics_platform.insights.tiers.examples import shipped_slice
+from analytics_platform.insights.tiers.reading_model import load_reader
+from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES, TierError
 
 ODD_TEXTS = ("", "   ", "x" * 1_000_000, "\x00\x01", "👍" * 50, "\u202eשלום עולם", "नमस्ते दुनिया")
 
@@ -70,7 +75,7 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
     if package == "onnxruntime":
         monkeypatch.setitem(sys.modules, package, None)
     else:
-        monkeypatch.setattr("analytics_platform.insights.minilm._PACKAGE", "no_such_package")
+        monkeypatch.setattr("analytics_platform.insights.encoders.minilm._PACKAGE", "no_such_package")
     with pytest.raises(TierError, match=r"^transformer: .*install the extra transformer, or use the tier static$"):
         OnnxEncoder()
 

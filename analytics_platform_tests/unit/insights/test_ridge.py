@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analytics_platform.insights.ridge import fit_ridge
+from analytics_platform.insights.heads.ridge import fit_ridge
 
 RIDGE = 0.3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analytics_platform.insights.routing import Route, doubt, pool_opinions
+from analytics_platform.insights.heads.routing import Route, doubt, pool_opinions
 
 
 def test_a_route_takes_the_doubtful_texts_within_the_budget_where_the_next_expert_is_better() -> None:

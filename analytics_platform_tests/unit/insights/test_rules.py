@@ -11,22 +11,24 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.engine import InsightEngine, build_engine
-from analytics_platform.insights.rules import RuleBook
-from analytics_platform.insights.taxonomy import DEFAULT_PATH, Rule, load_taxonomy
-from analytics_platform.insights.taxonomy_file import TaxonomyError
-from analytics_platform.insights.tier import Classified
-from analytics_platform.insights.words import split_words
+from analytics_platform.insights.taxonomies.label_rules import RuleBook
+from analytics_platform.insights.taxonomies.taxonomy import DEFAULT_PATH, LabelRule, load_taxonomy
+from analytics_platform.insights.taxonomies.taxonomy_file import TaxonomyError
+from analytics_platform.insights.tiers.tier import Classified
 
 Build = Callable[[Sequence[Any]], pa.Table]
 QUESTION = "how do i mount a disk in fstab?"
 
 
-def rule(name: str = "a_rule", **fields: Any) -> Rule:
-    return Rule.model_validate({"name": name, "kind": "topic", "label": "audio", **fields})
+def rule(name: str = "a_rule", **fields: Any) -> LabelRule:
+    return LabelRule.model_validate({"name": name, "kind": "topic", "label": "audio", **fields})
 
 
-def answered(rules: Sequence[Rule], fires: list[bool], confidence: Sequence[float] = (0.6, 0.3, 0.1)) -> list[float]:
+def answered(
+    rules: Sequence[LabelRule], fires: list[bool], confidence: Sequence[float] = (0.6, 0.3, 0.1)
+) -> list[float]:
     """What rules make of one answer about disks, audio and anything else."""
     answer = Classified(("disks", "audio", "other"), np.array([confidence]))
     return RuleBook(rules).apply("topic", answer, np.array([fires])).confidence[0].tolist()

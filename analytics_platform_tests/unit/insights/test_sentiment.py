@@ -6,12 +6,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from analytics_platform.insights.sentiment import (
-    SLICE_PATH,
-    WEIGHTS_PATH,
-    load_sentiment,
-    save_sentiment,
-)
+from analytics_platform.insights.tiers.sentiment import SLICE_PATH, WEIGHTS_PATH, load_sentiment, save_sentiment
 
 
 def test_a_head_is_read_as_it_was_written(tmp_path: Path) -> None:

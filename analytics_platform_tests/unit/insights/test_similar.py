@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.insights import similar
-from analytics_platform.insights.encoder import unit
+from analytics_platform.insights import similarity
+from analytics_platform.insights.encoders.encoder import unit
 from analytics_platform.insights.engine import InsightEngine
-from analytics_platform.insights.similar import FOUND_SCHEMA, best, conversation_embeddings, nearest, vector_of
+from analytics_platform.insights.similarity import FOUND_SCHEMA, best, conversation_embeddings, nearest, vector_of
 from analytics_platform.model import find_violations
-from analytics_platform.model.insights import CONVERSATION_EMBEDDINGS, EMBEDDING_DIMENSIONS
+from analytics_platform.model.insight_tables import CONVERSATION_EMBEDDINGS, EMBEDDING_DIMENSIONS
 
 DAY = dt.date(2006, 6, 1)
 
@@ -85,7 +85,7 @@ def test_a_row_is_as_similar_whatever_stands_beside_it(monkeypatch: pytest.Monke
     whole = nearest(table, sought, 50)
     alone = best((nearest(table.slice(row, 1), sought, 1) for row in range(50)), 50)
     assert alone.equals(whole)
-    monkeypatch.setattr(similar, "_ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(similarity, "_ROWS_AT_ONCE", 7)
     assert nearest(table, sought, 50).equals(whole)
 
 

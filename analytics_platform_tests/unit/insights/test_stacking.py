@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analytics_platform.insights.evaluate import expected_calibration_error
-from analytics_platform.insights.stacking import Calibration, Stack
+from analytics_platform.insights.heads.stacking import Calibration, Stack
+from analytics_platform.insights.quality.evaluate import expected_calibration_error
 
 ROWS, LABELS = 4000, 5
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from analytics_platform.insights.taxonomy import DEFAULT_PATH, Label, load_taxonomy
-from analytics_platform.insights.taxonomy_file import TaxonomyError
+from analytics_platform.insights.taxonomies.taxonomy import DEFAULT_PATH, Label, load_taxonomy
+from analytics_platform.insights.taxonomies.taxonomy_file import TaxonomyError
 
 GOOD = """\
 topics:

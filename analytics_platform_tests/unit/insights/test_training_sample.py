@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analytics_platform.insights import experts, heads, training_sample
-from analytics_platform.insights.encoder import static_encoder
-from analytics_platform.insights.evaluate import EvaluationError, evaluate
-from analytics_platform.insights.experts import LinearExpert
-from analytics_platform.insights.features import Features, prepare
-from analytics_platform.insights.training_sample import draw_sample
+from analytics_platform.insights.encoders.encoder import static_encoder
+from analytics_platform.insights.encoders.features import Features, prepare
+from analytics_platform.insights.heads import experts, label_heads, training_sample
+from analytics_platform.insights.heads.experts import LinearExpert
+from analytics_platform.insights.heads.training_sample import draw_sample
+from analytics_platform.insights.quality.evaluate import EvaluationError, evaluate
 
 HINTS = {"card": "my card is lost", "refund": "give my money back", "hours": "when do you open"}
 
@@ -66,7 +66,7 @@ def write(path: Path, texts: list[str], labels: list[str]) -> Path:
 
 def test_evaluation_states_the_sample_and_repeats_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bound that nobody states makes figures of a part look like figures of the whole."""
-    monkeypatch.setattr(heads, "general_texts", list)
+    monkeypatch.setattr(label_heads, "general_texts", list)
     monkeypatch.setattr(training_sample, "_MOST_CHARACTERS", 6_000)
     train = write(tmp_path / "train.parquet", *posts(400, 60))
     told: list[str] = []

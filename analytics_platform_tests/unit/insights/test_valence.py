@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from analytics_platform.insights.valence import measure_valence
-from analytics_platform.insights.words import split_words
+from analytics_platform.insights.encoders.valence import measure_valence
+from analytics_platform.insights.encoders.words import split_words
 
 
 def valence(*texts: str) -> list[float]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.insights.words import TermMatcher, normalize, split_words
+from analytics_platform.insights.encoders.words import TermMatcher, normalize, split_words
 
 
 def words_of(text: str) -> list[str]:

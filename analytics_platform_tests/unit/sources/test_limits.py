@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analytics_platform.model.clean import MESSAGES
-from analytics_platform.model.raw import INPUT_COLUMNS, MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
-from analytics_platform.storage.mongo.documents import MAX_DOCUMENT_BYTES, to_documents
+from analytics_platform.model.clean_tables import MESSAGES
+from analytics_platform.model.raw_tables import INPUT_COLUMNS, MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
+from analytics_platform.storage.mongo.wire_documents import MAX_DOCUMENT_BYTES, to_documents
 from analytics_platform.transform.messages import clean_messages
 
 GOOD = {"conversation_id": "c1", "message_id": "m1", "role": "user", "text": "hi", "timestamp": "2024-01-05T10:00:00Z"}

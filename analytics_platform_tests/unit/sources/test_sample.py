@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import analytics_platform
-from analytics_platform.settings import SAMPLE_END, SAMPLE_START
-from analytics_platform.sources.sample import sample_source
+from analytics_platform.settings.loader import SAMPLE_END, SAMPLE_START
+from analytics_platform.sources.sample_source import sample_source
 
 FOLDER = Path(analytics_platform.__file__).with_name("sample")
 

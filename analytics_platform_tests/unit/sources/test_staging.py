@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from analytics_platform.sources import files, staging
+from analytics_platform.sources import file_source, staging
 from analytics_platform.sources.base import SourceError
-from analytics_platform.sources.stagings import discard_other_sources
+from analytics_platform.sources.staging_holds import discard_other_sources
 
 HEADER = "conversation_id,message_id,role,text,timestamp\n"
 ROWS = "c1,m1,user,a,2024-01-05T10:00:00Z\nc2,m2,user,b,2024-01-06T10:00:00Z\n"
@@ -28,8 +28,8 @@ def in_another_process(folder, body: str, *, held: bool = False) -> subprocess.P
     """Start a process that runs ``body`` with ``source`` of the folder."""
     script = f"""
 import contextlib, datetime as dt, pathlib, time
-from analytics_platform.sources import files, staging
-source = files.FileSource({str(folder.path / "*.csv")!r}, staging_dir=pathlib.Path({str(folder.staging)!r}),
+from analytics_platform.sources import file_source, staging
+source = file_source.FileSource({str(folder.path / "*.csv")!r}, staging_dir=pathlib.Path({str(folder.staging)!r}),
     first_day=dt.date(2024, 1, 1), last_day=dt.date(2024, 12, 31))
 with source.held() if {held} else contextlib.nullcontext():
     {body}
@@ -45,7 +45,7 @@ def stagings(monkeypatch):
         calls.append(args[0])
         staging.stage(*args, **options)
 
-    monkeypatch.setattr(files, "stage", counted)
+    monkeypatch.setattr(file_source, "stage", counted)
     return calls
 
 
@@ -194,12 +194,12 @@ def test_a_staging_that_was_killed_half_way_is_not_used(folder):
     folder.write("a.csv", HEADER + ROWS)
     script = f"""
 import datetime as dt, pathlib, time
-from analytics_platform.sources import files, staging
+from analytics_platform.sources import file_source, staging
 def stop(*args, **options):
     print("half way", flush=True)
     time.sleep(60)
 staging.write_days = stop
-files.FileSource({str(folder.path / "*.csv")!r}, staging_dir=pathlib.Path({str(folder.staging)!r}),
+file_source.FileSource({str(folder.path / "*.csv")!r}, staging_dir=pathlib.Path({str(folder.staging)!r}),
     first_day=dt.date(2024, 1, 1), last_day=dt.date(2024, 12, 31)).days()
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
@@ -216,9 +216,9 @@ files.FileSource({str(folder.path / "*.csv")!r}, staging_dir=pathlib.Path({str(f
 
 def test_of_several_at_once_one_stages_and_all_read_the_same(folder, monkeypatch, stagings):
     folder.write("a.csv", HEADER + ROWS)
-    find_files = files.find_files
+    find_files = file_source.find_files
     # All look before any stages: the later ones wait for the lock and then find the work done.
-    monkeypatch.setattr(files, "find_files", lambda paths: (time.sleep(0.2), find_files(paths))[1])
+    monkeypatch.setattr(file_source, "find_files", lambda paths: (time.sleep(0.2), find_files(paths))[1])
 
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: dict(folder.source().days()), range(4)))

@@ -9,8 +9,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from analytics_platform.storage import dbt_project
-from analytics_platform.storage.dbt_project import DbtError, ManifestError, load_manifest, prepare_manifest
+from analytics_platform.storage.warehouse import dbt_project
+from analytics_platform.storage.warehouse.dbt_project import DbtError, ManifestError, load_manifest, prepare_manifest
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from analytics_platform.settings import PROJECT_ROOT
-from analytics_platform.storage.facts import FACTS, Facts, render
-from analytics_platform.storage.warehouse import DamagedWarehouseError
+from analytics_platform.settings.loader import PROJECT_ROOT
+from analytics_platform.storage.warehouse.facts import FACTS, Facts, render
+from analytics_platform.storage.warehouse.warehouse_file import DamagedWarehouseError
 
 
 @pytest.fixture

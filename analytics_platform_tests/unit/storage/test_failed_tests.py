@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from analytics_platform.storage.failed_tests import PROBLEMS_TOLD, DataTest, describe_problems
+from analytics_platform.storage.warehouse.failed_tests import PROBLEMS_TOLD, DataTest, describe_problems
 
 
 @pytest.fixture

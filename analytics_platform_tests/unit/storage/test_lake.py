@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analytics_platform.model import find_violations
-from analytics_platform.model.insights import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS
+from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS
 from analytics_platform.storage.lake import DamagedPartitionError, Lake, LakeError
 
 DAY = "2006-05-15"
@@ -93,7 +93,7 @@ def test_a_file_in_the_place_of_another_day_or_table_is_damage(lake, tmp_path, r
 @pytest.mark.parametrize("read", READINGS)
 def test_a_misplaced_file_of_an_earlier_version_is_told_by_its_dates(lake, tmp_path, monkeypatch, read):
     """Files of earlier versions do not name their place in the footer."""
-    monkeypatch.setattr("analytics_platform.storage.lake.lake.place", lambda *_: {})
+    monkeypatch.setattr("analytics_platform.storage.lake.parquet_lake.place", lambda *_: {})
     lake.write("numbers", "2006-05-16", dated("2006-05-16"), "")
     restore(tmp_path, "numbers/date=2006-05-16", f"numbers/date={DAY}")
     read(lake, "numbers", "2006-05-16")

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.storage.warehouse import (
+from analytics_platform.storage.warehouse.warehouse_file import (
     DamagedWarehouseError,
     Warehouse,
     WarehouseBusyError,
@@ -44,7 +44,7 @@ def start(warehouse: Warehouse) -> Iterator[Start]:
         setup = f"""
             import sys, duckdb
             from pathlib import Path
-            from analytics_platform.storage.warehouse import Warehouse
+            from analytics_platform.storage.warehouse.warehouse_file import Warehouse
             path = Path({str(warehouse.path)!r})
         """
         program = textwrap.dedent(setup) + textwrap.dedent(code)

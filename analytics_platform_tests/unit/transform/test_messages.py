@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.model import find_violations
-from analytics_platform.model.clean import MESSAGES
-from analytics_platform.model.raw import RAW_MESSAGES, ROLES
+from analytics_platform.model.clean_tables import MESSAGES
+from analytics_platform.model.raw_tables import RAW_MESSAGES, ROLES
 from analytics_platform.model.table import SchemaError
 from analytics_platform.transform.messages import clean_messages
 

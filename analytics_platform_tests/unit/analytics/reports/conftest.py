@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from analytics_platform.model.analytics import AGENT_DAILY, DAILY_METRICS
-from analytics_platform.model.clean import CONVERSATIONS
-from analytics_platform.model.insights import CONVERSATION_INSIGHTS
+from analytics_platform.model.analytics_tables import AGENT_DAILY, DAILY_METRICS
+from analytics_platform.model.clean_tables import CONVERSATIONS
+from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
 
 DATE = dt.date(2006, 6, 8)
 MIDNIGHT = dt.datetime(2006, 6, 8, tzinfo=dt.UTC)

@@ -12,20 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from analytics_platform.insights.llm import limits
 from analytics_platform.insights.llm.answer import AnswerError, AnswerForm
+from analytics_platform.insights.llm.api import rate_limits
+from analytics_platform.insights.llm.api.endpoint_dialect import EndpointDialect
+from analytics_platform.insights.llm.api.prices import Usage, load_prices
+from analytics_platform.insights.llm.api.rate_limits import Amount, Budget, BudgetSpentError, burst_and_period
+from analytics_platform.insights.llm.api.refusals import retry_after
+from analytics_platform.insights.llm.api.token_estimate import token_counter
 from analytics_platform.insights.llm.config import LlmConfig, LlmError
-from analytics_platform.insights.llm.dialect import Dialect
-from analytics_platform.insights.llm.limits import Amount, Budget, BudgetSpentError, burst_and_period
-from analytics_platform.insights.llm.prices import Usage, load_prices
 from analytics_platform.insights.llm.prompt import Prompt
-from analytics_platform.insights.llm.refusals import retry_after
 from analytics_platform.insights.llm.results import SILENT, insights_table
-from analytics_platform.insights.llm.tokens import token_counter
-from analytics_platform.insights.llm.transcript import Line, Transcript
-from analytics_platform.insights.taxonomy import load_taxonomy
+from analytics_platform.insights.llm.transcript import Transcript, TranscriptLine
+from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
 
-TRANSCRIPT = Transcript(dt.date(2026, 1, 5), "c", (Line(1, "m", "customer", "Kein Ton, 我的声音 «weg»!"),))
+TRANSCRIPT = Transcript(dt.date(2026, 1, 5), "c", (TranscriptLine(1, "m", "customer", "Kein Ton, 我的声音 «weg»!"),))
 
 
 def test_tokens_cost_what_the_list_says_and_cached_ones_less():
@@ -59,10 +59,10 @@ def test_no_minute_sees_more_than_is_allowed(per_minute):
 
 
 def test_a_request_larger_than_a_burst_waits_for_all_of_its_tokens(monkeypatch):
-    monkeypatch.setattr(limits, "burst_and_period", lambda _: (100.0, 0.1))  # 1,000 a second
+    monkeypatch.setattr(rate_limits, "burst_and_period", lambda _: (100.0, 0.1))  # 1,000 a second
 
     async def send() -> float:
-        turns, clock = limits.Turns(1, None, 1), asyncio.get_running_loop()
+        turns, clock = rate_limits.RateLimiter(1, None, 1), asyncio.get_running_loop()
         began = clock.time()
         for _ in range(2):
             await turns.wait(250)
@@ -72,7 +72,7 @@ def test_a_request_larger_than_a_burst_waits_for_all_of_its_tokens(monkeypatch):
 
 
 def test_a_refusal_leads_to_the_next_dialect_until_there_is_none():
-    dialect = Dialect()
+    dialect = EndpointDialect()
     for refusal, changed in (
         ("Use 'max_completion_tokens' instead of max_tokens", {"limit": "max_completion_tokens"}),
         ("temperature is not supported", {"temperature": False}),
@@ -82,7 +82,7 @@ def test_a_refusal_leads_to_the_next_dialect_until_there_is_none():
         dialect = dialect.without(refusal)
         assert {name: getattr(dialect, name) for name in changed} == changed
     assert dialect.without("response_format, temperature and max_completion_tokens") is None
-    assert Dialect().without("context length exceeded") is None
+    assert EndpointDialect().without("context length exceeded") is None
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 50)), min_size=1, max_size=30), st.integers(1, 200))

@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.insights.llm.tokens import estimate_tokens
+from analytics_platform.insights.llm.api.token_estimate import estimate_tokens
 from analytics_platform.insights.llm.transcript import read_transcripts
 
 ROLES = ("user", "assistant", "agent", "system", "tool")

@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.sources.base import SourceError
-from analytics_platform.sources.days import read_day
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES, Mirror, OpenMirror
 from analytics_platform.sources.nocodb.records import stamps_of, to_rows
 from analytics_platform.sources.nocodb.source import NocoSource, NocoTables
+from analytics_platform.sources.published_days import read_day
 
 MAPPING = FieldMapping(conversations={"user_id": "customer"})
 DAY = "2024-01-{:02d}T10:00:00Z"

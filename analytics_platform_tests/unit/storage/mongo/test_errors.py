@@ -9,7 +9,7 @@ import pytest
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from analytics_platform.storage.mongo import MongoStore, MongoStoreError
-from analytics_platform.storage.mongo.errors import address, translated
+from analytics_platform.storage.mongo.mongo_errors import address, translated
 from analytics_platform.storage.mongo.replacement import refuses_transactions
 
 SECRET = "hunter2"

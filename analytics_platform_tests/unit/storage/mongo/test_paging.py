@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.storage.mongo import paging
-from analytics_platform.storage.mongo.paging import by_id, id_ranges, page_ends, rows_within
+from analytics_platform.storage.mongo import id_pages
+from analytics_platform.storage.mongo.id_pages import by_id, id_ranges, page_ends, rows_within
 
 IDS = st.lists(st.text(max_size=4), unique=True, max_size=40)
 
@@ -36,4 +36,4 @@ def test_pages_are_bounded_in_rows_and_bytes(rows, text, largest):
 
 
 def test_a_small_partition_is_one_page():
-    assert id_ranges(page_ends(table(["a", "b"]))) == [paging.IdRange()]
+    assert id_ranges(page_ends(table(["a", "b"]))) == [id_pages.IdRange()]

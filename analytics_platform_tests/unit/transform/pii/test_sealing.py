@@ -9,23 +9,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.model.pii import KINDS
-from analytics_platform.transform.pii.sealing import Finding, Findings, Sealer, SealError
+from analytics_platform.model.pii_kinds import KINDS
+from analytics_platform.transform.pii.sealing import Findings, SealedValue, Sealer, SealError
 from analytics_platform.transform.pii.spans import placeholder
 
 KEY = b"k" * 32
-PLACES = Findings(redacted=True, places=(Finding(None, 4, "EMAIL", "𝒳🎉@example.com"), Finding(1, 0, "IP", "10.1.2.3")))
+PLACES = Findings(
+    redacted=True, places=(SealedValue(None, 4, "EMAIL", "𝒳🎉@example.com"), SealedValue(1, 0, "IP", "10.1.2.3"))
+)
 
 PARTS = st.lists(st.tuples(st.text(max_size=8), st.sampled_from(KINDS), st.text(max_size=8)), max_size=5)
 """A text in parts: some words, then personal data of a kind; any characters, placeholders among the words included."""
 
 
-def as_it_was(parts: list[tuple[str, str, str]], piece: int | None) -> tuple[str, str, list[Finding]]:
+def as_it_was(parts: list[tuple[str, str, str]], piece: int | None) -> tuple[str, str, list[SealedValue]]:
     """Return the original of a text, what is stored of it, and what was found in it."""
     original = stored = ""
     found = []
     for words, kind, value in parts:
-        found.append(Finding(piece, len(original + words), kind, value))
+        found.append(SealedValue(piece, len(original + words), kind, value))
         original, stored = original + words + value, stored + words + placeholder(kind)
     return original + " end", stored + " end", found
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.transform.pii import find_pii, redact
-from analytics_platform.transform.pii.tokens import read_forms
+from analytics_platform.transform.pii.secret_tokens import read_forms
 
 FORMS = read_forms()
 BASE64 = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="

@@ -1,0 +1,288 @@
+"""The `analytics` command: its subcommands, their arguments, and what each of them prints.
+
+A subcommand imports what it needs when it runs, so that `--help` and usage errors are quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analytics_platform.cli import lookups
+from analytics_platform.cli.arguments import AsJson, Force, From, OnDevice, Select, To, read_range
+from analytics_platform.errors import UserError
+from analytics_platform.settings.loader import PROJECT_ROOT, load_settings
+from analytics_platform.system import interruption
+from analytics_platform.system.disk_full import find_disk_full
+from analytics_platform.system.home import open_home
+from analytics_platform.system.output import print_json, print_message, print_result, print_warnings_of_logs
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(lookups.app)
+
+
+@app.callback()
+def analytics() -> None:
+    """Conversation analytics: from raw chats to daily, user, agent and model analytics."""
+
+
+@app.command()
+def run(
+    first: From = None, last: To = None, select: Select = None, force: Force = False, as_json: AsJson = False
+) -> None:
+    """Materialize the graph over a range of days in one process; only what is missing or stale."""
+    settings, start, end = read_range(first, last)
+    from analytics_platform.cli.commands import run_graph
+    from analytics_platform.cli.console import print_outcome
+    from analytics_platform.defs.resources.platform import Platform
+
+    with closing(Platform(settings)) as platform:
+        outcome, _ = run_graph(platform, start, end, select, force=force, quiet=as_json)
+    if as_json:
+        print_json(outcome.as_json())
+    else:
+        print_outcome(outcome)
+    if outcome.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def redrive(first: From = None, last: To = None, as_json: AsJson = False) -> None:
+    """Try again the days with processing errors or quarantined rows, and say what became of them."""
+    settings, start, end = read_range(first, last)
+    from analytics_platform.cli.commands import redrive_days
+    from analytics_platform.cli.console import print_troubles, redriven_lines
+    from analytics_platform.defs.resources.platform import Platform
+
+    with closing(Platform(settings)) as platform:
+        found = redrive_days(platform, start, end, quiet=as_json)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        for line in redriven_lines(found):
+            print_result(line)
+        print_troubles(found.outcome.warnings, found.outcome.failures)
+    if found.outcome.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(as_json: AsJson = False) -> None:
+    """Learn from the corrections of labels: fit a model, judge it by gold labels, promote it when it is no worse."""
+    settings = load_settings()
+    from analytics_platform.cli.commands import train_model
+    from analytics_platform.cli.console import print_troubles, trained_lines
+    from analytics_platform.defs.resources.platform import Platform
+
+    with closing(Platform(settings)) as platform:
+        found = train_model(platform)
+    if as_json:
+        print_json(found)
+    else:
+        for line in trained_lines(found):
+            print_result(line)
+        print_troubles(failures=found["failures"])
+    if found["failures"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo() -> None:
+    """Materialize the sample through the whole graph, and say what is worth reading in it."""
+    settings = load_settings()
+    if settings.source != "sample":
+        raise UserError(f"the demo shows the sample, and ANALYTICS_SOURCE is {settings.source}: use `analytics run`")
+    from analytics_platform.cli.commands import run_graph, worth_reading
+    from analytics_platform.cli.console import print_outcome
+    from analytics_platform.defs.resources.platform import Platform
+
+    with closing(Platform(settings)) as platform:
+        outcome, days = run_graph(platform)
+        print_outcome(outcome)
+        if outcome.failures:
+            raise typer.Exit(1)
+        findings, page = worth_reading(platform, days)
+    print_result("")
+    print_result("Worth reading", "bold")
+    for finding in findings:
+        print_result(f"  • {finding}")
+    print_result("")
+    print_result("Where to go next", "bold")
+    print_result("  the Dagster UI    make dev, then open http://127.0.0.1:3000")
+    print_result(f"  a daily report    {_relative(page)}")
+    print_result(f"  the warehouse     {_relative(settings.warehouse_path)} (DuckDB, open it read-only)")
+
+
+@app.command()
+def repair(
+    first: From = None,
+    last: To = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what disagrees.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare lake, MongoDB and warehouse, and compute again exactly the partitions that are wrong."""
+    settings, start, end = read_range(first, last)
+    from analytics_platform.cli.commands import repair_stores
+    from analytics_platform.cli.console import repair_lines
+
+    outcome = repair_stores(settings, start, end, dry_run=dry_run)
+    if as_json:
+        import dataclasses
+
+        print_json(dataclasses.asdict(outcome))
+    else:
+        for style, line in repair_lines(outcome):
+            print_result(line, style)
+    if outcome.left:
+        raise typer.Exit(1)
+
+
+@app.command("evaluate")
+def evaluate_command(
+    train: Annotated[Path, typer.Option(help="Parquet file with columns text and label to fit on.")],
+    test: Annotated[Path, typer.Option(help="Parquet file with columns text and label to score.")],
+    tier: Annotated[str, typer.Option(help="static, cascade or transformer.")] = "static",
+    device: OnDevice = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Fit on the whole file, however long and however much memory it takes.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the label heads on one file and score another."""
+    settings = load_settings()
+    from analytics_platform.cli.commands import score
+
+    result = score(train, test, tier, device or settings.engine, whole=whole, quiet=as_json)
+    if as_json:
+        print_json(result)
+    else:
+        _print_figures(result)
+
+
+@app.command("llm-cost")
+def llm_cost(first: From = None, last: To = None, as_json: AsJson = False) -> None:
+    """Say what labelling a range of days by the LLM would cost; asks it nothing."""
+    settings, start, end = read_range(first, last)
+    from analytics_platform.cli.commands import price_llm
+
+    total = price_llm(settings, start, end)
+    if as_json:
+        print_json(total)
+    else:
+        _print_figures(total)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is configured and reachable, one line each; secrets are masked."""
+    settings, healthy = load_settings(), True
+    from analytics_platform.cli.doctor import examine
+
+    for line in examine(settings):
+        healthy = healthy and line.ok
+        print_result(f"{'ok ' if line.ok else 'no '} {line.what:12} {line.says}", None if line.ok else "red")
+    if not healthy:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Say how far the source has been read, and what is still on its way."""
+    settings = load_settings()
+    from analytics_platform.cli.commands import prepare as prepare_home
+    from analytics_platform.cli.console import status_lines
+    from analytics_platform.defs.resources.dagster_instance import open_instance
+    from analytics_platform.defs.resources.platform import Platform
+    from analytics_platform.operations.status import examine
+
+    prepare_home(settings)
+    with closing(Platform(settings, stages=False)) as platform, open_instance(settings.dagster_home) as instance:
+        found = examine(platform, instance)
+    if as_json:
+        print_json(found.as_json())
+        return
+    for what, says in status_lines(found):
+        print_result(f"{what:12} {says}")
+
+
+@app.command()
+def reconcile(
+    accept_loss: Annotated[bool, typer.Option(help="Believe the source even when most of it is gone.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare everything with the source, deletions included; `analytics run` then restates what is different."""
+    settings = load_settings()
+    from analytics_platform.cli.console import rows_progress
+    from analytics_platform.defs.resources.platform import Platform
+    from analytics_platform.operations.required_inputs import require_source
+
+    with closing(Platform(settings)) as platform, rows_progress(quiet=as_json) as on_progress:
+        require_source(platform)
+        open_home(settings.home, settings.home_access)
+        found = platform.source.reconcile(accept_loss=accept_loss, on_progress=on_progress)
+    if as_json:
+        print_json(dict(found))
+    else:
+        print_result(", ".join(f"{count:,} {what}" for what, count in found.items()) or "read anew")
+
+
+@app.command()
+def prepare() -> None:
+    """Make ready what a fresh installation needs: the dbt manifest and the Dagster instance."""
+    settings = load_settings()
+    from analytics_platform.cli import commands
+
+    commands.prepare(settings)
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option(help="Port of the UI.")] = 3000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Open the Dagster UI and run the daemon until interrupted."""
+    settings = load_settings()
+    from analytics_platform.cli import commands
+
+    commands.prepare(settings)
+    command = ["-m", "dagster", "dev", "-w", str(PROJECT_ROOT / "workspace.yaml"), "-h", host, "-p", str(port)]
+    print_message(f"Dagster UI: http://{host}:{port} (Ctrl-C stops it)")
+    os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  (takes this process's place, and its signals)
+
+
+def _print_figures(result: Mapping[str, object]) -> None:
+    for name, value in result.items():
+        print_result(f"{name:22} {value:.4f}" if isinstance(value, float) else f"{name:22} {value}")
+
+
+def _relative(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def main() -> None:
+    """Run the command; what a person can act on is printed without a trace and exits with 2."""
+    print_warnings_of_logs()
+    with interruption.heeded():
+        try:
+            app()
+        except Exception as error:  # any library may meet a full disk; whatever else it is goes on unchanged
+            told = _full_disk(error) or error
+            if not isinstance(told, UserError | OSError):
+                raise
+            print_message(str(told), "red")
+            sys.exit(2)
+
+
+def _full_disk(error: Exception) -> Exception | None:
+    """Return the full disk that an error is about; None where it is about something else."""
+    try:
+        home = load_settings().home
+    except UserError:  # nothing was written
+        return None
+    return find_disk_full(error, home.absolute())

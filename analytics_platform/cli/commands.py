@@ -1,0 +1,307 @@
+"""What the commands do, once their arguments and settings are known to make sense.
+
+Belongs here: putting the parts of the platform together for one command. Does not belong here: arguments and how
+results are printed (``cli``, which imports this module only when there is work to do: it takes seconds).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from difflib import get_close_matches
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from analytics_platform.analytics.reports import key_findings
+from analytics_platform.cli.console import partition_progress, rows_progress, stage_progress
+from analytics_platform.definitions import EVERYTHING, build_definitions, recipes_of, tables_of
+from analytics_platform.defs.assets import learning_assets
+from analytics_platform.defs.assets.report_assets import page_path
+from analytics_platform.defs.automation.housekeeping import sweep, sweep_stagings
+from analytics_platform.defs.consistency.repair_job import look, run_repair
+from analytics_platform.defs.consistency.repairer import Repair
+from analytics_platform.defs.framework.day_ranges import days_between
+from analytics_platform.defs.resources.dagster_instance import compute_logs_on_s3, open_instance, prepare_instance
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.errors import UserError
+from analytics_platform.insights.encoders.device import DeviceChoice
+from analytics_platform.insights.quality.evaluate import EvaluationError, evaluate
+from analytics_platform.insights.tiers.tier import TierError
+from analytics_platform.model.llm_tables import LLM_INSIGHTS
+from analytics_platform.operations.redrive import Redriven, redrive
+from analytics_platform.operations.required_inputs import require_inputs, require_llm
+from analytics_platform.operations.run import Outcome, materialize
+from analytics_platform.operations.training import summary, train
+from analytics_platform.settings.loader import PROJECT_ROOT, Settings, use_dagster_home
+from analytics_platform.storage.lake import LakeError
+from analytics_platform.storage.partitions import PartitionStream
+from analytics_platform.storage.warehouse.dbt_project import prepare_manifest
+from analytics_platform.system.home import open_home
+
+logger = logging.getLogger(__name__)
+
+EMBEDDED_MONGO_ROWS = 100_000
+"""Messages of a day from which on a MongoDB server is advised: on two cores the embedded one takes 40 s to write them,
+and a whole run over a day of 300,000 takes 15 minutes."""
+
+
+def prepare(settings: Settings) -> None:
+    """Make ready what a fresh installation needs: the dbt manifest and the Dagster instance."""
+    prepare_manifest(settings.dbt_project_dir)  # before new files are restricted: others may use the same project
+    open_home(settings.home, settings.home_access)
+    logs = None
+    if settings.compute_logs_uri:
+        settings.share_aws_keys()
+        logs = compute_logs_on_s3(
+            settings.compute_logs_uri,
+            settings.dagster_home,
+            endpoint_url=settings.aws_endpoint_url,
+            region=settings.aws_region,
+        )
+    prepare_instance(settings.dagster_home, PROJECT_ROOT, logs)
+    use_dagster_home(settings.dagster_home)
+
+
+def run_graph(
+    platform: Platform,
+    first: dt.date | None = None,
+    last: dt.date | None = None,
+    select: str | None = None,
+    *,
+    force: bool = False,
+    quiet: bool = False,
+) -> tuple[Outcome, list[str]]:
+    """Materialize the graph over a range of days; return what came of it, and the days.
+
+    Args:
+        platform: What the assets work with.
+        first: First day; by default the first that the source has rows of or that is stored.
+        last: Last day, inclusive; by default the last such day.
+        select: Assets, in Dagster's selection syntax; all when None.
+        force: Compute also what is current.
+        quiet: Show no progress.
+
+    Raises:
+        UserError: If the selection is none, or the source has no rows and no days are named.
+    """
+    settings = platform.settings
+    require_inputs(platform)
+    prepare(settings)
+    if select is not None:
+        _selection(build_definitions(platform), select)  # a wrong one is refused before the source is read
+    _sweep(platform)
+    with rows_progress(quiet=quiet) as on_progress:
+        platform.fresh_source(on_progress)
+    days = _days(platform, first, last)
+    sweep_stagings(platform)  # not before: days of another source in this home end the run
+    with partition_progress(quiet=quiet) as progress:
+        definitions = build_definitions(platform, progress.advance)
+        selection = _selection(definitions, select)
+        tables = tables_of(settings)
+        chosen = [asset for asset in tables if selection is None or asset.key in selection]
+
+        def expect(todo: Sequence[str]) -> None:
+            _advise_real_mongodb(platform, todo)
+            progress.expect(sum(len(todo) if asset.recipe.daily else 1 for asset in chosen))
+
+        with open_instance(settings.dagster_home) as instance:
+            outcome = materialize(
+                platform,
+                definitions,
+                days,
+                job_name=EVERYTHING,
+                assets=tables,
+                selection=selection,
+                force=force,
+                instance=instance,
+                on_plan=expect,
+            )
+    _tell_unanswered(platform, outcome)
+    return outcome, days
+
+
+def redrive_days(
+    platform: Platform, first: dt.date | None = None, last: dt.date | None = None, *, quiet: bool = False
+) -> Redriven:
+    """Give what failed in a range of days another try; see ``defs.automation.retry``.
+
+    Args:
+        platform: What the assets work with.
+        first: First day; by default the first that the source has rows of or that is stored.
+        last: Last day, inclusive; by default the last such day.
+        quiet: Show no progress.
+
+    Raises:
+        UserError: If the source has no rows and no days are named.
+    """
+    require_inputs(platform)
+    prepare(platform.settings)
+    with rows_progress(quiet=quiet) as on_progress:
+        platform.fresh_source(on_progress)
+    days = _days(platform, first, last)
+    with partition_progress(quiet=quiet) as progress, open_instance(platform.settings.dagster_home) as instance:
+        definitions = build_definitions(platform, progress.advance)
+        found = redrive(platform, definitions, days, instance=instance)
+    _tell_unanswered(platform, found.outcome)
+    return found
+
+
+def train_model(platform: Platform) -> dict[str, Any]:
+    """Fit a model on the corrections, judge it, and promote it when it is no worse.
+
+    Returns:
+        ``promoted``: whether the candidate labels from now on; ``changed``: whether it is another model than before;
+        ``corrections``: how many it learnt from; ``failures``: one line each; ``kinds``: by kind of label, items and
+        accuracy of the heads before and of the candidate; ``feedback``: corrections by status.
+
+    Raises:
+        UserError: If no days are stored.
+    """
+    require_inputs(platform)
+    prepare(platform.settings)
+    if not platform.lake.keys("messages"):
+        raise UserError("no messages are stored; run `analytics run` first")
+    before = platform.insights.promoted or platform.insights.default_model
+    with open_instance(platform.settings.dagster_home) as instance:
+        failures = train(build_definitions(platform), instance)
+    return {"failures": failures, **summary(platform.lake, before.model_id)}
+
+
+def worth_reading(platform: Platform, days: Sequence[str]) -> tuple[list[str], Path]:
+    """Return the key findings of some materialized days, and the report page of the busiest of them."""
+    metrics, models = (PartitionStream(platform.lake, name, days) for name in ("daily_metrics", "model_daily"))
+    findings = key_findings(metrics.values(), platform.lake.read("user_analytics", ""), models.values())
+    busiest = max(metrics, key=lambda day: metrics[day]["conversation_count"][0].as_py())
+    return findings, page_path(platform.settings.reports_dir, busiest)
+
+
+def score(
+    train: Path, test: Path, tier: str, device: DeviceChoice, *, whole: bool = False, quiet: bool = False
+) -> dict[str, object]:
+    """Fit the label heads on one file and score another; see ``insights.quality.evaluate``.
+
+    Raises:
+        UserError: If a file cannot be used, or the tier or the device is not available.
+    """
+    try:
+        with stage_progress(quiet=quiet) as on_stage:
+            return evaluate(train, test, tier, device=device, whole=whole, on_stage=on_stage)
+    except (EvaluationError, TierError) as error:
+        raise UserError(str(error)) from error
+
+
+def repair_stores(settings: Settings, first: dt.date | None, last: dt.date | None, *, dry_run: bool) -> Repair:
+    """Compare lake, MongoDB and warehouse, and compute again what is wrong; over all that is stored without days."""
+    platform = Platform(settings)
+    try:
+        require_inputs(platform)
+        prepare(settings)
+        days = _days(platform, first, last) if first or last else None
+        if dry_run:
+            return look(platform, recipes_of(settings), days)
+        with open_instance(settings.dagster_home) as instance:
+            return run_repair(platform, recipes_of(settings), days, instance)
+    finally:
+        platform.close()
+
+
+def price_llm(settings: Settings, first: dt.date | None, last: dt.date | None) -> dict[str, Any]:
+    """Return what labelling a range of days by the LLM would ask and cost; asks it nothing.
+
+    Raises:
+        UserError: If no messages are stored for these days.
+    """
+    platform = Platform(settings)
+    try:
+        require_llm(platform)
+        open_home(settings.home, settings.home_access)
+        messages = PartitionStream(platform.lake, "messages", _days(platform, first, last))
+        plans = [platform.llm.plan(table) for table in messages.values()]
+    finally:
+        platform.close()
+    if not plans:
+        raise UserError("no messages are stored for these days; run `analytics run --select '*messages'` first")
+    return asdict(reduce(add, plans))
+
+
+def _sweep(platform: Platform) -> None:
+    """Clear away what killed runs left behind; that it cannot be done keeps no run from its work."""
+    try:
+        sweep(platform, tables_of(platform.settings))
+    except LakeError as error:
+        logger.warning("left as it is: %s", error)
+
+
+def _advise_real_mongodb(platform: Platform, days: Sequence[str]) -> None:
+    """Warn of a day that the embedded MongoDB takes long for, before any work, once per run."""
+    if platform.settings.mongo_uri is not None or not days:
+        return
+    rows = platform.source.rows_by_day()
+    day = max(days, key=lambda one: rows.get(one, 0))
+    if rows.get(day, 0) >= EMBEDDED_MONGO_ROWS:
+        logger.warning(
+            "%s has %s messages: from %s a day on, the embedded MongoDB takes minutes for a day; name a MongoDB "
+            "server with ANALYTICS_MONGO_URI",
+            day,
+            f"{rows[day]:,}",
+            f"{EMBEDDED_MONGO_ROWS:,}",
+        )
+
+
+def _tell_unanswered(platform: Platform, outcome: Outcome) -> None:
+    """Warn of conversations that the LLM left without labels; the run is no worse for it, and would not say so."""
+    days = outcome.parts.get(LLM_INSIGHTS.name, {}) if platform.llm.is_on else {}
+    try:
+        outcome.warnings += platform.llm.unanswered(sorted(filter(None, days)))
+    except UserError as error:  # the database went away: what was done until then is told all the same
+        outcome.failures.append(f"count of conversations without an answer: {error}")
+
+
+def _days(platform: Platform, first: dt.date | None, last: dt.date | None) -> list[str]:
+    """Return every day from ``first`` to ``last``.
+
+    By default from the first to the last day that the source has rows of or that is stored: a day that the source
+    no longer has must become empty.
+    """
+    within = days_between(platform.settings.first_day, platform.settings.last_day)
+    stored = platform.lake.keys("raw_messages")
+    if outside := sorted(set(stored).difference(within)):
+        raise UserError(
+            f"{platform.lake.root} holds {len(outside)} days outside {within[0]} to {within[-1]}, first {outside[0]}: "
+            "of another source, or from before ANALYTICS_START_DATE or ANALYTICS_END_DATE were changed. Name another "
+            "home with ANALYTICS_HOME, or dates that include them"
+        )
+    known = sorted({*platform.source.days(), *stored}.intersection(within))
+    if not known and not (first and last):
+        source = f"{platform.settings.source_path}: " if platform.settings.source == "files" else ""
+        raise UserError(f"{source}the source has no rows; name the days with --from and --to to materialize empty ones")
+    start, end = first or dt.date.fromisoformat(known[0]), last or dt.date.fromisoformat(known[-1])
+    if start > end:  # one of the two is the source's: both given were compared before anything was opened
+        named = f"--from {start} is after the last" if first else f"--to {end} is before the first"
+        raise UserError(f"{named} day with rows, {end if first else start}")
+    return days_between(start, end)
+
+
+def _selection(definitions: dg.Definitions, select: str | None) -> list[dg.AssetKey] | None:
+    if select is None:
+        return None
+    graph = definitions.resolve_asset_graph()
+    try:
+        keys = dg.AssetSelection.from_string(select).resolve(graph)
+    except dg.DagsterError as error:
+        names = {key.to_user_string() for key in graph.get_all_asset_keys()}
+        near = get_close_matches(select.rpartition(":")[2].strip("*+'\""), sorted(names), n=1)
+        meant = f"did you mean {near[0]}?" if near else "write it like 'group:clean or +key:daily_metrics'"
+        raise UserError(f"--select {select!r}: names no asset of the graph, or is no selection; {meant}") from error
+    keys &= graph.materializable_asset_keys & learning_assets.EVERYDAY.resolve(graph)
+    if not keys:
+        raise UserError(
+            f"--select {select!r}: selects no asset that `run` can materialize (`train` runs the group learning)"
+        )
+    return sorted(keys)

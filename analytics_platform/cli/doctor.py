@@ -1,0 +1,136 @@
+"""What is configured and reachable, one line each; secrets are masked.
+
+Belongs here: asking each part of the platform whether it works, without changing anything: no folder is made, no file
+of the source is split by day, and an embedded server without data is not started.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.errors import UserError
+from analytics_platform.operations.required_inputs import require_inputs
+from analytics_platform.settings.loader import Settings
+from analytics_platform.sources.file_source import FileSource
+from analytics_platform.storage.mongo import server_program
+from analytics_platform.system.home import restrict_new_files, too_open
+
+EXPECTED = (UserError, OSError, RuntimeError, ValueError, LookupError)
+"""What an unreachable or misconfigured part raises; anything else is a bug and shows itself as one."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """One line of the examination.
+
+    Attributes:
+        what: The part.
+        ok: Whether it works.
+        says: What was found, in one line, without secrets.
+    """
+
+    what: str
+    ok: bool
+    says: str
+
+
+def examine(settings: Settings) -> Iterator[Examination]:
+    """Ask every part in turn; a part that does not answer is a line, not an error.
+
+    Args:
+        settings: The settings.
+    """
+    restrict_new_files(settings.home_access)  # an embedded server that it starts writes to its data
+    platform = Platform(settings, stages=False)
+    parts: dict[str, Callable[[Platform], str]] = {
+        "versions": _versions,
+        "home": _home,
+        "inputs": _inputs,
+        "source": _source,
+        "lake": _lake,
+        "mongo": _mongo,
+        "warehouse": _warehouse,
+        "insights": _insights,
+        "alerts": _alerts,
+    }
+    if settings.llm_model:
+        parts["llm"] = _llm
+    try:
+        for what, ask in parts.items():
+            try:
+                yield Examination(what, ok=True, says=ask(platform))
+            except EXPECTED as error:
+                yield Examination(what, ok=False, says=" ".join(str(error).split()))
+    finally:
+        platform.close()
+
+
+def _versions(_: Platform) -> str:
+    return ", ".join(f"{name} {version(name)}" for name in ("dagster", "dbt-core", "duckdb", "pyarrow", "pymongo"))
+
+
+def _home(platform: Platform) -> str:
+    home, access = platform.settings.home, platform.settings.home_access
+    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free / 1e9
+    warning = too_open(home, access)
+    said = f"{home}{'' if home.exists() else ' (not made yet)'}, {free:.0f} GB free"
+    return f"{said}; {warning}" if warning else said
+
+
+def _inputs(platform: Platform) -> str:
+    require_inputs(platform)
+    files = ", files of the LLM" if platform.llm.is_on else ""
+    return f"taxonomy, field mapping, source files{files} and keys can be used"
+
+
+def _source(platform: Platform) -> str:
+    if isinstance(platform.source, FileSource):
+        return f"{platform.source.name}: {platform.source.glance()}"
+    days = sorted(platform.source.days())
+    if not days:
+        return f"{platform.source.name}: no rows"
+    return f"{platform.source.name}: {len(days)} days with rows, {days[0]} to {days[-1]}"
+
+
+def _lake(platform: Platform) -> str:
+    stored = platform.lake.keys("conversations")
+    span = f", {stored[0]} to {stored[-1]}" if stored else ""
+    return f"{platform.settings.lake}: {len(stored)} days of conversations{span}"
+
+
+def _mongo(platform: Platform) -> str:
+    settings = platform.settings
+    which = "server of ANALYTICS_MONGO_URI" if settings.mongo_uri else "embedded server"
+    if not settings.mongo_uri and not settings.mongo_dir.exists():
+        return f"{which}, no data yet ({server_program()})"
+    stored = platform.mongo.keys("conversation_analytics")
+    return f"{which}, database {settings.mongo_database}: {len(stored)} days of conversations"
+
+
+def _warehouse(platform: Platform) -> str:
+    path: Path = platform.settings.warehouse_path
+    rows = platform.marts.warehouse.rows()
+    return f"{path}: {sum(rows.values()):,} rows in {len(rows)} tables" if rows else f"{path}: not built yet"
+
+
+def _insights(platform: Platform) -> str:
+    engine = platform.insights.engine
+    return f"tier {engine.tier.name} on {engine.device}, version {engine.version}"
+
+
+def _alerts(platform: Platform) -> str:
+    channels = platform.alerts.channels
+    return "; ".join(channel.name for channel in channels) or "to the log only (ANALYTICS_ALERT_URLS is unset)"
+
+
+def _llm(platform: Platform) -> str:
+    settings, key = platform.settings, platform.secret("llm_api_key")
+    host = urlsplit(settings.llm_base_url).netloc
+    return f"{settings.llm_model} at {host}, {'with a' if key else 'without a'} key; nothing was asked"

@@ -1,0 +1,63 @@
+"""The subcommands that look for conversations in the lake and print them; they change nothing."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from analytics_platform.cli.arguments import AsJson, From, To, read_day, read_range
+from analytics_platform.errors import UserError
+from analytics_platform.settings.loader import load_settings
+from analytics_platform.system.output import print_json, print_result
+
+app = typer.Typer()
+
+
+@app.command()
+def similar(
+    conversation_id: Annotated[str | None, typer.Argument(help="A stored conversation.")] = None,
+    text: Annotated[str | None, typer.Option(help="A text, instead of a conversation.")] = None,
+    first: From = None,
+    last: To = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The most conversations to print.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Find the conversations that are most similar to one of them, or to a text."""
+    settings, _, _ = read_range(first, last)
+    if (conversation_id is None) == (text is None):
+        raise UserError("similar: name a conversation, or give a text by --text; one of the two")
+    from analytics_platform.cli.console import similar_lines
+    from analytics_platform.defs.resources.platform import Platform
+    from analytics_platform.operations.similar import find_similar
+
+    with closing(Platform(settings)) as platform:
+        found = find_similar(platform, conversation_id, text, first, last, limit)
+    if as_json:
+        print_json(found.as_json())
+        return
+    for line in similar_lines(found):
+        print_result(line)
+
+
+@app.command()
+def reveal(
+    conversation_id: Annotated[str, typer.Argument(help="A stored conversation.")],
+    date: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Its day; looked for when not given.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a conversation with the personal data put back that was taken out; needs ANALYTICS_PII_SPANS_KEY."""
+    settings = load_settings()
+    read_day("--date", date)
+    from analytics_platform.cli.console import revealed_lines
+    from analytics_platform.defs.resources.platform import Platform
+    from analytics_platform.operations.reveal import reveal as reveal_conversation
+
+    with closing(Platform(settings)) as platform:
+        found = reveal_conversation(platform, conversation_id, date)
+    if as_json:
+        print_json(found.as_json())
+        return
+    for line in revealed_lines(found):
+        print_result(line)  # no message: those are what others keep as a log

@@ -1,0 +1,80 @@
+"""The ``analytics`` group: days, users, agents and models."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pyarrow as pa
+
+import analytics_platform.analytics as package
+from analytics_platform.analytics import daily, users
+from analytics_platform.defs.assets import clean_assets, insight_assets, processing_errors, raw_assets
+from analytics_platform.defs.framework.table_asset import table_asset
+from analytics_platform.model import analytics_tables as tables
+from analytics_platform.storage.partitions import PartitionStream
+
+KINDS = frozenset({"parquet", "pandas"})
+UPSTREAM = {
+    "conversations": clean_assets.conversations,
+    "conversation_insights": insight_assets.conversation_insights,
+    "processing_errors": processing_errors.processing_errors,
+}
+
+
+@table_asset(
+    tables.DAILY_METRICS,
+    group="analytics",
+    code=[package],
+    upstream={**UPSTREAM, "quarantined_rows": raw_assets.quarantined_rows},
+    kinds=KINDS,
+)
+def daily_metrics(
+    day: str,
+    conversations: pa.Table,
+    conversation_insights: pa.Table,
+    processing_errors: PartitionStream,
+    quarantined_rows: PartitionStream,
+) -> pa.Table:
+    """Volume, service levels, topics and mood of the day, and what is missing from it."""
+    failed, quarantined = processing_errors.select("conversation_id")[day], quarantined_rows.info(day)
+    return daily.daily_metrics(
+        dt.date.fromisoformat(day),
+        conversations,
+        conversation_insights,
+        failed_conversations=len(failed["conversation_id"].unique()),
+        quarantined_rows=quarantined.rows if quarantined else 0,
+    )
+
+
+@table_asset(tables.USER_DAILY, group="analytics", code=[package], upstream=UPSTREAM, kinds=KINDS)
+def user_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
+    """What each customer experienced on the day."""
+    return daily.user_daily(conversations, conversation_insights)
+
+
+@table_asset(tables.AGENT_DAILY, group="analytics", code=[package], upstream=UPSTREAM, kinds=KINDS)
+def agent_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
+    """What each agent, person or assistant, handled on the day."""
+    return daily.agent_daily(conversations, conversation_insights)
+
+
+@table_asset(tables.MODEL_DAILY, group="analytics", code=[package], upstream=UPSTREAM, kinds=KINDS)
+def model_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
+    """What each LLM handled on the day, and what it cost."""
+    return daily.model_daily(conversations, conversation_insights)
+
+
+@table_asset(
+    tables.USER_ANALYTICS,
+    group="analytics",
+    code=[package],
+    upstream={"user_daily": user_daily},
+    daily=False,
+    kinds=KINDS,
+)
+def user_analytics(user_daily: PartitionStream) -> pa.Table:
+    """Each customer's activity, habits, topics and satisfaction over all days stored."""
+    return users.user_analytics(user_daily.values())
+
+
+ASSETS = [daily_metrics, user_daily, agent_daily, model_daily, user_analytics]

@@ -1,0 +1,64 @@
+"""The ``clean`` group: cleaned messages, and conversations with their metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from analytics_platform import transform
+from analytics_platform.defs.assets import raw_assets
+from analytics_platform.defs.framework.table_asset import table_asset
+from analytics_platform.model import clean_tables as tables
+from analytics_platform.transform.cleaning import Cleaning
+from analytics_platform.transform.conversations import conversation_metrics
+from analytics_platform.transform.messages import clean_messages
+
+KINDS = frozenset({"parquet", "pandas"})
+SPANS_KEPT = "pii_spans_kept"
+"""Annotation of the days of ``messages`` whose findings are kept, also where nothing was found: the key's proof."""
+
+
+def _cleaning_version(day: str, cleaning: Cleaning) -> str:  # noqa: ARG001  (the signature of Recipe.version)
+    return cleaning.version
+
+
+def _conversations_version(day: str, cleaning: Cleaning) -> str:  # noqa: ARG001  (the signature of Recipe.version)
+    return cleaning.conversations_version
+
+
+def _spans_kept(day: str, cleaning: Cleaning) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.annotate)
+    proof = cleaning.privacy.spans_proof
+    return {SPANS_KEPT: proof} if proof else {}
+
+
+@table_asset(
+    tables.MESSAGES,
+    group="clean",
+    code=[transform],
+    upstream={"raw_messages": raw_assets.raw_messages},
+    version=_cleaning_version,
+    annotate=_spans_kept,
+    isolates=True,
+    kinds=KINDS,
+)
+def messages(raw_messages: pa.Table, cleaning: Cleaning) -> pa.Table:
+    """Text without markup, control characters, code and personal data; language, lengths and response times."""
+    return clean_messages(raw_messages, cleaning)
+
+
+@table_asset(
+    tables.CONVERSATIONS,
+    group="clean",
+    code=[transform],
+    upstream={"messages": messages, "raw_conversations": raw_assets.raw_conversations},
+    version=_conversations_version,
+    isolates=True,
+    kinds=KINDS,
+)
+def conversations(messages: pa.Table, raw_conversations: pa.Table, cleaning: Cleaning) -> pa.Table:
+    """Duration, turns, response times, talk ratio, outcome and quality of each conversation."""
+    return conversation_metrics(messages, raw_conversations, cleaning.privacy, cleaning.outcomes)
+
+
+ASSETS = [messages, conversations]

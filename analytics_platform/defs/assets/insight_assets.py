@@ -1,0 +1,121 @@
+"""The ``insights`` group: vectors, and what each message and conversation was about."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+import analytics_platform.insights as engine_package
+from analytics_platform.defs.assets import clean_assets, llm_assets
+from analytics_platform.defs.framework.table_asset import table_asset
+from analytics_platform.defs.resources.insights_resource import Insights
+from analytics_platform.insights import grouping, similarity
+from analytics_platform.model import insight_tables as tables
+
+KINDS = frozenset({"parquet", "numpy"})
+
+
+def _engine_version(day: str, insights: Insights) -> str:  # noqa: ARG001  (the signature of Recipe.version)
+    return insights.engine.version
+
+
+@table_asset(
+    tables.MESSAGE_EMBEDDINGS,
+    group="insights",
+    code=[engine_package],
+    upstream={"messages": clean_assets.messages},
+    version=_engine_version,
+    isolates=True,
+    kinds=KINDS,
+)
+def message_embeddings(messages: pa.Table, insights: Insights) -> pa.Table:
+    """A vector for each message with text said by a person or an assistant."""
+    return insights.engine.embed_messages(messages)
+
+
+@table_asset(
+    tables.CONVERSATION_EMBEDDINGS,
+    group="insights",
+    code=[similarity, grouping],
+    upstream={"messages": clean_assets.messages, "message_embeddings": message_embeddings},
+    isolates=True,
+    kinds=KINDS,
+)
+def conversation_embeddings(messages: pa.Table, message_embeddings: pa.Table) -> pa.Table:
+    """A vector for each conversation, by which similar ones are found: its messages', the customer's opening most."""
+    return similarity.conversation_embeddings(messages, message_embeddings)
+
+
+@table_asset(
+    tables.MESSAGE_INSIGHTS,
+    group="insights",
+    code=[engine_package],
+    upstream={"messages": clean_assets.messages, "message_embeddings": message_embeddings},
+    version=_engine_version,
+    isolates=True,
+    kinds=KINDS,
+)
+def message_insights(messages: pa.Table, message_embeddings: pa.Table, insights: Insights) -> pa.Table:
+    """Sentiment, intent and topics of each message, with confidence."""
+    return insights.engine.label_messages(messages, message_embeddings)
+
+
+_READ = {
+    "messages": clean_assets.messages,
+    "message_embeddings": message_embeddings,
+    "message_insights": message_insights,
+    "conversations": clean_assets.conversations,
+}
+
+
+@table_asset(
+    tables.CONVERSATION_INSIGHTS,
+    group="insights",
+    code=[engine_package],
+    upstream=_READ,
+    version=_engine_version,
+    isolates=True,
+    kinds=KINDS,
+)
+def conversation_insights(
+    messages: pa.Table,
+    message_embeddings: pa.Table,
+    message_insights: pa.Table,
+    conversations: pa.Table,
+    insights: Insights,
+) -> pa.Table:
+    """Topics, intent, sentiment, urgency and resolution of each conversation, with confidence and what decided them."""
+    resolved = conversations.select(["conversation_id", "resolved"])
+    return insights.engine.label_conversations(messages, message_embeddings, message_insights, resolved)
+
+
+@table_asset(
+    tables.CONVERSATION_INSIGHTS,
+    group="insights",
+    code=[engine_package],
+    upstream={**_READ, "llm_insights": llm_assets.llm_insights},
+    version=_engine_version,
+    isolates=True,
+    kinds=KINDS | llm_assets.KINDS,
+)
+def conversation_insights_by_llm(
+    messages: pa.Table,
+    message_embeddings: pa.Table,
+    message_insights: pa.Table,
+    conversations: pa.Table,
+    llm_insights: pa.Table,
+    insights: Insights,
+) -> pa.Table:
+    """Topics, intent, sentiment, urgency and resolution of each conversation, with confidence and what decided them.
+
+    By the LLM; by the engine where the LLM has not answered, where the source states the outcome, and where a rule of
+    the taxonomy forces or forbids a label.
+    """
+    resolved = conversations.select(["conversation_id", "resolved"])
+    return insights.engine.label_conversations(
+        messages, message_embeddings, message_insights, resolved, answers=llm_insights
+    )
+
+
+ASSETS = [message_embeddings, conversation_embeddings, message_insights, conversation_insights]
+BY_LLM = {conversation_insights.key: conversation_insights_by_llm}
+"""What takes their place where the tier is llm."""

@@ -1,0 +1,177 @@
+"""The ``learning`` group: corrections, gold labels, models, how good they are, and which of them labels.
+
+Not part of the everyday job: the job ``learning`` and ``analytics train`` run it. A model is promoted when a blocking
+check finds it no worse; the days that it labels differently are then stale, like after any change of the engine.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import orjson
+import pyarrow as pa
+
+import analytics_platform.insights as insights_package
+from analytics_platform.analytics.reports import charts, model_charts
+from analytics_platform.defs.assets import clean_assets
+from analytics_platform.defs.framework.table_asset import table_asset
+from analytics_platform.defs.resources.insights_resource import Insights
+from analytics_platform.errors import UserError
+from analytics_platform.insights.heads.label_model import LabelModel, fit_model
+from analytics_platform.insights.heads.likeness import labels_of
+from analytics_platform.insights.quality import feedback
+from analytics_platform.insights.quality.promotion_gate import evaluate_model, evaluations_of, why_worse
+from analytics_platform.insights.taxonomies.taxonomy import OTHER
+from analytics_platform.insights.tiers.examples import shipped_gold, version_of
+from analytics_platform.model import learning_tables as tables
+from analytics_platform.storage.mongo import Corrections
+from analytics_platform.storage.partitions import PartitionStream
+
+GROUP = "learning"
+
+EVERYDAY = dg.AssetSelection.all() - dg.AssetSelection.groups(GROUP)
+"""What runs over days; this group does not."""
+KINDS = frozenset({"parquet", "numpy"})
+
+
+def _feedback_version(day: str, corrections: Corrections, insights: Insights) -> str:  # noqa: ARG001
+    rows = orjson.dumps(corrections.rows, default=str).decode()
+    return f"{rows} {insights.default_engine.taxonomy.version}"
+
+
+def _default_version(day: str, insights: Insights) -> str:  # noqa: ARG001  (the signature of Recipe.version)
+    return insights.default_engine.version
+
+
+def _models_version(day: str, insights: Insights) -> str:  # noqa: ARG001
+    promoted = insights.promoted.model_id if insights.promoted else ""
+    return f"{insights.default_engine.version} {promoted}"
+
+
+@table_asset(
+    tables.LABEL_FEEDBACK,
+    group=GROUP,
+    code=[insights_package],
+    upstream={"messages": clean_assets.messages},
+    daily=False,
+    version=_feedback_version,
+    kinds=KINDS,
+)
+def label_feedback(messages: PartitionStream, corrections: Corrections, insights: Insights) -> pa.Table:
+    """Corrections by people, each with what becomes of it; what cannot be used is in quarantine, with a reason."""
+    rows = corrections.rows
+    read = messages.select("conversation_id", "message_id", "position", "role", "text")
+    said = feedback.find_said(rows, read.values() if rows else [])
+    shipped = _known(shipped_gold(), insights)
+    gold = frozenset(zip(shipped["item"].to_pylist(), shipped["kind"].to_pylist(), strict=True))
+    return feedback.judge_feedback(rows, insights.default_engine.taxonomy, said, gold)
+
+
+@table_asset(
+    tables.GOLD_LABELS,
+    group=GROUP,
+    code=[insights_package],
+    upstream={"label_feedback": label_feedback},
+    daily=False,
+    version=_default_version,
+    kinds=KINDS,
+)
+def gold_labels(label_feedback: pa.Table, insights: Insights) -> pa.Table:
+    """The shipped labels of one reader, and the corrections held out; only labels that the taxonomy has."""
+    return _known(pa.concat_tables([shipped_gold(), feedback.as_examples(label_feedback, "gold")]), insights)
+
+
+def _known(gold: pa.Table, insights: Insights) -> pa.Table:
+    """Return the labels that the taxonomy has."""
+    known = {(kind, label.label) for kind, of in labels_of(insights.default_engine.taxonomy).items() for label in of}
+    pairs = zip(gold["kind"].to_pylist(), gold["label"].to_pylist(), strict=True)
+    return gold.filter(
+        pa.array([kind == "sentiment" or label == OTHER or (kind, label) in known for kind, label in pairs])
+    )
+
+
+@table_asset(
+    tables.CANDIDATE_MODEL,
+    group=GROUP,
+    code=[insights_package],
+    upstream={"label_feedback": label_feedback},
+    daily=False,
+    version=_default_version,
+    kinds=KINDS,
+)
+def candidate_model(label_feedback: pa.Table, insights: Insights) -> pa.Table:
+    """Topic and intent heads fitted in closed form on taxonomy, shipped slice and corrections."""
+    engine = insights.default_engine
+    taught, read = feedback.taught_by(engine, feedback.as_examples(label_feedback, "training"))
+    model = fit_model(engine.encoder, engine.taxonomy, taught, read)
+    names = ("model_id", "taxonomy_version", "encoder", "corrections", "content")
+    return tables.CANDIDATE_MODEL.from_rows([{name: getattr(model, name) for name in names}])
+
+
+def _charts(_: str, evaluations: pa.Table) -> Mapping[str, Any]:
+    """Draw the newest evaluation of each kind, and all of them over time."""
+    drawn: dict[str, Any] = {}
+    for row in evaluations.to_pylist():  # ascending by time: the newest stays
+        for name, chart in (
+            ("confusion", model_charts.confusion(row["outcomes"])),
+            ("reliability", model_charts.reliability(row["outcomes"])),
+        ):
+            drawn[f"{row['kind']}_{name}"] = (f"{name} of {row['kind']}, model {row['model_id']}", chart)
+    drawn["history"] = ("Accuracy of every evaluation", model_charts.history(evaluations.to_pylist()))
+    return {
+        name: dg.MetadataValue.md(charts.metadata_chart(title, charts.to_svg(chart)))
+        for name, (title, chart) in drawn.items()
+    }
+
+
+@table_asset(
+    tables.MODEL_EVALUATION,
+    group=GROUP,
+    code=[insights_package],
+    upstream={"candidate_model": candidate_model, "gold_labels": gold_labels},
+    daily=False,
+    version=_models_version,
+    kinds=KINDS,
+    metadata=_charts,
+)
+def model_evaluation(candidate_model: pa.Table, gold_labels: pa.Table, insights: Insights) -> pa.Table:
+    """How well default heads, promoted model and candidate answer the gold labels, and all models before them.
+
+    What another engine answered is no measure beside what this one does: then all of them are evaluated again.
+    """
+    candidate = LabelModel(candidate_model["content"][0].as_py())
+    history, gold_version = insights.evaluations, version_of(gold_labels)
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    for model in filter(None, (insights.default_model, insights.promoted, candidate)):
+        engine, known = insights.engine_of(model), evaluations_of(history, model.model_id, gold_version)
+        if {row["engine_version"] for row in known.values()} != {engine.version}:
+            history = pa.concat_tables([history, evaluate_model(engine, model, gold_labels, now)])
+    return history
+
+
+@table_asset(
+    tables.PROMOTED_MODEL,
+    group=GROUP,
+    code=[insights_package],
+    upstream={"candidate_model": candidate_model, "model_evaluation": model_evaluation, "gold_labels": gold_labels},
+    daily=False,
+    kinds=KINDS,
+)
+def promoted_model(
+    candidate_model: pa.Table, model_evaluation: pa.Table, gold_labels: pa.Table, insights: Insights
+) -> pa.Table:
+    """The model that labels: the newest candidate that was no worse than the one before and than the default heads."""
+    # The check asks the same, but a run may leave checks out.
+    if problems := promotion_problems(insights, candidate_model, model_evaluation, gold_labels):
+        raise UserError(f"the candidate is not promoted: {'; '.join(problems)}")
+    return candidate_model
+
+
+def promotion_problems(insights: Insights, candidate: pa.Table, evaluations: pa.Table, gold: pa.Table) -> list[str]:
+    """Return why the candidate model is not promoted, one line per kind of label; nothing when it is."""
+    references = [model.model_id for model in (insights.default_model, insights.promoted) if model]
+    return why_worse(evaluations, version_of(gold), candidate["model_id"][0].as_py(), references)
+
+
+ASSETS = [label_feedback, gold_labels, candidate_model, model_evaluation, promoted_model]

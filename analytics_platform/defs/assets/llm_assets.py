@@ -1,0 +1,78 @@
+"""What an LLM says of the conversations, in the ``insights`` group: labels, the ledger of calls, what failed.
+
+Without ``ANALYTICS_LLM_MODEL`` nothing is sent anywhere, and these tables are empty.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+import analytics_platform.insights.llm as llm_package
+from analytics_platform.defs.assets import clean_assets
+from analytics_platform.defs.framework.table_asset import table_asset
+from analytics_platform.defs.resources.llm_resource import Llm
+from analytics_platform.model import llm_tables as tables
+
+KINDS = frozenset({"parquet", "openai"})
+
+
+def _tier_version(day: str, llm: Llm) -> str:  # noqa: ARG001  (the signature of Recipe.version)
+    return llm.version
+
+
+def _ledger_version(day: str, llm: Llm) -> str:
+    return llm.calls_version(day)
+
+
+def _failures_version(day: str, llm: Llm) -> str:
+    return llm.failures_version(day)
+
+
+def _has_not_done(day: str, llm: Llm) -> bool:
+    return llm.has_not_done(day)
+
+
+@table_asset(
+    tables.LLM_INSIGHTS,
+    group="insights",
+    code=[llm_package],
+    upstream={"messages": clean_assets.messages},
+    version=_tier_version,
+    incomplete=_has_not_done,
+    kinds=KINDS,
+)
+def llm_insights(day: str, messages: pa.Table, llm: Llm) -> pa.Table:
+    """Topics, intent, sentiment, urgency and resolution by an LLM; empty unless ANALYTICS_LLM_MODEL names a model.
+
+    An answer is paid for once: the same conversation, model, prompt and taxonomy are never asked about again.
+    """
+    return llm.label(day, messages)
+
+
+@table_asset(
+    tables.LLM_CALLS,
+    group="insights",
+    code=[tables],
+    upstream={"llm_insights": llm_insights},
+    version=_ledger_version,
+    kinds=KINDS,
+)
+def llm_calls(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noqa: ARG001  (after it)
+    """The ledger of calls about the day's conversations, of all runs so far: tokens, cost, latency and errors."""
+    return llm.calls(day)
+
+
+@table_asset(
+    tables.LLM_FAILURES,
+    group="insights",
+    code=[tables],
+    upstream={"llm_insights": llm_insights},
+    version=_failures_version,
+    kinds=KINDS,
+)
+def llm_failures(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noqa: ARG001  (after it)
+    """Conversations without labels and why; those that the budget left undone are asked about by the next run."""
+    return llm.failures(day)
+
+
+ASSETS = [llm_insights, llm_calls, llm_failures]

@@ -1,0 +1,142 @@
+"""The ``marts`` group: every dbt model as an asset, every dbt test as a check, all from one ``dbt build`` per run.
+
+Facts and ``agg_daily`` are partitioned by day; dimensions are small and rebuilt as a whole by the same invocation.
+The models are consistent with each other or not published at all, so a selection of some of them builds all and
+reports those. One build at a time is seen to by the warehouse's file lock, which dies with its process; a Dagster
+pool would keep the slot of a killed run, and every later run would wait for it.
+Does not belong here: what is built when (``storage.warehouse.marts_build``), the models (``dbt_project/``).
+"""
+
+# No `from __future__ import annotations`: Dagster reads the annotations of asset functions.
+
+from collections.abc import Iterator, Mapping, Sequence
+from graphlib import TopologicalSorter
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
+
+from analytics_platform.defs.framework.table_asset import CADENCE_TAG, DAYS_RESOURCE, FORCE_TAG
+from analytics_platform.storage.warehouse.dbt_project import NodeOutcome
+from analytics_platform.storage.warehouse.marts_build import Marts, MartsFailedError
+from analytics_platform.system.plain_text import on_one_line, plain_metadata, without_controls
+
+MartsResult = dg.MaterializeResult[None] | dg.AssetCheckResult
+
+
+class MartsTranslator(DagsterDbtTranslator):
+    """How the dbt project appears in the graph: sources are the lake's assets, incremental models are daily."""
+
+    def __init__(self, partitions_def: dg.PartitionsDefinition[str], owners: Sequence[str]) -> None:
+        """Keep what every asset gets: the partitions of the daily ones, and the owners."""
+        # The lake's own assets describe themselves; metadata of the sources would contradict them.
+        super().__init__(DagsterDbtTranslatorSettings(enable_source_metadata=False))
+        self._partitions_def = partitions_def
+        self._owners = owners
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """Name an asset like its table; a staging model, which is part of its readers, like the source it renames."""
+        return dg.AssetKey(dbt_resource_props["name"].removeprefix("stg_"))
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
+        """Put every model into the one group; what is built by day has the platform's days, the rest no partitions."""
+        is_daily = self.get_resource_props(manifest, unique_id)["config"].get("materialized") == "incremental"
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        return spec.replace_attributes(
+            group_name="marts",
+            owners=self._owners,
+            partitions_def=self._partitions_def if is_daily else None,
+            tags={**spec.tags, CADENCE_TAG: "daily" if is_daily else "whole"},
+        )
+
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetCheckSpec | None:
+        """Return the check of a dbt test, with the description that the project gives it."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        description = manifest["nodes"][unique_id].get("description") or None
+        return spec._replace(description=description) if spec else None
+
+
+def build_marts(
+    partitions_def: dg.PartitionsDefinition[str], manifest: Mapping[str, Any], owners: Sequence[str] = ()
+) -> dg.AssetsDefinition:
+    """Define the marts; the run needs a resource ``marts`` (a ``storage.warehouse.marts_build.Marts``).
+
+    Args:
+        partitions_def: The platform's days.
+        manifest: The prepared dbt manifest (``storage.warehouse.dbt_project.load_manifest``).
+        owners: Owners of every model, e.g. ``["team:analytics"]``.
+    """
+    order = _topological(manifest)
+
+    @dbt_assets(
+        manifest=manifest,
+        dagster_dbt_translator=MartsTranslator(partitions_def, owners),
+        name="marts",
+        required_resource_keys={"marts", DAYS_RESOURCE},
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def marts_assets(context: dg.AssetExecutionContext) -> Iterator[MartsResult]:
+        """Bring the run's days up to date with one dbt build, publish them, and report what the warehouse holds."""
+        marts: Marts = context.resources.marts
+        try:
+            report = marts.build(
+                _days(context),
+                lambda level, text: context.log.log(level.upper(), without_controls(text)),
+                force=FORCE_TAG in context.run.tags,
+            )
+        except MartsFailedError as error:
+            results = list(_check_results(context, error.outcomes))
+            yield from results
+            reported = {str(result.check_name) for result in results}
+            raise dg.Failure(without_controls(error.text(reported)), allow_retries=False) from error
+        rows = marts.warehouse.rows()
+        for name in order:
+            if dg.AssetKey(name) in context.selected_asset_keys:
+                if context.assets_def.specs_by_key[dg.AssetKey(name)].partitions_def:
+                    _describe_days(context, name, marts.warehouse.rows_by_day(name), report.days)
+                metadata = {"dagster/row_count": rows[name], "reused": not report.days}
+                yield dg.MaterializeResult(asset_key=name, metadata=metadata)
+        yield from _check_results(context, report.outcomes)
+
+    return marts_assets
+
+
+def _days(context: dg.AssetExecutionContext) -> list[str] | None:
+    """Return the run's days, None when dimensions alone were asked for, outside any day."""
+    return list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else None
+
+
+def _describe_days(context: dg.AssetExecutionContext, name: str, rows: Mapping[str, int], built: Sequence[str]) -> None:
+    for day in context.partition_keys:
+        metadata = {"dagster/partition_row_count": rows.get(day, 0), "reused": day not in built}
+        context.add_asset_metadata(metadata, asset_key=name, partition_key=day)
+
+
+def _check_results(context: dg.AssetExecutionContext, outcomes: Sequence[NodeOutcome]) -> Iterator[dg.AssetCheckResult]:
+    """Report each dbt test that ran and is among the checks asked for."""
+    by_test = {one.unique_id: one for one in outcomes if one.status != "skipped"}
+    for spec in context.assets_def.check_specs:
+        outcome = by_test.get(spec.metadata["dagster_dbt/unique_id"])
+        if outcome is not None and spec.key in context.selected_asset_check_keys:
+            yield dg.AssetCheckResult(
+                asset_key=spec.asset_key,
+                check_name=spec.name,
+                passed=outcome.status == "pass",
+                severity=dg.AssetCheckSeverity.WARN if outcome.status == "warn" else dg.AssetCheckSeverity.ERROR,
+                description=on_one_line(outcome.explanation) or None,
+                metadata={
+                    "dagster_dbt/failed_row_count": outcome.failures or 0,
+                    "seconds": outcome.seconds,
+                    **({"problems": plain_metadata(list(outcome.problems))} if outcome.problems else {}),
+                    **({"problem_count": outcome.failures} if outcome.failures else {}),
+                },
+            )
+
+
+def _topological(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the names of the models, each after those it reads, as Dagster wants results to come."""
+    models = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+    graph = {key: sorted(node["depends_on"]["nodes"]) for key, node in sorted(models.items())}
+    return [models[key]["name"] for key in TopologicalSorter(graph).static_order() if key in models]

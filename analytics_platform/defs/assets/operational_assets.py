@@ -1,0 +1,85 @@
+"""The ``operational`` group: the MongoDB collections that applications read, one asset each."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import dagster as dg
+import pyarrow as pa
+
+from analytics_platform.analytics import operational_documents
+from analytics_platform.defs.assets import analytics_assets, clean_assets, insight_assets, processing_errors
+from analytics_platform.defs.framework.table_asset import table_asset
+from analytics_platform.model import operational_tables as tables
+from analytics_platform.storage.warehouse import facts
+
+collection_asset = partial(
+    table_asset,
+    group="operational",
+    code=[operational_documents],
+    store="mongo",
+    prefix="mongo",
+    kinds=frozenset({"mongodb"}),
+)
+FAILED = {"processing_errors": processing_errors.processing_errors}
+"""What failed is in no collection, so that an application finds a conversation in all of them or in none."""
+
+
+@collection_asset(
+    tables.CONVERSATION_ANALYTICS,
+    upstream={
+        "conversations": clean_assets.conversations,
+        "conversation_insights": insight_assets.conversation_insights,
+        **FAILED,
+    },
+)
+def conversation_analytics(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
+    """Metrics and insights of each conversation side by side."""
+    return operational_documents.conversation_analytics(conversations, conversation_insights)
+
+
+@collection_asset(
+    tables.CONVERSATION_MESSAGES,
+    upstream={"messages": clean_assets.messages, "message_insights": insight_assets.message_insights, **FAILED},
+)
+def conversation_messages(messages: pa.Table, message_insights: pa.Table) -> pa.Table:
+    """Text and insights of each message side by side."""
+    return operational_documents.conversation_messages(messages, message_insights)
+
+
+@collection_asset(
+    tables.CONVERSATION_CATEGORIES, upstream={"conversation_insights": insight_assets.conversation_insights, **FAILED}
+)
+def conversation_categories(conversation_insights: pa.Table) -> pa.Table:
+    """The topics of each conversation, one document each, for filtering."""
+    return operational_documents.conversation_categories(conversation_insights)
+
+
+@collection_asset(tables.CONVERSATION_TRANSLATIONS, upstream={"messages": clean_assets.messages})
+def conversation_translations(messages: pa.Table) -> pa.Table:  # noqa: ARG001  (keeps its place in the lineage)
+    """No documents yet: translation is not configured in this version."""
+    return tables.CONVERSATION_TRANSLATIONS.empty()
+
+
+AGREEING = [
+    *(asset.key for asset in (conversation_analytics, conversation_messages, conversation_categories)),
+    *(dg.AssetKey(name) for name in facts.FACTS),
+]
+"""The assets that hold the conversations outside the lake: what sums them up waits until each agrees with the lake."""
+
+
+@collection_asset(
+    tables.USER_PROFILES, upstream={"user_analytics": analytics_assets.user_analytics}, daily=False, deps=AGREEING
+)
+def user_analytics(user_analytics: pa.Table) -> pa.Table:
+    """Each customer's profile over all days stored."""
+    return user_analytics
+
+
+ASSETS = [
+    conversation_analytics,
+    conversation_messages,
+    conversation_categories,
+    conversation_translations,
+    user_analytics,
+]

@@ -1,0 +1,107 @@
+"""Errors as data: which conversations could not be processed, and that no other is missing.
+
+In the ``insights`` group, since it waits for the last of these; a run of the groups before it stays complete in itself.
+"""
+
+# No `from __future__ import annotations`: Dagster reads the annotations of checks.
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+import dagster as dg
+import pyarrow as pa
+
+from analytics_platform.defs.assets import clean_assets, insight_assets, raw_assets
+from analytics_platform.defs.checks.declarations import check_result, days_of_run, problems_by_day
+from analytics_platform.defs.framework.table_asset import table_asset
+from analytics_platform.model import error_tables as tables
+from analytics_platform.storage import failures
+from analytics_platform.storage.failures import Failures
+from analytics_platform.storage.partitions import PartitionStore
+
+ISOLATING = [
+    asset for asset in (*raw_assets.ASSETS, *clean_assets.ASSETS, *insight_assets.ASSETS) if asset.recipe.isolates
+]
+"""The tables that leave out conversations which fail alone."""
+
+
+@table_asset(
+    tables.PROCESSING_ERRORS,
+    group="insights",
+    code=[failures],
+    upstream={asset.recipe.table.name: asset for asset in ISOLATING},
+)
+def processing_errors(
+    day: str,
+    raw_conversations: Failures,
+    messages: Failures,
+    conversations: Failures,
+    message_embeddings: Failures,
+    conversation_embeddings: Failures,
+    message_insights: Failures,
+    conversation_insights: Failures,
+) -> pa.Table:
+    """What failed for which conversation, as the tables of the day tell of themselves; most often nothing.
+
+    Such a conversation is absent from everything that is computed after this table.
+    """
+    told = {
+        "raw_conversations": raw_conversations,
+        "messages": messages,
+        "conversations": conversations,
+        "message_embeddings": message_embeddings,
+        "conversation_embeddings": conversation_embeddings,
+        "message_insights": message_insights,
+        "conversation_insights": conversation_insights,
+    }
+    return tables.PROCESSING_ERRORS.from_rows(
+        [
+            {
+                **vars(failure),
+                "date": dt.date.fromisoformat(day),
+                "table_name": name,
+                "last_tried_at": dt.datetime.fromisoformat(failure.last_tried_at),
+            }
+            for name, found in told.items()
+            for failure in found
+        ]
+    )
+
+
+@dg.asset_check(
+    asset=processing_errors.key,
+    additional_deps=[
+        raw_assets.raw_messages.key,
+        clean_assets.conversations.key,
+        insight_assets.conversation_insights.key,
+    ],
+    blocking=True,
+    required_resource_keys={"stores"},
+)
+def conversations_add_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """Every conversation of the source has metrics and insights, or is named as failed: none is lost on the way."""
+    lake: PartitionStore = context.resources.stores("lake")
+    wanted = days_of_run(context)
+    days = [day for day in lake.keys(tables.PROCESSING_ERRORS.name) if wanted is None or day in wanted]
+    return check_result(_lost(lake, days), partitions=len(days))
+
+
+def _lost(lake: PartitionStore, days: Iterable[str]) -> Iterator[str]:
+    return problems_by_day(days, partial(_lost_on, lake))
+
+
+def _lost_on(lake: PartitionStore, day: str) -> Iterator[str]:
+    expected = _ids(lake, "raw_messages", day) - _ids(lake, tables.PROCESSING_ERRORS.name, day)
+    for name in ("conversations", "conversation_insights"):
+        if lost := expected - _ids(lake, name, day):
+            yield f"{name} lacks {len(lost)} conversations that did not fail, e.g. {min(lost)!r}"
+
+
+def _ids(lake: PartitionStore, name: str, day: str) -> set[str]:
+    if lake.info(name, day) is None:
+        return set()
+    return set(lake.read(name, day, ["conversation_id"])["conversation_id"].unique().to_pylist())
+
+
+ASSETS = [processing_errors]

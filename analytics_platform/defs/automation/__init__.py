@@ -1,0 +1,1 @@
+"""Sensors and schedules: changes at the source, retries, housekeeping, alerts."""

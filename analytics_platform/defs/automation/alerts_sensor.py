@@ -1,0 +1,137 @@
+"""The sensor ``alerts``: checks that fail or warn, failed runs and stale assets become alerts.
+
+Belongs here: what is worth an alert, and its words. Does not belong here: reading the event history
+(``defs.automation.event_log``), de-duplication and sending (``alerting``).
+"""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+import dagster as dg
+
+from analytics_platform.alerting import Alerts, Links
+from analytics_platform.alerting.staleness import stale_since
+from analytics_platform.defs.automation.event_log import EventPosition, FailedCheck, FailedRun, read_failures
+from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG
+
+INTERVAL_SECONDS = 60
+
+
+def alerts_sensor(
+    alerts: Callable[[], Alerts],
+    links: Links,
+    assets: Iterable[dg.AssetSpec],
+    *,
+    stale_hours: float | None = None,
+    clock: Callable[[], float] = time.time,
+) -> dg.SensorDefinition:
+    """Return the sensor; it starts no runs.
+
+    Args:
+        alerts: Gives where alerts are raised; asked in a tick.
+        links: Pages of the UI.
+        assets: The graph, for what is stale.
+        stale_hours: How long an asset may lag; nothing is stale when None.
+        clock: Gives the time in seconds since the epoch.
+    """
+    inputs = {spec.key: [dependency.asset_key for dependency in spec.deps] for spec in assets}
+
+    @dg.sensor(
+        name="alerts",
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Checks that fail or warn, failed runs and stale assets, to the channels of ANALYTICS_ALERT_URLS.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        instance = context.instance
+        if context.cursor is None:
+            context.update_cursor(EventPosition(clock()).to_text())
+            return dg.SkipReason("Looking from now on.")
+        failures, cursor = read_failures(instance, EventPosition.from_text(context.cursor))
+        post = alerts()
+        for failure in failures:
+            raise_failure(post, links, failure)
+        if stale_hours is not None:
+            for key, since in stale_assets(instance, inputs, clock(), stale_hours).items():
+                raise_stale(post, links, key, since)
+        context.update_cursor(cursor.to_text())  # every alert is in the outbox
+        delivery = post.deliver()
+        warnings = sum(isinstance(failure, FailedCheck) and failure.warns for failure in failures)
+        told = f"{len(failures) - warnings} failures, {warnings} warnings, {delivery.sent} messages sent"
+        return dg.SkipReason("; ".join([told, *delivery.problems]))
+
+    return sensor
+
+
+def raise_failure(alerts: Alerts, links: Links, failure: FailedCheck | FailedRun) -> None:
+    """Raise the alert of a check that failed or warns, or of a failed run.
+
+    Checks are alike by name and last day of the run, runs by job, days and failing step.
+    """
+    run = failure.run
+    ends = [run.tags[tag] for tag in (RANGE_START_TAG, RANGE_END_TAG) if tag in run.tags]
+    ends = ends or [run.tags.get("dagster/partition", "")]
+    if isinstance(failure, FailedRun):
+        job, days = run.job_name, " to ".join(dict.fromkeys(ends))
+        where = f"step {failure.step} failed" if failure.step else "it failed outside of its steps"
+        cause = f" with {' from '.join(failure.errors)}" if failure.errors else ""
+        alerts.raise_alert(
+            "run_failed",
+            f"{job} {days} {failure.step}",
+            f"Run of {job} failed" + (f" for {days}" if days else ""),
+            f"{where[0].upper()}{where[1:]}{cause}. The whole message is in the run.",
+            links.run(run.run_id),
+        )
+        return
+    evaluation = failure.evaluation
+    asset, name = evaluation.asset_key.to_user_string(), evaluation.check_name
+    count = evaluation.metadata.get("problem_count")
+    alerts.raise_alert(
+        "check_warned" if failure.warns else "check_failed",
+        f"{asset} {name} {ends[-1]}",
+        f"Check {name} of {asset} {'warns' if failure.warns else 'failed'}",
+        (f"{count.value} problems. " if count else "") + f"Severity {evaluation.severity.value}, run {run.run_id}.",
+        links.check(evaluation.asset_key.path, name),
+    )
+
+
+def stale_assets(
+    instance: dg.DagsterInstance, inputs: Mapping[dg.AssetKey, list[dg.AssetKey]], now: float, hours: float
+) -> dict[dg.AssetKey, float]:
+    """Return the assets that lag for longer than ``hours``, each with the time since which it does.
+
+    An observation of an asset that reads no other counts as an update: its source was read and had nothing new.
+    """
+    entries = [record.asset_entry for record in instance.get_asset_records(list(inputs))]
+    updated = {
+        entry.asset_key.to_user_string(): entry.last_materialization.timestamp
+        for entry in entries
+        if entry.last_materialization
+    }
+    for key in (key for key, read in inputs.items() if not read):
+        for observation in instance.fetch_observations(key, limit=1).records:
+            name = key.to_user_string()
+            updated[name] = max(updated.get(name, 0.0), observation.timestamp)
+
+    def first_after(name: str, moment: float) -> float:
+        wanted = dg.AssetRecordsFilter(dg.AssetKey.from_user_string(name), after_timestamp=moment)
+        records = instance.fetch_materializations(wanted, limit=1, ascending=True).records
+        return records[0].timestamp if records else now
+
+    read = {key.to_user_string(): [dependency.to_user_string() for dependency in inputs[key]] for key in inputs}
+    stale = stale_since(updated, read, first_after, now, hours)
+    return {dg.AssetKey.from_user_string(name): since for name, since in stale.items()}
+
+
+def raise_stale(alerts: Alerts, links: Links, key: dg.AssetKey, since: float) -> None:
+    """Raise the alert of an asset that is stale since a time, in seconds since the epoch."""
+    name = key.to_user_string()
+    moment = dt.datetime.fromtimestamp(since, dt.UTC)
+    alerts.raise_alert(
+        "asset_stale",
+        name,
+        f"{name} is stale",
+        f"Not brought up to date since {moment:%Y-%m-%d %H:%M} UTC, when it should have been.",
+        links.asset(key.path),
+    )

@@ -1,0 +1,113 @@
+"""What happened in runs since somebody last looked: checks that failed or warn and failed runs, each once.
+
+Dagster's one call that reads events across runs is deprecated, and opens every run's database where the history is
+on SQLite. So the runs that changed are asked for, and of each only the events after those that were read before.
+Belongs here: reading the event history from a cursor. Does not belong here: what to do about it.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import dagster as dg
+import orjson
+
+OVERLAP_SECONDS = 60.0
+"""A run's time of change is noted down before it is stored, so a change may become visible a little late."""
+_ACTIVE = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+_TELLING = [*_ACTIVE, dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+_WANTED = {dg.DagsterEventType.ASSET_CHECK_EVALUATION, dg.DagsterEventType.RUN_FAILURE}
+
+
+@dataclass(frozen=True)
+class EventPosition:
+    """How far the event history was read.
+
+    Attributes:
+        since: The latest change of a run that was seen, in seconds since the epoch.
+        runs: For runs that may tell more, how far their events were read.
+    """
+
+    since: float
+    runs: Mapping[str, str] = field(default_factory=dict)
+
+    def to_text(self) -> str:
+        """Return it in the form that Dagster keeps."""
+        return orjson.dumps(asdict(self)).decode()
+
+    @classmethod
+    def from_text(cls, text: str) -> "EventPosition":
+        """Read what ``to_text`` returned."""
+        return cls(**orjson.loads(text))
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check that found something wrong: it failed, or it warns.
+
+    Attributes:
+        run: The run that evaluated it.
+        evaluation: What it found.
+    """
+
+    run: dg.DagsterRun
+    evaluation: dg.AssetCheckEvaluation
+
+    @property
+    def warns(self) -> bool:
+        """Whether it warns only, and the run is no worse for it."""
+        return self.evaluation.severity is dg.AssetCheckSeverity.WARN
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A run that failed.
+
+    Attributes:
+        run: The run.
+        step: The first step that failed; empty when the run failed otherwise, for example because it was killed.
+        errors: Names of the error's classes, the outermost first. Not its message, which may quote data.
+    """
+
+    run: dg.DagsterRun
+    step: str
+    errors: list[str]
+
+
+def read_failures(
+    instance: dg.DagsterInstance, cursor: EventPosition
+) -> tuple[list[FailedCheck | FailedRun], EventPosition]:
+    """Return what failed or warned since the cursor, and the cursor to go on from.
+
+    Runs under way are read as far as they are.
+    """
+    changed_after = dt.datetime.fromtimestamp(cursor.since - OVERLAP_SECONDS, dt.UTC)
+    changed = instance.get_run_records(dg.RunsFilter(statuses=_TELLING, updated_after=changed_after))
+    active = instance.get_run_records(dg.RunsFilter(statuses=_ACTIVE))
+    runs = {record.dagster_run.run_id: record for record in (*changed, *active)}
+    found: list[FailedCheck | FailedRun] = []
+    positions: dict[str, str] = {}
+    for run_id, record in sorted(runs.items(), key=lambda item: item[1].update_timestamp):
+        events = instance.get_records_for_run(run_id, cursor=cursor.runs.get(run_id), of_type=_WANTED)
+        positions[run_id] = events.cursor
+        found += _failures(record.dagster_run, (event.event_log_entry.dagster_event for event in events.records))
+    latest = max((record.update_timestamp.timestamp() for record in changed), default=cursor.since)
+    return found, EventPosition(max(latest, cursor.since), positions)
+
+
+def _failures(run: dg.DagsterRun, events: Iterable[Any]) -> Iterable[FailedCheck | FailedRun]:
+    for event in events:
+        if event.event_type is dg.DagsterEventType.RUN_FAILURE:
+            yield _failed_run(run, event.job_failure_data)
+        elif not event.asset_check_evaluation_data.passed:
+            yield FailedCheck(run, event.asset_check_evaluation_data)
+
+
+def _failed_run(run: dg.DagsterRun, failure: Any) -> FailedRun:
+    step = failure.first_step_failure_event
+    error, names = (step.step_failure_data.error if step else failure.error), []
+    while error is not None:
+        names.append(error.cls_name)
+        error = error.cause
+    return FailedRun(run, step.step_key if step else "", [name for name in names if name])

@@ -1,0 +1,52 @@
+"""Clearing away what killed processes left behind: the job ``housekeeping``, every night.
+
+Belongs here: what is swept, and when. Does not belong here: how (``storage``).
+"""
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from analytics_platform.defs.framework.table_asset import TableAsset
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.files import remove_staged
+from analytics_platform.sources.staging_holds import discard_other_sources
+from analytics_platform.storage.lake.parquet_lake import LEFT_OVER_AFTER
+
+NIGHTLY = "17 3 * * *"
+
+
+def sweep(platform: Platform, assets: Iterable[TableAsset]) -> int:
+    """Remove what was left behind in the lake and among the reports; return how many pieces that were.
+
+    Raises:
+        LakeError: If the lake cannot be swept.
+    """
+    tables = {asset.recipe.table.name for asset in assets if asset.recipe.store == "lake"}
+    return platform.lake.sweep(tables) + remove_staged([platform.settings.reports_dir], LEFT_OVER_AFTER.total_seconds())
+
+
+def sweep_stagings(platform: Platform) -> None:
+    """Remove what sources that the settings no longer name left in the home: copies of texts that nothing updates."""
+    discard_other_sources(platform.settings.staging_dir, platform.source.name)
+
+
+def housekeeping_schedule(platform: Platform, assets: Iterable[TableAsset]) -> dg.ScheduleDefinition:
+    """Return the schedule, with its job."""
+    assets = list(assets)
+
+    @dg.op(description="Staged files and unfinished uploads that nobody will finish.")
+    def remove_leftovers(context: dg.OpExecutionContext) -> None:
+        context.add_output_metadata({"removed": sweep(platform, assets)})
+        sweep_stagings(platform)
+
+    @dg.job(description="Clears away what killed runs left behind.")
+    def housekeeping() -> None:
+        remove_leftovers()
+
+    return dg.ScheduleDefinition(
+        job=housekeeping,
+        cron_schedule=NIGHTLY,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )

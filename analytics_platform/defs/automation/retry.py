@@ -1,0 +1,69 @@
+"""Another try for conversations that failed: the job ``redrive``, and an hourly schedule while they have tries left."""
+
+# No `from __future__ import annotations`: Dagster reads the annotations of schedules.
+
+import dagster as dg
+
+from analytics_platform.defs.assets.learning_assets import EVERYDAY
+from analytics_platform.defs.assets.processing_errors import ISOLATING
+from analytics_platform.defs.consistency.left_out import days_with_errors, stored_failures
+from analytics_platform.defs.framework.day_ranges import few_ranges
+from analytics_platform.defs.framework.table_asset import REDRIVE_TAG
+from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG, Platform
+from analytics_platform.model.error_tables import PROCESSING_ERRORS
+from analytics_platform.storage.failures import MOST_TRIES
+
+REDRIVE = "redrive"
+"""The job that gives the failures of some days another try."""
+REDRIVE_TAGS = {REDRIVE_TAG: "true"}
+
+HOURLY = "47 * * * *"
+RETRIED_DAYS = 31
+"""How many of the last days are looked at for failures with tries left; older ones are a matter for `analytics run`."""
+MAXIMUM_RUNS = 4
+
+redrive_job = dg.define_asset_job(
+    REDRIVE,
+    selection=EVERYDAY,
+    tags=REDRIVE_TAGS,
+    description="Reads the source of the chosen days again, and gives every conversation that failed on them as many "
+    "tries as at first. What did not fail and has not changed is not computed again.",
+)
+
+
+def days_to_retry(platform: Platform) -> list[str]:
+    """Return those of the last days that have failures with tries left, ascending."""
+    lake = platform.lake
+    recent = days_with_errors(lake, lake.keys(PROCESSING_ERRORS.name)[-RETRIED_DAYS:])
+    left = {day for day, _, failure in stored_failures(lake, ISOLATING, recent) if failure.attempts < MOST_TRIES}
+    return sorted(left)
+
+
+def build_retry_schedule(platform: Platform, job_name: str) -> dg.ScheduleDefinition:
+    """Define when failures with tries left are tried again on their own.
+
+    Args:
+        platform: What is looked at.
+        job_name: The job that materializes the graph over a range of days.
+    """
+
+    @dg.schedule(
+        name="retry_failures",
+        job_name=job_name,
+        cron_schedule=HOURLY,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Materializes the days on which conversations failed that have tries left.",
+    )
+    def retry_failures(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        """Ask for the days on which something failed that has tries left."""
+        days = days_to_retry(platform)
+        if not days:
+            return dg.SkipReason("nothing failed that has tries left")
+        at = f"{context.scheduled_execution_time:%Y%m%dT%H%M}"
+        return [
+            dg.RunRequest(run_key=f"{at}/{first}", tags={RANGE_START_TAG: first, RANGE_END_TAG: last})
+            for first, last in few_ranges(days, MAXIMUM_RUNS)
+        ]
+
+    return retry_failures

@@ -1,0 +1,227 @@
+"""Incremental materialization: a sensor asks for what changed at the source, a schedule compares all of it.
+
+Belongs here: the meeting of Dagster's instance with the sensor's memory (``changes``). Does not belong here: how
+changes are found (``sources``).
+"""
+
+# No `from __future__ import annotations`: Dagster reads the annotations of sensors and assets.
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from analytics_platform.defs.assets import raw_assets
+from analytics_platform.defs.automation.sensor_state import (
+    GONE,
+    Request,
+    SensorState,
+    arrived,
+    asked_again,
+    changed_days,
+    requested,
+    settled,
+    short,
+)
+from analytics_platform.defs.consistency.stale_days import stale_days
+from analytics_platform.defs.framework.day_ranges import days_between, few_ranges
+from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG, Platform
+from analytics_platform.sources.base import Source, SourceError, SourceStatus
+from analytics_platform.system.plain_text import on_one_line, plain_metadata
+
+SENSOR = "source_changes"
+REQUEST_TAG = "analytics/request"
+REFRESH_SECONDS = 40
+"""Of the 60 s that a tick has."""
+
+MAXIMUM_RUNS = 8
+"""Per request; a run costs more to start than to pass over some days that are current."""
+
+LOST_AFTER = dt.timedelta(minutes=15)
+"""A request of which no run is to be seen after this long was never launched."""
+
+_DONE = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+
+
+def status_metadata(status: SourceStatus) -> dict[str, Any]:
+    """Return what Dagster shows of a source's status; what is not known is left out."""
+    facts: dict[str, Any] = {
+        "rows": status.rows,
+        "cursor": status.cursor,
+        "refreshed_at": status.refreshed_at,
+        "reconciled_at": status.reconciled_at,
+        "rows_per_second": status.rows_per_second,
+        "caught_up": status.complete,
+        "columns_changed": list(status.drift) or None,
+    }
+    return {name: plain_metadata(value) for name, value in facts.items() if value is not None}
+
+
+def source_asset(platform: Platform, owners: Sequence[str]) -> dg.AssetSpec:
+    """Describe the source as an asset that is observed, not stored: where the lineage begins."""
+    return dg.AssetSpec(
+        raw_assets.SOURCE_ROWS,
+        group_name="raw",
+        owners=list(owners),
+        kinds={"source", platform.settings.source},
+        description="What the source holds.\n\nThe sensor `source_changes` and the job `reconciliation` tell here how "
+        "far it has been read: rows, cursor, speed, columns that came or went.",
+    )
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What a tick decided.
+
+    Attributes:
+        cursor: The memory to keep.
+        ask: The request to make now, if any.
+        reason: Why nothing is asked for.
+    """
+
+    cursor: SensorState
+    ask: Request | None = None
+    reason: str = ""
+
+
+def look(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState, now: dt.datetime) -> Tick:
+    """Look at the source, at the runs that were asked for, and at the lake; decide what to ask for.
+
+    Raises:
+        SourceError: If the source cannot be read.
+    """
+    with platform.source.held():
+        return _look(platform, instance, cursor, now)
+
+
+def _look(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState, now: dt.datetime) -> Tick:
+    caught_up = platform.source.refresh(seconds=REFRESH_SECONDS)
+    versions = short(platform.source.days())
+    if cursor.request is not None and not cursor.request.ended:
+        cursor, waiting = _follow(platform, instance, cursor, versions, now)
+        if waiting:
+            return Tick(cursor, reason=waiting)
+    if cursor.request is not None:
+        if now < cursor.request.again_at:
+            return Tick(cursor, reason=f"days failed and are asked for again at {cursor.request.again_at:%H:%M:%S} UTC")
+        cursor = asked_again(cursor, now)
+        return Tick(cursor, ask=cursor.request)
+    if not caught_up:
+        return Tick(cursor, reason="the source is still being pulled; the next tick goes on")
+    days = changed_days(cursor, versions)
+    if not cursor.delivered:  # an empty memory: the lake may hold days that the source no longer has
+        days = sorted({*days, *platform.lake.keys("raw_messages")})
+    stale = _stale(platform, days)
+    cursor = arrived(cursor, [day for day in days if day not in stale], versions)
+    if not stale:
+        return Tick(cursor, reason="nothing has changed at the source")
+    cursor = requested(cursor, stale, versions, now)
+    return Tick(cursor, ask=cursor.request)
+
+
+def _follow(
+    platform: Platform, instance: dg.DagsterInstance, cursor: SensorState, versions: Mapping[str, str], now: dt.datetime
+) -> tuple[SensorState, str]:
+    """Return the memory after a look at the runs of the request, and why to wait, if they have not all ended."""
+    request = cursor.request
+    assert request is not None
+    tag = {REQUEST_TAG: f"{request.id}-{request.attempt}"}
+    runs = instance.get_runs(dg.RunsFilter(tags=tag))
+    unfinished = [run for run in runs if run.status not in _DONE]
+    if unfinished:
+        return cursor, f"waiting for {len(unfinished)} of {len(runs)} runs"
+    if not runs and now < request.asked_at + LOST_AFTER:
+        return cursor, "waiting for the runs to be launched"
+    failed = {day for run in runs if run.status is not dg.DagsterRunStatus.SUCCESS for day in _days_of(run)}
+    unchanged = [day for day, version in request.days.items() if versions.get(day, GONE) == version]
+    missing = sorted({*failed, *_stale(platform, unchanged)}.intersection(request.days))
+    return settled(cursor, missing, now), ""
+
+
+def _days_of(run: dg.DagsterRun) -> list[str]:
+    first, last = (dt.date.fromisoformat(run.tags[tag]) for tag in (RANGE_START_TAG, RANGE_END_TAG))
+    return days_between(first, last)
+
+
+def _stale(platform: Platform, days: Sequence[str]) -> list[str]:
+    """Return the days that the lake does not hold as the source has them."""
+    return (
+        stale_days(platform, [raw_assets.raw_messages, raw_assets.quarantined_rows], days, marts=False) if days else []
+    )
+
+
+def run_requests(request: Request) -> Iterator[dg.RunRequest]:
+    """Yield the runs of a request: exactly its days, in as few runs as possible."""
+    attempt = f"{request.id}-{request.attempt}"
+    for first, last in few_ranges(sorted(request.days), MAXIMUM_RUNS):
+        tags = {RANGE_START_TAG: first, RANGE_END_TAG: last, REQUEST_TAG: attempt}
+        yield dg.RunRequest(run_key=f"{attempt}/{first}", tags=tags)
+
+
+def build_sensor(platform: Platform, job_name: str) -> dg.SensorDefinition:
+    """Define the sensor that asks for the days that changed at the source.
+
+    Args:
+        platform: What is looked at.
+        job_name: The job that materializes the graph over a range of days.
+    """
+    settings = platform.settings
+    running = dg.DefaultSensorStatus.STOPPED if settings.source == "sample" else dg.DefaultSensorStatus.RUNNING
+
+    @dg.sensor(
+        name=SENSOR,
+        job_name=job_name,
+        minimum_interval_seconds=settings.poll_seconds,
+        default_status=running,
+        description="Pulls what is new or changed at the source, and materializes exactly the days that it touches. "
+        "The cursor advances when the lake holds them.",
+    )
+    def source_changes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        """Ask for the days that changed."""
+        before = SensorState.from_text(context.cursor)
+        try:
+            tick = look(platform, context.instance, before, dt.datetime.now(dt.UTC))
+        except SourceError as error:  # the memory stays: a failed look is no change
+            return dg.SkipReason(on_one_line(str(error)))
+        events = []
+        if tick.ask or tick.cursor.delivered != before.delivered:
+            metadata = status_metadata(platform.source.status())
+            events.append(dg.AssetObservation(raw_assets.SOURCE_ROWS, metadata=metadata))
+        return dg.SensorResult(
+            run_requests=list(run_requests(tick.ask)) if tick.ask else None,
+            skip_reason=None if tick.ask else dg.SkipReason(tick.reason),
+            cursor=tick.cursor.as_text(),
+            asset_events=events,
+        )
+
+    return source_changes
+
+
+@dg.op(required_resource_keys={"origin"})
+def compare_with_the_source(context: dg.OpExecutionContext) -> None:
+    """Compare everything with the source, deletions included; the sensor asks for the days that are different."""
+    source: Source = context.resources.origin
+    found = source.reconcile()
+    context.log_event(
+        dg.AssetObservation(raw_assets.SOURCE_ROWS, metadata={**status_metadata(source.status()), **found})
+    )
+
+
+@dg.job(name="reconciliation", description=compare_with_the_source.__doc__, executor_def=dg.in_process_executor)
+def reconciliation() -> None:
+    """Compare everything with the source."""
+    compare_with_the_source()
+
+
+def build_reconciliation_schedule(platform: Platform) -> dg.ScheduleDefinition:
+    """Define when everything is compared with the source: every night, for a source that does not tell of deletions."""
+    running = platform.settings.source == "nocodb"
+    return dg.ScheduleDefinition(
+        name="reconciliation_nightly",
+        job=reconciliation,
+        cron_schedule="30 2 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
+    )

@@ -1,0 +1,101 @@
+"""The check that labels are steady: a run's days beside the recent past.
+
+Belongs here: which days are compared, and how the check tells it. Does not belong here: the measures
+(``insights.quality.drift``). It warns and stops nothing: what customers write about may really have changed.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.defs.assets.insight_assets import conversation_insights
+from analytics_platform.defs.checks.declarations import days_of_run
+from analytics_platform.errors import UserError
+from analytics_platform.insights.quality.drift import CONFIDENCE, FEWEST, LABELS, Change, count_labels, find_changes
+from analytics_platform.storage.partitions import PartitionStore
+from analytics_platform.system.plain_text import on_one_line, plain_metadata
+
+_PAST_DAYS = 28
+_LABELS_SHOWN = 10
+_VERSIONS = ("taxonomy_version", "tier")
+"""What must be the same on both sides: with another taxonomy or tier, other labels are no drift."""
+
+
+@dg.asset_check(asset=conversation_insights.key, required_resource_keys={"stores"})
+def labels_are_steady(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """Warns where topics, intents or confidence are far from those of the 28 stored days before, beyond chance."""
+    store: PartitionStore = context.resources.stores("lake")
+    stored, wanted = store.keys(conversation_insights.recipe.table.name), days_of_run(context)
+    days = stored[-1:] if wanted is None else [day for day in stored if day in wanted]
+    past = [day for day in stored if days and day < days[0]][-_PAST_DAYS:]
+    now, (before, unread) = _read(store, days), _read_what_can_be(store, past)
+    if now.num_rows:
+        taxonomy = now["taxonomy_version"][-1].as_py()
+        now, before = (side.filter(pc.equal(side["taxonomy_version"], taxonomy)) for side in (now, before))
+        # Within a day the tier differs where the LLM had no answer and the engine stood in.
+        ((tier, _),) = Counter(now["tier"].to_pylist()).most_common(1)
+        now, before = (side.filter(pc.equal(side["tier"], tier)) for side in (now, before))
+    facts = {
+        "conversations_now": now.num_rows,
+        "conversations_before": before.num_rows,
+        "days_before": len(past) - len(unread),
+        "days_not_read": unread,
+    }
+    if min(now.num_rows, before.num_rows) < FEWEST:
+        note = f"Not compared: needs {FEWEST} conversations of the same taxonomy and tier on either side."
+        return dg.AssetCheckResult(passed=True, description=note, metadata=facts)
+    changes = find_changes(now, before)
+    drifted = [str(change) for change in changes if change.drifted]
+    return dg.AssetCheckResult(
+        passed=not drifted,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=None
+        if not drifted
+        else "Look at the conversations of the labels that moved most; see Drift in docs/operations.md.",
+        metadata={
+            "problems": plain_metadata(drifted),
+            "problem_count": len(drifted),
+            **facts,
+            "changes": dg.MetadataValue.table([_change_record(change) for change in changes]),
+            **{f"shares_of_{column}": _share_table(now[column], before[column]) for column in LABELS},
+        },
+    )
+
+
+def _read(store: PartitionStore, days: Sequence[str]) -> pa.Table:
+    table, columns = conversation_insights.recipe.table, [*LABELS, CONFIDENCE, *_VERSIONS]
+    empty = table.empty().select(columns)
+    return pa.concat_tables([empty, *(store.read(table.name, day, columns).select(columns) for day in days)])
+
+
+def _read_what_can_be(store: PartitionStore, days: Sequence[str]) -> tuple[pa.Table, list[str]]:
+    """Return the rows of days, and the days without: damaged, replaced just now, or stored before a column was."""
+    tables, unread = [_read(store, [])], []
+    for day in days:
+        try:
+            tables.append(_read(store, [day]))
+        except (UserError, KeyError, pa.ArrowInvalid):
+            unread.append(day)
+    return pa.concat_tables(tables), unread
+
+
+def _change_record(change: Change) -> dg.TableRecord:
+    return dg.TableRecord(
+        {"column": change.column, "size": round(change.size, 4), "limit": change.limit, "chance": change.chance}
+    )
+
+
+def _share_table(of_now: pa.ChunkedArray, of_before: pa.ChunkedArray) -> dg.MetadataValue:
+    """Return the shares of the labels that moved most, as a table."""
+    names, counts = count_labels(of_now, of_before)
+    rows = zip(names, *np.round(counts / counts.sum(axis=1, keepdims=True), 3).tolist(), strict=True)
+    moved = sorted(rows, key=lambda row: (-round(abs(row[1] - row[2]), 3), row[0]))
+    records = [
+        dg.TableRecord({"label": on_one_line(name), "now": now, "before": before})
+        for name, now, before in moved[:_LABELS_SHOWN]
+    ]
+    return dg.MetadataValue.table(records)

@@ -1,0 +1,28 @@
+"""The check that a model is no worse than the promoted one before it takes its place."""
+
+# No `from __future__ import annotations`: Dagster reads the annotations of checks.
+
+import dagster as dg
+
+from analytics_platform.defs.assets.learning_assets import (
+    candidate_model,
+    gold_labels,
+    model_evaluation,
+    promotion_problems,
+)
+from analytics_platform.defs.checks.declarations import check_result
+from analytics_platform.storage.partitions import PartitionStore
+
+
+@dg.asset_check(
+    asset=model_evaluation.key,
+    additional_deps=[candidate_model.key, gold_labels.key],
+    blocking=True,
+    description="The candidate answers the gold labels no worse than the promoted model and the default heads.",
+    required_resource_keys={"stores", "insights"},
+)
+def no_worse_than_promoted(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """Refuse a candidate that loses more gold labels than chance explains; see ``promotion_gate.why_worse``."""
+    store: PartitionStore = context.resources.stores("lake")
+    given = (store.read(asset.recipe.table.name, "") for asset in (candidate_model, model_evaluation, gold_labels))
+    return check_result(promotion_problems(context.resources.insights, *given))

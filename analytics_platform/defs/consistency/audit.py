@@ -1,0 +1,308 @@
+"""Do the stores hold the same conversations? MongoDB and the warehouse compared with the lake, day by day.
+
+What the lake gives is computed again, by the function of the asset and by the model of the mart, from tables that are
+proved to be what was written; then the documents and the rows are read back. Nothing is taken on trust, neither the
+ledger nor the record of the warehouse. Memory is that of a few days.
+Belongs here: which partitions to compare, and with what. Does not belong here: Dagster's contexts (``agreement``),
+mending (``repair``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+import pyarrow as pa
+
+from analytics_platform.defs.framework.isolation import in_one_line, without
+from analytics_platform.defs.framework.recipe import Recipe
+from analytics_platform.model.operational_tables import ANALYTICS_REPORTS
+from analytics_platform.storage.agreement import IDS_SHOWN, Disagreement, compare, compare_pages, same_content
+from analytics_platform.storage.content_hash import content_hash
+from analytics_platform.storage.failures import left_out_of
+from analytics_platform.storage.lake import DamagedPartitionError, Lake
+from analytics_platform.storage.mongo import MongoStore
+from analytics_platform.storage.mongo.id_pages import by_id, page_ends, rows_within
+from analytics_platform.storage.mongo.wire_documents import wire_table
+from analytics_platform.storage.partitions import StoreUnreachableError
+from analytics_platform.storage.warehouse.facts import FACTS, Facts, OpenFacts
+from analytics_platform.storage.warehouse.marts_build import LAKE_TABLES, Marts
+from analytics_platform.storage.warehouse.warehouse_file import DamagedWarehouseError, WarehouseError
+
+DAYS_AT_ONCE = 7
+"""Days of a fact that are compared by one query: each costs milliseconds, however small."""
+
+Compared = Callable[[Collection[str] | None], Iterator[Disagreement]]
+"""Compares one table over some days, or over all that is stored."""
+
+DAMAGED = "damaged"
+MISSING = "missing"
+UNCOMPARED = "cannot be compared"
+ORPHANED = "rows of a day that the lake does not hold"
+STRAY = "rows that are of no day"
+EVERY_TABLE = "every table"
+"""Stands for the table where a whole store is wrong."""
+LAST_TABLE = ANALYTICS_REPORTS.name
+"""What a run over the whole graph computes last of a day, after every check has passed."""
+
+
+def rederivable(recipe: Recipe) -> bool:
+    """Tell whether a table follows from the lake's tables of the same partition alone."""
+    alone = not recipe.resources and not recipe.takes_day
+    return alone and all(given.store == "lake" and not given.whole for given in recipe.inputs.values())
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Comparisons over the stores of one platform.
+
+    Args:
+        lake: The lake, which is the truth.
+        mongo: The documents.
+        marts: The warehouse, and how it is built.
+        recipes: Every table, each after those it is computed from.
+        settled: Waits until no run works on a day, and keeps it so: what disagrees among all that is stored is
+            compared once more when it is settled. Over the days of a run, that run holds them already.
+    """
+
+    lake: Lake
+    mongo: MongoStore
+    marts: Marts
+    recipes: Sequence[Recipe]
+    settled: Callable[[str, str], AbstractContextManager[None]] | None = None
+
+    @cached_property
+    def collections(self) -> list[Recipe]:
+        """The collections that follow from the lake alone, so that they can be compared with it."""
+        return [recipe for recipe in self.recipes if recipe.store == "mongo" and rederivable(recipe)]
+
+    def all(self, days: Collection[str] | None = None) -> Iterator[Disagreement]:
+        """Yield every disagreement of every store, the lake's first.
+
+        Args:
+            days: Days to look at; whatever is stored when None.
+        """
+        for recipe in self.recipes:
+            if recipe.store == "lake":
+                yield from self.of_lake(recipe, days)
+        for recipe in self.collections:
+            yield from self.of_collection(recipe, days)
+        yield from self.of_warehouse(days)
+
+    def of_lake(self, recipe: Recipe, days: Collection[str] | None = None) -> Iterator[Disagreement]:
+        """Yield the partitions of a lake table that are damaged, or missing though they were stored once.
+
+        A partition without a file was never computed, unless something that is stored was computed from it, or the
+        day has its report: then the whole graph was computed for it.
+        """
+        name = recipe.table.name
+        stored = self.lake.keys(name)
+        for key in _within(recipe, stored, days):
+            found = self._read([name], key)
+            if isinstance(found, Disagreement) and not found.problem.startswith(MISSING):  # gone since it was listed
+                yield found
+        for key, why in self._needed(recipe).items():
+            if key not in stored and _within(recipe, [key], days):
+                yield Disagreement("lake", name, key, f"{MISSING}, though {why}")
+
+    def of_collection(self, recipe: Recipe, days: Collection[str] | None = None) -> Iterator[Disagreement]:
+        """Yield the partitions of a collection whose documents are not what the lake gives."""
+        return self._confirmed(partial(self._collection, recipe), days)
+
+    def of_warehouse(
+        self, days: Collection[str] | None = None, names: Iterable[str] = tuple(FACTS)
+    ) -> Iterator[Disagreement]:
+        """Yield what is wrong with the warehouse: every table is read whole, then the facts are compared by day."""
+        damage = self._damage()
+        yield from [damage] if damage else self.of_facts(days, names)
+
+    def of_facts(
+        self, days: Collection[str] | None = None, names: Iterable[str] = tuple(FACTS)
+    ) -> Iterator[Disagreement]:
+        """Yield the days of the facts whose published rows are not what the models make of the lake."""
+        for name in names:
+            yield from self._confirmed(partial(self._fact, name), days)
+
+    def complete_days(self) -> list[str]:
+        """Return the days that the lake holds all of that the marts are built from, ascending."""
+        return sorted(set.intersection(*(set(self.lake.keys(table)) for table in LAKE_TABLES)))
+
+    def _damage(self) -> Disagreement | None:
+        """Say what is wrong with the warehouse as a whole: it cannot be read, or is gone."""
+        place = Disagreement("warehouse", EVERY_TABLE, "", "")
+        if not self.marts.warehouse.path.exists():
+            return replace(place, problem=f"{MISSING}: {self.marts.warehouse.path}") if self.complete_days() else None
+        try:
+            self.marts.warehouse.verify()
+        except DamagedWarehouseError as error:
+            return replace(place, problem=str(error))
+        except WarehouseError as error:
+            return replace(place, problem=f"{UNCOMPARED}: {in_one_line(error)}")
+        return None
+
+    def _confirmed(self, compared: Compared, days: Collection[str] | None) -> Iterator[Disagreement]:
+        """Yield what disagrees; among all that is stored, only what still does when no run is at work on its day."""
+        for found in list(compared(days)):
+            if days is None and found.day and self.settled:
+                with self.settled(found.day, found.day):
+                    yield from compared(frozenset([found.day]))
+            else:
+                yield found
+
+    def _collection(self, recipe: Recipe, days: Collection[str] | None) -> Iterator[Disagreement]:
+        name = recipe.table.name
+        recorded = set(self.mongo.keys(name))
+        given = set.intersection(*(set(self.lake.keys(source.table)) for source in recipe.inputs.values()))
+        found, strays = self.mongo.dates(name, given) if days is None else (days if recipe.daily else [], [])
+        for key in _within(recipe, recorded.union(given, found), days):
+            known = key in recorded or key in given
+            compared = partial(self._documents, recipe) if known else partial(self._orphans, name)
+            yield from _differences(Disagreement("mongo", name, key, ""), partial(compared, key))
+        if strays:
+            yield Disagreement("mongo", name, "", STRAY, len(strays), tuple(map(str, strays[:IDS_SHOWN])))
+
+    def _documents(self, recipe: Recipe, key: str) -> Disagreement | None:
+        """Compare one partition of a collection."""
+        inputs = self._read([source.table for source in recipe.inputs.values()], key)
+        if isinstance(inputs, Disagreement):
+            return inputs
+        tables = {name: inputs[source.table] for name, source in recipe.inputs.items() if source.gives == "table"}
+        failed = (left_out_of(self.lake.info(source.table, key)) for source in recipe.inputs.values())
+        given = recipe.table.conform(recipe.compute(**without(tables, frozenset().union(*failed))))
+        place = Disagreement("mongo", recipe.table.name, key, "")
+        rows = by_id(wire_table(recipe.table, given))
+        stored = self.mongo.read_back(place.table, key, page_ends(rows))
+        pages = ((rows_within(rows, page.ids), page.table, page.misfits) for page in stored)
+        return compare_pages(place, pages, "_id") or self._ledger(place, given)
+
+    def _orphans(self, name: str, key: str) -> Disagreement | None:
+        """Name the documents of a day that neither the lake nor the ledger has."""
+        pages = self.mongo.read_back(name, key)
+        ids = sorted(row_id for page in pages for row_id in (*page.misfits, *page.table["_id"].to_pylist()))
+        return Disagreement("mongo", name, key, ORPHANED, len(ids), tuple(ids[:IDS_SHOWN])) if ids else None
+
+    def _ledger(self, place: Disagreement, given: pa.Table) -> Disagreement | None:
+        """Compare what the ledger says of documents that are right."""
+        info = self.mongo.info(place.table, place.day)
+        if info is None:
+            return Disagreement("mongo", place.table, place.day, "not in the ledger of what is stored")
+        if (info.rows, info.content_hash) == (given.num_rows, content_hash(given)):
+            return None
+        return Disagreement("mongo", place.table, place.day, "the ledger says something else than the documents")
+
+    def _fact(self, name: str, days: Collection[str] | None) -> Iterator[Disagreement]:
+        try:
+            with Facts(self.marts.warehouse.path, self.marts.project_dir).open() as facts:
+                recorded = frozenset(self.marts.warehouse.days()) if facts else frozenset()
+                stored = sorted(recorded.union(self.complete_days(), facts.days(name) if facts else []))
+                wanted = [day for day in stored if days is None or day in days]
+                for start in range(0, len(wanted), DAYS_AT_ONCE):
+                    yield from self._rows_of(facts, name, wanted[start : start + DAYS_AT_ONCE], recorded)
+        except DamagedWarehouseError as error:
+            yield Disagreement("warehouse", EVERY_TABLE, "", str(error))
+        except WarehouseError as error:
+            yield Disagreement("warehouse", EVERY_TABLE, "", f"{UNCOMPARED}: {in_one_line(error)}")
+
+    def _rows_of(
+        self, facts: OpenFacts | None, name: str, days: Sequence[str], recorded: frozenset[str]
+    ) -> Iterator[Disagreement]:
+        """Compare days of a fact: all at once, and one by one when those do not agree."""
+        if facts and recorded.issuperset(days) and self._same_rows(facts, name, days):
+            return
+        for day in days:
+            compared = partial(self._rows, facts, name, day, recorded=day in recorded)
+            yield from _differences(Disagreement("warehouse", name, day, ""), compared)
+
+    def _same_rows(self, facts: OpenFacts, name: str, days: Sequence[str]) -> bool:
+        read = [self._read(facts.models[name].tables, day) for day in days]
+        tables = [one for one in read if not isinstance(one, Disagreement)]
+        if len(tables) < len(days):
+            return False
+        held = facts.held(name, days)
+        try:
+            together = {table: pa.concat_tables([one[table] for one in tables]) for table in facts.models[name].tables}
+            return same_content(facts.given(name, together), held, FACTS[name])
+        except WarehouseError:
+            raise
+        except Exception:  # noqa: BLE001  (the comparison day by day finds out which day it is about)
+            return False
+
+    def _rows(self, facts: OpenFacts | None, name: str, day: str, *, recorded: bool) -> Disagreement | None:
+        """Compare one day of a fact."""
+        place = Disagreement("warehouse", name, day, "")
+        if facts is None:
+            return Disagreement("warehouse", name, day, "nothing is published")
+        held = facts.held(name, [day])
+        tables = self._read(facts.models[name].tables, day)
+        if isinstance(tables, Disagreement):
+            missing = tables.problem.startswith(MISSING)
+            return replace(place, problem=ORPHANED, rows=held.num_rows) if missing and not recorded else tables
+        found = compare(place, facts.given(name, tables), held, FACTS[name])
+        if found is None and not recorded:
+            return Disagreement("warehouse", name, day, "not recorded as built")
+        return found
+
+    def _read(self, tables: Iterable[str], key: str) -> dict[str, pa.Table] | Disagreement:
+        """Return partitions of the lake by table, or what is wrong with the first that cannot be trusted."""
+        found: dict[str, pa.Table] = {}
+        for table in tables:
+            try:
+                found[table] = self.lake.read_verified(table, key)
+            except KeyError:
+                return Disagreement("lake", table, key, f"{MISSING}, though other tables were computed from it")
+            except DamagedPartitionError as error:
+                return Disagreement("lake", table, key, f"{DAMAGED}: {error}")
+            except StoreUnreachableError:
+                raise
+            except Exception as error:  # noqa: BLE001  (one file that cannot be read keeps no other from being compared)
+                return Disagreement("lake", table, key, f"{UNCOMPARED}: {in_one_line(error)}")
+        return found
+
+    def _needed(self, recipe: Recipe) -> dict[str, str]:
+        """Return the keys of a lake table that were stored once, each with what tells so."""
+        name = recipe.table.name
+        needed: dict[str, str] = {}
+        if recipe.daily:
+            needed |= dict.fromkeys(self._reported(), "the report of the day was computed, which is the last of a run")
+        computed = "other tables were computed from it"
+        for other in self.recipes:
+            if any(source.table == name and not source.whole for source in other.inputs.values()):
+                store = self.lake if other.store == "lake" else self.mongo
+                needed |= dict.fromkeys(store.keys(other.table.name), computed)
+        if name in LAKE_TABLES:
+            with contextlib.suppress(WarehouseError):
+                needed |= dict.fromkeys(self._built(), computed)
+        return dict(sorted(needed.items()))
+
+    def _reported(self) -> list[str]:
+        """Return the days with a report, ascending."""
+        reports = [recipe for recipe in self.recipes if recipe.table.name == LAST_TABLE]
+        return self.mongo.keys(LAST_TABLE) if reports else []
+
+    def _built(self) -> set[str]:
+        with Facts(self.marts.warehouse.path, self.marts.project_dir).open() as facts:
+            return set(self.marts.warehouse.days()) if facts else set()
+
+
+def _differences(place: Disagreement, compared: Callable[[], Disagreement | None]) -> Iterator[Disagreement]:
+    """Yield what a comparison of one partition finds; that it cannot be made is a disagreement of the partition.
+
+    Raises:
+        StoreUnreachableError: If no partition can be compared.
+        DamagedWarehouseError: If no day of the warehouse can be.
+    """
+    try:
+        found = compared()
+    except (StoreUnreachableError, WarehouseError):
+        raise
+    except Exception as error:  # noqa: BLE001  (one partition that cannot be compared keeps no other from being compared)
+        found = replace(place, problem=f"{UNCOMPARED}: {in_one_line(error)}")
+    if found:
+        yield found
+
+
+def _within(recipe: Recipe, keys: Iterable[str], days: Collection[str] | None) -> list[str]:
+    return sorted(key for key in keys if days is None or not recipe.daily or key in days)

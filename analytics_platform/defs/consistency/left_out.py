@@ -1,0 +1,61 @@
+"""What the stored partitions leave out: rows in quarantine, and conversations that could not be processed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from analytics_platform.defs.assets.processing_errors import ISOLATING
+from analytics_platform.defs.framework.table_asset import TableAsset
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.model.error_tables import PROCESSING_ERRORS
+from analytics_platform.model.raw_tables import QUARANTINED_ROWS
+from analytics_platform.storage.failures import Failure, failures_of
+from analytics_platform.storage.partitions import PartitionStore
+
+
+@dataclass(frozen=True)
+class FailedConversation:
+    """A conversation that one table could not be computed for.
+
+    Attributes:
+        date: Its day, ``YYYY-MM-DD``.
+        conversation_id: The conversation.
+        table_name: The table.
+        error: What went wrong, in one line.
+        attempts: How often it was tried.
+    """
+
+    date: str
+    conversation_id: str
+    table_name: str
+    error: str
+    attempts: int
+
+
+def count_quarantined(lake: PartitionStore, days: Sequence[str]) -> int:
+    """Return how many rows are in quarantine, over these days as far as they are stored."""
+    found = (lake.info(QUARANTINED_ROWS.name, day) for day in days)
+    return sum(info.rows for info in found if info is not None)
+
+
+def days_with_errors(lake: PartitionStore, days: Iterable[str]) -> list[str]:
+    """Return those of these days on which conversations could not be processed, as far as it is known."""
+    infos = ((day, lake.info(PROCESSING_ERRORS.name, day)) for day in days)
+    return [day for day, info in infos if info is not None and info.rows]
+
+
+def stored_failures(
+    lake: PartitionStore, assets: Iterable[TableAsset], days: Sequence[str]
+) -> list[tuple[str, str, Failure]]:
+    """Return (day, table, failure) for each conversation that a stored partition of these days leaves out itself."""
+    names = [asset.recipe.table.name for asset in assets if asset.recipe.isolates]
+    return [(day, name, failure) for day in days for name in names for failure in failures_of(lake.info(name, day))]
+
+
+def failed_conversations(platform: Platform, days: Sequence[str]) -> list[FailedConversation]:
+    """Return what the stored tables of some days could not be computed for."""
+    return [
+        FailedConversation(day, failure.conversation_id, table, failure.error, failure.attempts)
+        for day, table, failure in stored_failures(platform.lake, ISOLATING, days)
+    ]

@@ -1,0 +1,219 @@
+"""Mending what disagrees: exactly the partitions that are wrong are computed again, from the lake, and then compared.
+
+The lake first, since all else is compared with it: a damaged or missing file comes again from what it was computed
+from, and what was computed from it follows where its content has changed. Then the documents, then the days of the
+warehouse. Where nothing is wrong, nothing is written.
+Belongs here: the order, and what is better left alone. Does not belong here: finding what is wrong (``audit``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from analytics_platform.defs.consistency.audit import EVERY_TABLE, ORPHANED, STRAY, UNCOMPARED, Audit
+from analytics_platform.defs.framework.computation import RecomputePolicy
+from analytics_platform.defs.framework.isolation import in_one_line
+from analytics_platform.defs.framework.recipe import Input, Recipe
+from analytics_platform.storage.agreement import Disagreement
+from analytics_platform.storage.io_manager import store_task
+from analytics_platform.storage.lake import LakeError
+from analytics_platform.storage.partitions import PartitionInfo, PartitionStore, PartitionStream, StoreUnreachableError
+from analytics_platform.storage.warehouse.facts import FACTS
+from analytics_platform.storage.warehouse.marts_build import LAKE_TABLES
+from analytics_platform.system.disk_full import DiskFullError
+
+_NOT_MENDED = "left as it is: the source no longer has this day, and other tables hold rows of it"
+
+
+@dataclass(frozen=True)
+class Mended:
+    """One partition that was computed again.
+
+    Attributes:
+        store: Where it is kept.
+        table: Its table.
+        day: The partition.
+        info: What is stored now; None for a day of the warehouse, and for rows that were removed.
+    """
+
+    store: str
+    table: str
+    day: str
+    info: PartitionInfo | None = None
+
+
+@dataclass
+class Repair:
+    """What a repair found and did.
+
+    Attributes:
+        found: What disagreed.
+        mended: The partitions computed again for it, in order.
+        left: What disagrees still.
+    """
+
+    found: list[Disagreement] = field(default_factory=list)
+    mended: list[Mended] = field(default_factory=list)
+    left: list[Disagreement] = field(default_factory=list)
+
+
+class Repairer:
+    """Mends the stores of one platform.
+
+    Args:
+        audit: Finds what is wrong.
+        resources: Every resource that recipes ask for, by name; ``source`` is one.
+        on_message: Told (level, text) of what dbt says.
+    """
+
+    def __init__(self, audit: Audit, resources: Mapping[str, Any], on_message: Callable[[str, str], None]) -> None:
+        self._audit = audit
+        self._resources = resources
+        self._on_message = on_message
+        self._stores: dict[str, PartitionStore] = {"lake": audit.lake, "mongo": audit.mongo}
+
+    def repair(self, days: Collection[str] | None) -> Repair:
+        """Mend whatever disagrees, and compare again.
+
+        Args:
+            days: Days to look at; whatever is stored when None.
+
+        A partition that cannot be computed is left, with the reason; the others are mended all the same.
+        """
+        outcome = Repair()
+        self._mend_lake(days, outcome)
+        self._mend_collections(days, outcome)
+        self._mend_warehouse(days, outcome)
+        if outcome.found:
+            outcome.found = list(dict.fromkeys(outcome.found))
+            touched = {one.day for one in outcome.found} | {one.day for one in outcome.mended}
+            again = self._audit.all(touched if all(touched) else days)
+            reasons = {(one.store, one.table, one.day): one for one in outcome.left}
+            outcome.left = [reasons.pop((one.store, one.table, one.day), one) for one in dict.fromkeys(again)]
+            outcome.left += reasons.values()
+        return outcome
+
+    def _mend_lake(self, days: Collection[str] | None, outcome: Repair) -> None:
+        mended: set[tuple[str, str]] = set()
+        for recipe in self._audit.recipes:
+            if recipe.store != "lake":
+                continue
+            wrong = list(self._audit.of_lake(recipe, days))
+            outcome.found += wrong
+            # What could not even be read may be somebody else's file: it is left, with the reason.
+            unread = [one for one in wrong if one.problem.startswith(UNCOMPARED)]
+            outcome.left += unread
+            keys = {one.day for one in wrong if one not in unread} | self._followers(recipe, mended)
+            for key in sorted(keys):
+                if self._would_lose(recipe, key):
+                    outcome.left.append(Disagreement("lake", recipe.table.name, key, _NOT_MENDED))
+                    continue
+                if self._compute(recipe, key, outcome):
+                    mended.add((recipe.table.name, key))
+
+    def _followers(self, recipe: Recipe, mended: Collection[tuple[str, str]]) -> set[str]:
+        """Return the partitions that were computed from a mended one which came out different."""
+        inputs = {source.table for source in recipe.inputs.values()}
+        touched = {day if recipe.daily else "" for table, day in mended if table in inputs}
+        stored = touched.intersection(self._audit.lake.keys(recipe.table.name))
+        mine = {name: self._resources[name] for name in recipe.resources}
+        return {key for key in stored if self._is_stale(recipe, key, mine)}
+
+    def _is_stale(self, recipe: Recipe, key: str, resources: Mapping[str, Any]) -> bool:
+        try:
+            return bool(recipe.stale_days([key], self._stores, resources))
+        except StoreUnreachableError:
+            raise
+        except LakeError:  # it is wrong itself, and mended or left as such
+            return False
+
+    def _would_lose(self, recipe: Recipe, key: str) -> bool:
+        """Tell whether the source lacks a day that other tables have rows of: it would come out empty."""
+        if "source" not in recipe.resources or key in self._resources["source"].days():
+            return False
+        return any(self._rows(other, key) for other in self._audit.recipes if other is not recipe and other.daily)
+
+    def _rows(self, recipe: Recipe, key: str) -> int:
+        try:
+            info = self._stores[recipe.store].info(recipe.table.name, key)
+        except StoreUnreachableError:
+            raise
+        except LakeError:
+            return 0
+        return info.rows if info else 0
+
+    def _mend_collections(self, days: Collection[str] | None, outcome: Repair) -> None:
+        for recipe in self._audit.collections:
+            name = recipe.table.name
+            for wrong in list(self._audit.of_collection(recipe, days)):
+                outcome.found.append(wrong)
+                if wrong.problem == ORPHANED:
+                    self._audit.mongo.delete(name, wrong.day)
+                    outcome.mended.append(Mended("mongo", name, wrong.day))
+                elif wrong.problem == STRAY:
+                    self._audit.mongo.discard(name, self._audit.mongo.dates(name)[1])
+                    outcome.mended.append(Mended("mongo", name, ""))
+                elif wrong.store == "mongo":
+                    self._compute(recipe, wrong.day, outcome)
+
+    def _compute(self, recipe: Recipe, key: str, outcome: Repair) -> bool:
+        """Compute and store a partition; return whether that went well."""
+        try:
+            streams = {name: self._stream(source) for name, source in recipe.inputs.items()}
+            store, resources = self._stores[recipe.store], {name: self._resources[name] for name in recipe.resources}
+            info = store_task(
+                store, recipe.table, recipe.task(key, streams, resources, again=RecomputePolicy.EVERYTHING)
+            )
+        except (StoreUnreachableError, DiskFullError):
+            raise
+        except Exception as error:  # noqa: BLE001  (a partition that cannot be computed keeps no other from being mended)
+            if isinstance(error.__cause__, StoreUnreachableError):
+                raise error.__cause__ from None
+            problem = f"cannot be mended: {in_one_line(error)}"
+            outcome.left.append(Disagreement(recipe.store, recipe.table.name, key, problem))
+            return False
+        outcome.mended.append(Mended(recipe.store, recipe.table.name, key, info))
+        return True
+
+    def _stream(self, source: Input) -> PartitionStream:
+        store = self._stores[source.store]
+        return PartitionStream(store, source.table, store.keys(source.table))
+
+    def _mend_warehouse(self, days: Collection[str] | None, outcome: Repair) -> None:
+        wrong = list(self._audit.of_warehouse(days))
+        outcome.found += wrong
+        mine = [one for one in wrong if one.store == "warehouse"]
+        if any(one.problem.startswith(UNCOMPARED) and not one.day for one in mine):
+            outcome.left += mine  # somebody keeps the file from being read: that is no damage
+        elif any(one.table == EVERY_TABLE for one in mine):
+            self._build_marts(self._whole_days(outcome), outcome, anew=True)
+        elif any(one.problem == ORPHANED for one in mine):
+            # A day that is not the lake's: no day can be built over it. It may be one that the lake lacks for now.
+            if outcome.left:
+                outcome.left += mine
+            else:
+                self._build_marts(self._audit.complete_days(), outcome, anew=True)
+        elif mine:
+            self._build_marts(sorted({one.day for one in mine}), outcome, anew=False)
+
+    def _whole_days(self, outcome: Repair) -> list[str]:
+        """Return the days that the lake holds all of that the marts are built from, undamaged; tell of the others."""
+        sources = [recipe for recipe in self._audit.recipes if recipe.table.name in LAKE_TABLES]
+        wrong = [one for recipe in sources for one in self._audit.of_lake(recipe)]
+        told = {(one.store, one.table, one.day) for one in outcome.left}
+        outcome.left += [one for one in wrong if (one.store, one.table, one.day) not in told]
+        lost = {one.day for one in wrong}
+        return [day for day in self._audit.complete_days() if day not in lost]
+
+    def _build_marts(self, days: Sequence[str], outcome: Repair, *, anew: bool) -> None:
+        try:
+            report = self._audit.marts.build(days, self._on_message, force=True, anew=anew)
+        except (StoreUnreachableError, DiskFullError):
+            raise
+        except Exception as error:  # noqa: BLE001  (what was mended before is told all the same)
+            problem = f"cannot be mended: {in_one_line(error)}"
+            outcome.left.append(Disagreement("warehouse", EVERY_TABLE, "", problem))
+            return
+        outcome.mended += [Mended("warehouse", name, day) for name in FACTS for day in report.days]

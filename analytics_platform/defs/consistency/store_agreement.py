@@ -1,0 +1,96 @@
+"""The checks that the stores agree, as blocking asset checks, and the nightly job that checks all that is stored.
+
+In a run they look at the run's days; the job looks at every day, since nobody tells of a document that was edited by
+hand. What sums conversations up is not computed when one of them fails: it depends on ``operational.AGREEING``.
+Belongs here: that. Does not belong here: the comparison (``audit``), mending (``repair``).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+
+import dagster as dg
+
+from analytics_platform.defs.checks.declarations import check_result, days_of_run
+from analytics_platform.defs.consistency.audit import Audit, rederivable
+from analytics_platform.defs.framework.recipe import Recipe
+from analytics_platform.storage.agreement import Disagreement
+from analytics_platform.storage.warehouse.facts import FACTS
+
+AGREES = "agrees_with_the_lake"
+FITS = "fits_its_declaration"
+STORE_AGREEMENT = "store_agreement"
+
+_DESCRIPTION = "Holds exactly what the lake gives for these days: as many rows, with the same content hash."
+
+
+def agreement_checks(
+    tables: Mapping[dg.AssetKey, Recipe], hold_days: Callable[[str, str], AbstractContextManager[None]]
+) -> list[dg.AssetChecksDefinition]:
+    """Return the check of every collection and fact that follows from the lake alone.
+
+    Args:
+        tables: The recipe of every table by its asset, each after those it is computed from.
+        hold_days: Holds a range of days against every run.
+    """
+    recipes = tuple(tables.values())
+    collections = {key: recipe for key, recipe in tables.items() if recipe.store == "mongo" and rederivable(recipe)}
+    return [
+        *(_agreement_check(key, recipes, recipe, hold_days) for key, recipe in collections.items()),
+        *(_agreement_check(dg.AssetKey(name), recipes, name, hold_days) for name in FACTS),
+    ]
+
+
+def _agreement_check(
+    key: dg.AssetKey,
+    recipes: Sequence[Recipe],
+    what: Recipe | str,
+    hold_days: Callable[[str, str], AbstractContextManager[None]],
+) -> dg.AssetChecksDefinition:
+    """Return the check of one asset; ``what`` is the recipe of a collection, or the name of a fact."""
+
+    @dg.asset_check(
+        asset=key,
+        name=AGREES,
+        blocking=True,
+        description=_DESCRIPTION,
+        required_resource_keys={"stores", "marts"},
+    )
+    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        stores = context.resources.stores
+        audit = Audit(stores("lake"), stores("mongo"), context.resources.marts, recipes, hold_days)
+        return check_result(map(str, _disagreements(audit, what, days_of_run(context))))
+
+    return check
+
+
+def _disagreements(audit: Audit, what: Recipe | str, days: Sequence[str] | None) -> Iterator[Disagreement]:
+    wanted = None if days is None else frozenset(days)
+    if isinstance(what, str):  # the nightly look, over all days, reads what no fact is compared with, too
+        return audit.of_facts(wanted, [what]) if days is not None else audit.of_warehouse(names=[what])
+    return audit.of_collection(what, wanted)
+
+
+def agreement_schedule(
+    tables: Mapping[dg.AssetKey, Recipe], checks: Sequence[dg.AssetChecksDefinition]
+) -> dg.ScheduleDefinition:
+    """Return the job that checks every day of every store, with its nightly schedule; it computes nothing.
+
+    Args:
+        tables: As for ``agreement_checks``.
+        checks: What ``agreement_checks`` returned.
+    """
+    whole = [dg.AssetCheckKey(key, FITS) for key, recipe in tables.items() if recipe.store == "lake"]
+    keys = [*whole, *(key for check in checks for key in check.check_keys)]
+    job = dg.define_asset_job(
+        STORE_AGREEMENT,
+        selection=dg.AssetSelection.checks(*keys),
+        description="Checks every day that is stored: that the lake's files are what was written, and that MongoDB "
+        "and the warehouse hold what the lake gives.",
+    )
+    return dg.ScheduleDefinition(
+        name="store_agreement_nightly",
+        job=job,
+        cron_schedule="30 3 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )

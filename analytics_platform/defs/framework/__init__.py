@@ -1,0 +1,1 @@
+"""What all assets share: the asset decorator, recipes, days, isolation of failing conversations, execution."""

@@ -1,0 +1,25 @@
+"""The one partitions definition: daily, in UTC; a conversation belongs to the day it started."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import dagster as dg
+
+from analytics_platform.defs.framework.table_asset import CADENCE_TAG
+
+
+def daily_partitions(first_day: dt.date, last_day: dt.date | None) -> dg.DailyPartitionsDefinition:
+    """Return the days from ``first_day`` to ``last_day``, inclusive; to today, still running, when None."""
+    if last_day is None:
+        return dg.DailyPartitionsDefinition(first_day.isoformat(), end_offset=1)
+    return dg.DailyPartitionsDefinition(first_day.isoformat(), end_date=(last_day + dt.timedelta(days=1)).isoformat())
+
+
+def partitioned(asset: dg.AssetsDefinition, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset with the daily partitions, if it is a daily one."""
+
+    def with_days(spec: dg.AssetSpec) -> dg.AssetSpec:
+        return spec.replace_attributes(partitions_def=days) if spec.tags.get(CADENCE_TAG) == "daily" else spec
+
+    return asset.map_asset_specs(with_days)

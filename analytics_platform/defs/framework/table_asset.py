@@ -1,0 +1,194 @@
+"""From a pure function to an asset: one decorator for every table that is stored by partition.
+
+The function says how one partition is computed; the decorator gives the asset its metadata from the table's
+declaration and lets ranges of partitions stream through. Belongs here: that, for all tables alike.
+"""
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Literal
+
+import dagster as dg
+import pyarrow as pa
+
+from analytics_platform.defs.framework.columns import column_lineage, table_metadata
+from analytics_platform.defs.framework.computation import RecomputePolicy
+from analytics_platform.defs.framework.recipe import Input, Recipe
+from analytics_platform.model import Table
+from analytics_platform.model.code_version import code_version
+from analytics_platform.storage.failures import Failures, failures_of
+from analytics_platform.storage.io_manager import TABLE_KEY, partition_metadata
+from analytics_platform.storage.partitions import PartitionInfo, PartitionStream, PartitionTasks
+from analytics_platform.system.plain_text import on_one_line, plain_metadata
+
+OWNERS = ["team:analytics"]
+CADENCE_TAG = "analytics/cadence"
+DAYS_RESOURCE = "days"
+"""Resource that holds the days of a run, so that no two runs work on one at the same time."""
+
+FORCE_TAG = "analytics/force"
+"""Run tag: compute every partition, also those that are current."""
+REDRIVE_TAG = "analytics/redrive"
+"""Run tag: read the source again and compute every partition with failures again, counting the tries anew."""
+NO_RETRY_TAG = "analytics/no_retry"
+"""Run tag: leave failures alone, also those that have tries left."""
+
+
+@dataclass(frozen=True)
+class TableAsset:
+    """A table as an asset, together with its recipe."""
+
+    recipe: Recipe
+    definition: dg.AssetsDefinition
+
+    @property
+    def key(self) -> dg.AssetKey:
+        """The asset's key."""
+        return self.definition.key
+
+
+def table_asset(
+    table: Table,
+    *,
+    group: str,
+    code: Sequence[ModuleType],
+    upstream: Mapping[str, TableAsset] | None = None,
+    daily: bool = True,
+    store: str = "lake",
+    prefix: str | None = None,
+    name: str | None = None,
+    days_before: int = 0,
+    kinds: frozenset[str] = frozenset({"parquet"}),
+    version: Callable[..., str] | None = None,
+    annotate: Callable[..., Mapping[str, str]] | None = None,
+    incomplete: Callable[..., bool] | None = None,
+    isolates: bool = False,
+    metadata: Callable[[str, pa.Table], Mapping[str, Any]] | None = None,
+    deps: Sequence[dg.AssetKey] = (),
+) -> Callable[[Callable[..., pa.Table]], TableAsset]:
+    """Make an asset of a function that computes one partition of ``table``.
+
+    The function's parameters say what it needs: one that ``upstream`` names is that table, of the same
+    partition when annotated ``pa.Table``, and a lazy stream of partitions when annotated ``PartitionStream``
+    (all of them; for a daily asset its own day and ``days_before`` days before it), and what failed in it when
+    annotated ``Failures``; ``day`` is the partition key; any other parameter is a resource. Its docstring says how the
+    rows come about; the grain is added.
+
+    Conversations that failed in an upstream table of the same day are left out of all the others that the function
+    gets. An upstream table that is no parameter serves this purpose alone.
+
+    Args:
+        table: Declaration of the result.
+        group: Group in the graph.
+        code: Modules or packages whose code is part of the provenance; see ``code_version``.
+        upstream: Assets that the function reads, by parameter.
+        daily: Whether it has daily partitions.
+        store: Resource key of the IO manager that keeps it.
+        prefix: First part of the asset key.
+        name: Last part of the asset key; the table's name when None.
+        days_before: How far back a daily asset's streams reach.
+        kinds: What it is made with, shown in the graph.
+        version: See ``Recipe``.
+        annotate: See ``Recipe``.
+        incomplete: See ``Recipe``.
+        isolates: See ``Recipe``; for functions that treat each conversation apart from the others.
+        metadata: From (day, table): what Dagster shows of a partition beside its counts, such as a chart.
+        deps: Further assets that have to be there, and right, before it is computed.
+    """
+
+    def decorate(compute: Callable[..., pa.Table]) -> TableAsset:
+        hints = typing.get_type_hints(compute)
+        given = upstream or {}
+        inputs = {
+            parameter: Input(
+                table=asset.recipe.table.name,
+                store=asset.recipe.store,
+                gives=_GIVEN[hints.get(parameter)],
+                days_before=days_before,
+            )
+            for parameter, asset in given.items()
+        }
+        parameters = list(inspect.signature(compute).parameters)
+        recipe = Recipe(
+            table=table,
+            store=store,
+            compute=compute,
+            takes_day="day" in parameters,
+            inputs=inputs,
+            resources=tuple(p for p in parameters if p not in inputs and p != "day"),
+            daily=daily,
+            code_version=code_version(*code),
+            version=version,
+            annotate=annotate,
+            incomplete=incomplete,
+            isolates=isolates,
+        )
+
+        @dg.asset(
+            name=name or table.name,
+            key_prefix=prefix,
+            description=f"{table.grain.capitalize()}.\n\n{inspect.getdoc(compute)}",
+            group_name=group,
+            owners=OWNERS,
+            kinds=set(kinds),
+            code_version=recipe.code_version,
+            ins={parameter: _asset_in(recipe, parameter, asset) for parameter, asset in given.items()},
+            deps=list(deps),
+            required_resource_keys={*recipe.resources, DAYS_RESOURCE},
+            io_manager_key=store,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            metadata={TABLE_KEY: table.name, **table_metadata(table)},
+            tags={CADENCE_TAG: "daily" if daily else "whole"},
+        )
+        def definition(context: dg.AssetExecutionContext, **streams: PartitionStream) -> dg.MaterializeResult[Any]:
+            resources = {key: getattr(context.resources, key) for key in recipe.resources}
+            days = context.partition_keys if daily else [""]
+            again = _again(context.run.tags)
+
+            def written(info: PartitionInfo, reused: bool, read: Callable[[], pa.Table]) -> None:
+                for failure in failures_of(info):
+                    left_out = f"{info.key}: left out {failure.conversation_id}: {failure.error}"
+                    context.log.warning(on_one_line(left_out))
+                facts = partition_metadata(info, reused=reused)
+                if metadata:
+                    facts |= plain_metadata(metadata(info.key, read()))
+                context.add_asset_metadata(facts, partition_key=info.key or None)
+
+            tasks = (recipe.task(day, streams, resources, again=again) for day in days)
+            return dg.MaterializeResult(
+                value=PartitionTasks(tasks, written),
+                metadata=column_lineage(table, {asset.key: asset.recipe.table for asset in given.values()}),
+            )
+
+        return TableAsset(recipe, definition)
+
+    return decorate
+
+
+_GIVEN: Mapping[Any, Literal["table", "stream", "failures", "nothing"]] = {
+    pa.Table: "table",
+    PartitionStream: "stream",
+    Failures: "failures",
+    None: "nothing",
+}
+
+
+def _again(tags: Mapping[str, str]) -> RecomputePolicy:
+    """Return what a run with these tags computes again."""
+    asked = {
+        FORCE_TAG: RecomputePolicy.EVERYTHING,
+        REDRIVE_TAG: RecomputePolicy.FAILURES,
+        NO_RETRY_TAG: RecomputePolicy.NOTHING,
+    }
+    return next((again for tag, again in asked.items() if tag in tags), RecomputePolicy.UNFINISHED)
+
+
+def _asset_in(recipe: Recipe, parameter: str, upstream: TableAsset) -> dg.AssetIn:
+    """Return the input; a daily table that reads a stream sees some days before its own."""
+    back = recipe.inputs[parameter].days_before
+    lagged = recipe.daily and recipe.inputs[parameter].whole and back
+    mapping = dg.TimeWindowPartitionMapping(start_offset=-back) if lagged else None
+    return dg.AssetIn(key=upstream.key, partition_mapping=mapping)

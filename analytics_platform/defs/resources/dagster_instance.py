@@ -1,0 +1,85 @@
+"""The Dagster instance of a home: where its event history is kept, and how it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import dagster as dg
+import yaml
+
+from analytics_platform.files import write_atomically
+from analytics_platform.settings.loader import dagster_home
+from analytics_platform.storage.history import PooledSqliteStorage
+
+CONFIGURATION = "dagster.yaml"
+
+
+UPLOAD_SECONDS = 30
+"""What a step that is under way prints is on S3 after this time."""
+
+
+class HomeStorage(PooledSqliteStorage):
+    """The event history in the platform's home; the storage of ``dagster.yaml``.
+
+    Dagster's own commands (``dagster dev``, ``dg list defs``) thus find the history that ``analytics`` writes, though
+    nobody has set ``DAGSTER_HOME``.
+    """
+
+    @classmethod
+    def config_type(cls) -> dict[str, dg.Field]:
+        """Describe the section of ``dagster.yaml``: a folder, the one of the settings when none is given."""
+        return {"base_dir": dg.Field(dg.StringSource, is_required=False)}
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Mapping[str, Any]) -> HomeStorage:
+        """Build from the section of ``dagster.yaml``."""
+        return cls(config_value.get("base_dir") or str(dagster_home()), inst_data)
+
+
+def prepare_instance(dagster_home: Path, project_root: Path, compute_logs: dict[str, Any] | None = None) -> None:
+    """Make the instance's folder, with the project's ``dagster.yaml`` in it.
+
+    Args:
+        dagster_home: Folder of the instance.
+        project_root: Folder of the project's ``dagster.yaml``.
+        compute_logs: Where what runs print is kept, see ``compute_logs_on_s3``; below the home when None.
+
+    Raises:
+        FileNotFoundError: If the project has no ``dagster.yaml``.
+    """
+    wanted = (project_root / CONFIGURATION).read_bytes()
+    if compute_logs:
+        wanted += b"\n" + yaml.safe_dump({"compute_logs": compute_logs}, sort_keys=False).encode()
+    present = dagster_home / CONFIGURATION
+    if not present.exists() or present.read_bytes() != wanted:
+        write_atomically(present, wanted)
+
+
+def open_instance(dagster_home: Path) -> dg.DagsterInstance:
+    """Return the instance of a prepared folder; ``DAGSTER_HOME`` must name it too."""
+    return dg.DagsterInstance.from_config(str(dagster_home))
+
+
+def compute_logs_on_s3(uri: str, dagster_home: Path, *, endpoint_url: str | None, region: str) -> dict[str, Any]:
+    """Return the section of ``dagster.yaml`` that keeps what runs print on S3; it holds no keys.
+
+    Args:
+        uri: ``s3://bucket/prefix``.
+        dagster_home: Folder of the instance; logs are staged below it.
+        endpoint_url: S3-compatible server; AWS when None.
+        region: Region of the bucket.
+    """
+    place = urlsplit(uri)
+    config = {
+        "bucket": place.netloc,
+        "prefix": place.path.strip("/") or "compute_logs",
+        "local_dir": str(dagster_home / "compute_logs"),
+        "region": region,
+        "skip_empty_files": True,
+        "upload_interval": UPLOAD_SECONDS,
+        **({"endpoint_url": endpoint_url} if endpoint_url else {}),
+    }
+    return {"module": "dagster_aws.s3.compute_log_manager", "class": "S3ComputeLogManager", "config": config}

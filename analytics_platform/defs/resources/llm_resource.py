@@ -1,0 +1,152 @@
+"""The LLM tier as assets use it: switched off unless a model is named.
+
+Belongs here: opening the tier and its store when first used, and keeping what could not be done of a day.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pydantic import SecretStr
+
+from analytics_platform.insights.llm.config import LlmConfig, LlmError
+from analytics_platform.insights.llm.llm_store import LlmStore
+from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
+from analytics_platform.model.llm_tables import LLM_CALLS, LLM_FAILURES, LLM_INSIGHTS
+from analytics_platform.storage.content_hash import content_hash
+
+if TYPE_CHECKING:
+    from analytics_platform.insights.llm.llm_tier import LlmTier, Plan
+
+_REASONS = {"budget": "budget spent", "unavailable": "endpoint unavailable", "invalid": "answers invalid"}
+"""Reasons whose names say too little by themselves."""
+
+
+class Llm:
+    """The tier and its store.
+
+    Args:
+        config: The endpoint; None where no model is named.
+        taxonomy: YAML file of labels; the one shipped when None.
+        api_key: Gives the endpoint's key; called when first needed.
+        open_store: Opens what all workers share; called when first needed.
+    """
+
+    def __init__(
+        self,
+        config: LlmConfig | None,
+        taxonomy: Path | None,
+        *,
+        api_key: Callable[[], SecretStr],
+        open_store: Callable[[], LlmStore],
+    ) -> None:
+        self._config = config
+        self._taxonomy = taxonomy
+        self._api_key = api_key
+        self._open_store = open_store
+        self._labelled: set[str] = set()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a model is named."""
+        return self._config is not None
+
+    def require_usable(self) -> None:
+        """Refuse a prompt, a price list or a tokenizer that cannot be used; neither store nor endpoint is contacted.
+
+        Raises:
+            LlmError: If the tier is off, its packages are not installed, or a file cannot be used.
+        """
+        config = self._require_installed()
+        from analytics_platform.insights.llm.api.token_estimate import token_counter  # noqa: PLC0415  (an extra)
+        from analytics_platform.insights.llm.llm_tier import load_files  # noqa: PLC0415  (an extra)
+
+        load_files(config, load_taxonomy(self._taxonomy))
+        token_counter(config.tokenizer)
+
+    @cached_property
+    def tier(self) -> LlmTier:
+        """The tier.
+
+        Raises:
+            LlmError: If it is off, its packages are not installed, or it is not configured rightly.
+        """
+        config = self._require_installed().model_copy(update={"api_key": self._api_key()})
+        from analytics_platform.insights.llm.llm_tier import LlmTier  # noqa: PLC0415  (an extra)
+
+        return LlmTier(config, load_taxonomy(self._taxonomy), self._store)
+
+    def _require_installed(self) -> LlmConfig:
+        """Return the configuration, once it is known that a model is named and the packages are there."""
+        if self._config is None:
+            raise LlmError("ANALYTICS_LLM_MODEL: name a model to have conversations labelled by an LLM")
+        try:
+            import analytics_platform.insights.llm.llm_tier  # noqa: F401, PLC0415  (an extra)
+        except ModuleNotFoundError as error:
+            raise LlmError(f"ANALYTICS_LLM_MODEL: {error.name} is missing; make install EXTRAS=llm") from None
+        return self._config
+
+    @property
+    def version(self) -> str:
+        """Hash of what labels depend on beside messages and code; says so where it is off."""
+        return self.tier.version if self.is_on else "off"
+
+    def label(self, day: str, messages: pa.Table) -> pa.Table:
+        """Return ``LLM_INSIGHTS`` of a day, and note the conversations that have none."""
+        if not self.is_on:
+            return LLM_INSIGHTS.empty()
+        self._labelled.add(day)
+        outcome = self.tier.label_conversations(messages)
+        self._store.replace_failures(dt.date.fromisoformat(day), outcome.failures.to_pylist())
+        return outcome.insights
+
+    def calls(self, day: str) -> pa.Table:
+        """Return ``LLM_CALLS`` of a day: all that were ever made."""
+        rows = self._store.calls(dt.date.fromisoformat(day)) if self.is_on else []
+        return LLM_CALLS.from_rows(rows)
+
+    def calls_version(self, day: str) -> str:
+        """Return what tells whether the ledger of a day has grown."""
+        return str(self._store.count_calls(dt.date.fromisoformat(day))) if self.is_on else "off"
+
+    def failures(self, day: str) -> pa.Table:
+        """Return ``LLM_FAILURES`` of a day."""
+        rows = self._store.failures(dt.date.fromisoformat(day)) if self.is_on else []
+        return LLM_FAILURES.from_rows(rows)
+
+    def failures_version(self, day: str) -> str:
+        """Return what tells whether the failures of a day are others than before."""
+        return content_hash(self.failures(day)) if self.is_on else "off"
+
+    def unanswered(self, days: Iterable[str]) -> list[str]:
+        """Say in a line how many conversations of these days have no answer, by reason; no line when all have one."""
+        found = Counter(reason for day in days for reason in self.failures(day)["reason"].to_pylist())
+        if not found:
+            return []
+        told = ", ".join(
+            f"{count:,} {_REASONS.get(reason, reason.replace('_', ' '))}" for reason, count in found.most_common()
+        )
+        return [f"llm_insights: {found.total():,} conversations have no answer: {told}; see the table llm_failures"]
+
+    def has_not_done(self, day: str) -> bool:
+        """Whether conversations of a day wait for this run; those that it has left undone wait for the next."""
+        return self.is_on and day not in self._labelled and any(self.failures(day)["will_retry"].to_pylist())
+
+    def plan(self, messages: pa.Table) -> Plan:
+        """Return what labelling these messages would ask and cost."""
+        return self.tier.plan(messages)
+
+    def close(self) -> None:
+        """Close the connections."""
+        if "tier" in vars(self):
+            self.tier.close()
+
+    @cached_property
+    def _store(self) -> LlmStore:
+        return self._open_store()

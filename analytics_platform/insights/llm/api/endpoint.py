@@ -1,0 +1,247 @@
+"""One question to the endpoint: its turn, its part of the budget, attempts, and a row in the ledger for each.
+
+Belongs here: requests and retries. Does not belong here: what a refusal means (``refusals``), which questions there
+are, or asking again after an answer that does not fit (``realtime``). Everything here runs on one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import openai
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
+
+from analytics_platform.insights.llm.answer import AnswerForm
+from analytics_platform.insights.llm.api.calls import Ledger, Stopwatch
+from analytics_platform.insights.llm.api.endpoint_dialect import EndpointDialect
+from analytics_platform.insights.llm.api.prices import PriceList, Usage
+from analytics_platform.insights.llm.api.rate_limits import Amount, Budget, RateLimiter
+from analytics_platform.insights.llm.api.refusals import (
+    RejectedError,
+    TransientError,
+    UnavailableError,
+    WrongError,
+    cause_of,
+    judge_loss,
+    judge_refusal,
+)
+from analytics_platform.insights.llm.api.replies import Judged, UnreadableReplyError, judge, storable
+from analytics_platform.insights.llm.api.token_estimate import estimate_tokens
+from analytics_platform.insights.llm.config import LlmConfig, LlmError
+from analytics_platform.insights.llm.prompt import Prompt
+from analytics_platform.insights.llm.results import Question
+
+_MOST_FAILURES_IN_A_ROW = 5
+_MESSAGE_OVERHEAD = 8
+_SHOWN = 500
+_CONNECTING_SHARE = 0.5
+
+
+class Endpoint:
+    """A model behind an OpenAI-compatible API; made and used on one event loop.
+
+    Args:
+        config: Where it is and how much may be asked of it.
+        prompt: The prompt.
+        form: The form of answers.
+        prices: What tokens cost.
+        ledger: Where calls are recorded.
+    """
+
+    def __init__(self, config: LlmConfig, prompt: Prompt, form: AnswerForm, prices: PriceList, ledger: Ledger) -> None:
+        self.config = config
+        self.form = form
+        self.ledger = ledger
+        self.dialect = EndpointDialect()
+        self.budget = Budget(config.budget_usd, config.budget_tokens)
+        self.client = openai.AsyncOpenAI(
+            base_url=config.base_url,
+            api_key=config.api_key.get_secret_value() or "none",
+            # A connection that is not made shows before time is up, and is told from an answer that does not come.
+            timeout=openai.Timeout(config.timeout_seconds, connect=config.timeout_seconds * _CONNECTING_SHARE),
+            max_retries=0,  # attempts are ours, so that each is in the ledger
+        )
+        self._form_in_words = prompt.form(form.schema)
+        self._price = prices.price(config.model)
+        self._turns = RateLimiter(config.concurrency, config.requests_per_minute, config.tokens_per_minute)
+        self._stopped: LlmError | UnavailableError | None = None
+        self._failures_in_a_row = 0
+        self._has_answered = False
+
+    async def ask(
+        self,
+        question: Question,
+        messages: Sequence[dict[str, str]],
+        rows: list[dict[str, Any]],
+        *,
+        number: int,
+        answer_tokens: int,
+    ) -> Judged:
+        """Put a question until it is answered, however usefully, and return the reply.
+
+        Args:
+            question: The conversation it is about.
+            messages: What is sent.
+            rows: Where the ledger's rows of all attempts are added.
+            number: 1 for the question, 2 for asking again.
+            answer_tokens: Most tokens of the answer.
+
+        Raises:
+            RejectedError: If the endpoint does not take the request.
+            UnavailableError: If every attempt failed, or nobody knows what the endpoint's refusal is about.
+            BudgetSpentError: If the budget does not cover it.
+            LlmError: If key, address or model are wrong, or the account is empty.
+        """
+        try:
+            async with self._turns.slots:
+                async for attempt in self.attempts(TransientError):
+                    with attempt:
+                        place = attempt.retry_state.attempt_number
+                        judged = await self._attempt(question, messages, number, place, answer_tokens, rows)
+        except TransientError as error:
+            raise self._give_up(f"{self.config.attempts} attempts failed, the last with: {error}") from None
+        except WrongError as error:
+            raise self._give_up(str(error), self._wrong(str(error))) from None
+        self._failures_in_a_row = 0
+        self._has_answered = True
+        return judged
+
+    def attempts(self, *errors: type[Exception]) -> AsyncRetrying:
+        """Return attempts at something that may fail with these errors, further apart each time."""
+        config = self.config
+        jitter = wait_random(0, config.backoff_seconds)
+        backoff = wait_exponential(config.backoff_seconds, config.longest_wait_seconds) + jitter
+
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            asked = error.retry_after if isinstance(error, TransientError) else None
+            return max(backoff(state), asked or 0.0)  # «at once» is no reason to give up patience
+
+        return AsyncRetrying(
+            stop=stop_after_attempt(config.attempts), wait=wait, retry=retry_if_exception_type(errors), reraise=True
+        )
+
+    def body(self, messages: Sequence[dict[str, str]], answer_tokens: int) -> dict[str, Any]:
+        """Return the body of a request in the dialect that the endpoint takes."""
+        return self.dialect.request(
+            messages,
+            model=self.config.model,
+            schema=self.form.schema,
+            form_in_words=self._form_in_words,
+            answer_tokens=answer_tokens,
+            temperature=self.config.temperature,
+        )
+
+    def most(self, messages: Sequence[dict[str, str]], answer_tokens: int) -> Usage:
+        """Return the most tokens that a question is expected to use."""
+        sent = sum(estimate_tokens(message["content"]) + _MESSAGE_OVERHEAD for message in messages)
+        return Usage(sent + estimate_tokens(self._form_in_words), answer_tokens)
+
+    def sanitized(self, text: object) -> str:
+        """Return an endpoint's message without the key, cut to a line."""
+        return storable(self.config.hide_key(" ".join(str(text).split()))[:_SHOWN])
+
+    async def _attempt(
+        self,
+        question: Question,
+        messages: Sequence[dict[str, str]],
+        number: int,
+        attempt: int,
+        answer_tokens: int,
+        rows: list[dict[str, Any]],
+    ) -> Judged:
+        """Send a request, in one dialect after the other until the endpoint takes one."""
+        most = Amount.of(self.most(messages, answer_tokens), self._price)
+        while True:
+            await self._turns.wait(most.tokens)
+            if self._stopped:
+                raise self._stopped
+            async with self.budget.hold(most) as hold:
+                dialect, watch = self.dialect, Stopwatch()
+                judged, error = await self._send(question, messages, answer_tokens)
+                if judged.usage:
+                    hold.used = Amount.of(judged.usage, self._price)
+                elif error is None or (isinstance(error, TransientError) and error.paid):
+                    hold.used = most  # nobody says what it cost, and it may be billed
+                    hold.is_reported = False
+                row = self.ledger.row(
+                    question,
+                    number=number,
+                    attempt=attempt,
+                    status=judged.status,
+                    usage=judged.usage,
+                    price=self._price,
+                    error=judged.problem,
+                    called_at=watch.started_at,
+                    latency_ms=watch.milliseconds,
+                )
+                rows.append(row)
+                await self.ledger.record([row])
+            if error is None:
+                return judged
+            if not isinstance(error, RejectedError) or not self._adapt(dialect, str(error)):
+                raise error
+
+    async def _send(
+        self, question: Question, messages: Sequence[dict[str, str]], answer_tokens: int
+    ) -> tuple[Judged, Exception | None]:
+        """Send one request; return what came back, and the error that it amounts to."""
+        try:
+            async with asyncio.timeout(self.config.timeout_seconds):  # the client's own counts from byte to byte
+                completion = await self.client.post(
+                    "/chat/completions", body=self.body(messages, answer_tokens), cast_to=object
+                )
+            return judge(completion, self.form, question.transcript), None
+        except openai.APIStatusError as refused:
+            return self._refused(refused)
+        except (TimeoutError, openai.APIConnectionError) as lost:
+            error = judge_loss(lost, self.sanitized(cause_of(lost)), self.config.timeout_seconds)
+        except (openai.OpenAIError, UnreadableReplyError, ValueError, RecursionError) as odd:
+            error = TransientError("unreadable", self.sanitized(odd), paid=True)
+        return Judged(error.status, None, problem=str(error)), error
+
+    def _refused(self, refused: openai.APIStatusError) -> tuple[Judged, Exception]:
+        """Return what a refusal amounts to; make all wait, or stop, where it is about all."""
+        detail = f"HTTP {refused.status_code}: {self.sanitized(refused.message)}"
+        longest = self.config.longest_wait_seconds
+        status, error = judge_refusal(refused, detail, longest, has_answered=self._has_answered)
+        judged = Judged(status, None, problem=detail)
+        if isinstance(error, TransientError) and error.retry_after is not None:
+            self._turns.pause(error.retry_after)
+        if isinstance(error, WrongError) and not error.in_doubt:
+            return judged, self._stop(self._wrong(str(error)))
+        return judged, error
+
+    def _adapt(self, used: EndpointDialect, refusal: str) -> bool:
+        """Do without what was refused; say whether there is something new to try."""
+        if self.dialect != used:
+            return True  # another question has found it out meanwhile
+        weaker = used.without(refusal)
+        if weaker is None:
+            return False
+        self.dialect = weaker
+        return True
+
+    def _wrong(self, problem: str) -> LlmError:
+        return LlmError(f"LLM endpoint {self.config.base_url}: {problem}")
+
+    def _give_up(self, problem: str, in_the_end: LlmError | None = None) -> Exception:
+        """Leave a question to the next run; after some in a row stop, with the error that they then amount to."""
+        self._failures_in_a_row += 1
+        if self._failures_in_a_row < _MOST_FAILURES_IN_A_ROW:
+            return UnavailableError(problem)
+        return self._stop(in_the_end or UnavailableError(problem))
+
+    def _stop(self, error: LlmError | UnavailableError) -> Exception:
+        """Ask nothing more: it would fail alike."""
+        self._stopped = self._stopped or error
+        return error

@@ -1,0 +1,64 @@
+"""What an endpoint takes: compatible ones differ in how they are told the form and the length of an answer.
+
+Belongs here: the optional parts of a request, and doing without one that was refused. Does not belong here: sending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+Form = Literal["json_schema", "json_object", "text"]
+_WEAKER: dict[Form, Form] = {"json_schema": "json_object", "json_object": "text"}
+_ABOUT_FORM = ("response_format", "json_schema", "json_object", "structured", "guided", "grammar", "schema")
+
+
+@dataclass(frozen=True)
+class EndpointDialect:
+    """One way to ask.
+
+    Attributes:
+        form: How the form of the answer is said: as a strict schema, as «JSON», or in words alone.
+        limit: Name of the limit of an answer's tokens.
+        temperature: Whether a temperature may be set.
+    """
+
+    form: Form = "json_schema"
+    limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    temperature: bool = True
+
+    def without(self, refusal: str) -> EndpointDialect | None:
+        """Return the dialect that does without what the endpoint's message names, or None when it names nothing."""
+        text = refusal.lower()
+        if self.limit == "max_tokens" and "max_completion_tokens" in text:
+            return replace(self, limit="max_completion_tokens")
+        if self.temperature and "temperature" in text:
+            return replace(self, temperature=False)
+        if self.form in _WEAKER and any(word in text for word in _ABOUT_FORM):
+            return replace(self, form=_WEAKER[self.form])
+        return None
+
+    def request(
+        self,
+        messages: Sequence[dict[str, str]],
+        *,
+        model: str,
+        schema: dict[str, Any],
+        form_in_words: str,
+        answer_tokens: int,
+        temperature: float | None,
+    ) -> dict[str, Any]:
+        """Return the body of a request for a chat completion."""
+        body: dict[str, Any] = {"model": model, "messages": list(messages), self.limit: answer_tokens}
+        if self.temperature and temperature is not None:
+            body["temperature"] = temperature
+        if self.form == "json_schema":
+            wanted = {"name": "conversation_labels", "strict": True, "schema": schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": wanted}
+            return body
+        system, *others = messages
+        body["messages"] = [{**system, "content": f"{system['content']}\n\n{form_in_words}"}, *others]
+        if self.form == "json_object":
+            body["response_format"] = {"type": "json_object"}
+        return body

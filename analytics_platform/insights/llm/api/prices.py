@@ -1,0 +1,94 @@
+"""What tokens cost.
+
+Belongs here: reading the price list and multiplying. Does not belong here: counting tokens.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from analytics_platform.insights.llm.config import LlmError
+
+DEFAULT_PATH = Path(__file__).parents[1] / "prices.yaml"
+_DATED = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens of one call.
+
+    Attributes:
+        input_tokens: Sent.
+        output_tokens: Answered.
+        cached_tokens: Of those sent, what the endpoint had in its own cache.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.input_tokens + self.output_tokens
+
+
+class Price(BaseModel):
+    """US dollars per million tokens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cached_input: float | None = Field(default=None, ge=0)
+
+    def cost(self, usage: Usage) -> float:
+        """Return US dollars."""
+        cached = self.input if self.cached_input is None else self.cached_input
+        fresh = usage.input_tokens - usage.cached_tokens
+        return (fresh * self.input + usage.cached_tokens * cached + usage.output_tokens * self.output) / 1e6
+
+
+class PriceList(BaseModel):
+    """Prices by model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    as_of: dt.date
+    source: str
+    batch_discount: float = Field(default=0.0, ge=0, lt=1)
+    models: dict[str, Price]
+
+    def price(self, model: str, *, batch: bool = False) -> Price | None:
+        """Return the price of a model, or of its name without a date; None when neither is listed."""
+        found = self.models.get(model) or self.models.get(_DATED.sub("", model))
+        if found is None or not batch:
+            return found
+        share = 1 - self.batch_discount
+        cached = None if found.cached_input is None else found.cached_input * share
+        return Price(input=found.input * share, output=found.output * share, cached_input=cached)
+
+
+def load_prices(path: Path | None = None) -> PriceList:
+    """Read a price list; the one shipped when ``path`` is None.
+
+    Raises:
+        LlmError: If the file cannot be read or is no price list.
+    """
+    path = path or DEFAULT_PATH
+    try:
+        return PriceList.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise LlmError(f"{path}: {'.'.join(map(str, first['loc'])) or 'prices'}: {first['msg']}") from None
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise LlmError(f"{path}: cannot be read{line}: {error.problem}") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:  # such as a date that is none
+        raise LlmError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None

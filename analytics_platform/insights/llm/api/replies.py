@@ -1,0 +1,102 @@
+"""What an endpoint replied, and whether it is of use.
+
+Belongs here: reading a chat completion and judging it. Does not belong here: sending, or asking again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from analytics_platform.insights.llm.answer import AnswerError, AnswerForm, Labels
+from analytics_platform.insights.llm.api.prices import Usage
+from analytics_platform.insights.llm.transcript import Transcript
+
+_SHOWN = 300
+_MOST_TOKENS = 2**31
+"""No call has as many; sums of what is below fit the 64 bits of a column."""
+
+
+class UnreadableReplyError(ValueError):
+    """The reply is no chat completion."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A reply and what it is worth.
+
+    Attributes:
+        status: One of ``CALL_STATUSES``.
+        usage: Tokens, where the endpoint says.
+        labels: The labels, when status is ``ok``.
+        problem: What is wrong with it, otherwise.
+        text: What the model wrote.
+    """
+
+    status: str
+    usage: Usage | None
+    labels: Labels | None = None
+    problem: str | None = None
+    text: str = ""
+
+    @property
+    def worth_asking_again(self) -> bool:
+        """Whether the model may do better when told what was wrong."""
+        return self.status in {"invalid", "cut_off"}
+
+
+def judge(completion: Any, form: AnswerForm, transcript: Transcript) -> Judged:
+    """Judge a chat completion.
+
+    Args:
+        completion: The decoded JSON of a reply.
+        form: The form of answers.
+        transcript: What was asked about.
+
+    Raises:
+        UnreadableReplyError: If it is no chat completion.
+    """
+    try:
+        choice = completion["choices"][0]
+        message, finish = choice["message"], choice.get("finish_reason")
+        refusal, text = message.get("refusal"), storable(_text(message.get("content")))
+    except (TypeError, KeyError, IndexError, AttributeError):
+        raise UnreadableReplyError("the reply is no chat completion") from None
+    usage = _usage(completion.get("usage"))
+    if refusal:
+        return Judged("refused", usage, problem=storable(f"the model declined: {str(refusal)[:_SHOWN]}"))
+    if finish == "content_filter":
+        return Judged("filtered", usage, problem="the endpoint's content filter stopped it")
+    if finish == "length":
+        return Judged("cut_off", usage, problem="it reached the limit of tokens before its end", text=text)
+    if not text.strip():
+        return Judged("invalid", usage, problem="it is empty")
+    try:
+        return Judged("ok", usage, labels=form.parse(text, transcript), text=text)
+    except AnswerError as error:
+        return Judged("invalid", usage, problem=storable(str(error)), text=text)
+
+
+def storable(text: str) -> str:
+    """Return a text without halves of characters, which JSON can hold and nothing can store or send."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _text(content: Any) -> str:
+    """Return the text of a message, which some endpoints send in parts, thoughts among them."""
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    texts = [part.get("text") for part in parts if isinstance(part, dict) and part.get("type") in {"text", None}]
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _usage(given: Any) -> Usage | None:
+    """Return the tokens; None where the endpoint does not say, or says what cannot be."""
+    try:
+        cached = (given.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+        sent, answered = int(given["prompt_tokens"]), int(given["completion_tokens"])
+        counts = sent, answered, int(cached)
+    except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
+        return None
+    if min(counts) < 0 or max(counts) > _MOST_TOKENS:
+        return None
+    return Usage(sent, answered, min(int(cached), sent))

@@ -1,0 +1,233 @@
+"""How right, how calibrated and how quick a tier is on labelled texts.
+
+Belongs here: reading labelled texts and the measures. Does not belong here: the classifier (``heads``).
+"""
+
+from __future__ import annotations
+
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from sklearn.metrics import f1_score, roc_auc_score
+
+from analytics_platform.insights.encoders.device import DeviceChoice
+from analytics_platform.insights.heads.label_heads import OUT_OF_SCOPE, LabelHead, NothingToLearnError, build_head
+from analytics_platform.insights.heads.training_sample import MOST_LABELS, TrainingSample, draw_sample
+from analytics_platform.insights.tiers.tier import Floats
+
+_BINS = 15
+_FIRST_BATCH = 256
+"""Texts that are scored before the speed is known."""
+_BATCH_SECONDS = 2.0
+"""How long a batch takes about, so that progress is shown that often."""
+_MOST_SCORES = 4_000_000
+"""Texts times labels that are scored at once: 32 MB in double precision, several times over."""
+_MOST_AT_ONCE = 4_096
+"""Texts that one call scores while its speed is measured."""
+
+
+class EvaluationError(ValueError):
+    """A file cannot be evaluated; the message names the file and what is wrong with it."""
+
+
+def evaluate(
+    train: Path,
+    test: Path,
+    tier: str = "static",
+    *,
+    device: DeviceChoice = "auto",
+    seconds: float = 3.0,
+    whole: bool = False,
+    on_stage: Callable[[str], object] = str,
+) -> dict[str, Any]:
+    """Fit the label heads on one file and score another.
+
+    Args:
+        train: Parquet file with columns ``text`` and ``label``; at least two labels.
+        test: Parquet file with the same columns.
+        tier: Which tier answers: ``static``, ``cascade`` or ``transformer``.
+        device: Where it computes.
+        seconds: How long scoring is timed at least; the test file is repeated as often as that takes.
+        whole: Fit on the whole training file and with the dearest solvers, however long and however much memory
+            that takes, instead of on the choice that ``draw_sample`` makes of a large file.
+        on_stage: Told what begins, in a few words, and while scoring how many texts are done.
+
+    Returns:
+        What ``measure`` and ``time_scoring`` say, and tier, device, student (whether a transformer taught one while
+        fitting), train_rows, fitted_rows (different texts that the heads were fitted on), fitting (a sentence on what
+        was left out; empty when nothing was), test_rows, classes, fit_seconds, shares (of the texts that each expert
+        beyond the first is expected to read) and peak_memory_mb of the process.
+
+    Raises:
+        EvaluationError: If a file cannot be read, lacks a column, is empty, has missing values, teaches nothing, or
+            has more labels than can be fitted.
+        TierError: If the tier or device is unknown or not available.
+    """
+    on_stage(f"loading the tier {tier}")
+    head = build_head(tier, device, bounded=not whole)
+    texts, labels = read_labelled(train)
+    test_texts, test_labels = read_labelled(test)
+    if len(set(labels)) < 2:
+        raise EvaluationError(f"{train}: needs at least two different labels, has {sorted(set(labels))}")
+    if len(set(labels)) > MOST_LABELS:
+        raise EvaluationError(
+            f"{train}: column label has {len(set(labels)):,} different values; at most {MOST_LABELS:,} can be fitted; "
+            "merge labels, or keep those with the most texts"
+        )
+    sample = TrainingSample(texts, labels, "") if whole else draw_sample(texts, labels)
+    on_stage(sample.statement.replace("fitted on", "fitting on") or f"fitting on {len(texts):,} texts")
+    began = time.perf_counter()
+    try:
+        head.fit(sample.texts, sample.labels)
+    except NothingToLearnError as error:
+        raise EvaluationError(f"{train}: column text holds no word to learn from") from error
+    fit_seconds = time.perf_counter() - began
+    confidence, speeds, spent = _score(head, test_texts, on_stage)
+    return {
+        "tier": tier,
+        "device": device,
+        "student": head.has_student,
+        **measure(head.labels, confidence, test_labels),
+        **(speeds if spent >= seconds else time_scoring(head.predict, test_texts, seconds)),
+        "train_rows": len(texts),
+        "fitted_rows": len(set(zip(sample.texts, sample.labels, strict=True))),
+        "fitting": sample.statement,
+        "test_rows": len(test_texts),
+        "classes": len(head.labels),
+        "fit_seconds": fit_seconds,
+        "shares": head.shares,
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+def _score(
+    head: LabelHead, texts: list[str], on_stage: Callable[[str], object]
+) -> tuple[Floats, dict[str, float], float]:
+    """Score texts in batches that take about two seconds; tell how many are done and how many per second.
+
+    Returns:
+        Probabilities, shape (texts, labels); the speed as ``time_scoring`` states it; seconds spent.
+    """
+    on_stage(f"scoring {len(texts):,} texts")
+    parts: list[Floats] = []
+    done, batch, began, worked = 0, _FIRST_BATCH, time.perf_counter(), time.process_time()
+    while done < len(texts):
+        parts.append(head.predict(texts[done : done + batch]))
+        done += len(parts[-1])
+        speed = done / (time.perf_counter() - began)
+        batch = int(min(max(_FIRST_BATCH, _BATCH_SECONDS * speed), max(1, _MOST_SCORES // len(head.labels))))
+        if done < len(texts):
+            on_stage(f"scored {done:,} of {len(texts):,} texts, {speed:,.0f} a second")
+    spent, work = time.perf_counter() - began, time.process_time() - worked
+    speeds = {"texts_per_second": done / spent, "texts_per_cpu_second": done / max(work, 1e-9), "timed_texts": done}
+    return np.concatenate(parts), speeds, spent
+
+
+def time_scoring(score: Callable[[list[str]], object], texts: list[str], seconds: float) -> dict[str, float]:
+    """Score texts again and again, more of them each time, until that takes long enough.
+
+    At most ``_MOST_AT_ONCE`` texts are repeated into one call, so that memory does not grow with the speed of the head.
+
+    Returns:
+        texts_per_second, from text to labels with confidence; texts_per_cpu_second, which other programs on the machine
+        disturb less; timed_texts, of the last time, which alone is counted.
+    """
+    times = 1
+    while True:
+        repeated = min(times, max(1, _MOST_AT_ONCE // len(texts)))
+        many, calls = texts * repeated, math.ceil(times / repeated)
+        began, worked = time.perf_counter(), time.process_time()
+        for _ in range(calls):
+            score(many)
+        spent, work = time.perf_counter() - began, time.process_time() - worked
+        if spent >= seconds:
+            timed = calls * len(many)
+            speeds = {"texts_per_second": timed / spent, "texts_per_cpu_second": timed / work}
+            return {**speeds, "timed_texts": timed}
+        times *= max(2, math.ceil(0.8 * seconds / spent))
+
+
+def measure(labels: Sequence[str], confidence: Floats, truth: Sequence[str]) -> dict[str, float]:
+    """Return how right and how calibrated answers are.
+
+    Args:
+        labels: Names of the columns of ``confidence``.
+        confidence: Probabilities; shape (texts, labels).
+        truth: The right labels; one that is not among ``labels`` counts as answered wrongly.
+
+    Returns:
+        accuracy, macro_f1, ece (15 bins); where ``oos`` is among the right labels also in_scope_accuracy and
+        oos_auroc, the area under the curve of confidence as a detector of texts in scope.
+    """
+    names, right_labels = np.asarray(labels, dtype=object), np.asarray(truth, dtype=object)
+    answers = names[confidence.argmax(axis=1)]
+    right = answers == right_labels
+    present = sorted(set(truth))
+    return {
+        "accuracy": float(right.mean()),
+        "macro_f1": float(f1_score(right_labels, answers, labels=present, average="macro", zero_division=0)),
+        "ece": expected_calibration_error(confidence.max(axis=1), right),
+        **_out_of_scope(names, confidence, right_labels),
+    }
+
+
+def peak_memory_mb() -> float:
+    """Return the most memory that this process has held, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def expected_calibration_error(confidence: Floats, right: np.ndarray) -> float:
+    """Return the mean distance between confidence and share of right answers, over 15 bins of equal width."""
+    bins = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
+    gaps = np.bincount(bins, confidence, _BINS) - np.bincount(bins, right.astype(np.float64), _BINS)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+def _out_of_scope(names: np.ndarray, confidence: Floats, truth: np.ndarray) -> dict[str, float]:
+    """Measure how well confidence in the classes proper tells texts in scope from those out of scope."""
+    in_scope = truth != OUT_OF_SCOPE
+    proper = names != OUT_OF_SCOPE
+    if in_scope.all() or not in_scope.any() or not proper.any():
+        return {}
+    answers = names[confidence.argmax(axis=1)]
+    return {
+        "in_scope_accuracy": float((answers == truth)[in_scope].mean()),
+        "oos_auroc": float(roc_auc_score(in_scope, confidence[:, proper].max(axis=1))),
+    }
+
+
+def read_labelled(path: Path) -> tuple[list[str], list[str]]:
+    """Return the texts and labels of a Parquet file.
+
+    Raises:
+        EvaluationError: If it cannot be read, lacks a column, is empty, or has missing values.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise EvaluationError(f"{path}: cannot be read as Parquet: {error}") from error
+    missing = [name for name in ("text", "label") if name not in table.column_names]
+    if missing:
+        raise EvaluationError(f"{path}: lacks {', '.join(missing)}; it has {', '.join(table.column_names)}")
+    if not table.num_rows:
+        raise EvaluationError(f"{path}: has no rows")
+    columns = []
+    for name in ("text", "label"):
+        try:
+            column = pc.cast(table[name], pa.string())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise EvaluationError(f"{path}: column {name} is not text: {error}") from error
+        if column.null_count:
+            raise EvaluationError(f"{path}: column {name} has {column.null_count} missing values")
+        columns.append(column.to_pylist())
+    return columns[0], columns[1]

@@ -1,0 +1,1 @@
+"""Which labels there are: the taxonomy file, its checks, and its rules."""

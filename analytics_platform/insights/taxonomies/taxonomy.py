@@ -1,0 +1,314 @@
+"""The taxonomy: which labels there are, what is evidence for them, and rules that go before the evidence.
+
+Belongs here: reading and validating the YAML file. Does not belong here: how evidence is weighed (``static``), and
+where rules fire and what they do (``rules``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from analytics_platform.insights.encoders.words import TermMatcher
+from analytics_platform.insights.taxonomies.quoting import quoting
+from analytics_platform.insights.taxonomies.taxonomy_file import Location, TaxonomyError, TaxonomyFile
+from analytics_platform.model.insight_tables import RESOLUTIONS, URGENCIES
+
+OTHER = "other"
+"""The label of what no topic or intent fits; every set of labels has it without naming it."""
+REMAINDERS = {"topic": OTHER, "intent": OTHER, "sentiment": "neutral", "urgency": "normal", "resolution": "unclear"}
+"""The label of each kind that needs no evidence: what remains when no other fits. No rule can forbid it."""
+FIXED_LABELS = {
+    "sentiment": ("negative", "neutral", "positive"),
+    "urgency": URGENCIES,
+    "resolution": RESOLUTIONS,
+}
+"""Labels of the kinds whose labels a taxonomy cannot choose: only what is evidence for them."""
+
+DEFAULT_PATH = Path(__file__).parents[1] / "taxonomy.yaml"
+
+MOST_LABELS = 1_000
+"""Topics, and intents, of one taxonomy. Making the heads of 1,000 topics and 1,000 intents with five examples and
+three keywords each took 9 CPU-seconds and 370 MB, of 2,000 each 17 s and 640 MB; the memory for keywords grows with the
+square of the labels, and every message is scored for every label."""
+
+_MOST_STRENGTH = 20.0
+"""Log-odds that a rule may boost by at most; beyond, it should say force or forbid."""
+
+_WORDS_FOR = {
+    "model_type": "must be lines of `key: value`",
+    "tuple_type": "must be a list",
+    "too_short": "must have at least one item",
+    "missing": "is missing",
+    "extra_forbidden": "is no known field",
+}
+"""Mistakes that pydantic tells in the words of a programmer."""
+
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+_MISPLACED_STAR = re.compile(r"\*.|(?<!\w)\*")
+
+
+class _MisplacedError(ValueError):
+    """Mistakes in items of a list, which only the whole taxonomy shows.
+
+    Attributes:
+        mistakes: Where each is, from the list on, and what it is.
+    """
+
+    def __init__(self, mistakes: Sequence[tuple[Location, str]]) -> None:
+        super().__init__("; ".join(message for _, message in mistakes))
+        self.mistakes = mistakes
+
+
+class Label(BaseModel):
+    """One topic, intent, urgency or resolution.
+
+    Attributes:
+        label: Its name, snake_case.
+        description: What it stands for, in one sentence.
+        examples: Things people say that belong to it.
+        keywords: Words and phrases that are evidence for it; ``word*`` is every word that begins so.
+        social: For intents: speech that keeps a conversation going; never what a customer came for when
+            another intent is there.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: _Name
+    description: _Text
+    examples: tuple[_Text, ...] = Field(min_length=1)
+    keywords: tuple[_Text, ...] = ()
+    social: bool = False
+
+    @field_validator("label", mode="after")
+    @classmethod
+    def _not_reserved(cls, label: str) -> str:
+        if label == OTHER:
+            raise ValueError(f"{OTHER} exists without being named; remove it")
+        return label
+
+    @field_validator("keywords", mode="after")
+    @classmethod
+    def _can_be_searched(cls, keywords: tuple[str, ...]) -> tuple[str, ...]:
+        return _searchable(keywords)
+
+
+class LabelRule(BaseModel):
+    """Something that goes before the evidence: where its condition holds, it forces, forbids or boosts a label.
+
+    Attributes:
+        name: Its name, snake_case, as it stands in reasons.
+        kind: The kind of label.
+        label: The label of that kind.
+        when: Keywords, as those of a label; one of them is enough.
+        regex: A regular expression in RE2's syntax, found anywhere in a text whatever its case; takes linear time.
+        ending: A way for a conversation to end: ``unanswered`` when the customer speaks last and asks or reports
+            something, ``no_answer`` when the other side never spoke. Urgency and resolution only.
+        who: Whose messages are looked at: ``customer`` or ``agent`` (person or assistant); everybody's when None.
+        effect: ``force`` makes the label the chosen one, ``forbid`` one that is never chosen, ``boost`` adds to its
+            log-odds. A forbidden label is not forced; of several forced ones the first in the file is chosen.
+        strength: For ``boost``: log-odds added, negative to weaken.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: _Name
+    kind: Literal["topic", "intent", "sentiment", "urgency", "resolution"]
+    label: _Name
+    when: tuple[_Text, ...] = ()
+    regex: _Text | None = None
+    ending: Literal["unanswered", "no_answer"] | None = None
+    who: Literal["customer", "agent"] | None = None
+    effect: Literal["force", "forbid", "boost"]
+    strength: Annotated[float, Field(ge=-_MOST_STRENGTH, le=_MOST_STRENGTH)] | None = None
+
+    @field_validator("when", mode="after")
+    @classmethod
+    def _can_be_searched(cls, when: tuple[str, ...]) -> tuple[str, ...]:
+        return _searchable(when)
+
+    @field_validator("regex", mode="after")
+    @classmethod
+    def _can_be_matched(cls, regex: str | None) -> str | None:
+        if regex is not None:
+            try:
+                fires_on_nothing = pc.match_substring_regex(pa.array([""]), regex, ignore_case=True)[0].as_py()
+                pc.match_substring_regex(pa.array([""]), quoting(regex))
+            except pa.ArrowInvalid as error:
+                raise ValueError(f"not a regular expression of RE2: {error}") from None
+            if fires_on_nothing:
+                raise ValueError("matches the empty text, so it would fire everywhere")
+        return regex
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        conditions = [name for name in ("when", "regex", "ending") if getattr(self, name)]
+        if len(conditions) != 1:
+            raise ValueError(f"needs exactly one of when, regex and ending, has {' and '.join(conditions) or 'none'}")
+        if self.ending and (self.who or self.kind not in ("urgency", "resolution")):
+            raise ValueError("ending is for rules of urgency and resolution, and does not go with who")
+        if (self.effect == "boost") != bool(self.strength):
+            raise ValueError("boost needs a strength other than 0, in log-odds; force and forbid take none")
+        if self.effect == "forbid" and self.label == REMAINDERS[self.kind]:
+            raise ValueError(f"{self.label} cannot be forbidden: it is what remains when no {self.kind} fits")
+        return self
+
+
+class Taxonomy(BaseModel):
+    """All labels and rules, in the order of the file.
+
+    Attributes:
+        topics: What conversations are about.
+        intents: What speakers want.
+        urgencies: Evidence for how soon an answer is needed; ``normal`` needs none. Those shipped when left out.
+        resolutions: Evidence for how it ended; ``unclear`` needs none. Those shipped when left out.
+        rules: Rules; when left out, those shipped for urgency and resolution.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    topics: tuple[Label, ...] = Field(min_length=1)
+    intents: tuple[Label, ...] = Field(min_length=1)
+    urgencies: tuple[Label, ...] = Field(min_length=1)
+    resolutions: tuple[Label, ...] = Field(min_length=1)
+    rules: tuple[LabelRule, ...] = ()
+
+    @field_validator("topics", "intents", mode="before")
+    @classmethod
+    def _labels_are_not_too_many(cls, labels: object) -> object:
+        if isinstance(labels, list | tuple) and len(labels) > MOST_LABELS:
+            raise ValueError(
+                f"has {len(labels):,} labels; at most {MOST_LABELS:,} can be told apart; merge or remove some"
+            )
+        return labels
+
+    @field_validator("topics", "intents", "urgencies", "resolutions", mode="after")
+    @classmethod
+    def _labels_are_distinct(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
+        _require_distinct("label", [label.label for label in labels])
+        return labels
+
+    @field_validator("rules", mode="after")
+    @classmethod
+    def _names_are_distinct(cls, rules: tuple[LabelRule, ...]) -> tuple[LabelRule, ...]:
+        _require_distinct("name", [rule.name for rule in rules])
+        return rules
+
+    @field_validator("urgencies", "resolutions", mode="after")
+    @classmethod
+    def _labels_are_known(cls, labels: tuple[Label, ...], info: ValidationInfo) -> tuple[Label, ...]:
+        kind = {"urgencies": "urgency", "resolutions": "resolution"}[str(info.field_name)]
+        wanted = [label for label in FIXED_LABELS[kind] if label != REMAINDERS[kind]]
+        _refuse(
+            ((place, "label"), f"{label.label} is none of {', '.join(wanted)}")
+            for place, label in enumerate(labels)
+            if label.label not in wanted
+        )
+        return labels
+
+    @field_validator("rules", mode="after")
+    @classmethod
+    def _labels_of_rules_exist(cls, rules: tuple[LabelRule, ...], info: ValidationInfo) -> tuple[LabelRule, ...]:
+        known = {kind: {*labels} for kind, labels in FIXED_LABELS.items()}
+        for kind, section in (("topic", "topics"), ("intent", "intents")):
+            if section in info.data:  # else it has errors of its own
+                known[kind] = {OTHER, *(label.label for label in info.data[section])}
+        _refuse(
+            ((place, "label"), f"{rule.label} is no {rule.kind} of this taxonomy")
+            for place, rule in enumerate(rules)
+            if rule.label not in known.get(rule.kind, {rule.label})
+        )
+        return rules
+
+    @property
+    def version(self) -> str:
+        """Hash of the content; comments and layout of the file do not matter."""
+        content = orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+        return hashlib.sha256(content).hexdigest()[:16]
+
+
+def load_taxonomy(path: Path | None = None) -> Taxonomy:
+    """Read a taxonomy.
+
+    Args:
+        path: YAML file; the one shipped when None.
+
+    Raises:
+        TaxonomyError: If the file cannot be read or does not describe a taxonomy.
+    """
+    path = path or DEFAULT_PATH
+    file = TaxonomyFile.read(path)
+    content = file.content if file.content is not None else {}
+    if isinstance(content, dict):
+        content = {**_defaults(), **content} if path != DEFAULT_PATH else content
+    try:
+        return Taxonomy.model_validate(content)
+    except ValidationError as error:
+        items = error.errors(include_url=False)
+        raise TaxonomyError("\n".join(line for item in items for line in _problems(file, item))) from None
+
+
+@lru_cache(maxsize=1)
+def _defaults() -> dict[str, Any]:
+    """Return what a file that leaves these sections out gets: their labels are the same in every taxonomy."""
+    shipped = TaxonomyFile.read(DEFAULT_PATH).content
+    rules = [rule for rule in shipped["rules"] if rule["kind"] in FIXED_LABELS]
+    return {"urgencies": shipped["urgencies"], "resolutions": shipped["resolutions"], "rules": rules}
+
+
+def _problems(file: TaxonomyFile, item: Any) -> Iterator[str]:
+    """Write what pydantic found wrong in a place, one line per mistake."""
+    # Too short counts only items that are right, and the others have errors of their own.
+    if item["type"] == "too_short" and item["input"]:
+        return
+    cause = item.get("ctx", {}).get("error")
+    message = _WORDS_FOR.get(item["type"], str(item["msg"]).removeprefix("Value error, "))
+    for location, told in cause.mistakes if isinstance(cause, _MisplacedError) else [((), message)]:
+        yield file.problem((*item["loc"], *location), told)
+
+
+def _searchable(keywords: tuple[str, ...]) -> tuple[str, ...]:
+    """Return keywords in lower case and without repeats; refuse those that cannot be searched for."""
+    for keyword in keywords:
+        if _MISPLACED_STAR.search(keyword):
+            raise ValueError(
+                f"{keyword!r}: * stands right behind a word, at the end; for other patterns use a rule's regex"
+            )
+    if keywords:
+        TermMatcher(keywords)
+    return tuple(dict.fromkeys(keyword.lower() for keyword in keywords))
+
+
+def _require_distinct(field: str, names: Sequence[str]) -> None:
+    first = {name: place for place, name in reversed(list(enumerate(names)))}
+    _refuse(
+        ((place, field), f"{name} is named already, further up")
+        for place, name in enumerate(names)
+        if first[name] < place
+    )
+
+
+def _refuse(mistakes: Iterable[tuple[Location, str]]) -> None:
+    if found := list(mistakes):
+        raise _MisplacedError(found)

@@ -1,0 +1,166 @@
+"""One kind of label decided for a set of documents, and the reasons why.
+
+Belongs here: the tier's answer, the rules and a stated outcome brought together, and the rows of reasons. Does not
+belong here: evidence (``linear``), rules (``rules``), and tables (``engine``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.insights.encoders.words import quoted
+from analytics_platform.insights.taxonomies.label_rules import Mask, RuleBook
+from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Tier
+from analytics_platform.model.insight_tables import REASONS_TYPE
+
+DECIMALS = 4
+"""Stored digits: far fewer than threads and batch sizes can disturb, as many as anybody reads."""
+_MOST_GAIN = 20.0
+"""Log-odds that a forced or forbidden label is said to have made, where it really was certain of the opposite."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One kind of label for a set of documents.
+
+    Attributes:
+        name: Kind of label.
+        documents: The documents.
+        own: The tier's answer.
+        answer: What the rules, and a stated outcome, made of it.
+        fires: Which rules fire on which documents; shape (documents, rules).
+        stated: Documents whose label the source states.
+    """
+
+    name: Kind
+    documents: Documents
+    own: Classified
+    answer: Classified
+    fires: Mask
+    stated: Mask
+
+    @classmethod
+    def of(
+        cls, kind: Kind, documents: Documents, tier: Tier, rules: RuleBook, fires: Mask, states: pa.Array | None = None
+    ) -> Decision:
+        """Decide.
+
+        Args:
+            kind: Kind of label.
+            documents: The documents.
+            tier: Answers.
+            rules: Rules of all kinds.
+            fires: Which of them fire on which documents.
+            states: The label that the source states of each document, null where it states none.
+        """
+        own = tier.classify(kind, documents)
+        answer = rules.apply(kind, own, fires)
+        stated = np.zeros(len(documents), np.bool_)
+        if states is not None:
+            columns = pc.index_in(states, pa.array(answer.labels)).fill_null(-1).to_numpy().astype(np.int64)
+            stated = columns >= 0
+            answer.confidence[stated] = np.eye(len(answer.labels))[columns[stated]]
+        return cls(kind, documents, own, answer, fires, stated)
+
+    @cached_property
+    def chosen(self) -> Ints:
+        """Column of the most confident label per document; digits beyond the stored ones break no tie."""
+        return _most_confident(self.answer)
+
+    @cached_property
+    def silent(self) -> Mask:
+        """Whether a document has nothing to judge by."""
+        unsaid = self.documents.weights.getnnz(axis=1) == 0
+        return np.asarray(unsaid & ~self.stated & (self.chosen == _most_confident(self.own)))
+
+    @cached_property
+    def best(self) -> Floats:
+        """Confidence in the chosen label; 0 where there is nothing to judge by."""
+        confidence = self.answer.confidence[np.arange(len(self.chosen)), self.chosen]
+        return np.where(self.silent, 0.0, confidence)
+
+    @cached_property
+    def label(self) -> pa.Array:
+        """Name of the chosen label per document."""
+        return pa.array(self.answer.labels, pa.string()).take(pa.array(self.chosen))
+
+    def firm(self, rules: RuleBook) -> Mask:
+        """Tell whose label is no matter of opinion: the source states it, or a rule forces or forbids one.
+
+        Args:
+            rules: Rules of all kinds.
+        """
+        strict = [rule.kind == self.name and not rule.strength for rule in rules.rules]
+        return np.asarray(self.stated | self.fires[:, strict].any(axis=1))
+
+    def add_reasons(
+        self,
+        rows: list[list[dict[str, object]]],
+        said: pa.Table,
+        of_part: Ints,
+        at_part: Mask,
+        tier: Tier,
+        rules: RuleBook,
+    ) -> None:
+        """Append the reasons of each document to its row: the words that weighed most, then the rules.
+
+        Args:
+            rows: One list per document.
+            said: The parts: columns position, message_id and text.
+            of_part: The document of each part.
+            at_part: Which rules fire on which parts; shape (parts, rules).
+            tier: Explains.
+            rules: Rules of all kinds.
+        """
+        ids, labels = said["message_id"].to_pylist(), self.answer.labels
+        reasons = tier.explain(self.name, self.documents, self.chosen)
+        for row, column, stated, reason in zip(rows, self.chosen, self.stated, reasons, strict=True):
+            if reason is not None and not stated:
+                row.append(self._reason(labels[column], ids[reason.part], reason.words, reason.weight))
+        speaks = rules.speaking(self.name, labels, self.chosen, _most_confident(self.own), self.fires)
+        speaks &= ~self.stated[:, None]
+        order = np.lexsort((said["position"].to_numpy(), of_part))
+        for number in np.flatnonzero(speaks.any(axis=0)).tolist():
+            firing = order[at_part[order, number] & speaks[of_part[order], number]]
+            documents, first = np.unique(of_part[firing], return_index=True)
+            parts = firing[first]
+            quotes = rules.quote(number, self.documents.words, said["text"], parts)
+            rule = rules.rules[number]
+            weights = np.full(len(documents), abs(rule.strength)) if rule.strength else self._gain[documents]
+            for document, part, words, weight in zip(documents, parts, quotes, weights, strict=True):
+                label = labels[self.chosen[document]]
+                rows[document].append(self._reason(label, ids[part], words, weight, rule.name))
+
+    @cached_property
+    def _gain(self) -> Floats:
+        """By how much the rules raised the log-odds of each document's label."""
+        picked = np.arange(len(self.chosen)), self.chosen
+        before, after = (np.clip(one.confidence[picked], 1e-9, 1 - 1e-9) for one in (self.own, self.answer))
+        return np.asarray(np.clip(np.log(after / (1 - after)) - np.log(before / (1 - before)), 0, _MOST_GAIN))
+
+    def _reason(
+        self, label: str, message_id: str, words: Sequence[str], weight: float, rule: str | None = None
+    ) -> dict[str, object]:
+        return {
+            "kind": self.name,
+            "label": label,
+            "message_id": message_id,
+            "words": quoted(words),
+            "weight": round(float(weight), DECIMALS),
+            "rule": rule,
+        }
+
+
+def reasons_array(rows: list[list[dict[str, object]]]) -> pa.Array:
+    """Return the stored form of reasons."""
+    return pa.array(rows, REASONS_TYPE)
+
+
+def _most_confident(answer: Classified) -> Ints:
+    return np.asarray(np.round(answer.confidence, 9).argmax(axis=1), np.int64)

@@ -1,0 +1,160 @@
+"""The engine's tiers with a transformer: it reads every document, or those that the static tier is in doubt about.
+
+Belongs here: how the static tier's answer and the transformer's become one, and which documents are read. Does not
+belong here: the transformer (``minilm``), what it made of the shipped slices (``reading_model``), and heads fitted on
+labelled files (``heads``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from functools import cached_property
+
+import numpy as np
+import pyarrow.parquet as pq
+from scipy.special import softmax
+
+from analytics_platform.insights.encoders import minilm
+from analytics_platform.insights.encoders.encoder import StaticEncoder, unit
+from analytics_platform.insights.encoders.minilm import TextEncoder
+from analytics_platform.insights.encoders.words import split_words
+from analytics_platform.insights.heads import likeness, routing
+from analytics_platform.insights.heads.label_model import LabelModel
+from analytics_platform.insights.heads.likeness import Lessons, Likeness, all_lessons
+from analytics_platform.insights.heads.routing import Route, doubt, pool_opinions
+from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
+from analytics_platform.insights.tiers import examples, reading_model
+from analytics_platform.insights.tiers.examples import SLICE_PATH as LABELS_PATH
+from analytics_platform.insights.tiers.reading_model import BUDGET, READER_PATH, WEIGHTS, load_reader
+from analytics_platform.insights.tiers.sentiment import SLICE_PATH
+from analytics_platform.insights.tiers.static import StaticTier
+from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Reason
+from analytics_platform.model.code_version import code_version
+
+_EVERY = 4
+"""One in so many of the general texts tells what share of messages a threshold sends on, to a few thousandths."""
+
+
+class ReadingTier:
+    """The static tier, with a transformer's opinion where it is wanted.
+
+    The two opinions are pooled by ``WEIGHTS``.
+
+    Args:
+        static: Answers first, and gives the reasons.
+        encoder: Makes the static vectors of the messages that bound the cascade's threshold.
+        content: The taxonomy.
+        transformer: Reads.
+        everywhere: Whether it reads every document (tier transformer) or those in doubt (tier cascade).
+        model: The trained heads; fitted on the taxonomy and the shipped slice when None, or when it has none for this
+            transformer.
+    """
+
+    def __init__(
+        self,
+        static: StaticTier,
+        encoder: StaticEncoder,
+        content: Taxonomy,
+        transformer: TextEncoder,
+        *,
+        everywhere: bool,
+        model: LabelModel | None = None,
+    ) -> None:
+        self.name = "transformer" if everywhere else "cascade"
+        self._static = static
+        self._encoder = encoder
+        self._taxonomy = content
+        self.transformer = transformer
+        self._everywhere = everywhere
+        self._model = model
+        self._reader = load_reader()
+        modules = (sys.modules[__name__], examples, likeness, minilm, reading_model, routing)
+        parts = [
+            static.version.encode(),
+            transformer.name.encode(),
+            *(path.read_bytes() for path in (READER_PATH, LABELS_PATH, SLICE_PATH)),
+            code_version(*modules).encode(),
+        ]
+        self.version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:16]
+
+    def classify(self, kind: Kind, documents: Documents) -> Classified:
+        """Return the confidence in each label of ``kind`` for each document."""
+        first = self._static.classify(kind, documents)
+        if kind not in self._heads:  # urgency and resolution hang on few words, and on how a conversation ends
+            return first
+        confidence = first.confidence.copy()
+        spoken = np.asarray(documents.weights.getnnz(axis=1) > 0)
+        rows = np.flatnonzero(spoken & (self._everywhere | (_doubt(confidence) >= self._thresholds[kind])))
+        if len(rows):
+            weights, bias = self._heads[kind]
+            opinion = softmax(self.read(documents, rows) @ weights + bias, axis=1)
+            confidence[rows] = pool_opinions(confidence[rows], opinion, WEIGHTS[kind])
+        return Classified(first.labels, confidence)
+
+    def explain(self, kind: Kind, documents: Documents, chosen: Ints) -> list[Reason | None]:
+        """Return why each document got its label, as far as its words say; a transformer gives no reasons."""
+        return self._static.explain(kind, documents, chosen)
+
+    def read(self, documents: Documents, rows: Ints) -> Floats:
+        """Return the transformer's vectors of some documents; of the parts that they are made of, each is read once.
+
+        Returns:
+            Unit length, zeros where a document has no parts; shape (rows, dimensions).
+        """
+        weights = documents.weights[rows]
+        parts = np.unique(weights.indices)
+        readings = documents.readings
+        new = [part for part in parts.tolist() if part not in readings]
+        if new:
+            readings.update(zip(new, self.transformer.encode([documents.texts[part] for part in new]), strict=True))
+        vectors = np.array([readings[part] for part in parts.tolist()], np.float64).reshape(len(parts), -1)
+        heavy = weights[:, parts].multiply(documents.masses[None, parts]).tocsr()
+        return np.asarray(unit(np.asarray(heavy @ vectors)))
+
+    @cached_property
+    def _lessons(self) -> dict[Kind, Lessons]:
+        """What topic and intent are learnt from; the transformer reads the taxonomy for it, which takes seconds."""
+        return all_lessons(self.transformer.encode, self._taxonomy, slice_vectors=self._reader.slice_vectors)
+
+    @cached_property
+    def _heads(self) -> dict[Kind, Likeness]:
+        taught = self._model.reading(self.transformer) if self._model else {}
+        return {
+            **(taught or {kind: lessons.fit() for kind, lessons in self._lessons.items()}),
+            "sentiment": (self._reader.sentiment_weights, self._reader.sentiment_bias),
+        }
+
+    @cached_property
+    def _thresholds(self) -> dict[Kind, float]:
+        """The doubt from which on documents are read, for each kind of label.
+
+        Above what pays on labelled texts that neither half had learnt from, and above what keeps the share of messages
+        about anything within the budget.
+        """
+        if self._everywhere:
+            return dict.fromkeys(self._heads, 0.0)
+        every = pq.read_table(SLICE_PATH)["text"]
+        texts = every.take(np.arange(0, len(every), _EVERY))
+        single = Documents.of_single(texts.to_pylist(), split_words(texts), self._encoder.encode(texts))
+        doubts = {kind: _doubt(self._static.classify(kind, single).confidence) for kind in self._heads}
+        pays = {
+            **{kind: self._pays(kind) for kind in self._lessons},
+            "sentiment": float(self._reader.sentiment_threshold),
+        }
+        return {kind: max(pays[kind], float(np.quantile(doubts[kind], 1 - BUDGET))) for kind in self._heads}
+
+    def _pays(self, kind: Kind) -> float:
+        """Return the least doubt at which the pooled opinion is more right than the static one.
+
+        By texts that neither has learnt from, and within the budget, which so holds for texts of the taxonomy's matter,
+        too.
+        """
+        lessons, before = self._lessons[kind], self._static.classify_unseen(kind)
+        after = pool_opinions(before, softmax(lessons.left_out(), axis=1), WEIGHTS[kind])
+        return Route.fit(before, after, lessons.codes, np.ones(len(before)), BUDGET).threshold
+
+
+def _doubt(confidence: Floats) -> Floats:
+    """Return the doubt, rounded so that no threshold falls between equals."""
+    return np.round(doubt(confidence), 9)

@@ -1,0 +1,141 @@
+"""The static tier: taxonomy examples and keywords over static vectors; no neural network at run time.
+
+Belongs here: how a taxonomy and a fitted likeness become linear heads. Does not belong here: fitting (``likeness``),
+other tiers, and tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+from scipy.special import softmax
+
+from analytics_platform.insights.encoders import encoder as encoder_module
+from analytics_platform.insights.encoders import words
+from analytics_platform.insights.encoders.device import CPU, Device
+from analytics_platform.insights.encoders.encoder import StaticEncoder
+from analytics_platform.insights.encoders.words import TermMatcher, split_words
+from analytics_platform.insights.heads import likeness, linear
+from analytics_platform.insights.heads.label_model import LabelModel
+from analytics_platform.insights.heads.likeness import Lessons, Likeness, all_lessons, labels_of
+from analytics_platform.insights.heads.linear import LinearHead
+from analytics_platform.insights.taxonomies import taxonomy
+from analytics_platform.insights.taxonomies.taxonomy import REMAINDERS, Label, Taxonomy
+from analytics_platform.insights.tiers import examples, sentiment, tier
+from analytics_platform.insights.tiers.examples import SLICE_PATH
+from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Reason
+from analytics_platform.model.code_version import code_version
+
+# Chosen with the constants of ``likeness``, on the same 50 conversations.
+_KEYWORD_STRENGTH = 2.0
+_PHRASE_BONUS = 0.5
+"""What each further word of a phrase adds to its keyword's strength."""
+_SHARPNESS: dict[Kind, float] = {"topic": 1.2, "intent": 0.6}
+"""By what the log-odds of a kind are multiplied, where conversations are less like the texts fitted on than a likeness
+says. Of 139 gold intents 61 % are right, at a mean confidence of 0.64 with this; less would leave too little confidence
+where texts are like those fitted on. Of 136 gold topics 76 % are right, at 0.71 with this and 0.65 without, and the
+log-loss goes from 1.16 to 1.15. In this tier no label changes but where rules apply; a tier that reads gives this one's
+opinion another say by it.
+"""
+
+
+class StaticTier:
+    """Labels documents by linear evidence: similarity to a label's examples, and its keywords.
+
+    Args:
+        encoder: Makes the vectors of examples and words.
+        content: The taxonomy.
+        device: Where the heads compute.
+        model: The trained heads; fitted on the taxonomy and the shipped slice when None.
+    """
+
+    name = "static"
+
+    def __init__(
+        self, encoder: StaticEncoder, content: Taxonomy, device: Device = CPU, model: LabelModel | None = None
+    ) -> None:
+        self._encoder = encoder
+        self._taxonomy = content
+        fitted = model.likeness if model else {kind: one.fit() for kind, one in self._lessons.items()}
+        further: dict[Kind, Sequence[Label]] = {"urgency": content.urgencies, "resolution": content.resolutions}
+        heads: dict[Kind, LinearHead] = {
+            "sentiment": sentiment.load_sentiment(),
+            **{kind: _head(kind, labels, fitted[kind]) for kind, labels in labels_of(content).items()},
+            **{
+                kind: _head(kind, labels, Lessons.of(encoder.encode, labels, kind).fit())
+                for kind, labels in further.items()
+            },
+        }
+        self._heads = {kind: replace(head, device=device) for kind, head in heads.items()}
+        parts = [content.version.encode(), encoder.name.encode(), sentiment.WEIGHTS_PATH.read_bytes()]
+        parts.append(model.content if model else SLICE_PATH.read_bytes())
+        modules = (words, encoder_module, tier, sentiment, examples, likeness, linear, taxonomy, sys.modules[__name__])
+        parts.append(code_version(*modules).encode())
+        self.version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:16]
+
+    def classify(self, kind: Kind, documents: Documents) -> Classified:
+        """Return the confidence in each label of ``kind`` for each document."""
+        return self._heads[kind].classify(documents)
+
+    def classify_unseen(self, kind: Kind) -> Floats:
+        """Return the confidence in each label for the texts that a head is judged by, had each not been learnt from.
+
+        Args:
+            kind: ``topic`` or ``intent``.
+
+        Returns:
+            Shape (``Lessons.judged``, labels); what a trained model learnt beside them does not count.
+        """
+        head, lessons = self._heads[kind], self._lessons[kind]
+        by_words = replace(head, vector_weights=np.zeros_like(head.vector_weights), bias=np.zeros_like(head.bias))
+        texts = lessons.texts
+        known = by_words.classify(Documents.of_single(texts, split_words(texts), self._encoder.encode(texts)))
+        return np.asarray(softmax(np.log(known.confidence) + lessons.left_out() * _SHARPNESS[kind], axis=1))
+
+    def explain(self, kind: Kind, documents: Documents, chosen: Ints) -> list[Reason | None]:
+        """Return why each document got its label; None for what remains without evidence and where no word is known."""
+        head = self._heads[kind]
+        reasons = head.explain(documents, chosen, self._encoder.encode_words)
+        remainder = None if kind == "sentiment" else REMAINDERS[kind]  # a neutral sentiment has words of its own
+        return [
+            None if head.labels[column] == remainder else reason for column, reason in zip(chosen, reasons, strict=True)
+        ]
+
+    @cached_property
+    def _lessons(self) -> dict[Kind, Lessons]:
+        return all_lessons(self._encoder.encode, self._taxonomy)
+
+
+def _head(kind: Kind, labels: Sequence[Label], fitted: Likeness) -> LinearHead:
+    """Make the head of one kind of label: likeness to the examples, plus the keywords' weights."""
+    vector_weights, bias = fitted
+    matcher, term_weights = _keyword_weights(labels)
+    sharpness = _SHARPNESS.get(kind, 1.0)
+    return LinearHead(
+        labels=(*(label.label for label in labels), REMAINDERS[kind]),
+        matcher=matcher,
+        vector_weights=vector_weights * sharpness,
+        term_weights=term_weights * sharpness,
+        bias=bias * sharpness,
+    )
+
+
+def _keyword_weights(labels: Sequence[Label]) -> tuple[TermMatcher, np.ndarray]:
+    """Return the matcher of all keywords and their weights, shared by the labels that name the same keyword."""
+    owners: dict[str, set[int]] = {}
+    for column, label in enumerate(labels):
+        split = split_words(label.keywords)
+        names = split.vocabulary.to_pylist()
+        for keyword, start, end in zip(label.keywords, split.offsets[:-1], split.offsets[1:], strict=True):
+            normal = " ".join(names[code] for code in split.codes[start:end]) + ("*" if keyword.endswith("*") else "")
+            owners.setdefault(normal, set()).add(column)
+    weights = np.zeros((len(owners), len(labels) + 1))
+    for row, (keyword, columns) in enumerate(owners.items()):
+        strength = _KEYWORD_STRENGTH * (1 + _PHRASE_BONUS * keyword.count(" "))
+        weights[row, sorted(columns)] = strength / len(columns)
+    return TermMatcher(tuple(owners)), weights

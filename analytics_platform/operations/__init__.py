@@ -1,0 +1,1 @@
+"""What the commands do, without printing: runs, retries, status, similar conversations, reveal, training."""

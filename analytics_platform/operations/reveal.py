@@ -1,0 +1,139 @@
+"""A conversation of the lake with the personal data put back that was taken out of it.
+
+Belongs here: finding its day, and what keeps it from being read. Does not belong here: sealing and opening
+(``transform.pii.sealing``), and how the result is printed (``lookups``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.defs.assets.clean_assets import SPANS_KEPT
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.errors import UserError
+from analytics_platform.model.clean_tables import MESSAGES
+from analytics_platform.storage.partitions import PartitionStore, PartitionTask, run_tasks
+from analytics_platform.transform.pii.sealing import Findings, Sealer
+from analytics_platform.transform.privacy import Privacy
+
+_COLUMNS = ("conversation_id", "message_id", "position", "role", "sent_at", "text", "code", "pii_spans")
+
+
+class RevealError(UserError):
+    """The conversation cannot be shown as it was; the message says why, and what helps."""
+
+
+@dataclass(frozen=True)
+class RevealedMessage:
+    """A message as it was, but for markup and the like.
+
+    Attributes:
+        message_id: The message.
+        position: Place within the conversation, from 0.
+        role: Who speaks.
+        sent_at: When, ISO 8601.
+        text: The text with all that was found in it.
+        code: Its pieces of code, likewise.
+        found: What was found, as ``piece`` (of code; None for the text), ``start``, ``kind`` and ``value``.
+    """
+
+    message_id: str
+    position: int
+    role: str
+    sent_at: str
+    text: str
+    code: Sequence[str]
+    found: Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Revealed:
+    """A conversation as it was.
+
+    Attributes:
+        date: Its day.
+        conversation_id: The conversation.
+        messages: In order.
+    """
+
+    date: str
+    conversation_id: str
+    messages: Sequence[RevealedMessage]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for machines."""
+        return asdict(self)
+
+
+def reveal(platform: Platform, conversation_id: str, day: str | None) -> Revealed:
+    """Read a conversation of a platform's lake and put back what was taken out; neither MongoDB nor Dagster is opened.
+
+    Args:
+        platform: Whose lake and key.
+        conversation_id: The conversation.
+        day: Its day, ``YYYY-MM-DD``; looked for when None.
+
+    Raises:
+        RevealError: If no key is set, the conversation is not stored, or nothing is kept of its day under this key.
+        SealError: If the key is too short, or what is kept was altered.
+    """
+    key = platform.secret("pii_spans_key")  # this secret alone: who may read this need not have the others
+    if not key:
+        raise RevealError(
+            "ANALYTICS_PII_SPANS_KEY: not set; without the key that was set when the day was computed, nothing can be "
+            "put back"
+        )
+    sealer, privacy = Sealer(key.encode()), Privacy(spans_key=key.encode())
+    found = _day_of(platform.lake, conversation_id, day, platform.settings.workers or os.cpu_count() or 1)
+    info = platform.lake.info(MESSAGES.name, found)
+    kept_under = info.annotations.get(SPANS_KEPT) if info else None
+    if kept_under != privacy.spans_proof:
+        why = "under another ANALYTICS_PII_SPANS_KEY" if kept_under else "without ANALYTICS_PII_SPANS_KEY"
+        raise RevealError(
+            f"conversation {conversation_id!r}: {found} was computed {why}, so nothing can be put back; "
+            f"`analytics run --from {found} --to {found}` computes it again with the one set"
+        )
+    table = platform.lake.read(MESSAGES.name, found, _COLUMNS)
+    rows = table.filter(pc.equal(table["conversation_id"], conversation_id)).sort_by("position").to_pylist()
+    return Revealed(found, conversation_id, [_revealed(sealer, row) for row in rows])
+
+
+def _day_of(lake: PartitionStore, conversation_id: str, day: str | None, workers: int) -> str:
+    """Return the day that the messages of a conversation are stored under."""
+    stored = lake.keys(MESSAGES.name)
+    days = stored if day is None else [day] if day in stored else []
+    if not days:
+        where = f"no messages of {day} are stored" if day and stored else "no messages are stored"
+        raise RevealError(f"{where}; `analytics run --select '*{MESSAGES.name}'` makes them")
+    tasks = (PartitionTask(key, partial(lake.read, MESSAGES.name, key, ["conversation_id"])) for key in days)
+    holds = run_tasks(tasks, lambda task: _is_in(conversation_id, task.compute()), workers)
+    found = next((key for key, there in zip(days, holds, strict=True) if there), None)
+    if found is None:
+        where = f"the messages of {day}; without --date, all days are looked through" if day else "any day's messages"
+        raise RevealError(f"conversation {conversation_id!r} is not among {where}")
+    return found
+
+
+def _is_in(conversation_id: str, table: pa.Table) -> bool:
+    return bool(pc.index(table["conversation_id"], conversation_id).as_py() >= 0)
+
+
+def _revealed(sealer: Sealer, row: dict[str, Any]) -> RevealedMessage:
+    sealed = row["pii_spans"]
+    findings = sealer.open(row["message_id"], sealed) if sealed is not None else Findings(redacted=False, places=())
+    return RevealedMessage(
+        message_id=row["message_id"],
+        position=row["position"],
+        role=row["role"],
+        sent_at=row["sent_at"].isoformat(),
+        text=findings.put_back(row["text"]),
+        code=[findings.put_back(code, piece) for piece, code in enumerate(row["code"])],
+        found=[asdict(place) for place in findings.places],
+    )

@@ -1,0 +1,260 @@
+"""Runs of the whole graph over a range of days, in this process: what to run, and what came of it.
+
+Belongs here: planning, executing and summing up. Does not belong here: how it is printed (``cli``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import dagster as dg
+
+from analytics_platform.defs.assets.raw_assets import raw_messages
+from analytics_platform.defs.consistency.left_out import count_quarantined, days_with_errors, stored_failures
+from analytics_platform.defs.consistency.stale_days import stale_days
+from analytics_platform.defs.framework.computation import RecomputePolicy
+from analytics_platform.defs.framework.day_ranges import days_between, ranges
+from analytics_platform.defs.framework.execution import execute
+from analytics_platform.defs.framework.table_asset import FORCE_TAG, NO_RETRY_TAG, TableAsset
+from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG, Platform
+from analytics_platform.errors import UserError
+from analytics_platform.model.clean_tables import CONVERSATIONS
+from analytics_platform.model.raw_tables import RAW_MESSAGES
+from analytics_platform.operations.unknown_outcomes import UnknownOutcomes, find_unknown_outcomes
+
+MAXIMUM_PASSES = 3
+"""A restated day makes later days stale that read it, such as reports; no chain is longer than that."""
+
+
+@dataclass
+class TableOutcome:
+    """What became of one asset in a run."""
+
+    asset: str
+    group: str
+    partitions: int = 0
+    reused: int = 0
+    rows: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One partition of an asset, as a run left it."""
+
+    rows: int
+    bytes: int
+    reused: bool
+
+
+@dataclass
+class Outcome:
+    """What a call of ``materialize`` did.
+
+    Attributes:
+        tables: One entry per asset that was materialized.
+        failures: One line per failed step or check, naming it.
+        warnings: One line per check that warns, naming it and the days of its run; the run is no worse for it.
+        checks_passed: Number of asset checks passed.
+        quarantined: Rows of the source in quarantine, over all days asked for, computed now or before.
+        failed_conversations: Conversations left out because they could not be processed, over the same days.
+        unknown_outcomes: Stated outcomes without a known meaning, of the days whose conversations were looked at.
+        runs: Ids of the Dagster runs.
+        seconds: Wall time.
+        parts: By asset and partition, what ``tables`` sums up.
+    """
+
+    tables: dict[str, TableOutcome] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    checks_passed: int = 0
+    quarantined: int = 0
+    failed_conversations: int = 0
+    unknown_outcomes: UnknownOutcomes = field(default_factory=UnknownOutcomes)
+    runs: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    parts: dict[str, dict[str | None, _Part]] = field(default_factory=dict, repr=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for machines."""
+        told = {name: value for name, value in asdict(self).items() if name != "parts"}
+        return {**told, "tables": [asdict(table) for table in self.tables.values()]}
+
+
+def left_behind(platform: Platform, days: Sequence[str]) -> list[str]:
+    """Return the stored days beside these that still hold conversations which the source has on one of these now.
+
+    A run over these days alone would leave such a conversation in two places.
+    """
+    asked = set(days)
+    outside = [day for day in platform.lake.keys(RAW_MESSAGES.name) if day not in asked]
+    changed = stale_days(platform, [raw_messages], outside, marts=False) if outside else []
+    if not changed:
+        return []
+    arriving: set[str] = set()
+    for day in stale_days(platform, [raw_messages], days, marts=False):
+        arriving.update(platform.source.read_day(day).messages.column("conversation_id").unique().to_pylist())
+    return [day for day in changed if not arriving.isdisjoint(_stored_conversations(platform, day))]
+
+
+def _stored_conversations(platform: Platform, day: str) -> list[str]:
+    stored = platform.lake.read(RAW_MESSAGES.name, day, ["conversation_id"])
+    ids: list[str] = stored.column("conversation_id").unique().to_pylist()
+    return ids
+
+
+def run_range(
+    definitions: dg.Definitions,
+    job_name: str,
+    first: str,
+    last: str,
+    outcome: Outcome,
+    *,
+    selection: Sequence[dg.AssetKey] | None = None,
+    tags: Mapping[str, str] = MappingProxyType({}),
+    instance: dg.DagsterInstance,
+) -> None:
+    """Materialize a range of days as one Dagster run in this process, and add what came of it to ``outcome``.
+
+    Args:
+        definitions: The graph.
+        job_name: The job to run.
+        first: First day.
+        last: Last day, inclusive.
+        outcome: Where to add.
+        selection: Assets to materialize; all when None.
+        tags: What the run computes again, see ``tables``.
+        instance: Where the event history is kept.
+
+    Raises:
+        DiskFullError: If a disk is full.
+    """
+    result = execute(
+        definitions.resolve_job_def(job_name),
+        instance,
+        tags={RANGE_START_TAG: first, RANGE_END_TAG: last, **tags},
+        selection=selection,
+    )
+    outcome.runs.append(result.run_id)
+    groups = {spec.key: spec.group_name or "" for spec in definitions.resolve_all_asset_specs()}
+    for event in result.all_events:
+        if event.is_step_materialization:
+            _count(outcome, event.step_materialization_data.materialization, groups)
+        elif event.is_step_failure:
+            outcome.failures.append(f"{event.step_key}: {_cause(event.step_failure_data.error)}")
+        elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            _judge(outcome, event.asset_check_evaluation_data, " to ".join(dict.fromkeys((first, last))))
+    if not result.success and not outcome.failures:
+        outcome.failures.append(f"run {result.run_id} failed; open it in the UI (`make dev`)")
+
+
+def _count(outcome: Outcome, materialization: dg.AssetMaterialization, groups: dict[dg.AssetKey, str]) -> None:
+    """Take note of one partition; one that several passes or ranges came by counts once, as it was found last."""
+    key = materialization.asset_key
+    name = key.to_user_string()
+    facts = {name: value.value for name, value in materialization.metadata.items()}
+    parts = outcome.parts.setdefault(name, {})
+    before = parts.get(materialization.partition)
+    parts[materialization.partition] = _Part(
+        rows=int(facts.get("dagster/partition_row_count", facts.get("dagster/row_count", 0))),  # type: ignore[arg-type]
+        bytes=int(facts.get("bytes", 0)),  # type: ignore[arg-type]
+        reused=facts.get("reused") is True and (before is None or before.reused),
+    )
+    outcome.tables[name] = TableOutcome(
+        name,
+        groups.get(key, ""),
+        partitions=len(parts),
+        reused=sum(part.reused for part in parts.values()),
+        rows=sum(part.rows for part in parts.values()),
+        bytes=sum(part.bytes for part in parts.values()),
+    )
+
+
+def _cause(error: Any) -> str:
+    """Return the message of the innermost of our errors; the whole trace is in the event history."""
+    while error.cause is not None and error.cls_name != "PartitionError":
+        error = error.cause
+    message = str(error.message).strip()
+    if message.startswith("analytics_platform."):  # the class of one of ours tells people nothing
+        message = message.partition(f"{error.cls_name}: ")[2] or message
+    return "; ".join(line.strip() for line in message.splitlines())
+
+
+def _judge(outcome: Outcome, evaluation: dg.AssetCheckEvaluation, days: str) -> None:
+    if evaluation.passed:
+        outcome.checks_passed += 1
+        return
+    problems = evaluation.metadata.get("problems")
+    detail = f": {problems.value}" if problems else ""
+    check = f"check {evaluation.check_name} of {evaluation.asset_key.to_user_string()}"
+    if evaluation.severity is dg.AssetCheckSeverity.WARN:
+        outcome.warnings = list(dict.fromkeys([*outcome.warnings, f"{check} warns for {days}{detail}"]))
+    else:
+        outcome.failures.append(f"{check} failed{detail}")
+
+
+def materialize(
+    platform: Platform,
+    definitions: dg.Definitions,
+    days: Sequence[str],
+    *,
+    job_name: str,
+    assets: Sequence[TableAsset],
+    selection: Sequence[dg.AssetKey] | None,
+    force: bool,
+    instance: dg.DagsterInstance,
+    on_plan: Callable[[Sequence[str]], None] = lambda _: None,
+) -> Outcome:
+    """Bring the graph up to date over some days: only what is missing or stale runs, unless forced.
+
+    Args:
+        platform: What the assets work with.
+        definitions: The graph over that platform.
+        days: Days asked for, ascending, without gaps.
+        job_name: The job to run.
+        assets: All table assets.
+        selection: Keys of the assets to materialize; all when None.
+        force: Compute also what is current.
+        instance: Where the event history is kept.
+        on_plan: Told the days of each pass before it starts.
+    """
+    started = time.monotonic()
+    outcome = Outcome()
+    chosen = [asset for asset in assets if selection is None or asset.key in selection]
+    marts = selection is None or any(key not in {asset.key for asset in assets} for key in selection)
+    also = left_behind(platform, days) if raw_messages in chosen else []
+    tags = {FORCE_TAG: "true"} if force else {}
+    worked: set[str] = set()
+    for number in range(MAXIMUM_PASSES):
+        if force and number:
+            break
+        # What failed in the first pass waits for the next call: nothing has changed since.
+        again = RecomputePolicy.NOTHING if number else RecomputePolicy.UNFINISHED
+        todo = days if force else stale_days(platform, chosen, days, marts=marts, again=again)
+        daily = [asset for asset in chosen if asset.recipe.daily]
+        beside = stale_days(platform, daily, also, marts=marts, again=again)
+        if not todo and not beside:
+            break
+        on_plan([*todo, *beside])
+        for first, last in [*ranges(todo), *ranges(beside, gap=1)]:
+            run_range(definitions, job_name, first, last, outcome, selection=selection, tags=tags, instance=instance)
+            worked.update(days_between(dt.date.fromisoformat(first), dt.date.fromisoformat(last)))
+        tags = {NO_RETRY_TAG: "true"}
+        if outcome.failures:
+            break
+    try:
+        outcome.quarantined = count_quarantined(platform.lake, days)
+        listed = days_with_errors(platform.lake, days)  # a run of some tables alone may have failed without listing it
+        failures = stored_failures(platform.lake, assets, [day for day in days if day in worked or day in listed])
+        outcome.failed_conversations = len({(day, failure.conversation_id) for day, _, failure in failures})
+        computed = sorted(filter(None, outcome.parts.get(CONVERSATIONS.name, {})))
+        outcome.unknown_outcomes = find_unknown_outcomes(platform.lake, computed, platform.cleaning)
+    except UserError as error:  # the lake went away: what was done until then is told all the same
+        outcome.failures.append(f"count of rows in quarantine, failed conversations and unknown outcomes: {error}")
+    outcome.seconds = time.monotonic() - started
+    return outcome

@@ -1,0 +1,236 @@
+"""The conversations of the lake that are most similar to one of them, or to a text.
+
+Belongs here: which stored days a search goes through, in what order and how many at once, and what is told of what it
+finds. Does not belong here: the search in a day (``insights.similarity``), and how the result is printed (``console``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.errors import UserError
+from analytics_platform.insights.encoders.encoder import StaticEncoder, static_encoder
+from analytics_platform.insights.similarity import best, nearest, vector_of
+from analytics_platform.model.clean_tables import CONVERSATIONS, MESSAGES
+from analytics_platform.model.insight_tables import CONVERSATION_EMBEDDINGS, CONVERSATION_INSIGHTS
+from analytics_platform.storage.partitions import PartitionStore, PartitionStream, PartitionTask, run_tasks
+
+T = TypeVar("T")
+
+VECTORS = CONVERSATION_EMBEDDINGS.name
+_FIRST_CHARACTERS = 80
+_MAKE_THEM = f"`analytics run --select '*{VECTORS}'` makes them"
+
+
+class SimilarError(UserError):
+    """Nothing can be searched, or not for this; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class SimilarConversation:
+    """A conversation found.
+
+    Attributes:
+        date: Its day.
+        conversation_id: The conversation.
+        similarity: Cosine of its vector and the one sought, -1 to 1.
+        primary_topic: What it is about; None where it has no insights.
+        first_words: How the customer begins; None where its messages are not stored.
+    """
+
+    date: str
+    conversation_id: str
+    similarity: float
+    primary_topic: str | None
+    first_words: str | None
+
+
+@dataclass(frozen=True)
+class Similar:
+    """What a search found, and how far it reached.
+
+    Attributes:
+        conversations: The most similar first; ties by date and id.
+        days: Days searched.
+        searched: Conversations searched.
+        days_without_vectors: Days of the range with conversations whose vectors are not stored: not searched.
+    """
+
+    conversations: Sequence[SimilarConversation]
+    days: int
+    searched: int
+    days_without_vectors: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for machines."""
+        return asdict(self)
+
+
+class SimilarSearch:
+    """A search through the lake; as many days are in memory at once as there are workers, and one.
+
+    Args:
+        lake: The store of the vectors.
+        encoder: The encoder that they must come from.
+        workers: Days read at once.
+    """
+
+    def __init__(self, lake: PartitionStore, encoder: StaticEncoder, workers: int) -> None:
+        self._lake = lake
+        self._encoder = encoder
+        self._workers = workers
+
+    def to_conversation(self, conversation_id: str, first: str | None, last: str | None, limit: int) -> Similar:
+        """Find the conversations most similar to a stored one, which itself may be of any day.
+
+        Args:
+            conversation_id: The conversation; not among those found.
+            first: First day, ``YYYY-MM-DD``; the first stored when None.
+            last: Last day, inclusive; the last stored when None.
+            limit: The most conversations to return.
+
+        Raises:
+            SimilarError: If it is unknown or has no words, or nothing can be searched.
+        """
+        everywhere = self._days(None, None)
+        places = self._each_day(everywhere, partial(_row_exists, conversation_id), ["conversation_id"])
+        day = next((day for day, there in zip(everywhere, places, strict=True) if there), None)
+        if day is None:
+            raise SimilarError(
+                f"conversation {conversation_id!r} has no vector in the {len(everywhere):,} days stored: the lake does "
+                "not hold it, or nobody says a word in it"
+            )
+        vector = vector_of(self._checked(day, self._lake.read(VECTORS, day)), conversation_id)
+        if vector is None or not vector.any():
+            raise SimilarError(f"conversation {conversation_id!r} of {day} has no word that the encoder knows")
+        return self._search(vector, first, last, limit, without=conversation_id)
+
+    def to_text(self, text: str, first: str | None, last: str | None, limit: int) -> Similar:
+        """Find the conversations most similar to a text; arguments and errors as for ``to_conversation``."""
+        vector = self._encoder.encode([text])[0]
+        if not vector.any():
+            raise SimilarError("--text: has no word that the encoder knows")
+        return self._search(vector, first, last, limit)
+
+    def _search(
+        self,
+        vector: NDArray[np.floating],
+        first: str | None,
+        last: str | None,
+        limit: int,
+        without: str | None = None,
+    ) -> Similar:
+        days = self._days(first, last)
+        sizes: list[int] = []
+
+        def nearest_of(day: str, table: pa.Table) -> tuple[int, pa.Table]:
+            return len(table), nearest(self._checked(day, table), vector, limit, without=without)
+
+        def found() -> Iterator[pa.Table]:
+            for size, rows in self._each_day(days, nearest_of, CONVERSATION_EMBEDDINGS.column_names):
+                sizes.append(size)
+                yield rows
+
+        rows = best(found(), limit)
+        stored = set(self._lake.keys(CONVERSATIONS.name)).difference(days)
+        unsearched = [day for day in stored if _within(day, first, last)]
+        return Similar(self._described(rows), len(days), sum(sizes), len(unsearched))
+
+    def _days(self, first: str | None, last: str | None) -> list[str]:
+        stored = self._lake.keys(VECTORS)
+        days = [day for day in stored if _within(day, first, last)]
+        if days:
+            return days
+        if not stored:
+            raise SimilarError(f"no conversation's vector is stored; {_MAKE_THEM}")
+        raise SimilarError(
+            f"no conversation's vector is stored from {first or stored[0]} to {last or stored[-1]}, only from "
+            f"{stored[0]} to {stored[-1]}; {_MAKE_THEM}, for the days of --from and --to"
+        )
+
+    def _each_day(self, days: Iterable[str], work: Callable[[str, pa.Table], T], columns: Sequence[str]) -> Iterator[T]:
+        """Yield ``work(day, table)`` of each day, in their order; the tables are read when their turn comes."""
+        tasks = (PartitionTask(day, partial(self._lake.read, VECTORS, day, columns)) for day in days)
+        return run_tasks(tasks, lambda task: work(task.key, task.compute()), self._workers)
+
+    def _checked(self, day: str, table: pa.Table) -> pa.Table:
+        """Return the vectors of a day if they can be compared with those of the current encoder."""
+        others = [name for name in table["encoder"].unique().to_pylist() if name != self._encoder.name]
+        if others:
+            raise SimilarError(
+                f"the vectors of {day} are of the encoder {others[0]}, and the current one is {self._encoder.name}; "
+                f"{_MAKE_THEM} anew"
+            )
+        return table
+
+    def _described(self, rows: pa.Table) -> list[SimilarConversation]:
+        """Return the rows found with what tells a reader what they are; reads no other days than theirs."""
+        found = [{**row, "date": row["date"].isoformat()} for row in rows.to_pylist()]
+        wanted: dict[str, list[str]] = {}
+        for row in found:
+            wanted.setdefault(row["date"], []).append(row["conversation_id"])
+        topics: dict[str, str] = {}
+        words: dict[str, str] = {}
+        insights = PartitionStream(self._lake, CONVERSATION_INSIGHTS.name, wanted)
+        messages = PartitionStream(self._lake, MESSAGES.name, wanted)
+        for day, ids in wanted.items():
+            if day in insights:
+                topics |= _topics(insights.select("conversation_id", "primary_topic")[day], ids)
+            if day in messages:
+                words |= _first_words(messages.select("conversation_id", "position", "role", "text")[day], ids)
+        return [
+            SimilarConversation(
+                **row, primary_topic=topics.get(row["conversation_id"]), first_words=words.get(row["conversation_id"])
+            )
+            for row in found
+        ]
+
+
+def find_similar(
+    platform: Platform, conversation_id: str | None, text: str | None, first: str | None, last: str | None, limit: int
+) -> Similar:
+    """Search a platform's lake for a conversation, or else for a text; see ``SimilarSearch``.
+
+    Neither MongoDB nor Dagster's instance is opened.
+    """
+    search = SimilarSearch(platform.lake, static_encoder(), platform.settings.workers or os.cpu_count() or 1)
+    if conversation_id is not None:
+        return search.to_conversation(conversation_id, first, last, limit)
+    return search.to_text(text or "", first, last, limit)
+
+
+def _within(day: str, first: str | None, last: str | None) -> bool:
+    return (first or day) <= day <= (last or day)
+
+
+def _row_exists(conversation_id: str, day: str, table: pa.Table) -> bool:  # noqa: ARG001  (as ``_each_day`` calls it)
+    return bool(pc.index(table["conversation_id"], conversation_id).as_py() >= 0)
+
+
+def _topics(insights: pa.Table, ids: Sequence[str]) -> dict[str, str]:
+    chosen = insights.filter(pc.is_in(insights["conversation_id"], pa.array(ids)))
+    return dict(zip(chosen["conversation_id"].to_pylist(), chosen["primary_topic"].to_pylist(), strict=True))
+
+
+def _first_words(messages: pa.Table, ids: Sequence[str]) -> dict[str, str]:
+    """Return the beginning of each conversation: of the customer's first message with text, or of anybody's."""
+    has_text = pc.not_equal(pc.utf8_trim_whitespace(messages["text"]), "")
+    chosen = messages.filter(pc.and_(pc.is_in(messages["conversation_id"], pa.array(ids)), has_text))
+    others = pc.not_equal(chosen["role"], "user").cast(pa.int8())
+    ordered = chosen.append_column("others", others).sort_by([("others", "ascending"), ("position", "ascending")])
+    words: dict[str, str] = {}
+    for name, text in zip(ordered["conversation_id"].to_pylist(), ordered["text"].to_pylist(), strict=True):
+        flat = " ".join(text.split())
+        cut = flat if len(flat) <= _FIRST_CHARACTERS else flat[: _FIRST_CHARACTERS - 1].rstrip() + "…"
+        words.setdefault(name, cut)
+    return words

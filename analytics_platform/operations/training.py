@@ -1,0 +1,63 @@
+"""Training on corrections, in this process, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from analytics_platform.defs.assets.learning_assets import ASSETS
+from analytics_platform.defs.automation.learning_schedule import JOB
+from analytics_platform.defs.framework.execution import execute
+from analytics_platform.insights.quality.promotion_gate import evaluations_of
+from analytics_platform.insights.tiers.examples import version_of
+from analytics_platform.storage.partitions import PartitionStore
+
+
+def train(definitions: dg.Definitions, instance: dg.DagsterInstance) -> list[str]:
+    """Run the job in this process; return one line per failed step or check."""
+    result = execute(definitions.resolve_job_def(JOB), instance)
+    failures: list[str] = []
+    for event in result.all_events:
+        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            evaluation = event.asset_check_evaluation_data
+            if not evaluation.passed and evaluation.severity is not dg.AssetCheckSeverity.WARN:
+                told = evaluation.metadata.get("problems")
+                problems: Sequence[Any] = told.value if told else ["failed"]  # type: ignore[assignment]
+                failures += [f"check {evaluation.check_name}: {problem}" for problem in problems]
+    if not result.success and not failures:
+        failures = [f"run {result.run_id} failed; open it in the UI (`make dev`)"]
+    return failures
+
+
+def summary(lake: PartitionStore, before: str) -> dict[str, Any]:
+    """Return what training came to, see ``commands.train_model``.
+
+    Args:
+        lake: Where the tables are.
+        before: ``model_id`` of the heads that labelled before.
+    """
+    if any(lake.info(asset.recipe.table.name, "") is None for asset in ASSETS[:4]):
+        return {"promoted": False, "changed": False, "corrections": 0, "kinds": {}, "feedback": {}}
+    found = {asset.recipe.table.name: lake.read(asset.recipe.table.name, "") for asset in ASSETS[:4]}
+    candidate = found["candidate_model"]["model_id"][0].as_py()
+    gold, history = version_of(found["gold_labels"]), found["model_evaluation"]
+    old, new = evaluations_of(history, before, gold), evaluations_of(history, candidate, gold)
+    stored = lake.info("promoted_model", "")
+    promoted = lake.read("promoted_model", "")["model_id"][0].as_py() if stored else None
+    counts = found["label_feedback"]["status"].value_counts().to_pylist()
+    return {
+        "promoted": promoted == candidate,
+        "changed": promoted == candidate != before,
+        "corrections": found["candidate_model"]["corrections"][0].as_py(),
+        "kinds": {
+            kind: {
+                "items": row["items"],
+                "before": old[kind]["accuracy"] if kind in old else None,
+                "after": row["accuracy"],
+            }
+            for kind, row in new.items()
+        },
+        "feedback": {entry["values"]: entry["counts"] for entry in counts},
+    }

@@ -1,0 +1,64 @@
+"""Stated outcomes that are known as neither success nor failure, so that a person can say what they mean."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from analytics_platform.model.clean_tables import CONVERSATIONS
+from analytics_platform.storage.partitions import PartitionStore
+from analytics_platform.transform import pii
+from analytics_platform.transform.cleaning import Cleaning
+
+SETTING = "ANALYTICS_OUTCOMES"
+"""The variable that says what the words of a source mean."""
+WORDS_TOLD = 10
+_CHARACTERS_TOLD = 40
+
+
+@dataclass(frozen=True)
+class UnknownOutcomes:
+    """Outcomes of some days without a known meaning.
+
+    Attributes:
+        words: Conversations by outcome in normal form, the most frequent first; at most ``WORDS_TOLD``.
+        more: How many further outcomes there are.
+        setting: The variable that gives them a meaning.
+    """
+
+    words: dict[str, int] = field(default_factory=dict)
+    more: int = 0
+    setting: str = SETTING
+
+
+def find_unknown_outcomes(lake: PartitionStore, days: Iterable[str], cleaning: Cleaning) -> UnknownOutcomes:
+    """Return the outcomes without a known meaning; one column of ``conversations`` is read, of these days alone.
+
+    An outcome is a text of the source: it is shortened, and personal data in it gives way to its kind where it does so
+    in messages.
+
+    Args:
+        lake: Holds ``conversations``.
+        days: Days that are stored.
+        cleaning: Says which outcomes are known, and what counts as personal data.
+    """
+    counted: Counter[str] = Counter()
+    for day in days:
+        counted.update(cleaning.outcomes.unknown(lake.read(CONVERSATIONS.name, day, ["outcome"])["outcome"]))
+    ranked = sorted(counted.items(), key=lambda entry: (-entry[1], entry[0]))
+    first = ranked[:WORDS_TOLD]
+    words: Counter[str] = Counter()  # two that are shortened or redacted may become one
+    for word, (_, count) in zip(_told([word for word, _ in first], cleaning), first, strict=True):
+        words[word] += count
+    return UnknownOutcomes(dict(words), len(ranked) - len(first))
+
+
+def _told(words: list[str], cleaning: Cleaning) -> list[str]:
+    texts = pa.array(words, pa.string())
+    if cleaning.privacy.redact:
+        texts = pii.redact(texts, pii.find_pii(texts, cleaning.privacy.kinds))
+    told: list[str] = texts.to_pylist()
+    return [word if len(word) <= _CHARACTERS_TOLD else f"{word[:_CHARACTERS_TOLD]}…" for word in told]

@@ -1,0 +1,111 @@
+"""The settings of cleaning: personal data, language and outcomes; ``settings`` adds them to its own.
+
+Belongs here: their variables and checks. Does not belong here: reading them, which ``settings`` does for all.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings
+
+from analytics_platform.settings import validators as checks
+
+
+class CleaningSettings(BaseSettings):
+    """What the clean tables keep of people, how languages are told, and what outcomes mean."""
+
+    pii: Literal["redact", "keep"] = Field(
+        default="redact",
+        validation_alias="ANALYTICS_PII",
+        description="Whether personal data found in texts is taken out of them, from the clean tables on.",
+    )
+    pii_kinds: str = Field(
+        default="structured",
+        validation_alias="ANALYTICS_PII_KINDS",
+        description="What to look for, separated by commas: structured, all, none, or kinds of docs/privacy.md.",
+    )
+    pii_spans_key: Annotated[SecretStr | None, AfterValidator(checks.spans_key)] = Field(
+        default=None,
+        validation_alias="ANALYTICS_PII_SPANS_KEY",
+        description="What was found is kept encrypted under it, for `analytics reveal`; at least 32 bytes. "
+        "Nothing is kept when unset.",
+    )
+    pseudonym_key: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        validation_alias="ANALYTICS_PSEUDONYM_KEY",
+        description="Users become keyed hashes from the clean tables on; at least 16 characters. Ids stay when unset.",
+    )
+    redact_columns: str = Field(
+        default="",
+        validation_alias="ANALYTICS_REDACT_COLUMNS",
+        description="Columns beside texts from which personal data is taken out, too, separated by commas: channel, "
+        "model, outcome, variant. They stay as they come when unset.",
+    )
+    language_detector: Literal["fast", "careful"] = Field(
+        default="fast",
+        validation_alias="ANALYTICS_LANGUAGE_DETECTOR",
+        description="How languages are told; careful needs the extra languages and a gigabyte of memory.",
+    )
+
+    outcomes: str | None = Field(
+        default=None,
+        validation_alias="ANALYTICS_OUTCOMES",
+        description="What outcomes of the source mean: word=success, word=failure or word=neither, separated by "
+        "commas; these win over the words of docs/data-model.md.",
+    )
+
+    @field_validator("pii_kinds")
+    @classmethod
+    def _known_kinds(cls, kinds: str) -> str:
+        if kinds != "structured":  # the default, which needs no look at what there is
+            _kinds_named(kinds)
+        return kinds
+
+    @field_validator("outcomes")
+    @classmethod
+    def _outcomes_named(cls, outcomes: str | None) -> str | None:
+        if outcomes:
+            from analytics_platform.transform.outcomes import parse_outcomes  # noqa: PLC0415  (imports Arrow)
+
+            parse_outcomes(outcomes)
+        return outcomes
+
+    @field_validator("redact_columns")
+    @classmethod
+    def _known_columns(cls, columns: str) -> str:
+        if columns:
+            _columns_named(columns)
+        return columns
+
+    @field_validator("language_detector")
+    @classmethod
+    def _installed(cls, detector: str) -> str:
+        if detector == "careful" and find_spec("lingua") is None:
+            raise ValueError("careful needs lingua: pip install 'analytics-platform[languages]'")
+        return detector
+
+    @property
+    def pii_kind_set(self) -> frozenset[str]:
+        """Kinds of personal data to look for."""
+        return _kinds_named(self.pii_kinds)
+
+    @property
+    def redact_column_set(self) -> frozenset[str]:
+        """Columns beside texts from which personal data is taken out."""
+        return _columns_named(self.redact_columns) if self.redact_columns else frozenset()
+
+
+def _columns_named(columns: str) -> frozenset[str]:
+    from analytics_platform.model.pii_kinds import columns_named  # noqa: PLC0415  (as below)
+
+    return columns_named(columns)
+
+
+def _kinds_named(kinds: str) -> frozenset[str]:
+    from analytics_platform.model.pii_kinds import kinds_named  # noqa: PLC0415  (the model takes half a second to import)
+
+    return kinds_named(kinds)

@@ -1,0 +1,42 @@
+"""The text of ``.env.example``, made from the settings by ``make env-example``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from analytics_platform.settings.llm_settings import LlmSettings
+from analytics_platform.settings.loader import PROJECT_ROOT, Settings, environment_name
+
+_HEADER = """\
+# Copy to .env and uncomment what you change; the environment wins over this file, an empty value counts as unset.
+# Made by `make env-example` from analytics_platform/settings/loader.py.
+"""
+
+
+def env_example() -> str:
+    """Return every setting as a commented line with its default, below what it means."""
+    fields = sorted(Settings.model_fields.items(), key=lambda field: field[0] in LlmSettings.model_fields)  # those last
+    entries = [_entry(name, info) for name, info in fields]
+    return "\n".join([_HEADER, *entries])
+
+
+def _entry(field: str, info: FieldInfo) -> str:
+    secret = " Secret." if info.annotation == SecretStr | None else ""
+    return f"# {info.description}{secret}\n#{environment_name(field)}={_shown(info.default)}\n"
+
+
+def _shown(default: object) -> str:
+    """Show a default as a person would write it: nothing for none, a path below the project as relative."""
+    if default is None:
+        return ""
+    if isinstance(default, Path) and default.is_relative_to(PROJECT_ROOT):
+        return str(default.relative_to(PROJECT_ROOT))
+    return str(default)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(env_example())

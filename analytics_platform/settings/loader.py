@@ -1,0 +1,301 @@
+"""Every environment variable of the platform, typed and validated; the only place that touches the environment.
+
+Belongs here: one field per variable, its default, its check, and what derives from several of them.
+Does not belong here: opening connections or touching files.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+
+from analytics_platform.errors import UserError
+from analytics_platform.settings import validators as checks
+from analytics_platform.settings.cleaning_settings import CleaningSettings
+from analytics_platform.settings.llm_settings import LlmSettings
+from analytics_platform.settings.nocodb_settings import NocoSettings
+from analytics_platform.settings.operations_settings import OperationsSettings
+
+SAMPLE_START = dt.date(2006, 5, 15)
+SAMPLE_END = dt.date(2006, 7, 2)
+DEFAULT_START = dt.date(2020, 1, 1)
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+ENV_FILE = ".env"
+READ_BY_DBT = ["ANALYTICS_DBT_LAKE", "ANALYTICS_DBT_WAREHOUSE"]
+"""Variables of the dbt project, for those who run dbt by hand."""
+
+
+class SettingsError(UserError, ValueError):
+    """The environment is wrong; each line of the message names a variable and what to do."""
+
+
+class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
+    """The platform's settings, read from the environment and from ``.env`` in the working directory.
+
+    The environment wins over ``.env``; an empty value counts as unset; paths are made absolute, so that
+    a process started elsewhere finds the same files.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,  # pydantic would print the whole environment it read, secrets included
+        str_strip_whitespace=True,
+    )
+
+    home: Path = Field(
+        default=Path(".analytics"),
+        validation_alias="ANALYTICS_HOME",
+        description="Folder for everything the embedded default writes.",
+    )
+    source: Literal["sample", "files", "nocodb"] = Field(
+        default="sample", validation_alias="ANALYTICS_SOURCE", description="Where conversations come from."
+    )
+    source_path: str | None = Field(
+        default=None,
+        validation_alias="ANALYTICS_SOURCE_PATH",
+        description="For files: paths or globs of .parquet, .csv, .csv.gz, .jsonl, separated by commas.",
+    )
+    source_mapping: Path | None = Field(
+        default=None,
+        validation_alias="ANALYTICS_SOURCE_MAPPING",
+        description="For files: YAML file that maps the source's fields to the input columns.",
+    )
+    start_date: Annotated[dt.date | None, BeforeValidator(checks.day)] = Field(
+        default=None,
+        validation_alias="ANALYTICS_START_DATE",
+        description="First daily partition; 2020-01-01, and the sample's first day for the sample.",
+    )
+    end_date: Annotated[dt.date | None, BeforeValidator(checks.day)] = Field(
+        default=None,
+        validation_alias="ANALYTICS_END_DATE",
+        description="Last daily partition, inclusive; today, and the sample's last day for the sample.",
+    )
+    lake_uri: Annotated[str | None, AfterValidator(checks.lake)] = Field(
+        default=None,
+        validation_alias="ANALYTICS_LAKE_URI",
+        description="Folder or s3://bucket/prefix of the Parquet lake; lake/ under the home.",
+    )
+    mongo_uri: Annotated[SecretStr | None, AfterValidator(checks.mongo_uri)] = Field(
+        default=None,
+        validation_alias="ANALYTICS_MONGO_URI",
+        description="MongoDB to write to; the embedded server when unset.",
+    )
+    mongo_database: Annotated[str, AfterValidator(checks.mongo_database)] = Field(
+        default="analytics", validation_alias="ANALYTICS_MONGO_DATABASE", description="MongoDB database."
+    )
+    engine: Literal["auto", "cpu", "gpu"] = Field(
+        default="auto",
+        validation_alias="ANALYTICS_ENGINE",
+        description="Where insights are computed; auto is the CPU, on which the static tier is quickest.",
+    )
+    tier: Literal["static", "cascade", "transformer", "llm"] = Field(
+        default="static",
+        validation_alias="ANALYTICS_TIER",
+        description="Who labels: static vectors; a transformer where they are in doubt; or everywhere; or the LLM.",
+    )
+    taxonomy: Path | None = Field(
+        default=None,
+        validation_alias="ANALYTICS_TAXONOMY",
+        description="YAML file of topics and intents; the one shipped when unset.",
+    )
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        validation_alias="ANALYTICS_WORKERS",
+        description="Partitions worked on at once; the number of cores when unset.",
+    )
+    dbt_project_dir: Path = Field(
+        default=PROJECT_ROOT / "dbt_project",
+        validation_alias="ANALYTICS_DBT_PROJECT_DIR",
+        description="Folder of the dbt project.",
+    )
+    aws_endpoint_url: Annotated[str | None, AfterValidator(checks.endpoint)] = Field(
+        default=None, validation_alias="AWS_ENDPOINT_URL", description="S3-compatible server; AWS itself when unset."
+    )
+    aws_region: str = Field(
+        default="us-east-1",
+        validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"),
+        description="Region of the bucket.",
+    )
+    aws_access_key_id: SecretStr | None = Field(
+        default=None,
+        validation_alias="AWS_ACCESS_KEY_ID",
+        description="S3 key; when unset, S3 is asked with the machine's own credentials.",
+    )
+    aws_secret_access_key: SecretStr | None = Field(
+        default=None, validation_alias="AWS_SECRET_ACCESS_KEY", description="S3 secret, with the key."
+    )
+    aws_session_token: SecretStr | None = Field(
+        default=None, validation_alias="AWS_SESSION_TOKEN", description="Token of temporary S3 credentials."
+    )
+
+    @field_validator("home", "dbt_project_dir")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @field_validator("source_mapping", "taxonomy")
+    @classmethod
+    def _existing_file(cls, path: Path | None) -> Path | None:
+        if path is None:
+            return None
+        path = path.expanduser().absolute()
+        if not path.is_file():
+            raise ValueError("must be an existing file")
+        return path
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if self.source == "files" and not self.source_path:
+            raise ValueError("ANALYTICS_SOURCE_PATH: needed when ANALYTICS_SOURCE=files")
+        if self.source == "nocodb" and (missing := self.missing_for_nocodb()):
+            raise ValueError(f"{', '.join(missing)}: needed when ANALYTICS_SOURCE=nocodb")
+        if self.tier == "llm" and not self.llm_model:
+            raise ValueError("ANALYTICS_LLM_MODEL: needed when ANALYTICS_TIER=llm")
+        if self.aws_access_key_id and not self.aws_secret_access_key:
+            raise ValueError("AWS_SECRET_ACCESS_KEY: needed with AWS_ACCESS_KEY_ID")
+        if self.aws_secret_access_key and not self.aws_access_key_id:
+            raise ValueError("AWS_ACCESS_KEY_ID: needed with AWS_SECRET_ACCESS_KEY")
+        if self.first_day > self.last_day:
+            raise ValueError(
+                f"ANALYTICS_START_DATE: {self.first_day} is after the last day, {self.last_day} (ANALYTICS_END_DATE)"
+            )
+        return self
+
+    @property
+    def engine_tier(self) -> Literal["static", "cascade", "transformer"]:
+        """The tier that labels here: messages, and conversations to which the LLM has no answer."""
+        return "static" if self.tier == "llm" else self.tier
+
+    @property
+    def first_day(self) -> dt.date:
+        """First daily partition."""
+        return self.start_date or (SAMPLE_START if self.source == "sample" else DEFAULT_START)
+
+    @property
+    def end_date_fixed(self) -> dt.date | None:
+        """Last daily partition, inclusive; None while every day adds one."""
+        fixed = self.end_date or (SAMPLE_END if self.source == "sample" else None)
+        return fixed if fixed and fixed < dt.datetime.now(dt.UTC).date() else None
+
+    @property
+    def last_day(self) -> dt.date:
+        """Last daily partition as of now, inclusive."""
+        return self.end_date_fixed or dt.datetime.now(dt.UTC).date()
+
+    @property
+    def lake(self) -> str:
+        """URI or path of the lake."""
+        return self.lake_uri or str(self.home / "lake")
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The DuckDB file that analysts open."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def mongo_dir(self) -> Path:
+        """Data folder of the embedded MongoDB server."""
+        return self.home / "mongo"
+
+    @property
+    def reports_dir(self) -> Path:
+        """Folder of the HTML reports."""
+        return self.home / "reports"
+
+    @property
+    def staging_dir(self) -> Path:
+        """Folder of source files split by day, safe to delete."""
+        return self.home / "staging"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Folder of the Dagster instance."""
+        return self.home / "dagster"
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: With one line per wrong or unknown variable, naming it; never its value when it is a secret.
+    """
+    try:
+        problems = checks.unknown_variables(_given_names(), _known_names())
+        settings = Settings()
+    except UnicodeDecodeError:
+        raise SettingsError(f"{ENV_FILE}: must be a text file in UTF-8") from None
+    except ValidationError as error:
+        raise SettingsError("\n".join([*problems, *map(_line, error.errors())])) from None
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _given_names() -> set[str]:
+    """Return every variable of the environment and of ``.env`` that has a value."""
+    sources = EnvSettingsSource(Settings), DotEnvSettingsSource(Settings)
+    return {name.upper() for source in sources for name in source.env_vars}
+
+
+def _known_names() -> list[str]:
+    names = list(READ_BY_DBT)
+    for info in Settings.model_fields.values():
+        alias = info.validation_alias
+        names += [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [str(alias)]
+    return names
+
+
+def dagster_home() -> Path:
+    """Return the folder that ``DAGSTER_HOME`` names, or the one of the settings when it names none."""
+    named = os.environ.get("DAGSTER_HOME")
+    return Path(named) if named else load_settings().dagster_home
+
+
+def use_dagster_home(folder: Path) -> None:
+    """Tell Dagster, in this process and in those it starts, where its instance is, and to write events in batches."""
+    os.environ["DAGSTER_HOME"] = str(folder)
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "500")  # see storage.history
+
+
+def environment_name(field: str) -> str:
+    """Return the variable that fills a field; the first where there are several."""
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias.choices[0] if isinstance(alias, AliasChoices) else alias)
+
+
+def _line(problem: ErrorDetails) -> str:
+    """Say what is wrong in one line; rules across variables name theirs in the message already."""
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return message
+    name, value = str(problem["loc"][0]), str(problem["input"])
+    return f"{name}: {message}" if _may_be_secret(name, value) else f"{name}: {message}, not {value!r}"
+
+
+def _may_be_secret(name: str, value: str) -> bool:
+    """Whether a value must not be shown: it fills a secret field, or is a URL with a user in it."""
+    secret = {
+        environment_name(field) for field, info in Settings.model_fields.items() if info.annotation == SecretStr | None
+    }
+    return name in secret or "@" in value

@@ -1,0 +1,65 @@
+"""The settings of the NocoDB source, and how often changes are looked for.
+
+Belongs here: those fields. Does not belong here: how the environment is read (``settings``, of which this is a part).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings
+
+from analytics_platform.settings import validators as checks
+
+
+class NocoSettings(BaseSettings):
+    """The fields of the NocoDB source."""
+
+    nocodb_url: Annotated[str | None, AfterValidator(checks.endpoint)] = Field(
+        default=None, validation_alias="NOCODB_URL", description="For nocodb: address of the server, https://host."
+    )
+    nocodb_token: SecretStr | None = Field(
+        default=None, validation_alias="NOCODB_TOKEN", description="For nocodb: API token."
+    )
+    nocodb_messages_table: str | None = Field(
+        default=None, validation_alias="NOCODB_MESSAGES_TABLE", description="For nocodb: id of the table of messages."
+    )
+    nocodb_conversations_table: str | None = Field(
+        default=None,
+        validation_alias="NOCODB_CONVERSATIONS_TABLE",
+        description="For nocodb: id of the table of conversations; unset when messages stand alone.",
+    )
+    nocodb_api_version: Literal["v2", "v3"] = Field(
+        default="v2", validation_alias="NOCODB_API_VERSION", description="For nocodb: version of its API."
+    )
+    nocodb_requests_per_second: float = Field(
+        default=5,
+        gt=0,
+        le=1000,
+        validation_alias="NOCODB_REQUESTS_PER_SECOND",
+        description="For nocodb: most requests per second; its hosted service allows 5.",
+    )
+    nocodb_timeout_seconds: float = Field(
+        default=30,
+        gt=0,
+        le=600,
+        validation_alias="NOCODB_TIMEOUT_SECONDS",
+        description="For nocodb: how long to wait for an answer.",
+    )
+    poll_seconds: int = Field(
+        default=60,
+        ge=5,
+        le=86_400,
+        validation_alias="ANALYTICS_POLL_SECONDS",
+        description="How often the sensor looks for changes at the source.",
+    )
+
+    def missing_for_nocodb(self) -> list[str]:
+        """Return the variables that the source needs and that are not set."""
+        needed = {
+            "NOCODB_URL": self.nocodb_url,
+            "NOCODB_TOKEN": self.nocodb_token,
+            "NOCODB_MESSAGES_TABLE": self.nocodb_messages_table,
+        }
+        return [name for name, value in needed.items() if not value]

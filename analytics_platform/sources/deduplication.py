@@ -1,0 +1,129 @@
+"""Rules that need the whole source, as SQL: which rows repeat others, and the day of each conversation.
+
+The rules read the relation ``judged`` of ``row_validation`` and the places of the rows in ``files``. They write two
+tables: ``repeats`` (rows that repeat others) and ``starts`` (day of each conversation). The tables are filled at once,
+or brought up to date for the messages and conversations that changed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import duckdb
+
+from analytics_platform.model.raw_tables import MAX_TEXT_CHARACTERS
+
+SETTLED_TABLES = """
+CREATE TABLE IF NOT EXISTS repeats (position BIGINT, first_position BIGINT);
+CREATE TABLE IF NOT EXISTS starts (conversation_id VARCHAR, day DATE);
+"""
+
+_VIEWS = """
+CREATE OR REPLACE TEMP VIEW conversation_days AS
+SELECT conversation_id, day FROM starts
+WHERE day BETWEEN getvariable('first_day') AND getvariable('last_day');
+
+-- What a repeated row says otherwise than the row that was read first; nothing, when it is the very same.
+CREATE OR REPLACE TEMP VIEW compared AS
+SELECT
+    again.position, again.conversation_id, again.message_id,
+    files.label AS first_label, kept.source_row AS first_row,
+    concat_ws(', ',
+        CASE WHEN again.conversation_id IS DISTINCT FROM kept.conversation_id THEN 'conversation_id' END,
+        CASE WHEN again.user_id IS DISTINCT FROM kept.user_id THEN 'user_id' END,
+        CASE WHEN again.agent_id IS DISTINCT FROM kept.agent_id THEN 'agent_id' END,
+        CASE WHEN again.model IS DISTINCT FROM kept.model THEN 'model' END,
+        CASE WHEN again.channel IS DISTINCT FROM kept.channel THEN 'channel' END,
+        CASE WHEN again.role IS DISTINCT FROM kept.role THEN 'role' END,
+        CASE WHEN again.text IS DISTINCT FROM kept.text THEN 'text' END,
+        CASE WHEN again.timestamp IS DISTINCT FROM kept.timestamp THEN 'timestamp' END,
+        CASE WHEN again.language IS DISTINCT FROM kept.language THEN 'language' END,
+        CASE WHEN again.rating IS DISTINCT FROM kept.rating THEN 'rating' END,
+        CASE WHEN again.outcome IS DISTINCT FROM kept.outcome THEN 'outcome' END,
+        CASE WHEN again.variant IS DISTINCT FROM kept.variant THEN 'variant' END,
+        CASE WHEN again.tokens IS DISTINCT FROM kept.tokens THEN 'tokens' END,
+        CASE WHEN again.cost IS DISTINCT FROM kept.cost THEN 'cost' END,
+        CASE WHEN again.extra IS DISTINCT FROM kept.extra THEN 'extra' END
+    ) AS differs
+FROM repeats
+JOIN judged AS kept ON kept.position = repeats.first_position
+JOIN judged AS again ON again.position = repeats.position
+JOIN files ON files.file = kept.file;
+"""
+
+_REPEATS = """
+INSERT INTO repeats
+WITH firsts AS (
+    SELECT message_id, min(position) AS first_position FROM judged
+    WHERE reason IS NULL AND {which}
+    GROUP BY message_id HAVING count(*) > 1
+)
+SELECT judged.position, firsts.first_position FROM judged JOIN firsts USING (message_id)
+WHERE reason IS NULL AND judged.position > firsts.first_position
+"""
+
+_STARTS = """
+INSERT INTO starts
+SELECT conversation_id, CAST(min(timestamp) AS DATE) FROM judged ANTI JOIN repeats USING (position)
+WHERE reason IS NULL AND {which}
+GROUP BY conversation_id
+"""
+
+
+def use_window(db: duckdb.DuckDBPyConnection, name: str, first_day: dt.date, last_day: dt.date) -> None:
+    """Say what the source is called and which days conversations may start on; needed before anything else.
+
+    Args:
+        db: Holds ``judged``, ``files`` and ``SETTLED_TABLES``.
+        name: Name of the source, kept with every row.
+        first_day: First day.
+        last_day: Last day, inclusive.
+    """
+    db.execute("SET VARIABLE source = $name", {"name": name})
+    db.execute("SET VARIABLE longest_text = $most", {"most": MAX_TEXT_CHARACTERS})
+    db.execute("SET VARIABLE first_day = $day", {"day": first_day})
+    db.execute("SET VARIABLE last_day = $day", {"day": last_day})
+    db.execute(_VIEWS)
+
+
+def settle_all(db: duckdb.DuckDBPyConnection) -> None:
+    """Fill ``repeats`` and ``starts``, which are empty, from all rows."""
+    db.execute(_REPEATS.format(which="true"))
+    db.execute(_STARTS.format(which="true"))
+
+
+def settle_changed(db: duckdb.DuckDBPyConnection) -> None:
+    """Bring ``repeats`` and ``starts`` up to date.
+
+    The caller's tables say for what: ``changed_messages`` (message_id) and ``changed_conversations``
+    (conversation_id), each with what its rows said before and say now. To the latter are added the conversations
+    that share a message with them, since which of two rows is the first may have changed.
+    """
+    same_message = "message_id IN (SELECT message_id FROM changed_messages)"
+    db.execute(f"""
+        DELETE FROM repeats WHERE position NOT IN (SELECT position FROM judged WHERE reason IS NULL)
+            OR position IN (SELECT position FROM judged WHERE {same_message});
+        INSERT INTO changed_conversations SELECT conversation_id FROM judged WHERE {same_message};
+    """)  # noqa: S608  (no value is in it)
+    db.execute(_REPEATS.format(which=same_message))
+    db.execute("""
+        INSERT INTO changed_conversations
+        SELECT again.conversation_id FROM repeats
+        JOIN judged AS kept ON kept.position = repeats.first_position
+        JOIN judged AS again ON again.position = repeats.position
+        WHERE kept.conversation_id IN (SELECT conversation_id FROM changed_conversations)
+    """)
+    same_conversation = "conversation_id IN (SELECT conversation_id FROM changed_conversations)"
+    db.execute(f"DELETE FROM starts WHERE {same_conversation}")  # noqa: S608  (no value is in it)
+    db.execute(_STARTS.format(which=same_conversation))
+
+
+def use_other_day(db: duckdb.DuckDBPyConnection) -> dt.date:
+    """Choose and return the day that keeps the rows of no conversation with a day: the first that has any."""
+    db.execute("""
+        SET VARIABLE other_day = (
+            SELECT coalesce(min(day), CAST(getvariable('first_day') AS DATE)) FROM conversation_days
+        )
+    """)
+    day: dt.date = db.execute("SELECT CAST(getvariable('other_day') AS DATE)").fetchall()[0][0]
+    return day

@@ -1,0 +1,251 @@
+"""The source that reads files: Parquet, CSV and JSON lines, plain or gzipped, by path or glob.
+
+Files are split by day once (``staging``). The result is kept until the files, the mapping or the window of days change;
+then it is removed as soon as no process reads it (``stagings``), so that no text outlives its deletion at the source.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from itertools import islice
+from pathlib import Path
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from analytics_platform.sources.base import Progress, SourceDay, SourceError, SourceStatus
+from analytics_platform.sources.locating import SourceFile, find_files, read_rows
+from analytics_platform.sources.mapping import FieldMapping, load_mapping
+from analytics_platform.sources.published_days import MANIFEST, StagedDay, parse_manifest, read_day
+from analytics_platform.sources.staging import stage
+from analytics_platform.sources.staging_holds import (
+    UNFINISHED,
+    Holds,
+    StagingHold,
+    discard,
+    discard_unfinished,
+    has_unfinished,
+    hold,
+)
+from analytics_platform.system.disk_full import disk_full_told
+
+READER_VERSION = 3
+"""Raised whenever the same files would be staged differently than before."""
+
+
+class FileSource:
+    """Conversations in files; fulfils ``Source``.
+
+    Every call looks at the files anew (their sizes and times, not their content), so a source is never out of
+    date, and at most one process stages at a time. A staging is held while a call reads it, and for all of a block of
+    ``held``; when the last block ends, the stagings that are not the newest and that nobody holds are removed. May be
+    used from several threads.
+
+    Args:
+        paths: Paths and globs, separated by commas; see ``locating.READERS`` for the formats.
+        staging_dir: Folder to keep the staged days in; safe to delete.
+        first_day: First day of the partitions.
+        last_day: Last day of the partitions, inclusive.
+        mapping: YAML file with the field mapping; see ``mapping.FieldMapping``.
+        name: Name of the source, kept with every row.
+        stages: Whether to stage files that have changed; otherwise the source speaks of what was staged last, and
+            neither writes nor removes anything.
+    """
+
+    def __init__(
+        self,
+        paths: str,
+        *,
+        staging_dir: Path,
+        first_day: dt.date,
+        last_day: dt.date,
+        mapping: Path | None = None,
+        name: str = "files",
+        stages: bool = True,
+    ) -> None:
+        self.name = name
+        self._paths = paths
+        self._folder = staging_dir / name
+        self._first_day = first_day
+        self._last_day = last_day
+        self._mapping = mapping
+        self._stages = stages
+        self._holds = Holds(self._discard_old)
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep every staging that is read in the block until the block ends, whatever other processes stage."""
+        return self._holds.block()
+
+    def refresh(self, *, seconds: float | None = None, on_progress: Progress | None = None) -> bool:  # noqa: ARG002
+        """Stage the files as they are now; every other call does so too.
+
+        Args:
+            seconds: Not heeded: files are staged as a whole or not at all.
+            on_progress: Not told anything.
+
+        Raises:
+            SourceError: If a path, a file or the mapping is wrong.
+        """
+        with self.held():
+            self._staged()
+        return True
+
+    def reconcile(self, *, accept_loss: bool = False, on_progress: Progress | None = None) -> Mapping[str, int]:
+        """Do what ``refresh`` does: files are always read as a whole, and what they no longer hold is gone."""
+        del accept_loss
+        self.refresh(on_progress=on_progress)
+        return {}
+
+    def status(self) -> SourceStatus:
+        """Return the number of rows staged last, and whether the files are still as they were then."""
+        newest = self._newest()
+        if newest is None:
+            return SourceStatus(complete=False)
+        try:
+            unchanged = self._found()[2] == newest
+        except SourceError:
+            unchanged = False
+        staged = dt.datetime.fromtimestamp((newest / MANIFEST).stat().st_mtime, dt.UTC)
+        rows = sum(day.rows_read for day in _days(newest).values())
+        return SourceStatus(rows=rows, complete=unchanged, refreshed_at=staged.isoformat(timespec="seconds"))
+
+    def days(self) -> Mapping[str, str]:
+        """Return the days that hold any row, ascending, each with a hash of what is staged for it.
+
+        Raises:
+            SourceError: If a path, a file or the mapping is wrong.
+        """
+        with self.held():
+            folder = self._staged()
+            return {day: staged.version for day, staged in _days(folder).items()} if folder else {}
+
+    def rows_by_day(self) -> Mapping[str, int]:
+        """Return the number of rows read for each day, as the manifest says.
+
+        Raises:
+            SourceError: If a path, a file or the mapping is wrong.
+        """
+        with self.held():
+            folder = self._staged()
+            return {day: staged.rows_read for day, staged in _days(folder).items()} if folder else {}
+
+    def read_day(self, day: str) -> SourceDay:
+        """Return the rows of one day; empty tables for a day without any.
+
+        Args:
+            day: ``YYYY-MM-DD``.
+
+        Raises:
+            SourceError: If a path, a file or the mapping is wrong.
+        """
+        with self.held():
+            folder = self._staged()
+            return read_day(folder, _days(folder), day) if folder else read_day(self._folder, {}, day)
+
+    def glance(self) -> str:
+        """Say in a few words what is there, from the beginning of each file; nothing is staged.
+
+        Raises:
+            SourceError: If a path, a file or the mapping is wrong, as far as can be seen so.
+        """
+        files, mapping, folder = self._found()
+        megabytes = sum(file.size for file in files) / 1e6
+        what = f"{len(files)} {'file' if len(files) == 1 else 'files'}, {megabytes:,.1f} MB"
+        if not (folder / MANIFEST).is_file():
+            for file in files:
+                for rows in islice(read_rows(file), 1):
+                    mapping.require_columns(rows.columns, str(file.path))
+            return f"{what}, not read since they changed"
+        days = list(_days(folder))
+        return f"{what}, {len(days)} days with rows, {days[0]} to {days[-1]}" if days else f"{what}, no rows"
+
+    def _found(self) -> tuple[list[SourceFile], FieldMapping, Path]:
+        """Return the files and the mapping as they are now, and the folder where they are staged or would be."""
+        files, mapping = find_files(self._paths), load_mapping(self._mapping)
+        return files, mapping, self._folder / self._fingerprint(files, mapping)
+
+    def _staged(self) -> Path | None:
+        """Return the folder where the files as they are now are staged, and hold it; stage them when they are not.
+
+        None where nothing is to be staged and nothing was.
+        """
+        if not self._stages:
+            newest = self._newest()
+            return newest if newest and self._holds.keep(hold(newest)) else None
+        files, mapping, folder = self._found()
+        if folder in self._holds:
+            return folder
+        if not ((folder / MANIFEST).is_file() and self._holds.keep(hold(folder))):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._folder / ".lock"):
+                # Another process may have staged while this one waited.
+                if not ((folder / MANIFEST).is_file() and self._holds.keep(hold(folder))):
+                    self._holds.keep(self._stage(folder, files, mapping))
+        self._discard(folder)
+        return folder
+
+    def _stage(self, folder: Path, files: list[SourceFile], mapping: FieldMapping) -> StagingHold | None:
+        """Stage the files, as the only process that does, and return the hold of the staging.
+
+        Raises:
+            DiskFullError: If there is no space for them.
+            SourceError: If they cannot be split for another reason.
+        """
+        discard_unfinished(self._folder)
+        with (
+            disk_full_told(self._folder),
+            tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=self._folder) as unfinished,
+        ):
+            done = Path(unfinished) / folder.name
+            done.mkdir()
+            try:
+                stage(done, files, mapping, name=self.name, first_day=self._first_day, last_day=self._last_day)
+            except duckdb.Error as error:  # its messages have several lines
+                reason = " ".join(str(error).split())
+                raise SourceError(f"{self._folder}: the source cannot be split by day here: {reason}") from error
+            held = hold(done, folder)  # before others can see it, so that none of them removes it
+            done.rename(folder)
+        return held
+
+    def _discard_old(self) -> None:
+        newest = self._newest() if self._stages else None
+        if newest:
+            self._discard(newest)
+
+    def _discard(self, keep: Path) -> None:
+        """Remove the stagings but one that nobody holds, and what killed processes left half made."""
+        discard(self._folder, [keep])
+        if has_unfinished(self._folder):
+            try:
+                with FileLock(self._folder / ".lock", timeout=0):
+                    discard_unfinished(self._folder)
+            except Timeout:  # another process stages, and removes them itself
+                pass
+
+    def _newest(self) -> Path | None:
+        """Return the staging that was made last."""
+        made = {}
+        for manifest in self._folder.glob(f"[!.]*/{MANIFEST}"):
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                made[manifest.parent] = manifest.stat().st_mtime_ns
+        return max(made, key=made.__getitem__, default=None)
+
+    def _fingerprint(self, files: list[SourceFile], mapping: FieldMapping) -> str:
+        parts = [
+            READER_VERSION,
+            self.name,
+            [str(self._first_day), str(self._last_day)],
+            mapping.model_dump(),
+            [[str(file.path), file.label, file.size, file.modified_ns] for file in files],
+        ]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _days(folder: Path) -> dict[str, StagedDay]:
+    return parse_manifest((folder / MANIFEST).read_text(encoding="utf-8"))

@@ -1,0 +1,234 @@
+"""The days of a source as Parquet files, and the manifest that says what is in them.
+
+Belongs here: writing settled rows (``deduplication``) by day, and reading them back. Does not belong here: how rows are
+read, judged and settled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from itertools import groupby, pairwise
+from operator import itemgetter
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analytics_platform.model import Table
+from analytics_platform.model.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES
+from analytics_platform.sources.base import SourceDay, SourceError
+
+MANIFEST = "manifest.json"
+_BATCH_ROWS = 20_000
+
+_MESSAGES = """
+SELECT md5_number_lower(CAST(to_json(staged) AS VARCHAR)) AS row_hash, staged.* FROM (
+    SELECT
+        conversation_days.day AS date, judged.conversation_id, message_id, user_id, agent_id, model, channel, role,
+        text, timestamp AT TIME ZONE 'UTC' AS timestamp,
+        language, rating, outcome, variant, tokens, cost, extra,
+        getvariable('source') AS source, files.label AS source_file, source_row
+    FROM judged
+    ANTI JOIN repeats USING (position)
+    JOIN conversation_days ON conversation_days.conversation_id = judged.conversation_id
+    JOIN files ON files.file = judged.file
+    WHERE reason IS NULL AND {which}
+    ORDER BY date, position
+) AS staged
+"""
+
+_QUARANTINED = """
+WITH refused AS (
+    SELECT position, reason, detail FROM judged WHERE reason IS NOT NULL
+    UNION ALL
+    SELECT position, 'conflicting_duplicate',
+        format('message_id is ''{{}}'', read before in {{}} row {{}} with another {{}}',
+            left(message_id, 100), first_label, first_row, differs)
+    FROM compared WHERE differs <> ''
+    UNION ALL
+    SELECT position, 'outside_partitions',
+        format('conversation_id ''{{}}'' starts on {{}}, outside the days kept '
+            '(ANALYTICS_START_DATE, ANALYTICS_END_DATE)', left(conversation_id, 100), day)
+    FROM judged ANTI JOIN repeats USING (position) JOIN starts USING (conversation_id)
+    WHERE reason IS NULL AND day NOT BETWEEN getvariable('first_day') AND getvariable('last_day')
+)
+SELECT md5_number_lower(CAST(to_json(staged) AS VARCHAR)) AS row_hash, staged.* FROM (
+    SELECT
+        date,
+        left(sha256(CAST(to_json([source_file, CAST(source_row AS VARCHAR), whole]) AS VARCHAR)), 32) AS quarantine_id,
+        getvariable('source') AS source, source_file, source_row, conversation_id, reason,
+        CASE WHEN length(whole) > getvariable('longest_text')
+            THEN format('{{}} (content: the first {{}} of {{}} characters, SHA-256 {{}})',
+                detail, getvariable('longest_text'), length(whole), sha256(whole))
+            ELSE detail END AS detail,
+        left(whole, getvariable('longest_text')) AS content
+    FROM (
+        SELECT
+            coalesce(conversation_days.day, getvariable('other_day')) AS date, judged.position,
+            files.label AS source_file, source_row, judged.conversation_id, refused.reason, refused.detail,
+            coalesce(line, json_object_of(names, cells)) AS whole
+        FROM refused
+        JOIN judged ON judged.position = refused.position
+        JOIN files ON files.file = judged.file
+        LEFT JOIN conversation_days ON conversation_days.conversation_id = judged.conversation_id
+        WHERE {which}
+    )
+    ORDER BY date, position
+) AS staged
+"""
+
+_COUNTS = """
+SELECT CAST(date AS VARCHAR), sum(rows_read), sum(duplicates) FROM (
+    SELECT coalesce(day, getvariable('other_day')) AS date, 1 AS rows_read, 0 AS duplicates
+    FROM read_rows LEFT JOIN conversation_days USING (conversation_id)
+    UNION ALL
+    SELECT coalesce(day, getvariable('other_day')), 0, 1
+    FROM compared LEFT JOIN conversation_days USING (conversation_id) WHERE differs = ''
+)
+WHERE {which}
+GROUP BY date ORDER BY date
+"""
+
+
+@dataclass(frozen=True)
+class StagedDay:
+    """What the manifest says of one day.
+
+    Attributes:
+        version: Hash of everything that is staged for the day.
+        rows_read: Number of rows read.
+        duplicates: Number of rows dropped as read before.
+        part: Folder of its files, below that of the manifest.
+    """
+
+    version: str
+    rows_read: int
+    duplicates: int
+    part: str = ""
+
+
+def write_days(
+    db: duckdb.DuckDBPyConnection, folder: Path, part: str = "", only: Collection[str] | None = None
+) -> dict[str, StagedDay]:
+    """Write the settled rows to one file per table and day.
+
+    Args:
+        db: Holds ``judged``, ``read_rows`` (conversation_id of every row read), ``files`` and what is settled.
+        folder: Where the manifest will be.
+        part: Folder below it for the files.
+        only: Days to write, as ``YYYY-MM-DD``; all when None.
+
+    Returns:
+        What to say of each day in the manifest; a day without any row is not in it.
+    """
+    which = "true"
+    if only is not None:
+        db.execute("SET VARIABLE only_days = $days::DATE[]", {"days": sorted(only)})
+        which = "list_contains(getvariable('only_days'), coalesce(day, getvariable('other_day')))"
+    messages = _write_table(db, _MESSAGES.format(which=which), RAW_MESSAGES, folder / part)
+    quarantined = _write_table(db, _QUARANTINED.format(which=which), QUARANTINED_ROWS, folder / part)
+    counts = db.execute(_COUNTS.format(which=which.replace("coalesce(day, getvariable('other_day'))", "date")))
+    return {
+        day: StagedDay(_version(messages[day], quarantined[day], rows, duplicates), rows, duplicates, part)
+        for day, rows, duplicates in counts.fetchall()
+    }
+
+
+def manifest_text(days: Mapping[str, StagedDay]) -> str:
+    """Return the manifest of these days, ascending."""
+    return json.dumps({day: asdict(days[day]) for day in sorted(days)})
+
+
+@lru_cache(maxsize=8)
+def parse_manifest(text: str) -> dict[str, StagedDay]:
+    """Return the days that a manifest names, ascending."""
+    return {day: StagedDay(**staged) for day, staged in json.loads(text).items()}
+
+
+def read_day(folder: Path, days: Mapping[str, StagedDay], day: str) -> SourceDay:
+    """Return the rows of one day; empty tables for a day that is not staged.
+
+    Args:
+        folder: Where the manifest is.
+        days: What the manifest says.
+        day: ``YYYY-MM-DD``.
+
+    Raises:
+        SourceError: If the files do not hold as many rows as the manifest says, since some were removed.
+    """
+    staged = days.get(day, StagedDay(version="", rows_read=0, duplicates=0))
+    messages = _read_table(folder / staged.part, RAW_MESSAGES, day)
+    quarantined = _read_table(folder / staged.part, QUARANTINED_ROWS, day)
+    found = messages.num_rows + quarantined.num_rows + staged.duplicates
+    if found != staged.rows_read:
+        raise SourceError(
+            f"{folder}: {day} has {staged.rows_read} rows, and its files hold {found}: files were removed while they "
+            "were read. Run again; if that says the same, delete the folder and run again"
+        )
+    return SourceDay(messages, quarantined, rows_read=staged.rows_read, duplicates=staged.duplicates)
+
+
+def unused_files(folder: Path, parts: str, days: Mapping[str, StagedDay]) -> list[Path]:
+    """Return the files of days that a manifest does not name: of days that were replaced since, or never published.
+
+    Args:
+        folder: Where the manifest is.
+        parts: Folder below it whose folders are the parts.
+        days: What the manifest says.
+    """
+    named = {
+        _day_path(folder / staged.part, declared, day)
+        for day, staged in days.items()
+        for declared in (RAW_MESSAGES, QUARANTINED_ROWS)
+    }
+    return [path for path in (folder / parts).glob("*/*/*.parquet") if path not in named]
+
+
+def _read_table(folder: Path, declared: Table, day: str) -> pa.Table:
+    path = _day_path(folder, declared, day)
+    if not path.is_file():
+        return declared.empty()
+    with pq.ParquetFile(path) as file:
+        return declared.conform(file.read())
+
+
+def _write_table(db: duckdb.DuckDBPyConnection, query: str, declared: Table, folder: Path) -> defaultdict[str, int]:
+    """Write the rows of a query, which come sorted by day, to one file per day.
+
+    Returns:
+        Day to a hash of its rows, 0 for a day without any; rows are distinct, so that their order does not
+        matter and no two cancel each other out.
+    """
+    hashes: defaultdict[str, int] = defaultdict(int)
+    (folder / declared.name).mkdir(parents=True)
+    slices = _split_by_day(db.sql(query).to_arrow_reader(_BATCH_ROWS))
+    for day, parts in groupby(slices, key=itemgetter(0)):
+        with pq.ParquetWriter(_day_path(folder, declared, day), declared.arrow_schema, compression="zstd") as writer:
+            for _, rows in parts:
+                hashes[day] ^= int(np.bitwise_xor.reduce(rows.column("row_hash").to_numpy()))
+                writer.write_table(rows.select(declared.column_names).cast(declared.arrow_schema))
+    return hashes
+
+
+def _split_by_day(batches: pa.RecordBatchReader) -> Iterator[tuple[str, pa.Table]]:
+    for batch in batches:
+        rows = pa.Table.from_batches([batch])
+        dates = rows.column("date").to_numpy()
+        changes = np.flatnonzero(dates[1:] != dates[:-1]) + 1
+        for start, end in pairwise(np.unique([0, *changes, len(dates)]).tolist()):
+            yield str(dates[start]), rows.slice(start, end - start)
+
+
+def _day_path(folder: Path, declared: Table, day: str) -> Path:
+    return folder / declared.name / f"{day}.parquet"
+
+
+def _version(*parts: int) -> str:
+    return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:32]

@@ -1,0 +1,32 @@
+"""The collection ``label_feedback``: corrections of labels that people or applications write.
+
+Belongs here: reading it. Does not belong here: its validator (``collections``), or judging what it holds
+(``insights.quality.feedback``).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from analytics_platform.storage.mongo.collections import LABEL_FEEDBACK
+from analytics_platform.storage.mongo.mongo_store import MongoStore
+
+
+class Corrections:
+    """The corrections as they are at the first look, so that a run sees one state of them.
+
+    Args:
+        mongo: The database.
+    """
+
+    def __init__(self, mongo: MongoStore) -> None:
+        self._mongo = mongo
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """Every correction with its ``feedback_id``, in the order of that."""
+        self._mongo.migrate()
+        with self._mongo.lend(LABEL_FEEDBACK.name) as collection:
+            found = [{**document, "feedback_id": str(document.pop("_id"))} for document in collection.find({})]
+        return sorted(found, key=lambda row: str(row["feedback_id"]))

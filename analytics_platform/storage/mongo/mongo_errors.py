@@ -1,0 +1,125 @@
+"""What went wrong with MongoDB, in one sentence that names server, collection and document but no secret.
+
+Belongs here: the error type, and turning the driver's errors into it. The driver's own messages repeat whole
+documents (people's conversations) and topologies, so they are condensed, not passed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from pymongo import errors
+
+from analytics_platform.errors import UserError
+from analytics_platform.storage.partitions import StoreUnreachableError
+from analytics_platform.system.disk_full import DiskFullError
+
+_AUTHENTICATION_FAILED = 18
+_VALIDATION_FAILED = 121
+_OUT_OF_DISK = 14031
+_SHOWN = 3
+
+
+class MongoStoreError(UserError, RuntimeError):
+    """MongoDB cannot be read or written; the message names the server, what was tried, and why it failed."""
+
+
+class MongoUnreachableError(MongoStoreError, StoreUnreachableError):
+    """The server does not answer at all."""
+
+
+def address(uri: str) -> str:
+    """Return the hosts of a URI: all of it that may be shown.
+
+    In a URI whose password holds an unescaped ``/``, ``?`` or ``#`` it looks like a path: nothing of it is shown.
+    """
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return "(unreadable address)"
+    if "@" in parts.path + parts.query + parts.fragment or not parts.netloc:
+        return "(unreadable address)"
+    return parts.netloc.rpartition("@")[2]
+
+
+def timeout_of(uri: str) -> float | None:
+    """Return the seconds that a URI allows by ``timeoutMS``, which its errors name; None where it does not."""
+    try:
+        options = {name.lower(): value for name, value in parse_qsl(urlsplit(uri).query)}
+    except ValueError:
+        return None
+    given = options.get("timeoutms", "")
+    return int(given) / 1000 if given.isdecimal() and int(given) else None
+
+
+@contextmanager
+def translated(place: str, action: str, timeout_seconds: float) -> Iterator[None]:
+    """Raise the driver's errors as ``MongoStoreError``.
+
+    Args:
+        place: The hosts, for the message.
+        action: What is being done, e.g. ``"write daily_reports"``.
+        timeout_seconds: The time allowed, for the message.
+    """
+    try:
+        yield
+    except errors.PyMongoError as error:
+        if isinstance(error, errors.OperationFailure) and error.code == _OUT_OF_DISK:
+            raise DiskFullError(f"MongoDB at {place}") from None
+        message = f"MongoDB at {place}, {action}: {_reason(error, timeout_seconds)}"
+        gone = isinstance(error, errors.ServerSelectionTimeoutError)
+        kind = MongoUnreachableError if gone else MongoStoreError
+        raise kind(message) from None  # the driver's message may quote documents
+
+
+def _reason(error: errors.PyMongoError, timeout_seconds: float) -> str:
+    if isinstance(error, errors.BulkWriteError):
+        return _refused_documents(error.details)
+    if isinstance(error, errors.ServerSelectionTimeoutError):
+        return _unreachable(str(error), timeout_seconds)
+    if error.timeout:
+        return f"no answer within {timeout_seconds:g} s"
+    if isinstance(error, errors.OperationFailure):
+        details = error.details or {}
+        if error.code == _AUTHENTICATION_FAILED:
+            return "the server refuses the user or password of ANALYTICS_MONGO_URI"
+        return f"{details.get('errmsg') or error} (code {error.code})"
+    return str(error)
+
+
+def _unreachable(said: str, timeout_seconds: float) -> str:
+    """Say why no server was found; what the driver ``said`` holds each server's error, and is not passed on."""
+    if "certificate verify failed" in said:
+        return "the server's certificate is not trusted; name its authority by tlsCAFile=... in ANALYTICS_MONGO_URI"
+    return (
+        f"no server answered within {timeout_seconds:g} s; is ANALYTICS_MONGO_URI right, also about TLS, "
+        "and the server running?"
+    )
+
+
+def _refused_documents(details: Any) -> str:
+    """Name the first documents that a bulk write could not store, and why."""
+    problems = details.get("writeErrors") or details.get("writeConcernErrors") or [{}]
+    shown = "; ".join(_refused_document(problem) for problem in problems[:_SHOWN])
+    return f"{len(problems)} refused: {shown}" + ("; …" if len(problems) > _SHOWN else "")
+
+
+def _refused_document(problem: Any) -> str:
+    operation = problem.get("op") or {}
+    identity = operation.get("_id") or (operation.get("q") or {}).get("_id")
+    if problem.get("code") == _VALIDATION_FAILED:
+        fields = ", ".join(_failed_properties(problem.get("errInfo") or {}))
+        return f"{identity!r} fails the validator" + (f" at {fields}" if fields else "")
+    return f"{identity!r}: error {problem.get('code')}"
+
+
+def _failed_properties(info: Any) -> list[str]:
+    """Return the names of the properties that a validator complained about."""
+    rules = (info.get("details") or {}).get("schemaRulesNotSatisfied") or []
+    found = [item["propertyName"] for rule in rules for item in rule.get("propertiesNotSatisfied") or []]
+    missing = [name for rule in rules for name in rule.get("missingProperties") or []]
+    unknown = [name for rule in rules for name in rule.get("additionalProperties") or []]
+    return [str(name) for name in (*found, *missing, *unknown)]

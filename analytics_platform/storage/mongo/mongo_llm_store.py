@@ -1,0 +1,135 @@
+"""The LLM tier's store in MongoDB: what one worker has paid for is free for all of them.
+
+Belongs here: four collections beside the operational ones, without partitions. Does not belong here: what an answer is.
+MongoDB keeps milliseconds and no dates without a time; both are mended on the way.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo import UpdateOne
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+
+from analytics_platform.storage.mongo.mongo_store import MongoStore
+
+ANSWERS, CALLS, FAILURES, BATCHES = "llm_answers", "llm_calls", "llm_failures", "llm_batches"
+_KEYS_AT_ONCE = 5000
+Document = Mapping[str, Any]
+
+
+class MongoLlmStore:
+    """Answers, calls, failures and open batches in one database. Safe to use from several threads and processes.
+
+    Args:
+        mongo: The database.
+    """
+
+    def __init__(self, mongo: MongoStore) -> None:
+        self._mongo = mongo
+        self._lock = threading.Lock()
+        self._indexed = False
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, Document]:
+        """Return the documents that are there."""
+        found: dict[str, Document] = {}
+        with self._collection(ANSWERS) as answers:
+            for start in range(0, len(keys), _KEYS_AT_ONCE):
+                wanted = {"_id": {"$in": list(keys[start : start + _KEYS_AT_ONCE])}}
+                found |= {document.pop("_id"): document for document in answers.find(wanted)}
+        return found
+
+    def put(self, key: str, document: Document, *, replace: bool = False) -> Document:
+        """Keep a document and return the one that is kept: the first of several that are put at once."""
+        with self._collection(ANSWERS) as answers:
+            if replace:
+                answers.replace_one({"_id": key}, dict(document), upsert=True)
+                return document
+            try:
+                answers.insert_one({"_id": key, **document})
+            except DuplicateKeyError:
+                return _without_id(answers.find_one({"_id": key}) or document)
+        return document
+
+    def record_calls(self, calls: Sequence[Document]) -> None:
+        """Append calls; one that is there already is left as it is."""
+        writes = [
+            UpdateOne({"_id": call["call_id"]}, {"$setOnInsert": _with_time(call)}, upsert=True) for call in calls
+        ]
+        if writes:
+            with self._collection(CALLS) as collection:
+                collection.bulk_write(writes, ordered=False)
+
+    def calls(self, day: dt.date) -> list[dict[str, Any]]:
+        """Return the calls about conversations of a day."""
+        with self._collection(CALLS) as collection:
+            return [_with_date(document) for document in collection.find({"date": _midnight(day)})]
+
+    def count_calls(self, day: dt.date) -> int:
+        """Return how many there are."""
+        with self._collection(CALLS) as collection:
+            return int(collection.count_documents({"date": _midnight(day)}))
+
+    def replace_failures(self, day: dt.date, failures: Sequence[Document]) -> None:
+        """Replace those of a day."""
+        documents = [{**_with_time(failure), "_id": f"{day}/{failure['conversation_id']}"} for failure in failures]
+        with self._collection(FAILURES) as collection:
+            collection.delete_many({"date": _midnight(day)})
+            if documents:
+                collection.insert_many(documents)
+
+    def failures(self, day: dt.date) -> list[dict[str, Any]]:
+        """Return those of a day."""
+        with self._collection(FAILURES) as collection:
+            return [_with_date(document) for document in collection.find({"date": _midnight(day)})]
+
+    def put_batch(self, mark: str, document: Document) -> None:
+        """Remember a batch."""
+        with self._collection(BATCHES) as collection:
+            collection.replace_one({"_id": mark}, dict(document), upsert=True)
+
+    def batches(self) -> dict[str, Document]:
+        """Return all by mark."""
+        with self._collection(BATCHES) as collection:
+            return {document.pop("_id"): document for document in collection.find({})}
+
+    def drop_batch(self, mark: str) -> None:
+        """Forget a batch."""
+        with self._collection(BATCHES) as collection:
+            collection.delete_one({"_id": mark})
+
+    @contextmanager
+    def _collection(self, name: str) -> Iterator[Collection[Any]]:
+        self._ensure_indexes()
+        with self._mongo.lend(name) as collection:
+            yield collection
+
+    def _ensure_indexes(self) -> None:
+        with self._lock:
+            if self._indexed:
+                return
+            for name in (CALLS, FAILURES):
+                with self._mongo.lend(name) as collection:
+                    collection.create_index("date")
+            self._indexed = True
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), dt.UTC)
+
+
+def _with_time(row: Document) -> dict[str, Any]:
+    return {**row, "date": _midnight(row["date"])}
+
+
+def _with_date(document: dict[str, Any]) -> dict[str, Any]:
+    return {**_without_id(document), "date": document["date"].date()}
+
+
+def _without_id(document: Document) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name != "_id"}

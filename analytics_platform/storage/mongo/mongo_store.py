@@ -1,0 +1,272 @@
+"""The store of operational documents: partitions of a table as the documents of a MongoDB collection.
+
+Belongs here: connecting, looking up, reading and writing partitions, the ledger of what is stored. Does not belong
+here: the order of requests that replaces a partition (``replacement``), the form of documents (``documents``) or of a
+database (``migrations``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pymongo
+from pymongo import MongoClient
+from pymongo.collection import Collection as DriverCollection
+from pymongo.database import Database
+from pymongo.errors import ConfigurationError, OperationFailure
+
+from analytics_platform.storage.content_hash import content_hash
+from analytics_platform.storage.mongo.collections import COLLECTIONS, LABEL_FEEDBACK, Collection
+from analytics_platform.storage.mongo.migrations import LEDGER, migrate
+from analytics_platform.storage.mongo.mongo_errors import MongoStoreError, address, timeout_of, translated
+from analytics_platform.storage.mongo.readback import StoredPage, read_pages, read_rows, stored_dates
+from analytics_platform.storage.mongo.replacement import (
+    PAGE_ENDS,
+    Replacement,
+    TooMuchForTransactionError,
+    delete_documents,
+    refuses_transactions,
+    stored_page_ends,
+)
+from analytics_platform.storage.mongo.wire_documents import fields_needed, to_table
+from analytics_platform.storage.partitions import PartitionInfo
+
+_CLOSE_SECONDS = 1.0
+_TIMEOUTS_OF_A_TRANSACTION = 2
+"""The driver would repeat a transaction for two minutes, and each of its requests would wait for the server anew."""
+
+
+class MongoStore:
+    """Partitions of the operational collections in one MongoDB database; safe to share between threads.
+
+    Nothing is contacted before the first call; the first write brings the database up to date (``migrate``).
+
+    Args:
+        uri: Where the server is, credentials included; never shown.
+        database: Name of the database.
+        timeout_seconds: For finding the server, and for each request; ``timeoutMS`` of the URI counts more.
+        collections: The collections it may hold.
+        transactions: Whether to use transactions; when true, until the server says that it has none.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        database: str,
+        *,
+        timeout_seconds: float = 30.0,
+        collections: Sequence[Collection] = COLLECTIONS,
+        transactions: bool = True,
+    ) -> None:
+        self._uri = uri
+        self._name = database
+        self._timeout_seconds = timeout_of(uri) or timeout_seconds
+        self._collections = {collection.name: collection for collection in collections}
+        self._transactions = transactions
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._client: MongoClient[Any] | None = None
+        self._migrated = False
+
+    def __repr__(self) -> str:
+        """Name hosts and database only; the URI may hold a password."""
+        return f"MongoStore({address(self._uri)!r}, {self._name!r})"
+
+    def __enter__(self) -> MongoStore:
+        """Return the store itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        with self._lock:
+            if self._client is not None:
+                with pymongo.timeout(_CLOSE_SECONDS):  # the driver says goodbye, and looks for a server that died
+                    self._client.close()
+                self._client = None
+
+    def ping(self) -> str:
+        """Return the server's version.
+
+        Raises:
+            MongoStoreError: If it does not answer in time.
+        """
+        with self._translated("ping"):
+            database = self._database()
+            database.command("ping")
+            return str(database.command("buildInfo")["version"])
+
+    def migrate(self) -> list[int]:
+        """Bring the database up to date, and return the versions applied; see ``migrations.migrate``."""
+        with self._translated("migrate"):
+            applied = migrate(self._database(), (*self._collections.values(), LABEL_FEEDBACK))
+            self._migrated = True
+            return applied
+
+    @contextmanager
+    def lend(self, name: str) -> Iterator[DriverCollection[Any]]:
+        """Lend a collection that holds no partitions; the driver's errors become ``MongoStoreError``."""
+        with self._translated(f"use {name}"):
+            yield self._database()[name]
+
+    def keys(self, name: str) -> list[str]:
+        """Return the keys of the partitions stored for a collection, ascending."""
+        self._collection(name)
+        with self._translated(f"list the partitions of {name}"):
+            # The identities that start with "name/"; "0" is the character after "/".
+            found = self._database()[LEDGER].find({"_id": {"$gte": f"{name}/", "$lt": f"{name}0"}}, {"_id": 1})
+            return sorted(entry["_id"].removeprefix(f"{name}/") for entry in found)
+
+    def info(self, name: str, key: str) -> PartitionInfo | None:
+        """Return what the ledger says of a partition, or None when it is not stored."""
+        self._collection(name)
+        with self._translated(f"look up partition {key!r} of {name}"):
+            entry = self._database()[LEDGER].find_one({"_id": f"{name}/{key}"}, {"_id": 0, PAGE_ENDS: 0})
+        return PartitionInfo(key=key, **entry) if entry else None
+
+    def read(self, name: str, key: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read a partition, or some of its columns, in the declared order of rows.
+
+        Raises:
+            KeyError: If the partition is not stored, or there is no such column.
+            SchemaError: If it was written under another declaration.
+        """
+        collection = self._collection(name)
+        fields = sorted(fields_needed(collection.table, columns))
+        if self.info(name, key) is None:
+            raise KeyError(f"{name} has no partition {key!r}; materialize it first")
+        with self._translated(f"read partition {key!r} of {name}"):
+            ends = stored_page_ends(self._database(), name, key)
+            found = read_rows(self._database()[name], collection.scope(key), ends, ["_id", *fields])
+            return to_table(collection.table, found, columns)
+
+    def read_back(self, name: str, key: str, ends: Iterable[str] = ()) -> Iterator[StoredPage]:
+        """Yield the documents of a partition as they are, page by page, whatever the ledger says of them.
+
+        Args:
+            name: The collection.
+            key: The partition.
+            ends: Where pages are to end besides where the ledger says, e.g. ``paging.page_ends`` of the rows that
+                the partition should hold: they bound the pages of a partition that is not in the ledger.
+        """
+        collection = self._collection(name)
+        with self._translated(f"read back partition {key!r} of {name}"):
+            known = stored_page_ends(self._database(), name, key)
+            yield from read_pages(self._database()[name], collection, key, [*known, *ends])
+
+    def dates(self, name: str, known: Iterable[str] = ()) -> tuple[list[str], list[Any]]:
+        """Return days that documents of a collection are of, and the ``_id`` of those that are of no day.
+
+        Both are empty for a collection that is one partition.
+
+        Args:
+            name: The collection.
+            known: Further days that are not worth looking at; neither these nor those of the ledger are returned.
+        """
+        collection = self._collection(name)
+        recorded = self.keys(name)
+        with self._translated(f"list the dates of {name}"):
+            return stored_dates(self._database()[name], collection, {*recorded, *known})
+
+    def discard(self, name: str, identities: Sequence[Any]) -> None:
+        """Delete documents by ``_id``, whatever partition they are of; the ledger stays as it is."""
+        self._collection(name)
+        with self._translated(f"delete documents of {name}"):
+            delete_documents(self._database(), name, {}, identities)
+
+    def delete(self, name: str, key: str) -> None:
+        """Delete a partition; nothing happens when it is not stored."""
+        collection = self._collection(name)
+        with self._translated(f"delete partition {key!r} of {name}"):
+            database = self._database()
+            scope = collection.scope(key)
+            ends = stored_page_ends(database, name, key)
+            database[LEDGER].delete_one({"_id": f"{name}/{key}"})
+            identities = [found["_id"] for found in read_rows(database[name], scope, ends, ["_id"])]
+            delete_documents(database, name, scope, identities)
+
+    def write(
+        self, name: str, key: str, table: pa.Table, fingerprint: str, annotations: Mapping[str, str] | None = None
+    ) -> PartitionInfo:
+        """Replace exactly the documents of a partition.
+
+        Args:
+            name: The collection.
+            key: The partition: its day, or ``""`` for a collection that is one partition.
+            table: The content, of the declared schema.
+            fingerprint: Hash of everything the content was computed from.
+            annotations: Further facts to keep in the ledger.
+
+        Raises:
+            ValueError: If the table has rows of other partitions, repeats an ``_id`` or makes too large a document.
+            SchemaError: If the table is not of the declared schema, or holds a number that is not finite.
+            MongoStoreError: If the server cannot be reached or refuses a document.
+        """
+        collection = self._collection(name)
+        collection.check_scope(table, key)
+        kept: dict[str, Any] = {
+            "rows": table.num_rows,
+            "content_hash": content_hash(table),
+            "fingerprint": fingerprint,
+            "annotations": dict(sorted((annotations or {}).items())),
+        }
+        if not self._migrated:
+            self.migrate()
+        replacement = Replacement(self._database(), collection, key, table, kept)
+        # One transaction at a time: the embedded server answers two that touch the same pages with an internal error,
+        # and is no faster with several writers.
+        with self._writing, self._translated(f"write partition {key!r} of {name}"):
+            size = self._replace(replacement)
+        return PartitionInfo(key=key, bytes=size, **kept)
+
+    def _replace(self, replacement: Replacement) -> int:
+        client = self._connected()
+        if self._transactions:
+            try:
+                with pymongo.timeout(_TIMEOUTS_OF_A_TRANSACTION * self._timeout_seconds):
+                    return replacement.run(client, transaction=True)
+            except OperationFailure as error:
+                if not refuses_transactions(error):
+                    raise
+                self._transactions = False
+            except TooMuchForTransactionError:
+                pass
+        return replacement.run(client, transaction=False)
+
+    def _collection(self, name: str) -> Collection:
+        if name not in self._collections:
+            raise MongoStoreError(f"no collection {name!r} is declared; there are {sorted(self._collections)}")
+        return self._collections[name]
+
+    def _database(self) -> Database[Any]:
+        return self._connected()[self._name]
+
+    def _connected(self) -> MongoClient[Any]:
+        with self._lock:
+            if self._client is None:
+                milliseconds = int(self._timeout_seconds * 1000)
+                try:
+                    self._client = MongoClient(
+                        self._uri,
+                        appname="analytics-platform",
+                        tz_aware=True,
+                        timeoutMS=milliseconds,
+                        serverSelectionTimeoutMS=milliseconds,
+                        connectTimeoutMS=milliseconds,
+                    )
+                except (ConfigurationError, ValueError):  # the driver's message may quote a part of the password
+                    raise MongoStoreError(
+                        "ANALYTICS_MONGO_URI: not a MongoDB address; expected mongodb://user:password@host:port/ "
+                        "with user and password percent-encoded, or mongodb+srv:// with a host that DNS knows"
+                    ) from None
+            return self._client
+
+    def _translated(self, action: str) -> AbstractContextManager[None]:
+        return translated(address(self._uri), action, self._timeout_seconds)

@@ -1,0 +1,92 @@
+"""Where commands print: results on standard output, messages on standard error.
+
+A result is what a command was asked for. A message tells of the way there: progress, warnings, errors, hints.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import NoReturn
+
+from rich.console import Console
+from rich.table import Table
+
+from analytics_platform.system.plain_text import on_one_line, with_json_escapes, without_controls
+
+PIPE_CLOSED = 128 + 13
+"""Exit status when nobody reads on, as in ``analytics status | head -1``: what shells report of a SIGPIPE."""
+
+
+class _Stream(Console):
+    """A stream for lines that may hold data: neither markup nor emoji codes are read in them.
+
+    Args:
+        to_stderr: Print to standard error.
+    """
+
+    def __init__(self, *, to_stderr: bool) -> None:
+        super().__init__(stderr=to_stderr, highlight=False, emoji=False, markup=False, soft_wrap=True)
+
+    def on_broken_pipe(self) -> NoReturn:
+        """End the process without a word."""
+        _end_quietly()
+
+
+_results = _Stream(to_stderr=False)
+_messages = _Stream(to_stderr=True)
+
+
+def print_result(result: str | Table, style: str | None = None) -> None:
+    """Print a line or a table of a command's result.
+
+    Args:
+        result: The line, which may hold data: line ends and control characters in it are written out.
+        style: Colour of the line on a terminal.
+    """
+    if isinstance(result, Table):
+        _results.print(result, crop=False, soft_wrap=False)
+    else:
+        _results.print(on_one_line(result), style=style)
+
+
+def print_message(text: str, style: str | None = None) -> None:
+    """Print a message of one or several lines; control characters in it are written out.
+
+    Args:
+        text: The message, which may hold data.
+        style: Its colour on a terminal.
+    """
+    _messages.print(without_controls(text), style=style)
+
+
+def print_json(result: dict[str, object]) -> None:
+    """Print a result for machines."""
+    import orjson  # noqa: PLC0415  (only who asks for JSON)
+
+    document = with_json_escapes(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
+    try:
+        print(document, flush=True)  # noqa: T201
+    except BrokenPipeError:
+        _end_quietly()
+
+
+def print_warnings_of_logs() -> None:
+    """Print what is logged as a warning and no handler takes as a message, instead of as it is."""
+    logging.lastResort = _Messages(logging.WARNING)
+
+
+class _Messages(logging.StreamHandler):  # type: ignore[type-arg]
+    """Prints log records as messages."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        print_message(self.format(record))
+
+
+def _end_quietly() -> NoReturn:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())  # what is printed on the way out must not fail again
+    raise SystemExit(PIPE_CLOSED)
