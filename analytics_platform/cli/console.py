@@ -20,6 +20,7 @@ from analytics_platform.operations.run import Outcome
 from analytics_platform.operations.similar import Similar
 from analytics_platform.operations.status import Status
 from analytics_platform.operations.unknown_outcomes import UnknownOutcomes
+from analytics_platform.operations.why import Explanation
 from analytics_platform.sources.base import Progress as RowsProgress
 from analytics_platform.storage.partitions import PartitionInfo
 from analytics_platform.system.output import print_message, print_result
@@ -224,6 +225,29 @@ def similar_lines(found: Similar) -> Iterator[str]:
     yield f"{len(rows):,} of {found.searched:,} conversations of {found.days:,} days"
     if found.days_without_vectors:
         yield f"{found.days_without_vectors:,} days with conversations have no vectors yet and were not searched"
+
+
+def why_lines(found: Explanation) -> Iterator[str]:
+    """Yield why a partition is as it is: whether it is current, when and why it was computed, and from what."""
+    name = f"{found.table} {found.day}".rstrip() + f" ({found.store})"
+    if not found.stale_because:
+        yield f"{name} is current: a run would not compute it."
+    elif not found.is_stored:
+        yield f"{name}: a run would compute it, because {'; '.join(found.stale_because)}."
+    else:
+        yield f"{name} is stale: a run would compute it again, because {'; '.join(found.stale_because)}."
+    if found.computed_at:
+        yield f"It was computed last on {found.computed_at}, because {found.computed_because}."
+    wide = max((len(part.name) for part in found.parts), default=0)
+    if found.parts:
+        yield "Computed from:"
+    for part in found.parts:
+        if part.stored == part.now or not found.is_stored:
+            yield f"  {part.name:{wide}}  {part.now}"
+        elif part.now is None:
+            yield f"  {part.name:{wide}}  {part.stored}"
+        else:
+            yield f"  {part.name:{wide}}  {part.stored or 'not named'} when it was stored, {part.now} now"
 
 
 def revealed_lines(found: Revealed) -> Iterator[str]:

@@ -27,6 +27,7 @@ from analytics_platform.insights.tiers.examples import shipped_gold, version_of
 from analytics_platform.model import learning_tables as tables
 from analytics_platform.storage.mongo import Corrections
 from analytics_platform.storage.partitions import PartitionStream
+from analytics_platform.storage.provenance import short_hash
 
 GROUP = "learning"
 
@@ -35,18 +36,18 @@ EVERYDAY = dg.AssetSelection.all() - dg.AssetSelection.groups(GROUP)
 KINDS = frozenset({"parquet", "numpy"})
 
 
-def _feedback_version(day: str, corrections: Corrections, insights: Insights) -> str:  # noqa: ARG001
+def _feedback_version(day: str, corrections: Corrections, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001
     rows = orjson.dumps(corrections.rows, default=str).decode()
-    return f"{rows} {insights.default_engine.taxonomy.version}"
+    return {"list of corrections": short_hash(rows), "taxonomy": insights.default_engine.taxonomy.version}
 
 
-def _default_version(day: str, insights: Insights) -> str:  # noqa: ARG001  (the signature of Recipe.version)
-    return insights.default_engine.version
+def _default_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.version)
+    return insights.default_engine.versions
 
 
-def _models_version(day: str, insights: Insights) -> str:  # noqa: ARG001
-    promoted = insights.promoted.model_id if insights.promoted else ""
-    return f"{insights.default_engine.version} {promoted}"
+def _models_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001
+    promoted = insights.promoted.model_id if insights.promoted else "none"
+    return {**insights.default_engine.versions, "promoted model": promoted}
 
 
 @table_asset(
