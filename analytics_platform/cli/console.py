@@ -24,7 +24,7 @@ from analytics_platform.operations.why import Explanation
 from analytics_platform.sources.base import Progress as RowsProgress
 from analytics_platform.storage.partitions import PartitionInfo
 from analytics_platform.system.output import print_message, print_result
-from analytics_platform.system.plain_text import without_controls
+from analytics_platform.system.plain_text import on_one_line
 
 
 class PartitionProgress:
@@ -61,7 +61,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
-        self._screen.print(without_controls(record.getMessage()), markup=False, highlight=False, soft_wrap=True)
+        self._screen.print(on_one_line(record.getMessage()), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -273,6 +273,7 @@ def trained_lines(found: Mapping[str, Any]) -> Iterator[str]:
     """Say what training came to, one line each."""
     for status, count in found["feedback"].items():
         yield f"corrections, {status:12} {count:,}"
+    yield from found.get("left_out", ())
     for kind, row in found["kinds"].items():
         before = "" if row["before"] is None else f"{row['before']:.3f} before, "
         yield f"{kind:10} {before}{row['after']:.3f} after, of {row['items']:,} gold labels"
@@ -317,8 +318,9 @@ def print_outcome(outcome: Outcome) -> None:
 
 
 def print_troubles(warnings: Iterable[str] = (), failures: Iterable[str] = ()) -> None:
-    """Print warnings and failures as messages, a line each."""
+    """Print warnings and failures as messages: a line each, but for a failure that lists several faults in lines."""
     for warning in warnings:
         print_message(f"warning: {warning}", "yellow")
     for failure in failures:
-        print_message(f"failed: {failure}", "red")
+        for line in failure.split("\n"):
+            print_message(f"failed: {line}", "red")

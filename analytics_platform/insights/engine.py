@@ -249,6 +249,18 @@ def _topics(answer: Classified) -> pa.Array:
 
 
 @lru_cache(maxsize=8)
+def require_available(tier: str, device: DeviceChoice) -> None:
+    """Refuse a tier or a device that this machine lacks; what is loaded for it stays loaded for ``build_engine``.
+
+    Raises:
+        TierError: If the tier or the device is unknown or not available.
+    """
+    require_tier(tier)
+    resolve_device(device)
+    if tier != "static":
+        transformer_encoder(device)
+
+
 def build_engine(
     tier: str = "static",
     device: DeviceChoice = "auto",

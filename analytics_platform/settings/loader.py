@@ -41,7 +41,7 @@ READ_BY_DBT = ["ANALYTICS_DBT_LAKE", "ANALYTICS_DBT_WAREHOUSE"]
 
 
 class SettingsError(UserError, ValueError):
-    """The environment is wrong; each line of the message names a variable and what to do."""
+    """The environment is wrong; each fault names a variable and what to do."""
 
 
 class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
@@ -246,9 +246,9 @@ def load_settings() -> Settings:
     except UnicodeDecodeError:
         raise SettingsError(f"{ENV_FILE}: must be a text file in UTF-8") from None
     except ValidationError as error:
-        raise SettingsError("\n".join([*problems, *map(_line, error.errors())])) from None
+        raise SettingsError(*problems, *map(_line, error.errors())) from None
     if problems:
-        raise SettingsError("\n".join(problems))
+        raise SettingsError(*problems)
     return settings
 
 

@@ -29,7 +29,7 @@ from analytics_platform.storage.partitions import (
 from analytics_platform.storage.provenance import Provenance
 from analytics_platform.storage.staleness import Decision
 from analytics_platform.system.disk_full import DiskFullError, find_disk_full
-from analytics_platform.system.plain_text import plain_metadata, without_controls
+from analytics_platform.system.plain_text import on_one_line, plain_metadata
 
 TABLE_KEY = "analytics/table"
 """Definition metadata that names the table an asset is stored as."""
@@ -197,7 +197,7 @@ def _work(store: PartitionStore, table: Table, task: PartitionTask) -> tuple[Par
         if full := find_disk_full(error, place):
             raise full from error
         message = error.args[0] if isinstance(error, KeyError) and error.args else error  # a KeyError quotes itself
-        raise PartitionError(without_controls(f"{place}: {message}")) from error
+        raise PartitionError(on_one_line(f"{place}: {message}")) from error
 
 
 def _content(table: Table, task: PartitionTask) -> pa.Table:

@@ -7,12 +7,37 @@ import stat
 from pathlib import Path
 from typing import Literal
 
+from analytics_platform.errors import UserError
+
 Access = Literal["private", "group"]
 """Who may read the home: its owner, or also its group. Only the owner writes."""
+
+
+class PlaceError(UserError):
+    """A folder that the platform writes to is none, or cannot be made."""
+
 
 MARKER = ".analytics-home"
 """File in a home that the platform made itself. Only the permissions of such a folder are changed."""
 _MODES: dict[Access, int] = {"private": 0o700, "group": 0o750}
+
+
+def require_folder(variable: str, folder: Path, *, writable: bool = True) -> None:
+    """Refuse a place that is no folder, and where none can be made; makes nothing.
+
+    Args:
+        variable: The setting that names the place.
+        folder: The place; it may be missing.
+        writable: Refuse also a place that this process may not write to.
+
+    Raises:
+        PlaceError: Naming the setting and the place.
+    """
+    existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    if not existing.is_dir():
+        raise PlaceError(f"{variable}: {existing} is no folder; name another place than {folder}")
+    if writable and not os.access(existing, os.W_OK | os.X_OK):
+        raise PlaceError(f"{variable}: {existing} may not be written to by this user; name another place than {folder}")
 
 
 def restrict_new_files(access: Access) -> None:

@@ -79,8 +79,15 @@ def label_feedback(messages: PartitionStream, corrections: Corrections, insights
     kinds=KINDS,
 )
 def gold_labels(label_feedback: pa.Table, insights: Insights) -> pa.Table:
-    """The shipped labels of one reader, and the corrections held out; only labels that the taxonomy has."""
-    return _known(pa.concat_tables([shipped_gold(), feedback.as_examples(label_feedback, "gold")]), insights)
+    """The shipped labels of one reader, and the corrections held out; only labels that the taxonomy has.
+
+    Of more held-out corrections than a transformer reads in bounded time a random choice, where one reads.
+    """
+    if insights.reads:
+        held_out, _ = feedback.draw_taught(label_feedback, "gold")
+    else:
+        held_out = feedback.as_examples(label_feedback, "gold")
+    return _known(pa.concat_tables([shipped_gold(), held_out]), insights)
 
 
 def _known(gold: pa.Table, insights: Insights) -> pa.Table:

@@ -266,7 +266,7 @@ def load_taxonomy(path: Path | None = None) -> Taxonomy:
         return Taxonomy.model_validate(content)
     except ValidationError as error:
         items = error.errors(include_url=False)
-        raise TaxonomyError("\n".join(line for item in items for line in _problems(file, item))) from None
+        raise TaxonomyError(*(line for item in items for line in _problems(file, item))) from None
 
 
 @lru_cache(maxsize=1)

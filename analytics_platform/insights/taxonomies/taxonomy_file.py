@@ -19,7 +19,7 @@ Location = tuple[str | int, ...]
 
 
 class TaxonomyError(UserError, ValueError):
-    """The taxonomy file is wrong; each line of the message names file, line and what to mend."""
+    """The taxonomy file is wrong; each fault names file, line and what to mend."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -71,7 +71,7 @@ class TaxonomyFile:
         except (OSError, yaml.YAMLError, ValueError) as error:  # such as what is tagged as a number and is none
             raise TaxonomyError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
         if repeated:
-            raise TaxonomyError("\n".join(found._told(key, where, "is here a second time") for where, key in repeated))
+            raise TaxonomyError(*(found._told(key, where, "is here a second time") for where, key in repeated))
         return found
 
     def problem(self, location: Location, message: str) -> str:

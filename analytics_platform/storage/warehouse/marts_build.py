@@ -31,6 +31,7 @@ from analytics_platform.storage.warehouse.dbt_project import (
 from analytics_platform.storage.warehouse.failed_tests import describe_problems
 from analytics_platform.storage.warehouse.warehouse_file import Warehouse, read_days, record_days
 from analytics_platform.system.disk_full import DiskFullError, disk_full_told, duckdb_says_full
+from analytics_platform.system.plain_text import on_one_line
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class MartsFailedError(UserError, RuntimeError):
 
     def __init__(self, outcomes: Sequence[NodeOutcome]) -> None:
         self.outcomes = outcomes
-        super().__init__(self.text())
+        super().__init__(*self._lines())
 
     def text(self, reported: Collection[str] = ()) -> str:
         """Return what failed, one line each.
@@ -68,10 +69,13 @@ class MartsFailedError(UserError, RuntimeError):
         Args:
             reported: Names of tests whose problems are told elsewhere; only their names are told.
         """
+        return "\n".join(map(on_one_line, self._lines(reported)))
+
+    def _lines(self, reported: Collection[str] = ()) -> list[str]:
         failed = [one for one in self.outcomes if one.failed]
         lines = [one.name if one.name in reported else f"{one.name}: {one.explanation}" for one in failed]
         noun = "failure" if len(failed) == 1 else "failures"
-        return "\n".join([f"the warehouse stays as it was, because of {len(failed)} {noun}", *lines])
+        return [f"the warehouse stays as it was, because of {len(failed)} {noun}", *lines]
 
 
 @dataclass(frozen=True)
