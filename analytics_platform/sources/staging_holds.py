@@ -96,6 +96,11 @@ class Holds:
             if ended:
                 self._on_release()
 
+    def __contains__(self, folder: Path) -> bool:
+        """Whether a staging is held in a block that runs."""
+        with self._guard:
+            return folder in self._kept
+
     def keep(self, new: StagingHold | None) -> bool:
         """Keep a hold until the block ends; return whether there was one to keep."""
         if new is None:

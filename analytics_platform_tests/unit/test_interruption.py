@@ -11,7 +11,7 @@ from analytics_platform.system.interruption import MESSAGE
 
 SCRIPT = """
 import os, signal, sys
-from analytics_platform import interruption
+from analytics_platform.system import interruption
 
 restore = signal.signal
 

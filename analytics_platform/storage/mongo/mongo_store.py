@@ -29,6 +29,7 @@ from analytics_platform.storage.mongo.replacement import (
     Replacement,
     TooMuchForTransactionError,
     delete_documents,
+    delete_partition,
     refuses_transactions,
     stored_page_ends,
 )
@@ -203,12 +204,7 @@ class MongoStore:
         """Delete a partition; nothing happens when it is not stored."""
         collection = self._collection(name)
         with self._translated(f"delete partition {key!r} of {name}"):
-            database = self._database()
-            scope = collection.scope(key)
-            ends = stored_page_ends(database, name, key)
-            database[LEDGER].delete_one({"_id": f"{name}/{key}"})
-            identities = [found["_id"] for found in read_rows(database[name], scope, ends, ["_id"])]
-            delete_documents(database, name, scope, identities)
+            delete_partition(self._database(), name, key, collection.scope(key))
 
     def write(
         self, name: str, key: str, table: pa.Table, fingerprint: str, annotations: Mapping[str, str] | None = None
