@@ -14,7 +14,7 @@ from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.storage.io_manager import COMPUTED_BECAUSE
 from analytics_platform.storage.provenance import Provenance
-from analytics_platform.storage.staleness import Decision
+from analytics_platform.storage.staleness import RecomputeDecision
 from analytics_platform.storage.warehouse.facts import FACTS
 
 EVENTS_READ = 100
@@ -106,7 +106,7 @@ def _find(recipes: Mapping[dg.AssetKey, Recipe], asset: str) -> dg.AssetKey:
 
 
 def _explained(
-    table: str, day: str, store: str, decision: Decision, instance: dg.DagsterInstance, key: dg.AssetKey
+    table: str, day: str, store: str, decision: RecomputeDecision, instance: dg.DagsterInstance, key: dg.AssetKey
 ) -> Explanation:
     stored = Provenance.parse(decision.stored.fingerprint).parts if decision.stored else {}
     now = decision.provenance.parts if decision.provenance else {}

@@ -27,7 +27,7 @@ from analytics_platform.storage.partitions import (
     run_tasks,
 )
 from analytics_platform.storage.provenance import Provenance
-from analytics_platform.storage.staleness import Decision
+from analytics_platform.storage.staleness import RecomputeDecision
 from analytics_platform.system.disk_full import DiskFullError, find_disk_full
 from analytics_platform.system.plain_text import on_one_line, plain_metadata
 
@@ -185,7 +185,7 @@ def _work(store: PartitionStore, table: Table, task: PartitionTask) -> tuple[Par
     """Store one partition unless it is current; return its info, and why it was computed."""
     try:
         stored = partial(store.info, table.name, task.key)
-        decision = task.decide(stored) if task.decide else Decision(("it has no provenance",), Provenance())
+        decision = task.decide(stored) if task.decide else RecomputeDecision(("it has no provenance",), Provenance())
         if decision.stored is not None and not decision.is_stale:
             return decision.stored, ()
         provenance = decision.known_provenance()

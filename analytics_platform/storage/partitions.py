@@ -21,7 +21,7 @@ from analytics_platform.errors import UserError
 from analytics_platform.system import interruption
 
 if TYPE_CHECKING:  # decisions are about ``PartitionInfo``
-    from analytics_platform.storage.staleness import Decision
+    from analytics_platform.storage.staleness import RecomputeDecision
 
 T = TypeVar("T")
 
@@ -135,7 +135,7 @@ class PartitionTask:
 
     key: str
     compute: Callable[[], pa.Table]
-    decide: Callable[[Callable[[], PartitionInfo | None]], Decision] | None = None
+    decide: Callable[[Callable[[], PartitionInfo | None]], RecomputeDecision] | None = None
     rescue: Callable[[Exception, Callable[[pa.Table], pa.Table]], pa.Table] | None = None
     annotate: Callable[[PartitionInfo | None], Mapping[str, str]] | None = None
 

@@ -32,7 +32,7 @@ class MissingInputError(KeyError):
 
 
 @dataclass(frozen=True)
-class Decision:
+class RecomputeDecision:
     """Whether a partition must be computed.
 
     Attributes:
@@ -70,7 +70,7 @@ def decide(
     *,
     reads_source: bool = False,
     unfinished: str | None = None,
-) -> Decision:
+) -> RecomputeDecision:
     """Decide whether a partition must be computed.
 
     Args:
@@ -83,17 +83,17 @@ def decide(
     try:
         now = provenance()
     except MissingInputError as error:
-        return Decision((str(error),), None)
+        return RecomputeDecision((str(error),), None)
     if policy is RecomputePolicy.EVERYTHING:
-        return Decision(("the run computes everything again",), now)
+        return RecomputeDecision(("the run computes everything again",), now)
     if unfinished:
-        return Decision((unfinished,), now)
+        return RecomputeDecision((unfinished,), now)
     info = stored()
     if info is None:
-        return Decision(("it is not stored",), now)
+        return RecomputeDecision(("it is not stored",), now)
     if changes := now.changes_since(Provenance.parse(info.fingerprint)):
-        return Decision(changes, now, info)
-    return Decision(_due(policy, info, reads_source=reads_source), now, info, unchanged=True)
+        return RecomputeDecision(changes, now, info)
+    return RecomputeDecision(_due(policy, info, reads_source=reads_source), now, info, unchanged=True)
 
 
 def _due(policy: RecomputePolicy, info: PartitionInfo, *, reads_source: bool) -> tuple[str, ...]:

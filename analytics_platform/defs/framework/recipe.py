@@ -24,7 +24,7 @@ from analytics_platform.storage.partitions import (
     PartitionTask,
 )
 from analytics_platform.storage.provenance import CODE, INPUT, SCHEMA, Provenance, short_hash
-from analytics_platform.storage.staleness import Decision, MissingInputError, RecomputePolicy, decide
+from analytics_platform.storage.staleness import MissingInputError, RecomputeDecision, RecomputePolicy, decide
 
 SOURCE_RESOURCE = "source"
 """The resource of recipes that read the source."""
@@ -120,7 +120,7 @@ class Recipe:
         streams: Mapping[str, PartitionStream],
         resources: Mapping[str, Any],
         policy: RecomputePolicy,
-    ) -> Decision:
+    ) -> RecomputeDecision:
         """Decide whether one partition must be computed; ``stored`` looks up what is stored."""
         return decide(
             stored,
@@ -178,7 +178,7 @@ class Recipe:
         stores: Mapping[str, PartitionStore],
         resources: Mapping[str, Any],
         policy: RecomputePolicy = RecomputePolicy.UNFINISHED,
-    ) -> dict[str, Decision]:
+    ) -> dict[str, RecomputeDecision]:
         """Decide for each of these partitions whether it must be computed.
 
         Args:

@@ -20,7 +20,7 @@ import fsspec  # type: ignore[import-untyped]
 from analytics_platform.errors import UserError
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStore
 from analytics_platform.storage.provenance import CODE, INPUT, Provenance, short_hash
-from analytics_platform.storage.staleness import Decision, MissingInputError, RecomputePolicy, decide
+from analytics_platform.storage.staleness import MissingInputError, RecomputeDecision, RecomputePolicy, decide
 from analytics_platform.storage.warehouse.dbt_project import (
     DbtError,
     NodeOutcome,
@@ -112,12 +112,12 @@ class Marts:
     target_dir: Path
     s3_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def decisions(self, days: Iterable[str]) -> dict[str, Decision]:
+    def decisions(self, days: Iterable[str]) -> dict[str, RecomputeDecision]:
         """Decide for each of these days whether the published warehouse must be built for it."""
         recorded = self.warehouse.days()
         return {day: self._decide(day, recorded) for day in days}
 
-    def _decide(self, day: str, recorded: Mapping[str, str], policy: RecomputePolicy = UNFINISHED) -> Decision:
+    def _decide(self, day: str, recorded: Mapping[str, str], policy: RecomputePolicy = UNFINISHED) -> RecomputeDecision:
         def stored() -> PartitionInfo | None:
             text = recorded.get(day)
             return None if text is None else PartitionInfo(day, rows=0, bytes=0, content_hash="", fingerprint=text)

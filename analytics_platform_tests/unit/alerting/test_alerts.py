@@ -11,7 +11,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from analytics_platform.alerting import AlertError, Alerts, Links, channels
-from analytics_platform.alerting.staleness import stale_since
+from analytics_platform.alerting.overdue import overdue_since
 
 HOUR = 3600.0
 SECRETS = ("p4ssw0rd-of-hook", "t0ken-in-path")
@@ -198,7 +198,7 @@ def test_links_lead_to_the_pages_of_the_ui():
 )
 def test_an_asset_is_stale_when_it_misses_an_update_for_longer_than_allowed(updated, first_after, expected):
     times = {name: hours * HOUR for name, hours in updated.items()}
-    found = stale_since(
+    found = overdue_since(
         times, {"raw": [], "clean": ["raw"]}, lambda name, _: first_after[name] * HOUR, now=100 * HOUR, hours=12
     )
     assert found == {name: hours * HOUR for name, hours in expected.items()}
