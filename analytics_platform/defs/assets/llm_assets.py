@@ -13,6 +13,7 @@ import analytics_platform.insights.llm as llm_package
 from analytics_platform.defs.assets import clean_assets
 from analytics_platform.defs.framework.table_asset import table_asset
 from analytics_platform.defs.resources.llm_resource import Llm
+from analytics_platform.insights.llm import llm_store
 from analytics_platform.model import llm_tables as tables
 
 KINDS = frozenset({"parquet", "openai"})
@@ -54,7 +55,7 @@ def llm_insights(day: str, messages: pa.Table, llm: Llm) -> pa.Table:
 @table_asset(
     tables.LLM_CALLS,
     group="insights",
-    code=[tables],
+    code=[llm_store],
     upstream={"llm_insights": llm_insights},
     version=_ledger_version,
     kinds=KINDS,
@@ -67,7 +68,7 @@ def llm_calls(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noqa: 
 @table_asset(
     tables.LLM_FAILURES,
     group="insights",
-    code=[tables],
+    code=[llm_store],
     upstream={"llm_insights": llm_insights},
     version=_failures_version,
     kinds=KINDS,
