@@ -229,15 +229,17 @@ def similar_lines(found: Similar) -> Iterator[str]:
 
 def why_lines(found: Explanation) -> Iterator[str]:
     """Yield why a partition is as it is: whether it is current, when and why it was computed, and from what."""
-    name = f"{found.table} {found.day}".rstrip() + f" ({found.store})"
+    name = f"{found.asset} {found.day}".rstrip() + f" ({found.store})"
     if not found.stale_because:
         yield f"{name} is current: a run would not compute it."
     elif not found.is_stored:
-        yield f"{name}: a run would compute it, because {'; '.join(found.stale_because)}."
+        yield f"{name} is not stored; a run would compute it."
     else:
-        yield f"{name} is stale: a run would compute it again, because {'; '.join(found.stale_because)}."
+        yield f"{name} is stale: a run would compute it again."
+    if found.stale_because:
+        yield f"Reason: {'; '.join(found.stale_because)}."
     if found.computed_at:
-        yield f"It was computed last on {found.computed_at}, because {found.computed_because}."
+        yield f"It was computed last on {found.computed_at}. Reason: {found.computed_because}."
     wide = max((len(part.name) for part in found.parts), default=0)
     if found.parts:
         yield "Computed from:"

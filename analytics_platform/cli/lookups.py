@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from analytics_platform.cli.arguments import AsJson, From, To, read_day, read_range, require_range
+from analytics_platform.cli.arguments import AsJson, From, To, read_day, read_range
 from analytics_platform.errors import UserError
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.system.output import print_json, print_result
@@ -49,18 +49,22 @@ def why(
 ) -> None:
     """Say what a day of a table was computed from, whether it is stale, and what has changed since."""
     settings = load_settings()
-    wanted = read_day("why", day)
-    require_range(settings, wanted, wanted)
+    read_day("why", day)
+    if not str(settings.first_day) <= day <= str(settings.last_day):
+        raise UserError(
+            f"why {day}: outside the days kept, {settings.first_day} to {settings.last_day} "
+            "(ANALYTICS_START_DATE, ANALYTICS_END_DATE)"
+        )
     from analytics_platform.cli.commands import prepare
     from analytics_platform.cli.console import why_lines
-    from analytics_platform.definitions import recipes_of
+    from analytics_platform.definitions import mart_names, recipes_of
     from analytics_platform.defs.resources.dagster_instance import open_instance
     from analytics_platform.defs.resources.platform import Platform
     from analytics_platform.operations.why import explain
 
     prepare(settings)
     with closing(Platform(settings, stages=False)) as platform, open_instance(settings.dagster_home) as instance:
-        found = explain(platform, recipes_of(settings), instance, day, asset)
+        found = explain(platform, recipes_of(settings), mart_names(settings), instance, day, asset)
     if as_json:
         print_json(found.as_json())
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,6 @@ from analytics_platform.errors import UserError
 from analytics_platform.storage.io_manager import COMPUTED_BECAUSE
 from analytics_platform.storage.provenance import Provenance
 from analytics_platform.storage.staleness import RecomputeDecision
-from analytics_platform.storage.warehouse.facts import FACTS
 
 EVENTS_READ = 100
 """How many of the last materializations are searched for the last one that computed."""
@@ -45,17 +44,17 @@ class Explanation:
     """Why a partition is as it is.
 
     Attributes:
-        table: The table.
+        asset: The asset, as the graph names it.
         day: The day; ``""`` for a table that is one partition.
         store: Where it is kept: ``lake``, ``mongo`` or ``warehouse``.
         is_stored: Whether it is stored.
-        stale_because: Why a run would compute it, one clause each; empty when it is current.
+        stale_because: Why a run would compute it, one phrase each; empty when it is current.
         computed_because: Why it was computed last; None when the event history does not say.
         computed_at: When, UTC, ISO 8601; None when the event history does not say.
         parts: What it was computed from, and what it would be computed from now.
     """
 
-    table: str
+    asset: str
     day: str
     store: str
     is_stored: bool
@@ -70,13 +69,19 @@ class Explanation:
 
 
 def explain(
-    platform: Platform, recipes: Mapping[dg.AssetKey, Recipe], instance: dg.DagsterInstance, day: str, asset: str
+    platform: Platform,
+    recipes: Mapping[dg.AssetKey, Recipe],
+    marts: Collection[str],
+    instance: dg.DagsterInstance,
+    day: str,
+    asset: str,
 ) -> Explanation:
     """Say what a partition was computed from, whether it is stale, and what has changed since.
 
     Args:
         platform: Where it is kept.
         recipes: How each table is computed, by its asset.
+        marts: Names of the tables of the warehouse; dimensions are built with the day asked for.
         instance: Where the event history is kept.
         day: ``YYYY-MM-DD``; not heeded for a table that is one partition.
         asset: Name of the table or its asset, such as ``conversation_insights`` or ``mongo/conversation_analytics``.
@@ -84,35 +89,35 @@ def explain(
     Raises:
         UnknownPartitionError: If there is no such table.
     """
-    if asset in FACTS:
+    if asset in marts:
         with platform.source.held():
             decision = platform.marts.decisions([day])[day]
-        return _explained(asset, day, "warehouse", decision, instance, dg.AssetKey(asset))
-    key = _find(recipes, asset)
+        return _explained(dg.AssetKey(asset), day, "warehouse", decision, instance)
+    key = _find(recipes, marts, asset)
     recipe = recipes[key]
     partition = day if recipe.daily else ""
     stores = {name: platform.store(name) for name in {recipe.store, *(i.store for i in recipe.inputs.values())}}
     with platform.source.held():
         decision = recipe.decisions([partition], stores, platform.recipe_resources())[partition]
-    return _explained(recipe.table.name, partition, recipe.store, decision, instance, key)
+    return _explained(key, partition, recipe.store, decision, instance)
 
 
-def _find(recipes: Mapping[dg.AssetKey, Recipe], asset: str) -> dg.AssetKey:
+def _find(recipes: Mapping[dg.AssetKey, Recipe], marts: Collection[str], asset: str) -> dg.AssetKey:
     for key, recipe in recipes.items():
         if asset in {key.to_user_string(), key.path[-1], recipe.table.name}:
             return key
-    names = ", ".join(sorted({key.to_user_string() for key in recipes} | set(FACTS)))
+    names = ", ".join(sorted({key.to_user_string() for key in recipes} | set(marts)))
     raise UnknownPartitionError(f"why {asset}: there is no such table; there are {names}")
 
 
 def _explained(
-    table: str, day: str, store: str, decision: RecomputeDecision, instance: dg.DagsterInstance, key: dg.AssetKey
+    key: dg.AssetKey, day: str, store: str, decision: RecomputeDecision, instance: dg.DagsterInstance
 ) -> Explanation:
     stored = Provenance.parse(decision.stored.fingerprint).parts if decision.stored else {}
     now = decision.provenance.parts if decision.provenance else {}
     because, at = _last_computed(instance, key, day)
     return Explanation(
-        table,
+        key.to_user_string(),
         day,
         store,
         is_stored=decision.stored is not None,

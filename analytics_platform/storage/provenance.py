@@ -16,7 +16,7 @@ SCHEMA = "schema"
 INPUT = "input "
 """Prefix of the parts that name an input table."""
 
-_WORDS = {CODE: "the code that computes it", SCHEMA: "its declared schema", "source": "the source's version of the day"}
+_WORDS = {CODE: "code", SCHEMA: "declaration of the table", "source": "rows at the source"}
 _IMPLIED_BY = {"engine": ("taxonomy", "tier")}
 """Parts that change with others and say less than they do."""
 
@@ -55,7 +55,11 @@ class Provenance:
         return orjson.dumps(dict(self.parts), option=orjson.OPT_SORT_KEYS).decode()
 
     def changes_since(self, stored: Provenance) -> tuple[str, ...]:
-        """Return what is different from the provenance of a stored partition, in words; nothing when they are equal."""
+        """Return what is different from the provenance of a stored partition, as phrases; none when they are equal.
+
+        >>> Provenance({"code": "b"}).changes_since(Provenance({"code": "a"}))
+        ('changed code',)
+        """
         names = [*self.parts, *(name for name in stored.parts if name not in self.parts)]
         changed = [name for name in names if self.parts.get(name) != stored.parts.get(name)]
         return tuple(_words(changed))
@@ -66,11 +70,9 @@ def _words(changed: list[str]) -> Iterator[str]:
         if any(other in changed for other in _IMPLIED_BY.get(name, ())):
             continue
         if not name:
-            yield "it was stored by a version of the platform that did not name what a partition is computed from"
-        elif name.startswith(INPUT):
-            yield f"the input {name.removeprefix(INPUT)} has changed"
+            yield "stored by an older version of the platform"
         else:
-            yield f"{_WORDS.get(name, f'the {name}')} has changed"
+            yield f"changed {_WORDS.get(name, name)}"
 
 
 def short_hash(text: str) -> str:

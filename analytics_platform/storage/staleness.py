@@ -36,7 +36,7 @@ class RecomputeDecision:
     """Whether a partition must be computed.
 
     Attributes:
-        reasons: Why, in words, each a clause about the partition; empty when what is stored is current.
+        reasons: Why, each a phrase such as ``changed code``; empty when what is stored is current.
         provenance: What the partition is computed from now; None when an input is missing.
         stored: What is stored; None when nothing is, or when nobody looked.
         unchanged: Whether what is stored was computed from the same.
@@ -59,7 +59,7 @@ class RecomputeDecision:
             MissingInputError: If an input is missing, so that the partition cannot be computed.
         """
         if self.provenance is None:
-            raise MissingInputError(*self.reasons)
+            raise MissingInputError(*(reason.removeprefix("missing input: ") for reason in self.reasons))
         return self.provenance
 
 
@@ -78,19 +78,19 @@ def decide(
         provenance: Returns what the partition is computed from now.
         policy: What is computed again though nothing has changed.
         reads_source: Whether the partition is read from the source.
-        unfinished: What is still to be done about the partition, as a clause; None when nothing is.
+        unfinished: What is still to be done about the partition, as a phrase; None when nothing is.
     """
     try:
         now = provenance()
     except MissingInputError as error:
-        return RecomputeDecision((str(error),), None)
+        return RecomputeDecision((f"missing input: {error}",), None)
     if policy is RecomputePolicy.EVERYTHING:
-        return RecomputeDecision(("the run computes everything again",), now)
-    if unfinished:
-        return RecomputeDecision((unfinished,), now)
+        return RecomputeDecision(("everything was asked for",), now)
     info = stored()
     if info is None:
-        return RecomputeDecision(("it is not stored",), now)
+        return RecomputeDecision(("not stored before",), now)
+    if unfinished:
+        return RecomputeDecision((unfinished,), now)
     if changes := now.changes_since(Provenance.parse(info.fingerprint)):
         return RecomputeDecision(changes, now, info)
     return RecomputeDecision(_due(policy, info, reads_source=reads_source), now, info, unchanged=True)
@@ -99,9 +99,9 @@ def decide(
 def _due(policy: RecomputePolicy, info: PartitionInfo, *, reads_source: bool) -> tuple[str, ...]:
     """Return why a stored, unchanged partition is computed again."""
     if policy is RecomputePolicy.UNFINISHED and has_tries_left(info):
-        return ("conversations that failed have tries left",)
+        return ("failed conversations with tries left",)
     if policy is RecomputePolicy.FAILURES and failures_of(info):
-        return ("conversations that failed are tried again",)
+        return ("another try for failed conversations",)
     if policy is RecomputePolicy.FAILURES and reads_source:
-        return ("the source is read again",)
+        return ("another look at the source",)
     return ()

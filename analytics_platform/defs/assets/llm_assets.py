@@ -32,7 +32,7 @@ def _failures_version(day: str, llm: Llm) -> Mapping[str, str]:
 
 
 def _waits(day: str, llm: Llm) -> str | None:
-    return "conversations of the day wait for an answer of the LLM" if llm.has_not_done(day) else None
+    return "conversations without an answer of the LLM" if llm.has_not_done(day) else None
 
 
 @table_asset(

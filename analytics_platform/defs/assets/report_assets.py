@@ -37,7 +37,7 @@ def page_path(reports_dir: Path, day: str) -> Path:
 
 
 def _page_is_missing(day: str, *, reports_dir: Path, **_: object) -> str | None:
-    return None if page_path(reports_dir, day).exists() else "its page is missing"
+    return None if page_path(reports_dir, day).exists() else "missing page"
 
 
 def _chart(_: str, document: pa.Table) -> Mapping[str, Any]:

@@ -76,7 +76,7 @@ class Recipe:
         code_version: Hash of the code that computes it.
         version: From (day, resources): what else the content depends on, by name.
         annotate: From (day, resources): facts to keep with the partition.
-        unfinished: From (day, resources): what is still to be done about the partition, as a clause; None for nothing.
+        unfinished: From (day, resources): what is still to be done about the partition, as a phrase; None for nothing.
         isolates: Whether conversations that fail alone are left out, instead of failing the partition.
     """
 

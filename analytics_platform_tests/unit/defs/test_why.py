@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from analytics_platform.cli.console import why_lines
-from analytics_platform.definitions import recipes_of
+from analytics_platform.definitions import mart_names, recipes_of
 from analytics_platform.operations.why import Explanation, UnknownPartitionError, explain
 from analytics_platform.sources import published_days
 
@@ -13,7 +13,9 @@ DAY = "2024-01-05"
 
 
 def why(home, asset: str = "raw_messages", day: str = DAY) -> Explanation:
-    return explain(home.platform, recipes_of(home.platform.settings), home.instance, day, asset)
+    return explain(
+        home.platform, recipes_of(home.platform.settings), mart_names(home.platform.settings), home.instance, day, asset
+    )
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def test_a_current_day_names_what_it_was_computed_from_and_why(stored):
     found = why(stored)
     assert found.is_stored
     assert found.stale_because == ()
-    assert found.computed_because == "it is not stored"
+    assert found.computed_because == "not stored before"
     assert {part.name for part in found.parts} == {"code", "schema", "source"}
     assert all(part.stored == part.now for part in found.parts)
     assert next(iter(why_lines(found))) == f"raw_messages {DAY} (lake) is current: a run would not compute it."
@@ -37,7 +39,7 @@ def test_a_current_day_names_what_it_was_computed_from_and_why(stored):
 def test_a_changed_source_is_named_before_and_after_the_day_is_computed_again(stored):
     """ "Why was this day computed again?" had no answer."""
     stored.write(stored.row("a", "1", DAY, "changed"))
-    reason = "the source's version of the day has changed"
+    reason = "changed rows at the source"
     assert why(stored).stale_because == (reason,)
     assert why(stored, "quarantined_rows").stale_because == (reason,)
 
@@ -50,12 +52,15 @@ def test_a_changed_source_is_named_before_and_after_the_day_is_computed_again(st
 def test_a_table_whose_inputs_are_missing_says_which(stored):
     found = why(stored, "conversations")
     assert not found.is_stored
-    assert found.stale_because == (f"messages has no partition {DAY}; materialize it first",)
-    assert f"a run would compute it, because messages has no partition {DAY}" in "\n".join(why_lines(found))
+    assert found.stale_because == (f"missing input: messages has no partition {DAY}; materialize it first",)
+    first, reason, *_ = why_lines(found)
+    assert first == f"conversations {DAY} (lake) is not stored; a run would compute it."
+    assert reason == f"Reason: missing input: messages has no partition {DAY}; materialize it first."
 
 
-def test_a_mart_without_its_day_in_the_lake_says_what_is_missing(stored):
-    assert "has no partition" in why(stored, "fct_conversation").stale_because[0]
+@pytest.mark.parametrize("mart", ["fct_conversation", "dim_user", "agg_daily"])
+def test_a_mart_without_its_day_in_the_lake_says_what_is_missing(stored, mart):
+    assert "has no partition" in why(stored, mart).stale_because[0]
 
 
 def test_an_unknown_table_is_refused_with_the_names_there_are(stored):
