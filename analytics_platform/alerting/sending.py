@@ -34,7 +34,7 @@ def silence_libraries() -> None:
 def main() -> None:
     """Send the message that standard input describes; write what went wrong to standard output as JSON, or null."""
     _limit_memory()
-    _limit_answers()
+    _guard_requests()
     request = json.load(sys.stdin)
     try:
         reason = _send(**request)
@@ -62,7 +62,10 @@ def _reason(result: Any, timeout_seconds: float) -> str:
     if result.status.name == "TIMEOUT":
         return f"no answer within {timeout_seconds:g} s"
     status = next((found for entry in result.logs() if (found := _HTTP_STATUS.search(str(entry.message)))), None)
-    return f"refused with HTTP {status.group(1)}" if status else "not reachable, or it refused"
+    if status is None:
+        return "not reachable, or it refused"
+    hint = "; it redirects: set the address that it redirects to" if status.group(1).startswith("3") else ""
+    return f"refused with HTTP {status.group(1)}{hint}"
 
 
 def _limit_memory() -> None:
@@ -74,8 +77,12 @@ def _limit_memory() -> None:
         return
 
 
-def _limit_answers() -> None:
-    """Make ``requests``, which apprise's services call, read at most ``ANSWER_BYTES`` of each answer."""
+def _guard_requests() -> None:
+    """Make ``requests``, which apprise's services call, read answers up to a limit and keep what it sends.
+
+    After a 301, 302 or 303 ``requests`` asks for the new address by GET, without the message, and the GET's status 200
+    looks like success. So these are not followed; 307 and 308 are, with the message.
+    """
     import requests.adapters  # noqa: PLC0415
 
     class Adapter(requests.adapters.HTTPAdapter):
@@ -89,6 +96,10 @@ def _limit_answers() -> None:
             super().__init__()
             self.mount("https://", Adapter())
             self.mount("http://", Adapter())
+
+        def get_redirect_target(self, resp: requests.Response) -> str | None:
+            drops_message = resp.status_code in {301, 302, 303} and resp.request.method not in {"GET", "HEAD"}
+            return None if drops_message else super().get_redirect_target(resp)
 
     requests.Session = requests.sessions.Session = Session  # type: ignore[misc]
 

@@ -137,6 +137,24 @@ def test_nothing_goes_on_reading_after_the_time_of_a_channel(alerts, webhook, mo
     assert webhook.hung_up.wait(10)
 
 
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_redirect_that_drops_the_message_is_no_delivery(alerts, webhook, status):
+    """A server that redirects http to https lost every alert, and each counted as sent."""
+    webhook.status, webhook.location = status, "/moved"
+    raise_one(alerts)
+    [problem] = alerts.deliver().problems
+    assert f"refused with HTTP {status}; it redirects: set the address that it redirects to" in problem
+    webhook.status, webhook.location = 200, ""
+    assert alerts.deliver().sent == 1
+
+
+def test_a_redirect_that_keeps_the_message_delivers_it(alerts, webhook):
+    webhook.status, webhook.location = 308, "/moved"
+    raise_one(alerts)
+    assert alerts.deliver() == Delivery(1, [])
+    assert [message["title"] for message in webhook.received] == ["Check of messages failed"] * 2
+
+
 def test_without_channels_alerts_are_logged(tmp_path, caplog):
     silent = Alerts(tmp_path / "a.sqlite", lambda: None, repeat_hours=24)
     raise_one(silent)
