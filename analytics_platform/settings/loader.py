@@ -61,7 +61,7 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         str_strip_whitespace=True,
     )
 
-    home: Annotated[Path, AfterValidator(checks.dagster_folder)] = Field(
+    home: Annotated[Path, AfterValidator(checks.home_folder)] = Field(
         default=Path(".analytics"),
         validation_alias="ANALYTICS_HOME",
         description="Folder for everything the embedded default writes.",
@@ -276,7 +276,7 @@ def dagster_home() -> Path:
     if not named:
         return load_settings().dagster_home
     try:
-        return checks.dagster_folder(Path(named))
+        return checks.home_folder(Path(named))
     except ValueError as error:
         raise SettingsError(f"DAGSTER_HOME: {error}") from None
 
