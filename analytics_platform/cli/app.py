@@ -20,7 +20,7 @@ from analytics_platform.errors import UserError
 from analytics_platform.settings.loader import PROJECT_ROOT, load_settings
 from analytics_platform.system import interruption
 from analytics_platform.system.disk_full import find_disk_full
-from analytics_platform.system.home import open_home
+from analytics_platform.system.home import find_removed, open_home
 from analytics_platform.system.output import print_json, print_message, print_result, print_warnings_of_logs
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -278,8 +278,8 @@ def main() -> None:
     with interruption.heeded():
         try:
             app()
-        except Exception as error:  # any library may meet a full disk; whatever else it is goes on unchanged
-            told = _full_disk(error) or error
+        except Exception as error:  # any library may meet a full disk or a lost home; all else goes on unchanged
+            told = _cause(error) or error
             if not isinstance(told, UserError | OSError):
                 raise
             for fault in told.faults if isinstance(told, UserError) else (str(told),):
@@ -287,10 +287,10 @@ def main() -> None:
             sys.exit(2)
 
 
-def _full_disk(error: Exception) -> Exception | None:
-    """Return the full disk that an error is about; None where it is about something else."""
+def _cause(error: Exception) -> Exception | None:
+    """Return the full disk or the removed home that an error is about; None where it is about something else."""
     try:
         home = load_settings().home
     except UserError:  # nothing was written
         return None
-    return find_disk_full(error, home.absolute())
+    return find_disk_full(error, home) or find_removed(home)

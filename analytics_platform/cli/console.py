@@ -229,17 +229,34 @@ def similar_lines(found: Similar) -> Iterator[str]:
 
 def why_lines(found: Explanation) -> Iterator[str]:
     """Yield why a partition is as it is: whether it is current, when and why it was computed, and from what."""
-    name = f"{found.asset} {found.day}".rstrip() + f" ({found.store})"
-    if not found.stale_because:
-        yield f"{name} is current: a run would not compute it."
-    elif not found.is_stored:
-        yield f"{name} is not stored; a run would compute it."
-    else:
-        yield f"{name} is stale: a run would compute it again."
+    yield _verdict(found)
     if found.stale_because:
         yield f"Reason: {'; '.join(found.stale_because)}."
+    if found.stale_inputs:
+        yield f"Inputs to compute first: {', '.join(found.stale_inputs)}."
+    if found.source_changed:
+        yield "The source has changed since it was read, or was never read; the next run reads it first."
     if found.computed_at:
         yield f"It was computed last on {found.computed_at}. Reason: {found.computed_because}."
+    yield from _part_lines(found)
+
+
+def _verdict(found: Explanation) -> str:
+    """Say in a sentence whether a run would compute a partition."""
+    name = f"{found.asset} {found.day}".rstrip() + f" ({found.store})"
+    if found.stale_because and found.is_stored:
+        return f"{name} is stale: a run would compute it again."
+    if found.stale_because:
+        return f"{name} is not stored; a run over this day would compute it."
+    if found.stale_inputs:
+        return f"{name} is what its stored inputs give. A run would compute inputs again, and it too if they differ."
+    if found.source_changed:
+        return f"{name} is what its stored inputs give, but the source has changed since it was read."
+    return f"{name} is current: a run would not compute it."
+
+
+def _part_lines(found: Explanation) -> Iterator[str]:
+    """Yield the named parts of what a partition was computed from; a changed one with its value now."""
     wide = max((len(part.name) for part in found.parts), default=0)
     if found.parts:
         yield "Computed from:"

@@ -24,7 +24,16 @@ class RecomputePolicy(Enum):
 
 
 class MissingInputError(KeyError):
-    """An input of a partition is not stored; the message names the input and the day."""
+    """An input of a partition is not stored.
+
+    Args:
+        name: The input table.
+        key: Its partition.
+    """
+
+    def __init__(self, name: str, key: str) -> None:
+        super().__init__(f"{name} has no partition {key}; materialize it first")
+        self.place = f"{name} {key}".rstrip()
 
     def __str__(self) -> str:
         """Return the message without the quotes of a ``KeyError``."""
@@ -38,12 +47,14 @@ class RecomputeDecision:
     Attributes:
         reasons: Why, each a phrase such as ``changed code``; empty when what is stored is current.
         provenance: What the partition is computed from now; None when an input is missing.
+        missing: The input that is missing.
         stored: What is stored; None when nothing is, or when nobody looked.
         unchanged: Whether what is stored was computed from the same.
     """
 
     reasons: tuple[str, ...]
     provenance: Provenance | None
+    missing: MissingInputError | None = None
     stored: PartitionInfo | None = None
     unchanged: bool = False
 
@@ -58,8 +69,9 @@ class RecomputeDecision:
         Raises:
             MissingInputError: If an input is missing, so that the partition cannot be computed.
         """
-        if self.provenance is None:
-            raise MissingInputError(*(reason.removeprefix("missing input: ") for reason in self.reasons))
+        if self.missing is not None:
+            raise self.missing
+        assert self.provenance is not None
         return self.provenance
 
 
@@ -83,7 +95,7 @@ def decide(
     try:
         now = provenance()
     except MissingInputError as error:
-        return RecomputeDecision((f"missing input: {error}",), None)
+        return RecomputeDecision((f"missing input {error.place}",), None, error)
     if policy is RecomputePolicy.EVERYTHING:
         return RecomputeDecision(("everything was asked for",), now)
     info = stored()
@@ -92,8 +104,8 @@ def decide(
     if unfinished:
         return RecomputeDecision((unfinished,), now)
     if changes := now.changes_since(Provenance.parse(info.fingerprint)):
-        return RecomputeDecision(changes, now, info)
-    return RecomputeDecision(_due(policy, info, reads_source=reads_source), now, info, unchanged=True)
+        return RecomputeDecision(changes, now, stored=info)
+    return RecomputeDecision(_due(policy, info, reads_source=reads_source), now, stored=info, unchanged=True)
 
 
 def _due(policy: RecomputePolicy, info: PartitionInfo, *, reads_source: bool) -> tuple[str, ...]:

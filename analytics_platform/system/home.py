@@ -20,6 +20,19 @@ class PlaceError(UserError):
 MARKER = ".analytics-home"
 """File in a home that the platform made itself. Only the permissions of such a folder are changed."""
 _MODES: dict[Access, int] = {"private": 0o700, "group": 0o750}
+_opened: dict[Path, tuple[int, int]] = {}
+"""Device and inode of each folder of the home that this process works in."""
+
+
+class HomeRemovedError(UserError):
+    """The home, or a folder in it, was removed or replaced while this process worked in it.
+
+    Args:
+        folder: The folder that is gone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"{folder}: removed or replaced while the command was working in it; run again to go on")
 
 
 def require_folder(variable: str, folder: Path, *, writable: bool = True) -> None:
@@ -65,6 +78,34 @@ def open_home(folder: Path, access: Access) -> None:
         (folder / MARKER).write_text("This folder was made by conversation analytics, which keeps others out of it.\n")
     if (folder / MARKER).is_file() and _permissions(folder) != mode:
         folder.chmod(stat.S_IMODE(folder.stat().st_mode) & ~0o777 | mode)
+    remember_folder(folder)
+
+
+def remember_folder(folder: Path) -> None:
+    """Remember which folder this process works in, so that ``find_removed`` can tell when it is gone."""
+    _opened[folder] = _identity(folder)
+
+
+def find_removed(home: Path) -> HomeRemovedError | None:
+    """Return the error for the home, or the first remembered folder in it, that is gone; None when all are there.
+
+    Libraries report a removed home in many ways, such as "unable to open database file" from SQLite, so a caller that
+    meets an error asks here for its cause.
+    """
+    below = {folder: then for folder, then in _opened.items() if folder.is_relative_to(home)}
+    return next((HomeRemovedError(folder) for folder, then in below.items() if _is_gone(folder, then)), None)
+
+
+def _is_gone(folder: Path, then: tuple[int, int]) -> bool:
+    try:
+        return _identity(folder) != then
+    except OSError:
+        return True
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    found = folder.stat()
+    return found.st_dev, found.st_ino
 
 
 def too_open(folder: Path, access: Access) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,18 @@ def test_similar_wants_a_conversation_or_a_text_and_not_both(monkeypatch, capsys
     line = refusal(monkeypatch, capsys, "similar", *arguments)
     assert line == "similar: name a conversation, or give a text by --text; one of the two"
     assert not home.exists()
+
+
+def test_a_home_removed_while_a_command_works_is_one_line(monkeypatch, capsys, home) -> None:
+    """SQLAlchemy's traceback of 168 lines, "unable to open database file", was all that a person saw."""
+
+    def remove_home(_platform, instance):
+        shutil.rmtree(home)
+        instance.get_runs()
+
+    monkeypatch.setattr("analytics_platform.operations.status.examine", remove_home)
+    line = refusal(monkeypatch, capsys, "status")
+    assert line == f"{home}: removed or replaced while the command was working in it; run again to go on"
 
 
 def test_similar_conversations_are_lines_with_day_id_topic_and_first_words() -> None:

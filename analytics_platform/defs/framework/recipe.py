@@ -108,7 +108,7 @@ class Recipe:
             for key in self._keys(name, day, stream):
                 info = stream.info(key)
                 if info is None:
-                    raise MissingInputError(f"{stream.name} has no partition {key}; materialize it first")
+                    raise MissingInputError(stream.name, key)
                 identities.append(f"{key}/{self.inputs[name].identity(info)}")
             parts[f"{INPUT}{stream.name}"] = short_hash("\x1f".join(identities))
         return Provenance.of(parts)

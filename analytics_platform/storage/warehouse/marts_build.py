@@ -213,7 +213,7 @@ class Marts:
         for table in LAKE_TABLES:
             info = self.lake.info(table, day)
             if info is None:
-                raise MissingInputError(f"{table} has no partition {day}; materialize it first")
+                raise MissingInputError(table, day)
             parts[f"{INPUT}{table}"] = short_hash(info.content_hash)
         return Provenance.of(parts)
 

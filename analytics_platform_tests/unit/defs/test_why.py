@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dagster as dg
 import pytest
 
 from analytics_platform.cli.console import why_lines
 from analytics_platform.definitions import mart_names, recipes_of
+from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.why import Explanation, UnknownPartitionError, explain
 from analytics_platform.sources import published_days
 
 DAY = "2024-01-05"
+RAW = [dg.AssetKey("raw_messages"), dg.AssetKey("quarantined_rows")]
 
 
 def why(home, asset: str = "raw_messages", day: str = DAY) -> Explanation:
@@ -52,15 +55,37 @@ def test_a_changed_source_is_named_before_and_after_the_day_is_computed_again(st
 def test_a_table_whose_inputs_are_missing_says_which(stored):
     found = why(stored, "conversations")
     assert not found.is_stored
-    assert found.stale_because == (f"missing input: messages has no partition {DAY}; materialize it first",)
+    assert found.stale_because == (f"missing input messages {DAY}",)
     first, reason, *_ = why_lines(found)
-    assert first == f"conversations {DAY} (lake) is not stored; a run would compute it."
-    assert reason == f"Reason: missing input: messages has no partition {DAY}; materialize it first."
+    assert first == f"conversations {DAY} (lake) is not stored; a run over this day would compute it."
+    assert reason == f"Reason: missing input messages {DAY}."
 
 
 @pytest.mark.parametrize("mart", ["fct_conversation", "dim_user", "agg_daily"])
 def test_a_mart_without_its_day_in_the_lake_says_what_is_missing(stored, mart):
-    assert "has no partition" in why(stored, mart).stale_because[0]
+    assert "missing input" in why(stored, mart).stale_because[0]
+
+
+def test_a_table_whose_stored_input_is_stale_is_not_called_current(stored):
+    """The source had changed, and `why` said that a run would compute nothing."""
+    chosen = [dg.AssetKey("messages")]
+    assert stored.materialize(DAY, selection=[*RAW, *chosen]).failures == []
+    assert why(stored, "messages").stale_inputs == ()
+    stored.write(stored.row("a", "1", DAY, "changed"))
+
+    found = why(stored, "messages")
+    assert found.stale_because == ()
+    assert found.stale_inputs == ("raw_messages (changed rows at the source)",)
+    assert "current" not in next(iter(why_lines(found)))
+
+
+def test_a_source_that_was_not_read_since_it_changed_is_told(stored):
+    stored.write(stored.row("a", "1", DAY, "changed"))
+    looking = Platform(stored.platform.settings, stages=False)
+    settings = looking.settings
+    found = explain(looking, recipes_of(settings), mart_names(settings), stored.instance, DAY, "raw_messages")
+    assert found.source_changed
+    assert "current" not in next(iter(why_lines(found)))
 
 
 def test_an_unknown_table_is_refused_with_the_names_there_are(stored):

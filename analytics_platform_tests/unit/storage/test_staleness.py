@@ -64,10 +64,10 @@ def test_a_partition_of_an_older_version_of_the_platform_is_stale():
 
 def test_a_missing_input_is_the_only_reason_and_leaves_nothing_to_compute_from():
     def provenance():
-        raise MissingInputError("messages has no partition 2024-01-05; materialize it first")
+        raise MissingInputError("messages", "2024-01-05")
 
     decision = decide(lambda: stored(NOW), provenance)
-    assert decision.reasons == ("missing input: messages has no partition 2024-01-05; materialize it first",)
+    assert decision.reasons == ("missing input messages 2024-01-05",)
     with pytest.raises(MissingInputError, match="messages has no partition"):
         decision.known_provenance()
 
