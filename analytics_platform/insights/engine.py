@@ -79,7 +79,7 @@ class InsightEngine:
     @property
     def versions(self) -> Mapping[str, str]:
         """Name what the labels depend on; ``engine`` stands for weights and code, and changes with the others."""
-        return {"tier": self.tier.name, "taxonomy": self.taxonomy.version, "engine": self.version}
+        return {"engine's tier": self.tier.name, "taxonomy": self.taxonomy.version, "engine": self.version}
 
     def embed_messages(self, messages: pa.Table) -> pa.Table:
         """Return ``MESSAGE_EMBEDDINGS`` for the messages that have text and are said by a person or an assistant.

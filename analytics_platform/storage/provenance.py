@@ -17,7 +17,7 @@ INPUT = "input "
 """Prefix of the parts that name an input table."""
 
 _WORDS = {CODE: "code", SCHEMA: "declaration of the table", "source": "rows at the source"}
-_IMPLIED_BY = {"engine": ("taxonomy", "tier")}
+_IMPLIED_BY = {"engine": ("taxonomy", "engine's tier")}
 """Parts that change with others and say less than they do."""
 
 
