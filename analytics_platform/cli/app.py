@@ -284,6 +284,6 @@ def _cause(error: Exception) -> Exception | None:
     """Return the full disk or the removed home that an error is about; None where it is about something else."""
     try:
         home = load_settings().home
-    except UserError:  # nothing was written
+    except (UserError, OSError):  # nothing was written
         return None
     return find_disk_full(error, home) or find_removed(home)
