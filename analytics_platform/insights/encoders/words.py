@@ -164,7 +164,7 @@ def is_matchable(vocabulary: int, longest: int) -> bool:
         vocabulary: Number of different words.
         longest: Words of the longest term.
     """
-    return (vocabulary + 1) ** longest <= np.iinfo(np.int64).max
+    return bool((vocabulary + 1) ** longest <= np.iinfo(np.int64).max)
 
 
 def _split_terms(terms: Sequence[str]) -> Words:
