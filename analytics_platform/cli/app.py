@@ -224,18 +224,19 @@ def reconcile(
 ) -> None:
     """Compare everything with the source, deletions included; `analytics run` then restates what is different."""
     settings = load_settings()
-    from analytics_platform.cli.console import rows_progress
+    from analytics_platform.cli.console import reconciled_line, rows_progress
     from analytics_platform.defs.resources.platform import Platform
     from analytics_platform.operations.required_inputs import require_source
 
     with closing(Platform(settings)) as platform, rows_progress(quiet=as_json) as on_progress:
         require_source(platform)
         open_home(settings.home, settings.home_access)
-        found = platform.source.reconcile(accept_loss=accept_loss, on_progress=on_progress)
+        different = platform.source.reconcile(accept_loss=accept_loss, on_progress=on_progress)
+        rows_by_day = platform.source.rows_by_day()
     if as_json:
-        print_json(dict(found))
+        print_json({**different, "rows": sum(rows_by_day.values()), "days": len(rows_by_day)})
     else:
-        print_result(", ".join(f"{count:,} {what}" for what, count in found.items()) or "read anew")
+        print_result(reconciled_line(different, rows_by_day))
 
 
 @app.command()
@@ -291,6 +292,6 @@ def _cause(error: Exception) -> Exception | None:
     """Return the full disk or the removed home that an error is about; None where it is about something else."""
     try:
         home = load_settings().home
-    except UserError:  # nothing was written
+    except (UserError, OSError):  # nothing was written
         return None
     return find_disk_full(error, home) or find_removed(home)

@@ -135,6 +135,23 @@ def rows_progress(*, quiet: bool) -> Iterator[RowsProgress]:
         yield lambda rows, expected: bar.update(task, completed=rows, total=expected, visible=True)
 
 
+def reconciled_line(different: Mapping[str, int], rows_by_day: Mapping[str, int]) -> str:
+    """Say what comparing everything with the source found, and what comes next.
+
+    Args:
+        different: Number of rows by what was the matter; empty for a source that is always read as a whole.
+        rows_by_day: Rows of each day that the source holds.
+    """
+    days = sorted(rows_by_day)
+    held = f"{sum(rows_by_day.values()):,} rows of {len(days):,} days" + (f", {days[0]} to {days[-1]}" if days else "")
+    if not different:
+        return f"read as a whole: {held}; `analytics run` computes the days that are new or different"
+    counts = ", ".join(f"{count:,} {what}" for what, count in different.items())
+    if not any(different.values()):
+        return f"{held} compared with the source: {counts}; nothing is different"
+    return f"{held} compared with the source: {counts}; `analytics run` restates the days that are different"
+
+
 def status_lines(status: Status) -> Iterator[tuple[str, str]]:
     """Yield what and how much of a status, for people; what is not known is left out."""
     source = status.source

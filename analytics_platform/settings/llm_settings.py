@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
+from analytics_platform.settings.validators import existing_file
+
 
 class LlmSettings(BaseSettings):
     """How conversations are labelled by an LLM, if at all."""
@@ -97,9 +99,4 @@ class LlmSettings(BaseSettings):
     @field_validator("llm_prices", "llm_tokenizer")
     @classmethod
     def _llm_file(cls, path: Path | None) -> Path | None:
-        if path is None:
-            return None
-        path = path.expanduser().absolute()
-        if not path.is_file():
-            raise ValueError("must be an existing file")
-        return path
+        return existing_file(path)

@@ -151,18 +151,13 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
 
     @field_validator("dbt_project_dir")
     @classmethod
-    def _absolute(cls, path: Path) -> Path:
-        return path.expanduser().absolute()
+    def _dbt_project(cls, path: Path) -> Path:
+        return path if path == PROJECT_ROOT / "dbt_project" else checks.dbt_project(path)
 
     @field_validator("source_mapping", "taxonomy")
     @classmethod
     def _existing_file(cls, path: Path | None) -> Path | None:
-        if path is None:
-            return None
-        path = path.expanduser().absolute()
-        if not path.is_file():
-            raise ValueError("must be an existing file")
-        return path
+        return checks.existing_file(path)
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
@@ -246,9 +241,9 @@ def load_settings() -> Settings:
     except UnicodeDecodeError:
         raise SettingsError(f"{ENV_FILE}: must be a text file in UTF-8") from None
     except ValidationError as error:
-        raise SettingsError(*problems, *map(_line, error.errors())) from None
+        raise SettingsError(*map(checks.presentable, [*problems, *map(_line, error.errors())])) from None
     if problems:
-        raise SettingsError(*problems)
+        raise SettingsError(*map(checks.presentable, problems))
     return settings
 
 
@@ -278,7 +273,7 @@ def dagster_home() -> Path:
     try:
         return checks.home_folder(Path(named))
     except ValueError as error:
-        raise SettingsError(f"DAGSTER_HOME: {error}") from None
+        raise SettingsError(checks.presentable(f"DAGSTER_HOME: {error}")) from None
 
 
 def use_dagster_home(folder: Path) -> None:

@@ -15,9 +15,12 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from analytics_platform.settings.aws_secrets import is_reference
+from analytics_platform.system.plain_text import on_one_line
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _READ_ANEW = re.compile(r"[*?[\\]|%[0-9A-Fa-f]{2}")
+_USER_IN_ADDRESS = re.compile(r"://[^\s/]*@")
+_MOST_CHARACTERS = 800
 _MONGO_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 SPANS_KEY_BYTES = 32  # what the sealer asks for
@@ -54,6 +57,46 @@ def day(value: object) -> object:
     return value
 
 
+def absolute(path: Path) -> Path:
+    """Return a path as an absolute one, `~` replaced by the folder of the user."""
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("begins with the name of a user that is not known here") from None
+
+
+def existing_file(path: Path | None) -> Path | None:
+    """Return the file's absolute path; refuse what is no file."""
+    if path is None:
+        return None
+    path = absolute(path)
+    try:
+        present = path.is_file()
+    except OSError:  # such as a name that is too long
+        present = False
+    if not present:
+        raise ValueError("must be an existing file")
+    return path
+
+
+def dbt_project(path: Path) -> Path:
+    """Return the absolute path of a dbt project; refuse a folder that is none."""
+    path = absolute(path)
+    try:
+        present = (path / "dbt_project.yml").is_file()
+    except OSError:
+        present = False
+    if not present:
+        raise ValueError("must be the folder of a dbt project, which holds a dbt_project.yml")
+    return path
+
+
+def presentable(line: str) -> str:
+    """Return a line about a wrong value without passwords in addresses and control characters, and not too long."""
+    line = on_one_line(_USER_IN_ADDRESS.sub("://***@", line))
+    return line if len(line) <= _MOST_CHARACTERS else f"{line[:500]} … {line[-200:]}"
+
+
 def home_folder(path: Path) -> Path:
     """Return a folder as an absolute path; refuse one that Dagster or dbt would take for another.
 
@@ -61,7 +104,13 @@ def home_folder(path: Path) -> Path:
     address of a SQLite database `?` begins the options and `%41` means `A`, so the databases would be made elsewhere;
     and dbt takes a backslash for a separator of folders.
     """
-    path = path.expanduser().absolute()
+    path = absolute(path)
+    try:
+        blocked = any(above.exists() and not above.is_dir() for above in (path, *path.parents))
+    except OSError as error:
+        raise ValueError(f"must be a folder that can be used ({error.strerror})") from None
+    if blocked:
+        raise ValueError("must be a folder, or a place where one can be made")
     if _READ_ANEW.search(str(path)):
         raise ValueError(
             "must be a folder without '*', '?', '[' and '\\', and without '%' before two hexadecimal digits, "
@@ -76,7 +125,7 @@ def lake(uri: str | None) -> str | None:
         return None
     parts = urlsplit(uri)
     if "://" not in uri:
-        return str(Path(uri).expanduser().absolute())
+        return str(absolute(Path(uri)))
     if parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc:
         raise ValueError("must be a folder or s3://bucket/prefix; credentials belong in AWS_ACCESS_KEY_ID and so on")
     return uri.rstrip("/")

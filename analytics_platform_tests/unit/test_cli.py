@@ -18,6 +18,7 @@ from analytics_platform.cli.console import (
     outcome_table,
     partition_progress,
     print_outcome,
+    reconciled_line,
     revealed_lines,
     similar_lines,
     stage_progress,
@@ -82,6 +83,38 @@ def test_a_home_removed_while_a_command_works_is_one_line(monkeypatch, capsys, h
     monkeypatch.setattr("analytics_platform.operations.status.examine", remove_home)
     line = refusal(monkeypatch, capsys, "status")
     assert line == f"{home}: removed or replaced while the command was working in it; run again to go on"
+
+
+def test_reconciling_files_says_what_was_read_and_what_comes_next(monkeypatch, capsys, tmp_path) -> None:
+    """All that a person got was "read anew"."""
+    rows = [f"c{number},2024-01-0{number},user,hello" for number in (1, 2, 2)]
+    (tmp_path / "chats.csv").write_text("\n".join(["conversation_id,timestamp,role,text", *rows]))
+    monkeypatch.setenv("ANALYTICS_SOURCE", "files")
+    monkeypatch.setenv("ANALYTICS_SOURCE_PATH", str(tmp_path / "chats.csv"))
+    for option, expected in (
+        ([], "3 rows of 2 days, 2024-01-01 to 2024-01-02; `analytics run` computes the days that are new or different"),
+        (["--json"], '"rows": 3'),
+    ):
+        monkeypatch.setattr(sys, "argv", ["analytics", "reconcile", *option])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 0
+        assert expected in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("different", "end"),
+    [
+        (
+            {"vanished": 1_000, "missing": 0},
+            "1,000 vanished, 0 missing; `analytics run` restates the days that are different",
+        ),
+        ({"vanished": 0, "missing": 0}, "0 vanished, 0 missing; nothing is different"),
+    ],
+)
+def test_reconciling_a_server_says_what_comes_next(different, end) -> None:
+    line = reconciled_line(different, {"2024-01-01": 2, "2024-01-02": 3})
+    assert line == f"5 rows of 2 days, 2024-01-01 to 2024-01-02 compared with the source: {end}"
 
 
 def test_similar_conversations_are_lines_with_day_id_topic_and_first_words() -> None:

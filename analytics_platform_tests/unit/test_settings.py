@@ -263,6 +263,51 @@ def test_other_odd_homes_are_taken(name: str, monkeypatch: pytest.MonkeyPatch, b
     assert load_settings().home == bare_environment / name
 
 
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "ANALYTICS_HOME",
+        "ANALYTICS_TAXONOMY",
+        "ANALYTICS_SOURCE_MAPPING",
+        "ANALYTICS_LLM_PRICES",
+        "ANALYTICS_LLM_TOKENIZER",
+        "ANALYTICS_DBT_PROJECT_DIR",
+    ],
+)
+@pytest.mark.parametrize("value", ["a" * 100_000, "~nobody-of-this-name/x", "/dev/null/x"])
+def test_an_odd_path_is_refused_by_the_name_of_its_variable(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long name ended in a traceback, a home below a file in "[Errno 20]", and a line had 100,000 characters."""
+    message = error_with(monkeypatch, **{variable: value})
+    assert message.startswith(f"{variable}: ")
+    assert len(message) < 1_000
+    assert len(message.splitlines()) == 1
+
+
+def test_a_lake_in_the_folder_of_nobody_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = error_with(monkeypatch, ANALYTICS_LAKE_URI="~nobody-of-this-name/lake")
+    assert message.startswith("ANALYTICS_LAKE_URI: begins with the name of a user that is not known here")
+
+
+def test_a_folder_without_a_dbt_project_is_refused(monkeypatch: pytest.MonkeyPatch, bare_environment: Path) -> None:
+    """A run ended in "No such file or directory: '/nope/target'", and the doctor found nothing wrong."""
+    message = error_with(monkeypatch, ANALYTICS_DBT_PROJECT_DIR=str(bare_environment))
+    assert message.startswith("ANALYTICS_DBT_PROJECT_DIR: must be the folder of a dbt project")
+
+
+@pytest.mark.parametrize("variable", ["ANALYTICS_PII_KINDS", "ANALYTICS_REDACT_COLUMNS", "ANALYTICS_OUTCOMES"])
+def test_a_list_that_is_wrong_shows_no_password_and_no_control_character(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lists quote what they do not know, whatever it is."""
+    message = error_with(monkeypatch, **{variable: f"\x1b[31m\u202ehttp://u:{PASSWORD}@host" + "a" * 100_000})
+    assert PASSWORD not in message
+    assert "\x1b" not in message
+    assert "\u202e" not in message
+    assert len(message) < 1_000
+
+
 def test_the_variable_called_home_is_not_the_platforms_home(
     monkeypatch: pytest.MonkeyPatch, bare_environment: Path
 ) -> None:

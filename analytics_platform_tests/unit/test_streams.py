@@ -79,6 +79,7 @@ def test_results_go_to_standard_output_and_messages_to_standard_error(monkeypatc
     for name, canned in CANNED.items():
         monkeypatch.setattr(commands, name, lambda *_, canned=canned, **__: canned)
     monkeypatch.setattr(FileSource, "reconcile", lambda *_, **__: {"days": 4})
+    monkeypatch.setattr(FileSource, "rows_by_day", lambda *_: {})
     monkeypatch.setattr(sys, "argv", ["analytics", *arguments])
     with pytest.raises(SystemExit):
         main()

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from analytics_platform.model.pii_kinds import KINDS
 from analytics_platform.transform.pii import addresses, credentials, identifiers, network, phones, secret_tokens
+from analytics_platform.transform.pii.ascii_forms import in_ascii_forms
 from analytics_platform.transform.pii.names import KIND as NAME
 from analytics_platform.transform.pii.names import find_names
 from analytics_platform.transform.pii.pii_rules import PiiRule
@@ -38,6 +39,7 @@ def find_pii(texts: pa.Array, kinds: Collection[str] = KINDS) -> pa.Table:
         ``SPANS``, ordered by row and place, not overlapping.
     """
     found: dict[int, list[Span]] = {}
+    written, texts = texts, in_ascii_forms(texts)
     digit_rows = pc.indices_nonzero(pc.match_substring_regex(texts, "[0-9]"))
     digit_texts = texts.take(digit_rows)
     for rule in _RULES:
@@ -51,6 +53,6 @@ def find_pii(texts: pa.Array, kinds: Collection[str] = KINDS) -> pa.Table:
             if spans:
                 found.setdefault(row, []).extend(spans)
     if NAME in kinds:
-        for row, span in find_names(texts):
+        for row, span in find_names(written):
             found.setdefault(row, []).append(span)
     return spans_table(found)

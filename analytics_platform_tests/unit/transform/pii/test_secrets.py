@@ -29,6 +29,7 @@ def redacted(text: str) -> str:
     [
         "dapi1234567890abcdef1234567890abcdef",
         "key-1234567890abcdef1234567890abcdef",
+        "key-3ax6xnjp29jd6fds4gc373sgvjxteol0",
         "hvs.CAESIJ1234567890abcdefghijklmnop",
         "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs",
         f"AccountKey={BASE64}",
