@@ -22,7 +22,7 @@ endif
 USABLE := $(shell $(BIN)/python -c '$(SUPPORTED)' 2>/dev/null && { test ! -e .venv/.home || test "$$(cat .venv/.home)" = "$(CURDIR)"; } && echo yes)
 DBT_FILES := $(shell find dbt_project \( -name target -o -name logs \) -prune -o -type f -print)
 
-.PHONY: help install demo dev test nocodb-server bench evaluation gpu-check lint format lock env-example browser clean FORCE
+.PHONY: help install demo dev test test-unit test-fast test-nightly check style nocodb-server bench evaluation gpu-check lint format lock env-example browser clean FORCE
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,18 @@ dev: .venv/.prepared ## Open the Dagster UI
 test: .venv/.dev .venv/.prepared browser nocodb-server ## Run every test: unit, then integration, then end to end
 	@$(BIN)/pytest -n auto analytics_platform_tests/unit
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder analytics_platform_tests/e2e analytics_platform_tests/integration
+
+test-unit: .venv/.dev .venv/.prepared ## Run the unit tests but those that start processes or fit models
+	@$(BIN)/pytest -q -n auto -m 'not slow' analytics_platform_tests/unit
+
+test-fast: ## Run some tests with the .venv as it is: TESTS=analytics_platform_tests/unit/insights
+	@$(BIN)/pytest -q -x -p no:xdist -p no:cov $(or $(TESTS),$(error name the tests: make test-fast TESTS=analytics_platform_tests/unit/insights))
+
+# More and new examples of each property, and the large samples: hours on two cores.
+test-nightly: export NIGHTLY := 1
+test-nightly: test ## Run every test with larger samples and more examples
+
+check: style test-unit ## Check style, types, import rules, SQL and the unit tests
 
 bench: .venv/.dev .venv/.prepared ## Run every benchmark
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
@@ -52,12 +64,14 @@ endif
 gpu-check: .venv/.base ## Compare labels and speed of CPU and GPU, where there is one
 	@$(BIN)/python benchmarks/gpu_check.py
 
-lint: .venv/.dev ## Check style, types, import rules, SQL, and that the lock files are in step
+style: .venv/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models
+
+lint: style ## Check style, types, import rules, SQL, and that the lock files are in step
 	@$(BIN)/pytest -q analytics_platform_tests/unit/test_lock_files.py analytics_platform_tests/unit/test_env_example.py
 
 format: .venv/.dev ## Format the code

@@ -10,16 +10,18 @@ from hypothesis import HealthCheck, settings
 
 from analytics_platform.settings.loader import Settings, environment_name
 from analytics_platform.settings.validators import PREFIXES
+from analytics_platform_tests.sizes import NIGHTLY
 
 # Two shared cores: a deadline per example would test the machine, not the code.
 settings.register_profile(
-    "platform",
+    "day",
     deadline=None,
-    max_examples=30,
+    max_examples=20,
     derandomize="CI" in os.environ,  # a change is judged by the same examples each time; at home new ones are tried
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-settings.load_profile("platform")
+settings.register_profile("night", settings.get_profile("day"), max_examples=500, derandomize=False)
+settings.load_profile("night" if NIGHTLY else "day")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,6 +19,7 @@ from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.run import materialize
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.sources.file_source import FileSource
+from analytics_platform_tests.sizes import by_day_or_night
 
 pytestmark = pytest.mark.integration
 
@@ -93,7 +94,7 @@ def seen_rows(source: FileSource) -> tuple[Counter[int], int, int]:
     return found, sum(day.rows_read for day in days), sum(day.duplicates for day in days)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=by_day_or_night(12, 120), deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_every_row_is_in_a_table_or_in_quarantine_and_none_is_twice(tmp_path_factory, seed):
     folder = tmp_path_factory.mktemp("bad")

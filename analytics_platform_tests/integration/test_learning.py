@@ -93,6 +93,10 @@ def test_a_bad_candidate_is_refused_and_a_good_one_labels_from_then_on(platform)
     computed = {name for name, table in again.tables.items() if table.reused < table.partitions}
     assert "conversation_insights" in computed
     assert "messages" not in computed
-    changed = {name for name, topic in topics(platform).items() if topic != before[name]}
-    assert {topics(platform)[name] for name in changed & taught} == {"community"}
+    after = topics(platform)
+    corrected = {row["conversation_id"] for row in rows[:2]}
+    assert {name: after[name] for name in corrected} == dict.fromkeys(corrected, "community")
+    changed = {name for name, topic in after.items() if topic != before[name]}
+    assert corrected <= changed & taught
+    assert {after[name] for name in changed & taught} == {"community"}
     assert train_model(platform)["failures"] == []

@@ -22,6 +22,7 @@ from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.run import Outcome, materialize
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.warehouse.dbt_project import prepare_manifest
+from analytics_platform_tests.sizes import by_day_or_night
 
 pytestmark = pytest.mark.integration
 
@@ -113,7 +114,7 @@ def run(platform: Platform) -> Outcome:
 
 
 # A failing example is not made smaller: each attempt is a run of the whole graph.
-@settings(max_examples=2, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=by_day_or_night(2, 20), phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @example(conversations=every_value())
 @given(conversations=CONVERSATIONS)
 def test_no_value_of_a_source_keeps_warehouse_and_reports_away(home, conversations):

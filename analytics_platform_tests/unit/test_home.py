@@ -85,6 +85,7 @@ def test_a_folder_that_was_there_keeps_its_permissions_and_is_told(tmp_path: Pat
     assert mode(tmp_path / "file") == 0o600
 
 
+@pytest.mark.slow
 def test_processes_that_dagster_starts_make_private_files(tmp_path: Path) -> None:
     """A web server, daemon or run that was not started by `analytics` writes to the home, too."""
     script = "from analytics_platform.definitions import defs; import os; defs(); print(oct(os.umask(0)))"

@@ -19,6 +19,7 @@ from analytics_platform.model.operational_tables import ANALYTICS_REPORTS
 from analytics_platform.storage.failures import Failure, as_annotations
 from analytics_platform.storage.io_manager import partition_metadata
 from analytics_platform.storage.partitions import PartitionInfo
+from analytics_platform_tests.sizes import by_day_or_night
 
 HOSTILE = [
     *map(chr, [*range(0x20), *range(0x7F, 0xA0)]),
@@ -84,7 +85,7 @@ def test_arabic_and_hebrew_are_isolated_and_joined_emoji_stay_whole():
 
 
 @given(TEXTS.filter(str.strip))
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=by_day_or_night(20, 200))
 def test_a_chart_of_any_label_holds_no_control_character(text):
     svg = charts.to_svg(charts.topics_of_day([{"label": text, "count": 3}]))
     assert not (RAW - {"\n", "\t"}) & set(svg)

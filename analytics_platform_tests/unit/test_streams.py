@@ -114,6 +114,7 @@ def test_failures_are_told_where_nothing_was_run(capsys):
     assert printed.err == "failed: the database went away\n"
 
 
+@pytest.mark.slow
 def test_doctor_prints_its_lines_on_standard_output():
     command = [sys.executable, "-c", DOCTOR, "doctor"]
     finished = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -131,6 +132,7 @@ main()
 DOCTOR = "from analytics_platform.cli.app import main; main()"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "arguments"),
     [

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.sources.nocodb import filters
+from analytics_platform_tests.sizes import by_day_or_night
 
 shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
@@ -51,7 +52,7 @@ def rows(noco):
     return table, dict(zip(noco.insert(table, sent), ROWS, strict=True))
 
 
-@settings(shared, max_examples=15)
+@settings(shared, max_examples=by_day_or_night(15, 150))
 @given(value=st.text(max_size=30), others=st.lists(st.text(max_size=30), max_size=3))
 @example(value="a,b", others=["a", "b"])
 @example(value="(a)~and(b)", others=["a"])

@@ -18,6 +18,7 @@ from analytics_platform.analytics.users import user_analytics
 from analytics_platform.model import find_violations
 from analytics_platform.model.analytics_tables import USER_ANALYTICS, USER_DAILY
 from analytics_platform.model.table import SchemaError
+from analytics_platform_tests.sizes import by_day_or_night
 
 MakePair = Callable[..., tuple[pa.Table, pa.Table]]
 Rows = list[dict[str, Any]]
@@ -82,7 +83,7 @@ def recompute(user: str, rows: Rows) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=20, deadline=None)  # each example is a dozen tables
+@settings(max_examples=by_day_or_night(20, 200), deadline=None)  # each example is a dozen tables
 @given(st.lists(CONVERSATION, max_size=40))
 def test_the_sums_equal_a_recomputation_from_all_conversations(make_pair: MakePair, rows: Rows) -> None:
     table = user_analytics(daily_tables(make_pair, rows))
@@ -94,7 +95,7 @@ def test_the_sums_equal_a_recomputation_from_all_conversations(make_pair: MakePa
     assert table.to_pylist() == [recompute(user, by_user[user]) for user in sorted(by_user)]
 
 
-@settings(max_examples=20, deadline=None)  # each example is a dozen tables
+@settings(max_examples=by_day_or_night(20, 200), deadline=None)  # each example is a dozen tables
 @given(st.lists(CONVERSATION, max_size=40), st.integers(1, 10))
 def test_how_the_days_are_cut_into_tables_changes_no_bit(make_pair: MakePair, rows: Rows, size: int) -> None:
     days = daily_tables(make_pair, rows)

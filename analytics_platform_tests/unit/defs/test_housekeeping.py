@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
 import os
 import time
 
 import dagster as dg
 import pytest
+from dagster._utils.schedules import cron_string_iterator
 
-from analytics_platform.definitions import TABLES
+from analytics_platform.definitions import TABLES, build_definitions
 from analytics_platform.defs.automation.housekeeping import housekeeping_schedule
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.settings.loader import load_settings
@@ -33,6 +36,17 @@ def test_the_job_sweeps_lake_and_reports_and_says_how_much(schedule, tmp_path):
     assert not any(path.exists() for path in left)
 
 
-def test_it_runs_every_night_without_anybody_switching_it_on(schedule):
-    assert (schedule.cron_schedule, schedule.execution_timezone) == ("17 3 * * *", "UTC")
+def test_it_runs_every_night_without_anybody_switching_it_on(tmp_path, monkeypatch):
+    """The daemon starts what the code location says is running, at the times of its cron expression."""
+    monkeypatch.setenv("ANALYTICS_HOME", str(tmp_path))
+    definitions = build_definitions(Platform(load_settings()))
+    schedule = definitions.resolve_schedule_def("housekeeping_schedule")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    week = dt.datetime(2026, 10, 24, 12, tzinfo=dt.UTC)  # a clock that changes for winter must not skip a night
+    times = cron_string_iterator(week.timestamp(), schedule.cron_schedule, schedule.execution_timezone)
+    ticks = list(itertools.islice(times, 7))
+    assert {later - earlier for earlier, later in itertools.pairwise(ticks)} == {dt.timedelta(days=1)}
+    assert {tick.hour for tick in ticks} <= set(range(6))
+    tick = schedule.evaluate_tick(dg.build_schedule_context(scheduled_execution_time=ticks[0]))
+    assert len(tick.run_requests) == 1
+    assert definitions.resolve_job_def(schedule.job_name).name == "housekeeping"

@@ -52,6 +52,7 @@ def training(tmp_path) -> Training:
     return Training(str(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_model_is_evaluated_again_when_the_engine_that_answers_has_changed(training):
     first = training.evaluate("one")
     assert set(first["engine_version"].to_pylist()) == {"one"}

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.insights.quality.drift import count_labels, distance, find_changes
+from analytics_platform_tests.sizes import by_day_or_night
 
 COUNTS = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=12).filter(
     lambda pairs: all(sum(side) > 0 for side in zip(*pairs, strict=True))
@@ -36,7 +37,7 @@ def test_distance_is_one_where_no_label_is_shared_and_known_between() -> None:
     assert distance(np.array([2, 0]), np.array([1, 1])) == pytest.approx(math.sqrt(half))
 
 
-@settings(max_examples=20)
+@settings(max_examples=by_day_or_night(20, 200))
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_conversations_does_not_matter(random: object) -> None:
     topics = ["a"] * 40 + ["b"] * 30 + ["c"] * 5

@@ -262,6 +262,7 @@ def test_the_engine_is_built_once_per_process_and_says_where_it_runs(engine: Ins
     assert engine.tier.name == "static"
 
 
+@pytest.mark.slow
 def test_the_version_follows_the_taxonomy(engine: InsightEngine, tmp_path: Path) -> None:
     path = tmp_path / "labels.yaml"
     path.write_text(DEFAULT_PATH.read_text(encoding="utf-8"), encoding="utf-8")

@@ -13,6 +13,8 @@ from analytics_platform.cli.commands import score
 from analytics_platform.insights.quality.evaluate import EvaluationError, evaluate, expected_calibration_error
 from analytics_platform.insights.tiers.tier import TierError
 
+pytestmark = pytest.mark.slow  # fits models
+
 TEMPLATES = {
     "card": ("my card has not arrived {}", "where is my new card {}", "the card is lost {}", "track my card {}"),
     "refund": ("i want my money back {}", "please refund me {}", "the refund is late {}", "get a refund {}"),

@@ -17,6 +17,8 @@ from analytics_platform.insights.heads.label_heads import LabelHead, Reads, buil
 from analytics_platform.insights.tiers.sentiment import SLICE_PATH
 from analytics_platform.insights.tiers.tier import TierError
 
+pytestmark = pytest.mark.slow  # fits models
+
 ODD_TEXTS = (
     "",
     "   \n\t",

@@ -33,6 +33,8 @@ from analytics_platform.insights.tiers.reading import ReadingTier
 from analytics_platform.model import find_violations
 from analytics_platform.model.learning_tables import GOLD_LABELS, LABEL_FEEDBACK, MODEL_EVALUATION
 
+pytestmark = pytest.mark.slow  # fits models
+
 NOON = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
 GOLD_CSV = Path(__file__).parents[3] / "training" / "labels" / "gold.csv"
 HELD_OUT, TAUGHT = "c2", "c0"  # by their hashes

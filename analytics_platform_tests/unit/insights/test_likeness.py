@@ -17,6 +17,8 @@ from analytics_platform.insights.tiers.examples import shipped_slice
 from analytics_platform.insights.tiers.static import StaticTier
 from analytics_platform.insights.tiers.tier import Documents
 
+pytestmark = pytest.mark.slow  # fits models
+
 
 @pytest.fixture(scope="module")
 def topics() -> Lessons:

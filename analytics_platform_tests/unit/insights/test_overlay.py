@@ -16,6 +16,8 @@ from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
 from analytics_platform.model.llm_tables import LLM_INSIGHTS
 from analytics_platform.model.validation import find_violations
 
+pytestmark = pytest.mark.slow  # fits models
+
 ANSWER = {
     "topics": [{"label": "networking", "confidence": 0.9}, {"label": "audio", "confidence": 0.4}],
     "primary_topic": "networking",

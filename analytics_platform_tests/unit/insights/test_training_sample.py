@@ -64,6 +64,7 @@ def write(path: Path, texts: list[str], labels: list[str]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_evaluation_states_the_sample_and_repeats_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bound that nobody states makes figures of a part look like figures of the whole."""
     monkeypatch.setattr(label_heads, "general_texts", list)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.insights.encoders.words import TermMatcher, normalize, split_words
+from analytics_platform_tests.sizes import by_day_or_night
 
 
 def words_of(text: str) -> list[str]:
@@ -31,7 +32,7 @@ def test_a_text_splits_into_the_words_of_its_normal_form(text: str, words: list[
     assert words_of(text) == words
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=by_day_or_night(30, 300), deadline=None)
 @given(st.lists(st.text(max_size=30), max_size=4))
 def test_texts_split_together_as_they_split_alone(texts: list[str]) -> None:
     together = split_words(texts)
@@ -41,7 +42,7 @@ def test_texts_split_together_as_they_split_alone(texts: list[str]) -> None:
         assert [names[c] for c in together.codes[together.offsets[i] : together.offsets[i + 1]]] == words_of(text)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=by_day_or_night(50, 500), deadline=None)
 @given(st.text(max_size=40))
 def test_the_normal_form_of_words_is_itself(text: str) -> None:
     once = " ".join(words_of(text))

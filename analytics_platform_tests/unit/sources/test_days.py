@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from analytics_platform.model import find_violations
 from analytics_platform.model.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES
+from analytics_platform_tests.sizes import by_day_or_night
 
 COLUMNS = ["conversation_id", "message_id", "role", "text", "timestamp", "rating"]
 HEADER = ",".join(COLUMNS) + "\n"
@@ -111,7 +112,9 @@ def _line(row: tuple[str, ...]) -> bytes:
     return text.getvalue().encode()
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=by_day_or_night(10, 100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(well_formed=st.lists(rows.map(_line), max_size=30), anything=st.lists(st.one_of(rows.map(_line), raw_lines)))
 def test_rows_read_are_rows_kept_and_duplicates_and_quarantined(new_folder, everything, well_formed, anything):
     folder = new_folder()

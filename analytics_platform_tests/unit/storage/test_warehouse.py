@@ -23,6 +23,7 @@ from analytics_platform.storage.warehouse.warehouse_file import (
     read_days,
     record_days,
 )
+from analytics_platform_tests.sizes import by_day_or_night
 
 Start = Callable[[str], "subprocess.Popen[str]"]
 
@@ -237,7 +238,9 @@ def reads(path: Path) -> Content:
         return {name: connection.execute(f"from {name} order by all").fetchall() for name in ("facts", "sums")}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=by_day_or_night(40, 400), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(share=st.floats(0, 1))
 @example(share=0.005)
 @example(share=0.2)

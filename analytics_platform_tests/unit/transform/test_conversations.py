@@ -16,6 +16,7 @@ from analytics_platform.model.clean_tables import CONVERSATIONS, MESSAGES
 from analytics_platform.model.raw_tables import RAW_CONVERSATIONS, RAW_MESSAGES, ROLES
 from analytics_platform.transform.conversations import conversation_metrics, raw_conversations
 from analytics_platform.transform.messages import clean_messages
+from analytics_platform_tests.sizes import by_day_or_night
 
 MakeRaw = Callable[..., pa.Table]
 
@@ -166,7 +167,7 @@ ROWS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=20, deadline=None)  # each example is a dozen tables
+@settings(max_examples=by_day_or_night(20, 200), deadline=None)  # each example is a dozen tables
 @given(st.lists(ROWS, min_size=1, max_size=25))
 def test_metrics_equal_those_of_each_conversation_alone(make_raw: MakeRaw, rows: list[dict[str, Any]]) -> None:
     raw = make_raw(*rows)

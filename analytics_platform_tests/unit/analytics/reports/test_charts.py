@@ -75,11 +75,17 @@ def test_axes_name_what_they_count(drawn: dict[str, charts.Chart]) -> None:
     assert {"conversations", "hour of the day (UTC)"} <= set(texts(charts.to_svg(drawn["hours"])))
 
 
-@pytest.mark.parametrize("counts", [[0] * 24, [1] + [0] * 23, [123456] * 24])
-def test_the_count_axis_has_whole_numbers_at_any_height(counts: list[int]) -> None:
+@pytest.mark.parametrize(("counts", "lowest_top"), [([0] * 24, 0), ([1] + [0] * 23, 1), ([123456] * 24, 100_000)])
+def test_the_count_axis_has_whole_numbers_up_to_the_tallest_bar(counts: list[int], lowest_top: int) -> None:
+    """Small counts had an axis of 0.2, 0.4 and so on."""
     labels = texts(charts.to_svg(charts.hours_of_day(counts)))
-    ticks = [text.replace(",", "") for text in labels if text[0].isdigit()]
-    assert all(tick.isdigit() for tick in ticks)
+    ends_of_hours = ["0", "6", "12", "18", "24"]
+    assert labels[: len(ends_of_hours)] == ends_of_hours
+    ticks = [text.replace(",", "") for text in labels[len(ends_of_hours) :] if text[0].isdigit()]
+    heights = [int(tick) for tick in ticks]  # raises on a fraction
+    assert heights == sorted(set(heights))
+    assert heights[0] == 0
+    assert heights[-1] >= lowest_top
 
 
 def test_hostile_labels_are_escaped() -> None:

@@ -22,6 +22,7 @@ from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES, Mi
 from analytics_platform.sources.nocodb.records import stamps_of, to_rows
 from analytics_platform.sources.nocodb.source import NocoSource, NocoTables
 from analytics_platform.sources.published_days import read_day
+from analytics_platform_tests.sizes import by_day_or_night
 
 MAPPING = FieldMapping(conversations={"user_id": "customer"})
 DAY = "2024-01-{:02d}T10:00:00Z"
@@ -359,7 +360,7 @@ CHANGES = st.one_of(
 )
 
 
-@settings(max_examples=12)
+@settings(max_examples=by_day_or_night(12, 120))
 @given(st.lists(st.lists(CHANGES, max_size=3), min_size=1, max_size=4))
 def test_any_sequence_of_changes_gives_what_the_rows_give_from_nothing(tmp_path_factory, sessions):
     folder = tmp_path_factory.mktemp("mirror")
