@@ -69,6 +69,13 @@ def recipes_of(settings: Settings) -> dict[dg.AssetKey, Recipe]:
     return {asset.key: asset.recipe for asset in tables_of(settings)}
 
 
+def mart_names(settings: Settings) -> list[str]:
+    """Return the names of the tables of the warehouse: every dbt model that dbt builds as a table."""
+    nodes = load_manifest(settings.dbt_project_dir)["nodes"].values()
+    models = (node for node in nodes if node["resource_type"] == "model")
+    return sorted(node["name"] for node in models if node["config"]["materialized"] != "ephemeral")
+
+
 def _versioned(asset: TableAsset, settings: Settings) -> dg.AssetsDefinition:
     """Return the asset; where it makes labels, its code version follows taxonomy and tier, too.
 

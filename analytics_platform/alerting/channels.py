@@ -6,22 +6,23 @@ called by its number and its service ("channel 2, Slack").
 
 from __future__ import annotations
 
-import logging
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from analytics_platform.alerting.alert import Alert
+from analytics_platform.alerting.sending import silence_libraries
 from analytics_platform.errors import UserError
 
-if TYPE_CHECKING:
-    from apprise import Apprise
-
 SEND_SECONDS = 10.0
+START_SECONDS = 30.0
+"""Time for the start and the end of the process that sends, on a machine with much to do."""
 ALERTS_SHOWN = 20
 _BETWEEN = re.compile(r"[,\s]+(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 """Between two addresses; a comma within one is its own."""
-_HTTP_STATUS = re.compile(r"error=(\d{3})\b")
 
 
 class AlertError(UserError, ValueError):
@@ -36,8 +37,8 @@ class Channel:
         name: What people call it.
     """
 
-    def __init__(self, service: Apprise, id: str, name: str) -> None:  # noqa: A002
-        self._service = service
+    def __init__(self, url: str, id: str, name: str) -> None:  # noqa: A002
+        self._url = url
         self.id = id
         self.name = name
 
@@ -50,13 +51,25 @@ class Channel:
 
         Args:
             alerts: What to send; at least one.
-            timeout_seconds: For the whole call.
+            timeout_seconds: For the whole exchange with the channel.
         """
         title, body = message(alerts)
-        result = self._service.notify(
-            body=body, title=title, notify_type="failure", body_format="text", timeout=timeout_seconds
-        )
-        return None if result else _reason(result, timeout_seconds)
+        request = {"url": self._url, "title": title, "body": body, "timeout_seconds": timeout_seconds}
+        try:
+            sender = subprocess.run(
+                [sys.executable, "-m", "analytics_platform.alerting.sending"],
+                input=json.dumps(request).encode(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # a traceback may hold the address
+                timeout=timeout_seconds + START_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return f"no answer within {timeout_seconds + START_SECONDS:g} s"
+        if sender.returncode:
+            return f"the process that sends ended with status {sender.returncode}"
+        reason: str | None = json.loads(sender.stdout.splitlines()[-1])
+        return reason
 
 
 def open_channels(urls: str) -> list[Channel]:
@@ -70,16 +83,14 @@ def open_channels(urls: str) -> list[Channel]:
     """
     import apprise  # noqa: PLC0415  (most of a second; only those who send need it)
 
-    _silence()
+    silence_libraries()
     channels: list[Channel] = []
     for number, url in enumerate(_BETWEEN.split(urls.strip(", \n\t")), start=1):
         plugin = apprise.Apprise.instantiate(url) if "://" in url else None
         if plugin is None:
             raise AlertError(f"ANALYTICS_ALERT_URLS: address {number} is none that apprise knows")
-        service = apprise.Apprise()
-        service.add(plugin)
         name = f"channel {number}, {plugin.service_name}"
-        channels.append(Channel(service, _stable_name(plugin) or str(number), name))
+        channels.append(Channel(url, _stable_name(plugin) or str(number), name))
     return channels
 
 
@@ -96,20 +107,3 @@ def message(alerts: Sequence[Alert]) -> tuple[str, str]:
 
 def _stable_name(plugin: Any) -> str | None:
     return plugin.url_id()  # type: ignore[no-any-return]
-
-
-def _reason(result: Any, timeout_seconds: float) -> str:
-    """Say why a message did not arrive, in words of our own: apprise's may hold parts of the address."""
-    if result.status.name == "TIMEOUT":
-        return f"no answer within {timeout_seconds:g} s"
-    status = next((found for entry in result.logs() if (found := _HTTP_STATUS.search(str(entry.message)))), None)
-    return f"refused with HTTP {status.group(1)}" if status else "not reachable, or it refused"
-
-
-def _silence() -> None:
-    """Keep libraries from logging addresses; apprise still hears its warnings, for the reason of a failure."""
-    library = logging.getLogger("apprise")
-    library.propagate = False
-    library.setLevel(logging.WARNING)
-    requests = logging.getLogger("urllib3.connectionpool")
-    requests.setLevel(max(logging.INFO, requests.level))  # its debug lines hold paths, which are tokens for Slack

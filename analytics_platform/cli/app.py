@@ -20,7 +20,7 @@ from analytics_platform.errors import UserError
 from analytics_platform.settings.loader import PROJECT_ROOT, load_settings
 from analytics_platform.system import interruption
 from analytics_platform.system.disk_full import find_disk_full
-from analytics_platform.system.home import open_home
+from analytics_platform.system.home import find_removed, open_home
 from analytics_platform.system.output import print_json, print_message, print_result, print_warnings_of_logs
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -180,14 +180,20 @@ def llm_cost(first: From = None, last: To = None, as_json: AsJson = False) -> No
 
 @app.command()
 def doctor() -> None:
-    """Say what is configured and reachable, one line each; secrets are masked."""
-    settings, healthy = load_settings(), True
+    """Say what is configured and reachable, one line each; secrets are masked. Exits 1 when a part does not work.
+
+    What `analytics run` refuses before any work is said as `run` says it, too, with its exit status 2.
+    """
+    settings = load_settings()
     from analytics_platform.cli.doctor import examine
 
+    lines = []
     for line in examine(settings):
-        healthy = healthy and line.ok
         print_result(f"{'ok ' if line.ok else 'no '} {line.what:12} {line.says}", None if line.ok else "red")
-    if not healthy:
+        lines.append(line)
+    if refusal := next((line.refusal for line in lines if line.refusal), None):
+        raise refusal
+    if not all(line.ok for line in lines):
         raise typer.Exit(1)
 
 
@@ -243,14 +249,15 @@ def prepare() -> None:
 
 @app.command()
 def dev(
-    port: Annotated[int, typer.Option(help="Port of the UI.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the UI.")] = 3000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
     """Open the Dagster UI and run the daemon until interrupted."""
     settings = load_settings()
     from analytics_platform.cli import commands
 
-    commands.prepare(settings)
+    commands.require_free(host, port)
+    commands.prepare_dev(settings)
     command = ["-m", "dagster", "dev", "-w", str(PROJECT_ROOT / "workspace.yaml"), "-h", host, "-p", str(port)]
     print_message(f"Dagster UI: http://{host}:{port} (Ctrl-C stops it)")
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  (takes this process's place, and its signals)
@@ -271,18 +278,19 @@ def main() -> None:
     with interruption.heeded():
         try:
             app()
-        except Exception as error:  # any library may meet a full disk; whatever else it is goes on unchanged
-            told = _full_disk(error) or error
+        except Exception as error:  # any library may meet a full disk or a lost home; all else goes on unchanged
+            told = _cause(error) or error
             if not isinstance(told, UserError | OSError):
                 raise
-            print_message(str(told), "red")
+            for fault in told.faults if isinstance(told, UserError) else (str(told),):
+                print_message(fault, "red")
             sys.exit(2)
 
 
-def _full_disk(error: Exception) -> Exception | None:
-    """Return the full disk that an error is about; None where it is about something else."""
+def _cause(error: Exception) -> Exception | None:
+    """Return the full disk or the removed home that an error is about; None where it is about something else."""
     try:
         home = load_settings().home
     except UserError:  # nothing was written
         return None
-    return find_disk_full(error, home.absolute())
+    return find_disk_full(error, home) or find_removed(home)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import socket
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from difflib import get_close_matches
 from functools import reduce
@@ -31,11 +33,10 @@ from analytics_platform.defs.resources.dagster_instance import compute_logs_on_s
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.insights.encoders.device import DeviceChoice
-from analytics_platform.insights.quality.evaluate import EvaluationError, evaluate
-from analytics_platform.insights.tiers.tier import TierError
+from analytics_platform.insights.quality.evaluate import evaluate
 from analytics_platform.model.llm_tables import LLM_INSIGHTS
 from analytics_platform.operations.redrive import Redriven, redrive
-from analytics_platform.operations.required_inputs import require_inputs, require_llm
+from analytics_platform.operations.required_inputs import require_inputs, require_llm, require_places
 from analytics_platform.operations.run import Outcome, materialize
 from analytics_platform.operations.training import summary, train
 from analytics_platform.settings.loader import PROJECT_ROOT, Settings, use_dagster_home
@@ -52,7 +53,12 @@ and a whole run over a day of 300,000 takes 15 minutes."""
 
 
 def prepare(settings: Settings) -> None:
-    """Make ready what a fresh installation needs: the dbt manifest and the Dagster instance."""
+    """Make ready what a fresh installation needs: the dbt manifest and the Dagster instance.
+
+    Raises:
+        UserError: If the home, the lake or the dbt project cannot be where the settings say.
+    """
+    require_places(settings.home, settings.lake, settings.dbt_project_dir)
     prepare_manifest(settings.dbt_project_dir)  # before new files are restricted: others may use the same project
     open_home(settings.home, settings.home_access)
     logs = None
@@ -66,6 +72,38 @@ def prepare(settings: Settings) -> None:
         )
     prepare_instance(settings.dagster_home, PROJECT_ROOT, logs)
     use_dagster_home(settings.dagster_home)
+
+
+def prepare_dev(settings: Settings) -> None:
+    """Make ready what the web server and the daemon need; refuse first what every run would refuse.
+
+    A source path that matches no file is no reason to refuse: files may come while the daemon runs.
+
+    Raises:
+        UserError: Naming the file and the place in it, or the variable.
+    """
+    with closing(Platform(settings, stages=False)) as platform:
+        require_inputs(platform, source_files=False)
+    prepare(settings)
+
+
+def require_free(host: str, port: int) -> None:
+    """Refuse an address that nothing can listen on now.
+
+    Args:
+        host: Name or IP address of this machine.
+        port: TCP port.
+
+    Raises:
+        UserError: Naming host and port, and why not.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+    except (OSError, UnicodeError) as error:  # a name with an empty label is a UnicodeError
+        raise UserError(f"--host {host} --port {port}: nothing can listen there ({error}); choose another") from error
 
 
 def run_graph(
@@ -157,20 +195,21 @@ def train_model(platform: Platform) -> dict[str, Any]:
 
     Returns:
         ``promoted``: whether the candidate labels from now on; ``changed``: whether it is another model than before;
-        ``corrections``: how many it learnt from; ``failures``: one line each; ``kinds``: by kind of label, items and
-        accuracy of the heads before and of the candidate; ``feedback``: corrections by status.
+        ``corrections``: how many it learnt from; ``left_out``: a sentence for each use that took a choice of them;
+        ``failures``: one line each; ``kinds``: by kind of label, items and accuracy of the heads before and of the
+        candidate; ``feedback``: corrections by status.
 
     Raises:
         UserError: If no days are stored.
     """
     require_inputs(platform)
-    prepare(platform.settings)
     if not platform.lake.keys("messages"):
         raise UserError("no messages are stored; run `analytics run` first")
+    prepare(platform.settings)
     before = platform.insights.promoted or platform.insights.default_model
     with open_instance(platform.settings.dagster_home) as instance:
         failures = train(build_definitions(platform), instance)
-    return {"failures": failures, **summary(platform.lake, before.model_id)}
+    return {"failures": failures, **summary(platform.lake, before.model_id, reads=platform.insights.reads)}
 
 
 def worth_reading(platform: Platform, days: Sequence[str]) -> tuple[list[str], Path]:
@@ -189,11 +228,8 @@ def score(
     Raises:
         UserError: If a file cannot be used, or the tier or the device is not available.
     """
-    try:
-        with stage_progress(quiet=quiet) as on_stage:
-            return evaluate(train, test, tier, device=device, whole=whole, on_stage=on_stage)
-    except (EvaluationError, TierError) as error:
-        raise UserError(str(error)) from error
+    with stage_progress(quiet=quiet) as on_stage:
+        return evaluate(train, test, tier, device=device, whole=whole, on_stage=on_stage)
 
 
 def repair_stores(settings: Settings, first: dt.date | None, last: dt.date | None, *, dry_run: bool) -> Repair:

@@ -20,10 +20,11 @@ from analytics_platform.operations.run import Outcome
 from analytics_platform.operations.similar import Similar
 from analytics_platform.operations.status import Status
 from analytics_platform.operations.unknown_outcomes import UnknownOutcomes
+from analytics_platform.operations.why import Explanation
 from analytics_platform.sources.base import Progress as RowsProgress
 from analytics_platform.storage.partitions import PartitionInfo
 from analytics_platform.system.output import print_message, print_result
-from analytics_platform.system.plain_text import without_controls
+from analytics_platform.system.plain_text import on_one_line
 
 
 class PartitionProgress:
@@ -60,7 +61,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
-        self._screen.print(without_controls(record.getMessage()), markup=False, highlight=False, soft_wrap=True)
+        self._screen.print(on_one_line(record.getMessage()), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -226,6 +227,48 @@ def similar_lines(found: Similar) -> Iterator[str]:
         yield f"{found.days_without_vectors:,} days with conversations have no vectors yet and were not searched"
 
 
+def why_lines(found: Explanation) -> Iterator[str]:
+    """Yield why a partition is as it is: whether it is current, when and why it was computed, and from what."""
+    yield _verdict(found)
+    if found.stale_because:
+        yield f"Reason: {'; '.join(found.stale_because)}."
+    if found.stale_inputs:
+        yield f"Inputs to compute first: {', '.join(found.stale_inputs)}."
+    if found.source_changed:
+        yield "The source has changed since it was read, or was never read; the next run reads it first."
+    if found.computed_at:
+        yield f"It was computed last on {found.computed_at}. Reason: {found.computed_because}."
+    yield from _part_lines(found)
+
+
+def _verdict(found: Explanation) -> str:
+    """Say in a sentence whether a run would compute a partition."""
+    name = f"{found.asset} {found.day}".rstrip() + f" ({found.store})"
+    if found.stale_because and found.is_stored:
+        return f"{name} is stale: a run would compute it again."
+    if found.stale_because:
+        return f"{name} is not stored; a run over this day would compute it."
+    if found.stale_inputs:
+        return f"{name} is what its stored inputs give. A run would compute inputs again, and it too if they differ."
+    if found.source_changed:
+        return f"{name} is what its stored inputs give, but the source has changed since it was read."
+    return f"{name} is current: a run would not compute it."
+
+
+def _part_lines(found: Explanation) -> Iterator[str]:
+    """Yield the named parts of what a partition was computed from; a changed one with its value now."""
+    wide = max((len(part.name) for part in found.parts), default=0)
+    if found.parts:
+        yield "Computed from:"
+    for part in found.parts:
+        if part.stored == part.now or not found.is_stored:
+            yield f"  {part.name:{wide}}  {part.now}"
+        elif part.now is None:
+            yield f"  {part.name:{wide}}  {part.stored}"
+        else:
+            yield f"  {part.name:{wide}}  {part.stored or 'not named'} when it was stored, {part.now} now"
+
+
 def revealed_lines(found: Revealed) -> Iterator[str]:
     """Yield the messages of a conversation, one line each: the text, then each piece of code.
 
@@ -249,6 +292,7 @@ def trained_lines(found: Mapping[str, Any]) -> Iterator[str]:
     """Say what training came to, one line each."""
     for status, count in found["feedback"].items():
         yield f"corrections, {status:12} {count:,}"
+    yield from found.get("left_out", ())
     for kind, row in found["kinds"].items():
         before = "" if row["before"] is None else f"{row['before']:.3f} before, "
         yield f"{kind:10} {before}{row['after']:.3f} after, of {row['items']:,} gold labels"
@@ -293,8 +337,9 @@ def print_outcome(outcome: Outcome) -> None:
 
 
 def print_troubles(warnings: Iterable[str] = (), failures: Iterable[str] = ()) -> None:
-    """Print warnings and failures as messages, a line each."""
+    """Print warnings and failures as messages: a line each, but for a failure that lists several faults in lines."""
     for warning in warnings:
         print_message(f"warning: {warning}", "yellow")
     for failure in failures:
-        print_message(f"failed: {failure}", "red")
+        for line in failure.split("\n"):
+            print_message(f"failed: {line}", "red")

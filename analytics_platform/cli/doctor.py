@@ -25,6 +25,10 @@ EXPECTED = (UserError, OSError, RuntimeError, ValueError, LookupError)
 """What an unreachable or misconfigured part raises; anything else is a bug and shows itself as one."""
 
 
+INPUTS = "inputs"
+"""The part whose faults `analytics run` refuses before any work."""
+
+
 @dataclass(frozen=True)
 class Examination:
     """One line of the examination.
@@ -33,11 +37,13 @@ class Examination:
         what: The part.
         ok: Whether it works.
         says: What was found, in one line, without secrets.
+        refusal: The error with which `analytics run` would refuse to begin; None where it would not.
     """
 
     what: str
     ok: bool
     says: str
+    refusal: UserError | None = None
 
 
 def examine(settings: Settings) -> Iterator[Examination]:
@@ -51,7 +57,7 @@ def examine(settings: Settings) -> Iterator[Examination]:
     parts: dict[str, Callable[[Platform], str]] = {
         "versions": _versions,
         "home": _home,
-        "inputs": _inputs,
+        INPUTS: _inputs,
         "source": _source,
         "lake": _lake,
         "mongo": _mongo,
@@ -66,7 +72,11 @@ def examine(settings: Settings) -> Iterator[Examination]:
             try:
                 yield Examination(what, ok=True, says=ask(platform))
             except EXPECTED as error:
-                yield Examination(what, ok=False, says=" ".join(str(error).split()))
+                told = error.faults if isinstance(error, UserError) else str(error).splitlines()
+                refusal = error if what == INPUTS and isinstance(error, UserError) else None
+                yield Examination(
+                    what, ok=False, says="; ".join(" ".join(line.split()) for line in told), refusal=refusal
+                )
     finally:
         platform.close()
 
@@ -87,7 +97,7 @@ def _home(platform: Platform) -> str:
 def _inputs(platform: Platform) -> str:
     require_inputs(platform)
     files = ", files of the LLM" if platform.llm.is_on else ""
-    return f"taxonomy, field mapping, source files{files} and keys can be used"
+    return f"taxonomy, engine, folders, field mapping, source files{files} and keys can be used"
 
 
 def _source(platform: Platform) -> str:

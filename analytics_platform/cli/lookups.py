@@ -42,6 +42,37 @@ def similar(
 
 
 @app.command()
+def why(
+    day: Annotated[str, typer.Argument(metavar="YYYY-MM-DD", help="The day.")],
+    asset: Annotated[str, typer.Argument(help="The table, e.g. conversation_insights.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what a day of a table was computed from, whether it is stale, and what has changed since."""
+    settings = load_settings()
+    read_day("why", day)
+    if not str(settings.first_day) <= day <= str(settings.last_day):
+        raise UserError(
+            f"why {day}: outside the days kept, {settings.first_day} to {settings.last_day} "
+            "(ANALYTICS_START_DATE, ANALYTICS_END_DATE)"
+        )
+    from analytics_platform.cli.commands import prepare
+    from analytics_platform.cli.console import why_lines
+    from analytics_platform.definitions import mart_names, recipes_of
+    from analytics_platform.defs.resources.dagster_instance import open_instance
+    from analytics_platform.defs.resources.platform import Platform
+    from analytics_platform.operations.why import explain
+
+    prepare(settings)
+    with closing(Platform(settings, stages=False)) as platform, open_instance(settings.dagster_home) as instance:
+        found = explain(platform, recipes_of(settings), mart_names(settings), instance, day, asset)
+    if as_json:
+        print_json(found.as_json())
+        return
+    for line in why_lines(found):
+        print_result(line)
+
+
+@app.command()
 def reveal(
     conversation_id: Annotated[str, typer.Argument(help="A stored conversation.")],
     date: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Its day; looked for when not given.")] = None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -74,6 +75,11 @@ class InsightEngine:
         """Hash of all that the labels depend on: taxonomy, encoder, weights and code."""
         code = code_version(sys.modules[__name__], grouping, decisions, overlay, label_rules)
         return hashlib.sha256("\x1f".join((self.tier.name, self.tier.version, code)).encode()).hexdigest()[:16]
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Name what the labels depend on; ``engine`` stands for weights and code, and changes with the others."""
+        return {"engine's tier": self.tier.name, "taxonomy": self.taxonomy.version, "engine": self.version}
 
     def embed_messages(self, messages: pa.Table) -> pa.Table:
         """Return ``MESSAGE_EMBEDDINGS`` for the messages that have text and are said by a person or an assistant.
@@ -243,6 +249,18 @@ def _topics(answer: Classified) -> pa.Array:
 
 
 @lru_cache(maxsize=8)
+def require_available(tier: str, device: DeviceChoice) -> None:
+    """Refuse a tier or a device that this machine lacks; what is loaded for it stays loaded for ``build_engine``.
+
+    Raises:
+        TierError: If the tier or the device is unknown or not available.
+    """
+    require_tier(tier)
+    resolve_device(device)
+    if tier != "static":
+        transformer_encoder(device)
+
+
 def build_engine(
     tier: str = "static",
     device: DeviceChoice = "auto",

@@ -2,23 +2,61 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.insights.engine import require_available
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
 from analytics_platform.sources.locating import find_files
 from analytics_platform.sources.mapping import load_mapping
+from analytics_platform.storage.mongo import require_mongo_address
+from analytics_platform.storage.warehouse.dbt_project import require_project
+from analytics_platform.system.home import require_folder
 
 
-def require_inputs(platform: Platform) -> None:
-    """Refuse a wrong taxonomy, field mapping, source path, key, or file of the LLM.
+def require_inputs(platform: Platform, *, source_files: bool = True) -> None:
+    """Refuse every wrong setting and file that can be told before any work; contacts no store and makes nothing.
+
+    These are the taxonomy, the engine, the folders of home, lake and dbt project, the address of MongoDB, the field
+    mapping, the source path, the keys, and the files of the LLM.
+
+    Args:
+        platform: What the assets work with.
+        source_files: Refuse also a source path that matches no file; files may come while the daemon runs.
 
     Raises:
         UserError: Naming the file and the place in it, or the variable.
     """
-    load_taxonomy(platform.settings.taxonomy)
-    require_source(platform)
+    settings = platform.settings
+    load_taxonomy(settings.taxonomy)
+    require_available(settings.engine_tier, settings.engine)
+    require_places(settings.home, settings.lake, settings.dbt_project_dir)
+    if uri := platform.secret("mongo_uri"):
+        require_mongo_address(uri)
+    if source_files:
+        require_source(platform)
+    else:
+        load_mapping(settings.source_mapping)
     if platform.llm.is_on:
         platform.llm.require_usable()
     _ = platform.cleaning
+
+
+def require_places(home: Path, lake: str, dbt_project_dir: Path) -> None:
+    """Refuse a home and a local lake that are or would be no folders, and a folder without a dbt project.
+
+    Args:
+        home: The home.
+        lake: URI or path of the lake.
+        dbt_project_dir: Folder of the dbt project.
+
+    Raises:
+        UserError: Naming the variable and the place.
+    """
+    require_folder("ANALYTICS_HOME", home)
+    if "://" not in lake:
+        require_folder("ANALYTICS_LAKE_URI", Path(lake))
+    require_project(dbt_project_dir)
 
 
 def require_source(platform: Platform) -> None:

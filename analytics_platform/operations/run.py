@@ -17,7 +17,6 @@ import dagster as dg
 from analytics_platform.defs.assets.raw_assets import raw_messages
 from analytics_platform.defs.consistency.left_out import count_quarantined, days_with_errors, stored_failures
 from analytics_platform.defs.consistency.stale_days import stale_days
-from analytics_platform.defs.framework.computation import RecomputePolicy
 from analytics_platform.defs.framework.day_ranges import days_between, ranges
 from analytics_platform.defs.framework.execution import execute
 from analytics_platform.defs.framework.table_asset import FORCE_TAG, NO_RETRY_TAG, TableAsset
@@ -26,6 +25,7 @@ from analytics_platform.errors import UserError
 from analytics_platform.model.clean_tables import CONVERSATIONS
 from analytics_platform.model.raw_tables import RAW_MESSAGES
 from analytics_platform.operations.unknown_outcomes import UnknownOutcomes, find_unknown_outcomes
+from analytics_platform.storage.staleness import RecomputePolicy
 
 MAXIMUM_PASSES = 3
 """A restated day makes later days stale that read it, such as reports; no chain is longer than that."""
@@ -234,10 +234,10 @@ def materialize(
         if force and number:
             break
         # What failed in the first pass waits for the next call: nothing has changed since.
-        again = RecomputePolicy.NOTHING if number else RecomputePolicy.UNFINISHED
-        todo = days if force else stale_days(platform, chosen, days, marts=marts, again=again)
+        policy = RecomputePolicy.NOTHING if number else RecomputePolicy.UNFINISHED
+        todo = days if force else stale_days(platform, chosen, days, marts=marts, policy=policy)
         daily = [asset for asset in chosen if asset.recipe.daily]
-        beside = stale_days(platform, daily, also, marts=marts, again=again)
+        beside = stale_days(platform, daily, also, marts=marts, policy=policy)
         if not todo and not beside:
             break
         on_plan([*todo, *beside])

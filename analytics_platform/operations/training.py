@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
 from analytics_platform.defs.assets.learning_assets import ASSETS
 from analytics_platform.defs.automation.learning_schedule import JOB
 from analytics_platform.defs.framework.execution import execute
+from analytics_platform.insights.quality import feedback
 from analytics_platform.insights.quality.promotion_gate import evaluations_of
 from analytics_platform.insights.tiers.examples import version_of
 from analytics_platform.storage.partitions import PartitionStore
@@ -31,15 +33,16 @@ def train(definitions: dg.Definitions, instance: dg.DagsterInstance) -> list[str
     return failures
 
 
-def summary(lake: PartitionStore, before: str) -> dict[str, Any]:
+def summary(lake: PartitionStore, before: str, *, reads: bool = False) -> dict[str, Any]:
     """Return what training came to, see ``commands.train_model``.
 
     Args:
         lake: Where the tables are.
         before: ``model_id`` of the heads that labelled before.
+        reads: Whether a transformer read the corrections, of which there may then have been too many.
     """
     if any(lake.info(asset.recipe.table.name, "") is None for asset in ASSETS[:4]):
-        return {"promoted": False, "changed": False, "corrections": 0, "kinds": {}, "feedback": {}}
+        return {"promoted": False, "changed": False, "corrections": 0, "left_out": [], "kinds": {}, "feedback": {}}
     found = {asset.recipe.table.name: lake.read(asset.recipe.table.name, "") for asset in ASSETS[:4]}
     candidate = found["candidate_model"]["model_id"][0].as_py()
     gold, history = version_of(found["gold_labels"]), found["model_evaluation"]
@@ -51,6 +54,7 @@ def summary(lake: PartitionStore, before: str) -> dict[str, Any]:
         "promoted": promoted == candidate,
         "changed": promoted == candidate != before,
         "corrections": found["candidate_model"]["corrections"][0].as_py(),
+        "left_out": _left_out(found["label_feedback"]) if reads else [],
         "kinds": {
             kind: {
                 "items": row["items"],
@@ -61,3 +65,10 @@ def summary(lake: PartitionStore, before: str) -> dict[str, Any]:
         },
         "feedback": {entry["values"]: entry["counts"] for entry in counts},
     }
+
+
+def _left_out(label_feedback: pa.Table) -> list[str]:
+    """Say which corrections were too many for a transformer to read, one sentence for each use."""
+    uses = {"training": "learnt from", "gold": "judged by"}
+    chosen = {use: feedback.draw_taught(label_feedback, status)[1] for status, use in uses.items()}
+    return [f"{use} {told}" for use, told in chosen.items() if told]

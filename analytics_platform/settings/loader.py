@@ -41,7 +41,7 @@ READ_BY_DBT = ["ANALYTICS_DBT_LAKE", "ANALYTICS_DBT_WAREHOUSE"]
 
 
 class SettingsError(UserError, ValueError):
-    """The environment is wrong; each line of the message names a variable and what to do."""
+    """The environment is wrong; each fault names a variable and what to do."""
 
 
 class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
@@ -61,7 +61,7 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         str_strip_whitespace=True,
     )
 
-    home: Path = Field(
+    home: Annotated[Path, AfterValidator(checks.home_folder)] = Field(
         default=Path(".analytics"),
         validation_alias="ANALYTICS_HOME",
         description="Folder for everything the embedded default writes.",
@@ -149,7 +149,7 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         default=None, validation_alias="AWS_SESSION_TOKEN", description="Token of temporary S3 credentials."
     )
 
-    @field_validator("home", "dbt_project_dir")
+    @field_validator("dbt_project_dir")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
@@ -246,9 +246,9 @@ def load_settings() -> Settings:
     except UnicodeDecodeError:
         raise SettingsError(f"{ENV_FILE}: must be a text file in UTF-8") from None
     except ValidationError as error:
-        raise SettingsError("\n".join([*problems, *map(_line, error.errors())])) from None
+        raise SettingsError(*problems, *map(_line, error.errors())) from None
     if problems:
-        raise SettingsError("\n".join(problems))
+        raise SettingsError(*problems)
     return settings
 
 
@@ -267,9 +267,18 @@ def _known_names() -> list[str]:
 
 
 def dagster_home() -> Path:
-    """Return the folder that ``DAGSTER_HOME`` names, or the one of the settings when it names none."""
+    """Return the folder that ``DAGSTER_HOME`` names, or the one of the settings when it names none.
+
+    Raises:
+        SettingsError: If Dagster's history cannot be kept in a folder of this name.
+    """
     named = os.environ.get("DAGSTER_HOME")
-    return Path(named) if named else load_settings().dagster_home
+    if not named:
+        return load_settings().dagster_home
+    try:
+        return checks.home_folder(Path(named))
+    except ValueError as error:
+        raise SettingsError(f"DAGSTER_HOME: {error}") from None
 
 
 def use_dagster_home(folder: Path) -> None:
@@ -289,7 +298,8 @@ def _line(problem: ErrorDetails) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:
         return message
-    name, value = str(problem["loc"][0]), str(problem["input"])
+    field, value = str(problem["loc"][0]), str(problem["input"])
+    name = environment_name(field) if field in Settings.model_fields else field  # a default goes by its field's name
     return f"{name}: {message}" if _may_be_secret(name, value) else f"{name}: {message}, not {value!r}"
 
 

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from analytics_platform.settings.aws_secrets import is_reference
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_READ_ANEW = re.compile(r"[*?[\\]|%[0-9A-Fa-f]{2}")
 _MONGO_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 SPANS_KEY_BYTES = 32  # what the sealer asks for
@@ -51,6 +52,22 @@ def day(value: object) -> object:
     if isinstance(value, str) and not _DAY.fullmatch(value.strip()):
         raise ValueError("must be a day, YYYY-MM-DD")
     return value
+
+
+def home_folder(path: Path) -> Path:
+    """Return a folder as an absolute path; refuse one that Dagster or dbt would take for another.
+
+    Dagster looks for its ``dagster.yaml`` by a glob, so it overlooks the file where the path has a wildcard; in the
+    address of a SQLite database `?` begins the options and `%41` means `A`, so the databases would be made elsewhere;
+    and dbt takes a backslash for a separator of folders.
+    """
+    path = path.expanduser().absolute()
+    if _READ_ANEW.search(str(path)):
+        raise ValueError(
+            "must be a folder without '*', '?', '[' and '\\', and without '%' before two hexadecimal digits, "
+            f"in its whole path, {str(path)!r}; name another"
+        )
+    return path
 
 
 def lake(uri: str | None) -> str | None:

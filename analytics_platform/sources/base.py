@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import pyarrow as pa
@@ -25,22 +26,34 @@ class SourceError(UserError):
 
 @dataclass(frozen=True)
 class SourceDay:
-    """What a source holds for one UTC day.
+    """What a source holds for one UTC day; its two tables are read when they are asked for.
 
     ``rows_read`` is counted where rows are read, apart from what becomes of them, so that
-    ``rows_read == messages.num_rows + duplicates + quarantined.num_rows`` is worth checking.
+    ``rows_read == messages.num_rows + duplicates + quarantined_rows`` is worth checking.
 
     Attributes:
-        messages: Rows that can be used; canonical ``RAW_MESSAGES``.
-        quarantined: Rows that cannot be used, each with its reason; canonical ``QUARANTINED_ROWS``.
+        read_messages: Reads the rows that can be used; canonical ``RAW_MESSAGES``.
+        read_quarantined: Reads the rows that cannot be used, each with its reason; canonical ``QUARANTINED_ROWS``.
         rows_read: Number of rows that were read for the day.
         duplicates: Number of rows dropped because the very same message was read before.
+        quarantined_rows: Number of rows that cannot be used.
     """
 
-    messages: pa.Table
-    quarantined: pa.Table
+    read_messages: Callable[[], pa.Table]
+    read_quarantined: Callable[[], pa.Table]
     rows_read: int
     duplicates: int
+    quarantined_rows: int
+
+    @cached_property
+    def messages(self) -> pa.Table:
+        """The rows that can be used; canonical ``RAW_MESSAGES``."""
+        return self.read_messages()
+
+    @cached_property
+    def quarantined(self) -> pa.Table:
+        """The rows that cannot be used, each with its reason; canonical ``QUARANTINED_ROWS``."""
+        return self.read_quarantined()
 
 
 @dataclass(frozen=True)
@@ -77,9 +90,10 @@ class Source(Protocol):
         ...
 
     def held(self) -> AbstractContextManager[None]:
-        """Keep what is read in the block until the block ends; afterwards, what nobody reads any more may be removed.
+        """Keep one state of the source until the block ends: what ``refresh``, or the first call, found in the block.
 
-        Every other call is such a block of its own; blocks may be nested.
+        Afterwards, a state that nobody reads any more may be removed. Every other call is such a block of its own;
+        blocks may be nested.
         """
         ...
 

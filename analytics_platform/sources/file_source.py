@@ -42,10 +42,10 @@ READER_VERSION = 3
 class FileSource:
     """Conversations in files; fulfils ``Source``.
 
-    Every call looks at the files anew (their sizes and times, not their content), so a source is never out of
-    date, and at most one process stages at a time. A staging is held while a call reads it, and for all of a block of
-    ``held``; when the last block ends, the stagings that are not the newest and that nobody holds are removed. May be
-    used from several threads.
+    A call looks at the files anew (their sizes and times, not their content). In a block of ``held`` the first call
+    and ``refresh`` look, and every other call speaks of what they found, whatever becomes of the files meanwhile. At
+    most one process stages at a time. When the last block ends, the stagings that are not the newest and that nobody
+    holds are removed. May be used from several threads.
 
     Args:
         paths: Paths and globs, separated by commas; see ``locating.READERS`` for the formats.
@@ -83,7 +83,7 @@ class FileSource:
         return self._holds.block()
 
     def refresh(self, *, seconds: float | None = None, on_progress: Progress | None = None) -> bool:  # noqa: ARG002
-        """Stage the files as they are now; every other call does so too.
+        """Look at the files as they are now, and stage them when they have changed.
 
         Args:
             seconds: Not heeded: files are staged as a whole or not at all.
@@ -93,7 +93,7 @@ class FileSource:
             SourceError: If a path, a file or the mapping is wrong.
         """
         with self.held():
-            self._staged()
+            self._staged(anew=True)
         return True
 
     def reconcile(self, *, accept_loss: bool = False, on_progress: Progress | None = None) -> Mapping[str, int]:
@@ -170,17 +170,21 @@ class FileSource:
         files, mapping = find_files(self._paths), load_mapping(self._mapping)
         return files, mapping, self._folder / self._fingerprint(files, mapping)
 
-    def _staged(self) -> Path | None:
-        """Return the folder where the files as they are now are staged, and hold it; stage them when they are not.
+    def _staged(self, *, anew: bool = False) -> Path | None:
+        """Return the folder where the files are staged, and hold it; stage them when they are not.
 
         None where nothing is to be staged and nothing was.
+
+        Args:
+            anew: Look at the files also where the running blocks have a staging: files may grow while a run reads
+                them, and a run has to see one state of them.
         """
+        if not anew and self._holds.current is not None:
+            return self._holds.current
         if not self._stages:
             newest = self._newest()
             return newest if newest and self._holds.keep(hold(newest)) else None
         files, mapping, folder = self._found()
-        if folder in self._holds:
-            return folder
         if not ((folder / MANIFEST).is_file() and self._holds.keep(hold(folder))):
             self._folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self._folder / ".lock"):

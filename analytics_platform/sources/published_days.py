@@ -11,7 +11,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby, pairwise
 from operator import itemgetter
 from pathlib import Path
@@ -164,15 +164,21 @@ def read_day(folder: Path, days: Mapping[str, StagedDay], day: str) -> SourceDay
         SourceError: If the files do not hold as many rows as the manifest says, since some were removed.
     """
     staged = days.get(day, StagedDay(version="", rows_read=0, duplicates=0))
-    messages = _read_table(folder / staged.part, RAW_MESSAGES, day)
-    quarantined = _read_table(folder / staged.part, QUARANTINED_ROWS, day)
-    found = messages.num_rows + quarantined.num_rows + staged.duplicates
+    place = folder / staged.part
+    quarantined = _count_rows(place, QUARANTINED_ROWS, day)
+    found = _count_rows(place, RAW_MESSAGES, day) + quarantined + staged.duplicates
     if found != staged.rows_read:
         raise SourceError(
             f"{folder}: {day} has {staged.rows_read} rows, and its files hold {found}: files were removed while they "
             "were read. Run again; if that says the same, delete the folder and run again"
         )
-    return SourceDay(messages, quarantined, rows_read=staged.rows_read, duplicates=staged.duplicates)
+    return SourceDay(
+        partial(_read_table, place, RAW_MESSAGES, day),
+        partial(_read_table, place, QUARANTINED_ROWS, day),
+        rows_read=staged.rows_read,
+        duplicates=staged.duplicates,
+        quarantined_rows=quarantined,
+    )
 
 
 def unused_files(folder: Path, parts: str, days: Mapping[str, StagedDay]) -> list[Path]:
@@ -189,6 +195,11 @@ def unused_files(folder: Path, parts: str, days: Mapping[str, StagedDay]) -> lis
         for declared in (RAW_MESSAGES, QUARANTINED_ROWS)
     }
     return [path for path in (folder / parts).glob("*/*/*.parquet") if path not in named]
+
+
+def _count_rows(folder: Path, declared: Table, day: str) -> int:
+    path = _day_path(folder, declared, day)
+    return int(pq.read_metadata(path).num_rows) if path.is_file() else 0
 
 
 def _read_table(folder: Path, declared: Table, day: str) -> pa.Table:

@@ -69,6 +69,13 @@ class Holds:
         self._guard = threading.Lock()
         self._blocks = 0
         self._kept: dict[Path, StagingHold] = {}
+        self._current: Path | None = None
+
+    @property
+    def current(self) -> Path | None:
+        """The staging that the running blocks speak of; None where they have not read any yet."""
+        with self._guard:
+            return self._current
 
     @contextmanager
     def block(self) -> Iterator[None]:
@@ -83,6 +90,7 @@ class Holds:
                 self._blocks -= 1
                 if not self._blocks:
                     ended, self._kept = self._kept, ended
+                    self._current = None
             for one in ended.values():
                 one.release()
             if ended:
@@ -99,6 +107,7 @@ class Holds:
             return False
         with self._guard:
             kept = self._kept.setdefault(new.folder, new)
+            self._current = new.folder
         if kept is not new:  # another thread was first
             new.release()
         return True

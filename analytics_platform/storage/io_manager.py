@@ -6,7 +6,7 @@ contexts with the stream of partitions. Does not belong here: how a store keeps 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -26,11 +26,19 @@ from analytics_platform.storage.partitions import (
     PartitionTasks,
     run_tasks,
 )
+from analytics_platform.storage.provenance import Provenance
+from analytics_platform.storage.staleness import RecomputeDecision
 from analytics_platform.system.disk_full import DiskFullError, find_disk_full
-from analytics_platform.system.plain_text import plain_metadata, without_controls
+from analytics_platform.system.plain_text import on_one_line, plain_metadata
 
 TABLE_KEY = "analytics/table"
 """Definition metadata that names the table an asset is stored as."""
+
+COMPUTED_BECAUSE = "computed_because"
+"""Metadata of a partition that was computed: why."""
+
+COMPUTED_FROM = "computed_from"
+"""Metadata of a stored partition: the named parts of its provenance."""
 
 COLUMNS_KEY = "columns"
 """Input metadata that lists the columns to read."""
@@ -80,10 +88,10 @@ class StoreIOManager(dg.IOManager):
         store, table = self._store(), self._tables[name]
         written: list[PartitionInfo] = []
         try:
-            for info, reused in run_tasks(result.tasks, lambda task: _work(store, table, task), self._workers):
+            for info, reasons in run_tasks(result.tasks, lambda task: _work(store, table, task), self._workers):
                 written.append(info)
                 if result.written:
-                    result.written(info, reused, partial(store.read, name, info.key))
+                    result.written(info, reasons, partial(store.read, name, info.key))
                 if self._on_partition:
                     self._on_partition(name, info)
         except Exception as error:  # whatever it was, what is stored is told before it goes on
@@ -116,13 +124,20 @@ class StoreIOManager(dg.IOManager):
         return frames.from_arrow(pa.concat_tables(stream.values()), wanted)
 
 
-def partition_metadata(info: PartitionInfo, *, reused: bool = False) -> dict[str, Any]:
-    """Return what Dagster shows of a stored partition."""
+def partition_metadata(info: PartitionInfo, reasons: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return what Dagster shows of a stored partition.
+
+    Args:
+        info: What is stored.
+        reasons: Why it was computed; empty when it was reused; None when that is not known.
+    """
     facts = {
         "dagster/partition_row_count": info.rows,
         "bytes": info.bytes,
         "content_hash": info.content_hash,
-        "reused": reused,
+        "reused": reasons is not None and not reasons,
+        **({COMPUTED_BECAUSE: "; ".join(reasons)} if reasons else {}),
+        COMPUTED_FROM: dict(Provenance.parse(info.fingerprint).parts),
         **{name: text for name, text in info.annotations.items() if name not in (FAILURES_KEY, LEFT_OUT_KEY)},
         **({"failures": [asdict(failure) for failure in failures]} if (failures := failures_of(info)) else {}),
         **({"left_out_conversations": len(absent)} if (absent := left_out_of(info)) else {}),
@@ -166,23 +181,23 @@ def _itself(table: pa.Table) -> pa.Table:
     return table
 
 
-def _work(store: PartitionStore, table: Table, task: PartitionTask) -> tuple[PartitionInfo, bool]:
-    """Store one partition unless it is current; return its info and whether it was reused."""
+def _work(store: PartitionStore, table: Table, task: PartitionTask) -> tuple[PartitionInfo, tuple[str, ...]]:
+    """Store one partition unless it is current; return its info, and why it was computed."""
     try:
-        fingerprint = task.fingerprint() if task.fingerprint else ""
-        known = None if not fingerprint or task.force() else store.info(table.name, task.key)
-        current = known if known is not None and known.fingerprint == fingerprint else None
-        if current is not None and not task.repeat(current):
-            return current, True
+        stored = partial(store.info, table.name, task.key)
+        decision = task.decide(stored) if task.decide else RecomputeDecision(("it has no provenance",), Provenance())
+        if decision.stored is not None and not decision.is_stale:
+            return decision.stored, ()
+        provenance = decision.known_provenance()
         content = _content(table, task)
-        annotations = task.annotate(current) if task.annotate else None
-        return store.write(table.name, task.key, content, fingerprint, annotations), False
+        annotations = task.annotate(decision.stored if decision.unchanged else None) if task.annotate else None
+        return store.write(table.name, task.key, content, provenance.text(), annotations), decision.reasons
     except Exception as error:  # whatever it was, it is raised again under the name of its partition
         place = f"partition {task.key} of {table.name}" if task.key else table.name
         if full := find_disk_full(error, place):
             raise full from error
         message = error.args[0] if isinstance(error, KeyError) and error.args else error  # a KeyError quotes itself
-        raise PartitionError(without_controls(f"{place}: {message}")) from error
+        raise PartitionError(on_one_line(f"{place}: {message}")) from error
 
 
 def _content(table: Table, task: PartitionTask) -> pa.Table:

@@ -9,17 +9,19 @@ here: where a partition is kept.
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pyarrow as pa
 
 from analytics_platform.errors import UserError
 from analytics_platform.system import interruption
+
+if TYPE_CHECKING:  # decisions are about ``PartitionInfo``
+    from analytics_platform.storage.staleness import RecomputeDecision
 
 T = TypeVar("T")
 
@@ -33,7 +35,7 @@ class PartitionInfo:
         rows: Number of rows.
         bytes: Size as stored.
         content_hash: Hash of the content alone, independent of encoding (see ``content_hash``).
-        fingerprint: Hash of everything the content was computed from; equal means: no need to compute again.
+        fingerprint: What the content was computed from, as ``Provenance.text`` returns it; stores do not read it.
         annotations: Further facts kept with the partition, e.g. how many source rows were read.
     """
 
@@ -123,23 +125,19 @@ class PartitionTask:
 
     Args:
         key: Partition key; empty for an unpartitioned table.
-        compute: Makes the table; not called when the stored partition already has the fingerprint.
-        fingerprint: Hash of everything the table is computed from; without it, every call computes.
+        compute: Makes the table; not called when the stored partition is current.
+        decide: Given a function that looks up what is stored: decides whether to compute; without it, always.
         rescue: Given what ``compute`` or a check of its result raised, and that check: makes what can be made
             nevertheless, or raises the same.
-        annotate: Facts to keep with the partition, asked for after ``compute``; told what is stored, when that has
-            the fingerprint too and the task is not forced.
-        force: Whether to compute without a look at what is stored.
-        repeat: Whether to compute although this is stored and has the fingerprint.
+        annotate: Facts to keep with the partition, asked for after ``compute``; told what is stored, when it was
+            computed from the same.
     """
 
     key: str
     compute: Callable[[], pa.Table]
-    fingerprint: Callable[[], str] | None = None
+    decide: Callable[[Callable[[], PartitionInfo | None]], RecomputeDecision] | None = None
     rescue: Callable[[Exception, Callable[[pa.Table], pa.Table]], pa.Table] | None = None
     annotate: Callable[[PartitionInfo | None], Mapping[str, str]] | None = None
-    force: Callable[[], bool] = lambda: False
-    repeat: Callable[[PartitionInfo], bool] = lambda _: False
 
 
 @dataclass(frozen=True)
@@ -148,12 +146,12 @@ class PartitionTasks:
 
     Args:
         tasks: The tasks; consumed once.
-        written: Called in key order after each partition is safely stored, with its info, whether it was
-            reused, and a function that reads it.
+        written: Called in key order after each partition is safely stored, with its info, why it was computed (empty
+            when it was reused), and a function that reads it.
     """
 
     tasks: Iterable[PartitionTask]
-    written: Callable[[PartitionInfo, bool, Callable[[], pa.Table]], None] | None = None
+    written: Callable[[PartitionInfo, tuple[str, ...], Callable[[], pa.Table]], None] | None = None
 
 
 class StoreUnreachableError(UserError):
@@ -185,8 +183,3 @@ def run_tasks(tasks: Iterable[PartitionTask], work: Callable[[PartitionTask], T]
             yield pending.popleft().result()
     finally:
         pool.shutdown(wait=not interruption.is_under_way(), cancel_futures=True)
-
-
-def fingerprint(*parts: str) -> str:
-    """Hash the things a partition is computed from; order matters."""
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]

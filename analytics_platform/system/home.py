@@ -7,12 +7,50 @@ import stat
 from pathlib import Path
 from typing import Literal
 
+from analytics_platform.errors import UserError
+
 Access = Literal["private", "group"]
 """Who may read the home: its owner, or also its group. Only the owner writes."""
+
+
+class PlaceError(UserError):
+    """A folder that the platform writes to is none, or cannot be made."""
+
 
 MARKER = ".analytics-home"
 """File in a home that the platform made itself. Only the permissions of such a folder are changed."""
 _MODES: dict[Access, int] = {"private": 0o700, "group": 0o750}
+_opened: dict[Path, tuple[int, int]] = {}
+"""Device and inode of each folder of the home that this process works in."""
+
+
+class HomeRemovedError(UserError):
+    """The home, or a folder in it, was removed or replaced while this process worked in it.
+
+    Args:
+        folder: The folder that is gone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"{folder}: removed or replaced while the command was working in it; run again to go on")
+
+
+def require_folder(variable: str, folder: Path, *, writable: bool = True) -> None:
+    """Refuse a place that is no folder, and where none can be made; makes nothing.
+
+    Args:
+        variable: The setting that names the place.
+        folder: The place; it may be missing.
+        writable: Refuse also a place that this process may not write to.
+
+    Raises:
+        PlaceError: Naming the setting and the place.
+    """
+    existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    if not existing.is_dir():
+        raise PlaceError(f"{variable}: {existing} is no folder; name another place than {folder}")
+    if writable and not os.access(existing, os.W_OK | os.X_OK):
+        raise PlaceError(f"{variable}: {existing} may not be written to by this user; name another place than {folder}")
 
 
 def restrict_new_files(access: Access) -> None:
@@ -40,6 +78,34 @@ def open_home(folder: Path, access: Access) -> None:
         (folder / MARKER).write_text("This folder was made by conversation analytics, which keeps others out of it.\n")
     if (folder / MARKER).is_file() and _permissions(folder) != mode:
         folder.chmod(stat.S_IMODE(folder.stat().st_mode) & ~0o777 | mode)
+    remember_folder(folder)
+
+
+def remember_folder(folder: Path) -> None:
+    """Remember which folder this process works in, so that ``find_removed`` can tell when it is gone."""
+    _opened[folder] = _identity(folder)
+
+
+def find_removed(home: Path) -> HomeRemovedError | None:
+    """Return the error for the home, or the first remembered folder in it, that is gone; None when all are there.
+
+    Libraries report a removed home in many ways, such as "unable to open database file" from SQLite, so a caller that
+    meets an error asks here for its cause.
+    """
+    below = {folder: then for folder, then in _opened.items() if folder.is_relative_to(home)}
+    return next((HomeRemovedError(folder) for folder, then in below.items() if _is_gone(folder, then)), None)
+
+
+def _is_gone(folder: Path, then: tuple[int, int]) -> bool:
+    try:
+        return _identity(folder) != then
+    except OSError:
+        return True
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    found = folder.stat()
+    return found.st_dev, found.st_ino
 
 
 def too_open(folder: Path, access: Access) -> str | None:

@@ -64,10 +64,13 @@ def heeded() -> Iterator[None]:
     try:
         yield
     finally:
-        if _state.received is not None:
+        try:
+            if _state.received is not None:
+                _end(terminal)
+            for number, handler in handlers_before.items():
+                signal.signal(number, handler)
+        except KeyboardInterrupt:  # a signal came in these lines
             _end(terminal)
-        for number, handler in handlers_before.items():
-            signal.signal(number, handler)
         signal.set_wakeup_fd(wakeup_before)
         os.write(writing, _NOT_INTERRUPTED)
         watcher.join()

@@ -13,7 +13,7 @@ from typing import NoReturn
 from rich.console import Console
 from rich.table import Table
 
-from analytics_platform.system.plain_text import on_one_line, with_json_escapes, without_controls
+from analytics_platform.system.plain_text import on_one_line, with_json_escapes
 
 PIPE_CLOSED = 128 + 13
 """Exit status when nobody reads on, as in ``analytics status | head -1``: what shells report of a SIGPIPE."""
@@ -52,13 +52,13 @@ def print_result(result: str | Table, style: str | None = None) -> None:
 
 
 def print_message(text: str, style: str | None = None) -> None:
-    """Print a message of one or several lines; control characters in it are written out.
+    """Print a message as one line.
 
     Args:
-        text: The message, which may hold data.
+        text: The message, which may hold data: line ends and control characters in it are written out.
         style: Its colour on a terminal.
     """
-    _messages.print(without_controls(text), style=style)
+    _messages.print(on_one_line(text), style=style)
 
 
 def print_json(result: dict[str, object]) -> None:
@@ -81,8 +81,11 @@ class _Messages(logging.StreamHandler):  # type: ignore[type-arg]
     """Prints log records as messages."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print one record."""
-        print_message(self.format(record))
+        """Print one record, and the trace of an error that comes with it."""
+        print_message(record.getMessage())
+        if record.exc_info and record.exc_info[0] is not None:
+            for line in logging.Formatter().formatException(record.exc_info).splitlines():
+                print_message(line)
 
 
 def _end_quietly() -> NoReturn:

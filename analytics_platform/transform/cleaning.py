@@ -5,6 +5,7 @@ Belongs here: the choices and the version that tables depend on. Does not belong
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from analytics_platform.transform.language import Detector
@@ -27,14 +28,14 @@ class Cleaning:
     outcomes: Outcomes = KNOWN_TO_EVERYBODY
 
     @property
-    def version(self) -> str:
-        """What else than code and rows the clean tables depend on, apart from what outcomes mean."""
-        return f"{self.privacy.version} {self.detector}"
+    def versions(self) -> Mapping[str, str]:
+        """Name what the clean tables depend on beside code and rows, apart from the meaning of outcomes."""
+        return {"redaction of personal data": self.privacy.version, "language detector": self.detector}
 
     @property
-    def conversations_version(self) -> str:
-        """What else than code and rows ``conversations`` depends on; messages do not depend on outcomes."""
-        return f"{self.version} {self.outcomes.version}".rstrip()
+    def outcome_versions(self) -> Mapping[str, str]:
+        """Name what ``conversations`` depends on further; messages do not depend on outcomes."""
+        return {"meaning of outcomes": self.outcomes.version} if self.outcomes.version else {}
 
 
 DEFAULT_CLEANING = Cleaning()

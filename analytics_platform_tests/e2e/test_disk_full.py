@@ -86,6 +86,7 @@ def told(finished) -> list[str]:
         pytest.param(500 * KILOBYTE, id="staging"),
         pytest.param(3 * 1024 * KILOBYTE, id="event-log-and-lake"),
         pytest.param(6 * 1024 * KILOBYTE, id="mongodb-starts"),
+        pytest.param(15 * 1024 * KILOBYTE, id="mongodb-writes"),
     ],
 )
 def test_a_full_disk_ends_a_run_with_one_line_and_the_next_run_goes_on(
@@ -110,3 +111,21 @@ def test_a_full_disk_ends_a_run_with_one_line_and_the_next_run_goes_on(
 
     assert finished.code == 0, finished.err
     assert content(home) == expected
+
+
+def test_a_full_disk_ends_every_command_that_writes_with_one_line(analytics: Callable, disk: SmallDisk) -> None:
+    """Only ``run`` was known to end at once; a repair, a second try and the demo write as well."""
+    home = disk.folder / "home"
+    assert analytics(home, *RUN).code == 0
+    damaged = home / "lake" / "conversation_insights" / "date=2006-05-28" / "data.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    disk.leave_free(0)
+
+    for command in ("repair", "redrive", "demo"):
+        stopped = analytics(home, command)
+
+        assert (stopped.code, stopped.out) == (2, ""), (command, stopped.err)
+        lines = told(stopped)
+        assert len(lines) == 1, command
+        assert lines[0].startswith(str(disk.folder)), command
+        assert lines[0].endswith(LINE), command

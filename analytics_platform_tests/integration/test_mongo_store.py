@@ -10,16 +10,25 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import pyarrow as pa
 import pytest
-from bson import ObjectId
-from pymongo import MongoClient
+from bson import Binary, Code, Decimal128, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from pymongo import MongoClient, monitoring
+from pymongo.collection import Collection as DriverCollection
 from pymongo.errors import WriteError
 
 from analytics_platform.model.operational_tables import ANALYTICS_REPORTS, CONVERSATION_CATEGORIES, USER_PROFILES
 from analytics_platform.storage.content_hash import content_hash
-from analytics_platform.storage.mongo import COLLECTIONS, EmbeddedMongo, MongoStore, MongoStoreError, replacement
+from analytics_platform.storage.mongo import (
+    COLLECTIONS,
+    EmbeddedMongo,
+    MongoStore,
+    MongoStoreError,
+    mongo_store,
+    replacement,
+)
 from analytics_platform.storage.mongo.id_pages import PAGE_ROWS
 from analytics_platform.storage.mongo.migrations import LEDGER, MIGRATIONS, RECORD, Migration, migrate
 from analytics_platform.storage.mongo.wire_documents import document_ids
@@ -315,6 +324,128 @@ def test_documents_that_the_platform_did_not_write_are_read_back_from_a_large_pa
                                       *map(str, foreign)])  # fmt: skip
         store.write(CATEGORIES, DAY, categories(DAY, range(3_000)), "f")
     assert database[CATEGORIES].count_documents({}) == 3_000
+
+
+FOREIGN = [
+    *("", "c01500", "zzz", 5, 5.5, float("nan"), Decimal128("2.5"), True, None, dt.datetime(1500, 1, 1, tzinfo=dt.UTC)),
+    *(
+        ObjectId(),
+        Binary(b"c01500:billing"),
+        Binary(b"x" * 5_000, 128),
+        Binary.from_uuid(uuid.uuid4()),
+        Timestamp(5, 1),
+    ),
+    *(MinKey(), MaxKey(), {}, {"day": 1, "c": "x"}, Code("c")),
+]
+"""Values that MongoDB takes for an ``_id``, of every type."""
+
+
+def insert_foreign(database, identities) -> None:
+    found = database[CATEGORIES].find_one()
+    documents = [{**found, "_id": identity} for identity in identities]
+    database[CATEGORIES].insert_many(documents, bypass_document_validation=True)
+
+
+@pytest.mark.parametrize("count", [10, 3_000], ids=["one_page", "pages"])
+def test_documents_with_an_id_of_any_type_are_read_back_and_replaced(uri, database, count):
+    """Bytes, times of the server, documents and more were found by no range, and bytes were taken for text."""
+    rows = categories(DAY, range(count))
+    ids = document_ids(CONVERSATION_CATEGORIES, rows).to_pylist()
+    with MongoStore(uri, database.name) as store:
+        store.write(CATEGORIES, DAY, rows, "f")
+        insert_foreign(database, FOREIGN)
+        pages = list(store.read_back(CATEGORIES, DAY))
+        found = [row_id for page in pages for row_id in (*page.table["_id"].to_pylist(), *page.misfits)]
+        assert sorted(found) == sorted([*ids, *map(str, FOREIGN)])
+        store.write(CATEGORIES, DAY, rows, "f")
+        assert [one["_id"] for one in database[CATEGORIES].find().sort("_id")] == ids
+        insert_foreign(database, FOREIGN)
+        store.delete(CATEGORIES, DAY)
+    assert database[CATEGORIES].count_documents({}) == 0
+
+
+def test_bytes_in_the_place_of_text_are_a_misfit(uri, database):
+    """A document that holds the bytes of the right text agreed with it."""
+    with MongoStore(uri, database.name) as store:
+        store.write(CATEGORIES, DAY, categories(DAY, range(2)), "f")
+        changed = {"$set": {"topic": b"billing"}}
+        database[CATEGORIES].update_one({"_id": "c00001:billing"}, changed, bypass_document_validation=True)
+        assert [page.misfits for page in store.read_back(CATEGORIES, DAY)] == [("c00001:billing",)]
+
+
+def test_a_date_of_any_type_makes_a_document_a_stray_that_is_discarded_alone(uri, database):
+    """A regular expression for an ``_id`` would stand for every ``_id`` that it matches."""
+    dates = [None, 7, "2026-01-05", True, ObjectId(), b"2026-01-05", Timestamp(5, 1), MinKey(), MaxKey(), float("nan")]
+    with MongoStore(uri, database.name) as store:
+        store.write(CATEGORIES, DAY, categories(DAY, range(2)), "f")
+        found = database[CATEGORIES].find_one()
+        strays = [{**found, "_id": ObjectId(), "date": date} for date in dates]
+        strays.append({**found, "_id": Regex("c0000"), "date": "2026-01-05"})
+        database[CATEGORIES].insert_many(strays, bypass_document_validation=True)
+        listed = store.dates(CATEGORIES)
+        assert (listed[0], sorted(map(str, listed[1]))) == ([], sorted(str(one["_id"]) for one in strays))
+        store.discard(CATEGORIES, listed[1])
+        assert store.dates(CATEGORIES) == ([], [])
+        assert store.read(CATEGORIES, DAY).num_rows == 2
+
+
+@pytest.mark.parametrize("again", ["write", "delete"])
+def test_a_large_partition_cut_short_is_gone_on_with_page_by_page(uri, database, monkeypatch, again):
+    """The ledger forgot where pages ended: whoever went on asked for all that was left at once, without an answer."""
+    fewer = categories(DAY, range(2))
+    steps = iter(range(2))
+    delete_many = DriverCollection.delete_many
+
+    def killed_at_the_third(self, *arguments, **options):
+        if next(steps, None) is None:
+            raise KeyboardInterrupt
+        return delete_many(self, *arguments, **options)
+
+    with MongoStore(uri, database.name, transactions=False) as store:
+        store.write(CATEGORIES, DAY, categories(DAY, range(5 * PAGE_ROWS)), "f")
+        with monkeypatch.context() as patched:
+            patched.setattr(DriverCollection, "delete_many", killed_at_the_third)
+            with pytest.raises(KeyboardInterrupt):
+                store.write(CATEGORIES, DAY, fewer, "g")
+        assert store.info(CATEGORIES, DAY) is None
+        assert store.keys(CATEGORIES) == []
+        pages = [page.table.num_rows for page in store.read_back(CATEGORIES, DAY)]
+        assert sum(pages) > PAGE_ROWS
+        assert max(pages) <= PAGE_ROWS
+        if again == "write":
+            store.write(CATEGORIES, DAY, fewer, "g")
+            assert store.read(CATEGORIES, DAY) == fewer
+        else:
+            store.delete(CATEGORIES, DAY)
+            assert database[CATEGORIES].count_documents({}) == 0
+    assert {entry["_id"] for entry in database[LEDGER].find()} <= {f"{CATEGORIES}/{DAY}"}
+
+
+class Deletes(monitoring.CommandListener):
+    """Counts the requests that delete."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        self.requests += event.command_name == "delete"
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
+
+
+def test_many_documents_are_deleted_by_few_requests(uri, database, monkeypatch):
+    """The embedded server waits for the disk after each delete: one for each document took ten times as long."""
+    deletes = Deletes()
+    monkeypatch.setattr(mongo_store, "MongoClient", partial(MongoClient, event_listeners=[deletes]))
+    rows = categories(DAY, range(4_000))
+    ids = document_ids(CONVERSATION_CATEGORIES, rows).to_pylist()
+    with MongoStore(uri, database.name) as store:
+        store.write(CATEGORIES, DAY, rows, "f")
+        store.discard(CATEGORIES, ids[::2])
+        assert database[CATEGORIES].count_documents({}) == 2_000
+    assert 1 <= deletes.requests <= 2_000 / 100 + 1
 
 
 def test_only_the_days_that_nobody_knows_are_listed(uri, database):

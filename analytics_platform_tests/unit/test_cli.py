@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,18 @@ def test_similar_wants_a_conversation_or_a_text_and_not_both(monkeypatch, capsys
     line = refusal(monkeypatch, capsys, "similar", *arguments)
     assert line == "similar: name a conversation, or give a text by --text; one of the two"
     assert not home.exists()
+
+
+def test_a_home_removed_while_a_command_works_is_one_line(monkeypatch, capsys, home) -> None:
+    """SQLAlchemy's traceback of 168 lines, "unable to open database file", was all that a person saw."""
+
+    def remove_home(_platform, instance):
+        shutil.rmtree(home)
+        instance.get_runs()
+
+    monkeypatch.setattr("analytics_platform.operations.status.examine", remove_home)
+    line = refusal(monkeypatch, capsys, "status")
+    assert line == f"{home}: removed or replaced while the command was working in it; run again to go on"
 
 
 def test_similar_conversations_are_lines_with_day_id_topic_and_first_words() -> None:
@@ -231,6 +244,11 @@ def test_unknown_outcomes_are_told_on_one_line_with_the_setting_that_maps_them(
 def test_training_says_whether_the_next_run_labels_again(promoted: bool, changed: bool, line: str) -> None:
     told = {"promoted": promoted, "changed": changed, "corrections": 0, "feedback": {}, "kinds": {}, "failures": []}
     assert list(trained_lines(told)) == [line]
+
+
+def test_training_says_which_corrections_were_too_many() -> None:
+    told = {"promoted": False, "changed": False, "corrections": 1, "feedback": {}, "kinds": {}, "failures": []}
+    assert next(iter(trained_lines({**told, "left_out": ["learnt from 400 of 3,000"]}))) == "learnt from 400 of 3,000"
 
 
 def test_a_progress_bar_leaves_no_file_open() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.system.home import MARKER, open_home, too_open
+from analytics_platform.system.home import MARKER, find_removed, open_home, remember_folder, too_open
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +49,27 @@ def test_a_home_that_we_made_is_restricted_again(tmp_path: Path) -> None:
     home.chmod(0o777)
     open_home(home, "private")
     assert mode(home) == 0o700
+
+
+def test_a_home_that_was_removed_is_found_out_even_when_it_was_made_again(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    open_home(home, "private")
+    assert find_removed(home) is None
+    home.rename(tmp_path / "elsewhere")
+    assert f"{home}: removed or replaced" in str(find_removed(home))
+    home.mkdir()
+    assert f"{home}: removed or replaced" in str(find_removed(home))
+    open_home(home, "private")
+    assert find_removed(home) is None
+
+
+def test_a_folder_removed_from_the_home_is_named(tmp_path: Path) -> None:
+    open_home(tmp_path, "private")
+    inner = tmp_path / "dagster"
+    inner.mkdir()
+    remember_folder(inner)
+    inner.rmdir()
+    assert f"{inner}: removed or replaced" in str(find_removed(tmp_path))
 
 
 def test_a_folder_that_was_there_keeps_its_permissions_and_is_told(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 import unicodedata
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,9 +16,11 @@ from hypothesis import strategies as st
 
 from analytics_platform.cli import commands
 from analytics_platform.cli.app import main
+from analytics_platform.cli.console import print_troubles
 from analytics_platform.cli.doctor import examine
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
+from analytics_platform.operations.required_inputs import require_inputs
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.system.plain_text import without_controls
 
@@ -96,6 +101,123 @@ def test_reconcile_refuses_a_wrong_mapping_and_a_missing_source_before_any_work(
     mapping.write_text("{}")
     assert "chats.csv matches no file" in refused(monkeypatch, capsys, "reconcile")
     assert not (tmp_path / "home").exists()
+
+
+WRONG = {
+    "taxonomy": ("ANALYTICS_TAXONOMY", "labels.yaml", "labels.yaml:1: intents: is missing"),
+    "engine": ("ANALYTICS_ENGINE", "gpu", "device gpu: no GPU can be used"),
+    "home": ("ANALYTICS_HOME", "labels.yaml", "ANALYTICS_HOME: "),
+    "folder in a file": ("ANALYTICS_HOME", "labels.yaml/home", "ANALYTICS_HOME: "),
+    "lake": ("ANALYTICS_LAKE_URI", "labels.yaml", "ANALYTICS_LAKE_URI: "),
+    "dbt project": ("ANALYTICS_DBT_PROJECT_DIR", "nowhere", "ANALYTICS_DBT_PROJECT_DIR: "),
+    "address of MongoDB": ("ANALYTICS_MONGO_URI", "mongodb://host:99999999/", "ANALYTICS_MONGO_URI: "),
+    "mapping": ("ANALYTICS_SOURCE_MAPPING", "labels.yaml", "ANALYTICS_SOURCE_MAPPING: "),
+    "end": ("ANALYTICS_END_DATE", "2001-01-01", "ANALYTICS_START_DATE: 2006-05-15 is after the last day"),
+}
+"""Setting, wrong value (a path below the test's folder or a word), and what is told of it."""
+EVERY_RUN = ["run", "redrive", "repair", "train", "demo", "doctor", "dev"]
+NO_INTENTS = "topics:\n  - {label: a, description: d, examples: [e]}\n"
+
+
+@pytest.fixture
+def wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Sets a setting to a wrong value, and returns how the sentence about it begins."""
+    (tmp_path / "labels.yaml").write_text(NO_INTENTS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANALYTICS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(os, "execv", lambda *_: pytest.fail("the web server was started"))
+
+    def set_wrong(name: str) -> str:
+        variable, value, told = WRONG[name]
+        monkeypatch.setenv(variable, str(tmp_path / value) if variable == "ANALYTICS_TAXONOMY" else value)
+        return f"{tmp_path}/{told}" if told.startswith("labels") else told
+
+    return set_wrong
+
+
+@pytest.mark.parametrize("setting", WRONG)
+@pytest.mark.parametrize("command", EVERY_RUN)
+def test_wrong_setting_is_refused_alike_by_every_command_before_any_work(
+    wrong, tmp_path, monkeypatch, capsys, command, setting
+):
+    """``doctor`` exited with 1 or called it well; ``run`` failed in mid-work without a GPU or with a file as lake."""
+    told = wrong(setting)
+    assert refused(monkeypatch, capsys, command).startswith(told)
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "setting"),
+    [
+        (["status"], "home"),
+        (["status"], "lake"),
+        (["status"], "dbt project"),
+        (["prepare"], "home"),
+        (["similar", "c1"], "lake"),
+        (["similar", "--text", "hello"], "lake"),
+        (["reveal", "c1"], "end"),
+    ],
+)
+def test_wrong_place_is_refused_by_commands_that_need_no_other_input(wrong, monkeypatch, capsys, command, setting):
+    """``status`` told of no rows, and ``similar`` of no vectors, where a file stood in the lake's place."""
+    told = wrong(setting)
+    assert refused(monkeypatch, capsys, *command).startswith(told)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("evaluate", "--train", "none.parquet", "--test", "none.parquet"),
+        ("evaluate", "--train", "a\nb", "--test", "a\nb"),
+        ("evaluate", "--train", ".", "--test", "."),
+        ("similar", "c", "--from", "a\nb"),
+        ("reveal", "c", "--date", "a\nb"),
+        ("run", "--to", "a\nb\x1b[31m"),
+        ("dev", "--host", "no such host"),
+        ("dev", "--host", "a\nb"),
+    ],
+)
+def test_wrong_argument_is_refused_in_one_line(wrong, tmp_path, monkeypatch, capsys, arguments):
+    """A line end in a file name or day broke the line, and a web server was started on a host that does not exist."""
+    (tmp_path / "a\nb").write_text("no Parquet")
+    line = refused(monkeypatch, capsys, *arguments)
+    assert "\x1b" not in line
+    assert "\\n" in line or "\n" not in "".join(arguments)
+
+
+def test_web_server_is_refused_a_port_in_use(wrong, monkeypatch, capsys):
+    """Dagster told of it in a trace, after seconds, and the command had said that the UI is there."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert refused(monkeypatch, capsys, "dev", "--port", str(port)).startswith(f"--host 127.0.0.1 --port {port}: ")
+
+
+def test_source_files_that_may_still_come_keep_no_web_server_from_starting(wrong, monkeypatch):
+    monkeypatch.setenv("ANALYTICS_SOURCE", "files")
+    monkeypatch.setenv("ANALYTICS_SOURCE_PATH", "chats/*.csv")
+    with closing(Platform(load_settings(), stages=False)) as platform:
+        require_inputs(platform, source_files=False)
+        with pytest.raises(UserError, match="matches no file"):
+            require_inputs(platform)
+
+
+def test_each_mistake_of_a_file_with_a_line_end_in_its_name_is_one_line(wrong, tmp_path, monkeypatch, capsys):
+    """The name broke every line, so that half of each named no file."""
+    file = tmp_path / "a\nb\x9b.yaml"
+    file.write_text("topics:\n  - label: Not Snake\n    description: d\n    examples: [e]\n")
+    monkeypatch.setenv("ANALYTICS_TAXONOMY", str(file))
+    monkeypatch.setattr(sys, "argv", ["analytics", "run"])
+    with pytest.raises(SystemExit):
+        main()
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.removeprefix(f"{tmp_path}/a\\nb\\x9b.yaml:").partition(":")[0] for line in lines] == ["2", "1"]
+
+
+def test_warning_and_failure_with_a_line_end_in_what_people_wrote_are_one_line_each(capsys):
+    print_troubles(["a\nb"], [str(UserError("c\nd", "e"))])
+    assert capsys.readouterr().err.splitlines() == ["warning: a\\nb", "failed: c\\nd", "failed: e"]
 
 
 @pytest.mark.parametrize("arguments", [["similar", "c1"], ["reveal", "c1"]])

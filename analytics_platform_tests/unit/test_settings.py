@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from analytics_platform.settings.loader import (
     ENV_FILE,
     Settings,
     SettingsError,
+    dagster_home,
     environment_name,
     load_settings,
     use_dagster_home,
@@ -235,6 +237,30 @@ def test_the_days_default_to_the_source_and_can_be_set(monkeypatch: pytest.Monke
     monkeypatch.setenv("ANALYTICS_START_DATE", "2024-02-29")
     monkeypatch.setenv("ANALYTICS_END_DATE", "2024-02-29")
     assert (load_settings().first_day, load_settings().last_day) == (dt.date(2024, 2, 29), dt.date(2024, 2, 29))
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%20b", "a%3fb", "a*b", "a[b]", "a\\b"])
+@pytest.mark.parametrize("variable", ["ANALYTICS_HOME", "DAGSTER_HOME"])
+def test_a_home_that_dagster_would_take_for_another_is_refused(
+    variable: str, name: str, monkeypatch: pytest.MonkeyPatch, bare_environment: Path
+) -> None:
+    """Dagster made its databases outside the home, ended in a traceback, or ignored the settings in dagster.yaml."""
+    monkeypatch.setenv(variable, str(bare_environment / name / "home"))
+    with pytest.raises(SettingsError, match=f"{variable}: must be a folder without.*{re.escape(repr(name)[1:-1])}"):
+        dagster_home()
+
+
+def test_a_default_home_is_judged_by_its_whole_path(monkeypatch: pytest.MonkeyPatch, bare_environment: Path) -> None:
+    (bare_environment / "what?").mkdir()
+    monkeypatch.chdir(bare_environment / "what?")
+    with pytest.raises(SettingsError, match=r"ANALYTICS_HOME: must be a folder without"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["a b", "100%", "a%zz", "a#b", "ü", "a]{b}'\"&$HOME"])
+def test_other_odd_homes_are_taken(name: str, monkeypatch: pytest.MonkeyPatch, bare_environment: Path) -> None:
+    monkeypatch.setenv("ANALYTICS_HOME", str(bare_environment / name))
+    assert load_settings().home == bare_environment / name
 
 
 def test_the_variable_called_home_is_not_the_platforms_home(

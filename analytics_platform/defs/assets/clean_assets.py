@@ -19,12 +19,12 @@ SPANS_KEPT = "pii_spans_kept"
 """Annotation of the days of ``messages`` whose personal data is kept encrypted: a hash that proves the key."""
 
 
-def _cleaning_version(day: str, cleaning: Cleaning) -> str:  # noqa: ARG001  (the signature of Recipe.version)
-    return cleaning.version
+def _cleaning_version(day: str, cleaning: Cleaning) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.version)
+    return cleaning.versions
 
 
-def _conversations_version(day: str, cleaning: Cleaning) -> str:  # noqa: ARG001  (the signature of Recipe.version)
-    return cleaning.conversations_version
+def _conversations_version(day: str, cleaning: Cleaning) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.version)
+    return {**cleaning.versions, **cleaning.outcome_versions}
 
 
 def _spans_kept(day: str, cleaning: Cleaning) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.annotate)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 import analytics_platform.insights as engine_package
@@ -14,8 +16,8 @@ from analytics_platform.model import insight_tables as tables
 KINDS = frozenset({"parquet", "numpy"})
 
 
-def _engine_version(day: str, insights: Insights) -> str:  # noqa: ARG001  (the signature of Recipe.version)
-    return insights.engine.version
+def _engine_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.version)
+    return insights.engine.versions
 
 
 @table_asset(

@@ -27,6 +27,7 @@ from analytics_platform.insights.tiers.examples import shipped_gold, version_of
 from analytics_platform.model import learning_tables as tables
 from analytics_platform.storage.mongo import Corrections
 from analytics_platform.storage.partitions import PartitionStream
+from analytics_platform.storage.provenance import short_hash
 
 GROUP = "learning"
 
@@ -35,18 +36,18 @@ EVERYDAY = dg.AssetSelection.all() - dg.AssetSelection.groups(GROUP)
 KINDS = frozenset({"parquet", "numpy"})
 
 
-def _feedback_version(day: str, corrections: Corrections, insights: Insights) -> str:  # noqa: ARG001
+def _feedback_version(day: str, corrections: Corrections, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001
     rows = orjson.dumps(corrections.rows, default=str).decode()
-    return f"{rows} {insights.default_engine.taxonomy.version}"
+    return {"list of corrections": short_hash(rows), "taxonomy": insights.default_engine.taxonomy.version}
 
 
-def _default_version(day: str, insights: Insights) -> str:  # noqa: ARG001  (the signature of Recipe.version)
-    return insights.default_engine.version
+def _default_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.version)
+    return insights.default_engine.versions
 
 
-def _models_version(day: str, insights: Insights) -> str:  # noqa: ARG001
-    promoted = insights.promoted.model_id if insights.promoted else ""
-    return f"{insights.default_engine.version} {promoted}"
+def _models_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001
+    promoted = insights.promoted.model_id if insights.promoted else "none"
+    return {**insights.default_engine.versions, "promoted model": promoted}
 
 
 @table_asset(
@@ -80,9 +81,14 @@ def label_feedback(messages: PartitionStream, corrections: Corrections, insights
 def gold_labels(label_feedback: pa.Table, insights: Insights) -> pa.Table:
     """Labels that models are judged by: the shipped ones, and the corrections of one conversation in five.
 
-    Labels that the taxonomy does not have are left out.
+    Labels that the taxonomy does not have are left out. In a tier with a transformer, a random choice of these
+    corrections stands for all when there are more than the transformer reads in bounded time.
     """
-    return _known(pa.concat_tables([shipped_gold(), feedback.as_examples(label_feedback, "gold")]), insights)
+    if insights.reads:
+        held_out, _ = feedback.draw_taught(label_feedback, "gold")
+    else:
+        held_out = feedback.as_examples(label_feedback, "gold")
+    return _known(pa.concat_tables([shipped_gold(), held_out]), insights)
 
 
 def _known(gold: pa.Table, insights: Insights) -> pa.Table:

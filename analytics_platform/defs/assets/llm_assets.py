@@ -5,6 +5,8 @@ Without ``ANALYTICS_LLM_MODEL`` nothing is sent anywhere, and these tables are e
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 import analytics_platform.insights.llm as llm_package
@@ -17,20 +19,20 @@ from analytics_platform.model import llm_tables as tables
 KINDS = frozenset({"parquet", "openai"})
 
 
-def _tier_version(day: str, llm: Llm) -> str:  # noqa: ARG001  (the signature of Recipe.version)
-    return llm.version
+def _tier_version(day: str, llm: Llm) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.version)
+    return {"LLM tier": llm.version}
 
 
-def _ledger_version(day: str, llm: Llm) -> str:
-    return llm.calls_version(day)
+def _ledger_version(day: str, llm: Llm) -> Mapping[str, str]:
+    return {"number of calls": llm.calls_version(day)}
 
 
-def _failures_version(day: str, llm: Llm) -> str:
-    return llm.failures_version(day)
+def _failures_version(day: str, llm: Llm) -> Mapping[str, str]:
+    return {"list of failures": llm.failures_version(day)}
 
 
-def _has_not_done(day: str, llm: Llm) -> bool:
-    return llm.has_not_done(day)
+def _waits(day: str, llm: Llm) -> str | None:
+    return "conversations without an answer of the LLM" if llm.has_not_done(day) else None
 
 
 @table_asset(
@@ -39,7 +41,7 @@ def _has_not_done(day: str, llm: Llm) -> bool:
     code=[llm_package],
     upstream={"messages": clean_assets.messages},
     version=_tier_version,
-    incomplete=_has_not_done,
+    unfinished=_waits,
     kinds=KINDS,
 )
 def llm_insights(day: str, messages: pa.Table, llm: Llm) -> pa.Table:

@@ -9,6 +9,7 @@ Does not belong here: what is built when (``storage.warehouse.marts_build``), th
 
 # No `from __future__ import annotations`: Dagster reads the annotations of asset functions.
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
 from typing import Any
@@ -17,6 +18,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
 from analytics_platform.defs.framework.table_asset import CADENCE_TAG, DAYS_RESOURCE, FORCE_TAG
+from analytics_platform.storage.io_manager import COMPUTED_BECAUSE
 from analytics_platform.storage.warehouse.dbt_project import NodeOutcome
 from analytics_platform.storage.warehouse.marts_build import Marts, MartsFailedError
 from analytics_platform.system.plain_text import on_one_line, plain_metadata, without_controls
@@ -98,7 +100,7 @@ def build_marts(
                     _describe_days(context, name, marts.warehouse.rows_by_day(name), report.days)
                 metadata = {"dagster/row_count": rows[name], "reused": not report.days}
                 yield dg.MaterializeResult(asset_key=name, metadata=metadata)
-        yield from _check_results(context, report.outcomes)
+        yield from _check_results(context, report.outcomes) if report.days else _earlier_results(context, marts)
 
     return marts_assets
 
@@ -108,9 +110,13 @@ def _days(context: dg.AssetExecutionContext) -> list[str] | None:
     return list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else None
 
 
-def _describe_days(context: dg.AssetExecutionContext, name: str, rows: Mapping[str, int], built: Sequence[str]) -> None:
+def _describe_days(
+    context: dg.AssetExecutionContext, name: str, rows: Mapping[str, int], built: Mapping[str, tuple[str, ...]]
+) -> None:
     for day in context.partition_keys:
-        metadata = {"dagster/partition_row_count": rows.get(day, 0), "reused": day not in built}
+        metadata: dict[str, Any] = {"dagster/partition_row_count": rows.get(day, 0), "reused": day not in built}
+        if day in built:
+            metadata[COMPUTED_BECAUSE] = "; ".join(built[day])
         context.add_asset_metadata(metadata, asset_key=name, partition_key=day)
 
 
@@ -133,6 +139,24 @@ def _check_results(context: dg.AssetExecutionContext, outcomes: Sequence[NodeOut
                     **({"problem_count": outcome.failures} if outcome.failures else {}),
                 },
             )
+
+
+def _earlier_results(context: dg.AssetExecutionContext, marts: Marts) -> Iterator[dg.AssetCheckResult]:
+    """Report the checks of a warehouse that has not changed: it was published because all of them passed.
+
+    Dagster warns of every blocking check without a result, once for each asset that waits for it.
+    """
+    if not marts.warehouse.path.exists():
+        return
+    published = dt.datetime.fromtimestamp(marts.warehouse.path.stat().st_mtime, dt.UTC).isoformat(timespec="seconds")
+    for key in context.selected_asset_check_keys:
+        yield dg.AssetCheckResult(
+            asset_key=key.asset_key,
+            check_name=key.name,
+            passed=True,
+            description=f"Not run again: it passed when the warehouse was published on {published}.",
+            metadata={"reused": True},
+        )
 
 
 def _topological(manifest: Mapping[str, Any]) -> list[str]:

@@ -17,13 +17,13 @@ SOURCE_ROWS = dg.AssetKey("source_rows")
 """The asset that stands for the source itself: its state is observed by a sensor and not stored."""
 
 
-def _source_version(day: str, source: Source) -> str:
-    return f"{source.name}:{source.days().get(day, 'no rows')}"
+def _source_version(day: str, source: Source) -> Mapping[str, str]:
+    return {"source": f"{source.name}:{source.days().get(day, 'no rows')}"}
 
 
 def _counts(day: str, source: Source) -> Mapping[str, str]:
     rows = source.read_day(day)
-    counts = {"rows_read": rows.rows_read, "duplicates": rows.duplicates, "quarantined": rows.quarantined.num_rows}
+    counts = {"rows_read": rows.rows_read, "duplicates": rows.duplicates, "quarantined": rows.quarantined_rows}
     return {name: str(count) for name, count in counts.items()}
 
 

@@ -36,8 +36,8 @@ def page_path(reports_dir: Path, day: str) -> Path:
     return reports_dir / report.page_name("daily", dt.date.fromisoformat(day))
 
 
-def _page_is_missing(day: str, *, reports_dir: Path, **_: object) -> bool:
-    return not page_path(reports_dir, day).exists()
+def _page_is_missing(day: str, *, reports_dir: Path, **_: object) -> str | None:
+    return None if page_path(reports_dir, day).exists() else "missing page"
 
 
 def _chart(_: str, document: pa.Table) -> Mapping[str, Any]:
@@ -63,7 +63,7 @@ def _chart(_: str, document: pa.Table) -> Mapping[str, Any]:
     },
     days_before=CHARTED_DAYS,
     kinds=frozenset({"mongodb", "html"}),
-    incomplete=_page_is_missing,
+    unfinished=_page_is_missing,
     deps=operational_assets.AGREEING,
     metadata=_chart,
 )

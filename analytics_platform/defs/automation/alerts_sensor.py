@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 import dagster as dg
 
 from analytics_platform.alerting import Alerts, Links
-from analytics_platform.alerting.staleness import stale_since
+from analytics_platform.alerting.overdue import overdue_since
 from analytics_platform.defs.automation.event_log import EventPosition, FailedCheck, FailedRun, read_failures
 from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG
 
@@ -121,7 +121,7 @@ def stale_assets(
         return records[0].timestamp if records else now
 
     read = {key.to_user_string(): [dependency.to_user_string() for dependency in inputs[key]] for key in inputs}
-    stale = stale_since(updated, read, first_after, now, hours)
+    stale = overdue_since(updated, read, first_after, now, hours)
     return {dg.AssetKey.from_user_string(name): since for name, since in stale.items()}
 
 

@@ -145,7 +145,7 @@ def _was_mended(recipe: Recipe, repair: Repair) -> bool:
 
 
 def _materialization(key: dg.AssetKey, mended: Mended) -> dg.AssetMaterialization:
-    metadata = partition_metadata(mended.info) if mended.info else {}
+    metadata = partition_metadata(mended.info, ("repair",)) if mended.info else {}
     return dg.AssetMaterialization(key, partition=mended.day or None, metadata={**metadata, "repaired": True})
 
 

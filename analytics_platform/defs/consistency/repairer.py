@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analytics_platform.defs.consistency.audit import EVERY_TABLE, ORPHANED, STRAY, UNCOMPARED, Audit
-from analytics_platform.defs.framework.computation import RecomputePolicy
 from analytics_platform.defs.framework.isolation import in_one_line
 from analytics_platform.defs.framework.recipe import Input, Recipe
 from analytics_platform.storage.agreement import Disagreement
 from analytics_platform.storage.io_manager import store_task
 from analytics_platform.storage.lake import LakeError
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStore, PartitionStream, StoreUnreachableError
+from analytics_platform.storage.staleness import RecomputePolicy
 from analytics_platform.storage.warehouse.facts import FACTS
 from analytics_platform.storage.warehouse.marts_build import LAKE_TABLES
 from analytics_platform.system.disk_full import DiskFullError
@@ -123,7 +123,7 @@ class Repairer:
 
     def _is_stale(self, recipe: Recipe, key: str, resources: Mapping[str, Any]) -> bool:
         try:
-            return bool(recipe.stale_days([key], self._stores, resources))
+            return recipe.decisions([key], self._stores, resources)[key].is_stale
         except StoreUnreachableError:
             raise
         except LakeError:  # it is wrong itself, and mended or left as such
@@ -164,7 +164,7 @@ class Repairer:
             streams = {name: self._stream(source) for name, source in recipe.inputs.items()}
             store, resources = self._stores[recipe.store], {name: self._resources[name] for name in recipe.resources}
             info = store_task(
-                store, recipe.table, recipe.task(key, streams, resources, again=RecomputePolicy.EVERYTHING)
+                store, recipe.table, recipe.task(key, streams, resources, policy=RecomputePolicy.EVERYTHING)
             )
         except (StoreUnreachableError, DiskFullError):
             raise

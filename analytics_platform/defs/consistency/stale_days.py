@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from analytics_platform.defs.framework.computation import RecomputePolicy
 from analytics_platform.defs.framework.table_asset import TableAsset
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.storage.partitions import PartitionStore
+from analytics_platform.storage.staleness import RecomputePolicy
 
 
 def stale_days(
@@ -16,7 +16,7 @@ def stale_days(
     days: Sequence[str],
     *,
     marts: bool,
-    again: RecomputePolicy = RecomputePolicy.UNFINISHED,
+    policy: RecomputePolicy = RecomputePolicy.UNFINISHED,
 ) -> list[str]:
     """Return the days for which a table is missing, was computed from something else than is there now, or is due.
 
@@ -31,8 +31,9 @@ def stale_days(
     stale: set[str] = set()
     for asset in assets:
         keys = days if asset.recipe.daily else [""]
-        found = asset.recipe.stale_days(keys, stores, {n: resources[n] for n in asset.recipe.resources}, again)
-        stale.update(key or days[-1] for key in found)
+        decisions = asset.recipe.decisions(keys, stores, resources, policy)
+        stale.update(key or days[-1] for key, decision in decisions.items() if decision.is_stale)
     if marts:
-        stale.update(platform.marts.stale_days(days))
+        decisions = platform.marts.decisions(days)
+        stale.update(day for day, decision in decisions.items() if decision.is_stale)
     return sorted(stale)

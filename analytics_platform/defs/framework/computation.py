@@ -8,23 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping
-from enum import Enum
 from functools import cache
 
 import pyarrow as pa
 
 from analytics_platform.defs.framework.isolation import Inputs, describe, isolate, only, without
-from analytics_platform.storage.failures import Failure, as_annotations, failures_of, has_tries_left
+from analytics_platform.storage.failures import Failure, as_annotations, failures_of
 from analytics_platform.storage.partitions import PartitionInfo
-
-
-class RecomputePolicy(Enum):
-    """What a run computes again though code and inputs are the same."""
-
-    UNFINISHED = "unfinished"  # partitions with failures that have tries left
-    NOTHING = "nothing"
-    FAILURES = "failures"  # partitions with failures, and what is read from the source; tries are counted anew
-    EVERYTHING = "everything"
 
 
 class Computation:
@@ -85,16 +75,3 @@ class Computation:
 
     def _inputs(self) -> Inputs:
         return without(self._read(), self._left_out())
-
-
-def is_due(again: RecomputePolicy, info: PartitionInfo, *, reads_source: bool) -> bool:
-    """Whether to compute a stored, current partition again.
-
-    Args:
-        again: What the run computes again.
-        info: What is stored.
-        reads_source: Whether the partition is read from the source.
-    """
-    if again is RecomputePolicy.UNFINISHED:
-        return has_tries_left(info)
-    return again is RecomputePolicy.FAILURES and (reads_source or bool(failures_of(info)))

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from analytics_platform.defs.framework.computation import Computation, RecomputePolicy, is_due
+from analytics_platform.defs.framework.computation import Computation
 from analytics_platform.model import Table
 from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
 from analytics_platform.storage.partitions import (
@@ -22,8 +22,9 @@ from analytics_platform.storage.partitions import (
     PartitionStore,
     PartitionStream,
     PartitionTask,
-    fingerprint,
 )
+from analytics_platform.storage.provenance import CODE, INPUT, SCHEMA, Provenance, short_hash
+from analytics_platform.storage.staleness import MissingInputError, RecomputeDecision, RecomputePolicy, decide
 
 SOURCE_RESOURCE = "source"
 """The resource of recipes that read the source."""
@@ -73,9 +74,9 @@ class Recipe:
         resources: Names of the parameters that are resources.
         daily: Whether the table has daily partitions; otherwise it is one partition, with key ``""``.
         code_version: Hash of the code that computes it.
-        version: From (day, resources): what else the content depends on.
+        version: From (day, resources): what else the content depends on, by name.
         annotate: From (day, resources): facts to keep with the partition.
-        incomplete: From (day, resources): whether something that goes with the partition is missing.
+        unfinished: From (day, resources): what is still to be done about the partition, as a phrase; None for nothing.
         isolates: Whether conversations that fail alone are left out, instead of failing the partition.
     """
 
@@ -87,31 +88,50 @@ class Recipe:
     resources: tuple[str, ...]
     daily: bool
     code_version: str
-    version: Callable[..., str] | None = None
+    version: Callable[..., Mapping[str, str]] | None = None
     annotate: Callable[..., Mapping[str, str]] | None = None
-    incomplete: Callable[..., bool] | None = None
+    unfinished: Callable[..., str | None] | None = None
     isolates: bool = False
 
-    def fingerprint(self, day: str, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any]) -> str:
-        """Hash everything that the partition is computed from.
+    def provenance(self, day: str, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any]) -> Provenance:
+        """Name everything that the partition is computed from.
 
         Raises:
-            KeyError: If an input is not stored for that day.
+            MissingInputError: If an input is not stored for that day.
         """
-        parts = [self.code_version, str(self.table.arrow_schema)]
+        parts = {CODE: self.code_version, SCHEMA: short_hash(str(self.table.arrow_schema))}
         if self.version:
-            parts.append(self.version(day, **resources))
-        for name in self.inputs:  # in the order declared, whatever that of the streams
+            parts |= self.version(day, **resources)
+        for name in self.inputs:
             stream = streams[name]
+            identities = []
             for key in self._keys(name, day, stream):
                 info = stream.info(key)
                 if info is None:
-                    raise KeyError(f"{stream.name} has no partition {key}; materialize it first")
-                parts.append(f"{name}/{key}/{self.inputs[name].identity(info)}")
-        return fingerprint(*parts)
+                    raise MissingInputError(stream.name, key)
+                identities.append(f"{key}/{self.inputs[name].identity(info)}")
+            parts[f"{INPUT}{stream.name}"] = short_hash("\x1f".join(identities))
+        return Provenance.of(parts)
+
+    def decide(
+        self,
+        day: str,
+        stored: Callable[[], PartitionInfo | None],
+        streams: Mapping[str, PartitionStream],
+        resources: Mapping[str, Any],
+        policy: RecomputePolicy,
+    ) -> RecomputeDecision:
+        """Decide whether one partition must be computed; ``stored`` looks up what is stored."""
+        return decide(
+            stored,
+            partial(self.provenance, day, streams, resources),
+            policy,
+            reads_source=SOURCE_RESOURCE in self.resources,
+            unfinished=self.unfinished(day, **resources) if self.unfinished else None,
+        )
 
     def task(
-        self, day: str, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any], *, again: RecomputePolicy
+        self, day: str, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any], *, policy: RecomputePolicy
     ) -> PartitionTask:
         """Return the lazy computation of one partition; whatever fails in it fails under the partition's name."""
         arguments: dict[str, Any] = {**resources, **({"day": day} if self.takes_day else {})}
@@ -124,16 +144,14 @@ class Recipe:
 
         def annotate(before: PartitionInfo | None) -> Mapping[str, str]:
             facts = self.annotate(day, **resources) if self.annotate else {}
-            return {**facts, **computation.annotations(None if again is RecomputePolicy.FAILURES else before)}
+            return {**facts, **computation.annotations(None if policy is RecomputePolicy.FAILURES else before)}
 
         return PartitionTask(
             key=day,
             compute=computation.compute,
+            decide=lambda stored: self.decide(day, stored, streams, resources, policy),
             rescue=computation.rescue,
-            fingerprint=partial(self.fingerprint, day, streams, resources),
             annotate=annotate,
-            force=lambda: again is RecomputePolicy.EVERYTHING or self._is_incomplete(day, resources),
-            repeat=partial(is_due, again, reads_source=SOURCE_RESOURCE in self.resources),
         )
 
     def _read(self, day: str, streams: Mapping[str, PartitionStream]) -> dict[str, Any]:
@@ -154,47 +172,28 @@ class Recipe:
         beside = [stream.info(day) for name, stream in streams.items() if not self.inputs[name].whole]
         return frozenset().union(*map(left_out_of, beside))
 
-    def stale_days(
+    def decisions(
         self,
         days: Iterable[str],
         stores: Mapping[str, PartitionStore],
         resources: Mapping[str, Any],
-        again: RecomputePolicy = RecomputePolicy.UNFINISHED,
-    ) -> list[str]:
-        """Return the partitions that are missing, due again, or were computed from something else than is there now.
+        policy: RecomputePolicy = RecomputePolicy.UNFINISHED,
+    ) -> dict[str, RecomputeDecision]:
+        """Decide for each of these partitions whether it must be computed.
 
         Args:
             days: Partitions asked about.
             stores: Every store by name.
             resources: Every resource by name.
-            again: What counts as due though it is current.
+            policy: What is computed again though nothing has changed.
         """
         mine = {name: resources[name] for name in self.resources}
         streams = {
-            name: PartitionStream(stores[given.store], given.table, stores[given.store].keys(given.table))
-            for name, given in self.inputs.items()
+            name: PartitionStream(stores[source.store], source.table, stores[source.store].keys(source.table))
+            for name, source in self.inputs.items()
         }
-        store = stores[self.store]
-        return [day for day in days if self._is_stale(day, store, streams, mine, again)]
-
-    def _is_stale(
-        self,
-        day: str,
-        store: PartitionStore,
-        streams: Mapping[str, PartitionStream],
-        resources: Mapping[str, Any],
-        again: RecomputePolicy,
-    ) -> bool:
-        known = store.info(self.table.name, day)
-        if known is None or self._is_incomplete(day, resources) or is_due(again, known, reads_source=False):
-            return True
-        try:
-            return known.fingerprint != self.fingerprint(day, streams, resources)
-        except KeyError:  # an input is missing, so this partition is of another time
-            return True
-
-    def _is_incomplete(self, day: str, resources: Mapping[str, Any]) -> bool:
-        return self.incomplete is not None and self.incomplete(day, **resources)
+        stored = stores[self.store].info
+        return {day: self.decide(day, partial(stored, self.table.name, day), streams, mine, policy) for day in days}
 
     def _keys(self, name: str, day: str, stream: PartitionStream) -> list[str]:
         """Return the partitions of an input that the partition ``day`` reads."""

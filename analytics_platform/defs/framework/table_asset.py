@@ -15,13 +15,13 @@ import dagster as dg
 import pyarrow as pa
 
 from analytics_platform.defs.framework.columns import column_lineage, table_metadata
-from analytics_platform.defs.framework.computation import RecomputePolicy
 from analytics_platform.defs.framework.recipe import Input, Recipe
 from analytics_platform.model import Table
 from analytics_platform.model.code_version import code_version
 from analytics_platform.storage.failures import Failures, failures_of
 from analytics_platform.storage.io_manager import TABLE_KEY, partition_metadata
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStream, PartitionTasks
+from analytics_platform.storage.staleness import RecomputePolicy
 from analytics_platform.system.plain_text import on_one_line, plain_metadata
 
 OWNERS = ["team:analytics"]
@@ -62,9 +62,9 @@ def table_asset(
     name: str | None = None,
     days_before: int = 0,
     kinds: frozenset[str] = frozenset({"parquet"}),
-    version: Callable[..., str] | None = None,
+    version: Callable[..., Mapping[str, str]] | None = None,
     annotate: Callable[..., Mapping[str, str]] | None = None,
-    incomplete: Callable[..., bool] | None = None,
+    unfinished: Callable[..., str | None] | None = None,
     isolates: bool = False,
     metadata: Callable[[str, pa.Table], Mapping[str, Any]] | None = None,
     deps: Sequence[dg.AssetKey] = (),
@@ -93,7 +93,7 @@ def table_asset(
         kinds: What it is made with, shown in the graph.
         version: See ``Recipe``.
         annotate: See ``Recipe``.
-        incomplete: See ``Recipe``.
+        unfinished: See ``Recipe``.
         isolates: See ``Recipe``; for functions that treat each conversation apart from the others.
         metadata: From (day, table): what Dagster shows of a partition beside its counts, such as a chart.
         deps: Further assets that have to be there, and right, before it is computed.
@@ -123,7 +123,7 @@ def table_asset(
             code_version=code_version(*code),
             version=version,
             annotate=annotate,
-            incomplete=incomplete,
+            unfinished=unfinished,
             isolates=isolates,
         )
 
@@ -146,18 +146,18 @@ def table_asset(
         def definition(context: dg.AssetExecutionContext, **streams: PartitionStream) -> dg.MaterializeResult[Any]:
             resources = {key: getattr(context.resources, key) for key in recipe.resources}
             days = context.partition_keys if daily else [""]
-            again = _again(context.run.tags)
+            policy = _policy(context.run.tags)
 
-            def written(info: PartitionInfo, reused: bool, read: Callable[[], pa.Table]) -> None:
+            def written(info: PartitionInfo, reasons: tuple[str, ...], read: Callable[[], pa.Table]) -> None:
                 for failure in failures_of(info):
                     left_out = f"{info.key}: left out {failure.conversation_id}: {failure.error}"
                     context.log.warning(on_one_line(left_out))
-                facts = partition_metadata(info, reused=reused)
+                facts = partition_metadata(info, reasons)
                 if metadata:
                     facts |= plain_metadata(metadata(info.key, read()))
                 context.add_asset_metadata(facts, partition_key=info.key or None)
 
-            tasks = (recipe.task(day, streams, resources, again=again) for day in days)
+            tasks = (recipe.task(day, streams, resources, policy=policy) for day in days)
             return dg.MaterializeResult(
                 value=PartitionTasks(tasks, written),
                 metadata=column_lineage(table, {asset.key: asset.recipe.table for asset in given.values()}),
@@ -176,14 +176,14 @@ _GIVEN: Mapping[Any, Literal["table", "stream", "failures", "nothing"]] = {
 }
 
 
-def _again(tags: Mapping[str, str]) -> RecomputePolicy:
+def _policy(tags: Mapping[str, str]) -> RecomputePolicy:
     """Return what a run with these tags computes again."""
     asked = {
         FORCE_TAG: RecomputePolicy.EVERYTHING,
         REDRIVE_TAG: RecomputePolicy.FAILURES,
         NO_RETRY_TAG: RecomputePolicy.NOTHING,
     }
-    return next((again for tag, again in asked.items() if tag in tags), RecomputePolicy.UNFINISHED)
+    return next((policy for tag, policy in asked.items() if tag in tags), RecomputePolicy.UNFINISHED)
 
 
 def _asset_in(recipe: Recipe, parameter: str, upstream: TableAsset) -> dg.AssetIn:

@@ -13,6 +13,7 @@ import yaml
 from analytics_platform.files import write_atomically
 from analytics_platform.settings.loader import dagster_home
 from analytics_platform.storage.history import PooledSqliteStorage
+from analytics_platform.system.home import remember_folder
 
 CONFIGURATION = "dagster.yaml"
 
@@ -56,6 +57,7 @@ def prepare_instance(dagster_home: Path, project_root: Path, compute_logs: dict[
     present = dagster_home / CONFIGURATION
     if not present.exists() or present.read_bytes() != wanted:
         write_atomically(present, wanted)
+    remember_folder(dagster_home)
 
 
 def open_instance(dagster_home: Path) -> dg.DagsterInstance:

@@ -44,6 +44,11 @@ class Insights:
         self._taxonomy = taxonomy
         self._lake = lake
 
+    @property
+    def reads(self) -> bool:
+        """Whether a transformer reads texts."""
+        return self._tier in ("cascade", "transformer")
+
     @cached_property
     def engine(self) -> InsightEngine:
         """The engine that labels."""

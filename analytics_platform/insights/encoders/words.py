@@ -138,6 +138,39 @@ def quoted(words: Iterable[str]) -> list[str]:
     return [word if len(word) <= MOST_LETTERS else f"{word[: MOST_LETTERS - 1]}…" for word in words]
 
 
+def count_words(terms: Sequence[str]) -> Ints:
+    """Return the number of words of each term, its ``*`` aside; shape (terms,)."""
+    return _split_terms(terms).lengths
+
+
+def require_term(term: str, words: int) -> None:
+    """Refuse a term that no ``TermMatcher`` finds.
+
+    Args:
+        term: One to four words, or one word that ends in ``*`` for every word that begins so.
+        words: Its number of words.
+
+    Raises:
+        ValueError: If it has no word or too many.
+    """
+    if not 1 <= words <= (1 if term.endswith("*") else MAX_TERM_WORDS):
+        raise ValueError(f"term {term!r} must have 1 to {MAX_TERM_WORDS} words, one when it ends in *")
+
+
+def is_matchable(vocabulary: int, longest: int) -> bool:
+    """Tell whether one ``TermMatcher`` can take all terms: it writes the words of a term as one number of 64 bits.
+
+    Args:
+        vocabulary: Number of different words.
+        longest: Words of the longest term.
+    """
+    return bool((vocabulary + 1) ** longest <= np.iinfo(np.int64).max)
+
+
+def _split_terms(terms: Sequence[str]) -> Words:
+    return split_words([term.removesuffix("*") for term in terms])
+
+
 @dataclass(frozen=True)
 class Occurrences:
     """Where terms occur; one entry per occurrence.
@@ -165,14 +198,12 @@ class TermMatcher:
 
     def __init__(self, terms: Sequence[str]) -> None:
         self.terms = tuple(terms)
-        stems = [term.removesuffix("*") for term in self.terms]
-        parts = split_words(stems)
+        parts = _split_terms(self.terms)
         for term, count in zip(self.terms, parts.lengths, strict=True):
-            if not 1 <= count <= (1 if term.endswith("*") else MAX_TERM_WORDS):
-                raise ValueError(f"term {term!r} must have 1 to {MAX_TERM_WORDS} words, one when it ends in *")
+            require_term(term, int(count))
         self._vocabulary = parts.vocabulary
         self._base = len(parts.vocabulary) + 1
-        if self._base ** int(parts.lengths.max(initial=1)) > np.iinfo(np.int64).max:
+        if not is_matchable(len(parts.vocabulary), int(parts.lengths.max(initial=1))):
             raise ValueError(f"{self._base} different words are too many for terms of {parts.lengths.max()} words")
         keys = self._keys(parts.codes, parts.offsets[:-1], parts.lengths)
         is_prefix = np.array([term.endswith("*") for term in self.terms], dtype=bool)

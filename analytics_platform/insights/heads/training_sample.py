@@ -49,11 +49,7 @@ def draw_sample(texts: Sequence[str], labels: Sequence[str]) -> TrainingSample:
     pairs = list(dict.fromkeys(zip(texts, labels, strict=True)))
     lengths = np.array([min(len(text), LONGEST_TEXT) for text, _ in pairs], np.int64)
     codes = np.unique(np.array([label for _, label in pairs], object), return_inverse=True)[1]
-    most = min(
-        _MOST_TEXTS,
-        _MOST_SCORES // (int(codes.max()) + 1),
-        int(_MOST_CHARACTERS / max(float(lengths.mean()), 1.0)),
-    )
+    most = _most(lengths, codes)
     cut = int((np.array([len(text) for text in texts]) > LONGEST_TEXT).sum())
     parts = [f"of {cut:,} longer texts the first {LONGEST_TEXT:,} characters"] if cut else []
     if len(pairs) <= most:
@@ -66,6 +62,29 @@ def draw_sample(texts: Sequence[str], labels: Sequence[str]) -> TrainingSample:
     )
     return TrainingSample(
         [pairs[row][0] for row in chosen], [pairs[row][1] for row in chosen], ", ".join([first, *parts])
+    )
+
+
+def draw_rows(lengths: Ints, codes: Ints) -> Ints | None:
+    """Return the rows to fit on, ascending; None where all of them are within the bounds.
+
+    The choice is the same every time. It keeps each label's share, and at least two rows of each label that has two.
+
+    Args:
+        lengths: Characters of each row's text.
+        codes: Number of each row's label, from 0 on.
+    """
+    if not len(codes) or len(codes) <= (most := _most(lengths, codes)):
+        return None
+    return _stratified(codes, most)
+
+
+def _most(lengths: Ints, codes: Ints) -> int:
+    """Return how many texts of such lengths and labels can be fitted on."""
+    return min(
+        _MOST_TEXTS,
+        _MOST_SCORES // (int(codes.max()) + 1),
+        int(_MOST_CHARACTERS / max(float(lengths.mean()), 1.0)),
     )
 
 

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sklearn.metrics import f1_score, roc_auc_score
 
+from analytics_platform.errors import UserError
 from analytics_platform.insights.encoders.device import DeviceChoice
 from analytics_platform.insights.heads.label_heads import OUT_OF_SCOPE, LabelHead, NothingToLearnError, build_head
 from analytics_platform.insights.heads.training_sample import MOST_LABELS, TrainingSample, draw_sample
@@ -35,7 +36,7 @@ _MOST_AT_ONCE = 4_096
 """Texts that one call scores while its speed is measured."""
 
 
-class EvaluationError(ValueError):
+class EvaluationError(UserError, ValueError):
     """A file cannot be evaluated; the message names the file and what is wrong with it."""
 
 
@@ -212,6 +213,8 @@ def read_labelled(path: Path) -> tuple[list[str], list[str]]:
     Raises:
         EvaluationError: If it cannot be read, lacks a column, is empty, or has missing values.
     """
+    if not path.exists():
+        raise EvaluationError(f"{path}: there is no such file; check the path (seen from {Path.cwd()})")
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:

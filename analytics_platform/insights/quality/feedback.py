@@ -19,6 +19,7 @@ from analytics_platform.insights.engine import InsightEngine
 from analytics_platform.insights.heads.label_model import Read
 from analytics_platform.insights.heads.likeness import Taught, labels_of
 from analytics_platform.insights.heads.linear import pool
+from analytics_platform.insights.heads.training_sample import draw_rows
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, Taxonomy
 from analytics_platform.insights.tiers.examples import EXAMPLES, as_messages
 from analytics_platform.insights.tiers.reading import ReadingTier
@@ -31,6 +32,9 @@ half went from 0.69 to 0.74 right for topics and from 0.59 to 0.62 for intents; 
 _HELD_OUT = 5
 """One conversation of so many gives gold labels instead of lessons, drawn by its name."""
 _TEXT_FIELDS = ("conversation_id", "message_id", "kind", "label", "author", "note")
+
+TAUGHT_KINDS = ("topic", "intent")
+"""Kinds of labels that corrections teach: those of ``labels_of``."""
 
 Item = tuple[str, str]
 """What is corrected: ``conversation`` or ``message``, whose ids may be the same, and its id."""
@@ -120,8 +124,47 @@ def as_examples(feedback: pa.Table, status: str) -> pa.Table:
     )
 
 
+def draw_examples(examples: pa.Table) -> tuple[pa.Table, str]:
+    """Return as many examples as a transformer reads within a bounded time, and what was left out.
+
+    Args:
+        examples: ``EXAMPLES``.
+
+    Returns:
+        All of them where they are within the bounds of ``training_sample``, otherwise the same random choice every
+        time, with each label's share; and one sentence that says how many were chosen, empty when nothing was left out.
+    """
+    said = examples["messages"].combine_chunks()
+    of_example = pc.list_parent_indices(said).to_numpy()
+    characters = pc.utf8_length(pc.list_flatten(said).field("text")).fill_null(0).to_numpy()
+    lengths = np.bincount(of_example, characters, examples.num_rows).astype(np.int64)
+    labels = pc.binary_join_element_wise(examples["kind"], examples["label"], "/").combine_chunks()
+    rows = draw_rows(lengths, labels.dictionary_encode().indices.to_numpy().astype(np.int64))
+    if rows is None:
+        return examples, ""
+    return examples.take(rows), (
+        f"{len(rows):,} of {examples.num_rows:,} corrections, a random choice of them of on average "
+        f"{lengths.mean():,.0f} characters: a transformer reads no more of them in bounded time"
+    )
+
+
+def draw_taught(feedback: pa.Table, status: str) -> tuple[pa.Table, str]:
+    """Return the corrections of one status that a transformer reads, and what was left out; see ``draw_examples``."""
+    examples = as_examples(feedback, status)
+    if status == "training":
+        examples = _taught_kinds(examples)
+    return draw_examples(examples)
+
+
+def _taught_kinds(examples: pa.Table) -> pa.Table:
+    """Return the examples of topics and intents; sentiment is not taught."""
+    return examples.filter(pc.is_in(examples["kind"], value_set=pa.array(TAUGHT_KINDS)))
+
+
 def taught_by(engine: InsightEngine, examples: pa.Table) -> tuple[dict[Kind, Taught], Read | None]:
     """Return what examples teach, as the documents that the engine decides on; sentiment is not taught.
+
+    An engine whose transformer reads is taught by the examples that ``draw_examples`` chooses.
 
     Args:
         engine: Groups the messages of a conversation, by the default heads.
@@ -132,9 +175,11 @@ def taught_by(engine: InsightEngine, examples: pa.Table) -> tuple[dict[Kind, Tau
         something to read.
     """
     kinds = labels_of(engine.taxonomy)
-    examples = examples.filter(pc.is_in(examples["kind"], value_set=pa.array(list(kinds))))
+    examples = _taught_kinds(examples)
     if not examples.num_rows:
         return {}, None
+    if isinstance(engine.tier, ReadingTier):
+        examples, _ = draw_examples(examples)
     ids, documents = engine.conversation_documents(as_messages(examples))
     documents = {kind: documents[kind] for kind in kinds}
     taught = _label(examples, ids, {kind: pool(document) for kind, document in documents.items()})

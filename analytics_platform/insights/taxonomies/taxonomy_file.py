@@ -5,8 +5,9 @@ Belongs here: reading, and mistakes of the file itself. Does not belong here: wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ Location = tuple[str | int, ...]
 """Keys, and places in lists, that lead to a part of the content."""
 
 
+MOST_MISTAKES = 20
+"""Mistakes that one message lists; a file with more has mostly one, repeated in each label."""
+
+
 class TaxonomyError(UserError, ValueError):
-    """The taxonomy file is wrong; each line of the message names file, line and what to mend."""
+    """The taxonomy file is wrong; each fault names file, line and what to mend."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -71,18 +76,30 @@ class TaxonomyFile:
         except (OSError, yaml.YAMLError, ValueError) as error:  # such as what is tagged as a number and is none
             raise TaxonomyError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
         if repeated:
-            raise TaxonomyError("\n".join(found._told(key, where, "is here a second time") for where, key in repeated))
+            lines = (found._told(key, where, "is here a second time") for where, key in repeated)
+            raise TaxonomyError(*found._listed(lines, len(repeated)))
         return found
 
-    def problem(self, location: Location, message: str) -> str:
-        """Write one mistake as file, line, field and what to mend."""
+    def problems(self, mistakes: Sequence[tuple[Location, str]]) -> list[str]:
+        """Write mistakes one a line, as file, line, field and what to mend; the first 20, and how many more."""
+        return self._listed((self._told(self._node(place), place, what) for place, what in mistakes), len(mistakes))
+
+    def _listed(self, lines: Iterator[str], count: int) -> list[str]:
+        """Return the first lines; the others, which are costly to make, are only counted."""
+        shown = list(islice(lines, MOST_MISTAKES))
+        if count > len(shown):
+            shown.append(f"{self.path}: and {count - len(shown):,} more mistakes")
+        return shown
+
+    def _node(self, location: Location) -> yaml.Node | None:
+        """Return the deepest node on the way to a location."""
         node = self.root
-        for step in location:  # to the deepest node on the way
+        for step in location:
             found = _child(node, step)
             if found is None:
                 break
             node = found
-        return self._told(node, location, message)
+        return node
 
     def _told(self, node: yaml.Node | None, location: Location, message: str) -> str:
         line = node.start_mark.line + 1 if node else 1
@@ -100,11 +117,13 @@ def _repeated(root: yaml.Node | None) -> Iterator[tuple[Location, yaml.Node]]:
         seen.add(id(node))
         inner: list[tuple[Location, yaml.Node]] = []
         if isinstance(node, yaml.MappingNode):
-            keys = [str(key.value) for key, _ in node.value]
-            inner = [((*location, key), value) for key, (_, value) in zip(keys, node.value, strict=True)]
-            for place, key in enumerate(keys):
-                if key in keys[:place]:
-                    yield (*location, key), node.value[place][0]
+            before: set[str] = set()
+            for key, value in node.value:
+                name = str(key.value)
+                inner.append(((*location, name), value))
+                if name in before:
+                    yield (*location, name), key
+                before.add(name)
         elif isinstance(node, yaml.SequenceNode):
             inner = [((*location, place), item) for place, item in enumerate(node.value)]
         todo += reversed(inner)

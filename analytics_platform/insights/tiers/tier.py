@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from analytics_platform.errors import UserError
 from analytics_platform.insights.encoders.words import Words
 
 Kind = Literal["topic", "intent", "sentiment", "urgency", "resolution"]
@@ -26,7 +27,7 @@ SENTIMENT_VALUES = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
 TIERS = ("static", "cascade", "transformer", "llm")
 
 
-class TierError(ValueError):
+class TierError(UserError, ValueError):
     """A tier or device was asked for that is unknown or not available; the message says which."""
 
 

@@ -27,6 +27,7 @@ from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.lake.placement import misplaced, place
 from analytics_platform.storage.lake.uploads import UnfinishedUploads
 from analytics_platform.storage.partitions import PartitionInfo, StoreUnreachableError
+from analytics_platform.system.home import require_folder
 
 FILE = "data.parquet"
 LEFT_OVER_AFTER = dt.timedelta(hours=6)
@@ -97,9 +98,11 @@ class Lake:
 
         Raises:
             LakeError: If the URI has another scheme.
+            PlaceError: If it is a file.
         """
         scheme, separator, location = uri.partition("://")
         if not separator:
+            require_folder("ANALYTICS_LAKE_URI", Path(uri).absolute(), writable=False)
             return cls(fs.LocalFileSystem(), str(Path(uri).absolute()))
         if scheme != "s3" or not location.strip("/"):
             raise LakeError(f"ANALYTICS_LAKE_URI: {uri!r} is neither a folder nor s3://bucket/prefix")

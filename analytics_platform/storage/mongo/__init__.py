@@ -8,7 +8,7 @@ from analytics_platform.storage.mongo.corrections import Corrections
 from analytics_platform.storage.mongo.embedded import EmbeddedMongo, EmbeddedMongoError, server_program
 from analytics_platform.storage.mongo.mongo_errors import MongoStoreError
 from analytics_platform.storage.mongo.mongo_llm_store import MongoLlmStore
-from analytics_platform.storage.mongo.mongo_store import MongoStore
+from analytics_platform.storage.mongo.mongo_store import MongoStore, require_mongo_address
 
 __all__ = [
     "COLLECTIONS",
@@ -19,5 +19,6 @@ __all__ = [
     "MongoLlmStore",
     "MongoStore",
     "MongoStoreError",
+    "require_mongo_address",
     "server_program",
 ]

@@ -233,14 +233,17 @@ class EmbeddedMongo:
             if uri is not None and answers(uri):
                 return uri
             time.sleep(PAUSE_SECONDS)
+        announced, *lines = self._log_tail()
         raise EmbeddedMongoError(
             f"embedded MongoDB in {self.directory} (process {process.pid}) does not answer after "
-            f"{self._start_seconds:g} s{self._log_tail()}"
+            f"{self._start_seconds:g} s{announced}",
+            *lines,
         )
 
     def _ended_at_start(self) -> EmbeddedMongoError:
+        announced, *lines = self._log_tail()
         return EmbeddedMongoError(
-            f"embedded MongoDB in {self.directory} ended while starting{self._holder()}{self._log_tail()}"
+            f"embedded MongoDB in {self.directory} ended while starting{self._holder()}{announced}", *lines
         )
 
     def _holder(self) -> str:
@@ -254,9 +257,10 @@ class EmbeddedMongo:
                 continue
         return ""
 
-    def _log_tail(self) -> str:
+    def _log_tail(self) -> list[str]:
+        """Return what announces the last lines of the log, and these lines; an empty text without any."""
         lines = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:] if self.log.exists() else []
-        return "\n".join(["; the end of its log:", *lines]) if lines else ""
+        return ["; the end of its log:", *lines] if lines else [""]
 
     def _stop(self) -> None:
         process = self.running()

@@ -29,6 +29,7 @@ from analytics_platform.storage.mongo.replacement import (
     Replacement,
     TooMuchForTransactionError,
     delete_documents,
+    delete_partition,
     refuses_transactions,
     stored_page_ends,
 )
@@ -36,8 +37,26 @@ from analytics_platform.storage.mongo.wire_documents import fields_needed, to_ta
 from analytics_platform.storage.partitions import PartitionInfo
 
 _CLOSE_SECONDS = 1.0
+_NO_ADDRESS = (
+    "ANALYTICS_MONGO_URI: not a MongoDB address; expected mongodb://user:password@host:port/ "
+    "with user and password percent-encoded, or mongodb+srv:// with a host that DNS knows"
+)
 _TIMEOUTS_OF_A_TRANSACTION = 2
 """The driver would repeat a transaction for two minutes, and each of its requests would wait for the server anew."""
+
+
+def require_mongo_address(uri: str) -> None:
+    """Refuse what is no address of a MongoDB server; contacts nothing, so ``mongodb+srv://`` passes without DNS.
+
+    Raises:
+        MongoStoreError: Without any part of the address, which may hold a password.
+    """
+    if uri.startswith("mongodb+srv://"):
+        return
+    try:
+        MongoClient(uri, connect=False).close()
+    except (ConfigurationError, ValueError):
+        raise MongoStoreError(_NO_ADDRESS) from None
 
 
 class MongoStore:
@@ -185,12 +204,7 @@ class MongoStore:
         """Delete a partition; nothing happens when it is not stored."""
         collection = self._collection(name)
         with self._translated(f"delete partition {key!r} of {name}"):
-            database = self._database()
-            scope = collection.scope(key)
-            ends = stored_page_ends(database, name, key)
-            database[LEDGER].delete_one({"_id": f"{name}/{key}"})
-            identities = [found["_id"] for found in read_rows(database[name], scope, ends, ["_id"])]
-            delete_documents(database, name, scope, identities)
+            delete_partition(self._database(), name, key, collection.scope(key))
 
     def write(
         self, name: str, key: str, table: pa.Table, fingerprint: str, annotations: Mapping[str, str] | None = None
@@ -262,10 +276,7 @@ class MongoStore:
                         connectTimeoutMS=milliseconds,
                     )
                 except (ConfigurationError, ValueError):  # the driver's message may quote a part of the password
-                    raise MongoStoreError(
-                        "ANALYTICS_MONGO_URI: not a MongoDB address; expected mongodb://user:password@host:port/ "
-                        "with user and password percent-encoded, or mongodb+srv:// with a host that DNS knows"
-                    ) from None
+                    raise MongoStoreError(_NO_ADDRESS) from None
             return self._client
 
     def _translated(self, action: str) -> AbstractContextManager[None]:

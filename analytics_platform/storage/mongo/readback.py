@@ -17,7 +17,7 @@ import pyarrow as pa
 from pymongo.collection import Collection as Stored
 
 from analytics_platform.storage.mongo.collections import Collection
-from analytics_platform.storage.mongo.id_pages import IdRange, id_ranges, of_other_types
+from analytics_platform.storage.mongo.id_pages import IdRange, id_ranges, no_strings, no_times, time_for_pages
 from analytics_platform.storage.mongo.wire_documents import BATCH_ROWS, wire_schema
 
 _TICK = dt.timedelta(milliseconds=1)
@@ -55,17 +55,20 @@ def read_pages(stored: Stored[Any], collection: Collection, key: str, ends: Iter
     for one in ranges:
         yield _page(stored, collection, one, [one.within(scope)])
     if len(ranges) > 1:
-        yield _page(stored, collection, None, of_other_types(scope, "_id"))
+        with time_for_pages(stored.database, len(ranges)):
+            foreign = _page(stored, collection, None, [no_strings(scope)])
+        yield foreign
 
 
 def read_rows(
     stored: Stored[Any], scope: Mapping[str, Any], ends: Iterable[str], fields: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
-    """Yield some fields of every document of a partition, page by page, as ``read_pages`` does."""
-    ranges = id_ranges(ends)
-    filters = [one.within(scope) for one in ranges] + (of_other_types(scope, "_id") if len(ranges) > 1 else [])
-    for wanted in filters:
-        yield from stored.find(wanted, list(fields), batch_size=BATCH_ROWS)
+    """Yield some fields of every document of a partition whose ``_id`` is a string, page by page.
+
+    A partition of one page is read by its scope alone, so documents with another ``_id`` are among its rows.
+    """
+    for one in id_ranges(ends):
+        yield from stored.find(one.within(scope), list(fields), batch_size=BATCH_ROWS)
 
 
 def stored_dates(stored: Stored[Any], collection: Collection, known: Iterable[str]) -> tuple[list[str], list[Any]]:
@@ -85,7 +88,7 @@ def stored_dates(stored: Stored[Any], collection: Collection, known: Iterable[st
     days: set[str] = set()
     strays: list[Any] = []
     between = [{**collection.fixed, field: bounds} for bounds in _gaps(sorted(known))]
-    for wanted in [*between, *of_other_types(collection.fixed, field, times=True)]:
+    for wanted in [*between, *no_times(collection.fixed, field)]:
         for found in stored.find(wanted, {field: 1}, batch_size=BATCH_ROWS):
             value = found.get(field)
             if isinstance(value, dt.datetime) and value.time() == dt.time():
@@ -121,7 +124,7 @@ def _page(
 def _fitting(batch: Sequence[Mapping[str, Any]], schema: pa.Schema, misfits: list[str]) -> pa.RecordBatch:
     """Return the documents that fit the schema; add the ``_id`` of the others to ``misfits``."""
     names = set(schema.names)
-    good = [document for document in batch if document.keys() == names]
+    good = [one for one in batch if one.keys() == names and _is_typed(one)]
     try:
         table = pa.RecordBatch.from_pylist(good, schema=schema)
     except (pa.ArrowException, TypeError, ValueError):
@@ -131,6 +134,11 @@ def _fitting(batch: Sequence[Mapping[str, Any]], schema: pa.Schema, misfits: lis
         kept = {id(document) for document in good}
         misfits += [str(document["_id"]) for document in batch if id(document) not in kept]
     return table
+
+
+def _is_typed(document: Mapping[str, Any]) -> bool:
+    """Tell whether a document is free of what Arrow would take for text: bytes, and an ``_id`` that is no string."""
+    return type(document["_id"]) is str and not any(isinstance(value, bytes) for value in document.values())
 
 
 def _fits(document: Mapping[str, Any], schema: pa.Schema) -> bool:

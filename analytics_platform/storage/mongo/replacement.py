@@ -5,10 +5,13 @@
   or the new.
 * Otherwise in order: the ledger entry goes; page by page, new documents are written over old ones by ``_id`` and
   documents no longer wanted go; the ledger entry comes back. Killed in between, the partition counts as not stored and
-  is written again.
+  is written again. Until then a second entry keeps where its pages end: those of the old documents and of the new.
 
 What is stored is read, compared and replaced by pages (``paging``), so memory is that of one page's documents, and each
 request has its timeout for itself. The ledger entry keeps where the pages end, for whoever reads the partition.
+
+Documents no longer wanted go ``DELETED_IDS`` in a request, or a page in a request where a page has none that is wanted:
+one request each costs the embedded server five times as long, which waits for the disk after each.
 
 Documents that are already there, byte for byte, are not sent again. A conversation that moved to another day keeps its
 ``_id``: writing the new day moves it, and writing the old day deletes only documents that still have the old date.
@@ -26,14 +29,21 @@ from typing import Any
 import pyarrow as pa
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo import DeleteOne, InsertOne, MongoClient, ReplaceOne
+from pymongo import DeleteMany, DeleteOne, InsertOne, MongoClient, ReplaceOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection as DriverCollection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from analytics_platform.storage.mongo.collections import Collection
-from analytics_platform.storage.mongo.id_pages import by_id, id_ranges, of_other_types, page_ends, rows_within
+from analytics_platform.storage.mongo.id_pages import (
+    by_id,
+    id_ranges,
+    no_strings,
+    page_ends,
+    rows_within,
+    time_for_pages,
+)
 from analytics_platform.storage.mongo.migrations import LEDGER
 from analytics_platform.storage.mongo.wire_documents import BATCH_ROWS, encoded, wire_table
 
@@ -45,6 +55,13 @@ TRANSACTION_BYTES = 64 * 1024 * 1024
 
 PAGE_ENDS = "page_ends"
 """Field of a ledger entry: the ``_id``s after which the partition's pages end."""
+
+DELETED_IDS = 100
+"""Documents deleted by one list of ``_id``s. The embedded server looks through the list for each document: more cost
+more, and fewer cost more waits for the disk."""
+
+_UNFINISHED = "unfinished:"
+"""What the ``_id`` begins with of a ledger entry that keeps the page ends of a partition that is being replaced."""
 
 _DUPLICATE_KEY = 11000
 _NO_TRANSACTIONS = frozenset({20, 115, 263})
@@ -100,7 +117,7 @@ class Replacement:
         ends = page_ends(rows)
         known = stored_page_ends(self.database, self.collection.name, self.key)
         if not transaction:
-            self.database[LEDGER].delete_one({"_id": self._entry})
+            begin(self.database, self.collection.name, self.key, [*ends, *known])
             return self._apply(rows, ends, known, None, insert=insert)
         if rows.num_rows > TRANSACTION_ROWS or rows.nbytes > TRANSACTION_BYTES:
             raise TooMuchForTransactionError
@@ -113,6 +130,7 @@ class Replacement:
         size = self._replace_documents(rows, [*ends, *known], session, insert=insert)
         entry = {"_id": self._entry, "bytes": size, PAGE_ENDS: ends, **self.kept}
         self.database[LEDGER].replace_one({"_id": self._entry}, entry, upsert=True, session=session)
+        finish(self.database, self.collection.name, self.key, [*ends, *known], session)
         return size
 
     def _replace_documents(
@@ -120,55 +138,81 @@ class Replacement:
     ) -> int:
         """Replace the documents of every page; ``rows`` are ascending by ``_id``."""
         scope = self.collection.scope(self.key)
+        name = self.collection.name
         ranges = id_ranges(ends)
         size = 0
         compared = 0
         for one in ranges:
-            stored = self._digests([one.within(scope)], session)
-            compared += len(stored)
+            page = rows_within(rows, one)
+            if page.num_rows:
+                stored, foreign = self._stored(one.within(scope), session)
+                compared += len(stored)
+                for batch in encoded(self.collection.table, page):
+                    size += self._write(batch, stored, session, insert=insert)
+                delete_documents(self.database, name, scope, [*stored, *foreign], session)
+            else:
+                compared += self.database[name].delete_many(one.within(scope), session=session).deleted_count
             if session is not None and compared > TRANSACTION_ROWS:
                 raise TooMuchForTransactionError
-            for batch in encoded(self.collection.table, rows_within(rows, one)):
-                size += self._write(batch, stored, session, insert=insert)
-            delete_documents(self.database, self.collection.name, scope, list(stored), session)
         if len(ranges) > 1:
-            others = self._digests(of_other_types(scope, "_id"), session)
-            delete_documents(self.database, self.collection.name, scope, list(others), session)
+            delete_foreign(self.database, name, scope, len(ranges), session)
         return size
 
-    def _digests(self, filters: Iterable[Mapping[str, Any]], session: ClientSession | None) -> dict[Any, bytes]:
-        """Return what stands for the content of each stored document, by its ``_id``."""
-        target = self._target
-        return {
-            found["_id"]: _digest(found)
-            for wanted in filters
-            for found in target.find(wanted, session=session, batch_size=BATCH_ROWS)
-        }
+    def _stored(self, wanted: Mapping[str, Any], session: ClientSession | None) -> tuple[dict[str, bytes], list[Any]]:
+        """Return what stands for the content of each stored document, by its ``_id``, and each ``_id`` of other types.
+
+        Values of other types are no keys of a dictionary: some have no hash, and to Python, True is 1.
+        """
+        digests: dict[str, bytes] = {}
+        foreign: list[Any] = []
+        for document in self._target.find(wanted, session=session, batch_size=BATCH_ROWS):
+            identity = document["_id"]
+            if type(identity) is str:  # code is of a class derived from it
+                digests[identity] = _digest(document)
+            else:
+                foreign.append(identity)
+        return digests, foreign
 
     def _write(
         self,
         batch: Sequence[tuple[str, RawBSONDocument]],
-        stored: dict[Any, bytes],
+        stored: dict[str, bytes],
         session: ClientSession | None,
         *,
         insert: bool,
     ) -> int:
         """Write the documents of a batch that differ; take every one of them out of ``stored``; return their bytes."""
         new: list[InsertOne[RawBSONDocument]] = []
-        requests: list[ReplaceOne[RawBSONDocument]] = []
+        changed: list[tuple[str, RawBSONDocument]] = []
+        unseen: list[tuple[str, RawBSONDocument]] = []
         for identity, document in batch:
             known = stored.pop(identity, None)
             if known is None and insert:
                 new.append(InsertOne(document))
+            elif known is None:
+                unseen.append((identity, document))
             elif known != _digest(document):
-                requests.append(ReplaceOne({"_id": identity}, document, upsert=True))
+                changed.append((identity, document))
         # Alone and in order: a document that exists elsewhere ends the transaction, and what the server says of
         # requests after it would have the driver try the same again instead of telling us.
         if new:
             self._target.bulk_write(new, ordered=True, session=session)
-        if requests:
-            self._target.bulk_write(requests, ordered=False, session=session)
+        # Not as upserts: a server goes on with the last request of a writer that was killed, and would bring back what
+        # the next writer has deleted meanwhile.
+        if changed and self._replace(changed, session, upsert=False) < len(changed):
+            unseen += changed
+        if unseen:
+            self._replace(unseen, session, upsert=True)
         return sum(len(document.raw) for _, document in batch)
+
+    def _replace(
+        self, documents: Sequence[tuple[str, RawBSONDocument]], session: ClientSession | None, *, upsert: bool
+    ) -> int:
+        """Replace documents by ``_id``, whatever partition they were of; return how many were there."""
+        requests: list[ReplaceOne[RawBSONDocument]] = [
+            ReplaceOne({"_id": identity}, document, upsert=upsert) for identity, document in documents
+        ]
+        return self._target.bulk_write(requests, ordered=False, session=session).matched_count
 
     @property
     def _target(self) -> DriverCollection[RawBSONDocument]:
@@ -182,10 +226,71 @@ class Replacement:
 def stored_page_ends(database: Database[Any], name: str, key: str) -> list[str]:
     """Return the ``_id``s after which the pages of a stored partition end, as the ledger keeps them.
 
-    Empty for a partition of one page, one that is not stored, and one that was written before the ledger kept them.
+    Of a partition whose replacement or deletion was cut short, those of the documents before and after. Empty for a
+    partition of one page, one that is not stored, and one that was written before the ledger kept them.
     """
-    entry = database[LEDGER].find_one({"_id": f"{name}/{key}"}, {PAGE_ENDS: 1}) or {}
-    return [str(end) for end in entry.get(PAGE_ENDS) or []]
+    entries = {"_id": {"$in": [f"{name}/{key}", f"{_UNFINISHED}{name}/{key}"]}}
+    return [str(end) for entry in database[LEDGER].find(entries, {PAGE_ENDS: 1}) for end in entry.get(PAGE_ENDS) or []]
+
+
+def begin(database: Database[Any], name: str, key: str, ends: Sequence[str]) -> None:
+    """Take a partition out of the ledger, which goes on to keep where its pages end until ``finish``.
+
+    Whoever goes on after a kill would otherwise have to ask for all documents of the partition at once.
+
+    Args:
+        database: Where the partition is.
+        name: Its collection.
+        key: The partition.
+        ends: The ``_id``s after which pages end, of the documents that are there and of those to come.
+    """
+    if ends:
+        entry = {"_id": f"{_UNFINISHED}{name}/{key}", PAGE_ENDS: sorted(set(ends))}
+        database[LEDGER].replace_one({"_id": entry["_id"]}, entry, upsert=True)
+    database[LEDGER].delete_one({"_id": f"{name}/{key}"})
+
+
+def finish(
+    database: Database[Any], name: str, key: str, ends: Sequence[str], session: ClientSession | None = None
+) -> None:
+    """Forget what ``begin`` noted; ``ends`` as for it, or those that ``stored_page_ends`` gave."""
+    if ends:
+        database[LEDGER].delete_one({"_id": f"{_UNFINISHED}{name}/{key}"}, session=session)
+
+
+def delete_partition(database: Database[Any], name: str, key: str, scope: Mapping[str, Any]) -> None:
+    """Delete a partition: its ledger entry, and its documents a page at a time.
+
+    Args:
+        database: Where the partition is.
+        name: Its collection.
+        key: The partition.
+        scope: The filter of the partition's documents.
+    """
+    ends = stored_page_ends(database, name, key)
+    begin(database, name, key, ends)
+    for one in id_ranges(ends):
+        database[name].delete_many(one.within(scope))
+    if ends:  # what is left has no string for its `_id`
+        database[name].delete_many(scope)
+    finish(database, name, key, ends)
+
+
+def delete_foreign(
+    database: Database[Any], name: str, scope: Mapping[str, Any], pages: int, session: ClientSession | None = None
+) -> None:
+    """Delete the documents of a partition whose ``_id`` is no string.
+
+    Args:
+        database: Where the partition is.
+        name: Its collection.
+        scope: The filter of the partition's documents.
+        pages: How many pages the partition has.
+        session: The transaction to do it in; None for none.
+    """
+    with time_for_pages(database, pages):
+        found = [document["_id"] for document in database[name].find(no_strings(scope), ["_id"], session=session)]
+    delete_documents(database, name, scope, found, session)
 
 
 def delete_documents(
@@ -195,13 +300,15 @@ def delete_documents(
     identities: Sequence[Any],
     session: ClientSession | None = None,
 ) -> None:
-    """Delete documents by ``_id``, but only while they are within ``scope``: one that moved away stays.
-
-    One request each rather than a long ``$in``, which the embedded server matches by scanning.
-    """
-    for start in range(0, len(identities), BATCH_ROWS):
-        requests = [DeleteOne({"_id": identity, **scope}) for identity in identities[start : start + BATCH_ROWS]]
-        database[name].bulk_write(requests, ordered=False, session=session)
+    """Delete documents by ``_id``, but only while they are within ``scope``: one that moved away stays."""
+    strings = [identity for identity in identities if type(identity) is str]
+    lists = [strings[start : start + DELETED_IDS] for start in range(0, len(strings), DELETED_IDS)]
+    # Equality is written out, and no list of them made: a regular expression would stand for what it matches.
+    others = [DeleteOne({**scope, "_id": {"$eq": one}}) for one in identities if type(one) is not str]
+    requests = [*(DeleteMany({**scope, "_id": {"$in": one}}) for one in lists), *others]
+    at_once = BATCH_ROWS // DELETED_IDS
+    for start in range(0, len(requests), at_once):
+        database[name].bulk_write(requests[start : start + at_once], ordered=False, session=session)
 
 
 def refuses_transactions(error: OperationFailure) -> bool:

@@ -86,6 +86,16 @@ def project_hash(project_dir: Path) -> str:
     return digest.hexdigest()[:32]
 
 
+def require_project(project_dir: Path) -> None:
+    """Refuse a folder without a dbt project.
+
+    Raises:
+        DbtError: Naming the setting and the folder.
+    """
+    if not (project_dir / "dbt_project.yml").is_file():
+        raise DbtError(f"ANALYTICS_DBT_PROJECT_DIR: {project_dir} holds no dbt_project.yml; name the project's folder")
+
+
 def prepare_manifest(project_dir: Path) -> Path:
     """Parse the project into ``target/manifest.json`` unless that is up to date; an installation step.
 
@@ -97,8 +107,9 @@ def prepare_manifest(project_dir: Path) -> Path:
         Path of the manifest.
 
     Raises:
-        DbtError: If the project does not parse.
+        DbtError: If there is no project, or it does not parse.
     """
+    require_project(project_dir)
     prepared = [project_dir / "target" / name for name in (_MANIFEST, _PARSED)]
     stamp = _stamp(project_dir)
     current = project_hash(project_dir)

@@ -6,10 +6,11 @@ tables themselves (``dbt_project/``) and how Dagster shows them (``defs.assets.m
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ import duckdb
 import fsspec  # type: ignore[import-untyped]
 
 from analytics_platform.errors import UserError
-from analytics_platform.storage.partitions import PartitionStore, fingerprint
+from analytics_platform.storage.partitions import PartitionInfo, PartitionStore
+from analytics_platform.storage.provenance import CODE, INPUT, Provenance, short_hash
+from analytics_platform.storage.staleness import MissingInputError, RecomputeDecision, RecomputePolicy, decide
 from analytics_platform.storage.warehouse.dbt_project import (
     DbtError,
     NodeOutcome,
@@ -28,8 +31,11 @@ from analytics_platform.storage.warehouse.dbt_project import (
 from analytics_platform.storage.warehouse.failed_tests import describe_problems
 from analytics_platform.storage.warehouse.warehouse_file import Warehouse, read_days, record_days
 from analytics_platform.system.disk_full import DiskFullError, disk_full_told, duckdb_says_full
+from analytics_platform.system.plain_text import on_one_line
 
 logger = logging.getLogger(__name__)
+
+UNFINISHED = RecomputePolicy.UNFINISHED
 
 LAKE_TABLES = (
     "conversations",
@@ -55,7 +61,7 @@ class MartsFailedError(UserError, RuntimeError):
 
     def __init__(self, outcomes: Sequence[NodeOutcome]) -> None:
         self.outcomes = outcomes
-        super().__init__(self.text())
+        super().__init__(*self._lines())
 
     def text(self, reported: Collection[str] = ()) -> str:
         """Return what failed, one line each.
@@ -63,10 +69,13 @@ class MartsFailedError(UserError, RuntimeError):
         Args:
             reported: Names of tests whose problems are told elsewhere; only their names are told.
         """
+        return "\n".join(map(on_one_line, self._lines(reported)))
+
+    def _lines(self, reported: Collection[str] = ()) -> list[str]:
         failed = [one for one in self.outcomes if one.failed]
         lines = [one.name if one.name in reported else f"{one.name}: {one.explanation}" for one in failed]
         noun = "failure" if len(failed) == 1 else "failures"
-        return "\n".join([f"the warehouse stays as it was, because of {len(failed)} {noun}", *lines])
+        return [f"the warehouse stays as it was, because of {len(failed)} {noun}", *lines]
 
 
 @dataclass(frozen=True)
@@ -74,11 +83,11 @@ class MartsReport:
     """What a build did.
 
     Attributes:
-        days: Days that were computed, ascending; empty when all were up to date and dbt was not started.
+        days: Why each day was computed, ascending by day; empty when all were up to date and dbt was not started.
         outcomes: What became of every model and test, in the order in which dbt ran them.
     """
 
-    days: Sequence[str] = ()
+    days: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     outcomes: Sequence[NodeOutcome] = ()
 
 
@@ -103,13 +112,17 @@ class Marts:
     target_dir: Path
     s3_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def stale_days(self, days: Iterable[str]) -> list[str]:
-        """Return those of these days that the published warehouse lacks or holds from something else than is there now.
-
-        Days that the lake does not hold completely are among them.
-        """
+    def decisions(self, days: Iterable[str]) -> dict[str, RecomputeDecision]:
+        """Decide for each of these days whether the published warehouse must be built for it."""
         recorded = self.warehouse.days()
-        return [day for day in days if recorded.get(day) != self._fingerprint(day) or day not in recorded]
+        return {day: self._decide(day, recorded) for day in days}
+
+    def _decide(self, day: str, recorded: Mapping[str, str], policy: RecomputePolicy = UNFINISHED) -> RecomputeDecision:
+        def stored() -> PartitionInfo | None:
+            text = recorded.get(day)
+            return None if text is None else PartitionInfo(day, rows=0, bytes=0, content_hash="", fingerprint=text)
+
+        return decide(stored, partial(self._provenance, day), policy)
 
     def build(
         self,
@@ -136,51 +149,73 @@ class Marts:
             MartsFailedError: If a model or a data test failed; the published warehouse is as it was.
             DamagedWarehouseError: If the published file, which is built upon, does not hold what was written.
         """
+        policy = RecomputePolicy.EVERYTHING if force or anew else UNFINISHED
         recorded = {} if anew else self.warehouse.days()
-        wanted = self._fingerprints(recorded) if days is None else self._all_fingerprints(days)
-        if not force and not anew and not _changed(wanted, recorded):
+        wanted = self._stored_provenances(recorded) if days is None else self._provenances(days)
+        if not any(self._decide(day, recorded, policy).is_stale for day in wanted):
             return MartsReport()
         try:
             with disk_full_told(self.warehouse.path):
-                return self._publish(wanted, on_message, force=force, anew=anew)
+                return self._publish(wanted, on_message, policy, anew=anew)
         except (duckdb.Error, DbtError, MartsFailedError):
             if not anew:
                 self.warehouse.verify()  # damage in what was built upon is the cause to tell of
             raise
 
     def _publish(
-        self, wanted: dict[str, str], on_message: Callable[[str, str], None], *, force: bool, anew: bool
+        self,
+        wanted: dict[str, Provenance],
+        on_message: Callable[[str, str], None],
+        policy: RecomputePolicy,
+        *,
+        anew: bool,
     ) -> MartsReport:
         with self.warehouse.build(anew=anew) as path:
             # Read again: another writer may have published while this one waited for its turn.
             recorded = read_days(path)
-            if any(not value.startswith(f"{self._version}:") for value in recorded.values()):
-                wanted |= self._fingerprints(recorded)
+            if any(Provenance.parse(text).parts.get(CODE) != self._version for text in recorded.values()):
+                wanted |= self._stored_provenances(recorded)
                 recorded = {}
                 path.unlink()
-            stale = wanted if force else _changed(wanted, recorded)
+            decisions = {day: self._decide(day, recorded, policy) for day in wanted}
+            stale = {day: decision for day, decision in decisions.items() if decision.is_stale}
             outcomes = self._run_dbt(path, sorted(stale), on_message) if stale else []
-            record_days(path, stale)
-        return MartsReport(sorted(stale), outcomes)
+            record_days(path, {day: wanted[day].text() for day in stale})
+        return MartsReport({day: stale[day].reasons for day in sorted(stale)}, outcomes)
 
-    def _all_fingerprints(self, days: Iterable[str]) -> dict[str, str]:
-        found = self._fingerprints(days := list(days))
-        missing = [day for day in days if day not in found]
-        if missing:
+    def _provenances(self, days: Iterable[str]) -> dict[str, Provenance]:
+        """Return what each of these days is built from.
+
+        Raises:
+            MissingDaysError: If the lake lacks a table of one of them.
+        """
+        found = self._stored_provenances(days := list(days))
+        if missing := [day for day in days if day not in found]:
             lacking = [f"{table} {day}" for day in missing for table in LAKE_TABLES if not self.lake.info(table, day)]
             raise MissingDaysError(f"materialize these partitions before the marts: {', '.join(lacking)}")
         return found
 
-    def _fingerprints(self, days: Iterable[str]) -> dict[str, str]:
-        """Return the fingerprint of each of these days that the lake holds completely."""
-        found = {day: self._fingerprint(day) for day in days}
-        return {day: value for day, value in found.items() if value is not None}
+    def _stored_provenances(self, days: Iterable[str]) -> dict[str, Provenance]:
+        """Return what each of these days is built from, as far as the lake holds it completely."""
+        found: dict[str, Provenance] = {}
+        for day in days:
+            with contextlib.suppress(MissingInputError):
+                found[day] = self._provenance(day)
+        return found
 
-    def _fingerprint(self, day: str) -> str | None:
-        """Hash what a day is built from, after the project's version; None when the lake lacks a part of it."""
-        infos = [self.lake.info(table, day) for table in LAKE_TABLES]
-        hashes = [info.content_hash for info in infos if info is not None]
-        return f"{self._version}:{fingerprint(*hashes)}" if len(hashes) == len(LAKE_TABLES) else None
+    def _provenance(self, day: str) -> Provenance:
+        """Name what a day is built from: the dbt project, and six tables of the lake.
+
+        Raises:
+            MissingInputError: If the lake lacks one of them.
+        """
+        parts = {CODE: self._version}
+        for table in LAKE_TABLES:
+            info = self.lake.info(table, day)
+            if info is None:
+                raise MissingInputError(table, day)
+            parts[f"{INPUT}{table}"] = short_hash(info.content_hash)
+        return Provenance.of(parts)
 
     @cached_property
     def _version(self) -> str:

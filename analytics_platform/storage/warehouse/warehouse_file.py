@@ -68,6 +68,7 @@ class Warehouse:
         self.path = path
         self.wait_seconds = wait_seconds
         self._build_path = path.with_name(f"{path.name}.build") / BUILD_FILE
+        self._log = path.with_name(f"{path.name}.wal")
 
     def days(self) -> Mapping[str, str]:
         """Return the fingerprint of every day that the published file holds; empty when there is none yet."""
@@ -124,14 +125,39 @@ class Warehouse:
             try:
                 if self.path.exists() and not anew:
                     shutil.copy2(self.path, self._build_path)
+                    applied = self._apply_log()
+                else:
+                    applied = None
                 yield self._build_path
                 finished = self._build_path.with_name("finished.duckdb")
                 _write_anew(self._build_path, finished)
-                # The log of somebody who wrote to the old file and was killed would be applied to the new one.
-                self.path.with_name(f"{self.path.name}.wal").unlink(missing_ok=True)
+                self._remove_log(applied)
                 finished.replace(self.path)
             finally:
                 self._discard()
+
+    def _apply_log(self) -> bytes | None:
+        """Apply the log of a process that wrote to the published file and was killed to the copy; return the log.
+
+        A reader sees what the log holds, so the tables in it are kept as those in the file are.
+        """
+        if not self._log.exists():
+            return None
+        log = self._log.read_bytes()
+        self._build_path.with_name(f"{BUILD_FILE}.wal").write_bytes(log)
+        with told_apart(self.path), duckdb.connect(self._build_path) as connection:
+            connection.execute("checkpoint")
+        return log
+
+    def _remove_log(self, applied: bytes | None) -> None:
+        """Remove the log of a killed writer: it would be applied to the file that is published now."""
+        if not self._log.exists():
+            return
+        if self._log.read_bytes() != applied:
+            logger.warning(
+                "%s: removed; what the process that wrote to the warehouse committed last is lost", self._log
+            )
+        self._log.unlink()
 
     @contextmanager
     def _sole_writer(self) -> Iterator[None]:

@@ -20,6 +20,10 @@ class Webhook:
         received: The bodies, decoded.
         status: HTTP status of the answer.
         hold: While set, no answer is given.
+        location: Path that the answer redirects to.
+        endless: A part of the answer's body; it is sent again and again.
+        pause_seconds: Time between two parts of an endless body.
+        hung_up: Set when the sender closed the connection of an endless body.
     """
 
     url: str = ""
@@ -27,6 +31,10 @@ class Webhook:
     status: int = 200
     hold: threading.Event = field(default_factory=threading.Event)
     release: threading.Event = field(default_factory=threading.Event)
+    location: str = ""
+    endless: bytes = b""
+    pause_seconds: float = 0.0
+    hung_up: threading.Event = field(default_factory=threading.Event)
 
 
 @pytest.fixture
@@ -37,11 +45,27 @@ def webhook() -> Iterator[Webhook]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if self.path == hook.location:
+                hook.received.append(body)
+                self.send_response(200)
+                self.end_headers()
+                return
             if hook.hold.is_set():
                 hook.release.wait(30)
                 return
             hook.received.append(body)
             self.send_response(hook.status)
+            if hook.location:
+                self.send_header("Location", hook.location)
+            self.end_headers()
+            try:
+                while hook.endless and not hook.release.wait(hook.pause_seconds):
+                    self.wfile.write(hook.endless)
+            except OSError:
+                hook.hung_up.set()
+
+        def do_GET(self) -> None:
+            self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:

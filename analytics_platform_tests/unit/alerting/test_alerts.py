@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from aiosmtpd.controller import Controller
 
-from analytics_platform.alerting import AlertError, Alerts, Links, channels
-from analytics_platform.alerting.staleness import stale_since
+from analytics_platform.alerting import AlertError, Alerts, Delivery, Links, channels
+from analytics_platform.alerting.overdue import overdue_since
 
 HOUR = 3600.0
 SECRETS = ("p4ssw0rd-of-hook", "t0ken-in-path")
@@ -119,6 +119,42 @@ def test_a_channel_that_never_answers_is_left_after_its_time(alerts, webhook, mo
     assert alerts.deliver().sent == 1
 
 
+def test_of_an_endless_answer_only_the_beginning_is_read(alerts, webhook):
+    """A receiver that never stopped answering filled the daemon's memory, by 100 MB a second."""
+    webhook.endless = b"x" * 1_000_000
+    raise_one(alerts)
+    assert alerts.deliver() == Delivery(1, [])
+    assert webhook.hung_up.wait(10)
+
+
+def test_nothing_goes_on_reading_after_the_time_of_a_channel(alerts, webhook, monkeypatch):
+    """A thread stayed with each slow receiver, for as long as the receiver went on."""
+    monkeypatch.setattr(channels.Channel.send, "__defaults__", (0.5,))
+    webhook.endless, webhook.pause_seconds = b"x", 0.05
+    raise_one(alerts)
+    [problem] = alerts.deliver().problems
+    assert "no answer within 0.5 s" in problem
+    assert webhook.hung_up.wait(10)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_redirect_that_drops_the_message_is_no_delivery(alerts, webhook, status):
+    """A server that redirects http to https lost every alert, and each counted as sent."""
+    webhook.status, webhook.location = status, "/moved"
+    raise_one(alerts)
+    [problem] = alerts.deliver().problems
+    assert f"refused with HTTP {status}; it redirects: set the address that it redirects to" in problem
+    webhook.status, webhook.location = 200, ""
+    assert alerts.deliver().sent == 1
+
+
+def test_a_redirect_that_keeps_the_message_delivers_it(alerts, webhook):
+    webhook.status, webhook.location = 308, "/moved"
+    raise_one(alerts)
+    assert alerts.deliver() == Delivery(1, [])
+    assert [message["title"] for message in webhook.received] == ["Check of messages failed"] * 2
+
+
 def test_without_channels_alerts_are_logged(tmp_path, caplog):
     silent = Alerts(tmp_path / "a.sqlite", lambda: None, repeat_hours=24)
     raise_one(silent)
@@ -198,7 +234,7 @@ def test_links_lead_to_the_pages_of_the_ui():
 )
 def test_an_asset_is_stale_when_it_misses_an_update_for_longer_than_allowed(updated, first_after, expected):
     times = {name: hours * HOUR for name, hours in updated.items()}
-    found = stale_since(
+    found = overdue_since(
         times, {"raw": [], "clean": ["raw"]}, lambda name, _: first_after[name] * HOUR, now=100 * HOUR, hours=12
     )
     assert found == {name: hours * HOUR for name, hours in expected.items()}

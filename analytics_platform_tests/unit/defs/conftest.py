@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import dagster as dg
 import pytest
@@ -54,14 +55,14 @@ class Home:
                 instance=self.instance, tags=dict(request.tags), asset_selection=RAW, raise_on_error=False
             )
 
-    def materialize(self, *days: str) -> Outcome:
+    def materialize(self, *days: str, selection: Sequence[dg.AssetKey] = RAW) -> Outcome:
         return materialize(
             self.platform,
             self.definitions,
             days,
             job_name=EVERYTHING,
             assets=TABLES,
-            selection=RAW,
+            selection=selection,
             force=False,
             instance=self.instance,
         )

@@ -8,7 +8,6 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.defs.framework import computation
-from analytics_platform.defs.framework.computation import RecomputePolicy
 from analytics_platform.defs.framework.table_asset import table_asset
 from analytics_platform.model import Column, Table
 from analytics_platform.model.table import INTEGER, STRING
@@ -16,6 +15,7 @@ from analytics_platform.storage.failures import MOST_TRIES, Failures, failures_o
 from analytics_platform.storage.io_manager import _work
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.partitions import PartitionError, PartitionStream
+from analytics_platform.storage.staleness import RecomputePolicy
 
 COLUMNS = (Column("conversation_id", STRING, "It."), Column("n", INTEGER, "A number.", minimum=0))
 NUMBERS = Table("numbers", "one row per number", COLUMNS, ("conversation_id",))
@@ -31,7 +31,7 @@ class Broken(set[str]):
     calls = 0
 
 
-@table_asset(NUMBERS, group="g", code=[computation], version=lambda _, source: str(source))
+@table_asset(NUMBERS, group="g", code=[computation], version=lambda _, source: {"source": str(source)})
 def numbers(source: dict[str, int]) -> pa.Table:
     """The numbers."""
     return pa.table({"conversation_id": list(source), "n": list(source.values())})
@@ -78,13 +78,16 @@ class Graph:
             recipe = asset.recipe
             streams = {name: PartitionStream(self.lake, given.table, [DAY]) for name, given in recipe.inputs.items()}
             given = {name: self.resources[name] for name in recipe.resources}
-            _, reused = _work(self.lake, recipe.table, recipe.task(DAY, streams, given, again=again))
-            computed += [] if reused else [recipe.table.name]
+            _, reasons = _work(self.lake, recipe.table, recipe.task(DAY, streams, given, policy=again))
+            computed += [recipe.table.name] if reasons else []
         return computed
 
     def is_stale(self, again: RecomputePolicy = RecomputePolicy.UNFINISHED) -> bool:
         stores = {"lake": self.lake}
-        return any(asset.recipe.stale_days([DAY], stores, self.resources, again) for asset in (numbers, roots, sums))
+        return any(
+            asset.recipe.decisions([DAY], stores, self.resources, again)[DAY].is_stale
+            for asset in (numbers, roots, sums)
+        )
 
     def attempts(self) -> dict[str, int]:
         return {f.conversation_id: f.attempts for f in failures_of(self.lake.info("roots", DAY))}
@@ -180,7 +183,7 @@ def test_a_row_that_breaks_its_declaration_fails_alone_too(graph) -> None:
         DAY,
         {"numbers": PartitionStream(graph.lake, "numbers", [DAY])},
         {"broken": graph.broken},
-        again=RecomputePolicy.NOTHING,
+        policy=RecomputePolicy.NOTHING,
     )
     info, _ = _work(graph.lake, ROOTS, task)
     [failure] = failures_of(info)
@@ -197,9 +200,9 @@ def test_too_many_failures_fail_the_day_with_the_first_error(graph) -> None:
 
 def test_the_tags_of_a_run_say_what_is_computed_again() -> None:
     from analytics_platform.defs.automation.retry import redrive_job
-    from analytics_platform.defs.framework.table_asset import FORCE_TAG, NO_RETRY_TAG, _again
+    from analytics_platform.defs.framework.table_asset import FORCE_TAG, NO_RETRY_TAG, _policy
 
-    assert _again({}) is RecomputePolicy.UNFINISHED
-    assert _again({FORCE_TAG: "true"}) is RecomputePolicy.EVERYTHING
-    assert _again({NO_RETRY_TAG: "true"}) is RecomputePolicy.NOTHING
-    assert _again(redrive_job.tags) is RecomputePolicy.FAILURES
+    assert _policy({}) is RecomputePolicy.UNFINISHED
+    assert _policy({FORCE_TAG: "true"}) is RecomputePolicy.EVERYTHING
+    assert _policy({NO_RETRY_TAG: "true"}) is RecomputePolicy.NOTHING
+    assert _policy(redrive_job.tags) is RecomputePolicy.FAILURES

@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 
 from analytics_platform.cli.app import app
 from analytics_platform.defs.assets.clean_assets import messages as asset
-from analytics_platform.defs.framework.computation import RecomputePolicy
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.model.raw_tables import RAW_MESSAGES
 from analytics_platform.operations.reveal import RevealError, reveal
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.io_manager import partition_metadata, store_task
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStream
+from analytics_platform.storage.staleness import RecomputePolicy
 from analytics_platform.transform.privacy import Privacy
 
 KEY = "a key of thirty-two characters.."
@@ -61,7 +61,7 @@ def compute(platform: Platform, day: str) -> PartitionInfo:
     lake, recipe = platform.lake, asset.recipe
     lake.write(RAW_MESSAGES.name, day, RAW_MESSAGES.from_rows(rows), "")
     streams = {"raw_messages": PartitionStream(lake, RAW_MESSAGES.name, [day])}
-    task = recipe.task(day, streams, {"cleaning": platform.cleaning}, again=RecomputePolicy.UNFINISHED)
+    task = recipe.task(day, streams, {"cleaning": platform.cleaning}, policy=RecomputePolicy.UNFINISHED)
     return store_task(lake, recipe.table, task)
 
 

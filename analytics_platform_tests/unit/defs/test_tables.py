@@ -36,7 +36,7 @@ class Numbers(dict[str, list[int]]):
         self.computed: list[str] = []
 
 
-@table_asset(NUMBERS, group="g", code=[recipe_module], version=lambda day, source: str(source.get(day)))
+@table_asset(NUMBERS, group="g", code=[recipe_module], version=lambda day, source: {"source": str(source.get(day))})
 def numbers(day: str, source: Numbers) -> pa.Table:
     """The numbers of the day."""
     source.computed.append(f"numbers {day}")
@@ -152,12 +152,16 @@ def test_a_restated_day_recomputes_what_depends_on_it_and_only_that(lake, source
     source[DAYS[2]] = [7]
     resources = {"source": source}
     stale = {
-        asset.recipe.table.name: asset.recipe.stale_days(
-            DAYS if asset.recipe.daily else [""], {"lake": lake}, resources
-        )
+        asset.recipe.table.name: {
+            day: decision.reasons
+            for day, decision in asset.recipe.decisions(
+                DAYS if asset.recipe.daily else [""], {"lake": lake}, resources
+            ).items()
+            if decision.is_stale
+        }
         for asset in ASSETS
     }
-    assert stale["numbers"] == [DAYS[2]]
+    assert list(stale["numbers"]) == [DAYS[2]]
     source.computed.clear()
     run(lake, source, instance)
     assert source.computed == [f"numbers {DAYS[2]}", "squares"]

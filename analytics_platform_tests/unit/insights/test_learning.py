@@ -15,13 +15,21 @@ import pytest
 from numpy.typing import NDArray
 
 from analytics_platform.insights.encoders.minilm import TRANSFORMER_DIMENSIONS
-from analytics_platform.insights.engine import build_engine
+from analytics_platform.insights.engine import InsightEngine, build_engine
+from analytics_platform.insights.heads import training_sample
 from analytics_platform.insights.heads.label_model import LabelModel, Read, fit_model
 from analytics_platform.insights.heads.likeness import Taught, labels_of
-from analytics_platform.insights.quality.feedback import as_examples, find_said, judge_feedback, taught_by
+from analytics_platform.insights.quality.feedback import (
+    as_examples,
+    draw_examples,
+    find_said,
+    judge_feedback,
+    taught_by,
+)
 from analytics_platform.insights.quality.promotion_gate import evaluate_model, why_worse
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, load_taxonomy
 from analytics_platform.insights.tiers.examples import GOLD_PATH, SLICE_PATH, as_messages, shipped_gold, shipped_slice
+from analytics_platform.insights.tiers.reading import ReadingTier
 from analytics_platform.model import find_violations
 from analytics_platform.model.learning_tables import GOLD_LABELS, LABEL_FEEDBACK, MODEL_EVALUATION
 
@@ -245,3 +253,47 @@ def test_what_was_said_becomes_messages_once_per_item():
     messages = as_messages(shipped_gold())
     assert len(set(messages["message_id"].to_pylist())) == messages.num_rows
     assert set(messages["conversation_id"].to_pylist()) == set(shipped_gold()["item"].to_pylist())
+
+
+def many(count: int, characters: int) -> pa.Table:
+    """Return examples: one conversation each of that many characters, nine in ten of one topic."""
+    return GOLD_LABELS.from_rows(
+        [
+            {
+                "item": f"c{number}",
+                "kind": "topic",
+                "label": "networking" if number % 10 else "hardware",
+                "messages": [{"role": "user", "text": f"my printer {number} jams ".ljust(characters, "x")}],
+                "source": "feedback",
+            }
+            for number in range(count)
+        ]
+    )
+
+
+def test_corrections_within_the_bounds_are_all_learnt_from():
+    examples = many(1_000, 1_000)
+    assert draw_examples(examples) == (examples, "")
+    assert draw_examples(examples.slice(0, 0))[1] == ""
+
+
+@pytest.mark.parametrize(("count", "characters", "most"), [(3_000, 4_000, 400), (30_000, 40, 10_000)])
+def test_too_many_corrections_are_a_stated_choice_with_each_labels_share(count, characters, most):
+    """Training in the tiers that read had no bound: 30,000 corrections took hours."""
+    examples = many(count, characters)
+    chosen, told = draw_examples(examples)
+    assert chosen == draw_examples(examples)[0]
+    assert chosen.num_rows == most
+    assert chosen["label"].to_pylist().count("hardware") == most // 10
+    assert told.startswith(f"{most:,} of {count:,} corrections, ")
+
+
+def test_a_transformer_is_taught_by_no_more_corrections_than_the_bound(monkeypatch):
+    """The bound was of no use where training did not ask for it."""
+    monkeypatch.setattr(training_sample, "_MOST_TEXTS", 20)
+    engine = build_engine()
+    reads = ReadingTier(engine.tier, engine.encoder, engine.taxonomy, Axes(), everywhere=True)
+    taught, read = taught_by(InsightEngine(reads, engine.encoder, engine.taxonomy, "cpu"), many(40, 30))
+    assert read is not None
+    assert len(taught["topic"].labels) == len(read.taught["topic"].labels) == 20
+    assert len(taught_by(engine, many(40, 30))[0]["topic"].labels) == 40

@@ -87,7 +87,10 @@ def test_staging_twice_gives_identical_tables_and_versions(folder):
 
     assert dict(first.days()) == dict(second.days())
     for day in first.days():
-        assert first.read_day(day) == second.read_day(day)
+        one, other = first.read_day(day), second.read_day(day)
+        assert one.messages == other.messages
+        assert one.quarantined == other.quarantined
+        assert (one.rows_read, one.duplicates) == (other.rows_read, other.duplicates)
 
 
 def test_only_the_staging_of_the_files_as_they_are_stays(folder):
@@ -113,6 +116,25 @@ def test_a_run_reads_on_from_its_staging_while_another_process_stages(folder):
         assert len(stagings_of(folder)) == 2
     assert len(stagings_of(folder)) == 1
     assert before not in stagings_of(folder)
+
+
+def test_files_that_grow_while_a_run_reads_them_wait_for_the_next_run(folder, stagings):
+    """Every read staged a growing log once more, and the counts of one day came from another state than its rows."""
+    folder.write("a.csv", HEADER + ROWS)
+    running = folder.source()
+    with running.held():
+        running.refresh()
+        days = dict(running.days())
+        for text in ("one", "two", "three"):
+            folder.write("a.csv", HEADER + ROWS + f"c3,m9,user,{text},2024-01-05\n")
+            day = running.read_day("2024-01-05")
+            assert dict(running.days()) == days
+            assert day.rows_read == day.messages.num_rows + day.duplicates + day.quarantined.num_rows
+        assert len(stagings) == 1
+
+        running.refresh()
+        assert dict(running.days()) != days
+    assert len(stagings) == 2
 
 
 def test_what_a_killed_process_held_is_removed_by_the_next_one(folder):

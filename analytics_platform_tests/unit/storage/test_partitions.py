@@ -10,7 +10,7 @@ import pytest
 from pyarrow import fs
 
 from analytics_platform.storage.lake import Lake
-from analytics_platform.storage.partitions import PartitionStream, PartitionTask, fingerprint, run_tasks
+from analytics_platform.storage.partitions import PartitionStream, PartitionTask, run_tasks
 
 
 def tasks(count: int) -> list[PartitionTask]:
@@ -82,8 +82,3 @@ def test_a_stream_reads_nothing_until_asked_and_leaves_out_what_is_not_stored(tm
     assert store.reads == ["2006-05-17"]
     with pytest.raises(KeyError, match="messages has no partition 2006-05-16"):
         stream["2006-05-16"]
-
-
-def test_a_fingerprint_depends_on_every_part_and_its_place():
-    assert fingerprint("a", "b") == fingerprint("a", "b")
-    assert len({fingerprint("a", "b"), fingerprint("b", "a"), fingerprint("ab"), fingerprint("a", "b", "")}) == 4

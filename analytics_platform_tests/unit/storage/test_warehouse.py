@@ -301,3 +301,36 @@ def test_a_build_anew_replaces_a_damaged_file_and_the_log_of_a_killed_writer(war
         assert warehouse.path.read_bytes() == b"no database"
     assert read(warehouse) == 7
     assert not log.exists()
+
+
+ANALYST = """
+    connection = duckdb.connect(path)
+    connection.execute("create table notes as select 'mine' as note")
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_tables_of_a_killed_analyst_are_carried_along(warehouse: Warehouse, start: Start, caplog) -> None:
+    """The table was seen by readers until the next build, which removed it without a word."""
+    analyst = start(ANALYST)
+    analyst.kill()
+    analyst.wait()
+    write(warehouse, 2)
+    assert read(warehouse) == 2
+    with duckdb.connect(warehouse.path, read_only=True) as connection:
+        assert connection.execute("select note from notes").fetchall() == [("mine",)]
+    assert leftovers(warehouse) == []
+    assert caplog.messages == []
+
+
+def test_a_build_anew_says_that_a_killed_analyst_loses_tables(warehouse: Warehouse, start: Start, caplog) -> None:
+    analyst = start(ANALYST)
+    analyst.kill()
+    analyst.wait()
+    with warehouse.build(anew=True) as path, duckdb.connect(path) as connection:
+        connection.execute("create table numbers as select 7 as number")
+    assert read(warehouse) == 7
+    assert caplog.messages == [
+        f"{warehouse.path}.wal: removed; what the process that wrote to the warehouse committed last is lost"
+    ]

@@ -1,25 +1,22 @@
-"""Which tables are older than they should be.
-
-Belongs here: the rule, on times. Does not belong here: where the times come from.
-"""
+"""Which tables are overdue: older than the tables they read, or not read from the source for too long."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
 
-def stale_since(
+def overdue_since(
     updated: Mapping[str, float],
     inputs: Mapping[str, Collection[str]],
     first_after: Callable[[str, float], float],
     now: float,
     hours: float,
 ) -> dict[str, float]:
-    """Return the stale tables, each with the time since which it lags, in seconds since the epoch.
+    """Return the overdue tables, each with the time since which it lags, in seconds since the epoch.
 
     A table that reads others lags since the first time that one of them was updated and it was not. One that reads
-    none, a table of the source, lags since the source was last read. It is stale when it has lagged for ``hours``. A
-    table that was never computed is not stale: nobody relies on it yet.
+    none, a table of the source, lags since the source was last read. It is overdue when it has lagged for ``hours``. A
+    table that was never computed is not overdue: nobody relies on it yet.
 
     Args:
         updated: When each table was last brought up to date; one that never was is absent.

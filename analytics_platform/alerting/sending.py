@@ -1,0 +1,116 @@
+"""The program that sends one message to one channel: ``python -m analytics_platform.alerting.sending``.
+
+apprise has no limit for the size of an answer, and a thread of it that waits for a receiver cannot be ended. So each
+message is sent by a process of its own, with a limit for its memory, that ends with its time. The address is a secret
+and therefore comes through standard input, not as an argument, which every user of the machine can read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+ANSWER_BYTES = 1 << 20
+"""What is read of an HTTP answer; its status has then been read, and no service says more than a few lines."""
+MEMORY_BYTES = 512 << 20
+"""Memory of the process; it needs about 60 MB, and a few times the size of a message."""
+_HTTP_STATUS = re.compile(r"error=(\d{3})\b")
+
+
+def silence_libraries() -> None:
+    """Keep libraries from logging addresses; apprise still hears its warnings, for the reason of a failure."""
+    library = logging.getLogger("apprise")
+    library.propagate = False
+    library.setLevel(logging.WARNING)
+    requests = logging.getLogger("urllib3.connectionpool")
+    requests.setLevel(max(logging.INFO, requests.level))  # its debug lines hold paths, which are tokens for Slack
+
+
+def main() -> None:
+    """Send the message that standard input describes; write what went wrong to standard output as JSON, or null."""
+    _limit_memory()
+    _guard_requests()
+    request = json.load(sys.stdin)
+    try:
+        reason = _send(**request)
+    except MemoryError:
+        reason = "its answer is too large"
+    sys.stdout.write(json.dumps(reason))
+    sys.stdout.flush()
+    os._exit(0)  # not waiting for the threads of a receiver that still sends
+
+
+def _send(url: str, title: str, body: str, timeout_seconds: float) -> str | None:
+    import apprise  # noqa: PLC0415  (after the limits)
+
+    silence_libraries()
+    service = apprise.Apprise()
+    service.add(url)
+    result = service.notify(
+        body=body, title=title, notify_type=apprise.NotifyType.FAILURE, body_format="text", timeout=timeout_seconds
+    )
+    return None if result else _reason(result, timeout_seconds)
+
+
+def _reason(result: Any, timeout_seconds: float) -> str:
+    """Say why a message did not arrive, in words of our own: apprise's may hold parts of the address."""
+    if result.status.name == "TIMEOUT":
+        return f"no answer within {timeout_seconds:g} s"
+    status = next((found for entry in result.logs() if (found := _HTTP_STATUS.search(str(entry.message)))), None)
+    if status is None:
+        return "not reachable, or it refused"
+    hint = "; it redirects: set the address that it redirects to" if status.group(1).startswith("3") else ""
+    return f"refused with HTTP {status.group(1)}{hint}"
+
+
+def _limit_memory() -> None:
+    try:
+        import resource  # noqa: PLC0415  (Windows has none)
+
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    except (ImportError, OSError, ValueError):  # where a lower limit holds already, it stays
+        return
+
+
+def _guard_requests() -> None:
+    """Make ``requests``, which apprise's services call, read answers up to a limit and keep what it sends.
+
+    After a 301, 302 or 303 ``requests`` asks for the new address by GET, without the message, and the GET's status 200
+    looks like success. So these are not followed; 307 and 308 are, with the message.
+    """
+    import requests.adapters  # noqa: PLC0415
+
+    class Adapter(requests.adapters.HTTPAdapter):
+        def build_response(self, req: Any, resp: Any) -> requests.Response:
+            read = resp.stream
+            resp.stream = lambda *args, **kwargs: _at_most(ANSWER_BYTES, read(*args, **kwargs))
+            return super().build_response(req, resp)
+
+    class Session(requests.Session):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mount("https://", Adapter())
+            self.mount("http://", Adapter())
+
+        def get_redirect_target(self, resp: requests.Response) -> str | None:
+            drops_message = resp.status_code in {301, 302, 303} and resp.request.method not in {"GET", "HEAD"}
+            return None if drops_message else super().get_redirect_target(resp)
+
+    requests.Session = requests.sessions.Session = Session  # type: ignore[misc]
+
+
+def _at_most(size: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+        size -= len(chunk)
+        if size <= 0:
+            return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""What `analytics why` says of a partition: from what, why, and whether it is stale."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from analytics_platform.cli.console import why_lines
+from analytics_platform.definitions import mart_names, recipes_of
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.operations.why import Explanation, UnknownPartitionError, explain
+from analytics_platform.sources import published_days
+
+DAY = "2024-01-05"
+RAW = [dg.AssetKey("raw_messages"), dg.AssetKey("quarantined_rows")]
+
+
+def why(home, asset: str = "raw_messages", day: str = DAY) -> Explanation:
+    return explain(
+        home.platform, recipes_of(home.platform.settings), mart_names(home.platform.settings), home.instance, day, asset
+    )
+
+
+@pytest.fixture
+def stored(home):
+    """A home whose raw tables hold one day."""
+    home.write(home.row("a", "1", DAY))
+    assert home.materialize(DAY).failures == []
+    return home
+
+
+def test_a_current_day_names_what_it_was_computed_from_and_why(stored):
+    found = why(stored)
+    assert found.is_stored
+    assert found.stale_because == ()
+    assert found.computed_because == "not stored before"
+    assert {part.name for part in found.parts} == {"code", "schema", "source"}
+    assert all(part.stored == part.now for part in found.parts)
+    assert next(iter(why_lines(found))) == f"raw_messages {DAY} (lake) is current: a run would not compute it."
+
+
+def test_a_changed_source_is_named_before_and_after_the_day_is_computed_again(stored):
+    """ "Why was this day computed again?" had no answer."""
+    stored.write(stored.row("a", "1", DAY, "changed"))
+    reason = "changed rows at the source"
+    assert why(stored).stale_because == (reason,)
+    assert why(stored, "quarantined_rows").stale_because == (reason,)
+
+    assert stored.materialize(DAY).failures == []
+    found = why(stored)
+    assert found.stale_because == ()
+    assert found.computed_because == reason
+
+
+def test_a_table_whose_inputs_are_missing_says_which(stored):
+    found = why(stored, "conversations")
+    assert not found.is_stored
+    assert found.stale_because == (f"missing input messages {DAY}",)
+    first, reason, *_ = why_lines(found)
+    assert first == f"conversations {DAY} (lake) is not stored; a run over this day would compute it."
+    assert reason == f"Reason: missing input messages {DAY}."
+
+
+@pytest.mark.parametrize("mart", ["fct_conversation", "dim_user", "agg_daily"])
+def test_a_mart_without_its_day_in_the_lake_says_what_is_missing(stored, mart):
+    assert "missing input" in why(stored, mart).stale_because[0]
+
+
+def test_a_table_whose_stored_input_is_stale_is_not_called_current(stored):
+    """The source had changed, and `why` said that a run would compute nothing."""
+    chosen = [dg.AssetKey("messages")]
+    assert stored.materialize(DAY, selection=[*RAW, *chosen]).failures == []
+    assert why(stored, "messages").stale_inputs == ()
+    stored.write(stored.row("a", "1", DAY, "changed"))
+
+    found = why(stored, "messages")
+    assert found.stale_because == ()
+    assert found.stale_inputs == ("raw_messages (changed rows at the source)",)
+    assert "current" not in next(iter(why_lines(found)))
+
+
+def test_a_source_that_was_not_read_since_it_changed_is_told(stored):
+    stored.write(stored.row("a", "1", DAY, "changed"))
+    looking = Platform(stored.platform.settings, stages=False)
+    settings = looking.settings
+    found = explain(looking, recipes_of(settings), mart_names(settings), stored.instance, DAY, "raw_messages")
+    assert found.source_changed
+    assert "current" not in next(iter(why_lines(found)))
+
+
+def test_an_unknown_table_is_refused_with_the_names_there_are(stored):
+    with pytest.raises(UnknownPartitionError, match=r"no such table; there are .*conversation_insights"):
+        why(stored, "conversation_insight")
+
+
+def test_a_run_reads_each_table_of_a_source_day_once(home, monkeypatch):
+    """The rows of a day were read three times: for messages, for their counts, for what is in quarantine."""
+    read, tables = published_days._read_table, []
+
+    def counted(folder, declared, day):
+        tables.append((declared.name, day))
+        return read(folder, declared, day)
+
+    monkeypatch.setattr(published_days, "_read_table", counted)
+    home.write(home.row("a", "1", DAY), home.row("", "2", DAY))
+    assert home.materialize(DAY).failures == []
+    assert sorted(tables) == [("quarantined_rows", DAY), ("raw_messages", DAY)]
