@@ -26,7 +26,7 @@ def _mean(
     return Column(
         name,
         NUMBER,
-        f"{of}; null when there is nothing to average.",
+        f"{of}; null when there is no conversation to average over.",
         nullable=True,
         unit=unit,
         minimum=minimum,
@@ -34,31 +34,51 @@ def _mean(
     )
 
 
-_KNOWN_OUTCOME = "whose stated outcome is known as a success or a failure"
-_VOLUME = (_count("conversation_count", "conversations started"), _count("message_count", "messages"))
+_KNOWN_OUTCOME = "whose stated outcome means a success or a failure"
+_VOLUME = (
+    _count("conversation_count", "conversations started"),
+    _count("message_count", "messages of any role in these conversations"),
+)
 _SERVICE = (
-    _count("answered_count", "conversations with an answer"),
+    _count("answered_count", "conversations that got an answer"),
     _count("outcome_count", f"conversations {_KNOWN_OUTCOME}"),
     _count("resolved_count", "conversations whose stated outcome is a success"),
-    _count("rated_count", "conversations that were rated"),
-    _mean("duration_seconds_mean", "Mean duration", unit="s"),
-    _mean("first_response_seconds_p50", "Median first-response time", unit="s"),
-    _mean("first_response_seconds_p90", "90th percentile of first-response time", unit="s"),
-    _mean("answered_rate", "Share of conversations with an answer", maximum=1),
+    _count("rated_count", "conversations with a rating by the customer"),
+    _mean("duration_seconds_mean", "Mean time from the first to the last message", unit="s"),
+    _mean("first_response_seconds_p50", "Median time to the first answer, over answered conversations", unit="s"),
+    _mean(
+        "first_response_seconds_p90",
+        "90th percentile of the time to the first answer, over answered conversations",
+        unit="s",
+    ),
+    _mean("answered_rate", "Share of conversations that got an answer", maximum=1),
     _mean("resolved_rate", f"Share of successes among conversations {_KNOWN_OUTCOME}", maximum=1),
-    _mean("rating_mean", "Mean rating among rated conversations", minimum=None),
-    _mean("quality_score_mean", "Mean quality score", maximum=1),
-    _mean("sentiment_mean", "Mean customer sentiment", minimum=-1, maximum=1),
+    _mean("rating_mean", "Mean rating by customers, on the source's own scale", minimum=None),
+    _mean("quality_score_mean", "Mean of the quality scores", maximum=1),
+    _mean("sentiment_mean", "Mean sentiment of the customers", minimum=-1, maximum=1),
 )
 _TOPICS = Column(
-    "topics", SHARES_TYPE, "Primary topics with their number of conversations, most frequent first, ties by label."
+    "topics", SHARES_TYPE, "Primary topics, each with its number of conversations, most frequent first, ties by label."
 )
 _INTENTS = Column(
-    "intents", SHARES_TYPE, "Intents with their number of conversations, most frequent first, ties by label."
+    "intents", SHARES_TYPE, "Intents, each with its number of conversations, most frequent first, ties by label."
 )
 _LLM = (
-    Column("tokens", INTEGER, "LLM tokens that the source states; null when none.", nullable=True, minimum=0),
-    Column("cost", NUMBER, "LLM cost that the source states; null when none.", nullable=True, unit="USD", minimum=0),
+    Column(
+        "tokens",
+        INTEGER,
+        "Sum of the LLM tokens that the source states; null when no conversation states any.",
+        nullable=True,
+        minimum=0,
+    ),
+    Column(
+        "cost",
+        NUMBER,
+        "Sum of the LLM cost that the source states; null when no conversation states any.",
+        nullable=True,
+        unit="USD",
+        minimum=0,
+    ),
 )
 
 DAILY_METRICS = Table(
@@ -68,23 +88,23 @@ DAILY_METRICS = Table(
         DATE_COLUMN,
         *_VOLUME,
         _count("user_count", "distinct customers"),
-        _count("agent_count", "distinct agents"),
+        _count("agent_count", "distinct agents; a conversation counts for the agent who sent most of its messages"),
         *_SERVICE,
         _TOPICS,
         _INTENTS,
         Column(
             "hourly_conversations",
             pa.list_(pa.field("item", INTEGER, nullable=False), 24),
-            "Conversations started in each UTC hour, from 0 to 23.",
+            "Number of conversations started in each UTC hour, from hour 0 to hour 23.",
         ),
         _count("negative_count", "conversations with sentiment below -0.25"),
         _count("positive_count", "conversations with sentiment above 0.25"),
         *_LLM,
         _count(
             "failed_conversation_count",
-            "conversations that could not be processed (`processing_errors`) and are in no other figure",
+            "conversations in `processing_errors`, which are in no other figure",
         ),
-        _count("quarantined_row_count", "rows of the source that could not be used (`quarantined_rows`)"),
+        _count("quarantined_row_count", "source rows of the day in `quarantined_rows`"),
     ),
     key=("date",),
 )
@@ -94,16 +114,16 @@ USER_DAILY = Table(
     grain="one row per day and customer",
     columns=(
         DATE_COLUMN,
-        Column("user_id", STRING, "The customer."),
+        Column("user_id", STRING, "Identifier of the customer, or a pseudonym when ANALYTICS_PSEUDONYM_KEY is set."),
         *_VOLUME,
-        Column("first_seen_at", TIMESTAMP, "Start of the customer's first conversation of the day, UTC."),
-        Column("last_seen_at", TIMESTAMP, "Last message in the customer's conversations of the day, UTC."),
+        Column("first_seen_at", TIMESTAMP, "Time at which the customer's first conversation of the day started, UTC."),
+        Column("last_seen_at", TIMESTAMP, "Time of the last message in the customer's conversations of the day, UTC."),
         *_SERVICE,
         _TOPICS,
         Column(
             "hourly_conversations",
             pa.list_(pa.field("item", INTEGER, nullable=False), 24),
-            "Conversations started in each UTC hour, from 0 to 23.",
+            "Number of conversations started in each UTC hour, from hour 0 to hour 23.",
         ),
     ),
     key=("date", "user_id"),
@@ -114,7 +134,12 @@ AGENT_DAILY = Table(
     grain="one row per day and agent",
     columns=(
         DATE_COLUMN,
-        Column("agent_id", STRING, "The agent: a person or an assistant."),
+        Column(
+            "agent_id",
+            STRING,
+            "Identifier of the agent, a person or an assistant; a conversation counts for the agent "
+            "who sent most of its messages.",
+        ),
         *_VOLUME,
         _count("user_count", "distinct customers"),
         *_SERVICE,
@@ -129,7 +154,7 @@ MODEL_DAILY = Table(
     grain="one row per day and LLM",
     columns=(
         DATE_COLUMN,
-        Column("model", STRING, "Name of the LLM behind the assistant."),
+        Column("model", STRING, "Name of the LLM; a conversation counts for the LLM that sent most of its messages."),
         *_VOLUME,
         _count("user_count", "distinct customers"),
         *_SERVICE,
@@ -143,31 +168,31 @@ USER_ANALYTICS = Table(
     name="user_analytics",
     grain="one row per customer, over all days",
     columns=(
-        Column("user_id", STRING, "The customer."),
+        Column("user_id", STRING, "Identifier of the customer, or a pseudonym when ANALYTICS_PSEUDONYM_KEY is set."),
         *_VOLUME,
-        _count("active_day_count", "days with a conversation"),
-        _count("answered_count", "conversations with an answer"),
+        _count("active_day_count", "UTC days on which the customer started a conversation"),
+        _count("answered_count", "conversations that got an answer"),
         _count("outcome_count", f"conversations {_KNOWN_OUTCOME}"),
         _count("resolved_count", "conversations whose stated outcome is a success"),
-        _count("rated_count", "conversations that were rated"),
-        Column("first_date", DATE, "First day with a conversation."),
-        Column("last_date", DATE, "Last day with a conversation."),
-        _mean("duration_seconds_mean", "Mean duration of the conversations", unit="s"),
-        _mean("answered_rate", "Share of conversations with an answer", maximum=1),
+        _count("rated_count", "conversations with a rating by the customer"),
+        Column("first_date", DATE, "First UTC day on which the customer started a conversation."),
+        Column("last_date", DATE, "Last UTC day on which the customer started a conversation."),
+        _mean("duration_seconds_mean", "Mean time from the first to the last message", unit="s"),
+        _mean("answered_rate", "Share of conversations that got an answer", maximum=1),
         _mean("resolved_rate", f"Share of successes among conversations {_KNOWN_OUTCOME}", maximum=1),
-        _mean("rating_mean", "Mean rating among rated conversations", minimum=None),
-        _mean("quality_score_mean", "Mean quality score", maximum=1),
-        _mean("sentiment_mean", "Mean sentiment", minimum=-1, maximum=1),
+        _mean("rating_mean", "Mean rating by customers, on the source's own scale", minimum=None),
+        _mean("quality_score_mean", "Mean of the quality scores", maximum=1),
+        _mean("sentiment_mean", "Mean sentiment of the customer", minimum=-1, maximum=1),
         _TOPICS,
         Column(
             "hourly_conversations",
             pa.list_(pa.field("item", INTEGER, nullable=False), 24),
-            "Conversations started in each UTC hour, from 0 to 23.",
+            "Number of conversations started in each UTC hour, from hour 0 to hour 23.",
         ),
         Column(
             "weekday_conversations",
             pa.list_(pa.field("item", INTEGER, nullable=False), 7),
-            "Conversations started on each weekday, Monday first.",
+            "Number of conversations started on each weekday, from Monday to Sunday.",
         ),
     ),
     key=("user_id",),

@@ -7,12 +7,29 @@ import pyarrow as pa
 from analytics_platform.model.raw_tables import DATE_COLUMN, ROLES
 from analytics_platform.model.table import BOOLEAN, INTEGER, NUMBER, STRING, TIMESTAMP, Column, Table
 
-CONVERSATION_ID = Column("conversation_id", STRING, "The conversation.")
-MESSAGE_ID = Column("message_id", STRING, "The message.")
-USER_ID = Column("user_id", STRING, "The customer; null when the source does not say.", nullable=True)
-AGENT_ID = Column("agent_id", STRING, "Who answers; null when unknown.", nullable=True)
-MODEL = Column("model", STRING, "Name of the LLM behind the assistant; null for people.", nullable=True)
-CHANNEL = Column("channel", STRING, "Where the conversation took place.", nullable=True)
+CONVERSATION_ID = Column("conversation_id", STRING, "Identifier of the conversation.")
+MESSAGE_ID = Column("message_id", STRING, "Identifier of the message.")
+USER_ID = Column(
+    "user_id",
+    STRING,
+    "Identifier of the customer, or a pseudonym when ANALYTICS_PSEUDONYM_KEY is set; null when the source names none.",
+    nullable=True,
+)
+AGENT_ID = Column(
+    "agent_id",
+    STRING,
+    "Identifier of the person or assistant who answers; null when the source names none.",
+    nullable=True,
+)
+MODEL = Column(
+    "model", STRING, "Name of the LLM that answers as the assistant; null when the source names none.", nullable=True
+)
+CHANNEL = Column(
+    "channel",
+    STRING,
+    "Where the conversation takes place, such as a chat room; null when the source names none.",
+    nullable=True,
+)
 
 STAYS_IN_THE_LAKE = frozenset({"pii_spans"})
 """Columns of ``MESSAGES`` that no other table takes over: whoever may read copies need not hold even sealed values."""
@@ -24,40 +41,67 @@ MESSAGES = Table(
         DATE_COLUMN,
         CONVERSATION_ID,
         MESSAGE_ID,
-        Column("position", INTEGER, "Place within the conversation, from 0.", minimum=0),
-        Column("role", STRING, "Who speaks.", allowed=ROLES),
+        Column("position", INTEGER, "Place of the message within its conversation, from 0.", minimum=0),
+        Column(
+            "role",
+            STRING,
+            "Who speaks: user is the customer, agent and assistant answer, system and tool belong to neither side.",
+            allowed=ROLES,
+        ),
         USER_ID,
         AGENT_ID,
         MODEL,
         CHANNEL,
-        Column("sent_at", TIMESTAMP, "When it was said, UTC. Synthetic for the sample's tau-bench dialogues."),
-        Column("text", STRING, "The cleaned text: no markup, control characters or code; may be empty."),
+        Column(
+            "sent_at",
+            TIMESTAMP,
+            "Time at which the message was sent, UTC. Synthetic for the sample's tau-bench dialogues.",
+        ),
+        Column(
+            "text",
+            STRING,
+            "Cleaned text: without markup, control characters and code blocks, personal data replaced "
+            "by its kind; may be empty.",
+        ),
         Column(
             "code",
             pa.list_(pa.field("item", STRING, nullable=False)),
-            "Code of the message: blocks, which are taken out of the text, then inline code, whose words stay in it.",
+            "Pieces of code in the message: first the blocks, which are taken out of the text, then "
+            "inline code, whose words stay in the text; empty when there are none.",
         ),
         Column(
             "pii",
             pa.list_(pa.field("item", STRING, nullable=False)),
-            "Kinds of personal data found in the text, such as EMAIL, one entry per place; never the values.",
+            "Kinds of personal data found in the text, such as EMAIL, one entry for each place; never "
+            "the values. Empty when nothing was found.",
         ),
         Column(
             "pii_spans",
             pa.binary(),
-            "Where personal data was found in text and code, its kind and the value that stood there, encrypted under "
-            "ANALYTICS_PII_SPANS_KEY; null where nothing was found, and everywhere when no key is set.",
+            "Place, kind and value of the personal data found in text and code, encrypted under "
+            "ANALYTICS_PII_SPANS_KEY; null when nothing was found, and in every row when no key is "
+            "set.",
             nullable=True,
         ),
-        Column("language", STRING, "ISO 639-1 code; und where unknown."),
-        Column("character_count", INTEGER, "Characters of the cleaned text.", minimum=0),
-        Column("word_count", INTEGER, "Words of the cleaned text.", minimum=0),
-        Column("token_count", INTEGER, "Subword tokens of the cleaned text.", minimum=0),
+        Column(
+            "language",
+            STRING,
+            "ISO 639-1 code of the text's language: what the source states, else what the detector "
+            "finds; und when unknown.",
+        ),
+        Column("character_count", INTEGER, "Number of characters of the cleaned text.", minimum=0),
+        Column("word_count", INTEGER, "Number of words of the cleaned text.", minimum=0),
+        Column(
+            "token_count",
+            INTEGER,
+            "Number of subword tokens of the cleaned text, in the vocabulary of Llama 2, whichever model answered.",
+            minimum=0,
+        ),
         Column(
             "response_seconds",
             NUMBER,
-            "For the first answer after the customer spoke: time since the first of the customer's messages "
-            "that waited for it; null otherwise.",
+            "Time that the customer waited for this message: set on the answer that ends a wait, from "
+            "the customer's first message of that wait; null on all other messages.",
             nullable=True,
             unit="s",
             minimum=0,
@@ -80,19 +124,28 @@ CONVERSATIONS = Table(
         Column(
             "language",
             STRING,
-            "What the source states, else the language of most of the customer's words; und where unknown.",
+            "ISO 639-1 code: what the source states, else the language of most of the customer's "
+            "words; und when unknown.",
         ),
         Column("started_at", TIMESTAMP, "Time of the first message, UTC."),
         Column("ended_at", TIMESTAMP, "Time of the last message, UTC."),
-        Column("duration_seconds", NUMBER, "From first to last message.", unit="s", minimum=0),
-        Column("message_count", INTEGER, "Messages of any role.", minimum=1),
-        Column("user_message_count", INTEGER, "Messages by the customer.", minimum=0),
-        Column("agent_message_count", INTEGER, "Messages by agents or assistants.", minimum=0),
-        Column("turn_count", INTEGER, "Runs of messages by the same side (customer or agent).", minimum=0),
+        Column(
+            "duration_seconds",
+            NUMBER,
+            "Time from the first to the last message; 0 for a single message.",
+            unit="s",
+            minimum=0,
+        ),
+        Column("message_count", INTEGER, "Number of messages of any role.", minimum=1),
+        Column("user_message_count", INTEGER, "Number of messages by the customer.", minimum=0),
+        Column("agent_message_count", INTEGER, "Number of messages by agents and assistants.", minimum=0),
+        Column(
+            "turn_count", INTEGER, "Number of turns: runs of messages by the same side, customer or agent.", minimum=0
+        ),
         Column(
             "first_response_seconds",
             NUMBER,
-            "From the customer's first message to the first answer; null when unanswered.",
+            "Time from the customer's first message to the first answer; null when the conversation has no answer.",
             nullable=True,
             unit="s",
             minimum=0,
@@ -100,42 +153,76 @@ CONVERSATIONS = Table(
         Column(
             "response_seconds_p50",
             NUMBER,
-            "Median response time; null when unanswered.",
+            "Median of the response times of the conversation; null when it has no answer.",
             nullable=True,
             unit="s",
             minimum=0,
         ),
         Column(
-            "response_seconds_p90", NUMBER, "90th percentile of response times.", nullable=True, unit="s", minimum=0
+            "response_seconds_p90",
+            NUMBER,
+            "90th percentile of the response times of the conversation; null when it has no answer.",
+            nullable=True,
+            unit="s",
+            minimum=0,
         ),
         Column(
             "agent_talk_ratio",
             NUMBER,
-            "Share of words said by the agent's side; null when nobody said a word.",
+            "Words by agents and assistants divided by words of both sides; null when neither side said a word.",
             nullable=True,
             minimum=0,
             maximum=1,
         ),
-        Column("token_count", INTEGER, "Subword tokens of all cleaned texts.", minimum=0),
-        Column("rating", NUMBER, "Rating by the customer on the source's own scale.", nullable=True),
-        Column("outcome", STRING, "Outcome that the source states.", nullable=True),
+        Column(
+            "token_count",
+            INTEGER,
+            "Number of subword tokens of all cleaned texts, in the vocabulary of Llama 2.",
+            minimum=0,
+        ),
+        Column(
+            "rating",
+            NUMBER,
+            "Rating by the customer, on the source's own scale; null when the source states none.",
+            nullable=True,
+        ),
+        Column(
+            "outcome",
+            STRING,
+            "Word with which the source says how the conversation ended; null when the source states none.",
+            nullable=True,
+        ),
         Column(
             "resolved",
             BOOLEAN,
-            "Whether the stated outcome is a success; null when none is stated, or one that is known as neither "
-            "success nor failure.",
+            "Whether the stated outcome is a success (true) or a failure (false); null when the "
+            "source states none, or a word that means neither.",
             nullable=True,
         ),
         Column(
             "quality_score",
             NUMBER,
-            "0 to 1: how well the service went by answered turns, speed and balance; see docs/data-model.md.",
+            "How well the service went, by share of answered waits, speed and balance; "
+            "docs/data-model.md has the formula. Parts that cannot be measured count 0.",
             minimum=0,
             maximum=1,
         ),
-        Column("variant", STRING, "Arm of an A/B test; null outside tests.", nullable=True),
-        Column("tokens", INTEGER, "LLM tokens that the source states.", nullable=True, minimum=0),
-        Column("cost", NUMBER, "LLM cost that the source states.", nullable=True, unit="USD", minimum=0),
+        Column("variant", STRING, "Arm of an A/B test; null when the source states none.", nullable=True),
+        Column(
+            "tokens",
+            INTEGER,
+            "Number of LLM tokens that the source states for the conversation; null when the source states none.",
+            nullable=True,
+            minimum=0,
+        ),
+        Column(
+            "cost",
+            NUMBER,
+            "LLM cost that the source states for the conversation; null when the source states none.",
+            nullable=True,
+            unit="USD",
+            minimum=0,
+        ),
     ),
     key=("conversation_id",),
 )

@@ -78,10 +78,21 @@ def _row(column: Column) -> str:
     meaning = [column.doc]
     if column.unit:
         meaning.append(f"Unit: {column.unit}.")
+    if limits := _limits(column):
+        meaning.append(limits)
     if column.allowed:
         meaning.append("One of " + ", ".join(f"`{value}`" for value in sorted(column.allowed)) + ".")
     text = " ".join(meaning).replace("|", "\\|")
     return f"| `{column.name}` | {_type_name(column.type)} | {'yes' if column.nullable else ''} | {text} |"
+
+
+def _limits(column: Column) -> str:
+    """Say which numbers the column may have; nothing when it has no limit."""
+    if column.minimum is not None and column.maximum is not None:
+        return f"From {column.minimum:g} to {column.maximum:g}."
+    if column.minimum is not None:
+        return f"At least {column.minimum:g}."
+    return "" if column.maximum is None else f"At most {column.maximum:g}."
 
 
 def _type_name(type_: pa.DataType) -> str:

@@ -12,10 +12,20 @@ PROCESSING_ERRORS = Table(
     columns=(
         DATE_COLUMN,
         CONVERSATION_ID,
-        Column("table_name", STRING, "The table whose computation failed for this conversation alone."),
-        Column("error", STRING, "Kind of error, place in the code, and its message without words of the conversation."),
-        Column("attempts", INTEGER, "How often it was tried with the same inputs and code.", minimum=1),
-        Column("last_tried_at", TIMESTAMP, "When it was tried last, UTC."),
+        Column("table_name", STRING, "Table whose computation failed for this conversation."),
+        Column(
+            "error",
+            STRING,
+            "Kind of error, place in the code, and message; quoted texts and words of the "
+            "conversation are replaced by an ellipsis.",
+        ),
+        Column(
+            "attempts",
+            INTEGER,
+            "Number of times that the conversation was computed with the same inputs and code.",
+            minimum=1,
+        ),
+        Column("last_tried_at", TIMESTAMP, "Time of the last attempt, UTC."),
     ),
     key=("conversation_id", "table_name"),
 )

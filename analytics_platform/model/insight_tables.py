@@ -38,33 +38,55 @@ REASONS_TYPE = pa.list_(
 )
 
 
-def _confidence(name: str, of: str) -> Column:
-    return Column(name, NUMBER, f"Confidence in the {of}, 0 to 1.", minimum=0, maximum=1)
+def _confidence(name: str, of: str, note: str = "") -> Column:
+    return Column(name, NUMBER, f"Estimated probability that the {of} is right{note}.", minimum=0, maximum=1)
 
 
 _TOPICS = Column(
-    "topics", TOPICS_TYPE, "Topics of the taxonomy with their confidence, most confident first; may be empty."
+    "topics",
+    TOPICS_TYPE,
+    "Labels of the taxonomy, each with its confidence from 0 to 1, most confident first; at "
+    "most three, and empty when no topic fits.",
 )
-_TIER = Column("tier", STRING, "Which tier answered.", allowed=frozenset({"static", "cascade", "transformer", "llm"}))
-_SENTIMENT = Column("sentiment", NUMBER, "From -1, very negative, to 1, very positive.", minimum=-1, maximum=1)
-_INTENT = Column("intent", STRING, "What the speaker wants, a label of the taxonomy; other when none fits.")
+_TIER = Column(
+    "tier",
+    STRING,
+    "Tier of the insight engine that gave the labels.",
+    allowed=frozenset({"static", "cascade", "transformer", "llm"}),
+)
+_SENTIMENT = Column(
+    "sentiment",
+    NUMBER,
+    "Sentiment of the message, from -1, very negative, over 0, neutral, to 1, very positive.",
+    minimum=-1,
+    maximum=1,
+)
+_INTENT = Column("intent", STRING, "What the speaker wants: a label of the taxonomy; other when none fits.")
 _URGENCY = Column(
-    "urgency", STRING, "How soon the customer needs an answer, as the words say.", allowed=frozenset(URGENCIES)
+    "urgency",
+    STRING,
+    "How soon the customer needs an answer, judged by the customer's words.",
+    allowed=frozenset(URGENCIES),
 )
 _RESOLUTION = Column(
     "resolution",
     STRING,
-    "Whether what the customer came for was settled: what the source states where it states an outcome (then it agrees "
-    "with resolved), else an estimate from the ending; unclear where the words do not tell.",
+    "Whether the customer's concern was settled. It follows the source where the source "
+    "states an outcome, and agrees with resolved; elsewhere it is an estimate from the "
+    "ending, and unclear when the words do not tell.",
     allowed=frozenset(RESOLUTIONS),
 )
 
 _EMBEDDING = Column(
     "embedding",
     pa.list_(pa.field("item", pa.float16(), nullable=False), EMBEDDING_DIMENSIONS),
-    "Unit-length vector; all zeros where no token is known.",
+    "Vector of the meaning of the text, of length 1; all zeros when the encoder knows no token of the text.",
 )
-_ENCODER = Column("encoder", STRING, "Which encoder made the vector.")
+_ENCODER = Column(
+    "encoder",
+    STRING,
+    "Name and version of the encoder that made the vector; vectors of different encoders cannot be compared.",
+)
 
 MESSAGE_EMBEDDINGS = Table(
     name="message_embeddings",
@@ -112,29 +134,40 @@ CONVERSATION_INSIGHTS = Table(
         DATE_COLUMN,
         CONVERSATION_ID,
         _TOPICS,
-        Column("primary_topic", STRING, "The most confident topic; other when none fits."),
-        _INTENT,
+        Column("primary_topic", STRING, "Topic with the highest confidence; other when no topic fits."),
+        Column("intent", STRING, "What the customer wants: a label of the taxonomy; other when none fits."),
         _confidence("intent_confidence", "intent"),
         Column(
-            "sentiment", NUMBER, "The customer's sentiment, the ending weighing most; -1 to 1.", minimum=-1, maximum=1
+            "sentiment",
+            NUMBER,
+            "Sentiment of the customer, from -1, very negative, over 0, neutral, to 1, very positive; "
+            "the ending of the conversation weighs most. 0 when the customer wrote no text.",
+            minimum=-1,
+            maximum=1,
         ),
         _confidence("sentiment_confidence", "sentiment"),
         _URGENCY,
-        _confidence("urgency_confidence", "urgency; not calibrated"),
+        _confidence("urgency_confidence", "urgency", "; not calibrated on labelled texts"),
         _RESOLUTION,
-        _confidence("resolution_confidence", "resolution; 1 where the source states the outcome; not calibrated"),
+        _confidence(
+            "resolution_confidence",
+            "resolution",
+            "; 1 when the source states the outcome, otherwise not calibrated on labelled texts",
+        ),
         Column(
             "confidence",
             NUMBER,
-            "Confidence in topic, intent and sentiment taken together, 0 to 1.",
+            "Geometric mean of the confidence in topic, intent and sentiment; 0 when there is no text.",
             minimum=0,
             maximum=1,
         ),
         Column(
             "reasons",
             REASONS_TYPE,
-            "What decided each label: the message, its words, and the taxonomy's rule where one fired for the label. "
-            "A label that a rule forces has a confidence of at least 0.5: chosen for certain, not certainly right.",
+            "Evidence for each label: the message, its words, the weight, and the rule of the "
+            "taxonomy when one spoke for the label. The weight is in log-odds, and a confidence in "
+            "reasons of the LLM. A label that a rule forces has a confidence of at least 0.5, though "
+            "it is not certainly right.",
         ),
         _TIER,
         Column("taxonomy_version", STRING, "Hash of the taxonomy that the labels come from."),

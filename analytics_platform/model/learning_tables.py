@@ -32,31 +32,52 @@ OUTCOMES_TYPE = pa.list_(
     )
 )
 KINDS = frozenset({"topic", "intent", "sentiment"})
-_KIND = Column("kind", STRING, "What is labelled.", allowed=KINDS)
-_MODEL_ID = Column("model_id", STRING, "Hash of the model's file.")
+_KIND = Column("kind", STRING, "Kind of label.", allowed=KINDS)
+_MODEL_ID = Column("model_id", STRING, "Identifier of the model: the hash of its file.")
 
 LABEL_FEEDBACK = Table(
     name="label_feedback",
     grain="one row per correction of a label by a person",
     columns=(
-        Column("feedback_id", STRING, "The correction, as its source names it."),
+        Column("feedback_id", STRING, "Identifier of the correction: its _id in MongoDB."),
         Column(
-            "conversation_id", STRING, "The conversation corrected; null when only a message is named.", nullable=True
+            "conversation_id",
+            STRING,
+            "Conversation whose label is corrected; null when the correction names only a message.",
+            nullable=True,
         ),
-        Column("message_id", STRING, "The message corrected; null when the whole conversation is.", nullable=True),
-        Column("kind", STRING, "What is corrected: topic, intent or sentiment.", nullable=True),
-        Column("label", STRING, "The right label.", nullable=True),
-        Column("author", STRING, "Who says so.", nullable=True),
-        Column("corrected_at", TIMESTAMP, "When, UTC.", nullable=True),
-        Column("note", STRING, "Why, where the author wrote it down.", nullable=True),
+        Column(
+            "message_id",
+            STRING,
+            "Message whose label is corrected; null when the label of the whole conversation is.",
+            nullable=True,
+        ),
+        Column(
+            "kind",
+            STRING,
+            "Kind of label that is corrected: topic, intent or sentiment; null when the correction names none.",
+            nullable=True,
+        ),
+        Column("label", STRING, "Right label; null when the correction names none.", nullable=True),
+        Column("author", STRING, "Who made the correction; null when not given.", nullable=True),
+        Column("corrected_at", TIMESTAMP, "Time of the correction, UTC; null when not given.", nullable=True),
+        Column("note", STRING, "Why the label is wrong, in the author's words; null when not given.", nullable=True),
         Column(
             "status",
             STRING,
-            "Models learn from it, are judged by it, a later one or a shipped label counts instead, or it is unusable.",
+            "Use of the correction: models learn from it (training), are judged by it (gold), a later "
+            "correction or a shipped gold label takes its place (superseded), or it is unusable "
+            "(quarantined).",
             allowed=frozenset({"training", "gold", "superseded", "quarantined"}),
         ),
-        Column("reason", STRING, "Why it is in quarantine; null otherwise.", nullable=True),
-        Column("messages", SAID_TYPE, "What was said, as cleaned; empty when nothing was found."),
+        Column(
+            "reason", STRING, "Why the correction is unusable; null unless its status is quarantined.", nullable=True
+        ),
+        Column(
+            "messages",
+            SAID_TYPE,
+            "Cleaned messages that the correction is about, each with its role; empty when they are not stored.",
+        ),
     ),
     key=("feedback_id",),
 )
@@ -65,21 +86,23 @@ GOLD_LABELS = Table(
     name="gold_labels",
     grain="one row per item and kind of label that models are judged by and never learn from",
     columns=(
-        Column("item", STRING, "The conversation or message."),
+        Column("item", STRING, "Identifier of the conversation or message that is labelled."),
         _KIND,
-        Column("label", STRING, "The right label; other when none fits."),
-        Column("source", STRING, "Where the label comes from: shipped, or feedback."),
-        Column("messages", SAID_TYPE, "What was said, as cleaned."),
+        Column("label", STRING, "Right label; other when no label of the taxonomy fits."),
+        Column(
+            "source", STRING, "Where the label comes from: shipped (part of the platform) or feedback (a correction)."
+        ),
+        Column("messages", SAID_TYPE, "Cleaned messages of the item, each with its role."),
     ),
     key=("item", "kind"),
 )
 
 _MODEL_COLUMNS = (
     _MODEL_ID,
-    Column("taxonomy_version", STRING, "Hash of the taxonomy whose labels it gives."),
-    Column("encoder", STRING, "The encoder whose vectors it reads."),
-    Column("corrections", INTEGER, "Corrections that it was fitted on.", minimum=0),
-    Column("content", pa.binary(), "The file, in the format safetensors."),
+    Column("taxonomy_version", STRING, "Hash of the taxonomy whose labels the model gives."),
+    Column("encoder", STRING, "Name and version of the encoder whose vectors the model reads."),
+    Column("corrections", INTEGER, "Number of corrections that the model was fitted on.", minimum=0),
+    Column("content", pa.binary(), "File of the model, in the format safetensors."),
 )
 CANDIDATE_MODEL = Table(
     name="candidate_model", grain="one row per model: the one fitted last", columns=_MODEL_COLUMNS, key=("model_id",)
@@ -92,23 +115,36 @@ MODEL_EVALUATION = Table(
     name="model_evaluation",
     grain="one row per model, kind of label, set of gold labels and time of evaluation",
     columns=(
-        Column("evaluated_at", TIMESTAMP, "When it was evaluated, UTC."),
+        Column("evaluated_at", TIMESTAMP, "Time of the evaluation, UTC."),
         _MODEL_ID,
         _KIND,
         Column("gold_version", STRING, "Hash of the gold labels."),
         Column(
             "engine_version",
             STRING,
-            "Hash of the engine that answered: model, tier and code; null where it was not kept yet.",
+            "Hash of the engine that answered: model, tier and code; null for evaluations from before "
+            "this column existed.",
             nullable=True,
         ),
         Column("taxonomy_version", STRING, "Hash of the taxonomy."),
-        Column("corrections", INTEGER, "Corrections that the model was fitted on.", minimum=0),
-        Column("items", INTEGER, "Gold labels of this kind.", minimum=1),
-        Column("accuracy", NUMBER, "Share of items answered rightly.", minimum=0, maximum=1),
-        Column("macro_f1", NUMBER, "Mean F1 of the labels among the gold labels.", minimum=0, maximum=1),
-        Column("ece", NUMBER, "Mean distance of confidence from the share of right answers.", minimum=0, maximum=1),
-        Column("outcomes", OUTCOMES_TYPE, "Each item's right label and the model's answer."),
+        Column("corrections", INTEGER, "Number of corrections that the model was fitted on.", minimum=0),
+        Column("items", INTEGER, "Number of gold labels of this kind.", minimum=1),
+        Column("accuracy", NUMBER, "Share of the gold labels that the model gives.", minimum=0, maximum=1),
+        Column(
+            "macro_f1",
+            NUMBER,
+            "Mean of the F1 scores of all labels that occur among the gold labels.",
+            minimum=0,
+            maximum=1,
+        ),
+        Column(
+            "ece",
+            NUMBER,
+            "Expected calibration error: mean difference between confidence and share of right answers.",
+            minimum=0,
+            maximum=1,
+        ),
+        Column("outcomes", OUTCOMES_TYPE, "Right label, answer and confidence of each item."),
     ),
     key=("model_id", "kind", "gold_version", "evaluated_at"),
     order=("evaluated_at",),

@@ -24,16 +24,28 @@ CALL_STATUSES = frozenset(
 )
 FAILURE_REASONS = frozenset({"invalid", "cut_off", "refused", "filtered", "rejected", "budget", "unavailable"})
 
-_MODEL = Column("model", STRING, "The model asked.")
-_PROMPT = Column("prompt_version", STRING, "Name and hash of the prompt file.")
+_MODEL = Column("model", STRING, "Name of the LLM that was asked.")
+_PROMPT = Column("prompt_version", STRING, "Name and hash of the file with the prompt.")
 _OWN = {
     column.name: column
     for column in (
-        Column("urgency", STRING, "How soon the customer needs an answer.", allowed=frozenset(URGENCIES)),
-        Column("urgency_confidence", NUMBER, "Confidence in the urgency, 0 to 1.", minimum=0, maximum=1),
-        Column("resolution", STRING, "Whether what the customer came for was settled.", allowed=frozenset(RESOLUTIONS)),
-        Column("resolution_confidence", NUMBER, "Confidence in the resolution, 0 to 1.", minimum=0, maximum=1),
-        Column("reasons", REASONS_TYPE, "What decided each label: the message and its words; no rules."),
+        Column(
+            "urgency", STRING, "How soon the customer needs an answer, as the LLM judges.", allowed=frozenset(URGENCIES)
+        ),
+        Column("urgency_confidence", NUMBER, "Confidence of the LLM in the urgency.", minimum=0, maximum=1),
+        Column(
+            "resolution",
+            STRING,
+            "Whether the customer's concern was settled, as the LLM judges; the LLM is not told of a stated outcome.",
+            allowed=frozenset(RESOLUTIONS),
+        ),
+        Column("resolution_confidence", NUMBER, "Confidence of the LLM in the resolution.", minimum=0, maximum=1),
+        Column(
+            "reasons",
+            REASONS_TYPE,
+            "Evidence for each label: the message and its words. The weight is the confidence in the "
+            "label, and rule is null.",
+        ),
     )
 }
 """Columns whose values come about otherwise than in the engine: the model knows neither outcomes nor rules."""
@@ -43,7 +55,9 @@ LLM_INSIGHTS = Table(
     grain="one row per conversation that the LLM labelled",
     columns=(
         *(_OWN.get(column.name, column) for column in CONVERSATION_INSIGHTS.columns),
-        Column("was_cut", BOOLEAN, "Whether the model saw only a part of a long conversation."),
+        Column(
+            "was_cut", BOOLEAN, "Whether the LLM saw only a part of the conversation, because the whole is too long."
+        ),
         _MODEL,
         _PROMPT,
     ),
@@ -55,27 +69,70 @@ LLM_CALLS = Table(
     grain="one row per request sent to the LLM endpoint, or per request of a batch",
     columns=(
         DATE_COLUMN,
-        Column("call_id", STRING, "The call."),
+        Column("call_id", STRING, "Identifier of the call."),
         CONVERSATION_ID,
-        Column("called_at", TIMESTAMP, "When the request was sent, UTC; for a batch when its answer was collected."),
+        Column(
+            "called_at",
+            TIMESTAMP,
+            "Time at which the request was sent, UTC; for a batch, the time at which its answer was collected.",
+        ),
         _MODEL,
         _PROMPT,
-        Column("mode", STRING, "How it was asked.", allowed=frozenset({"realtime", "batch"})),
         Column(
-            "question", INTEGER, "1 for the question, 2 for asking again after an answer that did not fit.", minimum=1
-        ),
-        Column("attempt", INTEGER, "Which attempt at the question, from 1; more than 1 after an error.", minimum=1),
-        Column("status", STRING, "What came of it.", allowed=CALL_STATUSES),
-        Column("input_tokens", INTEGER, "Tokens sent; null when the endpoint did not say.", nullable=True, minimum=0),
-        Column("cached_tokens", INTEGER, "Of those, what the endpoint had in its own cache.", nullable=True, minimum=0),
-        Column("output_tokens", INTEGER, "Tokens answered; null when it did not say.", nullable=True, minimum=0),
-        Column(
-            "cost_usd", NUMBER, "By the price list; null without tokens or price.", nullable=True, unit="USD", minimum=0
+            "mode",
+            STRING,
+            "Whether the request was sent by itself (realtime) or in a file with others (batch).",
+            allowed=frozenset({"realtime", "batch"}),
         ),
         Column(
-            "latency_ms", NUMBER, "From sending to the last byte; null in a batch.", nullable=True, unit="ms", minimum=0
+            "question",
+            INTEGER,
+            "1 for the first question about the conversation, 2 for the question after an answer of a wrong form.",
+            minimum=1,
         ),
-        Column("error", STRING, "What went wrong; null when nothing did.", nullable=True),
+        Column(
+            "attempt", INTEGER, "Number of the attempt at this question, from 1; above 1 after an error.", minimum=1
+        ),
+        Column("status", STRING, "Result of the call: ok, or what was wrong.", allowed=CALL_STATUSES),
+        Column(
+            "input_tokens",
+            INTEGER,
+            "Number of tokens sent; null when the endpoint did not report it.",
+            nullable=True,
+            minimum=0,
+        ),
+        Column(
+            "cached_tokens",
+            INTEGER,
+            "Number of the tokens sent that the endpoint had in its own cache; null when the endpoint "
+            "did not report it.",
+            nullable=True,
+            minimum=0,
+        ),
+        Column(
+            "output_tokens",
+            INTEGER,
+            "Number of tokens in the answer; null when the endpoint did not report it.",
+            nullable=True,
+            minimum=0,
+        ),
+        Column(
+            "cost_usd",
+            NUMBER,
+            "Cost of the call by the price list; null when tokens or price are unknown.",
+            nullable=True,
+            unit="USD",
+            minimum=0,
+        ),
+        Column(
+            "latency_ms",
+            NUMBER,
+            "Time from sending the request to the last byte of the answer; null for a batch.",
+            nullable=True,
+            unit="ms",
+            minimum=0,
+        ),
+        Column("error", STRING, "What went wrong, in words; null when the call succeeded.", nullable=True),
     ),
     key=("call_id",),
     order=("called_at",),
@@ -87,11 +144,20 @@ LLM_FAILURES = Table(
     columns=(
         DATE_COLUMN,
         CONVERSATION_ID,
-        Column("reason", STRING, "Why it has none.", allowed=FAILURE_REASONS),
-        Column("will_retry", BOOLEAN, "Whether the next run asks again; others are final for this model and prompt."),
-        Column("detail", STRING, "What was wrong, for a person to act on."),
-        Column("tries", INTEGER, "Questions put in vain; 0 when it was not asked.", minimum=0),
-        Column("failed_at", TIMESTAMP, "When it was given up, UTC."),
+        Column("reason", STRING, "Why the conversation has no labels of the LLM.", allowed=FAILURE_REASONS),
+        Column(
+            "will_retry",
+            BOOLEAN,
+            "Whether the next run asks again; false when the failure is final for this model and prompt.",
+        ),
+        Column("detail", STRING, "What was wrong, as a sentence for a person who can mend it."),
+        Column(
+            "tries",
+            INTEGER,
+            "Number of questions without a usable answer; 0 when the conversation was not asked about.",
+            minimum=0,
+        ),
+        Column("failed_at", TIMESTAMP, "Time at which the tier gave up, UTC."),
     ),
     key=("conversation_id",),
 )

@@ -5,6 +5,8 @@ A table's key, joined by ``:``, is the document's ``_id``. Indexes and validator
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 
 from analytics_platform.model.analytics_tables import SHARES_TYPE, USER_ANALYTICS
@@ -20,26 +22,32 @@ from analytics_platform.model.raw_tables import DATE_COLUMN
 from analytics_platform.model.table import DATE, INTEGER, NUMBER, STRING, Column, Table
 
 
-def _beside(left: Table, right: Table, *, optional: bool) -> tuple[Column, ...]:
-    """Columns of ``left`` that may leave the lake, then those that only ``right`` has, nullable when ``optional``."""
+def _beside(left: Table, right: Table, *, optional: str = "") -> tuple[Column, ...]:
+    """Columns of ``left`` that may leave the lake, then the columns that only ``right`` has.
+
+    Args:
+        left: Table with a row for every row of the result.
+        right: Table with further columns.
+        optional: What null means in the columns of ``right``, when not every row of ``left`` has a row there.
+    """
     known = set(left.column_names)
     added = [column for column in right.columns if column.name not in known]
     if optional:
-        added = [Column(**{**vars(column), "nullable": True}) for column in added]
+        added = [replace(column, nullable=True, doc=f"{column.doc[:-1]}; {optional}.") for column in added]
     return (*(column for column in left.columns if column.name not in STAYS_IN_THE_LAKE), *added)
 
 
 CONVERSATION_ANALYTICS = Table(
     name="conversation_analytics",
     grain="one document per conversation: its metrics and its insights",
-    columns=_beside(CONVERSATIONS, CONVERSATION_INSIGHTS, optional=False),
+    columns=_beside(CONVERSATIONS, CONVERSATION_INSIGHTS),
     key=("conversation_id",),
 )
 
 CONVERSATION_MESSAGES = Table(
     name="conversation_messages",
-    grain="one document per message: its text and its insights (null for tool and empty messages)",
-    columns=_beside(MESSAGES, MESSAGE_INSIGHTS, optional=True),
+    grain="one document per message: its text and its insights",
+    columns=_beside(MESSAGES, MESSAGE_INSIGHTS, optional="null for tool, system and empty messages"),
     key=("message_id",),
     order=("conversation_id", "position"),
 )
@@ -50,9 +58,15 @@ CONVERSATION_CATEGORIES = Table(
     columns=(
         DATE_COLUMN,
         CONVERSATION_ID,
-        Column("topic", STRING, "A topic of the taxonomy; other when none fits."),
-        Column("confidence", NUMBER, "Confidence in the topic, 0 to 1.", minimum=0, maximum=1),
-        Column("rank", INTEGER, "Place among the conversation's topics, from 1.", minimum=1),
+        Column("topic", STRING, "Topic of the conversation, a label of the taxonomy; other when none fits."),
+        Column(
+            "confidence",
+            NUMBER,
+            "Confidence in the topic; for other, the confidence of the conversation's labels taken together.",
+            minimum=0,
+            maximum=1,
+        ),
+        Column("rank", INTEGER, "Place among the conversation's topics by confidence, from 1.", minimum=1),
     ),
     key=("conversation_id", "topic"),
     order=("conversation_id", "rank"),
@@ -65,18 +79,18 @@ CONVERSATION_TRANSLATIONS = Table(
         DATE_COLUMN,
         CONVERSATION_ID,
         MESSAGE_ID,
-        Column("source_language", STRING, "ISO 639-1 code of the original."),
-        Column("target_language", STRING, "ISO 639-1 code of the translation."),
-        Column("text", STRING, "The translation."),
+        Column("source_language", STRING, "ISO 639-1 code of the message's language."),
+        Column("target_language", STRING, "ISO 639-1 code of the translation's language."),
+        Column("text", STRING, "Translated text."),
         Column(
             "quality",
             NUMBER,
-            "Estimated quality, 0 to 1; null when not estimated.",
+            "Estimated quality of the translation; null when not estimated.",
             nullable=True,
             minimum=0,
             maximum=1,
         ),
-        Column("translator", STRING, "What translated it."),
+        Column("translator", STRING, "Name of the program or service that translated."),
     ),
     key=("message_id", "target_language"),
 )
@@ -92,12 +106,17 @@ ANALYTICS_REPORTS = Table(
     name="analytics_reports",
     grain="one document per report",
     columns=(
-        Column("kind", STRING, "Cadence.", allowed=frozenset({"daily", "weekly", "monthly"})),
+        Column(
+            "kind",
+            STRING,
+            "How many days the report is about: one day, one week or one month.",
+            allowed=frozenset({"daily", "weekly", "monthly"}),
+        ),
         DATE_COLUMN,
-        Column("period_start", DATE, "First day reported."),
-        Column("period_end", DATE, "Last day reported, inclusive."),
-        Column("title", STRING, "Title for a reader."),
-        Column("summary", STRING, "The day in one sentence."),
+        Column("period_start", DATE, "First UTC day that the report is about."),
+        Column("period_end", DATE, "Last UTC day that the report is about, inclusive."),
+        Column("title", STRING, "Title of the report."),
+        Column("summary", STRING, "The reported days in one sentence."),
         Column(
             "metrics",
             pa.list_(
@@ -114,15 +133,17 @@ ANALYTICS_REPORTS = Table(
                     nullable=False,
                 )
             ),
-            "Headline figures, each with its relative change against the mean of the seven days before.",
+            "Headline figures: name, value, unit, and change relative to the mean of the seven days "
+            "before (0.1 is 10 % more). Value is null when unknown; change is null when there is "
+            "nothing to compare with.",
         ),
         Column(
             "findings",
             pa.list_(pa.field("item", STRING, nullable=False)),
-            "What a reader should notice, most striking first.",
+            "Sentences that say what is remarkable, most striking first.",
         ),
-        Column("topics", SHARES_TYPE, "Primary topics with their number of conversations."),
-        Column("html", STRING, "File name of the page below the reports folder."),
+        Column("topics", SHARES_TYPE, "Primary topics, each with its number of conversations, most frequent first."),
+        Column("html", STRING, "File name of the report's page, below the folder reports/ of the home."),
     ),
     key=("kind", "date"),
 )

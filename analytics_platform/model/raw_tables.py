@@ -9,7 +9,7 @@ from analytics_platform.model.table import DATE, INTEGER, NUMBER, STRING, TIMEST
 
 ROLES = frozenset({"user", "assistant", "agent", "system", "tool"})
 
-DATE_COLUMN = Column("date", DATE, "UTC day on which the conversation started; the partition.")
+DATE_COLUMN = Column("date", DATE, "Partition: UTC day on which the conversation started.")
 
 MAX_TEXT_CHARACTERS = 500_000
 """Longest text, longest ``extra``, and what is kept of a quarantined row's content.
@@ -31,23 +31,80 @@ REQUIRED_INPUT = ("conversation_id", "role", "text", "timestamp")
 """Input columns that every source must provide."""
 
 INPUT_COLUMNS: tuple[Column, ...] = (
-    Column("conversation_id", STRING, "Identifier of the conversation at the source."),
-    Column("message_id", STRING, "Identifier of the message; derived from the row's content when the source has none."),
+    Column("conversation_id", STRING, "Identifier of the conversation, as the source gives it."),
     Column(
-        "user_id", STRING, "The customer the conversation is with; null when the source does not say.", nullable=True
+        "message_id",
+        STRING,
+        "Identifier of the message, as the source gives it; derived from the row when the source gives none.",
     ),
-    Column("agent_id", STRING, "Who answers: a support person or an assistant; null when unknown.", nullable=True),
-    Column("model", STRING, "Name of the LLM behind the assistant; null for people.", nullable=True),
-    Column("channel", STRING, "Where the conversation took place; null when unknown.", nullable=True),
-    Column("role", STRING, "Who speaks.", allowed=ROLES),
-    Column("text", STRING, "What was said, as the source gave it."),
-    Column("timestamp", TIMESTAMP, "When it was said, UTC. Synthetic for the sample's tau-bench dialogues."),
-    Column("language", STRING, "Language code that the source states; null when it states none.", nullable=True),
-    Column("rating", NUMBER, "Rating by the customer on the source's own scale; null when not rated.", nullable=True),
-    Column("outcome", STRING, "Outcome that the source states, e.g. resolved; null when none.", nullable=True),
-    Column("variant", STRING, "Arm of an A/B test; null outside tests.", nullable=True),
-    Column("tokens", INTEGER, "LLM tokens that the source states; null when none.", nullable=True, minimum=0),
-    Column("cost", NUMBER, "LLM cost that the source states; null when none.", nullable=True, unit="USD", minimum=0),
+    Column("user_id", STRING, "Identifier of the customer; null when the source names none.", nullable=True),
+    Column(
+        "agent_id",
+        STRING,
+        "Identifier of the person or assistant who answers; null when the source names none.",
+        nullable=True,
+    ),
+    Column(
+        "model",
+        STRING,
+        "Name of the LLM that answers as the assistant; null when the source names none.",
+        nullable=True,
+    ),
+    Column(
+        "channel",
+        STRING,
+        "Where the conversation takes place, such as a chat room; null when the source names none.",
+        nullable=True,
+    ),
+    Column(
+        "role",
+        STRING,
+        "Who speaks: user is the customer, agent and assistant answer, system and tool belong to neither side.",
+        allowed=ROLES,
+    ),
+    Column(
+        "text", STRING, "Text of the message, as the source gives it; may be empty when an assistant or a tool speaks."
+    ),
+    Column(
+        "timestamp",
+        TIMESTAMP,
+        "Time at which the message was sent, UTC. Synthetic for the sample's tau-bench dialogues.",
+    ),
+    Column(
+        "language",
+        STRING,
+        "Language code that the source states for the message; null when the source states none.",
+        nullable=True,
+    ),
+    Column(
+        "rating",
+        NUMBER,
+        "Rating by the customer, on the source's own scale; null when the source states none.",
+        nullable=True,
+    ),
+    Column(
+        "outcome",
+        STRING,
+        "Word with which the source says how the conversation ended, such as resolved; null when "
+        "the source states none.",
+        nullable=True,
+    ),
+    Column("variant", STRING, "Arm of an A/B test; null when the source states none.", nullable=True),
+    Column(
+        "tokens",
+        INTEGER,
+        "Number of LLM tokens that the source states for the message; null when the source states none.",
+        nullable=True,
+        minimum=0,
+    ),
+    Column(
+        "cost",
+        NUMBER,
+        "LLM cost that the source states for the message; null when the source states none.",
+        nullable=True,
+        unit="USD",
+        minimum=0,
+    ),
 )
 
 RAW_MESSAGES = Table(
@@ -57,11 +114,25 @@ RAW_MESSAGES = Table(
         DATE_COLUMN,
         *INPUT_COLUMNS,
         Column(
-            "extra", STRING, "Further columns of the source as a JSON object; null when there are none.", nullable=True
+            "extra",
+            STRING,
+            "All other columns of the source row, as a JSON object of texts with sorted keys; null "
+            "when there are none.",
+            nullable=True,
         ),
-        Column("source", STRING, "Which source the row came from."),
-        Column("source_file", STRING, "File or table at the source.", nullable=True),
-        Column("source_row", INTEGER, "Row number within the file, from 1; null where rows have none.", nullable=True),
+        Column("source", STRING, "Name of the source: sample, files or nocodb."),
+        Column(
+            "source_file",
+            STRING,
+            "Name of the source's file or table that the row comes from; null when the source has neither.",
+            nullable=True,
+        ),
+        Column(
+            "source_row",
+            INTEGER,
+            "Number of the row within source_file, from 1; null when rows have no number.",
+            nullable=True,
+        ),
     ),
     key=("message_id",),
     order=("conversation_id", "timestamp", "source_file", "source_row", "message_id"),
@@ -72,20 +143,75 @@ RAW_CONVERSATIONS = Table(
     grain="one row per conversation that the source holds",
     columns=(
         DATE_COLUMN,
-        Column("conversation_id", STRING, "Identifier of the conversation at the source."),
-        Column("user_id", STRING, "The customer; the first stated by its messages.", nullable=True),
-        Column("agent_id", STRING, "The agent with the most messages; ties go to the first to speak.", nullable=True),
-        Column("model", STRING, "The LLM with the most messages; null for people.", nullable=True),
-        Column("channel", STRING, "Where it took place; the first stated.", nullable=True),
-        Column("language", STRING, "Language that the source states; the first stated.", nullable=True),
+        Column("conversation_id", STRING, "Identifier of the conversation, as the source gives it."),
+        Column(
+            "user_id",
+            STRING,
+            "Identifier of the customer: the first that a message names; null when no message names one.",
+            nullable=True,
+        ),
+        Column(
+            "agent_id",
+            STRING,
+            "Identifier of the agent who sent most messages, on a tie the first to speak; null when "
+            "no message names one.",
+            nullable=True,
+        ),
+        Column(
+            "model",
+            STRING,
+            "Name of the LLM that sent most messages, on a tie the first to speak; null when no message names one.",
+            nullable=True,
+        ),
+        Column(
+            "channel",
+            STRING,
+            "Where the conversation took place: the first channel that a message names; null when no "
+            "message names one.",
+            nullable=True,
+        ),
+        Column(
+            "language",
+            STRING,
+            "Language code: the first that a message states; null when no message states one.",
+            nullable=True,
+        ),
         Column("started_at", TIMESTAMP, "Time of the first message, UTC."),
         Column("ended_at", TIMESTAMP, "Time of the last message, UTC."),
-        Column("message_count", INTEGER, "Messages of any role.", minimum=1),
-        Column("rating", NUMBER, "The last rating stated.", nullable=True),
-        Column("outcome", STRING, "The last outcome stated.", nullable=True),
-        Column("variant", STRING, "The first A/B arm stated.", nullable=True),
-        Column("tokens", INTEGER, "Sum of the tokens stated; null when none.", nullable=True, minimum=0),
-        Column("cost", NUMBER, "Sum of the cost stated; null when none.", nullable=True, unit="USD", minimum=0),
+        Column("message_count", INTEGER, "Number of messages of any role.", minimum=1),
+        Column(
+            "rating",
+            NUMBER,
+            "Rating by the customer: the last that a message states; null when no message states one.",
+            nullable=True,
+        ),
+        Column(
+            "outcome",
+            STRING,
+            "Outcome: the last word that a message states; null when no message states one.",
+            nullable=True,
+        ),
+        Column(
+            "variant",
+            STRING,
+            "Arm of an A/B test: the first that a message states; null when no message states one.",
+            nullable=True,
+        ),
+        Column(
+            "tokens",
+            INTEGER,
+            "Sum of the LLM tokens that the messages state; null when no message states any.",
+            nullable=True,
+            minimum=0,
+        ),
+        Column(
+            "cost",
+            NUMBER,
+            "Sum of the LLM cost that the messages state; null when no message states any.",
+            nullable=True,
+            unit="USD",
+            minimum=0,
+        ),
     ),
     key=("conversation_id",),
 )
@@ -115,16 +241,33 @@ QUARANTINED_ROWS = Table(
         Column(
             "date",
             DATE,
-            "The partition: UTC day on which the row's conversation started; where that is unknown, the first day that "
-            "has any rows, whatever the row's own time.",
+            "Partition: UTC day on which the row's conversation started. A row without a usable "
+            "conversation lies on the first day that has any rows, whatever its own time.",
         ),
-        Column("quarantine_id", STRING, "Hash of place and content."),
-        Column("source", STRING, "Which source the row came from."),
-        Column("source_file", STRING, "File or table at the source.", nullable=True),
-        Column("source_row", INTEGER, "Row number within the file, from 1; null where rows have none.", nullable=True),
-        Column("conversation_id", STRING, "The conversation it names, when that could be read.", nullable=True),
-        Column("reason", STRING, "Why it could not be used.", allowed=QUARANTINE_REASONS),
-        Column("detail", STRING, "The offending field and value, for a person to act on."),
+        Column("quarantine_id", STRING, "Identifier of the row: a hash of its place and content."),
+        Column("source", STRING, "Name of the source: sample, files or nocodb."),
+        Column(
+            "source_file",
+            STRING,
+            "Name of the source's file or table that the row comes from; null when the source has neither.",
+            nullable=True,
+        ),
+        Column(
+            "source_row",
+            INTEGER,
+            "Number of the row within source_file, from 1; null when rows have no number.",
+            nullable=True,
+        ),
+        Column(
+            "conversation_id",
+            STRING,
+            "Conversation that the row names; null when the row names none or could not be read.",
+            nullable=True,
+        ),
+        Column("reason", STRING, "Why the row cannot be used.", allowed=QUARANTINE_REASONS),
+        Column(
+            "detail", STRING, "Field and value that make the row unusable, as a sentence for whoever mends the source."
+        ),
         Column(
             "content",
             STRING,

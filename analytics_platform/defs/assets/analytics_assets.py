@@ -35,7 +35,7 @@ def daily_metrics(
     processing_errors: PartitionStream,
     quarantined_rows: PartitionStream,
 ) -> pa.Table:
-    """Volume, service levels, topics and mood of the day, and what is missing from it."""
+    """Conversations, response times, topics and sentiment of the day, and how many conversations and rows it lacks."""
     failed, quarantined = processing_errors.select("conversation_id")[day], quarantined_rows.info(day)
     return daily.daily_metrics(
         dt.date.fromisoformat(day),
@@ -48,19 +48,19 @@ def daily_metrics(
 
 @table_asset(tables.USER_DAILY, group="analytics", code=[package], upstream=UPSTREAM, kinds=KINDS)
 def user_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
-    """What each customer experienced on the day."""
+    """Conversations, response times, topics and sentiment of each customer on the day."""
     return daily.user_daily(conversations, conversation_insights)
 
 
 @table_asset(tables.AGENT_DAILY, group="analytics", code=[package], upstream=UPSTREAM, kinds=KINDS)
 def agent_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
-    """What each agent, person or assistant, handled on the day."""
+    """Conversations, response times, topics and sentiment of each agent, person or assistant, on the day."""
     return daily.agent_daily(conversations, conversation_insights)
 
 
 @table_asset(tables.MODEL_DAILY, group="analytics", code=[package], upstream=UPSTREAM, kinds=KINDS)
 def model_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
-    """What each LLM handled on the day, and what it cost."""
+    """Conversations, response times, topics, sentiment, tokens and cost of each LLM on the day."""
     return daily.model_daily(conversations, conversation_insights)
 
 
@@ -73,7 +73,7 @@ def model_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.
     kinds=KINDS,
 )
 def user_analytics(user_daily: PartitionStream) -> pa.Table:
-    """Each customer's activity, habits, topics and satisfaction over all days stored."""
+    """Conversations, usual hours and weekdays, topics and sentiment of each customer over all stored days."""
     return users.user_analytics(user_daily.values())
 
 

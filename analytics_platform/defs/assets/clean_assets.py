@@ -16,7 +16,7 @@ from analytics_platform.transform.messages import clean_messages
 
 KINDS = frozenset({"parquet", "pandas"})
 SPANS_KEPT = "pii_spans_kept"
-"""Annotation of the days of ``messages`` whose findings are kept, also where nothing was found: the key's proof."""
+"""Annotation of the days of ``messages`` whose personal data is kept encrypted: a hash that proves the key."""
 
 
 def _cleaning_version(day: str, cleaning: Cleaning) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.version)
@@ -43,7 +43,7 @@ def _spans_kept(day: str, cleaning: Cleaning) -> Mapping[str, str]:  # noqa: ARG
     kinds=KINDS,
 )
 def messages(raw_messages: pa.Table, cleaning: Cleaning) -> pa.Table:
-    """Text without markup, control characters, code and personal data; language, lengths and response times."""
+    """Cleaned text of each message, without markup, code and personal data; its language, lengths and response time."""
     return clean_messages(raw_messages, cleaning)
 
 
@@ -57,7 +57,7 @@ def messages(raw_messages: pa.Table, cleaning: Cleaning) -> pa.Table:
     kinds=KINDS,
 )
 def conversations(messages: pa.Table, raw_conversations: pa.Table, cleaning: Cleaning) -> pa.Table:
-    """Duration, turns, response times, talk ratio, outcome and quality of each conversation."""
+    """Duration, turns, response times, talk ratio, outcome and quality score of each conversation."""
     return conversation_metrics(messages, raw_conversations, cleaning.privacy, cleaning.outcomes)
 
 

@@ -30,7 +30,7 @@ def _engine_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa:
     kinds=KINDS,
 )
 def message_embeddings(messages: pa.Table, insights: Insights) -> pa.Table:
-    """A vector for each message with text said by a person or an assistant."""
+    """A vector of the meaning of each message that has text and is written by a person or an assistant."""
     return insights.engine.embed_messages(messages)
 
 
@@ -43,7 +43,10 @@ def message_embeddings(messages: pa.Table, insights: Insights) -> pa.Table:
     kinds=KINDS,
 )
 def conversation_embeddings(messages: pa.Table, message_embeddings: pa.Table) -> pa.Table:
-    """A vector for each conversation, by which similar ones are found: its messages', the customer's opening most."""
+    """A vector of the meaning of each conversation: the weighted mean of its messages' vectors.
+
+    The customer's opening weighs most. `analytics similar` compares these vectors.
+    """
     return similarity.conversation_embeddings(messages, message_embeddings)
 
 
@@ -57,7 +60,7 @@ def conversation_embeddings(messages: pa.Table, message_embeddings: pa.Table) ->
     kinds=KINDS,
 )
 def message_insights(messages: pa.Table, message_embeddings: pa.Table, insights: Insights) -> pa.Table:
-    """Sentiment, intent and topics of each message, with confidence."""
+    """Sentiment, intent and topics of each message, each with its confidence."""
     return insights.engine.label_messages(messages, message_embeddings)
 
 
@@ -85,7 +88,7 @@ def conversation_insights(
     conversations: pa.Table,
     insights: Insights,
 ) -> pa.Table:
-    """Topics, intent, sentiment, urgency and resolution of each conversation, with confidence and what decided them."""
+    """Topics, intent, sentiment, urgency and resolution of each conversation, with confidence and reasons."""
     resolved = conversations.select(["conversation_id", "resolved"])
     return insights.engine.label_conversations(messages, message_embeddings, message_insights, resolved)
 
@@ -107,10 +110,10 @@ def conversation_insights_by_llm(
     llm_insights: pa.Table,
     insights: Insights,
 ) -> pa.Table:
-    """Topics, intent, sentiment, urgency and resolution of each conversation, with confidence and what decided them.
+    """Topics, intent, sentiment, urgency and resolution of each conversation, with confidence and reasons.
 
-    By the LLM; by the engine where the LLM has not answered, where the source states the outcome, and where a rule of
-    the taxonomy forces or forbids a label.
+    The labels are the LLM's. The engine's labels stand for conversations that the LLM has not answered, for resolutions
+    that the source states, and for labels that a rule of the taxonomy forces or forbids.
     """
     resolved = conversations.select(["conversation_id", "resolved"])
     return insights.engine.label_conversations(
@@ -120,4 +123,4 @@ def conversation_insights_by_llm(
 
 ASSETS = [message_embeddings, conversation_embeddings, message_insights, conversation_insights]
 BY_LLM = {conversation_insights.key: conversation_insights_by_llm}
-"""What takes their place where the tier is llm."""
+"""Assets that take the place of ``ASSETS`` in the tier ``llm``, by the key of the asset that they replace."""

@@ -32,7 +32,7 @@ from analytics_platform.storage.provenance import short_hash
 GROUP = "learning"
 
 EVERYDAY = dg.AssetSelection.all() - dg.AssetSelection.groups(GROUP)
-"""What runs over days; this group does not."""
+"""All assets but the group ``learning``: the assets that a run over days computes."""
 KINDS = frozenset({"parquet", "numpy"})
 
 
@@ -60,7 +60,7 @@ def _models_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa:
     kinds=KINDS,
 )
 def label_feedback(messages: PartitionStream, corrections: Corrections, insights: Insights) -> pa.Table:
-    """Corrections by people, each with what becomes of it; what cannot be used is in quarantine, with a reason."""
+    """Corrections of labels by people, each with its use; an unusable correction is quarantined with a reason."""
     rows = corrections.rows
     read = messages.select("conversation_id", "message_id", "position", "role", "text")
     said = feedback.find_said(rows, read.values() if rows else [])
@@ -79,9 +79,10 @@ def label_feedback(messages: PartitionStream, corrections: Corrections, insights
     kinds=KINDS,
 )
 def gold_labels(label_feedback: pa.Table, insights: Insights) -> pa.Table:
-    """The shipped labels of one reader, and the corrections held out; only labels that the taxonomy has.
+    """Labels that models are judged by: the shipped ones, and the corrections of one conversation in five.
 
-    Of more held-out corrections than a transformer reads in bounded time a random choice, where one reads.
+    Labels that the taxonomy does not have are left out. In a tier with a transformer, a random choice of these
+    corrections stands for all when there are more than the transformer reads in bounded time.
     """
     if insights.reads:
         held_out, _ = feedback.draw_taught(label_feedback, "gold")
@@ -109,7 +110,7 @@ def _known(gold: pa.Table, insights: Insights) -> pa.Table:
     kinds=KINDS,
 )
 def candidate_model(label_feedback: pa.Table, insights: Insights) -> pa.Table:
-    """Topic and intent heads fitted in closed form on taxonomy, shipped slice and corrections."""
+    """A model of topics and intents, fitted on the taxonomy, the shipped examples and the corrections."""
     engine = insights.default_engine
     taught, read = feedback.taught_by(engine, feedback.as_examples(label_feedback, "training"))
     model = fit_model(engine.encoder, engine.taxonomy, taught, read)
@@ -144,9 +145,9 @@ def _charts(_: str, evaluations: pa.Table) -> Mapping[str, Any]:
     metadata=_charts,
 )
 def model_evaluation(candidate_model: pa.Table, gold_labels: pa.Table, insights: Insights) -> pa.Table:
-    """How well default heads, promoted model and candidate answer the gold labels, and all models before them.
+    """How many gold labels each model gives: the default model, the promoted one, the candidate, and all before them.
 
-    What another engine answered is no measure beside what this one does: then all of them are evaluated again.
+    When the engine has changed, every model is evaluated again: answers of two engines cannot be compared.
     """
     candidate = LabelModel(candidate_model["content"][0].as_py())
     history, gold_version = insights.evaluations, version_of(gold_labels)
@@ -169,7 +170,7 @@ def model_evaluation(candidate_model: pa.Table, gold_labels: pa.Table, insights:
 def promoted_model(
     candidate_model: pa.Table, model_evaluation: pa.Table, gold_labels: pa.Table, insights: Insights
 ) -> pa.Table:
-    """The model that labels: the newest candidate that was no worse than the one before and than the default heads."""
+    """The model that labels: the newest candidate no worse than the model promoted before it and the default model."""
     # The check asks the same, but a run may leave checks out.
     if problems := promotion_problems(insights, candidate_model, model_evaluation, gold_labels):
         raise UserError(f"the candidate is not promoted: {'; '.join(problems)}")

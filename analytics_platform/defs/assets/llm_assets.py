@@ -45,7 +45,9 @@ def _waits(day: str, llm: Llm) -> str | None:
     kinds=KINDS,
 )
 def llm_insights(day: str, messages: pa.Table, llm: Llm) -> pa.Table:
-    """Topics, intent, sentiment, urgency and resolution by an LLM; empty unless ANALYTICS_LLM_MODEL names a model.
+    """Topics, intent, sentiment, urgency and resolution of each conversation, as an LLM judges.
+
+    Empty unless ANALYTICS_LLM_MODEL names a model.
 
     An answer is paid for once: the same conversation, model, prompt and taxonomy are never asked about again.
     """
@@ -61,7 +63,7 @@ def llm_insights(day: str, messages: pa.Table, llm: Llm) -> pa.Table:
     kinds=KINDS,
 )
 def llm_calls(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noqa: ARG001  (after it)
-    """The ledger of calls about the day's conversations, of all runs so far: tokens, cost, latency and errors."""
+    """Every call to the LLM about the day's conversations, in all runs: tokens, cost, latency and errors."""
     return llm.calls(day)
 
 
@@ -74,7 +76,7 @@ def llm_calls(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noqa: 
     kinds=KINDS,
 )
 def llm_failures(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noqa: ARG001  (after it)
-    """Conversations without labels and why; those that the budget left undone are asked about by the next run."""
+    """Conversations that the LLM did not label, and why; the next run asks again where the budget was used up."""
     return llm.failures(day)
 
 

@@ -22,7 +22,7 @@ collection_asset = partial(
     kinds=frozenset({"mongodb"}),
 )
 FAILED = {"processing_errors": processing_errors.processing_errors}
-"""What failed is in no collection, so that an application finds a conversation in all of them or in none."""
+"""Input of every collection, for its failures: a failed conversation is in none of them, any other is in all."""
 
 
 @collection_asset(
@@ -34,7 +34,7 @@ FAILED = {"processing_errors": processing_errors.processing_errors}
     },
 )
 def conversation_analytics(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
-    """Metrics and insights of each conversation side by side."""
+    """Metrics and insights of each conversation, in one document."""
     return operational_documents.conversation_analytics(conversations, conversation_insights)
 
 
@@ -43,7 +43,7 @@ def conversation_analytics(conversations: pa.Table, conversation_insights: pa.Ta
     upstream={"messages": clean_assets.messages, "message_insights": insight_assets.message_insights, **FAILED},
 )
 def conversation_messages(messages: pa.Table, message_insights: pa.Table) -> pa.Table:
-    """Text and insights of each message side by side."""
+    """Text and insights of each message, in one document."""
     return operational_documents.conversation_messages(messages, message_insights)
 
 
@@ -51,13 +51,13 @@ def conversation_messages(messages: pa.Table, message_insights: pa.Table) -> pa.
     tables.CONVERSATION_CATEGORIES, upstream={"conversation_insights": insight_assets.conversation_insights, **FAILED}
 )
 def conversation_categories(conversation_insights: pa.Table) -> pa.Table:
-    """The topics of each conversation, one document each, for filtering."""
+    """One document for each topic of a conversation, for applications that filter by topic."""
     return operational_documents.conversation_categories(conversation_insights)
 
 
 @collection_asset(tables.CONVERSATION_TRANSLATIONS, upstream={"messages": clean_assets.messages})
 def conversation_translations(messages: pa.Table) -> pa.Table:  # noqa: ARG001  (keeps its place in the lineage)
-    """No documents yet: translation is not configured in this version."""
+    """Translations of messages. Always empty: this version does not translate."""
     return tables.CONVERSATION_TRANSLATIONS.empty()
 
 
@@ -65,14 +65,14 @@ AGREEING = [
     *(asset.key for asset in (conversation_analytics, conversation_messages, conversation_categories)),
     *(dg.AssetKey(name) for name in facts.FACTS),
 ]
-"""The assets that hold the conversations outside the lake: what sums them up waits until each agrees with the lake."""
+"""The assets that hold conversations outside the lake. Reports and profiles wait until each agrees with the lake."""
 
 
 @collection_asset(
     tables.USER_PROFILES, upstream={"user_analytics": analytics_assets.user_analytics}, daily=False, deps=AGREEING
 )
 def user_analytics(user_analytics: pa.Table) -> pa.Table:
-    """Each customer's profile over all days stored."""
+    """Conversations, usual hours and weekdays, topics and sentiment of each customer over all stored days."""
     return user_analytics
 
 

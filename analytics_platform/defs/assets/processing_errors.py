@@ -23,7 +23,7 @@ from analytics_platform.storage.partitions import PartitionStore
 ISOLATING = [
     asset for asset in (*raw_assets.ASSETS, *clean_assets.ASSETS, *insight_assets.ASSETS) if asset.recipe.isolates
 ]
-"""The tables that leave out conversations which fail alone."""
+"""The assets that leave out a conversation whose computation fails, instead of failing the whole day."""
 
 
 @table_asset(
@@ -42,9 +42,9 @@ def processing_errors(
     message_insights: Failures,
     conversation_insights: Failures,
 ) -> pa.Table:
-    """What failed for which conversation, as the tables of the day tell of themselves; most often nothing.
+    """Conversations that could not be processed, the table that failed, and the error; empty on most days.
 
-    Such a conversation is absent from everything that is computed after this table.
+    A failed conversation is left out of every table that is computed after this one.
     """
     told = {
         "raw_conversations": raw_conversations,
@@ -80,7 +80,7 @@ def processing_errors(
     required_resource_keys={"stores"},
 )
 def conversations_add_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-    """Every conversation of the source has metrics and insights, or is named as failed: none is lost on the way."""
+    """Conversations of `raw_messages` are in `conversations` and `conversation_insights`, or in `processing_errors`."""
     lake: PartitionStore = context.resources.stores("lake")
     wanted = days_of_run(context)
     days = [day for day in lake.keys(tables.PROCESSING_ERRORS.name) if wanted is None or day in wanted]

@@ -14,7 +14,7 @@ from analytics_platform.sources.base import Source
 from analytics_platform.transform import conversations
 
 SOURCE_ROWS = dg.AssetKey("source_rows")
-"""What the source holds; observed, not stored (``sensors``)."""
+"""The asset that stands for the source itself: its state is observed by a sensor and not stored."""
 
 
 def _source_version(day: str, source: Source) -> Mapping[str, str]:
@@ -37,7 +37,7 @@ def _counts(day: str, source: Source) -> Mapping[str, str]:
     kinds=frozenset({"parquet", "source"}),
 )
 def raw_messages(day: str, source: Source) -> pa.Table:
-    """The usable rows of the source, after field mapping, for the conversations that started on the day."""
+    """Usable rows of the source, after field mapping, of the conversations that started on the day."""
     return source.read_day(day).messages
 
 
@@ -50,7 +50,7 @@ def raw_messages(day: str, source: Source) -> pa.Table:
     kinds=frozenset({"parquet", "source"}),
 )
 def quarantined_rows(day: str, source: Source) -> pa.Table:
-    """The rows of the source that could not be used, each with its reason and its original content."""
+    """Rows of the source that cannot be used, each with the reason and its original content."""
     return source.read_day(day).quarantined
 
 
@@ -63,7 +63,7 @@ def quarantined_rows(day: str, source: Source) -> pa.Table:
     kinds=frozenset({"parquet", "pandas"}),
 )
 def raw_conversations(raw_messages: pa.Table) -> pa.Table:
-    """What the messages of a conversation state about it: who, where, when, outcome."""
+    """Customer, agent, channel, times, rating and outcome of each conversation, as its messages state them."""
     return conversations.raw_conversations(raw_messages)
 
 

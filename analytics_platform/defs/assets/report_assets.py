@@ -76,7 +76,7 @@ def daily_report(
     source_name: str,
     reports_dir: Path,
 ) -> pa.Table:
-    """Headline figures with their change, findings and topics of the day, as a document and as an HTML page."""
+    """Figures with their change against the week before, findings and topics of the day, as a document and a page."""
     date, history = dt.date.fromisoformat(day), dict(daily_metrics)
     document = report.daily_report(date, history, conversations, conversation_insights, agent_daily)
     notes = [SAMPLE_NOTE] if source_name == "sample" else []

@@ -41,7 +41,8 @@ def alerts_sensor(
         name="alerts",
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Checks that fail or warn, failed runs and stale assets, to the channels of ANALYTICS_ALERT_URLS.",
+        description="Sends alerts to ANALYTICS_ALERT_URLS: checks that fail or warn, failed runs, overdue assets, "
+        "and a source that does not answer.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         instance = context.instance

@@ -35,12 +35,12 @@ def housekeeping_schedule(platform: Platform, assets: Iterable[TableAsset]) -> d
     """Return the schedule, with its job."""
     assets = list(assets)
 
-    @dg.op(description="Staged files and unfinished uploads that nobody will finish.")
+    @dg.op(description="Removes temporary files and unfinished uploads that no process will finish.")
     def remove_leftovers(context: dg.OpExecutionContext) -> None:
         context.add_output_metadata({"removed": sweep(platform, assets)})
         sweep_stagings(platform)
 
-    @dg.job(description="Clears away what killed runs left behind.")
+    @dg.job(description="Removes temporary files and unfinished uploads that killed runs left behind.")
     def housekeeping() -> None:
         remove_leftovers()
 

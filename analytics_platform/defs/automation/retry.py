@@ -26,8 +26,8 @@ redrive_job = dg.define_asset_job(
     REDRIVE,
     selection=EVERYDAY,
     tags=REDRIVE_TAGS,
-    description="Reads the source of the chosen days again, and gives every conversation that failed on them as many "
-    "tries as at first. What did not fail and has not changed is not computed again.",
+    description="Reads the chosen days from the source again and computes their failed conversations again, with the "
+    "tries counted anew. Other partitions that are current stay as they are.",
 )
 
 
@@ -53,7 +53,8 @@ def build_retry_schedule(platform: Platform, job_name: str) -> dg.ScheduleDefini
         cron_schedule=HOURLY,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Materializes the days on which conversations failed that have tries left.",
+        description="Requests a run for each day with failed conversations that have tries left, "
+        "among the last 31 stored days.",
     )
     def retry_failures(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         """Ask for the days on which something failed that has tries left."""

@@ -66,8 +66,8 @@ def source_asset(platform: Platform, owners: Sequence[str]) -> dg.AssetSpec:
         group_name="raw",
         owners=list(owners),
         kinds={"source", platform.settings.source},
-        description="What the source holds.\n\nThe sensor `source_changes` and the job `reconciliation` tell here how "
-        "far it has been read: rows, cursor, speed, columns that came or went.",
+        description="Rows at the source.\n\nThe sensor `source_changes` and the job `reconciliation` record here how "
+        "far the source has been read: rows, cursor, speed, and columns that came or went.",
     )
 
 
@@ -175,8 +175,8 @@ def build_sensor(platform: Platform, job_name: str) -> dg.SensorDefinition:
         job_name=job_name,
         minimum_interval_seconds=settings.poll_seconds,
         default_status=running,
-        description="Pulls what is new or changed at the source, and materializes exactly the days that it touches. "
-        "The cursor advances when the lake holds them.",
+        description="Reads rows that are new or changed at the source, and requests runs for exactly the days that "
+        "these rows touch. Its memory advances when the lake holds these days.",
     )
     def source_changes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         """Ask for the days that changed."""

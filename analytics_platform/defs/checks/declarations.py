@@ -36,8 +36,8 @@ def declaration_check(asset: TableAsset) -> dg.AssetChecksDefinition:
         asset=asset.key,
         name="fits_its_declaration",
         blocking=True,
-        description="The content is what was written; columns, types, missing values, value ranges and keys are as "
-        "declared.",
+        description="Every stored partition is readable and unchanged since it was written; its columns, types, nulls, "
+        "ranges, labels and keys are as its table declares.",
         required_resource_keys={"stores"},
     )
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
@@ -78,7 +78,7 @@ def _violations(store: PartitionStore, table: Table, day: str) -> list[str]:
     required_resource_keys={"stores"},
 )
 def rows_add_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-    """Rows read = rows kept + duplicates + rows quarantined, so no row of the source is lost."""
+    """On every day, rows read from the source = rows in `raw_messages` + duplicates + rows in `quarantined_rows`."""
     store: PartitionStore = context.resources.stores("lake")
     wanted = days_of_run(context)
     days = [day for day in store.keys("raw_messages") if wanted is None or day in wanted]

@@ -27,7 +27,7 @@ _VERSIONS = ("taxonomy_version", "tier")
 
 @dg.asset_check(asset=conversation_insights.key, required_resource_keys={"stores"})
 def labels_are_steady(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-    """Warns where topics, intents or confidence are far from those of the 28 stored days before, beyond chance."""
+    """Warns when shares of topics or intents or the confidence differ beyond chance from the 28 stored days before."""
     store: PartitionStore = context.resources.stores("lake")
     stored, wanted = store.keys(conversation_insights.recipe.table.name), days_of_run(context)
     days = stored[-1:] if wanted is None else [day for day in stored if day in wanted]

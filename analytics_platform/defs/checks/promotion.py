@@ -18,7 +18,8 @@ from analytics_platform.storage.partitions import PartitionStore
     asset=model_evaluation.key,
     additional_deps=[candidate_model.key, gold_labels.key],
     blocking=True,
-    description="The candidate answers the gold labels no worse than the promoted model and the default heads.",
+    description="The candidate model gives as many gold labels as the promoted model and the default model, or fewer "
+    "by no more than chance explains.",
     required_resource_keys={"stores", "insights"},
 )
 def no_worse_than_promoted(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:

@@ -20,7 +20,10 @@ AGREES = "agrees_with_the_lake"
 FITS = "fits_its_declaration"
 STORE_AGREEMENT = "store_agreement"
 
-_DESCRIPTION = "Holds exactly what the lake gives for these days: as many rows, with the same content hash."
+_DESCRIPTION = (
+    "What is stored equals what the lake gives for these days, computed again: the same number of rows and the same "
+    "content hash."
+)
 
 
 def agreement_checks(
@@ -84,8 +87,8 @@ def agreement_schedule(
     job = dg.define_asset_job(
         STORE_AGREEMENT,
         selection=dg.AssetSelection.checks(*keys),
-        description="Checks every day that is stored: that the lake's files are what was written, and that MongoDB "
-        "and the warehouse hold what the lake gives.",
+        description="Checks every stored day: the files of the lake are unchanged since they were written, and MongoDB "
+        "and the warehouse hold what the lake gives. Computes nothing.",
     )
     return dg.ScheduleDefinition(
         name="store_agreement_nightly",

@@ -50,6 +50,12 @@ def test_a_table_says_its_grain_and_what_every_column_means(table: Table) -> Non
 
 
 @every_table
+def test_a_column_that_may_be_null_says_what_null_means(table: Table) -> None:
+    """An analyst cannot tell "unknown" from "does not apply" when a description leaves null out."""
+    assert [column.name for column in table.columns if column.nullable and "null" not in column.doc] == []
+
+
+@every_table
 def test_a_key_is_never_missing(table: Table) -> None:
     assert not [name for name in table.key if table.column(name).nullable]
 
