@@ -16,7 +16,7 @@ from analytics_platform_tests.sizes import NIGHTLY
 settings.register_profile(
     "day",
     deadline=None,
-    max_examples=20,
+    max_examples=30,
     derandomize="CI" in os.environ,  # a change is judged by the same examples each time; at home new ones are tried
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

@@ -93,6 +93,53 @@ def train(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def backup(
+    path: Annotated[Path, typer.Argument(help="A new folder, outside the home.")], as_json: AsJson = False
+) -> None:
+    """Save what no run can compute again: corrections, answers of the LLM, models and their evaluations."""
+    settings = load_settings()
+    from analytics_platform.cli.console import backup_lines
+    from analytics_platform.defs.resources.platform import Platform
+    from analytics_platform.operations.backup import back_up
+
+    with closing(Platform(settings, stages=False)) as platform:
+        written = back_up(platform, path)
+    if as_json:
+        import dataclasses
+
+        print_json(dataclasses.asdict(written))
+        return
+    for line in backup_lines(written):
+        print_result(line)
+
+
+@app.command()
+def restore(
+    path: Annotated[Path, typer.Argument(help="A folder that `analytics backup` made.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let the backup win also where this home has something newer.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a backup into this home; of two documents of one id the newer one stays, everything else stays as it is."""
+    settings = load_settings()
+    from analytics_platform.cli.console import print_troubles, restored_lines
+    from analytics_platform.defs.resources.platform import Platform
+    from analytics_platform.operations.backup import restore as restore_backup
+
+    with closing(Platform(settings, stages=False)) as platform:
+        found = restore_backup(platform, path, replace=replace)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        for line in restored_lines(found):
+            print_result(line)
+        print_troubles(failures=found.failures)
+    if found.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
 def demo() -> None:
     """Materialize the sample through the whole graph, and say what is worth reading in it."""
     settings = load_settings()

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from analytics_platform.defs.consistency.repairer import Repair
+from analytics_platform.operations.backup import Backup, Restored
 from analytics_platform.operations.redrive import Redriven
 from analytics_platform.operations.reveal import Revealed
 from analytics_platform.operations.run import Outcome
@@ -317,6 +318,31 @@ def trained_lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"{found['corrections']:,} corrections: nothing new to learn; the model that labels stays as it is"
     else:
         yield "promoted; `analytics run` labels again" if found["promoted"] else "not promoted"
+
+
+def backup_lines(written: Backup) -> Iterator[str]:
+    """Say what a backup holds and what must be kept beside it, one line each."""
+    for name, count in written.rows.items():
+        yield f"{name:17} {count:,}"
+    yield f"written to {written.path}"
+    yield f"not in it, keep them where you keep secrets: {', '.join(written.keys)} (where they are set)"
+
+
+def restored_lines(found: Restored) -> Iterator[str]:
+    """Say what a restore wrote and what it left as it is, a line for each collection and table of the backup."""
+    yield f"backup of {found.created_at}, every hash verified"
+    for name, part in found.parts.items():
+        told = {
+            "written": part.added,
+            "written over an older or another one": part.replaced,
+            "left, already there": part.equal,
+            "left, for the one here is newer or another (--replace takes the backup's)": part.kept,
+            "left, all answered": part.settled,
+            "refused": len(part.refused),
+        }
+        said = "; ".join(f"{count:,} {what}" for what, count in told.items() if count)
+        yield f"{name:17} {said or 'empty'}"
+    yield f"not in it, set them as they were: {', '.join(found.keys)} (where they were set)"
 
 
 def unknown_outcomes_line(unknown: UnknownOutcomes) -> str:

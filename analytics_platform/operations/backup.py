@@ -1,0 +1,209 @@
+"""Backup and restore of what no run can compute again: corrections, paid answers, models and their evaluations.
+
+Everything else follows from the source. Keys are not in a backup: whoever holds both could read what was sealed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.model import Table
+from analytics_platform.model.learning_tables import MODEL_EVALUATION, PROMOTED_MODEL
+from analytics_platform.operations.backup_archive import (
+    Archive,
+    BackupError,
+    open_archive,
+    read_lines,
+    seal,
+    staged_folder,
+    write_lines,
+)
+from analytics_platform.storage.content_hash import content_hash
+from analytics_platform.storage.lake import Lake
+from analytics_platform.storage.mongo.irreplaceable import IRREPLACEABLE, Merge, export_lines, merge_lines
+from analytics_platform.system.home import open_home
+
+TABLES: tuple[Table, ...] = (MODEL_EVALUATION, PROMOTED_MODEL)
+KEYS = ("ANALYTICS_PSEUDONYM_KEY", "ANALYTICS_PII_SPANS_KEY")
+"""Settings without which users get other pseudonyms, and sealed values stay sealed; only their names are kept."""
+_DOCUMENTS = {collection.name: f"mongo/{collection.name}.jsonl.gz" for collection in IRREPLACEABLE}
+_FILES = {**_DOCUMENTS, **{table.name: f"lake/{table.name}/data.parquet" for table in TABLES}}
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup that was written.
+
+    Attributes:
+        path: The folder.
+        bytes: Size of its files.
+        rows: Documents or rows by collection or table.
+        keys: Settings to be kept beside it.
+    """
+
+    path: str
+    bytes: int
+    rows: Mapping[str, int]
+    keys: Sequence[str] = KEYS
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a restore did.
+
+    Attributes:
+        path: The folder of the backup.
+        created_at: When the backup was made, ISO 8601, UTC.
+        parts: What became of its documents or rows, by collection or table.
+        keys: Settings that must be those of the home that was backed up.
+    """
+
+    path: str
+    created_at: str
+    parts: Mapping[str, Merge]
+    keys: Sequence[str] = KEYS
+
+    @property
+    def failures(self) -> list[str]:
+        """One line for each collection that refused documents."""
+        return [
+            f"{name}: the validator refuses {len(part.refused):,} documents of the backup, first {part.refused[0]!r}"
+            for name, part in self.parts.items()
+            if part.refused
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for machines."""
+        return asdict(self)
+
+
+def back_up(platform: Platform, path: Path) -> Backup:
+    """Write a backup as a new folder; it is there as a whole, or not at all.
+
+    Args:
+        platform: What is backed up; nothing of it is changed.
+        path: The folder; it must not exist.
+
+    Raises:
+        BackupError: If it exists, lies in the home that it is to outlive, or there is nothing to back up.
+    """
+    settings = platform.settings
+    path, home = path.absolute(), settings.home.resolve()
+    if path.resolve().is_relative_to(home):
+        raise BackupError(f"{path}: lies in the home {home}, and would be lost with it; name a folder outside")
+    if settings.home.exists():
+        open_home(settings.home, settings.home_access)  # a server that is started here must keep others out
+    begun = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    with staged_folder(path) as staged:
+        files = {_FILES[name]: about for name, about in (*_documents(platform, staged), *_tables(platform, staged))}
+        rows = {str(about["name"]): int(about["rows"]) for about in files.values()}
+        if not any(rows.values()):
+            raise BackupError(
+                f"ANALYTICS_HOME {home}: no corrections, LLM answers or models to back up; is it the right home?"
+            )
+        facts = {
+            "created_at": begun.isoformat(),
+            "platform_version": version("analytics-platform"),
+            "keys_to_keep_elsewhere": KEYS,
+        }
+        size = seal(staged, facts, files)
+    return Backup(str(path), size, rows)
+
+
+def _documents(platform: Platform, staged: Path) -> list[tuple[str, dict[str, Any]]]:
+    is_empty = platform.settings.mongo_uri is None and not platform.settings.mongo_dir.exists()
+    found = []
+    for name, file in _DOCUMENTS.items():
+        lines = () if is_empty else export_lines(platform.mongo, name)
+        found.append((name, {"name": name, "kind": "collection", "rows": write_lines(staged / file, lines)}))
+    return found
+
+
+def _tables(platform: Platform, staged: Path) -> list[tuple[str, dict[str, Any]]]:
+    copy = Lake.open(str(staged / "lake"))
+    found = []
+    for table in TABLES:
+        info = platform.lake.info(table.name, "")
+        if info is None:
+            continue
+        content = platform.lake.read_verified(table.name, "")
+        copy.write(table.name, "", content, info.fingerprint, info.annotations)
+        about = {"name": table.name, "kind": "table", "rows": info.rows, "content_hash": info.content_hash}
+        found.append((table.name, about))
+    return found
+
+
+def restore(platform: Platform, path: Path, *, replace: bool = False) -> Restored:
+    """Merge a backup into the database and the lake; the same backup a second time changes nothing.
+
+    What the backup does not have stays as it is. Of two documents of one ``_id`` the newer one wins; of two promoted
+    models, the one that is there.
+
+    Args:
+        platform: Where it is restored to.
+        path: The folder of the backup.
+        replace: Let the backup win over what is there, newer documents included.
+
+    Raises:
+        BackupError: If the folder is no backup, or damaged; then nothing was written.
+    """
+    archive = open_archive(path.absolute(), _FILES.values())
+    open_home(platform.settings.home, platform.settings.home_access)
+    platform.mongo.migrate()
+    parts: dict[str, Merge] = {}
+    for collection in IRREPLACEABLE:
+        file = _DOCUMENTS[collection.name]
+        if file in archive.rows:
+            lines = read_lines(archive.path / file)
+            parts[collection.name] = merge_lines(platform.mongo, collection, lines, replace=replace)
+    return Restored(
+        str(archive.path), archive.created_at, {**parts, **_restore_tables(platform.lake, archive, replace)}
+    )
+
+
+def _restore_tables(lake: Lake, archive: Archive, replace: bool) -> dict[str, Merge]:
+    kept = Lake.open(str(archive.path / "lake"))
+    parts = {}
+    for table in TABLES:
+        if _FILES[table.name] not in archive.rows:
+            continue
+        theirs, source = kept.read_verified(table.name, ""), kept.info(table.name, "")
+        info = lake.info(table.name, "")
+        ours = lake.read_verified(table.name, "") if info else theirs.slice(0, 0)
+        merge = merge_models if table is PROMOTED_MODEL else merge_evaluations
+        merged, parts[table.name] = merge(ours, theirs, replace=replace)
+        if source and (info is None or content_hash(merged) != info.content_hash):
+            # Added evaluations do not change what the newest of them were computed from.
+            origin = info if info and table is not PROMOTED_MODEL else source
+            lake.write(table.name, "", merged, origin.fingerprint, origin.annotations)
+    return parts
+
+
+def merge_models(ours: pa.Table, theirs: pa.Table, *, replace: bool) -> tuple[pa.Table, Merge]:
+    """Return which promoted model labels from now on; where there are two, ours unless it is to be replaced."""
+    count = theirs.num_rows
+    if not ours.num_rows:
+        return theirs, Merge(added=count)
+    if content_hash(ours) == content_hash(theirs):
+        return ours, Merge(equal=count)
+    return (theirs, Merge(replaced=count)) if replace else (ours, Merge(kept=count))
+
+
+def merge_evaluations(ours: pa.Table, theirs: pa.Table, *, replace: bool) -> tuple[pa.Table, Merge]:  # noqa: ARG001
+    """Return the evaluations of both, ascending by time; an evaluation is never rewritten, so none is in conflict."""
+    names = list(MODEL_EVALUATION.key)
+    present = {tuple(row.values()) for row in ours.select(names).to_pylist()}
+    new = [tuple(row.values()) not in present for row in theirs.select(names).to_pylist()]
+    added = theirs.filter(pa.array(new, pa.bool_()))
+    merged = pa.concat_tables([ours, added], promote_options="default")
+    order = [(name, "ascending") for name in (*MODEL_EVALUATION.order, *names)]
+    counts = Merge(added=added.num_rows, equal=theirs.num_rows - added.num_rows)
+    return (merged.sort_by(order) if added.num_rows and ours.num_rows else merged), counts

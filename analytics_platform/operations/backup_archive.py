@@ -1,0 +1,220 @@
+"""The folder that a backup is: what files it has, how it appears as a whole, and how damage to it is found.
+
+::
+
+    SHA256SUMS                               hash of every other file; ``sha256sum -c SHA256SUMS`` checks them, too
+    manifest.json                            versions, time, and rows, bytes and hash of each file
+    mongo/<collection>.jsonl.gz              a document per line, MongoDB Extended JSON
+    lake/<table>/data.parquet                a table of the lake, as the lake has it
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gzip
+import hashlib
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from analytics_platform.errors import UserError
+
+FORMAT = "analytics-platform-backup"
+FORMAT_VERSION = 1
+MANIFEST, SUMS = "manifest.json", "SHA256SUMS"
+_SUM = re.compile(r"([0-9a-f]{64})  (.+)")
+_LOCKED_WITHIN_SECONDS = 60.0
+_COMPRESSION = 6
+
+
+class BackupError(UserError):
+    """A backup cannot be written or used; the message names the folder or file in it and the reason."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A backup of which every byte was verified.
+
+    Attributes:
+        path: The folder.
+        created_at: When it was begun, ISO 8601, UTC.
+        platform_version: The version of the platform that wrote it.
+        rows: Documents or rows of each file, by its path within the folder.
+    """
+
+    path: Path
+    created_at: str
+    platform_version: str
+    rows: Mapping[str, int]
+
+
+@contextmanager
+def staged_folder(path: Path) -> Iterator[Path]:
+    """Give a new folder that becomes ``path`` in one rename when the block ends, and is removed when it raises.
+
+    What a writer of the same path left behind that was killed is removed first.
+
+    Raises:
+        BackupError: If there is something at ``path``, or its parent is no folder.
+    """
+    if os.path.lexists(path):
+        raise BackupError(f"{path}: exists; name a new folder, such as one with the date in its name")
+    if not path.parent.is_dir():
+        raise BackupError(f"{path}: {path.parent} is no folder; make it first")
+    _remove_abandoned(path)
+    staged = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    staged.mkdir(0o700)
+    descriptor = os.open(staged, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # until the process ends: see _remove_abandoned
+        yield staged
+        _make_private_and_durable(staged)
+        try:
+            staged.rename(path)
+        except OSError as error:
+            raise BackupError(f"{path}: cannot be made ({error.strerror}); name a new folder") from error
+        _sync(path.parent)
+    finally:
+        os.close(descriptor)
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> int:
+    """Write lines to a new gzip file, one at a time, and return their number."""
+    count = 0
+    path.parent.mkdir(0o700, exist_ok=True)
+    with path.open("xb") as raw, gzip.GzipFile("", "wb", _COMPRESSION, raw, mtime=0) as file:
+        for line in lines:
+            file.write(line)
+            count += 1
+    return count
+
+
+def read_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a gzip file, line ends included."""
+    with gzip.open(path, "rb") as file:
+        yield from file
+
+
+def seal(folder: Path, facts: Mapping[str, object], files: Mapping[str, Mapping[str, object]]) -> int:
+    """Write manifest and sums over the files of a folder, and return the bytes of all files.
+
+    Args:
+        folder: The folder; its files are complete.
+        facts: What the manifest says of the whole.
+        files: What the manifest says of each file beside its size and hash, by its path within the folder.
+    """
+    described = [
+        {"path": name, **about, "bytes": (folder / name).stat().st_size, "sha256": _hash(folder / name)}
+        for name, about in sorted(files.items())
+    ]
+    manifest = {"format": FORMAT, "format_version": FORMAT_VERSION, **facts, "files": described}
+    (folder / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    lines = [f"{_hash(folder / name)}  {name}\n" for name in (MANIFEST, *sorted(files))]
+    (folder / SUMS).write_text("".join(lines))
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def open_archive(path: Path, expected: Iterable[str]) -> Archive:
+    """Verify every file of a backup against its hash; writes nothing.
+
+    Args:
+        path: The folder.
+        expected: Paths, within the folder, of the files that a backup may have.
+
+    Raises:
+        BackupError: If it is no backup, one of a newer platform, or damaged; in one line.
+    """
+    sums = _read_sums(path)
+    _verify(path, MANIFEST, sums)
+    manifest = _read_manifest(path)
+    rows = {str(file["path"]): int(file["rows"]) for file in manifest["files"]}
+    if rows.keys() | {MANIFEST} != sums.keys() or not rows.keys() <= set(expected):
+        raise BackupError(f"{path}: damaged backup ({MANIFEST} and {SUMS} name other files than a backup has)")
+    for name in rows:
+        _verify(path, name, sums)
+    return Archive(path, str(manifest["created_at"]), str(manifest["platform_version"]), rows)
+
+
+def _read_sums(path: Path) -> dict[str, str]:
+    if not path.is_dir():
+        raise BackupError(f"{path}: no backup (not a folder); name one that `analytics backup` made")
+    if not (path / SUMS).is_file():
+        raise BackupError(f"{path}: no backup, or an incomplete one ({SUMS} is missing)")
+    try:
+        lines = [_SUM.fullmatch(line) for line in (path / SUMS).read_text("utf-8").removesuffix("\n").split("\n")]
+    except UnicodeDecodeError:
+        lines = [None]
+    sums = {match[2]: match[1] for match in lines if match}
+    if len(sums) != len(lines) or MANIFEST not in sums:
+        raise BackupError(f"{path / SUMS}: damaged, or of no backup of this platform")
+    return sums
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = orjson.loads((path / MANIFEST).read_bytes())
+    except orjson.JSONDecodeError:
+        manifest = None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise BackupError(f"{path / MANIFEST}: of no backup of this platform (format is not {FORMAT!r})")
+    if manifest.get("format_version") != FORMAT_VERSION:
+        raise BackupError(
+            f"{path / MANIFEST}: format_version {manifest.get('format_version')!r}, this platform reads "
+            f"{FORMAT_VERSION}; restore it with platform version {manifest.get('platform_version')!r}"
+        )
+    return manifest
+
+
+def _verify(path: Path, name: str, sums: Mapping[str, str]) -> None:
+    file = path / name
+    if file.is_symlink() or not file.is_file():
+        raise BackupError(f"{file}: damaged backup (the file is missing)")
+    if _hash(file) != sums[name]:
+        raise BackupError(f"{file}: damaged backup (its SHA-256 is not the one in {SUMS}); nothing was restored")
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _make_private_and_durable(folder: Path) -> None:
+    """Restrict everything in a folder to its owner, and have it on the disk before the rename makes it a backup."""
+    for path in (*folder.rglob("*"), folder):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove folders that killed writers of ``path`` left; a writer at work holds a lock on its folder."""
+    form = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{32}}\.tmp")
+    for folder in (entry for entry in path.parent.iterdir() if form.fullmatch(entry.name)):
+        with contextlib.suppress(OSError):  # locked, another user's, or gone meanwhile
+            if folder.is_symlink() or folder.stat().st_mtime > time.time() - _LOCKED_WITHIN_SECONDS:
+                continue  # its writer may be about to lock it
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+            finally:
+                os.close(descriptor)
