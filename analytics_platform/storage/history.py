@@ -5,6 +5,7 @@ statement anew and every commit waits for the disk: 28 to 56 ms per asset and pa
 cores, which is most of a backfill's time. Keeping one engine per database, ``synchronous=NORMAL`` (safe against a
 killed process; a power cut may lose the last events, never corrupt), and one transaction for a batch of events
 (Dagster hands them over in batches where ``DAGSTER_EVENT_BATCH_SIZE`` is set) bring it to a few milliseconds.
+Materializations are stored with the content hash of their partition as data version, see ``asset_events``.
 
 This is the one place that reaches into Dagster's internals: the storage classes are its extension point for
 ``dagster.yaml``, but not part of its public module. Tables, files and queries stay Dagster's.
@@ -17,7 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dagster import AssetKey, EventLogEntry
+from dagster import AssetKey, DagsterEventType, EventLogEntry
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
@@ -27,11 +29,15 @@ from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
+from analytics_platform.storage.asset_events import next_time, with_content_versions
+
 BUSY_TIMEOUT_SECONDS = 30
 OPENING_TIMEOUT_SECONDS = 120
 """How long to wait for another process that is making the databases: seconds of work on two busy cores."""
 OPEN_DATABASES = 16
 """Databases kept open; there is one per run, and a web server looks at many over its life."""
+FOLLOWED_RUNS = 64
+"""Runs whose latest event time is kept; a process writes events of few runs at once."""
 
 
 class PooledSqliteEventLogStorage(SqliteEventLogStorage):
@@ -40,6 +46,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: dict[str, Engine] = {}
         self._known_tables: set[str] = set()
+        self._latest_times: dict[str, float] = {}
         super().__init__(base_dir, inst_data)
 
     @contextmanager
@@ -66,8 +73,13 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             self._engines[shard] = engine
         return self._engines[shard]
 
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store one event, with the version and the time that ``asset_events`` gives it."""
+        super().store_event(self._completed([event])[0])
+
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events of one run, all of kinds that Dagster batches, in one transaction per database."""
+        events = self._completed(events)
         rows = [self._event_to_row(event) for event in events]
         with self.run_connection(events[0].run_id) as connection:
             connection.execute(SqlEventLogStorageTable.insert(), rows)
@@ -84,6 +96,22 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         for event, number in stored:
             if event.dagster_event_type in ASSET_CHECK_EVENTS:
                 self.store_asset_check_event(event, number)
+
+    def _completed(self, events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
+        return [self._with_next_time(event) for event in with_content_versions(events, self._latest_versions)]
+
+    def _with_next_time(self, event: EventLogEntry) -> EventLogEntry:
+        time = next_time(event, self._latest_times.pop(event.run_id, 0.0))
+        if len(self._latest_times) >= FOLLOWED_RUNS:
+            self._latest_times.pop(next(iter(self._latest_times)))
+        self._latest_times[event.run_id] = time  # the run written to most recently last
+        return event if time == event.timestamp else event._replace(timestamp=time)
+
+    def _latest_versions(self, asset: AssetKey, partitions: Sequence[str]) -> dict[str, str]:
+        tags = self.get_latest_tags_by_partition(
+            asset, DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION_TAG], asset_partitions=list(partitions)
+        )
+        return {partition: found[DATA_VERSION_TAG] for partition, found in tags.items()}
 
     def has_table(self, table_name: str) -> bool:
         """Return whether the index database has a table; one that is there stays there."""

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from analytics_platform.model import Table, find_violations
 from analytics_platform.storage import frames
+from analytics_platform.storage.asset_events import CONTENT_HASH
 from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
 from analytics_platform.storage.partitions import (
     PartitionError,
@@ -124,23 +125,27 @@ class StoreIOManager(dg.IOManager):
         return frames.from_arrow(pa.concat_tables(stream.values()), wanted)
 
 
-def partition_metadata(info: PartitionInfo, reasons: Sequence[str] | None = None) -> dict[str, Any]:
-    """Return what Dagster shows of a stored partition.
+def partition_metadata(
+    info: PartitionInfo, reasons: Sequence[str] | None = None, shown: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return what Dagster shows of a stored partition: first what it holds, then how it came about.
 
     Args:
         info: What is stored.
         reasons: Why it was computed; empty when it was reused; None when that is not known.
+        shown: Metadata of this table alone, such as a chart or the path of a page.
     """
     facts = {
         "dagster/partition_row_count": info.rows,
-        "bytes": info.bytes,
-        "content_hash": info.content_hash,
-        "reused": reasons is not None and not reasons,
-        **({COMPUTED_BECAUSE: "; ".join(reasons)} if reasons else {}),
-        COMPUTED_FROM: dict(Provenance.parse(info.fingerprint).parts),
-        **{name: text for name, text in info.annotations.items() if name not in (FAILURES_KEY, LEFT_OUT_KEY)},
+        **(shown or {}),
         **({"failures": [asdict(failure) for failure in failures]} if (failures := failures_of(info)) else {}),
         **({"left_out_conversations": len(absent)} if (absent := left_out_of(info)) else {}),
+        **{name: text for name, text in info.annotations.items() if name not in (FAILURES_KEY, LEFT_OUT_KEY)},
+        "reused": reasons is not None and not reasons,
+        **({COMPUTED_BECAUSE: "; ".join(reasons)} if reasons else {}),
+        "bytes": info.bytes,
+        CONTENT_HASH: info.content_hash,
+        COMPUTED_FROM: dict(Provenance.parse(info.fingerprint).parts),
     }
     return {name: plain_metadata(value) for name, value in facts.items()}
 

@@ -194,6 +194,12 @@ def test_a_run_over_a_range_publishes_its_days_and_a_second_one_starts_no_dbt(la
     assert len(checks) == 24
     assert all(check.passed for check in checks)
     assert all(facts["reused"] for facts in materialized(second, "fct_message").values())
+    assert materialized(second, "dim_user")[None]["reused"]
+    for name in ("fct_message", "dim_user"):
+        hashes = [
+            {key: facts["content_hash"] for key, facts in materialized(one, name).items()} for one in (first, second)
+        ]
+        assert hashes[0] == hashes[1]
     again = second.get_asset_check_evaluations()
     assert len(again) == 24, "a check without a result made Dagster warn of each of its readers"
     assert {check.metadata["reused"].value for check in again} == {True}
@@ -363,3 +369,15 @@ def test_a_lake_on_s3_gives_the_same_warehouse_and_leaks_no_secret(built: Marts,
     written = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
     assert DAYS[1].encode() in written
     assert s3.secret.encode() not in written
+
+
+def test_days_of_the_marts_keep_their_content_hash_until_their_rows_change(lake: Lake, built: Marts) -> None:
+    """Dagster called the daily report stale after each build of the warehouse that changed none of its rows."""
+    before = built.warehouse.content_by_day("fct_message", DAYS), built.warehouse.content("dim_user")
+    assert [day.rows for day in before[0].values()] == [36, 0, 28]
+    build(built, DAYS, force=True)
+    assert (built.warehouse.content_by_day("fct_message", DAYS), built.warehouse.content("dim_user")) == before
+    with duckdb.connect(built.warehouse.path) as connection:
+        connection.execute(f"update fct_message set message_id = message_id || 'x' where date = '{DAYS[0]}'")
+    after = built.warehouse.content_by_day("fct_message", DAYS)
+    assert [after[day] == before[0][day] for day in DAYS] == [False, True, True]

@@ -1,7 +1,8 @@
 """The ``learning`` group: corrections, gold labels, models, how good they are, and which of them labels.
 
-Not part of the everyday job: the job ``learning`` and ``analytics train`` run it. A model is promoted when a blocking
-check finds it no worse; the days that it labels differently are then stale, like after any change of the engine.
+Not part of the everyday job: the job ``weekly_learning`` and ``analytics train`` run it. A model is promoted when a
+blocking check finds it no worse; the days that it labels differently are then stale, like after any change of the
+engine.
 """
 
 import datetime as dt
@@ -118,7 +119,7 @@ def candidate_model(label_feedback: pa.Table, insights: Insights) -> pa.Table:
     return tables.CANDIDATE_MODEL.from_rows([{name: getattr(model, name) for name in names}])
 
 
-def _charts(_: str, evaluations: pa.Table) -> Mapping[str, Any]:
+def _charts(_day: str, evaluations: pa.Table, **_: object) -> Mapping[str, Any]:
     """Draw the newest evaluation of each kind, and all of them over time."""
     drawn: dict[str, Any] = {}
     for row in evaluations.to_pylist():  # ascending by time: the newest stays

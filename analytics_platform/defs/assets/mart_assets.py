@@ -18,9 +18,11 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
 from analytics_platform.defs.framework.table_asset import CADENCE_TAG, DAYS_RESOURCE, FORCE_TAG
+from analytics_platform.storage.asset_events import CONTENT_HASH
 from analytics_platform.storage.io_manager import COMPUTED_BECAUSE
 from analytics_platform.storage.warehouse.dbt_project import NodeOutcome
 from analytics_platform.storage.warehouse.marts_build import Marts, MartsFailedError
+from analytics_platform.storage.warehouse.warehouse_file import Warehouse
 from analytics_platform.system.plain_text import on_one_line, plain_metadata, without_controls
 
 MartsResult = dg.MaterializeResult[None] | dg.AssetCheckResult
@@ -93,12 +95,14 @@ def build_marts(
             yield from results
             reported = {str(result.check_name) for result in results}
             raise dg.Failure(without_controls(error.text(reported)), allow_retries=False) from error
-        rows = marts.warehouse.rows()
         for name in order:
             if dg.AssetKey(name) in context.selected_asset_keys:
+                whole = marts.warehouse.content(name)
+                metadata: dict[str, Any] = {"dagster/row_count": whole.rows}
                 if context.assets_def.specs_by_key[dg.AssetKey(name)].partitions_def:
-                    _describe_days(context, name, marts.warehouse.rows_by_day(name), report.days)
-                metadata = {"dagster/row_count": rows[name], "reused": not report.days}
+                    _describe_days(context, name, marts.warehouse, report.days)
+                else:
+                    metadata |= {"reused": not report.days, CONTENT_HASH: whole.content_hash}
                 yield dg.MaterializeResult(asset_key=name, metadata=metadata)
         yield from _check_results(context, report.outcomes) if report.days else _earlier_results(context, marts)
 
@@ -111,12 +115,13 @@ def _days(context: dg.AssetExecutionContext) -> list[str] | None:
 
 
 def _describe_days(
-    context: dg.AssetExecutionContext, name: str, rows: Mapping[str, int], built: Mapping[str, tuple[str, ...]]
+    context: dg.AssetExecutionContext, name: str, warehouse: Warehouse, built: Mapping[str, tuple[str, ...]]
 ) -> None:
-    for day in context.partition_keys:
-        metadata: dict[str, Any] = {"dagster/partition_row_count": rows.get(day, 0), "reused": day not in built}
+    for day, content in warehouse.content_by_day(name, sorted(context.partition_keys)).items():
+        metadata: dict[str, Any] = {"dagster/partition_row_count": content.rows, "reused": day not in built}
         if day in built:
             metadata[COMPUTED_BECAUSE] = "; ".join(built[day])
+        metadata[CONTENT_HASH] = content.content_hash
         context.add_asset_metadata(metadata, asset_key=name, partition_key=day)
 
 

@@ -40,12 +40,13 @@ def _page_is_missing(day: str, *, reports_dir: Path, **_: object) -> str | None:
     return None if page_path(reports_dir, day).exists() else "missing page"
 
 
-def _chart(_: str, document: pa.Table) -> Mapping[str, Any]:
+def _shown(day: str, document: pa.Table, *, reports_dir: Path, **_: object) -> Mapping[str, Any]:
+    page = {"page": dg.MetadataValue.path(page_path(reports_dir, day).absolute())}
     topics = document["topics"][0].as_py()
     if not topics:
-        return {}
+        return page
     markdown = charts.metadata_chart("Topics of the day", charts.to_svg(charts.topics_of_day(topics)))
-    return {"topics": dg.MetadataValue.md(markdown), "summary": document["summary"][0].as_py()}
+    return {**page, "summary": document["summary"][0].as_py(), "topics": dg.MetadataValue.md(markdown)}
 
 
 @table_asset(
@@ -65,7 +66,7 @@ def _chart(_: str, document: pa.Table) -> Mapping[str, Any]:
     kinds=frozenset({"mongodb", "html"}),
     unfinished=_page_is_missing,
     deps=operational_assets.AGREEING,
-    metadata=_chart,
+    metadata=_shown,
 )
 def daily_report(
     day: str,

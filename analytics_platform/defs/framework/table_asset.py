@@ -22,7 +22,7 @@ from analytics_platform.storage.failures import Failures, failures_of
 from analytics_platform.storage.io_manager import TABLE_KEY, partition_metadata
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStream, PartitionTasks
 from analytics_platform.storage.staleness import RecomputePolicy
-from analytics_platform.system.plain_text import on_one_line, plain_metadata
+from analytics_platform.system.plain_text import on_one_line
 
 OWNERS = ["team:analytics"]
 CADENCE_TAG = "analytics/cadence"
@@ -66,7 +66,7 @@ def table_asset(
     annotate: Callable[..., Mapping[str, str]] | None = None,
     unfinished: Callable[..., str | None] | None = None,
     isolates: bool = False,
-    metadata: Callable[[str, pa.Table], Mapping[str, Any]] | None = None,
+    metadata: Callable[..., Mapping[str, Any]] | None = None,
     deps: Sequence[dg.AssetKey] = (),
 ) -> Callable[[Callable[..., pa.Table]], TableAsset]:
     """Make an asset of a function that computes one partition of ``table``.
@@ -95,7 +95,7 @@ def table_asset(
         annotate: See ``Recipe``.
         unfinished: See ``Recipe``.
         isolates: See ``Recipe``; for functions that treat each conversation apart from the others.
-        metadata: From (day, table): what Dagster shows of a partition beside its counts, such as a chart.
+        metadata: From (day, table, resources): what Dagster shows of a partition beside its counts, such as a chart.
         deps: Further assets that have to be there, and right, before it is computed.
     """
 
@@ -152,9 +152,8 @@ def table_asset(
                 for failure in failures_of(info):
                     left_out = f"{info.key}: left out {failure.conversation_id}: {failure.error}"
                     context.log.warning(on_one_line(left_out))
-                facts = partition_metadata(info, reasons)
-                if metadata:
-                    facts |= plain_metadata(metadata(info.key, read()))
+                shown = metadata(info.key, read(), **resources) if metadata else None
+                facts = partition_metadata(info, reasons, shown)
                 context.add_asset_metadata(facts, partition_key=info.key or None)
 
             tasks = (recipe.task(day, streams, resources, policy=policy) for day in days)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,7 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from analytics_platform.errors import UserError
+from analytics_platform.storage.provenance import short_hash
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,28 @@ _RECORD_SCHEMA = pa.schema([("name", pa.string()), ("key", pa.string()), ("finge
 
 BUILD_FILE = "warehouse.duckdb"
 """Name of the file while it is built: DuckDB names the database after it, dbt every relation after that."""
+
+
+_CONTENT = "count(*), sum(md5_number_lower(content::varchar))"
+"""Of rows in any order; a sum of 64-bit hashes, so that a row that occurs twice does not cancel itself out."""
+
+
+@dataclass(frozen=True)
+class TableContent:
+    """What a table of the warehouse, or one day of it, holds.
+
+    Attributes:
+        rows: Number of rows.
+        content_hash: Hash of the rows in any order: the same rows give the same hash.
+    """
+
+    rows: int
+    content_hash: str
+
+    @classmethod
+    def of(cls, rows: int, total: int | None) -> TableContent:
+        """Make it of the number of rows and the sum of their hashes, None without rows."""
+        return cls(rows, short_hash(f"{rows}/{total}"))
 
 
 class WarehouseError(UserError):
@@ -97,10 +121,25 @@ class Warehouse:
             for name in _tables(connection):
                 connection.execute(f'select bit_xor(hash(content)) from "{name}" as content').fetchall()  # noqa: S608
 
-    def rows_by_day(self, table: str) -> Mapping[str, int]:
-        """Return the number of rows of each day of a published table by ``date``; days without rows are left out."""
+    def content(self, table: str) -> TableContent:
+        """Return rows and content hash of a published table."""
         with reading(self.path) as connection:
-            return dict(connection.table(table).aggregate("date::varchar as day, count(*)", "day").fetchall())
+            [(rows, total)] = connection.execute(f'select {_CONTENT} from "{table}" as content').fetchall()  # noqa: S608
+            return TableContent.of(rows, total)
+
+    def content_by_day(self, table: str, days: Sequence[str]) -> Mapping[str, TableContent]:
+        """Return rows and content hash of some days of a published table; a day without rows has zero.
+
+        Args:
+            table: A table with the column ``date``.
+            days: ISO days, ascending.
+        """
+        rows_of_days = f'from "{table}" as content where date between ? and ? group by day'
+        query = f"select date::varchar as day, {_CONTENT} {rows_of_days}"
+        with reading(self.path) as connection:
+            found = connection.execute(query, [days[0], days[-1]]).fetchall() if days else []
+        filled = {day: TableContent.of(rows, total) for day, rows, total in found}
+        return {day: filled.get(day, TableContent.of(0, None)) for day in days}
 
     @contextmanager
     def build(self, *, anew: bool = False) -> Iterator[Path]:
