@@ -51,8 +51,11 @@ LEARNING = learning_assets.ASSETS
 """Tables beside the everyday job."""
 _LABELLING = frozenset({"insights", "llm"})
 """Resources that read the taxonomy."""
-EVERYTHING = "everything"
-"""The job that materializes the whole graph over a range of days, but for the group that learns."""
+EVERYTHING = "daily_tables"
+"""The job that materializes the whole graph over a range of days, but for the group that learns.
+
+A job's name begins with its cadence: ``daily`` for partitions of days, ``nightly``, ``weekly``, or ``on_demand``.
+"""
 
 
 def tables_of(settings: Settings) -> list[TableAsset]:

@@ -300,8 +300,9 @@ def print_outcome(outcome: Outcome) -> None:
     if outcome.runs:
         print_result(outcome_table(outcome))
         print_result("")
+        without_data = f"{outcome.checks_without_data:,} checks without data, " if outcome.checks_without_data else ""
         print_result(
-            f"{outcome.quarantined:,} rows in quarantine, {outcome.checks_passed:,} checks passed, "
+            f"{outcome.quarantined:,} rows in quarantine, {outcome.checks_passed:,} checks passed, {without_data}"
             f"{len(outcome.failures)} failures, {len(outcome.warnings)} warnings, {outcome.seconds:.1f} s"
         )
         if outcome.failed_conversations:

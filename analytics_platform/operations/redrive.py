@@ -57,7 +57,7 @@ def redrive(
 
     Args:
         platform: What the assets work with.
-        definitions: The graph over that platform, with the job ``redrive``.
+        definitions: The graph over that platform, with the job ``on_demand_redrive``.
         days: Days looked at, ascending; those without failures and quarantined rows are left alone.
         instance: Where the event history is kept.
     """

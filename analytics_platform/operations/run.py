@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 
 from analytics_platform.defs.assets.raw_assets import raw_messages
+from analytics_platform.defs.checks.declarations import compared_nothing
 from analytics_platform.defs.consistency.left_out import count_quarantined, days_with_errors, stored_failures
 from analytics_platform.defs.consistency.stale_days import stale_days
 from analytics_platform.defs.framework.day_ranges import days_between, ranges
@@ -61,6 +62,7 @@ class Outcome:
         failures: One line per failed step or check, naming it.
         warnings: One line per check that warns, naming it and the days of its run; the run is no worse for it.
         checks_passed: Number of asset checks passed.
+        checks_without_data: Number of asset checks that had nothing to compare, such as labels without a past.
         quarantined: Rows of the source in quarantine, over all days asked for, computed now or before.
         failed_conversations: Conversations left out because they could not be processed, over the same days.
         unknown_outcomes: Stated outcomes without a known meaning, of the days whose conversations were looked at.
@@ -73,6 +75,7 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     checks_passed: int = 0
+    checks_without_data: int = 0
     quarantined: int = 0
     failed_conversations: int = 0
     unknown_outcomes: UnknownOutcomes = field(default_factory=UnknownOutcomes)
@@ -188,6 +191,9 @@ def _cause(error: Any) -> str:
 def _judge(outcome: Outcome, evaluation: dg.AssetCheckEvaluation, days: str) -> None:
     if evaluation.passed:
         outcome.checks_passed += 1
+        return
+    if compared_nothing(evaluation):
+        outcome.checks_without_data += 1
         return
     problems = evaluation.metadata.get("problems")
     detail = f": {problems.value}" if problems else ""

@@ -137,13 +137,28 @@ def test_no_step_waits_for_a_pool_whose_slot_a_killed_run_would_keep(definitions
     assert all(node.definition.pool is None for node in definitions.resolve_job_def(EVERYTHING).nodes)
 
 
+def cadence(cron: str) -> str:
+    """Return how often a schedule starts its job, as job names say it."""
+    _minute, hour, _day, _month, weekday = cron.split()
+    return "weekly" if weekday != "*" else "hourly" if hour == "*" else "nightly"
+
+
+def test_a_jobs_name_begins_with_its_cadence(definitions):
+    """Names such as `everything` and `learning` did not tell in the UI what runs when."""
+    scheduled = {one.job_name: cadence(one.cron_schedule) for one in definitions.schedules}
+    scheduled[EVERYTHING] = "daily"  # asked for by sensor and retries, at no time of its own, for partitions of days
+    names = [job.name for job in definitions.resolve_all_job_defs() if not job.name.startswith("__")]
+    assert len(names) == 7
+    assert all(name.startswith(f"{scheduled.get(name, 'on_demand')}_") for name in names), names
+
+
 def test_alerts_are_looked_for_without_anybody_switching_it_on(definitions):
     [sensor] = [sensor for sensor in definitions.sensors if sensor.name == "alerts"]
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
 
 
 def test_the_job_redrive_covers_the_graph_and_tells_its_runs_to_try_failures_again(definitions, specs):
-    job = definitions.resolve_job_def("redrive")
+    job = definitions.resolve_job_def("on_demand_redrive")
     assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(specs) - {OBSERVED} - LEARNING
     assert job.tags["analytics/redrive"] == "true"
     assert job.partitions_def is not None
@@ -157,7 +172,7 @@ def test_nothing_is_computed_when_a_conversation_was_lost_on_the_way(definitions
 
 
 def test_the_job_learning_holds_the_group_that_learns_and_promotes_behind_a_blocking_check(definitions):
-    job = definitions.resolve_job_def("learning")
+    job = definitions.resolve_job_def("weekly_learning")
     assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == LEARNING
     [check] = [
         spec

@@ -13,6 +13,8 @@ from typing import Any
 import dagster as dg
 import orjson
 
+from analytics_platform.defs.checks.declarations import compared_nothing
+
 OVERLAP_SECONDS = 60.0
 """A run's time of change is noted down before it is stored, so a change may become visible a little late."""
 _ACTIVE = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
@@ -44,7 +46,7 @@ class EventPosition:
 
 @dataclass(frozen=True)
 class FailedCheck:
-    """A check that found something wrong: it failed, or it warns.
+    """A check that found something wrong: it failed, or it warns. Not one that had nothing to look at.
 
     Attributes:
         run: The run that evaluated it.
@@ -100,7 +102,7 @@ def _failures(run: dg.DagsterRun, events: Iterable[Any]) -> Iterable[FailedCheck
     for event in events:
         if event.event_type is dg.DagsterEventType.RUN_FAILURE:
             yield _failed_run(run, event.job_failure_data)
-        elif not event.asset_check_evaluation_data.passed:
+        elif not (event.asset_check_evaluation_data.passed or compared_nothing(event.asset_check_evaluation_data)):
             yield FailedCheck(run, event.asset_check_evaluation_data)
 
 

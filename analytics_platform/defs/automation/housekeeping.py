@@ -1,4 +1,4 @@
-"""Clearing away what killed processes left behind: the job ``housekeeping``, every night.
+"""Clearing away what killed processes left behind: the job ``nightly_housekeeping``.
 
 Belongs here: what is swept, and when. Does not belong here: how (``storage``).
 """
@@ -13,6 +13,8 @@ from analytics_platform.files import remove_staged
 from analytics_platform.sources.staging_holds import discard_other_sources
 from analytics_platform.storage.lake.parquet_lake import LEFT_OVER_AFTER
 
+HOUSEKEEPING = "nightly_housekeeping"
+"""The job that clears away what killed processes left behind."""
 NIGHTLY = "17 3 * * *"
 
 
@@ -40,11 +42,12 @@ def housekeeping_schedule(platform: Platform, assets: Iterable[TableAsset]) -> d
         context.add_output_metadata({"removed": sweep(platform, assets)})
         sweep_stagings(platform)
 
-    @dg.job(description="Clears away what killed runs left behind.")
+    @dg.job(name=HOUSEKEEPING, description="Clears away what killed runs left behind.")
     def housekeeping() -> None:
         remove_leftovers()
 
     return dg.ScheduleDefinition(
+        name="housekeeping_schedule",  # Dagster keeps under this name whether it is on
         job=housekeeping,
         cron_schedule=NIGHTLY,
         execution_timezone="UTC",

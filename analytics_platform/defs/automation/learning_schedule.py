@@ -6,7 +6,7 @@ import dagster as dg
 
 from analytics_platform.defs.assets.learning_assets import GROUP
 
-JOB = "learning"
+JOB = "weekly_learning"
 
 
 def learning_schedule() -> dg.ScheduleDefinition:

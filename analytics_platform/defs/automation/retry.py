@@ -1,4 +1,4 @@
-"""Another try for conversations that failed: the job ``redrive``, and an hourly schedule while they have tries left."""
+"""Another try for conversations that failed: the job ``on_demand_redrive``, and an hourly schedule."""
 
 # No `from __future__ import annotations`: Dagster reads the annotations of schedules.
 
@@ -13,7 +13,7 @@ from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_STAR
 from analytics_platform.model.error_tables import PROCESSING_ERRORS
 from analytics_platform.storage.failures import MOST_TRIES
 
-REDRIVE = "redrive"
+REDRIVE = "on_demand_redrive"
 """The job that gives the failures of some days another try."""
 REDRIVE_TAGS = {REDRIVE_TAG: "true"}
 

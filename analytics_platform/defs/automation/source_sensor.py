@@ -32,6 +32,8 @@ from analytics_platform.sources.base import Source, SourceError, SourceStatus
 from analytics_platform.system.plain_text import on_one_line, plain_metadata
 
 SENSOR = "source_changes"
+RECONCILIATION = "nightly_reconciliation"
+"""The job that compares everything with the source."""
 REQUEST_TAG = "analytics/request"
 REFRESH_SECONDS = 40
 """Of the 60 s that a tick has."""
@@ -66,8 +68,8 @@ def source_asset(platform: Platform, owners: Sequence[str]) -> dg.AssetSpec:
         group_name="raw",
         owners=list(owners),
         kinds={"source", platform.settings.source},
-        description="What the source holds.\n\nThe sensor `source_changes` and the job `reconciliation` tell here how "
-        "far it has been read: rows, cursor, speed, columns that came or went.",
+        description="What the source holds.\n\nThe sensor `source_changes` and the job `nightly_reconciliation` "
+        "tell here how far it has been read: rows, cursor, speed, columns that came or went.",
     )
 
 
@@ -209,7 +211,7 @@ def compare_with_the_source(context: dg.OpExecutionContext) -> None:
     )
 
 
-@dg.job(name="reconciliation", description=compare_with_the_source.__doc__, executor_def=dg.in_process_executor)
+@dg.job(name=RECONCILIATION, description=compare_with_the_source.__doc__, executor_def=dg.in_process_executor)
 def reconciliation() -> None:
     """Compare everything with the source."""
     compare_with_the_source()

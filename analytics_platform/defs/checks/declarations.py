@@ -4,8 +4,9 @@ Belongs here: checks over stored partitions. Does not belong here: the rules of 
 marts' tests, which dbt brings with it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import dagster as dg
 
@@ -18,6 +19,8 @@ from analytics_platform.storage.partitions import PartitionStore, StoreUnreachab
 from analytics_platform.system.plain_text import plain_metadata
 
 PROBLEMS_SHOWN = 20
+COMPARED_NOTHING = "compared_nothing"
+"""Metadata of a check that had nothing to look at, beside a description that says why."""
 
 
 def days_of_run(context: dg.AssetCheckExecutionContext) -> list[str] | None:
@@ -97,8 +100,16 @@ def _missing_rows(store: PartitionStore, day: str) -> Iterator[str]:
 
 
 def check_result(problems: Iterable[str], *, partitions: int | None = None) -> dg.AssetCheckResult:
-    """Return the outcome of a check: it passes when there is no problem."""
+    """Return the outcome of a check: it passes when there is no problem.
+
+    Args:
+        problems: What is wrong, a line each.
+        partitions: How many partitions were looked at, where the check looks at partitions; with none the result is
+            that of ``nothing_compared``.
+    """
     found = list(problems)
+    if not found and partitions == 0:
+        return nothing_compared("none of the partitions asked for is stored", {"partitions_checked": 0})
     return dg.AssetCheckResult(
         passed=not found,
         severity=dg.AssetCheckSeverity.ERROR,
@@ -108,6 +119,30 @@ def check_result(problems: Iterable[str], *, partitions: int | None = None) -> d
             "problem_count": len(found),
         },
     )
+
+
+def nothing_compared(reason: str, metadata: Mapping[str, Any]) -> dg.AssetCheckResult:
+    """Return the outcome of a check that had nothing to look at.
+
+    Dagster knows passed and failed, and the severities ERROR and WARN. "Passed" claims more than the check knows, and
+    ERROR would stop what comes after a blocking check. So it is a warning, which Dagster shows in yellow and which
+    stops nothing; ``analytics run`` and the alerts pass over it, because nobody has anything to mend.
+
+    Args:
+        reason: Why there was nothing to look at, as a clause.
+        metadata: What the check shows beside.
+    """
+    return dg.AssetCheckResult(
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Nothing was compared: {reason}.",
+        metadata={COMPARED_NOTHING: True, **metadata},
+    )
+
+
+def compared_nothing(evaluation: dg.AssetCheckEvaluation) -> bool:
+    """Tell whether an outcome is one of ``nothing_compared``."""
+    return COMPARED_NOTHING in evaluation.metadata
 
 
 def all_checks(assets: Iterable[TableAsset]) -> list[dg.AssetChecksDefinition]:

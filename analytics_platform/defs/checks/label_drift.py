@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.defs.assets.insight_assets import conversation_insights
-from analytics_platform.defs.checks.declarations import days_of_run
+from analytics_platform.defs.checks.declarations import days_of_run, nothing_compared
 from analytics_platform.errors import UserError
 from analytics_platform.insights.quality.drift import CONFIDENCE, FEWEST, LABELS, Change, count_labels, find_changes
 from analytics_platform.storage.partitions import PartitionStore
@@ -46,8 +46,8 @@ def labels_are_steady(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckRe
         "days_not_read": unread,
     }
     if min(now.num_rows, before.num_rows) < FEWEST:
-        note = f"Not compared: needs {FEWEST} conversations of the same taxonomy and tier on either side."
-        return dg.AssetCheckResult(passed=True, description=note, metadata=facts)
+        needed = f"there must be {FEWEST} conversations of the same taxonomy and tier on either side"
+        return nothing_compared(needed, facts)
     changes = find_changes(now, before)
     drifted = [str(change) for change in changes if change.drifted]
     return dg.AssetCheckResult(

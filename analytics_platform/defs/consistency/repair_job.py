@@ -1,4 +1,4 @@
-"""The job ``store_repair``: mends what disagrees, and tells the event history of it.
+"""The job ``on_demand_store_repair``: mends what disagrees, and tells the event history of it.
 
 Each partition that was computed again is a materialization of its asset, and each comparison a new verdict of its
 check. Belongs here: that. Does not belong here: what is mended, and how (``repair``).
@@ -22,7 +22,7 @@ from analytics_platform.storage.io_manager import partition_metadata
 from analytics_platform.storage.warehouse.facts import FACTS
 from analytics_platform.system.plain_text import on_one_line, plain_metadata, without_controls
 
-STORE_REPAIR = "store_repair"
+STORE_REPAIR = "on_demand_store_repair"
 MEND = "mend_stores"
 
 

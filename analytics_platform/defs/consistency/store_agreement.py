@@ -18,7 +18,7 @@ from analytics_platform.storage.warehouse.facts import FACTS
 
 AGREES = "agrees_with_the_lake"
 FITS = "fits_its_declaration"
-STORE_AGREEMENT = "store_agreement"
+STORE_AGREEMENT = "nightly_store_agreement"
 
 _DESCRIPTION = "Holds exactly what the lake gives for these days: as many rows, with the same content hash."
 
@@ -58,9 +58,18 @@ def _agreement_check(
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         stores = context.resources.stores
         audit = Audit(stores("lake"), stores("mongo"), context.resources.marts, recipes, hold_days)
-        return check_result(map(str, _disagreements(audit, what, days_of_run(context))))
+        days = days_of_run(context)
+        problems = [str(found) for found in _disagreements(audit, what, days)]
+        return check_result(problems, partitions=_stored_partitions(audit, what, days))
 
     return check
+
+
+def _stored_partitions(audit: Audit, what: Recipe | str, days: Sequence[str] | None) -> int:
+    """Return how many partitions are stored of those that the check compares."""
+    stored = audit.marts.warehouse.days() if isinstance(what, str) else audit.mongo.keys(what.table.name)
+    daily = isinstance(what, str) or what.daily
+    return sum(days is None or not daily or key in days for key in stored)
 
 
 def _disagreements(audit: Audit, what: Recipe | str, days: Sequence[str] | None) -> Iterator[Disagreement]:

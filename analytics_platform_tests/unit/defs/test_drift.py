@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.cli.console import print_outcome
+from analytics_platform.defs.automation.event_log import EventPosition, read_failures
 from analytics_platform.defs.checks.label_drift import labels_are_steady
 from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG
 from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
@@ -62,6 +63,23 @@ def days(tmp_path) -> Days:
     return days
 
 
+def nothing_was_compared(evaluation: dg.AssetCheckEvaluation) -> bool:
+    """Return whether the check says so, in yellow: a check that looked at nothing said "passed" in green."""
+    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
+    return bool(evaluation.description) and evaluation.description.startswith("Nothing was compared: ")
+
+
+def test_a_run_tells_of_a_check_without_data_neither_as_passed_nor_as_a_warning(days, capsys):
+    """Every first run over young data would warn of labels, and nobody could mend it."""
+    outcome = Outcome()
+    with dg.DagsterInstance.ephemeral() as instance:
+        run_range(days.definitions, "drift", "2024-01-01", "2024-01-05", outcome, instance=instance)
+        assert read_failures(instance, EventPosition(0.0))[0] == []
+    assert (outcome.failures, outcome.warnings, outcome.checks_passed, outcome.checks_without_data) == ([], [], 0, 1)
+    print_outcome(outcome)
+    assert "0 checks passed, 1 checks without data, 0 failures, 0 warnings" in capsys.readouterr().out
+
+
 def test_a_day_of_other_topics_warns_with_their_shares(days):
     days.store("2024-01-12", ["account"] * 25 + ["billing"] * 15)
     found = days.check("2024-01-12", "2024-01-12")
@@ -102,7 +120,7 @@ def test_days_of_one_run_are_compared_with_those_before_and_never_with_later_one
         days.store(day, ["account"] * 20)
     assert not days.check("2024-01-12", "2024-01-13").passed
     early = days.check("2024-01-01", "2024-01-05")
-    assert early.passed
+    assert nothing_was_compared(early)
     assert early.metadata["conversations_before"].value == 0
 
 
@@ -110,7 +128,7 @@ def test_days_of_one_run_are_compared_with_those_before_and_never_with_later_one
 def test_another_taxonomy_or_tier_is_no_drift(days, other):
     days.store("2024-01-12", ["account"] * 40, **other)
     found = days.check("2024-01-12", "2024-01-12")
-    assert found.passed
+    assert nothing_was_compared(found)
     assert found.metadata["conversations_before"].value == 0
 
 
@@ -133,12 +151,12 @@ def test_conversations_that_the_llm_left_to_the_engine_are_passed_over(days):
 def test_too_few_conversations_are_not_compared(days):
     days.store("2024-01-12", ["account"] * 29)
     found = days.check("2024-01-12", "2024-01-12")
-    assert found.passed
+    assert nothing_was_compared(found)
     assert "problem_count" not in found.metadata
 
 
 def test_no_conversations_are_not_compared(tmp_path):
-    assert Days(str(tmp_path)).check("2024-01-12", "2024-01-12").passed
+    assert nothing_was_compared(Days(str(tmp_path)).check("2024-01-12", "2024-01-12"))
 
 
 def test_only_the_latest_28_stored_days_are_the_past(days):
