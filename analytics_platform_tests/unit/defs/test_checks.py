@@ -17,7 +17,7 @@ def test_a_check_without_partitions_says_so_and_stops_nothing(check, tmp_path):
     job = dg.define_asset_job("checks", selection=dg.AssetSelection.all_asset_checks())
     definitions = dg.Definitions(
         assets=assets, asset_checks=[check], jobs=[job],
-        resources={"stores": lambda _: lambda _name: Lake.open(str(tmp_path))},
+        resources={"stores": lambda _name: Lake.open(str(tmp_path))},
     )  # fmt: skip
     ends = {"dagster/asset_partition_range_start": DAYS[0], "dagster/asset_partition_range_end": DAYS[1]}
     result = definitions.resolve_job_def("checks").execute_in_process(tags=ends)
