@@ -47,7 +47,7 @@ class Explanation:
     Attributes:
         table: The table.
         day: The day; ``""`` for a table that is one partition.
-        store: Where it is kept: ``lake``, ``mongo`` or ``warehouse``.
+        store: Where it is kept: ``lake``, ``mongo``, ``pages`` or ``warehouse``.
         is_stored: Whether it is stored.
         stale_because: Why a run would compute it, one clause each; empty when it is current.
         computed_because: Why it was computed last; None when the event history does not say.
@@ -90,7 +90,7 @@ def explain(
         return _explained(asset, day, "warehouse", decision, instance, dg.AssetKey(asset))
     key = _find(recipes, asset)
     recipe = recipes[key]
-    partition = day if recipe.daily else ""
+    partition = recipe.cadence.partition_of(day)
     stores = {name: platform.store(name) for name in {recipe.store, *(i.store for i in recipe.inputs.values())}}
     with platform.source.held():
         decision = recipe.decisions([partition], stores, platform.recipe_resources())[partition]
@@ -99,7 +99,7 @@ def explain(
 
 def _find(recipes: Mapping[dg.AssetKey, Recipe], asset: str) -> dg.AssetKey:
     for key, recipe in recipes.items():
-        if asset in {key.to_user_string(), key.path[-1], recipe.table.name}:
+        if asset in {key.to_user_string(), key.path[-1], recipe.table.name, recipe.table.base_name}:
             return key
     names = ", ".join(sorted({key.to_user_string() for key in recipes} | set(FACTS)))
     raise UnknownPartitionError(f"why {asset}: there is no such table; there are {names}")

@@ -13,10 +13,17 @@ LONGEST_PART = 64
 
 CODE = "code"
 SCHEMA = "schema"
+FILE = "file"
+"""A part of what is stored alone: the file was changed by another hand after it was written."""
 INPUT = "input "
 """Prefix of the parts that name an input table."""
 
-_WORDS = {CODE: "the code that computes it", SCHEMA: "its declared schema", "source": "the source's version of the day"}
+_WORDS = {
+    CODE: "the code that computes it",
+    SCHEMA: "its declared schema",
+    "source": "the source's version of the day",
+    FILE: "the stored file",
+}
 _IMPLIED_BY = {"engine": ("taxonomy", "tier")}
 """Parts that change with others and say less than they do."""
 
