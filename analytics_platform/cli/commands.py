@@ -24,7 +24,6 @@ from analytics_platform.analytics.reports import key_findings
 from analytics_platform.cli.console import partition_progress, rows_progress, stage_progress
 from analytics_platform.definitions import EVERYTHING, build_definitions, recipes_of, tables_of
 from analytics_platform.defs.assets import learning_assets
-from analytics_platform.defs.assets.report_assets import page_path
 from analytics_platform.defs.automation.housekeeping import sweep, sweep_stagings
 from analytics_platform.defs.consistency.repair_job import look, run_repair
 from analytics_platform.defs.consistency.repairer import Repair
@@ -35,6 +34,7 @@ from analytics_platform.errors import UserError
 from analytics_platform.insights.encoders.device import DeviceChoice
 from analytics_platform.insights.quality.evaluate import evaluate
 from analytics_platform.model.llm_tables import LLM_INSIGHTS
+from analytics_platform.model.operational_tables import DAILY_REPORT_PAGES
 from analytics_platform.operations.redrive import Redriven, redrive
 from analytics_platform.operations.required_inputs import require_inputs, require_llm, require_places
 from analytics_platform.operations.run import Outcome, materialize
@@ -146,7 +146,7 @@ def run_graph(
 
         def expect(todo: Sequence[str]) -> None:
             _advise_real_mongodb(platform, todo)
-            progress.expect(sum(len(todo) if asset.recipe.daily else 1 for asset in chosen))
+            progress.expect(sum(len({*map(asset.recipe.cadence.partition_of, todo)}) for asset in chosen))
 
         with open_instance(settings.dagster_home) as instance:
             outcome = materialize(
@@ -217,7 +217,7 @@ def worth_reading(platform: Platform, days: Sequence[str]) -> tuple[list[str], P
     metrics, models = (PartitionStream(platform.lake, name, days) for name in ("daily_metrics", "model_daily"))
     findings = key_findings(metrics.values(), platform.lake.read("user_analytics", ""), models.values())
     busiest = max(metrics, key=lambda day: metrics[day]["conversation_count"][0].as_py())
-    return findings, page_path(platform.settings.reports_dir, busiest)
+    return findings, platform.pages.path(DAILY_REPORT_PAGES.name, busiest)
 
 
 def score(

@@ -54,6 +54,7 @@ _LAYERS: dict[str, tuple[Table, ...]] = {
         operational_tables.CONVERSATION_TRANSLATIONS,
         operational_tables.USER_PROFILES,
         operational_tables.ANALYTICS_REPORTS,
+        operational_tables.REPORT_PAGES,
     ),
 }
 

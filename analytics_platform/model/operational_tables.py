@@ -10,6 +10,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from analytics_platform.model.analytics_tables import SHARES_TYPE, USER_ANALYTICS
+from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.clean_tables import (
     CONVERSATION_ID,
     CONVERSATIONS,
@@ -102,16 +103,13 @@ USER_PROFILES = Table(
     key=("user_id",),
 )
 
+_KIND = Column("kind", STRING, "How many days the report is about: one day, one week or one month.", allowed=frozenset({"daily", "weekly", "monthly"}))
+
 ANALYTICS_REPORTS = Table(
     name="analytics_reports",
     grain="one document per report",
     columns=(
-        Column(
-            "kind",
-            STRING,
-            "How many days the report is about: one day, one week or one month.",
-            allowed=frozenset({"daily", "weekly", "monthly"}),
-        ),
+        _KIND,
         DATE_COLUMN,
         Column("period_start", DATE, "First UTC day that the report is about."),
         Column("period_end", DATE, "Last UTC day that the report is about, inclusive."),
@@ -147,3 +145,18 @@ ANALYTICS_REPORTS = Table(
     ),
     key=("kind", "date"),
 )
+
+DAILY_REPORTS = ANALYTICS_REPORTS.of_kind(Cadence.DAILY)
+
+REPORT_PAGES = Table(
+    name="report_pages",
+    grain="one row per page: an HTML file of its own below the reports folder",
+    columns=(
+        _KIND,
+        DATE_COLUMN,
+        Column("page", STRING, "The page: one HTML document that loads nothing from elsewhere."),
+    ),
+    key=("kind", "date"),
+)
+
+DAILY_REPORT_PAGES = REPORT_PAGES.of_kind(Cadence.DAILY)

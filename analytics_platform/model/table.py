@@ -6,7 +6,7 @@ canonical form). Does not belong here: the declarations themselves (one module p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,9 @@ STRING = pa.string()
 INTEGER = pa.int64()
 NUMBER = pa.float64()
 BOOLEAN = pa.bool_()
+
+KIND_SEPARATOR = "/"
+"""Stands in a table's name between the collection and the kind of its rows."""
 
 
 class SchemaError(ValueError):
@@ -56,7 +59,8 @@ class Table:
     """One table: its grain, its columns, and the key that is unique within a partition.
 
     Args:
-        name: Table name; also the asset key's last part, and the folder in the lake.
+        name: Table name; also the asset key's last part, and the folder in the lake. A table whose rows share a
+            collection with other kinds has the kind after a slash, see ``of_kind``.
         grain: What one row is, e.g. ``"one row per message"``.
         columns: Columns in storage order.
         key: Columns that identify a row.
@@ -98,6 +102,19 @@ class Table:
             if column.name == name:
                 return column
         raise KeyError(f"table {self.name} has no column {name!r}")
+
+    @property
+    def base_name(self) -> str:
+        """The name without the kind."""
+        return self.name.partition(KIND_SEPARATOR)[0]
+
+    def of_kind(self, kind: str) -> Table:
+        """Return the table of the rows of one kind; stores keep its partitions apart from those of the other kinds.
+
+        >>> Table("reports", "one row", (Column("kind", STRING, "Cadence."),), ("kind",)).of_kind("weekly").name
+        'reports/weekly'
+        """
+        return replace(self, name=f"{self.base_name}{KIND_SEPARATOR}{kind}")
 
     def empty(self) -> pa.Table:
         """Return the table with zero rows."""

@@ -23,6 +23,7 @@ from analytics_platform.defs.framework.execution import execute
 from analytics_platform.defs.framework.table_asset import FORCE_TAG, NO_RETRY_TAG, TableAsset
 from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG, Platform
 from analytics_platform.errors import UserError
+from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.clean_tables import CONVERSATIONS
 from analytics_platform.model.raw_tables import RAW_MESSAGES
 from analytics_platform.operations.unknown_outcomes import UnknownOutcomes, find_unknown_outcomes
@@ -242,7 +243,7 @@ def materialize(
         # What failed in the first pass waits for the next call: nothing has changed since.
         policy = RecomputePolicy.NOTHING if number else RecomputePolicy.UNFINISHED
         todo = days if force else stale_days(platform, chosen, days, marts=marts, policy=policy)
-        daily = [asset for asset in chosen if asset.recipe.daily]
+        daily = [asset for asset in chosen if asset.recipe.cadence is Cadence.DAILY]
         beside = stale_days(platform, daily, also, marts=marts, policy=policy)
         if not todo and not beside:
             break

@@ -13,6 +13,7 @@ import dagster as dg
 from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
+from analytics_platform.model.cadence import Cadence
 from analytics_platform.storage.io_manager import COMPUTED_BECAUSE
 from analytics_platform.storage.provenance import Provenance
 from analytics_platform.storage.staleness import RecomputeDecision
@@ -48,7 +49,7 @@ class Explanation:
     Attributes:
         asset: The asset, as the graph names it.
         day: The day; ``""`` for a table that is one partition.
-        store: Where it is kept: ``lake``, ``mongo`` or ``warehouse``.
+        store: Where it is kept: ``lake``, ``mongo``, ``pages`` or ``warehouse``.
         is_stored: Whether it is stored.
         stale_because: Why a run would compute it, one phrase each; empty when it is current.
         stale_inputs: Tables further up that a run would compute first, each with its reasons; when one of them comes
@@ -104,8 +105,8 @@ def explain(
         else:
             recipe = recipes[key]
             decision, store = decided.of(recipe), recipe.store
-            inputs = [source.table for source in recipe.inputs.values() if recipe.daily]
-            day = day if recipe.daily else ""
+            inputs = [source.table for source in recipe.inputs.values()] if recipe.cadence is Cadence.DAILY else []
+            day = recipe.cadence.partition_of(day)
         stale = decided.stale_above(inputs)
         changed = not platform.source.status().complete
     stored = Provenance.parse(decision.stored.fingerprint).parts if decision.stored else {}
@@ -138,7 +139,7 @@ class _Decisions:
         """Decide about the day's partition of a table."""
         names = {recipe.store, *(source.store for source in recipe.inputs.values())}
         stores = {name: self._platform.store(name) for name in names}
-        partition = self._day if recipe.daily else ""
+        partition = recipe.cadence.partition_of(self._day)
         return recipe.decisions([partition], stores, self._resources)[partition]
 
     def stale_above(self, tables: Iterable[str]) -> list[str]:
@@ -150,7 +151,7 @@ class _Decisions:
         while waiting:
             name = waiting.popleft()
             recipe = self._recipes.get(name)
-            if name in seen or recipe is None or not recipe.daily:
+            if name in seen or recipe is None or recipe.cadence is not Cadence.DAILY:
                 continue
             seen.add(name)
             decision = self.of(recipe)
@@ -162,7 +163,7 @@ class _Decisions:
 
 def _find(recipes: Mapping[dg.AssetKey, Recipe], marts: Collection[str], asset: str) -> dg.AssetKey:
     for key, recipe in recipes.items():
-        if asset in {key.to_user_string(), key.path[-1], recipe.table.name}:
+        if asset in {key.to_user_string(), key.path[-1], recipe.table.name, recipe.table.base_name}:
             return key
     names = ", ".join(sorted({key.to_user_string() for key in recipes} | set(marts)))
     raise UnknownPartitionError(f"why {asset}: there is no such table; there are {names}")

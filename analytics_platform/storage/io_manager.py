@@ -1,6 +1,6 @@
 """The IO manager: how an asset's result becomes stored partitions, and stored partitions an asset's input.
 
-One class serves every ``PartitionStore`` (lake, MongoDB). Belongs here: the meeting of Dagster's
+One class serves every ``PartitionStore`` (lake, MongoDB, pages). Belongs here: the meeting of Dagster's
 contexts with the stream of partitions. Does not belong here: how a store keeps a partition.
 """
 
@@ -19,6 +19,7 @@ from analytics_platform.storage import frames
 from analytics_platform.storage.asset_events import CONTENT_HASH
 from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
 from analytics_platform.storage.partitions import (
+    PATH,
     PartitionError,
     PartitionInfo,
     PartitionStore,
@@ -136,11 +137,12 @@ def partition_metadata(
         shown: Metadata of this table alone, such as a chart or the path of a page.
     """
     facts = {
+        **({PATH: dg.MetadataValue.path(on_one_line(path))} if (path := info.annotations.get(PATH)) else {}),
         "dagster/partition_row_count": info.rows,
         **(shown or {}),
         **({"failures": [asdict(failure) for failure in failures]} if (failures := failures_of(info)) else {}),
         **({"left_out_conversations": len(absent)} if (absent := left_out_of(info)) else {}),
-        **{name: text for name, text in info.annotations.items() if name not in (FAILURES_KEY, LEFT_OUT_KEY)},
+        **{name: text for name, text in info.annotations.items() if name not in (FAILURES_KEY, LEFT_OUT_KEY, PATH)},
         "reused": reasons is not None and not reasons,
         **({COMPUTED_BECAUSE: "; ".join(reasons)} if reasons else {}),
         "bytes": info.bytes,

@@ -25,6 +25,9 @@ if TYPE_CHECKING:  # decisions are about ``PartitionInfo``
 
 T = TypeVar("T")
 
+PATH = "path"
+"""Annotation of a partition that people open as a file: where the file is. Stores add it; no store keeps it."""
+
 
 @dataclass(frozen=True)
 class PartitionInfo:
@@ -48,7 +51,7 @@ class PartitionInfo:
 
 
 class PartitionStore(Protocol):
-    """A place that keeps partitions of tables: the lake, MongoDB."""
+    """A place that keeps partitions of tables: the lake, MongoDB, the folder of pages."""
 
     def keys(self, name: str) -> list[str]:
         """Return the keys of the partitions stored for table ``name``, ascending."""

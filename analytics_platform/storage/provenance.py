@@ -13,10 +13,12 @@ LONGEST_PART = 64
 
 CODE = "code"
 SCHEMA = "schema"
+FILE = "file"
+"""A part of what is stored alone: the file was changed by another hand after it was written."""
 INPUT = "input "
 """Prefix of the parts that name an input table."""
 
-_WORDS = {CODE: "code", SCHEMA: "declaration of the table", "source": "rows at the source"}
+_WORDS = {CODE: "code", SCHEMA: "declaration of the table", "source": "rows at the source", FILE: "file"}
 _IMPLIED_BY = {"engine": ("taxonomy", "engine's tier")}
 """Parts that change with others and say less than they do."""
 

@@ -19,7 +19,12 @@ from pymongo import MongoClient, monitoring
 from pymongo.collection import Collection as DriverCollection
 from pymongo.errors import WriteError
 
-from analytics_platform.model.operational_tables import ANALYTICS_REPORTS, CONVERSATION_CATEGORIES, USER_PROFILES
+from analytics_platform.model.operational_tables import (
+    ANALYTICS_REPORTS,
+    CONVERSATION_CATEGORIES,
+    DAILY_REPORTS,
+    USER_PROFILES,
+)
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.mongo import (
     COLLECTIONS,
@@ -29,6 +34,7 @@ from analytics_platform.storage.mongo import (
     mongo_store,
     replacement,
 )
+from analytics_platform.storage.mongo.collections import Collection
 from analytics_platform.storage.mongo.id_pages import PAGE_ROWS
 from analytics_platform.storage.mongo.migrations import LEDGER, MIGRATIONS, RECORD, Migration, migrate
 from analytics_platform.storage.mongo.wire_documents import document_ids
@@ -187,14 +193,19 @@ def test_an_unpartitioned_collection_is_replaced_as_a_whole(store, database):
     assert [user["_id"] for user in database[users].find()] == ["bob"]
 
 
-def test_daily_reports_leave_the_other_cadences_alone(uri, database, store):
-    reports = ANALYTICS_REPORTS.name
-    store.write(reports, DAY, report("daily", DAY), "f")
-    weekly = replace(next(c for c in COLLECTIONS if c.name == reports), fixed={"kind": "weekly"})
-    with MongoStore(uri, database.name, collections=[weekly]) as other:
-        other.write(reports, DAY, report("weekly", DAY), "f")
-    store.write(reports, DAY, report("daily", DAY).slice(1), "g")
-    assert [found["_id"] for found in database[reports].find()] == [f"weekly:{DAY}"]
+def test_daily_reports_leave_the_other_cadences_alone(uri, database):
+    """The ledger kept a day once for each collection, so a weekly report overwrote what it said of the daily one."""
+    daily, weekly = (ANALYTICS_REPORTS.of_kind(kind).name for kind in ("daily", "weekly"))
+    kinds = [Collection(ANALYTICS_REPORTS, fixed={"kind": kind}) for kind in ("daily", "weekly")]
+    with MongoStore(uri, database.name, collections=kinds) as store:
+        store.write(daily, DAY, report("daily", DAY), "f")
+        assert (store.keys(daily), store.keys(weekly)) == ([DAY], [])
+        store.write(weekly, DAY, report("weekly", DAY), "g")
+        assert [store.info(name, DAY).fingerprint for name in (daily, weekly)] == ["f", "g"]
+        assert [store.read(name, DAY)["kind"].to_pylist() for name in (daily, weekly)] == [["daily"], ["weekly"]]
+        store.delete(daily, DAY)
+        assert (store.keys(daily), store.keys(weekly)) == ([], [DAY])
+    assert [found["_id"] for found in database[ANALYTICS_REPORTS.name].find()] == [f"weekly:{DAY}"]
 
 
 def test_readers_see_each_document_once_and_never_an_empty_partition_while_it_is_rewritten(store, database):
@@ -521,7 +532,7 @@ def test_a_validator_refuses_what_the_declaration_forbids(uri, database, wrong):
 
 def test_labels_and_nested_values_are_checked_by_the_server(uri, database):
     with MongoStore(uri, database.name) as store:
-        store.write(ANALYTICS_REPORTS.name, DAY, report("daily", DAY), "f")
+        store.write(DAILY_REPORTS.name, DAY, report("daily", DAY), "f")
     with pytest.raises(WriteError):
         database[ANALYTICS_REPORTS.name].update_one({}, {"$set": {"kind": "yearly"}})
     with pytest.raises(WriteError):
@@ -532,10 +543,25 @@ def test_migrating_twice_changes_nothing(uri, database):
     def state():
         return list(database[RECORD].find()), sorted(str(found) for found in database.list_collections())
 
-    assert migrate(database) == [1]
+    assert migrate(database) == [1, 2]
     first = state()
     assert migrate(database) == []
     assert state() == first
+
+
+def test_a_ledger_of_before_kinds_is_migrated_and_its_reports_stay_stored(uri, database, store):
+    """A report that the ledger knew under its collection alone would have been computed again."""
+    info = store.write(DAILY_REPORTS.name, DAY, report("daily", DAY), "f")
+    [entry] = database[LEDGER].find()
+    database[LEDGER].delete_many({})
+    database[LEDGER].insert_many(
+        [{**entry, "_id": f"analytics_reports/{DAY}"}, {"_id": f"unfinished:analytics_reports/{NEXT_DAY}"}]
+    )
+    database[RECORD].delete_one({"_id": 2})
+    assert migrate(database) == [2]
+    assert store.info(DAILY_REPORTS.name, DAY) == info
+    found = sorted(entry["_id"] for entry in database[LEDGER].find())
+    assert found == [f"analytics_reports/daily/{DAY}", f"unfinished:analytics_reports/daily/{NEXT_DAY}"]
 
 
 def test_migrating_at_the_same_time_ends_in_the_same_state(uri, database):
@@ -547,8 +573,8 @@ def test_migrating_at_the_same_time_ends_in_the_same_state(uri, database):
             return migrate(client[database.name])
 
     with ThreadPoolExecutor(4) as pool:
-        assert [1] in list(pool.map(run, range(4)))
-    assert [found["_id"] for found in database[RECORD].find()] == [1]
+        assert [1, 2] in list(pool.map(run, range(4)))
+    assert sorted(found["_id"] for found in database[RECORD].find()) == [1, 2]
     for collection in COLLECTIONS:
         (found,) = database.list_collections(filter={"name": collection.name})
         assert found["options"]["validator"] == collection.validator
@@ -568,11 +594,11 @@ def test_a_changed_declaration_changes_validator_and_indexes_without_a_migration
 
 def test_migrations_run_in_order_and_only_once(uri, database):
     ran: list[int] = []
-    further = [Migration(version, "further", lambda *_, version=version: ran.append(version)) for version in (2, 3)]
+    further = [Migration(version, "further", lambda *_, version=version: ran.append(version)) for version in (3, 4)]
     migrate(database)
-    assert migrate(database, migrations=(*MIGRATIONS, *further)) == [2, 3]
+    assert migrate(database, migrations=(*MIGRATIONS, *further)) == [3, 4]
     assert migrate(database, migrations=(*MIGRATIONS, *further)) == []
-    assert ran == [2, 3]
+    assert ran == [3, 4]
 
 
 def test_a_database_of_a_newer_platform_is_refused(uri, database):

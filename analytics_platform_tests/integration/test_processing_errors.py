@@ -17,6 +17,7 @@ from analytics_platform.defs.assets import clean_assets
 from analytics_platform.defs.consistency.left_out import stored_failures
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.insights.engine import InsightEngine
+from analytics_platform.model.cadence import Cadence
 from analytics_platform.settings.loader import load_settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -100,7 +101,7 @@ class Home:
         try:
             for asset in TABLES:
                 recipe, store = asset.recipe, platform.store(asset.recipe.store)
-                if recipe.daily and "conversation_id" in recipe.table.column_names:
+                if recipe.cadence is Cadence.DAILY and "conversation_id" in recipe.table.column_names:
                     tables = [store.read(recipe.table.name, day, ["conversation_id"]) for day in DAYS]
                     ids = pa.concat_tables(tables)["conversation_id"].to_pylist()
                     found["/".join(asset.key.path)] = set(ids)
@@ -183,7 +184,7 @@ def test_bad_conversations_are_left_out_everywhere_tried_again_and_brought_back(
     [metrics] = home.read("daily_metrics", DAYS[0])
     counted = ("conversation_count", "failed_conversation_count", "quarantined_row_count")
     assert [metrics[name] for name in counted] == [SIZE - 2, 2, 1]
-    [report] = home.read("analytics_reports", DAYS[0], "mongo")
+    [report] = home.read("analytics_reports/daily", DAYS[0], "mongo")
     assert {metric["name"]: metric["value"] for metric in report["metrics"]}["failed_conversation_count"] == 2
     assert any("2 conversations could not be processed" in finding for finding in report["findings"])
     page = (tmp_path / "one" / "home" / "reports" / report["html"]).read_text()

@@ -17,7 +17,6 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.definitions import EVERYTHING, build_definitions, tables_of
-from analytics_platform.defs.assets.report_assets import page_path
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.run import Outcome, materialize
 from analytics_platform.settings.loader import load_settings
@@ -101,7 +100,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.setenv(f"ANALYTICS_{name}", str(value))
         with closing(Platform(load_settings())) as platform:
             prepare_manifest(platform.settings.dbt_project_dir)
-            platform.mongo.keys("analytics_reports")
+            platform.mongo.keys("analytics_reports/daily")
             yield folder
 
 
@@ -130,4 +129,4 @@ def test_no_value_of_a_source_keeps_warehouse_and_reports_away(home, conversatio
         known = {name for (name,) in warehouse.execute("select conversation_id from fct_conversation").fetchall()}
     assert [day for (day,) in built] == DAYS
     assert known == written
-    assert all(page_path(reports, day).exists() for day in DAYS)
+    assert [path.stem for path in sorted(reports.rglob("*.html"))] == sorted(DAYS)

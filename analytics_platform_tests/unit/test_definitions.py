@@ -54,7 +54,7 @@ GROUPS = {
         "fct_message",
         "agg_daily",
     },
-    "reports": {"daily_report"},
+    "reports": {"daily_report", "daily_report_page"},
 }
 
 OBSERVED = "source_rows"

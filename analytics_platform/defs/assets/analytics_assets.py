@@ -11,6 +11,7 @@ from analytics_platform.analytics import daily, users
 from analytics_platform.defs.assets import clean_assets, insight_assets, processing_errors, raw_assets
 from analytics_platform.defs.framework.table_asset import table_asset
 from analytics_platform.model import analytics_tables as tables
+from analytics_platform.model.cadence import Cadence
 from analytics_platform.storage.partitions import PartitionStream
 
 KINDS = frozenset({"parquet", "pandas"})
@@ -69,7 +70,7 @@ def model_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.
     group="analytics",
     code=[package],
     upstream={"user_daily": user_daily},
-    daily=False,
+    cadence=Cadence.WHOLE,
     kinds=KINDS,
 )
 def user_analytics(user_daily: PartitionStream) -> pa.Table:

@@ -26,6 +26,7 @@ from analytics_platform.insights.quality.promotion_gate import evaluate_model, e
 from analytics_platform.insights.taxonomies.taxonomy import OTHER
 from analytics_platform.insights.tiers.examples import shipped_gold, version_of
 from analytics_platform.model import learning_tables as tables
+from analytics_platform.model.cadence import Cadence
 from analytics_platform.storage.mongo import Corrections
 from analytics_platform.storage.partitions import PartitionStream
 from analytics_platform.storage.provenance import short_hash
@@ -56,7 +57,7 @@ def _models_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa:
     group=GROUP,
     code=[insights_package],
     upstream={"messages": clean_assets.messages},
-    daily=False,
+    cadence=Cadence.WHOLE,
     version=_feedback_version,
     kinds=KINDS,
 )
@@ -75,7 +76,7 @@ def label_feedback(messages: PartitionStream, corrections: Corrections, insights
     group=GROUP,
     code=[insights_package],
     upstream={"label_feedback": label_feedback},
-    daily=False,
+    cadence=Cadence.WHOLE,
     version=_default_version,
     kinds=KINDS,
 )
@@ -106,7 +107,7 @@ def _known(gold: pa.Table, insights: Insights) -> pa.Table:
     group=GROUP,
     code=[insights_package],
     upstream={"label_feedback": label_feedback},
-    daily=False,
+    cadence=Cadence.WHOLE,
     version=_default_version,
     kinds=KINDS,
 )
@@ -140,7 +141,7 @@ def _charts(_day: str, evaluations: pa.Table, **_: object) -> Mapping[str, Any]:
     group=GROUP,
     code=[insights_package],
     upstream={"candidate_model": candidate_model, "gold_labels": gold_labels},
-    daily=False,
+    cadence=Cadence.WHOLE,
     version=_models_version,
     kinds=KINDS,
     metadata=_charts,
@@ -165,7 +166,7 @@ def model_evaluation(candidate_model: pa.Table, gold_labels: pa.Table, insights:
     group=GROUP,
     code=[insights_package],
     upstream={"candidate_model": candidate_model, "model_evaluation": model_evaluation, "gold_labels": gold_labels},
-    daily=False,
+    cadence=Cadence.WHOLE,
     kinds=KINDS,
 )
 def promoted_model(

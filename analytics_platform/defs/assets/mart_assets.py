@@ -18,6 +18,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
 from analytics_platform.defs.framework.table_asset import CADENCE_TAG, DAYS_RESOURCE, FORCE_TAG
+from analytics_platform.model.cadence import Cadence
 from analytics_platform.storage.asset_events import CONTENT_HASH
 from analytics_platform.storage.io_manager import COMPUTED_BECAUSE
 from analytics_platform.storage.warehouse.dbt_project import NodeOutcome
@@ -50,7 +51,7 @@ class MartsTranslator(DagsterDbtTranslator):
             group_name="marts",
             owners=self._owners,
             partitions_def=self._partitions_def if is_daily else None,
-            tags={**spec.tags, CADENCE_TAG: "daily" if is_daily else "whole"},
+            tags={**spec.tags, CADENCE_TAG: (Cadence.DAILY if is_daily else Cadence.WHOLE).value},
         )
 
     def get_asset_check_spec(

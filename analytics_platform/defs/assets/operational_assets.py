@@ -11,6 +11,7 @@ from analytics_platform.analytics import operational_documents
 from analytics_platform.defs.assets import analytics_assets, clean_assets, insight_assets, processing_errors
 from analytics_platform.defs.framework.table_asset import table_asset
 from analytics_platform.model import operational_tables as tables
+from analytics_platform.model.cadence import Cadence
 from analytics_platform.storage.warehouse import facts
 
 collection_asset = partial(
@@ -69,7 +70,10 @@ AGREEING = [
 
 
 @collection_asset(
-    tables.USER_PROFILES, upstream={"user_analytics": analytics_assets.user_analytics}, daily=False, deps=AGREEING
+    tables.USER_PROFILES,
+    upstream={"user_analytics": analytics_assets.user_analytics},
+    cadence=Cadence.WHOLE,
+    deps=AGREEING,
 )
 def user_analytics(user_analytics: pa.Table) -> pa.Table:
     """Conversations, usual hours and weekdays, topics and sentiment of each customer over all stored days."""

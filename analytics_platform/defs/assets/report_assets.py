@@ -1,18 +1,20 @@
-"""The ``reports`` group: what a support or product lead reads in the morning."""
+"""The ``reports`` group: what a support or product lead reads in the morning, as a document and as a page.
+
+The page shows the document that is stored, after its checks have passed. A page that is missing or was changed is
+written anew, and the document is not computed again for it.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
 from analytics_platform.analytics import reports
-from analytics_platform.analytics.reports import charts, report
-from analytics_platform.analytics.reports.page import CHARTED_DAYS, daily_page
+from analytics_platform.analytics.reports import charts, evidence, findings, page, reading_list, report, wording
 from analytics_platform.defs.assets import (
     analytics_assets,
     clean_assets,
@@ -21,39 +23,35 @@ from analytics_platform.defs.assets import (
     processing_errors,
 )
 from analytics_platform.defs.framework.table_asset import table_asset
-from analytics_platform.files import write_atomically
-from analytics_platform.model import operational_tables as tables
+from analytics_platform.model.cadence import Cadence
+from analytics_platform.model.operational_tables import DAILY_REPORT_PAGES, DAILY_REPORTS
 from analytics_platform.storage.partitions import PartitionStream
 
 SAMPLE_NOTE = (
     "This is the sample: the times of the airline conversations are synthetic; "
     "those of the ubuntu conversations are real, to the minute."
 )
+DOCUMENT_CODE = [report, evidence, findings, reading_list, wording]
+"""The modules that make the document; a change of the page's layout computes no document again."""
 
 
-def page_path(reports_dir: Path, day: str) -> Path:
-    """Return where the page of a day is."""
-    return reports_dir / report.page_name("daily", dt.date.fromisoformat(day))
+def _notes(source_name: str) -> list[str]:
+    return [SAMPLE_NOTE] if source_name == "sample" else []
 
 
-def _page_is_missing(day: str, *, reports_dir: Path, **_: object) -> str | None:
-    return None if page_path(reports_dir, day).exists() else "missing page"
-
-
-def _shown(day: str, document: pa.Table, *, reports_dir: Path, **_: object) -> Mapping[str, Any]:
-    page = {"page": dg.MetadataValue.path(page_path(reports_dir, day).absolute())}
+def _shown(_: str, document: pa.Table, **__: object) -> Mapping[str, Any]:
     topics = document["topics"][0].as_py()
     if not topics:
-        return page
+        return {}
     markdown = charts.metadata_chart("Topics of the day", charts.to_svg(charts.topics_of_day(topics)))
-    return {**page, "summary": document["summary"][0].as_py(), "topics": dg.MetadataValue.md(markdown)}
+    return {"summary": document["summary"][0].as_py(), "topics": dg.MetadataValue.md(markdown)}
 
 
 @table_asset(
-    tables.ANALYTICS_REPORTS,
+    DAILY_REPORTS,
     name="daily_report",
     group="reports",
-    code=[reports],
+    code=DOCUMENT_CODE,
     store="mongo",
     upstream={
         "daily_metrics": analytics_assets.daily_metrics,
@@ -62,9 +60,8 @@ def _shown(day: str, document: pa.Table, *, reports_dir: Path, **_: object) -> M
         "agent_daily": analytics_assets.agent_daily,
         "processing_errors": processing_errors.processing_errors,
     },
-    days_before=CHARTED_DAYS,
-    kinds=frozenset({"mongodb", "html"}),
-    unfinished=_page_is_missing,
+    days_before=evidence.BASELINE_DAYS,
+    kinds=frozenset({"mongodb"}),
     deps=operational_assets.AGREEING,
     metadata=_shown,
 )
@@ -74,16 +71,43 @@ def daily_report(
     conversations: pa.Table,
     conversation_insights: pa.Table,
     agent_daily: pa.Table,
-    source_name: str,
-    reports_dir: Path,
 ) -> pa.Table:
-    """Figures with their change against the week before, findings and topics of the day, as a document and a page."""
+    """Headline figures with their change against the week before, findings and topics of the day, as a document."""
     date, history = dt.date.fromisoformat(day), dict(daily_metrics)
-    document = report.daily_report(date, history, conversations, conversation_insights, agent_daily)
-    notes = [SAMPLE_NOTE] if source_name == "sample" else []
-    page = daily_page(document, history, conversations, conversation_insights, notes)
-    write_atomically(page_path(reports_dir, day), page.encode())
-    return document
+    return report.daily_report(date, history, conversations, conversation_insights, agent_daily)
 
 
-ASSETS = [daily_report]
+@table_asset(
+    DAILY_REPORT_PAGES,
+    name="daily_report_page",
+    group="reports",
+    code=[reports],
+    store="pages",
+    upstream={
+        "daily_report": daily_report,
+        "daily_metrics": analytics_assets.daily_metrics,
+        "conversations": clean_assets.conversations,
+        "conversation_insights": insight_assets.conversation_insights,
+        "processing_errors": processing_errors.processing_errors,
+    },
+    days_before=page.CHARTED_DAYS,
+    kinds=frozenset({"html"}),
+    version=lambda _, source_name: {"notes": "\n".join(_notes(source_name))},
+)
+def daily_report_page(
+    day: str,
+    daily_report: pa.Table,
+    daily_metrics: PartitionStream,
+    conversations: pa.Table,
+    conversation_insights: pa.Table,
+    source_name: str,
+) -> pa.Table:
+    """The report of the day as a self-contained HTML page, with charts and the conversations worth reading."""
+    history = dict(daily_metrics)
+    html = page.daily_page(daily_report, history, conversations, conversation_insights, _notes(source_name))
+    return DAILY_REPORT_PAGES.from_rows(
+        [{"kind": Cadence.DAILY.value, "date": dt.date.fromisoformat(day), "page": html}]
+    )
+
+
+ASSETS = [daily_report, daily_report_page]

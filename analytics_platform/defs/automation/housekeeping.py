@@ -9,7 +9,6 @@ import dagster as dg
 
 from analytics_platform.defs.framework.table_asset import TableAsset
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.files import remove_staged
 from analytics_platform.sources.staging_holds import discard_other_sources
 from analytics_platform.storage.lake.parquet_lake import LEFT_OVER_AFTER
 
@@ -25,7 +24,7 @@ def sweep(platform: Platform, assets: Iterable[TableAsset]) -> int:
         LakeError: If the lake cannot be swept.
     """
     tables = {asset.recipe.table.name for asset in assets if asset.recipe.store == "lake"}
-    return platform.lake.sweep(tables) + remove_staged([platform.settings.reports_dir], LEFT_OVER_AFTER.total_seconds())
+    return platform.lake.sweep(tables) + platform.pages.sweep(LEFT_OVER_AFTER.total_seconds())
 
 
 def sweep_stagings(platform: Platform) -> None:

@@ -14,6 +14,7 @@ from analytics_platform.defs.assets import raw_assets
 from analytics_platform.defs.framework.isolation import in_one_line
 from analytics_platform.defs.framework.table_asset import TableAsset
 from analytics_platform.model import Table, find_violations
+from analytics_platform.model.cadence import Cadence
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.partitions import PartitionStore, StoreUnreachableError
 from analytics_platform.system.plain_text import plain_metadata
@@ -45,7 +46,7 @@ def declaration_check(asset: TableAsset) -> dg.AssetChecksDefinition:
     )
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         store: PartitionStore = context.resources.stores(recipe.store)
-        wanted = days_of_run(context) if recipe.daily else [""]
+        wanted = [""] if recipe.cadence is Cadence.WHOLE else days_of_run(context)
         days = [day for day in store.keys(recipe.table.name) if wanted is None or day in wanted]
         problems = problems_by_day(days, partial(_violations, store, recipe.table))
         return check_result(problems, partitions=len(days))

@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from analytics_platform.defs.framework.isolation import in_one_line, without
 from analytics_platform.defs.framework.recipe import Recipe
-from analytics_platform.model.operational_tables import ANALYTICS_REPORTS
+from analytics_platform.model.cadence import Cadence
+from analytics_platform.model.operational_tables import DAILY_REPORTS
 from analytics_platform.storage.agreement import IDS_SHOWN, Disagreement, compare, compare_pages, same_content
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.failures import left_out_of
@@ -27,7 +28,7 @@ from analytics_platform.storage.lake import DamagedPartitionError, Lake
 from analytics_platform.storage.mongo import MongoStore
 from analytics_platform.storage.mongo.id_pages import by_id, page_ends, rows_within
 from analytics_platform.storage.mongo.wire_documents import wire_table
-from analytics_platform.storage.partitions import StoreUnreachableError
+from analytics_platform.storage.partitions import PartitionStore, StoreUnreachableError
 from analytics_platform.storage.warehouse.facts import FACTS, Facts, OpenFacts
 from analytics_platform.storage.warehouse.marts_build import LAKE_TABLES, Marts
 from analytics_platform.storage.warehouse.warehouse_file import DamagedWarehouseError, WarehouseError
@@ -45,7 +46,7 @@ ORPHANED = "rows of a day that the lake does not hold"
 STRAY = "rows that are of no day"
 EVERY_TABLE = "every table"
 """Stands for the table where a whole store is wrong."""
-LAST_TABLE = ANALYTICS_REPORTS.name
+LAST_TABLE = DAILY_REPORTS.name
 """What a run over the whole graph computes last of a day, after every check has passed."""
 
 
@@ -156,7 +157,9 @@ class Audit:
         name = recipe.table.name
         recorded = set(self.mongo.keys(name))
         given = set.intersection(*(set(self.lake.keys(source.table)) for source in recipe.inputs.values()))
-        found, strays = self.mongo.dates(name, given) if days is None else (days if recipe.daily else [], [])
+        found, strays = (
+            self.mongo.dates(name, given) if days is None else ([] if recipe.cadence is Cadence.WHOLE else days, [])
+        )
         for key in _within(recipe, recorded.union(given, found), days):
             known = key in recorded or key in given
             compared = partial(self._documents, recipe) if known else partial(self._orphans, name)
@@ -265,17 +268,21 @@ class Audit:
         """Return the keys of a lake table that were stored once, each with what tells so."""
         name = recipe.table.name
         needed: dict[str, str] = {}
-        if recipe.daily:
+        if recipe.cadence is Cadence.DAILY:
             needed |= dict.fromkeys(self._reported(), "the report of the day was computed, which is the last of a run")
         computed = "other tables were computed from it"
         for other in self.recipes:
             if any(source.table == name and not source.whole for source in other.inputs.values()):
-                store = self.lake if other.store == "lake" else self.mongo
-                needed |= dict.fromkeys(store.keys(other.table.name), computed)
+                needed |= dict.fromkeys(self._keys(other), computed)
         if name in LAKE_TABLES:
             with contextlib.suppress(WarehouseError):
                 needed |= dict.fromkeys(self._built(), computed)
         return dict(sorted(needed.items()))
+
+    def _keys(self, recipe: Recipe) -> list[str]:
+        """Return the stored partitions of a table; none of a page, whose document tells as much."""
+        stores: dict[str, PartitionStore] = {"lake": self.lake, "mongo": self.mongo}
+        return stores[recipe.store].keys(recipe.table.name) if recipe.store in stores else []
 
     def _reported(self) -> list[str]:
         """Return the days with a report, ascending."""
@@ -305,4 +312,4 @@ def _differences(place: Disagreement, compared: Callable[[], Disagreement | None
 
 
 def _within(recipe: Recipe, keys: Iterable[str], days: Collection[str] | None) -> list[str]:
-    return sorted(key for key in keys if days is None or not recipe.daily or key in days)
+    return sorted(key for key in keys if days is None or recipe.cadence is Cadence.WHOLE or key in days)

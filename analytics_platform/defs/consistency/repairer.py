@@ -15,6 +15,7 @@ from typing import Any
 from analytics_platform.defs.consistency.audit import EVERY_TABLE, ORPHANED, STRAY, UNCOMPARED, Audit
 from analytics_platform.defs.framework.isolation import in_one_line
 from analytics_platform.defs.framework.recipe import Input, Recipe
+from analytics_platform.model.cadence import Cadence
 from analytics_platform.storage.agreement import Disagreement
 from analytics_platform.storage.io_manager import store_task
 from analytics_platform.storage.lake import LakeError
@@ -116,7 +117,7 @@ class Repairer:
     def _followers(self, recipe: Recipe, mended: Collection[tuple[str, str]]) -> set[str]:
         """Return the partitions that were computed from a mended one which came out different."""
         inputs = {source.table for source in recipe.inputs.values()}
-        touched = {day if recipe.daily else "" for table, day in mended if table in inputs}
+        touched = {recipe.cadence.partition_of(day) if day else "" for table, day in mended if table in inputs}
         stored = touched.intersection(self._audit.lake.keys(recipe.table.name))
         mine = {name: self._resources[name] for name in recipe.resources}
         return {key for key in stored if self._is_stale(recipe, key, mine)}
@@ -133,7 +134,8 @@ class Repairer:
         """Tell whether the source lacks a day that other tables have rows of: it would come out empty."""
         if "source" not in recipe.resources or key in self._resources["source"].days():
             return False
-        return any(self._rows(other, key) for other in self._audit.recipes if other is not recipe and other.daily)
+        others = [other for other in self._audit.recipes if other is not recipe and other.store in self._stores]
+        return any(self._rows(other, key) for other in others if other.cadence is Cadence.DAILY)
 
     def _rows(self, recipe: Recipe, key: str) -> int:
         try:

@@ -30,7 +30,7 @@ def stale_days(
     resources = platform.recipe_resources()
     stale: set[str] = set()
     for asset in assets:
-        keys = days if asset.recipe.daily else [""]
+        keys = dict.fromkeys(map(asset.recipe.cadence.partition_of, days))
         decisions = asset.recipe.decisions(keys, stores, resources, policy)
         stale.update(key or days[-1] for key, decision in decisions.items() if decision.is_stale)
     if marts:

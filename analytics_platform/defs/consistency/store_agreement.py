@@ -13,6 +13,7 @@ import dagster as dg
 from analytics_platform.defs.checks.declarations import check_result, days_of_run
 from analytics_platform.defs.consistency.audit import Audit, rederivable
 from analytics_platform.defs.framework.recipe import Recipe
+from analytics_platform.model.cadence import Cadence
 from analytics_platform.storage.agreement import Disagreement
 from analytics_platform.storage.warehouse.facts import FACTS
 
@@ -71,7 +72,7 @@ def _agreement_check(
 def _stored_partitions(audit: Audit, what: Recipe | str, days: Sequence[str] | None) -> int:
     """Return how many partitions are stored of those that the check compares."""
     stored = audit.marts.warehouse.days() if isinstance(what, str) else audit.mongo.keys(what.table.name)
-    daily = isinstance(what, str) or what.daily
+    daily = isinstance(what, str) or what.cadence is Cadence.DAILY
     return sum(days is None or not daily or key in days for key in stored)
 
 

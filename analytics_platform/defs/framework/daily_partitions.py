@@ -7,6 +7,7 @@ import datetime as dt
 import dagster as dg
 
 from analytics_platform.defs.framework.table_asset import CADENCE_TAG
+from analytics_platform.model.cadence import Cadence
 
 
 def daily_partitions(first_day: dt.date, last_day: dt.date | None) -> dg.DailyPartitionsDefinition:
@@ -20,6 +21,6 @@ def partitioned(asset: dg.AssetsDefinition, days: dg.DailyPartitionsDefinition) 
     """Return the asset with the daily partitions, if it is a daily one."""
 
     def with_days(spec: dg.AssetSpec) -> dg.AssetSpec:
-        return spec.replace_attributes(partitions_def=days) if spec.tags.get(CADENCE_TAG) == "daily" else spec
+        return spec.replace_attributes(partitions_def=days) if spec.tags.get(CADENCE_TAG) == Cadence.DAILY else spec
 
     return asset.map_asset_specs(with_days)

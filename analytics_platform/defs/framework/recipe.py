@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from analytics_platform.defs.framework.computation import Computation
 from analytics_platform.model import Table
+from analytics_platform.model.cadence import Cadence
 from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
 from analytics_platform.storage.partitions import (
     PartitionInfo,
@@ -72,7 +73,7 @@ class Recipe:
         takes_day: Whether the function has the parameter ``day``.
         inputs: Upstream tables by parameter.
         resources: Names of the parameters that are resources.
-        daily: Whether the table has daily partitions; otherwise it is one partition, with key ``""``.
+        cadence: The period of one partition; a ``WHOLE`` table is one partition, with key ``""``.
         code_version: Hash of the code that computes it.
         version: From (day, resources): what else the content depends on, by name.
         annotate: From (day, resources): facts to keep with the partition.
@@ -86,7 +87,7 @@ class Recipe:
     takes_day: bool
     inputs: Mapping[str, Input]
     resources: tuple[str, ...]
-    daily: bool
+    cadence: Cadence
     code_version: str
     version: Callable[..., Mapping[str, str]] | None = None
     annotate: Callable[..., Mapping[str, str]] | None = None
@@ -200,7 +201,7 @@ class Recipe:
         given = self.inputs[name]
         if not given.whole:
             return [day]
-        if not self.daily:
+        if self.cadence is Cadence.WHOLE:
             return list(stream)
         first = (dt.date.fromisoformat(day) - dt.timedelta(days=given.days_before)).isoformat()
         return [key for key in stream if first <= key <= day]

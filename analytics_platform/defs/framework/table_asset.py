@@ -17,6 +17,7 @@ import pyarrow as pa
 from analytics_platform.defs.framework.columns import column_lineage, table_metadata
 from analytics_platform.defs.framework.recipe import Input, Recipe
 from analytics_platform.model import Table
+from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.code_version import code_version
 from analytics_platform.storage.failures import Failures, failures_of
 from analytics_platform.storage.io_manager import TABLE_KEY, partition_metadata
@@ -56,7 +57,7 @@ def table_asset(
     group: str,
     code: Sequence[ModuleType],
     upstream: Mapping[str, TableAsset] | None = None,
-    daily: bool = True,
+    cadence: Cadence = Cadence.DAILY,
     store: str = "lake",
     prefix: str | None = None,
     name: str | None = None,
@@ -85,7 +86,7 @@ def table_asset(
         group: Group in the graph.
         code: Modules or packages whose code is part of the provenance; see ``code_version``.
         upstream: Assets that the function reads, by parameter.
-        daily: Whether it has daily partitions.
+        cadence: The period of one partition.
         store: Resource key of the IO manager that keeps it.
         prefix: First part of the asset key.
         name: Last part of the asset key; the table's name when None.
@@ -119,7 +120,7 @@ def table_asset(
             takes_day="day" in parameters,
             inputs=inputs,
             resources=tuple(p for p in parameters if p not in inputs and p != "day"),
-            daily=daily,
+            cadence=cadence,
             code_version=code_version(*code),
             version=version,
             annotate=annotate,
@@ -141,11 +142,11 @@ def table_asset(
             io_manager_key=store,
             backfill_policy=dg.BackfillPolicy.single_run(),
             metadata={TABLE_KEY: table.name, **table_metadata(table)},
-            tags={CADENCE_TAG: "daily" if daily else "whole"},
+            tags={CADENCE_TAG: cadence.value},
         )
         def definition(context: dg.AssetExecutionContext, **streams: PartitionStream) -> dg.MaterializeResult[Any]:
             resources = {key: getattr(context.resources, key) for key in recipe.resources}
-            days = context.partition_keys if daily else [""]
+            days = context.partition_keys if cadence is not Cadence.WHOLE else [""]
             policy = _policy(context.run.tags)
 
             def written(info: PartitionInfo, reasons: tuple[str, ...], read: Callable[[], pa.Table]) -> None:
@@ -188,6 +189,6 @@ def _policy(tags: Mapping[str, str]) -> RecomputePolicy:
 def _asset_in(recipe: Recipe, parameter: str, upstream: TableAsset) -> dg.AssetIn:
     """Return the input; a daily table that reads a stream sees some days before its own."""
     back = recipe.inputs[parameter].days_before
-    lagged = recipe.daily and recipe.inputs[parameter].whole and back
+    lagged = recipe.cadence is Cadence.DAILY and recipe.inputs[parameter].whole and back
     mapping = dg.TimeWindowPartitionMapping(start_offset=-back) if lagged else None
     return dg.AssetIn(key=upstream.key, partition_mapping=mapping)

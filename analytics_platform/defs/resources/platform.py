@@ -35,6 +35,7 @@ from analytics_platform.storage.day_locks import days_locked
 from analytics_platform.storage.io_manager import StoreIOManager
 from analytics_platform.storage.lake import S3_ATTEMPTS, Lake
 from analytics_platform.storage.mongo import Corrections, EmbeddedMongo, MongoLlmStore, MongoStore
+from analytics_platform.storage.page_store import PageStore
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStore
 from analytics_platform.storage.warehouse.marts_build import Marts
 from analytics_platform.storage.warehouse.warehouse_file import Warehouse
@@ -196,6 +197,11 @@ class Platform:
         return store
 
     @property
+    def pages(self) -> PageStore:
+        """The HTML pages of the reports."""
+        return PageStore(self.settings.reports_dir)
+
+    @property
     def marts(self) -> Marts:
         """The warehouse over the lake; made anew each time, since it remembers the dbt project's version."""
         return Marts(
@@ -280,8 +286,14 @@ class Platform:
         return days_locked(self.settings.home / "days.lock", first, last, wait_seconds=DAYS_WAIT_SECONDS)
 
     def store(self, name: str) -> PartitionStore:
-        """Return the store of that name, ``lake`` or ``mongo``."""
-        return self.lake if name == "lake" else self.mongo
+        """Return the store of that name: ``lake``, ``mongo`` or ``pages``."""
+        match name:
+            case "lake":
+                return self.lake
+            case "pages":
+                return self.pages
+            case _:
+                return self.mongo
 
     def recipe_resources(self) -> dict[str, Any]:
         """Return what recipes ask for by parameter name."""
@@ -291,7 +303,6 @@ class Platform:
             "cleaning": self.cleaning,
             "insights": self.insights,
             "llm": self.llm,
-            "reports_dir": self.settings.reports_dir,
         }
 
     def resources(
@@ -299,7 +310,7 @@ class Platform:
     ) -> dict[str, Any]:
         """Return the resources of the graph by key."""
         workers = self.settings.workers or os.cpu_count() or 1
-        declared: dict[str, dict[str, Table]] = {"lake": {}, "mongo": {}}
+        declared: dict[str, dict[str, Table]] = {"lake": {}, "mongo": {}, "pages": {}}
         for recipe in tables:
             declared[recipe.store][recipe.table.name] = recipe.table
         managers = {
@@ -320,5 +331,4 @@ class Platform:
             "insights": dg.ResourceDefinition(lambda _: self.insights),
             "corrections": dg.ResourceDefinition(lambda _: Corrections(self.mongo)),
             "llm": self.llm,
-            "reports_dir": self.settings.reports_dir,
         }

@@ -15,14 +15,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.model import Table
+from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.operational_tables import (
-    ANALYTICS_REPORTS,
     CONVERSATION_ANALYTICS,
     CONVERSATION_CATEGORIES,
     CONVERSATION_MESSAGES,
     CONVERSATION_TRANSLATIONS,
+    DAILY_REPORTS,
     USER_PROFILES,
 )
+from analytics_platform.model.table import KIND_SEPARATOR
 from analytics_platform.storage.mongo.collection_validators import validator
 
 
@@ -31,12 +33,12 @@ class Collection:
     """One collection: a table's rows as documents.
 
     Args:
-        table: What the documents hold; its name is the collection's.
+        table: What the documents hold; its name, without a kind, is the collection's.
         indexes: Fields of each index beside the partition's, ascending (MongoDB walks an index both ways).
         partition: The date column whose value is the partition key; None when the collection is one partition, of
             key ``""``.
         fixed: Fields that have the same value in every document of this declaration, so that a partition never
-            reaches beyond them: daily reports leave weekly ones alone.
+            reaches beyond them: daily reports leave weekly ones alone. Their values are the kind in ``address``.
     """
 
     table: Table
@@ -47,7 +49,12 @@ class Collection:
     @property
     def name(self) -> str:
         """Name of the collection in the database."""
-        return self.table.name
+        return self.table.base_name
+
+    @property
+    def address(self) -> str:
+        """What the store and the ledger call it: the collection, and after a slash the kind where it holds one kind."""
+        return KIND_SEPARATOR.join((self.name, *self.fixed.values()))
 
     @property
     def all_indexes(self) -> tuple[tuple[str, ...], ...]:
@@ -69,7 +76,7 @@ class Collection:
         """
         if self.partition is None:
             if key:
-                raise ValueError(f"{self.name} is not partitioned; its only key is '', not {key!r}")
+                raise ValueError(f"{self.address} is not partitioned; its only key is '', not {key!r}")
             return dict(self.fixed)
         return {**self.fixed, self.partition: dt.datetime.combine(self._day(key), dt.time(), dt.UTC)}
 
@@ -85,13 +92,13 @@ class Collection:
         for column, value in expected.items():
             others = pc.sum(pc.not_equal(table.column(column), value)).as_py()
             if others:
-                raise ValueError(f"{self.name}, partition {key!r}: {others} rows have another {column} than {value}")
+                raise ValueError(f"{self.address}, partition {key!r}: {others} rows have another {column} than {value}")
 
     def _day(self, key: str) -> dt.date:
         try:
             return dt.date.fromisoformat(key)
         except ValueError:
-            raise ValueError(f"{self.name}: partition key {key!r} is not a day, YYYY-MM-DD") from None
+            raise ValueError(f"{self.address}: partition key {key!r} is not a day, YYYY-MM-DD") from None
 
 
 COLLECTIONS: tuple[Collection, ...] = (
@@ -102,7 +109,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     Collection(CONVERSATION_CATEGORIES, indexes=(("conversation_id", "rank"), ("topic", "date"))),
     Collection(CONVERSATION_TRANSLATIONS, indexes=(("conversation_id",),)),
     Collection(USER_PROFILES, indexes=(("last_date",),), partition=None),
-    Collection(ANALYTICS_REPORTS, fixed={"kind": "daily"}),
+    Collection(DAILY_REPORTS, fixed={"kind": Cadence.DAILY.value}),
 )
 
 

@@ -7,6 +7,7 @@ column, a bound, a further index) needs no migration: it is applied whenever it 
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,27 @@ def create_collections(database: Database[Any], collections: Sequence[Collection
             _create(database, name)
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "create collections", create_collections),)
+def name_kind_of_reports(database: Database[Any], _: Sequence[Collection | Inbox]) -> None:
+    """Rename the ledger entries of daily reports from ``analytics_reports/DAY`` to ``analytics_reports/daily/DAY``.
+
+    An entry that is there already stays: a process that migrated earlier has written it since.
+    """
+    ledger = database[LEDGER]
+    for prefix in ("", "unfinished:"):
+        before = f"{prefix}analytics_reports/"
+        after = f"{before}daily/"
+        for entry in list(ledger.find({"_id": {"$regex": f"^{before}[0-9-]+$"}})):
+            wanted = {"_id": after + entry["_id"].removeprefix(before)}
+            kept = {name: value for name, value in entry.items() if name != "_id"}
+            with contextlib.suppress(DuplicateKeyError):  # another process was quicker
+                ledger.update_one(wanted, {"$setOnInsert": kept}, upsert=True)
+            ledger.delete_one({"_id": entry["_id"]})
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "create collections", create_collections),
+    Migration(2, "name the kind of reports in the ledger", name_kind_of_reports),
+)
 
 
 def migrate(

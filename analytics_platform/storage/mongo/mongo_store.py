@@ -62,6 +62,9 @@ def require_mongo_address(uri: str) -> None:
 class MongoStore:
     """Partitions of the operational collections in one MongoDB database; safe to share between threads.
 
+    A method's ``name`` is the collection, and a slash and the kind where the partitions are those of one kind:
+    ``analytics_reports/daily``. The ledger keeps them under the same name, so kinds never meet in it.
+
     Nothing is contacted before the first call; the first write brings the database up to date (``migrate``).
 
     Args:
@@ -84,7 +87,7 @@ class MongoStore:
         self._uri = uri
         self._name = database
         self._timeout_seconds = timeout_of(uri) or timeout_seconds
-        self._collections = {collection.name: collection for collection in collections}
+        self._collections = {collection.address: collection for collection in collections}
         self._transactions = transactions
         self._lock = threading.Lock()
         self._writing = threading.Lock()
@@ -163,7 +166,7 @@ class MongoStore:
             raise KeyError(f"{name} has no partition {key!r}; materialize it first")
         with self._translated(f"read partition {key!r} of {name}"):
             ends = stored_page_ends(self._database(), name, key)
-            found = read_rows(self._database()[name], collection.scope(key), ends, ["_id", *fields])
+            found = read_rows(self._database()[collection.name], collection.scope(key), ends, ["_id", *fields])
             return to_table(collection.table, found, columns)
 
     def read_back(self, name: str, key: str, ends: Iterable[str] = ()) -> Iterator[StoredPage]:
@@ -178,7 +181,7 @@ class MongoStore:
         collection = self._collection(name)
         with self._translated(f"read back partition {key!r} of {name}"):
             known = stored_page_ends(self._database(), name, key)
-            yield from read_pages(self._database()[name], collection, key, [*known, *ends])
+            yield from read_pages(self._database()[collection.name], collection, key, [*known, *ends])
 
     def dates(self, name: str, known: Iterable[str] = ()) -> tuple[list[str], list[Any]]:
         """Return days that documents of a collection are of, and the ``_id`` of those that are of no day.
@@ -192,19 +195,19 @@ class MongoStore:
         collection = self._collection(name)
         recorded = self.keys(name)
         with self._translated(f"list the dates of {name}"):
-            return stored_dates(self._database()[name], collection, {*recorded, *known})
+            return stored_dates(self._database()[collection.name], collection, {*recorded, *known})
 
     def discard(self, name: str, identities: Sequence[Any]) -> None:
         """Delete documents by ``_id``, whatever partition they are of; the ledger stays as it is."""
-        self._collection(name)
+        collection = self._collection(name)
         with self._translated(f"delete documents of {name}"):
-            delete_documents(self._database(), name, {}, identities)
+            delete_documents(self._database(), collection.name, {}, identities)
 
     def delete(self, name: str, key: str) -> None:
         """Delete a partition; nothing happens when it is not stored."""
         collection = self._collection(name)
         with self._translated(f"delete partition {key!r} of {name}"):
-            delete_partition(self._database(), name, key, collection.scope(key))
+            delete_partition(self._database(), collection, key)
 
     def write(
         self, name: str, key: str, table: pa.Table, fingerprint: str, annotations: Mapping[str, str] | None = None

@@ -115,9 +115,9 @@ class Replacement:
     def _attempt(self, client: MongoClient[Any], *, transaction: bool, insert: bool) -> int:
         rows = by_id(wire_table(self.collection.table, self.table))
         ends = page_ends(rows)
-        known = stored_page_ends(self.database, self.collection.name, self.key)
+        known = stored_page_ends(self.database, self.collection.address, self.key)
         if not transaction:
-            begin(self.database, self.collection.name, self.key, [*ends, *known])
+            begin(self.database, self.collection.address, self.key, [*ends, *known])
             return self._apply(rows, ends, known, None, insert=insert)
         if rows.num_rows > TRANSACTION_ROWS or rows.nbytes > TRANSACTION_BYTES:
             raise TooMuchForTransactionError
@@ -130,7 +130,7 @@ class Replacement:
         size = self._replace_documents(rows, [*ends, *known], session, insert=insert)
         entry = {"_id": self._entry, "bytes": size, PAGE_ENDS: ends, **self.kept}
         self.database[LEDGER].replace_one({"_id": self._entry}, entry, upsert=True, session=session)
-        finish(self.database, self.collection.name, self.key, [*ends, *known], session)
+        finish(self.database, self.collection.address, self.key, [*ends, *known], session)
         return size
 
     def _replace_documents(
@@ -220,7 +220,7 @@ class Replacement:
 
     @property
     def _entry(self) -> str:
-        return f"{self.collection.name}/{self.key}"
+        return f"{self.collection.address}/{self.key}"
 
 
 def stored_page_ends(database: Database[Any], name: str, key: str) -> list[str]:
@@ -240,7 +240,7 @@ def begin(database: Database[Any], name: str, key: str, ends: Sequence[str]) -> 
 
     Args:
         database: Where the partition is.
-        name: Its collection.
+        name: The ``address`` of its collection.
         key: The partition.
         ends: The ``_id``s after which pages end, of the documents that are there and of those to come.
     """
@@ -258,22 +258,22 @@ def finish(
         database[LEDGER].delete_one({"_id": f"{_UNFINISHED}{name}/{key}"}, session=session)
 
 
-def delete_partition(database: Database[Any], name: str, key: str, scope: Mapping[str, Any]) -> None:
+def delete_partition(database: Database[Any], collection: Collection, key: str) -> None:
     """Delete a partition: its ledger entry, and its documents a page at a time.
 
     Args:
         database: Where the partition is.
-        name: Its collection.
+        collection: Its collection.
         key: The partition.
-        scope: The filter of the partition's documents.
     """
-    ends = stored_page_ends(database, name, key)
-    begin(database, name, key, ends)
+    scope, documents = collection.scope(key), database[collection.name]
+    ends = stored_page_ends(database, collection.address, key)
+    begin(database, collection.address, key, ends)
     for one in id_ranges(ends):
-        database[name].delete_many(one.within(scope))
+        documents.delete_many(one.within(scope))
     if ends:  # what is left has no string for its `_id`
-        database[name].delete_many(scope)
-    finish(database, name, key, ends)
+        documents.delete_many(scope)
+    finish(database, collection.address, key, ends)
 
 
 def delete_foreign(

@@ -25,14 +25,15 @@ def schedule(tmp_path, monkeypatch):
 
 def test_the_job_sweeps_lake_and_reports_and_says_how_much(schedule, tmp_path):
     long_ago = time.time() - 7 * 3600
-    left = [folder / f".{'0a' * 16}.tmp" for folder in (tmp_path / "lake" / "raw_messages", tmp_path / "reports")]
+    folders = ("lake/raw_messages", "reports", "reports/daily")  # pages are staged beside those of their kind
+    left = [tmp_path / folder / f".{'0a' * 16}.tmp" for folder in folders]
     for path in left:
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
         os.utime(path, (long_ago, long_ago))
     result = schedule.job.execute_in_process(instance=dg.DagsterInstance.ephemeral())
     [output] = [event for event in result.all_node_events if event.is_successful_output]
-    assert output.step_output_data.metadata["removed"].value == 2
+    assert output.step_output_data.metadata["removed"].value == 3
     assert not any(path.exists() for path in left)
 
 

@@ -15,6 +15,7 @@ from analytics_platform.defs.framework import recipe as recipe_module
 from analytics_platform.defs.framework.daily_partitions import daily_partitions, partitioned
 from analytics_platform.defs.framework.table_asset import FORCE_TAG, table_asset
 from analytics_platform.model import Column, Table
+from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.table import INTEGER, STRING
 from analytics_platform.storage.io_manager import StoreIOManager
 from analytics_platform.storage.lake import Lake
@@ -56,7 +57,7 @@ def windows(day: str, numbers: PartitionStream) -> pa.Table:
     return pa.table({"days": [f"{day}: {' '.join(numbers)}"]})
 
 
-@table_asset(TOTALS, group="g", code=[recipe_module], upstream={"numbers": numbers}, daily=False)
+@table_asset(TOTALS, group="g", code=[recipe_module], upstream={"numbers": numbers}, cadence=Cadence.WHOLE)
 def totals(numbers: PartitionStream) -> pa.Table:
     """The sum over all days."""
     return pa.table({"n": [sum(sum(table["n"].to_pylist()) for table in numbers.values())]})
@@ -155,7 +156,7 @@ def test_a_restated_day_recomputes_what_depends_on_it_and_only_that(lake, source
         asset.recipe.table.name: {
             day: decision.reasons
             for day, decision in asset.recipe.decisions(
-                DAYS if asset.recipe.daily else [""], {"lake": lake}, resources
+                dict.fromkeys(map(asset.recipe.cadence.partition_of, DAYS)), {"lake": lake}, resources
             ).items()
             if decision.is_stale
         }
