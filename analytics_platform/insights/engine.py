@@ -248,7 +248,6 @@ def _topics(answer: Classified) -> pa.Array:
     return pa.ListArray.from_arrays(offsets, items, type=TOPICS_TYPE)
 
 
-@lru_cache(maxsize=8)
 def require_available(tier: str, device: DeviceChoice) -> None:
     """Refuse a tier or a device that this machine lacks; what is loaded for it stays loaded for ``build_engine``.
 
@@ -261,6 +260,7 @@ def require_available(tier: str, device: DeviceChoice) -> None:
         transformer_encoder(device)
 
 
+@lru_cache(maxsize=8)
 def build_engine(
     tier: str = "static",
     device: DeviceChoice = "auto",

@@ -103,7 +103,12 @@ USER_PROFILES = Table(
     key=("user_id",),
 )
 
-_KIND = Column("kind", STRING, "How many days the report is about: one day, one week or one month.", allowed=frozenset({"daily", "weekly", "monthly"}))
+_KIND = Column(
+    "kind",
+    STRING,
+    "How many days the report is about: one day, one week or one month.",
+    allowed=frozenset({"daily", "weekly", "monthly"}),
+)
 
 ANALYTICS_REPORTS = Table(
     name="analytics_reports",

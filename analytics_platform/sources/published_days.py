@@ -27,6 +27,7 @@ from analytics_platform.sources.base import SourceDay, SourceError
 
 MANIFEST = "manifest.json"
 _BATCH_ROWS = 20_000
+_REMOVED = "files were removed while they were read. Run again; if that says the same, delete the folder and run again"
 
 _MESSAGES = """
 SELECT md5_number_lower(CAST(to_json(staged) AS VARCHAR)) AS row_hash, staged.* FROM (
@@ -165,16 +166,13 @@ def read_day(folder: Path, days: Mapping[str, StagedDay], day: str) -> SourceDay
     """
     staged = days.get(day, StagedDay(version="", rows_read=0, duplicates=0))
     place = folder / staged.part
-    quarantined = _count_rows(place, QUARANTINED_ROWS, day)
-    found = _count_rows(place, RAW_MESSAGES, day) + quarantined + staged.duplicates
+    messages, quarantined = (_count_rows(place, declared, day) for declared in (RAW_MESSAGES, QUARANTINED_ROWS))
+    found = messages + quarantined + staged.duplicates
     if found != staged.rows_read:
-        raise SourceError(
-            f"{folder}: {day} has {staged.rows_read} rows, and its files hold {found}: files were removed while they "
-            "were read. Run again; if that says the same, delete the folder and run again"
-        )
+        raise SourceError(f"{folder}: {day} has {staged.rows_read} rows, and its files hold {found}: {_REMOVED}")
     return SourceDay(
-        partial(_read_table, place, RAW_MESSAGES, day),
-        partial(_read_table, place, QUARANTINED_ROWS, day),
+        partial(_read_table, place, RAW_MESSAGES, day, messages),
+        partial(_read_table, place, QUARANTINED_ROWS, day, quarantined),
         rows_read=staged.rows_read,
         duplicates=staged.duplicates,
         quarantined_rows=quarantined,
@@ -202,12 +200,20 @@ def _count_rows(folder: Path, declared: Table, day: str) -> int:
     return int(pq.read_metadata(path).num_rows) if path.is_file() else 0
 
 
-def _read_table(folder: Path, declared: Table, day: str) -> pa.Table:
+def _read_table(folder: Path, declared: Table, day: str, rows: int) -> pa.Table:
+    """Read the rows of a day.
+
+    Raises:
+        SourceError: If there are not as many as expected, since the file was removed.
+    """
     path = _day_path(folder, declared, day)
-    if not path.is_file():
-        return declared.empty()
-    with pq.ParquetFile(path) as file:
-        return declared.conform(file.read())
+    table = declared.empty()
+    if path.is_file():
+        with pq.ParquetFile(path) as file:
+            table = declared.conform(file.read())
+    if table.num_rows != rows:
+        raise SourceError(f"{path}: {day} has {rows} rows, and the file holds {table.num_rows}: {_REMOVED}")
+    return table
 
 
 def _write_table(db: duckdb.DuckDBPyConnection, query: str, declared: Table, folder: Path) -> defaultdict[str, int]:

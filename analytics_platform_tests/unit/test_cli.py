@@ -145,7 +145,7 @@ def test_a_revealed_conversation_is_a_line_per_message_and_its_code_follows_the_
 
 def test_what_is_said_is_data_and_neither_markup_nor_emoji_nor_a_command_to_the_terminal(capsys) -> None:
     print_message("[red]00:ab:12[/] \x1b[31m\nnext\x9b")
-    assert capsys.readouterr().err == "[red]00:ab:12[/] \\x1b[31m\nnext\\x9b\n"
+    assert capsys.readouterr().err == "[red]00:ab:12[/] \\x1b[31m\\nnext\\x9b\n"
 
 
 def test_revealing_without_a_key_or_with_no_day_is_one_line(monkeypatch, capsys, home) -> None:
@@ -195,7 +195,7 @@ def test_evaluating_on_a_gpu_that_is_not_there_is_one_line(monkeypatch, capsys, 
 def test_evaluating_on_the_device_named_goes_before_the_setting(monkeypatch, capsys) -> None:
     monkeypatch.setenv("ANALYTICS_ENGINE", "gpu")
     line = refusal(monkeypatch, capsys, "evaluate", "--train", "a", "--test", "a", "--device", "cpu")
-    assert line.startswith("a: cannot be read as Parquet")
+    assert line.startswith("a: there is no such file")
 
 
 @pytest.mark.parametrize("progress", [partition_progress, stage_progress])

@@ -17,7 +17,7 @@ def test_a_change_of_the_privacy_settings_makes_days_stale(asset: TableAsset) ->
     assert version is not None
     privacies = [Privacy(), Privacy(redact=False), Privacy(key=b"k" * 32), Privacy(spans_key=b"k" * 32)]
     choices = [Cleaning(privacy) for privacy in privacies]
-    assert len({version("2024-01-01", cleaning=choice) for choice in choices}) == len(choices)
+    assert len({str(version("2024-01-01", cleaning=choice)) for choice in choices}) == len(choices)
 
 
 @pytest.mark.parametrize("asset", clean_assets.ASSETS, ids=lambda asset: asset.recipe.table.name)
@@ -28,10 +28,10 @@ def test_what_outcomes_mean_makes_conversations_stale_and_no_messages(asset: Tab
     meanings = ["", "closed=success", "closed=failure", "closed=neither", "closed=failure, lost=failure"]
     choices = [Cleaning(outcomes=parse_outcomes(text)) for text in meanings]
     expected = len(choices) if asset is clean_assets.conversations else 1
-    assert len({version("2024-01-01", cleaning=choice) for choice in choices}) == expected
+    assert len({str(version("2024-01-01", cleaning=choice)) for choice in choices}) == expected
 
 
 def test_the_order_of_outcomes_in_the_setting_makes_nothing_stale() -> None:
     texts = ("a=success, b_c=failure", "B-C=Failure,A=success,")
     one, other = (Cleaning(outcomes=parse_outcomes(text)) for text in texts)
-    assert one.conversations_version == other.conversations_version
+    assert one.outcome_versions == other.outcome_versions

@@ -50,4 +50,4 @@ def test_it_runs_every_night_without_anybody_switching_it_on(tmp_path, monkeypat
     assert {tick.hour for tick in ticks} <= set(range(6))
     tick = schedule.evaluate_tick(dg.build_schedule_context(scheduled_execution_time=ticks[0]))
     assert len(tick.run_requests) == 1
-    assert definitions.resolve_job_def(schedule.job_name).name == "housekeeping"
+    assert definitions.resolve_job_def(schedule.job_name).name == "nightly_housekeeping"

@@ -41,7 +41,10 @@ class Everything:
     """All days of a source at once."""
 
     def __init__(self, source: FileSource) -> None:
-        self.days: dict[str, SourceDay] = {day: source.read_day(day) for day in source.days()}
+        with source.held():
+            self.days: dict[str, SourceDay] = {day: source.read_day(day) for day in source.days()}
+            for day in self.days.values():
+                assert day.messages.num_rows + day.quarantined.num_rows + day.duplicates == day.rows_read
 
     @property
     def messages(self) -> list[dict[str, Any]]:

@@ -90,9 +90,9 @@ def test_every_choice_is_part_of_the_version_but_the_key_is_not_told() -> None:
         Cleaning(Privacy(key=SPANS_KEY)),
         Cleaning(Privacy(columns=frozenset({"channel"}))),
     ]
-    assert len({choice.version for choice in choices}) == len(choices)
-    assert KEY.decode() not in f"{choices[4].version}{choices[4]!r}"
-    assert SPANS_KEY.decode() not in f"{choices[6].version}{choices[6]!r}"
+    assert len({str(choice.versions) for choice in choices}) == len(choices)
+    assert KEY.decode() not in f"{choices[4].versions}{choices[4]!r}"
+    assert SPANS_KEY.decode() not in f"{choices[6].versions}{choices[6]!r}"
 
 
 def put_back(row: dict[str, Any]) -> tuple[str, list[str]]:
@@ -189,4 +189,4 @@ def test_columns_beside_texts_are_redacted_when_they_are_named(make_raw: MakeRaw
         clean_messages(raw, Cleaning(Privacy(redact=False, columns=frozenset({"channel"}))))["channel"][0].as_py()[-3:]
         == "com"
     )
-    assert kept.version != as_it_came.version
+    assert kept.versions != as_it_came.versions
