@@ -43,17 +43,17 @@ def test_a_page_is_exactly_the_file_and_comes_back(store):
 
 
 def test_a_written_page_is_current_until_its_inputs_change(store):
-    assert reasons(store) == ("it is not stored",)
+    assert reasons(store) == ("not stored before",)
     store.write(DAILY, DAY, page("a"), MADE_FROM.text())
     assert reasons(store) == ()
     other = Provenance.of({**MADE_FROM.parts, "input conversations": "c"})
-    assert decide(lambda: store.info(DAILY, DAY), lambda: other).reasons == ("the input conversations has changed",)
+    assert decide(lambda: store.info(DAILY, DAY), lambda: other).reasons == ("changed input conversations",)
 
 
 def test_a_missing_page_is_not_stored(store):
     store.write(DAILY, DAY, page("a"), MADE_FROM.text())
     store.path(DAILY, DAY).unlink()
-    assert reasons(store) == ("it is not stored",)
+    assert reasons(store) == ("not stored before",)
     assert store.keys(DAILY) == []
     with pytest.raises(KeyError, match="no partition '2006-06-01'; materialize it first"):
         store.read(DAILY, DAY)
@@ -63,7 +63,7 @@ def test_a_page_changed_by_another_hand_is_stale_and_not_read(store):
     """Nothing compared a page with what was written, so an edited or cut-off page stayed for ever."""
     store.write(DAILY, DAY, page("a"), MADE_FROM.text())
     store.path(DAILY, DAY).write_text("edited")
-    assert reasons(store) == ("the stored file has changed",)
+    assert reasons(store) == ("changed file",)
     with pytest.raises(PageStoreError, match=r"2006-06-01\.html was changed after it was written"):
         store.read(DAILY, DAY)
     store.write(DAILY, DAY, page("a"), MADE_FROM.text())
@@ -82,21 +82,21 @@ def test_a_writer_killed_between_page_and_record_leaves_a_stale_page(store, monk
     monkeypatch.setattr(page_store, "write_atomically", killed_at_the_record)
     with pytest.raises(KeyboardInterrupt):
         store.write(DAILY, DAY, page("b"), MADE_FROM.text())
-    assert reasons(store) == ("the stored file has changed",)
+    assert reasons(store) == ("changed file",)
 
 
 @pytest.mark.parametrize("record", [b"", b"{", b"null", b"[]", b'{"content_hash": 1}', b"\xff"])
 def test_a_page_with_a_damaged_record_is_not_stored(store, record):
     store.write(DAILY, DAY, page("a"), MADE_FROM.text())
     (store.folder / "daily" / f".{DAY}.json").write_bytes(record)
-    assert reasons(store) == ("it is not stored",)
+    assert reasons(store) == ("not stored before",)
 
 
 def test_pages_of_an_earlier_version_are_written_anew(store):
     store.path(DAILY, DAY).parent.mkdir(parents=True)
     store.path(DAILY, DAY).write_text("old")
     assert store.keys(DAILY) == []
-    assert reasons(store) == ("it is not stored",)
+    assert reasons(store) == ("not stored before",)
 
 
 def test_kinds_of_pages_live_beside_each_other(store):
