@@ -1,4 +1,4 @@
-"""The code location: settings in, Definitions out."""
+"""The Dagster code location: builds the ``Definitions`` from the settings."""
 
 from __future__ import annotations
 
@@ -46,28 +46,29 @@ TABLES = [
     *operational_assets.ASSETS,
     *report_assets.ASSETS,
 ]
-"""The everyday tables as every tier but ``llm`` makes them, each after the tables it is computed from."""
+"""The everyday tables of every tier but ``llm``, each after the tables it is computed from."""
 LEARNING = learning_assets.ASSETS
-"""Tables beside the everyday job."""
+"""The tables of the group ``learning``, which the everyday job does not compute."""
 _LABELLING = frozenset({"insights", "llm"})
-"""Resources that read the taxonomy."""
+"""The resources that read the taxonomy. An asset that uses one of them makes labels."""
 EVERYTHING = "daily_tables"
-"""The job that materializes the whole graph over a range of days, but for the group that learns.
+"""The job that materializes all groups but ``learning`` over a range of days.
 
-A job's name begins with its cadence: ``daily`` for partitions of days, ``nightly``, ``weekly``, or ``on_demand``.
+The name of a job begins with its cadence: ``daily`` for partitions of days, ``nightly``, ``weekly``, or ``on_demand``.
 """
 
 
 def tables_of(settings: Settings) -> list[TableAsset]:
-    """Return the everyday tables as the tier of the settings makes them, each after the tables it is computed from."""
+    """Return the everyday tables for the tier of the settings, each after the tables it is computed from."""
     others = insight_assets.BY_LLM if settings.tier == "llm" else {}
     return [others.get(asset.key, asset) for asset in TABLES]
 
 
 def recipes_of(settings: Settings) -> dict[dg.AssetKey, Recipe]:
-    """Return how each everyday table is computed under these settings, in the order of ``tables_of``.
+    """Return the recipe of each everyday table under these settings, in the order of ``tables_of``.
 
-    Whatever computes or compares partitions takes its recipes from here: another tier makes other labels.
+    Code that computes or compares partitions takes its recipes from this function, because the recipe of
+    ``conversation_insights`` depends on the tier.
     """
     return {asset.key: asset.recipe for asset in tables_of(settings)}
 
@@ -80,9 +81,10 @@ def mart_names(settings: Settings) -> list[str]:
 
 
 def _versioned(asset: TableAsset, settings: Settings) -> dg.AssetsDefinition:
-    """Return the asset; where it makes labels, its code version follows taxonomy and tier, too.
+    """Return the asset's definition. The code version of an asset that makes labels includes the taxonomy and the tier.
 
-    So that the graph shows what another taxonomy has made stale, as ``analytics run`` finds by fingerprints.
+    A changed taxonomy or tier therefore shows in the graph as a new code version, as ``analytics run`` finds it by
+    fingerprints.
     """
     if not _LABELLING.intersection(asset.recipe.resources):
         return asset.definition
@@ -95,11 +97,11 @@ def _versioned(asset: TableAsset, settings: Settings) -> dg.AssetsDefinition:
 def build_definitions(
     platform: Platform, on_partition: Callable[[str, PartitionInfo], None] | None = None
 ) -> dg.Definitions:
-    """Return the whole graph; nothing but the taxonomy is read, nothing written or contacted.
+    """Return the whole graph. Only the taxonomy and the dbt manifest are read; nothing is written or contacted.
 
     Args:
-        platform: What the assets work with; the seam for tests and the command line.
-        on_partition: Told (table name, info) after each partition is stored.
+        platform: The source, the stores and the engine that the assets use. Tests and the command line pass their own.
+        on_partition: Called with (table name, partition info) after each partition is stored.
     """
     settings = platform.settings
     days = daily_partitions(settings.first_day, settings.end_date_fixed)
@@ -143,7 +145,7 @@ def build_definitions(
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Return the graph for the settings of the environment: the entrance of the processes that Dagster starts."""
+    """Return the graph for the settings of the environment. The processes that Dagster starts call this function."""
     settings = load_settings()
     restrict_new_files(settings.home_access)
     return build_definitions(Platform(settings))

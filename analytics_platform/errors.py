@@ -1,4 +1,52 @@
-"""The base class of every error that a person can act on; each error itself stands beside the code that raises it."""
+"""The base class of every error that a person can act on, and the tree of the public error classes.
+
+::
+
+    UserError                           a person can act on it; shown without a trace
+    ├── AlertError                      alerting.channels
+    ├── BackupError                     operations.backup_archive
+    ├── DbtError                        storage.warehouse.dbt_project
+    ├── DiskFullError                   system.disk_full
+    ├── EmbeddedMongoError              storage.mongo.embedded
+    ├── EvaluationError                 insights.quality.evaluate
+    ├── HomeRemovedError                system.home
+    ├── LakeError                       storage.lake.parquet_lake
+    │   ├── DamagedPartitionError
+    │   └── LakeUnreachableError        also a StoreUnreachableError
+    ├── LlmError                        insights.llm.config
+    ├── ManifestError                   storage.warehouse.dbt_project
+    ├── MartsFailedError                storage.warehouse.marts_build
+    ├── MissingDaysError                storage.warehouse.marts_build
+    ├── MongoStoreError                 storage.mongo.mongo_errors
+    │   └── MongoUnreachableError       also a StoreUnreachableError
+    ├── PageStoreError                  storage.page_store
+    ├── PlaceError                      system.home
+    ├── RevealError                     operations.reveal
+    ├── SealError                       transform.pii.sealing
+    ├── SecretError                     settings.aws_secrets
+    ├── SettingsError                   settings.loader
+    ├── SimilarError                    operations.similar
+    ├── SourceError                     sources.base
+    │   └── NocoError                   sources.nocodb.nocodb_errors
+    │       ├── NocoAuthError
+    │       ├── NocoBusyError
+    │       ├── NocoCircuitOpenError
+    │       ├── NocoContractError
+    │       ├── NocoNotFoundError
+    │       ├── NocoRateLimitError
+    │       ├── NocoRequestError
+    │       └── NocoServerError
+    ├── StoreUnreachableError           storage.partitions
+    ├── TaxonomyError                   insights.taxonomies.taxonomy_file
+    ├── TierError                       insights.tiers.tier
+    ├── UnknownPartitionError           operations.why
+    └── WarehouseError                  storage.warehouse.warehouse_file
+        ├── DamagedWarehouseError
+        └── WarehouseBusyError
+
+All other error classes of the package derive from built-in exceptions, such as ``model.table.SchemaError`` from
+``ValueError``.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +54,12 @@ from analytics_platform.system.plain_text import on_one_line
 
 
 class UserError(Exception):
-    """A person can act on it: each fault says what is wrong, where, and what to do; it is shown without a trace.
+    """An error that a person can act on. It is shown without a trace.
 
     Args:
-        faults: One sentence for each fault, most often a single one. They may hold file names and other text of
-            people: line ends and control characters are written out when the error is shown.
+        *faults: One sentence for each fault, usually a single one: what is wrong, where, and what to do. A fault may
+            quote file names and other foreign text; line ends and control characters are escaped when the error is
+            shown.
     """
 
     def __init__(self, *faults: str) -> None:
@@ -18,9 +67,9 @@ class UserError(Exception):
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What is wrong, one line each."""
+        """The faults, one line each."""
         return tuple(on_one_line(str(fault)) for fault in self.args)
 
     def __str__(self) -> str:
-        """Return the lines."""
+        """Return the faults, one line each."""
         return "\n".join(self.faults)

@@ -1,4 +1,4 @@
-"""Small files of our own, such as HTML pages: replaced atomically; and what a killed process leaves of that."""
+"""Atomic replacement of small files, such as HTML pages, and removal of the temporary files of killed writers."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _LOCKED_WITHIN_SECONDS = 60
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file as a whole; its folder is made when missing, and a reader never sees a part.
+    """Replace a file as a whole, so that a reader never sees a part of it. A missing folder is made.
 
     Args:
         path: The file.
-        content: All of it.
+        content: The complete new content.
 
     Raises:
-        DiskFullError: If there is no space for it; the file stays as it was.
-        OSError: If it cannot be written for another reason.
+        DiskFullError: If the disk has no space for the file; the old file stays as it was.
+        OSError: If the file cannot be written for another reason.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,12 +50,12 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def remove_staged(folders: Iterable[Path], older_than_seconds: float) -> int:
-    """Remove what writers that were killed left behind, and return how many files that were.
+    """Remove the temporary files that killed writers left behind, and return the number of files removed.
 
     Args:
-        folders: Where to look, not below.
-        older_than_seconds: Younger ones stay while their writer is at work; it holds a lock on its file, which is
-            believed after a minute.
+        folders: Folders to search; their subfolders are not searched.
+        older_than_seconds: A temporary file younger than this stays while its writer still runs. A running writer holds
+            a lock on its file; a missing lock counts only after the first minute.
     """
     removed = 0
     latest = time.time() - older_than_seconds
@@ -73,7 +73,7 @@ def remove_staged(folders: Iterable[Path], older_than_seconds: float) -> int:
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Tell whether the writer of a staged file has ended: it holds no lock, though it had the time to take one."""
+    """Tell whether the writer of a staged file has ended: the file is older than a minute and nobody holds its lock."""
     if path.stat().st_mtime > time.time() - _LOCKED_WITHIN_SECONDS:
         return False
     with path.open("rb") as file:

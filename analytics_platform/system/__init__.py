@@ -1,4 +1,4 @@
-"""What every package needs of the machine: the home folder, safe text for terminals, full disks, interruptions.
+"""Services of the machine for every package: home folder, safe text for terminals, full disks, interruptions.
 
-These modules import nothing of the platform but ``errors``.
+Of the platform, these modules import only ``errors`` and each other.
 """

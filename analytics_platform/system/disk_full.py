@@ -1,6 +1,6 @@
-"""Recognising a full disk, whichever library meets it first, so that a command ends at once and names the place.
+"""Recognises a full disk, whichever library reports it, so that a command ends at once and names the place.
 
-A full disk is an error of the machine. Nothing is tried again because of it, and no conversation is left out.
+A full disk is a fault of the machine: no step is retried and no conversation is left out because of it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,15 @@ _DUCKDB_FULL = re.compile(
     r"(?:no space left on device|disk quota exceeded|failed to offload data block)",
     re.IGNORECASE | re.DOTALL,
 )
-"""Only these kinds: errors of other kinds quote values, and a person may have written these words."""
+"""Matches only the kinds of DuckDB errors that a full disk causes. Errors of other kinds quote values, and a value may
+contain the same words.
+"""
 _QUOTED_PATH = re.compile(r'"(/[^"\n]+)"')
 _SQLITE_UNCLEAR = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 _NEARLY_FULL_BYTES = 16 * 1024 * 1024
-"""SQLite and MongoDB's storage engine reserve space in pieces of up to 10 MB, and say little when they get none."""
+"""SQLite and MongoDB's storage engine reserve space in pieces of up to 10 MB, and report an unspecific error when a
+reservation fails.
+"""
 
 
 class DiskFullError(UserError):
@@ -42,18 +46,18 @@ class DiskFullError(UserError):
 
     @classmethod
     def from_message(cls, message: str) -> DiskFullError:
-        """Return the error again from its message, which is all that Dagster keeps of an error."""
+        """Rebuild the error from its message, because Dagster stores only the message of an error."""
         return cls(message.partition(_ADVICE)[0])
 
 
 def find_disk_full(error: BaseException, place: Path | str) -> DiskFullError | None:
-    """Return the full disk that an error, or an error behind it, is about; None where it is about something else.
+    """Return a ``DiskFullError`` if an error, or an error in its chain, is about a full disk; otherwise None.
 
     Args:
-        error: What was raised.
-        place: The file or folder that was being written, or words for it; told where the error names no file. An error
-            that may or may not be about space, such as SQLite's "disk I/O error", counts when ``place`` is a path
-            on a file system that is nearly full.
+        error: The error that was raised.
+        place: The file or folder that was being written, or words for it. The result names it when the error names no
+            file. An unspecific error, such as SQLite's "disk I/O error", counts only when ``place`` is a path on a
+            nearly full file system.
     """
     unclear = False
     for one in _chain(error):
@@ -76,7 +80,7 @@ def find_disk_full(error: BaseException, place: Path | str) -> DiskFullError | N
 
 @contextmanager
 def disk_full_told(place: Path | str) -> Iterator[None]:
-    """Raise whatever is about a full disk in the block as ``DiskFullError``, and everything else as it is.
+    """Raise each error of the block that is about a full disk as ``DiskFullError``, and any other error unchanged.
 
     Args:
         place: As for ``find_disk_full``.
@@ -94,12 +98,12 @@ def disk_full_told(place: Path | str) -> Iterator[None]:
 
 
 def duckdb_says_full(message: str) -> bool:
-    """Tell whether a message of DuckDB, which begins with the kind of error, is about a full disk."""
+    """Tell whether a message of DuckDB, which begins with the kind of error, reports a full disk."""
     return _DUCKDB_FULL.search(message) is not None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and all errors behind it, causes first; an error that was hidden from people is among them."""
+    """Yield an error and all errors of its chain, causes first, suppressed contexts included."""
     waiting, seen = [error], set()
     while waiting:
         one = waiting.pop()

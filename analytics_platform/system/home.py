@@ -1,4 +1,4 @@
-"""The home folder: made for its owner alone, like every file that is made in it."""
+"""The home folder: readable for its owner, or also for its group, and never for other users."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Literal
 from analytics_platform.errors import UserError
 
 Access = Literal["private", "group"]
-"""Who may read the home: its owner, or also its group. Only the owner writes."""
+"""Who may read the home: its owner alone (``private``) or also its group (``group``). Only the owner writes."""
 
 
 class PlaceError(UserError):
-    """A folder that the platform writes to is none, or cannot be made."""
+    """A place that the platform writes to is not a folder, or cannot be made or written."""
 
 
 MARKER = ".analytics-home"
-"""File in a home that the platform made itself. Only the permissions of such a folder are changed."""
+"""File in a home that the platform made itself. The platform changes the permissions only of a home with this file."""
 _MODES: dict[Access, int] = {"private": 0o700, "group": 0o750}
 _opened: dict[Path, tuple[int, int]] = {}
-"""Device and inode of each folder of the home that this process works in."""
+"""Device and inode of each folder of the home that this process uses."""
 
 
 class HomeRemovedError(UserError):
@@ -36,7 +36,7 @@ class HomeRemovedError(UserError):
 
 
 def require_folder(variable: str, folder: Path, *, writable: bool = True) -> None:
-    """Refuse a place that is no folder, and where none can be made; makes nothing.
+    """Refuse a place that is not a folder and cannot become one. Makes nothing.
 
     Args:
         variable: The setting that names the place.
@@ -44,7 +44,7 @@ def require_folder(variable: str, folder: Path, *, writable: bool = True) -> Non
         writable: Refuse also a place that this process may not write to.
 
     Raises:
-        PlaceError: Naming the setting and the place.
+        PlaceError: If the place cannot be used; names the setting and the place.
     """
     existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     if not existing.is_dir():
@@ -54,18 +54,22 @@ def require_folder(variable: str, folder: Path, *, writable: bool = True) -> Non
 
 
 def restrict_new_files(access: Access) -> None:
-    """Let this process, and those that it starts, make files that nobody else may read; for entrances of processes."""
+    """Set the umask so that files of this process and its children are private, or readable for the group at most.
+
+    The entry point of each process calls this function.
+    """
     os.umask(0o777 & ~_MODES[access])
 
 
 def open_home(folder: Path, access: Access) -> None:
-    """Make the home when it is missing, and restrict it and all files that this process makes from now on.
+    """Make the home if it is missing, and restrict the permissions of the home and of all later files of this process.
 
-    A folder that was there before, such as ``/tmp`` or a mounted volume, keeps its permissions: ``too_open`` tells.
+    A folder that existed before, such as ``/tmp`` or a mounted volume, keeps its permissions; ``too_open`` warns of
+    them.
 
     Args:
         folder: The home.
-        access: Who may read it.
+        access: Who may read the home.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     restrict_new_files(access)
@@ -82,15 +86,15 @@ def open_home(folder: Path, access: Access) -> None:
 
 
 def remember_folder(folder: Path) -> None:
-    """Remember which folder this process works in, so that ``find_removed`` can tell when it is gone."""
+    """Remember a folder that this process uses, so that ``find_removed`` can notice its removal."""
     _opened[folder] = _identity(folder)
 
 
 def find_removed(home: Path) -> HomeRemovedError | None:
-    """Return the error for the home, or the first remembered folder in it, that is gone; None when all are there.
+    """Return the error for the first remembered folder of the home that was removed or replaced; None if all exist.
 
-    Libraries report a removed home in many ways, such as "unable to open database file" from SQLite, so a caller that
-    meets an error asks here for its cause.
+    Libraries report a removed home in many ways, such as SQLite's "unable to open database file". A caller that meets
+    any error asks this function whether a removed home is the cause.
     """
     below = {folder: then for folder, then in _opened.items() if folder.is_relative_to(home)}
     return next((HomeRemovedError(folder) for folder, then in below.items() if _is_gone(folder, then)), None)
@@ -109,7 +113,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def too_open(folder: Path, access: Access) -> str | None:
-    """Say how to keep others out of a home that they may enter; None when they may not, or there is none yet."""
+    """Say how to close a home that other users may read; None if they may not, or if the home does not exist."""
     if not folder.exists() or not _permissions(folder) & ~_MODES[access] & 0o077:
         return None
     return f"other users of this machine may read it (mode {_permissions(folder):o}): chmod {_MODES[access]:o} {folder}"

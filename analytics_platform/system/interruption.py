@@ -1,8 +1,8 @@
-"""Ending a command on Ctrl-C or SIGTERM: quickly, with one line, and with the exit status that shells expect.
+"""Ends a command on Ctrl-C or SIGTERM: quickly, with one line, and with the exit status that shells expect.
 
-Both signals raise ``KeyboardInterrupt`` in the main thread, which closes what is open: Dagster notes the run as failed,
-and the embedded MongoDB stops. A thread of our own watches the signals as well, because the main thread may be deep in
-native code, where no exception reaches it: it ends the process after a grace period, and at once on a second signal.
+Both signals raise ``KeyboardInterrupt`` in the main thread, so that open resources are closed: Dagster records the run
+as failed, and the embedded MongoDB stops. A watcher thread listens as well, because the main thread may be in native
+code, where no exception reaches it. The watcher ends the process after a grace period, and at once on a second signal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from types import FrameType
 
 MESSAGE = "interrupted; run again to go on"
 GRACE_SECONDS = 5.0
-"""How long the main thread may take to close what is open."""
+"""Time in seconds that the main thread has for closing its resources."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _NOT_INTERRUPTED = b"\0"
@@ -27,12 +27,12 @@ _SHOW_CURSOR = "\x1b[?25h"
 
 
 class _State:
-    """What this process has received, and what it must do before it ends.
+    """The signal that this process has received, and the callbacks to run before a forced end.
 
     Attributes:
-        received: The first signal; None while there was none.
-        last_resorts: Called when the main thread does not end in time, such as to stop a server that we started.
-        ending: Held by whoever prints the line and ends the process.
+        received: Number of the first signal; None before any signal.
+        last_resorts: Called when the main thread does not end in time, for example to stop a server of this process.
+        ending: Lock of the thread that prints the final line and ends the process.
     """
 
     def __init__(self) -> None:
@@ -46,9 +46,9 @@ _state = _State()
 
 @contextlib.contextmanager
 def heeded() -> Iterator[None]:
-    """Run a command so that SIGINT and SIGTERM end it: exit status 130 and 143, and one line on standard error.
+    """Run a command so that SIGINT ends it with exit status 130, SIGTERM with 143, and one line on standard error.
 
-    A signal that the process was started to ignore, as ``nohup`` and shells in the background do, stays ignored.
+    A signal that the process was started to ignore, for example by ``nohup``, stays ignored.
     """
     heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     if not heard or threading.current_thread() is not threading.main_thread():
@@ -79,18 +79,18 @@ def heeded() -> Iterator[None]:
 
 
 def is_under_way() -> bool:
-    """Whether a signal was received: the process ends soon, and nothing is worth waiting for."""
+    """Tell whether a signal was received; the process then ends soon, and callers should not wait for anything."""
     return _state.received is not None
 
 
 def stop_if_interrupted() -> None:
-    """Raise ``KeyboardInterrupt`` when a signal was received; for the lines after a library that swallows it."""
+    """Raise ``KeyboardInterrupt`` if a signal was received. Call it after a library that swallows the exception."""
     if _state.received is not None:
         raise KeyboardInterrupt
 
 
 def before_forced_end(do: Callable[[], None]) -> None:
-    """Call ``do``, from another thread, when a command is interrupted and its main thread does not end in time."""
+    """Register ``do`` to run in another thread when an interrupted command does not end within the grace period."""
     _state.last_resorts.append(do)
 
 
@@ -100,7 +100,7 @@ def _unwind(number: int, _: FrameType | None) -> None:
 
 
 def _receive(number: int) -> None:
-    """Note the first signal; from here on nothing is printed but the one line."""
+    """Record the first signal and silence standard error and logging; only the final line is printed afterwards."""
     if _state.received is None:
         _state.received = number
         logging.disable(logging.CRITICAL)
@@ -132,7 +132,7 @@ def _try_last_resorts() -> None:
 
 
 def _end(terminal: int) -> None:
-    """Print the line and end the process without waiting for its threads."""
+    """Print the final line and end the process without waiting for its threads."""
     with _state.ending:  # never released: whoever comes second must print nothing
         with contextlib.suppress(Exception):
             sys.stdout.flush()

@@ -1,6 +1,6 @@
-"""Where commands print: results on standard output, messages on standard error.
+"""Printing of commands: results on standard output, messages on standard error.
 
-A result is what a command was asked for. A message tells of the way there: progress, warnings, errors, hints.
+A result is the output that the user asked for. A message is progress, a warning, an error or a hint.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from rich.table import Table
 from analytics_platform.system.plain_text import on_one_line, with_json_escapes
 
 PIPE_CLOSED = 128 + 13
-"""Exit status when nobody reads on, as in ``analytics status | head -1``: what shells report of a SIGPIPE."""
+"""Exit status when the reader closes the pipe, as in ``analytics status | head -1``: that of a SIGPIPE in shells."""
 
 
 class _Stream(Console):
-    """A stream for lines that may hold data: neither markup nor emoji codes are read in them.
+    """A console for lines that may contain data: markup and emoji codes in a line are printed literally.
 
     Args:
         to_stderr: Print to standard error.
@@ -30,7 +30,7 @@ class _Stream(Console):
         super().__init__(stderr=to_stderr, highlight=False, emoji=False, markup=False, soft_wrap=True)
 
     def on_broken_pipe(self) -> NoReturn:
-        """End the process without a word."""
+        """End the process silently."""
         _end_quietly()
 
 
@@ -62,7 +62,7 @@ def print_message(text: str, style: str | None = None) -> None:
 
 
 def print_json(result: dict[str, object]) -> None:
-    """Print a result for machines."""
+    """Print a result as JSON."""
     import orjson  # noqa: PLC0415  (only who asks for JSON)
 
     document = with_json_escapes(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
@@ -73,7 +73,7 @@ def print_json(result: dict[str, object]) -> None:
 
 
 def print_warnings_of_logs() -> None:
-    """Print what is logged as a warning and no handler takes as a message, instead of as it is."""
+    """Print log records of level WARNING and above that no handler takes as messages, escaped like all messages."""
     logging.lastResort = _Messages(logging.WARNING)
 
 

@@ -1,7 +1,7 @@
-"""Characters in data that would command a terminal, end a line, or turn the direction of a line.
+"""Escapes characters in data that would control a terminal, end a line, or reverse the direction of a line.
 
-People write them into texts, ids, labels and file names. Each surface shows them in one way: terminals, logs, alerts
-and Dagster write their codes out; HTML and SVG show a symbol.
+Such characters occur in texts, ids, labels and file names. Terminals, logs, alerts and Dagster show the code of the
+character; HTML and SVG show a symbol.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ _CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"  # but for tabs and line ends
 )
 _MARKS = dict.fromkeys(map(ord, "\u061c\u200e\u200f\ufeff"), "")
-"""Invisible marks that Arabic and Hebrew texts hold for good reason; an isolated text reads the same without them."""
+"""Invisible marks that are legitimate in Arabic and Hebrew. A text isolated in HTML reads the same without them."""
 _LINE_ENDS = dict.fromkeys(map(ord, "\x0b\x0c\r\x1c\x1d\x1e\x85\u2028\u2029"), " ")
 _SYMBOL = "\N{REPLACEMENT CHARACTER}"
 
 
 def without_controls(text: str) -> str:
-    """Write characters that would command the terminal, or turn the direction of a line, out as their code."""
+    """Replace each character that controls a terminal or the direction of a line by its hexadecimal code."""
     return _CONTROL.sub(
         lambda found: f"\\x{ord(found[0]):02x}" if found[0] < "\u0100" else f"\\u{ord(found[0]):04x}", text
     )
 
 
 def on_one_line(text: str) -> str:
-    """Write control and direction characters out as their code, line ends and tabs too."""
+    """Replace control and direction characters by their codes, line ends and tabs included."""
     return without_controls(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def with_symbols(text: str) -> str:
-    """Return a text for HTML or SVG, not yet escaped: a symbol stands where a control or direction character stood.
+    """Replace each control or direction character by a symbol, for HTML or SVG; the result is not yet escaped for HTML.
 
     Marks without a width are dropped, and unusual line ends become spaces.
     """
@@ -40,12 +40,12 @@ def with_symbols(text: str) -> str:
 
 
 def with_json_escapes(document: str) -> str:
-    """Escape control and direction characters in the strings of a JSON document; it means the same afterwards."""
+    """Escape control and direction characters in the strings of a JSON document; parsed, the document is the same."""
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
 def plain_metadata(value: Any) -> Any:
-    """Return metadata with every text in it on one line, in lists and mappings too; other values as they are."""
+    """Return metadata with every text on one line, also within lists and mappings; other values are unchanged."""
     if isinstance(value, str):
         return on_one_line(value)
     if isinstance(value, Mapping):
