@@ -1,4 +1,4 @@
 """Raw rows to clean tables: text, language, token counts, response times, conversation metrics.
 
-Pure functions from the Arrow tables of one day to one table; no Dagster and no I/O.
+Every function is pure: it maps the Arrow tables of one day to one table, without Dagster and without I/O.
 """

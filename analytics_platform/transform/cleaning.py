@@ -1,7 +1,4 @@
-"""How messages are cleaned, where there is a choice.
-
-Belongs here: the choices and the version that tables depend on. Does not belong here: cleaning (``messages``).
-"""
+"""The options of cleaning messages, and the version strings by which tables depend on these options."""
 
 from __future__ import annotations
 
@@ -15,12 +12,12 @@ from analytics_platform.transform.privacy import DEFAULT_PRIVACY, Privacy
 
 @dataclass(frozen=True)
 class Cleaning:
-    """The choices.
+    """The options of cleaning.
 
     Attributes:
-        privacy: What is taken out of texts, whether it is kept sealed, and whether users get pseudonyms.
+        privacy: Which personal data is redacted, whether it is kept encrypted, and whether users get pseudonyms.
         detector: Which language detector reads the texts.
-        outcomes: Which stated outcomes are successes, which failures.
+        outcomes: Which stated outcomes are successes, and which are failures.
     """
 
     privacy: Privacy = DEFAULT_PRIVACY
@@ -29,12 +26,12 @@ class Cleaning:
 
     @property
     def versions(self) -> Mapping[str, str]:
-        """Name what the clean tables depend on beside code and rows, apart from the meaning of outcomes."""
+        """Version strings of the options that every clean table depends on; outcomes are not among them."""
         return {"redaction of personal data": self.privacy.version, "language detector": self.detector}
 
     @property
     def outcome_versions(self) -> Mapping[str, str]:
-        """Name what ``conversations`` depends on further; messages do not depend on outcomes."""
+        """Version string of the meaning of outcomes, for ``conversations``; empty without words of the source."""
         return {"meaning of outcomes": self.outcomes.version} if self.outcomes.version else {}
 
 

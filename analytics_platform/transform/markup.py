@@ -1,8 +1,7 @@
-"""One text with markup in it: what is code, what is HTML, and what only looks like it.
+"""Separates one text into words, code and HTML markup.
 
-Belongs here: rules that need to see a whole text; they run only on the few texts that hold a suspicious
-character. Does not belong here: rules that a regular expression applies to a whole column (``transform.text``).
-Every rule takes time linear in the length of the text, whatever the text.
+The rules of this module need the whole text, so they run only on texts with a suspicious character. Every rule takes
+time linear in the length of the text.
 """
 
 from __future__ import annotations
@@ -38,10 +37,10 @@ _ELEMENTS = _INLINE_ELEMENTS | _END_OPTIONAL_ELEMENTS | frozenset(_BLOCK.split()
 
 
 def split_markup(text: str) -> tuple[str, list[str]]:
-    """Separate what was said from code and markup.
+    """Separate the words of a text from its code and markup.
 
-    Fenced blocks and the content of ``pre``, ``script`` and ``style`` leave the text; inline code loses its
-    backticks but stays, untouched by the HTML rules. Character references are decoded once.
+    Fenced blocks and the content of ``pre``, ``script`` and ``style`` leave the text. Inline code loses its backticks
+    and stays in the text; the HTML rules do not change it. Character references are decoded once.
 
     Args:
         text: A text without control characters other than tab and line ends.
@@ -60,7 +59,7 @@ def split_markup(text: str) -> tuple[str, list[str]]:
 
 
 def _take_fences(text: str) -> tuple[str, list[str]]:
-    """Take out what stands between fences of three or more backticks, at the start of a line or within it."""
+    """Take out the code between fences of three or more backticks, at the start of a line or within it."""
     pieces = _FENCE.split(text)
     if len(pieces) % 2 == 0:  # the last fence is not closed: a block cut short, unless it stands within a sentence
         if pieces[-2] and not pieces[-2].endswith("\n"):
@@ -102,9 +101,9 @@ def _find_tags(text: str, names: frozenset[str]) -> list[re.Match[str]]:
 
 
 def _is_html(tags: list[re.Match[str]]) -> bool:
-    """Tell whether the tags are markup: some element is closed, and none is left open or closed unopened.
+    """Tell whether the tags are markup: at least one element is closed, and no element is left open or closed unopened.
 
-    So ``a < b``, ``<stdin>``, ``<your name>``, a lone ``<title>`` and half a line of somebody's template are words.
+    ``a < b``, ``<stdin>``, ``<your name>``, a lone ``<title>`` and half a line of a template therefore count as words.
     """
     opened: Counter[str] = Counter()
     some_closed = False
@@ -121,7 +120,7 @@ def _is_html(tags: list[re.Match[str]]) -> bool:
 
 
 def _strip_tags(text: str, tags: list[re.Match[str]]) -> tuple[str, list[str]]:
-    """Remove the tags, and take out what stands between those of code elements."""
+    """Remove the tags, and take out the content of code elements."""
     kept, code, position, inside = [], [], 0, ""
     for tag in tags:
         name = tag["name"].lower()
@@ -145,7 +144,7 @@ def _strip_comments(text: str) -> str:
 
 
 def _decode(entity: re.Match[str]) -> str:
-    """Decode a character reference that HTML knows; leave any other, and those of control characters vanish."""
+    """Decode a character reference that HTML defines; one for a control character becomes empty, any other stays."""
     if entity[0][1] != "#" and entity[0][1:] not in html5:
         return entity[0]
     decoded = html.unescape(entity[0])

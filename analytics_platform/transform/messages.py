@@ -1,7 +1,7 @@
-"""Raw messages to the ``messages`` table.
+"""Computes the ``messages`` table from raw messages.
 
-Adds what a message has from its neighbours: its place in the conversation, response times. What is found in its text
-alone comes from ``transform.text``, ``transform.pii``, ``transform.language`` and ``transform.token_counts``.
+This module adds the values that depend on neighbouring messages: position and response time. Values that depend on one
+text come from ``transform.text``, ``transform.pii``, ``transform.language`` and ``transform.token_counts``.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def clean_messages(raw_messages: pa.Table, cleaning: Cleaning = DEFAULT_CLEANING
 
     Args:
         raw_messages: ``RAW_MESSAGES`` of the day, rows in any order.
-        cleaning: Which personal data goes, whether it is kept sealed, and how languages are told.
+        cleaning: Which personal data is redacted, whether it is kept encrypted, and which language detector is used.
 
     Returns:
-        ``MESSAGES``: ordered within each conversation by time, then as the source had them.
+        ``MESSAGES``: ordered within each conversation by time, then by the order of the source.
 
     Raises:
         SchemaError: If the input is not ``RAW_MESSAGES``.
-        SealError: If the key of the spans is too short.
+        SealError: If the key for personal data is too short.
     """
     raw = RAW_MESSAGES.conform(raw_messages)
     texts, code = clean_texts(raw["text"])
@@ -86,10 +86,10 @@ def _response_seconds(
     asks: npt.NDArray[np.bool_],
     answers: npt.NDArray[np.bool_],
 ) -> pa.Array:
-    """Return how long the customer had waited, at each message that ends a wait; null at all others.
+    """Return the seconds that the customer had waited, at each message that ends a wait; null at all other messages.
 
     A wait begins with the customer's first message after an answer (or after the start) and ends with the next answer.
-    System and tool messages, and assistant messages that say nothing (tool calls), neither begin nor end one.
+    System and tool messages, and assistant messages without text and code (tool calls), neither begin nor end a wait.
     """
     rows = np.flatnonzero(asks | answers)
     asking, conversation, time = asks[rows], conversations[rows], microseconds[rows]

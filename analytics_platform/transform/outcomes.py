@@ -1,7 +1,7 @@
-"""Whether an outcome that a source states is a success, a failure, or neither.
+"""Maps the outcome that a source states to success, failure, or neither.
 
-Some words are known to everybody; a setting says what the words of one source mean. Success is never guessed from the
-texts of a conversation here; ``insights`` does that.
+A built-in list covers common words; the setting ANALYTICS_OUTCOMES gives the meaning of a source's own words. This
+module never guesses an outcome from the texts of a conversation; ``insights`` does.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ _WORDS = {
     False: "unresolved unsolved failure failed fail unsuccessful incomplete abandoned unanswered dropped false no 0",
 }
 SUCCESS_OF_OUTCOME = {word: success for success, words in _WORDS.items() for word in words.split()}
-"""Whether an outcome, in lower case, is a success. ``not`` before a word turns it round."""
+"""Whether an outcome, in lower case, is a success. ``not`` before a word reverses its meaning."""
 _NO_DECIMALS = re.compile(r"(?:\s*\.0+)+\s*$")
 _MEANINGS: dict[str, bool | None] = {"success": True, "failure": False, "neither": None}
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What the outcomes of a source mean.
+    """The meaning of a source's outcomes.
 
     Attributes:
-        own: Words of the source, in normal form, with whether each is a success (null for neither); ascending. They
-            win over the words that are known to everybody.
+        own: Words of the source in normal form, each with True for success, False for failure or None for neither;
+            ascending. They win over the built-in words.
     """
 
     own: tuple[tuple[str, bool | None], ...] = ()
 
     @property
     def version(self) -> str:
-        """What else than code and rows the tables that interpret outcomes depend on; empty without own words."""
+        """Version string of the source's own words, for tables that interpret outcomes; empty without own words."""
         return repr(self.own) if self.own else ""
 
     @cached_property
@@ -44,18 +44,18 @@ class Outcomes:
         return {**SUCCESS_OF_OUTCOME, **dict(self.own)}
 
     def resolved(self, outcomes: pa.ChunkedArray) -> pa.Array:
-        """Return true for a success, false for a failure, null for none stated or a word that is neither.
+        """Return true for a success, false for a failure, null if no outcome is stated or its word means neither.
 
-        Case, surrounding space and the difference between space, hyphen and underscore do not matter;
-        ``1.0`` and ``0.0`` count as numbers. Words such as ``closed`` or ``escalated`` say neither, unless the source's
-        own words say what they mean.
+        Case, surrounding space and the difference between space, hyphen and underscore do not matter; ``1.0`` and
+        ``0.0`` count as ``1`` and ``0``. Words such as ``closed`` or ``escalated`` mean neither, unless the source's
+        own words define them.
         """
         encoded = outcomes.combine_chunks().dictionary_encode()
         meanings = [self._meaning(normal_form(outcome))[1] for outcome in encoded.dictionary.to_pylist()]
         return pa.array(meanings, pa.bool_()).take(encoded.indices)
 
     def unknown(self, outcomes: pa.ChunkedArray) -> Counter[str]:
-        """Count the stated outcomes that no word tells the meaning of, by their normal form."""
+        """Count the stated outcomes without a defined meaning, by their normal form."""
         found: Counter[str] = Counter()
         for entry in outcomes.drop_null().value_counts().to_pylist():
             form = normal_form(entry["values"])
@@ -64,7 +64,7 @@ class Outcomes:
         return found
 
     def _meaning(self, form: str) -> tuple[bool, bool | None]:
-        """Return whether an outcome is known, and whether it is a success."""
+        """Return whether an outcome has a defined meaning, and whether it is a success (None for neither)."""
         if form in self._success:
             return True, self._success[form]
         negation, _, word = form.partition(" ")
@@ -78,19 +78,20 @@ KNOWN_TO_EVERYBODY = Outcomes()
 
 
 def normal_form(outcome: str) -> str:
-    """Return an outcome in lower case, with single spaces for spaces, hyphens and underscores, ``1`` for ``1.0``."""
+    """Return an outcome in lower case with single spaces for spaces, hyphens and underscores, and ``1`` for ``1.0``."""
     words = outcome.casefold().replace("-", " ").replace("_", " ")
     return " ".join(_NO_DECIMALS.sub("", words).split())
 
 
 def parse_outcomes(text: str) -> Outcomes:
-    """Return what a source's own words mean.
+    """Parse the setting that defines a source's own words.
 
     Args:
         text: Entries ``word=success``, ``word=failure`` or ``word=neither``, separated by commas.
 
     Raises:
-        ValueError: If an entry is none of these, or a word is there twice; the message is the rest of a sentence.
+        ValueError: If an entry has another form, or a word occurs twice. The message continues a sentence that begins
+            with the setting's name.
     """
     own: dict[str, bool | None] = {}
     for number, entry in enumerate(filter(None, map(str.strip, text.split(","))), start=1):

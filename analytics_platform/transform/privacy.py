@@ -1,7 +1,7 @@
-"""What of the people behind the messages stays in the tables from ``clean`` on.
+"""The privacy policy: which personal data the tables from ``clean`` on contain.
 
-Belongs here: which kinds of personal data are taken out of texts, whether what was taken out is kept, and pseudonyms
-for users. Does not belong here: finding personal data, and how it is sealed (``transform.pii``).
+It selects the kinds that are redacted, decides whether redacted values are kept encrypted, and computes pseudonyms of
+users. ``transform.pii`` finds and seals personal data.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _PSEUDONYM_BYTES = 16
 
 
 class Protected(NamedTuple):
-    """Messages as they may be kept, one entry per message.
+    """Messages after the privacy policy, one entry per message.
 
     Attributes:
         texts: The texts.
         code: Their pieces of code.
         kinds: The kinds found in each text, one entry per place.
-        spans: What was found in text and code, sealed; null where nothing was, and everywhere without a key.
+        spans: Personal data found in text and code, encrypted; null without findings, and in every row without a key.
     """
 
     texts: pa.Array
@@ -40,14 +40,14 @@ class Protected(NamedTuple):
 
 @dataclass(frozen=True)
 class Privacy:
-    """The policy.
+    """The privacy policy.
 
     Attributes:
-        kinds: Kinds of personal data, of ``model.pii_kinds.KINDS``, that are looked for; none at all when empty.
-        redact: Whether what is found is taken out of the text; otherwise it is counted and stays.
-        columns: Columns beside texts, of ``model.pii_kinds.REDACTABLE_COLUMNS``, from which it is taken out, too.
+        kinds: Kinds of personal data to look for, of ``model.pii_kinds.KINDS``; empty for none.
+        redact: Whether personal data is taken out of the texts; otherwise it is counted and stays.
+        columns: Columns beside texts, of ``model.pii_kinds.REDACTABLE_COLUMNS``, that are redacted, too.
         key: Key of the pseudonyms; users keep their ids when None.
-        spans_key: Key under which what is found is kept, beside the text; it is not kept when None.
+        spans_key: Key under which personal data is kept encrypted beside the text; it is not kept when None.
     """
 
     kinds: frozenset[str] = STRUCTURED
@@ -58,7 +58,7 @@ class Privacy:
 
     @property
     def version(self) -> str:
-        """What tables depend on, without giving a key away: another key makes another version."""
+        """Version string of the policy, without revealing a key: another key gives another version."""
         proof = _proof(self.key, b"analytics-platform pseudonyms") if self.key else "none"
         words = f"{sorted(self.kinds)} {self.redact} {proof} {self.spans_proof or 'none'}"
         if self.columns:
@@ -67,19 +67,19 @@ class Privacy:
 
     @property
     def spans_proof(self) -> str | None:
-        """What tells the key of the spans from another one without giving it away; None when none are kept."""
+        """Hash that identifies the spans key without revealing it; None without a key."""
         return _proof(self.spans_key, b"analytics-platform kept spans") if self.spans_key else None
 
     def protect(self, message_ids: pa.ChunkedArray, texts: pa.Array, code: pa.ListArray) -> Protected:
-        """Return messages as they may be kept; names and addresses are not looked for in code.
+        """Apply the policy to messages. Names and postal addresses are not looked for in code.
 
         Args:
             message_ids: The id of each message.
-            texts: Their texts, without nulls.
+            texts: The texts, without nulls.
             code: Their pieces of code; not a slice of a longer array.
 
         Raises:
-            SealError: If the key of the spans is too short.
+            SealError: If the spans key is too short.
         """
         pieces = code.flatten()
         in_texts, in_code = pii.find_pii(texts, self.kinds), pii.find_pii(pieces, self.kinds & STRUCTURED)
@@ -92,10 +92,10 @@ class Privacy:
         )
 
     def protect_column(self, name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Return a column beside the texts as it may be kept, null for null.
+        """Apply the policy to a column beside the texts; null stays null.
 
         Args:
-            name: Name of the column; only those of ``columns`` change.
+            name: Name of the column; a column that is not in ``columns`` is unchanged.
             values: Its strings.
         """
         if name not in self.columns or not self.redact:
@@ -105,7 +105,7 @@ class Privacy:
         return pa.chunked_array([pc.take(kept, encoded.indices)])
 
     def pseudonyms(self, ids: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Return who is behind each id under the key: always the same for the same id, null for null."""
+        """Return the pseudonym of each user id, null for null; without a key, the ids themselves."""
         if self.key is None:
             return ids
         encoded = ids.combine_chunks().dictionary_encode()
@@ -123,7 +123,7 @@ class Privacy:
         in_code: Iterable[tuple[int, int, str, str]],
         code: pa.ListArray,
     ) -> pa.Array:
-        """Return ``Protected.spans``; nothing of what was found is looked at without a key."""
+        """Return ``Protected.spans``; without a key, the findings are not read."""
         if self.spans_key is None:
             return pa.nulls(len(message_ids), SEALED)
         found: dict[int, list[SealedValue]] = {}
@@ -141,4 +141,4 @@ def _proof(key: bytes, purpose: bytes) -> str:
 
 
 DEFAULT_PRIVACY = Privacy()
-"""Structured kinds redacted, users as they are."""
+"""The default policy: structured kinds are redacted, and user ids are unchanged."""

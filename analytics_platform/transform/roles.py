@@ -1,7 +1,6 @@
-"""The two sides of a conversation.
+"""Maps roles to the two sides of a conversation, customer and agent.
 
-Belongs here: which roles count as which side. Does not belong here: the roles themselves (``model.raw_tables``).
-System and tool messages are of neither side.
+System and tool messages belong to neither side.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ AGENT_ROLES = ("agent", "assistant")
 
 
 def is_customer(roles: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    """Tell for each role whether it is the customer's side."""
+    """Tell for each role whether it belongs to the customer."""
     return _is_in(roles, CUSTOMER_ROLES)
 
 
 def is_agent(roles: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    """Tell for each role whether it is the side that answers, person or assistant."""
+    """Tell for each role whether it belongs to the answering side, a person or an assistant."""
     return _is_in(roles, AGENT_ROLES)
 
 

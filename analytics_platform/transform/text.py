@@ -1,7 +1,6 @@
-"""The text of messages, cleaned as whole columns.
+"""Cleans the texts of messages as whole columns: control characters, Unicode form, whitespace; counts words.
 
-Belongs here: what is done to every text (control characters, Unicode form, whitespace, counts of characters and
-words). Does not belong here: rules for markup within one text (``transform.markup``), language, tokens.
+``transform.markup`` handles the markup within one text.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ _WORD = rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+"
 
 
 def clean_texts(texts: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
-    """Clean texts: no control characters, no markup, Unicode NFC, single spaces, trimmed.
+    """Clean texts: remove control characters and markup, normalise to Unicode NFC, collapse and trim spaces.
 
     Args:
-        texts: Strings without nulls; any length, any content.
+        texts: Strings without nulls, of any length and content.
 
     Returns:
-        The cleaned texts, and for each the list of the code it held (see ``markup.split_markup``).
+        The cleaned texts, and for each text the list of its code (see ``markup.split_markup``).
     """
     cleaned = _replace(texts.combine_chunks(), _REMOVED, "")
     suspicious = pc.match_substring_regex(cleaned, SUSPICIOUS)
@@ -47,12 +46,12 @@ def clean_texts(texts: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
 
 
 def count_words(texts: pa.Array) -> pa.Array:
-    """Count words: what stands between spaces, and each character of the scripts that use none (Chinese, Japanese)."""
+    """Count words: character runs between spaces. Each Chinese or Japanese character counts as a word."""
     return pc.count_substring_regex(texts, _WORD)
 
 
 def _replace(texts: pa.Array, pattern: str, replacement: str) -> pa.Array:
-    """Replace within the texts that need it; finding them is ten times cheaper than rewriting all."""
+    """Replace a pattern in the matching texts only; finding them is ten times cheaper than rewriting all texts."""
     found = pc.match_substring_regex(texts, pattern)
     return pc.replace_with_mask(
         texts, found, pc.replace_substring_regex(texts.filter(found), pattern=pattern, replacement=replacement)
@@ -60,7 +59,7 @@ def _replace(texts: pa.Array, pattern: str, replacement: str) -> pa.Array:
 
 
 def _lists(mask: pa.Array, code: list[list[str]]) -> pa.Array:
-    """Spread the lists over the rows of the mask; the other rows get an empty list."""
+    """Spread the lists over the rows of the mask; all other rows get an empty list."""
     lengths = np.zeros(len(mask), np.int32)
     lengths[mask.to_numpy(zero_copy_only=False)] = [len(pieces) for pieces in code]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)

@@ -1,7 +1,4 @@
-"""How many subword tokens a text has, by the Llama 2 vocabulary that the ``wordllama`` package carries.
-
-Belongs here: counting. Does not belong here: token ids for vectors (``insights``).
-"""
+"""Counts the subword tokens of texts, by the Llama 2 vocabulary that the ``wordllama`` package contains."""
 
 from __future__ import annotations
 
@@ -18,8 +15,8 @@ from tokenizers import Tokenizer
 def count_tokens(texts: pa.Array) -> pa.Array:
     """Count the subword tokens of each text.
 
-    No token of this vocabulary reaches across a space, so a text has the tokens of its words, and each
-    distinct word is encoded once: three times faster than whole texts.
+    No token of this vocabulary crosses a space, so a text has the tokens of its words. Each distinct word is encoded
+    once, which is three times faster than encoding whole texts.
 
     Args:
         texts: Cleaned texts: words with one space between them; an empty text has no token.

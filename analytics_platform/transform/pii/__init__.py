@@ -1,8 +1,7 @@
-"""Personal data in texts: found, and taken out.
+"""Finds personal data in columns of text, redacts it, and keeps it encrypted.
 
-Belongs here: pure functions over columns of text. ``find_pii`` says where what stands, ``redact`` takes it out,
-and ``sealing`` keeps it for those who have the key. Does not belong here: what to redact, what to keep and who is a
-pseudonym (``transform.privacy``).
+``find_pii`` returns the places, ``redact`` takes the values out, and ``sealing`` encrypts them. ``transform.privacy``
+decides which kinds are redacted or kept.
 """
 
 from analytics_platform.transform.pii.finding import find_pii

@@ -1,6 +1,6 @@
-"""Postal addresses, as far as their form tells: a number and a word for street, in either order; post boxes.
+"""Finds postal addresses by their form: a number and a word for street, in either order, and post boxes.
 
-Belongs here: that. Does not belong here: places by name, which no form tells.
+Names of places are not found, because no form identifies them.
 """
 
 from __future__ import annotations

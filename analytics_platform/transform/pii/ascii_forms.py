@@ -1,7 +1,7 @@
-"""Digits of all scripts, and fullwidth letters and signs, as the ASCII characters that forms are written for.
+"""Maps digits of all scripts, and fullwidth letters and signs, to the ASCII characters that the rules expect.
 
-East Asian keyboards write e-mail addresses and numbers in fullwidth characters, Arabic and Indic ones write digits of
-their own. Each such character has an ASCII form of one code point, so places in the text stay the same.
+East Asian keyboards write e-mail addresses and numbers in fullwidth characters; Arabic and Indic keyboards write their
+own digits. Each such character maps to one ASCII code point, so places in the text stay the same.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ANY = f"[{''.join(map(chr, _FORMS))}]"
 
 
 def in_ascii_forms(texts: pa.Array) -> pa.Array:
-    """Return texts with these characters as their ASCII forms; every other character, and its place, stays.
+    """Return texts with fullwidth characters and digits of other scripts as ASCII; lengths and places stay the same.
 
     Args:
         texts: Strings without nulls.

@@ -1,6 +1,6 @@
-"""Secrets that the words around them give away: passwords, private keys, connection strings, basic authorization.
+"""Finds secrets by the words around them: passwords, private keys, connection strings, basic authorization.
 
-Keys and tokens whose form their issuer fixes are found in ``tokens``.
+``secret_tokens`` finds keys and tokens whose form their issuer fixes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WORD = (
     r"|has[łl]o|l[öo]senord(?:et)?|[şs]ifre(?:m|miz|niz|si)?|parola[mn]|adgangskode|kodeord(?:et)?|passord(?:et)?"
     r"|salasana(?:ni)?|heslo|пароль?(?:я|ем)?"
 )
-"""Words for password of languages with spaces between words."""
+"""Words for password, in languages that put spaces between words."""
 _UNSPACED_WORD = r"密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|รหัสผ่าน"
 _COPULA = (
     r"is|c['’]est|s(?:er[íi]a|erait|arebbe|eria)|soll|wäre|будет|was|are|lautet|ist|war|hei(?:ß|ss)t|est|[ée]tait|es|era|è|e['’]|é|eh|luidt|to|jest|brzmi|[äa]r|var|lyder|er|on"
@@ -41,7 +41,9 @@ _ADVERB = (
     r"|altijd|teraz|сейчас|теперь)){0,2}"
 )
 _BETWEEN = rf"(?:\s{{1,3}}(?!{_OTHER_SUBJECT})[^\W\d_]{{1,15}}){{0,5}}?"
-"""Words between, as in "das Passwort für mein Konto lautet"; not those that make something else the subject."""
+"""Words between the password word and the verb, as in "das Passwort für mein Konto lautet". Words that make something
+else the subject, such as "manager", do not count.
+"""
 _MARK = r"(?:[:=\uff1a]|[-=]?>|→)"
 _VALUE = (
     r"(?:\"(?P<spaced>[^\"\n]{6,64})\"|(?P<quote>[\"'`“„«\u2018])(?P<quoted>[^\s\"'`“”„«»\u2018’<>]{6,256})"
@@ -53,12 +55,14 @@ _PASSWORD = re.compile(
     r"|['’]s\s{1,2}))" + _VALUE,
     re.IGNORECASE,
 )
-"""A sign or a form of *to be* between the word and the value leaves little doubt, so the value may be short."""
+"""Matches a value after a sign or a form of *to be*. The sentence leaves little doubt, so the value may be short."""
 _NEXT_TO_IT = re.compile(
     rf"(?<!\w)(?:[şs]ifre(?:m|miz|niz|si)|parola[mn]|пароль?|salasana(?:ni)?|heslo|has[łl]o|wachtwoord|contrase[ñn]a|senha){_ADVERB}\s{{1,2}}{_VALUE}",
     re.IGNORECASE,
 )
-"""Turkish and Russian need no verb, and writers in a hurry leave it out in others."""
+"""Matches a value right after the password word: Turkish and Russian need no verb, and hurried writers omit it in other
+languages.
+"""
 _UNSPACED_PASSWORD = re.compile(
     rf"(?:{_UNSPACED_WORD})(?:[{UNSPACED}\s]{{0,12}}|\s{{0,2}})[=:\uff1a]?\s{{0,2}}[\"'“「『]?"
     rf"(?P<value>(?![{UNSPACED}])[!-~]{{6,256}})"
@@ -67,7 +71,9 @@ _NO_PASSWORD = re.compile(
     r"(?:/|<|http|~|\$\(|\$\{?[A-Z_][A-Z0-9_]*\}?$|%[A-Z_]+%$"
     r"|(?i:(?:base|sha|aes|rsa|utf|md|rot|b?crypt|win|oauth|ntlmv?|ipv|x|scrypt|argon|pbkdf)-?[0-9]{1,4}(?![\w!@#$%^&*])))"
 )
-"""Paths, addresses, variables, and names of ciphers and codings, which mix letters and digits as well."""
+"""Matches values that mix letters and digits and are not passwords: paths, addresses, variables, names of ciphers and
+encodings.
+"""
 _TRAILING = ".,;:)]}>\"'`”’»」』。、"
 _CONNECTION = re.compile(
     r"(?:AccountKey|SharedAccessKey|SharedAccessSignature|Password|Pwd)=[^;\s\"'<>]", re.IGNORECASE
@@ -116,20 +122,25 @@ def _unspaced_passwords(text: str) -> Found:
 def _without_sentence(value: str) -> str:
     """Return a value without the punctuation of the sentence around it.
 
-    An exclamation or question mark may be the password's own last character, so it goes with the password.
+    An exclamation or question mark may be the last character of a password, so it stays.
     """
     return value.rstrip(_TRAILING)
 
 
 def _is_password(value: str, *, stated: bool) -> bool:
-    """Tell a password from a word; ``stated`` says that the sentence leaves no doubt that it is one."""
+    """Tell a password from a word.
+
+    Args:
+        value: The candidate.
+        stated: Whether the sentence says that the value is a password; digits alone are then enough.
+    """
     if len(value) < 6 or _NO_PASSWORD.match(value):
         return False
     return _is_mixed(value) or (stated and (value.isdecimal() or _has_sign_inside(value)))
 
 
 def _has_sign_inside(value: str) -> bool:
-    """Tell whether letters and signs that no word holds are mixed, as in P@ssword."""
+    """Tell whether a value mixes letters with signs that no word contains, as in P@ssword."""
     inside = value[1:].rstrip("!?*")
     return any(map(str.isalpha, value)) and any(sign in inside for sign in "@#$%^&+=~")
 
@@ -165,7 +176,7 @@ def _basic(text: str) -> Found:
 
 
 def _is_basic(value: str) -> bool:
-    """Tell whether a value is a user and a password as HTTP sends them, and no word such as authentication."""
+    """Tell whether a value is the Base64 form of a user and a password, as HTTP sends them, or an ordinary word."""
     bare = value.rstrip("=")
     try:
         return b":" in base64.b64decode(bare + "=" * (-len(bare) % 4), altchars=b"-_")
@@ -174,7 +185,7 @@ def _is_basic(value: str) -> bool:
 
 
 def _is_mixed(value: str) -> bool:
-    """Tell whether letters and digits are mixed in what is no path, address or variable."""
+    """Tell whether a value mixes letters and digits and is not a path, an address or a variable."""
     mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
     return mixed and not _NO_PASSWORD.match(value)
 

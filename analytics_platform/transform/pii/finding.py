@@ -1,6 +1,6 @@
-"""All kinds together.
+"""Finds personal data of all kinds in a column of texts.
 
-Each rule first runs as a cheap pass over the whole column, then by itself on the few texts that may match.
+Each rule first runs as a cheap expression over the whole column, then on each of the few texts that match.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def find_pii(texts: pa.Array, kinds: Collection[str] = KINDS) -> pa.Table:
     """Find personal data.
 
     Args:
-        texts: Strings without nulls; any length, any content.
+        texts: Strings without nulls, of any length and content.
         kinds: Kinds to look for, of ``KINDS``.
 
     Returns:

@@ -1,6 +1,7 @@
-"""Payment cards, IBAN, social security and other national numbers, passports and driving licences.
+"""Finds payment cards, IBANs, social security and other national numbers, passports and driving licences.
 
-Most candidates carry a checksum that ``python-stdnum`` validates; passports and licences need a word before them.
+``python-stdnum`` validates the checksum of most candidates. Passports and licences have none, so a word such as
+"passport" must stand before them.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _DIGIT_RUN = re.compile(
 _DIGIT_GROUP = re.compile(r"[0-9]+")
 _CARD_DIGITS = range(12, 20)
 _CARD_GROUPS = {(4, 4, 4, 4), (4, 4, 4, 4, 1), (4, 4, 4, 4, 2), (4, 4, 4, 4, 3), (4, 6, 5), (4, 6, 4), (4, 4, 5)}
-"""Sizes of the groups that cards are printed in; or all digits stand together."""
+"""Sizes of the digit groups in which cards are printed. A card may also be written without gaps."""
 _MOST_GROUPS = max(map(len, _CARD_GROUPS))
 _CARD_WORD = re.compile(
     r"\b(?:cards?|visa|master\s?card|maestro|amex|debit|credit|cc|charge|pay|paying|payment|billing|checkout)\b"
@@ -128,7 +129,7 @@ _PASSPORT = re.compile(
     + r"|[0-9]{2} ?[0-9]{2} ?(?:№ ?)?[0-9]{6})"
     + ends(r"(?![\w-])")
 )
-"""A German passport such as C01X00T47 may have two digits only, so a word before it must tell it from other numbers."""
+"""A German passport number such as C01X00T47 may have only two digits, so a word before it must identify it."""
 _LINK_TO_VALUE = (
     r"(?:number|no|nr|num|nummer|num[ée]ro|"
     r"n[úu]mero|numer|numar[a\u0131]\w{0,3}|nº|n°|№|номер\w?|is|was|ist|lautet|war|est|es|"
@@ -149,10 +150,10 @@ def _cards(text: str) -> Found:
 
 
 def _card_end(text: str, groups: Sequence[tuple[int, int]], first: int) -> int | None:
-    """Return the number of the group behind the card that begins with a group.
+    """Return the index after the last group of the card that begins with group ``first``; None if there is no card.
 
-    All groups together may be a card however they are cut. Where other numbers stand beside it, such as the date until
-    which it is valid, it must be grouped as cards are.
+    All groups of the run together may be a card, however they are grouped. A part of the run must be grouped as cards
+    are, because other numbers, such as the expiry date, may stand beside it.
     """
     begin = groups[first][0]
     alone = first == 0 and len(groups) < _CARD_DIGITS.stop
@@ -188,7 +189,7 @@ def _ibans(text: str) -> Found:
 
 
 def _iban_end(text: str, match: re.Match[str]) -> int | None:
-    """Return where the number ends: the candidate may have swallowed the words after it, group by group."""
+    """Return where the IBAN ends, or None. A candidate may include following words, which are cut by group."""
     candidate = match[0]
     while len(candidate) >= 15:
         end = match.start() + len(candidate)
@@ -202,7 +203,7 @@ def _iban_end(text: str, match: re.Match[str]) -> int | None:
 
 
 def _is_iban(candidate: str, text: str, start: int) -> bool:
-    """Tell whether a number is an IBAN; one that is called so may have a length its country does not use."""
+    """Tell whether a number is an IBAN. After the word "IBAN", its length may be one that the country does not use."""
     compact = candidate.replace(" ", "").replace("-", "").upper()
     if int((compact[4:] + compact[:4]).translate(_LETTER_VALUES)) % 97 != 1:  # at once, where most candidates end
         return False

@@ -1,7 +1,4 @@
-"""Names of people.
-
-Belongs here: which texts the tagger reads, and from its labels to spans. Does not belong here: the tagger.
-"""
+"""Finds names of people: selects the texts that the tagger reads, and turns the tagger's labels into spans."""
 
 from __future__ import annotations
 
@@ -20,13 +17,15 @@ from analytics_platform.transform.pii.tagger import BEGIN, INSIDE, OUTSIDE, PADD
 KIND = "NAME"
 MINIMUM_CONFIDENCE = 0.6
 NEIGHBOUR_CONFIDENCE = 0.1
-"""How sure the tagger must be of a word, and of a word beside such a word."""
+"""Least probability of a word that stands beside a word of at least ``MINIMUM_CONFIDENCE``."""
 _LONGEST_TAIL = 3
 _LONGEST_TEXT = 20_000  # code points; what follows in a longer text is not looked at, since it is no chat message
 _CAPITAL = r"^\p{Lu}"
 _NO_LETTERS = r"[^\p{L}]+"
 _CONTEXTS = (("my", "name", "is", None, "."), ("Hi", None, ","), (",", None, "and"))
-"""Where a name is likely; what is none even there, such as ``How`` or ``Monday``, makes no text worth reading."""
+"""Contexts in which a name is likely. A word that is no name even there, such as ``How`` or ``Monday``, is no reason to
+read a text.
+"""
 _WORTH_READING = 0.3
 
 Flags = npt.NDArray[np.bool_]
@@ -34,14 +33,14 @@ Numbers = npt.NDArray[np.int64]
 
 
 def find_names(texts: pa.Array) -> Iterator[tuple[int, Span]]:
-    """Yield row and span of each name found; only texts with a capitalised word that may be one are read."""
+    """Yield row and span of each name. Only texts with a capitalised word that may be a name are read."""
     heads = pc.utf8_slice_codeunits(texts, 0, _LONGEST_TEXT)
     rows = _worth_reading(heads)
     yield from _tag(rows.tolist(), heads.take(pa.array(rows)).to_pylist())
 
 
 def _worth_reading(texts: pa.Array) -> Numbers:
-    """Return the rows that hold a capitalised word which would be a name in a likely place."""
+    """Return the rows with a capitalised word that the tagger calls a name in a likely context."""
     capitalised = pc.indices_nonzero(pc.match_substring_regex(texts, r"\p{Lu}"))
     words = pc.split_pattern_regex(texts.take(capitalised), _NO_LETTERS)
     distinct = words.flatten().dictionary_encode()
@@ -94,7 +93,7 @@ def _tag(rows: list[int], texts: list[str]) -> Iterator[tuple[int, Span]]:
 
 
 def _joined(matches: list[re.Match[str]], numbers: Numbers) -> Flags:
-    """Tell for each word whether only one space, or none, parts it from the one before in the same text."""
+    """Tell for each word whether at most one character separates it from the previous word of the same text."""
     starts = np.fromiter((match.start() for match in matches), np.int64, len(matches))
     ends = np.fromiter((match.end() for match in matches), np.int64, len(matches))
     joined = np.zeros(len(matches), np.bool_)
@@ -107,7 +106,7 @@ def _is_name(text: str, start: int, end: int) -> bool:
 
 
 def _in_names(chances: Floats, joined: Flags) -> Flags:
-    """Return which words are names: the likely ones, and less likely neighbours within the same name."""
+    """Return which words belong to names: the likely words, and less likely words joined to them."""
     chosen: Flags = chances >= MINIMUM_CONFIDENCE
     possible = chances >= NEIGHBOUR_CONFIDENCE
     for _ in range(_LONGEST_TAIL):
@@ -119,7 +118,7 @@ def _in_names(chances: Floats, joined: Flags) -> Flags:
 
 
 def _runs(chosen: Flags, begins: Flags, joined: Flags) -> Iterator[tuple[int, int]]:
-    """Yield first and last word of each name; a new one begins where the tagger says so, or after a gap."""
+    """Yield the first and last word of each name. A name begins at a gap, or where the tagger labels a beginning."""
     continues = joined & ~begins & np.concatenate([[False], chosen[:-1]])
     for first in np.flatnonzero(chosen & ~continues).tolist():
         last = first

@@ -1,4 +1,4 @@
-"""E-mail addresses, URLs, IP and MAC addresses: their form, and which of them say nothing about a person."""
+"""Finds e-mail addresses, URLs, IP and MAC addresses, and leaves out those that identify no person."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ _UNSPACED_TOP = (
     "中国|中國|公司|网络|網絡|网址|网站|商城|集团|台灣|台湾|香港|澳門|新加坡|政务|公益|移动|在线|中文网|みんな|コム|クラウド|ストア|セール"
     "|한국|닷컴|닷넷|คอม|ไทย"
 )
-"""Top-level domains of letters that take no spaces; without the list, following words would count as one."""
+"""Top-level domains in scripts without spaces. Without this list, the words that follow would count as part of the
+domain.
+"""
 _LABELS = r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}"
 _LOCAL = rf"(?:[^\W_](?:(?![{UNSPACED}])[\w.+%'-]){{0,63}}|_[\w.+%'-]{{1,63}})"
 _QUOTED_LOCAL = r"\"(?:[^\"\\\r\n]|\\.){1,64}\""
@@ -32,7 +34,9 @@ _UNSPACED_EMAIL = re.compile(
     rf"(?<![{UNSPACED}\w.+-])(?:(?![@])[\w.+-]){{0,63}}[{UNSPACED}]@{_LABELS}(?:{_UNSPACED_TOP}|(?:{_TOP})(?![A-Za-z0-9-]))",
     re.IGNORECASE,
 )
-"""A local part that ends in such letters: no space shows where it begins, so all letters before it go with it."""
+"""Matches a local part that ends in letters of a script without spaces. No space marks its beginning, so all letters
+before it belong to the span.
+"""
 _AT_WORD = r"at|ät|arroba|arobase|chiocciola|ma[łl]pa|kukac|собака|@"
 _DOT_WORD = r"dot|punkt|point|punto|ponto|kropka|точка|\."
 _BRACKETED_AT = rf"(?:\(a\)|\s{{0,2}}[(\[{{<]\s?(?:{_AT_WORD})\s?[)\]}}>]\s{{0,2}})"
@@ -71,7 +75,7 @@ _BARE_URL = re.compile(
 _SITE_NAME = re.compile(
     rf"[A-Za-z0-9-]+\.(?:(?:co|com|org|net|gov|ac|edu|me|ne|or|go)\.[a-z]{{2}}|(?:{_TOP}))", re.IGNORECASE
 )
-"""A domain and nothing before it, as in Booking.com, ASP.NET or bbc.co.uk: most often the name of a firm or product."""
+"""Matches a bare domain, as in Booking.com, ASP.NET or bbc.co.uk: usually the name of a firm or product."""
 _OWN_SITE = re.compile(
     r"\b(?:web\s?site|web\s?page|home\s?page|blog|portfolio|url|domain|"
     r"my (?:own )?(?:site|page|shop|store|server|link)|webseite|"
@@ -113,7 +117,7 @@ _VERSION = re.compile(
     r"[/ ]$"
     r"|(?<![^\W_])(?:up|down)(?:grad|dat)(?:e|ed|ing)\b.{1,40}\b(?:from|to) $"
 )
-"""Words for a version or a part of a document, browsers and systems, and steps from a version to another."""
+"""Matches words for a version or a part of a document, names of browsers and systems, and upgrades between versions."""
 _IPV6 = re.compile(
     r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)"
     r"(?:[0-9A-Fa-f:]{1,38}:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f:]{2,45})(?![\w:])"
@@ -165,7 +169,7 @@ def _urls(text: str) -> Found:
 
 
 def _is_domain(text: str, start: int, end: int) -> bool:
-    """Tell a place on the web from the name of a firm or product, and from a sentence's end without a space."""
+    """Tell a web address from the name of a firm or product, and from the end of a sentence without a space."""
     domain = text[start:end]
     if not _SITE_NAME.fullmatch(domain):
         return True
@@ -175,7 +179,7 @@ def _is_domain(text: str, start: int, end: int) -> bool:
 
 
 def _url_end(match: re.Match[str]) -> int:
-    """Leave out the punctuation of the sentence, and a closing bracket that was not opened in the URL."""
+    """Return where the URL ends, without the sentence's punctuation and without an unmatched closing bracket."""
     url = match[0]
     while url and url[-1] in _TRAILING and not (url[-1] == ")" and url.count("(") >= url.count(")")):
         url = url[:-1]
@@ -221,9 +225,9 @@ def _ipv6(text: str) -> Found:
 
 
 def _is_somebodys(address: str) -> bool:
-    """Tell whether a text is an IP address, and of a kind that a person's device can have.
+    """Tell whether a text is an IP address that a person's device can have.
 
-    Addresses of private networks count: together with a household or a firm they lead to a person.
+    Addresses of private networks count: together with a household or a firm they identify a person.
     """
     try:
         ip = ipaddress.ip_address(address)

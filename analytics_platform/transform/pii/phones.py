@@ -1,4 +1,4 @@
-"""Phone numbers of any country: their form, ``phonenumbers`` and the words around them tell them from other digits."""
+"""Finds phone numbers of any country by their form, by the ``phonenumbers`` library, and by the words around them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ _CANDIDATE = re.compile(
     re.IGNORECASE,
 )
 _MOST_CUTS = 2
-"""Groups that may belong to what follows a number, as in "+442079460958 2 times"."""
+"""The most digit groups that are cut from the end of a candidate because they belong to the following words, as in
+"+442079460958 2 times".
+"""
 _LAST_GROUP = re.compile(r"[ .\-/()]+[0-9]+$")
 _NANP = re.compile(
     r"(?:\+?1[ .-]?|001[ .-])?(?:\([2-9][0-9]{2}\) ?[0-9]{3}[ .-]|[2-9][0-9]{2}([ .-])[0-9]{3}\1)[0-9]{4}", re.ASCII
@@ -43,7 +45,7 @@ _COUNT_AFTER = re.compile(
     r"usd|eur|pounds|points|percent|views|downloads|units|pieces|copies|votes|iterations|loops|cycles|samples|files|documents|pages|orders|tickets|"
     r"transactions|connections|questions|mal|fois|veces|volte|vezes|keer|razy|gånger|kez|раз)\b"
 )
-"""What is counted: digits before it are an amount, whatever verb stands before them."""
+"""Matches a counted noun. Digits before it are an amount, whatever verb precedes them."""
 _STREET_AFTER = re.compile(r"^ (?:\w+ ){1,2}(?:street|st|avenue|ave|road|rd|lane|drive|way|suite|apt)\b")
 _OTHER_NUMBER = re.compile(
     r"\b(?:bugs?|ticket|order|case|version|ver|id|ids|account|acct|card|licen[cs]e|invoice|pid|issue|error|code|zip|postal|"
@@ -68,7 +70,7 @@ _RUSSIAN = re.compile(
     r"8 ?\([3489][0-9]{2}\) ?[0-9]{7}|8[ -]?\(?[3489][0-9]{2}\)?[ -]?[0-9]{3}[ -][0-9]{2}[ -]?[0-9]{2}"
 )
 _BRACKET_REGIONS = ("RU", "UA", "MX", "AR", "TR", "CN", "JP", "KR", "ID", "PT", "CZ", "DK", "IE", "NZ")
-"""Countries, beside ``_REGIONS``, whose numbers are taken for such where the area code stands in brackets."""
+"""Countries, in addition to ``_REGIONS``, whose numbers count when the area code stands in brackets."""
 _REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "CH", "AT", "SE", "AU", "IN", "BR", "PL", "ZA", "FI", "NO", "BE")
 
 
@@ -117,7 +119,7 @@ def _confidence(text: str, start: int, end: int) -> float:
 
 
 def _is_national(number: str) -> bool:
-    """Tell whether digits without a word about them are written as people write what they dial, and can be dialled."""
+    """Tell whether digits are a valid national number in a usual form; no word about phones stands beside them."""
     number = number.replace("(0)", "0", 1)
     if _DIALLED.fullmatch(number) and _is_valid_somewhere(number):
         return True

@@ -1,6 +1,6 @@
-"""The form of a rule, and what rules share: looking around a candidate.
+"""The class of a rule for one kind of personal data, and functions that read the text around a candidate.
 
-What every rule for a structured kind needs stands here; the rules themselves have a module for each family of kinds.
+Each family of kinds has its rules in a module of its own.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _BEFORE, _AFTER = 60, 30
 
 @dataclass(frozen=True)
 class PiiRule:
-    """How one kind is found.
+    """A rule that finds one kind of personal data.
 
     Attributes:
         kind: One of ``model.pii_kinds.KINDS``.
-        hint: RE2 expression that every text with a span matches; run over the whole column, so it is cheap.
-        find: Finds and validates the spans of one text that matches; its time is linear in the text's length.
-        has_digit: Whether every text with a span holds a digit from 0 to 9. Texts without a digit then skip the rule,
-            and most chat messages have none.
+        hint: RE2 expression that matches every text with a span. It runs over the whole column, so it must be cheap.
+        find: Finds and validates the spans of one matching text, in time linear in the text's length.
+        has_digit: Whether every text with a span contains a digit from 0 to 9. The rule then skips texts without a
+            digit, which most chat messages are.
     """
 
     kind: str
@@ -34,26 +34,36 @@ class PiiRule:
 
 
 UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
-"""Letters beside which a number stands without a space: of Thai and its neighbours, Chinese, Japanese and Korean."""
+"""Letters of scripts in which a number stands beside a letter without a space: Thai and its neighbours, Chinese,
+Japanese and Korean.
+"""
 
 
 def begins(unless: str) -> str:
-    """Return an expression for where a number may begin: not behind what the look-behinds name, save such letters."""
+    """Return an expression for the place where a number may begin.
+
+    Args:
+        unless: Look-behinds that rule a place out. A letter of ``UNSPACED`` before the place overrides them.
+    """
     return rf"(?:{unless}|(?<=[{UNSPACED}]))"
 
 
 def ends(unless: str) -> str:
-    """Return an expression for where a number may end: not before what the look-ahead names, save such letters."""
+    """Return an expression for the place where a number may end.
+
+    Args:
+        unless: Look-ahead that rules a place out. A letter of ``UNSPACED`` after the place overrides it.
+    """
     return rf"(?:{unless}|(?=[{UNSPACED}]))"
 
 
 def before(text: str, start: int) -> str:
-    """Return what stands before a candidate, in lower case."""
+    """Return the text before a candidate in lower case, at most 60 characters."""
     return text[max(0, start - _BEFORE) : start].lower()
 
 
 def after(text: str, end: int) -> str:
-    """Return what stands after a candidate, in lower case."""
+    """Return the text after a candidate in lower case, at most 30 characters."""
     return text[end : end + _AFTER].lower()
 
 

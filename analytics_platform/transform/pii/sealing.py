@@ -1,9 +1,8 @@
-"""What was found in a message, sealed so that only who has the key can read it, and put back where it stood.
+"""Encrypts the personal data found in a message, decrypts it, and puts it back into the stored text.
 
-AES-SIV, since the same message must give the same bytes each time a day is computed: it needs no random nonce. The
-message's id is authenticated with it: what is sealed opens for no other message, and the same value in two messages
-looks different. Belongs here: sealing, opening, putting back. Does not belong here: whether anything is kept
-(``transform.privacy``), and who asks for it (``operations.reveal``).
+The cipher is AES-SIV, because a day that is computed again must give the same bytes, and AES-SIV needs no random nonce.
+The message's id is authenticated: sealed data opens for no other message, and equal values in two messages look
+different.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ _PURPOSE = b"analytics-platform pii spans"
 
 
 class SealError(UserError, ValueError):
-    """What was found cannot be sealed or opened; the message says why, without any of it."""
+    """Personal data cannot be sealed or opened. The message says why and quotes none of the data."""
 
 
 @dataclass(frozen=True)
 class SealedValue:
-    """Personal data in one place of a message.
+    """One value of personal data and its place in a message.
 
     Attributes:
-        piece: Number of the piece of code that it stands in, from 0; None for the text.
-        start: Where it begins in that text as it was, in code points.
-        kind: What it is, of ``model.pii_kinds.KINDS``.
-        value: What stood there.
+        piece: Index of the piece of code that contains it, from 0; None for the text.
+        start: Start in the original text or piece of code, in code points.
+        kind: Its kind, of ``model.pii_kinds.KINDS``.
+        value: The original characters.
     """
 
     piece: int | None
@@ -49,18 +48,23 @@ class SealedValue:
 
 @dataclass(frozen=True)
 class Findings:
-    """All of one message.
+    """All personal data found in one message.
 
     Attributes:
-        redacted: Whether they were taken out of the text and the code; otherwise both are as they were.
-        places: Each of them; those of one text in order of place, not overlapping.
+        redacted: Whether text and code were redacted; if not, both are unchanged.
+        places: The values; within one text in order of place, not overlapping.
     """
 
     redacted: bool
     places: tuple[SealedValue, ...]
 
     def put_back(self, text: str, piece: int | None = None) -> str:
-        """Return the stored text of the message, or a piece of its code, as it was."""
+        """Return the original text of the message, or of a piece of its code.
+
+        Args:
+            text: The stored text or piece of code.
+            piece: Index of the piece of code, from 0; None for the text.
+        """
         if not self.redacted:
             return text
         parts: list[str] = []
@@ -81,13 +85,13 @@ class Findings:
 
 
 class Sealer:
-    """Seals and opens under one key; for one thread.
+    """Seals and opens findings under one key. Not safe for use by several threads.
 
     Args:
-        key: The secret, ``MINIMUM_KEY_BYTES`` or more.
+        key: The secret, at least ``MINIMUM_KEY_BYTES`` bytes.
 
     Raises:
-        SealError: If it is shorter.
+        SealError: If the key is shorter.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -101,16 +105,16 @@ class Sealer:
         self._cipher = AESSIV(HKDF(SHA256(), length=_KEY_BYTES, salt=None, info=_PURPOSE).derive(key))
 
     def seal(self, message_id: str, findings: Findings) -> bytes:
-        """Return the findings of a message so that only ``open`` with the same key and id can read them."""
+        """Encrypt the findings of a message. Only ``open`` with the same key and message id can read the result."""
         places = [[found.piece, found.start, found.kind, found.value] for found in findings.places]
         content = orjson.dumps({"redacted": findings.redacted, "places": places})
         return self._cipher.encrypt(content, [message_id.encode()])
 
     def open(self, message_id: str, sealed: bytes) -> Findings:
-        """Return what ``seal`` was given.
+        """Decrypt the findings of a message.
 
         Raises:
-            SealError: If it was sealed with another key, or for another message.
+            SealError: If they were sealed with another key or for another message, or were altered.
         """
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415  (as above)
 
@@ -132,11 +136,11 @@ def seal_column(
     Args:
         key: See ``Sealer``.
         message_ids: The id of each message.
-        found: What was found by row; rows without anything are left out.
+        found: Findings by row; rows without findings are absent.
         redacted: See ``Findings``.
 
     Returns:
-        ``SEALED`` for each message, null where nothing was found.
+        ``SEALED`` for each message; null for a message without findings.
 
     Raises:
         SealError: If the key is too short.

@@ -1,7 +1,7 @@
-"""Keys and tokens whose form their issuer fixes.
+"""Finds keys and tokens whose form their issuer fixes.
 
-The forms are one table, ``secret_forms.tsv``: a row for each form, with its issuer, a hint that is cheap to look for,
-the whole form, and the source of the form. ``credentials`` finds the secrets that only the words around them give away.
+The table ``secret_forms.tsv`` has one row per form: its issuer, a cheap hint, the full form, and the source of the
+form. ``credentials`` finds secrets that only the words around them identify.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FORMS_FILE = Path(__file__).parent / "secret_forms.tsv"
 
 
 def read_forms() -> list[dict[str, str]]:
-    """Return the rows of the table: ``issuer``, ``hint`` (an RE2 expression), ``form`` (one of ``re``), ``source``."""
+    """Return the rows of the table: ``issuer``, ``hint`` (RE2 syntax), ``form`` (syntax of ``re``), ``source``."""
     with FORMS_FILE.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 

@@ -1,6 +1,5 @@
-"""Where personal data stands in a column of texts, and the texts with it taken out.
+"""The table of places of personal data in a column of texts, and the redaction of these places.
 
-Belongs here: the table of spans, overlaps, replacement. Does not belong here: how a span is found (the other modules).
 Positions are Unicode code points, as in Python strings.
 """
 
@@ -48,7 +47,7 @@ def disjoint(spans: Iterable[Span]) -> list[Span]:
 
 
 class _Clusters:
-    """Number spans in order of start so that those which touch one another, directly or by a chain, share a number."""
+    """A key function for ``groupby`` that gives overlapping spans, in order of start, the same number."""
 
     def __init__(self) -> None:
         self._number, self._end = 0, -1
@@ -68,7 +67,7 @@ def spans_table(found: dict[int, list[Span]]) -> pa.Table:
 
 
 def placeholder(kind: str) -> str:
-    """Return what stands in a text where personal data of a kind was taken out, such as ``<EMAIL>``."""
+    """Return the text that replaces personal data of a kind, such as ``<EMAIL>``."""
     return f"<{kind}>"
 
 
@@ -98,7 +97,7 @@ def redact(texts: pa.Array, spans: pa.Table) -> pa.Array:
 
 
 def values_found(texts: pa.Array, spans: pa.Table) -> Iterator[tuple[int, int, str, str]]:
-    """Yield row, start and kind of each span, and what stands there; arguments as for ``redact``."""
+    """Yield row, start, kind and original characters of each span; arguments as for ``redact``."""
     originals = _touched(texts, spans)
     columns = (spans[name].to_pylist() for name in ("row", "start", "end", "kind"))
     for row, start, end, kind in zip(*columns, strict=True):
@@ -106,7 +105,7 @@ def values_found(texts: pa.Array, spans: pa.Table) -> Iterator[tuple[int, int, s
 
 
 def _touched(texts: pa.Array, spans: pa.Table) -> dict[int, str]:
-    """Return by row, ascending, the texts that have a span: all others stay in Arrow."""
+    """Return the texts that have a span, by row, ascending. Texts without a span stay in Arrow."""
     rows = np.unique(spans["row"].to_numpy())
     return dict(zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True))
 

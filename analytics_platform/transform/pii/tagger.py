@@ -1,9 +1,8 @@
-"""A small window tagger: which words are part of a person's name, for many texts at once.
+"""A small window tagger that labels which words are part of a person's name, for many texts at once.
 
-Every distinct word becomes a vector once, from hashed pieces of its spelling; a word's label follows from the vectors
-of the three words on either side by one hidden layer. No text is looked at by itself: all is array arithmetic.
-Belongs here: words, their features, the forward pass. Does not belong here: which texts are worth it (``names``), or
-how the weights came about (``training/names`` of the repository).
+Hashed pieces of a word's spelling give its vector. One hidden layer over the vectors of the word and its three
+neighbours on either side gives the label. All steps are array operations. ``training/names`` of the repository fits the
+weights.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ Ids = npt.NDArray[np.int64]
 
 
 def word_features(word: str) -> list[int]:
-    """Return the buckets of a word's features: itself, its shape, beginning, ending and inner trigrams."""
+    """Return the feature buckets of a word: itself, its shape, its beginnings and endings, and its inner trigrams."""
     lower = word.lower().replace("’", "'")
     marked = f"^{lower[:12]}$"
     pieces = [
@@ -56,7 +55,7 @@ def _shape(word: str) -> str:
 
 
 def feature_matrix(words: Sequence[str]) -> npt.NDArray[np.int32]:
-    """Return one row of buckets per word, filled up with 0."""
+    """Return the buckets of each word as a (words, ``FEATURES``) matrix, filled up with 0."""
     matrix = np.zeros((len(words), FEATURES), np.int32)
     for row, word in enumerate(words):
         buckets = word_features(word)
@@ -66,10 +65,10 @@ def feature_matrix(words: Sequence[str]) -> npt.NDArray[np.int32]:
 
 @dataclass(frozen=True)
 class Tagger:
-    """The weights.
+    """The weights of the tagger.
 
     Attributes:
-        embedding: (``BUCKETS``, size) vectors of feature buckets; that of bucket 0 is zero.
+        embedding: (``BUCKETS``, size) vectors of feature buckets; the vector of bucket 0 is zero.
         window: (2 * ``WINDOW`` + 1, size, hidden) weights of each place in the window, from left to right.
         hidden_bias: (hidden,).
         output: (hidden, 3) weights of outside, begin, inside.
@@ -83,7 +82,7 @@ class Tagger:
     output_bias: Floats
 
     def vectors(self, words: Sequence[str]) -> Floats:
-        """Return the vector of each word: the mean of those of its features."""
+        """Return the (words, size) vectors: the mean of the vectors of each word's features."""
         features = feature_matrix(words)
         total = np.zeros((len(words), self.embedding.shape[1]), np.float32)
         for column in features.T:
@@ -95,7 +94,7 @@ class Tagger:
         """Return (words, 3) log-odds of the labels.
 
         Args:
-            vectors: Vectors of the distinct words; that of ``PADDING`` last.
+            vectors: Vectors of the distinct words, the vector of ``PADDING`` last.
             words: For each word of all texts, one text after the other, the row of its vector.
             texts: For each word, the number of its text, ascending.
         """
@@ -108,7 +107,7 @@ class Tagger:
 
 
 def _shifted(words: Ids, texts: Ids, shift: int, padding: int) -> Ids:
-    """Return for each word the one ``shift`` places on in the same text, or the padding."""
+    """Return for each word the word ``shift`` places later in the same text, or the padding."""
     places = np.arange(len(words)) + shift
     inside = (places >= 0) & (places < len(words))
     places = np.clip(places, 0, max(len(words) - 1, 0))
@@ -117,7 +116,7 @@ def _shifted(words: Ids, texts: Ids, shift: int, padding: int) -> Ids:
 
 @cache
 def load_tagger() -> Tagger:
-    """Return the tagger that the package carries."""
+    """Return the tagger with the weights shipped in the package."""
     stored = load_file(_WEIGHTS)
     scale = stored.pop("embedding_scale")
     floats = {name: np.asarray(array, np.float32) for name, array in stored.items()}
