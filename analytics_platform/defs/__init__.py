@@ -1,6 +1,7 @@
-"""The Dagster layer, thin: what the graph is, and nothing of how its tables are computed or kept.
+"""The Dagster layer: partitions, resources, checks, jobs, and one module of assets per layer of the graph.
 
-Belongs here: partitions, resources, checks, jobs, and one module of assets per layer of the graph.
+It holds no computation of tables and no storage; assets call ``transform``, ``insights``, ``analytics`` and
+``storage``.
 """
 
 import warnings

@@ -16,7 +16,7 @@ from analytics_platform.transform.messages import clean_messages
 
 KINDS = frozenset({"parquet", "pandas"})
 SPANS_KEPT = "pii_spans_kept"
-"""Annotation of the days of ``messages`` whose personal data is kept encrypted: a hash that proves the key."""
+"""Annotation of the days of ``messages`` whose personal data is kept encrypted: a hash that identifies the key."""
 
 
 def _cleaning_version(day: str, cleaning: Cleaning) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.version)

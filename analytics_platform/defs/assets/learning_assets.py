@@ -1,8 +1,8 @@
-"""The ``learning`` group: corrections, gold labels, models, how good they are, and which of them labels.
+"""The ``learning`` group: corrections, gold labels, models, their evaluations, and the promoted model.
 
-Not part of the everyday job: the job ``weekly_learning`` and ``analytics train`` run it. A model is promoted when a
-blocking check finds it no worse; the days that it labels differently are then stale, like after any change of the
-engine.
+The everyday job leaves this group out; the job ``weekly_learning`` and ``analytics train`` run it. A model is promoted
+when a blocking check finds it no worse than the model before it. All days that the old model labelled are then stale,
+as after any change of the engine.
 """
 
 import datetime as dt
@@ -94,7 +94,7 @@ def gold_labels(label_feedback: pa.Table, insights: Insights) -> pa.Table:
 
 
 def _known(gold: pa.Table, insights: Insights) -> pa.Table:
-    """Return the labels that the taxonomy has."""
+    """Return the gold labels that occur in the taxonomy, with all sentiments and the label ``other``."""
     known = {(kind, label.label) for kind, of in labels_of(insights.default_engine.taxonomy).items() for label in of}
     pairs = zip(gold["kind"].to_pylist(), gold["label"].to_pylist(), strict=True)
     return gold.filter(
@@ -121,7 +121,7 @@ def candidate_model(label_feedback: pa.Table, insights: Insights) -> pa.Table:
 
 
 def _charts(_day: str, evaluations: pa.Table, **_: object) -> Mapping[str, Any]:
-    """Draw the newest evaluation of each kind, and all of them over time."""
+    """Draw the newest evaluation of each kind of label, and the accuracy of all evaluations over time."""
     drawn: dict[str, Any] = {}
     for row in evaluations.to_pylist():  # ascending by time: the newest stays
         for name, chart in (
@@ -180,7 +180,7 @@ def promoted_model(
 
 
 def promotion_problems(insights: Insights, candidate: pa.Table, evaluations: pa.Table, gold: pa.Table) -> list[str]:
-    """Return why the candidate model is not promoted, one line per kind of label; nothing when it is."""
+    """Return why the candidate model is not promoted, one line per kind of label; empty if it is promoted."""
     references = [model.model_id for model in (insights.default_model, insights.promoted) if model]
     return why_worse(evaluations, version_of(gold), candidate["model_id"][0].as_py(), references)
 

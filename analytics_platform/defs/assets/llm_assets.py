@@ -1,6 +1,6 @@
-"""What an LLM says of the conversations, in the ``insights`` group: labels, the ledger of calls, what failed.
+"""The tables of the LLM tier in the ``insights`` group: labels, the ledger of calls, and failures.
 
-Without ``ANALYTICS_LLM_MODEL`` nothing is sent anywhere, and these tables are empty.
+Without ``ANALYTICS_LLM_MODEL`` nothing is sent to an LLM, and these tables are empty.
 """
 
 from __future__ import annotations

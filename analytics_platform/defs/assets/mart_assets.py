@@ -1,10 +1,9 @@
-"""The ``marts`` group: every dbt model as an asset, every dbt test as a check, all from one ``dbt build`` per run.
+"""The ``marts`` group: each dbt model is an asset and each dbt test a check, all from one ``dbt build`` per run.
 
-Facts and ``agg_daily`` are partitioned by day; dimensions are small and rebuilt as a whole by the same invocation.
-The models are consistent with each other or not published at all, so a selection of some of them builds all and
-reports those. One build at a time is seen to by the warehouse's file lock, which dies with its process; a Dagster
-pool would keep the slot of a killed run, and every later run would wait for it.
-Does not belong here: what is built when (``storage.warehouse.marts_build``), the models (``dbt_project/``).
+Facts and ``agg_daily`` are partitioned by day; the same invocation rebuilds the small dimensions as a whole. The models
+are published together or not at all, so a selection of some models builds all and reports the selected ones. The file
+lock of the warehouse, which ends with its process, allows one build at a time. A Dagster pool would keep the slot of a
+killed run and block every later run.
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotations of asset functions.
@@ -30,21 +29,21 @@ MartsResult = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 
 class MartsTranslator(DagsterDbtTranslator):
-    """How the dbt project appears in the graph: sources are the lake's assets, incremental models are daily."""
+    """Maps the dbt project to the graph: sources are the lake's assets, and incremental models are daily assets."""
 
     def __init__(self, partitions_def: dg.PartitionsDefinition[str], owners: Sequence[str]) -> None:
-        """Keep what every asset gets: the partitions of the daily ones, and the owners."""
+        """Store the owners of every asset and the partitions of the daily assets."""
         # The lake's own assets describe themselves; metadata of the sources would contradict them.
         super().__init__(DagsterDbtTranslatorSettings(enable_source_metadata=False))
         self._partitions_def = partitions_def
         self._owners = owners
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        """Name an asset like its table; a staging model, which is part of its readers, like the source it renames."""
+        """Name an asset like its table; a staging model, which is part of its readers, has the key of its source."""
         return dg.AssetKey(dbt_resource_props["name"].removeprefix("stg_"))
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
-        """Put every model into the one group; what is built by day has the platform's days, the rest no partitions."""
+        """Put every model into the group ``marts``. Incremental models get the daily partitions, all others none."""
         is_daily = self.get_resource_props(manifest, unique_id)["config"].get("materialized") == "incremental"
         spec = super().get_asset_spec(manifest, unique_id, project)
         return spec.replace_attributes(
@@ -57,7 +56,7 @@ class MartsTranslator(DagsterDbtTranslator):
     def get_asset_check_spec(
         self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
     ) -> dg.AssetCheckSpec | None:
-        """Return the check of a dbt test, with the description that the project gives it."""
+        """Return the check of a dbt test, with the test's description from the dbt project."""
         spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
         description = manifest["nodes"][unique_id].get("description") or None
         return spec._replace(description=description) if spec else None
@@ -111,7 +110,7 @@ def build_marts(
 
 
 def _days(context: dg.AssetExecutionContext) -> list[str] | None:
-    """Return the run's days, None when dimensions alone were asked for, outside any day."""
+    """Return the run's days; None for a run without partitions, which selects dimensions alone."""
     return list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else None
 
 
@@ -127,7 +126,7 @@ def _describe_days(
 
 
 def _check_results(context: dg.AssetExecutionContext, outcomes: Sequence[NodeOutcome]) -> Iterator[dg.AssetCheckResult]:
-    """Report each dbt test that ran and is among the checks asked for."""
+    """Yield the result of each dbt test that ran and whose check is selected."""
     by_test = {one.unique_id: one for one in outcomes if one.status != "skipped"}
     for spec in context.assets_def.check_specs:
         outcome = by_test.get(spec.metadata["dagster_dbt/unique_id"])
@@ -148,9 +147,10 @@ def _check_results(context: dg.AssetExecutionContext, outcomes: Sequence[NodeOut
 
 
 def _earlier_results(context: dg.AssetExecutionContext, marts: Marts) -> Iterator[dg.AssetCheckResult]:
-    """Report the checks of a warehouse that has not changed: it was published because all of them passed.
+    """Yield a passed result for each selected check of an unchanged warehouse.
 
-    Dagster warns of every blocking check without a result, once for each asset that waits for it.
+    The warehouse was published after all its tests passed. Without these results, Dagster warns of every blocking check
+    once for each asset that waits for it.
     """
     if not marts.warehouse.path.exists():
         return
@@ -166,7 +166,7 @@ def _earlier_results(context: dg.AssetExecutionContext, marts: Marts) -> Iterato
 
 
 def _topological(manifest: Mapping[str, Any]) -> list[str]:
-    """Return the names of the models, each after those it reads, as Dagster wants results to come."""
+    """Return the names of the models, each after the models it reads, because Dagster expects results in this order."""
     models = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
     graph = {key: sorted(node["depends_on"]["nodes"]) for key, node in sorted(models.items())}
     return [models[key]["name"] for key in TopologicalSorter(graph).static_order() if key in models]

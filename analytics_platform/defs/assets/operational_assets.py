@@ -23,7 +23,9 @@ collection_asset = partial(
     kinds=frozenset({"mongodb"}),
 )
 FAILED = {"processing_errors": processing_errors.processing_errors}
-"""Input of every collection, for its failures: a failed conversation is in none of them, any other is in all."""
+"""Input of every collection, for its failures: a failed conversation is in no collection, any other is in all of
+them.
+"""
 
 
 @collection_asset(
@@ -66,7 +68,9 @@ AGREEING = [
     *(asset.key for asset in (conversation_analytics, conversation_messages, conversation_categories)),
     *(dg.AssetKey(name) for name in facts.FACTS),
 ]
-"""The assets that hold conversations outside the lake. Reports and profiles wait until each agrees with the lake."""
+"""The assets that store conversations outside the lake. Reports and profiles wait until each of them agrees with
+the lake.
+"""
 
 
 @collection_asset(

@@ -1,6 +1,7 @@
-"""Errors as data: which conversations could not be processed, and that no other is missing.
+"""Conversations that could not be processed, as a table, and the check that no other conversation is missing.
 
-In the ``insights`` group, since it waits for the last of these; a run of the groups before it stays complete in itself.
+The table is in the ``insights`` group because it waits for the last tables of this group. A run of the groups ``raw``
+and ``clean`` alone is complete without it.
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotations of checks.

@@ -1,4 +1,4 @@
-"""The ``raw`` group: what the source holds, typed, and the rows that could not be used."""
+"""The ``raw`` group: typed rows of the source, the conversations they form, and the unusable rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from analytics_platform.sources.base import Source
 from analytics_platform.transform import conversations
 
 SOURCE_ROWS = dg.AssetKey("source_rows")
-"""The asset that stands for the source itself: its state is observed by a sensor and not stored."""
+"""The asset that represents the source: a sensor observes its state, and no table is stored for it."""
 
 
 def _source_version(day: str, source: Source) -> Mapping[str, str]:

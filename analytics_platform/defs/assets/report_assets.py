@@ -1,7 +1,7 @@
-"""The ``reports`` group: what a support or product lead reads in the morning, as a document and as a page.
+"""The ``reports`` group: the daily report for a support or product lead, as a document and as an HTML page.
 
-The page shows the document that is stored, after its checks have passed. A page that is missing or was changed is
-written anew, and the document is not computed again for it.
+The page shows the stored document after the document's checks have passed. A missing or changed page is written again
+without computing the document again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SAMPLE_NOTE = (
     "those of the ubuntu conversations are real, to the minute."
 )
 DOCUMENT_CODE = [report, evidence, findings, reading_list, wording]
-"""The modules that make the document; a change of the page's layout computes no document again."""
+"""The modules that compute the document. A change of the page's layout therefore computes no document again."""
 
 
 def _notes(source_name: str) -> list[str]:

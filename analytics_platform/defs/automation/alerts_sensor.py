@@ -1,7 +1,6 @@
-"""The sensor ``alerts``: checks that fail or warn, failed runs and stale assets become alerts.
+"""The sensor ``alerts``, which raises an alert for failed and warning checks, failed runs and overdue assets.
 
-Belongs here: what is worth an alert, and its words. Does not belong here: reading the event history
-(``defs.automation.event_log``), de-duplication and sending (``alerting``).
+``event_log`` reads the event history; ``alerting`` removes duplicates and sends.
 """
 
 import datetime as dt
@@ -29,11 +28,11 @@ def alerts_sensor(
     """Return the sensor; it starts no runs.
 
     Args:
-        alerts: Gives where alerts are raised; asked in a tick.
-        links: Pages of the UI.
-        assets: The graph, for what is stale.
-        stale_hours: How long an asset may lag; nothing is stale when None.
-        clock: Gives the time in seconds since the epoch.
+        alerts: Returns the alerts of the home; called in each tick.
+        links: Addresses of pages of the UI.
+        assets: The assets of the graph, checked for being overdue.
+        stale_hours: Hours that an asset may lag; no asset is overdue when None.
+        clock: Returns the time in seconds since the epoch.
     """
     inputs = {spec.key: [dependency.asset_key for dependency in spec.deps] for spec in assets}
 
@@ -66,9 +65,10 @@ def alerts_sensor(
 
 
 def raise_failure(alerts: Alerts, links: Links, failure: FailedCheck | FailedRun) -> None:
-    """Raise the alert of a check that failed or warns, or of a failed run.
+    """Raise the alert of a failed or warning check, or of a failed run.
 
-    Checks are alike by name and last day of the run, runs by job, days and failing step.
+    Alerts of a check are equal if its name and the last day of the run are equal. Alerts of a run are equal if job,
+    days and failed step are equal.
     """
     run = failure.run
     ends = [run.tags[tag] for tag in (RANGE_START_TAG, RANGE_END_TAG) if tag in run.tags]
@@ -100,9 +100,9 @@ def raise_failure(alerts: Alerts, links: Links, failure: FailedCheck | FailedRun
 def stale_assets(
     instance: dg.DagsterInstance, inputs: Mapping[dg.AssetKey, list[dg.AssetKey]], now: float, hours: float
 ) -> dict[dg.AssetKey, float]:
-    """Return the assets that lag for longer than ``hours``, each with the time since which it does.
+    """Return the assets that have lagged for more than ``hours``, each with the start of its lag in epoch seconds.
 
-    An observation of an asset that reads no other counts as an update: its source was read and had nothing new.
+    An observation of an asset without upstream assets counts as an update: the source was read and had no new rows.
     """
     entries = [record.asset_entry for record in instance.get_asset_records(list(inputs))]
     updated = {
@@ -126,7 +126,7 @@ def stale_assets(
 
 
 def raise_stale(alerts: Alerts, links: Links, key: dg.AssetKey, since: float) -> None:
-    """Raise the alert of an asset that is stale since a time, in seconds since the epoch."""
+    """Raise the alert of an asset that has lagged since a time in seconds since the epoch."""
     name = key.to_user_string()
     moment = dt.datetime.fromtimestamp(since, dt.UTC)
     alerts.raise_alert(

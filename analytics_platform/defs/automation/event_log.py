@@ -1,8 +1,7 @@
-"""What happened in runs since somebody last looked: checks that failed or warn and failed runs, each once.
+"""Reads failed and warning checks and failed runs from Dagster's event history, each once, from a cursor.
 
-Dagster's one call that reads events across runs is deprecated, and opens every run's database where the history is
-on SQLite. So the runs that changed are asked for, and of each only the events after those that were read before.
-Belongs here: reading the event history from a cursor. Does not belong here: what to do about it.
+Dagster's only call that reads events across runs is deprecated, and with SQLite it opens the database of every run. So
+this module asks for the changed runs, and reads of each run only the events after its own cursor.
 """
 
 import datetime as dt
@@ -16,7 +15,9 @@ import orjson
 from analytics_platform.defs.checks.declarations import compared_nothing
 
 OVERLAP_SECONDS = 60.0
-"""A run's time of change is noted down before it is stored, so a change may become visible a little late."""
+"""Time in seconds by which two reads overlap. A run's time of change is set before it is stored, so a change may
+become visible late.
+"""
 _ACTIVE = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 _TELLING = [*_ACTIVE, dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _WANTED = {dg.DagsterEventType.ASSET_CHECK_EVALUATION, dg.DagsterEventType.RUN_FAILURE}
@@ -24,33 +25,33 @@ _WANTED = {dg.DagsterEventType.ASSET_CHECK_EVALUATION, dg.DagsterEventType.RUN_F
 
 @dataclass(frozen=True)
 class EventPosition:
-    """How far the event history was read.
+    """The position up to which the event history was read.
 
     Attributes:
         since: The latest change of a run that was seen, in seconds since the epoch.
-        runs: For runs that may tell more, how far their events were read.
+        runs: Run id to the cursor in the run's events, for recently changed and active runs.
     """
 
     since: float
     runs: Mapping[str, str] = field(default_factory=dict)
 
     def to_text(self) -> str:
-        """Return it in the form that Dagster keeps."""
+        """Return the position as JSON, the form in which Dagster stores the sensor's cursor."""
         return orjson.dumps(asdict(self)).decode()
 
     @classmethod
     def from_text(cls, text: str) -> "EventPosition":
-        """Read what ``to_text`` returned."""
+        """Parse the JSON of ``to_text``."""
         return cls(**orjson.loads(text))
 
 
 @dataclass(frozen=True)
 class FailedCheck:
-    """A check that found something wrong: it failed, or it warns. Not one that had nothing to look at.
+    """A check that failed or warns. A check that compared nothing is not reported.
 
     Attributes:
-        run: The run that evaluated it.
-        evaluation: What it found.
+        run: The run that evaluated the check.
+        evaluation: The result of the check.
     """
 
     run: dg.DagsterRun
@@ -58,7 +59,7 @@ class FailedCheck:
 
     @property
     def warns(self) -> bool:
-        """Whether it warns only, and the run is no worse for it."""
+        """Whether the check only warns, so that the run does not fail."""
         return self.evaluation.severity is dg.AssetCheckSeverity.WARN
 
 
@@ -68,8 +69,10 @@ class FailedRun:
 
     Attributes:
         run: The run.
-        step: The first step that failed; empty when the run failed otherwise, for example because it was killed.
-        errors: Names of the error's classes, the outermost first. Not its message, which may quote data.
+        step: The first step that failed; empty when the run failed outside of its steps, for example because it was
+            killed.
+        errors: Class names of the error and its causes, the outermost first. Messages are left out, because they may
+            quote data.
     """
 
     run: dg.DagsterRun
@@ -80,9 +83,9 @@ class FailedRun:
 def read_failures(
     instance: dg.DagsterInstance, cursor: EventPosition
 ) -> tuple[list[FailedCheck | FailedRun], EventPosition]:
-    """Return what failed or warned since the cursor, and the cursor to go on from.
+    """Return the failures and warnings since the cursor, and the next cursor.
 
-    Runs under way are read as far as they are.
+    Of an active run, the events so far are read.
     """
     changed_after = dt.datetime.fromtimestamp(cursor.since - OVERLAP_SECONDS, dt.UTC)
     changed = instance.get_run_records(dg.RunsFilter(statuses=_TELLING, updated_after=changed_after))

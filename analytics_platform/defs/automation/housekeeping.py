@@ -1,7 +1,4 @@
-"""Clearing away what killed processes left behind: the job ``nightly_housekeeping``.
-
-Belongs here: what is swept, and when. Does not belong here: how (``storage``).
-"""
+"""The job ``nightly_housekeeping``, which removes the leftovers of killed processes."""
 
 from collections.abc import Iterable
 
@@ -13,12 +10,12 @@ from analytics_platform.sources.staging_holds import discard_other_sources
 from analytics_platform.storage.lake.parquet_lake import LEFT_OVER_AFTER
 
 HOUSEKEEPING = "nightly_housekeeping"
-"""The job that clears away what killed processes left behind."""
+"""Name of the job that removes the leftovers of killed processes."""
 NIGHTLY = "17 3 * * *"
 
 
 def sweep(platform: Platform, assets: Iterable[TableAsset]) -> int:
-    """Remove what was left behind in the lake and among the reports; return how many pieces that were.
+    """Remove leftover files from the lake and the reports folder, and return their number.
 
     Raises:
         LakeError: If the lake cannot be swept.
@@ -28,12 +25,12 @@ def sweep(platform: Platform, assets: Iterable[TableAsset]) -> int:
 
 
 def sweep_stagings(platform: Platform) -> None:
-    """Remove what sources that the settings no longer name left in the home: copies of texts that nothing updates."""
+    """Remove the stagings of sources that the settings no longer name: copies of texts that nothing updates."""
     discard_other_sources(platform.settings.staging_dir, platform.source.name)
 
 
 def housekeeping_schedule(platform: Platform, assets: Iterable[TableAsset]) -> dg.ScheduleDefinition:
-    """Return the schedule, with its job."""
+    """Return the nightly schedule of the job, with the job."""
     assets = list(assets)
 
     @dg.op(description="Removes temporary files and unfinished uploads that no process will finish.")

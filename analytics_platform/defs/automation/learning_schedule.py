@@ -1,4 +1,4 @@
-"""The job that trains, judges and promotes a model, and its weekly schedule."""
+"""The job ``weekly_learning``, which fits, evaluates and promotes a model, and its weekly schedule."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ JOB = "weekly_learning"
 
 
 def learning_schedule() -> dg.ScheduleDefinition:
-    """Return the job that trains, judges and promotes, with its weekly schedule; off until somebody turns it on."""
+    """Return the weekly schedule with its job. The schedule is stopped until a person starts it."""
     job = dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.groups(GROUP),

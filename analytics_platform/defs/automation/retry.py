@@ -1,4 +1,4 @@
-"""Another try for conversations that failed: the job ``on_demand_redrive``, and an hourly schedule."""
+"""Retries of failed conversations: the job ``on_demand_redrive``, and an hourly schedule."""
 
 # No `from __future__ import annotations`: Dagster reads the annotations of schedules.
 
@@ -14,12 +14,14 @@ from analytics_platform.model.error_tables import PROCESSING_ERRORS
 from analytics_platform.storage.failures import MOST_TRIES
 
 REDRIVE = "on_demand_redrive"
-"""The job that gives the failures of some days another try."""
+"""Name of the job that computes the failed conversations of the chosen days again."""
 REDRIVE_TAGS = {REDRIVE_TAG: "true"}
 
 HOURLY = "47 * * * *"
 RETRIED_DAYS = 31
-"""How many of the last days are looked at for failures with tries left; older ones are a matter for `analytics run`."""
+"""Number of the last stored days that the schedule searches for failures with tries left. ``analytics run``
+retries older days.
+"""
 MAXIMUM_RUNS = 4
 
 redrive_job = dg.define_asset_job(
@@ -32,7 +34,7 @@ redrive_job = dg.define_asset_job(
 
 
 def days_to_retry(platform: Platform) -> list[str]:
-    """Return those of the last days that have failures with tries left, ascending."""
+    """Return those of the last ``RETRIED_DAYS`` stored days with failures that have tries left, ascending."""
     lake = platform.lake
     recent = days_with_errors(lake, lake.keys(PROCESSING_ERRORS.name)[-RETRIED_DAYS:])
     left = {day for day, _, failure in stored_failures(lake, ISOLATING, recent) if failure.attempts < MOST_TRIES}
@@ -40,10 +42,10 @@ def days_to_retry(platform: Platform) -> list[str]:
 
 
 def build_retry_schedule(platform: Platform, job_name: str) -> dg.ScheduleDefinition:
-    """Define when failures with tries left are tried again on their own.
+    """Return the hourly schedule that retries failures with tries left.
 
     Args:
-        platform: What is looked at.
+        platform: The platform whose lake is searched for failures.
         job_name: The job that materializes the graph over a range of days.
     """
 

@@ -1,7 +1,7 @@
-"""What changed at the source, what was asked for because of it, and what has arrived: the sensor's memory.
+"""The memory of the source sensor: which days changed at the source, were requested, and have arrived in the lake.
 
-All pure: a state and what is seen in, a state and what to do out. Belongs here: when a day counts as delivered, and
-when a failed request is made again. Does not belong here: Dagster (``sensors``), looking at the source or at the lake.
+All functions are pure: a state and observations in, the next state out. ``source_sensor`` looks at the source, the lake
+and Dagster.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ GONE = ""
 
 MAXIMUM_ATTEMPTS = 5
 FIRST_DELAY = dt.timedelta(minutes=1)
-"""Before a failed request is made again; it doubles with each attempt."""
+"""Delay before a failed request is made again; it doubles with each attempt."""
 
 _VERSION_DIGITS = 12
 
 
 @dataclass(frozen=True)
 class Request:
-    """Days that were asked for together.
+    """A request to compute some days.
 
     Attributes:
-        id: Names the request; its runs carry it as a tag.
-        days: Day to its version at the source when it was asked for.
-        asked_at: When it was made last, UTC.
-        attempt: 1 for the first time.
-        ended: Whether its runs have ended without delivering, so that it is to be made again.
+        id: Identifier of the request; its runs carry it as a tag.
+        days: Day to its version at the source at the time of the request.
+        asked_at: Time of the last attempt, UTC.
+        attempt: Number of the attempt, from 1.
+        ended: Whether all runs of the attempt have ended without delivering every day, so that it must be repeated.
     """
 
     id: str
@@ -42,23 +42,23 @@ class Request:
 
     @property
     def given_up(self) -> bool:
-        """Whether it has been tried often enough; a new change at the source makes a new request."""
+        """Whether the attempts are used up. Only a new change at the source then makes a new request."""
         return self.attempt >= MAXIMUM_ATTEMPTS
 
     @property
     def again_at(self) -> dt.datetime:
-        """When to ask again after a failure."""
+        """Time of the next attempt after a failure."""
         return self.asked_at + FIRST_DELAY * (1 << (self.attempt - 1))
 
 
 @dataclass(frozen=True)
 class SensorState:
-    """What the sensor remembers between two ticks.
+    """The sensor's memory between two ticks.
 
     Attributes:
-        delivered: Day to the version of it that has arrived in the lake.
-        request: What is on its way; None when nothing is.
-        failed: Day to the version that could not be delivered in ``MAXIMUM_ATTEMPTS``.
+        delivered: Day to the version that has arrived in the lake.
+        request: The open request; None if there is none.
+        failed: Day to the version that could not be delivered in ``MAXIMUM_ATTEMPTS`` attempts.
     """
 
     delivered: Mapping[str, str] = field(default_factory=dict)
@@ -66,12 +66,12 @@ class SensorState:
     failed: Mapping[str, str] = field(default_factory=dict)
 
     def as_text(self) -> str:
-        """Return it as JSON."""
+        """Return the state as JSON."""
         return _ADAPTER.dump_json(self).decode()
 
     @classmethod
     def from_text(cls, text: str | None) -> SensorState:
-        """Read what ``as_text`` wrote; an empty memory when there is none, or none that can be read."""
+        """Parse the JSON of ``as_text``; return an empty state for None and for text that cannot be parsed."""
         try:
             return _ADAPTER.validate_json(text) if text else cls()
         except ValueError:
@@ -82,7 +82,7 @@ _ADAPTER = TypeAdapter(SensorState)
 
 
 def short(versions: Mapping[str, str]) -> dict[str, str]:
-    """Return versions as the cursor keeps them: ten years of days stay below 100 kB."""
+    """Shorten versions for the cursor, so that ten years of days stay below 100 kB."""
     return {day: version[:_VERSION_DIGITS] for day, version in versions.items()}
 
 
@@ -91,14 +91,14 @@ def changed_days(cursor: SensorState, versions: Mapping[str, str]) -> list[str]:
 
     Args:
         cursor: The sensor's memory.
-        versions: Day to its version at the source now, short.
+        versions: Day to its present version at the source, shortened by ``short``.
     """
     known = {**cursor.delivered, **cursor.failed}
     return sorted(day for day in {*known, *versions} if versions.get(day, GONE) != known.get(day))
 
 
 def arrived(cursor: SensorState, days: Iterable[str], versions: Mapping[str, str]) -> SensorState:
-    """Return the memory after these days were found in the lake in their present version."""
+    """Return the state after these days were found in the lake in their present version."""
     delivered = dict(cursor.delivered)
     failed = dict(cursor.failed)
     for day in days:
@@ -111,11 +111,11 @@ def arrived(cursor: SensorState, days: Iterable[str], versions: Mapping[str, str
 
 
 def settled(cursor: SensorState, missing: Sequence[str], now: dt.datetime) -> SensorState:
-    """Return the memory after all runs of the request have ended.
+    """Return the state after all runs of the request have ended.
 
     Args:
-        cursor: With a request.
-        missing: Days of it that the lake does not hold as they were asked for.
+        cursor: A state with a request.
+        missing: Requested days that the lake does not hold in the requested version.
         now: The time, UTC.
     """
     request = cursor.request
@@ -132,14 +132,14 @@ def settled(cursor: SensorState, missing: Sequence[str], now: dt.datetime) -> Se
 
 
 def asked_again(cursor: SensorState, now: dt.datetime) -> SensorState:
-    """Return the memory after the request was made once more."""
+    """Return the state after the request was repeated."""
     assert cursor.request is not None
     request = replace(cursor.request, attempt=cursor.request.attempt + 1, asked_at=now, ended=False)
     return replace(cursor, request=request)
 
 
 def requested(cursor: SensorState, days: Iterable[str], versions: Mapping[str, str], now: dt.datetime) -> SensorState:
-    """Return the memory after these days were asked for."""
+    """Return the state after these days were requested."""
     asked = {day: versions.get(day, GONE) for day in days}
     request = Request(id=f"{now:%Y%m%dT%H%M%S%f}", days=asked, asked_at=now)
     return replace(cursor, request=request)

@@ -1,7 +1,6 @@
-"""Incremental materialization: a sensor asks for what changed at the source, a schedule compares all of it.
+"""The sensor ``source_changes``, which requests changed days, and the nightly comparison with the whole source.
 
-Belongs here: the meeting of Dagster's instance with the sensor's memory (``changes``). Does not belong here: how
-changes are found (``sources``).
+``sensor_state`` keeps the sensor's memory; ``sources`` finds the changes.
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotations of sensors and assets.
@@ -33,22 +32,22 @@ from analytics_platform.system.plain_text import on_one_line, plain_metadata
 
 SENSOR = "source_changes"
 RECONCILIATION = "nightly_reconciliation"
-"""The job that compares everything with the source."""
+"""Name of the job that compares every stored row with the source."""
 REQUEST_TAG = "analytics/request"
 REFRESH_SECONDS = 40
-"""Of the 60 s that a tick has."""
+"""Seconds that a tick spends on reading the source; Dagster ends a tick after 60 s."""
 
 MAXIMUM_RUNS = 8
-"""Per request; a run costs more to start than to pass over some days that are current."""
+"""The most runs per request. Starting a run costs more than passing over some days that are current."""
 
 LOST_AFTER = dt.timedelta(minutes=15)
-"""A request of which no run is to be seen after this long was never launched."""
+"""A request without any run after this time was never launched."""
 
 _DONE = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
 def status_metadata(status: SourceStatus) -> dict[str, Any]:
-    """Return what Dagster shows of a source's status; what is not known is left out."""
+    """Return a source's status as Dagster metadata; unknown values are left out."""
     facts: dict[str, Any] = {
         "rows": status.rows,
         "cursor": status.cursor,
@@ -62,7 +61,7 @@ def status_metadata(status: SourceStatus) -> dict[str, Any]:
 
 
 def source_asset(platform: Platform, owners: Sequence[str]) -> dg.AssetSpec:
-    """Describe the source as an asset that is observed, not stored: where the lineage begins."""
+    """Return the source as an asset that is observed and not stored; it is the beginning of the lineage."""
     return dg.AssetSpec(
         raw_assets.SOURCE_ROWS,
         group_name="raw",
@@ -75,12 +74,12 @@ def source_asset(platform: Platform, owners: Sequence[str]) -> dg.AssetSpec:
 
 @dataclass(frozen=True)
 class Tick:
-    """What a tick decided.
+    """The decision of one tick.
 
     Attributes:
-        cursor: The memory to keep.
-        ask: The request to make now, if any.
-        reason: Why nothing is asked for.
+        cursor: The next state of the sensor.
+        ask: The request to make now; None for none.
+        reason: Why there is no request.
     """
 
     cursor: SensorState
@@ -89,7 +88,7 @@ class Tick:
 
 
 def look(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState, now: dt.datetime) -> Tick:
-    """Look at the source, at the runs that were asked for, and at the lake; decide what to ask for.
+    """Compare the source, the requested runs and the lake, and decide which days to request.
 
     Raises:
         SourceError: If the source cannot be read.
@@ -126,7 +125,7 @@ def _look(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState,
 def _follow(
     platform: Platform, instance: dg.DagsterInstance, cursor: SensorState, versions: Mapping[str, str], now: dt.datetime
 ) -> tuple[SensorState, str]:
-    """Return the memory after a look at the runs of the request, and why to wait, if they have not all ended."""
+    """Return the state after checking the runs of the request, and why to wait; no reason if all runs have ended."""
     request = cursor.request
     assert request is not None
     tag = {REQUEST_TAG: f"{request.id}-{request.attempt}"}
@@ -148,14 +147,14 @@ def _days_of(run: dg.DagsterRun) -> list[str]:
 
 
 def _stale(platform: Platform, days: Sequence[str]) -> list[str]:
-    """Return the days that the lake does not hold as the source has them."""
+    """Return the days whose version in the lake differs from the source."""
     return (
         stale_days(platform, [raw_assets.raw_messages, raw_assets.quarantined_rows], days, marts=False) if days else []
     )
 
 
 def run_requests(request: Request) -> Iterator[dg.RunRequest]:
-    """Yield the runs of a request: exactly its days, in as few runs as possible."""
+    """Yield the runs of a request over its days: at most ``MAXIMUM_RUNS``, bridging the smallest gaps first."""
     attempt = f"{request.id}-{request.attempt}"
     for first, last in few_ranges(sorted(request.days), MAXIMUM_RUNS):
         tags = {RANGE_START_TAG: first, RANGE_END_TAG: last, REQUEST_TAG: attempt}
@@ -163,10 +162,10 @@ def run_requests(request: Request) -> Iterator[dg.RunRequest]:
 
 
 def build_sensor(platform: Platform, job_name: str) -> dg.SensorDefinition:
-    """Define the sensor that asks for the days that changed at the source.
+    """Return the sensor that requests the days that changed at the source.
 
     Args:
-        platform: What is looked at.
+        platform: The platform whose source and lake are compared.
         job_name: The job that materializes the graph over a range of days.
     """
     settings = platform.settings
@@ -218,7 +217,10 @@ def reconciliation() -> None:
 
 
 def build_reconciliation_schedule(platform: Platform) -> dg.ScheduleDefinition:
-    """Define when everything is compared with the source: every night, for a source that does not tell of deletions."""
+    """Return the nightly schedule of the comparison with the source.
+
+    It runs by default only for NocoDB, which does not report deletions.
+    """
     running = platform.settings.source == "nocodb"
     return dg.ScheduleDefinition(
         name="reconciliation_nightly",

@@ -1,7 +1,7 @@
-"""Asset checks: blocking, where data would be wrong.
+"""Asset checks over stored partitions: each satisfies its table's declaration, and the row counts add up.
 
-Belongs here: checks over stored partitions. Does not belong here: the rules of a table (``model``), and the
-marts' tests, which dbt brings with it.
+Put a check here when it belongs in the Dagster asset graph. ``model`` holds the rules of a table; dbt brings the tests
+of the marts.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,11 +21,11 @@ from analytics_platform.system.plain_text import plain_metadata
 
 PROBLEMS_SHOWN = 20
 COMPARED_NOTHING = "compared_nothing"
-"""Metadata of a check that had nothing to look at, beside a description that says why."""
+"""Metadata key of a check that had nothing to compare; the description says why."""
 
 
 def days_of_run(context: dg.AssetCheckExecutionContext) -> list[str] | None:
-    """Return the partitions that the run is about, or None when it is about none (then: all that are stored)."""
+    """Return the run's partitions; None for a run without partitions, whose checks cover all stored partitions."""
     if context.has_partition_key_range:
         days = dg.DailyPartitionsDefinition(start_date=context.partition_key_range.start, end_offset=1)
         return list(days.get_partition_keys_in_range(context.partition_key_range))
@@ -33,7 +33,7 @@ def days_of_run(context: dg.AssetCheckExecutionContext) -> list[str] | None:
 
 
 def declaration_check(asset: TableAsset) -> dg.AssetChecksDefinition:
-    """Return the blocking check that an asset's stored partitions satisfy their declaration."""
+    """Return the blocking check that the stored partitions of an asset satisfy its declaration."""
     recipe = asset.recipe
 
     @dg.asset_check(
@@ -55,10 +55,10 @@ def declaration_check(asset: TableAsset) -> dg.AssetChecksDefinition:
 
 
 def problems_by_day(days: Iterable[str], problems: Callable[[str], Iterable[str]]) -> Iterator[str]:
-    """Yield the problems of each day, under its name; that a day cannot be checked is one of its problems.
+    """Yield the problems of each day, prefixed by the day. An error during the check of a day is a problem of the day.
 
     Raises:
-        StoreUnreachableError: If no day can be checked.
+        StoreUnreachableError: If the store cannot be reached.
     """
     for day in days:
         try:
@@ -101,12 +101,12 @@ def _missing_rows(store: PartitionStore, day: str) -> Iterator[str]:
 
 
 def check_result(problems: Iterable[str], *, partitions: int | None = None) -> dg.AssetCheckResult:
-    """Return the outcome of a check: it passes when there is no problem.
+    """Return the result of a check, which passes if there is no problem.
 
     Args:
-        problems: What is wrong, a line each.
-        partitions: How many partitions were looked at, where the check looks at partitions; with none the result is
-            that of ``nothing_compared``.
+        problems: One line per problem.
+        partitions: Number of checked partitions; None for a check that does not look at partitions. Zero partitions
+            give the result of ``nothing_compared``.
     """
     found = list(problems)
     if not found and partitions == 0:
@@ -123,15 +123,16 @@ def check_result(problems: Iterable[str], *, partitions: int | None = None) -> d
 
 
 def nothing_compared(reason: str, metadata: Mapping[str, Any]) -> dg.AssetCheckResult:
-    """Return the outcome of a check that had nothing to look at.
+    """Return the result of a check that had nothing to compare.
 
-    Dagster knows passed and failed, and the severities ERROR and WARN. "Passed" claims more than the check knows, and
-    ERROR would stop what comes after a blocking check. So it is a warning, which Dagster shows in yellow and which
-    stops nothing; ``analytics run`` and the alerts pass over it, because nobody has anything to mend.
+    Dagster has the results passed and failed, and for a failure the severities ERROR and WARN. A passed check would
+    claim too much, and an ERROR would stop the steps after a blocking check. So the result is a warning, which Dagster
+    shows in yellow and which stops nothing. ``analytics run`` and the alerts ignore it, because there is nothing to
+    mend.
 
     Args:
-        reason: Why there was nothing to look at, as a clause.
-        metadata: What the check shows beside.
+        reason: Why there was nothing to compare, as a clause.
+        metadata: Further metadata of the result.
     """
     return dg.AssetCheckResult(
         passed=False,
@@ -142,10 +143,10 @@ def nothing_compared(reason: str, metadata: Mapping[str, Any]) -> dg.AssetCheckR
 
 
 def compared_nothing(evaluation: dg.AssetCheckEvaluation) -> bool:
-    """Tell whether an outcome is one of ``nothing_compared``."""
+    """Tell whether a check result comes from ``nothing_compared``."""
     return COMPARED_NOTHING in evaluation.metadata
 
 
 def all_checks(assets: Iterable[TableAsset]) -> list[dg.AssetChecksDefinition]:
-    """Return every check of the stored tables."""
+    """Return the declaration check of each asset, and the check ``rows_add_up``."""
     return [*(declaration_check(asset) for asset in assets), rows_add_up]

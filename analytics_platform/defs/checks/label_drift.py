@@ -1,7 +1,7 @@
-"""The check that labels are steady: a run's days beside the recent past.
+"""The check ``labels_are_steady``, which compares the labels of a run's days with the 28 stored days before.
 
-Belongs here: which days are compared, and how the check tells it. Does not belong here: the measures
-(``insights.quality.drift``). It warns and stops nothing: what customers write about may really have changed.
+It warns and stops nothing, because the subjects of customers may really have changed. ``insights.quality.drift`` holds
+the measures.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ from analytics_platform.system.plain_text import on_one_line, plain_metadata
 _PAST_DAYS = 28
 _LABELS_SHOWN = 10
 _VERSIONS = ("taxonomy_version", "tier")
-"""What must be the same on both sides: with another taxonomy or tier, other labels are no drift."""
+"""Columns that must be equal on both sides: another taxonomy or tier gives other labels without any drift."""
 
 
 @dg.asset_check(asset=conversation_insights.key, required_resource_keys={"stores"})
@@ -73,7 +73,10 @@ def _read(store: PartitionStore, days: Sequence[str]) -> pa.Table:
 
 
 def _read_what_can_be(store: PartitionStore, days: Sequence[str]) -> tuple[pa.Table, list[str]]:
-    """Return the rows of days, and the days without: damaged, replaced just now, or stored before a column was."""
+    """Return the rows of the readable days, and the days that cannot be read.
+
+    A day cannot be read if it is damaged, was just replaced, or was stored before a column existed.
+    """
     tables, unread = [_read(store, [])], []
     for day in days:
         try:
@@ -90,7 +93,7 @@ def _change_record(change: Change) -> dg.TableRecord:
 
 
 def _share_table(of_now: pa.ChunkedArray, of_before: pa.ChunkedArray) -> dg.MetadataValue:
-    """Return the shares of the labels that moved most, as a table."""
+    """Return the shares of the labels that changed most, as a table."""
     names, counts = count_labels(of_now, of_before)
     rows = zip(names, *np.round(counts / counts.sum(axis=1, keepdims=True), 3).tolist(), strict=True)
     moved = sorted(rows, key=lambda row: (-round(abs(row[1] - row[2]), 3), row[0]))

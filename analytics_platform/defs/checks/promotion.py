@@ -1,4 +1,4 @@
-"""The check that a model is no worse than the promoted one before it takes its place."""
+"""The blocking check that a candidate model is no worse than the promoted model and the default model."""
 
 # No `from __future__ import annotations`: Dagster reads the annotations of checks.
 

@@ -1,10 +1,8 @@
-"""Do the stores hold the same conversations? MongoDB and the warehouse compared with the lake, day by day.
+"""Compares MongoDB and the warehouse with the lake, day by day.
 
-What the lake gives is computed again, by the function of the asset and by the model of the mart, from tables that are
-proved to be what was written; then the documents and the rows are read back. Nothing is taken on trust, neither the
-ledger nor the record of the warehouse. Memory is that of a few days.
-Belongs here: which partitions to compare, and with what. Does not belong here: Dagster's contexts (``agreement``),
-mending (``repair``).
+The lake is the truth. The function of the asset or the model of the mart is computed again from verified lake tables,
+and the result is compared with the documents or rows read back. Neither the ledger of MongoDB nor the record of the
+warehouse is trusted. Memory holds a few days at a time.
 """
 
 from __future__ import annotations
@@ -34,10 +32,10 @@ from analytics_platform.storage.warehouse.marts_build import LAKE_TABLES, Marts
 from analytics_platform.storage.warehouse.warehouse_file import DamagedWarehouseError, WarehouseError
 
 DAYS_AT_ONCE = 7
-"""Days of a fact that are compared by one query: each costs milliseconds, however small."""
+"""Number of days of a fact in one query; each query costs milliseconds, however few its rows."""
 
 Compared = Callable[[Collection[str] | None], Iterator[Disagreement]]
-"""Compares one table over some days, or over all that is stored."""
+"""A comparison of one table over the given days, or over all stored days for None."""
 
 DAMAGED = "damaged"
 MISSING = "missing"
@@ -45,28 +43,29 @@ UNCOMPARED = "cannot be compared"
 ORPHANED = "rows of a day that the lake does not hold"
 STRAY = "rows that are of no day"
 EVERY_TABLE = "every table"
-"""Stands for the table where a whole store is wrong."""
+"""Name that stands for all tables of a store that is wrong as a whole."""
 LAST_TABLE = DAILY_REPORTS.name
-"""What a run over the whole graph computes last of a day, after every check has passed."""
+"""The table that a run over the whole graph computes last for a day, after every check has passed."""
 
 
 def rederivable(recipe: Recipe) -> bool:
-    """Tell whether a table follows from the lake's tables of the same partition alone."""
+    """Tell whether a table can be computed from lake tables of the same partition alone, without other resources."""
     alone = not recipe.resources and not recipe.takes_day
     return alone and all(given.store == "lake" and not given.whole for given in recipe.inputs.values())
 
 
 @dataclass(frozen=True)
 class Audit:
-    """Comparisons over the stores of one platform.
+    """Comparisons of the stores of one platform.
 
     Args:
         lake: The lake, which is the truth.
-        mongo: The documents.
-        marts: The warehouse, and how it is built.
-        recipes: Every table, each after those it is computed from.
-        settled: Waits until no run works on a day, and keeps it so: what disagrees among all that is stored is
-            compared once more when it is settled. Over the days of a run, that run holds them already.
+        mongo: The MongoDB store.
+        marts: The warehouse and its build.
+        recipes: The recipe of every table, each after the tables it is computed from.
+        settled: Returns a context that waits until no run works on a range of days, and keeps runs away. An audit over
+            all stored days compares each disagreeing day once more inside this context. An audit over the days of a run
+            does not use it, because the run already holds its days.
     """
 
     lake: Lake
@@ -77,14 +76,14 @@ class Audit:
 
     @cached_property
     def collections(self) -> list[Recipe]:
-        """The collections that follow from the lake alone, so that they can be compared with it."""
+        """Recipes of the collections that can be computed again from the lake alone."""
         return [recipe for recipe in self.recipes if recipe.store == "mongo" and rederivable(recipe)]
 
     def all(self, days: Collection[str] | None = None) -> Iterator[Disagreement]:
         """Yield every disagreement of every store, the lake's first.
 
         Args:
-            days: Days to look at; whatever is stored when None.
+            days: Days to compare; all stored days when None.
         """
         for recipe in self.recipes:
             if recipe.store == "lake":
@@ -94,10 +93,10 @@ class Audit:
         yield from self.of_warehouse(days)
 
     def of_lake(self, recipe: Recipe, days: Collection[str] | None = None) -> Iterator[Disagreement]:
-        """Yield the partitions of a lake table that are damaged, or missing though they were stored once.
+        """Yield the partitions of a lake table that are damaged, or missing although they were stored before.
 
-        A partition without a file was never computed, unless something that is stored was computed from it, or the
-        day has its report: then the whole graph was computed for it.
+        A partition without a file counts as missing if a stored partition was computed from it, or if the day has its
+        report, because the whole graph was then computed for the day. Otherwise it was never computed.
         """
         name = recipe.table.name
         stored = self.lake.keys(name)
@@ -110,29 +109,29 @@ class Audit:
                 yield Disagreement("lake", name, key, f"{MISSING}, though {why}")
 
     def of_collection(self, recipe: Recipe, days: Collection[str] | None = None) -> Iterator[Disagreement]:
-        """Yield the partitions of a collection whose documents are not what the lake gives."""
+        """Yield the partitions of a collection whose documents differ from the result of the lake."""
         return self._confirmed(partial(self._collection, recipe), days)
 
     def of_warehouse(
         self, days: Collection[str] | None = None, names: Iterable[str] = tuple(FACTS)
     ) -> Iterator[Disagreement]:
-        """Yield what is wrong with the warehouse: every table is read whole, then the facts are compared by day."""
+        """Yield the disagreements of the warehouse: damage of the whole file, or else the facts by day."""
         damage = self._damage()
         yield from [damage] if damage else self.of_facts(days, names)
 
     def of_facts(
         self, days: Collection[str] | None = None, names: Iterable[str] = tuple(FACTS)
     ) -> Iterator[Disagreement]:
-        """Yield the days of the facts whose published rows are not what the models make of the lake."""
+        """Yield the days of the facts whose published rows differ from the result of the models over the lake."""
         for name in names:
             yield from self._confirmed(partial(self._fact, name), days)
 
     def complete_days(self) -> list[str]:
-        """Return the days that the lake holds all of that the marts are built from, ascending."""
+        """Return the days for which the lake holds every table that the marts read, ascending."""
         return sorted(set.intersection(*(set(self.lake.keys(table)) for table in LAKE_TABLES)))
 
     def _damage(self) -> Disagreement | None:
-        """Say what is wrong with the warehouse as a whole: it cannot be read, or is gone."""
+        """Return the fault of the whole warehouse: missing, damaged or not readable; None without a fault."""
         place = Disagreement("warehouse", EVERY_TABLE, "", "")
         if not self.marts.warehouse.path.exists():
             return replace(place, problem=f"{MISSING}: {self.marts.warehouse.path}") if self.complete_days() else None
@@ -145,7 +144,7 @@ class Audit:
         return None
 
     def _confirmed(self, compared: Compared, days: Collection[str] | None) -> Iterator[Disagreement]:
-        """Yield what disagrees; among all that is stored, only what still does when no run is at work on its day."""
+        """Yield the disagreements. Without given days, one counts only if it persists while no run is at work."""
         for found in list(compared(days)):
             if days is None and found.day and self.settled:
                 with self.settled(found.day, found.day):
@@ -182,13 +181,13 @@ class Audit:
         return compare_pages(place, pages, "_id") or self._ledger(place, given)
 
     def _orphans(self, name: str, key: str) -> Disagreement | None:
-        """Name the documents of a day that neither the lake nor the ledger has."""
+        """Return a disagreement about the documents of a day that neither lake nor ledger has; None without any."""
         pages = self.mongo.read_back(name, key)
         ids = sorted(row_id for page in pages for row_id in (*page.misfits, *page.table["_id"].to_pylist()))
         return Disagreement("mongo", name, key, ORPHANED, len(ids), tuple(ids[:IDS_SHOWN])) if ids else None
 
     def _ledger(self, place: Disagreement, given: pa.Table) -> Disagreement | None:
-        """Compare what the ledger says of documents that are right."""
+        """Compare the ledger's rows and content hash with documents that agree with the lake."""
         info = self.mongo.info(place.table, place.day)
         if info is None:
             return Disagreement("mongo", place.table, place.day, "not in the ledger of what is stored")
@@ -212,7 +211,7 @@ class Audit:
     def _rows_of(
         self, facts: OpenFacts | None, name: str, days: Sequence[str], recorded: frozenset[str]
     ) -> Iterator[Disagreement]:
-        """Compare days of a fact: all at once, and one by one when those do not agree."""
+        """Compare days of a fact: all days in one query, and one by one if they disagree."""
         if facts and recorded.issuperset(days) and self._same_rows(facts, name, days):
             return
         for day in days:
@@ -249,7 +248,7 @@ class Audit:
         return found
 
     def _read(self, tables: Iterable[str], key: str) -> dict[str, pa.Table] | Disagreement:
-        """Return partitions of the lake by table, or what is wrong with the first that cannot be trusted."""
+        """Return partitions of the lake by table, or the disagreement of the first one that is missing or damaged."""
         found: dict[str, pa.Table] = {}
         for table in tables:
             try:
@@ -265,7 +264,7 @@ class Audit:
         return found
 
     def _needed(self, recipe: Recipe) -> dict[str, str]:
-        """Return the keys of a lake table that were stored once, each with what tells so."""
+        """Return the keys of a lake table that must have been stored, each with the evidence."""
         name = recipe.table.name
         needed: dict[str, str] = {}
         if recipe.cadence is Cadence.DAILY:
@@ -280,7 +279,7 @@ class Audit:
         return dict(sorted(needed.items()))
 
     def _keys(self, recipe: Recipe) -> list[str]:
-        """Return the stored partitions of a table; none of a page, whose document tells as much."""
+        """Return the stored partitions of a table; none for pages, whose documents give the same evidence."""
         stores: dict[str, PartitionStore] = {"lake": self.lake, "mongo": self.mongo}
         return stores[recipe.store].keys(recipe.table.name) if recipe.store in stores else []
 
@@ -295,11 +294,11 @@ class Audit:
 
 
 def _differences(place: Disagreement, compared: Callable[[], Disagreement | None]) -> Iterator[Disagreement]:
-    """Yield what a comparison of one partition finds; that it cannot be made is a disagreement of the partition.
+    """Yield the disagreement that a comparison of one partition finds; a failing comparison is a disagreement, too.
 
     Raises:
-        StoreUnreachableError: If no partition can be compared.
-        DamagedWarehouseError: If no day of the warehouse can be.
+        StoreUnreachableError: If a store cannot be reached.
+        WarehouseError: If the warehouse cannot be read.
     """
     try:
         found = compared()

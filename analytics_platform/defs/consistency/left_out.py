@@ -1,4 +1,4 @@
-"""What the stored partitions leave out: rows in quarantine, and conversations that could not be processed."""
+"""Counts what stored partitions leave out: quarantined rows, and conversations that could not be processed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from analytics_platform.storage.partitions import PartitionStore
 
 @dataclass(frozen=True)
 class FailedConversation:
-    """A conversation that one table could not be computed for.
+    """A conversation for which the computation of one table failed.
 
     Attributes:
-        date: Its day, ``YYYY-MM-DD``.
-        conversation_id: The conversation.
-        table_name: The table.
-        error: What went wrong, in one line.
-        attempts: How often it was tried.
+        date: Day of the conversation, ``YYYY-MM-DD``.
+        conversation_id: Identifier of the conversation.
+        table_name: The table whose computation failed.
+        error: The error in one line.
+        attempts: Number of attempts so far.
     """
 
     date: str
@@ -34,13 +34,13 @@ class FailedConversation:
 
 
 def count_quarantined(lake: PartitionStore, days: Sequence[str]) -> int:
-    """Return how many rows are in quarantine, over these days as far as they are stored."""
+    """Return the number of quarantined rows over the stored ones of these days."""
     found = (lake.info(QUARANTINED_ROWS.name, day) for day in days)
     return sum(info.rows for info in found if info is not None)
 
 
 def days_with_errors(lake: PartitionStore, days: Iterable[str]) -> list[str]:
-    """Return those of these days on which conversations could not be processed, as far as it is known."""
+    """Return the days whose stored ``processing_errors`` has rows."""
     infos = ((day, lake.info(PROCESSING_ERRORS.name, day)) for day in days)
     return [day for day, info in infos if info is not None and info.rows]
 
@@ -48,13 +48,13 @@ def days_with_errors(lake: PartitionStore, days: Iterable[str]) -> list[str]:
 def stored_failures(
     lake: PartitionStore, assets: Iterable[TableAsset], days: Sequence[str]
 ) -> list[tuple[str, str, Failure]]:
-    """Return (day, table, failure) for each conversation that a stored partition of these days leaves out itself."""
+    """Return (day, table, failure) for each conversation that failed in a stored partition of these days."""
     names = [asset.recipe.table.name for asset in assets if asset.recipe.isolates]
     return [(day, name, failure) for day in days for name in names for failure in failures_of(lake.info(name, day))]
 
 
 def failed_conversations(platform: Platform, days: Sequence[str]) -> list[FailedConversation]:
-    """Return what the stored tables of some days could not be computed for."""
+    """Return the failed conversations of all tables over these days."""
     return [
         FailedConversation(day, failure.conversation_id, table, failure.error, failure.attempts)
         for day, table, failure in stored_failures(platform.lake, ISOLATING, days)

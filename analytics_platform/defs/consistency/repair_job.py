@@ -1,7 +1,7 @@
-"""The job ``on_demand_store_repair``: mends what disagrees, and tells the event history of it.
+"""The job ``on_demand_store_repair``, which repairs disagreeing partitions and records the repair in Dagster.
 
-Each partition that was computed again is a materialization of its asset, and each comparison a new verdict of its
-check. Belongs here: that. Does not belong here: what is mended, and how (``repair``).
+The event history gets a materialization of the asset for each repaired partition, and a new result of the check for
+each comparison. ``repairer`` holds the order and the rules of the repair.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ class RepairConfig(dg.Config):
 
     @property
     def days(self) -> list[str] | None:
-        """The days, None for all that are stored."""
+        """The days from the first to the last; None for all stored days."""
         if not self.first_day:
             return None
         first, last = (dt.date.fromisoformat(day) for day in (self.first_day, self.last_day or self.first_day))
@@ -47,12 +47,12 @@ class RepairConfig(dg.Config):
 
 
 def look(platform: Platform, tables: Mapping[dg.AssetKey, Recipe], days: Sequence[str] | None) -> Repair:
-    """Return what a repair would find, and mend nothing.
+    """Return the disagreements that a repair would find, without repairing any.
 
     Args:
-        platform: What is looked at.
+        platform: The platform whose stores are compared.
         tables: As for ``build_repair_job``.
-        days: Days to look at; whatever is stored when None.
+        days: Days to compare; all stored days when None.
     """
     found = list(dict.fromkeys(_audit(platform, tables).all(None if days is None else frozenset(days))))
     return Repair(found=found, left=found)
@@ -64,13 +64,13 @@ def run_repair(
     days: Sequence[str] | None,
     instance: dg.DagsterInstance,
 ) -> Repair:
-    """Run the job in this process, and return what was found and done.
+    """Run the repair job in this process and return its result.
 
     Args:
-        platform: What is mended.
+        platform: The platform whose stores are repaired.
         tables: As for ``build_repair_job``.
-        days: Days to look at, ascending, without gaps; whatever is stored when None.
-        instance: Where the event history is kept.
+        days: Days to compare, ascending, without gaps; all stored days when None.
+        instance: The Dagster instance that records the run.
     """
     outcomes: list[Repair] = []
     config = {"first_day": days[0], "last_day": days[-1]} if days else {}
@@ -85,12 +85,12 @@ def build_repair_job(
     tables: Mapping[dg.AssetKey, Recipe],
     on_repair: Callable[[Repair], None] = lambda _: None,
 ) -> dg.JobDefinition:
-    """Define the job; nothing is contacted before it runs.
+    """Return the job. Nothing is contacted before it runs.
 
     Args:
-        platform: What is mended.
-        tables: The recipe of every table by its asset, each after those it is computed from.
-        on_repair: Told what was found and done, also when something is left.
+        platform: The platform whose stores are repaired.
+        tables: The recipe of every table by its asset, each after the tables it is computed from.
+        on_repair: Called with the result of the repair, also if a disagreement is left.
     """
     keys = {(recipe.store, recipe.table.name): key for key, recipe in tables.items()}
     keys |= {("warehouse", name): dg.AssetKey(name) for name in FACTS}

@@ -1,9 +1,8 @@
-"""Mending what disagrees: exactly the partitions that are wrong are computed again, from the lake, and then compared.
+"""Repairs disagreements: computes exactly the wrong partitions again from the lake, and compares them once more.
 
-The lake first, since all else is compared with it: a damaged or missing file comes again from what it was computed
-from, and what was computed from it follows where its content has changed. Then the documents, then the days of the
-warehouse. Where nothing is wrong, nothing is written.
-Belongs here: the order, and what is better left alone. Does not belong here: finding what is wrong (``audit``).
+The lake comes first, because all other stores are compared with it. A damaged or missing file is computed again from
+its inputs, and the tables computed from it follow if its content has changed. The documents come second, and the days
+of the warehouse last. Without a disagreement, nothing is written.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ _NOT_MENDED = "left as it is: the source no longer has this day, and other table
 
 @dataclass(frozen=True)
 class Mended:
-    """One partition that was computed again.
+    """One partition that was computed again, or documents that were removed.
 
     Attributes:
-        store: Where it is kept.
-        table: Its table.
+        store: Name of the store.
+        table: Name of the table.
         day: The partition.
-        info: What is stored now; None for a day of the warehouse, and for rows that were removed.
+        info: The stored partition; None for a day of the warehouse and for removed documents.
     """
 
     store: str
@@ -47,12 +46,12 @@ class Mended:
 
 @dataclass
 class Repair:
-    """What a repair found and did.
+    """The result of a repair.
 
     Attributes:
-        found: What disagreed.
-        mended: The partitions computed again for it, in order.
-        left: What disagrees still.
+        found: The disagreements before the repair.
+        mended: The partitions that were computed again or removed, in order.
+        left: The disagreements after the repair.
     """
 
     found: list[Disagreement] = field(default_factory=list)
@@ -61,12 +60,12 @@ class Repair:
 
 
 class Repairer:
-    """Mends the stores of one platform.
+    """Repairs the stores of one platform.
 
     Args:
-        audit: Finds what is wrong.
-        resources: Every resource that recipes ask for, by name; ``source`` is one.
-        on_message: Told (level, text) of what dbt says.
+        audit: Finds the disagreements.
+        resources: Every resource of the recipes by name, ``source`` among them.
+        on_message: Called with (level, text) for each message of dbt.
     """
 
     def __init__(self, audit: Audit, resources: Mapping[str, Any], on_message: Callable[[str, str], None]) -> None:
@@ -76,12 +75,12 @@ class Repairer:
         self._stores: dict[str, PartitionStore] = {"lake": audit.lake, "mongo": audit.mongo}
 
     def repair(self, days: Collection[str] | None) -> Repair:
-        """Mend whatever disagrees, and compare again.
+        """Repair every disagreement, and compare again.
+
+        A partition that cannot be computed is left with the reason; all other partitions are repaired.
 
         Args:
-            days: Days to look at; whatever is stored when None.
-
-        A partition that cannot be computed is left, with the reason; the others are mended all the same.
+            days: Days to compare; all stored days when None.
         """
         outcome = Repair()
         self._mend_lake(days, outcome)
@@ -115,7 +114,7 @@ class Repairer:
                     mended.add((recipe.table.name, key))
 
     def _followers(self, recipe: Recipe, mended: Collection[tuple[str, str]]) -> set[str]:
-        """Return the partitions that were computed from a mended one which came out different."""
+        """Return the stored partitions that are stale because a repaired input has another content than before."""
         inputs = {source.table for source in recipe.inputs.values()}
         touched = {recipe.cadence.partition_of(day) if day else "" for table, day in mended if table in inputs}
         stored = touched.intersection(self._audit.lake.keys(recipe.table.name))
@@ -131,7 +130,7 @@ class Repairer:
             return False
 
     def _would_lose(self, recipe: Recipe, key: str) -> bool:
-        """Tell whether the source lacks a day that other tables have rows of: it would come out empty."""
+        """Tell whether a repair would empty a day: the source lacks it, and other tables have rows of it."""
         if "source" not in recipe.resources or key in self._resources["source"].days():
             return False
         others = [other for other in self._audit.recipes if other is not recipe and other.store in self._stores]
@@ -161,7 +160,7 @@ class Repairer:
                     self._compute(recipe, wrong.day, outcome)
 
     def _compute(self, recipe: Recipe, key: str, outcome: Repair) -> bool:
-        """Compute and store a partition; return whether that went well."""
+        """Compute and store a partition; return whether it succeeded."""
         try:
             streams = {name: self._stream(source) for name, source in recipe.inputs.items()}
             store, resources = self._stores[recipe.store], {name: self._resources[name] for name in recipe.resources}
@@ -201,7 +200,7 @@ class Repairer:
             self._build_marts(sorted({one.day for one in mine}), outcome, anew=False)
 
     def _whole_days(self, outcome: Repair) -> list[str]:
-        """Return the days that the lake holds all of that the marts are built from, undamaged; tell of the others."""
+        """Return the days whose lake tables for the marts are complete and undamaged; report the damage as left."""
         sources = [recipe for recipe in self._audit.recipes if recipe.table.name in LAKE_TABLES]
         wrong = [one for recipe in sources for one in self._audit.of_lake(recipe)]
         told = {(one.store, one.table, one.day) for one in outcome.left}

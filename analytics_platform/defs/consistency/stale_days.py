@@ -1,4 +1,4 @@
-"""Which days must be computed again because a partition is missing, stale or due."""
+"""Finds the days that must be computed again because a partition is missing, stale or due for a retry."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def stale_days(
     marts: bool,
     policy: RecomputePolicy = RecomputePolicy.UNFINISHED,
 ) -> list[str]:
-    """Return the days for which a table is missing, was computed from something else than is there now, or is due.
+    """Return the days on which a table is missing, has other inputs than when it was computed, or is due for a retry.
 
-    A stale table over all days makes the last day stale, since a run needs a day.
+    A stale table of cadence ``WHOLE`` makes the last day stale, because a run needs a day.
     """
     assets = list(assets)
     needed = {

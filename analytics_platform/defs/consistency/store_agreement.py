@@ -1,8 +1,8 @@
-"""The checks that the stores agree, as blocking asset checks, and the nightly job that checks all that is stored.
+"""The blocking checks that MongoDB and the warehouse agree with the lake, and the nightly job of all these checks.
 
-In a run they look at the run's days; the job looks at every day, since nobody tells of a document that was edited by
-hand. What sums conversations up is not computed when one of them fails: it depends on ``operational.AGREEING``.
-Belongs here: that. Does not belong here: the comparison (``audit``), mending (``repair``).
+In a run, the checks compare the run's days. The nightly job compares every stored day, because no event reports a
+document that was edited by hand. When a check fails, reports and customer profiles are not computed, because they
+depend on ``operational_assets.AGREEING``.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,11 +30,11 @@ _DESCRIPTION = (
 def agreement_checks(
     tables: Mapping[dg.AssetKey, Recipe], hold_days: Callable[[str, str], AbstractContextManager[None]]
 ) -> list[dg.AssetChecksDefinition]:
-    """Return the check of every collection and fact that follows from the lake alone.
+    """Return the check of every collection and fact that can be computed again from the lake alone.
 
     Args:
-        tables: The recipe of every table by its asset, each after those it is computed from.
-        hold_days: Holds a range of days against every run.
+        tables: The recipe of every table by its asset, each after the tables it is computed from.
+        hold_days: Returns a context that keeps all runs away from a range of days.
     """
     recipes = tuple(tables.values())
     collections = {key: recipe for key, recipe in tables.items() if recipe.store == "mongo" and rederivable(recipe)}
@@ -70,7 +70,7 @@ def _agreement_check(
 
 
 def _stored_partitions(audit: Audit, what: Recipe | str, days: Sequence[str] | None) -> int:
-    """Return how many partitions are stored of those that the check compares."""
+    """Return the number of stored partitions that the check compares."""
     stored = audit.marts.warehouse.days() if isinstance(what, str) else audit.mongo.keys(what.table.name)
     daily = isinstance(what, str) or what.cadence is Cadence.DAILY
     return sum(days is None or not daily or key in days for key in stored)
@@ -86,11 +86,11 @@ def _disagreements(audit: Audit, what: Recipe | str, days: Sequence[str] | None)
 def agreement_schedule(
     tables: Mapping[dg.AssetKey, Recipe], checks: Sequence[dg.AssetChecksDefinition]
 ) -> dg.ScheduleDefinition:
-    """Return the job that checks every day of every store, with its nightly schedule; it computes nothing.
+    """Return the nightly schedule of the job that checks every day of every store. The job computes nothing.
 
     Args:
         tables: As for ``agreement_checks``.
-        checks: What ``agreement_checks`` returned.
+        checks: The result of ``agreement_checks``.
     """
     whole = [dg.AssetCheckKey(key, FITS) for key, recipe in tables.items() if recipe.store == "lake"]
     keys = [*whole, *(key for check in checks for key in check.check_keys)]

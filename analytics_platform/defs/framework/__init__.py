@@ -1,1 +1,1 @@
-"""What all assets share: the asset decorator, recipes, days, isolation of failing conversations, execution."""
+"""Code that all assets share: the asset decorator, recipes, days, isolation of failing conversations, execution."""

@@ -1,4 +1,4 @@
-"""How a table's declaration looks in Dagster: column schema, grain, column lineage."""
+"""Dagster metadata of a table's declaration: column schema, grain, key, and column lineage."""
 
 from __future__ import annotations
 
@@ -39,9 +39,10 @@ def _column(column: Column, *, unique: bool) -> dg.TableColumn:
 
 
 def column_lineage(table: Table, upstream: Mapping[dg.AssetKey, Table]) -> dict[str, Any]:
-    """Return, for each column that is carried through, the upstream columns of the same name and type.
+    """Return for each column the upstream columns of the same name and type.
 
-    Columns are named for what they mean throughout the model, so a column of the same name and type is the same fact.
+    A column name has one meaning throughout the model, so an upstream column of the same name and type holds the same
+    values.
     """
     carried = {
         column.name: [

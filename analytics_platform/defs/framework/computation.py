@@ -1,7 +1,6 @@
-"""One partition on its way: what goes in, what is left out of it, and what failed.
+"""The computation of one partition: its inputs, the conversations it leaves out, and the failures it records.
 
-Belongs here: the meeting of a table's pure function with the failures kept in the stores. Does not belong here: when a
-partition is computed (``recipe``), how failing conversations are found (``isolation``).
+``recipe`` decides when a partition is computed; ``isolation`` finds the failing conversations.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from analytics_platform.storage.partitions import PartitionInfo
 
 
 class Computation:
-    """The computation of one partition, used once and by one thread.
+    """The computation of one partition. An object serves one partition and one thread.
 
     Args:
-        function: Makes the table of ``inputs()`` by keyword.
+        function: Computes the table from the inputs as keyword arguments.
         inputs: Reads the inputs.
-        left_out: Conversations that failed further up; no input shows them to the function.
-        isolates: Whether conversations that fail are left out too, instead of failing the partition.
+        left_out: Returns the conversations that failed in upstream tables; they are removed from every input.
+        isolates: Whether conversations that fail alone are left out, instead of failing the partition.
     """
 
     def __init__(
@@ -42,18 +41,18 @@ class Computation:
         self._errors: dict[str, str] = {}
 
     def compute(self) -> pa.Table:
-        """Return the table; whatever the function raises comes through."""
+        """Return the table; errors of the function are raised unchanged."""
         return self._function(**self._inputs())
 
     def rescue(self, error: Exception, checked: Callable[[pa.Table], pa.Table]) -> pa.Table:
         """Return the table without the conversations that fail alone, after ``compute`` or a check raised ``error``.
 
         Args:
-            error: What was raised.
-            checked: Returns the table as it is stored, or raises if it cannot be.
+            error: The error that was raised.
+            checked: Returns the table in the form in which it is stored, or raises if it is invalid.
 
         Raises:
-            Exception: ``error``, when it is not about a few conversations.
+            Exception: ``error``, if single conversations do not cause it.
         """
         if not self._isolates:
             raise error
@@ -63,10 +62,11 @@ class Computation:
         return table
 
     def annotations(self, before: PartitionInfo | None) -> Mapping[str, str]:
-        """Return what to keep with the partition of failures.
+        """Return the annotations that record the failures and the left-out conversations of the partition.
 
         Args:
-            before: What is stored of the same inputs and code, whose tries are counted on; None to count anew.
+            before: The stored partition of the same inputs and code, whose attempts are continued; None to count from
+                one.
         """
         tries = {failure.conversation_id: failure.attempts for failure in failures_of(before)}
         now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

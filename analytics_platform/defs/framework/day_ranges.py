@@ -1,7 +1,4 @@
-"""Days and ranges of days, as runs take them.
-
-Belongs here: that arithmetic. Does not belong here: which days are out of date (``runs``).
-"""
+"""Arithmetic on days and ranges of days."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 GAP_DAYS = 7
-"""Stale days this near to each other share a run: passing over a current day costs less than a run."""
+"""Stale days at most this many days apart share a run: passing over a current day costs less than a run."""
 
 
 def days_between(first: dt.date, last: dt.date) -> list[str]:
@@ -18,11 +15,11 @@ def days_between(first: dt.date, last: dt.date) -> list[str]:
 
 
 def ranges(days: Sequence[str], gap: int = GAP_DAYS) -> list[tuple[str, str]]:
-    """Return days as ranges (first, last) that cover them, bridging small gaps.
+    """Return ranges (first, last) that cover the days and bridge small gaps.
 
     Args:
         days: ISO days, ascending.
-        gap: Days this near to each other share a range; 1 for nothing but these days.
+        gap: Days at most this many days apart share a range; 1 covers only the given days.
     """
     found: list[tuple[str, str]] = []
     for day in days:
@@ -34,11 +31,11 @@ def ranges(days: Sequence[str], gap: int = GAP_DAYS) -> list[tuple[str, str]]:
 
 
 def few_ranges(days: Sequence[str], at_most: int) -> list[tuple[str, str]]:
-    """Return the ranges that cover exactly these days; when they are too many, bridge the smallest gaps first.
+    """Return ranges that cover exactly the given days. If they are too many, the smallest gaps are bridged.
 
     Args:
         days: ISO days, ascending.
-        at_most: How many ranges there may be.
+        at_most: The most ranges.
     """
     found = ranges(days, gap=1)
     if len(found) <= at_most:

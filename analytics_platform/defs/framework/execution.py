@@ -1,4 +1,4 @@
-"""One Dagster run in this process, ended at once by what no other step could get past: an interruption, a full disk."""
+"""Runs one Dagster job in this process, and ends it at once on an interruption or a full disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _STORING_FAILED = ("Exception while storing event batch", "Falling back to storing multiple single-event")
 _FULL_DISK = ("[Errno 28]", "[Errno 122]")
 _UNCLEAR = ("MongoStoreError", "MongoUnreachableError", "EmbeddedMongoError")
-"""Classes of errors that a full disk brings about without a word of it, when the embedded MongoDB writes to it."""
+"""Classes of errors that a full disk causes without naming it, when the embedded MongoDB writes to the disk."""
 
 
 def execute(
@@ -29,19 +29,19 @@ def execute(
     selection: Sequence[dg.AssetKey] | None = None,
     raise_on_error: bool = False,
 ) -> dg.ExecuteInProcessResult:
-    """Run a job in this process, quietly.
+    """Run a job in this process without console output.
 
     Args:
-        job: What to run.
-        instance: Where the event history is kept.
-        run_config: Configuration beside that of the logger.
+        job: The job.
+        instance: The Dagster instance that records the run.
+        run_config: Run configuration, apart from that of the logger.
         tags: Tags of the run.
         selection: Assets to materialize; all when None.
-        raise_on_error: Whether the error of a step is raised, instead of noted in the result.
+        raise_on_error: Whether the error of a step is raised, instead of recorded in the result.
 
     Raises:
-        KeyboardInterrupt: If the process was interrupted; Dagster has noted the run as failed by then.
-        DiskFullError: If a step, or the event history, found the disk full.
+        KeyboardInterrupt: If the process was interrupted; Dagster has then recorded the run as failed.
+        DiskFullError: If a step or the event history found the disk full.
     """
     home = Path(instance.root_directory).parent
     with disk_full_told(home), _without_storing_failures():
@@ -60,7 +60,7 @@ def execute(
 
 
 def _full_disk_of(error: Any, home: Path) -> DiskFullError | None:
-    """Return the full disk that an error, in the form in which Dagster stores errors, is about."""
+    """Return a ``DiskFullError`` if a stored error, or a cause of it, is about a full disk; None otherwise."""
     while error is not None:
         message = str(error.message).strip().partition(f"{error.cls_name}: ")[2]
         if error.cls_name == DiskFullError.__name__:
@@ -75,7 +75,7 @@ def _full_disk_of(error: Any, home: Path) -> DiskFullError | None:
 
 @contextlib.contextmanager
 def _without_storing_failures() -> Iterator[None]:
-    """Keep off the screen what Dagster writes when it stores events one by one; the failure itself is raised."""
+    """Hide Dagster's messages about storing events one by one; the underlying error is raised anyway."""
     before = sys.stderr
     sys.stderr = _Filtered(before)
     try:
@@ -85,7 +85,7 @@ def _without_storing_failures() -> Iterator[None]:
 
 
 class _Filtered:
-    """A text stream that passes on everything but those lines."""
+    """A text stream that drops Dagster's messages about storing events."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

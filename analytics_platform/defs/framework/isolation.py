@@ -1,9 +1,8 @@
-"""Keeping the bad conversations of a day from taking the good ones with them.
+"""Keeps failing conversations from failing the whole day.
 
-The whole day is computed at once; only when that fails are its conversations halved until those that fail alone are
-known, and what is left is computed at once again: exactly what a day without them would give. Belongs here: this
-search, when a failure is not about single conversations, and what may be told of an error. Does not belong here: where
-failures are kept (``storage.failures``).
+The whole day is computed at once. If it fails, its conversations are halved until the ones that fail alone are found,
+and the rest is computed at once again. The result equals that of a day without the failing conversations.
+``storage.failures`` keeps the failures.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from analytics_platform.system.disk_full import find_disk_full
 
 CONVERSATION_ID = "conversation_id"
 SYSTEMIC = (UserError, OSError, MemoryError)
-"""Errors that are about the machine or its settings, whatever the conversation."""
+"""Errors of the machine or the settings, which no single conversation causes."""
 MOST_FAILURES, MOST_SHARE, FEW_FAILURES = 100, 0.1, 3
-"""A day fails as a whole when more of its conversations fail than the first, or than the second as a share of them
-all; on a small day the third."""
+"""Limits on the failing conversations of a day, beyond which the whole day fails: at most MOST_FAILURES, and at most
+the share MOST_SHARE of all conversations, or FEW_FAILURES if the share gives fewer."""
 
 _TEXT_COLUMNS = ("text", "code", "extra")
 _PACKAGE = Path(__file__).parents[2]
@@ -40,20 +39,20 @@ Inputs = Mapping[str, Any]
 def isolate(
     inputs: Inputs, compute: Callable[[Inputs], pa.Table], error: Exception
 ) -> tuple[pa.Table, dict[str, Exception]]:
-    """Compute what can be computed after ``compute(inputs)`` raised ``error``.
+    """Compute the result without the conversations that fail alone, after ``compute(inputs)`` raised ``error``.
 
     Args:
-        inputs: Arguments of the computation; tables with conversation ids are cut to the conversations tried.
-        compute: Computes, checks and returns the result; called at most a few times per failing conversation for
-            each time that the day can be halved.
-        error: What it raised for all conversations at once.
+        inputs: Arguments of the computation. Tables with conversation ids are filtered to the tried conversations.
+        compute: Computes, checks and returns the result. It is called a few times per failing conversation for each
+            time that the day can be halved.
+        error: The error for all conversations at once.
 
     Returns:
-        The result without the conversations that fail alone, and the error of each of these.
+        The result without the failing conversations, and the error of each failing conversation.
 
     Raises:
-        Exception: ``error`` itself, if it is systemic, if no conversation or all or too many fail alone, or if what is
-            left cannot be computed together.
+        Exception: ``error`` itself, if it is systemic, if no conversation, all or too many fail alone, or if the rest
+            cannot be computed together.
     """
     ids = conversation_ids(inputs)
     if _is_systemic(error):
@@ -75,13 +74,13 @@ def isolate(
 
 
 def find_failing(ids: Sequence[str], attempt: Callable[[Sequence[str]], object], at_most: int) -> dict[str, Exception]:
-    """Return the ids for which ``attempt`` raises alone, with what it raises; it is known to fail for all together.
+    """Return each id for which ``attempt`` raises alone, with its error. ``attempt`` fails for all ids together.
 
-    Stops looking as soon as there are more than ``at_most``. For k failing ids of n it makes at most
-    2·k·⌈log₂ n⌉ attempts, and one for a single id.
+    The search stops when more than ``at_most`` ids are found. For k failing ids of n it makes at most 2·k·⌈log₂ n⌉
+    attempts, and one for a single id.
 
     Raises:
-        Exception: What an attempt raises that is systemic.
+        Exception: The error of an attempt, if it is systemic.
     """
     found: dict[str, Exception] = {}
     waiting: list[Sequence[str]] = list(_halves(ids)) if len(ids) > 1 else [ids] * bool(ids)
@@ -109,7 +108,7 @@ def _halves(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def most_failures(conversations: int) -> int:
-    """Return how many conversations of a day may fail before the day does."""
+    """Return how many conversations of a day may fail before the whole day fails."""
     return min(MOST_FAILURES, max(FEW_FAILURES, int(conversations * MOST_SHARE)))
 
 
@@ -120,7 +119,7 @@ def conversation_ids(inputs: Inputs) -> list[str]:
 
 
 def only(inputs: Inputs, ids: Collection[str]) -> dict[str, Any]:
-    """Return the inputs with nothing but some conversations."""
+    """Return the inputs with only the given conversations."""
     wanted = pa.array(sorted(ids), pa.string())
     return {
         **inputs,
@@ -129,7 +128,7 @@ def only(inputs: Inputs, ids: Collection[str]) -> dict[str, Any]:
 
 
 def without(inputs: Inputs, ids: Collection[str]) -> dict[str, Any]:
-    """Return the inputs without some conversations; the very same tables when there are none to leave out."""
+    """Return the inputs without the given conversations; without any, the same tables."""
     if not ids:
         return dict(inputs)
     absent = pa.array(sorted(ids), pa.string())
@@ -146,14 +145,14 @@ def _by_conversation(inputs: Inputs) -> dict[str, pa.Table]:
 
 
 def describe(error: Exception, inputs: Inputs) -> str:
-    """Tell of an error in one line that quotes nothing of what people wrote.
+    """Describe an error in one line that quotes nothing from the conversation.
 
-    Kind and place are always told. Of the message, whatever stands in quotation marks becomes ``…``, and so does every
-    word that also stands in the conversation: an error may repeat any part of its input.
+    The line names the class and the place of the error. In the message, each text in quotation marks becomes ``…``, and
+    so does each word that occurs in the conversation, because an error may repeat any part of its input.
 
     Args:
-        error: What was raised.
-        inputs: What it was raised for, one conversation.
+        error: The error.
+        inputs: The inputs of the one failing conversation.
     """
     said = {word for text in _texts(inputs) for word in _WORD.findall(text.casefold())}
     unquoted = _QUOTED.sub("…", " ".join(str(error).split()))
@@ -163,9 +162,9 @@ def describe(error: Exception, inputs: Inputs) -> str:
 
 
 def in_one_line(error: Exception) -> str:
-    """Tell of an error in one line that quotes nothing of what people wrote.
+    """Describe an error in one line that quotes nothing from conversations.
 
-    Messages for people are told as they are, with those of partitions; of any other error only kind and place.
+    A ``UserError`` or ``PartitionError`` keeps its message; any other error shows only its class and place.
     """
     if isinstance(error, (UserError, PartitionError)):
         return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
@@ -188,7 +187,7 @@ def _flat(values: Iterable[str | Sequence[str] | None]) -> Iterator[str]:
 
 
 def _place(error: Exception) -> str:
-    """Name the innermost of our functions that the error came through."""
+    """Name the innermost function of this package in the error's traceback."""
     ours = [
         frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(_PACKAGE)
     ]

@@ -1,8 +1,4 @@
-"""What a partition is computed from: the provenance that decides whether to compute it again.
-
-Belongs here: a table's function, its inputs, and the fingerprint over code, inputs and settings.
-Does not belong here: Dagster's contexts (``tables``) or where partitions are kept (``storage``).
-"""
+"""The recipe of a table: its function, its inputs, and the provenance that decides whether a partition is stale."""
 
 from __future__ import annotations
 
@@ -28,7 +24,7 @@ from analytics_platform.storage.provenance import CODE, INPUT, SCHEMA, Provenanc
 from analytics_platform.storage.staleness import MissingInputError, RecomputeDecision, RecomputePolicy, decide
 
 SOURCE_RESOURCE = "source"
-"""The resource of recipes that read the source."""
+"""Name of the resource that reads the source."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +33,10 @@ class Input:
 
     Attributes:
         table: Name of the table.
-        store: Where it is kept.
-        gives: What the function gets: the table of its own partition, a stream of partitions, what failed in its own
-            partition, or nothing: then it only says which conversations to leave out.
-        days_before: For a stream into a daily table: how many days before its own it reads.
+        store: Name of the store that keeps it.
+        gives: The argument of the function: the table of the same partition, a stream of partitions, the failures of
+            the same partition, or nothing. An input that gives nothing only names conversations to leave out.
+        days_before: For a stream into a daily table: number of days before the partition that it includes.
     """
 
     table: str
@@ -50,11 +46,11 @@ class Input:
 
     @property
     def whole(self) -> bool:
-        """Whether it may be several partitions."""
+        """Whether the input may span several partitions."""
         return self.gives == "stream"
 
     def identity(self, info: PartitionInfo) -> str:
-        """Name what the function gets of a partition: equal names, equal input."""
+        """Return a name of what the function gets from a partition; equal names mean equal input."""
         absent = info.annotations.get(LEFT_OUT_KEY, "")
         if self.gives == "failures":
             return info.annotations.get(FAILURES_KEY, "") + absent
@@ -64,20 +60,21 @@ class Input:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one partition of a table is made, and from what.
+    """The computation of a table by partitions.
 
     Attributes:
         table: Declaration of the result.
-        store: Where the result is kept.
+        store: Name of the store that keeps the result.
         compute: Pure function; its parameters are inputs, resources and optionally ``day``.
         takes_day: Whether the function has the parameter ``day``.
         inputs: Upstream tables by parameter.
         resources: Names of the parameters that are resources.
-        cadence: The period of one partition; a ``WHOLE`` table is one partition, with key ``""``.
-        code_version: Hash of the code that computes it.
-        version: From (day, resources): what else the content depends on, by name.
-        annotate: From (day, resources): facts to keep with the partition.
-        unfinished: From (day, resources): what is still to be done about the partition, as a phrase; None for nothing.
+        cadence: The period of one partition; a ``WHOLE`` table is one partition with key ``""``.
+        code_version: Hash of the code that computes the table.
+        version: Maps (day, resources) to version strings, by name, of further things that the content depends on.
+        annotate: Maps (day, resources) to annotations stored with the partition.
+        unfinished: Maps (day, resources) to a phrase for work that the partition still waits for; None for no such
+            work.
         isolates: Whether conversations that fail alone are left out, instead of failing the partition.
     """
 
@@ -95,10 +92,10 @@ class Recipe:
     isolates: bool = False
 
     def provenance(self, day: str, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any]) -> Provenance:
-        """Name everything that the partition is computed from.
+        """Return the named parts that the partition is computed from.
 
         Raises:
-            MissingInputError: If an input is not stored for that day.
+            MissingInputError: If an input of the partition is not stored.
         """
         parts = {CODE: self.code_version, SCHEMA: short_hash(str(self.table.arrow_schema))}
         if self.version:
@@ -122,7 +119,7 @@ class Recipe:
         resources: Mapping[str, Any],
         policy: RecomputePolicy,
     ) -> RecomputeDecision:
-        """Decide whether one partition must be computed; ``stored`` looks up what is stored."""
+        """Decide whether one partition must be computed; ``stored`` looks up the stored partition."""
         return decide(
             stored,
             partial(self.provenance, day, streams, resources),
@@ -134,7 +131,7 @@ class Recipe:
     def task(
         self, day: str, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any], *, policy: RecomputePolicy
     ) -> PartitionTask:
-        """Return the lazy computation of one partition; whatever fails in it fails under the partition's name."""
+        """Return the lazy computation of one partition."""
         arguments: dict[str, Any] = {**resources, **({"day": day} if self.takes_day else {})}
         computation = Computation(
             partial(self.compute, **arguments),
@@ -156,7 +153,7 @@ class Recipe:
         )
 
     def _read(self, day: str, streams: Mapping[str, PartitionStream]) -> dict[str, Any]:
-        """Return what the function gets of its inputs."""
+        """Return the arguments of the function that come from inputs."""
         found: dict[str, Any] = {}
         for name, stream in streams.items():
             match self.inputs[name].gives:
@@ -169,7 +166,7 @@ class Recipe:
         return found
 
     def _left_out(self, day: str, streams: Mapping[str, PartitionStream]) -> frozenset[str]:
-        """Return the conversations that an input of the same day lacks because they failed."""
+        """Return the conversations that failed in an input of the same partition."""
         beside = [stream.info(day) for name, stream in streams.items() if not self.inputs[name].whole]
         return frozenset().union(*map(left_out_of, beside))
 
@@ -180,13 +177,13 @@ class Recipe:
         resources: Mapping[str, Any],
         policy: RecomputePolicy = RecomputePolicy.UNFINISHED,
     ) -> dict[str, RecomputeDecision]:
-        """Decide for each of these partitions whether it must be computed.
+        """Decide for each partition whether it must be computed.
 
         Args:
-            days: Partitions asked about.
+            days: Keys of the partitions.
             stores: Every store by name.
             resources: Every resource by name.
-            policy: What is computed again though nothing has changed.
+            policy: Which partitions are computed again although nothing has changed.
         """
         mine = {name: resources[name] for name in self.resources}
         streams = {

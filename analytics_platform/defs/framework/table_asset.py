@@ -1,7 +1,6 @@
-"""From a pure function to an asset: one decorator for every table that is stored by partition.
+"""The decorator that makes a Dagster asset of a pure function computing one partition of a table.
 
-The function says how one partition is computed; the decorator gives the asset its metadata from the table's
-declaration and lets ranges of partitions stream through. Belongs here: that, for all tables alike.
+The asset gets its metadata from the table's declaration. A run streams through its range of partitions.
 """
 
 import inspect
@@ -28,19 +27,19 @@ from analytics_platform.system.plain_text import on_one_line
 OWNERS = ["team:analytics"]
 CADENCE_TAG = "analytics/cadence"
 DAYS_RESOURCE = "days"
-"""Resource that holds the days of a run, so that no two runs work on one at the same time."""
+"""Resource that holds the days of a run, so that no two runs work on the same day at the same time."""
 
 FORCE_TAG = "analytics/force"
 """Run tag: compute every partition, also those that are current."""
 REDRIVE_TAG = "analytics/redrive"
-"""Run tag: read the source again and compute every partition with failures again, counting the tries anew."""
+"""Run tag: read the source again, and compute every partition with failures again with a new count of tries."""
 NO_RETRY_TAG = "analytics/no_retry"
-"""Run tag: leave failures alone, also those that have tries left."""
+"""Run tag: do not retry failures, even if they have tries left."""
 
 
 @dataclass(frozen=True)
 class TableAsset:
-    """A table as an asset, together with its recipe."""
+    """An asset of one table, with the recipe of the table."""
 
     recipe: Recipe
     definition: dg.AssetsDefinition
@@ -72,14 +71,14 @@ def table_asset(
 ) -> Callable[[Callable[..., pa.Table]], TableAsset]:
     """Make an asset of a function that computes one partition of ``table``.
 
-    The function's parameters say what it needs: one that ``upstream`` names is that table, of the same
-    partition when annotated ``pa.Table``, and a lazy stream of partitions when annotated ``PartitionStream``
-    (all of them; for a daily asset its own day and ``days_before`` days before it), and what failed in it when
-    annotated ``Failures``; ``day`` is the partition key; any other parameter is a resource. Its docstring says how the
-    rows come about; the grain is added.
+    The function's parameters declare its inputs. A parameter named in ``upstream`` is an upstream table: the table of
+    the same partition when annotated ``pa.Table``, a lazy stream of partitions when annotated ``PartitionStream``, and
+    the failures of the same partition when annotated ``Failures``. A stream holds all partitions, or for a daily asset
+    its own day and the ``days_before`` days before it. ``day`` is the partition key. Any other parameter is a resource.
+    The function's docstring, below the table's grain, becomes the description of the asset.
 
-    Conversations that failed in an upstream table of the same day are left out of all the others that the function
-    gets. An upstream table that is no parameter serves this purpose alone.
+    Conversations that failed in an upstream table of the same day are left out of all the tables that the function
+    gets. An upstream table that is no parameter serves only this purpose.
 
     Args:
         table: Declaration of the result.
@@ -87,17 +86,17 @@ def table_asset(
         code: Modules or packages whose code is part of the provenance; see ``code_version``.
         upstream: Assets that the function reads, by parameter.
         cadence: The period of one partition.
-        store: Resource key of the IO manager that keeps it.
+        store: Resource key of the IO manager that stores the table.
         prefix: First part of the asset key.
         name: Last part of the asset key; the table's name when None.
-        days_before: How far back a daily asset's streams reach.
-        kinds: What it is made with, shown in the graph.
+        days_before: Number of days that a daily asset's streams reach back.
+        kinds: Technologies of the asset, shown in the graph.
         version: See ``Recipe``.
         annotate: See ``Recipe``.
         unfinished: See ``Recipe``.
-        isolates: See ``Recipe``; for functions that treat each conversation apart from the others.
-        metadata: From (day, table, resources): what Dagster shows of a partition beside its counts, such as a chart.
-        deps: Further assets that have to be there, and right, before it is computed.
+        isolates: See ``Recipe``; only for functions that treat each conversation separately.
+        metadata: Maps (day, table, resources) to further metadata of a partition, such as a chart.
+        deps: Further assets that must be materialized, with their blocking checks passed, before this asset.
     """
 
     def decorate(compute: Callable[..., pa.Table]) -> TableAsset:
@@ -177,7 +176,7 @@ _GIVEN: Mapping[Any, Literal["table", "stream", "failures", "nothing"]] = {
 
 
 def _policy(tags: Mapping[str, str]) -> RecomputePolicy:
-    """Return what a run with these tags computes again."""
+    """Return the recompute policy that the run's tags ask for."""
     asked = {
         FORCE_TAG: RecomputePolicy.EVERYTHING,
         REDRIVE_TAG: RecomputePolicy.FAILURES,
@@ -187,7 +186,7 @@ def _policy(tags: Mapping[str, str]) -> RecomputePolicy:
 
 
 def _asset_in(recipe: Recipe, parameter: str, upstream: TableAsset) -> dg.AssetIn:
-    """Return the input; a daily table that reads a stream sees some days before its own."""
+    """Return the Dagster input; the partition mapping of a stream into a daily table includes the days before."""
     back = recipe.inputs[parameter].days_before
     lagged = recipe.cadence is Cadence.DAILY and recipe.inputs[parameter].whole and back
     mapping = dg.TimeWindowPartitionMapping(start_offset=-back) if lagged else None

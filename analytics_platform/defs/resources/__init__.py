@@ -1,1 +1,1 @@
-"""What assets and sensors work with: the platform's stores and source, the engine, the LLM tier, Dagster's instance."""
+"""Resources of assets and sensors: the platform's stores and source, the engine, the LLM tier, Dagster's instance."""

@@ -1,4 +1,4 @@
-"""The Dagster instance of a home: where its event history is kept, and how it is opened."""
+"""The Dagster instance of a home: the folder of its event history, and how it is opened."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ CONFIGURATION = "dagster.yaml"
 
 
 UPLOAD_SECONDS = 30
-"""What a step that is under way prints is on S3 after this time."""
+"""Interval in seconds at which the output of a running step is uploaded to S3."""
 
 
 class HomeStorage(PooledSqliteStorage):
-    """The event history in the platform's home; the storage of ``dagster.yaml``.
+    """The storage class of ``dagster.yaml``, which keeps the event history in the platform's home.
 
-    Dagster's own commands (``dagster dev``, ``dg list defs``) thus find the history that ``analytics`` writes, though
-    nobody has set ``DAGSTER_HOME``.
+    Dagster's own commands (``dagster dev``, ``dg list defs``) thus read the history that ``analytics`` writes, even if
+    ``DAGSTER_HOME`` is not set.
     """
 
     @classmethod
     def config_type(cls) -> dict[str, dg.Field]:
-        """Describe the section of ``dagster.yaml``: a folder, the one of the settings when none is given."""
+        """Describe the section of ``dagster.yaml``: an optional folder, by default the folder of the settings."""
         return {"base_dir": dg.Field(dg.StringSource, is_required=False)}
 
     @classmethod
@@ -41,12 +41,13 @@ class HomeStorage(PooledSqliteStorage):
 
 
 def prepare_instance(dagster_home: Path, project_root: Path, compute_logs: dict[str, Any] | None = None) -> None:
-    """Make the instance's folder, with the project's ``dagster.yaml`` in it.
+    """Make the instance's folder and write the project's ``dagster.yaml`` into it.
 
     Args:
         dagster_home: Folder of the instance.
         project_root: Folder of the project's ``dagster.yaml``.
-        compute_logs: Where what runs print is kept, see ``compute_logs_on_s3``; below the home when None.
+        compute_logs: Section for the output of runs, from ``compute_logs_on_s3``; the output stays in the home when
+            None.
 
     Raises:
         FileNotFoundError: If the project has no ``dagster.yaml``.
@@ -61,12 +62,12 @@ def prepare_instance(dagster_home: Path, project_root: Path, compute_logs: dict[
 
 
 def open_instance(dagster_home: Path) -> dg.DagsterInstance:
-    """Return the instance of a prepared folder; ``DAGSTER_HOME`` must name it too."""
+    """Return the instance of a prepared folder. The variable ``DAGSTER_HOME`` must name the same folder."""
     return dg.DagsterInstance.from_config(str(dagster_home))
 
 
 def compute_logs_on_s3(uri: str, dagster_home: Path, *, endpoint_url: str | None, region: str) -> dict[str, Any]:
-    """Return the section of ``dagster.yaml`` that keeps what runs print on S3; it holds no keys.
+    """Return the section of ``dagster.yaml`` that stores the output of runs on S3; it contains no keys.
 
     Args:
         uri: ``s3://bucket/prefix``.

@@ -1,8 +1,4 @@
-"""The insight engine as a resource: with the promoted model when there is one for the current taxonomy.
-
-Belongs here: that choice. Does not belong here: how models are made and judged (``insights``), when one is promoted
-(``learning``).
-"""
+"""The insight engine as a resource, with the promoted model if one fits the current taxonomy and encoder."""
 
 from __future__ import annotations
 
@@ -23,13 +19,13 @@ from analytics_platform.storage.partitions import PartitionStore
 class Insights:
     """The insight engine, built at its first use: it looks for a promoted model, loads vectors and fits heads.
 
-    What is promoted is looked up once, so that a run sees one state of it; each run has an ``Insights`` of its own.
+    The promoted model is looked up once per object, and each run has an object of its own, so a run sees one model.
 
     Args:
         tier: Name of the tier.
-        device: Where it computes.
-        taxonomy: YAML file of labels; the one shipped when None.
-        lake: Where models are kept.
+        device: Device of the computation.
+        taxonomy: YAML file of labels; the shipped taxonomy when None.
+        lake: Returns the store of the models.
     """
 
     def __init__(
@@ -46,7 +42,7 @@ class Insights:
 
     @property
     def reads(self) -> bool:
-        """Whether a transformer reads texts."""
+        """Whether the tier has a transformer, which reads the texts themselves."""
         return self._tier in ("cascade", "transformer")
 
     @cached_property
@@ -66,7 +62,10 @@ class Insights:
 
     @cached_property
     def promoted(self) -> LabelModel | None:
-        """The promoted model, if it fits taxonomy and encoder; without corrections it is the default heads, so None."""
+        """The promoted model; None if it does not fit taxonomy and encoder, or learnt from no corrections.
+
+        A model without corrections equals the default heads.
+        """
         stored = self._stored(PROMOTED_MODEL)
         if not stored.num_rows:
             return None
@@ -76,12 +75,12 @@ class Insights:
 
     @property
     def evaluations(self) -> pa.Table:
-        """Every evaluation so far, ``MODEL_EVALUATION``."""
+        """All stored evaluations, ``MODEL_EVALUATION``."""
         stored = self._stored(MODEL_EVALUATION)  # perhaps from before a column was
         return pa.concat_tables([MODEL_EVALUATION.empty(), stored], promote_options="default")
 
     def engine_of(self, model: LabelModel) -> InsightEngine:
-        """Return the engine with another model."""
+        """Return the engine with the given model."""
         return build_engine(self._tier, self._device, self._taxonomy, model)
 
     def _stored(self, table: Table) -> pa.Table:

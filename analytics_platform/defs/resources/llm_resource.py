@@ -1,6 +1,6 @@
-"""The LLM tier as assets use it: switched off unless a model is named.
+"""The LLM tier as a resource: it opens the tier and its store at first use, and stores the failures of a day.
 
-Belongs here: opening the tier and its store when first used, and keeping what could not be done of a day.
+Without ANALYTICS_LLM_MODEL the tier is off.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from analytics_platform.insights.llm.llm_tier import LlmTier, Plan
 
 _REASONS = {"budget": "budget spent", "unavailable": "endpoint unavailable", "invalid": "answers invalid"}
-"""Reasons whose names say too little by themselves."""
+"""Texts for failure reasons whose names are not clear by themselves."""
 
 
 class Llm:
-    """The tier and its store.
+    """The LLM tier and its store.
 
     Args:
-        config: The endpoint; None where no model is named.
-        taxonomy: YAML file of labels; the one shipped when None.
-        api_key: Gives the endpoint's key; called when first needed.
-        open_store: Opens what all workers share; called when first needed.
+        config: Configuration of the endpoint; None without a model.
+        taxonomy: YAML file of labels; the shipped taxonomy when None.
+        api_key: Returns the endpoint's key; called at first use.
+        open_store: Opens the store that all workers share; called at first use.
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class Llm:
 
     @property
     def is_on(self) -> bool:
-        """Whether a model is named."""
+        """Whether a model is configured."""
         return self._config is not None
 
     def require_usable(self) -> None:
-        """Refuse a prompt, a price list or a tokenizer that cannot be used; neither store nor endpoint is contacted.
+        """Refuse an unusable prompt, price list or tokenizer; neither the store nor the endpoint is contacted.
 
         Raises:
             LlmError: If the tier is off, its packages are not installed, or a file cannot be used.
@@ -72,10 +72,10 @@ class Llm:
 
     @cached_property
     def tier(self) -> LlmTier:
-        """The tier.
+        """The tier, opened at first use.
 
         Raises:
-            LlmError: If it is off, its packages are not installed, or it is not configured rightly.
+            LlmError: If the tier is off, its packages are not installed, or its configuration is wrong.
         """
         config = self._require_installed().model_copy(update={"api_key": self._api_key()})
         from analytics_platform.insights.llm.llm_tier import LlmTier  # noqa: PLC0415  (an extra)
@@ -83,7 +83,7 @@ class Llm:
         return LlmTier(config, load_taxonomy(self._taxonomy), self._store)
 
     def _require_installed(self) -> LlmConfig:
-        """Return the configuration, once it is known that a model is named and the packages are there."""
+        """Return the configuration, or raise ``LlmError`` if no model is named or a package is missing."""
         if self._config is None:
             raise LlmError("ANALYTICS_LLM_MODEL: name a model to have conversations labelled by an LLM")
         try:
@@ -94,11 +94,11 @@ class Llm:
 
     @property
     def version(self) -> str:
-        """Hash of what labels depend on beside messages and code; says so where it is off."""
+        """Hash of everything that labels depend on besides messages and code; ``off`` if the tier is off."""
         return self.tier.version if self.is_on else "off"
 
     def label(self, day: str, messages: pa.Table) -> pa.Table:
-        """Return ``LLM_INSIGHTS`` of a day, and note the conversations that have none."""
+        """Return ``LLM_INSIGHTS`` of a day, and store the conversations without labels as failures."""
         if not self.is_on:
             return LLM_INSIGHTS.empty()
         self._labelled.add(day)
@@ -107,12 +107,12 @@ class Llm:
         return outcome.insights
 
     def calls(self, day: str) -> pa.Table:
-        """Return ``LLM_CALLS`` of a day: all that were ever made."""
+        """Return ``LLM_CALLS`` of a day, over all runs."""
         rows = self._store.calls(dt.date.fromisoformat(day)) if self.is_on else []
         return LLM_CALLS.from_rows(rows)
 
     def calls_version(self, day: str) -> str:
-        """Return what tells whether the ledger of a day has grown."""
+        """Return a version of the day's ledger: its number of calls; ``off`` if the tier is off."""
         return str(self._store.count_calls(dt.date.fromisoformat(day))) if self.is_on else "off"
 
     def failures(self, day: str) -> pa.Table:
@@ -121,11 +121,11 @@ class Llm:
         return LLM_FAILURES.from_rows(rows)
 
     def failures_version(self, day: str) -> str:
-        """Return what tells whether the failures of a day are others than before."""
+        """Return a version of the day's failures: their content hash; ``off`` if the tier is off."""
         return content_hash(self.failures(day)) if self.is_on else "off"
 
     def unanswered(self, days: Iterable[str]) -> list[str]:
-        """Say in a line how many conversations of these days have no answer, by reason; no line when all have one."""
+        """Return one line with the number of conversations without an answer, by reason; no line if there are none."""
         found = Counter(reason for day in days for reason in self.failures(day)["reason"].to_pylist())
         if not found:
             return []
@@ -135,11 +135,14 @@ class Llm:
         return [f"llm_insights: {found.total():,} conversations have no answer: {told}; see the table llm_failures"]
 
     def has_not_done(self, day: str) -> bool:
-        """Whether conversations of a day wait for this run; those that it has left undone wait for the next."""
+        """Tell whether conversations of a day wait for this run.
+
+        After this run has labelled the day, conversations without labels wait for the next run.
+        """
         return self.is_on and day not in self._labelled and any(self.failures(day)["will_retry"].to_pylist())
 
     def plan(self, messages: pa.Table) -> Plan:
-        """Return what labelling these messages would ask and cost."""
+        """Return the estimated requests, tokens and cost of labelling these messages."""
         return self.tier.plan(messages)
 
     def close(self) -> None:

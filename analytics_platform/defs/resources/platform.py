@@ -1,7 +1,4 @@
-"""What assets work with: the source, the stores, the insight engine; made from the settings, opened when used.
-
-Belongs here: the wiring of settings to objects. Does not belong here: reading the environment (``settings``).
-"""
+"""The platform: source, stores and insight engine, made from the settings and opened at first use."""
 
 from __future__ import annotations
 
@@ -48,11 +45,11 @@ RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 PARTITION_TAG = "dagster/partition"
 DAYS_WAIT_SECONDS = 3 * 3600.0
-"""How long a run waits for another one that works on one of its days."""
+"""Seconds that a run waits for another run that works on one of its days."""
 
 
 def _llm_config(settings: Settings) -> LlmConfig | None:
-    """Return what the LLM tier is told; None where no model is named."""
+    """Return the configuration of the LLM tier without its key; None if no model is named."""
     if settings.llm_model is None:
         return None
     told = {name.removeprefix("llm_"): getattr(settings, name) for name in LlmSettings.model_fields}
@@ -60,12 +57,12 @@ def _llm_config(settings: Settings) -> LlmConfig | None:
 
 
 class Platform:
-    """Everything that the assets of one process work with; each part is opened when first used.
+    """The source, the stores, the engine and the alerts of one process; each is opened at first use.
 
     Args:
         settings: The settings.
-        stages: Whether files of the source that have changed are staged; otherwise the source speaks of what was
-            staged last, and no staging is made or removed.
+        stages: Whether changed files of the source are staged. If not, the source reports its last staging, and no
+            staging is made or removed.
     """
 
     def __init__(self, settings: Settings, *, stages: bool = True) -> None:
@@ -90,17 +87,17 @@ class Platform:
         return SecretReferences({"region_name": settings.aws_region, **options})
 
     def secret(self, field: str) -> str | None:
-        """Return the value of a secret setting; looked up now, when the setting says where in AWS it is kept.
+        """Return the value of a secret setting. A reference to AWS is looked up at this call.
 
         Raises:
-            SecretError: If it cannot be looked up.
+            SecretError: If the secret cannot be looked up.
         """
         held: SecretStr | None = getattr(self.settings, field)
         return self._references.resolve(environment_name(field), held.get_secret_value()) if held else None
 
     @cached_property
     def cleaning(self) -> Cleaning:
-        """How messages are cleaned."""
+        """The options of cleaning messages, from the settings."""
         settings = self.settings
         keys = {"key": self.secret("pseudonym_key"), "spans_key": self.secret("pii_spans_key")}
         given = {name: key.encode() for name, key in keys.items() if key}
@@ -110,15 +107,16 @@ class Platform:
 
     @property
     def insights(self) -> Insights:
-        """The insight engine with the model that is promoted now; each run gets its own."""
+        """A new insight resource with the model promoted now; each run gets its own."""
         settings = self.settings
         return Insights(settings.engine_tier, settings.engine, settings.taxonomy, lambda: self.lake)
 
     @property
     def source(self) -> Source:
-        """Where conversations come from.
+        """The source of conversations.
 
-        The same object until the last day moves on at midnight. A run keeps the days that it began with.
+        It is the same object until the last day moves on at midnight. After ``fresh_source`` it stays the same, so that
+        a run keeps the days with which it began.
         """
         window = self.settings.first_day, self.settings.last_day
         if window not in self._sources and not self._looked:
@@ -186,7 +184,7 @@ class Platform:
 
     @cached_property
     def mongo(self) -> MongoStore:
-        """MongoDB: the server that the settings name, otherwise the embedded one."""
+        """MongoDB: the server of ANALYTICS_MONGO_URI, or the embedded server."""
         uri = self.secret("mongo_uri")
         if uri is not None:
             return MongoStore(uri, self.settings.mongo_database)
@@ -203,7 +201,10 @@ class Platform:
 
     @property
     def marts(self) -> Marts:
-        """The warehouse over the lake; made anew each time, since it remembers the dbt project's version."""
+        """The warehouse over the lake.
+
+        Each access makes a new object, because an object remembers the dbt project's version.
+        """
         return Marts(
             warehouse=Warehouse(self.settings.warehouse_path),
             lake=self.lake,
@@ -215,14 +216,14 @@ class Platform:
 
     @cached_property
     def alerts(self) -> Alerts:
-        """Where alerts are raised, from whatever process: ``raise_alert(kind, key, title, text, link)``."""
+        """The alerts of the home, raised with ``raise_alert(kind, key, title, text, link)`` by every process."""
         settings = self.settings
         return Alerts(
             settings.home / "alerts.sqlite", lambda: self.secret("alert_urls"), repeat_hours=settings.alert_repeat_hours
         )
 
     def _s3_options(self) -> dict[str, Any]:
-        """Return what ``s3fs`` needs to reach the lake as the settings say."""
+        """Return the options with which ``s3fs`` reaches the lake."""
         options = {
             "key": self.secret("aws_access_key_id"),
             "secret": self.secret("aws_secret_access_key"),
@@ -233,7 +234,7 @@ class Platform:
         return {name: value for name, value in options.items() if value is not None}
 
     def close(self) -> None:
-        """Let go of the LLM endpoint, of the source, and of the embedded server; the last of its users stops it."""
+        """Close the LLM endpoint, the source and MongoDB. The embedded server stops with its last user."""
         self.llm.close()
         self._reading.close()
         if self._embedded is not None:
@@ -243,12 +244,12 @@ class Platform:
             del self.mongo
 
     def fresh_source(self, on_progress: Progress | None = None) -> Source:
-        """Return the source after a look for what is new, the first time in a process: one run sees one state of it.
+        """Return the source after reading its changes, once per process, so that a run sees one state of the source.
 
-        What was read then stays until ``close``, whatever other processes find at the source.
+        The state stays until ``close``, even if other processes read newer changes.
 
         Raises:
-            SourceError: If it cannot be read.
+            SourceError: If the source cannot be read.
         """
         if not self._looked:
             self._reading.enter_context(self.source.held())
@@ -256,7 +257,7 @@ class Platform:
         return self.source
 
     def _source_of_run(self, _: dg.InitResourceContext) -> Iterator[Source]:
-        """Give the source to a run, and let go of what was read when the run ends."""
+        """Yield the source to a run, and release its read state when the run ends."""
         with self.source.held():
             if not self._looked:
                 self._look(None)
@@ -278,15 +279,19 @@ class Platform:
             yield None
 
     def hold_days(self, first: str, last: str) -> AbstractContextManager[None]:
-        """Hold days, ``YYYY-MM-DD``, against every run of another process; waits for one that works on them.
+        """Return a context that keeps runs of all other processes away from days, and first waits for a run on them.
+
+        Args:
+            first: First day, ``YYYY-MM-DD``.
+            last: Last day, inclusive.
 
         Raises:
-            DaysBusyError: If it is not done with them after hours.
+            DaysBusyError: If another run still works on the days after three hours.
         """
         return days_locked(self.settings.home / "days.lock", first, last, wait_seconds=DAYS_WAIT_SECONDS)
 
     def store(self, name: str) -> PartitionStore:
-        """Return the store of that name: ``lake``, ``mongo`` or ``pages``."""
+        """Return the store named ``lake``, ``mongo`` or ``pages``."""
         match name:
             case "lake":
                 return self.lake
@@ -296,7 +301,7 @@ class Platform:
                 return self.mongo
 
     def recipe_resources(self) -> dict[str, Any]:
-        """Return what recipes ask for by parameter name."""
+        """Return the resources of recipes, by parameter name."""
         return {
             "source": self.source,
             "source_name": self.source.name,
