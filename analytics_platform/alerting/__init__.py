@@ -1,4 +1,4 @@
-"""Telling people what went wrong: each alert once, on every channel, whatever process saw it."""
+"""Alerts about failures: each alert is delivered to every channel, without repeats, whichever process raised it."""
 
 from analytics_platform.alerting.alert import Alert, Kind, Links
 from analytics_platform.alerting.alerts import Alerts, Delivery

@@ -1,7 +1,4 @@
-"""What an alert says, and where its link leads.
-
-Belongs here: the words. Does not belong here: who gets them (``channels``) and how often (``outbox``).
-"""
+"""The text of an alert, and the addresses of the UI pages that it links to."""
 
 from __future__ import annotations
 
@@ -17,14 +14,14 @@ Kind = Literal["check_failed", "check_warned", "run_failed", "asset_stale", "sou
 
 @dataclass(frozen=True)
 class Alert:
-    """Something that a person should know.
+    """A failure or warning that a person should know about.
 
     Attributes:
-        kind: What sort of thing happened.
-        key: What it happened to; two alerts of the same kind and key are the same alert.
+        kind: The kind of event.
+        key: The object of the event; alerts of the same kind and key are the same alert.
         title: One line.
-        text: What and where, and what to do. It leaves the platform: no data and no secrets in it.
-        link: Page of the UI to look at; empty for none.
+        text: The event, its place, and what to do. The text leaves the platform, so it contains no data and no secrets.
+        link: Address of a page of the UI; empty for none.
     """
 
     kind: Kind
@@ -34,7 +31,7 @@ class Alert:
     link: str = ""
 
     def lines(self) -> list[str]:
-        """Return title, text and link as people get them: a line each, whatever a message or a file name holds."""
+        """Return title, text and link for delivery, each on one line; line ends and control characters are escaped."""
         return [on_one_line(part) for part in (self.title, self.text, self.link) if part]
 
 
@@ -42,7 +39,7 @@ class Links:
     """Addresses of pages of the Dagster UI.
 
     Args:
-        base: Where people reach the UI, e.g. ``https://dagster.example.org``.
+        base: Address of the UI for its users, e.g. ``https://dagster.example.org``.
     """
 
     def __init__(self, base: str) -> None:

@@ -1,4 +1,4 @@
-"""Raise alerts: write them to the outbox, and deliver the outbox to every channel."""
+"""Raises alerts: writes them to the outbox, and delivers the outbox to every channel."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of the alerts that waited.
+    """The result of one delivery.
 
     Attributes:
-        sent: Number of messages that arrived; a message holds all alerts that a channel waited for.
-        problems: One line per channel that could not be reached; it is tried again at the next delivery.
+        sent: Number of messages that arrived; one message holds all alerts that wait for a channel.
+        problems: One line per channel that could not be reached; the next delivery tries it again.
     """
 
     sent: int
@@ -32,13 +32,13 @@ class Delivery:
 
 
 class Alerts:
-    """Alerts of one home. Safe to use from several processes and threads.
+    """The alerts of one home. Safe for use by several processes and threads.
 
     Args:
-        path: File that remembers what was raised and sent.
-        urls: Gives the addresses of the channels, comma separated, or None; asked when something is delivered.
+        path: SQLite file of the outbox.
+        urls: Returns the addresses of the channels, separated by commas, or None; called at the first delivery.
         repeat_hours: The same alert is not raised again within this time.
-        clock: Gives the time in seconds since the epoch.
+        clock: Returns the time in seconds since the epoch.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Alerts:
 
     @cached_property
     def channels(self) -> list[Channel]:
-        """Where alerts go; none without configuration.
+        """The configured channels; empty without configuration.
 
         Raises:
             AlertError: If an address cannot be used.
@@ -64,19 +64,19 @@ class Alerts:
         return open_channels(urls) if urls else []
 
     def raise_alert(self, kind: Kind, key: str, title: str, text: str, link: str = "") -> bool:
-        """Log an alert and hand it over for delivery, unless the same was raised a short time ago.
+        """Log an alert and write it to the outbox, unless the same alert was raised within the repeat time.
 
-        It is kept when this returns; sending is left to ``deliver``, so that no caller waits for a channel.
+        The alert is stored when the method returns. ``deliver`` sends it, so no caller waits for a channel.
 
         Args:
-            kind: What sort of thing happened.
-            key: What it happened to.
+            kind: The kind of event.
+            key: The object of the event.
             title: One line.
-            text: What and where, and what to do, without data and secrets.
-            link: Page of the UI.
+            text: The event, its place, and what to do, without data and secrets.
+            link: Address of a page of the UI.
 
         Returns:
-            Whether it is news.
+            Whether the alert is new.
         """
         alert = Alert(kind, key, title, text, link)
         news = self._outbox.add(alert, self._clock())
@@ -85,10 +85,10 @@ class Alerts:
         return news
 
     def deliver(self) -> Delivery:
-        """Send every channel what it waits for, as one message; takes about as long as the slowest channel may.
+        """Send each channel its waiting alerts as one message. Takes about as long as the slowest channel.
 
         Raises:
-            AlertError: If an address cannot be used; nothing is lost.
+            AlertError: If an address cannot be used; no alert is lost.
         """
         self._outbox.address([channel.id for channel in self.channels], self._clock())
         if not self.channels:
@@ -101,7 +101,7 @@ class Alerts:
         return Delivery(sum(sent for sent, _ in results), problems)
 
     def _send(self, channel: Channel) -> tuple[bool, str | None]:
-        """Return whether a message arrived, and what went wrong."""
+        """Return whether a message arrived, and the reason if it did not."""
         waiting = self._outbox.waiting(channel.id)
         if not waiting:
             return False, None

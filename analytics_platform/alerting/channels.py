@@ -1,7 +1,7 @@
-"""Channels that alerts are sent to (Slack, e-mail, a webhook, ...), by way of apprise.
+"""Channels of alerts (Slack, e-mail, a webhook and others), through the library apprise.
 
-An address of a channel is a secret as a whole: neither it nor what apprise says about it is shown. A channel is
-called by its number and its service ("channel 2, Slack").
+The whole address of a channel is a secret: neither the address nor apprise's messages about it are shown. A channel is
+named by its number and its service ("channel 2, Slack").
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from analytics_platform.errors import UserError
 
 SEND_SECONDS = 10.0
 START_SECONDS = 30.0
-"""Time for the start and the end of the process that sends, on a machine with much to do."""
+"""Seconds allowed for starting and ending the sending process on a busy machine."""
 ALERTS_SHOWN = 20
 _BETWEEN = re.compile(r"[,\s]+(?=[A-Za-z][A-Za-z0-9+.-]*://)")
-"""Between two addresses; a comma within one is its own."""
+"""Matches the separator of two addresses; a comma within an address does not match."""
 
 
 class AlertError(UserError, ValueError):
-    """An address of a channel cannot be used; the message says which by its number."""
+    """An address of a channel cannot be used; the message names the address by its number."""
 
 
 class Channel:
-    """One place that alerts are sent to.
+    """A receiver of alerts.
 
     Attributes:
-        id: Stable name of its address, from which the address cannot be told.
-        name: What people call it.
+        id: Stable identifier of the address that does not reveal it.
+        name: Name for people.
     """
 
     def __init__(self, url: str, id: str, name: str) -> None:  # noqa: A002
@@ -43,15 +43,15 @@ class Channel:
         self.name = name
 
     def __repr__(self) -> str:
-        """Show the name only; the address is a secret."""
+        """Show only the name, because the address is a secret."""
         return f"Channel({self.name!r})"
 
     def send(self, alerts: Sequence[Alert], timeout_seconds: float = SEND_SECONDS) -> str | None:
-        """Send alerts as one message; return None when it arrived, and else what went wrong in a few words.
+        """Send alerts as one message; return None if it arrived, and the reason in a few words otherwise.
 
         Args:
-            alerts: What to send; at least one.
-            timeout_seconds: For the whole exchange with the channel.
+            alerts: At least one alert.
+            timeout_seconds: Limit for the whole exchange with the channel.
         """
         title, body = message(alerts)
         request = {"url": self._url, "title": title, "body": body, "timeout_seconds": timeout_seconds}
@@ -73,13 +73,13 @@ class Channel:
 
 
 def open_channels(urls: str) -> list[Channel]:
-    """Return the channels of comma separated addresses; nothing is contacted.
+    """Return the channels of comma-separated addresses; no channel is contacted.
 
     Args:
         urls: Addresses in apprise's form, e.g. ``slack://...,mailto://...``.
 
     Raises:
-        AlertError: If apprise does not know what an address means.
+        AlertError: If apprise does not recognise an address.
     """
     import apprise  # noqa: PLC0415  (most of a second; only those who send need it)
 
@@ -95,7 +95,7 @@ def open_channels(urls: str) -> list[Channel]:
 
 
 def message(alerts: Sequence[Alert]) -> tuple[str, str]:
-    """Return title and body: of the alert, or of a list when there are several."""
+    """Return title and body of a message: those of a single alert, or a list of several alerts."""
     parts = ["\n".join(alert.lines()) for alert in alerts[:ALERTS_SHOWN]]
     if len(alerts) == 1:
         title, _, body = parts[0].partition("\n")

@@ -1,8 +1,7 @@
-"""Which alerts were raised, and which channel waits for which: one SQLite file, shared by all processes of a home.
+"""The outbox: raised alerts and the channels that wait for them, in one SQLite file for all processes of a home.
 
-An alert is handed over when it is written here, so whoever raised it may forget it. It goes to a channel at least
-once: when a process dies between sending and noting it down, the next one sends it again.
-Belongs here: that, and de-duplication. Does not belong here: sending (``channels``).
+An alert that is written here is safe. It reaches each channel at least once: if a process dies between sending an alert
+and recording it as sent, the next process sends it again.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from pathlib import Path
 from analytics_platform.alerting.alert import Alert
 
 KEPT_SECONDS = 30 * 86_400.0
-"""An alert that could not be sent for this long is given up."""
+"""Age in seconds after which an unsent alert is given up."""
 _BUSY_SECONDS = 10.0
 _FORM = """
 CREATE TABLE IF NOT EXISTS alerts (
@@ -29,11 +28,11 @@ CREATE TABLE IF NOT EXISTS waiting (
 
 
 class Outbox:
-    """Alerts that were raised, and those still to be sent.
+    """Raised alerts, and the channels that each of them still waits for.
 
     Args:
-        path: The file; made at the first alert.
-        repeat_seconds: The same alert is not taken again within this time.
+        path: The SQLite file; made at the first alert.
+        repeat_seconds: The same alert is not added again within this time.
     """
 
     def __init__(self, path: Path, repeat_seconds: float) -> None:
@@ -41,7 +40,7 @@ class Outbox:
         self._repeat_seconds = repeat_seconds
 
     def add(self, alert: Alert, now: float) -> bool:
-        """Take an alert; return whether it is news, that is, was not taken within the repeat time.
+        """Add an alert unless the same alert was added within the repeat time; return whether it was added.
 
         Args:
             alert: The alert.
@@ -58,7 +57,7 @@ class Outbox:
             return taken.rowcount == 1
 
     def address(self, channels: Sequence[str], now: float) -> None:
-        """Let every channel wait for the alerts that are new; forget channels that are gone and alerts too old."""
+        """Queue new alerts for every channel, and delete removed channels and alerts older than ``KEPT_SECONDS``."""
         if not self._path.exists():
             return
         with self._transaction() as connection:
@@ -74,7 +73,7 @@ class Outbox:
             connection.execute("UPDATE alerts SET addressed = 1 WHERE NOT addressed")
 
     def waiting(self, channel: str) -> dict[int, Alert]:
-        """Return the alerts that a channel waits for, by number, the oldest first."""
+        """Return the alerts that wait for a channel, by their number, the oldest first."""
         if not self._path.exists():
             return {}
         with self._transaction() as connection:
@@ -86,7 +85,7 @@ class Outbox:
             return {number: Alert(*facts) for number, *facts in rows}
 
     def sent(self, channel: str, numbers: Sequence[int]) -> None:
-        """Note down that a channel got the alerts of these numbers."""
+        """Record that the alerts of these numbers reached a channel."""
         with self._transaction() as connection:
             connection.executemany(
                 "DELETE FROM waiting WHERE channel = ? AND alert = ?", [(channel, number) for number in numbers]
@@ -94,7 +93,7 @@ class Outbox:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Open the file for one transaction; no connection outlives a call, so that processes may fork."""
+        """Open the file for one transaction. No connection outlives a call, so processes may fork."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
             connection.execute("PRAGMA foreign_keys = ON")

@@ -1,4 +1,4 @@
-"""Which tables are overdue: older than the tables they read, or not read from the source for too long."""
+"""Finds overdue tables: tables older than their inputs, and source tables not read for too long."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ def overdue_since(
     now: float,
     hours: float,
 ) -> dict[str, float]:
-    """Return the overdue tables, each with the time since which it lags, in seconds since the epoch.
+    """Return the overdue tables, each with the start of its lag in seconds since the epoch.
 
-    A table that reads others lags since the first time that one of them was updated and it was not. One that reads
-    none, a table of the source, lags since the source was last read. It is overdue when it has lagged for ``hours``. A
-    table that was never computed is not overdue: nobody relies on it yet.
+    A table with inputs lags since the first update of an input after its own last update. A table without inputs, that
+    is, of the source, lags since the source was last read. A table is overdue when it has lagged for more than
+    ``hours``. A table that was never computed is not overdue, because nobody relies on it yet.
 
     Args:
-        updated: When each table was last brought up to date; one that never was is absent.
+        updated: Time of each table's last update, in seconds since the epoch; tables without an update are absent.
         inputs: The tables that each table reads.
-        first_after: Gives the time of a table's first update after a time; asked only where there is one, and where
-            the answer decides.
+        first_after: Returns the time of a table's first update after a given time; called only if there is one and the
+            result matters.
         now: Seconds since the epoch.
-        hours: How long a table may lag.
+        hours: Hours that a table may lag.
     """
     old = {name: time for name, time in updated.items() if now - time > hours * 3600}
     since: dict[str, float] = {}

@@ -1,8 +1,8 @@
 """The program that sends one message to one channel: ``python -m analytics_platform.alerting.sending``.
 
-apprise has no limit for the size of an answer, and a thread of it that waits for a receiver cannot be ended. So each
-message is sent by a process of its own, with a limit for its memory, that ends with its time. The address is a secret
-and therefore comes through standard input, not as an argument, which every user of the machine can read.
+apprise does not limit the size of an answer, and its threads that wait for a receiver cannot be stopped. So a separate
+process with a memory limit sends each message, and ends after the timeout. The address is a secret, so it comes through
+standard input and not as an argument, which every user of the machine can read.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from collections.abc import Iterator
 from typing import Any
 
 ANSWER_BYTES = 1 << 20
-"""What is read of an HTTP answer; its status has then been read, and no service says more than a few lines."""
+"""Bytes read of an HTTP answer. The status is read before, and no service answers with more than a few lines."""
 MEMORY_BYTES = 512 << 20
-"""Memory of the process; it needs about 60 MB, and a few times the size of a message."""
+"""Memory limit of the process in bytes; it needs about 60 MB, and a few times the size of a message."""
 _HTTP_STATUS = re.compile(r"error=(\d{3})\b")
 
 
 def silence_libraries() -> None:
-    """Keep libraries from logging addresses; apprise still hears its warnings, for the reason of a failure."""
+    """Keep libraries from logging addresses. apprise still records its warnings in the result of a message."""
     library = logging.getLogger("apprise")
     library.propagate = False
     library.setLevel(logging.WARNING)
@@ -32,7 +32,10 @@ def silence_libraries() -> None:
 
 
 def main() -> None:
-    """Send the message that standard input describes; write what went wrong to standard output as JSON, or null."""
+    """Send the message described on standard input; write the reason of a failure, or null, to standard output.
+
+    The output is JSON.
+    """
     _limit_memory()
     _guard_requests()
     request = json.load(sys.stdin)
@@ -58,7 +61,7 @@ def _send(url: str, title: str, body: str, timeout_seconds: float) -> str | None
 
 
 def _reason(result: Any, timeout_seconds: float) -> str:
-    """Say why a message did not arrive, in words of our own: apprise's may hold parts of the address."""
+    """Return why a message did not arrive, in the platform's own words: apprise's may contain parts of the address."""
     if result.status.name == "TIMEOUT":
         return f"no answer within {timeout_seconds:g} s"
     status = next((found for entry in result.logs() if (found := _HTTP_STATUS.search(str(entry.message)))), None)
@@ -78,10 +81,10 @@ def _limit_memory() -> None:
 
 
 def _guard_requests() -> None:
-    """Make ``requests``, which apprise's services call, read answers up to a limit and keep what it sends.
+    """Replace the session of ``requests``, which apprise uses, by one that limits answers and never drops the message.
 
-    After a 301, 302 or 303 ``requests`` asks for the new address by GET, without the message, and the GET's status 200
-    looks like success. So these are not followed; 307 and 308 are, with the message.
+    After a status 301, 302 or 303, ``requests`` asks for the new address by GET, without the message, and the GET's
+    status 200 looks like success. So these redirects are not followed. 307 and 308 are followed with the message.
     """
     import requests.adapters  # noqa: PLC0415
 
