@@ -1,8 +1,6 @@
-"""What the data is: one declaration per table, and what derives from it without any I/O.
+"""The data model: one declaration per table, with its columns, types, keys and documentation, and pure code over it.
 
-Belongs here: columns, types, nullability, keys, documentation, and the checks that follow from them.
-Does not belong here: how a table is computed (``transform``, ``insights``, ``analytics``), where it
-is kept (``storage``), or how Dagster shows it (``defs``).
+Nothing in this package does I/O, computes a table or depends on Dagster.
 """
 
 from analytics_platform.model.table import Column, Table

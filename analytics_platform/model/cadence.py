@@ -1,4 +1,4 @@
-"""How often a table gets a new partition, and which partition a day belongs to."""
+"""The cadence of a table: how often it gets a new partition, and which partition a day belongs to."""
 
 from __future__ import annotations
 

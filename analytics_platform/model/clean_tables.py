@@ -32,7 +32,9 @@ CHANNEL = Column(
 )
 
 STAYS_IN_THE_LAKE = frozenset({"pii_spans"})
-"""Columns of ``MESSAGES`` that no other table takes over: whoever may read copies need not hold even sealed values."""
+"""Columns of ``MESSAGES`` that no other table copies, so that readers of the copies never hold personal data, even
+encrypted.
+"""
 
 MESSAGES = Table(
     name="messages",

@@ -1,4 +1,4 @@
-"""The version of the code that computes a table: what it does, not how it is written down."""
+"""The version of the code that computes a table: a hash of its syntax tree, without comments and docstrings."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 from types import ModuleType
 
 _DATA = frozenset({".yaml", ".j2", ".parquet", ".safetensors", ".tsv", ".txt"})
-"""Endings of the data files that code reads; notices and licences change no result."""
+"""Endings of the data files that code reads. Other files, such as notices and licences, change no result."""
 
 
 @cache
 def code_version(*places: ModuleType) -> str:
-    """Hash modules, and everything below packages among them, their data files included.
+    """Hash modules and packages: their syntax trees, everything below a package, and the data files beside the code.
 
     An edit that may change a result changes the hash. An edit of comments, docstrings, layout, or the annotations of
-    functions and variables does not, so nothing is computed again for it.
+    functions and variables does not change it, so nothing is computed again.
 
     Args:
         *places: Imported modules and packages.
@@ -45,7 +45,7 @@ def code_version(*places: ModuleType) -> str:
 def _what_it_does(source: str) -> str:
     """Return the syntax tree of a module as text, without docstrings and without annotations that nothing evaluates.
 
-    The text depends on the version of Python: a new version may compute every partition again.
+    The text depends on the version of Python, so a new version may make every partition stale.
     """
     return ast.dump(_Bare().visit(ast.parse(source)))
 
@@ -78,7 +78,7 @@ class _Bare(ast.NodeTransformer):
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        """Make an annotated variable a plain one; a declaration without value does nothing."""
+        """Turn an annotated assignment into a plain one; a declaration without a value becomes ``pass``."""
         if node.value is None:
             return ast.Pass()
         return ast.Assign(targets=[node.target], value=self.visit(node.value))
@@ -89,7 +89,7 @@ class _Bare(ast.NodeTransformer):
 
 
 def _without_texts(body: list[ast.stmt]) -> list[ast.stmt]:
-    """Leave out statements that are a text alone: docstrings, and the docstrings of attributes."""
+    """Remove statements that consist of a string: docstrings of modules, classes, functions and attributes."""
     return [one for one in body if not _is_text(one)] or [ast.Pass()]
 
 

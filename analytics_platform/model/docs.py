@@ -1,8 +1,4 @@
-"""The tables as a reader sees them: Markdown made from the declarations.
-
-Belongs here: turning declarations into text. Does not belong here: explanations; those stand in docs/data-model.md
-around the text made here.
-"""
+"""Renders the table declarations as Markdown, which ``docs/data-model.md`` contains."""
 
 from __future__ import annotations
 
@@ -60,7 +56,7 @@ _LAYERS: dict[str, tuple[Table, ...]] = {
 
 
 def data_model_markdown() -> str:
-    """Return a section per layer, a table per declaration: name, type and meaning of every column."""
+    """Return one section per layer, with one Markdown table per declaration: name, type and meaning of each column."""
     sections = [
         "\n\n".join([f"### {layer}", *(_table_markdown(table) for table in tables)])
         for layer, tables in _LAYERS.items()
@@ -88,7 +84,7 @@ def _row(column: Column) -> str:
 
 
 def _limits(column: Column) -> str:
-    """Say which numbers the column may have; nothing when it has no limit."""
+    """Describe the range of the column's numbers; empty without a limit."""
     if column.minimum is not None and column.maximum is not None:
         return f"From {column.minimum:g} to {column.maximum:g}."
     if column.minimum is not None:
@@ -97,7 +93,7 @@ def _limits(column: Column) -> str:
 
 
 def _type_name(type_: pa.DataType) -> str:
-    """Name a type as a reader says it: ``list of {label: string, count: int64}``."""
+    """Return the readable name of a type: ``list of {label: string, count: int64}``."""
     if pa.types.is_fixed_size_list(type_):
         return f"list of {type_.list_size} {_type_name(type_.value_type)}"
     if pa.types.is_list(type_):

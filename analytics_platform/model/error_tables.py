@@ -1,4 +1,7 @@
-"""The table of conversations that could not be processed; rows that could not be read are ``model.raw_tables``'s."""
+"""The table of conversations that could not be processed.
+
+``model.raw_tables`` declares the table of source rows that could not be used.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of the ``insights`` group: vectors, and what each message and conversation was about."""
+"""Tables of the ``insights`` group: vectors, topics, intents, sentiments and other labels."""
 
 from __future__ import annotations
 

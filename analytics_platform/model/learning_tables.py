@@ -1,7 +1,7 @@
-"""Tables of the ``learning`` group: what people corrected, what models are judged by, the models, and how they did.
+"""Tables of the ``learning`` group: corrections, gold labels, models, and evaluations of models.
 
-A model is a row whose last column holds its file: so it is replaced at once, on disk as on S3, and keeps the hashes of
-what it was made of like every other table.
+A model is a row whose last column holds its file. A table row is replaced atomically, on disk and on S3, and its stored
+partition records what the model was computed from, as for every other table.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ _OWN = {
         ),
     )
 }
-"""Columns whose values come about otherwise than in the engine: the model knows neither outcomes nor rules."""
+"""Columns that differ from the engine's, because the LLM knows neither stated outcomes nor the taxonomy's rules."""
 
 LLM_INSIGHTS = Table(
     name="llm_insights",

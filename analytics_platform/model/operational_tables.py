@@ -1,6 +1,7 @@
 """Tables of the ``operational`` and ``reports`` groups: the documents that applications read from MongoDB.
 
-A table's key, joined by ``:``, is the document's ``_id``. Indexes and validators are ``storage.mongo``'s.
+The values of a table's key, joined by ``:``, are the document's ``_id``. ``storage.mongo`` defines indexes and
+validators.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from analytics_platform.model.table import DATE, INTEGER, NUMBER, STRING, Column
 
 
 def _beside(left: Table, right: Table, *, optional: str = "") -> tuple[Column, ...]:
-    """Columns of ``left`` that may leave the lake, then the columns that only ``right`` has.
+    """Return the columns of ``left`` that may leave the lake, then the columns that only ``right`` has.
 
     Args:
-        left: Table with a row for every row of the result.
+        left: Table with one row for every row of the result.
         right: Table with further columns.
-        optional: What null means in the columns of ``right``, when not every row of ``left`` has a row there.
+        optional: Meaning of null in the columns of ``right``, if some rows of ``left`` have no row in ``right``.
     """
     known = set(left.column_names)
     added = [column for column in right.columns if column.name not in known]

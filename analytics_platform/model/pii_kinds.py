@@ -1,4 +1,4 @@
-"""Kinds of personal data, and the columns beside texts in which it may be looked for."""
+"""Kinds of personal data, and the columns beside texts that may be searched for personal data."""
 
 KINDS = (
     "SECRET",
@@ -14,16 +14,16 @@ KINDS = (
     "ADDRESS",
     "NAME",
 )
-"""Every kind that can be found; where two spans overlap, the kind named first here wins."""
+"""Every kind of personal data. Where two spans overlap, the kind that stands first in this list wins."""
 STRUCTURED = frozenset(KINDS) - {"ADDRESS", "NAME"}
-"""Kinds with a form of their own, found with high precision."""
+"""Kinds with a fixed form, which are found with high precision."""
 REDACTABLE_COLUMNS = ("channel", "model", "outcome", "variant")
-"""Columns beside texts in which a source may state what it likes, and from which personal data can be taken out."""
+"""Columns beside texts that hold free text of the source, and from which personal data can be redacted."""
 _GROUPS = {"STRUCTURED": STRUCTURED, "ALL": frozenset(KINDS), "NONE": frozenset[str]()}
 
 
 def kinds_named(words: str) -> frozenset[str]:
-    """Return the kinds that a list such as ``structured,name`` names; case and spaces do not matter.
+    """Return the kinds in a list such as ``structured,name``; case and spaces do not matter.
 
     Raises:
         ValueError: If a word is neither a kind nor ``structured``, ``all`` or ``none``.
@@ -37,10 +37,10 @@ def kinds_named(words: str) -> frozenset[str]:
 
 
 def columns_named(words: str) -> frozenset[str]:
-    """Return the columns that a list such as ``channel,variant`` names; case and spaces do not matter.
+    """Return the columns in a list such as ``channel,variant``; case and spaces do not matter.
 
     Raises:
-        ValueError: If a word is none of ``REDACTABLE_COLUMNS``.
+        ValueError: If a word is not in ``REDACTABLE_COLUMNS``.
     """
     columns = {word.strip().lower() for word in words.split(",")} - {""}
     for unknown in sorted(columns.difference(REDACTABLE_COLUMNS)):

@@ -1,6 +1,6 @@
-"""Tables of the ``raw`` group: rows as the source gave them, typed, and the rows that could not be used.
+"""Tables of the ``raw`` group: typed rows of the source, conversations, and rows that could not be used.
 
-``INPUT_COLUMNS`` is the contract with every source (after field mapping).
+``INPUT_COLUMNS`` is the contract with every source, after field mapping.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ ROLES = frozenset({"user", "assistant", "agent", "system", "tool"})
 DATE_COLUMN = Column("date", DATE, "Partition: UTC day on which the conversation started.")
 
 MAX_TEXT_CHARACTERS = 500_000
-"""Longest text, longest ``extra``, and what is kept of a quarantined row's content.
+"""Longest ``text`` and ``extra``, and longest stored content of a quarantined row, in characters.
 
-A MongoDB document has at most 16 MiB. Cleaning may write a character of 4 bytes as 12 (Unicode's normal form), and
-inline code stands in a message's document once more: 500,000 times 12 + 4 bytes is 8 MB, and the other half is room.
+A MongoDB document has at most 16 MiB. Cleaning may turn a character of 4 bytes into 12 (Unicode normalisation), and a
+message's document contains inline code twice: 500,000 times 12 + 4 bytes is 8 MB, and the rest is reserve.
 """
 
 MAX_VALUE_CHARACTERS = 512
 """Longest identifier, name or label of the input."""
 
 MAX_NUMBER = 1_000_000_000_000
-"""Largest rating, cost in USD and number of tokens of a row, and smallest rating with a minus sign.
+"""Largest rating, cost in USD and number of tokens of a row; a rating may be as low as its negative.
 
-Sums of millions of such numbers fit an int64, and a float can be rounded to nine digits without overflowing.
+Sums of millions of such numbers fit an int64, and a float can be rounded to nine digits without overflow.
 """
 
 REQUIRED_INPUT = ("conversation_id", "role", "text", "timestamp")

@@ -1,8 +1,4 @@
-"""The vocabulary of table declarations: ``Column`` and ``Table``.
-
-Belongs here: the shape of a declaration and what follows from one table alone (Arrow schema,
-canonical form). Does not belong here: the declarations themselves (one module per layer beside this one).
-"""
+"""The classes of table declarations, ``Column`` and ``Table``, with Arrow schema and canonical form."""
 
 from __future__ import annotations
 
@@ -22,26 +18,26 @@ NUMBER = pa.float64()
 BOOLEAN = pa.bool_()
 
 KIND_SEPARATOR = "/"
-"""Stands in a table's name between the collection and the kind of its rows."""
+"""Separates, in a table's name, the collection from the kind of its rows."""
 
 
 class SchemaError(ValueError):
-    """A table does not fit its declaration; the message names the table and the column."""
+    """Data does not fit its table's declaration, or a declaration is invalid; the message names the table."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its type, what it means, and what its values may be.
+    """The declaration of a column: its type, its meaning, and its valid values.
 
     Args:
         name: Column name, snake_case.
         type: Arrow type.
-        doc: What the value means, in one sentence.
-        nullable: Whether a value may be missing; the doc says what a missing value means.
-        unit: Unit of measure where there is one, e.g. ``"s"``.
-        allowed: The closed set of values, for labels.
-        minimum: Smallest value allowed, inclusive.
-        maximum: Largest value allowed, inclusive.
+        doc: Meaning of the value, in one sentence.
+        nullable: Whether a value may be missing; ``doc`` then says what null means.
+        unit: Unit of measure, e.g. ``"s"``; None without a unit.
+        allowed: The closed set of values of a label.
+        minimum: Smallest valid value, inclusive.
+        maximum: Largest valid value, inclusive.
     """
 
     name: str
@@ -56,15 +52,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its grain, its columns, and the key that is unique within a partition.
+    """The declaration of a table: its grain, its columns, and the key that is unique within a partition.
 
     Args:
-        name: Table name; also the asset key's last part, and the folder in the lake. A table whose rows share a
-            collection with other kinds has the kind after a slash, see ``of_kind``.
-        grain: What one row is, e.g. ``"one row per message"``.
+        name: Table name; also the last part of the asset key and the folder in the lake. If the collection holds rows
+            of several kinds, the kind follows a slash; see ``of_kind``.
+        grain: Meaning of one row, e.g. ``"one row per message"``.
         columns: Columns in storage order.
         key: Columns that identify a row.
-        order: Columns that rows are sorted by, before the key; the key alone when empty.
+        order: Columns by which rows are sorted before the key; the key alone when empty.
     """
 
     name: str
@@ -74,7 +70,7 @@ class Table:
     order: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a declaration whose key or order names a column it does not have."""
+        """Refuse duplicate columns, an empty key, and a key or order with a column that the table does not have."""
         names = {column.name for column in self.columns}
         if len(names) != len(self.columns):
             raise SchemaError(f"table {self.name}: a column is declared twice")
@@ -96,7 +92,7 @@ class Table:
         """Return the column of that name.
 
         Raises:
-            KeyError: If there is none.
+            KeyError: If the table has no such column.
         """
         for column in self.columns:
             if column.name == name:
@@ -105,11 +101,11 @@ class Table:
 
     @property
     def base_name(self) -> str:
-        """The name without the kind."""
+        """The table's name without the kind of its rows."""
         return self.name.partition(KIND_SEPARATOR)[0]
 
     def of_kind(self, kind: str) -> Table:
-        """Return the table of the rows of one kind; stores keep its partitions apart from those of the other kinds.
+        """Return the table of the rows of one kind; stores keep the partitions of each kind apart.
 
         >>> Table("reports", "one row", (Column("kind", STRING, "Cadence."),), ("kind",)).of_kind("weekly").name
         'reports/weekly'
@@ -125,18 +121,18 @@ class Table:
         return self.conform(pa.Table.from_pylist(rows, schema=self.arrow_schema))
 
     def conform(self, data: pa.Table | pd.DataFrame) -> pa.Table:
-        """Return ``data`` in canonical form: declared columns, types and order of rows; one chunk.
+        """Return ``data`` in canonical form: declared columns, types and row order, one chunk per column.
 
-        Extra columns are an error, as is a value that its type cannot hold; neither is dropped in silence.
+        An extra column, or a value that its type cannot hold, is an error; nothing is dropped silently.
 
         Args:
-            data: Any table or frame that has exactly the declared columns, in any order.
+            data: A table or frame with exactly the declared columns, in any order.
 
         Returns:
             A table of ``arrow_schema``, sorted by ``order`` and then the key, one chunk per column.
 
         Raises:
-            SchemaError: If a column is missing, unknown, of another kind, or null where it may not be.
+            SchemaError: If a column is missing or unknown, has another type, or contains null without being nullable.
         """
         if isinstance(data, pd.DataFrame):
             data = self._from_pandas(data)
@@ -180,13 +176,13 @@ class Table:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    """Whether values are text; a cast would parse or print others, and hide a mistake."""
+    """Tell whether a type is text. A cast between text and another type would hide a mistake."""
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _missing_items(values: pa.ChunkedArray) -> int:
-    """Count the nulls in lists whose items may not be null; a cast to such a list lets them pass."""
+    """Count the nulls in lists whose items may not be null; Arrow's cast to such a list type does not refuse them."""
     kind = values.type
     if not (pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind)) or kind.value_field.nullable:
         return 0

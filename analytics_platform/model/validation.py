@@ -1,7 +1,4 @@
-"""What a table's content must satisfy beyond its types: keys, ranges, closed label sets.
-
-Belongs here: checks that follow from one declaration. Does not belong here: rules across tables.
-"""
+"""Checks a table's content against its declaration: schema, keys, nulls, ranges and closed label sets."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from analytics_platform.model.table import Column, Table
 
 @dataclass(frozen=True)
 class Violation:
-    """One broken rule: which column, which rule, and how many rows break it."""
+    """A broken rule: the table, the column, the rule, and the number of rows that break it."""
 
     table: str
     column: str
@@ -23,12 +20,12 @@ class Violation:
     rows: int
 
     def __str__(self) -> str:
-        """Read as one sentence."""
+        """Return the violation as one sentence."""
         return f"{self.table}.{self.column}: {self.rows} rows break «{self.rule}»"
 
 
 def find_violations(declared: Table, table: pa.Table) -> list[Violation]:
-    """Return every rule of the declaration that ``table`` breaks; an empty list means it is valid.
+    """Return every rule of the declaration that ``table`` breaks; empty if the table is valid.
 
     Args:
         declared: The declaration.

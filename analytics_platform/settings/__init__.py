@@ -1,4 +1,4 @@
-"""Every environment variable that the platform reads, typed and checked in one place.
+"""All environment variables that the platform reads, typed and checked.
 
-``loader`` has ``Settings``; the other modules of settings hold its parts. No other package reads the environment.
+``loader`` defines ``Settings``; the other modules define its parts and checks. No other package reads the environment.
 """

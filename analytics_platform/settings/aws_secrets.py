@@ -1,8 +1,7 @@
-"""Secrets that are kept in AWS: a setting may name where its value is instead of holding it.
+"""Looks up secrets in AWS, for settings that hold a reference to the secret instead of its value.
 
-``aws-secretsmanager://name`` or ``aws-secretsmanager://name#key`` (a key of a JSON secret), and ``aws-ssm://name`` (a
-parameter of the Parameter Store, decrypted; ``aws-ssm:///path/name`` for one with a path).
-Belongs here: looking such a value up when it is needed. Does not belong here: which settings there are.
+A reference is ``aws-secretsmanager://name``, ``aws-secretsmanager://name#key`` (a key of a JSON secret), or
+``aws-ssm://name`` (a parameter of the Parameter Store, decrypted; ``aws-ssm:///path/name`` with a path).
 """
 
 from __future__ import annotations
@@ -21,20 +20,20 @@ _MANAGER, _STORE = "aws-secretsmanager://", "aws-ssm://"
 
 
 class SecretError(UserError, RuntimeError):
-    """A secret cannot be had; the message names its variable, and neither its value nor where it is kept."""
+    """A secret cannot be looked up. The message names its variable, but neither its value nor its place."""
 
 
 def is_reference(value: str) -> bool:
-    """Return whether a value says where a secret is, rather than being one."""
+    """Tell whether a value is a reference to a secret, rather than a secret."""
     return value.startswith((_MANAGER, _STORE))
 
 
 class SecretReferences:
-    """Looks secrets up in AWS, each once per process.
+    """Looks up secrets in AWS, each once per process.
 
     Args:
-        client_options: Region and credentials, as boto3 takes them; what is None, boto3 finds out by itself.
-        timeout_seconds: For connecting, and for each request.
+        client_options: Region and credentials for boto3; boto3 determines an option that is None by itself.
+        timeout_seconds: Timeout of connecting, and of each request.
     """
 
     def __init__(self, client_options: dict[str, str | None], timeout_seconds: float = TIMEOUT_SECONDS) -> None:
@@ -45,18 +44,18 @@ class SecretReferences:
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        """Show nothing; all it knows is secret."""
+        """Show no state, because all of it is secret."""
         return "SecretReferences()"
 
     def resolve(self, variable: str, value: str) -> str:
-        """Return a value, looked up where it is a reference.
+        """Return a value, looked up in AWS if it is a reference.
 
         Args:
-            variable: The variable that holds it, for messages.
+            variable: The variable that holds the value, for messages.
             value: The secret, or a reference to it.
 
         Raises:
-            SecretError: If it cannot be looked up.
+            SecretError: If the secret cannot be looked up.
         """
         if not is_reference(value):
             return value
@@ -86,7 +85,7 @@ class SecretReferences:
         return secret
 
     def _question(self, reference: str) -> tuple[str, Callable[[], str | None]]:
-        """Return the service's name, and the call that fetches the text from it."""
+        """Return the name of the AWS service, and the call that fetches the secret's text."""
         if reference.startswith(_MANAGER):
             name = reference.removeprefix(_MANAGER).partition("#")[0]
             return (
@@ -116,7 +115,7 @@ class SecretReferences:
 
 
 def _member(text: str, key: str) -> str | None:
-    """Return the text under a key of a JSON object, or None when there is none."""
+    """Return the text under a key of a JSON object; None if there is none."""
     try:
         content = orjson.loads(text)
     except orjson.JSONDecodeError:

@@ -1,7 +1,4 @@
-"""The settings of cleaning: personal data, language and outcomes; ``settings`` adds them to its own.
-
-Belongs here: their variables and checks. Does not belong here: reading them, which ``settings`` does for all.
-"""
+"""The settings of cleaning: personal data, languages and outcomes. ``loader.Settings`` inherits them."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from analytics_platform.settings import validators as checks
 
 
 class CleaningSettings(BaseSettings):
-    """What the clean tables keep of people, how languages are told, and what outcomes mean."""
+    """Settings of redaction and pseudonyms, of language detection, and of the meaning of outcomes."""
 
     pii: Literal["redact", "keep"] = Field(
         default="redact",
@@ -95,7 +92,7 @@ class CleaningSettings(BaseSettings):
 
     @property
     def redact_column_set(self) -> frozenset[str]:
-        """Columns beside texts from which personal data is taken out."""
+        """Columns beside texts from which personal data is redacted."""
         return _columns_named(self.redact_columns) if self.redact_columns else frozenset()
 
 

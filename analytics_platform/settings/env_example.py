@@ -1,4 +1,4 @@
-"""The text of ``.env.example``, made from the settings by ``make env-example``."""
+"""Renders ``.env.example`` from the settings; ``make env-example`` runs this module."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HEADER = """\
 
 
 def env_example() -> str:
-    """Return every setting as a commented line with its default, below what it means."""
+    """Return every setting as a commented line with its default, below its description."""
     fields = sorted(Settings.model_fields.items(), key=lambda field: field[0] in LlmSettings.model_fields)  # those last
     entries = [_entry(name, info) for name, info in fields]
     return "\n".join([_HEADER, *entries])
@@ -30,7 +30,7 @@ def _entry(field: str, info: FieldInfo) -> str:
 
 
 def _shown(default: object) -> str:
-    """Show a default as a person would write it: nothing for none, a path below the project as relative."""
+    """Return a default as a person would write it: empty for None, and relative for a path in the project."""
     if default is None:
         return ""
     if isinstance(default, Path) and default.is_relative_to(PROJECT_ROOT):

@@ -1,7 +1,4 @@
-"""The environment variables of the LLM tier; a part of ``settings``, which reads them.
-
-Belongs here: one field per variable. Does not belong here: what the values do (``insights.llm.config``).
-"""
+"""The settings of the LLM tier. ``loader.Settings`` inherits them; ``insights.llm.config`` uses their values."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from analytics_platform.settings.validators import existing_file
 
 
 class LlmSettings(BaseSettings):
-    """How conversations are labelled by an LLM, if at all."""
+    """Settings of labelling by an LLM, which is off unless a model is named."""
 
     llm_model: str | None = Field(
         default=None,

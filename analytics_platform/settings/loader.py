@@ -1,7 +1,6 @@
-"""Every environment variable of the platform, typed and validated; the only place that touches the environment.
+"""The settings of the platform: every environment variable, its default, its check, and values derived from several.
 
-Belongs here: one field per variable, its default, its check, and what derives from several of them.
-Does not belong here: opening connections or touching files.
+Only the package ``settings`` reads or sets environment variables. This module opens no connections.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ DEFAULT_START = dt.date(2020, 1, 1)
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 ENV_FILE = ".env"
 READ_BY_DBT = ["ANALYTICS_DBT_LAKE", "ANALYTICS_DBT_WAREHOUSE"]
-"""Variables of the dbt project, for those who run dbt by hand."""
+"""Variables that the dbt project reads when a person runs dbt by hand."""
 
 
 class SettingsError(UserError, ValueError):
@@ -179,7 +178,7 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
 
     @property
     def engine_tier(self) -> Literal["static", "cascade", "transformer"]:
-        """The tier that labels here: messages, and conversations to which the LLM has no answer."""
+        """The tier of the engine that labels messages, and conversations without an answer of the LLM."""
         return "static" if self.tier == "llm" else self.tier
 
     @property
@@ -189,13 +188,13 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
 
     @property
     def end_date_fixed(self) -> dt.date | None:
-        """Last daily partition, inclusive; None while every day adds one."""
+        """Last daily partition, inclusive; None if the last day is today and moves on."""
         fixed = self.end_date or (SAMPLE_END if self.source == "sample" else None)
         return fixed if fixed and fixed < dt.datetime.now(dt.UTC).date() else None
 
     @property
     def last_day(self) -> dt.date:
-        """Last daily partition as of now, inclusive."""
+        """Last daily partition at present, inclusive."""
         return self.end_date_fixed or dt.datetime.now(dt.UTC).date()
 
     @property
@@ -205,7 +204,7 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
 
     @property
     def warehouse_path(self) -> Path:
-        """The DuckDB file that analysts open."""
+        """The DuckDB file of the warehouse."""
         return self.home / "warehouse.duckdb"
 
     @property
@@ -220,7 +219,7 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
 
     @property
     def staging_dir(self) -> Path:
-        """Folder of source files split by day, safe to delete."""
+        """Folder of source files split by day; safe to delete."""
         return self.home / "staging"
 
     @property
@@ -230,10 +229,10 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
 
 
 def load_settings() -> Settings:
-    """Read the settings from the environment.
+    """Read the settings from the environment and ``.env``.
 
     Raises:
-        SettingsError: With one line per wrong or unknown variable, naming it; never its value when it is a secret.
+        SettingsError: With one line per wrong or unknown variable. A line never shows the value of a secret.
     """
     try:
         problems = checks.unknown_variables(_given_names(), _known_names())
@@ -248,7 +247,7 @@ def load_settings() -> Settings:
 
 
 def _given_names() -> set[str]:
-    """Return every variable of the environment and of ``.env`` that has a value."""
+    """Return the names of all variables of the environment and of ``.env`` that have a value, in capitals."""
     sources = EnvSettingsSource(Settings), DotEnvSettingsSource(Settings)
     return {name.upper() for source in sources for name in source.env_vars}
 
@@ -262,10 +261,10 @@ def _known_names() -> list[str]:
 
 
 def dagster_home() -> Path:
-    """Return the folder that ``DAGSTER_HOME`` names, or the one of the settings when it names none.
+    """Return the folder of ``DAGSTER_HOME``, or the folder of the settings if the variable is unset.
 
     Raises:
-        SettingsError: If Dagster's history cannot be kept in a folder of this name.
+        SettingsError: If the folder cannot hold Dagster's event history.
     """
     named = os.environ.get("DAGSTER_HOME")
     if not named:
@@ -277,19 +276,19 @@ def dagster_home() -> Path:
 
 
 def use_dagster_home(folder: Path) -> None:
-    """Tell Dagster, in this process and in those it starts, where its instance is, and to write events in batches."""
+    """Set Dagster's variables for this process and its children: the folder of the instance, and batches of events."""
     os.environ["DAGSTER_HOME"] = str(folder)
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "500")  # see storage.history
 
 
 def environment_name(field: str) -> str:
-    """Return the variable that fills a field; the first where there are several."""
+    """Return the variable that fills a field; the first one if there are several."""
     alias = Settings.model_fields[field].validation_alias
     return str(alias.choices[0] if isinstance(alias, AliasChoices) else alias)
 
 
 def _line(problem: ErrorDetails) -> str:
-    """Say what is wrong in one line; rules across variables name theirs in the message already."""
+    """Describe a validation error in one line. The message of a rule across variables already names its variables."""
     message = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:
         return message
@@ -299,7 +298,7 @@ def _line(problem: ErrorDetails) -> str:
 
 
 def _may_be_secret(name: str, value: str) -> bool:
-    """Whether a value must not be shown: it fills a secret field, or is a URL with a user in it."""
+    """Tell whether a value must not be shown: it belongs to a secret field, or it is a URL with a user."""
     secret = {
         environment_name(field) for field, info in Settings.model_fields.items() if info.annotation == SecretStr | None
     }

@@ -1,7 +1,4 @@
-"""The settings of the NocoDB source, and how often changes are looked for.
-
-Belongs here: those fields. Does not belong here: how the environment is read (``settings``, of which this is a part).
-"""
+"""The settings of the NocoDB source and of the polling interval. ``loader.Settings`` inherits them."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from analytics_platform.settings import validators as checks
 
 
 class NocoSettings(BaseSettings):
-    """The fields of the NocoDB source."""
+    """Settings of the NocoDB source and of the polling interval."""
 
     nocodb_url: Annotated[str | None, AfterValidator(checks.endpoint)] = Field(
         default=None, validation_alias="NOCODB_URL", description="For nocodb: address of the server, https://host."
@@ -56,7 +53,7 @@ class NocoSettings(BaseSettings):
     )
 
     def missing_for_nocodb(self) -> list[str]:
-        """Return the variables that the source needs and that are not set."""
+        """Return the variables that the NocoDB source requires and that are unset."""
         needed = {
             "NOCODB_URL": self.nocodb_url,
             "NOCODB_TOKEN": self.nocodb_token,

@@ -1,7 +1,4 @@
-"""Variables about watching and keeping an installation; part of ``settings``, which is what others read.
-
-Belongs here: their fields and checks. Does not belong here: anything about data.
-"""
+"""The settings of access, alerts and logs. ``loader.Settings`` inherits them."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S")
 
 
 class OperationsSettings(BaseSettings):
-    """Settings of alerts and logs."""
+    """Settings of access to the home, of alerts, and of logs."""
 
     home_access: Access = Field(
         default="private",
@@ -80,7 +77,7 @@ class OperationsSettings(BaseSettings):
         return uri
 
     def share_aws_keys(self) -> None:
-        """Put the keys of ``.env`` where boto3 looks for them, for this process and those it starts."""
+        """Set the variables in which boto3 looks for AWS keys, for this process and its children."""
         for field in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"):
             secret: SecretStr | None = getattr(self, field)
             if secret is not None:

@@ -1,7 +1,7 @@
-"""What the names and single values of the environment must look like; the settings say which is checked by what.
+"""Checks of variable names and of single values of the environment.
 
-Belongs here: pure checks. Those of values return the value in its final form, or raise ``ValueError`` with the rest of
-a sentence that begins with the variable's name. Does not belong here: rules across variables (``settings``).
+A check of a value returns the value in its final form, or raises ``ValueError`` with the rest of a sentence that begins
+with the variable's name. Rules across variables are in ``loader``.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _MONGO_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 SPANS_KEY_BYTES = 32  # what the sealer asks for
 PREFIXES = ("ANALYTICS_", "NOCODB_")
-"""Of the variables that are the platform's, whoever else has variables in the same environment."""
+"""Prefixes of the platform's own variables. A variable with another prefix belongs to another program."""
 
 # What Kubernetes and Docker set in every container for a service that is called analytics or nocodb.
 _SERVICE_LINK = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT(_\d+_(TCP|UDP)\w*)?)")
 
 
 def unknown_variables(given: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Return a line for each of the platform's variables that it does not know: a slip of the pen, most often.
+    """Return a line for each variable with the platform's prefix that no setting reads, most often a typing error.
 
     Args:
         given: Names of the variables that are set, in capitals.
-        known: Names of the variables that are read.
+        known: Names of the variables that the platform reads.
     """
     names = list(known)
     unknown = {name for name in given if name.startswith(PREFIXES) and not _SERVICE_LINK.fullmatch(name)}
@@ -51,7 +51,7 @@ def _unknown(name: str, known: list[str]) -> str:
 
 
 def day(value: object) -> object:
-    """Refuse a day in another form than ``YYYY-MM-DD``, before it is parsed: seconds since 1970 would be taken, too."""
+    """Refuse a day that is not ``YYYY-MM-DD``, before it is parsed. pydantic would also accept seconds since 1970."""
     if isinstance(value, str) and not _DAY.fullmatch(value.strip()):
         raise ValueError("must be a day, YYYY-MM-DD")
     return value
@@ -66,7 +66,7 @@ def absolute(path: Path) -> Path:
 
 
 def existing_file(path: Path | None) -> Path | None:
-    """Return the file's absolute path; refuse what is no file."""
+    """Return the absolute path of a file; refuse a path that is not a file."""
     if path is None:
         return None
     path = absolute(path)
@@ -80,7 +80,7 @@ def existing_file(path: Path | None) -> Path | None:
 
 
 def dbt_project(path: Path) -> Path:
-    """Return the absolute path of a dbt project; refuse a folder that is none."""
+    """Return the absolute path of a dbt project; refuse any other folder."""
     path = absolute(path)
     try:
         present = (path / "dbt_project.yml").is_file()
@@ -92,17 +92,17 @@ def dbt_project(path: Path) -> Path:
 
 
 def presentable(line: str) -> str:
-    """Return a line about a wrong value without passwords in addresses and control characters, and not too long."""
+    """Return a line about a wrong value, shortened, without passwords in addresses and without control characters."""
     line = on_one_line(_USER_IN_ADDRESS.sub("://***@", line))
     return line if len(line) <= _MOST_CHARACTERS else f"{line[:500]} … {line[-200:]}"
 
 
 def home_folder(path: Path) -> Path:
-    """Return a folder as an absolute path; refuse one that Dagster or dbt would take for another.
+    """Return a folder as an absolute path; refuse one whose name Dagster, SQLite or dbt would misread.
 
-    Dagster looks for its ``dagster.yaml`` by a glob, so it overlooks the file where the path has a wildcard; in the
-    address of a SQLite database `?` begins the options and `%41` means `A`, so the databases would be made elsewhere;
-    and dbt takes a backslash for a separator of folders.
+    Dagster looks for its ``dagster.yaml`` by a glob, so it misses the file if the path has a wildcard. In the address
+    of a SQLite database, `?` begins the options and `%41` means `A`, so the databases would be made elsewhere. dbt
+    reads a backslash as a separator of folders.
     """
     path = absolute(path)
     try:
@@ -132,7 +132,7 @@ def lake(uri: str | None) -> str | None:
 
 
 def mongo_uri(uri: SecretStr | None) -> SecretStr | None:
-    """Refuse an address of another scheme."""
+    """Refuse an address with a scheme other than MongoDB's. A reference to a secret in AWS is accepted unread."""
     value = uri.get_secret_value() if uri else ""
     if value and not is_reference(value) and not value.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("must begin with mongodb:// or mongodb+srv://")
@@ -140,7 +140,7 @@ def mongo_uri(uri: SecretStr | None) -> SecretStr | None:
 
 
 def spans_key(key: SecretStr | None) -> SecretStr | None:
-    """Refuse a short key; one that is kept elsewhere is measured when it is used."""
+    """Refuse a key of fewer than 32 bytes. A key that AWS holds is checked at its first use."""
     value = key.get_secret_value() if key else ""
     if value and not is_reference(value) and len(value.encode()) < SPANS_KEY_BYTES:
         raise ValueError(f"must be at least {SPANS_KEY_BYTES} bytes")
@@ -148,14 +148,14 @@ def spans_key(key: SecretStr | None) -> SecretStr | None:
 
 
 def mongo_database(name: str) -> str:
-    """Refuse what some MongoDB server would refuse."""
+    """Refuse a name that some MongoDB server would refuse."""
     if not _MONGO_NAME.fullmatch(name):
         raise ValueError("must be 1 to 63 letters, digits, _ or -")
     return name
 
 
 def endpoint(url: str | None) -> str | None:
-    """Refuse what is not the address of an HTTP server, and one that holds credentials."""
+    """Refuse a URL that is not the address of an HTTP server, or that contains credentials."""
     if not url:
         return None
     parts = urlsplit(url)
