@@ -51,7 +51,7 @@ def _what_it_does(source: str) -> str:
 
 
 class _Bare(ast.NodeTransformer):
-    """Removes docstrings, and annotations but for those of class attributes: dataclasses and pydantic read these."""
+    """Removes docstrings and annotations. Annotations of class attributes stay: dataclasses and pydantic use them."""
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
         """Strip a module."""

@@ -1,1 +1,1 @@
-"""What the commands do, without printing: runs, retries, status, similar conversations, reveal, training."""
+"""The work of the commands, without printing: runs, retries, backups, status, search, explanation, reveal, training."""

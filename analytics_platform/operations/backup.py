@@ -1,6 +1,7 @@
-"""Backup and restore of what no run can compute again: corrections, paid answers, models and their evaluations.
+"""Backup and restore of data that no run can compute again: corrections, paid LLM answers, models, evaluations.
 
-Everything else follows from the source. Keys are not in a backup: whoever holds both could read what was sealed.
+All other data follows from the source. A backup contains no keys, because the holder of both could read encrypted
+personal data.
 """
 
 from __future__ import annotations
@@ -33,20 +34,22 @@ from analytics_platform.system.home import open_home
 
 TABLES: tuple[Table, ...] = (MODEL_EVALUATION, PROMOTED_MODEL)
 KEYS = ("ANALYTICS_PSEUDONYM_KEY", "ANALYTICS_PII_SPANS_KEY")
-"""Settings without which users get other pseudonyms, and sealed values stay sealed; only their names are kept."""
+"""Settings without which users get other pseudonyms and personal data stays encrypted. A backup contains only
+their names.
+"""
 _DOCUMENTS = {collection.name: f"mongo/{collection.name}.jsonl.gz" for collection in IRREPLACEABLE}
 _FILES = {**_DOCUMENTS, **{table.name: f"lake/{table.name}/data.parquet" for table in TABLES}}
 
 
 @dataclass(frozen=True)
 class Backup:
-    """A backup that was written.
+    """A completed backup.
 
     Attributes:
         path: The folder.
         bytes: Size of its files.
-        rows: Documents or rows by collection or table.
-        keys: Settings to be kept beside it.
+        rows: Number of documents or rows by collection or table.
+        keys: Names of the settings to keep beside the backup.
     """
 
     path: str
@@ -57,13 +60,13 @@ class Backup:
 
 @dataclass(frozen=True)
 class Restored:
-    """What a restore did.
+    """The result of a restore.
 
     Attributes:
         path: The folder of the backup.
         created_at: When the backup was made, ISO 8601, UTC.
-        parts: What became of its documents or rows, by collection or table.
-        keys: Settings that must be those of the home that was backed up.
+        parts: Counts of merged documents or rows, by collection or table.
+        keys: Names of the settings that must be equal to those of the home that was backed up.
     """
 
     path: str
@@ -81,19 +84,19 @@ class Restored:
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for machines."""
+        """Return the result as a dictionary for JSON."""
         return asdict(self)
 
 
 def back_up(platform: Platform, path: Path) -> Backup:
-    """Write a backup as a new folder; it is there as a whole, or not at all.
+    """Write a backup as a new folder, which appears as a whole or not at all.
 
     Args:
-        platform: What is backed up; nothing of it is changed.
-        path: The folder; it must not exist.
+        platform: The platform to back up; its stores are only read.
+        path: The new folder; it must not exist.
 
     Raises:
-        BackupError: If it exists, lies in the home that it is to outlive, or there is nothing to back up.
+        BackupError: If the folder exists, lies inside the home, or there is nothing to back up.
     """
     settings = platform.settings
     path, home = path.absolute(), settings.home.resolve()
@@ -142,18 +145,18 @@ def _tables(platform: Platform, staged: Path) -> list[tuple[str, dict[str, Any]]
 
 
 def restore(platform: Platform, path: Path, *, replace: bool = False) -> Restored:
-    """Merge a backup into the database and the lake; the same backup a second time changes nothing.
+    """Merge a backup into the database and the lake; restoring the same backup again changes nothing.
 
-    What the backup does not have stays as it is. Of two documents of one ``_id`` the newer one wins; of two promoted
-    models, the one that is there.
+    Data that the backup lacks is unchanged. Of two documents with one ``_id`` the newer one wins; of two promoted
+    models, the present one wins.
 
     Args:
-        platform: Where it is restored to.
+        platform: The platform to restore into.
         path: The folder of the backup.
-        replace: Let the backup win over what is there, newer documents included.
+        replace: Let the backup win over present data, newer documents included.
 
     Raises:
-        BackupError: If the folder is no backup, or damaged; then nothing was written.
+        BackupError: If the folder is not a backup, or is damaged; then nothing was written.
     """
     archive = open_archive(path.absolute(), _FILES.values())
     open_home(platform.settings.home, platform.settings.home_access)
@@ -188,7 +191,7 @@ def _restore_tables(lake: Lake, archive: Archive, replace: bool) -> dict[str, Me
 
 
 def merge_models(ours: pa.Table, theirs: pa.Table, *, replace: bool) -> tuple[pa.Table, Merge]:
-    """Return which promoted model labels from now on; where there are two, ours unless it is to be replaced."""
+    """Return the promoted model after a restore: the present one if there is one, unless ``replace`` is set."""
     count = theirs.num_rows
     if not ours.num_rows:
         return theirs, Merge(added=count)
@@ -198,7 +201,7 @@ def merge_models(ours: pa.Table, theirs: pa.Table, *, replace: bool) -> tuple[pa
 
 
 def merge_evaluations(ours: pa.Table, theirs: pa.Table, *, replace: bool) -> tuple[pa.Table, Merge]:  # noqa: ARG001
-    """Return the evaluations of both, ascending by time; an evaluation is never rewritten, so none is in conflict."""
+    """Return the evaluations of both sides, ascending by time. Evaluations are never rewritten, so none conflict."""
     names = list(MODEL_EVALUATION.key)
     present = {tuple(row.values()) for row in ours.select(names).to_pylist()}
     new = [tuple(row.values()) not in present for row in theirs.select(names).to_pylist()]

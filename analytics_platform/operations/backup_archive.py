@@ -1,11 +1,11 @@
-"""The folder that a backup is: what files it has, how it appears as a whole, and how damage to it is found.
+"""The folder of a backup: its files, its atomic appearance, and the detection of damage.
 
 ::
 
     SHA256SUMS                               hash of every other file; ``sha256sum -c SHA256SUMS`` checks them, too
     manifest.json                            versions, time, and rows, bytes and hash of each file
     mongo/<collection>.jsonl.gz              a document per line, MongoDB Extended JSON
-    lake/<table>/data.parquet                a table of the lake, as the lake has it
+    lake/<table>/data.parquet                a table of the lake, in the lake's format
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ _COMPRESSION = 6
 
 
 class BackupError(UserError):
-    """A backup cannot be written or used; the message names the folder or file in it and the reason."""
+    """A backup cannot be written or used. The message names the folder or file, and the reason."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A backup of which every byte was verified.
+    """A backup whose every byte was verified.
 
     Attributes:
         path: The folder.
-        created_at: When it was begun, ISO 8601, UTC.
+        created_at: When the backup began, ISO 8601, UTC.
         platform_version: The version of the platform that wrote it.
-        rows: Documents or rows of each file, by its path within the folder.
+        rows: Number of documents or rows of each file, by its path within the folder.
     """
 
     path: Path
@@ -60,12 +60,12 @@ class Archive:
 
 @contextmanager
 def staged_folder(path: Path) -> Iterator[Path]:
-    """Give a new folder that becomes ``path`` in one rename when the block ends, and is removed when it raises.
+    """Yield a new folder that is renamed to ``path`` when the block ends, and removed when the block raises.
 
-    What a writer of the same path left behind that was killed is removed first.
+    Folders that killed writers of the same path left behind are removed first.
 
     Raises:
-        BackupError: If there is something at ``path``, or its parent is no folder.
+        BackupError: If ``path`` exists, or its parent is not a folder.
     """
     if os.path.lexists(path):
         raise BackupError(f"{path}: exists; name a new folder, such as one with the date in its name")
@@ -108,12 +108,12 @@ def read_lines(path: Path) -> Iterator[bytes]:
 
 
 def seal(folder: Path, facts: Mapping[str, object], files: Mapping[str, Mapping[str, object]]) -> int:
-    """Write manifest and sums over the files of a folder, and return the bytes of all files.
+    """Write the manifest and the sums over a folder's files, and return the total size in bytes.
 
     Args:
-        folder: The folder; its files are complete.
-        facts: What the manifest says of the whole.
-        files: What the manifest says of each file beside its size and hash, by its path within the folder.
+        folder: The folder with its complete files.
+        facts: Entries of the manifest about the whole backup.
+        files: Entries of the manifest about each file in addition to size and hash, by its path within the folder.
     """
     described = [
         {"path": name, **about, "bytes": (folder / name).stat().st_size, "sha256": _hash(folder / name)}
@@ -127,14 +127,14 @@ def seal(folder: Path, facts: Mapping[str, object], files: Mapping[str, Mapping[
 
 
 def open_archive(path: Path, expected: Iterable[str]) -> Archive:
-    """Verify every file of a backup against its hash; writes nothing.
+    """Verify every file of a backup against its hash; nothing is written.
 
     Args:
         path: The folder.
         expected: Paths, within the folder, of the files that a backup may have.
 
     Raises:
-        BackupError: If it is no backup, one of a newer platform, or damaged; in one line.
+        BackupError: If the folder is not a backup, has another format version, or is damaged.
     """
     sums = _read_sums(path)
     _verify(path, MANIFEST, sums)
@@ -191,7 +191,7 @@ def _hash(path: Path) -> str:
 
 
 def _make_private_and_durable(folder: Path) -> None:
-    """Restrict everything in a folder to its owner, and have it on the disk before the rename makes it a backup."""
+    """Restrict all files of a folder to their owner, and flush them to the disk before the final rename."""
     for path in (*folder.rglob("*"), folder):
         path.chmod(0o700 if path.is_dir() else 0o600)
         _sync(path)
@@ -206,7 +206,7 @@ def _sync(path: Path) -> None:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove folders that killed writers of ``path`` left; a writer at work holds a lock on its folder."""
+    """Remove folders that killed writers of ``path`` left behind. A running writer holds a lock on its folder."""
     form = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{32}}\.tmp")
     for folder in (entry for entry in path.parent.iterdir() if form.fullmatch(entry.name)):
         with contextlib.suppress(OSError):  # locked, another user's, or gone meanwhile

@@ -1,4 +1,4 @@
-"""Another try, on demand, for the conversations that failed and the rows in quarantine."""
+"""Retries on demand of failed conversations and quarantined rows."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from analytics_platform.operations.run import Outcome, run_range
 
 @dataclass(frozen=True)
 class Redriven:
-    """What became of what had failed.
+    """The result of a redrive.
 
     Attributes:
-        outcome: What the runs did.
-        days: Days that had failed conversations or quarantined rows, and were tried again.
-        mended: What had failed and does no longer.
-        still_failing: What fails now.
-        quarantined_before: Rows in quarantine on these days before.
-        quarantined_after: Rows in quarantine on these days now.
+        outcome: Summary of the runs.
+        days: Days with failed conversations or quarantined rows, which were computed again.
+        mended: Failures from before that no longer occur.
+        still_failing: Failures after the redrive.
+        quarantined_before: Number of quarantined rows on these days before the redrive.
+        quarantined_after: Number of quarantined rows on these days after the redrive.
     """
 
     outcome: Outcome
@@ -42,7 +42,7 @@ class Redriven:
     quarantined_after: int
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for machines."""
+        """Return the result as a dictionary for JSON."""
         return {**asdict(self), "outcome": self.outcome.as_json()}
 
 
@@ -53,13 +53,13 @@ def redrive(
     *,
     instance: dg.DagsterInstance,
 ) -> Redriven:
-    """Try again what failed on some days, and bring these days up to date.
+    """Compute the days with failures or quarantined rows again.
 
     Args:
-        platform: What the assets work with.
+        platform: The platform of the assets.
         definitions: The graph over that platform, with the job ``on_demand_redrive``.
-        days: Days looked at, ascending; those without failures and quarantined rows are left alone.
-        instance: Where the event history is kept.
+        days: Days to search, ascending; days without failures and quarantined rows are left alone.
+        instance: The Dagster instance that records the runs.
     """
     started = time.monotonic()
     failing = days_with_errors(platform.lake, days)

@@ -1,4 +1,4 @@
-"""What a command reads beside the stores: everything about it that can be checked before any work starts."""
+"""Checks of a command's inputs that are possible before any work starts."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from analytics_platform.system.home import require_folder
 
 
 def require_inputs(platform: Platform, *, source_files: bool = True) -> None:
-    """Refuse every wrong setting and file that can be told before any work; contacts no store and makes nothing.
+    """Refuse every wrong setting and file that can be detected before any work. No store is contacted, nothing is made.
 
-    These are the taxonomy, the engine, the folders of home, lake and dbt project, the address of MongoDB, the field
-    mapping, the source path, the keys, and the files of the LLM.
+    The checks cover the taxonomy, the engine, the folders of home, lake and dbt project, the address of MongoDB, the
+    field mapping, the source path, the keys, and the files of the LLM.
 
     Args:
-        platform: What the assets work with.
-        source_files: Refuse also a source path that matches no file; files may come while the daemon runs.
+        platform: The platform whose settings are checked.
+        source_files: Refuse also a source path that matches no file. False for the daemon, since files may come later.
 
     Raises:
         UserError: Naming the file and the place in it, or the variable.
@@ -43,7 +43,7 @@ def require_inputs(platform: Platform, *, source_files: bool = True) -> None:
 
 
 def require_places(home: Path, lake: str, dbt_project_dir: Path) -> None:
-    """Refuse a home and a local lake that are or would be no folders, and a folder without a dbt project.
+    """Refuse a home or a local lake that is not and cannot become a folder, and a folder without a dbt project.
 
     Args:
         home: The home.
@@ -72,10 +72,10 @@ def require_source(platform: Platform) -> None:
 
 
 def require_llm(platform: Platform) -> None:
-    """Refuse a wrong taxonomy, and a prompt, a price list or a tokenizer of the LLM that cannot be used.
+    """Refuse a wrong taxonomy, and an unusable prompt, price list or tokenizer of the LLM.
 
     Raises:
-        UserError: If no model is named; else naming the file and the place in it.
+        UserError: If no model is named, or a file is wrong; names the file and the place in it.
     """
     load_taxonomy(platform.settings.taxonomy)
     platform.llm.require_usable()

@@ -1,7 +1,6 @@
-"""A conversation of the lake with the personal data put back that was taken out of it.
+"""Reads a conversation from the lake and puts its personal data back, if it was kept encrypted.
 
-Belongs here: finding its day, and what keeps it from being read. Does not belong here: sealing and opening
-(``transform.pii.sealing``), and how the result is printed (``lookups``).
+``transform.pii.sealing`` encrypts and decrypts.
 """
 
 from __future__ import annotations
@@ -27,21 +26,22 @@ _COLUMNS = ("conversation_id", "message_id", "position", "role", "sent_at", "tex
 
 
 class RevealError(UserError):
-    """The conversation cannot be shown as it was; the message says why, and what helps."""
+    """A conversation cannot be revealed; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class RevealedMessage:
-    """A message as it was, but for markup and the like.
+    """A message with its personal data; markup and whitespace stay cleaned.
 
     Attributes:
-        message_id: The message.
+        message_id: Identifier of the message.
         position: Place within the conversation, from 0.
-        role: Who speaks.
-        sent_at: When, ISO 8601.
-        text: The text with all that was found in it.
-        code: Its pieces of code, likewise.
-        found: What was found, as ``piece`` (of code; None for the text), ``start``, ``kind`` and ``value``.
+        role: Role of the speaker.
+        sent_at: Time of the message, ISO 8601.
+        text: The cleaned text with its personal data.
+        code: Its pieces of code with their personal data.
+        found: The personal data: ``piece`` (index of the piece of code; None for the text), ``start``, ``kind``,
+            ``value``.
     """
 
     message_id: str
@@ -55,12 +55,12 @@ class RevealedMessage:
 
 @dataclass(frozen=True)
 class Revealed:
-    """A conversation as it was.
+    """A conversation with its personal data.
 
     Attributes:
         date: Its day.
-        conversation_id: The conversation.
-        messages: In order.
+        conversation_id: Identifier of the conversation.
+        messages: Its messages in order.
     """
 
     date: str
@@ -68,21 +68,22 @@ class Revealed:
     messages: Sequence[RevealedMessage]
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for machines."""
+        """Return the conversation as a dictionary for JSON."""
         return asdict(self)
 
 
 def reveal(platform: Platform, conversation_id: str, day: str | None) -> Revealed:
-    """Read a conversation of a platform's lake and put back what was taken out; neither MongoDB nor Dagster is opened.
+    """Read a conversation from the lake and put its personal data back. Neither MongoDB nor Dagster is opened.
 
     Args:
-        platform: Whose lake and key.
-        conversation_id: The conversation.
-        day: Its day, ``YYYY-MM-DD``; looked for when None.
+        platform: The platform with the lake and the key.
+        conversation_id: Identifier of the conversation.
+        day: Its day, ``YYYY-MM-DD``; all stored days are searched when None.
 
     Raises:
-        RevealError: If no key is set, the conversation is not stored, or nothing is kept of its day under this key.
-        SealError: If the key is too short, or what is kept was altered.
+        RevealError: If no key is set, the conversation is not stored, or its day was computed under another key or
+            none.
+        SealError: If the key is too short, or the encrypted data was altered.
     """
     key = platform.secret("pii_spans_key")  # this secret alone: who may read this need not have the others
     if not key:
@@ -106,7 +107,7 @@ def reveal(platform: Platform, conversation_id: str, day: str | None) -> Reveale
 
 
 def _day_of(lake: PartitionStore, conversation_id: str, day: str | None, workers: int) -> str:
-    """Return the day that the messages of a conversation are stored under."""
+    """Return the day under which the messages of a conversation are stored."""
     stored = lake.keys(MESSAGES.name)
     days = stored if day is None else [day] if day in stored else []
     if not days:

@@ -1,7 +1,4 @@
-"""Runs of the whole graph over a range of days, in this process: what to run, and what came of it.
-
-Belongs here: planning, executing and summing up. Does not belong here: how it is printed (``cli``).
-"""
+"""Runs of the graph over a range of days in this process: planning, execution, and a summary."""
 
 from __future__ import annotations
 
@@ -30,12 +27,14 @@ from analytics_platform.operations.unknown_outcomes import UnknownOutcomes, find
 from analytics_platform.storage.staleness import RecomputePolicy
 
 MAXIMUM_PASSES = 3
-"""A restated day makes later days stale that read it, such as reports; no chain is longer than that."""
+"""The most passes of a call. A restated day makes later days stale that read it, such as reports; no chain is
+longer.
+"""
 
 
 @dataclass
 class TableOutcome:
-    """What became of one asset in a run."""
+    """Counts of one asset in a run: partitions, reused partitions, rows, and bytes."""
 
     asset: str
     group: str
@@ -47,7 +46,7 @@ class TableOutcome:
 
 @dataclass(frozen=True)
 class _Part:
-    """One partition of an asset, as a run left it."""
+    """One partition of an asset after a run."""
 
     rows: int
     bytes: int
@@ -56,20 +55,21 @@ class _Part:
 
 @dataclass
 class Outcome:
-    """What a call of ``materialize`` did.
+    """The result of a call of ``materialize``.
 
     Attributes:
-        tables: One entry per asset that was materialized.
+        tables: One entry per materialized asset.
         failures: One line per failed step or check, naming it.
-        warnings: One line per check that warns, naming it and the days of its run; the run is no worse for it.
-        checks_passed: Number of asset checks passed.
-        checks_without_data: Number of asset checks that had nothing to compare, such as labels without a past.
-        quarantined: Rows of the source in quarantine, over all days asked for, computed now or before.
-        failed_conversations: Conversations left out because they could not be processed, over the same days.
-        unknown_outcomes: Stated outcomes without a known meaning, of the days whose conversations were looked at.
+        warnings: One line per check that warns, naming the check and the days of its run; a warning fails no run.
+        checks_passed: Number of passed asset checks.
+        checks_without_data: Number of asset checks that had nothing to compare, such as labels without earlier days.
+        quarantined: Number of quarantined source rows over all requested days, also of days not computed in this call.
+        failed_conversations: Number of conversations left out because their computation failed, over the same days.
+        unknown_outcomes: Stated outcomes without a known meaning, on the days whose ``conversations`` were
+            materialized.
         runs: Ids of the Dagster runs.
-        seconds: Wall time.
-        parts: By asset and partition, what ``tables`` sums up.
+        seconds: Wall time in seconds.
+        parts: The partitions summed up in ``tables``, by asset and partition.
     """
 
     tables: dict[str, TableOutcome] = field(default_factory=dict)
@@ -85,15 +85,15 @@ class Outcome:
     parts: dict[str, dict[str | None, _Part]] = field(default_factory=dict, repr=False)
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for machines."""
+        """Return the result as a dictionary for JSON."""
         told = {name: value for name, value in asdict(self).items() if name != "parts"}
         return {**told, "tables": [asdict(table) for table in self.tables.values()]}
 
 
 def left_behind(platform: Platform, days: Sequence[str]) -> list[str]:
-    """Return the stored days beside these that still hold conversations which the source has on one of these now.
+    """Return stored days, outside the given days, with conversations that the source now has on a given day.
 
-    A run over these days alone would leave such a conversation in two places.
+    A run over the given days alone would store such a conversation twice.
     """
     asked = set(days)
     outside = [day for day in platform.lake.keys(RAW_MESSAGES.name) if day not in asked]
@@ -123,17 +123,17 @@ def run_range(
     tags: Mapping[str, str] = MappingProxyType({}),
     instance: dg.DagsterInstance,
 ) -> None:
-    """Materialize a range of days as one Dagster run in this process, and add what came of it to ``outcome``.
+    """Materialize a range of days as one Dagster run in this process, and add the result to ``outcome``.
 
     Args:
         definitions: The graph.
         job_name: The job to run.
         first: First day.
         last: Last day, inclusive.
-        outcome: Where to add.
+        outcome: The summary to extend.
         selection: Assets to materialize; all when None.
-        tags: What the run computes again, see ``tables``.
-        instance: Where the event history is kept.
+        tags: Run tags that choose what is computed again, see ``defs.framework.table_asset``.
+        instance: The Dagster instance that records the run.
 
     Raises:
         DiskFullError: If a disk is full.
@@ -158,7 +158,7 @@ def run_range(
 
 
 def _count(outcome: Outcome, materialization: dg.AssetMaterialization, groups: dict[dg.AssetKey, str]) -> None:
-    """Take note of one partition; one that several passes or ranges came by counts once, as it was found last."""
+    """Record one materialized partition. A partition of several passes counts once, with its last rows and bytes."""
     key = materialization.asset_key
     name = key.to_user_string()
     facts = {name: value.value for name, value in materialization.metadata.items()}
@@ -180,7 +180,7 @@ def _count(outcome: Outcome, materialization: dg.AssetMaterialization, groups: d
 
 
 def _cause(error: Any) -> str:
-    """Return the message of the innermost of our errors; the whole trace is in the event history."""
+    """Return the message of the innermost cause, stopping at a ``PartitionError``. Dagster stores the whole trace."""
     while error.cause is not None and error.cls_name != "PartitionError":
         error = error.cause
     message = str(error.message).strip()
@@ -217,18 +217,18 @@ def materialize(
     instance: dg.DagsterInstance,
     on_plan: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> Outcome:
-    """Bring the graph up to date over some days: only what is missing or stale runs, unless forced.
+    """Bring the graph up to date over some days. Only missing or stale partitions are computed, unless forced.
 
     Args:
-        platform: What the assets work with.
+        platform: The platform of the assets.
         definitions: The graph over that platform.
-        days: Days asked for, ascending, without gaps.
+        days: Requested days, ascending, without gaps.
         job_name: The job to run.
         assets: All table assets.
         selection: Keys of the assets to materialize; all when None.
-        force: Compute also what is current.
-        instance: Where the event history is kept.
-        on_plan: Told the days of each pass before it starts.
+        force: Compute also current partitions.
+        instance: The Dagster instance that records the runs.
+        on_plan: Called with the days of each pass before it starts.
     """
     started = time.monotonic()
     outcome = Outcome()

@@ -1,7 +1,6 @@
-"""The conversations of the lake that are most similar to one of them, or to a text.
+"""Searches the lake for the conversations most similar to a stored conversation or to a text.
 
-Belongs here: which stored days a search goes through, in what order and how many at once, and what is told of what it
-finds. Does not belong here: the search in a day (``insights.similarity``), and how the result is printed (``console``).
+``insights.similarity`` searches one day; this module goes through the days and describes the results.
 """
 
 from __future__ import annotations
@@ -33,19 +32,20 @@ _MAKE_THEM = f"`analytics run --select '*{VECTORS}'` makes them"
 
 
 class SimilarError(UserError):
-    """Nothing can be searched, or not for this; the message says what is missing."""
+    """A search is not possible; the message says what is missing."""
 
 
 @dataclass(frozen=True)
 class SimilarConversation:
-    """A conversation found.
+    """A conversation in the result of a search.
 
     Attributes:
         date: Its day.
-        conversation_id: The conversation.
-        similarity: Cosine of its vector and the one sought, -1 to 1.
-        primary_topic: What it is about; None where it has no insights.
-        first_words: How the customer begins; None where its messages are not stored.
+        conversation_id: Identifier of the conversation.
+        similarity: Cosine similarity to the query vector, -1 to 1.
+        primary_topic: Its primary topic; None if its insights are not stored.
+        first_words: Beginning of its first message with text, preferably the customer's; None if no messages are
+            stored.
     """
 
     date: str
@@ -57,13 +57,13 @@ class SimilarConversation:
 
 @dataclass(frozen=True)
 class Similar:
-    """What a search found, and how far it reached.
+    """The result of a search, and its coverage.
 
     Attributes:
-        conversations: The most similar first; ties by date and id.
-        days: Days searched.
-        searched: Conversations searched.
-        days_without_vectors: Days of the range with conversations whose vectors are not stored: not searched.
+        conversations: The most similar conversations first; ties by date and id.
+        days: Number of searched days.
+        searched: Number of searched conversations.
+        days_without_vectors: Number of days of the range with conversations but without stored vectors; not searched.
     """
 
     conversations: Sequence[SimilarConversation]
@@ -72,17 +72,17 @@ class Similar:
     days_without_vectors: int
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for machines."""
+        """Return the result as a dictionary for JSON."""
         return asdict(self)
 
 
 class SimilarSearch:
-    """A search through the lake; as many days are in memory at once as there are workers, and one.
+    """A search through the lake. Memory holds as many days at once as there are workers, and one more.
 
     Args:
         lake: The store of the vectors.
-        encoder: The encoder that they must come from.
-        workers: Days read at once.
+        encoder: The encoder that must have made the vectors.
+        workers: Number of days read at once.
     """
 
     def __init__(self, lake: PartitionStore, encoder: StaticEncoder, workers: int) -> None:
@@ -91,16 +91,17 @@ class SimilarSearch:
         self._workers = workers
 
     def to_conversation(self, conversation_id: str, first: str | None, last: str | None, limit: int) -> Similar:
-        """Find the conversations most similar to a stored one, which itself may be of any day.
+        """Find the conversations most similar to a stored one, which may be of any day.
 
         Args:
-            conversation_id: The conversation; not among those found.
-            first: First day, ``YYYY-MM-DD``; the first stored when None.
-            last: Last day, inclusive; the last stored when None.
+            conversation_id: The conversation; it is not part of the result.
+            first: First day, ``YYYY-MM-DD``; the first stored day when None.
+            last: Last day, inclusive; the last stored day when None.
             limit: The most conversations to return.
 
         Raises:
-            SimilarError: If it is unknown or has no words, or nothing can be searched.
+            SimilarError: If the conversation is unknown or has no words that the encoder knows, or no vectors are
+                stored.
         """
         everywhere = self._days(None, None)
         places = self._each_day(everywhere, partial(_row_exists, conversation_id), ["conversation_id"])
@@ -159,12 +160,12 @@ class SimilarSearch:
         )
 
     def _each_day(self, days: Iterable[str], work: Callable[[str, pa.Table], T], columns: Sequence[str]) -> Iterator[T]:
-        """Yield ``work(day, table)`` of each day, in their order; the tables are read when their turn comes."""
+        """Yield ``work(day, table)`` of each day in order; each table is read just before its use."""
         tasks = (PartitionTask(day, partial(self._lake.read, VECTORS, day, columns)) for day in days)
         return run_tasks(tasks, lambda task: work(task.key, task.compute()), self._workers)
 
     def _checked(self, day: str, table: pa.Table) -> pa.Table:
-        """Return the vectors of a day if they can be compared with those of the current encoder."""
+        """Return the vectors of a day; refuse vectors of another encoder, which cannot be compared."""
         others = [name for name in table["encoder"].unique().to_pylist() if name != self._encoder.name]
         if others:
             raise SimilarError(
@@ -174,7 +175,7 @@ class SimilarSearch:
         return table
 
     def _described(self, rows: pa.Table) -> list[SimilarConversation]:
-        """Return the rows found with what tells a reader what they are; reads no other days than theirs."""
+        """Return the result rows with topic and first words; only the days of these rows are read."""
         found = [{**row, "date": row["date"].isoformat()} for row in rows.to_pylist()]
         wanted: dict[str, list[str]] = {}
         for row in found:
@@ -199,7 +200,7 @@ class SimilarSearch:
 def find_similar(
     platform: Platform, conversation_id: str | None, text: str | None, first: str | None, last: str | None, limit: int
 ) -> Similar:
-    """Search a platform's lake for a conversation, or else for a text; see ``SimilarSearch``.
+    """Search the platform's lake by a conversation, or by a text if none is given; see ``SimilarSearch``.
 
     Neither MongoDB nor Dagster's instance is opened.
     """
@@ -223,7 +224,7 @@ def _topics(insights: pa.Table, ids: Sequence[str]) -> dict[str, str]:
 
 
 def _first_words(messages: pa.Table, ids: Sequence[str]) -> dict[str, str]:
-    """Return the beginning of each conversation: of the customer's first message with text, or of anybody's."""
+    """Return the beginning of each conversation: its first message with text, the customer's if there is one."""
     has_text = pc.not_equal(pc.utf8_trim_whitespace(messages["text"]), "")
     chosen = messages.filter(pc.and_(pc.is_in(messages["conversation_id"], pa.array(ids)), has_text))
     others = pc.not_equal(chosen["role"], "user").cast(pa.int8())

@@ -1,7 +1,6 @@
-"""How far the platform is behind its source: what people ask in the morning.
+"""Reports how far the platform is behind its source, from stored state; the source is not contacted.
 
-Belongs here: that, from what is stored, without asking the source. Does not belong here: whether the parts work
-(``doctor``), and how it is printed (``console``).
+``cli.doctor`` checks whether the parts work.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ class Status:
     Attributes:
         name: Name of the source.
         source: How far the source has been read.
-        days: Number of days that the source has rows of.
-        waiting: Days that the lake does not hold as the source has them, ascending.
-        quarantined: Rows in quarantine.
-        seconds_left: Estimate of how long it takes to catch up; None when nothing is missing,
-            or no run tells how long a day takes.
+        days: Number of days with rows at the source.
+        waiting: Days whose version in the lake differs from the source, ascending.
+        quarantined: Number of quarantined rows.
+        seconds_left: Estimated seconds until the platform has caught up; None if nothing is missing, or if no earlier
+            run tells how long a day takes.
     """
 
     name: str
@@ -43,12 +42,12 @@ class Status:
     seconds_left: float | None
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for machines."""
+        """Return the status as a dictionary for JSON."""
         return asdict(self)
 
 
 def examine(platform: Platform, instance: dg.DagsterInstance) -> Status:
-    """Look at what has been read of the source, at the lake, and at how long the last run took."""
+    """Return the status, from the read state of the source, the lake, and the duration of the last run."""
     with platform.source.held():
         return _examine(platform, instance)
 
@@ -73,7 +72,7 @@ def _examine(platform: Platform, instance: dg.DagsterInstance) -> Status:
 
 
 def _seconds_left(source: SourceStatus, waiting: int, instance: dg.DagsterInstance) -> float | None:
-    """Estimate from the speed of the last pull, and from what a day took in the last run; None without such a run."""
+    """Estimate the seconds left from the speed of the last pull and the seconds per day of the last run."""
     unread = 0.0
     if not source.complete and source.expected_rows and source.rows_per_second:
         unread = max(0, source.expected_rows - (source.rows or 0)) / source.rows_per_second
@@ -84,7 +83,7 @@ def _seconds_left(source: SourceStatus, waiting: int, instance: dg.DagsterInstan
 
 
 def _seconds_a_day(instance: dg.DagsterInstance) -> float | None:
-    """Return what a day took in the last run over days that ended well."""
+    """Return the seconds per day of the last successful run over days; None without such a run."""
     finished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS])
     for record in instance.get_run_records(finished, limit=20):
         tags = record.dagster_run.tags

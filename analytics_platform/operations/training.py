@@ -1,4 +1,4 @@
-"""Training on corrections, in this process, and what came of it."""
+"""Training of a model on corrections in this process, and a summary of the result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from analytics_platform.storage.partitions import PartitionStore
 
 
 def train(definitions: dg.Definitions, instance: dg.DagsterInstance) -> list[str]:
-    """Run the job in this process; return one line per failed step or check."""
+    """Run the job ``weekly_learning`` in this process; return one line per failed step or check."""
     result = execute(definitions.resolve_job_def(JOB), instance)
     failures: list[str] = []
     for event in result.all_events:
@@ -34,12 +34,12 @@ def train(definitions: dg.Definitions, instance: dg.DagsterInstance) -> list[str
 
 
 def summary(lake: PartitionStore, before: str, *, reads: bool = False) -> dict[str, Any]:
-    """Return what training came to, see ``commands.train_model``.
+    """Return the result of a training, in the form of ``commands.train_model``.
 
     Args:
-        lake: Where the tables are.
-        before: ``model_id`` of the heads that labelled before.
-        reads: Whether a transformer read the corrections, of which there may then have been too many.
+        lake: The store of the learning tables.
+        before: ``model_id`` of the model that labelled before.
+        reads: Whether a transformer read the corrections, so that some may have been left out.
     """
     if any(lake.info(asset.recipe.table.name, "") is None for asset in ASSETS[:4]):
         return {"promoted": False, "changed": False, "corrections": 0, "left_out": [], "kinds": {}, "feedback": {}}
@@ -68,7 +68,7 @@ def summary(lake: PartitionStore, before: str, *, reads: bool = False) -> dict[s
 
 
 def _left_out(label_feedback: pa.Table) -> list[str]:
-    """Say which corrections were too many for a transformer to read, one sentence for each use."""
+    """Say which corrections a transformer left out because they were too many, one sentence per use."""
     uses = {"training": "learnt from", "gold": "judged by"}
     chosen = {use: feedback.draw_taught(label_feedback, status)[1] for status, use in uses.items()}
     return [f"{use} {told}" for use, told in chosen.items() if told]

@@ -1,4 +1,4 @@
-"""Stated outcomes that are known as neither success nor failure, so that a person can say what they mean."""
+"""Counts stated outcomes that mean neither success nor failure, so that a person can define their meaning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from analytics_platform.transform import pii
 from analytics_platform.transform.cleaning import Cleaning
 
 SETTING = "ANALYTICS_OUTCOMES"
-"""The variable that says what the words of a source mean."""
+"""The variable that defines the meaning of a source's own outcomes."""
 WORDS_TOLD = 10
 _CHARACTERS_TOLD = 40
 
@@ -24,9 +24,9 @@ class UnknownOutcomes:
     """Outcomes of some days without a known meaning.
 
     Attributes:
-        words: Conversations by outcome in normal form, the most frequent first; at most ``WORDS_TOLD``.
-        more: How many further outcomes there are.
-        setting: The variable that gives them a meaning.
+        words: Number of conversations by outcome in normal form, the most frequent first; at most ``WORDS_TOLD``.
+        more: Number of further outcomes.
+        setting: The variable that defines the meaning of outcomes.
     """
 
     words: dict[str, int] = field(default_factory=dict)
@@ -35,15 +35,14 @@ class UnknownOutcomes:
 
 
 def find_unknown_outcomes(lake: PartitionStore, days: Iterable[str], cleaning: Cleaning) -> UnknownOutcomes:
-    """Return the outcomes without a known meaning; one column of ``conversations`` is read, of these days alone.
+    """Return the outcomes without a known meaning. Only the column ``outcome`` of these days is read.
 
-    An outcome is a text of the source: it is shortened, and personal data in it gives way to its kind where it does so
-    in messages.
+    An outcome is a text of the source. It is shortened, and its personal data is redacted if texts of messages are.
 
     Args:
-        lake: Holds ``conversations``.
-        days: Days that are stored.
-        cleaning: Says which outcomes are known, and what counts as personal data.
+        lake: The store of ``conversations``.
+        days: Stored days.
+        cleaning: Defines the meaning of outcomes and the kinds of personal data.
     """
     counted: Counter[str] = Counter()
     for day in days:

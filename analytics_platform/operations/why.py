@@ -1,4 +1,4 @@
-"""Why one partition is as it is: what it was computed from, whether it is stale, and what has changed."""
+"""Explains the state of one partition: its inputs, whether it is stale, and what has changed."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from analytics_platform.storage.staleness import RecomputeDecision
 from analytics_platform.storage.warehouse.marts_build import LAKE_TABLES
 
 EVENTS_READ = 100
-"""How many of the last materializations are searched for the last one that computed."""
+"""Number of the last materializations that are searched for the last one that computed the partition."""
 
 
 class UnknownPartitionError(UserError):
-    """There is no such table or day; the message says which there are."""
+    """The requested table does not exist; the message lists the tables."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One named part of what a partition is computed from.
+    """One named part of the provenance of a partition.
 
     Attributes:
-        name: The part, such as ``code``, ``taxonomy`` or ``input messages``.
-        stored: Its value when the stored partition was computed; None when it had no such part.
-        now: Its value now; None when it cannot be told, or when there is no such part any more.
+        name: Name of the part, such as ``code``, ``taxonomy`` or ``input messages``.
+        stored: Its value when the stored partition was computed; None if the part did not exist then.
+        now: Its present value; None if it is unknown, or if the part no longer exists.
     """
 
     name: str
@@ -44,20 +44,20 @@ class Part:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a partition is as it is.
+    """The state of a partition and its reasons.
 
     Attributes:
-        asset: The asset, as the graph names it.
+        asset: The asset's name in the graph.
         day: The day; ``""`` for a table that is one partition.
-        store: Where it is kept: ``lake``, ``mongo``, ``pages`` or ``warehouse``.
-        is_stored: Whether it is stored.
-        stale_because: Why a run would compute it, one phrase each; empty when it is current.
-        stale_inputs: Tables further up that a run would compute first, each with its reasons; when one of them comes
-            out different, this partition is computed, too.
-        source_changed: Whether the source was not read since it changed, as far as can be seen without reading it.
-        computed_because: Why it was computed last; None when the event history does not say.
-        computed_at: When, UTC, ISO 8601; None when the event history does not say.
-        parts: What it was computed from, and what it would be computed from now.
+        store: Store of the partition: ``lake``, ``mongo``, ``pages`` or ``warehouse``.
+        is_stored: Whether the partition is stored.
+        stale_because: Why a run would compute the partition, one phrase each; empty if it is current.
+        stale_inputs: Upstream tables that a run would compute first, each with its reasons. If the content of one
+            changes, this partition is computed, too.
+        source_changed: Whether the source was not read since it changed, as far as is visible without reading it.
+        computed_because: Why it was last computed; None if the event history does not say.
+        computed_at: When it was last computed, UTC, ISO 8601; None if the event history does not say.
+        parts: The provenance of the stored partition and of a computation now.
     """
 
     asset: str
@@ -72,7 +72,7 @@ class Explanation:
     parts: tuple[Part, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for machines."""
+        """Return the explanation as a dictionary for JSON."""
         return asdict(self)
 
 
@@ -84,14 +84,14 @@ def explain(
     day: str,
     asset: str,
 ) -> Explanation:
-    """Say what a partition was computed from, whether it is stale, and what has changed since.
+    """Explain the state of a partition: its provenance, whether it is stale, and what has changed since.
 
     Args:
-        platform: Where it is kept.
-        recipes: How each table is computed, by its asset.
-        marts: Names of the tables of the warehouse; dimensions are built with the day asked for.
-        instance: Where the event history is kept.
-        day: ``YYYY-MM-DD``; not heeded for a table that is one partition.
+        platform: The platform of the stores.
+        recipes: The recipe of each table, by its asset.
+        marts: Names of the tables of the warehouse. A dimension is explained by the build of the given day.
+        instance: The Dagster instance with the event history.
+        day: ``YYYY-MM-DD``; ignored for a table that is one partition.
         asset: Name of the table or its asset, such as ``conversation_insights`` or ``mongo/conversation_analytics``.
 
     Raises:
@@ -127,7 +127,7 @@ def explain(
 
 
 class _Decisions:
-    """Decisions about the tables of one day."""
+    """Recompute decisions for the tables of one day."""
 
     def __init__(self, platform: Platform, recipes: Mapping[dg.AssetKey, Recipe], day: str) -> None:
         self._platform = platform
@@ -143,9 +143,9 @@ class _Decisions:
         return recipe.decisions([partition], stores, self._resources)[partition]
 
     def stale_above(self, tables: Iterable[str]) -> list[str]:
-        """Return the daily tables that these are computed from, themselves included, and that are stale, with why.
+        """Return the stale daily tables among the given tables and all their upstream tables, each with its reasons.
 
-        A missing input is not named for its readers: it is listed itself.
+        A table that is stale only because an input is missing is not listed; the missing input is.
         """
         waiting, seen, told = deque(tables), set[str](), []
         while waiting:
@@ -170,7 +170,7 @@ def _find(recipes: Mapping[dg.AssetKey, Recipe], marts: Collection[str], asset: 
 
 
 def _last_computed(instance: dg.DagsterInstance, key: dg.AssetKey, day: str) -> tuple[str | None, str | None]:
-    """Return why and when the partition was computed last, as far as the event history says."""
+    """Return why and when the partition was last computed, from the event history; None for what it does not say."""
     wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[day] if day else None)
     for record in instance.fetch_materializations(wanted, limit=EVENTS_READ).records:
         materialization = record.asset_materialization
