@@ -1,7 +1,6 @@
-"""The daily tables: the day as a whole, and its customers, agents and models.
+"""Computes the daily tables: metrics of the whole day, and of its customers, agents and models.
 
-Belongs here: how a day's conversations are grouped. Does not belong here: what is computed per group
-(``analytics.summary``), sums over several days (``analytics.users``).
+``analytics.summary`` defines the metrics; ``analytics.users`` sums over several days.
 """
 
 from __future__ import annotations
@@ -27,20 +26,20 @@ def daily_metrics(
     failed_conversations: int = 0,
     quarantined_rows: int = 0,
 ) -> pa.Table:
-    """Sum up one day.
+    """Compute the metrics of one day.
 
     Args:
         date: The day.
         conversations: ``CONVERSATIONS`` of the day; may be empty.
         conversation_insights: ``CONVERSATION_INSIGHTS`` of the day, one row per conversation.
-        failed_conversations: Conversations of the day that could not be processed and are in neither table.
-        quarantined_rows: Rows of the source that could not be used.
+        failed_conversations: Number of conversations of the day that could not be processed and are in neither table.
+        quarantined_rows: Number of source rows of the day that could not be used.
 
     Returns:
-        ``DAILY_METRICS`` with exactly one row; on an empty day counts are 0 and means null.
+        ``DAILY_METRICS`` with exactly one row; on an empty day counts are 0 and means are null.
 
     Raises:
-        ValueError: If a conversation is of another day, or the two tables do not fit each other.
+        ValueError: If a conversation is of another day, or the two tables have different conversations.
     """
     joined = with_insights(conversations, conversation_insights)
     stray = joined.filter(pc.not_equal(joined["date"], pa.scalar(date)))
@@ -53,40 +52,42 @@ def daily_metrics(
 
 
 def user_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
-    """Sum up each customer's day: ``USER_DAILY``; conversations without a customer are left out.
+    """Compute the metrics of each customer's day, ``USER_DAILY``; conversations without a customer are left out.
 
     Args:
         conversations: ``CONVERSATIONS`` of the day.
         conversation_insights: ``CONVERSATION_INSIGHTS`` of the day, one row per conversation.
 
     Raises:
-        ValueError: If the two tables do not fit each other.
+        ValueError: If the two tables have different conversations.
     """
     return _by(USER_DAILY, "user_id", conversations, conversation_insights)
 
 
 def agent_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
-    """Sum up each agent's day: ``AGENT_DAILY``; a conversation counts for the agent with most of its messages.
+    """Compute the metrics of each agent's day, ``AGENT_DAILY``.
+
+    A conversation counts for the agent who sent most of its messages.
 
     Args:
         conversations: ``CONVERSATIONS`` of the day.
         conversation_insights: ``CONVERSATION_INSIGHTS`` of the day, one row per conversation.
 
     Raises:
-        ValueError: If the two tables do not fit each other.
+        ValueError: If the two tables have different conversations.
     """
     return _by(AGENT_DAILY, "agent_id", conversations, conversation_insights)
 
 
 def model_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
-    """Sum up each LLM's day: ``MODEL_DAILY``; conversations between people are left out.
+    """Compute the metrics of each LLM's day, ``MODEL_DAILY``; conversations without an LLM are left out.
 
     Args:
         conversations: ``CONVERSATIONS`` of the day.
         conversation_insights: ``CONVERSATION_INSIGHTS`` of the day, one row per conversation.
 
     Raises:
-        ValueError: If the two tables do not fit each other.
+        ValueError: If the two tables have different conversations.
     """
     return _by(MODEL_DAILY, "model", conversations, conversation_insights)
 
@@ -113,5 +114,5 @@ def _by(declared: Table, key: str, conversations: pa.Table, conversation_insight
 
 
 def _chosen(declared: Table, metrics: dict[str, object]) -> pa.Table:
-    """Take the metrics that the table declares."""
+    """Return the metrics that the table declares, in canonical form."""
     return declared.conform(pa.table({name: metrics[name] for name in declared.column_names}))

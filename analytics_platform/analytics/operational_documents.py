@@ -1,7 +1,6 @@
-"""The tables whose rows become documents for applications.
+"""Joins clean and insight tables into the tables whose rows become documents for applications.
 
-Belongs here: clean and insight tables put side by side in the shape of ``model.operational_tables``. Does not belong
-here: numbers that are not in those tables yet, MongoDB (``storage``).
+``model.operational_tables`` declares the tables; ``storage`` writes the documents to MongoDB.
 """
 
 from __future__ import annotations
@@ -23,27 +22,27 @@ OTHER = "other"
 
 
 def conversation_analytics(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
-    """Put each conversation's metrics and insights together: ``CONVERSATION_ANALYTICS``.
+    """Join each conversation's metrics with its insights, ``CONVERSATION_ANALYTICS``.
 
     Args:
         conversations: ``CONVERSATIONS`` of the day.
         conversation_insights: ``CONVERSATION_INSIGHTS`` of the day, one row per conversation.
 
     Raises:
-        ValueError: If the two tables do not fit each other; names the first conversation that does not.
+        ValueError: If the two tables have different conversations; names the first difference.
     """
     return CONVERSATION_ANALYTICS.conform(with_insights(conversations, conversation_insights))
 
 
 def conversation_messages(messages: pa.Table, message_insights: pa.Table) -> pa.Table:
-    """Put each message and its insights together: ``CONVERSATION_MESSAGES``.
+    """Join each message with its insights, ``CONVERSATION_MESSAGES``.
 
     Args:
         messages: ``MESSAGES`` of the day.
-        message_insights: ``MESSAGE_INSIGHTS`` of the day; a message without any gets nulls.
+        message_insights: ``MESSAGE_INSIGHTS`` of the day; a message without insights gets nulls.
 
     Raises:
-        ValueError: If there are insights of a message that the day does not have; names the first.
+        ValueError: If insights belong to a message that the day does not have; names the first.
     """
     left, right = MESSAGES.conform(messages), MESSAGE_INSIGHTS.conform(message_insights)
     stray = right.filter(pc.invert(pc.is_in(right["message_id"], left["message_id"].combine_chunks())))
@@ -57,14 +56,14 @@ def conversation_messages(messages: pa.Table, message_insights: pa.Table) -> pa.
 
 
 def conversation_categories(conversation_insights: pa.Table) -> pa.Table:
-    """List each conversation's topics: ``CONVERSATION_CATEGORIES``.
+    """List each conversation's topics, ``CONVERSATION_CATEGORIES``.
 
     Args:
         conversation_insights: ``CONVERSATION_INSIGHTS`` of the day.
 
     Returns:
-        One row per topic, ranked as the insights rank them. A conversation without a topic gets ``other`` at rank 1
-        with the confidence of its labels taken together: how sure it is that no topic fits is not told otherwise.
+        One row per topic, in the order of the insights. A conversation without a topic gets ``other`` at rank 1, with
+            the overall confidence of its labels, because the insights have no confidence for "no topic fits".
     """
     insights = CONVERSATION_INSIGHTS.conform(conversation_insights)
     topics = insights["topics"].combine_chunks()

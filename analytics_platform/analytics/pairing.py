@@ -1,7 +1,4 @@
-"""Conversations side by side with their insights.
-
-Belongs here: the proof that the two tables of a day fit row by row. Does not belong here: what is made of them.
-"""
+"""Joins conversations with their insights, and verifies that the two tables of a day have the same conversations."""
 
 from __future__ import annotations
 
@@ -15,18 +12,18 @@ _ID = "conversation_id"
 
 
 def with_insights(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
-    """Put the insights of each conversation beside it.
+    """Join each conversation with its insights.
 
     Args:
         conversations: ``CONVERSATIONS`` of a day.
         conversation_insights: ``CONVERSATION_INSIGHTS`` of the same day.
 
     Returns:
-        The columns of ``conversations``, then those that only the insights have; sorted by conversation.
+        The columns of ``conversations``, then the columns that only the insights have; sorted by conversation.
 
     Raises:
-        SchemaError: If an input is not of its declared table.
-        ValueError: If a conversation has no insights, several, or insights no conversation; names the first.
+        SchemaError: If an input does not have its declared schema.
+        ValueError: If a conversation has no insights or several, or insights have no conversation; names the first.
     """
     left = CONVERSATIONS.conform(conversations)
     right = CONVERSATION_INSIGHTS.conform(conversation_insights)

@@ -1,8 +1,4 @@
-"""What there is to say about a set of conversations, whichever way they are grouped.
-
-Belongs here: one definition per metric; the tables of ``model.analytics_tables`` choose from them by name. Does not
-belong here: how to group (``analytics.daily``), how to aggregate (``analytics.groups``).
-"""
+"""Defines every metric of a group of conversations once; the tables of ``model.analytics_tables`` select by name."""
 
 from __future__ import annotations
 
@@ -25,7 +21,7 @@ def summarise(conversations: pa.Table, groups: Groups) -> dict[str, Any]:
         groups: The group of each conversation.
 
     Returns:
-        Metric name to one value per group. A mean over nothing is null; a count of nothing is 0.
+        Metric name to one value per group. A mean over no values is null; a count of no rows is 0.
     """
     answered = groups.count(conversations["first_response_seconds"].is_valid())
     with_outcome = groups.count(conversations["resolved"].is_valid())

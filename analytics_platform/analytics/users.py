@@ -1,7 +1,4 @@
-"""Customers over all days, from a stream of their days.
-
-Belongs here: sums that are carried from day to day. Does not belong here: what a day is (``analytics.daily``).
-"""
+"""Sums up each customer over all days, from a stream of daily tables."""
 
 from __future__ import annotations
 
@@ -41,10 +38,10 @@ _RATES = {
 
 
 def user_analytics(days: Iterable[pa.Table]) -> pa.Table:
-    """Sum up every customer over all days, in one pass that holds one day and the sums.
+    """Sum up every customer over all days, in one pass that holds one table and the sums in memory.
 
-    Means are weighted by the number of conversations that each day's mean is of. Numbers are added one day after
-    the other, so it does not matter whether a table holds one day or several.
+    A mean is weighted by the number of conversations of each daily mean. Days are added one after the other, so the
+    result does not depend on how many days a table holds.
 
     Args:
         days: Tables of ``USER_DAILY``, days ascending, each day in one table.
@@ -54,7 +51,7 @@ def user_analytics(days: Iterable[pa.Table]) -> pa.Table:
 
     Raises:
         SchemaError: If a table is not ``USER_DAILY``.
-        ValueError: If a day comes twice or out of order; names it and the day before it.
+        ValueError: If a day comes twice or out of order; names the day and its predecessor.
     """
     sums = _Sums()
     last: dt.date | None = None
@@ -86,7 +83,7 @@ class _Sums:
         self._topics: Counter[tuple[int, str]] = Counter()
 
     def add(self, table: pa.Table) -> None:
-        """Add days, sorted by date."""
+        """Add a table of days, sorted by date."""
         slots = np.array([self._slots.setdefault(user, len(self._slots)) for user in table["user_id"].to_pylist()])
         days = table["date"].cast(pa.int32()).to_numpy()
         self._make_room()
@@ -107,7 +104,7 @@ class _Sums:
         self._add_topics(slots, table["topics"].combine_chunks())
 
     def _make_room(self) -> None:
-        """Grow the arrays to the customers known, at least doubling, so that growing costs little altogether."""
+        """Grow the arrays to the number of customers, at least doubling, so that growing costs linear time."""
         room = len(self._numbers["active_day_count"])
         if len(self._slots) > room:
             added = max(len(self._slots) - room, room)

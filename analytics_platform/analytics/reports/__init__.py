@@ -1,8 +1,7 @@
-"""Reports: what a reader should know of a period, as a document, as a page and as a few sentences.
+"""Reports about a period, as a document, as an HTML page and as a few sentences.
 
-Belongs here: the report document (``report``), what is worth noticing (``findings``, ``highlights``), the
-conversations worth opening (``reading_list``), its charts (``charts``) and the HTML page (``page``).
-Does not belong here: computing the metrics reported, or writing files and documents; everything here is pure.
+``report`` makes the document, ``findings`` and ``highlights`` the sentences, ``reading_list`` the conversations to
+open, ``charts`` the charts, and ``page`` the HTML. Every function is pure and writes no file.
 """
 
 from analytics_platform.analytics.reports.highlights import key_findings

@@ -1,8 +1,7 @@
-"""The charts of a report: Altair specifications, and their rendering to SVG and PNG without a network.
+"""The charts of a report: Altair specifications, and their rendering to SVG without a network.
 
-Belongs here: what is drawn and how. Does not belong here: the page around it (``page``).
-The renderer takes 1 to 2 ms per text, so axes carry few labels and titles are left to the page.
-Ink is ``currentColor``: inline in a page, a chart follows the page's light or dark text.
+The renderer takes 1 to 2 ms per text, so axes carry few labels and the page shows the titles. Lines and texts have the
+colour ``currentColor``: a chart inline in a page follows the page's light or dark text.
 """
 
 from __future__ import annotations
@@ -61,12 +60,12 @@ _SENTIMENT_EDGES = np.linspace(-1, 1, 9)
 
 
 def conversations_per_day(counts: Mapping[dt.date, int], date: dt.date, usual: float | None) -> Chart:
-    """Draw a bar per day up to ``date``, which stands out, and the usual number as a dashed line.
+    """Draw a bar per day up to ``date``, with ``date`` highlighted, and the usual number as a dashed line.
 
     Args:
-        counts: Conversations of each day that has data; days between that have none stay a gap.
-        date: The day reported; must be the last one in ``counts``.
-        usual: What the day is compared with; None when there is nothing to compare with.
+        counts: Number of conversations of each day with data; a day without data stays a gap.
+        date: The reported day; must be the last day in ``counts``.
+        usual: The usual number of conversations; None for no line.
     """
     first = min(counts)
     days = [first + dt.timedelta(days=n) for n in range((date - first).days + 1)]
@@ -93,7 +92,7 @@ def conversations_per_day(counts: Mapping[dt.date, int], date: dt.date, usual: f
 
 
 def hours_of_day(hourly: Sequence[int]) -> Chart:
-    """Draw the conversations started in each of the 24 UTC hours."""
+    """Draw the number of conversations started in each of the 24 UTC hours."""
     rows = [{"start": hour, "end": hour + 1, "count": count} for hour, count in enumerate(hourly)]
     chart = (
         _chart(rows)
@@ -114,7 +113,7 @@ def hours_of_day(hourly: Sequence[int]) -> Chart:
 
 
 def topics_of_day(topics: Sequence[Mapping[str, Any]]) -> Chart:
-    """Draw the most frequent topics, each with its number; in grey, the further ones together and those without.
+    """Draw the most frequent topics with their numbers; in grey, all further topics together and the topic ``other``.
 
     Args:
         topics: Structs of ``label`` and ``count``, most frequent first; at least one.
@@ -143,7 +142,7 @@ def topics_of_day(topics: Sequence[Mapping[str, Any]]) -> Chart:
 
 
 def sentiment_distribution(sentiments: pa.ChunkedArray) -> Chart:
-    """Draw how many conversations fall into each quarter-wide step of sentiment; missing values are left out.
+    """Draw the number of conversations in each sentiment interval of width 0.25; missing values are left out.
 
     Args:
         sentiments: One value from -1 to 1 per conversation.
@@ -173,14 +172,15 @@ def sentiment_distribution(sentiments: pa.ChunkedArray) -> Chart:
 
 
 def to_svg(chart: Chart) -> str:
-    """Render a chart as SVG text; the same chart gives the same text."""
+    """Render a chart as SVG text; equal charts give equal text."""
     return str(vlc.vegalite_to_svg(_specification(chart), allowed_base_urls=[]))
 
 
 def metadata_chart(title: str, svg: str) -> str:
     """Return a rendered chart as Markdown for an asset's metadata: an image in a data URI, which Dagster's UI shows.
 
-    Takes the page's SVG, so that it costs no second rendering; a third of the PNG's size and sharp at any zoom.
+    It reuses the page's SVG, so no second rendering is needed. An SVG has a third of a PNG's size and is sharp at any
+    zoom.
 
     Args:
         title: Line above the chart, and its alternative text.
@@ -198,7 +198,7 @@ def _specification(chart: Chart) -> dict[str, Any]:
 
 
 def _readable(value: Any) -> Any:
-    """Return a part of a specification without control and direction characters in its texts."""
+    """Return a part of a specification with control and direction characters of its texts replaced by symbols."""
     if isinstance(value, str):
         return with_symbols(value)
     if isinstance(value, dict):
@@ -216,7 +216,7 @@ def _sized(chart: Chart, width: int = _WIDTH, height: int | alt.Step = _HEIGHT) 
 
 
 def _count_axis(highest: int) -> alt.Y:
-    """Three whole-numbered ticks are enough to read a bar, and cheap."""
+    """Return a count axis with at most four whole-numbered ticks: enough to read a bar, and cheap to render."""
     step = max(1, -(-highest // 3))
     magnitude = 10 ** (len(str(step)) - 1)
     step = -(-step // magnitude) * magnitude

@@ -1,7 +1,4 @@
-"""What a report of one day is made from: the day's tables and the days before, ready for comparison.
-
-Belongs here: reading the trailing days and their means. Does not belong here: judging them (``findings``).
-"""
+"""Reads the data of a daily report: the day's tables, and the metrics of the days before for comparison."""
 
 from __future__ import annotations
 
@@ -13,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 
 BASELINE_DAYS = 7
-"""How many days before the reported one its figures are compared with."""
+"""Number of days before the reported day with which its figures are compared."""
 FEW = 5
-"""Conversations, answers or outcomes that a comparison needs at least."""
+"""Least number of conversations, answers or outcomes for a comparison."""
 QUIET_DAY = 10
-"""Conversations below which a day is too quiet for shares and distributions to say anything."""
+"""Number of conversations below which shares and distributions of a day are not meaningful."""
 
 OTHER = "other"
 """The topic of conversations that no topic of the taxonomy fits, see ``model.insight_tables``."""
@@ -39,11 +36,11 @@ Day = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Evidence:
-    """The day reported and what it is compared with.
+    """The reported day and the days for comparison.
 
     Attributes:
-        day: Its row of ``daily_metrics``.
-        before: The rows of the days before that have data, oldest first; may be empty.
+        day: The day's row of ``daily_metrics``.
+        before: Rows of the earlier days with data, oldest first; may be empty.
         conversations: ``CONVERSATIONS`` of the day.
         insights: ``CONVERSATION_INSIGHTS`` of the day.
         agents: ``AGENT_DAILY`` of the day.
@@ -62,7 +59,7 @@ class Evidence:
 
     @property
     def baseline(self) -> str:
-        """How to name the days before in a sentence."""
+        """Phrase that names the earlier days in a sentence."""
         days = len(self.before)
         if days == BASELINE_DAYS:
             return f"the {days} days before"
@@ -71,24 +68,24 @@ class Evidence:
         )
 
     def usual(self, name: str) -> float | None:
-        """Return the mean of a figure over the days before, see ``mean_of_days``."""
+        """Return the mean of a figure over the earlier days, see ``mean_of_days``."""
         return mean_of_days(self.before, name)
 
     def behind(self, name: str) -> int:
-        """Return how many conversations the day's figure was taken over."""
+        """Return the number of conversations over which the day's figure was computed."""
         return int(self.day[_BEHIND.get(name, "conversation_count")])
 
     def pooled(self, name: str) -> int:
-        """Return the sum of a count over the days before."""
+        """Return the sum of a count over the earlier days."""
         return int(sum(day[name] for day in self.before))
 
 
 def mean_of_days(days: Sequence[Day], name: str) -> float | None:
-    """Return the mean of a figure over the days that have it, or None when none has.
+    """Return the mean of a figure over the days that have it; None if no day has it.
 
-    A count or a sum is averaged per day. A rate, mean or percentile is weighted by the number of conversations it
-    was taken over, so that a day with two conversations does not speak as loudly as one with two hundred. A day that
-    was computed before there was such a figure does not have it.
+    A count or a sum is averaged per day. A rate, mean or percentile is weighted by its number of conversations, so that
+    a day with two conversations weighs less than a day with two hundred. A day computed before the figure existed does
+    not have it.
     """
     behind = _BEHIND.get(name)
     known = [(day[name], day[behind] if behind else 1) for day in days if day.get(name) is not None]
@@ -97,18 +94,18 @@ def mean_of_days(days: Sequence[Day], name: str) -> float | None:
 
 
 def read_days(date: dt.date, history: Mapping[str, pa.Table], before: int = BASELINE_DAYS) -> list[Day]:
-    """Read the metrics of ``date`` and of those of the ``before`` days before it that have any.
+    """Read the metrics of ``date`` and of the ``before`` days before it, as far as they have any.
 
     Args:
-        date: The day reported.
-        history: ISO day → ``DAILY_METRICS``; each key needed is read once.
-        before: How many days to look back.
+        date: The reported day.
+        history: ISO day → ``DAILY_METRICS``; each needed key is read once.
+        before: Number of days to look back.
 
     Returns:
-        Rows of ``daily_metrics``, oldest first; the last one is ``date``'s.
+        Rows of ``daily_metrics``, oldest first; the last row is that of ``date``.
 
     Raises:
-        ValueError: If ``date`` itself has not exactly one row.
+        ValueError: If ``date`` does not have exactly one row.
     """
     days: list[Day] = []
     for offset in range(before, -1, -1):

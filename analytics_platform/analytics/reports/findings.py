@@ -1,7 +1,7 @@
-"""What a reader should notice about a day, in sentences with numbers.
+"""Findings about one day: sentences with numbers that a reader should notice.
 
-Belongs here: one rule per kind of finding; a rule yields nothing when its numbers are missing, too small or
-within what chance explains. Does not belong here: findings over a range (``highlights``), the figures themselves.
+Each kind of finding has one rule. A rule yields nothing if its numbers are missing, too small, or explained by chance.
+``highlights`` finds sentences about a range of days.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from analytics_platform.analytics.reports.reading_list import (
 
 MOST_FINDINGS, FEWEST_FINDINGS = 5, 3
 FILLER = 0.2
-"""Findings of this weight or less only fill a report that has fewer than ``FEWEST_FINDINGS``."""
+"""Findings of at most this weight appear only in a report with fewer than ``FEWEST_FINDINGS`` stronger findings."""
 
 _SURPRISE = 2.0  # standard errors
 _AGENT_MEASURES = (  # the first that two agents can be compared by: figure, title, count behind it, noun, least gap
@@ -32,7 +32,7 @@ _AGENT_MEASURES = (  # the first that two agents can be compared by: figure, tit
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence, and how striking it is: 0 is filler, 1 is worth interrupting a reader for."""
+    """A sentence and its weight: 0 only fills a report, 1 is worth interrupting a reader."""
 
     weight: float
     text: str
@@ -51,7 +51,7 @@ def find(evidence: Evidence) -> list[str]:
 
 
 def _volume(evidence: Evidence) -> Iterator[Finding]:
-    """Many more or many fewer conversations than usual, beyond counting noise; or simply few."""
+    """Yield a finding about a number of conversations far from the usual one, beyond counting noise, or simply low."""
     total, usual = evidence.total, evidence.usual("conversation_count")
     if len(evidence.before) >= 3 and usual and abs(total - usual) >= max(0.3 * usual, _SURPRISE * math.sqrt(usual)):
         text = (
@@ -64,7 +64,7 @@ def _volume(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _missing(evidence: Evidence) -> Iterator[Finding]:
-    """Conversations that are in none of the figures; a reader must know before believing these."""
+    """Yield a finding about conversations that no figure includes, since they limit the trust in all figures."""
     failed = evidence.day["failed_conversation_count"]
     if failed:
         verb = "could not be processed and is" if failed == 1 else "could not be processed and are"
@@ -73,7 +73,7 @@ def _missing(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _topic_growth(evidence: Evidence) -> Iterator[Finding]:
-    """The topic whose share grew most surprisingly against the days before."""
+    """Yield a finding about the topic whose share grew most, in standard errors, against the earlier days."""
     total, earlier = evidence.total, evidence.pooled("conversation_count")
     before: dict[str, int] = {}
     for day in evidence.before:
@@ -103,7 +103,7 @@ def _top_topic(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _speed(evidence: Evidence) -> Iterator[Finding]:
-    """Answers clearly slower or quicker than usual: by half, and by half a minute."""
+    """Yield a finding about a median first response at least 30 s and 1.5 times slower or quicker than usual."""
     median, usual = evidence.day["first_response_seconds_p50"], evidence.usual("first_response_seconds_p50")
     few = min(evidence.day["answered_count"], evidence.pooled("answered_count")) < QUIET_DAY
     if few or median is None or usual is None or abs(median - usual) < 30:
@@ -130,7 +130,7 @@ def _longest_wait(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _unanswered(evidence: Evidence) -> Iterator[Finding]:
-    """Many conversations without an answer: more than chance explains, or a fifth of all."""
+    """Yield a finding about unanswered conversations: more than chance explains, or at least a fifth of all."""
     total, earlier = evidence.total, evidence.pooled("conversation_count")
     unanswered = total - evidence.day["answered_count"]
     before = earlier - evidence.pooled("answered_count")
@@ -143,7 +143,7 @@ def _unanswered(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _negative(evidence: Evidence) -> Iterator[Finding]:
-    """Negative conversations, with the worst of them and the message that decided it."""
+    """Yield a finding about negative conversations: the most negative one and the message that decided its label."""
     for row in most_negative(evidence.insights, 1):
         count = evidence.day["negative_count"]
         reason = deciding_reason(row["reasons"], "sentiment", "negative")
@@ -160,7 +160,7 @@ def _negative(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _mood(evidence: Evidence) -> Iterator[Finding]:
-    """Customers clearly happier or unhappier than usual."""
+    """Yield a finding about a mean sentiment that differs from the usual one by at least 0.1."""
     mean, usual = evidence.day["sentiment_mean"], evidence.usual("sentiment_mean")
     few = min(evidence.total, evidence.pooled("conversation_count")) < QUIET_DAY
     if few or mean is None or usual is None or abs(mean - usual) < 0.1:
@@ -173,7 +173,7 @@ def _mood(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _outcomes(evidence: Evidence) -> Iterator[Finding]:
-    """How many of the stated outcomes were successes, compared when the days before say enough."""
+    """Yield a finding about successes among the stated outcomes, with the earlier share if it differs clearly."""
     stated, resolved = evidence.day["outcome_count"], evidence.day["resolved_count"]
     if stated < FEW:
         return
@@ -192,7 +192,7 @@ def _outcomes(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _agents(evidence: Evidence) -> Iterator[Finding]:
-    """The best and the worst agent among those with enough to judge by, when they lie far apart."""
+    """Yield a finding about the best and the worst agent with enough conversations, if they differ clearly."""
     for measure, title, enough, noun, gap in _AGENT_MEASURES:
         judged = [
             (row[measure], row["agent_id"], row[enough])
@@ -247,7 +247,7 @@ _RULES: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
 
 
 def _surprise(some: float, of: float, some_before: float, of_before: float) -> float:
-    """Return by how many standard errors a share lies above the share before (two-proportion test); 0 if unknown."""
+    """Return by how many standard errors a share exceeds the earlier share (two-proportion test); 0 if unknown."""
     if not of or not of_before:
         return 0.0
     pooled = (some + some_before) / (of + of_before)

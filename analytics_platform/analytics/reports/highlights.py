@@ -1,7 +1,4 @@
-"""Three findings over a whole range of days, for the end of a run.
-
-Belongs here: sentences over all days. Does not belong here: findings about one day (``findings``).
-"""
+"""Key findings over a range of days, which a run prints at its end."""
 
 from __future__ import annotations
 
@@ -22,15 +19,15 @@ def key_findings(
     user_analytics: pa.Table | None = None,
     model_daily: Iterable[pa.Table] = (),
 ) -> list[str]:
-    """Say what is most worth knowing about a range of days.
+    """Return the most important findings about a range of days.
 
     Args:
-        daily_metrics: ``DAILY_METRICS`` of the days, each read once and not kept whole.
+        daily_metrics: ``DAILY_METRICS`` of the days; each table is read once.
         user_analytics: ``USER_ANALYTICS``, for a finding on returning customers.
         model_daily: ``MODEL_DAILY`` of the days, for a comparison of LLMs.
 
     Returns:
-        At most three sentences; exactly one when no conversation took place.
+        At most three sentences; exactly one if no conversation took place.
     """
     days = [row for table in daily_metrics for row in table.to_pylist() if row["conversation_count"]]
     if not days:
@@ -47,7 +44,7 @@ def key_findings(
 
 
 def _volume(days: Sequence[Day]) -> Iterator[str]:
-    """The busiest day, and what was asked most over all days."""
+    """Yield a sentence about the busiest day, and about the most frequent topic over all days."""
     total = _sum(days, "conversation_count")
     busiest = min(days, key=lambda day: (-day["conversation_count"], day["date"]))
     topics: Counter[str] = Counter()
@@ -62,7 +59,7 @@ def _volume(days: Sequence[Day]) -> Iterator[str]:
 
 
 def _models(model_daily: Iterable[pa.Table]) -> Iterator[str]:
-    """The LLM with most and the one with fewest successes among its stated outcomes."""
+    """Yield a sentence about the LLMs with the highest and the lowest success rate among their stated outcomes."""
     stated: Counter[str] = Counter()
     resolved: Counter[str] = Counter()
     for table in model_daily:
@@ -79,7 +76,7 @@ def _models(model_daily: Iterable[pa.Table]) -> Iterator[str]:
 
 
 def _service(days: Sequence[Day]) -> Iterator[str]:
-    """How long a first answer typically takes, and how many conversations get none."""
+    """Yield a sentence about the typical first response time, and about the share of unanswered conversations."""
     total = _sum(days, "conversation_count")
     unanswered = f"{wording.part(total - _sum(days, 'answered_count'), total)} got no answer"
     median = mean_of_days(days, "first_response_seconds_p50")
@@ -91,7 +88,7 @@ def _service(days: Sequence[Day]) -> Iterator[str]:
 
 
 def _outcomes(days: Sequence[Day]) -> Iterator[str]:
-    """How many of the stated outcomes were successes."""
+    """Yield a sentence about the number of successes among the stated outcomes."""
     stated, resolved = _sum(days, "outcome_count"), _sum(days, "resolved_count")
     if stated:
         verb = "was a success" if resolved == 1 else "were successes"
@@ -99,7 +96,7 @@ def _outcomes(days: Sequence[Day]) -> Iterator[str]:
 
 
 def _returning(user_analytics: pa.Table) -> Iterator[str]:
-    """How many customers came on more than one day."""
+    """Yield a sentence about the number of customers with conversations on more than one day."""
     customers = user_analytics.num_rows
     if customers:
         returned = pc.sum(pc.greater(user_analytics["active_day_count"], 1)).as_py()
@@ -107,7 +104,7 @@ def _returning(user_analytics: pa.Table) -> Iterator[str]:
 
 
 def _mood(days: Sequence[Day]) -> Iterator[str]:
-    """The day on which customers sounded worst, among those that are not quiet."""
+    """Yield a sentence about the day with the lowest mean sentiment among the days that are not quiet."""
     busy = [day for day in days if day["conversation_count"] >= QUIET_DAY and day["sentiment_mean"] is not None]
     if len(busy) > 1:
         mean, date = min((day["sentiment_mean"], day["date"]) for day in busy)

@@ -1,7 +1,4 @@
-"""Charts of how well a model answers gold labels.
-
-Belongs here: what is drawn. Does not belong here: rendering (``charts``), or the measures.
-"""
+"""Charts of a model's evaluation on gold labels: confusion, reliability, and accuracy over time."""
 
 from __future__ import annotations
 
@@ -18,11 +15,11 @@ _BINS = 10
 _CELL = 18  # px
 
 Outcomes = Sequence[Mapping[str, Any]]
-"""Structs of ``item``, ``truth``, ``answer`` and ``confidence``."""
+"""Structs of ``item``, ``truth`` (the gold label), ``answer`` (the model's label) and ``confidence``."""
 
 
 def confusion(outcomes: Outcomes) -> Chart:
-    """Draw how often each right label got each answer; right answers lie on the diagonal."""
+    """Draw the number of items for each pair of gold label and answer; right answers are on the diagonal."""
     counts = Counter((entry["truth"], entry["answer"]) for entry in outcomes)
     rows = [{"right": truth, "answer": answer, "count": count} for (truth, answer), count in sorted(counts.items())]
     labels = sorted({label for pair in counts for label in pair})
@@ -38,7 +35,7 @@ def confusion(outcomes: Outcomes) -> Chart:
 
 
 def reliability(outcomes: Outcomes) -> Chart:
-    """Draw the share of right answers against the confidence in them; the dashed line is what they should be."""
+    """Draw the share of right answers against the confidence; the dashed line shows perfect calibration."""
     sure = np.array([entry["confidence"] for entry in outcomes])
     right = np.array([entry["truth"] == entry["answer"] for entry in outcomes])
     bins = np.minimum((sure * _BINS).astype(int), _BINS - 1)
@@ -65,7 +62,7 @@ def reliability(outcomes: Outcomes) -> Chart:
 
 
 def history(evaluations: Sequence[Mapping[str, Any]]) -> Chart:
-    """Draw the accuracy of every evaluation in the order of time, a line per kind of label."""
+    """Draw the accuracy of every evaluation in order of time, one line per kind of label."""
     counts: Counter[str] = Counter()
     rows = []
     for entry in evaluations:

@@ -1,8 +1,7 @@
-"""The report as one self-contained HTML page: no script, no request to anywhere, the same input gives the same bytes.
+"""Renders a report as one self-contained HTML page without scripts and requests; equal input gives equal bytes.
 
-Belongs here: what is on the page and in which words. Does not belong here: drawing (``charts``), layout and
-colours (``page.html.j2``). The template engine escapes all text of the source, puts a symbol in the place of control
-and direction characters, and isolates what is written from right to left.
+``page.html.j2`` holds layout and colours. The template engine escapes all text of the source, replaces control and
+direction characters by a symbol, and isolates right-to-left text.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from analytics_platform.analytics.reports.report import HEADLINES, Unit
 from analytics_platform.system.plain_text import with_symbols
 
 CHARTED_DAYS = 14
-"""How many days before the reported one the first chart shows, where there is data."""
+"""Number of days before the reported day that the first chart shows, as far as they have data."""
 
 _RIGHT_TO_LEFT = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 _RIGHT_TO_LEFT_PHRASE = re.compile(rf"{_RIGHT_TO_LEFT}(?:[ \d'’./_\u200c\u200d-]*{_RIGHT_TO_LEFT})*")
@@ -45,9 +44,9 @@ class Figure:
     """A chart on the page.
 
     Attributes:
-        title: What it shows.
-        description: The same in words and numbers, for those who do not see it.
-        svg: From ``charts.to_svg``.
+        title: Title of the chart.
+        description: Content of the chart in words and numbers, for readers who cannot see it.
+        svg: SVG text from ``charts.to_svg``.
     """
 
     title: str
@@ -65,11 +64,11 @@ class _Headline:
 
 
 def day_figures(date: dt.date, history: Mapping[str, pa.Table], conversation_insights: pa.Table) -> list[Figure]:
-    """Draw the charts of a day's page; a quiet day has only the first.
+    """Draw the charts of a day's page; a quiet day has only the first chart.
 
     Args:
         date: The day.
-        history: ISO day → ``DAILY_METRICS`` of the day and of those of the 14 days before that have any.
+        history: ISO day → ``DAILY_METRICS`` of the day, and of each of the 14 days before that has any.
         conversation_insights: ``CONVERSATION_INSIGHTS`` of the day.
 
     Raises:
@@ -170,7 +169,7 @@ def _template() -> jinja2.Template:
 
 
 def _shown(value: object) -> object:
-    """Return what an expression of the template shows as the content of an element."""
+    """Return the value of a template expression as the content of an HTML element, escaped."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     text = with_symbols(value)
@@ -182,5 +181,5 @@ def _shown(value: object) -> object:
 
 
 def _in_attribute(value: str) -> Markup:
-    """Return what an expression shows where no element may stand: in an attribute, or in the page's title."""
+    """Return the value of a template expression for an attribute or the page's title, where no element may stand."""
     return escape(with_symbols(value))

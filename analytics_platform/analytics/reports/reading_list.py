@@ -1,7 +1,4 @@
-"""Which conversations of a day are worth opening, and what decided how they were judged.
-
-Belongs here: choosing a few rows and saying why. Does not belong here: sentences about the whole day (``findings``).
-"""
+"""Selects the conversations of a day that are worth opening, with the reason and the deciding message."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from analytics_platform.analytics.reports.wording import MINUTE
 from analytics_platform.analytics.summary import NEGATIVE_BELOW
 
 LONG_WAIT_SECONDS = 10 * MINUTE
-"""A first answer that took longer is worth a look."""
+"""Seconds of waiting for a first answer beyond which a conversation may be listed."""
 
 _ID = "conversation_id"
 
@@ -26,16 +23,16 @@ class Listed:
     """A conversation worth opening.
 
     Attributes:
-        conversation_id: Which.
-        why: Why it is listed, e.g. ``("lowest sentiment",)``.
+        conversation_id: Identifier of the conversation.
+        why: Reasons for listing it, e.g. ``("lowest sentiment",)``.
         user_id: The customer; None when unknown.
-        agent_id: Who answered; None when unknown.
+        agent_id: The agent; None when unknown.
         topic: Its primary topic.
         sentiment: -1 to 1.
-        first_response_seconds: Wait for the first answer; None when there was none.
-        message_id: The message that decided the sentiment, or else the topic; None when nothing is known of it.
-        words: The words of that message that decided.
-        rule: The taxonomy's rule that decided; None when the words did.
+        first_response_seconds: Wait for the first answer in seconds; None without an answer.
+        message_id: The message that decided the sentiment, or else the topic; None when unknown.
+        words: The deciding words of the message.
+        rule: The taxonomy's rule that decided; None if no rule decided.
     """
 
     conversation_id: str
@@ -51,12 +48,12 @@ class Listed:
 
 
 def reading_list(conversations: pa.Table, insights: pa.Table, at_most: int = 3) -> list[Listed]:
-    """Return the most negative conversations, then those that waited longest for an answer.
+    """Return the most negative conversations, then the conversations with the longest waits for a first answer.
 
     Args:
         conversations: ``CONVERSATIONS`` of a day.
         insights: ``CONVERSATION_INSIGHTS`` of the same conversations.
-        at_most: How many of each kind.
+        at_most: The most conversations of each kind.
     """
     whys: dict[str, tuple[str, ...]] = {}
     for row in most_negative(insights, at_most):
@@ -79,13 +76,13 @@ def longest_waits(conversations: pa.Table, at_most: int) -> list[dict[str, Any]]
 
 
 def deciding_reason(reasons: Sequence[Mapping[str, Any]], kind: str, label: str) -> Mapping[str, Any] | None:
-    """Return the weightiest reason for one label, or None when the label was given without any."""
+    """Return the reason with the largest weight for a label; None if the label has no reason."""
     fitting = [reason for reason in reasons if reason["kind"] == kind and reason["label"] == label]
     return min(fitting, key=lambda reason: (-reason["weight"], reason["message_id"]), default=None)
 
 
 def _first(table: pa.Table, wanted: pa.ChunkedArray, by: str, order: str, at_most: int) -> list[dict[str, Any]]:
-    """Return the first rows in that order among those wanted; ties go to the smaller conversation id."""
+    """Return the first of the selected rows, sorted by a column; ties by conversation id."""
     some = table.filter(wanted)
     places = pc.select_k_unstable(some, at_most, sort_keys=[(by, order), (_ID, "ascending")])
     rows: list[dict[str, Any]] = some.take(places).to_pylist()

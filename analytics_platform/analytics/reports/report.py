@@ -1,8 +1,4 @@
-"""The report document of a day: headline figures, findings and topics.
-
-Belongs here: which figures are headlines, and the document of ``model.operational_tables.ANALYTICS_REPORTS``.
-Does not belong here: what is worth noticing (``findings``), how it looks (``page``).
-"""
+"""Makes the report document of a day, ``ANALYTICS_REPORTS``: headline figures, findings and topics."""
 
 from __future__ import annotations
 
@@ -28,8 +24,8 @@ class Headline:
 
     Attributes:
         name: Column of ``daily_metrics``.
-        title: Its name for a reader.
-        unit: What it counts or measures; ``share`` and ``score`` lie in 0…1, ``sentiment`` in -1…1.
+        title: Name of the figure for a reader.
+        unit: Unit of the value; ``share`` and ``score`` range from 0 to 1, ``sentiment`` from -1 to 1.
     """
 
     name: str
@@ -65,20 +61,20 @@ def daily_report(
     conversation_insights: pa.Table,
     agent_daily: pa.Table,
 ) -> pa.Table:
-    """Write the report of one day.
+    """Make the report of one day.
 
     Args:
         date: The day.
-        history: ISO day → ``DAILY_METRICS`` of the day itself and of those of the seven days before that have
-            any; may be lazy and hold more, only those are read.
+        history: ISO day → ``DAILY_METRICS`` of the day, and of each of the seven days before that has any. It may be
+            lazy and hold more days, which are not read.
         conversations: ``CONVERSATIONS`` of the day.
         conversation_insights: ``CONVERSATION_INSIGHTS`` of the day.
         agent_daily: ``AGENT_DAILY`` of the day.
 
     Returns:
-        ``ANALYTICS_REPORTS``, one row of kind ``daily``. The change of a metric is relative to ``mean_of_days``
-        of the days before; null where that is unknown or zero, where fewer than five conversations are behind an
-        average, and for sentiment, whose scale has no natural zero point.
+        ``ANALYTICS_REPORTS``, one row of kind ``daily``. The change of a metric is relative to ``mean_of_days`` of the
+            days before. It is null if the mean is unknown or zero, if an average covers fewer than five conversations,
+            and for sentiment, whose scale has no natural zero point.
 
     Raises:
         ValueError: If ``history`` lacks the day itself.

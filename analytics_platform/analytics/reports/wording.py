@@ -1,7 +1,4 @@
-"""How numbers and labels read in a report: counts, shares, durations, lists of words.
-
-Belongs here: text for one value. Does not belong here: which values are worth a sentence.
-"""
+"""Formats single values for a report's text: counts, shares, durations, labels and lists of words."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ def count(value: float, singular: str = "", plural: str = "") -> str:
 
 
 def mean(value: float) -> str:
-    """Write a mean of counts, with a decimal only where it matters: ``82``, ``4.5``."""
+    """Write a mean of counts, with one decimal below 10: ``82``, ``4.5``."""
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
@@ -31,7 +28,7 @@ def part(some: float, of: float, noun: str = "conversation") -> str:
 
 
 def share(value: float) -> str:
-    """Write a share from 0 to 1 in percent; never 0% or 100% for what is not exactly none or all."""
+    """Write a share from 0 to 1 in percent. Only exactly none or all is written as 0% or 100%."""
     if 0 < value < 0.01:
         return "under 1%"
     if 0.99 < value < 1:
@@ -40,7 +37,7 @@ def share(value: float) -> str:
 
 
 def change(value: float) -> str:
-    """Write a relative change with its sign: ``+98%``, ``0%``; a true minus sign when it fell; ``5.0 times``."""
+    """Write a relative change with its sign: ``+98%``, ``0%``, ``5.0 times``; a fall has a true minus sign."""
     if value + 1 >= _TIMES:
         return f"{mean(value + 1)} times"
     rounded = round(value, 2)
@@ -48,7 +45,7 @@ def change(value: float) -> str:
 
 
 def compared(value: float, usual: float, more: str, less: str) -> str:
-    """Write how far a value lies from the usual one: ``98% more than``, ``4.6 times``; ``usual`` must not be zero."""
+    """Write how far a value is from the usual value: ``98% more than``, ``4.6 times``; ``usual`` must not be zero."""
     ratio = value / usual
     if ratio >= _TIMES:
         return f"{mean(ratio)} times"
@@ -72,7 +69,7 @@ def seconds(value: float) -> str:
 
 
 def signed(value: float) -> str:
-    """Write a sentiment or another small signed number: ``+0.08``, ``0.00``; a true minus sign below."""
+    """Write a sentiment or another small signed number: ``+0.08``, ``0.00``; a negative one has a true minus sign."""
     rounded = round(value, 2) or 0.0
     return f"{rounded:+.2f}".replace("-", _MINUS) if rounded else "0.00"
 
