@@ -1,4 +1,4 @@
-"""The `analytics` command: its arguments, what it prints, and the work behind each of its subcommands.
+"""The `analytics` command: its subcommands, their arguments, their work, and their output.
 
-Nothing imports this package. A subcommand imports what it needs when it runs, so that `--help` is quick.
+No other package imports this one. A subcommand imports its dependencies when it runs, so that `--help` is quick.
 """

@@ -1,6 +1,6 @@
-"""The `analytics` command: its subcommands, their arguments, and what each of them prints.
+"""The `analytics` command: its subcommands and their arguments.
 
-A subcommand imports what it needs when it runs, so that `--help` and usage errors are quick.
+A subcommand imports its dependencies when it runs, so that `--help` and usage errors are quick.
 """
 
 from __future__ import annotations
@@ -321,7 +321,7 @@ def _relative(path: Path) -> Path:
 
 
 def main() -> None:
-    """Run the command; what a person can act on is printed without a trace and exits with 2."""
+    """Run the command. An error that a person can act on is printed without a trace, and the exit status is 2."""
     print_warnings_of_logs()
     with interruption.heeded():
         try:
@@ -336,7 +336,7 @@ def main() -> None:
 
 
 def _cause(error: Exception) -> Exception | None:
-    """Return the full disk or the removed home that an error is about; None where it is about something else."""
+    """Return the error for a full disk or a removed home if it is the cause of ``error``; None otherwise."""
     try:
         home = load_settings().home
     except (UserError, OSError):  # nothing was written

@@ -1,7 +1,4 @@
-"""The arguments that commands share, and what they must look like.
-
-Belongs here: their declarations and checks. Does not belong here: the commands (``cli``).
-"""
+"""Declarations and checks of the arguments that several subcommands share."""
 
 from __future__ import annotations
 
@@ -23,7 +20,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 
 
 def read_day(option: str, text: str | None) -> dt.date | None:
-    """Read a day as it is written everywhere else; Python would take 20060515 and 2006-W20-1 too."""
+    """Parse a day written as ``YYYY-MM-DD``. Python would also accept 20060515 and 2006-W20-1.
+
+    Raises:
+        UserError: If the text is not a day in this form.
+    """
     if text is None:
         return None
     try:
@@ -35,14 +36,22 @@ def read_day(option: str, text: str | None) -> dt.date | None:
 
 
 def read_range(first: str | None, last: str | None) -> tuple[Settings, dt.date | None, dt.date | None]:
-    """Return the settings, and the days that a command was given, once all of these are known to be right."""
+    """Return the settings and the parsed days of a command, after checking both.
+
+    Raises:
+        UserError: If the settings or the days are wrong.
+    """
     settings, start, end = load_settings(), read_day("--from", first), read_day("--to", last)
     require_range(settings, start, end)
     return settings, start, end
 
 
 def require_range(settings: Settings, start: dt.date | None, end: dt.date | None) -> None:
-    """Refuse days out of order, or outside the partitions."""
+    """Refuse days that are out of order or outside the partitions.
+
+    Raises:
+        UserError: Naming the days and the partitions' range.
+    """
     lowest, highest = settings.first_day, settings.last_day
     if not lowest <= (start or lowest) <= (end or highest) <= highest:
         asked = " ".join(f"{option} {day}" for option, day in (("--from", start), ("--to", end)) if day)

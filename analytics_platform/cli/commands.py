@@ -1,7 +1,6 @@
-"""What the commands do, once their arguments and settings are known to make sense.
+"""The work of the subcommands, after their arguments and settings are checked.
 
-Belongs here: putting the parts of the platform together for one command. Does not belong here: arguments and how
-results are printed (``cli``, which imports this module only when there is work to do: it takes seconds).
+A subcommand imports this module only when it runs, because the import takes seconds.
 """
 
 from __future__ import annotations
@@ -48,15 +47,16 @@ from analytics_platform.system.home import open_home
 logger = logging.getLogger(__name__)
 
 EMBEDDED_MONGO_ROWS = 100_000
-"""Messages of a day from which on a MongoDB server is advised: on two cores the embedded one takes 40 s to write them,
-and a whole run over a day of 300,000 takes 15 minutes."""
+"""Number of messages of a day from which a MongoDB server is recommended. On two cores, the embedded server takes
+40 s to write them, and a whole run over a day of 300,000 messages takes 15 minutes.
+"""
 
 
 def prepare(settings: Settings) -> None:
-    """Make ready what a fresh installation needs: the dbt manifest and the Dagster instance.
+    """Prepare a fresh installation: the home, the dbt manifest and the Dagster instance.
 
     Raises:
-        UserError: If the home, the lake or the dbt project cannot be where the settings say.
+        UserError: If the settings name an unusable home, lake or dbt project.
     """
     require_places(settings.home, settings.lake, settings.dbt_project_dir)
     prepare_manifest(settings.dbt_project_dir)  # before new files are restricted: others may use the same project
@@ -75,9 +75,9 @@ def prepare(settings: Settings) -> None:
 
 
 def prepare_dev(settings: Settings) -> None:
-    """Make ready what the web server and the daemon need; refuse first what every run would refuse.
+    """Check the inputs of every run, and prepare the installation for the web server and the daemon.
 
-    A source path that matches no file is no reason to refuse: files may come while the daemon runs.
+    A source path that matches no file is accepted, because files may come while the daemon runs.
 
     Raises:
         UserError: Naming the file and the place in it, or the variable.
@@ -88,14 +88,14 @@ def prepare_dev(settings: Settings) -> None:
 
 
 def require_free(host: str, port: int) -> None:
-    """Refuse an address that nothing can listen on now.
+    """Refuse an address on which no server can listen now.
 
     Args:
         host: Name or IP address of this machine.
         port: TCP port.
 
     Raises:
-        UserError: Naming host and port, and why not.
+        UserError: Naming host, port and reason.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -115,18 +115,18 @@ def run_graph(
     force: bool = False,
     quiet: bool = False,
 ) -> tuple[Outcome, list[str]]:
-    """Materialize the graph over a range of days; return what came of it, and the days.
+    """Materialize the graph over a range of days; return the outcome and the days.
 
     Args:
-        platform: What the assets work with.
-        first: First day; by default the first that the source has rows of or that is stored.
-        last: Last day, inclusive; by default the last such day.
+        platform: The platform of the assets.
+        first: First day; by default the first day with source rows or stored data.
+        last: Last day, inclusive; by default the last day with source rows or stored data.
         select: Assets, in Dagster's selection syntax; all when None.
-        force: Compute also what is current.
+        force: Compute also current partitions.
         quiet: Show no progress.
 
     Raises:
-        UserError: If the selection is none, or the source has no rows and no days are named.
+        UserError: If the selection is invalid, or the source has no rows and no days are given.
     """
     settings = platform.settings
     require_inputs(platform)
@@ -167,16 +167,16 @@ def run_graph(
 def redrive_days(
     platform: Platform, first: dt.date | None = None, last: dt.date | None = None, *, quiet: bool = False
 ) -> Redriven:
-    """Give what failed in a range of days another try; see ``defs.automation.retry``.
+    """Retry the failures in a range of days; see ``operations.redrive``.
 
     Args:
-        platform: What the assets work with.
-        first: First day; by default the first that the source has rows of or that is stored.
-        last: Last day, inclusive; by default the last such day.
+        platform: The platform of the assets.
+        first: First day; by default the first day with source rows or stored data.
+        last: Last day, inclusive; by default the last day with source rows or stored data.
         quiet: Show no progress.
 
     Raises:
-        UserError: If the source has no rows and no days are named.
+        UserError: If the source has no rows and no days are given.
     """
     require_inputs(platform)
     prepare(platform.settings)
@@ -191,16 +191,16 @@ def redrive_days(
 
 
 def train_model(platform: Platform) -> dict[str, Any]:
-    """Fit a model on the corrections, judge it, and promote it when it is no worse.
+    """Fit a model on the corrections, evaluate it, and promote it if it is no worse.
 
     Returns:
-        ``promoted``: whether the candidate labels from now on; ``changed``: whether it is another model than before;
-        ``corrections``: how many it learnt from; ``left_out``: a sentence for each use that took a choice of them;
-        ``failures``: one line each; ``kinds``: by kind of label, items and accuracy of the heads before and of the
-        candidate; ``feedback``: corrections by status.
+        ``promoted``: whether the candidate labels from now on; ``changed``: whether it differs from the model before;
+            ``corrections``: number of corrections it learnt from; ``left_out``: a sentence for each use whose
+            corrections were sampled; ``failures``: one line each; ``kinds``: by kind of label, number of items and
+            accuracy of the model before and of the candidate; ``feedback``: number of corrections by status.
 
     Raises:
-        UserError: If no days are stored.
+        UserError: If no messages are stored.
     """
     require_inputs(platform)
     if not platform.lake.keys("messages"):
@@ -213,7 +213,7 @@ def train_model(platform: Platform) -> dict[str, Any]:
 
 
 def worth_reading(platform: Platform, days: Sequence[str]) -> tuple[list[str], Path]:
-    """Return the key findings of some materialized days, and the report page of the busiest of them."""
+    """Return the key findings of some materialized days, and the report page of the busiest of these days."""
     metrics, models = (PartitionStream(platform.lake, name, days) for name in ("daily_metrics", "model_daily"))
     findings = key_findings(metrics.values(), platform.lake.read("user_analytics", ""), models.values())
     busiest = max(metrics, key=lambda day: metrics[day]["conversation_count"][0].as_py())
@@ -223,7 +223,7 @@ def worth_reading(platform: Platform, days: Sequence[str]) -> tuple[list[str], P
 def score(
     train: Path, test: Path, tier: str, device: DeviceChoice, *, whole: bool = False, quiet: bool = False
 ) -> dict[str, object]:
-    """Fit the label heads on one file and score another; see ``insights.quality.evaluate``.
+    """Fit the label heads on one file and score them on another; see ``insights.quality.evaluate``.
 
     Raises:
         UserError: If a file cannot be used, or the tier or the device is not available.
@@ -233,7 +233,7 @@ def score(
 
 
 def repair_stores(settings: Settings, first: dt.date | None, last: dt.date | None, *, dry_run: bool) -> Repair:
-    """Compare lake, MongoDB and warehouse, and compute again what is wrong; over all that is stored without days."""
+    """Compare lake, MongoDB and warehouse, and repair what disagrees; without days, over all stored days."""
     platform = Platform(settings)
     try:
         require_inputs(platform)
@@ -248,7 +248,7 @@ def repair_stores(settings: Settings, first: dt.date | None, last: dt.date | Non
 
 
 def price_llm(settings: Settings, first: dt.date | None, last: dt.date | None) -> dict[str, Any]:
-    """Return what labelling a range of days by the LLM would ask and cost; asks it nothing.
+    """Return the estimated requests, tokens and cost of labelling a range of days by the LLM; the LLM is not called.
 
     Raises:
         UserError: If no messages are stored for these days.
@@ -267,7 +267,7 @@ def price_llm(settings: Settings, first: dt.date | None, last: dt.date | None) -
 
 
 def _sweep(platform: Platform) -> None:
-    """Clear away what killed runs left behind; that it cannot be done keeps no run from its work."""
+    """Remove leftovers of killed runs; a failure is logged and does not stop the run."""
     try:
         sweep(platform, tables_of(platform.settings))
     except LakeError as error:
@@ -275,7 +275,7 @@ def _sweep(platform: Platform) -> None:
 
 
 def _advise_real_mongodb(platform: Platform, days: Sequence[str]) -> None:
-    """Warn of a day that the embedded MongoDB takes long for, before any work, once per run."""
+    """Warn, before any work, if the largest of the days is too large for the embedded MongoDB."""
     if platform.settings.mongo_uri is not None or not days:
         return
     rows = platform.source.rows_by_day()
@@ -291,7 +291,7 @@ def _advise_real_mongodb(platform: Platform, days: Sequence[str]) -> None:
 
 
 def _tell_unanswered(platform: Platform, outcome: Outcome) -> None:
-    """Warn of conversations that the LLM left without labels; the run is no worse for it, and would not say so."""
+    """Add a warning for conversations that the LLM left without labels, which do not fail the run."""
     days = outcome.parts.get(LLM_INSIGHTS.name, {}) if platform.llm.is_on else {}
     try:
         outcome.warnings += platform.llm.unanswered(sorted(filter(None, days)))
@@ -302,8 +302,8 @@ def _tell_unanswered(platform: Platform, outcome: Outcome) -> None:
 def _days(platform: Platform, first: dt.date | None, last: dt.date | None) -> list[str]:
     """Return every day from ``first`` to ``last``.
 
-    By default from the first to the last day that the source has rows of or that is stored: a day that the source
-    no longer has must become empty.
+    By default the range spans all days with source rows or stored data, because a day that the source no longer has
+    must become empty.
     """
     within = days_between(platform.settings.first_day, platform.settings.last_day)
     stored = platform.lake.keys("raw_messages")

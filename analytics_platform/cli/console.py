@@ -1,4 +1,4 @@
-"""What people see on the terminal: progress, tables of what was written."""
+"""Terminal output of the subcommands: progress bars, tables, and lines for results."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from analytics_platform.system.plain_text import on_one_line
 
 
 class PartitionProgress:
-    """A bar that counts stored partitions.
+    """A progress bar that counts stored partitions.
 
     Args:
-        bar: The bar, shown already.
+        bar: The bar, already shown.
     """
 
     def __init__(self, bar: Progress) -> None:
@@ -40,7 +40,7 @@ class PartitionProgress:
         self._task = bar.add_task("starting", total=None)
 
     def expect(self, partitions: int) -> None:
-        """Add so many partitions to what is to come."""
+        """Add a number of partitions to the expected total."""
         total = self._progress.tasks[0].total or 0
         self._progress.update(self._task, total=total + partitions)
 
@@ -50,10 +50,10 @@ class PartitionProgress:
 
 
 class _Lines(logging.Handler):
-    """Prints each record as a line above a bar.
+    """Prints each log record as a line above a progress bar.
 
     Args:
-        screen: Where the bar is.
+        screen: The console of the bar.
     """
 
     def __init__(self, screen: Console) -> None:
@@ -67,7 +67,7 @@ class _Lines(logging.Handler):
 
 @contextmanager
 def _engine_heard(screen: Console, *, quiet: bool) -> Iterator[None]:
-    """Print during the block what the insight engine logs: on which device it runs, and what it does without."""
+    """Print the log of the insight engine during the block: its device, and missing optional parts."""
     if quiet:
         yield
         return
@@ -83,9 +83,9 @@ def _engine_heard(screen: Console, *, quiet: bool) -> Iterator[None]:
 
 
 def _progress(screen: Console, counted: str = "", *, quiet: bool) -> Progress:
-    """Return a line, gone in the end, of what is being done and for how long, with a bar where something is counted.
+    """Return a transient line with the current task and its duration, and with a bar if ``counted`` names a unit.
 
-    Where no terminal is, there is none: it would leave an empty line in a log.
+    Without a terminal the line is disabled, because it would leave an empty line in a log.
     """
     bar = [BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn(counted)] if counted else []
     columns = [SpinnerColumn(), TextColumn("{task.description}"), *bar, TimeElapsedColumn()]
@@ -94,10 +94,10 @@ def _progress(screen: Console, counted: str = "", *, quiet: bool) -> Progress:
 
 @contextmanager
 def stage_progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Show during the block what is being done, and for how long already.
+    """Show the current stage and its duration during the block; the yielded function sets the stage.
 
     Args:
-        quiet: Show nothing; it can be told of stages all the same.
+        quiet: Show nothing; the function still accepts stages.
     """
     with (
         _progress(Console(stderr=True), quiet=quiet) as bar,
@@ -109,12 +109,12 @@ def stage_progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def partition_progress(*, quiet: bool) -> Iterator[PartitionProgress]:
-    """Show a bar during the block, on the terminal that is there when it begins.
+    """Show a bar of partitions during the block, on the standard error of its beginning.
 
     Dagster captures the standard streams of a step, so the bar writes to a copy of standard error.
 
     Args:
-        quiet: Show none; it can be told of partitions all the same.
+        quiet: Show nothing; the bar still accepts partitions.
     """
     with (
         os.fdopen(os.dup(sys.stderr.fileno()), "w") as terminal,
@@ -126,10 +126,10 @@ def partition_progress(*, quiet: bool) -> Iterator[PartitionProgress]:
 
 @contextmanager
 def rows_progress(*, quiet: bool) -> Iterator[RowsProgress]:
-    """Show a bar of rows read during the block; nothing before the first is told of.
+    """Show a bar of source rows during the block, from the first reported rows on.
 
     Args:
-        quiet: Show none; it can be told of rows all the same.
+        quiet: Show nothing; the yielded function still accepts rows.
     """
     with _progress(Console(stderr=True), "rows", quiet=quiet) as bar:
         task = bar.add_task("reading the source", total=None, visible=False)
@@ -137,11 +137,11 @@ def rows_progress(*, quiet: bool) -> Iterator[RowsProgress]:
 
 
 def reconciled_line(different: Mapping[str, int], rows_by_day: Mapping[str, int]) -> str:
-    """Say what comparing everything with the source found, and what comes next.
+    """Return a line with the result of comparing the home with the source, and the next step.
 
     Args:
-        different: Number of rows by what was the matter; empty for a source that is always read as a whole.
-        rows_by_day: Rows of each day that the source holds.
+        different: Number of rows by kind of difference; empty for a source that is always read as a whole.
+        rows_by_day: Number of source rows of each day.
     """
     days = sorted(rows_by_day)
     held = f"{sum(rows_by_day.values()):,} rows of {len(days):,} days" + (f", {days[0]} to {days[-1]}" if days else "")
@@ -154,7 +154,7 @@ def reconciled_line(different: Mapping[str, int], rows_by_day: Mapping[str, int]
 
 
 def status_lines(status: Status) -> Iterator[tuple[str, str]]:
-    """Yield what and how much of a status, for people; what is not known is left out."""
+    """Yield (label, text) for each known fact of a status."""
     source = status.source
     read = "all read" if source.complete else "not all read yet; `analytics run` reads it"
     facts = {
@@ -175,7 +175,7 @@ def status_lines(status: Status) -> Iterator[tuple[str, str]]:
 
 
 def redriven_lines(found: Redriven) -> Iterator[str]:
-    """Yield what became of what had failed, for people."""
+    """Yield the result of a redrive as lines."""
     if not found.days:
         yield "Nothing failed on these days, and no row is in quarantine."
         return
@@ -190,7 +190,7 @@ def redriven_lines(found: Redriven) -> Iterator[str]:
 
 
 def outcome_table(outcome: Outcome) -> Table:
-    """Return what was written as a table, in the order in which it was; names are never cut."""
+    """Return the written assets as a table, in the order of writing; names are never cut."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     entries = outcome.tables.values()
     table.add_column("group", min_width=max((len(entry.group) for entry in entries), default=0))
@@ -204,7 +204,7 @@ def outcome_table(outcome: Outcome) -> Table:
 
 
 def repair_lines(outcome: Repair) -> Iterator[tuple[str, str]]:
-    """Yield what a repair found, did and left, as (style, line)."""
+    """Yield the disagreements that a repair found, mended and left, as (style, line)."""
     for found in outcome.found:
         yield "yellow", f"wrong:  {found}"
     for mended in outcome.mended:
@@ -218,7 +218,7 @@ def repair_lines(outcome: Repair) -> Iterator[tuple[str, str]]:
 
 
 def _rebuilt(outcome: Repair) -> Iterator[str]:
-    """Yield one line per mart: one that was built anew has many days."""
+    """Yield one line per rebuilt mart with its range of days."""
     days: dict[str, list[str]] = {}
     for mended in outcome.mended:
         if mended.store == "warehouse":
@@ -230,7 +230,7 @@ def _rebuilt(outcome: Repair) -> Iterator[str]:
 
 
 def similar_lines(found: Similar) -> Iterator[str]:
-    """Yield the conversations that a search found, the most similar first, and how far it reached."""
+    """Yield the conversations of a search, the most similar first, and the search's coverage."""
     rows = found.conversations
     wide_id = max((len(row.conversation_id) for row in rows), default=0)
     wide_topic = max((len(row.primary_topic or "") for row in rows), default=0)
@@ -246,7 +246,7 @@ def similar_lines(found: Similar) -> Iterator[str]:
 
 
 def why_lines(found: Explanation) -> Iterator[str]:
-    """Yield why a partition is as it is: whether it is current, when and why it was computed, and from what."""
+    """Yield the explanation of a partition: whether it is current, when and why it was computed, and its provenance."""
     yield _verdict(found)
     if found.stale_because:
         yield f"Reason: {'; '.join(found.stale_because)}."
@@ -260,7 +260,7 @@ def why_lines(found: Explanation) -> Iterator[str]:
 
 
 def _verdict(found: Explanation) -> str:
-    """Say in a sentence whether a run would compute a partition."""
+    """Return a sentence that says whether a run would compute a partition."""
     name = f"{found.asset} {found.day}".rstrip() + f" ({found.store})"
     if found.stale_because and found.is_stored:
         return f"{name} is stale: a run would compute it again."
@@ -274,7 +274,7 @@ def _verdict(found: Explanation) -> str:
 
 
 def _part_lines(found: Explanation) -> Iterator[str]:
-    """Yield the named parts of what a partition was computed from; a changed one with its value now."""
+    """Yield the named parts of a partition's provenance; a changed part with its stored and its present value."""
     wide = max((len(part.name) for part in found.parts), default=0)
     if found.parts:
         yield "Computed from:"
@@ -290,7 +290,8 @@ def _part_lines(found: Explanation) -> Iterator[str]:
 def revealed_lines(found: Revealed) -> Iterator[str]:
     """Yield the messages of a conversation, one line each: the text, then each piece of code.
 
-    Inline code stands in the text as well; what is a block is not known any more, and none may be missing.
+    Inline code is also part of the text. Stored messages do not tell inline code from blocks, so every piece is
+    printed.
     """
     wide = max((len(message.role) for message in found.messages), default=0)
     for message in found.messages:
@@ -307,7 +308,7 @@ def _size(count: float) -> str:
 
 
 def trained_lines(found: Mapping[str, Any]) -> Iterator[str]:
-    """Say what training came to, one line each."""
+    """Yield the result of a training as lines."""
     for status, count in found["feedback"].items():
         yield f"corrections, {status:12} {count:,}"
     yield from found.get("left_out", ())
@@ -321,7 +322,7 @@ def trained_lines(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def backup_lines(written: Backup) -> Iterator[str]:
-    """Say what a backup holds and what must be kept beside it, one line each."""
+    """Yield the contents of a backup, its folder, and the keys to keep separately, as lines."""
     for name, count in written.rows.items():
         yield f"{name:17} {count:,}"
     yield f"written to {written.path}"
@@ -329,7 +330,7 @@ def backup_lines(written: Backup) -> Iterator[str]:
 
 
 def restored_lines(found: Restored) -> Iterator[str]:
-    """Say what a restore wrote and what it left as it is, a line for each collection and table of the backup."""
+    """Yield a line for each collection and table of a backup with its written, kept and refused rows."""
     yield f"backup of {found.created_at}, every hash verified"
     for name, part in found.parts.items():
         told = {
@@ -346,7 +347,7 @@ def restored_lines(found: Restored) -> Iterator[str]:
 
 
 def unknown_outcomes_line(unknown: UnknownOutcomes) -> str:
-    """Say which stated outcomes count neither as success nor as failure, and which setting gives them a meaning."""
+    """Return a line that lists stated outcomes without a known meaning, and the setting that defines their meaning."""
     told = ", ".join(f"{word!r} {count:,}" for word, count in unknown.words.items())
     more = f" and {unknown.more:,} more words" if unknown.more else ""
     first = next(iter(unknown.words))
@@ -358,7 +359,7 @@ def unknown_outcomes_line(unknown: UnknownOutcomes) -> str:
 
 
 def print_outcome(outcome: Outcome) -> None:
-    """Print what a run did as a result, and what a person should look after as messages."""
+    """Print the summary of a run as a result, and its warnings and failures as messages."""
     if outcome.runs:
         print_result(outcome_table(outcome))
         print_result("")
@@ -381,7 +382,7 @@ def print_outcome(outcome: Outcome) -> None:
 
 
 def print_troubles(warnings: Iterable[str] = (), failures: Iterable[str] = ()) -> None:
-    """Print warnings and failures as messages: a line each, but for a failure that lists several faults in lines."""
+    """Print warnings and failures as messages, one line each; a failure with several faults gets several lines."""
     for warning in warnings:
         print_message(f"warning: {warning}", "yellow")
     for failure in failures:

@@ -1,7 +1,6 @@
-"""What is configured and reachable, one line each; secrets are masked.
+"""Examines the configuration and the reachability of each part, one line per part; secrets are masked.
 
-Belongs here: asking each part of the platform whether it works, without changing anything: no folder is made, no file
-of the source is split by day, and an embedded server without data is not started.
+The examination changes nothing: it makes no folder, stages no source file, and starts no embedded server without data.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from analytics_platform.storage.mongo import server_program
 from analytics_platform.system.home import restrict_new_files, too_open
 
 EXPECTED = (UserError, OSError, RuntimeError, ValueError, LookupError)
-"""What an unreachable or misconfigured part raises; anything else is a bug and shows itself as one."""
+"""Errors of an unreachable or misconfigured part. Any other error is a bug and is raised."""
 
 
 INPUTS = "inputs"
-"""The part whose faults `analytics run` refuses before any work."""
+"""Name of the part whose faults `analytics run` refuses before any work."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,10 @@ class Examination:
     """One line of the examination.
 
     Attributes:
-        what: The part.
-        ok: Whether it works.
-        says: What was found, in one line, without secrets.
-        refusal: The error with which `analytics run` would refuse to begin; None where it would not.
+        what: Name of the part.
+        ok: Whether the part works.
+        says: The result in one line, without secrets.
+        refusal: The error with which `analytics run` would refuse to begin; None if it would begin.
     """
 
     what: str
@@ -47,7 +46,7 @@ class Examination:
 
 
 def examine(settings: Settings) -> Iterator[Examination]:
-    """Ask every part in turn; a part that does not answer is a line, not an error.
+    """Yield one line per part; a part that does not answer gives a line, not an error.
 
     Args:
         settings: The settings.

@@ -1,4 +1,4 @@
-"""The subcommands that look for conversations in the lake and print them; they change nothing."""
+"""The subcommands that read from the lake and print: `similar`, `why` and `reveal`. They change no stored data."""
 
 from __future__ import annotations
 
