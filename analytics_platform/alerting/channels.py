@@ -95,7 +95,7 @@ def open_channels(urls: str) -> list[Channel]:
 
 
 def message(alerts: Sequence[Alert]) -> tuple[str, str]:
-    """Return title and body of a message: those of a single alert, or a list of several alerts."""
+    """Return title and body of a message: the text of a single alert, or a list of several alerts."""
     parts = ["\n".join(alert.lines()) for alert in alerts[:ALERTS_SHOWN]]
     if len(alerts) == 1:
         title, _, body = parts[0].partition("\n")

@@ -76,7 +76,7 @@ def _limit_memory() -> None:
         import resource  # noqa: PLC0415  (Windows has none)
 
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
-    except (ImportError, OSError, ValueError):  # where a lower limit holds already, it stays
+    except (ImportError, OSError, ValueError):  # a lower limit that is already set stays
         return
 
 

@@ -63,7 +63,7 @@ def conversation_categories(conversation_insights: pa.Table) -> pa.Table:
 
     Returns:
         One row per topic, in the order of the insights. A conversation without a topic gets ``other`` at rank 1, with
-            the overall confidence of its labels, because the insights have no confidence for "no topic fits".
+        the overall confidence of its labels, because the insights have no confidence for "no topic fits".
     """
     insights = CONVERSATION_INSIGHTS.conform(conversation_insights)
     topics = insights["topics"].combine_chunks()

@@ -59,7 +59,7 @@ def prepare(settings: Settings) -> None:
         UserError: If the settings name an unusable home, lake or dbt project.
     """
     require_places(settings.home, settings.lake, settings.dbt_project_dir)
-    prepare_manifest(settings.dbt_project_dir)  # before new files are restricted: others may use the same project
+    prepare_manifest(settings.dbt_project_dir)  # before open_home: other users may use the project
     open_home(settings.home, settings.home_access)
     logs = None
     if settings.compute_logs_uri:
@@ -195,9 +195,9 @@ def train_model(platform: Platform) -> dict[str, Any]:
 
     Returns:
         ``promoted``: whether the candidate labels from now on; ``changed``: whether it differs from the model before;
-            ``corrections``: number of corrections it learnt from; ``left_out``: a sentence for each use whose
-            corrections were sampled; ``failures``: one line each; ``kinds``: by kind of label, number of items and
-            accuracy of the model before and of the candidate; ``feedback``: number of corrections by status.
+        ``corrections``: number of corrections it learnt from; ``left_out``: a sentence for each use whose
+        corrections were sampled; ``failures``: one line each; ``kinds``: by kind of label, number of items and
+        accuracy of the model before and of the candidate; ``feedback``: number of corrections by status.
 
     Raises:
         UserError: If no messages are stored.
@@ -295,7 +295,7 @@ def _tell_unanswered(platform: Platform, outcome: Outcome) -> None:
     days = outcome.parts.get(LLM_INSIGHTS.name, {}) if platform.llm.is_on else {}
     try:
         outcome.warnings += platform.llm.unanswered(sorted(filter(None, days)))
-    except UserError as error:  # the database went away: what was done until then is told all the same
+    except UserError as error:  # the database went away: finished work is reported anyway
         outcome.failures.append(f"count of conversations without an answer: {error}")
 
 

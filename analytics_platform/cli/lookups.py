@@ -91,4 +91,4 @@ def reveal(
         print_json(found.as_json())
         return
     for line in revealed_lines(found):
-        print_result(line)  # no message: those are what others keep as a log
+        print_result(line)  # a result, since messages may be kept as a log

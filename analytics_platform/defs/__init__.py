@@ -8,6 +8,6 @@ import warnings
 
 import dagster as dg
 
-# Single-run backfills are what this platform is built on; that Dagster calls them beta is known and pinned against.
+# The platform relies on single-run backfills. Dagster calls them beta, so the version of Dagster is pinned.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)

@@ -66,7 +66,7 @@ class Restored:
         path: The folder of the backup.
         created_at: When the backup was made, ISO 8601, UTC.
         parts: Counts of merged documents or rows, by collection or table.
-        keys: Names of the settings that must be equal to those of the home that was backed up.
+        keys: Names of the settings whose values must be equal in the restored home and in the home of the backup.
     """
 
     path: str
@@ -103,7 +103,7 @@ def back_up(platform: Platform, path: Path) -> Backup:
     if path.resolve().is_relative_to(home):
         raise BackupError(f"{path}: lies in the home {home}, and would be lost with it; name a folder outside")
     if settings.home.exists():
-        open_home(settings.home, settings.home_access)  # a server that is started here must keep others out
+        open_home(settings.home, settings.home_access)  # an embedded server must make private files
     begun = dt.datetime.now(dt.UTC).replace(microsecond=0)
     with staged_folder(path) as staged:
         files = {_FILES[name]: about for name, about in (*_documents(platform, staged), *_tables(platform, staged))}
@@ -184,7 +184,7 @@ def _restore_tables(lake: Lake, archive: Archive, replace: bool) -> dict[str, Me
         merge = merge_models if table is PROMOTED_MODEL else merge_evaluations
         merged, parts[table.name] = merge(ours, theirs, replace=replace)
         if source and (info is None or content_hash(merged) != info.content_hash):
-            # Added evaluations do not change what the newest of them were computed from.
+            # Added evaluations do not change the inputs of the newest evaluation.
             origin = info if info and table is not PROMOTED_MODEL else source
             lake.write(table.name, "", merged, origin.fingerprint, origin.annotations)
     return parts

@@ -85,7 +85,7 @@ def reveal(platform: Platform, conversation_id: str, day: str | None) -> Reveale
             none.
         SealError: If the key is too short, or the encrypted data was altered.
     """
-    key = platform.secret("pii_spans_key")  # this secret alone: who may read this need not have the others
+    key = platform.secret("pii_spans_key")  # only this secret: a reader need not have the other ones
     if not key:
         raise RevealError(
             "ANALYTICS_PII_SPANS_KEY: not set; without the key that was set when the day was computed, nothing can be "

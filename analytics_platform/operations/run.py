@@ -240,7 +240,7 @@ def materialize(
     for number in range(MAXIMUM_PASSES):
         if force and number:
             break
-        # What failed in the first pass waits for the next call: nothing has changed since.
+        # Failures of the first pass wait for the next call, because nothing has changed since.
         policy = RecomputePolicy.NOTHING if number else RecomputePolicy.UNFINISHED
         todo = days if force else stale_days(platform, chosen, days, marts=marts, policy=policy)
         daily = [asset for asset in chosen if asset.recipe.cadence is Cadence.DAILY]
@@ -261,7 +261,7 @@ def materialize(
         outcome.failed_conversations = len({(day, failure.conversation_id) for day, _, failure in failures})
         computed = sorted(filter(None, outcome.parts.get(CONVERSATIONS.name, {})))
         outcome.unknown_outcomes = find_unknown_outcomes(platform.lake, computed, platform.cleaning)
-    except UserError as error:  # the lake went away: what was done until then is told all the same
+    except UserError as error:  # the lake went away: finished work is reported anyway
         outcome.failures.append(f"count of rows in quarantine, failed conversations and unknown outcomes: {error}")
     outcome.seconds = time.monotonic() - started
     return outcome

@@ -170,7 +170,7 @@ def _find(recipes: Mapping[dg.AssetKey, Recipe], marts: Collection[str], asset: 
 
 
 def _last_computed(instance: dg.DagsterInstance, key: dg.AssetKey, day: str) -> tuple[str | None, str | None]:
-    """Return why and when the partition was last computed, from the event history; None for what it does not say."""
+    """Return reason and time of the partition's last computation; None for each that the event history lacks."""
     wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[day] if day else None)
     for record in instance.fetch_materializations(wanted, limit=EVENTS_READ).records:
         materialization = record.asset_materialization

@@ -58,7 +58,7 @@ class CleaningSettings(BaseSettings):
     @field_validator("pii_kinds")
     @classmethod
     def _known_kinds(cls, kinds: str) -> str:
-        if kinds != "structured":  # the default, which needs no look at what there is
+        if kinds != "structured":  # the default needs no lookup of the kinds
             _kinds_named(kinds)
         return kinds
 

@@ -19,7 +19,7 @@ _HEADER = """\
 
 def env_example() -> str:
     """Return every setting as a commented line with its default, below its description."""
-    fields = sorted(Settings.model_fields.items(), key=lambda field: field[0] in LlmSettings.model_fields)  # those last
+    fields = sorted(Settings.model_fields.items(), key=lambda field: field[0] in LlmSettings.model_fields)  # LLM last
     entries = [_entry(name, info) for name, info in fields]
     return "\n".join([_HEADER, *entries])
 

@@ -23,11 +23,11 @@ _USER_IN_ADDRESS = re.compile(r"://[^\s/]*@")
 _MOST_CHARACTERS = 800
 _MONGO_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
-SPANS_KEY_BYTES = 32  # what the sealer asks for
+SPANS_KEY_BYTES = 32  # the least that the sealer accepts
 PREFIXES = ("ANALYTICS_", "NOCODB_")
 """Prefixes of the platform's own variables. A variable with another prefix belongs to another program."""
 
-# What Kubernetes and Docker set in every container for a service that is called analytics or nocodb.
+# Kubernetes and Docker set these variables in every container for a service named analytics or nocodb.
 _SERVICE_LINK = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT(_\d+_(TCP|UDP)\w*)?)")
 
 

@@ -133,7 +133,7 @@ def _try_last_resorts() -> None:
 
 def _end(terminal: int) -> None:
     """Print the final line and end the process without waiting for its threads."""
-    with _state.ending:  # never released: whoever comes second must print nothing
+    with _state.ending:  # never released: a second thread must print nothing
         with contextlib.suppress(Exception):
             sys.stdout.flush()
         restore = f"\r{_SHOW_CURSOR}" if os.isatty(terminal) else ""  # a bar may have hidden it

@@ -91,5 +91,5 @@ class _Messages(logging.StreamHandler):  # type: ignore[type-arg]
 def _end_quietly() -> NoReturn:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
-        os.dup2(nowhere, stream.fileno())  # what is printed on the way out must not fail again
+        os.dup2(nowhere, stream.fileno())  # later output must not fail again
     raise SystemExit(PIPE_CLOSED)

@@ -23,7 +23,7 @@ from analytics_platform.transform.roles import is_agent, is_customer
 _ID = "conversation_id"
 _UNCHANGED = ("date", _ID, "agent_id", "model", "channel", "started_at", "ended_at", "message_count")
 _STATED = ("rating", "outcome", "variant", "tokens", "cost")
-_DIGITS = 9  # of computed floats, far below what is measured and far above what additions lose
+_DIGITS = 9  # of computed floats: finer than any measurement, coarser than rounding errors
 
 HALF_SPEED_SECONDS = 300.0
 """Median response time, in seconds, at which the speed part of the quality score is one half."""

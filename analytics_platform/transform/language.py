@@ -58,8 +58,8 @@ def detect_languages(texts: pa.Array, stated: pa.Array, detector: Detector = "fa
 
     Returns:
         The stated code if there is one. Otherwise the detected ISO 639-1 code (639-3 for the few languages without
-            one), or ``und`` for a text that is too short or unclear. A text in several languages gets the main language
-            of its beginning.
+        one), or ``und`` for a text that is too short or unclear. A text in several languages gets the main language
+        of its beginning.
     """
     codes = normalise_codes(stated)
     open_question = pc.and_(pc.is_null(codes), pc.match_substring_regex(texts, r"\p{L}"))

@@ -174,7 +174,7 @@ def _shown(value: object) -> object:
         return value
     text = with_symbols(value)
     shown, end = Markup(), 0
-    for phrase in _RIGHT_TO_LEFT_PHRASE.finditer(text):  # isolated, so that numbers after it stay where they belong
+    for phrase in _RIGHT_TO_LEFT_PHRASE.finditer(text):  # isolated, so that later numbers keep their place
         shown += escape(text[end : phrase.start()]) + Markup("<bdi>{}</bdi>").format(phrase[0])
         end = phrase.end()
     return shown + escape(text[end:])

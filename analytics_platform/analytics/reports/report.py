@@ -73,8 +73,8 @@ def daily_report(
 
     Returns:
         ``ANALYTICS_REPORTS``, one row of kind ``daily``. The change of a metric is relative to ``mean_of_days`` of the
-            days before. It is null if the mean is unknown or zero, if an average covers fewer than five conversations,
-            and for sentiment, whose scale has no natural zero point.
+        days before. It is null if the mean is unknown or zero, if an average covers fewer than five conversations,
+        and for sentiment, whose scale has no natural zero point.
 
     Raises:
         ValueError: If ``history`` lacks the day itself.

@@ -1,4 +1,4 @@
-"""The ``insights`` group: vectors, and what each message and conversation was about."""
+"""The ``insights`` group: vectors and labels of messages and conversations."""
 
 from __future__ import annotations
 

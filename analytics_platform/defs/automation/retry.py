@@ -34,7 +34,7 @@ redrive_job = dg.define_asset_job(
 
 
 def days_to_retry(platform: Platform) -> list[str]:
-    """Return those of the last ``RETRIED_DAYS`` stored days with failures that have tries left, ascending."""
+    """Return the days, among the last ``RETRIED_DAYS`` stored ones, with failures that have tries left, ascending."""
     lake = platform.lake
     recent = days_with_errors(lake, lake.keys(PROCESSING_ERRORS.name)[-RETRIED_DAYS:])
     left = {day for day, _, failure in stored_failures(lake, ISOLATING, recent) if failure.attempts < MOST_TRIES}

@@ -94,7 +94,7 @@ def _missing_rows(store: PartitionStore, day: str) -> Iterator[str]:
     if kept is None:
         return  # listed a moment ago; another run is replacing it
     read, duplicates = int(kept.annotations["rows_read"]), int(kept.annotations["duplicates"])
-    refused = quarantined.rows if quarantined else int(kept.annotations["quarantined"])  # where it was not selected
+    refused = quarantined.rows if quarantined else int(kept.annotations["quarantined"])  # if it was not selected
     if read != kept.rows + duplicates + refused:
         accounted = f"{kept.rows} kept + {duplicates} duplicates + {refused} quarantined"
         yield f"{read} rows read, {accounted}"

@@ -36,7 +36,7 @@ def labels_are_steady(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckRe
     if now.num_rows:
         taxonomy = now["taxonomy_version"][-1].as_py()
         now, before = (side.filter(pc.equal(side["taxonomy_version"], taxonomy)) for side in (now, before))
-        # Within a day the tier differs where the LLM had no answer and the engine stood in.
+        # Within a day the tiers differ if the engine labelled conversations without an answer of the LLM.
         ((tier, _),) = Counter(now["tier"].to_pylist()).most_common(1)
         now, before = (side.filter(pc.equal(side["tier"], tier)) for side in (now, before))
     facts = {

@@ -1,1 +1,1 @@
-"""Whether MongoDB and the warehouse hold what the lake gives, and the repair of partitions that do not."""
+"""Comparison of MongoDB and the warehouse with the lake, and repair of the partitions that disagree."""

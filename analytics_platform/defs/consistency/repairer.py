@@ -102,7 +102,7 @@ class Repairer:
                 continue
             wrong = list(self._audit.of_lake(recipe, days))
             outcome.found += wrong
-            # What could not even be read may be somebody else's file: it is left, with the reason.
+            # An unreadable file may belong to another program, so it is left with the reason.
             unread = [one for one in wrong if one.problem.startswith(UNCOMPARED)]
             outcome.left += unread
             keys = {one.day for one in wrong if one not in unread} | self._followers(recipe, mended)
@@ -187,7 +187,7 @@ class Repairer:
         outcome.found += wrong
         mine = [one for one in wrong if one.store == "warehouse"]
         if any(one.problem.startswith(UNCOMPARED) and not one.day for one in mine):
-            outcome.left += mine  # somebody keeps the file from being read: that is no damage
+            outcome.left += mine  # another process blocks the file, which is no damage
         elif any(one.table == EVERY_TABLE for one in mine):
             self._build_marts(self._whole_days(outcome), outcome, anew=True)
         elif any(one.problem == ORPHANED for one in mine):

@@ -78,7 +78,7 @@ def _stored_partitions(audit: Audit, what: Recipe | str, days: Sequence[str] | N
 
 def _disagreements(audit: Audit, what: Recipe | str, days: Sequence[str] | None) -> Iterator[Disagreement]:
     wanted = None if days is None else frozenset(days)
-    if isinstance(what, str):  # the nightly look, over all days, reads what no fact is compared with, too
+    if isinstance(what, str):  # the nightly check also reads tables that are not compared
         return audit.of_facts(wanted, [what]) if days is not None else audit.of_warehouse(names=[what])
     return audit.of_collection(what, wanted)
 

@@ -70,7 +70,7 @@ def isolate(
     except Exception as last:
         if _is_systemic(last):
             raise
-        raise error from None  # whatever it was, the first error is the one to tell
+        raise error from None  # the first error is reported
 
 
 def find_failing(ids: Sequence[str], attempt: Callable[[Sequence[str]], object], at_most: int) -> dict[str, Exception]:

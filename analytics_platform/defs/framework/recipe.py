@@ -50,7 +50,7 @@ class Input:
         return self.gives == "stream"
 
     def identity(self, info: PartitionInfo) -> str:
-        """Return a name of what the function gets from a partition; equal names mean equal input."""
+        """Return a name of the content that the function gets from a partition; equal names mean equal input."""
         absent = info.annotations.get(LEFT_OUT_KEY, "")
         if self.gives == "failures":
             return info.annotations.get(FAILURES_KEY, "") + absent

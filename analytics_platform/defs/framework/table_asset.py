@@ -30,7 +30,7 @@ DAYS_RESOURCE = "days"
 """Resource that holds the days of a run, so that no two runs work on the same day at the same time."""
 
 FORCE_TAG = "analytics/force"
-"""Run tag: compute every partition, also those that are current."""
+"""Run tag: compute every partition, even if it is current."""
 REDRIVE_TAG = "analytics/redrive"
 """Run tag: read the source again, and compute every partition with failures again with a new count of tries."""
 NO_RETRY_TAG = "analytics/no_retry"

@@ -82,7 +82,7 @@ def _is_nino(number: str) -> bool:
 
 
 _NATIONAL: tuple[tuple[str, Callable[[str], bool], str], ...] = (
-    # form; validator; words one of which must stand before, "" where the form alone is telling enough
+    # form; validator; words, one of which must stand before it; "" if the form alone is enough
     (r"[A-Za-z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-Da-d]", _is_nino, ""),
     (r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}", cpf.is_valid, ""),
     (r"756\.[0-9]{4}\.[0-9]{4}\.[0-9]{2}", ahv.is_valid, ""),

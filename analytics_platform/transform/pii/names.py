@@ -19,7 +19,7 @@ MINIMUM_CONFIDENCE = 0.6
 NEIGHBOUR_CONFIDENCE = 0.1
 """Least probability of a word that stands beside a word of at least ``MINIMUM_CONFIDENCE``."""
 _LONGEST_TAIL = 3
-_LONGEST_TEXT = 20_000  # code points; what follows in a longer text is not looked at, since it is no chat message
+_LONGEST_TEXT = 20_000  # code points read of a text; a longer text is no chat message
 _CAPITAL = r"^\p{Lu}"
 _NO_LETTERS = r"[^\p{L}]+"
 _CONTEXTS = (("my", "name", "is", None, "."), ("Hi", None, ","), (",", None, "and"))

@@ -1,4 +1,4 @@
-"""Finds e-mail addresses, URLs, IP and MAC addresses, and leaves out those that identify no person."""
+"""Finds e-mail addresses, URLs, IP and MAC addresses, and leaves out addresses that identify no person."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _MAIL_WORD = re.compile(
 _SCHEME_URL = re.compile(
     r"(?<![A-Za-z0-9+.-])(?:[A-Za-z][A-Za-z0-9+.-]{1,20}://|[Ww]{3}\.(?=[^\W_]))[^\s<>\"`{}|\\^]{2,4000}"
 )
-# A password may hold any character where its writer did not encode it.
+# A password that its writer did not encode may hold any character.
 _CREDENTIAL_URL = re.compile(
     r"(?<![A-Za-z0-9+.-])(?:[A-Za-z][A-Za-z0-9+.-]{1,20}://(?:[^\s/<>\"`]{1,256}@)?|[Ww]{3}\.(?=[^\W_]))"
     r"[^\s<>\"`{}|\\^]{2,4000}"
@@ -84,7 +84,7 @@ _OWN_SITE = re.compile(
 _INVITATION = re.compile(
     r"\b(?:see|visit|go to|goto|check out|look at|browse to|besuch|besuche|visita|visitez)\W{0,2}$"
 )
-_FILE_ENDINGS = (".pl", ".in", ".app", ".ai", ".net")  # of domains, too; what one is told to see is more often a file
+_FILE_ENDINGS = (".pl", ".in", ".app", ".ai", ".net")  # also of domains; after a word such as "see", a file is likelier
 _TRAILING = ".,;:!?'\"*)]>’”»…。，、！？）"
 _IPV4 = re.compile(
     begins(r"(?<![\w.])") + r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}" + ends(r"(?!\w|-(?!(?:[0-9]{1,3}\.){3}[0-9])|\.[0-9])")

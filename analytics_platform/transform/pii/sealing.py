@@ -68,7 +68,7 @@ class Findings:
         if not self.redacted:
             return text
         parts: list[str] = []
-        stored = original = 0  # how far the stored text is read, and how long what came of it is
+        stored = original = 0  # positions in the stored and in the original text
         for found in self._by_piece.get(piece, ()):
             between = found.start - original
             parts += [text[stored : stored + between], found.value]
@@ -120,7 +120,7 @@ class Sealer:
 
         try:
             content = orjson.loads(self._cipher.decrypt(sealed, [message_id.encode()]))
-        except (InvalidTag, ValueError):  # the second for what is too short to be anything
+        except (InvalidTag, ValueError):  # ValueError if the data is too short
             raise SealError(
                 f"message {message_id!r}: what was found in it was sealed with another ANALYTICS_PII_SPANS_KEY than "
                 "the one set, or for another message"

@@ -79,7 +79,7 @@ def redact(texts: pa.Array, spans: pa.Table) -> pa.Array:
         spans: ``SPANS`` of these texts, ordered by row and place, not overlapping, as ``find_pii`` returns them.
 
     Returns:
-        The texts; those without a span are the same.
+        The texts; a text without a span is unchanged.
     """
     if not spans.num_rows:
         return texts

@@ -24,7 +24,7 @@ WINDOW = 3
 BUCKETS = 1 << 15
 FEATURES = 18
 OUTSIDE, BEGIN, INSIDE = 0, 1, 2
-PADDING = ""  # what stands before the first and after the last word
+PADDING = ""  # the word before the first and after the last word
 _WEIGHTS = Path(__file__).parent / "names.safetensors"
 
 Floats = npt.NDArray[np.float32]
