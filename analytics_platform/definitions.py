@@ -88,7 +88,7 @@ def _versioned(asset: TableAsset, settings: Settings) -> dg.AssetsDefinition:
     """
     if not _LABELLING.intersection(asset.recipe.resources):
         return asset.definition
-    taxonomy = settings.taxonomy.read_bytes() if settings.taxonomy else b""  # the one shipped is part of the code
+    taxonomy = settings.taxonomy.read_bytes() if settings.taxonomy else b""  # the shipped one is part of the code
     parts = (asset.recipe.code_version.encode(), settings.tier.encode(), taxonomy)
     version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:12]
     return asset.definition.map_asset_specs(lambda spec: spec.replace_attributes(code_version=version))

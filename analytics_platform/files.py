@@ -32,7 +32,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         _replace(path, content)
     except OSError as error:
         if find_disk_full(error, path):
-            raise DiskFullError(path) from error  # not the staged file, which nobody knows
+            raise DiskFullError(path) from error  # name the file, not its staged copy
         raise
 
 

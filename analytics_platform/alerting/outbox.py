@@ -47,7 +47,7 @@ class Outbox:
             now: Seconds since the epoch.
         """
         with self._transaction() as connection:
-            # A title that changed meanwhile is shown anew, and an alert that still waits is not doubled.
+            # A repeated alert replaces the stored text, and an alert that still waits is not queued twice.
             taken = connection.execute(
                 "INSERT INTO alerts (kind, key, title, text, link, raised) VALUES (?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (kind, key) DO UPDATE SET title = excluded.title, text = excluded.text, "

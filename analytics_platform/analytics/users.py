@@ -16,7 +16,7 @@ from analytics_platform.analytics.groups import HOURS, count_lists, ratio, share
 from analytics_platform.model.analytics_tables import USER_ANALYTICS, USER_DAILY
 
 WEEKDAYS = 7
-_DIGITS = 9  # absorbs the last bits that a daily mean loses when it becomes a sum again
+_DIGITS = 9  # absorbs the rounding error of turning a daily mean into a sum
 _COUNTS = (
     "conversation_count",
     "message_count",

@@ -326,7 +326,7 @@ def main() -> None:
     with interruption.heeded():
         try:
             app()
-        except Exception as error:  # any library may meet a full disk or a lost home; all else goes on unchanged
+        except Exception as error:  # any library may report a full disk or a removed home
             told = _cause(error) or error
             if not isinstance(told, UserError | OSError):
                 raise

@@ -132,12 +132,12 @@ def run_graph(
     require_inputs(platform)
     prepare(settings)
     if select is not None:
-        _selection(build_definitions(platform), select)  # a wrong one is refused before the source is read
+        _selection(build_definitions(platform), select)  # refuse a wrong one before reading the source
     _sweep(platform)
     with rows_progress(quiet=quiet) as on_progress:
         platform.fresh_source(on_progress)
     days = _days(platform, first, last)
-    sweep_stagings(platform)  # not before: days of another source in this home end the run
+    sweep_stagings(platform)  # after _days, which refuses days of another source
     with partition_progress(quiet=quiet) as progress:
         definitions = build_definitions(platform, progress.advance)
         selection = _selection(definitions, select)
@@ -318,7 +318,7 @@ def _days(platform: Platform, first: dt.date | None, last: dt.date | None) -> li
         source = f"{platform.settings.source_path}: " if platform.settings.source == "files" else ""
         raise UserError(f"{source}the source has no rows; name the days with --from and --to to materialize empty ones")
     start, end = first or dt.date.fromisoformat(known[0]), last or dt.date.fromisoformat(known[-1])
-    if start > end:  # one of the two is the source's: both given were compared before anything was opened
+    if start > end:  # one of the two comes from the source: two given days were compared before
         named = f"--from {start} is after the last" if first else f"--to {end} is before the first"
         raise UserError(f"{named} day with rows, {end if first else start}")
     return days_between(start, end)

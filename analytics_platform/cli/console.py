@@ -45,7 +45,7 @@ class PartitionProgress:
         self._progress.update(self._task, total=total + partitions)
 
     def advance(self, table: str, info: PartitionInfo) -> None:
-        """Count one partition stored."""
+        """Count one stored partition."""
         self._progress.update(self._task, advance=1, description=f"{table} {info.key}")
 
 

@@ -1,4 +1,4 @@
-"""Tables of the ``analytics`` group: days, users, agents and models."""
+"""Tables of the ``analytics`` group: metrics of days, customers, agents and LLMs."""
 
 from __future__ import annotations
 

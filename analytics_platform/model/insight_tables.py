@@ -30,7 +30,7 @@ REASONS_TYPE = pa.list_(
                 pa.field("message_id", STRING, nullable=False),
                 pa.field("words", pa.list_(pa.field("item", STRING, nullable=False)), nullable=False),
                 pa.field("weight", NUMBER, nullable=False),
-                pa.field("rule", STRING),  # the taxonomy's rule that spoke for the label; null for other evidence
+                pa.field("rule", STRING),  # rule of the taxonomy that supports the label; null for other evidence
             ]
         ),
         nullable=False,

@@ -9,8 +9,8 @@ from analytics_platform.model.table import BOOLEAN, INTEGER, NUMBER, STRING, TIM
 
 CALL_STATUSES = frozenset(
     {
-        "ok",  # an answer that fits
-        "invalid",  # an answer that does not
+        "ok",  # a valid answer
+        "invalid",  # an answer of the wrong form
         "cut_off",  # the answer reached the limit of tokens
         "refused",  # the model declined
         "filtered",  # the endpoint's content filter

@@ -142,7 +142,7 @@ class Table:
             raise SchemaError(f"table {self.name}: missing columns {missing}, unknown columns {extra}")
         arrays = [self._cast(column, data.column(column.name)) for column in self.columns]
         table = pa.Table.from_arrays(arrays, schema=self.arrow_schema)
-        order = dict.fromkeys((*self.order, *self.key))  # the key last, so that no tie is left to the input's order
+        order = dict.fromkeys((*self.order, *self.key))  # the key breaks ties, whatever the input's order
         return table.sort_by([(name, "ascending") for name in order]).combine_chunks()
 
     def _from_pandas(self, frame: pd.DataFrame) -> pa.Table:

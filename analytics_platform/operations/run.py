@@ -184,7 +184,7 @@ def _cause(error: Any) -> str:
     while error.cause is not None and error.cls_name != "PartitionError":
         error = error.cause
     message = str(error.message).strip()
-    if message.startswith("analytics_platform."):  # the class of one of ours tells people nothing
+    if message.startswith("analytics_platform."):  # drop the class name of our own errors
         message = message.partition(f"{error.cls_name}: ")[2] or message
     return "; ".join(line.strip() for line in message.splitlines())
 
@@ -256,7 +256,7 @@ def materialize(
             break
     try:
         outcome.quarantined = count_quarantined(platform.lake, days)
-        listed = days_with_errors(platform.lake, days)  # a run of some tables alone may have failed without listing it
+        listed = days_with_errors(platform.lake, days)  # a partial run may fail without listing it
         failures = stored_failures(platform.lake, assets, [day for day in days if day in worked or day in listed])
         outcome.failed_conversations = len({(day, failure.conversation_id) for day, _, failure in failures})
         computed = sorted(filter(None, outcome.parts.get(CONVERSATIONS.name, {})))

@@ -49,7 +49,7 @@ def find_unknown_outcomes(lake: PartitionStore, days: Iterable[str], cleaning: C
         counted.update(cleaning.outcomes.unknown(lake.read(CONVERSATIONS.name, day, ["outcome"])["outcome"]))
     ranked = sorted(counted.items(), key=lambda entry: (-entry[1], entry[0]))
     first = ranked[:WORDS_TOLD]
-    words: Counter[str] = Counter()  # two that are shortened or redacted may become one
+    words: Counter[str] = Counter()  # shortened or redacted words may become equal
     for word, (_, count) in zip(_told([word for word, _ in first], cleaning), first, strict=True):
         words[word] += count
     return UnknownOutcomes(dict(words), len(ranked) - len(first))

@@ -34,7 +34,7 @@ reservation fails.
 
 
 class DiskFullError(UserError):
-    """A file system, or a quota on it, has no space left.
+    """A file system or a quota on it has no space left.
 
     Args:
         place: The file or folder that could not be written.

@@ -28,7 +28,7 @@ class HomeRemovedError(UserError):
     """The home, or a folder in it, was removed or replaced while this process worked in it.
 
     Args:
-        folder: The folder that is gone.
+        folder: The folder that was removed or replaced.
     """
 
     def __init__(self, folder: Path) -> None:

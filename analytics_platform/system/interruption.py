@@ -69,7 +69,7 @@ def heeded() -> Iterator[None]:
                 _end(terminal)
             for number, handler in handlers_before.items():
                 signal.signal(number, handler)
-        except KeyboardInterrupt:  # a signal came in these lines
+        except KeyboardInterrupt:  # a signal arrived during the clean-up
             _end(terminal)
         signal.set_wakeup_fd(wakeup_before)
         os.write(writing, _NOT_INTERRUPTED)
@@ -136,7 +136,7 @@ def _end(terminal: int) -> None:
     with _state.ending:  # never released: a second thread must print nothing
         with contextlib.suppress(Exception):
             sys.stdout.flush()
-        restore = f"\r{_SHOW_CURSOR}" if os.isatty(terminal) else ""  # a bar may have hidden it
+        restore = f"\r{_SHOW_CURSOR}" if os.isatty(terminal) else ""  # a progress bar may have hidden the cursor
         with contextlib.suppress(OSError):
             os.write(terminal, f"{restore}{MESSAGE}\n".encode())
         os._exit(128 + (_state.received or signal.SIGINT))

@@ -42,7 +42,7 @@ def print_result(result: str | Table, style: str | None = None) -> None:
     """Print a line or a table of a command's result.
 
     Args:
-        result: The line, which may hold data: line ends and control characters in it are written out.
+        result: The line or the table. A line may contain data: its line ends and control characters are escaped.
         style: Colour of the line on a terminal.
     """
     if isinstance(result, Table):
@@ -55,8 +55,8 @@ def print_message(text: str, style: str | None = None) -> None:
     """Print a message as one line.
 
     Args:
-        text: The message, which may hold data: line ends and control characters in it are written out.
-        style: Its colour on a terminal.
+        text: The message. It may contain data: its line ends and control characters are escaped.
+        style: Colour of the message on a terminal.
     """
     _messages.print(on_one_line(text), style=style)
 
@@ -81,7 +81,7 @@ class _Messages(logging.StreamHandler):  # type: ignore[type-arg]
     """Prints log records as messages."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print one record, and the trace of an error that comes with it."""
+        """Print one record, and the traceback of its exception if it has one."""
         print_message(record.getMessage())
         if record.exc_info and record.exc_info[0] is not None:
             for line in logging.Formatter().formatException(record.exc_info).splitlines():

@@ -31,7 +31,7 @@ QUALITY_WEIGHTS = {"answered": 0.5, "speed": 0.3, "balance": 0.2}
 
 
 def raw_conversations(raw_messages: pa.Table) -> pa.Table:
-    """Find the conversations of one day's messages.
+    """Group the messages of one day into conversations.
 
     Args:
         raw_messages: ``RAW_MESSAGES`` of the day, rows in any order.
@@ -111,20 +111,20 @@ def conversation_metrics(
     privacy: Privacy = DEFAULT_PRIVACY,
     outcomes: Outcomes = KNOWN_TO_EVERYBODY,
 ) -> pa.Table:
-    """Measure the conversations of one day.
+    """Compute the metrics of the conversations of one day.
 
     Args:
         messages: ``MESSAGES`` of the day.
         raw_conversations: ``RAW_CONVERSATIONS`` of the day.
-        privacy: Whether users get pseudonyms, and from which columns personal data is taken out.
-        outcomes: Which stated outcomes are successes, which failures.
+        privacy: Whether users get pseudonyms, and from which columns personal data is redacted.
+        outcomes: Which stated outcomes are successes, and which are failures.
 
     Returns:
         ``CONVERSATIONS``, one row per conversation. Percentiles interpolate linearly between the two nearest values.
 
     Raises:
-        SchemaError: If an input is not of its declared table.
-        ValueError: If a message's conversation is missing, or a conversation has other than its stated number of
+        SchemaError: If an input does not have its declared schema.
+        ValueError: If a message's conversation is missing, or a conversation does not have its stated number of
             messages; names the first such conversation.
     """
     messages, raw = MESSAGES.conform(messages), RAW_CONVERSATIONS.conform(raw_conversations)
@@ -266,7 +266,7 @@ def _left_waiting(
 
 
 def _share(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Divide, with NaN where the whole is 0."""
+    """Divide two arrays elementwise, rounded to 9 digits; NaN where the divisor is 0."""
     shares: npt.NDArray[np.float64] = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
     return np.round(shares, _DIGITS)
 

@@ -24,8 +24,8 @@ Detector = Literal["fast", "careful"]
 
 _CHARACTERS_READ = 120  # of each text; reading more costs time and changed one answer in 5,000
 _CODE = r"^(?P<code>[a-z]{2,3})(?:[-_].*)?$"
-# What is of no language: placeholders such as <EMAIL>, addresses, #channels, the nickname a chat line begins with
-# (before a comma only when it is no word), tokens with digits or damage, and tokens as long as keys.
+# Tokens of no language: placeholders such as <EMAIL>, addresses, #channels, a nickname at the start of a chat line
+# (before a comma only if it is not a word), tokens with digits or damaged characters, and tokens as long as keys.
 _NO_LANGUAGE = (
     r"<[a-z_]+>|(?:[a-z]+://|www\.)\S+|\S+@\S+|[#!/]\S+|^[\w`|^\[\]-]+:\s|^\w*[0-9_`|^\[\]-][\w`|^\[\]-]*,\s"
     r"|[!-~]*[0-9][!-~]*|[!-~]{31,}|\S*\x{FFFD}\S*"
@@ -63,7 +63,7 @@ def detect_languages(texts: pa.Array, stated: pa.Array, detector: Detector = "fa
     """
     codes = normalise_codes(stated)
     open_question = pc.and_(pc.is_null(codes), pc.match_substring_regex(texts, r"\p{L}"))
-    # Lower case, because the detector takes shouting for Japanese. Each distinct text is read once.
+    # Lower case, because the detector calls upper-case text Japanese. Each distinct text is read once.
     heads = _spoken(pc.utf8_lower(texts.filter(open_question))).dictionary_encode()
     found = pa.array(_detect_distinct(heads.dictionary, detector), pa.string()).take(heads.indices)
     unstated = pc.replace_with_mask(pa.repeat(UNKNOWN, len(texts)), open_question, found)

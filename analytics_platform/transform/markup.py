@@ -16,7 +16,7 @@ SUSPICIOUS = r"[<&`]"
 
 _FENCE = re.compile(r"`{3,}")
 _INFO_LINE = re.compile(r"[ \t]*+[\w+#.-]*+[ \t]*+\n")
-# Not after a word character: people are called pip`, and Time`s up.
+# Not after a word character, as in the nickname pip` or in Time`s up.
 _INLINE_CODE = re.compile(r"(?<![\w`])(`{1,2})(?!\s)([^`\n]+)(?<!\s)\1(?!`)")
 _KEPT = re.compile("\x00([0-9]+)\x00")
 _TAG = re.compile(r"<(?P<close>/?)(?P<name>[A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*|/)?>")
@@ -77,7 +77,7 @@ def _without_info_line(block: str) -> str:
 
 
 def _keep_inline_code(text: str) -> tuple[str, list[str]]:
-    """Replace inline code by numbered places, so that the HTML rules do not touch it."""
+    """Replace inline code by numbered placeholders, so that the HTML rules do not change it."""
     spans: list[str] = []
 
     def keep(match: re.Match[str]) -> str:
@@ -88,7 +88,7 @@ def _keep_inline_code(text: str) -> tuple[str, list[str]]:
 
 
 def _strip_html(text: str) -> tuple[str, list[str]]:
-    """Strip HTML where the text is HTML, and only line breaks and images where it is not."""
+    """Strip all tags if the text is HTML; otherwise strip only line breaks and images."""
     bare = _strip_comments(text)
     tags = _find_tags(bare, _ELEMENTS)
     if _is_html(tags):

@@ -23,7 +23,7 @@ from analytics_platform.system.plain_text import on_one_line, with_symbols
 
 Chart: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart
 
-# Blue, orange and grey: told apart by colour-blind readers, at least 3:1 on white and on the page's dark background.
+# Blue, orange and grey: distinct for colour-blind readers, contrast at least 3:1 on white and on the dark page.
 ACCENT, WARM, MUTED = "#3b82c4", "#c8622b", "#8a8f98"
 _INK = "currentColor"
 _FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # the first is bundled with the renderer: same metrics anywhere

@@ -28,7 +28,7 @@ _BEHIND = {
     "rating_mean": "rated_count",
     "resolved_rate": "outcome_count",
     "sentiment_mean": "conversation_count",
-}  # which count each average was taken over
+}  # count over which each average was taken
 
 Day = Mapping[str, Any]
 """One row of ``daily_metrics``."""

@@ -24,7 +24,7 @@ FILLER = 0.2
 """Findings of at most this weight appear only in a report with fewer than ``FEWEST_FINDINGS`` stronger findings."""
 
 _SURPRISE = 2.0  # standard errors
-_AGENT_MEASURES = (  # the first that two agents can be compared by: figure, title, count behind it, noun, least gap
+_AGENT_MEASURES = (  # first usable one: figure, title, count behind it, noun, least gap
     ("resolved_rate", "Share of successes", "outcome_count", "stated outcomes", 0.2),
     ("quality_score_mean", "Quality score", "conversation_count", "conversations", 0.1),
 )

@@ -1,4 +1,4 @@
-"""The ``analytics`` group: days, users, agents and models."""
+"""The ``analytics`` group: metrics of days, customers, agents and LLMs."""
 
 from __future__ import annotations
 

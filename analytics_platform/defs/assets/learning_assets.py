@@ -173,7 +173,7 @@ def promoted_model(
     candidate_model: pa.Table, model_evaluation: pa.Table, gold_labels: pa.Table, insights: Insights
 ) -> pa.Table:
     """The model that labels: the newest candidate no worse than the model promoted before it and the default model."""
-    # The check asks the same, but a run may leave checks out.
+    # The blocking check has the same condition, but a run may leave checks out.
     if problems := promotion_problems(insights, candidate_model, model_evaluation, gold_labels):
         raise UserError(f"the candidate is not promoted: {'; '.join(problems)}")
     return candidate_model

@@ -45,7 +45,7 @@ def housekeeping_schedule(platform: Platform, assets: Iterable[TableAsset]) -> d
         remove_leftovers()
 
     return dg.ScheduleDefinition(
-        name="housekeeping_schedule",  # Dagster keeps under this name whether it is on
+        name="housekeeping_schedule",  # Dagster stores the schedule's state by name
         job=housekeeping,
         cron_schedule=NIGHTLY,
         execution_timezone="UTC",

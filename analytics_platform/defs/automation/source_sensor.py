@@ -184,7 +184,7 @@ def build_sensor(platform: Platform, job_name: str) -> dg.SensorDefinition:
         before = SensorState.from_text(context.cursor)
         try:
             tick = look(platform, context.instance, before, dt.datetime.now(dt.UTC))
-        except SourceError as error:  # the memory stays: a failed look is no change
+        except SourceError as error:  # the state stays: an unreadable source is no change
             return dg.SkipReason(on_one_line(str(error)))
         events = []
         if tick.ask or tick.cursor.delivered != before.delivered:

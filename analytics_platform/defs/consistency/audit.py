@@ -167,7 +167,7 @@ class Audit:
             yield Disagreement("mongo", name, "", STRAY, len(strays), tuple(map(str, strays[:IDS_SHOWN])))
 
     def _documents(self, recipe: Recipe, key: str) -> Disagreement | None:
-        """Compare one partition of a collection."""
+        """Return the disagreement of one partition of a collection with the lake; None if they agree."""
         inputs = self._read([source.table for source in recipe.inputs.values()], key)
         if isinstance(inputs, Disagreement):
             return inputs
@@ -233,7 +233,7 @@ class Audit:
             return False
 
     def _rows(self, facts: OpenFacts | None, name: str, day: str, *, recorded: bool) -> Disagreement | None:
-        """Compare one day of a fact."""
+        """Return the disagreement of one day of a fact with the lake; None if they agree."""
         place = Disagreement("warehouse", name, day, "")
         if facts is None:
             return Disagreement("warehouse", name, day, "nothing is published")

@@ -74,7 +74,7 @@ def run_repair(
     """
     outcomes: list[Repair] = []
     config = {"first_day": days[0], "last_day": days[-1]} if days else {}
-    with contextlib.suppress(dg.Failure):  # something is left, which the outcome tells of
+    with contextlib.suppress(dg.Failure):  # a disagreement is left; the outcome lists it
         job = build_repair_job(platform, tables, outcomes.append)
         execute(job, instance, run_config={"ops": {MEND: {"config": config}}}, raise_on_error=True)
     return outcomes[0]

@@ -126,7 +126,7 @@ class Repairer:
             return recipe.decisions([key], self._stores, resources)[key].is_stale
         except StoreUnreachableError:
             raise
-        except LakeError:  # it is wrong itself, and mended or left as such
+        except LakeError:  # the partition itself is wrong and handled as such
             return False
 
     def _would_lose(self, recipe: Recipe, key: str) -> bool:
@@ -191,7 +191,7 @@ class Repairer:
         elif any(one.table == EVERY_TABLE for one in mine):
             self._build_marts(self._whole_days(outcome), outcome, anew=True)
         elif any(one.problem == ORPHANED for one in mine):
-            # A day that is not the lake's: no day can be built over it. It may be one that the lake lacks for now.
+            # The warehouse has a day that the lake lacks, perhaps only until the lake is mended.
             if outcome.left:
                 outcome.left += mine
             else:

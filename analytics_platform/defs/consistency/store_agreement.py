@@ -50,7 +50,14 @@ def _agreement_check(
     what: Recipe | str,
     hold_days: Callable[[str, str], AbstractContextManager[None]],
 ) -> dg.AssetChecksDefinition:
-    """Return the check of one asset; ``what`` is the recipe of a collection, or the name of a fact."""
+    """Return the check of one asset.
+
+    Args:
+        key: Key of the asset.
+        recipes: The recipe of every table.
+        what: The recipe of a collection, or the name of a fact.
+        hold_days: As for ``agreement_checks``.
+    """
 
     @dg.asset_check(
         asset=key,

@@ -47,7 +47,7 @@ class Insights:
 
     @cached_property
     def engine(self) -> InsightEngine:
-        """The engine that labels."""
+        """The engine that labels: with the promoted model, or with the default heads if there is none."""
         return self.engine_of(self.promoted) if self.promoted else self.default_engine
 
     @cached_property
@@ -76,7 +76,7 @@ class Insights:
     @property
     def evaluations(self) -> pa.Table:
         """All stored evaluations, ``MODEL_EVALUATION``."""
-        stored = self._stored(MODEL_EVALUATION)  # perhaps from before a column was
+        stored = self._stored(MODEL_EVALUATION)  # an older table may lack a column
         return pa.concat_tables([MODEL_EVALUATION.empty(), stored], promote_options="default")
 
     def engine_of(self, model: LabelModel) -> InsightEngine:

@@ -146,7 +146,7 @@ class Llm:
         return self.tier.plan(messages)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections to the LLM endpoint."""
         if "tier" in vars(self):
             self.tier.close()
 

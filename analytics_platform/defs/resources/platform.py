@@ -53,7 +53,7 @@ def _llm_config(settings: Settings) -> LlmConfig | None:
     if settings.llm_model is None:
         return None
     told = {name.removeprefix("llm_"): getattr(settings, name) for name in LlmSettings.model_fields}
-    return LlmConfig(**{**told, "api_key": SecretStr("")})  # the key comes when it is used
+    return LlmConfig(**{**told, "api_key": SecretStr("")})  # the tier gets the key at its first use
 
 
 class Platform:
@@ -139,7 +139,7 @@ class Platform:
 
     def _nocodb(self, first_day: dt.date, last_day: dt.date) -> NocoSource:
         settings = self.settings
-        url, messages = settings.nocodb_url or "", settings.nocodb_messages_table or ""  # the settings see to it
+        url, messages = settings.nocodb_url or "", settings.nocodb_messages_table or ""  # the settings require both
 
         @cache
         def client() -> NocoClient:

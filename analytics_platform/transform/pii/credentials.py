@@ -81,7 +81,7 @@ _CONNECTION = re.compile(
 _PART_BEFORE = re.compile(r"(?<![\w-])[A-Za-z]+=[^;=\n]*$")
 _KEY_WORDS = re.compile(r"\s?(?:[A-Za-z]+ ){0,2}")  # of a key such as User Id, before its last
 _PARTS_AFTER = re.compile(r"[^;\s\"'<>]*(?:;\s?[A-Za-z]+(?: [A-Za-z]+){0,3}=[^;\s\"'<>]*)*;?")
-_CONNECTION_REACH = 1_000  # code points before the key that are looked at
+_CONNECTION_REACH = 1_000  # code points searched before the key
 _BASIC = re.compile(
     r"authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?basic\s{1,3}(?P<value>[A-Za-z0-9+/_-]{4,1024}={0,2})", re.IGNORECASE
 )
@@ -162,7 +162,7 @@ def _connection_strings(text: str) -> Found:
             start = text.rindex(part, 0, start) + (0 if whole else before.start())
             if not whole:  # before the first part stands the sentence around the string
                 break
-        if start == match.start() and match[0][0] in "Pp":  # a password alone, which is found as such
+        if start == match.start() and match[0][0] in "Pp":  # _passwords finds a password alone
             continue
         end = _PARTS_AFTER.match(text, match.end() - 1)
         done = end.end() if end else match.end()

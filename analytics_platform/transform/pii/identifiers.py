@@ -42,7 +42,7 @@ _MOST_GROUPS = max(map(len, _CARD_GROUPS))
 _CARD_WORD = re.compile(
     r"\b(?:cards?|visa|master\s?card|maestro|amex|debit|credit|cc|charge|pay|paying|payment|billing|checkout)\b"
 )
-# Maestro and issuers of one country are too many to tell: other lengths than 16 need the word card before them.
+# Maestro and national issuers are too many to list: lengths other than 16 need a word such as card before them.
 _ISSUERS = (
     # leading digits, from and to; lengths
     ((4, 4), {13, 16, 19}),
@@ -173,7 +173,7 @@ def _card_end(text: str, groups: Sequence[tuple[int, int]], first: int) -> int |
 def _is_card(number: str, text: str, start: int) -> bool:
     if any(low <= int(number[: len(str(low))]) <= high and len(number) in sizes for (low, high), sizes in _ISSUERS):
         return True
-    if len(number) == 16 and number[0] in "3456":  # Maestro, and issuers that the table does not know yet
+    if len(number) == 16 and number[0] in "3456":  # Maestro, and issuers missing in the table
         return True
     return bool(_CARD_WORD.search(before(text, start)))
 
@@ -205,7 +205,7 @@ def _iban_end(text: str, match: re.Match[str]) -> int | None:
 def _is_iban(candidate: str, text: str, start: int) -> bool:
     """Tell whether a number is an IBAN. After the word "IBAN", its length may be one that the country does not use."""
     compact = candidate.replace(" ", "").replace("-", "").upper()
-    if int((compact[4:] + compact[:4]).translate(_LETTER_VALUES)) % 97 != 1:  # at once, where most candidates end
+    if int((compact[4:] + compact[:4]).translate(_LETTER_VALUES)) % 97 != 1:  # most candidates fail this check
         return False
     return iban.is_valid(candidate, check_country=False) or "iban" in before(text, start)
 
@@ -214,7 +214,7 @@ def _ssns(text: str) -> Found:
     for match in _SSN.finditer(text):
         named = bool(_SSN_WORD.search(before(text, match.start())))
         valid = ssn.is_valid(digits(match[0])) or itin.is_valid(digits(match[0]))
-        # An invalid number that its writer calls an SSN is one with a slip of the finger.
+        # An invalid number that its writer calls an SSN is a mistyped one.
         if (match["mark"] == "-" and (valid or named)) or (valid and named):
             yield match.start(), match.end(), 0.95 if valid else 0.7
 

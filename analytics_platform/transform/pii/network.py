@@ -105,7 +105,7 @@ _NOBODYS = tuple(
     )
 )
 _RANGE = re.compile(r"(?:^|[^\w.-])(?:[0-9]{1,3}\.){3}[0-9]{1,3}-$")  # its first address, before the second
-# Neither "server" or "over", nor the flag -v, speaks of a version.
+# The words "server" and "over" and the flag -v do not announce a version.
 _VERSION = re.compile(
     r"(?:(?<![\w-])v|(?<![^\W_])(?:versions?|versión|versão|versione|versie|wersj[aięe]|versiyon|sürüm|версия|версии|ver|"
     r"release|kernel|build|firmware|driver|patch|revision|rev|upgrade to|update to|upgraded to|updated to)"
@@ -135,7 +135,7 @@ _SECRET_PARAMETER = re.compile(
 def _emails(text: str) -> Found:
     for match in _EMAIL.finditer(text):
         local = match["local"] or ""
-        dots = local.rfind("..")  # an ellipsis is none of the address
+        dots = local.rfind("..")  # an ellipsis is not part of the address
         if not local.endswith(".."):
             yield match.start() + (dots + 2 if dots >= 0 else 0), match.end(), 0.99
     for match in _UNSPACED_EMAIL.finditer(text):

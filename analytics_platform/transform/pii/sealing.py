@@ -97,7 +97,7 @@ class Sealer:
     def __init__(self, key: bytes) -> None:
         if len(key) < MINIMUM_KEY_BYTES:
             raise SealError(f"ANALYTICS_PII_SPANS_KEY: must be at least {MINIMUM_KEY_BYTES} bytes")
-        # Imported here, as it takes time that all who keep nothing need not spend.
+        # Imported here, because the import takes time and most homes keep nothing.
         from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # noqa: PLC0415
         from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415

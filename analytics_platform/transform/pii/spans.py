@@ -60,7 +60,7 @@ class _Clusters:
 
 
 def spans_table(found: dict[int, list[Span]]) -> pa.Table:
-    """Return ``SPANS`` of the spans found per row, ordered by row and place, none overlapping another."""
+    """Return ``SPANS`` of the spans found per row, ordered by row and place, not overlapping."""
     rows = [(row, *span) for row in sorted(found) for span in disjoint(found[row])]
     columns = zip(*rows, strict=True) if rows else ([] for _ in SPANS)
     return pa.table([pa.array(column, field.type) for column, field in zip(columns, SPANS, strict=True)], schema=SPANS)
