@@ -363,7 +363,8 @@ def print_outcome(outcome: Outcome) -> None:
     if outcome.runs:
         print_result(outcome_table(outcome))
         print_result("")
-        without_data = f"{outcome.checks_without_data:,} checks without data, " if outcome.checks_without_data else ""
+        empty = outcome.checks_without_data
+        without_data = f"{empty:,} {'check' if empty == 1 else 'checks'} without data, " if empty else ""
         print_result(
             f"{outcome.quarantined:,} rows in quarantine, {outcome.checks_passed:,} checks passed, {without_data}"
             f"{len(outcome.failures)} failures, {len(outcome.warnings)} warnings, {outcome.seconds:.1f} s"
