@@ -45,7 +45,7 @@ test-fast: ## Run some tests with the .venv as it is: TESTS=analytics_platform_t
 
 # More and new examples of each property, and the large samples: hours on two cores.
 test-nightly: export NIGHTLY := 1
-test-nightly: test ## Run every test with larger samples and more examples
+test-nightly: test ## Run every test with more examples of each property
 
 check: style test-unit ## Check style, types, import rules, SQL and the unit tests
 

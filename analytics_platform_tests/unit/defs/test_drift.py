@@ -77,7 +77,7 @@ def test_a_run_tells_of_a_check_without_data_neither_as_passed_nor_as_a_warning(
         assert read_failures(instance, EventPosition(0.0))[0] == []
     assert (outcome.failures, outcome.warnings, outcome.checks_passed, outcome.checks_without_data) == ([], [], 0, 1)
     print_outcome(outcome)
-    assert "0 checks passed, 1 checks without data, 0 failures, 0 warnings" in capsys.readouterr().out
+    assert "0 checks passed, 1 check without data, 0 failures, 0 warnings" in capsys.readouterr().out
 
 
 def test_a_day_of_other_topics_warns_with_their_shares(days):
