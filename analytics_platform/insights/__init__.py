@@ -1,5 +1,4 @@
-"""What conversations were about, wanted and felt like: texts to vectors, labels, confidence and reasons.
+"""The insight engine: texts to vectors, labels (topic, intent, sentiment, urgency, resolution), confidence and reasons.
 
-Belongs here: encoders, the taxonomy, the tiers and their evaluation; no Dagster and no storage. Does not belong here:
-cleaning of texts (``transform``), and numbers per day or user (``analytics``).
+The package uses no Dagster and no storage.
 """

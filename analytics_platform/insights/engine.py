@@ -1,7 +1,6 @@
 """The insight engine: tables of messages in, tables of vectors, labels and reasons out.
 
-Belongs here: choosing tier and device, and turning a tier's answers into the tables of ``model.insight_tables``.
-Does not belong here: how a tier answers (``static``), or how conversations are grouped (``grouping``).
+The engine selects tier and device, and converts a tier's answers to the tables of ``model.insight_tables``.
 """
 
 from __future__ import annotations
@@ -54,13 +53,13 @@ _MOST_TOPICS = 3
 
 
 class InsightEngine:
-    """Labels one day's messages and conversations. Safe to use from several threads.
+    """Labels one day's messages and conversations; safe to share between threads.
 
     Args:
-        tier: Answers.
+        tier: The tier that classifies documents.
         encoder: Makes the stored vectors.
         taxonomy: Names the labels.
-        device: Where it computes, ``"cpu"`` or ``"gpu"``.
+        device: Device of the computation, ``"cpu"`` or ``"gpu"``.
     """
 
     def __init__(self, tier: Tier, encoder: StaticEncoder, taxonomy: Taxonomy, device: str) -> None:
@@ -72,17 +71,17 @@ class InsightEngine:
 
     @cached_property
     def version(self) -> str:
-        """Hash of all that the labels depend on: taxonomy, encoder, weights and code."""
+        """Hash of everything that the labels depend on: taxonomy, encoder, weights and code."""
         code = code_version(sys.modules[__name__], grouping, decisions, overlay, label_rules)
         return hashlib.sha256("\x1f".join((self.tier.name, self.tier.version, code)).encode()).hexdigest()[:16]
 
     @property
     def versions(self) -> Mapping[str, str]:
-        """Name what the labels depend on; ``engine`` stands for weights and code, and changes with the others."""
+        """Versions that the labels depend on, by name; ``engine`` is the hash of all of them, including the code."""
         return {"engine's tier": self.tier.name, "taxonomy": self.taxonomy.version, "engine": self.version}
 
     def embed_messages(self, messages: pa.Table) -> pa.Table:
-        """Return ``MESSAGE_EMBEDDINGS`` for the messages that have text and are said by a person or an assistant.
+        """Return ``MESSAGE_EMBEDDINGS`` for the messages that have text and come from a person or an assistant.
 
         Args:
             messages: A ``MESSAGES`` table; only date, ids, role and text are used.
@@ -101,7 +100,7 @@ class InsightEngine:
         """Return ``MESSAGE_INSIGHTS``, one row per row of ``message_embeddings``.
 
         Args:
-            messages: The ``MESSAGES`` table that the vectors were made of.
+            messages: The ``MESSAGES`` table of the embedded messages.
             message_embeddings: From ``embed_messages``.
         """
         said = join_messages(message_embeddings, messages, ("text", "role"))
@@ -135,9 +134,9 @@ class InsightEngine:
             message_embeddings: From ``embed_messages``.
             message_insights: From ``label_messages``.
             resolved: Columns conversation_id and resolved of ``CONVERSATIONS``: outcomes that the source states, which
-                go before what the words say. None stated when None.
-            answers: ``LLM_INSIGHTS`` of some of the conversations, whose labels go before the tier's, but neither
-                before a stated outcome nor before rules that force or forbid. No LLM answers when None.
+                override the tier's resolution. None if the source states none.
+            answers: ``LLM_INSIGHTS`` of some of the conversations. Their labels override the tier's labels, but not a
+                stated outcome, and not labels of rules that force or forbid. None without an LLM.
         """
         said, conversations, parts = self._group(messages, message_embeddings, message_insights)
         at_message = self._rules.find(said, parts.words, conversations.endings(said["intent"], self._passing))
@@ -176,7 +175,7 @@ class InsightEngine:
         return overlay.overlay(own, answers, {kind.name: kind.firm(self._rules) for kind in kinds})
 
     def conversation_documents(self, messages: pa.Table) -> tuple[pa.Array, dict[Kind, Documents]]:
-        """Return the conversations in ``messages``, and each as the document that decides each kind of label.
+        """Return the ids of the conversations in ``messages``, and the conversations' documents for each kind of label.
 
         Args:
             messages: As for ``label_conversations``.
@@ -187,20 +186,20 @@ class InsightEngine:
 
     @property
     def _passing(self) -> list[str]:
-        """Intents that say nothing of what the customer came for."""
+        """Social intents and ``other``: they do not state what the customer came for."""
         return [*(label.label for label in self.taxonomy.intents if label.social), OTHER]
 
     @staticmethod
     def _group(
         messages: pa.Table, message_embeddings: pa.Table, message_insights: pa.Table
     ) -> tuple[pa.Table, Conversations, Documents]:
-        """Return what was said with texts and intents, the conversations, and each message as a document."""
+        """Return the embedded messages with texts and intents, the conversations, and each message as a document."""
         said = join_messages(message_embeddings, messages, ("text", "role", "position"))
         said = join_messages(said, message_insights, ("intent",))
         return said, Conversations.of(messages, said), _documents(said)
 
     def _regroup(self, said: pa.Table, conversations: Conversations, parts: Documents) -> dict[Kind, Documents]:
-        """Return each conversation as a document for each kind of label, in the order of the table's columns."""
+        """Return the conversations' documents for each kind of label, in the order of the table's columns."""
         alone = self.tier.classify("urgency", parts)
         telling = 1 - alone.confidence[:, alone.labels.index(REMAINDERS["urgency"])]
         return {
@@ -213,7 +212,7 @@ class InsightEngine:
 
 
 def _stated(ids: pa.Array, resolved: pa.Table | None) -> pa.Array | None:
-    """Return the resolution that the source states of each conversation, null where it states none."""
+    """Return the resolution that the source states for each conversation; null if the source states none."""
     if resolved is None:
         return None
     rows = pc.index_in(ids, resolved["conversation_id"].combine_chunks())
@@ -221,7 +220,7 @@ def _stated(ids: pa.Array, resolved: pa.Table | None) -> pa.Array | None:
 
 
 def _documents(said: pa.Table) -> Documents:
-    """Return each message as a document of its own."""
+    """Return each message as one document."""
     flat = said["embedding"].combine_chunks().flatten().to_numpy()
     vectors = flat.reshape(len(said), EMBEDDING_DIMENSIONS)
     return Documents.of_single(said["text"].to_pylist(), split_words(said["text"]), vectors)
@@ -236,7 +235,7 @@ def _rounded(values: Floats) -> Floats:
 
 
 def _topics(answer: Classified) -> pa.Array:
-    """Return the labels worth naming of each document with their confidence, most confident first."""
+    """Return each document's topics above the threshold with their confidence, most confident first, at most three."""
     confidence = _rounded(answer.confidence)
     named = np.array([label != OTHER for label in answer.labels])
     order = np.argsort(-np.where(named, confidence, -1.0), axis=1, kind="stable")[:, :_MOST_TOPICS]
@@ -249,7 +248,7 @@ def _topics(answer: Classified) -> pa.Array:
 
 
 def require_available(tier: str, device: DeviceChoice) -> None:
-    """Refuse a tier or a device that this machine lacks; what is loaded for it stays loaded for ``build_engine``.
+    """Refuse a tier or a device that this machine lacks; loaded models stay loaded for ``build_engine``.
 
     Raises:
         TierError: If the tier or the device is unknown or not available.
@@ -267,13 +266,13 @@ def build_engine(
     taxonomy_path: Path | None = None,
     model: LabelModel | None = None,
 ) -> InsightEngine:
-    """Build the engine, or return the one this process built before for the same arguments.
+    """Return the engine for the arguments; a process builds each engine once.
 
     Args:
-        tier: One of ``TIERS``; the engine has all but ``llm``.
-        device: ``cpu`` computes on the CPU, ``gpu`` insists on a GPU; ``auto`` takes a GPU for the transformer when one
-            answers, and the CPU for the rest.
-        taxonomy_path: YAML file of labels; the one shipped when None.
+        tier: One of ``TIERS`` except ``llm``.
+        device: ``cpu`` or ``gpu``; ``auto`` uses a GPU for the transformer if one is available, and the CPU for the
+            rest.
+        taxonomy_path: YAML file of labels; the shipped one when None.
         model: Trained heads for this taxonomy; the default ones when None.
 
     Raises:

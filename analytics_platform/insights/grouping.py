@@ -1,6 +1,6 @@
-"""Messages as conversations: how much each message counts for what a conversation was about, wanted and felt like.
+"""Group messages into conversations, and weigh each message for topic, intent, sentiment, urgency and resolution.
 
-Belongs here: which message is whose, and weights by role and place. Does not belong here: evidence in the texts.
+Weights depend on role and position, not on the evidence in the texts.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ import scipy.sparse as sp
 from analytics_platform.insights.tiers.tier import Floats, Ints
 
 _ANSWER_WEIGHT = 0.4
-"""How much an answer counts for the topic, against 1 for what the customer says."""
+"""Weight of an answer for the topic; a customer's message weighs at least 1."""
 _OPENING_BONUS, _OPENING_DECAY = 1.0, 0.6
-"""What the customer's first message counts more for the topic, and how fast that fades."""
+"""Additional topic weight of the customer's first message, and its decay with each further customer message."""
 _INTENT_DECAY = 0.5
-"""How much less each further message counts for what the customer wanted."""
+"""Decay of the intent weight with each further customer message."""
 _SOCIAL_WEIGHT = 0.05
-"""How much greetings, thanks and small talk count for what the customer wanted."""
+"""Intent weight of greetings, thanks and small talk, against 1 for the first message with another intent."""
 _ENDING_BONUS = 1.5
-"""What the customer's last message counts more for the sentiment than the first."""
+"""Additional sentiment weight of the customer's last message, against 1 for the first."""
 _RESOLUTION_DECAY = 0.4
-"""How much less each message before the customer's last counts for whether things were settled."""
+"""Decay of the resolution weight with each customer message before the last."""
 _MOST_EVIDENCE = 2.5
-"""Messages' worth of evidence that a conversation counts for at most, or long ones would be certain of everything."""
+"""Largest sum of a conversation's weights; without the limit, long conversations would always be certain."""
 
 
 def join_messages(rows: pa.Table, others: pa.Table, columns: Sequence[str]) -> pa.Table:
     """Append columns of ``others`` to ``rows`` by message_id, keeping the order of ``rows``.
 
     Raises:
-        ValueError: If ``others`` lacks a message of ``rows``; names the first.
+        ValueError: If ``others`` lacks a message of ``rows``; names the first missing message.
     """
     found = pc.index_in(rows["message_id"], value_set=others["message_id"].combine_chunks())
     if found.null_count:
@@ -48,14 +48,14 @@ def join_messages(rows: pa.Table, others: pa.Table, columns: Sequence[str]) -> p
 
 @dataclass(frozen=True)
 class Conversations:
-    """The conversations of a day, and who said what in which order.
+    """The conversations of a day, with speaker and position of each message.
 
     Attributes:
         dates: Day of each conversation.
         ids: Identifier of each conversation, distinct.
-        of_message: Conversation of each message; shape (messages,).
-        position: Place of each message within its conversation; shape (messages,).
-        by_customer: Whether the customer says it; shape (messages,).
+        of_message: Index of each message's conversation; shape (messages,).
+        position: Position of each message within its conversation; shape (messages,).
+        by_customer: Whether the customer wrote the message; shape (messages,).
     """
 
     dates: pa.Array
@@ -66,11 +66,11 @@ class Conversations:
 
     @classmethod
     def of(cls, messages: pa.Table, said: pa.Table) -> Conversations:
-        """Group messages.
+        """Group messages by conversation.
 
         Args:
-            messages: All messages; decide which conversations there are.
-            said: Those with text: columns conversation_id, position, role.
+            messages: All messages, which determine the conversations.
+            said: The messages with text: columns conversation_id, position, role.
         """
         first = messages.group_by("conversation_id").aggregate([("date", "min")]).combine_chunks()
         ids = first["conversation_id"].combine_chunks()
@@ -83,16 +83,16 @@ class Conversations:
         )
 
     def topic_weights(self) -> sp.csr_matrix:
-        """Return weights (conversations by messages): everybody's words, the customer's opening most."""
+        """Return weights of shape (conversations, messages): all speakers count, the customer's first messages most."""
         opening = _OPENING_BONUS * _OPENING_DECAY ** self._rank(self.by_customer)
         return self._weights(np.where(self.by_customer, 1 + opening, _ANSWER_WEIGHT))
 
     def intent_weights(self, intents: pa.ChunkedArray, social: Sequence[str]) -> sp.csr_matrix:
-        """Return weights (conversations by messages): the customer's words, those that first ask for something most.
+        """Return weights of shape (conversations, messages): only the customer counts, first non-social messages most.
 
         Args:
             intents: Intent of each message.
-            social: Intents that say nothing of what the customer came for.
+            social: Intents that do not state what the customer came for.
         """
         is_social = pc.is_in(intents, value_set=pa.array(social, pa.string())).to_numpy(zero_copy_only=False)
         asking = self.by_customer & ~is_social
@@ -101,16 +101,16 @@ class Conversations:
         return self._weights(np.where(self.by_customer, weights, 0))
 
     def sentiment_weights(self) -> sp.csr_matrix:
-        """Return weights (conversations by messages): the customer's words, the ending most."""
+        """Return weights of shape (conversations, messages): only the customer counts, last messages most."""
         rank = self._rank(self.by_customer)
         progress = rank / np.maximum(self._most(rank)[self.of_message], 1)
         return self._weights(np.where(self.by_customer, 1 + _ENDING_BONUS * progress**2, 0))
 
     def urgency_weights(self, telling: Floats) -> sp.csr_matrix:
-        """Return weights (conversations by messages): a conversation is as urgent as its most telling message.
+        """Return weights of shape (conversations, messages): only the customer's most telling message counts.
 
         Args:
-            telling: How much each message says about urgency; shape (messages,).
+            telling: Evidence of each message about urgency; shape (messages,).
         """
         order = np.lexsort((self.position, -np.round(telling, 9), self.of_message))
         order = order[self.by_customer[order]]
@@ -120,17 +120,20 @@ class Conversations:
         return self._weights(weights)
 
     def resolution_weights(self) -> sp.csr_matrix:
-        """Return weights (conversations by messages): the customer's last words, those before fading quickly."""
+        """Return weights of shape (conversations, messages): only the customer counts, the last message most."""
         rank = self._rank(self.by_customer)
         last = self._most(rank)
         return self._weights(np.where(self.by_customer, _RESOLUTION_DECAY ** (last[self.of_message] - rank), 0))
 
     def endings(self, intents: pa.ChunkedArray, social: Sequence[str]) -> dict[str, np.ndarray]:
-        """Tell at which messages, always a customer's last, conversations end in a way that rules name.
+        """Return for each ending that rules may name the messages at which it occurs, always a customer's last message.
 
         Args:
             intents: Intent of each message.
-            social: Intents that ask and report nothing.
+            social: Intents that neither ask nor report anything.
+
+        Returns:
+            A mask of shape (messages,) by ending, ``unanswered`` or ``no_answer``.
         """
         rank, places = self._rank(self.by_customer), self._rank(np.ones(len(self.position), np.bool_))
         closing = self.by_customer & (rank == self._most(rank)[self.of_message])
@@ -144,20 +147,20 @@ class Conversations:
         }
 
     def gather(self, of_message: np.ndarray) -> np.ndarray:
-        """Tell what holds for any message of each conversation; from (messages, facts) to (conversations, facts)."""
+        """Return the facts that hold for any message of a conversation: (messages, facts) to (conversations, facts)."""
         gathered = np.zeros((len(self.ids), of_message.shape[1]), np.bool_)
         rows, columns = np.nonzero(of_message)
         gathered[self.of_message[rows], columns] = True
         return gathered
 
     def _most(self, rank: Floats) -> Ints:
-        """Return the rank of the customer's last message of each conversation."""
+        """Return the rank of the customer's last message of each conversation; shape (conversations,)."""
         last = np.zeros(len(self.ids), np.int64)
         np.maximum.at(last, self.of_message[self.by_customer], rank[self.by_customer].astype(np.int64))
         return last
 
     def _rank(self, counted: np.ndarray) -> Floats:
-        """Return how many counted messages of its conversation stand before each message."""
+        """Return the number of counted messages before each message in its conversation; shape (messages,)."""
         order = np.lexsort((self.position, self.of_message))
         before = np.cumsum(counted[order]) - counted[order]
         starts = np.searchsorted(self.of_message[order], self.of_message[order])

@@ -1,7 +1,6 @@
-"""An LLM's labels in the place of the engine's, kind by kind, where nothing firmer decides.
+"""Merge an LLM's labels into the engine's ``CONVERSATION_INSIGHTS``, kind by kind.
 
-Belongs here: the rows of ``CONVERSATION_INSIGHTS`` made of both. Does not belong here: what is firm (``decisions``),
-and how the LLM is asked (``llm``).
+The engine's label stays where a rule or a stated outcome fixes it (see ``tiers.decisions``).
 """
 
 from __future__ import annotations
@@ -24,19 +23,19 @@ _COLUMNS: Mapping[Kind, tuple[str, ...]] = {
     "resolution": ("resolution", "resolution_confidence"),
 }
 _TOGETHER: tuple[Kind, ...] = ("topic", "intent", "sentiment")
-"""Kinds that the column ``confidence`` takes together."""
+"""Kinds of label whose joint confidence is the column ``confidence``."""
 
 
 def overlay(own: pa.Table, answers: pa.Table, firm: Mapping[Kind, Mask]) -> pa.Table:
-    """Return ``CONVERSATION_INSIGHTS``: the engine's labels with those of an LLM in their place.
+    """Return ``CONVERSATION_INSIGHTS``: the engine's labels, replaced by the LLM's labels where allowed.
 
-    A conversation without an answer stays as it is. Where topic, intent and sentiment are not all from one of the two,
-    the confidence in them together is the lower one.
+    A conversation without an answer is unchanged. If topic, intent and sentiment do not all have the same origin, the
+    joint confidence is the lower one of the two origins.
 
     Args:
-        own: The engine's, the columns of ``CONVERSATION_INSIGHTS`` in any order of rows.
-        answers: ``LLM_INSIGHTS``, of some of the conversations.
-        firm: By kind, the rows in which the engine's label stands whatever the LLM says; in the order of ``own``.
+        own: The engine's rows, with the columns of ``CONVERSATION_INSIGHTS`` in any order of rows.
+        answers: ``LLM_INSIGHTS`` of some of the conversations.
+        firm: For each kind, a mask of the rows in which the engine's label is fixed; in the order of ``own``.
     """
     rows = pc.index_in(own["conversation_id"].combine_chunks(), answers["conversation_id"].combine_chunks())
     answered = rows.is_valid().to_numpy(zero_copy_only=False)
@@ -58,7 +57,7 @@ def overlay(own: pa.Table, answers: pa.Table, firm: Mapping[Kind, Mask]) -> pa.T
 
 
 def _reasons(own: pa.ChunkedArray, theirs: pa.ChunkedArray, taken: Mapping[Kind, Mask]) -> pa.Array:
-    """Return the reasons of the labels that each conversation has in the end: the engine's first."""
+    """Return the reasons of each conversation's final labels, the engine's reasons first."""
     kinds = pa.array(list(taken))
     by_kind = np.stack(list(taken.values()))
     kept, parents = [], []

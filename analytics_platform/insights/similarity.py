@@ -1,7 +1,6 @@
-"""Similar conversations: one vector per conversation, and the nearest ones to a vector, exactly.
+"""Similar conversations: one vector per conversation, and an exact search for the nearest vectors.
 
-Belongs here: how a conversation's vector is made of its messages', and the search through days of such vectors, of
-which only the best so far are kept. Does not belong here: where days are stored, what is shown of a conversation found.
+The search reads the vectors day by day and keeps only the best conversations so far.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from analytics_platform.model.insight_tables import CONVERSATION_EMBEDDINGS, EMB
 from analytics_platform.model.raw_tables import DATE_COLUMN
 
 _MOST_WORDS = 40
-"""Words from which on a message weighs no more, so that a pasted log does not drown the question."""
+"""Most words that add to a message's weight, so that a pasted log does not outweigh the question."""
 _ROWS_AT_ONCE = 4_096
-"""Rows that are widened to 32 bits at once: few enough for the processor's cache."""
+"""Rows converted to 32 bits at once, few enough for the processor's cache."""
 _MARGIN = 2e-3
-"""What the quick product may be off by against the cosine: a component of 16 bits is rounded by 2^-11 of itself, so a
-stored vector's length is off by no more than that, on either side of the last row that counts."""
+"""Largest error of a comparison of two quick products: rounding to 16 bits changes a component by up to 2^-11 of its
+value, so each of the two stored vectors has a relative error of its length of up to 2^-11."""
 _DECIMALS = 9
-"""Digits of a similarity: those beyond differ between processors, and would decide ties."""
+"""Decimals of a similarity; further decimals differ between processors, and would decide ties."""
 
 FOUND_SCHEMA = pa.schema(
     [
@@ -35,20 +34,20 @@ FOUND_SCHEMA = pa.schema(
         pa.field("similarity", pa.float64(), nullable=False),
     ]
 )
-"""What a search finds, the most similar first; ties by date and conversation_id."""
+"""Schema of search results, ordered by similarity, descending; ties by date and conversation_id."""
 
 
 def conversation_embeddings(messages: pa.Table, message_embeddings: pa.Table) -> pa.Table:
-    """Return ``CONVERSATION_EMBEDDINGS``: the weighted mean of the messages' vectors, at unit length.
+    """Return ``CONVERSATION_EMBEDDINGS``: the weighted mean of a conversation's message vectors, at unit length.
 
-    Messages weigh as they do for the topic (``Conversations.topic_weights``), times their words.
+    The weight of a message is its topic weight (``Conversations.topic_weights``) times its number of words, at most 40.
 
     Args:
         messages: A ``MESSAGES`` table; only message_id, role, position and word_count are used.
-        message_embeddings: The ``MESSAGE_EMBEDDINGS`` made of it.
+        message_embeddings: ``MESSAGE_EMBEDDINGS`` of the same messages.
 
     Raises:
-        ValueError: If an embedding is of a message that is not among those given; names the first.
+        ValueError: If ``messages`` lacks an embedded message; names the first missing one.
     """
     said = join_messages(message_embeddings, messages, ("role", "position", "word_count"))
     conversations = Conversations.of(said, said)
@@ -72,19 +71,19 @@ def conversation_embeddings(messages: pa.Table, message_embeddings: pa.Table) ->
 def nearest(
     conversations: pa.Table, vector: NDArray[np.floating], limit: int, *, without: str | None = None
 ) -> pa.Table:
-    """Return the conversations of a table that are most similar to a vector, by the cosine.
+    """Return the conversations of a table with the highest cosine similarity to a vector.
 
-    A quick product in single precision leaves those that may be among them; their cosines are then computed in double
-    precision. So the result is exact, and does not depend on what else is in the table.
+    A quick product in single precision selects candidates; their cosines are computed in double precision. The result
+    is therefore exact, and does not depend on the other rows of the table.
 
     Args:
         conversations: ``CONVERSATION_EMBEDDINGS``, or its columns date, conversation_id and embedding.
-        vector: Any vector but zeros; shape (256,).
-        limit: The most rows to return.
-        without: A conversation that is not to be found.
+        vector: A non-zero vector; shape (256,).
+        limit: Most rows to return.
+        without: Id of a conversation to exclude.
 
     Returns:
-        At most ``limit`` rows of ``FOUND_SCHEMA``; conversations with a vector of zeros are never among them.
+        At most ``limit`` rows of ``FOUND_SCHEMA``; conversations with a zero vector are excluded.
     """
     sought = np.asarray(unit(vector[None, :].astype(np.float64))[0])
     vectors = _matrix(conversations)
@@ -101,7 +100,7 @@ def nearest(
 
 
 def best(found: Iterable[pa.Table], limit: int) -> pa.Table:
-    """Return the best rows of several tables of ``FOUND_SCHEMA``; no more than ``limit`` are kept meanwhile."""
+    """Return the ``limit`` best rows of several tables of ``FOUND_SCHEMA``; memory holds one table and these rows."""
     order = [("similarity", "descending"), ("date", "ascending"), ("conversation_id", "ascending")]
     kept = FOUND_SCHEMA.empty_table()
     for table in found:
@@ -110,7 +109,7 @@ def best(found: Iterable[pa.Table], limit: int) -> pa.Table:
 
 
 def vector_of(conversations: pa.Table, conversation_id: str) -> NDArray[np.float16] | None:
-    """Return a conversation's vector, shape (256,), or None when the table does not have it."""
+    """Return a conversation's vector, shape (256,), or None if the table lacks the conversation."""
     row = pc.index(conversations["conversation_id"], conversation_id).as_py()
     return None if row < 0 else _matrix(conversations.slice(row, 1))[0]
 
@@ -129,6 +128,6 @@ def _quick_scores(vectors: NDArray[np.float16], sought: NDArray[np.float32]) -> 
 
 
 def _candidates(scores: NDArray[np.float32], limit: int) -> NDArray[np.intp]:
-    """Return the rows that may be among the first ``limit``."""
+    """Return the rows that may be among the ``limit`` best ones."""
     threshold = np.partition(scores, -limit)[-limit] - _MARGIN if limit < len(scores) else -np.inf
     return np.flatnonzero((scores >= threshold) & (scores > -np.inf))

@@ -1,5 +1,4 @@
-"""Where conversations come from: one protocol, and the sources that fulfil it.
+"""Sources of conversations: they read rows, validate them, and split them by UTC day.
 
-Belongs here: reading rows, judging whether they can be used, and splitting them by UTC day. Does not belong
-here: cleaning, metrics, where tables are kept, and settings, which callers pass in.
+Sources read no settings; callers pass every setting in.
 """

@@ -1,8 +1,4 @@
-"""What a source is: conversations by UTC day, with a version per day.
-
-Belongs here: the protocol that every source fulfils, and the error that all of them raise. Does not belong
-here: any particular source.
-"""
+"""The protocol of a source: conversations by UTC day, with a version per day."""
 
 from __future__ import annotations
 
@@ -17,26 +13,26 @@ import pyarrow as pa
 from analytics_platform.errors import UserError
 
 Progress = Callable[[int, int | None], None]
-"""Told how many rows have been read, and how many are expected (None when that is not known)."""
+"""Callback with the number of rows read so far and the number expected (None when unknown)."""
 
 
 class SourceError(UserError):
-    """A source cannot be read; the message is one line that names the place and what to do."""
+    """A source cannot be read; the message is one line that names the place and the remedy."""
 
 
 @dataclass(frozen=True)
 class SourceDay:
-    """What a source holds for one UTC day; its two tables are read when they are asked for.
+    """The rows of a source for one UTC day; each of the two tables is read at first access.
 
-    ``rows_read`` is counted where rows are read, apart from what becomes of them, so that
-    ``rows_read == messages.num_rows + duplicates + quarantined_rows`` is worth checking.
+    ``rows_read`` is counted while rows are read, independently of the two tables, so that
+    ``rows_read == messages.num_rows + duplicates + quarantined_rows`` is a meaningful check.
 
     Attributes:
-        read_messages: Reads the rows that can be used; canonical ``RAW_MESSAGES``.
-        read_quarantined: Reads the rows that cannot be used, each with its reason; canonical ``QUARANTINED_ROWS``.
-        rows_read: Number of rows that were read for the day.
-        duplicates: Number of rows dropped because the very same message was read before.
-        quarantined_rows: Number of rows that cannot be used.
+        read_messages: Reads the usable rows; canonical ``RAW_MESSAGES``.
+        read_quarantined: Reads the unusable rows, each with its reason; canonical ``QUARANTINED_ROWS``.
+        rows_read: Number of rows read for the day.
+        duplicates: Number of rows dropped because an identical message was read before.
+        quarantined_rows: Number of unusable rows.
     """
 
     read_messages: Callable[[], pa.Table]
@@ -47,28 +43,28 @@ class SourceDay:
 
     @cached_property
     def messages(self) -> pa.Table:
-        """The rows that can be used; canonical ``RAW_MESSAGES``."""
+        """The usable rows; canonical ``RAW_MESSAGES``."""
         return self.read_messages()
 
     @cached_property
     def quarantined(self) -> pa.Table:
-        """The rows that cannot be used, each with its reason; canonical ``QUARANTINED_ROWS``."""
+        """The unusable rows, each with its reason; canonical ``QUARANTINED_ROWS``."""
         return self.read_quarantined()
 
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """How far the platform has come with reading a source.
+    """The progress of reading a source.
 
     Attributes:
-        rows: Rows that are known; None when they are not counted.
+        rows: Number of rows read; None when they are not counted.
         complete: Whether the source has been read to its end at least once.
-        refreshed_at: When it was last found to be read to its end, ISO 8601; None before the first time.
-        reconciled_at: When ids were last compared with the source's; None when never.
-        cursor: How far changes have been read, in the source's own time; None where there is no such thing.
-        expected_rows: Rows that the last look had to read.
-        rows_per_second: How fast it read them.
-        drift: Columns that came or went, one line each.
+        refreshed_at: Time when the source was last read to its end, ISO 8601; None before the first time.
+        reconciled_at: Time when ids were last compared with the source's ids; None when never.
+        cursor: Time up to which changes have been read, by the source's clock; None for a source without a cursor.
+        expected_rows: Rows that the last refresh had to read.
+        rows_per_second: Speed of the last refresh.
+        drift: Added and removed columns, one line each.
     """
 
     rows: int | None = None
@@ -82,30 +78,30 @@ class SourceStatus:
 
 
 class Source(Protocol):
-    """A place conversations come from. A conversation belongs to the UTC day of its first message."""
+    """A source of conversations. A conversation belongs to the UTC day of its first message."""
 
     @property
     def name(self) -> str:
-        """Short name of the source, kept with every row."""
+        """Short name of the source, stored with every row."""
         ...
 
     def held(self) -> AbstractContextManager[None]:
-        """Keep one state of the source until the block ends: what ``refresh``, or the first call, found in the block.
+        """Keep one state of the source until the block ends: the state that the block's ``refresh`` or first call read.
 
-        Afterwards, a state that nobody reads any more may be removed. Every other call is such a block of its own;
-        blocks may be nested.
+        After the block, a state that has no reader may be removed. Every call outside a block counts as a block of its
+        own; blocks may be nested.
         """
         ...
 
     def refresh(self, *, seconds: float | None = None, on_progress: Progress | None = None) -> bool:
-        """Look for what is new or changed at the source; ``days`` and ``read_day`` speak of what was found last.
+        """Read new and changed rows from the source; ``days`` and ``read_day`` return the state of the last refresh.
 
         Args:
-            seconds: Stop after about this long; the next call goes on from there. To the end when None.
-            on_progress: Told how far it has come.
+            seconds: Stop after about this long; the next call continues there. None reads to the end.
+            on_progress: Called with the progress.
 
         Returns:
-            Whether all that is new has been read.
+            Whether all new and changed rows have been read.
 
         Raises:
             SourceError: If the source cannot be read.
@@ -113,14 +109,14 @@ class Source(Protocol):
         ...
 
     def reconcile(self, *, accept_loss: bool = False, on_progress: Progress | None = None) -> Mapping[str, int]:
-        """Compare everything with the source, and take over what left no trace when it changed, such as deletions.
+        """Compare all rows with the source, and apply changes that ``refresh`` cannot detect, such as deletions.
 
         Args:
-            accept_loss: Believe the source even when most of it is gone.
-            on_progress: Told how far it has come.
+            accept_loss: Apply deletions even if most of the source is gone.
+            on_progress: Called with the progress.
 
         Returns:
-            Number of rows that were different, by what was the matter.
+            Number of differing rows by kind of difference.
 
         Raises:
             SourceError: If the source cannot be read, or most of it is gone.
@@ -128,14 +124,13 @@ class Source(Protocol):
         ...
 
     def status(self) -> SourceStatus:
-        """Return how far reading has come, without asking the source."""
+        """Return the progress of reading, without a request to the source."""
         ...
 
     def days(self) -> Mapping[str, str]:
-        """Return the days that hold any row, ascending, each with a version.
+        """Return the days that have rows, ascending, each with a version.
 
-        The version is a hash of what the source holds for the day, so the days that have changed since an
-        earlier call are the difference of the two mappings.
+        The version is a hash of the day's rows, so two results of this call differ exactly in the changed days.
 
         Raises:
             SourceError: If the source cannot be read.

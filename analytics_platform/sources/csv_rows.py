@@ -1,8 +1,8 @@
-r"""Reading CSV: any size in bounded memory, and broken rows one by one.
+r"""Read CSV files of any size in bounded memory, with each broken row reported by itself.
 
-A regular expression says what a well-formed record is and cuts the bytes into runs of such records; Arrow
-parses the runs. Where no well-formed record begins, the line is handed over as unreadable and reading goes on
-with the next line, so a quote that is never closed costs one row and not the rest of the file.
+A regular expression defines a well-formed record and cuts the bytes into runs of such records; Arrow parses the
+runs. A line at which no well-formed record begins becomes an unreadable row, and reading continues with the next
+line, so an unclosed quote costs one row and not the rest of the file.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def read_csv(stream: BinaryIO, place: str) -> Iterator[Rows]:
 
     Args:
         stream: The file's bytes, UTF-8.
-        place: What to call the file in messages.
+        place: Name of the file in messages.
 
     Raises:
         SourceError: If the header cannot be read or names a column twice.
@@ -57,7 +57,7 @@ def read_csv(stream: BinaryIO, place: str) -> Iterator[Rows]:
 
 
 def _pieces(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
-    """Cut the bytes into runs of whole records (True) and single lines that begin none (False)."""
+    """Cut the bytes into runs of whole records (True) and single lines at which no record begins (False)."""
     rest, at_end = b"", False
     while not at_end:
         block = stream.read(CHUNK_BYTES)
@@ -91,14 +91,14 @@ def _column_names(header: bytes, place: str) -> list[str]:
 
 
 def _broken(line: bytes, names: list[str], number: int) -> Rows:
-    """Return a line that begins no well-formed record as one row with a problem and no values."""
+    """Return a line at which no record begins as one row with a problem and no values."""
     text = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
     problem = Problem("unreadable_row", f"broken quotes in {text[:100]!r}", text)
     return _without_values({number: problem}, names)
 
 
 def _parse(run: bytes, names: list[str], first: int) -> Rows:
-    """Parse well-formed records; those with another number of fields than the header become problems."""
+    """Parse well-formed records; a record whose number of fields differs from the header's becomes a problem."""
     run, undecodable = _decodable(run)
     refused: list[pa.csv.InvalidRow] = []
 
@@ -120,7 +120,7 @@ def _parse(run: bytes, names: list[str], first: int) -> Rows:
         problems[first + row.number - 1] = Problem("unreadable_row", detail, row.text)
     numbers = np.arange(first, first + table.num_rows + len(refused), dtype=np.int64)
     refused_at = np.array([row.number - 1 for row in refused], dtype=np.int64)
-    # Refused rows come back with null values in their place, so that numbers and values stay side by side.
+    # Refused rows get null values at their position, so that numbers and values stay aligned.
     place = np.full(len(numbers), -1, dtype=np.int64)
     place[np.setdiff1d(np.arange(len(numbers)), refused_at)] = np.arange(table.num_rows)
     taken = pa.array(place, mask=place < 0) if refused else None
@@ -132,7 +132,7 @@ def _parse(run: bytes, names: list[str], first: int) -> Rows:
 
 
 def _decodable(run: bytes) -> tuple[bytes, dict[int, str]]:
-    """Return the run with undecodable bytes escaped, and the records that had any: index to detail."""
+    """Return the run with undecodable bytes escaped, and the detail for each affected record by its index."""
     try:
         run.decode("utf-8")
     except UnicodeDecodeError:

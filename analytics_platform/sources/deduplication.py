@@ -1,8 +1,8 @@
-"""Rules that need the whole source, as SQL: which rows repeat others, and the day of each conversation.
+"""SQL rules that need the whole source: which rows repeat earlier rows, and the day of each conversation.
 
 The rules read the relation ``judged`` of ``row_validation`` and the places of the rows in ``files``. They write two
-tables: ``repeats`` (rows that repeat others) and ``starts`` (day of each conversation). The tables are filled at once,
-or brought up to date for the messages and conversations that changed.
+tables: ``repeats`` (rows that repeat earlier rows) and ``starts`` (day of each conversation). ``settle_all`` fills both
+tables; ``settle_changed`` updates them for changed messages and conversations.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ GROUP BY conversation_id
 
 
 def use_window(db: duckdb.DuckDBPyConnection, name: str, first_day: dt.date, last_day: dt.date) -> None:
-    """Say what the source is called and which days conversations may start on; needed before anything else.
+    """Set the source's name and the days on which conversations may start; call this before the other functions.
 
     Args:
-        db: Holds ``judged``, ``files`` and ``SETTLED_TABLES``.
-        name: Name of the source, kept with every row.
+        db: Contains ``judged``, ``files`` and ``SETTLED_TABLES``.
+        name: Name of the source, stored with every row.
         first_day: First day.
         last_day: Last day, inclusive.
     """
@@ -87,17 +87,17 @@ def use_window(db: duckdb.DuckDBPyConnection, name: str, first_day: dt.date, las
 
 
 def settle_all(db: duckdb.DuckDBPyConnection) -> None:
-    """Fill ``repeats`` and ``starts``, which are empty, from all rows."""
+    """Fill the empty tables ``repeats`` and ``starts`` from all rows."""
     db.execute(_REPEATS.format(which="true"))
     db.execute(_STARTS.format(which="true"))
 
 
 def settle_changed(db: duckdb.DuckDBPyConnection) -> None:
-    """Bring ``repeats`` and ``starts`` up to date.
+    """Update ``repeats`` and ``starts`` for changed messages and conversations.
 
-    The caller's tables say for what: ``changed_messages`` (message_id) and ``changed_conversations``
-    (conversation_id), each with what its rows said before and say now. To the latter are added the conversations
-    that share a message with them, since which of two rows is the first may have changed.
+    The caller fills two tables: ``changed_messages`` (message_id) and ``changed_conversations`` (conversation_id), each
+    with the ids before and after the change. The function adds to ``changed_conversations`` every conversation that
+    shares a message with a changed one, because the first of two repeated rows may have changed.
     """
     same_message = "message_id IN (SELECT message_id FROM changed_messages)"
     db.execute(f"""
@@ -119,7 +119,10 @@ def settle_changed(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def use_other_day(db: duckdb.DuckDBPyConnection) -> dt.date:
-    """Choose and return the day that keeps the rows of no conversation with a day: the first that has any."""
+    """Choose and return the day for rows of conversations without a day: the first day on which a conversation starts.
+
+    If no conversation starts within the window, the day is the first day of the window.
+    """
     db.execute("""
         SET VARIABLE other_day = (
             SELECT coalesce(min(day), CAST(getvariable('first_day') AS DATE)) FROM conversation_days

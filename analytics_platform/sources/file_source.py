@@ -1,7 +1,8 @@
 """The source that reads files: Parquet, CSV and JSON lines, plain or gzipped, by path or glob.
 
-Files are split by day once (``staging``). The result is kept until the files, the mapping or the window of days change;
-then it is removed as soon as no process reads it (``stagings``), so that no text outlives its deletion at the source.
+Files are split by day once (``staging``). The staged days are kept until the files, the mapping or the window of days
+change; then they are removed as soon as no process reads them (``staging_holds``), so that no text outlives its
+deletion at the source.
 """
 
 from __future__ import annotations
@@ -36,26 +37,26 @@ from analytics_platform.sources.staging_holds import (
 from analytics_platform.system.disk_full import disk_full_told
 
 READER_VERSION = 3
-"""Raised whenever the same files would be staged differently than before."""
+"""Increase this number when a code change stages the same files differently."""
 
 
 class FileSource:
-    """Conversations in files; fulfils ``Source``.
+    """Conversations in files; implements ``Source``.
 
-    A call looks at the files anew (their sizes and times, not their content). In a block of ``held`` the first call
-    and ``refresh`` look, and every other call speaks of what they found, whatever becomes of the files meanwhile. At
-    most one process stages at a time. When the last block ends, the stagings that are not the newest and that nobody
-    holds are removed. May be used from several threads.
+    Each call checks the files' sizes and modification times, not their content. Within a block of ``held`` only the
+    first call and ``refresh`` check the files; every other call uses the staging that they found, even if the files
+    change. At most one process stages at a time. When the last block ends, stagings that no process holds are removed,
+    except the newest one. Safe to share between threads.
 
     Args:
         paths: Paths and globs, separated by commas; see ``locating.READERS`` for the formats.
-        staging_dir: Folder to keep the staged days in; safe to delete.
+        staging_dir: Folder for the staged days; safe to delete.
         first_day: First day of the partitions.
         last_day: Last day of the partitions, inclusive.
         mapping: YAML file with the field mapping; see ``mapping.FieldMapping``.
-        name: Name of the source, kept with every row.
-        stages: Whether to stage files that have changed; otherwise the source speaks of what was staged last, and
-            neither writes nor removes anything.
+        name: Name of the source, stored with every row.
+        stages: Whether to stage changed files; otherwise the source reads the newest staging, and neither writes nor
+            removes files.
     """
 
     def __init__(
@@ -79,15 +80,18 @@ class FileSource:
         self._holds = Holds(self._discard_old)
 
     def held(self) -> AbstractContextManager[None]:
-        """Keep every staging that is read in the block until the block ends, whatever other processes stage."""
+        """Keep every staging that the block reads until the block ends, even if other processes stage newer files."""
         return self._holds.block()
 
     def refresh(self, *, seconds: float | None = None, on_progress: Progress | None = None) -> bool:  # noqa: ARG002
-        """Look at the files as they are now, and stage them when they have changed.
+        """Check the files, and stage them if they have changed.
 
         Args:
-            seconds: Not heeded: files are staged as a whole or not at all.
-            on_progress: Not told anything.
+            seconds: Ignored: files are staged as a whole or not at all.
+            on_progress: Never called.
+
+        Returns:
+            True.
 
         Raises:
             SourceError: If a path, a file or the mapping is wrong.
@@ -97,13 +101,13 @@ class FileSource:
         return True
 
     def reconcile(self, *, accept_loss: bool = False, on_progress: Progress | None = None) -> Mapping[str, int]:
-        """Do what ``refresh`` does: files are always read as a whole, and what they no longer hold is gone."""
+        """Refresh the source; files are always read as a whole, so a refresh finds deleted rows, too."""
         del accept_loss
         self.refresh(on_progress=on_progress)
         return {}
 
     def status(self) -> SourceStatus:
-        """Return the number of rows staged last, and whether the files are still as they were then."""
+        """Return the number of rows in the newest staging, and whether the files are unchanged since then."""
         newest = self._newest()
         if newest is None:
             return SourceStatus(complete=False)
@@ -116,7 +120,7 @@ class FileSource:
         return SourceStatus(rows=rows, complete=unchanged, refreshed_at=staged.isoformat(timespec="seconds"))
 
     def days(self) -> Mapping[str, str]:
-        """Return the days that hold any row, ascending, each with a hash of what is staged for it.
+        """Return the days that have rows, ascending, each with a hash of the day's staged rows.
 
         Raises:
             SourceError: If a path, a file or the mapping is wrong.
@@ -126,7 +130,7 @@ class FileSource:
             return {day: staged.version for day, staged in _days(folder).items()} if folder else {}
 
     def rows_by_day(self) -> Mapping[str, int]:
-        """Return the number of rows read for each day, as the manifest says.
+        """Return the number of rows read for each day, from the manifest.
 
         Raises:
             SourceError: If a path, a file or the mapping is wrong.
@@ -136,7 +140,7 @@ class FileSource:
             return {day: staged.rows_read for day, staged in _days(folder).items()} if folder else {}
 
     def read_day(self, day: str) -> SourceDay:
-        """Return the rows of one day; empty tables for a day without any.
+        """Return the rows of one day; empty tables for a day without rows.
 
         Args:
             day: ``YYYY-MM-DD``.
@@ -149,10 +153,10 @@ class FileSource:
             return read_day(folder, _days(folder), day) if folder else read_day(self._folder, {}, day)
 
     def glance(self) -> str:
-        """Say in a few words what is there, from the beginning of each file; nothing is staged.
+        """Return a short description of the files from the first batch of each; nothing is staged.
 
         Raises:
-            SourceError: If a path, a file or the mapping is wrong, as far as can be seen so.
+            SourceError: If a path or the mapping is wrong, or a file's first batch cannot be read.
         """
         files, mapping, folder = self._found()
         megabytes = sum(file.size for file in files) / 1e6
@@ -166,18 +170,19 @@ class FileSource:
         return f"{what}, {len(days)} days with rows, {days[0]} to {days[-1]}" if days else f"{what}, no rows"
 
     def _found(self) -> tuple[list[SourceFile], FieldMapping, Path]:
-        """Return the files and the mapping as they are now, and the folder where they are staged or would be."""
+        """Return the files, the mapping, and the folder of their staging, which need not exist."""
         files, mapping = find_files(self._paths), load_mapping(self._mapping)
         return files, mapping, self._folder / self._fingerprint(files, mapping)
 
     def _staged(self, *, anew: bool = False) -> Path | None:
-        """Return the folder where the files are staged, and hold it; stage them when they are not.
-
-        None where nothing is to be staged and nothing was.
+        """Return the folder of the files' staging, and hold it; stage the files first if necessary.
 
         Args:
-            anew: Look at the files also where the running blocks have a staging: files may grow while a run reads
-                them, and a run has to see one state of them.
+            anew: Check the files even if the running blocks have a staging. Without it, a run keeps one state of files
+                that may grow while it reads them.
+
+        Returns:
+            The folder; None when this source does not stage and no staging exists.
         """
         if not anew and self._holds.current is not None:
             return self._holds.current
@@ -195,11 +200,11 @@ class FileSource:
         return folder
 
     def _stage(self, folder: Path, files: list[SourceFile], mapping: FieldMapping) -> StagingHold | None:
-        """Stage the files, as the only process that does, and return the hold of the staging.
+        """Stage the files as the only staging process, and return the hold of the staging.
 
         Raises:
-            DiskFullError: If there is no space for them.
-            SourceError: If they cannot be split for another reason.
+            DiskFullError: If the disk has no space for the staging.
+            SourceError: If the files cannot be split for another reason.
         """
         discard_unfinished(self._folder)
         with (
@@ -213,7 +218,7 @@ class FileSource:
             except duckdb.Error as error:  # its messages have several lines
                 reason = " ".join(str(error).split())
                 raise SourceError(f"{self._folder}: the source cannot be split by day here: {reason}") from error
-            held = hold(done, folder)  # before others can see it, so that none of them removes it
+            held = hold(done, folder)  # before the rename, so that no other process removes the visible staging
             done.rename(folder)
         return held
 
@@ -223,7 +228,7 @@ class FileSource:
             self._discard(newest)
 
     def _discard(self, keep: Path) -> None:
-        """Remove the stagings but one that nobody holds, and what killed processes left half made."""
+        """Remove stagings other than ``keep`` that no process holds, and unfinished stagings of killed processes."""
         discard(self._folder, [keep])
         if has_unfinished(self._folder):
             try:
@@ -233,7 +238,7 @@ class FileSource:
                 pass
 
     def _newest(self) -> Path | None:
-        """Return the staging that was made last."""
+        """Return the newest staging; None when there is none."""
         made = {}
         for manifest in self._folder.glob(f"[!.]*/{MANIFEST}"):
             with contextlib.suppress(FileNotFoundError):  # removed meanwhile

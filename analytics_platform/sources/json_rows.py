@@ -1,4 +1,4 @@
-"""Reading JSON lines: one object per line, any size in bounded memory, broken lines one by one."""
+"""Read JSON lines of any size in bounded memory: one object per line, with each broken line reported by itself."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from analytics_platform.sources.rows import Problem, Rows, as_text, escape_undec
 CHUNK_BYTES = 4 << 20
 
 _MANY_DIGITS = re.compile(rb"\d{16}")
-"""What a number must have for two of them to look the same as a float."""
+"""A run of digits so long that a float may not hold the number exactly."""
 
 _EXACT_FLOATS = 2.0**53
 
 
 def read_jsonl(stream: BinaryIO, place: str) -> Iterator[Rows]:  # noqa: ARG001  # the signature all readers share
-    """Yield the rows of a file with one JSON object per line; blank lines are no rows.
+    """Yield the rows of a file with one JSON object per line; blank lines are not rows.
 
     Args:
         stream: The file's bytes, UTF-8.
-        place: What to call the file in messages.
+        place: Name of the file in messages.
     """
     first = 1
     while lines := stream.readlines(CHUNK_BYTES):
@@ -60,10 +60,11 @@ def _parse(lines: list[bytes], first: int) -> Rows:
 
 
 def _second_look(line: bytes) -> tuple[dict[str, Any] | None, Problem | None]:
-    """Read what the strict, fast parser refused: NaN, invalid UTF-8, lone surrogates, and broken JSON.
+    """Parse a line that the strict, fast parser refused: NaN, invalid UTF-8, lone surrogates, and broken JSON.
 
     Returns:
-        The object with what UTF-8 cannot hold escaped, and what is wrong with it, if anything.
+        The object with characters that UTF-8 cannot encode escaped, None if the line is no object; and its problem, if
+        any.
     """
     try:
         value = _load_exactly(line.decode("utf-8", "surrogateescape"))
@@ -78,7 +79,7 @@ def _second_look(line: bytes) -> tuple[dict[str, Any] | None, Problem | None]:
 
 
 def _load_exactly(text: str) -> Any:
-    """Parse JSON with numbers that a float cannot tell apart kept as the digits they are written in."""
+    """Parse JSON; numbers that a float cannot hold exactly are kept as their digits."""
     return json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=str)
 
 

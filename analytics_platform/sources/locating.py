@@ -1,7 +1,4 @@
-"""Finding the files of a source, and reading one file whatever its format.
-
-Belongs here: paths, globs, formats by file name. Does not belong here: how a format is read.
-"""
+"""Find the files of a source, and read one file in the format of its suffix."""
 
 from __future__ import annotations
 
@@ -36,11 +33,11 @@ class SourceFile:
     """One file of a source.
 
     Attributes:
-        path: Where it is.
-        label: What rows say of it: its name, or the path as given when another file has the same name.
-        suffix: Its format, a key of ``READERS``.
-        size: Bytes.
-        modified_ns: Time of its last change, in ns since the epoch.
+        path: Path of the file.
+        label: Name stored with the file's rows: the file name, or the path when another file has the same name.
+        suffix: Format of the file, a key of ``READERS``.
+        size: Size in bytes.
+        modified_ns: Time of the last change, in ns since the epoch.
     """
 
     path: Path
@@ -51,13 +48,13 @@ class SourceFile:
 
 
 def find_files(paths: str) -> list[SourceFile]:
-    """Return the files that ``paths`` names, in its order and by name within a glob, each once.
+    """Return the files that ``paths`` names, without repeats: in the given order, and by name within a glob.
 
     Args:
         paths: Paths and globs (``**`` for any depth), separated by commas.
 
     Raises:
-        SourceError: If nothing is named, a path or glob matches no file, or a format is unknown.
+        SourceError: If ``paths`` is empty, a path or glob matches no file, or a format is unknown.
     """
     found = dict.fromkeys(path for pattern in paths.split(",") if pattern.strip() for path in _matches(pattern.strip()))
     if not found:
@@ -70,7 +67,7 @@ def read_rows(file: SourceFile) -> Iterator[Rows]:
     """Yield the rows of a file, batch by batch, in order.
 
     Raises:
-        SourceError: If it cannot be opened or is damaged as a whole.
+        SourceError: If the file cannot be opened or read to its end.
     """
     try:
         with file.path.open("rb") as raw:

@@ -1,6 +1,6 @@
-"""Field mapping: from a file's own columns and values to the input columns.
+"""The field mapping: from a file's own columns and values to the input columns.
 
-Belongs here: reading and checking the YAML file, and picking columns. Does not belong here: judging values.
+`row_validation` checks the values; this module reads and checks the mapping's YAML file, and picks columns.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ VARIABLE = "ANALYTICS_SOURCE_MAPPING"
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows after mapping and before judging; every value is text.
+    """Rows after mapping and before validation; every value is text.
 
     Attributes:
         rows: Shape (rows, ...): ``source_row``, the input columns, ``cells`` and ``extra_cells`` (lists as long as
             the names below), and ``problem``, ``problem_detail``, ``line`` (see ``rows.Problem``).
         names: The file's columns, sorted; ``cells`` has their values.
-        extra_names: Those that no input column is read from, sorted; ``extra_cells`` has their values.
+        extra_names: The file's columns that no input column is read from, sorted; ``extra_cells`` has their values.
     """
 
     rows: pa.Table
@@ -100,7 +100,7 @@ class FieldMapping(BaseModel):
         return self
 
     def role_words(self) -> dict[str, str]:
-        """Return every word that means a role, in lower case, and the role it means."""
+        """Return each word for a role, in lower case, and its role."""
         return {role: role for role in ROLES} | self.roles
 
     def of_conversations(self) -> FieldMapping:
@@ -112,7 +112,7 @@ class FieldMapping(BaseModel):
         return self.columns.get(name, name)
 
     def require_columns(self, present: Iterable[str], place: str) -> None:
-        """Check that a file has every column that is needed.
+        """Check that a file has every required column.
 
         Raises:
             SourceError: Naming the file, the missing columns, the columns it has, and where to map them.
@@ -131,10 +131,10 @@ class FieldMapping(BaseModel):
             )
 
     def require_mapped_columns(self, present: Iterable[str]) -> None:
-        """Check that every column the mapping names was seen in some file of the source.
+        """Check that each column in the mapping occurs in a file of the source.
 
         Raises:
-            SourceError: Naming the columns that were not; most often a slip of the pen.
+            SourceError: Naming the columns that occur in no file, most often misspelled ones.
         """
         missing = sorted(set(self.columns.values()) - set(present))
         if missing:
@@ -143,7 +143,7 @@ class FieldMapping(BaseModel):
             )
 
     def apply(self, rows: Rows) -> Batch:
-        """Return rows under the names of the input columns, and all their values by their own names."""
+        """Return rows with the input columns, and with all their values under the file's own names."""
         count = len(rows.numbers)
         used = {self.column_of(name) for name in INPUT_NAMES if name not in self.constants}
         names = sorted(rows.columns)
@@ -164,10 +164,10 @@ class FieldMapping(BaseModel):
 
 
 def load_mapping(path: Path | None) -> FieldMapping:
-    """Read a mapping file; the identity when there is none.
+    """Read a mapping file; without a file, return the mapping that changes nothing.
 
     Raises:
-        SourceError: Naming the file, the place in it, and what is wrong.
+        SourceError: Naming the file, the place in it, and the fault.
     """
     if path is None:
         return FieldMapping()
@@ -188,7 +188,7 @@ def load_mapping(path: Path | None) -> FieldMapping:
 
 
 def _row_lists(columns: list[pa.Array], count: int) -> pa.Array:
-    """Return the values of each row as a list: from columns of shape (count,) to lists of the columns' number."""
+    """Return the values of each row as a list: columns of shape (count,) become ``count`` lists, an item per column."""
     width = len(columns)
     # Column after column becomes row after row: cell (row, column) of the stacked columns is at column * count + row.
     by_row = np.arange(width * count).reshape(width, count).T.ravel()
@@ -198,6 +198,6 @@ def _row_lists(columns: list[pa.Array], count: int) -> pa.Array:
 
 
 def _plain_booleans(values: pa.Array) -> pa.Array:
-    """Write ``True`` and ``False``, as CSV writers of Python do, the way the other formats do."""
+    """Convert ``True`` and ``False``, as Python's CSV writers write them, to the lower case of the other formats."""
     capitalised = pc.is_in(values, value_set=pa.array(["True", "False"]))
     return pc.if_else(capitalised, pc.utf8_lower(values), values)

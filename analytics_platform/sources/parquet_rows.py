@@ -1,4 +1,4 @@
-"""Reading Parquet: typed columns written out as the text that the other formats hold."""
+"""Read Parquet files; typed columns are converted to the text that the other formats contain."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def read_parquet(stream: BinaryIO, place: str) -> Iterator[Rows]:
 
     Args:
         stream: The file, seekable.
-        place: What to call the file in messages.
+        place: Name of the file in messages.
 
     Raises:
-        SourceError: If it is not a Parquet file or is damaged.
+        SourceError: If the file is not Parquet or is damaged.
     """
     if not stream.seek(0, 2):
         return
@@ -48,7 +48,7 @@ def _as_text(name: str, values: pa.Array, first: int, problems: dict[int, Proble
         values = values.dictionary_decode()
     kind = values.type
     if pa.types.is_timestamp(kind):
-        # A time without zone is UTC; what is finer than a microsecond is cut off.
+        # A time without zone is UTC; parts finer than a microsecond are cut off.
         zoned = values.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.timestamp("us", "UTC"))
         return zoned.cast(pa.string())
     if _is_text(kind):

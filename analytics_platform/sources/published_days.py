@@ -1,7 +1,6 @@
-"""The days of a source as Parquet files, and the manifest that says what is in them.
+"""The days of a source as Parquet files, and the manifest that describes them.
 
-Belongs here: writing settled rows (``deduplication``) by day, and reading them back. Does not belong here: how rows are
-read, judged and settled.
+The module writes deduplicated rows (``deduplication``) by day, and reads them back.
 """
 
 from __future__ import annotations
@@ -100,13 +99,13 @@ GROUP BY date ORDER BY date
 
 @dataclass(frozen=True)
 class StagedDay:
-    """What the manifest says of one day.
+    """The manifest's entry of one day.
 
     Attributes:
-        version: Hash of everything that is staged for the day.
+        version: Hash of the day's staged rows and counts.
         rows_read: Number of rows read.
-        duplicates: Number of rows dropped as read before.
-        part: Folder of its files, below that of the manifest.
+        duplicates: Number of rows dropped as duplicates.
+        part: Folder of the day's files, below the manifest's folder.
     """
 
     version: str
@@ -118,16 +117,17 @@ class StagedDay:
 def write_days(
     db: duckdb.DuckDBPyConnection, folder: Path, part: str = "", only: Collection[str] | None = None
 ) -> dict[str, StagedDay]:
-    """Write the settled rows to one file per table and day.
+    """Write the deduplicated rows to one file per table and day.
 
     Args:
-        db: Holds ``judged``, ``read_rows`` (conversation_id of every row read), ``files`` and what is settled.
-        folder: Where the manifest will be.
-        part: Folder below it for the files.
+        db: Contains ``judged``, ``read_rows`` (conversation_id of every row read), ``files`` and the tables of
+            ``deduplication``.
+        folder: Folder of the manifest.
+        part: Folder of the files, below ``folder``.
         only: Days to write, as ``YYYY-MM-DD``; all when None.
 
     Returns:
-        What to say of each day in the manifest; a day without any row is not in it.
+        The manifest's entry of each day that has rows.
     """
     which = "true"
     if only is not None:
@@ -143,13 +143,13 @@ def write_days(
 
 
 def manifest_text(days: Mapping[str, StagedDay]) -> str:
-    """Return the manifest of these days, ascending."""
+    """Return the text of a manifest with these days, ascending."""
     return json.dumps({day: asdict(days[day]) for day in sorted(days)})
 
 
 @lru_cache(maxsize=8)
 def parse_manifest(text: str) -> dict[str, StagedDay]:
-    """Return the days that a manifest names, ascending."""
+    """Return the days of a manifest, ascending."""
     return {day: StagedDay(**staged) for day, staged in json.loads(text).items()}
 
 
@@ -157,12 +157,12 @@ def read_day(folder: Path, days: Mapping[str, StagedDay], day: str) -> SourceDay
     """Return the rows of one day; empty tables for a day that is not staged.
 
     Args:
-        folder: Where the manifest is.
-        days: What the manifest says.
+        folder: Folder of the manifest.
+        days: Days of the manifest.
         day: ``YYYY-MM-DD``.
 
     Raises:
-        SourceError: If the files do not hold as many rows as the manifest says, since some were removed.
+        SourceError: If the files have another number of rows than the manifest states, because files were removed.
     """
     staged = days.get(day, StagedDay(version="", rows_read=0, duplicates=0))
     place = folder / staged.part
@@ -180,12 +180,12 @@ def read_day(folder: Path, days: Mapping[str, StagedDay], day: str) -> SourceDay
 
 
 def unused_files(folder: Path, parts: str, days: Mapping[str, StagedDay]) -> list[Path]:
-    """Return the files of days that a manifest does not name: of days that were replaced since, or never published.
+    """Return the files of days that a manifest does not name, because the day was replaced or never published.
 
     Args:
-        folder: Where the manifest is.
-        parts: Folder below it whose folders are the parts.
-        days: What the manifest says.
+        folder: Folder of the manifest.
+        parts: Folder below ``folder`` that contains the parts.
+        days: Days of the manifest.
     """
     named = {
         _day_path(folder / staged.part, declared, day)
@@ -204,7 +204,7 @@ def _read_table(folder: Path, declared: Table, day: str, rows: int) -> pa.Table:
     """Read the rows of a day.
 
     Raises:
-        SourceError: If there are not as many as expected, since the file was removed.
+        SourceError: If the file does not have ``rows`` rows, because it was removed.
     """
     path = _day_path(folder, declared, day)
     table = declared.empty()
@@ -217,11 +217,11 @@ def _read_table(folder: Path, declared: Table, day: str, rows: int) -> pa.Table:
 
 
 def _write_table(db: duckdb.DuckDBPyConnection, query: str, declared: Table, folder: Path) -> defaultdict[str, int]:
-    """Write the rows of a query, which come sorted by day, to one file per day.
+    """Write the rows of a query, which are sorted by day, to one file per day.
 
     Returns:
-        Day to a hash of its rows, 0 for a day without any; rows are distinct, so that their order does not
-        matter and no two cancel each other out.
+        A hash of each day's rows, 0 for a day without rows. The hash is the XOR of the row hashes, which does not
+        depend on the order of rows; rows are distinct, so no two hashes cancel each other out.
     """
     hashes: defaultdict[str, int] = defaultdict(int)
     (folder / declared.name).mkdir(parents=True)

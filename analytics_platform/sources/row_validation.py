@@ -1,8 +1,7 @@
-"""Which rows can be used, and why not: text in, typed columns and a reason out.
+"""Validate single rows: text in, typed columns and a reason for each unusable row out.
 
 The rules are one SQL statement over a batch of mapped rows, so that they run vectorised and read as a list.
-Belongs here: what makes a single row unusable. Does not belong here: what only the whole source can tell
-(duplicates, days), and how files are read.
+Rules that need the whole source (duplicates, days) are in ``deduplication``.
 """
 
 from __future__ import annotations
@@ -46,8 +45,8 @@ _TIME_MACROS = {
 _STRPTIME_MACRO = """CREATE TEMP MACRO given_time(given) AS
     CAST(try_strptime(trim(given), getvariable('timestamp_format')) AS TIMESTAMPTZ)"""
 
-# An assistant's turn that only calls a tool, and a tool that returns nothing, say nothing: their empty text
-# is kept. From anyone else a text that shows nothing is a missing one.
+# An assistant's turn that only calls a tool, and a tool that returns nothing, have an empty text, which is kept.
+# For every other role, a text without visible characters is missing.
 _JUDGE = """
 WITH given AS (
     SELECT
@@ -143,11 +142,11 @@ FROM ruled
 
 
 def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping) -> None:
-    """Create the macros and the role words that the statements of ``judge`` and ``judge_attributes`` need.
+    """Create the macros and role words for the statements of ``judge`` and ``judge_attributes``.
 
     Args:
         connection: A database with its time zone set to UTC.
-        mapping: For the role words and the timestamp format.
+        mapping: Gives the role words and the timestamp format.
     """
     connection.execute("SET VARIABLE largest_number = $most", {"most": float(MAX_NUMBER)})
     connection.execute(_SETUP)
@@ -157,17 +156,17 @@ def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping
 
 
 def judge(connection: duckdb.DuckDBPyConnection, batch: Batch, *, file: int, first_position: int) -> pa.Table:
-    """Return a batch typed, one row per row, with ``reason`` and ``detail`` null where a row can be used.
+    """Return the typed rows of a batch, one per input row; ``reason`` and ``detail`` are null for usable rows.
 
     Args:
-        connection: As prepared by ``prepare_judging``.
+        connection: Prepared by ``prepare_judging``.
         batch: Rows of one file after mapping.
         file: Number of the file within the source.
-        first_position: Added to a row's number, it places the row in the order of the whole source.
+        first_position: Offset that converts a row's number to its position in the whole source.
 
     Returns:
-        The input columns, ``extra`` as JSON, the place (``position``, ``file``, ``source_row``), the verdict, and
-        what the row was: ``line``, or ``names`` and ``cells`` for ``json_object_of``.
+        The input columns, ``extra`` as JSON, the place (``position``, ``file``, ``source_row``), the verdict
+        (``reason``, ``detail``), and the original row: ``line``, or ``names`` and ``cells`` for ``json_object_of``.
     """
     connection.register("batch", batch.rows)
     parameters = {

@@ -1,8 +1,7 @@
-"""Rows as every file format gives them: text columns, row numbers, and what is wrong with a row.
+"""The common form of rows of every file format: text columns, row numbers, and problems.
 
-All formats meet here as text (or null), so that one set of rules judges them and the same rows give the same
-tables whatever format they came in. Belongs here: that common form. Does not belong here: reading a format,
-and what the columns mean.
+Every format becomes text (or null), so that one set of rules validates all of them, and the same rows give the same
+tables in every format.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ import pyarrow.compute as pc
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a row cannot be used, found while reading it.
+    """A fault of a row that reading found; the row cannot be used.
 
     Attributes:
         reason: One of ``QUARANTINE_REASONS``.
-        detail: For a person to act on.
-        line: The row as it stood, when it could not be split into columns.
+        detail: Explanation for the person who corrects the row.
+        line: The original line, if it could not be split into columns.
     """
 
     reason: str
@@ -38,9 +37,9 @@ class Rows:
 
     Attributes:
         numbers: Row numbers within the file, from 1; int64, shape (rows,).
-        columns: Column name at the source to its values, string arrays of shape (rows,). An empty string
-            never occurs: a CSV cell cannot tell it from null, so it is null in every format.
-        problems: Row number to what is wrong with that row; rows without a problem are not in it.
+        columns: Values by the source's column name; string arrays of shape (rows,). An empty string never occurs: a CSV
+            cell cannot distinguish it from null, so it is null in every format.
+        problems: Problem by row number; rows without a problem are absent.
     """
 
     numbers: np.ndarray[Any, np.dtype[np.int64]]
@@ -54,7 +53,7 @@ def empty_to_null(values: pa.Array) -> pa.Array:
 
 
 def text_array(values: list[Any]) -> pa.Array:
-    """Return Python values as text: strings as they are, everything else as ``as_text`` writes it."""
+    """Return Python values as text: strings unchanged, every other value as ``as_text`` converts it."""
     try:
         array = pa.array(values, pa.string())
     except pa.ArrowTypeError:
@@ -63,7 +62,7 @@ def text_array(values: list[Any]) -> pa.Array:
 
 
 def as_text(value: Any) -> str | None:
-    """Write one value as text: numbers as Python does, booleans and nested values as JSON does."""
+    """Convert one value to text: numbers as Python's ``repr``, booleans and nested values as JSON."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -72,5 +71,5 @@ def as_text(value: Any) -> str | None:
 
 
 def escape_undecodable(text: str) -> str:
-    r"""Return ``text`` with what UTF-8 cannot hold written as an escape, e.g. a lone surrogate as ``\ud800``."""
+    r"""Return ``text`` with escapes for characters that UTF-8 cannot encode, e.g. a lone surrogate as ``\ud800``."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,7 +1,4 @@
-"""The sample that is shipped with the platform, as a source.
-
-Belongs here: where the sample is. Does not belong here: how it was built (``analytics_platform/sample``).
-"""
+"""The source that reads the sample shipped with the platform; ``analytics_platform/sample`` builds the sample."""
 
 from __future__ import annotations
 
@@ -15,10 +12,10 @@ def sample_source(staging_dir: Path, *, first_day: dt.date, last_day: dt.date, s
     """Return the source of the sample's conversations.
 
     Args:
-        staging_dir: Folder to keep the staged days in; safe to delete.
+        staging_dir: Folder for the staged days; safe to delete.
         first_day: First day of the partitions.
         last_day: Last day of the partitions, inclusive.
-        stages: Whether to stage the sample where it is not staged yet.
+        stages: Whether to stage the sample if it is not staged yet.
     """
     path = Path(__file__).parents[1] / "sample" / "conversations.parquet"
     return FileSource(

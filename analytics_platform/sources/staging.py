@@ -1,7 +1,6 @@
-"""Splitting a source's files by day: read once, out of core, and kept as one Parquet file per day.
+"""Split a source's files by day: read each file once, spill to disk, and write Parquet files per day.
 
-Belongs here: the way from files to days. Does not belong here: when to stage and where the folder is (``files``),
-the rules (``row_validation``, ``deduplication``), and the form of the days (``published_days``).
+`file_source` decides when to stage and where the folder is; `row_validation` and `deduplication` contain the rules.
 """
 
 from __future__ import annotations
@@ -24,23 +23,23 @@ from analytics_platform.sources.rows import Rows
 
 MEMORY_LIMIT = "512MB"
 _ROWS_PER_FILE = 1 << 40
-"""Room for row numbers in a position: ``file * _ROWS_PER_FILE + row`` orders the rows of a whole source."""
+"""Positions reserved per file: ``file * _ROWS_PER_FILE + row`` orders the rows of a whole source."""
 
 
 def stage(
     folder: Path, files: list[SourceFile], mapping: FieldMapping, *, name: str, first_day: dt.date, last_day: dt.date
 ) -> None:
-    """Read all files and write their days to ``folder``; the manifest comes last.
+    """Read all files and write their days to ``folder``; the manifest is written last.
 
-    Memory stays at a few batches plus ``MEMORY_LIMIT``, whatever the size of the files.
+    Memory is a few batches plus ``MEMORY_LIMIT``, independent of the size of the files.
 
     Args:
-        folder: An empty folder, also used for what does not fit into memory.
-        files: In the order in which the first of two rows with the same ``message_id`` wins.
+        folder: An empty folder, also used to spill data that does not fit into memory.
+        files: Files in order of precedence: of two rows with the same ``message_id``, the first one is kept.
         mapping: Field mapping.
         name: Name of the source.
-        first_day: First day that conversations may start on.
-        last_day: Last day that conversations may start on, inclusive.
+        first_day: First day on which a conversation may start.
+        last_day: Last day on which a conversation may start, inclusive.
 
     Raises:
         SourceError: If a file cannot be read or lacks a column.
@@ -63,7 +62,7 @@ def stage(
 
 
 def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping: FieldMapping, work: Path) -> None:
-    """Read every file into two tables on disk: ``read_rows`` as they were read, ``judged`` with their verdict."""
+    """Read every file into two tables on disk: ``read_rows`` with each row read, ``judged`` with the validated rows."""
     prepare_judging(db, mapping)
     db.execute("CREATE TABLE files (file INTEGER, label VARCHAR)")
     db.executemany("INSERT INTO files VALUES (?, ?)", [[number, file.label] for number, file in enumerate(files)])
@@ -83,7 +82,7 @@ def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping:
 
 
 def _all_rows(files: list[SourceFile], mapping: FieldMapping) -> Iterator[tuple[int, Rows]]:
-    """Yield the rows of all files, each batch with the number of its file; check that no column is missing."""
+    """Yield the rows of all files, each batch with the number of its file; refuse missing columns."""
     seen: set[str] = set()
     for number, file in enumerate(files):
         checked = False

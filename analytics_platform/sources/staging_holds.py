@@ -1,8 +1,9 @@
-"""Who uses a staging, and removing the stagings that nobody uses.
+"""Holds on stagings, and removal of the stagings that no process holds.
 
-A staging is a folder with raw texts of the source, so it must not outlive its use: what a person deletes at the source
-has to go from here too. Whoever reads a staging holds a shared lock on a file in it. The operating system drops the
-lock with the process, however the process ends, so a staging is in use exactly as long as somebody can still read it.
+A staging is a folder with raw texts of the source, so it must not outlive its use: texts that a person deletes at the
+source must disappear here, too. A reader of a staging holds a shared lock on a file in it. The operating system
+releases the lock when the process ends, however it ends, so a staging counts as used exactly while a process can still
+read it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 UNFINISHED = ".unfinished-"
-"""How the names of folders begin that are being made or removed; no reader opens them."""
+"""Prefix of folders that are being made or removed; no reader opens these folders."""
 _HOLD = "hold.lock"
 
 
@@ -33,19 +34,19 @@ class StagingHold:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Let go of the staging."""
+        """Release the shared lock on the staging."""
         os.close(self._descriptor)
 
 
 def hold(folder: Path, finished: Path | None = None) -> StagingHold | None:
-    """Hold a staging, so that nobody removes it.
+    """Hold a staging, so that no process removes it.
 
     Args:
-        folder: Where the staging is now.
-        finished: Where it will be when it is finished, if that is another folder.
+        folder: The staging's folder now.
+        finished: The staging's final folder, if another one.
 
     Returns:
-        The hold; None when the folder does not exist, or was removed at this moment.
+        The hold; None when the folder does not exist, or was removed meanwhile.
     """
     descriptor = _open(folder)
     if descriptor is None:
@@ -58,10 +59,10 @@ def hold(folder: Path, finished: Path | None = None) -> StagingHold | None:
 
 
 class Holds:
-    """The holds of one source: kept while at least one of its blocks runs. May be used from several threads.
+    """The holds of one source, kept while at least one of its blocks runs; safe to share between threads.
 
     Args:
-        on_release: Called when the last block has ended and its holds were released; not when it held nothing.
+        on_release: Called after the last block has ended and its holds were released; not called without any hold.
     """
 
     def __init__(self, on_release: Callable[[], None]) -> None:
@@ -73,13 +74,13 @@ class Holds:
 
     @property
     def current(self) -> Path | None:
-        """The staging that the running blocks speak of; None where they have not read any yet."""
+        """The staging that the running blocks read; None before the first read."""
         with self._guard:
             return self._current
 
     @contextmanager
     def block(self) -> Iterator[None]:
-        """Keep what is held in the block until the block ends, and the blocks that it stands in."""
+        """Keep the holds taken in the block until the outermost running block ends."""
         with self._guard:
             self._blocks += 1
         try:
@@ -97,12 +98,12 @@ class Holds:
                 self._on_release()
 
     def __contains__(self, folder: Path) -> bool:
-        """Whether a staging is held in a block that runs."""
+        """Whether a running block holds a staging."""
         with self._guard:
             return folder in self._kept
 
     def keep(self, new: StagingHold | None) -> bool:
-        """Keep a hold until the block ends; return whether there was one to keep."""
+        """Keep a hold until the outermost running block ends; return whether ``new`` is a hold."""
         if new is None:
             return False
         with self._guard:
@@ -115,7 +116,7 @@ class Holds:
 
 @contextmanager
 def nobody_holds(folder: Path) -> Iterator[bool]:
-    """Tell whether nobody holds a staging; while the block runs, nobody can begin to."""
+    """Yield whether no process holds a staging; no process can take a hold during the block."""
     descriptor = _open(folder)
     if descriptor is None:
         yield False
@@ -132,7 +133,7 @@ def nobody_holds(folder: Path) -> Iterator[bool]:
 
 
 def discard(stagings: Path, keep: Collection[Path] = ()) -> None:
-    """Remove the stagings of a folder that nobody holds.
+    """Remove the stagings of a folder that no process holds.
 
     Args:
         stagings: Folder of the stagings; may be missing.
@@ -144,21 +145,21 @@ def discard(stagings: Path, keep: Collection[Path] = ()) -> None:
         with nobody_holds(folder) as unused:
             if not unused:
                 continue
-            # Renamed before it is emptied: a process that dies here leaves no half of a staging under its name.
+            # Renamed before it is emptied: a process that dies here leaves no partial staging under its name.
             leaving = stagings / f"{UNFINISHED}{uuid.uuid4().hex}"
             folder.rename(leaving)
         shutil.rmtree(leaving, ignore_errors=True)
 
 
 def discard_unfinished(stagings: Path) -> None:
-    """Remove what processes that were killed left half made; the caller sees to it that no process stages now."""
+    """Remove unfinished stagings of killed processes; the caller ensures that no process is staging."""
     for folder in _folders(stagings):
         if folder.name.startswith(UNFINISHED):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def discard_other_sources(staging_dir: Path, source: str) -> None:
-    """Remove the stagings that sources of other names left in a home and that nobody holds.
+    """Remove the stagings of sources with other names that no process holds.
 
     Args:
         staging_dir: Folder with one folder of stagings for each source.
@@ -170,7 +171,7 @@ def discard_other_sources(staging_dir: Path, source: str) -> None:
 
 
 def has_unfinished(stagings: Path) -> bool:
-    """Tell whether a folder of stagings has some that are being made or removed, or were left half made."""
+    """Tell whether a folder contains stagings that are unfinished or being removed."""
     return any(folder.name.startswith(UNFINISHED) for folder in _folders(stagings))
 
 
@@ -189,7 +190,7 @@ def _open(folder: Path) -> int | None:
 
 
 def _is_in(folder: Path, descriptor: int) -> bool:
-    """Tell whether an open lock file is the one of the folder, and not that of a folder which was removed."""
+    """Tell whether an open lock file is still the folder's lock file, and not one of a removed folder."""
     try:
         return os.path.samestat(os.fstat(descriptor), (folder / _HOLD).stat())
     except FileNotFoundError:

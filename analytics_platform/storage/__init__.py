@@ -1,5 +1,1 @@
-"""How tables persist: the Parquet lake, MongoDB, the warehouse file, and their IO managers.
-
-Belongs here: reading and writing, atomicity, what is kept about a partition. Does not belong here:
-what a table means (``model``) or how it is computed.
-"""
+"""Persistence of tables: the Parquet lake, MongoDB, the DuckDB warehouse, report pages, and the Dagster IO manager."""

@@ -1,7 +1,6 @@
-"""Whether a store holds what it should: the same rows, by count and content hash; and if not, which rows differ.
+"""Comparison of two versions of a partition by row count and content hash, with a list of the rows that differ.
 
-Belongs here: comparing two tables, and how a disagreement is put into words. Does not belong here: what a store should
-hold (``defs.consistency.audit``), or reading it (``mongo.readback``, ``facts``).
+`defs.consistency.audit` chooses the versions to compare; `mongo.readback` and `warehouse.facts` read them.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ IDS_SHOWN = 5
 
 @dataclass(frozen=True)
 class Disagreement:
-    """One partition of one store that is not what it should be.
+    """A partition of one store that differs from its expected content.
 
     Attributes:
-        store: ``lake``, ``mongo`` or ``warehouse``: the one that is wrong.
+        store: Name of the store with the wrong partition: ``lake``, ``mongo`` or ``warehouse``.
         table: Table, collection or mart.
-        day: The partition; empty when the table is one partition, or the rows are of no day.
-        problem: What is wrong, in a few words.
-        rows: How many rows differ; 0 when it is not about rows.
-        ids: The first few of them.
+        day: Partition key; empty for an unpartitioned table and for rows without a day.
+        problem: The difference, in a few words.
+        rows: Number of rows that differ; 0 when the problem does not concern rows.
+        ids: Identities of the first few differing rows.
     """
 
     store: str
@@ -39,7 +38,7 @@ class Disagreement:
     ids: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return the disagreement as one line."""
         shown = ", ".join(self.ids) + (", …" if self.rows > len(self.ids) else "")
         return f"{self.day or 'all days'}: {self.store} {self.table}: {self.problem}" + (f": {shown}" if shown else "")
 
@@ -47,20 +46,20 @@ class Disagreement:
 def compare(
     place: Disagreement, expected: pa.Table, actual: pa.Table, identity: str, misfits: Sequence[str] = ()
 ) -> Disagreement | None:
-    """Compare what a partition should hold with what it holds; order of rows does not matter.
+    """Compare the expected rows of a partition with its actual rows; the order of rows does not matter.
 
-    Equal content is seen by its hash. Only where that differs are rows compared, in DuckDB, which knows nested values
-    and nulls.
+    Equal tables are recognized by their content hash. DuckDB compares single rows only when the hashes differ; DuckDB
+    handles nested values and nulls.
 
     Args:
         place: Names store, table and day; its other fields are ignored.
-        expected: What it should hold.
-        actual: What it holds, of the same schema.
+        expected: Rows that the partition should hold.
+        actual: Rows that the partition holds, of the same schema.
         identity: Column that identifies a row.
-        misfits: Identities of rows that could not even become part of ``actual``.
+        misfits: Identities of stored rows that do not fit the schema of ``actual``.
 
     Returns:
-        None when they are equal.
+        The disagreement; None when the two tables are equal.
     """
     return compare_pages(place, [(expected, actual, misfits)], identity)
 
@@ -68,13 +67,16 @@ def compare(
 def compare_pages(
     place: Disagreement, pages: Iterable[tuple[pa.Table, pa.Table, Sequence[str]]], identity: str
 ) -> Disagreement | None:
-    """Compare a partition page by page, as ``compare`` does; only what differs is kept of a page.
+    """Compare a partition page by page, as ``compare`` does; memory holds one page and the differing identities.
 
     Args:
         place: Names store, table and day; its other fields are ignored.
-        pages: Of each page, what it should hold, what it holds, and the identities of the misfits. A row that is
-            expected in one page and held in another is missing there and foreign here.
+        pages: For each page: the expected rows, the actual rows, and the identities of the misfits. A row that is
+            expected in one page and stored in another counts as missing in the first and foreign in the second.
         identity: Column that identifies a row.
+
+    Returns:
+        The disagreement; None when all pages are equal.
     """
     kinds: dict[str, str] = {}
     held = given = 0
@@ -94,7 +96,7 @@ def compare_pages(
 
 
 def same_content(expected: pa.Table, actual: pa.Table, identity: str) -> bool:
-    """Tell whether two tables hold the same rows, in whatever order: as many, with the same content hash."""
+    """Tell whether two tables hold the same rows in any order: equal row counts and equal content hashes."""
     return expected.num_rows == actual.num_rows and _hash(expected, identity) == _hash(actual, identity)
 
 
@@ -103,7 +105,7 @@ def _hash(table: pa.Table, identity: str) -> str:
 
 
 def _differing_rows(expected: pa.Table, actual: pa.Table, identity: str) -> list[tuple[str, str]]:
-    """Return (identity, kind) of the rows that only one side has; a kind is ``missing``, ``foreign`` or ``changed``."""
+    """Return (identity, kind) of each row that only one table has: kind ``missing``, ``foreign`` or ``changed``."""
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         connection.register("expected", expected)

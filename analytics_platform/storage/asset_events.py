@@ -1,10 +1,10 @@
-"""Dagster's events of assets, as the history keeps them: a version for every partition, and a time of its own.
+"""Asset events as the event log stores them: one data version and one timestamp per partition.
 
 Dagster gives all partitions that one step materializes the same data version, made of the code and of all inputs of
-the step. A partition that was reused by a run over another range therefore gets a new version, and Dagster calls
-everything that reads it stale though its content is the same. ``MaterializeResult`` takes one version for a whole step,
-and Dagster writes the events after the step has ended, so the history is the one place where each event can still
-get the version of its own partition. The version is the content hash that stands in the event's metadata.
+the step. A partition that a run over another range reused therefore gets a new version, and Dagster calls every
+downstream asset stale although the partition's content is the same. ``MaterializeResult`` takes one version for a whole
+step, and Dagster writes the events after the step has ended, so only the event log can still give each event the
+version of its own partition. The version is the content hash in the event's metadata.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _WITH_OWN_TIME = {DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET
 
 
 def with_content_versions(events: Sequence[EventLogEntry], latest_versions: LatestVersions) -> list[EventLogEntry]:
-    """Return the events, with the data version of every materialization that states a content hash.
+    """Return the events with a data version for every materialization that states a content hash.
 
-    The data version becomes the content hash. The versions of its partitioned inputs become those of the partitions
-    with the same key, also for an asset that reads further partitions of them; the inputs without partitions keep
-    the version that Dagster has noted.
+    The data version becomes the content hash. The version of a partitioned input becomes the version of the input's
+    partition with the same key, even when the asset reads further partitions of the input. An input without partitions
+    keeps the version that Dagster has noted.
 
     Args:
         events: Events about to be stored.
@@ -53,14 +53,14 @@ def next_time(event: EventLogEntry, latest: float) -> float:
 
     Args:
         event: The event; a materialization or an observation gets a millisecond of its own.
-        latest: Time of the event stored before it of the same run; no event gets an earlier one.
+        latest: Time of the previously stored event of the same run, in seconds; the result is never earlier.
     """
     if event.dagster_event is None or event.dagster_event_type not in _WITH_OWN_TIME:
         return max(event.timestamp, latest)
     earliest = int(latest * MILLISECONDS) + 1
     if int(event.timestamp * MILLISECONDS) >= earliest:
         return event.timestamp
-    return (earliest + 0.5) / MILLISECONDS  # in the middle, where rounding reaches no other millisecond
+    return (earliest + 0.5) / MILLISECONDS  # the middle of a millisecond: rounding cannot move it into another one
 
 
 def _materialization(event: EventLogEntry) -> AssetMaterialization | None:

@@ -1,7 +1,7 @@
-"""A hash of what a table says, independent of how it is encoded.
+"""A hash of a table's content that does not depend on the table's encoding.
 
-Chunks, slices, bytes under nulls, dictionary encoding, compression and library versions do not matter;
-names, types, values, nulls and the order of rows do. Belongs here: that hash, and nothing else.
+Chunks, slices, bytes under nulls, dictionary encoding, compression and library versions do not change the hash;
+names, types, values, nulls and the order of rows do.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ def content_hash(table: pa.Table) -> str:
     """Return the SHA-256 of a table's content as 64 hexadecimal digits.
 
     Args:
-        table: Any table of primitive, string, binary, list and struct columns, nested as they like.
+        table: Any table of primitive, string, binary, list and struct columns, nested to any depth.
 
     Raises:
-        TypeError: For a type this hash does not know.
+        TypeError: For an unsupported column type, such as a map or an extension type.
     """
     digest = hashlib.sha256(str(table.num_rows).encode())
     for name, column in zip(table.column_names, table.columns, strict=True):
@@ -34,7 +34,7 @@ def content_hash(table: pa.Table) -> str:
 
 
 def _logical_type(kind: pa.DataType) -> str:
-    """Name a type without what encodings change: dictionaries, names of list items, nullability."""
+    """Return a type's name without the parts that encodings change: dictionaries, names of list items, nullability."""
     if pa.types.is_dictionary(kind):
         return _logical_type(kind.value_type)
     if pa.types.is_struct(kind):
@@ -45,7 +45,7 @@ def _logical_type(kind: pa.DataType) -> str:
 
 
 def _update(digest: Any, array: pa.Array) -> None:
-    """Feed one array: where its nulls are, then the values that are not null."""
+    """Add one array to the digest: the positions of its nulls, then the values that are not null."""
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if array.null_count:
@@ -65,7 +65,7 @@ def _update(digest: Any, array: pa.Array) -> None:
 
 
 def _update_values(digest: Any, array: pa.Array) -> None:
-    """Feed an array of scalars without nulls."""
+    """Add an array of scalars without nulls to the digest."""
     kind = array.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
         binary = array.cast(pa.large_binary())

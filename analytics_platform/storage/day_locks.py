@@ -21,21 +21,21 @@ _POLL_SECONDS = 1.0
 
 
 class DaysBusyError(TimeoutError):
-    """Another run has been working on these days for longer than we wait; the message names them."""
+    """Another run still holds the lock on the days after the wait; the message names the days."""
 
 
 @contextmanager
 def days_locked(path: Path, first: str, last: str, *, wait_seconds: float) -> Iterator[None]:
-    """Hold the days from ``first`` to ``last``, inclusive; wait while another process holds one of them.
+    """Hold the lock on the days from ``first`` to ``last``, inclusive; wait while another process holds one of them.
 
     Args:
-        path: The lock file; made when missing.
+        path: The lock file; created when missing.
         first: First day, ``YYYY-MM-DD``.
-        last: Last day.
-        wait_seconds: How long to wait.
+        last: Last day, ``YYYY-MM-DD``.
+        wait_seconds: Longest wait.
 
     Raises:
-        DaysBusyError: If they are still held after ``wait_seconds``.
+        DaysBusyError: If another process still holds one of the days after ``wait_seconds``.
     """
     start = dt.date.fromisoformat(first).toordinal()
     length = dt.date.fromisoformat(last).toordinal() - start + 1
@@ -55,7 +55,7 @@ def days_locked(path: Path, first: str, last: str, *, wait_seconds: float) -> It
             time.sleep(_POLL_SECONDS)
         yield
     finally:
-        os.close(descriptor)  # lets go of the lock too
+        os.close(descriptor)  # releases the lock too
 
 
 def _taken(descriptor: int, start: int, length: int) -> bool:

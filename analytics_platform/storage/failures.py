@@ -18,7 +18,7 @@ FAILURES_KEY = "failures"
 LEFT_OUT_KEY = "left_out"
 
 MOST_TRIES = 3
-"""After so many tries a failure rests until inputs or code change, or somebody asks for another try."""
+"""After so many tries a conversation is not tried again until inputs or code change, or a run asks for it."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Failure:
 
     Attributes:
         conversation_id: The conversation.
-        error: Kind of error, where in the code, and its message without words of the conversation; one line.
-        attempts: How often it was tried on the same inputs by the same code.
-        last_tried_at: When it was tried last, UTC, ISO 8601 to the second.
+        error: Kind of error, place in the code, and message without words of the conversation; one line.
+        attempts: Number of tries on the same inputs by the same code.
+        last_tried_at: Time of the last try, UTC, ISO 8601 to the second.
     """
 
     conversation_id: str
@@ -42,24 +42,24 @@ Failures: TypeAlias = Sequence[Failure]
 
 
 def failures_of(info: PartitionInfo | None) -> list[Failure]:
-    """Return what failed in a partition, by conversation."""
+    """Return the failed conversations of a partition, ordered by conversation."""
     text = info.annotations.get(FAILURES_KEY) if info else None
     return [Failure(**entry) for entry in orjson.loads(text)] if text else []
 
 
 def left_out_of(info: PartitionInfo | None) -> frozenset[str]:
-    """Return the conversations that are absent from a partition because they failed, there or further up."""
+    """Return the conversations that failed in a partition's table or in an upstream table, and are absent from it."""
     text = info.annotations.get(LEFT_OUT_KEY) if info else None
     return frozenset(orjson.loads(text)) if text else frozenset()
 
 
 def has_tries_left(info: PartitionInfo) -> bool:
-    """Whether something failed in a partition that is to be tried again without being asked for."""
+    """Whether a partition has a failed conversation that the next run tries again without being asked."""
     return any(failure.attempts < MOST_TRIES for failure in failures_of(info))
 
 
 def as_annotations(failures: Iterable[Failure], left_out: Collection[str]) -> Mapping[str, str]:
-    """Return the two lists as annotations; none for a partition from which nothing is absent."""
+    """Return the two lists as annotations; an empty list has no annotation."""
     failed = sorted(failures, key=lambda failure: failure.conversation_id)
     absent = sorted({*left_out, *(failure.conversation_id for failure in failed)})
     told = {FAILURES_KEY: [asdict(failure) for failure in failed], LEFT_OUT_KEY: absent}

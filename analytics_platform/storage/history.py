@@ -1,14 +1,14 @@
-"""Dagster's event history on SQLite, without its cost per event.
+"""Dagster's event log on SQLite with pooled connections and batched writes.
 
 Dagster's own SQLite storage makes a new engine and connection for each event, so SQLAlchemy compiles every
 statement anew and every commit waits for the disk: 28 to 56 ms per asset and partition were measured on two
-cores, which is most of a backfill's time. Keeping one engine per database, ``synchronous=NORMAL`` (safe against a
-killed process; a power cut may lose the last events, never corrupt), and one transaction for a batch of events
-(Dagster hands them over in batches where ``DAGSTER_EVENT_BATCH_SIZE`` is set) bring it to a few milliseconds.
+cores, most of a backfill's time. Three changes reduce the cost to a few milliseconds: one engine per database;
+``synchronous=NORMAL`` (safe against a killed process; a power cut may lose the last events, never corrupt the file);
+and one transaction per batch of events (Dagster batches events if ``DAGSTER_EVENT_BATCH_SIZE`` is set).
 Materializations are stored with the content hash of their partition as data version, see ``asset_events``.
 
-This is the one place that reaches into Dagster's internals: the storage classes are its extension point for
-``dagster.yaml``, but not part of its public module. Tables, files and queries stay Dagster's.
+These classes subclass Dagster's internals: Dagster loads storage classes by name from ``dagster.yaml``, but they are
+not part of its public module. Tables, files and queries stay Dagster's.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from analytics_platform.storage.asset_events import next_time, with_content_vers
 
 BUSY_TIMEOUT_SECONDS = 30
 OPENING_TIMEOUT_SECONDS = 120
-"""How long to wait for another process that is making the databases: seconds of work on two busy cores."""
+"""Longest wait for another process that creates the databases, which takes seconds on two busy cores."""
 OPEN_DATABASES = 16
-"""Databases kept open; there is one per run, and a web server looks at many over its life."""
+"""Databases kept open at once. Each run has its own database, and a web server reads many during its life."""
 FOLLOWED_RUNS = 64
-"""Runs whose latest event time is kept; a process writes events of few runs at once."""
+"""Number of runs whose latest event time is kept; a process writes events of few runs at once."""
 
 
 class PooledSqliteEventLogStorage(SqliteEventLogStorage):
@@ -74,11 +74,11 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         return self._engines[shard]
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Store one event, with the version and the time that ``asset_events`` gives it."""
+        """Store one event, with the data version and the time that ``asset_events`` gives it."""
         super().store_event(self._completed([event])[0])
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events of one run, all of kinds that Dagster batches, in one transaction per database."""
+        """Store events of one run in one transaction per database; every event is of a type that Dagster batches."""
         events = self._completed(events)
         rows = [self._event_to_row(event) for event in events]
         with self.run_connection(events[0].run_id) as connection:
@@ -114,7 +114,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         return {partition: found[DATA_VERSION_TAG] for partition, found in tags.items()}
 
     def has_table(self, table_name: str) -> bool:
-        """Return whether the index database has a table; one that is there stays there."""
+        """Return whether the index database has a table; a positive answer is cached."""
         if table_name not in self._known_tables and super().has_table(table_name):
             self._known_tables.add(table_name)
         return table_name in self._known_tables
@@ -128,10 +128,10 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
 
 class PooledSqliteStorage(DagsterSqliteStorage):
-    """Dagster's SQLite storage with the pooled event log; used by ``dagster.yaml``.
+    """Dagster's SQLite storage with the pooled event log; ``dagster.yaml`` names this class.
 
-    Opening makes the databases where they are missing. Dagster lets two processes try that at once, and one of them
-    then fails on a table that exists already; here one opens at a time.
+    Opening the storage creates missing databases. Dagster lets two processes create them at once, and one of the two
+    then fails because a table exists already. Here a file lock lets one process at a time open the storage.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
@@ -144,7 +144,7 @@ class PooledSqliteStorage(DagsterSqliteStorage):
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> PooledSqliteStorage:
-        """Build from the ``config`` of ``dagster.yaml``."""
+        """Build the storage from the ``config`` of ``dagster.yaml``."""
         return cls(inst_data=inst_data, **config_value)
 
 

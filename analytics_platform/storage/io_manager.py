@@ -1,7 +1,6 @@
-"""The IO manager: how an asset's result becomes stored partitions, and stored partitions an asset's input.
+"""The Dagster IO manager: it stores an asset's result as partitions, and loads stored partitions as an asset's input.
 
-One class serves every ``PartitionStore`` (lake, MongoDB, pages). Belongs here: the meeting of Dagster's
-contexts with the stream of partitions. Does not belong here: how a store keeps a partition.
+One class serves every ``PartitionStore``: the lake, MongoDB and the report pages.
 """
 
 from __future__ import annotations
@@ -34,31 +33,32 @@ from analytics_platform.system.disk_full import DiskFullError, find_disk_full
 from analytics_platform.system.plain_text import on_one_line, plain_metadata
 
 TABLE_KEY = "analytics/table"
-"""Definition metadata that names the table an asset is stored as."""
+"""Key of an asset's definition metadata: the name of its table."""
 
 COMPUTED_BECAUSE = "computed_because"
-"""Metadata of a partition that was computed: why."""
+"""Key of a materialization's metadata: the reasons why the partition was computed."""
 
 COMPUTED_FROM = "computed_from"
-"""Metadata of a stored partition: the named parts of its provenance."""
+"""Key of a materialization's metadata: the named parts of the partition's provenance."""
 
 COLUMNS_KEY = "columns"
-"""Input metadata that lists the columns to read."""
+"""Key of an input's metadata: the columns to read."""
 
 
 class StoreIOManager(dg.IOManager):
-    """Keep assets in a partition store; ranges of partitions stream through.
+    """IO manager that keeps assets in a partition store, one partition in memory per worker.
 
-    An asset may return ``PartitionTasks`` (lazy and parallel), a mapping or an iterable of
-    (partition key, table) pairs (lazy), or one table for a single partition. It receives, by its parameter's
-    annotation, a ``PartitionStream`` (lazy), or all partitions asked for as a ``pyarrow.Table``, a ``pandas.DataFrame``
-    or a ``cudf.DataFrame``; it may return any of these tables, too.
+    An asset may return ``PartitionTasks`` (lazy and parallel), a mapping or an iterable of (partition key, table) pairs
+    (lazy), or one table for a single partition. The annotation of an asset's parameter decides how it receives its
+    input: as a ``PartitionStream`` (lazy), or all requested partitions as one ``pyarrow.Table``, ``pandas.DataFrame``
+        or
+    ``cudf.DataFrame``. An asset may return a table of each of these classes, too.
 
     Args:
-        store: Gives the store; called at the first use, so that nothing is contacted before.
-        tables: The declaration of every table by its name; what does not fit its declaration is refused.
-        workers: Partitions worked on at once.
-        on_partition: Told (table name, info) after each partition is stored, e.g. to show progress.
+        store: Returns the store; called at first use, so that nothing connects earlier.
+        tables: Each table's declaration by name; content that does not fit its declaration is refused.
+        workers: Number of partitions computed at once.
+        on_partition: Called with (table name, info) after each partition is stored, e.g. to show progress.
     """
 
     def __init__(
@@ -78,10 +78,12 @@ class StoreIOManager(dg.IOManager):
         """Compute and store every partition of the result, in order.
 
         Raises:
-            PartitionError: Naming the first partition that failed; those before it stay stored and are
+            PartitionError: Naming the first partition that failed; the partitions before it stay stored and are
                 reported to Dagster as materialized.
-            DiskFullError: If a disk is full, also where it was another asset of the run that met it: Dagster goes on
-                with the steps that do not depend on one that failed, and there is nothing to be gained from them.
+            DiskFullError: If a disk is full. After one asset of the run has met a full disk, every later asset raises
+                this
+                error at once: Dagster continues with steps that do not depend on the failed one, and they would fail
+                    too.
         """
         if self._full is not None:
             raise self._full
@@ -96,7 +98,7 @@ class StoreIOManager(dg.IOManager):
                     result.written(info, reasons, partial(store.read, name, info.key))
                 if self._on_partition:
                     self._on_partition(name, info)
-        except Exception as error:  # whatever it was, what is stored is told before it goes on
+        except Exception as error:  # of any kind: the stored partitions are reported before it is raised again
             self._full = error if isinstance(error, DiskFullError) else None
             for info in written:
                 context.log_event(
@@ -108,10 +110,10 @@ class StoreIOManager(dg.IOManager):
         context.add_output_metadata({"dagster/row_count": sum(info.rows for info in written)})
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Return the partitions asked for, as the annotation of the parameter says.
+        """Return the requested partitions as the class that the parameter's annotation names.
 
         Raises:
-            KeyError: If a whole table is asked for and none of its partitions is stored.
+            KeyError: If a whole table is requested and none of its partitions is stored.
         """
         if context.upstream_output is None:
             raise ValueError(f"input {context.name} is not the output of an asset")
@@ -129,11 +131,11 @@ class StoreIOManager(dg.IOManager):
 def partition_metadata(
     info: PartitionInfo, reasons: Sequence[str] | None = None, shown: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return what Dagster shows of a stored partition: first what it holds, then how it came about.
+    """Return the metadata that Dagster shows of a stored partition: its content first, then its provenance.
 
     Args:
-        info: What is stored.
-        reasons: Why it was computed; empty when it was reused; None when that is not known.
+        info: The stored partition.
+        reasons: Why the partition was computed; empty when it was reused; None when the reasons are unknown.
         shown: Metadata of this table alone, such as a chart or the path of a page.
     """
     facts = {
@@ -153,20 +155,25 @@ def partition_metadata(
 
 
 def store_task(store: PartitionStore, table: Table, task: PartitionTask) -> PartitionInfo:
-    """Compute and store one partition by itself, under the same rules as the result of an asset.
+    """Compute and store one partition outside a Dagster step, by the same rules as an asset's result.
 
     Raises:
-        PartitionError: Naming the partition, if it cannot be computed, does not fit its declaration, or is not stored.
+        PartitionError: Naming the partition, if computing fails, the table does not fit its declaration, or storing
+            fails.
         DiskFullError: If a disk is full.
     """
     return _work(store, table, task)[0]
 
 
 def as_tasks(obj: Any, key: str) -> PartitionTasks:
-    """Bring whatever an asset returned into the form of tasks; ``key`` is that of a single partition.
+    """Convert an asset's return value to partition tasks.
+
+    Args:
+        obj: The return value.
+        key: Partition key of a single returned table.
 
     Raises:
-        TypeError: If it is nothing that can be stored.
+        TypeError: If the value is neither tasks, a table, a mapping nor an iterable of pairs.
     """
     if isinstance(obj, PartitionTasks):
         return obj
@@ -189,7 +196,7 @@ def _itself(table: pa.Table) -> pa.Table:
 
 
 def _work(store: PartitionStore, table: Table, task: PartitionTask) -> tuple[PartitionInfo, tuple[str, ...]]:
-    """Store one partition unless it is current; return its info, and why it was computed."""
+    """Store one partition unless it is current; return its info and the reasons why it was computed."""
     try:
         stored = partial(store.info, table.name, task.key)
         decision = task.decide(stored) if task.decide else RecomputeDecision(("it has no provenance",), Provenance())
@@ -199,7 +206,7 @@ def _work(store: PartitionStore, table: Table, task: PartitionTask) -> tuple[Par
         content = _content(table, task)
         annotations = task.annotate(decision.stored if decision.unchanged else None) if task.annotate else None
         return store.write(table.name, task.key, content, provenance.text(), annotations), decision.reasons
-    except Exception as error:  # whatever it was, it is raised again under the name of its partition
+    except Exception as error:  # of any kind: it is raised again with the name of its partition
         place = f"partition {task.key} of {table.name}" if task.key else table.name
         if full := find_disk_full(error, place):
             raise full from error
@@ -208,7 +215,7 @@ def _work(store: PartitionStore, table: Table, task: PartitionTask) -> tuple[Par
 
 
 def _content(table: Table, task: PartitionTask) -> pa.Table:
-    """Return the content of a partition as it is stored, or what of it can be rescued."""
+    """Return the checked content of a partition; if computing fails, the result of the task's ``rescue``."""
     try:
         return _checked(table, task.compute())
     except Exception as error:

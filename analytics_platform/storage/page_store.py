@@ -1,8 +1,7 @@
-"""The store of report pages: each partition is one HTML file, with a small record of its provenance beside it.
+"""The store of report pages: each partition is one HTML file, with a small provenance record beside it.
 
-People and mail programs open the files, so nothing but the page is in them. A page and its record are replaced one
-after the other: a process that dies in between leaves a page that its record does not know, and the page is written
-anew.
+People and mail programs open the files, so each file contains only the page. The page is replaced first, its record
+second: if a process dies in between, the record does not match the page, and the page is written again.
 """
 
 from __future__ import annotations
@@ -25,27 +24,27 @@ from analytics_platform.storage.partitions import PATH, PartitionInfo
 from analytics_platform.storage.provenance import FILE, Provenance, short_hash
 
 PAGE = "page"
-"""The column of ``REPORT_PAGES`` that holds the page."""
+"""The column of ``REPORT_PAGES`` that holds a page's HTML."""
 
 
 class PageStoreError(UserError):
-    """A page cannot be read, or is not the page that was written; the message names the file."""
+    """A page cannot be read, or was changed after it was written; the message names the file."""
 
 
 @dataclass(frozen=True)
 class PageStore:
     """Pages as files ``FOLDER/KIND/DAY.html``; safe to share between threads.
 
-    A method's ``name`` is that of a table of one kind of ``REPORT_PAGES``, such as ``report_pages/daily``.
+    The ``name`` argument of a method is a table of one kind of ``REPORT_PAGES``, such as ``report_pages/daily``.
 
     Args:
-        folder: Where the pages are; made when the first one is written.
+        folder: Folder of the pages; created when the first page is written.
     """
 
     folder: Path
 
     def path(self, name: str, key: str) -> Path:
-        """Return where the page of a partition is, whether it is stored or not.
+        """Return the path of a partition's page; the page need not be stored.
 
         Raises:
             ValueError: If the name has no kind, or the key is not a day ``YYYY-MM-DD``.
@@ -53,7 +52,11 @@ class PageStore:
         return self._folder(name) / f"{dt.date.fromisoformat(key).isoformat()}.html"
 
     def keys(self, name: str) -> list[str]:
-        """Return the keys of the stored pages, ascending; a page without a record is not stored."""
+        """Return the keys of the stored pages, ascending; a page without a record does not count as stored.
+
+        Raises:
+            PageStoreError: If the folder cannot be read.
+        """
         try:
             pages = [path.stem for path in self._folder(name).glob("*.html")]
             return sorted(key for key in pages if _is_day(key) and _record_of(self.path(name, key)).exists())
@@ -61,10 +64,10 @@ class PageStore:
             raise PageStoreError(f"{self._folder(name)} cannot be read: {error.strerror}") from error
 
     def info(self, name: str, key: str) -> PartitionInfo | None:
-        """Return what is known of a page, or None when it is not stored.
+        """Return the info of a page, or None when the page is not stored.
 
-        A file that was changed by another hand is what it is now: its provenance has a further part, the hash of the
-        file, so that the page counts as stale.
+        If a person or another program changed the file, the content hash is the changed file's, and the provenance has
+        a further part, a hash of the file, so that the page counts as stale.
 
         Raises:
             PageStoreError: If the page or its record cannot be read.
@@ -100,19 +103,19 @@ class PageStore:
     def write(
         self, name: str, key: str, table: pa.Table, fingerprint: str, annotations: Mapping[str, str] | None = None
     ) -> PartitionInfo:
-        """Replace a page as a whole: a reader sees the old one or the new one.
+        """Replace a page atomically: a reader sees the whole old page or the whole new one.
 
         Args:
-            name: The table of the kind of page.
+            name: The table of this kind of page.
             key: The day, ``YYYY-MM-DD``.
             table: One row of ``REPORT_PAGES``.
-            fingerprint: What the page was computed from, as ``Provenance.text`` returns it.
+            fingerprint: Provenance of the page, as ``Provenance.text`` returns it.
             annotations: Further facts to keep in the record.
 
         Raises:
             ValueError: If the table is not one page of this kind and day.
-            DiskFullError: If there is no space for it.
-            OSError: If it cannot be written for another reason.
+            DiskFullError: If the disk has no space for the page.
+            OSError: If the page cannot be written for another reason.
         """
         path = self.path(name, key)
         rows = table.to_pylist()
@@ -126,7 +129,7 @@ class PageStore:
         return PartitionInfo(key, 1, len(content), record.content_hash, fingerprint, annotations)
 
     def sweep(self, older_than_seconds: float) -> int:
-        """Remove what writers that were killed left behind; return how many files that were.
+        """Remove staged files that killed writers left; return the number of files removed.
 
         Args:
             older_than_seconds: See ``files.remove_staged``.
@@ -140,7 +143,7 @@ class PageStore:
 
 @dataclass(frozen=True)
 class _Record:
-    """What the file beside a page keeps of it."""
+    """Content of the file beside a page: the page's hash, fingerprint and annotations."""
 
     content_hash: str
     fingerprint: str
@@ -175,7 +178,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _parsed(text: bytes | None) -> _Record | None:
-    """Return the record; None where there is none, or where the file is damaged."""
+    """Return the record; None when the file is missing or damaged."""
     try:
         fields: Any = orjson.loads(text or b"null")
         record = _Record(fields["content_hash"], fields["fingerprint"], dict(fields["annotations"]))
@@ -185,5 +188,5 @@ def _parsed(text: bytes | None) -> _Record | None:
 
 
 def _hash(content: bytes) -> str:
-    """Return the SHA-256 of a page, as ``sha256sum`` prints it."""
+    """Return the SHA-256 of a page as 64 hexadecimal digits, as ``sha256sum`` prints it."""
     return hashlib.sha256(content).hexdigest()

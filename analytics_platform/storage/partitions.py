@@ -1,9 +1,7 @@
-"""The stream of partitions: how tables travel between assets without a range ever being in memory.
+"""The stream of partitions: tables pass between assets one partition at a time, never as a whole range in memory.
 
-An asset receives a ``PartitionStream`` per input (lazy: a partition is read when asked for) and returns
-``PartitionTasks`` (lazy: a partition is computed when its turn comes, by the IO manager's workers).
-Belongs here: these two shapes, and the parallel, ordered, bounded execution of tasks. Does not belong
-here: where a partition is kept.
+An asset receives a ``PartitionStream`` per input (lazy: a partition is read when the asset asks for it) and returns
+``PartitionTasks`` (lazy: a worker of the IO manager computes a partition when its turn comes).
 """
 
 from __future__ import annotations
@@ -26,20 +24,20 @@ if TYPE_CHECKING:  # decisions are about ``PartitionInfo``
 T = TypeVar("T")
 
 PATH = "path"
-"""Annotation of a partition that people open as a file: where the file is. Stores add it; no store keeps it."""
+"""Annotation with the path of a partition that people open as a file; a store adds it to the info, but keeps none."""
 
 
 @dataclass(frozen=True)
 class PartitionInfo:
-    """What is known of one stored partition without reading its rows.
+    """Facts of one stored partition, available without reading its rows.
 
     Attributes:
         key: Partition key, ``YYYY-MM-DD``; empty for an unpartitioned table.
         rows: Number of rows.
         bytes: Size as stored.
         content_hash: Hash of the content alone, independent of encoding (see ``content_hash``).
-        fingerprint: What the content was computed from, as ``Provenance.text`` returns it; stores do not read it.
-        annotations: Further facts kept with the partition, e.g. how many source rows were read.
+        fingerprint: Provenance of the content, as ``Provenance.text`` returns it.
+        annotations: Further facts kept with the partition, e.g. the number of source rows read.
     """
 
     key: str
@@ -51,14 +49,14 @@ class PartitionInfo:
 
 
 class PartitionStore(Protocol):
-    """A place that keeps partitions of tables: the lake, MongoDB, the folder of pages."""
+    """A store of partitions of tables: the lake, MongoDB, or the folder of pages."""
 
     def keys(self, name: str) -> list[str]:
         """Return the keys of the partitions stored for table ``name``, ascending."""
         ...
 
     def info(self, name: str, key: str) -> PartitionInfo | None:
-        """Return what is known of a partition, or None when it is not stored."""
+        """Return the info of a partition, or None when the partition is not stored."""
         ...
 
     def read(self, name: str, key: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -68,17 +66,17 @@ class PartitionStore(Protocol):
     def write(
         self, name: str, key: str, table: pa.Table, fingerprint: str, annotations: Mapping[str, str] | None = None
     ) -> PartitionInfo:
-        """Replace a partition as a whole: a reader sees the old one or the new one."""
+        """Replace a partition so that a reader sees the whole old partition or the whole new one."""
         ...
 
 
 class PartitionStream(Mapping[str, pa.Table]):
-    """A lazy, read-only mapping from partition key to table; a partition is read each time it is asked for.
+    """A lazy, read-only mapping from partition key to table; each access reads the partition from the store.
 
     Args:
-        store: Where the partitions are.
+        store: The store of the partitions.
         name: Name of the table.
-        keys: Keys asked for; those that were never materialized are left out.
+        keys: Requested keys; keys without a stored partition are left out.
         columns: Columns to read; all when None.
     """
 
@@ -98,7 +96,7 @@ class PartitionStream(Mapping[str, pa.Table]):
         return self.store.read(self.name, key, self.columns)
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the keys, in the order asked for."""
+        """Iterate over the keys, in the requested order."""
         return iter(self._keys)
 
     def __len__(self) -> int:
@@ -106,34 +104,35 @@ class PartitionStream(Mapping[str, pa.Table]):
         return len(self._keys)
 
     def select(self, *columns: str) -> PartitionStream:
-        """Return the same stream with only these columns read."""
+        """Return the same stream, limited to these columns."""
         narrowed = copy.copy(self)
         narrowed.columns = columns
         return narrowed
 
     def only(self, keys: Iterable[str]) -> PartitionStream:
-        """Return the same stream with only these partitions, as far as they are in it."""
+        """Return the same stream, limited to these partitions; keys that are not in the stream are ignored."""
         narrowed = copy.copy(self)
         narrowed._keys = dict.fromkeys(key for key in keys if key in self._keys)
         return narrowed
 
     def info(self, key: str) -> PartitionInfo | None:
-        """Return what is known of a partition without reading it."""
+        """Return the info of a partition without reading it; None when the partition is not in the stream."""
         return self.store.info(self.name, key) if key in self._keys else None
 
 
 @dataclass(frozen=True)
 class PartitionTask:
-    """One partition to be computed and written; all its functions are called by a worker thread, at most once.
+    """One partition to compute and write; a worker thread calls each function at most once.
 
     Args:
         key: Partition key; empty for an unpartitioned table.
-        compute: Makes the table; not called when the stored partition is current.
-        decide: Given a function that looks up what is stored: decides whether to compute; without it, always.
-        rescue: Given what ``compute`` or a check of its result raised, and that check: makes what can be made
-            nevertheless, or raises the same.
-        annotate: Facts to keep with the partition, asked for after ``compute``; told what is stored, when it was
-            computed from the same.
+        compute: Computes the table; not called when the stored partition is current.
+        decide: Decides whether to compute; its argument looks up the stored partition. Without ``decide``, the
+            partition is always computed.
+        rescue: Called with the exception of ``compute`` or of the check of its result, and with the check. Returns a
+            reduced table, or raises the exception again.
+        annotate: Returns facts to keep with the partition, after ``compute``. Its argument is the stored partition if
+            the provenance has not changed, otherwise None.
     """
 
     key: str
@@ -145,12 +144,12 @@ class PartitionTask:
 
 @dataclass(frozen=True)
 class PartitionTasks:
-    """The lazy result of an asset: tasks in key order, and what to tell about each one written.
+    """The lazy result of an asset: tasks in key order, and a callback for each stored partition.
 
     Args:
         tasks: The tasks; consumed once.
-        written: Called in key order after each partition is safely stored, with its info, why it was computed (empty
-            when it was reused), and a function that reads it.
+        written: Called in key order after each partition is stored, with its info, the reasons why it was computed
+            (empty when it was reused), and a function that reads it.
     """
 
     tasks: Iterable[PartitionTask]
@@ -158,19 +157,19 @@ class PartitionTasks:
 
 
 class StoreUnreachableError(UserError):
-    """A store does not answer, whichever partition it is asked for; the message names it."""
+    """A store does not answer for any partition; the message names the store."""
 
 
 class PartitionError(RuntimeError):
-    """Computing or storing one partition failed; the message names table and partition, the cause follows."""
+    """Computing or storing one partition failed; the message names table and partition, ``__cause__`` is the reason."""
 
 
 def run_tasks(tasks: Iterable[PartitionTask], work: Callable[[PartitionTask], T], workers: int) -> Iterator[T]:
     """Run ``work`` on every task, ``workers`` at a time, and yield the results in the order of the tasks.
 
-    At most ``workers`` tasks are computed or waiting to be yielded, so memory stays at that many partitions.
-    The first failure, in task order, is raised after the results before it; tasks not yet started never start.
-    An interruption does not wait for the tasks that run: each one stores its partition as a whole or not at all.
+    At most ``workers`` tasks are being computed or wait to be yielded, so memory holds at most that many partitions.
+    The first failure, in task order, is raised after the results before it; tasks that have not started never start.
+    An interruption does not wait for running tasks: each task stores its partition as a whole or not at all.
     """
     if workers == 1:
         yield from map(work, tasks)

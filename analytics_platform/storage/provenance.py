@@ -1,4 +1,4 @@
-"""What a stored partition was computed from: named parts, each a short text or a hash."""
+"""Provenance: the named inputs of a stored partition, each a short text or a hash."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 import orjson
 
 LONGEST_PART = 64
-"""Characters; a longer part is kept as its hash."""
+"""Most characters of a part; a longer part is replaced by its hash."""
 
 CODE = "code"
 SCHEMA = "schema"
 FILE = "file"
-"""A part of what is stored alone: the file was changed by another hand after it was written."""
+"""A part of stored provenance only: hash of a file that a person or another program changed after it was written."""
 INPUT = "input "
 """Prefix of the parts that name an input table."""
 
 _WORDS = {CODE: "code", SCHEMA: "declaration of the table", "source": "rows at the source", FILE: "file"}
 _IMPLIED_BY = {"engine": ("taxonomy", "engine's tier")}
-"""Parts that change with others and say less than they do."""
+"""Parts that always change with more specific parts; the message then names only the specific parts."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Provenance:
     """Everything that the content of a partition depends on.
 
     Attributes:
-        parts: Name of a part to its value: the code, the declared schema, each input table, and what else the table
-            depends on, such as the taxonomy. Equal parts mean equal content.
+        parts: Value of each part by its name. The parts are the code, the declared schema, each input table, and
+            further dependencies of the table, such as the taxonomy. Equal parts mean equal content.
     """
 
     parts: Mapping[str, str] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Provenance:
 
     @classmethod
     def parse(cls, text: str) -> Provenance:
-        """Read what ``text`` returned; any other text is one part without a name.
+        """Parse the result of ``text``; any other text becomes one part without a name.
 
         >>> Provenance.parse('{"code":"a"}').parts["code"]
         'a'
@@ -53,11 +53,11 @@ class Provenance:
         return cls(parts if isinstance(parts, dict) else {"": text})
 
     def text(self) -> str:
-        """Return it as stores keep it: JSON with sorted names."""
+        """Return the stored form: JSON with sorted names."""
         return orjson.dumps(dict(self.parts), option=orjson.OPT_SORT_KEYS).decode()
 
     def changes_since(self, stored: Provenance) -> tuple[str, ...]:
-        """Return what is different from the provenance of a stored partition, as phrases; none when they are equal.
+        """Return the differences from a stored partition's provenance as phrases; none when they are equal.
 
         >>> Provenance({"code": "b"}).changes_since(Provenance({"code": "a"}))
         ('changed code',)

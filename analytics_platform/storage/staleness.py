@@ -1,6 +1,6 @@
-"""The one decision whether a stored partition must be computed again, and why.
+"""The one decision whether a stored partition is stale, and why.
 
-The lake, MongoDB and the warehouse, a run, the planning of a run and `analytics why` all ask here.
+The IO manager, the warehouse build, the plan of a run and `analytics why` all use this decision.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from analytics_platform.storage.provenance import Provenance
 
 
 class RecomputePolicy(Enum):
-    """What a run computes again though nothing that it depends on has changed."""
+    """Partitions that a run computes again although nothing that they depend on has changed."""
 
     UNFINISHED = "unfinished"  # partitions with failures that have tries left
     NOTHING = "nothing"
-    FAILURES = "failures"  # partitions with failures, and what is read from the source; tries are counted anew
+    FAILURES = "failures"  # partitions with failures, and partitions read from the source; tries are counted from 0
     EVERYTHING = "everything"
 
 
@@ -45,11 +45,11 @@ class RecomputeDecision:
     """Whether a partition must be computed.
 
     Attributes:
-        reasons: Why, each a phrase such as ``changed code``; empty when what is stored is current.
-        provenance: What the partition is computed from now; None when an input is missing.
-        missing: The input that is missing.
-        stored: What is stored; None when nothing is, or when nobody looked.
-        unchanged: Whether what is stored was computed from the same.
+        reasons: Why, each a phrase such as ``changed code``; empty when the stored partition is current.
+        provenance: The partition's provenance now; None when an input is missing.
+        missing: The error that names the missing input; None when every input is stored.
+        stored: The stored partition; None when there is none, or when the decision did not look it up.
+        unchanged: Whether the stored partition has the same provenance.
     """
 
     reasons: tuple[str, ...]
@@ -64,7 +64,7 @@ class RecomputeDecision:
         return bool(self.reasons)
 
     def known_provenance(self) -> Provenance:
-        """Return what the partition is computed from now.
+        """Return the partition's provenance now.
 
         Raises:
             MissingInputError: If an input is missing, so that the partition cannot be computed.
@@ -86,11 +86,11 @@ def decide(
     """Decide whether a partition must be computed.
 
     Args:
-        stored: Looks up what is stored. Not called when everything is computed again: what is stored may be damaged.
-        provenance: Returns what the partition is computed from now.
-        policy: What is computed again though nothing has changed.
+        stored: Looks up the stored partition. Not called under ``EVERYTHING``, because the partition may be damaged.
+        provenance: Returns the partition's provenance now.
+        policy: Which unchanged partitions are computed again.
         reads_source: Whether the partition is read from the source.
-        unfinished: What is still to be done about the partition, as a phrase; None when nothing is.
+        unfinished: A phrase for remaining work on the partition; None when there is none.
     """
     try:
         now = provenance()

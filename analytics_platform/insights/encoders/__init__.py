@@ -1,1 +1,1 @@
-"""Texts to vectors and features: static word vectors, the small transformer, n-grams, valence."""
+"""Encoders of texts to vectors and features: static word vectors, a small transformer, n-grams, valence."""

@@ -1,7 +1,6 @@
-"""Where dense arithmetic runs: on the CPU by numpy, or on a GPU by cupy when asked for.
+"""The device of dense arithmetic: the CPU with numpy, or a GPU with cupy on request.
 
-Belongs here: finding the device and the one operation that is worth moving there. Does not belong here: what is
-computed. The GPU path has been run on no GPU so far; it computes in the precision of what it is given.
+No GPU has run the GPU path so far; it computes in the precision of its inputs.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ DeviceChoice = Literal["auto", "cpu", "gpu"]
 
 @dataclass(frozen=True)
 class Device:
-    """A place to compute.
+    """A device for dense arithmetic.
 
     Attributes:
         name: ``"cpu"`` or ``"gpu"``.
@@ -37,10 +36,10 @@ CPU = Device("cpu", np.matmul)
 
 
 def resolve_device(choice: DeviceChoice) -> Device:
-    """Return the device for a choice; ``auto`` is the CPU, which the static tier is quickest on.
+    """Return the device for a choice; ``auto`` is the CPU, the fastest device for the static tier.
 
     Raises:
-        TierError: If the choice is unknown, or a GPU is asked for and cupy or a device is not there.
+        TierError: If the choice is unknown, or ``gpu`` is chosen and cupy or a GPU is missing.
     """
     if choice in ("auto", "cpu"):
         return CPU

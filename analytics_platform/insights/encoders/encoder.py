@@ -1,7 +1,6 @@
-"""Static word vectors: texts to unit-length vectors without a neural network and without a network.
+"""Static word vectors: texts to unit-length vectors, without a neural network and without network access.
 
-Belongs here: loading the vectors that lie in the ``wordllama`` wheel, and pooling them. Does not belong here:
-what the vectors are used for, and how they are stored.
+The vectors are files of the ``wordllama`` wheel.
 """
 
 from __future__ import annotations
@@ -27,23 +26,23 @@ _PACKAGE = "wordllama"
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
 _FIRST_MEANINGFUL_TOKEN = 259
-"""Tokens before it are control tokens and single bytes, which say nothing about meaning."""
+"""Id of the first subword token; smaller ids are control tokens and single bytes, which carry no meaning."""
 _LONGEST_WORD = 256
-"""Characters of a word that are looked at, so that a megabyte without a space costs no more than a word."""
+"""Most characters of a word that are encoded, so that a megabyte without a space costs no more than a word."""
 _BATCH = 65_536
 
 
 class EncoderError(RuntimeError):
-    """The vectors cannot be loaded; the message says what is missing."""
+    """The static vectors cannot be loaded; the message names the missing package or file."""
 
 
 class StaticEncoder:
-    """Mean-pooled static vectors of 256 dimensions. Safe to use from several threads.
+    """Mean-pooled static vectors of 256 dimensions; safe to share between threads.
 
-    The same text always gives the same vector, bit for bit, whatever else is in the batch.
+    Equal texts always get equal vectors, bit for bit, in every batch.
 
     Raises:
-        EncoderError: If the package that carries the vectors is not installed, or lacks its files.
+        EncoderError: If the package with the vectors is not installed, or lacks its files.
     """
 
     def __init__(self) -> None:
@@ -68,7 +67,7 @@ class StaticEncoder:
             texts: Any number of texts; null counts as empty.
 
         Returns:
-            Unit-length vectors of shape (texts, 256); all zeros where no word is known.
+            Unit-length vectors of shape (texts, 256); all zeros for a text without a known word.
         """
         vectors = np.zeros((len(texts), EMBEDDING_DIMENSIONS), np.float32)
         for start in range(0, len(texts), _BATCH):
@@ -81,7 +80,7 @@ class StaticEncoder:
         return np.asarray(words.incidence() @ self.encode_words(words.vocabulary))
 
     def encode_words(self, words: pa.StringArray) -> NDArray[np.float32]:
-        """Return the vector of each word, the sum of its subwords', not of unit length; shape (words, 256)."""
+        """Return the vector of each word: the sum of its subword vectors, not of unit length; shape (words, 256)."""
         short = pc.utf8_slice_codeunits(words, 0, _LONGEST_WORD).to_pylist()
         tokens = [item.ids for item in self._tokenizer.encode_batch_fast(short, add_special_tokens=False)]
         offsets = np.concatenate(([0], np.cumsum([len(ids) for ids in tokens], dtype=np.int64)))
@@ -98,5 +97,5 @@ def unit(vectors: NDArray[np.floating]) -> NDArray[np.floating]:
 
 @lru_cache(maxsize=1)
 def static_encoder() -> StaticEncoder:
-    """Return the process's encoder; loaded once, about half a second and 50 MB."""
+    """Return the process's static encoder, loaded once in about half a second and 50 MB."""
     return StaticEncoder()

@@ -1,7 +1,6 @@
-"""Texts as features of a linear model: word and character n-grams, static vectors, and the valence of their words.
+"""Features of texts for a linear model: word and character n-grams, static vectors, and the valence of words.
 
-Belongs here: making features, and multiplying them by coefficients quickly. Does not belong here: fitting
-(``experts``).
+`experts` fits the models; this module makes the features and multiplies them by coefficients.
 """
 
 from __future__ import annotations
@@ -24,26 +23,26 @@ from analytics_platform.model.insight_tables import EMBEDDING_DIMENSIONS
 
 _CHARACTER_NGRAMS = (2, 5)
 LONGEST_TEXT = 4096
-"""Characters of a text that are looked at: what a text is about, it says before."""
+"""Most characters of a text that become features; a text states its subject earlier."""
 _LONGEST_WORD = 40
-"""Characters of a word whose n-grams are counted, so that a thousand letters without a space cost no more."""
+"""Most characters of a word whose n-grams are counted; it bounds the cost of a thousand letters without a space."""
 _MOST_COEFFICIENTS = 20_000_000
-"""Features times outputs, 80 MB; of more n-grams the most frequent are kept."""
+"""Most features times outputs, 80 MB; if there are more n-grams, the most frequent ones are kept."""
 _VECTOR_WEIGHT = 1.5
 _VALENCE_WEIGHT = 2.0
 _DENSE = EMBEDDING_DIMENSIONS + 1
-"""Columns behind the n-grams: the static vector and the valence."""
+"""Number of columns after the n-grams: the static vector and the valence."""
 _ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Texts split and encoded once, for every expert.
+    """Texts that are split and encoded once, for all experts.
 
     Attributes:
         texts: The texts.
-        words: Their words.
-        vectors: Their unit-length static vectors; shape (texts, 256).
+        words: Words of the texts.
+        vectors: Unit-length static vectors of the texts; shape (texts, 256).
     """
 
     texts: list[str]
@@ -51,7 +50,7 @@ class Prepared:
     vectors: Singles
 
     def take(self, rows: NDArray[np.int64]) -> Prepared:
-        """Return some of the texts."""
+        """Return the texts in these rows."""
         return Prepared([self.texts[row] for row in rows], self.words.take(rows), self.vectors[rows])
 
 
@@ -63,14 +62,14 @@ def prepare(texts: Sequence[str], encoder: StaticEncoder) -> Prepared:
 
 
 class Features:
-    """TF-IDF of words and word pairs, TF-IDF of characters within words, static vectors, valence.
+    """TF-IDF of words and word pairs, TF-IDF of character n-grams within words, static vectors, valence.
 
-    Character n-grams are counted once per distinct word and summed over a text's words by a matrix product, which
-    is what makes scoring quick.
+    Character n-grams are counted once per distinct word and summed over a text's words by a matrix product, which makes
+    scoring fast.
 
     Args:
-        outputs: Columns of the coefficients that the features will be multiplied by. Words and characters get so many
-            n-grams each that the coefficients stay within 80 MB.
+        outputs: Number of columns of the coefficients. It bounds the number of word and character n-grams, so that the
+            coefficients take at most 80 MB.
     """
 
     def __init__(self, outputs: int = 1) -> None:
@@ -86,7 +85,7 @@ class Features:
         self._character_weights = TfidfTransformer()
 
     def fit(self, prepared: Prepared) -> Self:
-        """Learn vocabulary and weights."""
+        """Fit vocabulary and inverse document frequencies."""
         words = prepared.words
         pairs = CountVectorizer(
             tokenizer=str.split, token_pattern=None, lowercase=False, ngram_range=(1, 2), max_features=self._most
@@ -107,10 +106,10 @@ class Features:
 
     @staticmethod
     def likeness(features: sp.csr_matrix) -> Singles:
-        """Return the scalar products of all rows of ``transform``; shape (texts, texts).
+        """Return the scalar products of all pairs of rows of ``transform``; shape (texts, texts).
 
-        The static vectors are multiplied densely and the n-grams some rows at a time, so that no more than the result
-        is in memory.
+        The static vectors are multiplied densely and the n-grams in blocks of rows, so that memory holds little more
+        than the result.
         """
         ngrams, dense = features[:, :-_DENSE], features[:, -_DENSE:].toarray()
         others = ngrams.T.tocsr()
@@ -121,9 +120,9 @@ class Features:
         return products
 
     def score(self, prepared: Prepared, coefficients: Singles) -> Singles:
-        """Return ``transform(prepared) @ coefficients`` without making the character features of every text.
+        """Return ``transform(prepared) @ coefficients``, shape (texts, outputs), without the texts' character features.
 
-        They are sums over a text's words, so each distinct word is multiplied once.
+        Character features are sums over a text's words, so each distinct word is multiplied once.
         """
         words = prepared.words
         by_term, by_character, by_dense = np.split(coefficients, self._boundaries)
@@ -140,7 +139,7 @@ class Features:
         return terms, terms + len(self._characters.vocabulary_)
 
     def _count_characters(self, words: Words) -> sp.csr_matrix:
-        """Return the character n-grams of each distinct word."""
+        """Return the counts of character n-grams of each distinct word; sparse, shape (words, n-grams)."""
         return self._characters.transform(_short_words(words))
 
     def _transform_terms(self, words: Words) -> sp.csr_matrix:

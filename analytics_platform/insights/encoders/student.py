@@ -1,7 +1,7 @@
-"""A transformer's vectors, guessed without the transformer: what a text's n-grams and words say its vector will be.
+"""A distilled encoder: it predicts a transformer's vectors from a text's n-grams and words, without a neural network.
 
-Belongs here: a linear map from ``Features`` to the transformer's vectors, learnt from texts that it has read while
-fitting. Does not belong here: labels, which the map never sees. Guessing runs no neural network.
+The encoder is a linear map from ``Features`` to the transformer's vectors, fitted without labels on texts that the
+transformer reads during the fit.
 """
 
 from __future__ import annotations
@@ -21,28 +21,29 @@ from analytics_platform.insights.tiers.tier import Singles
 
 _RIDGE = 0.3
 _DIMENSIONS = 128
-"""Of the vectors guessed: the directions in which guesses differ most. More are no more right, and slower."""
+"""Dimensions of the predicted vectors: the directions of largest variance. More are slower and no more accurate."""
 _FEWEST_READ, _MOST_READ = 5_000, 10_000
-"""Texts that the map is learnt from. Fewer training texts than the first say too little of the language, and general
-texts are read beside them; of more than the second a random choice is read, since the cost grows with the third power.
+"""Bounds of the number of texts that the map is fitted on. If there are fewer training texts, general texts are added,
+because few texts cover too little of the language. If there are more, a random choice of them is used, because the cost
+grows with the third power of their number.
 """
 _GENERAL_SOURCE = "goemotions"
 
 
 def general_texts() -> list[str]:
-    """Return some 7,000 short texts about anything, from the slice that is shipped (see ``data/NOTICE``)."""
+    """Return about 7,000 short texts on any subject from the shipped sentiment slice (see ``data/NOTICE``)."""
     table = pq.read_table(SLICE_PATH)
     texts: list[str] = table.filter(pc.equal(table["source"], _GENERAL_SOURCE))["text"].to_pylist()
     return texts
 
 
 class Student:
-    """Guesses a transformer's vectors.
+    """Predicts a transformer's vectors.
 
     Args:
         encoder: Makes the static vectors among the features.
-        transformer: Whose vectors are guessed; asked only while fitting.
-        further: Texts about anything, of which as many are read as training texts are too few.
+        transformer: The transformer whose vectors are predicted; used only by ``fit``.
+        further: General texts, added to training texts that are fewer than ``_FEWEST_READ``.
     """
 
     def __init__(self, encoder: StaticEncoder, transformer: TextEncoder, further: Sequence[str] = ()) -> None:
@@ -51,14 +52,17 @@ class Student:
         self._further = further
 
     def fit(self, texts: list[str], vectors: Singles | None = None) -> Singles:
-        """Learn from texts that the transformer reads, and return the guesses had the map not seen each of them.
+        """Fit the map to the transformer's vectors, and return leave-one-out predictions of the training texts.
+
+        The map is fitted on at most ``_MOST_READ`` randomly chosen texts; every other text gets the fitted map's
+        prediction.
 
         Args:
             texts: Training texts.
-            vectors: Of the transformer, where it has read all of them already; shape (texts, dimensions).
+            vectors: The transformer's vectors of all training texts, if known; shape (texts, dimensions).
 
         Returns:
-            Unit-length guesses, as ``encode`` makes them; shape (texts, at most 128).
+            Unit-length predictions, as ``encode`` makes them; shape (texts, at most 128).
         """
         kept = np.sort(np.random.default_rng(0).permutation(len(texts))[:_MOST_READ])
         further = list(self._further[: max(0, _FEWEST_READ - len(kept))])
@@ -78,5 +82,5 @@ class Student:
         return np.asarray(unit(result), np.float32)
 
     def encode(self, prepared: Prepared) -> Singles:
-        """Return unit-length guesses; shape (texts, at most 128)."""
+        """Return unit-length predictions of the transformer's vectors; shape (texts, at most 128)."""
         return np.asarray(unit(self._features.score(prepared, self._coefficients)), np.float32)

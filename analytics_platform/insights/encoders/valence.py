@@ -1,7 +1,7 @@
-"""How good or bad a text's words are by a list of words made by hand: a feature that no training file is needed for.
+"""The valence of texts: how positive or negative their words are by a hand-made list; it needs no training file.
 
-Belongs here: reading the list (``data/valence.tsv``, from VADER, see ``data/NOTICE``) and the rules of negation,
-degree and contrast, computed for all words of all texts at once. Does not belong here: deciding on a label.
+The list is ``data/valence.tsv`` (from VADER, see ``data/NOTICE``). The rules of negation, degree and contrast are
+computed for all words of all texts at once.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _LIST_PATH = Path(__file__).parents[1] / "data" / "valence.tsv"
 # VADER's own constants (C. Hutto and E. Gilbert, 2014).
 _NEGATED = -0.74
 _REACH = 3
-"""How many words a negation reaches over."""
+"""Number of following words that a negation affects."""
 _BEFORE_BUT, _AFTER_BUT = 0.5, 1.5
 _NORMALIZER = 15.0
 
 
 def measure_valence(words: Words) -> Floats:
-    """Return how good (1) or bad (-1) each text's words are; 0 where none is in the list; shape (texts,)."""
+    """Return the valence of each text, from -1 (negative) to 1 (positive); 0 without listed words; shape (texts,)."""
     valence = _look_up(words, "valence")
     places = np.flatnonzero(valence)
     text, valence = words.text_of[places], valence[places]
@@ -42,21 +42,21 @@ def measure_valence(words: Words) -> Floats:
 
 
 def _look_up(words: Words, role: str) -> Floats:
-    """Return the list's value of each word said, 0 for those that are not in it; shape (words,)."""
+    """Return the list's value of each word of the texts, 0 for words outside the list; shape (words,)."""
     names, values = _lists()[role]
     place = pc.fill_null(pc.index_in(words.vocabulary, value_set=names), -1).to_numpy(zero_copy_only=False)
     return np.asarray(values[place][words.codes])
 
 
 def _before(words: Words, places: np.ndarray, values: Floats, step: int) -> Floats:
-    """Return the value of the word that stands ``step`` words before each place in the same text, else 0."""
+    """Return the value of the word ``step`` words before each place in the same text; 0 if there is none."""
     earlier = places - step
     inside = earlier >= words.offsets[words.text_of[places]]
     return np.where(inside, values[np.maximum(earlier, 0)] if len(values) else 0.0, 0.0)
 
 
 def _weigh_contrast(words: Words, places: np.ndarray, text: np.ndarray) -> Floats:
-    """Weigh what stands before a text's last «but» less than what follows it."""
+    """Return a weight for each place: lower before a text's last «but», higher after it."""
     is_but = pc.equal(words.vocabulary, "but").to_numpy(zero_copy_only=False)
     buts = np.flatnonzero(is_but[words.codes])
     last = np.full(len(words), -1)
@@ -66,7 +66,7 @@ def _weigh_contrast(words: Words, places: np.ndarray, text: np.ndarray) -> Float
 
 @lru_cache(maxsize=1)
 def _lists() -> dict[str, tuple[pa.Array, Floats]]:
-    """Return words and values by role; a last value of 0, which no word has, stands for «not in the list»."""
+    """Return words and values by role; the values end with a 0 for words outside the list."""
     table = csv.read_csv(_LIST_PATH, parse_options=csv.ParseOptions(delimiter="\t"))
     lists = {}
     for role in ("valence", "degree", "negation"):

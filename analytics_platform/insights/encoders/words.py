@@ -1,8 +1,4 @@
-"""Texts as words: one normal form, one split, and vectorised search for words and phrases.
-
-Belongs here: what a word is, and where given terms occur. Does not belong here: what a word means
-(``encoder``) or what it is evidence for (``linear``).
-"""
+"""Words of texts: one normal form, one split, and vectorised search for words and phrases."""
 
 from __future__ import annotations
 
@@ -20,12 +16,12 @@ Ints = NDArray[np.int64]
 
 MAX_TERM_WORDS = 4
 MOST_LETTERS = 64
-"""Of a word that is quoted: a paste without spaces is one word too, of any length."""
+"""Most characters of a quoted word; a paste without spaces is one word of any length."""
 WORDS_REVISION = "words-1"
-"""Raised whenever the normal form changes: vectors and labels made with another one are stale."""
+"""Increase the number when the normal form changes, so that older vectors and labels become stale."""
 
 _HAPPY, _SAD = "happyface", "sadface"
-"""What emoticons and emoji become; nobody wrote these words."""
+"""Words that replace emoticons and emoji; texts do not contain them."""
 
 _NORMAL_FORM = (
     (r"(?:https?|ftp)://\S+", " "),
@@ -45,8 +41,8 @@ class Words:
 
     Attributes:
         vocabulary: The distinct words.
-        codes: Index into the vocabulary of each word of each text, texts one after another; shape (words,).
-        offsets: Where each text begins in ``codes``; shape (texts + 1,).
+        codes: Index into the vocabulary of each word of each text, text after text; shape (words,).
+        offsets: Start of each text in ``codes``; shape (texts + 1,).
     """
 
     vocabulary: pa.StringArray
@@ -64,11 +60,11 @@ class Words:
 
     @cached_property
     def text_of(self) -> Ints:
-        """The text that each word stands in; shape (words,)."""
+        """Index of each word's text; shape (words,)."""
         return np.repeat(np.arange(len(self)), self.lengths)
 
     def incidence(self) -> sp.csr_matrix:
-        """Return the sparse matrix of texts by vocabulary, one entry per word said, in the order said."""
+        """Return the sparse matrix (texts, vocabulary) with one entry per word occurrence, in order of occurrence."""
         ones = np.ones(len(self.codes), np.float32)
         return sp.csr_matrix((ones, self.codes, self.offsets), shape=(len(self), len(self.vocabulary)))
 
@@ -76,20 +72,20 @@ class Words:
         """Return some of the texts.
 
         Args:
-            texts: Indices of texts, in the order wanted; repeats are allowed.
+            texts: Indices of texts, in the requested order; repeats are allowed.
         """
         return self._take(texts, np.ones(len(self.vocabulary), np.bool_))
 
     def take_written(self, texts: Ints) -> Words:
-        """Return some of the texts for a reader to be pointed at: without what emoticons became.
+        """Return some of the texts without the words that replace emoticons, for quoting to a reader.
 
         Args:
-            texts: Indices of texts, in the order wanted; repeats are allowed.
+            texts: Indices of texts, in the requested order; repeats are allowed.
         """
         return self._take(texts, ~pc.is_in(self.vocabulary, pa.array([_HAPPY, _SAD])).to_numpy(zero_copy_only=False))
 
     def _take(self, texts: Ints, wanted: NDArray[np.bool_]) -> Words:
-        """Return some of the texts with their wanted words; the vocabulary is that of the words returned."""
+        """Return some of the texts, limited to the wanted words; the vocabulary contains only the returned words."""
         lengths = self.lengths[texts]
         offsets = np.concatenate(([0], np.cumsum(lengths)))
         places = np.arange(offsets[-1]) + np.repeat(self.offsets[texts] - offsets[:-1], lengths)
@@ -134,35 +130,35 @@ def split_words(texts: pa.Array | pa.ChunkedArray | Sequence[str]) -> Words:
 
 
 def quoted(words: Iterable[str]) -> list[str]:
-    """Return words as reasons store them, whichever tier gives them: the end of a very long one is cut off."""
+    """Return words as reasons store them in every tier: words longer than ``MOST_LETTERS`` are cut."""
     return [word if len(word) <= MOST_LETTERS else f"{word[: MOST_LETTERS - 1]}…" for word in words]
 
 
 def count_words(terms: Sequence[str]) -> Ints:
-    """Return the number of words of each term, its ``*`` aside; shape (terms,)."""
+    """Return the number of words of each term, without its ``*``; shape (terms,)."""
     return _split_terms(terms).lengths
 
 
 def require_term(term: str, words: int) -> None:
-    """Refuse a term that no ``TermMatcher`` finds.
+    """Refuse a term that ``TermMatcher`` cannot find.
 
     Args:
-        term: One to four words, or one word that ends in ``*`` for every word that begins so.
-        words: Its number of words.
+        term: One to four words, or one word that ends in ``*`` and stands for every word with this prefix.
+        words: Number of words of the term.
 
     Raises:
-        ValueError: If it has no word or too many.
+        ValueError: If the term has no word or too many words.
     """
     if not 1 <= words <= (1 if term.endswith("*") else MAX_TERM_WORDS):
         raise ValueError(f"term {term!r} must have 1 to {MAX_TERM_WORDS} words, one when it ends in *")
 
 
 def is_matchable(vocabulary: int, longest: int) -> bool:
-    """Tell whether one ``TermMatcher`` can take all terms: it writes the words of a term as one number of 64 bits.
+    """Tell whether one ``TermMatcher`` can find all terms: it encodes the words of a term as one 64-bit integer.
 
     Args:
-        vocabulary: Number of different words.
-        longest: Words of the longest term.
+        vocabulary: Number of distinct words.
+        longest: Number of words of the longest term.
     """
     return bool((vocabulary + 1) ** longest <= np.iinfo(np.int64).max)
 
@@ -173,12 +169,12 @@ def _split_terms(terms: Sequence[str]) -> Words:
 
 @dataclass(frozen=True)
 class Occurrences:
-    """Where terms occur; one entry per occurrence.
+    """Occurrences of terms, one entry each.
 
     Attributes:
         term: Index of the term.
-        start: Place of its first word in ``Words.codes``.
-        length: Number of words it spans.
+        start: Index of the occurrence's first word in ``Words.codes``.
+        length: Number of words of the occurrence.
     """
 
     term: Ints
@@ -187,13 +183,14 @@ class Occurrences:
 
 
 class TermMatcher:
-    """Finds words, phrases and word beginnings in texts.
+    """Finds words, phrases and word prefixes in texts.
 
     Args:
-        terms: Terms, distinct: one to four words, or one word that ends in ``*`` for every word that begins so.
+        terms: Distinct terms: one to four words, or one word that ends in ``*`` and stands for every word with this
+            prefix.
 
     Raises:
-        ValueError: If a term has no word or too many.
+        ValueError: If a term has no word or too many words.
     """
 
     def __init__(self, terms: Sequence[str]) -> None:
@@ -217,7 +214,7 @@ class TermMatcher:
             self._tables[length] = (keys[chosen][order], chosen[order])
 
     def _keys(self, codes: Ints, starts: Ints, lengths: Ints) -> Ints:
-        """Combine the codes of each span into one number."""
+        """Encode the word codes of each span as one integer."""
         keys = np.zeros(len(starts), np.int64)
         for step in range(MAX_TERM_WORDS):
             inside = step < lengths
@@ -225,7 +222,7 @@ class TermMatcher:
         return keys
 
     def find(self, words: Words) -> Occurrences:
-        """Return every occurrence of every term, longer terms last."""
+        """Return every occurrence of every term: prefixes first, then shorter terms before longer ones."""
         known = pc.index_in(words.vocabulary, value_set=self._vocabulary)
         codes = pc.fill_null(known, -1).to_numpy(zero_copy_only=False).astype(np.int64)[words.codes]
         ends = words.offsets[1:][words.text_of]
@@ -257,7 +254,7 @@ class TermMatcher:
         return Occurrences(np.full(len(starts), term), starts, np.ones(len(starts), np.int64))
 
     def count(self, words: Words) -> sp.csr_matrix:
-        """Return how often each term occurs in each text; sparse, shape (texts, terms)."""
+        """Return the number of occurrences of each term in each text; sparse, shape (texts, terms)."""
         found = self.find(words)
         ones = np.ones(len(found.term))
         rows = words.text_of[found.start]

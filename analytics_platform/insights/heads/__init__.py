@@ -1,1 +1,1 @@
-"""Vectors and features to label probabilities: linear heads, prototypes, stacking, and fitting them in bounded time."""
+"""Classification heads from vectors and features to label probabilities: linear heads, prototypes, stacking."""

@@ -1,7 +1,7 @@
-"""Two ways to score labels: a linear model of n-grams, and the neighbours among the training texts.
+"""Two experts that score labels: a linear model of n-grams, and a vote of the nearest training texts.
 
-Belongs here: fitting, scoring, and what each would have scored for a training text had it not seen it. Does not
-belong here: what the scores mean together (``stacking``), and who is asked when (``heads``).
+Each expert also returns out-of-sample scores of its training texts. `stacking` combines the scores; `label_heads`
+decides which expert scores a text.
 """
 
 from __future__ import annotations
@@ -21,40 +21,40 @@ from analytics_platform.insights.tiers.tier import Singles
 Codes = NDArray[np.int64]
 
 _COST, _COST_ALONE = 1.0, 0.1
-"""Of errors against size of weights; one machine for two labels needs smaller weights than many, whose errors partly
-cancel."""
+"""Cost of errors in the support vector machines (``C``), for several labels and for two labels. The one machine for two
+labels needs smaller weights than several machines, whose errors partly cancel."""
 _MOST_WORK = 200_000_000
-"""Labels times characters that machines are fitted for: about a minute on two cores. Beyond it a ridge regression takes
-their place, whose cost does not grow with the labels."""
+"""Most labels times characters for support vector machines, about a minute on two cores. Beyond it, a ridge regression
+replaces them, because its cost does not grow with the number of labels."""
 _WORK_PER_TEXT = 250
-"""Characters that a text's static vector is as dear as."""
+"""Cost of a text's static vector, in characters."""
 _MACHINE_RIDGE = 0.3
 _FOLDS = 4
 _ABSENT = -2.0
-"""Score of a label that a fold has no text of: lower than a machine that is sure says no."""
+"""Score of a label without a text in a fold; below the score at which a machine is sure of a no."""
 _SHARPNESS = 2.0
-"""How quickly likeness falls with distance: exp(sharpness * (cosine - 1))."""
+"""Sharpness of the kernel exp(sharpness * (cosine - 1))."""
 _RIDGE = 0.1
 _TEXTS_AT_ONCE = 2048
-"""Whose likeness to every neighbour is in memory at the same time: 80 MB for 10,000 neighbours."""
+"""Texts whose kernel values with all neighbours are in memory at once, 80 MB for 10,000 neighbours."""
 
 
 class LinearExpert:
-    """One-against-the-rest support vector machines over ``Features``; a ridge regression where those take too long.
+    """One-against-the-rest support vector machines over ``Features``, or a ridge regression if they take too long.
 
     Args:
-        bounded: Whether a ridge regression may take the machines' place.
+        bounded: Whether a ridge regression may replace the machines.
     """
 
     def __init__(self, *, bounded: bool = True) -> None:
         self._bounded = bounded
 
     def fit(self, prepared: Prepared, codes: Codes, count: int) -> Singles:
-        """Fit, and return the scores of each training text by machines that did not see it.
+        """Fit the model, and return out-of-sample scores of the training texts; shape (texts, labels).
 
         Args:
             prepared: Training texts.
-            codes: Number of each text's label.
+            codes: Index of each text's label.
             count: Number of labels.
         """
         self._features = Features(count).fit(prepared)
@@ -70,7 +70,7 @@ class LinearExpert:
         return scores
 
     def _fit_ridge(self, features: sp.csr_matrix, codes: Codes, count: int) -> Singles:
-        """Fit 1 for a text's label and -1 for every other, and return the scores as ``fit`` does."""
+        """Fit a target of 1 for a text's label and -1 for every other label, and return the scores as ``fit`` does."""
         wanted = 2 * np.eye(count, dtype=np.float32)[codes] - 1
         self._bias = wanted.mean(axis=0)
         weights, left_out = fit_ridge(Features.likeness(features), _MACHINE_RIDGE, wanted - self._bias)
@@ -83,7 +83,7 @@ class LinearExpert:
 
 
 def _fit_machines(features: sp.csr_matrix, codes: Codes, count: int) -> tuple[Singles, Singles]:
-    """Return coefficients (features, labels) and bias (labels,)."""
+    """Return coefficients of shape (features, labels) and bias of shape (labels,)."""
     coefficients, bias = np.zeros((features.shape[1], count), np.float32), np.full(count, _ABSENT, np.float32)
     present = np.unique(codes)
     if len(present) == 1:  # a fold of a tiny file
@@ -99,12 +99,12 @@ def _fit_machines(features: sp.csr_matrix, codes: Codes, count: int) -> tuple[Si
 
 
 class NeighbourExpert:
-    """Kernel ridge regression: every training text votes, by how alike its vector is.
+    """Kernel ridge regression: every kept training text votes, weighted by the similarity of its vector.
 
     Args:
-        most: Training texts that are kept as neighbours, a random choice of more. Fitting needs the square of it
-            in memory (1.6 GB for 20,000), and asking is as dear as they are many.
-        device: Where the products are computed when scoring.
+        most: Most training texts kept as neighbours; a random choice if there are more. Fitting needs memory for the
+            square of their number (1.6 GB for 20,000), and scoring time grows with their number.
+        device: Device of the products during scoring.
     """
 
     def __init__(self, most: int, device: Device = CPU) -> None:
@@ -112,11 +112,11 @@ class NeighbourExpert:
         self._device = device
 
     def fit(self, vectors: Singles, codes: Codes, count: int) -> Singles:
-        """Fit, and return the scores of each training text had it not been among the neighbours.
+        """Fit the votes, and return the score of each training text without its own vote; shape (texts, labels).
 
         Args:
             vectors: Unit-length vectors; shape (texts, dimensions).
-            codes: Number of each text's label.
+            codes: Index of each text's label.
             count: Number of labels.
         """
         kept = np.sort(np.random.default_rng(0).permutation(len(codes))[: self._most])
@@ -133,7 +133,7 @@ class NeighbourExpert:
         return scores
 
     def score(self, vectors: Singles) -> Singles:
-        """Return the score of each label; about 0 to 1; shape (texts, labels)."""
+        """Return the score of each label, about 0 to 1; shape (texts, labels)."""
         scores = np.empty((len(vectors), self._votes.shape[1]), np.float32)
         for start in range(0, len(vectors), _TEXTS_AT_ONCE):
             rows = slice(start, start + _TEXTS_AT_ONCE)
@@ -146,7 +146,7 @@ class NeighbourExpert:
 
 
 def _likeness(cosines: Dense) -> Dense:
-    """Turn cosines into likeness, in place."""
+    """Convert cosines to kernel values, in place."""
     cosines -= 1
     cosines *= _SHARPNESS
     return np.exp(cosines, out=cosines)

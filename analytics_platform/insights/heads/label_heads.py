@@ -1,7 +1,6 @@
-"""Label heads fitted on labelled texts, in three tiers: each text is asked of dearer experts only when that helps.
+"""Label heads fitted on labelled texts, one per tier: costlier experts score a text only where they help.
 
-Belongs here: the order of the experts, and which head a tier is. Does not belong here: the experts, the decision who is
-asked (``routing``), files, and measures (``evaluate``).
+`routing` decides which texts go to a costlier expert; `quality.evaluate` reads files and measures a head.
 """
 
 from __future__ import annotations
@@ -27,36 +26,38 @@ from analytics_platform.insights.tiers.tier import Floats, Singles, TierError, r
 _LOG = logging.getLogger(__name__)
 
 Reads = Literal["nothing", "doubtful", "everything"]
-"""What the transformer reads when scoring."""
+"""Texts that the transformer reads during scoring."""
 _READS: dict[str, Reads] = {"static": "nothing", "cascade": "doubtful", "transformer": "everything"}
 
 OUT_OF_SCOPE = "oos"
-"""The label of texts that belong to no class, as clinc150 names it."""
+"""Label of texts outside every class, as in the data set clinc150."""
 
 _OUTSIDE_EXPECTED = 0.2
-"""Share of texts out of scope that confidence reckons with: training files are collected for the classes and hold
-hardly any of them, use does."""
+"""Share of out-of-scope texts that calibration assumes. Training files contain hardly any out-of-scope texts, because
+they are collected for the classes; real use contains many."""
 _OUTSIDE_ADMITTED = 0.03
-"""Share that the choice of a label reckons with: more would call more texts in scope foreign than it is worth."""
+"""Share of out-of-scope texts that the choice of a label assumes. A higher share costs more in-scope accuracy than it
+gains in out-of-scope recall."""
 _MOST_NEIGHBOURS, _MOST_READERS = 10_000, 20_000
-"""Training texts that vote by guessed vectors, and by the transformer's own, next to whose cost theirs is small."""
+"""Most training texts that vote by predicted vectors, and by the transformer's own vectors. Votes cost little compared
+with the transformer, so the second number is larger."""
 _BUDGETS = (0.25, 0.085)
-"""Largest share of texts whose neighbours are asked, to keep within 50 µs a text, and that the cascade sends to the
-transformer: what keeps it 8 times as quick."""
+"""Largest share of texts that go to the neighbours, which keeps scoring within 50 µs a text, and that the cascade sends
+to the transformer, which keeps the cascade 8 times as fast as the transformer."""
 _BATCH = 32_768
-"""Texts scored together: each distinct word of a batch is taken apart once, in Python."""
+"""Most texts of a batch; each distinct word of a batch is split into n-grams once, in Python."""
 _BATCH_CHARACTERS, _BATCH_SCORES = 2_000_000, 8_000_000
-"""Characters, and texts times labels, that are scored together: 20,000 posts of 1,000 characters took 600 MB more than
-fitting did."""
+"""Most characters of a batch, and most texts times labels. Without these limits, 20,000 posts of 1,000 characters took
+600 MB more than fitting did."""
 
 
 @dataclass(frozen=True)
 class _Voters:
-    """Training texts that vote by one kind of vectors.
+    """Training texts that vote by one kind of vector.
 
     Attributes:
         encode: Makes the vectors.
-        neighbours: The votes.
+        neighbours: Kernel ridge regression over the vectors.
     """
 
     encode: Callable[[Prepared], Singles]
@@ -64,23 +65,23 @@ class _Voters:
 
 
 class NothingToLearnError(ValueError):
-    """No text to fit on holds a word."""
+    """No training text contains a word."""
 
 
 class LabelHead:
-    """A classifier whose confidence and whose routes are calibrated on texts held out of the fit.
+    """A classifier whose confidence and routes are calibrated on out-of-sample scores.
 
     Args:
         encoder: Makes the static vectors.
-        transformer: Reads training texts, so that vectors like its own can be guessed for the neighbours, and what
-            ``reads`` says. Without it the neighbours' vectors are the static ones.
-        reads: What the transformer reads when scoring.
-        further: Texts about anything, read while fitting where training texts are too few to guess by.
-        device: Where products with neighbours are computed.
-        bounded: Whether cheaper solvers take the place of those that many labels make slow.
+        transformer: Reads training texts, so that its vectors can be predicted for the neighbours; during scoring it
+            reads the texts that ``reads`` selects. Without a transformer, the neighbours use the static vectors.
+        reads: Texts that the transformer reads during scoring.
+        further: General texts, read during the fit if there are too few training texts.
+        device: Device of the products with neighbours.
+        bounded: Whether cheaper solvers replace those that are slow for many labels.
 
     Raises:
-        ValueError: If a transformer is to read when scoring, and there is none.
+        ValueError: If ``reads`` is not ``nothing`` and there is no transformer.
     """
 
     def __init__(
@@ -107,21 +108,21 @@ class LabelHead:
 
     @property
     def has_student(self) -> bool:
-        """Whether neighbours are found by a transformer's guessed vectors."""
+        """Whether neighbours are found by predicted vectors of a transformer."""
         return self._student is not None
 
     def fit(self, texts: Sequence[str], labels: Sequence[str]) -> Self:
-        """Fit on labelled texts; the same input gives the same head.
+        """Fit on labelled texts; equal input gives an equal head.
 
-        A text that repeats with the same label counts once: with a copy of it among what is learnt from, how right the
-        head is on texts that it has not seen could not be told.
+        A text that repeats with the same label counts once: with copies among the training texts, out-of-sample scores
+        would be too good.
 
         Args:
             texts: Texts.
             labels: One label each; at least two different ones.
 
         Raises:
-            NothingToLearnError: If no text holds a word.
+            NothingToLearnError: If no text contains a word.
         """
         texts, labels = zip(*dict.fromkeys(zip(texts, labels, strict=True)), strict=True)
         names, codes = np.unique(np.asarray(labels, dtype=object), return_inverse=True)
@@ -150,7 +151,7 @@ class LabelHead:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Share of texts that each expert beyond the first is expected to read."""
+        """Expected share of texts that each expert after the first scores, by expert."""
         shares = [1.0] * self._always + [route.share for route, _ in self._steps]
         return dict(zip(("neighbours", "transformer"), shares, strict=False))
 
@@ -176,7 +177,7 @@ class LabelHead:
 
 
 def _batches(texts: Sequence[str], labels: int) -> Iterator[tuple[int, int]]:
-    """Yield start and end of runs of texts that can be scored together; a run has at least one text."""
+    """Yield start and end of runs of texts that are scored together; a run has at least one text."""
     ends = np.cumsum([min(len(text), LONGEST_TEXT) for text in texts])
     most, start = max(1, min(_BATCH, _BATCH_SCORES // labels)), 0
     while start < len(texts):
@@ -188,7 +189,7 @@ def _batches(texts: Sequence[str], labels: int) -> Iterator[tuple[int, int]]:
 
 
 def _importance(codes: Codes, outside: int | None, wanted: float) -> Floats:
-    """Return how much each text counts: all the same, save that those out of scope make up at least a wanted share."""
+    """Return the weight of each text: 1, or more for out-of-scope texts if they are fewer than the wanted share."""
     importance = np.ones(len(codes))
     if outside is not None:
         share = float((codes == outside).mean())
@@ -199,12 +200,12 @@ def _importance(codes: Codes, outside: int | None, wanted: float) -> Floats:
 def build_head(tier: str, device: DeviceChoice = "auto", *, bounded: bool = True) -> LabelHead:
     """Return the unfitted head of a tier.
 
-    The tier static is built without a student, and is less right for it, where the transformer is not installed. While
-    fitting it reads on the CPU: what the device is asked for is scoring, which runs no transformer.
+    If the transformer is not installed, the tier ``static`` has no distilled encoder and is less accurate. It runs the
+    transformer on the CPU during the fit; ``device`` is for scoring, which needs no transformer in this tier.
 
     Args:
         tier: ``static``, ``cascade`` or ``transformer``.
-        device: Where it computes.
+        device: Device of the computation.
         bounded: See ``LabelHead``.
 
     Raises:

@@ -1,7 +1,7 @@
 """A trained model of topics and intents: one small file, named by the hash of its bytes.
 
-A model that was fitted for another taxonomy or encoder is refused. Whether a model is good enough to be used is decided
-in ``quality.promotion_gate``.
+`LabelModel.fits` tells whether a model matches a taxonomy and an encoder; `quality.promotion_gate` decides whether a
+model is good enough to be used.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from analytics_platform.insights.tiers.reading_model import load_reader
 from analytics_platform.insights.tiers.tier import Floats, Kind
 
 _DECIMALS = 6
-"""Digits kept of a weight: what the last bits of a machine's arithmetic say does not reach the file."""
+"""Decimals of a stored weight; rounding removes differences between processors."""
 _KINDS: tuple[Kind, ...] = ("topic", "intent")
 _READING = "reading"
 _FACTS = "model"
-"""The one key of the file's metadata; safetensors writes several in no fixed order."""
+"""The only key of the file's metadata, because safetensors writes several keys in no fixed order."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class LabelModel:
     """A fitted model.
 
     Attributes:
-        content: The file, in the format safetensors.
+        content: Bytes of the model's safetensors file.
     """
 
     content: bytes
 
     @cached_property
     def model_id(self) -> str:
-        """Hash of the file."""
+        """First 16 hexadecimal digits of the SHA-256 of the file."""
         return hashlib.sha256(self.content).hexdigest()[:16]
 
     @property
@@ -52,7 +52,7 @@ class LabelModel:
         return {kind: (self._tensors[f"{kind}.weights"], self._tensors[f"{kind}.bias"]) for kind in _KINDS}
 
     def reading(self, transformer: TextEncoder) -> dict[Kind, Likeness]:
-        """Return the same over a transformer's vectors; empty where it was not fitted with this transformer."""
+        """Return weights and bias over a transformer's vectors; empty if the model was not fitted with it."""
         if self._facts.get("transformer") != transformer.name:
             return {}
         names = {kind: f"{kind}.{_READING}" for kind in _KINDS}
@@ -60,21 +60,21 @@ class LabelModel:
 
     @property
     def taxonomy_version(self) -> str:
-        """The taxonomy whose labels it gives."""
+        """Version of the taxonomy of the model's labels."""
         return str(self._facts["taxonomy_version"])
 
     @property
     def encoder(self) -> str:
-        """Name of the encoder whose vectors it reads."""
+        """Name of the static encoder of the model's vectors."""
         return str(self._facts["encoder"])
 
     @property
     def corrections(self) -> int:
-        """Number of corrections that it was fitted on."""
+        """Number of corrections that the model was fitted on."""
         return int(self._facts["corrections"])
 
     def fits(self, content: Taxonomy, encoder: StaticEncoder) -> bool:
-        """Tell whether it gives the labels of this taxonomy and reads the vectors of this encoder."""
+        """Tell whether the model was fitted for this taxonomy and this encoder."""
         return (self.taxonomy_version, self.encoder) == (content.version, encoder.name)
 
     @cached_property
@@ -89,7 +89,7 @@ class LabelModel:
 
 @dataclass(frozen=True)
 class Read:
-    """Corrected documents as a transformer reads them.
+    """Corrected documents encoded by a transformer.
 
     Attributes:
         transformer: The transformer.
@@ -106,13 +106,14 @@ def fit_model(
     taught: Mapping[Kind, Taught] | None = None,
     read: Read | None = None,
 ) -> LabelModel:
-    """Fit a model; the same input gives the same bytes.
+    """Fit a model; equal input gives equal bytes.
 
     Args:
         encoder: Makes the static vectors.
         content: The taxonomy.
-        taught: Corrected documents by kind; without them it is the default heads, as a file.
-        read: The same documents for the heads of the tiers that read; without them those keep their default heads.
+        taught: Corrected documents by kind; without them, the model contains the default heads.
+        read: The same documents encoded by a transformer, for the heads over its vectors; without them, the model has
+            no such heads.
     """
     taught = taught or {}
     fitted: dict[str, Likeness] = {

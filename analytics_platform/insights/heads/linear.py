@@ -1,7 +1,6 @@
-"""A linear head over pooled vectors and terms: every answer is a sum, so every reason is exact.
+"""A linear head over pooled vectors and terms: each answer is a sum, so its reasons are exact.
 
-Belongs here: evidence, probabilities, and each part's and word's share of them. Does not belong here: where the
-weights come from (``static`` from the taxonomy, ``sentiment`` from labelled texts).
+The weights come from ``tiers.static`` (the taxonomy) and ``tiers.sentiment`` (labelled texts).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _WORDS_PER_REASON = 4
 
 
 def saturate(counts: sp.csr_matrix) -> sp.csr_matrix:
-    """Let evidence grow less the more often it is repeated: 1 → 1, 2 → 1.33, many → 2."""
+    """Return counts with diminishing increments: 1 becomes 1, 2 becomes 1.33, large counts approach 2."""
     result = counts.tocsr(copy=True)
     result.data = 2 * result.data / (1 + result.data)
     return result
@@ -39,7 +38,7 @@ class LinearHead:
         vector_weights: Shape (256, labels).
         term_weights: Shape (terms, labels).
         bias: Shape (labels,).
-        device: Where the dense product is computed.
+        device: Device of the dense product.
     """
 
     labels: tuple[str, ...]
@@ -50,9 +49,10 @@ class LinearHead:
     device: Device = CPU
 
     def classify(self, documents: Documents) -> Classified:
-        """Return probabilities of the labels, as well calibrated as the weights are.
+        """Return the probabilities of the labels; their calibration depends on the weights.
 
-        Double precision, and rounded by the caller, so that threads and batches do not show in the result.
+        The computation is in double precision and the caller rounds, so that results do not depend on threads and
+        batches.
         """
         terms = saturate(documents.weights @ self.matcher.count(documents.words))
         logits = self.device.matmul(pool(documents), self.vector_weights) + terms @ self.term_weights + self.bias
@@ -61,14 +61,17 @@ class LinearHead:
     def explain(
         self, documents: Documents, chosen: Ints, encode_words: Callable[[pa.StringArray], np.ndarray]
     ) -> list[Reason | None]:
-        """Return for each document the part and the words that spoke most for the chosen label.
+        """Return for each document the part and the words that contributed most to the chosen label.
 
-        A part's or word's contribution is what it adds to the label's score over the mean of all labels.
+        The contribution of a part or word is the amount that it adds to the label's score above the mean of all labels.
 
         Args:
             documents: The documents.
             chosen: Column of the chosen label per document.
-            encode_words: Gives word vectors.
+            encode_words: Returns word vectors.
+
+        Returns:
+            One reason per document; None if no part contributes to the chosen label.
         """
         vectors = self.vector_weights - self.vector_weights.mean(axis=1, keepdims=True)
         terms = self.term_weights - self.term_weights.mean(axis=1, keepdims=True)
@@ -108,7 +111,7 @@ class LinearHead:
         terms: Floats,
         encode_words: Callable[[pa.StringArray], np.ndarray],
     ) -> list[tuple[str, ...]]:
-        """Return the words of each given part that add most to the label chosen for it."""
+        """Return the words of each part that contribute most to the label chosen for the part."""
         subset = words.take_written(parts)
         meaning = np.asarray(encode_words(subset.vocabulary), np.float64)
         label = chosen[subset.text_of]
@@ -123,7 +126,7 @@ class LinearHead:
 
 
 def _heaviest_words(words: Words, share: Floats) -> list[tuple[str, ...]]:
-    """Return each text's distinct words with the largest positive shares, heaviest first, ties in the order said."""
+    """Return each text's distinct words with the largest positive shares, largest first, ties by first occurrence."""
     count = max(len(words.vocabulary), 1)
     keys, first, of_word = np.unique(words.text_of * count + words.codes, return_index=True, return_inverse=True)
     total = np.bincount(of_word, share, len(keys))
@@ -138,7 +141,7 @@ def _heaviest_words(words: Words, share: Floats) -> list[tuple[str, ...]]:
 
 
 def pool(documents: Documents) -> Floats:
-    """Return the unit-length vector of each document, zeros where it has none; shape (documents, dimensions)."""
+    """Return the unit-length vector of each document, zeros for a document without one; shape (documents, 256)."""
     return _divide(*_pool(documents))
 
 
@@ -153,7 +156,7 @@ def _divide(values: Floats, by: Floats) -> Floats:
 
 
 def _heaviest_per_row(matrix: sp.csr_matrix) -> tuple[Ints, Ints, Floats]:
-    """Return row, column and value of each row's largest entry, the first of equals; empty rows are left out."""
+    """Return row, column and value of each row's largest entry, the first of equal ones; empty rows are left out."""
     entries = matrix.tocoo()
     order = np.lexsort((entries.col, -np.round(entries.data, 9), entries.row))
     rows, first = np.unique(entries.row[order], return_index=True)

@@ -1,7 +1,4 @@
-"""Ridge regression by its dual, with what it would have said of each text had it not seen that text.
-
-Belongs here: the one system of equations that ``experts`` and ``student`` both solve. Does not belong here: kernels.
-"""
+"""Kernel ridge regression in its dual form, with exact leave-one-out predictions."""
 
 from __future__ import annotations
 
@@ -12,22 +9,22 @@ from analytics_platform.insights.tiers.tier import Singles
 
 
 def fit_ridge(kernel: Singles, ridge: float, wanted: Singles) -> tuple[Singles, Singles]:
-    """Return the weight of each text, and the prediction for each text by the other texts alone.
+    """Return the weight of each text, and the leave-one-out prediction for each text.
 
-    The second is exact and costs no second fit: the error at a text left out is its weight over the diagonal of the
-    inverse. The kernel is overwritten; no second matrix of its size is made.
+    The predictions are exact and need no second fit: the error of a text that is left out is its weight divided by the
+    diagonal of the inverse. The kernel is overwritten; no second matrix of its size is made.
 
     Args:
-        kernel: Likeness of the texts; symmetric, shape (texts, texts).
-        ridge: Pull of the weights towards zero.
-        wanted: What should be predicted; shape (texts, outputs).
+        kernel: Kernel values of the texts; symmetric, shape (texts, texts).
+        ridge: Regularisation strength.
+        wanted: Targets; shape (texts, outputs).
 
     Returns:
-        Both of shape (texts, outputs).
+        Weights and predictions, both of shape (texts, outputs).
 
     Raises:
         LinAlgError: If the kernel is not positive definite.
-        ValueError: If the kernel holds a value that is not finite.
+        ValueError: If the kernel contains a value that is not finite.
     """
     if not np.isfinite(kernel.sum()):  # SciPy's own check makes a mask of the kernel's size
         raise ValueError(f"the kernel of {len(kernel):,} texts must not contain infs or NaNs")

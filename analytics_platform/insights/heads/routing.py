@@ -1,7 +1,4 @@
-"""Which texts a dearer expert is asked about: those in doubt, by a threshold fitted on texts not learnt from.
-
-Belongs here: doubt, and the threshold. Does not belong here: the experts, or how their answers are brought together.
-"""
+"""Routing of uncertain texts to a costlier expert, by a threshold fitted on out-of-sample probabilities."""
 
 from __future__ import annotations
 
@@ -12,17 +9,17 @@ import numpy as np
 from analytics_platform.insights.tiers.tier import Floats, Ints
 
 _WORTHWHILE = 5e-4
-"""Accuracy that a larger share must win for a text to be sent on."""
+"""Least gain in accuracy that justifies a larger share."""
 _STEPS = 20
 
 
 @dataclass(frozen=True)
 class Route:
-    """Which texts go on to the next expert: those whose doubt exceeds a threshold.
+    """The rule that sends a text to the next expert if its uncertainty reaches a threshold.
 
     Attributes:
-        threshold: Of ``doubt``.
-        share: Of the training texts that exceed it, by importance.
+        threshold: Least uncertainty (``doubt``) of a text that is sent on.
+        share: Share of the training texts that reach the threshold, weighted by importance.
     """
 
     threshold: float
@@ -30,14 +27,14 @@ class Route:
 
     @classmethod
     def fit(cls, before: Floats, after: Floats, codes: Ints, importance: Floats, budget: float) -> Route:
-        """Choose the smallest share that is as right as any within the budget.
+        """Choose the smallest share of texts whose accuracy is within 0.0005 of the best share within the budget.
 
         Args:
-            before: Probabilities without the next expert, of texts that no expert had seen.
-            after: Probabilities with it.
-            codes: Number of each text's label.
-            importance: How much each text counts.
-            budget: Largest share that may go on, 0 to 1.
+            before: Out-of-sample probabilities without the next expert.
+            after: Out-of-sample probabilities with the next expert.
+            codes: Index of each text's label.
+            importance: Weight of each text.
+            budget: Largest share of texts that may be sent on, 0 to 1.
         """
         doubts = doubt(before)
         order = np.argsort(-doubts, kind="stable")
@@ -55,27 +52,30 @@ class Route:
         return cls(float(doubts[order[end - 1]]), float(reached[end - 1]))
 
     def select(self, before: Floats) -> Ints:
-        """Return the rows that go on."""
+        """Return the rows that are sent to the next expert."""
         return np.flatnonzero(doubt(before) >= self.threshold)
 
     def take(self, before: Floats, after: Floats) -> Floats:
-        """Return the answers before, save for the rows that go on, which get the answers after."""
+        """Return ``after`` for the rows that are sent on, and ``before`` for the other rows."""
         return np.where((doubt(before) >= self.threshold)[:, None], after, before)
 
 
 def doubt(probabilities: Floats) -> Floats:
-    """Return how torn an answer is: the second label's probability, which a text unlike everything does not raise."""
+    """Return the uncertainty of each answer: the probability of its second label; shape (texts,).
+
+    Unlike the probability of all other labels together, it stays low for a text that resembles no class.
+    """
     return np.asarray(np.partition(probabilities, -2, axis=1)[:, -2])
 
 
 def pool_opinions(first: Floats, second: Floats, weights: tuple[float, float]) -> Floats:
-    """Return two opinions as one, the product of their weighted probabilities; shape (texts, labels).
+    """Pool two opinions: the normalised product of their probabilities, each raised to a weight; shape (texts, labels).
 
     Args:
-        first: Probabilities.
-        second: Probabilities.
-        weights: Of either. With a sum of 1 the result is no surer than the surer of the two; with a greater one they
-            count as evidence of their own.
+        first: Probabilities; shape (texts, labels).
+        second: Probabilities; shape (texts, labels).
+        weights: Exponents of the two opinions. With a sum of 1, the result is no surer than the surer opinion; with a
+            greater sum, the opinions count as independent evidence.
     """
     pooled = first ** weights[0] * second ** weights[1]
     return np.asarray(pooled / pooled.sum(axis=1, keepdims=True))

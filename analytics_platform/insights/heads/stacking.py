@@ -1,7 +1,4 @@
-"""Scores of several experts as one calibrated probability.
-
-Belongs here: how much each expert counts, and how sure the sum may be. Does not belong here: the experts.
-"""
+"""Stacking: combine the scores of several experts to one calibrated probability."""
 
 from __future__ import annotations
 
@@ -16,20 +13,20 @@ from scipy.special import expit, log_softmax, softmax
 from analytics_platform.insights.tiers.tier import Floats, Singles
 
 _SHRINKAGE = 1e-5
-"""Pull of the weights towards zero; decides only where the texts are too few to."""
+"""Regularisation of the weights towards zero; it matters only if there are very few texts."""
 _CURVE_PULL = 2.0
-"""Pull of a calibration curve towards «as sure as right», in answers."""
+"""Regularisation of a calibration curve towards the identity, in units of one answer."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Weights of the experts, fitted on scores of texts that the experts had not seen.
+    """Weights of the experts, fitted on out-of-sample scores.
 
     Attributes:
-        weights: One factor per expert; not negative.
-        outside: Number of the label of texts that belong to no class, None where there is none.
-        bias: What is added to that label's score, and the share of the best other score that is, which says how
-            much being unlike everything known speaks for it.
+        weights: One non-negative factor per expert.
+        outside: Index of the out-of-scope label; None if there is none.
+        bias: Two numbers for the out-of-scope score: a constant added to it, and the factor of the best in-scope score
+            that is added to it.
     """
 
     weights: Floats
@@ -38,13 +35,13 @@ class Stack:
 
     @classmethod
     def fit(cls, scores: Sequence[Singles], codes: NDArray[np.int64], importance: Floats, outside: int | None) -> Stack:
-        """Find the weights under which the right labels are most likely.
+        """Return the weights that maximise the likelihood of the right labels.
 
         Args:
-            scores: Of each expert, shape (texts, labels).
-            codes: Number of each text's label.
-            importance: How much each text counts.
-            outside: Number of the label of texts that belong to no class.
+            scores: Scores of each expert, each of shape (texts, labels).
+            codes: Index of each text's label.
+            importance: Weight of each text.
+            outside: Index of the out-of-scope label; None if there is none.
         """
         experts = len(scores)
         share = importance / importance.sum()
@@ -75,15 +72,15 @@ class Stack:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a confidence is worth: a smooth rising curve from confidence to the share of right answers.
+    """Calibration of confidence: a smooth increasing curve from confidence to expected accuracy.
 
-    It is fitted on answers as they are given after every route, where a stack is fitted on its own scores. Answers
-    ``outside`` and answers of the classes proper have a curve each, since the share of texts out of scope moves them
-    in opposite directions.
+    The curve is fitted on final answers, after every route; a ``Stack`` is fitted on its own scores. In-scope and
+    out-of-scope answers have separate curves, because the share of out-of-scope texts moves them in opposite
+    directions.
 
     Attributes:
-        curves: Beta calibration (M. Kull et al., 2017) of proper answers, and of answers outside.
-        outside: Number of the label of texts that belong to no class, None where there is none.
+        curves: Beta calibration (M. Kull et al., 2017) of in-scope and of out-of-scope answers.
+        outside: Index of the out-of-scope label; None if there is none.
     """
 
     curves: tuple[Floats, Floats]
@@ -91,7 +88,7 @@ class Calibration:
 
     @classmethod
     def fit(cls, answers: Floats, codes: NDArray[np.int64], importance: Floats, outside: int | None) -> Calibration:
-        """Fit on probabilities of texts that no expert had seen; the arguments are as of ``Stack.fit``."""
+        """Fit on out-of-sample probabilities ``answers``; the other arguments are those of ``Stack.fit``."""
         chosen = answers.argmax(axis=1)
         best, right = answers.max(axis=1), chosen == codes
         groups = (chosen != outside, chosen == outside)
@@ -99,7 +96,7 @@ class Calibration:
         return cls((first, second), outside)
 
     def apply(self, answers: Floats) -> Floats:
-        """Return answers with calibrated confidence, and the same label on top."""
+        """Return answers with calibrated confidence; each answer keeps its most probable label."""
         chosen, best = answers.argmax(axis=1), answers.max(axis=1)
         wanted = np.where(chosen == self.outside, _follow(self.curves[1], best), _follow(self.curves[0], best))
         even = 1 / answers.shape[1]
@@ -121,7 +118,7 @@ def _evidence(confidence: Floats) -> Floats:
 
 
 def _fit_curve(confidence: Floats, right: NDArray[np.bool_], importance: Floats) -> Floats:
-    """Return the three numbers of the curve; few answers leave it near the diagonal."""
+    """Return the three parameters of the curve; with few answers it stays near the identity."""
     evidence, share = _evidence(confidence), importance / max(importance.sum(), 1.0)
     diagonal = np.array([1.0, 1.0, 0.0])
     pull = _CURVE_PULL / max(len(confidence), 1)

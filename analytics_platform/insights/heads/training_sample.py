@@ -1,6 +1,6 @@
-"""Choose the labelled texts that a head is fitted on, so that fitting ends within minutes whatever the file holds.
+"""Choose the labelled texts that a head is fitted on, so that fitting takes minutes for a file of any size.
 
-The module bounds the input of ``heads.LabelHead``; the experts bound their own features and solvers.
+The module bounds the input of ``label_heads.LabelHead``; the experts bound their own features and solvers.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from analytics_platform.insights.encoders.features import LONGEST_TEXT
 from analytics_platform.insights.tiers.tier import Ints
 
 MOST_LABELS = 2_000
-"""Labels of one file: every expert scores every text for every label."""
+"""Most labels of one file, because every expert scores every text for every label."""
 _MOST_TEXTS = 10_000
-"""Texts to fit on: solving for the neighbours needs the square of their number in memory, 400 MB for 10,000."""
+"""Most texts of a fit; solving for the neighbours needs memory for the square of their number, 400 MB for 10,000."""
 _MOST_CHARACTERS = 1_600_000
-"""Characters of all texts together: the transformer reads so many in about 30 s on two free cores."""
+"""Most characters of all texts together; the transformer reads them in about 30 s on two free cores."""
 _MOST_SCORES = 10_000_000
-"""Texts times labels: one score each, 80 MB in double precision."""
+"""Most texts times labels; one score each takes 80 MB in double precision."""
 
 
 class TrainingSample(NamedTuple):
@@ -29,7 +29,7 @@ class TrainingSample(NamedTuple):
     Attributes:
         texts: Texts, in the order of the file.
         labels: The label of each text.
-        statement: One sentence that says what was left out; empty when nothing was.
+        statement: One sentence about the texts left out; empty when all texts are used.
     """
 
     texts: list[str]
@@ -38,7 +38,7 @@ class TrainingSample(NamedTuple):
 
 
 def draw_sample(texts: Sequence[str], labels: Sequence[str]) -> TrainingSample:
-    """Return all texts where they are within the bounds, otherwise the same random choice every time.
+    """Return all texts if they are within the bounds, otherwise a random choice that is the same in every call.
 
     The choice keeps each label's share, and at least two texts of each label that has two.
 
@@ -66,13 +66,13 @@ def draw_sample(texts: Sequence[str], labels: Sequence[str]) -> TrainingSample:
 
 
 def draw_rows(lengths: Ints, codes: Ints) -> Ints | None:
-    """Return the rows to fit on, ascending; None where all of them are within the bounds.
+    """Return the rows to fit on, ascending; None if all rows are within the bounds.
 
-    The choice is the same every time. It keeps each label's share, and at least two rows of each label that has two.
+    The choice is the same in every call. It keeps each label's share, and at least two rows of each label that has two.
 
     Args:
-        lengths: Characters of each row's text.
-        codes: Number of each row's label, from 0 on.
+        lengths: Number of characters of each row's text.
+        codes: Index of each row's label, from 0.
     """
     if not len(codes) or len(codes) <= (most := _most(lengths, codes)):
         return None
@@ -80,7 +80,7 @@ def draw_rows(lengths: Ints, codes: Ints) -> Ints | None:
 
 
 def _most(lengths: Ints, codes: Ints) -> int:
-    """Return how many texts of such lengths and labels can be fitted on."""
+    """Return the largest number of texts of such lengths and labels that a fit may use."""
     return min(
         _MOST_TEXTS,
         _MOST_SCORES // (int(codes.max()) + 1),
@@ -89,11 +89,11 @@ def _most(lengths: Ints, codes: Ints) -> int:
 
 
 def _stratified(codes: Ints, most: int) -> Ints:
-    """Return rows, ascending: the share ``most / len(codes)`` of each label, at least two where it has two.
+    """Return rows, ascending: the share ``most / len(codes)`` of each label, but at least two rows of a label with two.
 
     Args:
-        codes: Number of each text's label.
-        most: Rows wanted; labels with few texts may add to it.
+        codes: Index of each text's label.
+        most: Target number of rows; labels with few texts may increase it.
     """
     order = np.random.default_rng(0).permutation(len(codes))
     order = order[np.argsort(codes[order], kind="stable")]

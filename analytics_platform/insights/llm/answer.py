@@ -1,7 +1,4 @@
-"""The form of an answer: a schema made from the taxonomy, and the check that an answer keeps to it.
-
-Belongs here: what an answer is, and mending one that is nearly right. Does not belong here: asking for one.
-"""
+"""The form of an LLM's answers: a schema derived from the taxonomy, and the parsing of answers by this schema."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES
 from analytics_platform.model.insight_tables import RESOLUTIONS, URGENCIES
 
 Labels = dict[str, Any]
-"""A checked answer, as it is cached: reasons point at message numbers, so that it holds for equal conversations."""
+"""A checked answer, as it is cached: reasons refer to message numbers, so that equal conversations can share it."""
 
 _MOST_REASONS, _MOST_TOPICS, _MOST_WORDS = 8, 3, 24
 _PROBLEMS_NAMED = 5
@@ -30,11 +27,11 @@ _PUNCTUATION = string.punctuation + "…«»“”‘’¿¡"  # noqa: RUF001  (
 
 
 class AnswerError(ValueError):
-    """An answer does not keep to the form; the message says where, for the model to mend it."""
+    """An answer does not follow the form; the message names the place, so that the model can correct it."""
 
 
 def _between(lowest: float, highest: float) -> AfterValidator:
-    """Check a range here rather than in the schema: not every endpoint takes bounds in a schema."""
+    """Return a validator of a range, outside the schema, because some endpoints refuse bounds in a schema."""
 
     def check(value: float) -> float:
         if not lowest <= value <= highest:  # also refuses NaN
@@ -75,14 +72,15 @@ class AnswerForm:
         self.schema: dict[str, Any] = _without_titles(self._model.model_json_schema())
 
     def parse(self, text: str, transcript: Transcript) -> Labels:
-        """Return the labels of an answer; Markdown fences, text around the JSON and broken JSON are mended.
+        """Return the labels of an answer; Markdown fences, text around the JSON and broken JSON are repaired.
 
         Args:
-            text: What the model wrote.
-            transcript: What it was shown.
+            text: The model's text.
+            transcript: The conversation that the model was shown.
 
         Raises:
-            AnswerError: If the form is not kept, a label is not of the taxonomy, or a message was not shown.
+            AnswerError: If the answer does not follow the form, a label is not in the taxonomy, or a reason names a
+                message that was not shown.
         """
         answer = self._read(text)
         self._check_reasons(answer["reasons"], transcript)
@@ -137,7 +135,7 @@ class AnswerForm:
                 raise AnswerError(f"reasons.{place}.label: {reason['label']} is no {reason['kind']}")
 
     def _make_model(self) -> type[BaseModel]:
-        """Build the model; reasons come first, so that an answer that breaks off lacks a label and is refused."""
+        """Build the pydantic model; reasons come first, so that a truncated answer lacks a label and is refused."""
         anything = _choice(frozenset().union(*self._labels.values()))
         reason = create_model(
             "Reason", __base__=_Strict, kind=_choice(self._labels), label=anything, message=int, quote=str
@@ -158,11 +156,11 @@ class AnswerForm:
 
 
 _MOST_BRACES = 1_000
-"""Places where an object is looked for: each may cost a look at all that follows."""
+"""Most opening braces at which parsing is tried; each try may read the rest of the text."""
 
 
 def _objects(text: str) -> Iterator[Any]:
-    """Yield the outermost JSON objects of a text, whatever stands around them."""
+    """Yield the outermost JSON objects within a text."""
     start, braces = text.find("{"), 0
     while start >= 0 and braces < _MOST_BRACES:
         braces += 1
@@ -184,7 +182,7 @@ def _list_of(model: type[BaseModel]) -> Any:
 
 
 def _grounded(reason: dict[str, Any], transcript: Transcript) -> dict[str, Any] | None:
-    """Return a reason with those words of its quote that the message really holds; None when it holds none."""
+    """Return a reason with those words of its quote that the message contains; None if it contains none of them."""
     quoted, said = reason["quote"].split(), transcript.by_number[reason["message"]].text.casefold().split()
     if " ".join(quoted).casefold() in " ".join(said):  # letter by letter, also in scripts without spaces
         words = quoted
@@ -198,7 +196,7 @@ def _grounded(reason: dict[str, Any], transcript: Transcript) -> dict[str, Any] 
 
 
 def _without_titles(schema: Any) -> Any:
-    """Drop the titles that pydantic adds: they say nothing, and are paid for with every question."""
+    """Remove the titles that pydantic adds: they carry no information, and cost tokens in every request."""
     if isinstance(schema, dict):
         return {k: _without_titles(v) for k, v in schema.items() if not (k == "title" and isinstance(v, str))}
     return [_without_titles(item) for item in schema] if isinstance(schema, list) else schema

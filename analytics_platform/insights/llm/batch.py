@@ -1,11 +1,8 @@
-"""Questions asked through ``/v1/batches``: cheaper, and up to a day later.
+"""Questions asked through ``/v1/batches``: cheaper, but answered up to a day later.
 
-Belongs here: submitting, waiting, collecting, and going on after a kill. Does not belong here: the file of requests and
-its lines (``batch_file``).
-
-A batch is remembered in the store before it is submitted and forgotten once all of it is kept; in between, whoever asks
-the same questions waits for it instead of asking. Where a process died while submitting, the batch is looked for at the
-endpoint by the mark it was given.
+The store keeps a batch from before its submission until all of its answers are stored; meanwhile, every caller with the
+same questions waits for the batch instead of asking. If a process died during the submission, the next caller finds the
+batch at the endpoint by its mark.
 """
 
 from __future__ import annotations
@@ -46,10 +43,10 @@ class BatchRunner:
     Args:
         endpoint: The endpoint.
         prompt: The prompt.
-        book: Where open batches are remembered.
-        price: What tokens cost in a batch.
-        keep: Keeps a result for all workers and returns the one that is kept.
-        rows: Where the ledger's rows are added.
+        book: Store of open batches.
+        price: Price of tokens in a batch; None if unknown.
+        keep: Stores a result for all workers and returns the stored one.
+        rows: List to which ledger rows are appended.
     """
 
     def __init__(
@@ -71,7 +68,7 @@ class BatchRunner:
         self._results: dict[str, Result] = {}
 
     async def ask_all(self, questions: Sequence[Question]) -> dict[str, Result]:
-        """Return what came of each question, by key; returns when the last batch is over.
+        """Return the result of each question by key, after the last batch has ended.
 
         Raises:
             LlmError: If key, address or model are wrong, or the endpoint has no batches.
@@ -82,7 +79,7 @@ class BatchRunner:
                 await self._go_on(mark, document)
         left = [question for question in questions if question.key not in self._results]
         if left:
-            # One is asked at once: it shows that key and model are right, and what form of request is taken.
+            # The first question is asked in real time: it checks key and model, and finds the accepted dialect.
             first, *left = left
             result = await realtime.ask(self._endpoint, self._prompt, first, self._rows)
             self._results[first.key] = await self._keep(first, result)
@@ -93,7 +90,7 @@ class BatchRunner:
         return self._results
 
     async def _ask_batch(self, asked: Sequence[Asked], number: int, replaces: str | None = None) -> None:
-        """Submit a batch within the budget and settle it; then, or when nothing can be asked, ``replaces`` is over."""
+        """Submit a batch within the budget and settle it; forget the batch ``replaces`` after the submission."""
         affordable, most = self._affordable(asked)
         for item in asked[len(affordable) :]:
             detail = f"the budget of the run does not cover it: {self._endpoint.budget}"
@@ -112,10 +109,10 @@ class BatchRunner:
             for item in affordable:
                 self._results[item.question.key] = FailedQuestion.now("budget", str(error), number - 1, will_retry=True)
             return
-        await self._ask_again(mark, again)  # with what the first batch did not use of its part of the budget
+        await self._ask_again(mark, again)  # after the budget that the first batch did not use was returned
 
     async def _ask_again(self, mark: str, asked: Sequence[Asked]) -> None:
-        """Submit the second batch in place of one that is settled, or forget that where there is nothing to ask."""
+        """Submit a second batch that replaces a settled one; without questions to ask, forget the settled batch."""
         if asked:
             await self._ask_batch(asked, 2, replaces=mark)
         else:
@@ -132,7 +129,7 @@ class BatchRunner:
         return chosen, total
 
     async def _go_on(self, mark: str, document: Document) -> None:
-        """Settle a batch that is remembered; forget it where it was never submitted."""
+        """Settle a stored batch; forget it if it was never submitted."""
         batch_id = document["batch_id"]
         deadline = document["begun_at"].timestamp() + _TIMEOUTS_TO_SUBMIT * self._endpoint.config.timeout_seconds
         while batch_id is None:
@@ -142,7 +139,7 @@ class BatchRunner:
             elif moment().timestamp() > deadline:
                 await self._forget(mark)
                 return
-            else:  # its process may be about to submit it
+            else:  # another process may be submitting the batch
                 await asyncio.sleep(self._endpoint.config.poll_seconds)
         _, again = await self._settle({**document, "batch_id": batch_id})
         await self._ask_again(mark, again)
@@ -169,7 +166,7 @@ class BatchRunner:
         return mark, document
 
     async def _create(self, file_id: str, mark: str) -> Any:
-        """Create a batch; when the answer to an earlier attempt got lost, find the one it made."""
+        """Create a batch, or return the batch that an earlier attempt created if its answer was lost."""
         return await self._find(mark) or await self._endpoint.client.batches.create(
             input_file_id=file_id,
             endpoint="/v1/chat/completions",
@@ -178,7 +175,7 @@ class BatchRunner:
         )
 
     async def _find(self, mark: str) -> Any:
-        """Return the batch of that mark that the endpoint has, or None."""
+        """Return the endpoint's batch with this mark, or None."""
 
         async def look() -> Any:
             page = await self._endpoint.client.batches.list(limit=100)
@@ -191,7 +188,7 @@ class BatchRunner:
         return await self._patiently(look, "list the batches")
 
     async def _settle(self, document: Document) -> tuple[Amount, list[Asked]]:
-        """Wait for a batch and keep what it answers; return what it cost, and what to ask again."""
+        """Wait for a batch and store its answers; return its cost, and the questions to ask again."""
         judged, spent = await self._collect(document)
         number, again = document["number"], []
         for key, reply in judged.items():
@@ -205,7 +202,7 @@ class BatchRunner:
         return spent, again
 
     async def _collect(self, document: Document) -> tuple[dict[str, Judged | FailedQuestion], Amount]:
-        """Return the replies of a batch to the questions of this caller, and record all of them."""
+        """Return the replies of a batch to this caller's questions and its cost; record all replies in the ledger."""
         batch_id = document["batch_id"]
         batch = await self._wait(batch_id)
         lines = [line for file_id in (batch.output_file_id, batch.error_file_id) if file_id
@@ -253,10 +250,10 @@ class BatchRunner:
         await asyncio.to_thread(self._book.drop_batch, mark)
 
     async def _patiently(self, call: Callable[[], Awaitable[T]], action: str) -> T:
-        """Make a call, again where it may help.
+        """Make a call, and repeat it after transient errors.
 
         Raises:
-            LlmError: If it does not succeed.
+            LlmError: If the call does not succeed.
         """
         try:
             async for attempt in self._endpoint.attempts(*_TRANSIENT):

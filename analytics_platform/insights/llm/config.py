@@ -1,7 +1,4 @@
-"""What the LLM tier is told: endpoint, model, limits.
-
-Belongs here: values and their bounds. Does not belong here: reading them from the environment.
-"""
+"""Configuration of the LLM tier: endpoint, model and limits, with their bounds."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ OPENAI_URL = "https://api.openai.com/v1"
 
 
 class LlmError(UserError, RuntimeError):
-    """The tier cannot work as configured; the message says what to change and holds no secret."""
+    """The LLM tier cannot work as configured; the message names the setting to change and contains no secret."""
 
 
 class LlmConfig(BaseModel):
@@ -71,6 +68,6 @@ class LlmConfig(BaseModel):
     retry_failed: bool = False
 
     def hide_key(self, text: str) -> str:
-        """Return ``text`` with the API key masked: an endpoint may repeat it in its error."""
+        """Return ``text`` with the API key masked, because an endpoint may repeat the key in its error."""
         key = self.api_key.get_secret_value()
         return text.replace(key, "***") if key else text

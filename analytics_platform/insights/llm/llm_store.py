@@ -1,6 +1,7 @@
-"""What the tier needs kept: answers, the ledger of calls, failures, open batches; ``storage`` has the stores.
+"""Protocols of the LLM tier's stores: answers, the ledger of calls, failures, and open batches.
 
-All workers share one store, so that what one has paid for is free for all. Documents are plain JSON-like mappings.
+All workers share one store, so that an answer that one worker paid for is free for every worker. Documents are plain
+JSON-like mappings. ``storage`` implements the protocols.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ Document = Mapping[str, Any]
 
 
 class AnswerCache(Protocol):
-    """Answers by the hash of everything they depend on. Safe to use from several threads and processes."""
+    """Answers by the hash of everything that they depend on; safe to share between threads and processes."""
 
     def get_many(self, keys: Sequence[str]) -> dict[str, Document]:
-        """Return the documents that are there."""
+        """Return the stored answers by key; a key without an answer is absent."""
         ...
 
     def put(self, key: str, document: Document, *, replace: bool = False) -> Document:
-        """Keep a document and return the one that is kept: the first to be put wins, unless it is to be replaced."""
+        """Store an answer, and return the stored one: without ``replace``, the first answer put under the key."""
         ...
 
 
@@ -31,15 +32,15 @@ class CallLedger(Protocol):
     """Every call, as rows of ``LLM_CALLS``."""
 
     def record_calls(self, calls: Sequence[Document]) -> None:
-        """Append calls; one whose ``call_id`` is there already is left as it is."""
+        """Append calls; a call whose ``call_id`` is stored already stays unchanged."""
         ...
 
     def calls(self, day: dt.date) -> list[dict[str, Any]]:
-        """Return the calls about conversations of a day."""
+        """Return the calls about the conversations of a day."""
         ...
 
     def count_calls(self, day: dt.date) -> int:
-        """Return how many there are."""
+        """Return the number of calls about the conversations of a day."""
         ...
 
 
@@ -47,41 +48,41 @@ class FailureBook(Protocol):
     """Conversations without labels, as rows of ``LLM_FAILURES``."""
 
     def replace_failures(self, day: dt.date, failures: Sequence[Document]) -> None:
-        """Replace those of a day."""
+        """Replace the day's failures."""
         ...
 
     def failures(self, day: dt.date) -> list[dict[str, Any]]:
-        """Return those of a day."""
+        """Return the day's failures."""
         ...
 
 
 class BatchBook(Protocol):
-    """Batches that are not yet collected, by a mark of our own."""
+    """Batches that are not collected yet, by the mark that the platform gave them."""
 
     def put_batch(self, mark: str, document: Document) -> None:
-        """Remember a batch."""
+        """Store a batch under its mark; a batch stored under the same mark is replaced."""
         ...
 
     def batches(self) -> dict[str, Document]:
-        """Return all by mark."""
+        """Return all stored batches by mark."""
         ...
 
     def drop_batch(self, mark: str) -> None:
-        """Forget a batch; nothing happens when it is unknown."""
+        """Delete the batch with this mark, if it is stored."""
         ...
 
 
 class LlmStore(AnswerCache, CallLedger, FailureBook, BatchBook, Protocol):
-    """All of it."""
+    """Store of answers, calls, failures and open batches."""
 
 
 def moment() -> dt.datetime:
-    """Return the time, UTC, as exactly as every store keeps it: to the millisecond."""
+    """Return the current time in UTC, in milliseconds, the precision of every store."""
     now = dt.datetime.now(dt.UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def answer_key(messages: Sequence[Mapping[str, str]], parameters: Mapping[str, object]) -> str:
-    """Return the hash of a question: the texts sent, and whatever else the answer depends on."""
+    """Return the SHA-256 of a question: the messages sent, and every parameter that the answer depends on."""
     content = orjson.dumps([list(messages), parameters], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(content).hexdigest()

@@ -1,7 +1,6 @@
-"""The LLM tier: messages in, labels of conversations out, each question paid for once.
+"""The LLM tier: messages in, labels of conversations out; each question is paid for once.
 
-Belongs here: which questions there are, which are answered already, and asking the others. Does not belong here: how a
-question is put (``realtime``, ``batch``) and what it reads like (``prompt``).
+`realtime` and `batch` ask the questions that the store has no answer to.
 """
 
 from __future__ import annotations
@@ -43,24 +42,24 @@ from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
 from analytics_platform.model.llm_tables import LLM_CALLS
 
 EXPECTED_ANSWER_TOKENS = 300
-"""What the dry run assumes of an answer; the limit of an answer gives its upper bound."""
+"""Tokens of an answer that the dry run assumes; its upper bound uses ``answer_tokens``."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would ask and cost, without asking.
+    """Questions and cost of a run, computed without asking.
 
     Attributes:
-        conversations: Conversations there are.
-        silent: Those in which nobody says anything; they are not asked about.
-        cached: Those whose answer is known.
-        to_call: Questions left; equal conversations are one.
-        cut: Of those, conversations longer than ``transcript_tokens``.
-        input_tokens: Tokens to be sent.
-        output_tokens: Tokens to be answered, at ``EXPECTED_ANSWER_TOKENS`` each.
-        cost_usd: What that costs; None where the model's price is unknown.
-        cost_usd_at_most: The same with answers of full length; asking again and retries come on top.
-        counted: How tokens were counted.
+        conversations: Number of conversations.
+        silent: Conversations without spoken text; they are not asked about.
+        cached: Conversations whose answer is stored.
+        to_call: Questions left; equal conversations share one.
+        cut: Questions left about conversations longer than ``transcript_tokens``.
+        input_tokens: Tokens to send.
+        output_tokens: Tokens of the answers, ``EXPECTED_ANSWER_TOKENS`` each.
+        cost_usd: Cost in US dollars; None if the model's price is unknown.
+        cost_usd_at_most: Cost in US dollars with answers of full length, without second questions and retries.
+        counted: Method of counting tokens.
     """
 
     conversations: int = 0
@@ -75,7 +74,7 @@ class Plan:
     counted: str = ""
 
     def __add__(self, other: Plan) -> Plan:
-        """Return the plan of both runs."""
+        """Return the sum of two plans."""
         totals: dict[str, Any] = {}
         for name, mine in asdict(self).items():
             theirs = getattr(other, name)
@@ -84,10 +83,10 @@ class Plan:
 
 
 def load_files(config: LlmConfig, taxonomy: Taxonomy) -> tuple[Prompt, PriceList]:
-    """Read the prompt and the price list that the configuration names; nothing is contacted.
+    """Read the prompt and the price list of the configuration, without a request to the endpoint.
 
     Raises:
-        LlmError: If one cannot be read, or a budget in US dollars is set and the model's price is unknown.
+        LlmError: If a file cannot be read, or a budget in US dollars is set and the model's price is unknown.
     """
     prompt, prices = Prompt(config.prompt, taxonomy), load_prices(config.prices)
     if config.budget_usd is not None and prices.price(config.model) is None:
@@ -100,14 +99,14 @@ def load_files(config: LlmConfig, taxonomy: Taxonomy) -> tuple[Prompt, PriceList
 
 
 class LlmTier:
-    """Labels conversations through an OpenAI-compatible endpoint. Safe to use from several threads.
+    """Labels conversations through an OpenAI-compatible endpoint; safe to share between threads.
 
-    Nothing is contacted before the first question. The budget is that of this object: one per run.
+    The first question opens the first connection. The budget belongs to this object: use one object per run.
 
     Args:
-        config: The endpoint, and how much may be asked of it.
+        config: Address and limits of the endpoint.
         taxonomy: Names the labels.
-        store: What all workers share.
+        store: Store that all workers share.
 
     Raises:
         LlmError: If the prompt or the price list cannot be read, or a budget in US dollars is set and the model's
@@ -126,18 +125,18 @@ class LlmTier:
 
     @cached_property
     def version(self) -> str:
-        """Hash of everything that the labels depend on beside the messages and the code."""
+        """Hash of everything that the labels depend on, except the messages and the code."""
         parts = [*(f"{name}={value}" for name, value in sorted(self._parameters.items())), str(self._form.schema)]
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
     def label_conversations(self, messages: pa.Table) -> LlmOutcome:
-        """Label the conversations of a ``MESSAGES`` table; what is known is not asked again.
+        """Label the conversations of a ``MESSAGES`` table; questions with a stored answer are not asked again.
 
-        Every answer is kept the moment it arrives, so that a run that is killed or stopped by its budget has paid for
-        nothing twice.
+        Every answer is stored as soon as it arrives, so a run that is killed or stopped by its budget pays for nothing
+        twice.
 
         Raises:
-            LlmError: If key, address or model are wrong, after what was under way has been kept.
+            LlmError: If key, address or model are wrong; answers in progress are stored first.
         """
         transcripts = read_transcripts(messages, self.config.transcript_tokens)
         questions = [self._question(transcript) for transcript in transcripts if transcript.lines]
@@ -158,7 +157,7 @@ class LlmTier:
         )
 
     def plan(self, messages: pa.Table) -> Plan:
-        """Return what ``label_conversations`` would ask and cost; asks nothing."""
+        """Return the questions and the cost of ``label_conversations`` without asking."""
         transcripts = read_transcripts(messages, self.config.transcript_tokens)
         asked = [self._question(transcript) for transcript in transcripts if transcript.lines]
         questions = {question.key: question for question in asked}
@@ -209,7 +208,7 @@ class LlmTier:
         return Question(transcript, answer_key(messages, self._parameters), messages)
 
     def _known(self, keys: Sequence[str]) -> dict[str, Result]:
-        """Return the results that the store has, without those failures that are to be asked again."""
+        """Return the stored results by key; with ``retry_failed``, stored failures are left out."""
         found = {key: from_document(document) for key, document in self.store.get_many(keys).items()}
         again = self.config.retry_failed
         return {key: result for key, result in found.items() if not (again and isinstance(result, FailedQuestion))}
@@ -234,7 +233,7 @@ class LlmTier:
         return Endpoint(self.config, self._prompt, self._form, self._prices, ledger)
 
     async def _ask_all(self, questions: Sequence[Question], rows: list[dict[str, Any]]) -> dict[str, Result]:
-        """Ask what nobody else in this process is asking at the moment; wait for the rest."""
+        """Ask the questions that this process is not asking already, and wait for all answers."""
         if self.config.mode == "batch":
             price = self._prices.price(self.config.model, batch=True)
             runner = BatchRunner(self._endpoint, self._prompt, self.store, price, self._keep, rows)
@@ -246,7 +245,7 @@ class LlmTier:
                 task = self._asked[question.key] = asyncio.ensure_future(self._ask(question, rows))
                 task.add_done_callback(partial(self._answered, question.key))
             tasks[question.key] = task
-        answers = await asyncio.gather(*tasks.values(), return_exceptions=True)  # none is broken off for another
+        answers = await asyncio.gather(*tasks.values(), return_exceptions=True)  # one failure cancels no other task
         results: dict[str, Result] = {}
         for key, answer in zip(tasks, answers, strict=True):
             if isinstance(answer, BaseException):
@@ -261,7 +260,7 @@ class LlmTier:
         return await self._keep(question, await realtime.ask(self._endpoint, self._prompt, question, rows))
 
     async def _keep(self, question: Question, result: Result) -> Result:
-        """Keep a result for all workers; where another was quicker, take theirs, so that all have the same."""
+        """Store a result for all workers and return the stored one, so that all workers use the same result."""
         if isinstance(result, FailedQuestion) and result.will_retry:
             return result
         document = to_document(result, {**self._parameters, "kept_at": moment()})

@@ -1,7 +1,4 @@
-"""Prompts: versioned files beside this module, and the messages made of them.
-
-Belongs here: loading a file and filling its blocks. Does not belong here: any wording.
-"""
+"""Prompts: versioned template files in the folder ``prompts``, and the messages filled from them."""
 
 from __future__ import annotations
 
@@ -29,6 +26,9 @@ class Prompt:
     Args:
         name: Name of the file, without ``.md.j2``.
         taxonomy: Names the labels.
+
+    Raises:
+        LlmError: At the first use, if no prompt has this name.
     """
 
     name: str
@@ -36,24 +36,24 @@ class Prompt:
 
     @cached_property
     def version(self) -> str:
-        """Name and hash of the file: an edit is a new version also where nobody renamed it."""
+        """Name of the file and 8 hexadecimal digits of its hash, so that an edited file is a new version."""
         return f"{self.name}-{hashlib.sha256(self._source.encode()).hexdigest()[:8]}"
 
     @cached_property
     def system(self) -> str:
-        """The message that says what to do; the same for every conversation, so that endpoints can cache it."""
+        """The system message; the same for every conversation, so that endpoints can cache it."""
         return self._fill("system", topics=self.taxonomy.topics, intents=self.taxonomy.intents, other=OTHER)
 
     def user(self, transcript: Transcript) -> str:
-        """Return the message that holds the conversation."""
+        """Return the user message with the conversation."""
         return self._fill("user", transcript=transcript.text, was_cut=transcript.was_cut)
 
     def form(self, schema: dict[str, Any]) -> str:
-        """Return the description of the answer, for endpoints that do not take a schema."""
+        """Return the description of the answer's form, for endpoints that accept no schema."""
         return self._fill("form", schema=orjson.dumps(schema).decode())
 
     def correction(self, problem: str) -> str:
-        """Return the message that asks again."""
+        """Return the message that states the fault of an answer and asks again."""
         return self._fill("correction", problem=problem)
 
     @cached_property
@@ -66,7 +66,7 @@ class Prompt:
 
     @cached_property
     def _template(self) -> jinja2.Template:
-        # No autoescape: a prompt is no HTML; the transcript arrives escaped (see ``Transcript.text``).
+        # No autoescape, because a prompt is not HTML; the transcript is escaped already (see ``Transcript.text``).
         environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
         return environment.from_string(self._source)
 

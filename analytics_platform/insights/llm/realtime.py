@@ -1,7 +1,4 @@
-"""Questions asked at once: each, and once more when its answer does not fit.
-
-Belongs here: from a question to its result. Does not belong here: requests (``endpoint``) or what is known already.
-"""
+"""Questions asked in real time, each a second time if its answer does not follow the form."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ _BAD_ANSWER_SHOWN = 4000
 
 
 async def ask(endpoint: Endpoint, prompt: Prompt, question: Question, rows: list[dict[str, Any]]) -> Result:
-    """Return what came of a question; the ledger's rows are added to ``rows``.
+    """Return the result of a question; ledger rows are appended to ``rows``.
 
     Raises:
         LlmError: If key, address or model are wrong.
@@ -43,18 +40,18 @@ async def ask(endpoint: Endpoint, prompt: Prompt, question: Question, rows: list
 
 
 def result_of(judged: Judged, tries: int) -> Result:
-    """Return the labels, or why there are none."""
+    """Return the labels of a judged reply, or a failure if it has none."""
     if judged.labels is not None:
         return judged.labels
     return FailedQuestion.now(judged.status, judged.problem or "", tries)
 
 
 def correction(prompt: Prompt, question: Question, judged: Judged) -> list[dict[str, Any]]:
-    """Return the question with the answer that did not fit and what was wrong with it."""
+    """Return the messages for asking again: the question, the invalid answer, and its fault."""
     bad = {"role": "assistant", "content": judged.text[:_BAD_ANSWER_SHOWN] or "{}"}
     return [*question.messages, bad, {"role": "user", "content": prompt.correction(judged.problem or "")}]
 
 
 def tokens_again(judged: Judged, tokens: int) -> int:
-    """Return the limit for asking again: twice as many where the answer was cut off."""
+    """Return the token limit for asking again: doubled if the answer was cut off."""
     return tokens * 2 if judged.status == "cut_off" else tokens

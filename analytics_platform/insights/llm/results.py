@@ -1,7 +1,4 @@
-"""What came of a conversation, and the tables made of that.
-
-Belongs here: labels, failures and what was not done as rows. Does not belong here: how they came about.
-"""
+"""Results of questions, and the tables of labels and failures made from them."""
 
 from __future__ import annotations
 
@@ -34,17 +31,17 @@ SILENT: Labels = {
     "resolution_confidence": 0.0,
     "reasons": [],
 }
-"""The labels of a conversation in which nobody says anything, as the engine has them; the model is not asked."""
+"""Labels of a conversation without spoken text, equal to the engine's; the model is not asked."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """One conversation to be labelled.
+    """One conversation to label.
 
     Attributes:
         transcript: The conversation.
         key: Hash of everything that the answer depends on.
-        messages: What is sent.
+        messages: Messages to send.
     """
 
     transcript: Transcript
@@ -54,13 +51,14 @@ class Question:
 
 @dataclass(frozen=True)
 class FailedQuestion:
-    """Why a conversation has no labels.
+    """The reason why a conversation has no labels.
 
     Attributes:
         reason: One of ``FAILURE_REASONS``.
-        detail: What was wrong.
-        tries: Questions put in vain.
+        detail: Description of the fault.
+        tries: Number of questions asked without success.
         will_retry: Whether the next run asks again.
+        failed_at: Time of the failure, UTC.
     """
 
     reason: str
@@ -71,7 +69,7 @@ class FailedQuestion:
 
     @classmethod
     def now(cls, reason: str, detail: str, tries: int = 0, *, will_retry: bool = False) -> FailedQuestion:
-        """Return a failure of this moment."""
+        """Return a failure with the current time."""
         return cls(reason, detail, tries, will_retry, moment())
 
 
@@ -80,12 +78,12 @@ Result = Labels | FailedQuestion
 
 @dataclass(frozen=True)
 class LlmOutcome:
-    """What the tier made of a table of messages.
+    """Result of the LLM tier for a table of messages.
 
     Attributes:
-        insights: ``LLM_INSIGHTS``: the conversations labelled.
-        calls: ``LLM_CALLS``: the calls made for it; none where every answer was known.
-        failures: ``LLM_FAILURES``: the other conversations, those that the next run asks for again included.
+        insights: ``LLM_INSIGHTS`` of the labelled conversations.
+        calls: ``LLM_CALLS`` of this run; empty if every answer was stored.
+        failures: ``LLM_FAILURES`` of all other conversations, including those that the next run asks again.
     """
 
     insights: pa.Table
@@ -94,12 +92,12 @@ class LlmOutcome:
 
     @property
     def not_done(self) -> list[str]:
-        """Conversations left for another run: the budget was spent, or the endpoint did not answer."""
+        """Conversations left for another run, because the budget was spent or the endpoint did not answer."""
         return list(self.failures.filter(self.failures["will_retry"])["conversation_id"].to_pylist())
 
 
 def to_document(result: Result, provenance: Document) -> Document:
-    """Return what is kept of a result."""
+    """Return the stored form of a result, with its provenance."""
     if isinstance(result, FailedQuestion):
         kept = {"reason": result.reason, "detail": result.detail, "tries": result.tries, "failed_at": result.failed_at}
         return {**provenance, "failure": kept}
@@ -107,7 +105,7 @@ def to_document(result: Result, provenance: Document) -> Document:
 
 
 def from_document(document: Document) -> Result:
-    """Return the result that a document keeps."""
+    """Return the result in a stored document."""
     if "labels" in document:
         return dict(document["labels"])
     return FailedQuestion(**document["failure"], will_retry=False)
@@ -116,13 +114,13 @@ def from_document(document: Document) -> Result:
 def insights_table(
     results: Sequence[tuple[Transcript, Labels]], taxonomy_version: str, model: str, prompt: str
 ) -> pa.Table:
-    """Return ``LLM_INSIGHTS``."""
+    """Return ``LLM_INSIGHTS`` of labelled conversations."""
     constants = {"tier": "llm", "taxonomy_version": taxonomy_version, "model": model, "prompt_version": prompt}
     return LLM_INSIGHTS.from_rows([{**_row(transcript, labels), **constants} for transcript, labels in results])
 
 
 def failures_table(failures: Sequence[tuple[Transcript, FailedQuestion]]) -> pa.Table:
-    """Return ``LLM_FAILURES``."""
+    """Return ``LLM_FAILURES`` of conversations without labels."""
     return LLM_FAILURES.from_rows(
         [{"date": t.date, "conversation_id": t.conversation_id, **vars(failure)} for t, failure in failures]
     )
@@ -149,7 +147,7 @@ def _row(transcript: Transcript, labels: Labels) -> dict[str, Any]:
 
 
 def _reason(reason: dict[str, Any], transcript: Transcript, certain: Any) -> dict[str, Any]:
-    """Return a reason as stored; its weight is the confidence in the label it speaks for."""
+    """Return the stored form of a reason; its weight is the confidence in its label."""
     return {
         "kind": reason["kind"],
         "label": reason["label"],

@@ -1,8 +1,7 @@
-"""Conversations as a model reads them: numbered lines of JSON, cut to a budget of tokens.
+"""Transcripts of conversations for an LLM: numbered lines of JSON, cut to a budget of tokens.
 
-Belongs here: which messages are sent, and in which form. No identifier is sent: messages are numbered, so that two
-conversations of the same words are one question, and an answer can only point at what was shown. The text depends on
-nothing but the messages and the budget. Does not belong here: what is asked about it (``prompts``).
+A transcript contains no identifiers: messages are numbered, so that two conversations of the same words are one
+question, and an answer can refer only to shown messages. The text depends only on the messages and the budget.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from analytics_platform.insights.llm.api.token_estimate import BYTES_PER_TOKEN, 
 
 _SPEAKERS = {"user": "customer", "assistant": "assistant", "agent": "agent"}
 _OPENING, _ENDING = 2, 4
-"""Messages at either end that are kept before any other."""
+"""Numbers of first and last messages that are kept before all others."""
 _LARGEST_SHARE = 8
-"""A message of a conversation that is cut may have one eighth of the budget: opening and ending always fit."""
+"""A message of a cut conversation may use one eighth of the budget, so that opening and ending always fit."""
 _GAP = " […] "
 _LINE_OVERHEAD = 16
-"""Tokens of a line's JSON beside the text."""
+"""Tokens of a line's JSON in addition to its text."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,10 @@ class TranscriptLine:
     """One message.
 
     Attributes:
-        number: Place among the conversation's spoken messages, from 1.
-        message_id: The message.
-        speaker: Who says it, in the prompt's words.
-        text: What is shown of it.
+        number: Position among the conversation's spoken messages, from 1.
+        message_id: Id of the message.
+        speaker: Speaker, in the prompt's words.
+        text: Shown text, possibly shortened.
     """
 
     number: int
@@ -57,10 +56,10 @@ class Transcript:
     """One conversation.
 
     Attributes:
-        date: Its day.
-        conversation_id: The conversation.
-        lines: What is shown of it, in order; empty when nobody says anything.
-        was_cut: Whether something is left out.
+        date: Day of the conversation.
+        conversation_id: Id of the conversation.
+        lines: Shown messages, in order; empty for a conversation without spoken text.
+        was_cut: Whether messages were left out or shortened.
     """
 
     date: dt.date
@@ -70,7 +69,7 @@ class Transcript:
 
     @cached_property
     def by_number(self) -> dict[int, TranscriptLine]:
-        """The lines shown, by number."""
+        """The shown lines by number."""
         return {line.number: line for line in self.lines}
 
     @cached_property
@@ -112,7 +111,7 @@ def read_transcripts(messages: pa.Table, budget: int) -> list[Transcript]:
 
 
 def _cut(lines: list[TranscriptLine], budget: int) -> list[TranscriptLine]:
-    """Return what fits: the beginning and the ending, then the customer's words, then answers; long ones shortened."""
+    """Return the lines that fit: first opening and ending, then the customer's, then others; long lines shortened."""
     if sum(line.tokens for line in lines) <= budget:
         return lines
     shortened = [replace(line, text=_shorten(line.text, budget // _LARGEST_SHARE - _LINE_OVERHEAD)) for line in lines]
@@ -132,7 +131,7 @@ def _by_importance(lines: Sequence[TranscriptLine]) -> list[int]:
 
 
 def _shorten(text: str, tokens: int) -> str:
-    """Keep the first two thirds and the last third of as many bytes as the tokens allow."""
+    """Return the beginning and the end of a text, two thirds and one third of the bytes that the tokens allow."""
     if estimate_tokens(text) <= tokens:
         return text
     raw, room = text.encode(), int(tokens * BYTES_PER_TOKEN) - len(_GAP.encode())

@@ -1,1 +1,1 @@
-"""How good labels are: evaluation, corrections by people, the promotion gate, and drift."""
+"""Quality of labels: evaluation, corrections by people, the promotion gate, and drift."""

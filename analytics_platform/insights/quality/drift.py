@@ -1,7 +1,6 @@
-"""Whether labels drift: the shares and the confidence of some conversations beside those of the recent past.
+"""Label drift: a comparison of recent shares of labels and mean confidence with those of the past.
 
-Belongs here: the measures, and when a change is worth a person's look. Does not belong here: which days are compared,
-and the asset check (``defs.checks.label_drift``).
+`defs.checks.label_drift` chooses the days and reports the result.
 """
 
 from __future__ import annotations
@@ -18,27 +17,27 @@ from analytics_platform.insights.tiers.tier import Floats, Ints
 LABELS = ("primary_topic", "intent")
 CONFIDENCE = "confidence"
 FEWEST = 30
-"""Conversations on either side without which nothing is compared."""
+"""Fewest conversations of each side for a comparison."""
 
 _FARTHEST = 0.2
-"""Jensen-Shannon distance of shares: 0 where they are the same, 1 where no label is on both sides."""
+"""Limit of the Jensen-Shannon distance of shares: 0 for equal shares, 1 if the two sides share no label."""
 _MOST_CONFIDENCE = 0.05
-"""Change of the mean confidence."""
+"""Limit of the change of the mean confidence."""
 _ROUNDING = 1e-9
-"""Spread of equal values, and difference of their means, that is none: 60 times 0.1 spread by 4e-17."""
+"""Spreads and differences up to this count as 0: rounding gives 60 equal values of 0.1 a spread of 4e-17."""
 _CHANCE = 0.001
 _DRAWS = 4_999
 
 
 @dataclass(frozen=True)
 class Change:
-    """How far one column is from what it was.
+    """The change of one column.
 
     Attributes:
-        column: Which.
-        size: Jensen-Shannon distance of the shares of a label, or change of the mean confidence, now less before.
-        limit: The size, of either sign, from which on it is worth a look.
-        chance: How likely a change of that size is when nothing has changed.
+        column: Name of the column.
+        size: Jensen-Shannon distance of a label's shares, or the mean confidence now minus the mean before.
+        limit: Least absolute size that is worth a look.
+        chance: Probability of a change of this size or larger if nothing has changed.
     """
 
     column: str
@@ -48,17 +47,17 @@ class Change:
 
     @property
     def drifted(self) -> bool:
-        """Whether the change is both large and more than chance."""
+        """Whether the change is large and statistically significant."""
         return abs(self.size) >= self.limit and self.chance < _CHANCE
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return the change as one line."""
         what = "mean confidence changed by" if self.column == CONFIDENCE else f"shares of {self.column} differ by"
         return f"{what} {self.size:.3f} (limit {self.limit:g}), by chance {self.chance:.2g}"
 
 
 def find_changes(now: pa.Table, before: pa.Table) -> list[Change]:
-    """Compare conversations with those of the past.
+    """Compare recent conversations with earlier ones, column by column.
 
     Args:
         now: Columns ``primary_topic``, ``intent`` and ``confidence``; at least two rows.
@@ -79,7 +78,7 @@ def find_changes(now: pa.Table, before: pa.Table) -> list[Change]:
 
 
 def count_labels(now: pa.ChunkedArray, before: pa.ChunkedArray) -> tuple[list[str], Ints]:
-    """Return the labels of both sides, ascending, and how often each side has them; shape (2, labels)."""
+    """Return the labels of both sides, ascending, and their counts on each side; shape (2, labels)."""
     names = pc.unique(pa.chunked_array([*now.chunks, *before.chunks])).sort()
     codes = (pc.index_in(side, value_set=names).to_numpy() for side in (now, before))
     counts = np.stack([np.bincount(code, minlength=len(names)) for code in codes])
@@ -87,11 +86,11 @@ def count_labels(now: pa.ChunkedArray, before: pa.ChunkedArray) -> tuple[list[st
 
 
 def distance(now: Ints, before: Ints) -> float:
-    """Return the Jensen-Shannon distance, by logarithms of base 2, of two sides' shares; 0 to 1.
+    """Return the Jensen-Shannon distance (logarithms of base 2) of the shares of two sides; 0 to 1.
 
     Args:
-        now: How often each label is there; shape (labels,).
-        before: As ``now``.
+        now: Count of each label; shape (labels,).
+        before: Count of each label; shape (labels,).
     """
     return float(_distances(now[None], before[None])[0])
 
@@ -100,11 +99,11 @@ def _distances(now: Ints, before: Ints) -> Floats:
     first, second = (side / side.sum(axis=1, keepdims=True) for side in (now, before))
     middle = (first + second) / 2
     divergence = (rel_entr(first, middle) + rel_entr(second, middle)).sum(axis=1) / (2 * np.log(2))
-    return np.asarray(np.sqrt(np.clip(divergence, 0, 1)))  # rounding makes it as little as -1e-17 for equal shares
+    return np.asarray(np.sqrt(np.clip(divergence, 0, 1)))  # rounding can give -1e-17 for equal shares
 
 
 def _chance_of(counts: Ints) -> float:
-    """Return how often conversations shuffled between the sides are as far apart, by a permutation test."""
+    """Return the p-value of a permutation test: the share of shuffles whose distance is at least the observed one."""
     whole = counts.sum(axis=0)
     draws = np.random.default_rng(0).multivariate_hypergeometric(
         whole, int(counts[0].sum()), size=_DRAWS, method="marginals"

@@ -1,7 +1,4 @@
-"""How right, how calibrated and how quick a tier is on labelled texts.
-
-Belongs here: reading labelled texts and the measures. Does not belong here: the classifier (``heads``).
-"""
+"""Evaluation of a tier's heads on labelled texts: accuracy, calibration and speed."""
 
 from __future__ import annotations
 
@@ -27,17 +24,17 @@ from analytics_platform.insights.tiers.tier import Floats
 
 _BINS = 15
 _FIRST_BATCH = 256
-"""Texts that are scored before the speed is known."""
+"""Texts of the first batch, before the speed is known."""
 _BATCH_SECONDS = 2.0
-"""How long a batch takes about, so that progress is shown that often."""
+"""Target duration of a batch, and thus the interval of progress messages."""
 _MOST_SCORES = 4_000_000
-"""Texts times labels that are scored at once: 32 MB in double precision, several times over."""
+"""Most texts times labels of a batch: 32 MB in double precision, several times over."""
 _MOST_AT_ONCE = 4_096
-"""Texts that one call scores while its speed is measured."""
+"""Most texts of one call while the speed is measured."""
 
 
 class EvaluationError(UserError, ValueError):
-    """A file cannot be evaluated; the message names the file and what is wrong with it."""
+    """A file cannot be evaluated; the message names the file and its fault."""
 
 
 def evaluate(
@@ -55,22 +52,22 @@ def evaluate(
     Args:
         train: Parquet file with columns ``text`` and ``label``; at least two labels.
         test: Parquet file with the same columns.
-        tier: Which tier answers: ``static``, ``cascade`` or ``transformer``.
-        device: Where it computes.
-        seconds: How long scoring is timed at least; the test file is repeated as often as that takes.
-        whole: Fit on the whole training file and with the dearest solvers, however long and however much memory
-            that takes, instead of on the choice that ``draw_sample`` makes of a large file.
-        on_stage: Told what begins, in a few words, and while scoring how many texts are done.
+        tier: Tier to evaluate: ``static``, ``cascade`` or ``transformer``.
+        device: Device of the computation.
+        seconds: Least duration of the speed measurement; the test file is repeated as often as necessary.
+        whole: Whether to fit on the whole training file with the costliest solvers, without a limit of time or memory,
+            instead of on the sample that ``draw_sample`` takes of a large file.
+        on_stage: Called with a few words when a stage begins, and with the number of scored texts during scoring.
 
     Returns:
-        What ``measure`` and ``time_scoring`` say, and tier, device, student (whether a transformer taught one while
-        fitting), train_rows, fitted_rows (different texts that the heads were fitted on), fitting (a sentence on what
-        was left out; empty when nothing was), test_rows, classes, fit_seconds, shares (of the texts that each expert
-        beyond the first is expected to read) and peak_memory_mb of the process.
+        The results of ``measure`` and ``time_scoring``, and tier, device, student (whether a distilled encoder was
+        fitted), train_rows, fitted_rows (distinct texts that the heads were fitted on), fitting (a sentence about the
+        texts left out; empty if there are none), test_rows, classes, fit_seconds, shares (expected share of texts that
+        each expert after the first scores) and peak_memory_mb of the process.
 
     Raises:
-        EvaluationError: If a file cannot be read, lacks a column, is empty, has missing values, teaches nothing, or
-            has more labels than can be fitted.
+        EvaluationError: If a file cannot be read, lacks a column, is empty, has missing values, contains no word, or
+            has too many labels.
         TierError: If the tier or device is unknown or not available.
     """
     on_stage(f"loading the tier {tier}")
@@ -113,10 +110,10 @@ def evaluate(
 def _score(
     head: LabelHead, texts: list[str], on_stage: Callable[[str], object]
 ) -> tuple[Floats, dict[str, float], float]:
-    """Score texts in batches that take about two seconds; tell how many are done and how many per second.
+    """Score texts in batches of about two seconds, and report progress and speed.
 
     Returns:
-        Probabilities, shape (texts, labels); the speed as ``time_scoring`` states it; seconds spent.
+        Probabilities, shape (texts, labels); the speed as ``time_scoring`` returns it; seconds spent.
     """
     on_stage(f"scoring {len(texts):,} texts")
     parts: list[Floats] = []
@@ -134,13 +131,13 @@ def _score(
 
 
 def time_scoring(score: Callable[[list[str]], object], texts: list[str], seconds: float) -> dict[str, float]:
-    """Score texts again and again, more of them each time, until that takes long enough.
+    """Score texts repeatedly, with more repetitions each time, until one measurement takes ``seconds``.
 
-    At most ``_MOST_AT_ONCE`` texts are repeated into one call, so that memory does not grow with the speed of the head.
+    At most ``_MOST_AT_ONCE`` texts are repeated in one call, so that memory does not grow with the speed of the head.
 
     Returns:
-        texts_per_second, from text to labels with confidence; texts_per_cpu_second, which other programs on the machine
-        disturb less; timed_texts, of the last time, which alone is counted.
+        texts_per_second of elapsed time; texts_per_cpu_second, which depends less on other programs; timed_texts, the
+        number of texts in the last measurement, the only one that counts.
     """
     times = 1
     while True:
@@ -158,16 +155,16 @@ def time_scoring(score: Callable[[list[str]], object], texts: list[str], seconds
 
 
 def measure(labels: Sequence[str], confidence: Floats, truth: Sequence[str]) -> dict[str, float]:
-    """Return how right and how calibrated answers are.
+    """Return accuracy and calibration of answers.
 
     Args:
         labels: Names of the columns of ``confidence``.
         confidence: Probabilities; shape (texts, labels).
-        truth: The right labels; one that is not among ``labels`` counts as answered wrongly.
+        truth: The right labels; a label that is not in ``labels`` counts as answered wrongly.
 
     Returns:
-        accuracy, macro_f1, ece (15 bins); where ``oos`` is among the right labels also in_scope_accuracy and
-        oos_auroc, the area under the curve of confidence as a detector of texts in scope.
+        accuracy, macro_f1, ece (15 bins); if ``oos`` is among the right labels, also in_scope_accuracy and oos_auroc,
+        the area under the ROC curve of confidence as a detector of in-scope texts.
     """
     names, right_labels = np.asarray(labels, dtype=object), np.asarray(truth, dtype=object)
     answers = names[confidence.argmax(axis=1)]
@@ -182,20 +179,20 @@ def measure(labels: Sequence[str], confidence: Floats, truth: Sequence[str]) -> 
 
 
 def peak_memory_mb() -> float:
-    """Return the most memory that this process has held, in MiB."""
+    """Return the peak memory of this process in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
 def expected_calibration_error(confidence: Floats, right: np.ndarray) -> float:
-    """Return the mean distance between confidence and share of right answers, over 15 bins of equal width."""
+    """Return the expected calibration error: the mean gap between confidence and accuracy over 15 equal bins."""
     bins = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
     gaps = np.bincount(bins, confidence, _BINS) - np.bincount(bins, right.astype(np.float64), _BINS)
     return float(np.abs(gaps).sum() / len(confidence))
 
 
 def _out_of_scope(names: np.ndarray, confidence: Floats, truth: np.ndarray) -> dict[str, float]:
-    """Measure how well confidence in the classes proper tells texts in scope from those out of scope."""
+    """Measure how well confidence in the in-scope labels separates in-scope texts from out-of-scope texts."""
     in_scope = truth != OUT_OF_SCOPE
     proper = names != OUT_OF_SCOPE
     if in_scope.all() or not in_scope.any() or not proper.any():
@@ -211,7 +208,7 @@ def read_labelled(path: Path) -> tuple[list[str], list[str]]:
     """Return the texts and labels of a Parquet file.
 
     Raises:
-        EvaluationError: If it cannot be read, lacks a column, is empty, or has missing values.
+        EvaluationError: If the file cannot be read, lacks a column, is empty, or has missing values.
     """
     if not path.exists():
         raise EvaluationError(f"{path}: there is no such file; check the path (seen from {Path.cwd()})")

@@ -1,7 +1,6 @@
-"""Corrections of labels by people: which can be used, and for what.
+"""Corrections of labels by people: validate them, and convert them to training documents or gold labels.
 
-Belongs here: judging rows as their source gives them, and turning them into documents to learn from or gold labels.
-Does not belong here: where they are kept, the collection ``label_feedback`` of MongoDB.
+`storage.mongo.corrections` reads the corrections.
 """
 
 from __future__ import annotations
@@ -27,30 +26,31 @@ from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES, Floats, Kin
 from analytics_platform.model.learning_tables import LABEL_FEEDBACK
 
 CORRECTION_WEIGHT = 2.0
-"""Examples of the taxonomy that one correction counts for. Learnt from one half of the shipped gold labels, the other
-half went from 0.69 to 0.74 right for topics and from 0.59 to 0.62 for intents; 5 and more lost some of the intents."""
+"""Weight of a correction in the fit, in examples of the taxonomy. Training on one half of the shipped gold labels
+raised accuracy on the other half from 0.69 to 0.74 for topics and from 0.59 to 0.62 for intents; a weight of 5 or more
+lowered it for intents."""
 _HELD_OUT = 5
-"""One conversation of so many gives gold labels instead of lessons, drawn by its name."""
+"""One conversation in five, selected by the hash of its id, gives gold labels instead of training documents."""
 _TEXT_FIELDS = ("conversation_id", "message_id", "kind", "label", "author", "note")
 
 TAUGHT_KINDS = ("topic", "intent")
-"""Kinds of labels that corrections teach: those of ``labels_of``."""
+"""Kinds of labels whose corrections are used for training, the kinds of ``labels_of``."""
 
 Item = tuple[str, str]
-"""What is corrected: ``conversation`` or ``message``, whose ids may be the same, and its id."""
+"""A corrected item: ``conversation`` or ``message``, and its id; a conversation and a message may have equal ids."""
 Said = Mapping[Item, tuple[str, list[dict[str, str]]]]
-"""By item: its conversation, and what was said."""
+"""Conversation id and messages (role and text) by item."""
 
 
 def find_said(rows: Sequence[Mapping[str, Any]], days: Iterable[pa.Table]) -> dict[Item, Any]:
-    """Look up what the corrected conversations and messages say.
+    """Look up the messages of the corrected conversations and messages.
 
     Args:
         rows: Corrections.
         days: ``MESSAGES`` of each day: conversation_id, message_id, position, role, text.
 
     Returns:
-        See ``Said``; what no day has is not in it.
+        See ``Said``; items that occur in no day are absent.
     """
     wanted = pa.array(sorted({str(row[name]) for row in rows for name in _TEXT_FIELDS[:2] if row.get(name)}))
     found: dict[Item, Any] = {}
@@ -62,7 +62,7 @@ def find_said(rows: Sequence[Mapping[str, Any]], days: Iterable[pa.Table]) -> di
             entry = {"role": row["role"], "text": row["text"]}
             whole = found.setdefault(("conversation", row["conversation_id"]), (row["conversation_id"], []))
             whole[1].append(entry)
-            # A message by itself is judged as if its speaker had come with it.
+            # A single message is labelled as a customer's message.
             found["message", row["message_id"]] = (row["conversation_id"], [{"role": "user", "text": row["text"]}])
     return found
 
@@ -70,14 +70,14 @@ def find_said(rows: Sequence[Mapping[str, Any]], days: Iterable[pa.Table]) -> di
 def judge_feedback(
     rows: Sequence[Mapping[str, Any]], content: Taxonomy, said: Said, gold: Collection[tuple[str, str]]
 ) -> pa.Table:
-    """Return ``LABEL_FEEDBACK``: every correction with what becomes of it.
+    """Return ``LABEL_FEEDBACK``: every correction with its status.
 
-    Of several corrections of the same item and kind the latest counts, and before all of them a shipped gold label. A
-    fifth of the conversations, and those that have shipped gold labels of any kind, are for judging; nothing is learnt
-    from them.
+    Of several corrections of the same item and kind, the latest counts; a shipped gold label precedes all of them. A
+    fifth of the conversations, and every conversation with a shipped gold label of any kind, are held out for
+    evaluation, and are never used for training.
 
     Args:
-        rows: As the source gives them, with ``feedback_id``.
+        rows: Corrections as their source returns them, with ``feedback_id``.
         content: The taxonomy.
         said: From ``find_said``.
         gold: Conversation and kind of each shipped gold label.
@@ -125,14 +125,15 @@ def as_examples(feedback: pa.Table, status: str) -> pa.Table:
 
 
 def draw_examples(examples: pa.Table) -> tuple[pa.Table, str]:
-    """Return as many examples as a transformer reads within a bounded time, and what was left out.
+    """Return examples that a transformer reads in bounded time, and a sentence about the examples left out.
 
     Args:
         examples: ``EXAMPLES``.
 
     Returns:
-        All of them where they are within the bounds of ``training_sample``, otherwise the same random choice every
-        time, with each label's share; and one sentence that says how many were chosen, empty when nothing was left out.
+        All examples if they are within the bounds of ``training_sample``, otherwise a random choice that is the same in
+        every call and keeps each label's share; and one sentence with the number of chosen examples, empty if all are
+        used.
     """
     said = examples["messages"].combine_chunks()
     of_example = pc.list_parent_indices(said).to_numpy()
@@ -149,7 +150,10 @@ def draw_examples(examples: pa.Table) -> tuple[pa.Table, str]:
 
 
 def draw_taught(feedback: pa.Table, status: str) -> tuple[pa.Table, str]:
-    """Return the corrections of one status that a transformer reads, and what was left out; see ``draw_examples``."""
+    """Return the corrections of one status that a transformer reads, and a sentence about those left out.
+
+    See ``draw_examples``.
+    """
     examples = as_examples(feedback, status)
     if status == "training":
         examples = _taught_kinds(examples)
@@ -157,22 +161,22 @@ def draw_taught(feedback: pa.Table, status: str) -> tuple[pa.Table, str]:
 
 
 def _taught_kinds(examples: pa.Table) -> pa.Table:
-    """Return the examples of topics and intents; sentiment is not taught."""
+    """Return the examples of topics and intents, the kinds that corrections train."""
     return examples.filter(pc.is_in(examples["kind"], value_set=pa.array(TAUGHT_KINDS)))
 
 
 def taught_by(engine: InsightEngine, examples: pa.Table) -> tuple[dict[Kind, Taught], Read | None]:
-    """Return what examples teach, as the documents that the engine decides on; sentiment is not taught.
+    """Return training documents of topics and intents from examples, encoded as the engine encodes conversations.
 
-    An engine whose transformer reads is taught by the examples that ``draw_examples`` chooses.
+    An engine with a transformer uses only the examples that ``draw_examples`` chooses.
 
     Args:
-        engine: Groups the messages of a conversation, by the default heads.
+        engine: Engine with the default heads, which groups the messages of a conversation.
         examples: ``EXAMPLES``.
 
     Returns:
-        The documents over static vectors, and over those of the engine's transformer, where it has one and there is
-        something to read.
+        The documents over static vectors by kind, and the documents over the transformer's vectors; the latter are None
+        if the engine has no transformer or there are no examples.
     """
     kinds = labels_of(engine.taxonomy)
     examples = _taught_kinds(examples)
@@ -192,12 +196,12 @@ def taught_by(engine: InsightEngine, examples: pa.Table) -> tuple[dict[Kind, Tau
 
 
 def _label(examples: pa.Table, ids: pa.Array, vectors: Mapping[Kind, Floats]) -> dict[Kind, Taught]:
-    """Return the vectors of documents with what examples say of them.
+    """Return training documents: vectors with the labels of their examples.
 
     Args:
         examples: ``EXAMPLES``.
-        ids: The documents' items.
-        vectors: Their vectors by kind of label, in that order.
+        ids: Items of the documents.
+        vectors: Vectors of the documents by kind of label, in the order of ``ids``.
     """
     taught: dict[Kind, Taught] = {}
     for kind, known in vectors.items():
@@ -211,7 +215,7 @@ def _label(examples: pa.Table, ids: pa.Array, vectors: Mapping[Kind, Floats]) ->
 
 
 def _fault(entry: Mapping[str, Any], known: Mapping[str, Collection[str]], said: Said) -> str | None:
-    """Return why a correction cannot be used, or None."""
+    """Return the reason why a correction cannot be used, or None."""
     if entry["kind"] not in known:
         return f"kind is none of {', '.join(sorted(known))}"
     if entry["label"] not in known[entry["kind"]]:
@@ -244,7 +248,7 @@ def _text(value: object) -> str | None:
 
 
 def _time(value: object) -> dt.datetime | None:
-    """Read a time; one without a zone is UTC."""
+    """Parse a time; a time without a zone is UTC; None for an invalid time."""
     if isinstance(value, str):
         try:
             value = dt.datetime.fromisoformat(value.strip())
@@ -254,5 +258,5 @@ def _time(value: object) -> dt.datetime | None:
         return None
     try:
         return value.astimezone(dt.UTC) if value.tzinfo else value.replace(tzinfo=dt.UTC)
-    except OverflowError:  # a day at the end of time that UTC does not have
+    except OverflowError:  # a time that overflows when it is converted to UTC
         return None

@@ -1,7 +1,4 @@
-"""Judging a model by gold labels: its answers, the measures of them, and whether it is no worse than another.
-
-Belongs here: that, for the engine as it is used. Does not belong here: files of labelled texts (``evaluate``).
-"""
+"""The promotion gate: evaluate a model on gold labels, and compare it with other models."""
 
 from __future__ import annotations
 
@@ -22,14 +19,14 @@ from analytics_platform.model.learning_tables import MODEL_EVALUATION
 
 _JUDGED: tuple[Kind, ...] = ("topic", "intent", "sentiment")
 FEWEST_ITEMS = 20
-"""Gold labels of topic and intent together below which no model is promoted: fewer tell nothing."""
+"""Fewest evaluated gold labels, over all kinds together, for promoting a model; fewer are too little evidence."""
 
 
 def evaluate_model(engine: InsightEngine, model: LabelModel, gold: pa.Table, at: dt.datetime) -> pa.Table:
-    """Return ``MODEL_EVALUATION`` of one model on these gold labels, a row per kind of label that there are of.
+    """Return ``MODEL_EVALUATION`` of one model on gold labels, one row per kind of label in the gold labels.
 
     Args:
-        engine: Labels by that model.
+        engine: Engine with this model.
         model: The model.
         gold: ``GOLD_LABELS``; at least one.
         at: Time of the evaluation.
@@ -71,30 +68,30 @@ def evaluate_model(engine: InsightEngine, model: LabelModel, gold: pa.Table, at:
 
 
 def evaluations_of(history: pa.Table, model_id: str, gold_version: str) -> dict[str, dict[str, Any]]:
-    """Return the newest rows of one model on one set of gold labels by kind.
+    """Return the newest evaluation of one model on one set of gold labels, by kind.
 
     Args:
-        history: ``MODEL_EVALUATION``, which is ascending by time.
+        history: ``MODEL_EVALUATION``, ascending by time.
         model_id: The model.
-        gold_version: The gold labels.
+        gold_version: Version of the gold labels.
     """
     wanted = pc.and_(pc.equal(history["model_id"], model_id), pc.equal(history["gold_version"], gold_version))
     return {row["kind"]: row for row in history.filter(wanted).to_pylist()}
 
 
 def why_worse(history: pa.Table, gold_version: str, candidate: str, references: Sequence[str]) -> list[str]:
-    """Return why a model is worse than others, one line each; an empty list means that it is not.
+    """Return the reasons why a model is worse than its references, one line each; empty if it is not worse.
 
-    Compared item by item: where both are right or both are wrong says nothing. Of the items on which they differ,
-    chance alone would have the candidate lose ``√n`` more than it wins about one time in six; whoever loses more than
-    that is worse. A tolerance of zero would refuse half of the models that are as good. The defaults are among
-    the references each time, so that many small losses do not add up.
+    The comparison is by item; items that both models answer rightly, or both wrongly, do not count. Of ``n`` items on
+    which the models differ, two equally good models give the candidate a net loss above ``√n`` about one time in six; a
+    candidate with a larger net loss is worse. A tolerance of zero would refuse half of the equally good models. The
+    default model is always among the references, so that many small losses do not add up.
 
     Args:
         history: ``MODEL_EVALUATION``.
-        gold_version: The gold labels to judge by.
-        candidate: Its ``model_id``.
-        references: Those that it has to be no worse than.
+        gold_version: Version of the gold labels.
+        candidate: ``model_id`` of the candidate.
+        references: ``model_id`` of each reference.
     """
     mine = evaluations_of(history, candidate, gold_version)
     items = sum(row["items"] for row in mine.values())
@@ -114,7 +111,7 @@ def why_worse(history: pa.Table, gold_version: str, candidate: str, references: 
 
 
 def _differences(mine: Sequence[dict[str, Any]], theirs: Sequence[dict[str, Any]]) -> tuple[int, int]:
-    """Return how many items only the other model answers rightly, and how many only this one."""
+    """Return the number of items that only the other model answers rightly, and that only this model does."""
     right = {entry["item"]: entry["answer"] == entry["truth"] for entry in theirs}
     pairs = [(entry["answer"] == entry["truth"], right[entry["item"]]) for entry in mine]
     return sum(not one and other for one, other in pairs), sum(one and not other for one, other in pairs)

@@ -1,1 +1,1 @@
-"""Which labels there are: the taxonomy file, its checks, and its rules."""
+"""The taxonomy of labels: its file, its validation, and its rules."""

@@ -1,8 +1,7 @@
-"""The taxonomy's rules: where they fire, and what becomes of the probabilities where they do.
+"""The taxonomy's rules: find the messages on which they fire, and apply their effects to probabilities.
 
-Belongs here: conditions over a day's messages, each evaluated once for all of them, and their effects. Does not belong
-here: reading rules from a file (``taxonomy``), and evidence (``linear``). Regular expressions are run by RE2 only,
-whose time is linear in the text whatever the expression: customers write the texts.
+Each condition is evaluated once for all messages of a day. Only RE2 runs regular expressions: customers write the
+texts, and RE2 takes linear time for every expression.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from analytics_platform.insights.tiers.tier import Classified, Floats, Ints, Kin
 Mask = NDArray[np.bool_]
 
 _FORCED = 0.501
-"""Probability of a forced label at least: a hair more than all others together, so that it is the chosen one."""
+"""Least probability of a forced label: slightly more than all other labels together, so that it is chosen."""
 _ROLES = {"customer": ("user",), "agent": ("agent", "assistant")}
 _WORDS_PER_REASON = 4
 
 
 class RuleBook:
-    """Rules, ready to be looked for. Safe to use from several threads.
+    """Compiled rules; safe to share between threads.
 
     Args:
-        rules: In the order of the file.
+        rules: Rules in the order of the file.
     """
 
     def __init__(self, rules: Sequence[LabelRule]) -> None:
@@ -39,13 +38,13 @@ class RuleBook:
         self._matchers = [TermMatcher(rule.when) if rule.when else None for rule in self.rules]
 
     def find(self, said: pa.Table, words: Words, endings: Mapping[str, Mask] | None = None) -> Mask:
-        """Tell which rules fire on which messages; shape (messages, rules).
+        """Return which rules fire on which messages; shape (messages, rules).
 
         Args:
             said: Columns text and role.
-            words: The words of the texts.
-            endings: The messages at which a conversation ends in a way that rules may name; none when None, as for
-                messages on their own.
+            words: Words of the texts.
+            endings: Masks of the messages at which a conversation ends, by the ending's name; None for messages without
+                conversations, on which no rule with an ending fires.
         """
         fires = np.zeros((len(said), len(self.rules)), np.bool_)
         for column, (rule, matcher) in enumerate(zip(self.rules, self._matchers, strict=True)):
@@ -63,11 +62,11 @@ class RuleBook:
         return fires
 
     def apply(self, kind: Kind, answer: Classified, fires: Mask) -> Classified:
-        """Return what the rules make of a tier's answer; rows in which none fires stay as they are.
+        """Return a tier's answer with the effects of the rules; documents without a firing rule are unchanged.
 
         Args:
             kind: Kind of label.
-            answer: Of the tier.
+            answer: The tier's answer.
             fires: Which rules fire on which documents; shape (documents, rules).
         """
         confidence = answer.confidence.copy()
@@ -86,22 +85,22 @@ class RuleBook:
             else:
                 forcing.append((column, fired))
         confidence[forbidden] = 0
-        confidence[touched, answer.labels.index(REMAINDERS[kind])] += 1e-12  # something is always left to choose
+        confidence[touched, answer.labels.index(REMAINDERS[kind])] += 1e-12  # at least one label stays possible
         confidence[touched] /= confidence[touched].sum(axis=1, keepdims=True)
         _force(confidence, forcing, forbidden)
         return Classified(answer.labels, confidence)
 
     def speaking(self, kind: Kind, labels: Sequence[str], chosen: Ints, before: Ints, fires: Mask) -> Mask:
-        """Tell which rules spoke for the label that a document got; shape (documents, rules).
+        """Return which firing rules support each document's label; shape (documents, rules).
 
-        Those that spoke for it, and where the label is not the tier's own choice, those that spoke against that.
+        A rule supports the label if it speaks for it, or if it speaks against the tier's own, different choice.
 
         Args:
             kind: Kind of label.
             labels: Names of the columns.
             chosen: Column of each document's label.
             before: Column of the tier's own choice.
-            fires: Which rules fire on which documents.
+            fires: Which rules fire on which documents; shape (documents, rules).
         """
         speaks = np.zeros(fires.shape, np.bool_)
         for number, rule in enumerate(self.rules):
@@ -113,7 +112,7 @@ class RuleBook:
         return speaks
 
     def quote(self, rule: int, words: Words, texts: pa.ChunkedArray, parts: Ints) -> list[tuple[str, ...]]:
-        """Return the words of some messages that made a rule fire, at most four each; none for an ending."""
+        """Return the words that made a rule fire, at most four per message; no words for a rule with an ending."""
         matcher, regex = self._matchers[rule], self.rules[rule].regex
         if regex:
             said = texts.take(pa.array(parts))
@@ -123,7 +122,7 @@ class RuleBook:
         elif matcher is not None:
             subset = words.take_written(parts)
             found = matcher.find(subset)
-            order = np.lexsort((-found.length, found.start))[::-1]  # the first and longest is written last
+            order = np.lexsort((-found.length, found.start))[::-1]  # the first, longest match is written last
             spans = {
                 int(subset.text_of[s]): (int(s), int(s + n))
                 for s, n in zip(found.start[order], found.length[order], strict=True)
@@ -139,7 +138,7 @@ class RuleBook:
 
 
 def _force(confidence: Floats, forcing: Sequence[tuple[int, Mask]], forbidden: Mask) -> None:
-    """Raise forced labels above all others together, in place; the others keep their proportions."""
+    """Raise each forced label above all other labels together, in place; the other labels keep their proportions."""
     done = np.zeros(len(confidence), np.bool_)
     for column, fired in forcing:
         rows = np.flatnonzero(fired & ~done & ~forbidden[:, column])

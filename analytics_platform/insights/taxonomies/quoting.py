@@ -1,11 +1,8 @@
-"""What a regular expression of a rule matched in a text: the expression that ``taxonomy`` tries and ``rules`` runs.
-
-Belongs here: that expression. Does not belong here: running it.
-"""
+"""The expression that extracts a rule's match from a text; `taxonomy` validates it, `label_rules` runs it."""
 
 from __future__ import annotations
 
 
 def quoting(regex: str) -> str:
-    """Return an RE2 expression of a whole text whose first group is what a rule's expression finds in it."""
+    """Return an RE2 expression that matches a whole text and captures a rule's first match in its first group."""
     return rf"(?i)\A(?s:.*?)({regex})(?s:.*)\z"

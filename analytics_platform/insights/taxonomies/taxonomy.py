@@ -1,7 +1,6 @@
-"""The taxonomy: which labels there are, what is evidence for them, and rules that go before the evidence.
+"""The taxonomy: labels, the evidence for them, and rules that override the evidence.
 
-Belongs here: reading and validating the YAML file. Does not belong here: how evidence is weighed (``static``), and
-where rules fire and what they do (``rules``).
+The module reads and validates the YAML file; `tiers.static` weighs the evidence, and `label_rules` applies the rules.
 """
 
 from __future__ import annotations
@@ -33,25 +32,25 @@ from analytics_platform.insights.taxonomies.taxonomy_file import Location, Taxon
 from analytics_platform.model.insight_tables import RESOLUTIONS, URGENCIES
 
 OTHER = "other"
-"""The label of what no topic or intent fits; every set of labels has it without naming it."""
+"""Label of texts that fit no topic or intent; every taxonomy has it without naming it."""
 REMAINDERS = {"topic": OTHER, "intent": OTHER, "sentiment": "neutral", "urgency": "normal", "resolution": "unclear"}
-"""The label of each kind that needs no evidence: what remains when no other fits. No rule can forbid it."""
+"""The remainder label of each kind: it applies without evidence if no other label fits. No rule can forbid it."""
 FIXED_LABELS = {
     "sentiment": ("negative", "neutral", "positive"),
     "urgency": URGENCIES,
     "resolution": RESOLUTIONS,
 }
-"""Labels of the kinds whose labels a taxonomy cannot choose: only what is evidence for them."""
+"""Labels of the kinds with fixed labels; a taxonomy can change only the evidence for them."""
 
 DEFAULT_PATH = Path(__file__).parents[1] / "taxonomy.yaml"
 
 MOST_LABELS = 1_000
-"""Topics, and intents, of one taxonomy. Making the heads of 1,000 topics and 1,000 intents with five examples and
-three keywords each took 9 CPU-seconds and 370 MB, of 2,000 each 17 s and 640 MB; the memory for keywords grows with the
+"""Most topics, and most intents, of a taxonomy. Making the heads of 1,000 topics and 1,000 intents with five examples
+and three keywords each took 9 CPU-seconds and 370 MB, of 2,000 each 17 s and 640 MB; keyword memory grows with the
 square of the labels, and every message is scored for every label."""
 
 _MOST_STRENGTH = 20.0
-"""Log-odds that a rule may boost by at most; beyond, it should say force or forbid."""
+"""Largest boost of a rule in log-odds; a stronger rule should force or forbid."""
 
 _WORDS_FOR = {
     "model_type": "must be lines of `key: value`",
@@ -60,7 +59,7 @@ _WORDS_FOR = {
     "missing": "is missing",
     "extra_forbidden": "is no known field",
 }
-"""Mistakes that pydantic tells in the words of a programmer."""
+"""Plain-English messages for pydantic's error types."""
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -70,10 +69,10 @@ _MISPLACED_STAR = re.compile(r"\*.|(?<!\w)\*")
 
 
 class _MisplacedError(ValueError):
-    """Mistakes in items of a list, which only the whole taxonomy shows.
+    """Mistakes in items of a list that only a check of the whole list or taxonomy can find.
 
     Attributes:
-        mistakes: Where each is, from the list on, and what it is.
+        mistakes: Location within the list and description of each mistake.
     """
 
     def __init__(self, mistakes: Sequence[tuple[Location, str]]) -> None:
@@ -243,19 +242,19 @@ class Taxonomy(BaseModel):
 
     @property
     def version(self) -> str:
-        """Hash of the content; comments and layout of the file do not matter."""
+        """Hash of the content, independent of the file's comments and layout."""
         content = orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(content).hexdigest()[:16]
 
 
 def load_taxonomy(path: Path | None = None) -> Taxonomy:
-    """Read a taxonomy.
+    """Read and validate a taxonomy.
 
     Args:
-        path: YAML file; the one shipped when None.
+        path: YAML file; the shipped one when None.
 
     Raises:
-        TaxonomyError: If the file cannot be read or does not describe a taxonomy.
+        TaxonomyError: If the file cannot be read or is not a valid taxonomy.
     """
     path = path or DEFAULT_PATH
     file = TaxonomyFile.read(path)
@@ -271,15 +270,15 @@ def load_taxonomy(path: Path | None = None) -> Taxonomy:
 
 @lru_cache(maxsize=1)
 def _defaults() -> dict[str, Any]:
-    """Return what a file that leaves these sections out gets: their labels are the same in every taxonomy."""
+    """Return the default sections of a file that omits them; their kinds have the same labels in every taxonomy."""
     shipped = TaxonomyFile.read(DEFAULT_PATH).content
     rules = [rule for rule in shipped["rules"] if rule["kind"] in FIXED_LABELS]
     return {"urgencies": shipped["urgencies"], "resolutions": shipped["resolutions"], "rules": rules}
 
 
 def _mistakes(item: Any) -> Iterator[tuple[Location, str]]:
-    """Yield what pydantic found wrong in a place: where each mistake is, and what it is."""
-    # Too short counts only items that are right, and the others have errors of their own.
+    """Yield location and description of each mistake in a pydantic error."""
+    # pydantic counts only valid items as present; the invalid items have errors of their own.
     if item["type"] == "too_short" and item["input"]:
         return
     cause = item.get("ctx", {}).get("error")
@@ -291,7 +290,7 @@ def _mistakes(item: Any) -> Iterator[tuple[Location, str]]:
 def _words_of_keywords(content: object) -> dict[str, int]:
     """Return the number of words of every keyword and of every rule's `when`.
 
-    They are counted all at once: counting 31,000 keywords label by label took nine tenths of the time of loading.
+    All keywords are counted in one call: counting 31,000 keywords label by label took nine tenths of the loading time.
     """
     sections = content.values() if isinstance(content, dict) else ()
     items = (item for section in sections if isinstance(section, list) for item in section if isinstance(item, dict))
@@ -305,11 +304,11 @@ def _counted(keywords: Sequence[str]) -> dict[str, int]:
 
 
 def _searchable(keywords: tuple[str, ...], words_of: Mapping[str, int] | None) -> tuple[str, ...]:
-    """Return keywords in lower case and without repeats; refuse those that cannot be searched for.
+    """Return keywords in lower case and without repeats; refuse keywords that cannot be searched for.
 
     Args:
-        keywords: Of one label or rule.
-        words_of: Number of words of each; counted here when it lacks one.
+        keywords: Keywords of one label or rule.
+        words_of: Number of words of each keyword; computed here if it lacks one.
     """
     for keyword in keywords:
         if _MISPLACED_STAR.search(keyword):
@@ -322,7 +321,7 @@ def _searchable(keywords: tuple[str, ...], words_of: Mapping[str, int] | None) -
     for keyword, count in zip(keywords, counts, strict=True):
         require_term(keyword, count)
     if not is_matchable(sum(counts), max(counts, default=1)):
-        TermMatcher(keywords)  # counts each word once, and refuses what is still too much
+        TermMatcher(keywords)  # counts each word once, and refuses too many words
     return tuple(dict.fromkeys(keyword.lower() for keyword in keywords))
 
 

@@ -1,7 +1,4 @@
-"""The taxonomy's YAML file: what it says, and on which line.
-
-Belongs here: reading, and mistakes of the file itself. Does not belong here: what it has to say (``taxonomy``).
-"""
+"""The taxonomy's YAML file: its content, and the line of each part, for error messages."""
 
 from __future__ import annotations
 
@@ -16,19 +13,19 @@ import yaml
 from analytics_platform.errors import UserError
 
 Location = tuple[str | int, ...]
-"""Keys, and places in lists, that lead to a part of the content."""
+"""Path to a part of the content: keys of mappings and indices of lists."""
 
 
 MOST_MISTAKES = 20
-"""Mistakes that one message lists; a file with more has mostly one, repeated in each label."""
+"""Most mistakes in one message; a file with more usually repeats one mistake in each label."""
 
 
 class TaxonomyError(UserError, ValueError):
-    """The taxonomy file is wrong; each fault names file, line and what to mend."""
+    """The taxonomy file is wrong; each fault names file, line and remedy."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML without dates: what looks like one is something that people say."""
+    """YAML loader that reads dates as texts, because they are quotations of what people say."""
 
 
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct_yaml_str)
@@ -36,12 +33,12 @@ _Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct
 
 @dataclass(frozen=True)
 class TaxonomyFile:
-    """A file that was read.
+    """A parsed taxonomy file.
 
     Attributes:
         path: The file.
-        content: What it says.
-        root: Its nodes, which know their lines; None when it is empty.
+        content: The content as Python values.
+        root: The root YAML node, which has line numbers; None for an empty file.
     """
 
     path: Path
@@ -53,14 +50,14 @@ class TaxonomyFile:
         """Read a file.
 
         Raises:
-            TaxonomyError: If it cannot be read, is no YAML, or says something twice.
+            TaxonomyError: If the file cannot be read, is not YAML, or repeats a key.
         """
         text = ""
         try:
             text = path.read_text(encoding="utf-8")
             loader = _Loader(text)
             root = loader.get_single_node()
-            repeated = list(_repeated(root))  # before merges are carried out, which repeat what they override
+            repeated = list(_repeated(root))  # before YAML merges, which repeat overridden keys
             found = cls(path, loader.construct_document(root) if root else None, root)
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1
@@ -81,18 +78,18 @@ class TaxonomyFile:
         return found
 
     def problems(self, mistakes: Sequence[tuple[Location, str]]) -> list[str]:
-        """Write mistakes one a line, as file, line, field and what to mend; the first 20, and how many more."""
+        """Return one line per mistake with file, line, field and remedy: the first 20, then the number of others."""
         return self._listed((self._told(self._node(place), place, what) for place, what in mistakes), len(mistakes))
 
     def _listed(self, lines: Iterator[str], count: int) -> list[str]:
-        """Return the first lines; the others, which are costly to make, are only counted."""
+        """Return the first lines and the number of further ones, which are not made because each one is costly."""
         shown = list(islice(lines, MOST_MISTAKES))
         if count > len(shown):
             shown.append(f"{self.path}: and {count - len(shown):,} more mistakes")
         return shown
 
     def _node(self, location: Location) -> yaml.Node | None:
-        """Return the deepest node on the way to a location."""
+        """Return the deepest existing node on the path to a location."""
         node = self.root
         for step in location:
             found = _child(node, step)
@@ -107,12 +104,12 @@ class TaxonomyFile:
 
 
 def _repeated(root: yaml.Node | None) -> Iterator[tuple[Location, yaml.Node]]:
-    """Yield each key that its mapping has already, in the order of the file; YAML would take the last in silence."""
+    """Yield each repeated key of a mapping, in the order of the file; YAML itself would silently use the last value."""
     todo: list[tuple[Location, yaml.Node]] = [((), root)] if root else []
     seen: set[int] = set()
     while todo:
         location, node = todo.pop()
-        if id(node) in seen:  # an alias of what was looked at
+        if id(node) in seen:  # an alias of a visited node
             continue
         seen.add(id(node))
         inner: list[tuple[Location, yaml.Node]] = []

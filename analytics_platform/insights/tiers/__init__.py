@@ -1,1 +1,1 @@
-"""The tiers of the engine: documents in, labels with confidence and reasons out."""
+"""Tiers of the engine: documents in, labels with confidence and reasons out."""

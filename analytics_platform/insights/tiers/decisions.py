@@ -1,7 +1,6 @@
-"""One kind of label decided for a set of documents, and the reasons why.
+"""Decide one kind of label for a set of documents: combine the tier's answer, the rules and stated outcomes.
 
-Belongs here: the tier's answer, the rules and a stated outcome brought together, and the rows of reasons. Does not
-belong here: evidence (``linear``), rules (``rules``), and tables (``engine``).
+The module also makes the rows of reasons.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from analytics_platform.insights.tiers.tier import Classified, Documents, Floats
 from analytics_platform.model.insight_tables import REASONS_TYPE
 
 DECIMALS = 4
-"""Stored digits: far fewer than threads and batch sizes can disturb, as many as anybody reads."""
+"""Stored decimals: few enough that threads and batch sizes cannot change them."""
 _MOST_GAIN = 20.0
-"""Log-odds that a forced or forbidden label is said to have made, where it really was certain of the opposite."""
+"""Largest stored weight of a forcing or forbidding rule, in log-odds; without it, certainty would be infinite."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,9 @@ class Decision:
         name: Kind of label.
         documents: The documents.
         own: The tier's answer.
-        answer: What the rules, and a stated outcome, made of it.
+        answer: The answer after rules and stated outcomes.
         fires: Which rules fire on which documents; shape (documents, rules).
-        stated: Documents whose label the source states.
+        stated: Whether the source states a document's label; shape (documents,).
     """
 
     name: Kind
@@ -49,15 +48,15 @@ class Decision:
     def of(
         cls, kind: Kind, documents: Documents, tier: Tier, rules: RuleBook, fires: Mask, states: pa.Array | None = None
     ) -> Decision:
-        """Decide.
+        """Classify the documents, and apply the rules and the stated labels.
 
         Args:
             kind: Kind of label.
             documents: The documents.
-            tier: Answers.
+            tier: The tier that classifies.
             rules: Rules of all kinds.
-            fires: Which of them fire on which documents.
-            states: The label that the source states of each document, null where it states none.
+            fires: Which rules fire on which documents; shape (documents, rules).
+            states: The label that the source states for each document, null for none.
         """
         own = tier.classify(kind, documents)
         answer = rules.apply(kind, own, fires)
@@ -70,18 +69,18 @@ class Decision:
 
     @cached_property
     def chosen(self) -> Ints:
-        """Column of the most confident label per document; digits beyond the stored ones break no tie."""
+        """Column of the most confident label per document; digits beyond the ninth break no tie."""
         return _most_confident(self.answer)
 
     @cached_property
     def silent(self) -> Mask:
-        """Whether a document has nothing to judge by."""
+        """Whether a document has no text, no stated label, and no label chosen by a rule."""
         unsaid = self.documents.weights.getnnz(axis=1) == 0
         return np.asarray(unsaid & ~self.stated & (self.chosen == _most_confident(self.own)))
 
     @cached_property
     def best(self) -> Floats:
-        """Confidence in the chosen label; 0 where there is nothing to judge by."""
+        """Confidence in the chosen label; 0 for a silent document."""
         confidence = self.answer.confidence[np.arange(len(self.chosen)), self.chosen]
         return np.where(self.silent, 0.0, confidence)
 
@@ -91,7 +90,7 @@ class Decision:
         return pa.array(self.answer.labels, pa.string()).take(pa.array(self.chosen))
 
     def firm(self, rules: RuleBook) -> Mask:
-        """Tell whose label is no matter of opinion: the source states it, or a rule forces or forbids one.
+        """Return the documents whose label a stated outcome fixes, or on which a forcing or forbidding rule fires.
 
         Args:
             rules: Rules of all kinds.
@@ -108,14 +107,14 @@ class Decision:
         tier: Tier,
         rules: RuleBook,
     ) -> None:
-        """Append the reasons of each document to its row: the words that weighed most, then the rules.
+        """Append the reasons of each document to its row: the words with the largest weight, then the rules.
 
         Args:
             rows: One list per document.
             said: The parts: columns position, message_id and text.
-            of_part: The document of each part.
+            of_part: Index of each part's document; shape (parts,).
             at_part: Which rules fire on which parts; shape (parts, rules).
-            tier: Explains.
+            tier: The tier that explains.
             rules: Rules of all kinds.
         """
         ids, labels = said["message_id"].to_pylist(), self.answer.labels
@@ -139,7 +138,7 @@ class Decision:
 
     @cached_property
     def _gain(self) -> Floats:
-        """By how much the rules raised the log-odds of each document's label."""
+        """Increase of the log-odds of each document's label by the rules; shape (documents,)."""
         picked = np.arange(len(self.chosen)), self.chosen
         before, after = (np.clip(one.confidence[picked], 1e-9, 1 - 1e-9) for one in (self.own, self.answer))
         return np.asarray(np.clip(np.log(after / (1 - after)) - np.log(before / (1 - before)), 0, _MOST_GAIN))
@@ -158,7 +157,7 @@ class Decision:
 
 
 def reasons_array(rows: list[list[dict[str, object]]]) -> pa.Array:
-    """Return the stored form of reasons."""
+    """Return reasons as an Arrow array of the stored type."""
     return pa.array(rows, REASONS_TYPE)
 
 

@@ -1,7 +1,6 @@
-"""Labelled texts: those shipped, and any of them as what a head reads.
+"""Shipped labelled texts, and the conversion of labelled texts to messages that the engine reads.
 
-Belongs here: reading the files made by ``training/labels/build.py``, and turning what was said into documents.
-Does not belong here: fitting (``label_model``), or judging (``quality.promotion_gate``).
+``training/labels/build.py`` makes the files.
 """
 
 from __future__ import annotations
@@ -22,32 +21,32 @@ DATA = Path(__file__).parents[1] / "data"
 SLICE_PATH = DATA / "labels.parquet"
 GOLD_PATH = DATA / "gold.parquet"
 EXAMPLES = GOLD_LABELS
-"""Examples to learn from and gold labels are of one form; what keeps them apart is who may read them."""
+"""Table of training examples; it has the form of gold labels, but fits read only examples and evaluations only gold."""
 
 _NO_DAY = dt.date(1970, 1, 1)
 
 
 @cache
 def shipped_slice() -> pa.Table:
-    """Return the ``EXAMPLES`` from public data sets that the default heads are fitted on."""
+    """Return the ``EXAMPLES`` from public data sets on which the default heads are fitted."""
     return pq.read_table(SLICE_PATH)
 
 
 def slice_texts() -> list[str]:
-    """Return what is said in each of them: one message."""
+    """Return the text of each example of the shipped slice, which has one message."""
     return [said[0]["text"] for said in shipped_slice()["messages"].to_pylist()]
 
 
 def shipped_gold() -> pa.Table:
-    """Return the gold labels of the sample's conversations, made by one reader."""
+    """Return the gold labels of the sample's conversations, all by one annotator."""
     return pq.read_table(GOLD_PATH)
 
 
 def as_messages(examples: pa.Table) -> pa.Table:
-    """Return what was said in the examples as rows of ``MESSAGES``, as far as the engine reads them.
+    """Return the messages of examples as rows of ``MESSAGES``, with the columns that the engine reads.
 
     Args:
-        examples: ``EXAMPLES``; an item that has several labels is there once.
+        examples: ``EXAMPLES``; an item with several labels is converted once.
     """
     items, said = examples["item"].combine_chunks(), examples["messages"].combine_chunks()
     first = pc.equal(pc.index_in(items, value_set=items), pa.array(range(len(items)), pa.int32()))
@@ -69,6 +68,6 @@ def as_messages(examples: pa.Table) -> pa.Table:
 
 
 def version_of(gold: pa.Table) -> str:
-    """Return a hash of what gold labels say."""
+    """Return a hash of gold labels, independent of their order; 16 hexadecimal digits."""
     said = orjson.dumps(gold.sort_by([("item", "ascending"), ("kind", "ascending")]).to_pylist())
     return hashlib.sha256(said).hexdigest()[:16]

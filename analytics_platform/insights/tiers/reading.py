@@ -1,8 +1,6 @@
-"""The engine's tiers with a transformer: it reads every document, or those that the static tier is in doubt about.
+"""The tiers with a transformer: it reads every document, or only the documents that the static tier is uncertain about.
 
-Belongs here: how the static tier's answer and the transformer's become one, and which documents are read. Does not
-belong here: the transformer (``minilm``), what it made of the shipped slices (``reading_model``), and heads fitted on
-labelled files (``heads``).
+`minilm` is the transformer; `reading_model` contains its vectors of the shipped slices.
 """
 
 from __future__ import annotations
@@ -33,22 +31,20 @@ from analytics_platform.insights.tiers.tier import Classified, Documents, Floats
 from analytics_platform.model.code_version import code_version
 
 _EVERY = 4
-"""One in so many of the general texts tells what share of messages a threshold sends on, to a few thousandths."""
+"""Every fourth general text is used to estimate the share of messages above a threshold, to a few thousandths."""
 
 
 class ReadingTier:
-    """The static tier, with a transformer's opinion where it is wanted.
-
-    The two opinions are pooled by ``WEIGHTS``.
+    """The static tier, pooled with a transformer's opinion by ``WEIGHTS``.
 
     Args:
         static: Answers first, and gives the reasons.
-        encoder: Makes the static vectors of the messages that bound the cascade's threshold.
+        encoder: Makes the static vectors of the general texts that bound the cascade's threshold.
         content: The taxonomy.
-        transformer: Reads.
-        everywhere: Whether it reads every document (tier transformer) or those in doubt (tier cascade).
-        model: The trained heads; fitted on the taxonomy and the shipped slice when None, or when it has none for this
-            transformer.
+        transformer: Encodes the documents' texts.
+        everywhere: Whether the transformer reads every document (tier transformer) or uncertain ones (tier cascade).
+        model: The trained heads; fitted on the taxonomy and the shipped slice when None, or when the model has no heads
+            for this transformer.
     """
 
     def __init__(
@@ -81,7 +77,7 @@ class ReadingTier:
     def classify(self, kind: Kind, documents: Documents) -> Classified:
         """Return the confidence in each label of ``kind`` for each document."""
         first = self._static.classify(kind, documents)
-        if kind not in self._heads:  # urgency and resolution hang on few words, and on how a conversation ends
+        if kind not in self._heads:  # urgency and resolution depend on few words, and on a conversation's end
             return first
         confidence = first.confidence.copy()
         spoken = np.asarray(documents.weights.getnnz(axis=1) > 0)
@@ -93,14 +89,14 @@ class ReadingTier:
         return Classified(first.labels, confidence)
 
     def explain(self, kind: Kind, documents: Documents, chosen: Ints) -> list[Reason | None]:
-        """Return why each document got its label, as far as its words say; a transformer gives no reasons."""
+        """Return the reasons of each document's label from the static tier; a transformer gives no reasons."""
         return self._static.explain(kind, documents, chosen)
 
     def read(self, documents: Documents, rows: Ints) -> Floats:
-        """Return the transformer's vectors of some documents; of the parts that they are made of, each is read once.
+        """Return the transformer's vectors of some documents; the transformer reads each part only once.
 
         Returns:
-            Unit length, zeros where a document has no parts; shape (rows, dimensions).
+            Unit-length vectors, zeros for a document without parts; shape (rows, dimensions).
         """
         weights = documents.weights[rows]
         parts = np.unique(weights.indices)
@@ -114,7 +110,7 @@ class ReadingTier:
 
     @cached_property
     def _lessons(self) -> dict[Kind, Lessons]:
-        """What topic and intent are learnt from; the transformer reads the taxonomy for it, which takes seconds."""
+        """Training sets of topic and intent; the transformer reads the taxonomy for them, which takes seconds."""
         return all_lessons(self.transformer.encode, self._taxonomy, slice_vectors=self._reader.slice_vectors)
 
     @cached_property
@@ -127,10 +123,11 @@ class ReadingTier:
 
     @cached_property
     def _thresholds(self) -> dict[Kind, float]:
-        """The doubt from which on documents are read, for each kind of label.
+        """Least uncertainty of a document that the transformer reads, by kind of label.
 
-        Above what pays on labelled texts that neither half had learnt from, and above what keeps the share of messages
-        about anything within the budget.
+        It is the larger one of two thresholds: the one that pays on labelled texts by out-of-sample answers, and the
+            one that
+        keeps the share of general messages within ``BUDGET``.
         """
         if self._everywhere:
             return dict.fromkeys(self._heads, 0.0)
@@ -145,10 +142,10 @@ class ReadingTier:
         return {kind: max(pays[kind], float(np.quantile(doubts[kind], 1 - BUDGET))) for kind in self._heads}
 
     def _pays(self, kind: Kind) -> float:
-        """Return the least doubt at which the pooled opinion is more right than the static one.
+        """Return the least uncertainty at which the pooled opinion is more accurate than the static one.
 
-        By texts that neither has learnt from, and within the budget, which so holds for texts of the taxonomy's matter,
-        too.
+        The comparison uses out-of-sample answers, within ``BUDGET``, so the share is also bounded on texts of the
+        taxonomy's subjects.
         """
         lessons, before = self._lessons[kind], self._static.classify_unseen(kind)
         after = pool_opinions(before, softmax(lessons.left_out(), axis=1), WEIGHTS[kind])
@@ -156,5 +153,5 @@ class ReadingTier:
 
 
 def _doubt(confidence: Floats) -> Floats:
-    """Return the doubt, rounded so that no threshold falls between equals."""
+    """Return the uncertainty of each answer, rounded so that no threshold separates equal answers."""
     return np.round(doubt(confidence), 9)

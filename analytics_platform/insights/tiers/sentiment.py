@@ -1,8 +1,7 @@
-"""The sentiment head: negative, neutral or positive, learnt from a small labelled slice shipped with the package.
+"""The sentiment head: negative, neutral or positive, fitted on a small labelled slice shipped with the package.
 
-Belongs here: fitting the head, and loading the fitted one. Does not belong here: weighing a conversation's messages.
-``data/sentiment.parquet`` is the slice (see ``data/NOTICE``), ``data/sentiment.safetensors`` what ``fit_sentiment``
-makes of it; a test fits again and compares. Run this module to write the second file anew.
+``data/sentiment.parquet`` is the slice (see ``data/NOTICE``), ``data/sentiment.safetensors`` the result of
+``fit_sentiment``; a test fits the head again and compares. Run the module to write the second file again.
 """
 
 from __future__ import annotations
@@ -26,22 +25,22 @@ SLICE_PATH = Path(__file__).parents[1] / "data" / "sentiment.parquet"
 WEIGHTS_PATH = Path(__file__).parents[1] / "data" / "sentiment.safetensors"
 
 _VECTOR_SCALE = 3.0
-"""How much dearer a term is than a vector dimension in regularisation; best of 3, 6, 10 on held-out texts."""
+"""Scale of vector dimensions against terms in the regularisation; best of 3, 6, 10 on held-out texts."""
 _INVERSE_REGULARISATION = 0.05
 _SMALLEST_COUNT = 5
 _NEUTRAL_STRENGTH = 1.0
-"""Log-odds of neutral beyond what is fitted: it takes this much more to call a text good or bad. Of the texts fitted on
-two fifths are neutral, of what customers write most. Single words, which are hardly evidence, stay near 0 for it.
+"""Log-odds added to the fitted bias of neutral, because two fifths of the training texts are neutral, but most texts of
+customers are. With it, single words, which are weak evidence, keep a sentiment near 0.
 """
 _LABELS = tuple(SENTIMENT_VALUES)
 
 
 def fit_sentiment(encoder: StaticEncoder, labelled: pa.Table) -> LinearHead:
-    """Fit the sentiment head; the same input gives the same head up to the optimiser's tolerance.
+    """Fit the sentiment head; equal input gives an equal head up to the optimiser's tolerance.
 
     Args:
         encoder: Makes the vectors.
-        labelled: Columns ``text`` and ``label``, the latter one of ``SENTIMENT_VALUES``.
+        labelled: Columns ``text`` and ``label``; a label is one of ``SENTIMENT_VALUES``.
     """
     from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415  (seconds; only fitting needs it)
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
@@ -69,7 +68,7 @@ def fit_sentiment(encoder: StaticEncoder, labelled: pa.Table) -> LinearHead:
 
 
 def save_sentiment(head: LinearHead, path: Path) -> None:
-    """Write a fitted head as safetensors, single precision."""
+    """Write a fitted head as safetensors in single precision."""
     tensors = {
         name: np.ascontiguousarray(getattr(head, name), np.float32)
         for name in ("vector_weights", "term_weights", "bias")
@@ -78,7 +77,7 @@ def save_sentiment(head: LinearHead, path: Path) -> None:
 
 
 def load_sentiment(path: Path = WEIGHTS_PATH) -> LinearHead:
-    """Read a fitted head."""
+    """Load a fitted head."""
     with safe_open(path, framework="numpy") as file:
         terms = orjson.loads(file.metadata()["terms"])
         arrays = {name: file.get_tensor(name).astype(np.float64) for name in file.keys()}  # noqa: SIM118 (no mapping)

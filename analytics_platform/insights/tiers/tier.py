@@ -1,8 +1,7 @@
-"""What every tier of the engine is: documents in, labels with confidence and reasons out.
+"""The interface of the engine's tiers: documents in, labels with confidence and reasons out.
 
-Belongs here: the interface and the shapes that cross it. Does not belong here: any one way to answer.
-A document is a weighted group of messages, so that one message and one conversation are the same thing to a
-tier: the static tier pools the evidence of the parts, a transformer may encode them, an LLM may read the transcript.
+A document is a weighted group of messages, so that a tier treats one message and one conversation alike: the static
+tier pools the evidence of the parts, and a transformer encodes them.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ TIERS = ("static", "cascade", "transformer", "llm")
 
 
 class TierError(UserError, ValueError):
-    """A tier or device was asked for that is unknown or not available; the message says which."""
+    """A requested tier or device is unknown or not available; the message names it."""
 
 
 def require_tier(name: str) -> None:
     """Refuse a tier that the engine cannot run.
 
     Raises:
-        TierError: If the tier is unknown, or is the LLM, which answers conversations one by one and elsewhere.
+        TierError: If the tier is unknown, or is ``llm``, which `insights.llm` runs outside the engine.
     """
     if name not in TIERS:
         raise TierError(f"tier {name!r} is unknown; known are {', '.join(TIERS)}")
@@ -51,12 +50,12 @@ class Documents:
     """Documents as weighted groups of parts.
 
     Attributes:
-        texts: The parts' texts.
-        words: The parts' words.
-        vectors: The parts' unit-length vectors; shape (parts, 256).
-        weights: How much each part counts in each document; sparse, shape (documents, parts).
-        readings: Vectors of parts that a transformer has read so far, by number of the part; shared by all documents
-            made of the same parts, so that none is read twice.
+        texts: Texts of the parts.
+        words: Words of the parts.
+        vectors: Unit-length vectors of the parts; shape (parts, 256).
+        weights: Weight of each part in each document; sparse, shape (documents, parts).
+        readings: A transformer's vectors of parts read so far, by index of the part; shared by all documents made of
+            the same parts, so that each part is read only once.
     """
 
     texts: list[str]
@@ -71,12 +70,12 @@ class Documents:
 
     @cached_property
     def masses(self) -> Floats:
-        """How much each part's vector weighs in a pooled one: its words, so that «ok» does not drown a question."""
+        """Weight of each part's vector in a pooled vector: its number of words, at most 40; shape (parts,)."""
         return np.minimum(self.words.lengths, 40).astype(np.float64)
 
     @classmethod
     def of_single(cls, texts: list[str], words: Words, vectors: np.ndarray) -> Documents:
-        """Return documents of one part each."""
+        """Return documents with one part each."""
         return cls(texts, words, vectors.astype(np.float64), sp.identity(len(texts), format="csr"))
 
     def regroup(self, weights: sp.csr_matrix) -> Documents:
@@ -89,8 +88,8 @@ class Classified:
     """A tier's answer for one kind of label.
 
     Attributes:
-        labels: Names, in the order of the columns.
-        confidence: Probabilities; shape (documents, labels), rows add up to 1.
+        labels: Names of the columns.
+        confidence: Probabilities; shape (documents, labels), each row sums to 1.
     """
 
     labels: tuple[str, ...]
@@ -99,11 +98,11 @@ class Classified:
 
 @dataclass(frozen=True)
 class Reason:
-    """What decided one label of one document.
+    """The strongest evidence for one label of one document.
 
     Attributes:
-        part: Index of the part that weighed most.
-        words: Its words that weighed most, heaviest first.
+        part: Index of the part with the largest contribution.
+        words: Words of the part with the largest contributions, largest first.
         weight: The part's contribution to the label's log-odds.
     """
 
@@ -113,16 +112,16 @@ class Reason:
 
 
 class Tier(Protocol):
-    """One way to label documents. Implementations are safe to use from several threads."""
+    """A method of labelling documents; implementations are safe to share between threads."""
 
     @property
     def name(self) -> str:
-        """Which tier it is, one of ``TIERS``."""
+        """Name of the tier, one of ``TIERS``."""
         ...
 
     @property
     def version(self) -> str:
-        """Hash of everything that the answers depend on beside the documents."""
+        """Hash of everything that the answers depend on, except the documents."""
         ...
 
     def classify(self, kind: Kind, documents: Documents) -> Classified:
@@ -130,8 +129,8 @@ class Tier(Protocol):
         ...
 
     def explain(self, kind: Kind, documents: Documents, chosen: Ints) -> list[Reason | None]:
-        """Return why each document got its label, ``chosen`` being column numbers of ``classify``.
+        """Return the reason of each document's label; ``chosen`` contains column numbers of ``classify``.
 
-        None where no part speaks for the label, as for ``other``.
+        A reason is None if no part supports the label, as for ``other``.
         """
         ...

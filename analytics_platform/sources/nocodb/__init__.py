@@ -1,7 +1,6 @@
-"""Reading tables of a NocoDB server: every row once, or a clear error.
+"""Read tables of a NocoDB server: each row exactly once, or a clear error.
 
-Belongs here: one client for both versions of the data API, and what it takes to trust an answer. Does not
-belong here: what the rows mean, which of them changed since, and where they are kept.
+One client serves both versions of the data API.
 """
 
 from analytics_platform.sources.nocodb.circuit import Circuit, CircuitChange

@@ -1,4 +1,4 @@
-"""What an answer other than 200 means, and how long it asks to wait."""
+"""Convert HTTP answers other than 200 to errors, with the wait that the server asks for."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _LONGEST_WORDS = 200
 
 
 def refusal(place: str, response: httpx.Response, body: bytes) -> NocoError:
-    """Return the error that an answer other than 200 stands for.
+    """Return the error for an answer other than 200.
 
     Args:
         place: Host and table, for the message.
         response: Status and headers.
-        body: Content; the server writes ``{"error", "message"}``, a proxy in between anything.
+        body: Content; NocoDB sends ``{"error", "message"}``, a proxy may send any content.
     """
     status = response.status_code
     code, words = _explanation(body)
@@ -56,7 +56,7 @@ def refusal(place: str, response: httpx.Response, body: bytes) -> NocoError:
 
 
 def retry_after(header: str | None) -> float:
-    """Return the seconds that a ``Retry-After`` header asks to wait, be it a number or a date; 0 without one."""
+    """Return the seconds to wait from a ``Retry-After`` header, a number or a date; 0 without a valid header."""
     if not header:
         return 0.0
     try:
@@ -70,7 +70,7 @@ def retry_after(header: str | None) -> float:
 
 
 def _explanation(body: bytes) -> tuple[str, str]:
-    """Return the error code and the words of an answer, each empty if it has none."""
+    """Return an answer's error code, and code and message as one text; each empty if the answer has none."""
     try:
         payload = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -1,7 +1,6 @@
-"""What the table of conversations says of each conversation, and which of its rows cannot be used.
+"""Validate rows of the conversation table: type their values, and find the rows that cannot be used.
 
-Belongs here: the rules for those rows. Does not belong here: messages (``sources.row_validation``), and joining the two
-(``mirror``).
+`sources.row_validation` validates messages; `mirror` joins messages and conversations.
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ from analytics_platform.model.raw_tables import MAX_VALUE_CHARACTERS
 from analytics_platform.sources.mapping import Batch
 
 ATTRIBUTES = ("user_id", "agent_id", "model", "channel", "language", "rating", "outcome", "variant")
-"""Input columns that a conversation may state for all of its messages; what a message states itself wins."""
+"""Input columns that a conversation row may state for all of its messages; a message's own value takes precedence."""
 
 _SHOWN = ", ".join(f"shown({name}) AS {name}" for name in ("conversation_id", *ATTRIBUTES))
 _TEXTS = ("conversation_id", *(name for name in ATTRIBUTES if name != "rating"))
 _TOO_LONG = ", ".join(f"CASE WHEN length({name}) > $longest_value THEN '{name}' END" for name in _TEXTS)
 
-# The same limits as for a message's own values: what is stated here becomes the messages' own.
+# The same limits as for a message's own values, because messages inherit these values.
 _JUDGE = f"""
 WITH given AS (
     SELECT * REPLACE ({_SHOWN}) FROM batch
@@ -53,13 +52,13 @@ FROM ruled
 def judge_attributes(
     connection: duckdb.DuckDBPyConnection, batch: Batch, *, file: int, first_position: int
 ) -> pa.Table:
-    """Return rows of the table of conversations typed, with ``reason`` and ``detail`` null where one can be used.
+    """Return typed rows of the conversation table; ``reason`` and ``detail`` are null for usable rows.
 
     Args:
-        connection: As prepared by ``judging.prepare_judging``.
+        connection: Prepared by ``row_validation.prepare_judging``.
         batch: The rows after mapping.
         file: Number of the table within the source.
-        first_position: Added to a row's number, it places the row in the order of the whole source.
+        first_position: Offset that converts a row's number to its position in the whole source.
     """
     connection.register("batch", batch.rows)
     parameters = {

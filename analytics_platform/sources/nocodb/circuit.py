@@ -1,7 +1,7 @@
-"""The circuit breaker: after several failed calls in a row nothing is asked for a while.
+"""The circuit breaker: after several failed calls in a row, it refuses calls for a while.
 
-``pybreaker`` keeps the state, the count and the times. It would hold its lock while a call is under way, which
-would queue all threads behind one slow answer, so calls run outside of it and only their outcomes go through.
+``pybreaker`` keeps the state, the count and the times. It would hold its lock during a call, which would queue all
+threads behind one slow answer; calls therefore run outside ``pybreaker``, and only their outcomes go through it.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ State = Literal["closed", "open", "half-open"]
 _log = logging.getLogger(__name__)
 
 _REFUSALS = (NocoAuthError, NocoNotFoundError, NocoRequestError)
-"""Errors that show a server at work."""
+"""Errors that count as success, because they show that the server works."""
 
 
 @dataclass(frozen=True)
 class CircuitChange:
-    """The circuit went from one state to another.
+    """A change of the circuit's state.
 
     Attributes:
         place: Host that the circuit protects.
-        before: State that it was in.
-        after: State that it is in; ``open`` is worth an alert, ``closed`` the all-clear.
-        retry_at: When the server is asked again, UTC; only while open.
-        cause: Message of the failure that opened it; empty otherwise.
+        before: State before the change.
+        after: State after the change; ``open`` is worth an alert, ``closed`` ends it.
+        retry_at: Time of the next request to the server, UTC; None unless the circuit is open.
+        cause: Message of the failure that opened the circuit; empty otherwise.
     """
 
     place: str
@@ -54,16 +54,16 @@ class CircuitChange:
 
 
 class _OutageError(Exception):
-    """Tells ``pybreaker`` of a failed call."""
+    """Signals a failed call to ``pybreaker``."""
 
 
 class Circuit(pybreaker.CircuitBreakerListener):
-    """A circuit breaker; may be used from several threads.
+    """A circuit breaker; safe to share between threads.
 
     Args:
-        place: Host that it protects, for messages.
+        place: Host that the circuit protects, for messages.
         failures: Failed calls in a row, each with all its retries, that open the circuit.
-        reset_seconds: Seconds that it stays open before one call may try again.
+        reset_seconds: Seconds that the circuit stays open before it admits one trial call.
     """
 
     def __init__(self, place: str, *, failures: int = 3, reset_seconds: float = 60.0) -> None:
@@ -83,23 +83,23 @@ class Circuit(pybreaker.CircuitBreakerListener):
 
     @property
     def state(self) -> State:
-        """``closed`` (calls go through), ``open`` (they fail at once) or ``half-open`` (one call is trying)."""
+        """``closed`` (calls go through), ``open`` (calls fail at once) or ``half-open`` (one trial call is running)."""
         return cast("State", self._breaker.current_state)
 
     @property
     def retry_at(self) -> dt.datetime | None:
-        """When the server is asked again, UTC; None unless the circuit is open."""
+        """Time of the next request to the server, UTC; None unless the circuit is open."""
         return self._opened_at + self._open_for if self.state == pybreaker.STATE_OPEN else None
 
     def subscribe(self, subscriber: Callable[[CircuitChange], None]) -> None:
-        """Have a function called after every change of state, in the thread whose call brought it about."""
+        """Register a function to call after every change of state, in the thread whose call caused the change."""
         self._subscribers.append(subscriber)
 
     def call(self, work: Callable[[], _T]) -> _T:
-        """Do some work if the circuit lets it through, and learn from how it ends.
+        """Run ``work`` if the circuit admits it, and record its outcome.
 
         Raises:
-            NocoCircuitOpenError: If the circuit is open; names when it will try again.
+            NocoCircuitOpenError: If the circuit is open; names the time of the next try.
         """
         is_trial = self._admit()
         try:
@@ -116,7 +116,7 @@ class Circuit(pybreaker.CircuitBreakerListener):
         old_state: pybreaker.CircuitBreakerState | None,
         new_state: pybreaker.CircuitBreakerState,
     ) -> None:
-        """Note a change of state; ``pybreaker`` calls this."""
+        """Record a change of state; called by ``pybreaker``."""
         before = cast("State", old_state.name if old_state else pybreaker.STATE_CLOSED)
         after = cast("State", new_state.name)
         opened = after == pybreaker.STATE_OPEN
@@ -126,7 +126,7 @@ class Circuit(pybreaker.CircuitBreakerListener):
         self._changes.append(CircuitChange(self._place, before, after, retry_at, self._cause if opened else ""))
 
     def _admit(self) -> bool:
-        """Let a call through, or not; return whether it is the one that tries whether the server is back."""
+        """Admit or refuse a call; return whether it is the trial call that tests an open circuit."""
         with self._lock:
             if self.state == pybreaker.STATE_CLOSED:
                 return False
@@ -161,14 +161,14 @@ class Circuit(pybreaker.CircuitBreakerListener):
         self._publish()
 
     def _publish(self) -> None:
-        """Tell the subscribers, outside the lock: they may take their time."""
+        """Call the subscribers outside the lock, because a subscriber may be slow."""
         with self._lock:
             changes, self._changes = self._changes, []
         for change in changes:
             for subscriber in self._subscribers:
                 try:
                     subscriber(change)
-                except Exception:  # noqa: BLE001  whoever listens must not break what is listened to
+                except Exception:  # noqa: BLE001  a failing subscriber must not break the circuit
                     _log.warning("A subscriber of the circuit of %s failed", self._place, exc_info=True)
 
 

@@ -1,7 +1,6 @@
-"""The client: what one can ask a NocoDB server.
+"""The read-only client of a NocoDB server: rows, counts, table descriptions and health.
 
-Read only. Belongs here: the questions and their settings. Does not belong here: how a request survives faults
-(``transport``), and which rows are worth asking for.
+`transport` sends the requests and survives faults.
 """
 
 from __future__ import annotations
@@ -28,29 +27,29 @@ from analytics_platform.sources.nocodb.transport import Params, Transport, parse
 _T = TypeVar("_T")
 
 MOST_PAGE_ROWS = 1000
-"""Rows that the server gives at most in one page unless it is configured otherwise; it cuts silently."""
+"""Most rows of one page by the server's default configuration; the server cuts longer pages silently."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class NocoClient:
-    """Reads tables of one NocoDB server; may be used from several threads, and as a context manager.
+    """Reads tables of one NocoDB server; safe to share between threads; a context manager.
 
     Args:
-        url: Address of the server, ``http(s)://host``, with the path that it lies under, if any.
+        url: Address of the server, ``http(s)://host``, with its base path, if any.
         token: API token; any object whose ``get_secret_value()`` returns it.
         api_version: Version of the data API; v2 checks pages with fewer requests than v3, whose pages have no totals.
-        requests_per_second: Most requests to begin in a second, evenly spaced, all threads together; the hosted
-            service allows 5. None for no limit.
-        timeout_seconds: Seconds to wait for a connection, and for each next part of an answer.
-        deadline_seconds: Seconds for one request with all its retries and waits; a server that asks to wait
-            beyond it is not waited for.
-        attempts: Tries of one request, the first included.
+        requests_per_second: Most requests per second, evenly spaced, over all threads; the hosted service allows 5.
+            None for no limit.
+        timeout_seconds: Longest wait for a connection, and for each next part of an answer.
+        deadline_seconds: Time for one request with all its retries and waits; a ``Retry-After`` beyond the deadline
+            ends the request.
+        attempts: Tries of one request, including the first.
         page_rows: Rows of a page, 1 to 1000.
         max_connections: Most connections at a time.
         circuit_failures: Failed requests in a row, each with all its retries, that open the circuit.
-        circuit_reset_seconds: Seconds that the circuit stays open before one request may try again.
-        transport: Sends the requests; tests put one of their own here.
+        circuit_reset_seconds: Seconds that the circuit stays open before it admits one trial request.
+        transport: Sends the requests; tests replace it.
         sleep: Waits a number of seconds between attempts; tests replace it.
 
     Raises:
@@ -106,7 +105,7 @@ class NocoClient:
 
     @property
     def circuit(self) -> Circuit:
-        """The circuit breaker: its state, and a hook for its changes."""
+        """The circuit breaker, whose state and changes callers can observe."""
         return self._circuit
 
     def close(self) -> None:
@@ -123,21 +122,21 @@ class NocoClient:
     ) -> Iterator[list[Row]]:
         """Read the rows of a table by ascending ``Id``, page by page.
 
-        Rows that are made or deleted meanwhile neither hide nor repeat others. What a row holds may change while
-        a filter looks at it: a row edited during the reading is there or not, as the server saw it.
+        Rows that are created or deleted during the reading neither hide nor repeat other rows. A row that is edited
+        during the reading may or may not be selected by a filter, depending on when the server evaluates the filter.
 
         Args:
             table_id: Id of the table.
-            where: Which rows; all of them when None.
-            fields: Titles of the columns wanted; all of them when None. ``Id`` always comes along.
-            after: ``Id`` to begin above.
+            where: Filter of the rows; all rows when None.
+            fields: Titles of the requested columns; all columns when None. ``Id`` is always included.
+            after: Read rows whose ``Id`` is greater than this one.
 
         Returns:
-            Lists of at most ``page_rows`` rows, none empty; a row maps titles to values.
+            Non-empty lists of at most ``page_rows`` rows; a row maps titles to values.
 
         Raises:
             ValueError: If an argument is impossible.
-            NocoError: While reading; see ``errors`` for the kinds.
+            NocoError: While reading; see ``nocodb_errors`` for the kinds.
         """
         require(after >= 0, "after", after, "0 or an Id")
         place = self._place(table_id)
@@ -160,11 +159,11 @@ class NocoClient:
         return read_pages(place, fetch, count, after=after, retries=self._retries)
 
     def count(self, table_id: str, where: Filter | None = None) -> int:
-        """Return the number of rows of a table.
+        """Return the number of rows of a table, or of the rows that a filter selects.
 
         Raises:
-            ValueError: If the id is none.
-            NocoError: See ``errors`` for the kinds.
+            ValueError: If ``table_id`` is not an id.
+            NocoError: See ``nocodb_errors`` for the kinds.
         """
         place = self._place(table_id)
         path = self._dialect.count_path(self._base_of(table_id), table_id)
@@ -173,11 +172,11 @@ class NocoClient:
         )
 
     def table(self, table_id: str) -> NocoTable:
-        """Return what a table looks like now.
+        """Return the server's current description of a table.
 
         Raises:
-            ValueError: If the id is none.
-            NocoError: See ``errors`` for the kinds.
+            ValueError: If ``table_id`` is not an id.
+            NocoError: See ``nocodb_errors`` for the kinds.
         """
         place = self._place(table_id)
         path = f"/api/v2/meta/tables/{table_id}"
@@ -187,21 +186,21 @@ class NocoClient:
         """Return if the server answers; needs no valid token.
 
         Raises:
-            NocoError: See ``errors`` for the kinds.
+            NocoError: See ``nocodb_errors`` for the kinds.
         """
         self._transport.get(self._host, "/api/v1/health", [], lambda _: None)
 
     def whoami(self) -> str:
-        """Return the e-mail address of the user that the token belongs to.
+        """Return the e-mail address of the token's user.
 
         Raises:
-            NocoAuthError: If the token is of no user.
-            NocoError: See ``errors`` for the other kinds.
+            NocoAuthError: If the token belongs to no user.
+            NocoError: See ``nocodb_errors`` for the other kinds.
         """
 
         def read(answer: Any) -> str:
             user = _shaped(self._host, lambda it: it.get("email"), answer)
-            if not user:  # the server takes a wrong token for a guest
+            if not user:  # the server treats a wrong token as a guest
                 raise NocoAuthError(f"{self._host}: the token is of no user; make an API token that may read the base")
             return str(user)
 
@@ -223,13 +222,13 @@ class NocoClient:
 
 
 def _range(where: Filter | None, above: int, upto: int | None) -> Filter:
-    """Return a filter for rows above one key and up to another, unless that is None."""
+    """Return a filter for rows with a key above ``above`` and at most ``upto``; ``upto`` None means no upper bound."""
     parts = [filters.gt(KEY, above), *([] if upto is None else [filters.le(KEY, upto)]), *([where] if where else [])]
     return filters.all_of(*parts)
 
 
 def _shaped(place: str, read: Callable[[Any], _T], answer: Any) -> _T:
-    """Read an answer; one of another shape is a fault of the server, or of something before it."""
+    """Read an answer; raise ``NocoContractError`` if the answer has another shape, e.g. because a proxy sent it."""
     try:
         return read(answer)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -1,7 +1,6 @@
-"""The two versions of the data API: paths, parameters, and the shape of their answers.
+"""The two versions of the NocoDB data API: paths, parameters, and the shape of their answers.
 
-Belongs here: everything that differs between v2 and v3. Does not belong here: sending requests, and deciding
-whether a page can be trusted.
+Put code here when it differs between v2 and v3.
 """
 
 from __future__ import annotations
@@ -21,18 +20,18 @@ class ApiDialect(Protocol):
     """One version of the data API."""
 
     needs_base: bool
-    """Whether its paths name the base that a table belongs to."""
+    """Whether the paths of this version contain the base of a table."""
 
     def rows_path(self, base_id: str, table_id: str) -> str:
         """Return the path of a table's rows."""
         ...
 
     def count_path(self, base_id: str, table_id: str) -> str:
-        """Return the path of a table's number of rows."""
+        """Return the path of a table's row count."""
         ...
 
     def where(self, selected: Filter) -> str:
-        """Return a filter as this version wants it written."""
+        """Return a filter in the grammar of this version."""
         ...
 
     def page_params(self, rows: int) -> Params:
@@ -58,11 +57,11 @@ class V2:
         return f"/api/v2/tables/{table_id}/records"
 
     def count_path(self, base_id: str, table_id: str) -> str:
-        """Return the path of a table's number of rows."""
+        """Return the path of a table's row count."""
         return f"{self.rows_path(base_id, table_id)}/count"
 
     def where(self, selected: Filter) -> str:
-        """Return a filter; the sign before it asks for the grammar with quotes, which version 3 always has."""
+        """Return a filter in version 2's grammar; the leading ``@`` selects the quoted grammar, version 3's default."""
         return f"@{selected.where()}"
 
     def page_params(self, rows: int) -> Params:
@@ -90,11 +89,11 @@ class V3:
         return f"/api/v3/data/{base_id}/{table_id}/records"
 
     def count_path(self, base_id: str, table_id: str) -> str:
-        """Return the path of a table's number of rows."""
+        """Return the path of a table's row count."""
         return f"/api/v3/data/{base_id}/{table_id}/count"
 
     def where(self, selected: Filter) -> str:
-        """Return a filter."""
+        """Return a filter in version 3's grammar."""
         return selected.where()
 
     def page_params(self, rows: int) -> Params:
@@ -115,10 +114,10 @@ DIALECTS: Mapping[str, ApiDialect] = {"v2": V2(), "v3": V3()}
 
 
 def field_params(fields: Sequence[str] | None) -> Params:
-    """Return the parameters that choose columns, the key always among them; both versions take them alike."""
+    """Return the parameters that select columns, always including the key; both versions use the same parameters."""
     if fields is None:
         return []
-    # One parameter a column: a comma within a lone parameter would be read as a separator.
+    # One parameter per column: the server would read a comma in a single parameter as a separator.
     return [("fields", title) for title in dict.fromkeys((KEY, *fields))]
 
 

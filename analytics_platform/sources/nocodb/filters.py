@@ -1,9 +1,9 @@
-"""Filters: what a request selects, as a value that can be combined, negated and written down without surprises.
+"""Filters: immutable values that select rows, can be combined and negated, and are written in the server's grammar.
 
-Written in the server's quoted grammar, the same in both versions of the API. The server knows no escapes within
-quotes, so a value with both kinds of quotes cannot be written; such values are refused instead of sent wrongly.
-What the operators mean is what the server makes of them: ``ne`` and ``not_`` select rows without a value too, the
-orderings never do.
+Filters use the server's quoted grammar, the same in both versions of the API. The server knows no escapes within
+quotes, so a value with both kinds of quotes cannot be written; a filter refuses such a value instead of sending a wrong
+one. The server defines the operators: ``ne`` and ``not_`` also select rows without a value, ordering operators never
+do.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _OPPOSITES = {
 _OPPOSITES |= {opposite: operator for operator, opposite in _OPPOSITES.items()}
 
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
-"""Characters that no request can carry: NUL ends the server's SQL, surrogates have no UTF-8."""
+"""Characters that no request can contain: NUL ends the server's SQL, and UTF-8 cannot encode surrogates."""
 
 
 class Filter(ABC):
@@ -36,11 +36,11 @@ class Filter(ABC):
 
     @abstractmethod
     def where(self) -> str:
-        """Return the filter in the server's grammar, always within parentheses."""
+        """Return the filter in the server's grammar, always in parentheses."""
 
     @abstractmethod
     def negated(self) -> Filter:
-        """Return the filter that selects the other rows; see the module for rows without a value."""
+        """Return the filter for all rows that this one does not select; see the module for rows without a value."""
 
     def __and__(self, other: Filter) -> Filter:
         return all_of(self, other)
@@ -57,12 +57,12 @@ class Filter(ABC):
 
 @dataclass(frozen=True)
 class Comparison(Filter):
-    """One column compared with a value; made by the functions of this module.
+    """Compares one column with a value; made by the functions of this module.
 
     Attributes:
         column: Title of the column.
         operator: The server's operator.
-        arguments: What comes after the operator, as it is written.
+        arguments: Operands after the operator, in the server's grammar.
     """
 
     column: str
@@ -98,18 +98,18 @@ class Group(Filter):
         return f"({f'~{self.operator}'.join(each.where() for each in self.filters)})"
 
     def negated(self) -> Filter:
-        """Return the opposite, member by member: the server ignores a ``~not`` before a group."""
+        """Return the negation with each member negated, because the server ignores ``~not`` before a group."""
         operator: Literal["and", "or"] = "or" if self.operator == "and" else "and"
         return Group(operator, tuple(each.negated() for each in self.filters))
 
 
 @dataclass(frozen=True)
 class OneOf(Filter):
-    """One column compared with several values; made by ``one_of``.
+    """Compares one column with several values; made by ``one_of``.
 
     Attributes:
         column: Title of the column.
-        values: At least one.
+        values: At least one value.
     """
 
     column: str
@@ -123,7 +123,7 @@ class OneOf(Filter):
         return Comparison(self.column, "in", tuple(map(_written, self.values))).where()
 
     def negated(self) -> Filter:
-        """Return the opposite: equal to none of them; the server has no such operator."""
+        """Return the negation, unequal to each of the values; the server has no operator for it."""
         return all_of(*(ne(self.column, value) for value in self.values))
 
 
@@ -131,7 +131,7 @@ def eq(column: str, value: Scalar) -> Filter:
     """Select rows whose column equals a value; True and False are for checkboxes.
 
     Raises:
-        ValueError: If the server cannot be told the value.
+        ValueError: If the server's grammar cannot express the value.
     """
     if isinstance(value, bool):
         return Comparison(column, "checked" if value else "notchecked")
@@ -139,7 +139,7 @@ def eq(column: str, value: Scalar) -> Filter:
 
 
 def ne(column: str, value: Scalar) -> Filter:
-    """Select rows whose column does not equal a value or has none; raises as ``eq``."""
+    """Select rows whose column differs from a value or has no value; raises as ``eq``."""
     return ~eq(column, value)
 
 
@@ -149,7 +149,7 @@ def gt(column: str, value: float) -> Filter:
 
 
 def ge(column: str, value: float) -> Filter:
-    """Select rows whose column is a number or greater."""
+    """Select rows whose column is greater than or equal to a number."""
     return Comparison(column, "ge", (_number(value),))
 
 
@@ -159,7 +159,7 @@ def lt(column: str, value: float) -> Filter:
 
 
 def le(column: str, value: float) -> Filter:
-    """Select rows whose column is a number or less."""
+    """Select rows whose column is less than or equal to a number."""
     return Comparison(column, "le", (_number(value),))
 
 
@@ -167,7 +167,7 @@ def one_of(column: str, values: Sequence[str | float]) -> Filter:
     """Select rows whose column equals one of the values.
 
     Raises:
-        ValueError: If there are no values, or the server cannot be told one of them.
+        ValueError: If there are no values, or the server's grammar cannot express one of them.
     """
     if not values:
         raise ValueError(f"one_of({column!r}) needs at least one value; got none")
@@ -175,12 +175,12 @@ def one_of(column: str, values: Sequence[str | float]) -> Filter:
 
 
 def is_null(column: str) -> Filter:
-    """Select rows without a value; an empty text is a value. Checkboxes always have one."""
+    """Select rows without a value in a column; an empty text is a value, and checkboxes always have one."""
     return Comparison(column, "null")
 
 
 def not_null(column: str) -> Filter:
-    """Select rows with a value."""
+    """Select rows with a value in a column."""
     return Comparison(column, "notnull")
 
 
@@ -188,8 +188,8 @@ def since(column: str, moment: dt.datetime) -> Filter:
     """Select rows whose time is at or after a moment.
 
     Args:
-        column: Title of a column of times or dates; dates count as midnight UTC.
-        moment: With a time zone, in whole seconds, which is all that the server keeps.
+        column: Title of a column of times or dates; a date counts as midnight UTC.
+        moment: Time with a time zone, in whole seconds, the server's precision.
 
     Raises:
         ValueError: If the moment has no time zone or a fraction of a second.
@@ -200,8 +200,8 @@ def since(column: str, moment: dt.datetime) -> Filter:
 def before(column: str, moment: dt.datetime) -> Filter:
     """Select rows whose time is before a moment; arguments and errors as for ``since``.
 
-    With ``since`` this makes half-open windows. There is no "after" and no "until": the server compares times as
-    texts of different lengths there, and takes an equal time for a later one.
+    Together with ``since`` this filter makes half-open windows. This module has no "after" and no "until": the server
+    compares their times as texts of different lengths, and treats an equal time as later.
     """
     return Comparison(column, "lt", ("exactDate", _moment(moment)))
 
@@ -213,9 +213,9 @@ def on_day(column: str, day: dt.date) -> Filter:
 
 
 def changed_since(moment: dt.datetime) -> Filter:
-    """Select rows made or edited at or after a moment; raises as ``since``.
+    """Select rows created or edited at or after a moment; raises as ``since``.
 
-    Both columns are looked at, since ``UpdatedAt`` is null for a row never edited.
+    The filter uses both time columns, because ``UpdatedAt`` is null for a row that was never edited.
     """
     return since("CreatedAt", moment) | since("UpdatedAt", moment)
 
@@ -235,7 +235,7 @@ def any_of(*filters: Filter) -> Filter:
 
 
 def not_(selected: Filter) -> Filter:
-    """Select the rows that a filter does not; the same as ``~selected``."""
+    """Select the rows that a filter does not select; the same as ``~selected``."""
     return ~selected
 
 
@@ -262,7 +262,7 @@ def _moment(moment: dt.datetime) -> str:
 
 
 def _quoted(text: str, what: str) -> str:
-    """Put quotes around a text, so that nothing in it means anything to the server."""
+    """Return a text in quotes, so that the server reads none of its characters as grammar."""
     if _UNWRITABLE.search(text):
         raise ValueError(f"a filter cannot hold the {what} {text[:80]!r}: NUL and surrogates cannot be sent")
     quote = next((quote for quote in "'\"" if quote not in text), None)

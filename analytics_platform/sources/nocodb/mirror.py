@@ -1,12 +1,12 @@
-"""A local copy of what NocoDB holds, kept up to date row by row, and the days that follow from it.
+"""A local mirror of NocoDB's rows, updated row by row, and the published days derived from it.
 
-A row that comes again as it was changes nothing; one that is new, changed or gone makes its conversation's days
-dirty, before and after. What is dirty is part of the same transaction as the rows, so a process may die anywhere:
-the next one finds rows, cursor and dirty days as of one moment, and publishes. Published days are files that never
-change; the manifest that names them is replaced as a whole, so readers need no lock against the writer.
+A row that arrives unchanged changes nothing. A new, changed or deleted row makes the days of its conversation dirty,
+both the day before the change and the day after it. Dirty days are written in the same transaction as the rows, so a
+process may die at any time: the next process finds rows, cursor and dirty days of one moment, and publishes. Files of
+published days never change; the manifest that names them is replaced atomically, so readers need no lock.
 
-What the server no longer has must not stay here: files of days that were replaced are removed once nobody reads, and
-the database is written anew when rows were removed from it, since DuckDB leaves their bytes in its file.
+Rows that the server has deleted must not remain on disk: files of replaced days are removed when the mirror has no
+reader, and the database file is rewritten after rows were removed, because DuckDB leaves their bytes in its file.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from analytics_platform.sources.staging_holds import nobody_holds
 MEMORY_LIMIT = "512MB"
 DATABASE = "rows.duckdb"
 MESSAGES, CONVERSATIONS = 0, 1
-"""Numbers of the two tables: a message's position is its row id, a conversation's lies after all messages."""
+"""Numbers of the two tables. A message's position is its row id; positions of conversations follow all messages."""
 
 logger = logging.getLogger(__name__)
 
@@ -54,18 +54,18 @@ _PARTS = "days"
 _REWRITTEN = "rewritten.duckdb"
 _SPILL = "spill"
 _REMOVED = "rows_removed"
-"""Fact: whether the database's file may still hold bytes of rows that were removed; true where it is not there."""
+"""Fact: whether the database file may still contain bytes of removed rows; a missing fact counts as true."""
 _FIRST_POSITION = {MESSAGES: 0, CONVERSATIONS: 1 << 50}
 
 
 class Mirror:
-    """The copy in one folder; open it with ``opened`` to change it, one process at a time.
+    """The mirror in one folder; change it through ``opened``, one process at a time.
 
     Args:
-        folder: Where it is kept; safe to delete, at the price of pulling everything again.
+        folder: Folder of the mirror; safe to delete, but then every row is pulled again.
         mapping: Field mapping of the messages.
-        name: Name of the source, kept with every row.
-        labels: What rows say of the table they come from: that of messages, that of conversations.
+        name: Name of the source, stored with every row.
+        labels: Source labels stored with the rows: of the message table, and of the conversation table.
         first_day: First day of the partitions.
         last_day: Last day of the partitions, inclusive.
     """
@@ -87,7 +87,7 @@ class Mirror:
         self._window = (first_day, last_day)
 
     def manifest(self) -> dict[str, StagedDay]:
-        """Return the days as last published; none before the first time."""
+        """Return the published days; empty before the first publication."""
         try:
             return parse_manifest((self.folder / MANIFEST).read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -95,11 +95,11 @@ class Mirror:
 
     @contextmanager
     def opened(self, *, rewrite: bool = False) -> Iterator[OpenMirror]:
-        """Open it for changes; the caller sees to it that no other process does.
+        """Open the mirror for changes; the caller ensures that no other process has it open.
 
         Args:
-            rewrite: Whether to write the database anew afterwards, when rows were removed or replaced since it last
-                was: half a million rows a second.
+            rewrite: Whether to rewrite the database file afterwards if rows were removed or replaced since the last
+                rewrite, at half a million rows per second.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._discard_leftovers()
@@ -117,7 +117,7 @@ class Mirror:
 
     @contextmanager
     def looked_at(self) -> Iterator[OpenMirror | None]:
-        """Open it for reading only; None where there is none yet. The caller sees to it that no process writes."""
+        """Open the mirror read-only; yields None when it does not exist. The caller ensures that no process writes."""
         path = self.folder / DATABASE
         if not path.is_file():
             yield None
@@ -126,9 +126,9 @@ class Mirror:
             yield OpenMirror(db, self._mapping)
 
     def discard_unused(self) -> None:
-        """Remove the files of days that were replaced, when nobody holds the mirror and so may be reading them.
+        """Remove the files of replaced days, if no process holds the mirror for reading.
 
-        The caller sees to it that no other process writes.
+        The caller ensures that no other process writes.
         """
         unused = unused_files(self.folder, _PARTS, self.manifest())
         if not unused:
@@ -149,15 +149,15 @@ class Mirror:
             yield db
 
     def _discard_leftovers(self) -> None:
-        """Remove what a process that was killed left beside the database: rows that did not fit into memory."""
+        """Remove the spill files and unfinished rewrites that a killed process left beside the database."""
         shutil.rmtree(self.folder / _SPILL, ignore_errors=True)
         for path in self.folder.glob(f"{_REWRITTEN}*"):
             path.unlink()
 
     def _rewrite(self) -> None:
-        """Write the database to a new file, which takes the place of the old one with all that is not in use there."""
+        """Copy the database to a new file without bytes of removed rows, and replace the old file."""
         path, new = self.folder / DATABASE, self.folder / _REWRITTEN
-        if path.with_name(f"{DATABASE}.wal").exists():  # closing did not write all of it; the next time does
+        if path.with_name(f"{DATABASE}.wal").exists():  # the log was not checkpointed; a later call rewrites
             return
         try:
             with self._connected(None) as db:
@@ -166,14 +166,14 @@ class Mirror:
                 db.execute("COPY FROM DATABASE old TO new")
                 db.execute("INSERT OR REPLACE INTO new.facts VALUES ($name, 'false')", {"name": _REMOVED})
                 db.execute("DETACH new")
-        except duckdb.Error as error:  # all is in the old file still
+        except duckdb.Error as error:  # the old file is still complete
             reason = " ".join(str(error).split())
             logger.warning("%s: removed rows stay in the file, which could not be written anew: %s", path, reason)
             return
         new.replace(path)
 
     def _publish(self, db: duckdb.DuckDBPyConnection) -> None:
-        """Write the dirty days and name them in the manifest."""
+        """Write the dirty days, and name them in the manifest."""
         dirty = {str(day) for (day,) in db.execute("SELECT DISTINCT day FROM dirty_days").fetchall()}
         if not dirty:
             return
@@ -186,7 +186,7 @@ class Mirror:
 
 
 class OpenMirror:
-    """The mirror's database while it is open for changes.
+    """The mirror's open database.
 
     Args:
         db: The database.
@@ -198,7 +198,7 @@ class OpenMirror:
         self._mapping = mapping
 
     def prepare(self, labels: tuple[str, str]) -> None:
-        """Create what is missing."""
+        """Create missing tables and views, and store the labels of the two tables."""
         prepare_judging(self._db, self._mapping)
         self._db.execute(TABLES)
         for number, name in ((MESSAGES, "message_rows"), (CONVERSATIONS, "conversation_rows")):
@@ -212,16 +212,16 @@ class OpenMirror:
         self._db.execute(VIEWS)
 
     def facts(self) -> dict[str, Any]:
-        """Return what was remembered, such as how far the pull has come."""
+        """Return the stored facts, such as the progress of the pull."""
         return {name: orjson.loads(value) for name, value in self._db.execute("FROM facts").fetchall()}
 
     def remember(self, facts: Mapping[str, Any]) -> None:
-        """Remember facts; they become part of the transaction that is running, if one is."""
+        """Store facts, within the running transaction if there is one."""
         for name, value in facts.items():
             self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", [name, orjson.dumps(value).decode()])
 
     def stamps(self, table: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], pa.ChunkedArray]:
-        """Return the id of every row of a table, ascending, and the time of its last change as the server gave it."""
+        """Return the id of every row of a table, ascending, and the server's time of its last change."""
         found = self._db.sql(
             "SELECT position - $first AS id, stamp FROM row_stamps WHERE position >= $first AND position < $next "
             "ORDER BY position",
@@ -234,16 +234,16 @@ class OpenMirror:
         return len(self.stamps(table)[0])
 
     def put(self, table: int, rows: Rows, stamps: pa.Array, facts: Mapping[str, Any]) -> int:
-        """Take over rows of a table in one transaction, together with facts.
+        """Store rows of a table and facts in one transaction.
 
         Args:
             table: ``MESSAGES`` or ``CONVERSATIONS``.
             rows: The rows; their numbers are the server's row ids.
-            stamps: Time of each row's last change, as the server gave it.
-            facts: To remember.
+            stamps: The server's time of each row's last change.
+            facts: Facts to store.
 
         Returns:
-            Number of rows that are new or not as they were.
+            Number of new or changed rows.
         """
         judged = self._judge(table, rows)
         positions = pa.table({"position": judged.column("position"), "stamp": stamps})
@@ -266,16 +266,16 @@ class OpenMirror:
         return changed
 
     def delete(self, table: int, ids: np.ndarray[Any, np.dtype[np.int64]]) -> None:
-        """Let go of rows that the server no longer has."""
+        """Delete rows that the server no longer has."""
         self._db.register("gone", pa.table({"position": ids + _FIRST_POSITION[table]}))
         with self._transaction():
             self._replace(table, "SELECT position FROM gone")
             self._db.execute("DELETE FROM row_stamps WHERE position IN (SELECT position FROM gone)")
 
     def settle(self, window: tuple[dt.date, dt.date]) -> None:
-        """Find the days that are dirty because of all changes so far, in one transaction."""
+        """Find the days that all changes so far make dirty, in one transaction."""
         facts = self.facts()
-        if not facts.get("complete"):  # a half-pulled source would give half conversations
+        if not facts.get("complete"):  # a partly pulled source has incomplete conversations
             return
         window_before, other_day_before = facts.get("window"), facts.get("other_day")
         kept_days = [str(day) for day in window]
@@ -297,7 +297,7 @@ class OpenMirror:
             self.remember({"window": kept_days, "other_day": other_day})
 
     def _move_window(self, first: str, last: str) -> None:
-        """Make dirty what enters or leaves the days that are kept; these were ``first`` to ``last``."""
+        """Make the days dirty that the new window adds or removes; the old window was ``first`` to ``last``."""
         self._db.execute("SET VARIABLE first_before = $day::DATE", {"day": first})
         self._db.execute("SET VARIABLE last_before = $day::DATE", {"day": last})
         self._db.execute("""
@@ -310,14 +310,14 @@ class OpenMirror:
         """)
 
     def _replace(self, table: int, positions: str) -> None:
-        """Remove rows by position, remembering what they touched."""
+        """Remove rows by position, and record their messages and conversations as changed."""
         self._note_changes(table, positions)
         removed = self._db.execute(f"DELETE FROM {_name(table)} WHERE position IN ({positions})")  # noqa: S608
         if removed.fetchall()[0][0]:
             self.remember({_REMOVED: True})
 
     def _note_changes(self, table: int, positions: str) -> None:
-        """Remember the messages and conversations that rows speak of."""
+        """Record the messages and conversations of rows as changed."""
         which = f"FROM {_name(table)} WHERE position IN ({positions})"
         self._db.execute(f"INSERT INTO changed_conversations SELECT DISTINCT conversation_id {which}")
         if table == MESSAGES:
@@ -335,7 +335,7 @@ class OpenMirror:
         self._db.execute("BEGIN")
         try:
             yield
-        except BaseException:  # an interrupt, too, must not leave half of it
+        except BaseException:  # an interrupt, too, must not commit half a transaction
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")

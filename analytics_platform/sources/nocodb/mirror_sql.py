@@ -1,7 +1,6 @@
-"""The mirror's tables and views, as SQL.
+"""SQL of the mirror's tables and views.
 
-Belongs here: what is kept of each row, and how the rows of both tables become the one relation ``judged`` that
-``sources.deduplication`` works on. Does not belong here: when they change (``mirror``).
+The views join the rows of both tables to the relation ``judged`` that ``sources.deduplication`` reads.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What can go wrong with a NocoDB server, by what a person or a caller does about it.
+"""Errors of a NocoDB server, grouped by the remedy of a person or a caller.
 
-Messages are one line: host and table, what happened, what to do; never the token.
+Each message is one line: host and table, fault, remedy; never the token.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ class NocoError(SourceError):
     """Reading from NocoDB failed.
 
     Attributes:
-        retryable: Whether asking again may help, so also whether it counts as an outage of the server.
-        retry_after: Seconds that the server asked to wait before the next request.
-        exhausted: Whether it has been asked again as often as was allowed.
+        retryable: Whether another try may help; such an error also counts as an outage of the server.
+        retry_after: Seconds that the server asks to wait before the next request.
+        exhausted: Whether all allowed tries have failed.
     """
 
     retryable: ClassVar[bool] = False
@@ -28,7 +28,7 @@ class NocoError(SourceError):
         self.exhausted = False
 
     def given_up(self, attempts: int, seconds: float) -> Self:
-        """Return this error as the last word after several attempts."""
+        """Return this error as the final one after several attempts."""
         tried = "1 attempt" if attempts == 1 else f"{attempts} attempts"
         asked = f"; the server asks to wait {self.retry_after:.0f} s" if self.retry_after else ""
         error = type(self)(f"{self} (gave up after {tried} in {seconds:.1f} s{asked})", retry_after=self.retry_after)
@@ -41,11 +41,11 @@ class NocoAuthError(NocoError):
 
 
 class NocoNotFoundError(NocoError):
-    """There is no such table, base or column, or the token may not see it."""
+    """The table, base or column does not exist, or the token may not see it."""
 
 
 class NocoRequestError(NocoError):
-    """The server refuses the request as such; asking again does not help."""
+    """The server refuses the request itself; another try does not help."""
 
 
 class NocoBusyError(NocoError):
@@ -53,7 +53,7 @@ class NocoBusyError(NocoError):
 
 
 class NocoRateLimitError(NocoError):
-    """The server says that it was asked too often."""
+    """The server received too many requests."""
 
     retryable = True
 
@@ -65,16 +65,16 @@ class NocoServerError(NocoError):
 
 
 class NocoContractError(NocoError):
-    """The server's answer contradicts itself or what it answered before."""
+    """The server's answer contradicts itself or an earlier answer."""
 
     retryable = True
 
 
 class NocoCircuitOpenError(NocoError):
-    """Nothing was asked, because the server failed repeatedly just before.
+    """The circuit refused the request, because the server failed repeatedly just before.
 
     Attributes:
-        retry_at: When the server is asked again; UTC.
+        retry_at: Time of the next request to the server, UTC.
     """
 
     def __init__(self, message: str, *, retry_after: float = 0.0, retry_at: dt.datetime | None = None) -> None:

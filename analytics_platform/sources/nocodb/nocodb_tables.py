@@ -1,4 +1,4 @@
-"""What a table looks like: its columns, as the server declares them."""
+"""Description of a NocoDB table: its columns, as the server declares them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class NocoColumn:
     """One column of a table.
 
     Attributes:
-        title: Name that rows carry and filters use.
+        title: Name of the column in rows and filters.
         type: The server's type, such as ``SingleLineText`` or ``DateTime``.
-        system: Whether the server itself fills it, such as ``CreatedAt``.
-        primary_key: Whether it is the key of the table, or a part of it.
+        system: Whether the server itself fills the column, such as ``CreatedAt``.
+        primary_key: Whether the column is the table's key, or a part of it.
     """
 
     title: str
@@ -29,10 +29,10 @@ class NocoTable:
     """One table.
 
     Attributes:
-        id: What addresses it.
-        title: What people call it.
-        base_id: Base that it belongs to.
-        columns: In the server's order.
+        id: Identifier in requests.
+        title: Name that people see.
+        base_id: Base of the table.
+        columns: Columns in the server's order.
     """
 
     id: str
@@ -45,7 +45,7 @@ def parse_table(payload: Mapping[str, Any]) -> NocoTable:
     """Read the server's description of a table.
 
     Raises:
-        KeyError, TypeError: If it lacks something.
+        KeyError, TypeError: If the description has another shape.
     """
     columns = tuple(
         NocoColumn(

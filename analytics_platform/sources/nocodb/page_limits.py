@@ -1,20 +1,20 @@
-"""Refusing settings that cannot work, in words that name the parameter and its value."""
+"""Refuse impossible settings with an error that names the parameter and its value."""
 
 from __future__ import annotations
 
 
 def require(allowed: bool, parameter: str, value: object, expected: str) -> None:
-    """Refuse a setting.
+    """Refuse a setting unless it is allowed.
 
     Raises:
-        ValueError: If ``allowed`` is false; names parameter, value and what is expected.
+        ValueError: If ``allowed`` is false; names parameter, value and expected value.
     """
     if not allowed:
         raise ValueError(f"{parameter} is {value!r}; expected {expected}")
 
 
 def require_positive(**parameters: float) -> None:
-    """Refuse numbers that are not above zero (or are not numbers at all, NaN).
+    """Refuse numbers that are not above 0, including NaN.
 
     Raises:
         ValueError: Names the first such parameter and its value.

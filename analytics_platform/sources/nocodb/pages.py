@@ -1,10 +1,8 @@
-"""Pages one after another by key, each checked before it is handed out.
+"""Read pages of rows in the order of the key, and check each page before it is returned.
 
-Every page asks for the rows above the last key seen, so rows that come or go meanwhile neither shift nor repeat
-others. An answer is trusted when it is in itself consistent and when as many rows were left as the page before
-left over; where that cannot be told, or rows came or went, the server is asked to count the page's own range.
-
-Belongs here: the checks and the state between pages. Does not belong here: requests, and the shapes of answers.
+Each page requests the rows above the last key, so rows that are created or deleted meanwhile neither shift nor repeat
+other rows. A page is trusted when it is consistent in itself and its total equals the number of rows that the page
+before left over. When the totals are unknown or differ, the server must count the page's own range of keys.
 """
 
 from __future__ import annotations
@@ -25,10 +23,10 @@ class Page:
     """One answer with rows.
 
     Attributes:
-        rows: In the order of the answer.
-        is_first: Whether the server says that no page comes before it.
-        is_last: Whether the server says that no page comes after it.
-        total: Number of rows that the request selects; None if the answer does not say.
+        rows: Rows in the order of the answer.
+        is_first: Whether the server says that no page precedes it.
+        is_last: Whether the server says that no page follows it.
+        total: Number of rows that the request selects; None if the answer does not state it.
     """
 
     rows: list[Row]
@@ -38,12 +36,12 @@ class Page:
 
 
 def contradiction(page: Page, *, after: int, asked: int) -> str | None:
-    """Return what an answer contradicts itself in, or the request; None if nothing.
+    """Return how a page contradicts itself or its request; None if it does not.
 
     Args:
-        page: The answer.
-        after: Key that all keys must lie above.
-        asked: Number of rows that were asked for.
+        page: The page.
+        after: Key that all keys of the page must exceed.
+        asked: Number of requested rows.
     """
     keys: list[Any] = [row.get("Id") for row in page.rows]
     if not all(type(key) is int for key in keys):
@@ -81,13 +79,13 @@ def read_pages(
     Args:
         place: Host and table, for messages.
         fetch: Returns the consistent page of rows above a key.
-        count: Returns the number of rows above a key, and up to another one unless that is None.
+        count: Returns the number of rows above a key, and up to another key unless that is None.
         after: Key to begin above.
-        retries: How often a page is asked for again that a count contradicts.
+        retries: How often a page is requested again if a count contradicts it.
 
     Raises:
-        NocoContractError: If page and count go on contradicting each other.
-        NocoError: Whatever kept an answer from coming.
+        NocoContractError: If page and count contradict each other in every try.
+        NocoError: If a request fails.
     """
     left: int | None = None
 

@@ -1,9 +1,8 @@
-"""One pass over what has changed in one table since the pass before.
+"""One pass over the rows of a table that have changed since the pass before.
 
-What has changed is asked of the server by the times that it keeps itself, some minutes back, and by row id, so that
-rows committed late, with whole-second times or with a clock that is off are not missed; a row that comes again as it
-was changes nothing. How far a pass has come is remembered together with its rows. Belongs here: that. Does not belong
-here: how it is asked (``client``), and what becomes of the rows (``mirror``).
+A pass requests changed rows by the server's own times, starting some minutes back, and new rows by row id. It therefore
+finds rows that were committed late, have whole-second times, or come from a clock that is off; a row that arrives
+unchanged changes nothing. The progress of a pass is stored in the same transaction as its rows.
 """
 
 from __future__ import annotations
@@ -24,19 +23,19 @@ from analytics_platform.sources.nocodb.records import ID, columns_of, newest_sta
 logger = logging.getLogger(__name__)
 
 OVERLAP = dt.timedelta(minutes=10)
-"""How far behind the newest time seen every pass begins: rows may be committed that late."""
+"""Every pass begins this long before the newest time seen, because rows may be committed late."""
 
 _BUFFER_ROWS = 10_000
 _DRIFT_KEPT = 20
 
 
 class Pull:
-    """One pass over what has changed in one table; it can stop between two pages and go on later.
+    """One pass over the changed rows of a table; it can stop between two batches and continue later.
 
     Args:
-        mirror: Where to.
+        mirror: The mirror that stores the rows.
         table: Number of the table.
-        client: Asks the server.
+        client: Client of the server.
         identity: Id of the table.
         mapping: Field mapping.
     """
@@ -63,7 +62,12 @@ class Pull:
         return {"after": 0, "above": self._state.get("last_id", 0), "since": since, "began": _now().isoformat()}
 
     def run(self, deadline: float | None, on_progress: Progress | None) -> bool:
-        """Take over page after page; return whether the pass came to its end."""
+        """Store batch after batch of rows; return whether the pass reached its end.
+
+        Args:
+            deadline: Value of ``time.monotonic()`` after which the pass stops; None for no deadline.
+            on_progress: Called with rows read and rows expected.
+        """
         where = self._where()
         expected = self._client.count(self._identity, where)
         started, rows = time.monotonic(), 0
@@ -96,7 +100,7 @@ class Pull:
         self._mirror.put(self._table, rows, stamps_of(records), {self._fact: self._state, "drift": self._drift})
 
     def _end(self) -> None:
-        """Remember how far the server's times were seen: not beyond the pass's begin, whatever a clock says."""
+        """Store the newest of the server's times seen, but none after the begin of the pass, in case a clock is off."""
         newest = max(filter(None, (self._pass.get("newest"), self._state.get("seen_until"))), default=None)
         if newest is not None:
             self._state["seen_until"] = min(newest, self._pass["began"])
@@ -104,7 +108,7 @@ class Pull:
         self._mirror.remember({self._fact: self._state})
 
     def _note_columns(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Report columns that came or went since the last time; refuse a table that lacks one that is needed."""
+        """Record columns added or removed since the last batch; refuse a table that lacks a required column."""
         now, before = columns_of(records), self._state.get("columns")
         if self._table == MESSAGES:
             self._mapping.require_columns(now, f"NocoDB table {self._identity}")
@@ -117,7 +121,7 @@ class Pull:
 
 
 def _batches(pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
-    """Join pages to batches of ``_BUFFER_ROWS`` rows; the last one is smaller."""
+    """Join pages to batches of at least ``_BUFFER_ROWS`` rows; the last batch may be smaller."""
     batch: list[dict[str, Any]] = []
     for page in pages:
         batch.extend(page)

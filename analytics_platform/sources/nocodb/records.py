@@ -1,7 +1,4 @@
-"""Records of NocoDB as rows of a source.
-
-Belongs here: ids, times and system columns. Does not belong here: what the columns mean (``sources.mapping``).
-"""
+"""Convert records of NocoDB to rows of a source: ids, times and system columns."""
 
 from __future__ import annotations
 
@@ -19,35 +16,35 @@ from analytics_platform.sources.rows import Problem, Rows, as_text, empty_to_nul
 
 ID = "Id"
 SYSTEM_COLUMNS = frozenset({ID, "CreatedAt", "UpdatedAt", "CreatedBy", "UpdatedBy", "nc_order"})
-"""Columns that NocoDB adds; they are no content, unless the mapping names them."""
+"""Columns that NocoDB adds; they are ignored unless the mapping names them."""
 
 Record = Mapping[str, Any]
 
 
 def columns_of(records: Sequence[Record]) -> list[str]:
-    """Return the names of all columns, sorted."""
+    """Return the names of all columns of the records, sorted."""
     return sorted(set().union(*records))
 
 
 def stamps_of(records: Sequence[Record]) -> pa.Array:
-    """Return the time of each record's last change as the server gave it; null when it gave none."""
+    """Return the server's time of each record's last change; null for a record without one."""
     return pa.array([record.get("UpdatedAt") or record.get("CreatedAt") for record in records], pa.string())
 
 
 def newest_stamp(records: Sequence[Record]) -> str | None:
-    """Return the newest of all times, ISO 8601 in UTC; None when no record has any."""
+    """Return the newest time of all records, ISO 8601 in UTC; None when no record has a time."""
     stamps = {record.get(name) for record in records for name in ("CreatedAt", "UpdatedAt")} - {None}
     times = [dt.datetime.fromisoformat(str(stamp)).astimezone(dt.UTC) for stamp in stamps]
     return max(times).isoformat() if times else None
 
 
 def to_rows(records: Sequence[Record], table: int, mapping: FieldMapping, label: str) -> Rows:
-    """Return records as text columns; a message without an id is named after its table and row.
+    """Return records as text columns; a message without an id gets the id ``<label>:<row id>``.
 
     Args:
-        records: Of one table.
+        records: Records of one table.
         table: Number of the table.
-        mapping: Field mapping; system columns that it names are kept.
+        mapping: Field mapping; system columns in the mapping are kept.
         label: Id of the table.
     """
     kept_mapping = mapping if table == MESSAGES else mapping.of_conversations()
@@ -74,7 +71,7 @@ def to_rows(records: Sequence[Record], table: int, mapping: FieldMapping, label:
 def _escaped(
     name: str, values: list[Any], numbers: np.ndarray[Any, np.dtype[np.int64]], problems: dict[int, Problem]
 ) -> pa.Array:
-    """Write what UTF-8 cannot hold as escapes, and note the rows that held it."""
+    """Escape characters that UTF-8 cannot encode, and add a problem for each affected row."""
     texts = [as_text(value) for value in values]
     escaped = [text and escape_undecodable(text) for text in texts]
     for number, text, safe in zip(numbers.tolist(), texts, escaped, strict=True):

@@ -1,7 +1,6 @@
-"""Asking again: how often, after how long, and until when.
+"""Retries: backoff, the server's ``Retry-After``, and the deadline of a whole call.
 
-Belongs here: backoff, the server's own wish to wait, and the deadline of a whole call. Does not belong here:
-which answers are faults (``answers``), and when to stop asking altogether (``circuit``).
+`answers` decides which answers are faults; `circuit` decides when to stop asking.
 """
 
 from __future__ import annotations
@@ -27,24 +26,29 @@ _T = TypeVar("_T")
 
 
 class Deadline:
-    """The moment when a call must be over, whatever it is doing; seconds count from now."""
+    """The latest end of a call.
+
+    Args:
+        seconds: Time allowed, counted from now.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
 
     def remaining(self) -> float:
-        """Return the seconds left; 0 when there are none."""
+        """Return the seconds left; 0 after the deadline."""
         return max(0.0, self._at - time.monotonic())
 
 
 @dataclass(frozen=True)
 class Retries:
-    """How often a call is tried, and how long it may take in all.
+    """Number of tries of a call, and the time for all of them.
 
     Attributes:
-        attempts: Tries of one call, the first included.
+        attempts: Tries of one call, including the first.
         deadline_seconds: Seconds for all tries and the waits between them.
-        first_wait_seconds: Wait before the second try; doubles with each further one, plus up to as much at random.
+        first_wait_seconds: Wait before the second try; it doubles before each further try, plus a random part of up to
+            ``first_wait_seconds``.
         longest_wait_seconds: Longest wait that the client chooses itself; the server may ask for a longer one.
         sleep: Waits a number of seconds; tests replace it.
     """
@@ -67,7 +71,7 @@ class Retries:
         """Call ``attempt`` until it returns, fails for good, or attempts or time run out.
 
         Raises:
-            NocoError: The last fault; marked as exhausted where asking again might still have helped.
+            NocoError: The last fault; ``exhausted`` if another try might still have helped.
         """
         backoff = wait_exponential_jitter(
             multiplier=self.first_wait_seconds, max=self.longest_wait_seconds, jitter=self.first_wait_seconds

@@ -1,8 +1,7 @@
-"""The source that pulls from NocoDB: only what is new or changed, into a mirror that gives the days.
+"""The source that pulls new and changed rows from NocoDB into a mirror, which publishes the days.
 
-What leaves no trace (a deletion, a row written past NocoDB with an old time) is found by ``reconcile``, which compares
-the ids and times of all rows. Belongs here: the source as the platform sees it. Does not belong here: which changes are
-asked for (``pull``), how it is asked (``client``), and what follows from it (``mirror``).
+``reconcile`` finds changes without a trace (a deletion, a row written past NocoDB with an old time): it compares the
+ids and times of all rows. `pull` chooses the requested changes; `mirror` stores them.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from analytics_platform.sources.published_days import StagedDay, read_day
 from analytics_platform.sources.staging_holds import Holds, discard, hold
 
 MIRROR_VERSION = 2
-"""Raised whenever the same rows would be mirrored differently than before."""
+"""Increase this number when a code change mirrors the same rows differently."""
 
 _IDS_PER_REQUEST = 100
 _VANISHED_SHARE = 0.5
@@ -42,39 +41,39 @@ _VANISHED_ROWS = 100
 
 @dataclass(frozen=True)
 class NocoTables:
-    """Which tables hold what.
+    """The ids of the two tables.
 
     Attributes:
-        messages: Id of the table of messages.
-        conversations: Id of the table of conversations; None when messages stand alone.
+        messages: Id of the message table.
+        conversations: Id of the conversation table; None when there is none.
     """
 
     messages: str
     conversations: str | None = None
 
     def numbered(self) -> Iterator[tuple[int, str]]:
-        """Yield number and id of each table; conversations last, so that messages find theirs."""
+        """Yield number and id of each table: messages, then conversations."""
         yield MESSAGES, self.messages
         if self.conversations:
             yield CONVERSATIONS, self.conversations
 
 
 class NocoSource:
-    """Conversations in NocoDB; fulfils ``Source``.
+    """Conversations in NocoDB; implements ``Source``.
 
-    ``days`` and ``read_day`` speak of the mirror as it was when this object last looked (``refresh``), so that one run
-    sees one state of the source. The mirror is held as a staging is: files of days that were replaced are removed when
-    the last reader ends, and mirrors of other servers, tables or mappings when this one is complete.
+    ``days`` and ``read_day`` return the mirror's state of this object's last ``refresh``, so that one run sees one
+    state of the source. The mirror is held like a staging: files of replaced days are removed when the last reader
+    ends, and mirrors of other servers, tables or mappings are removed when this mirror is complete.
 
     Args:
-        client: Makes the client when something is to be asked; the mirror can be read without.
+        client: Makes the client at the first request; reading the mirror needs no client.
         tables: The tables.
-        url: Address of the server; the mirror of another server is another one.
-        staging_dir: Folder to keep the mirror in.
+        url: Address of the server; each server has a mirror of its own.
+        staging_dir: Folder of the mirrors.
         first_day: First day of the partitions.
         last_day: Last day of the partitions, inclusive.
         mapping: YAML file with the field mapping; see ``mapping.FieldMapping``.
-        discards: Whether files that nobody reads any more are removed.
+        discards: Whether to remove files that have no reader.
     """
 
     name = "nocodb"
@@ -107,42 +106,42 @@ class NocoSource:
         self._days: Mapping[str, StagedDay] | None = None
 
     def held(self) -> AbstractContextManager[None]:
-        """Keep the days as they are found in the block until the block ends, whatever other processes publish."""
+        """Keep the days that the block reads until the block ends, even if other processes publish new days."""
         return self._holds.block()
 
     def days(self) -> Mapping[str, str]:
-        """Return the days that hold any row, ascending, each with a hash of what is mirrored for it."""
+        """Return the days that have rows, ascending, each with a hash of the day's mirrored rows."""
         with self.held():
             return {day: staged.version for day, staged in self._snapshot().items()}
 
     def rows_by_day(self) -> Mapping[str, int]:
-        """Return the number of rows mirrored for each day, as the manifest says."""
+        """Return the number of rows mirrored for each day, from the manifest."""
         return {day: staged.rows_read for day, staged in self._snapshot().items()}
 
     def read_day(self, day: str) -> SourceDay:
-        """Return the rows of one day; empty tables for a day without any.
+        """Return the rows of one day; empty tables for a day without rows.
 
         Raises:
-            SourceError: If a person removed files of the mirror while they were read.
+            SourceError: If files of the mirror were removed while they were read.
         """
         with self.held():
             return read_day(self._mirror.folder, self._snapshot(), day)
 
     def refresh(self, *, seconds: float | None = None, on_progress: Progress | None = None) -> bool:
-        """Pull what is new or changed.
+        """Pull new and changed rows.
 
         Args:
-            seconds: Stop after about this long; the next call goes on from there.
-            on_progress: Told (rows so far, rows expected or None).
+            seconds: Stop after about this long; the next call continues there.
+            on_progress: Called with rows read so far and rows expected.
 
         Returns:
-            Whether all has been pulled.
+            Whether all changes have been pulled.
 
         Raises:
-            SourceError: If the server cannot be asked, or its tables lack a column; what was pulled before stays.
+            SourceError: If a request fails, or a table lacks a column; rows pulled before stay.
         """
         deadline = time.monotonic() + seconds if seconds is not None else None
-        # The sensor's looks are short ones, and leave it to the run that they ask for to write the database anew.
+        # The sensor refreshes with a time limit; the run that it requests rewrites the database file.
         with self._opened(rewrite=seconds is None) as mirror:
             caught_up = all(
                 self._pull(mirror, table, identity, deadline, on_progress)
@@ -155,17 +154,18 @@ class NocoSource:
         return caught_up
 
     def reconcile(self, *, accept_loss: bool = False, on_progress: Progress | None = None) -> Mapping[str, int]:
-        """Compare the ids and times of all rows with the server's, and take over what is different.
+        """Compare the ids and times of all rows with the server's, and apply the differences.
 
         Args:
-            accept_loss: Believe the server even when more than half of a table is gone.
-            on_progress: Told (rows so far, rows expected or None).
+            accept_loss: Apply deletions even if more than half of a table is gone.
+            on_progress: Called with rows compared so far and rows expected.
 
         Returns:
-            Number of rows that had vanished, were missing or had changed, by these words.
+            Number of rows that were deleted at the server, missing in the mirror, or changed, under the keys
+            ``vanished``, ``missing`` and ``changed``.
 
         Raises:
-            SourceError: If the server cannot be asked, or most of a table is gone.
+            SourceError: If a request fails, or most of a table is gone.
         """
         found = {"vanished": 0, "missing": 0, "changed": 0}
         with self._opened(rewrite=True) as mirror:
@@ -178,7 +178,7 @@ class NocoSource:
         return found
 
     def status(self) -> SourceStatus:
-        """Return how far the pull has come, without asking the server."""
+        """Return the progress of the pull, without a request to the server."""
         if not self._mirror.folder.is_dir():
             return SourceStatus(complete=False)
         with self._lock(), self._mirror.looked_at() as mirror:
@@ -200,7 +200,7 @@ class NocoSource:
 
     @contextmanager
     def _opened(self, *, rewrite: bool) -> Iterator[OpenMirror]:
-        """Open the mirror as its only writer, and look at it anew afterwards."""
+        """Open the mirror as its only writer, and reload its days afterwards."""
         with self.held():
             while not self._hold():  # another process may remove it, as the mirror of other settings
                 self._mirror.folder.mkdir(parents=True, exist_ok=True)
@@ -213,11 +213,11 @@ class NocoSource:
         return FileLock(self._mirror.folder / ".lock", timeout=timeout)
 
     def _hold(self) -> bool:
-        """Hold the mirror until the block ends; return whether there is one."""
+        """Hold the mirror until the block ends; return whether it exists."""
         return self._mirror.folder in self._holds or self._holds.keep(hold(self._mirror.folder))
 
     def _snapshot(self) -> Mapping[str, StagedDay]:
-        """Return the days as they were when the block that runs first read them."""
+        """Return the days as the running block first read them."""
         held = self._hold()
         if self._days is None:
             if not held:
@@ -228,14 +228,14 @@ class NocoSource:
     def _end_reading(self) -> None:
         self._days = None
         if self._discards:
-            # Another process that writes removes the files when it ends; a mirror that went has none.
+            # Timeout: the writing process removes the files when it ends. FileNotFoundError: the mirror is gone.
             with contextlib.suppress(Timeout, FileNotFoundError), self._lock(timeout=0):
                 self._mirror.discard_unused()
 
     def _pull(
         self, mirror: OpenMirror, table: int, identity: str, deadline: float | None, on_progress: Progress | None
     ) -> bool:
-        """Take over what has changed in one table; return whether that was all of it."""
+        """Pull the changes of one table; return whether the pass reached its end."""
         pull = Pull(mirror, table, self._client(), identity, self._mapping)
         return pull.run(deadline, on_progress)
 

@@ -1,7 +1,6 @@
-"""One request after another: pooled connections, rate limit, deadline, retries and the circuit around them.
+"""Send single requests: pooled connections, rate limit, deadline, retries and circuit breaker.
 
-Belongs here: getting a decoded answer from a path. Does not belong here: which paths there are and what an
-answer should hold (``dialects``), and how pages follow each other (``paging``).
+`dialects` knows paths and shapes of answers; `pages` reads several pages.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ _T = TypeVar("_T")
 Params = Sequence[tuple[str, str | int]]
 
 LONGEST_URL = 8_000
-"""Bytes of a request's address; common proxies refuse longer ones, the server itself refuses 16,000."""
+"""Most bytes of a request's URL; common proxies refuse longer URLs, the server itself refuses 16,000 bytes."""
 
 
 class _TokenAuth(httpx.Auth):
-    """Puts the token on each request as it leaves, so that no client, header or repr holds it in plain."""
+    """Adds the token to each request as it is sent, so that no client, header or repr contains it in plain text."""
 
     def __init__(self, token: SecretStr) -> None:
         self._token = token
@@ -44,16 +43,16 @@ class _TokenAuth(httpx.Auth):
 
 
 class Transport:
-    """Gets decoded answers from one server; may be used from several threads.
+    """Gets decoded answers from one server; safe to share between threads.
 
     Args:
-        url: Address of the server, with the path that it lies under, if any.
+        url: Address of the server, with its base path, if any.
         token: API token.
-        requests_per_second: Most requests to begin in a second, all threads together; None for no limit.
-        timeout_seconds: Seconds to wait for a connection, and for each next part of an answer.
+        requests_per_second: Most requests per second, over all threads; None for no limit.
+        timeout_seconds: Longest wait for a connection, and for each next part of an answer.
         max_connections: Most connections at a time.
-        retries: How often a call is tried.
-        circuit: Learns how calls end, and stops them when too many failed.
+        retries: Tries of a call.
+        circuit: Records the outcome of each call, and refuses calls after too many failures.
         transport: Sends the requests; the network when None.
     """
 
@@ -89,16 +88,16 @@ class Transport:
         self._http.close()
 
     def get(self, place: str, path: str, params: Params, read: Callable[[Any], _T]) -> _T:
-        """Get an answer and read it.
+        """Request a path, and return what ``read`` makes of the decoded answer.
 
         Args:
             place: Host and table, for messages.
-            path: Below the server's address.
-            params: Query parameters; a name may come several times.
-            read: Makes sense of the decoded JSON; raises ``NocoContractError`` for an answer that cannot be true.
+            path: Path below the server's address.
+            params: Query parameters; a name may occur several times.
+            read: Converts the decoded JSON; raises ``NocoContractError`` for an answer that cannot be true.
 
         Raises:
-            NocoError: Whatever kept the answer from coming.
+            NocoError: If no valid answer arrives.
         """
         request = self._http.build_request("GET", path, params=httpx.QueryParams(list(params)))
         length = len(request.url.raw_path)
@@ -127,7 +126,7 @@ class Transport:
             ) from error
         if response.status_code != httpx.codes.OK:
             told = self._token.get_secret_value().encode()
-            raise refusal(place, response, body.replace(told, b"***") if told else body)  # some repeat what they got
+            raise refusal(place, response, body.replace(told, b"***") if told else body)  # some repeat the token
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError as error:
@@ -138,10 +137,10 @@ class Transport:
 
 
 def parse_url(url: str) -> httpx.URL:
-    """Check the address of a server.
+    """Return the parsed address of a server.
 
     Raises:
-        ValueError: If it is not an http or https address, or holds a password, which belongs into no address.
+        ValueError: If it is not an http or https address, has a query or a fragment, or contains a password.
     """
     try:
         parsed = httpx.URL(url)
@@ -158,14 +157,14 @@ def _limiter(requests_per_second: float | None) -> Limiter | None:
     if requests_per_second is None:
         return None
     require(0.001 <= requests_per_second <= 1000, "requests_per_second", requests_per_second, "0.001 to 1000, or None")
-    # Evenly spaced (a burst of one): whichever second the server counts, there are never more in it.
+    # Evenly spaced (a burst of one): no second contains more requests, wherever the server begins to count.
     rate = Rate(1, round(1000 / requests_per_second))
     bucket = StateBucket([rate], algorithm=TokenBucket())
     return Limiter(SingleBucketFactory(bucket, schedule_leak=False), buffer_ms=0)  # constant state: nothing to leak
 
 
 def _read(response: httpx.Response, deadline: Deadline) -> bytes:
-    """Read the content; each part comes within the time-out, all of them must within the deadline."""
+    """Read the content; each part must arrive within the timeout, all parts within the deadline."""
     parts = []
     for part in response.iter_bytes():
         parts.append(part)

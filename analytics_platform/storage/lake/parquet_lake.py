@@ -1,7 +1,6 @@
-"""The Parquet lake: one file per table and day, on local disk or S3.
+"""The Parquet lake: one file per table and day, on local disk or S3, replaced atomically.
 
-Belongs here: paths, atomic replacement, reading with only the columns asked for, and what is kept in a
-file's footer about its content. Does not belong here: Dagster, or what a table means.
+The footer of each file keeps the content hash, the fingerprint and the annotations of the partition.
 """
 
 from __future__ import annotations
@@ -31,34 +30,34 @@ from analytics_platform.system.home import require_folder
 
 FILE = "data.parquet"
 LEFT_OVER_AFTER = dt.timedelta(hours=6)
-"""No writer holds a staged file for as long as this, unless it was killed."""
+"""Age after which a staged file counts as left over: a live writer finishes its file earlier."""
 UPLOAD_LEFT_OVER_AFTER = dt.timedelta(days=1)
 S3_ATTEMPTS = 7
-"""Tries of one request, with growing pauses: half a minute for a server that is started again."""
+"""Tries of one request with growing pauses; together they bridge a server restart of half a minute."""
 _FOOTER_KEY = b"analytics_platform"
 _S3_ERROR = "AWS Error"
 _PARTITION = re.compile(r"(?:^|/)date=([^/]+)/data\.parquet$")
 
 
 class LakeError(UserError, RuntimeError):
-    """The lake cannot be read or written; the message names the path and what to do."""
+    """The lake cannot be read or written; the message names the path and the remedy."""
 
 
 class LakeUnreachableError(LakeError, StoreUnreachableError):
-    """The server of the lake refuses or does not answer, whichever file it is asked for."""
+    """The lake's server refuses every request or does not answer."""
 
 
 class DamagedPartitionError(LakeError):
-    """A partition's file cannot be read, or does not hold what was written; ``analytics repair`` mends it."""
+    """A partition's file cannot be decoded, or its content is not what was written; ``analytics repair`` mends it."""
 
 
 class Lake:
     """Parquet files below one root: ``<root>/<table>/date=<key>/data.parquet``, or without ``date=`` for key ``""``.
 
     Args:
-        filesystem: Where the root is.
-        root: Path of the root within the filesystem.
-        uploads: The unfinished uploads below it, where it is on S3.
+        filesystem: The file system that holds the root.
+        root: Path of the root within the file system.
+        uploads: Unfinished uploads below the root, for a lake on S3.
     """
 
     def __init__(self, filesystem: fs.FileSystem, root: str, uploads: UnfinishedUploads | None = None) -> None:
@@ -68,7 +67,7 @@ class Lake:
         self._local = isinstance(filesystem, fs.LocalFileSystem)
 
     def __repr__(self) -> str:
-        """Name the root only; a filesystem may hold credentials."""
+        """Return the root only; a file system may hold credentials."""
         return f"Lake({self.root!r})"
 
     @classmethod
@@ -84,21 +83,21 @@ class Lake:
         timeout_seconds: float = 30,
         attempts: int = S3_ATTEMPTS,
     ) -> Lake:
-        """Return the lake at a local path or ``s3://bucket/prefix``; nothing is contacted yet.
+        """Return the lake at a local path or ``s3://bucket/prefix``, without contacting a server.
 
         Args:
             uri: Local folder or S3 location.
             endpoint_url: S3-compatible server, ``http(s)://host:port``; AWS when None.
             region: Region of the bucket.
-            access_key: S3 key; the usual AWS credential chain when None.
-            secret_key: S3 secret.
+            access_key: S3 access key; the usual AWS credential chain when None.
+            secret_key: S3 secret key.
             session_token: Token of temporary credentials.
-            timeout_seconds: For connecting, and for each request.
-            attempts: How often a request to S3 is tried; the pauses between grow from milliseconds to 20 s.
+            timeout_seconds: Time allowed to connect, and for each request.
+            attempts: Tries of each S3 request; the pauses between tries grow from milliseconds to 20 s.
 
         Raises:
             LakeError: If the URI has another scheme.
-            PlaceError: If it is a file.
+            PlaceError: If the path is a file.
         """
         scheme, separator, location = uri.partition("://")
         if not separator:
@@ -132,7 +131,7 @@ class Lake:
         return f"{self.root}/{name}/date={key}/{FILE}" if key else f"{self.root}/{name}/{FILE}"
 
     def keys(self, name: str) -> list[str]:
-        """Return the keys of the days stored for a table, ascending; an unpartitioned table has the key ``""``.
+        """Return the keys of a table's stored partitions, ascending; an unpartitioned table has the key ``""``.
 
         Raises:
             LakeError: If the folder cannot be listed.
@@ -144,11 +143,11 @@ class Lake:
         return sorted(match.group(1) if match else "" for match in matches)
 
     def info(self, name: str, key: str) -> PartitionInfo | None:
-        """Return what the footer says of a partition, or None when it is not stored.
+        """Return the info in a partition's footer, or None when the partition is not stored.
 
         Raises:
-            LakeError: If there is a file that cannot be read, or that the platform did not write.
-            DamagedPartitionError: If the file is not Parquet, or that of another table or day.
+            LakeError: If the file cannot be read, or another program wrote it.
+            DamagedPartitionError: If the file is not Parquet, or belongs to another table or day.
         """
         path = self.path(name, key)
         with _named(path, "read"):
@@ -168,11 +167,11 @@ class Lake:
         )
 
     def _footer(self, path: str, name: str, key: str, metadata: pq.FileMetaData) -> Mapping[str, Any]:
-        """Return what the footer says of the content, after proof that the file stands where it was written.
+        """Return the platform's part of the footer after checking that the file belongs to this table and day.
 
         Raises:
-            LakeError: If the platform did not write the file.
-            DamagedPartitionError: If it is the file of another table or day, such as after a wrong restore.
+            LakeError: If another program wrote the file.
+            DamagedPartitionError: If the file belongs to another table or day, e.g. after a wrong restore.
         """
         kept = (metadata.metadata or {}).get(_FOOTER_KEY)
         if kept is None:
@@ -188,22 +187,23 @@ class Lake:
         return footer
 
     def read_verified(self, name: str, key: str) -> pa.Table:
-        """Read a partition, and prove that it is what was written: its content hash is the one in its footer.
+        """Read a partition and check its content against the content hash in its footer.
 
         Raises:
             KeyError: If the partition is not stored.
-            DamagedPartitionError: If the file cannot be read, or holds something else.
+            LakeError: If the file cannot be fetched, or another program wrote it.
+            DamagedPartitionError: If the file cannot be decoded, or its content has another hash.
         """
         path = self.path(name, key)
         try:
             with _named(path, "read"), self._fs.open_input_file(path) as file:
-                content = file.read_buffer()  # whole and first: a network that fails is no damaged file
+                content = file.read_buffer()  # first and as a whole: a network failure must not count as a damaged file
         except FileNotFoundError:
             raise KeyError(f"{name} has no partition {key!r}; materialize it first") from None
         try:
             parquet = pq.ParquetFile(pa.BufferReader(content))
             written = self._footer(path, name, key, parquet.metadata)["content_hash"]
-            # Without threads: for files of a day they cost more than they bring.
+            # Without threads: for a file of one day, starting them takes longer than they save.
             table = parquet.read(use_threads=False).replace_schema_metadata(None)
             read = content_hash(table)
         except LakeError:
@@ -219,8 +219,8 @@ class Lake:
 
         Raises:
             KeyError: If the partition is not stored.
-            LakeError: If its file cannot be read, or that the platform did not write.
-            DamagedPartitionError: If the file is not Parquet, or that of another table or day.
+            LakeError: If the file cannot be read, or another program wrote it.
+            DamagedPartitionError: If the file is not Parquet, or belongs to another table or day.
         """
         path = self.path(name, key)
         try:
@@ -235,10 +235,10 @@ class Lake:
     def write(
         self, name: str, key: str, table: pa.Table, fingerprint: str, annotations: Mapping[str, str] | None = None
     ) -> PartitionInfo:
-        """Replace a partition atomically: a reader sees the old file or the new one, never a part.
+        """Replace a partition atomically: a reader sees the whole old file or the whole new one.
 
         Raises:
-            LakeError: If it cannot be written.
+            LakeError: If the file cannot be written.
         """
         digest, facts = content_hash(table), dict(sorted((annotations or {}).items()))
         kept = orjson.dumps(
@@ -257,11 +257,14 @@ class Lake:
         return PartitionInfo(key, table.num_rows, buffer.getbuffer().nbytes, digest, fingerprint, facts)
 
     def sweep(self, names: Collection[str], older_than: dt.timedelta = LEFT_OVER_AFTER) -> int:
-        """Remove what killed writers left behind in the folders of some tables; return how many pieces that were.
+        """Remove the left-overs of killed writers from the folders of some tables.
 
         Args:
-            names: The tables; nothing else is touched.
-            older_than: Younger staged files stay. Unfinished uploads to S3 stay for a day at least.
+            names: The tables; other folders are not touched.
+            older_than: Younger staged files stay. Unfinished uploads to S3 stay for at least a day.
+
+        Returns:
+            Number of staged files and unfinished uploads removed.
 
         Raises:
             LakeError: If S3 refuses or does not answer.
@@ -283,7 +286,12 @@ class Lake:
 
 @contextmanager
 def _named(path: str, done: str) -> Iterator[None]:
-    """Name the file that cannot be ``done`` ("read", "written"); one that is not there is the caller's matter."""
+    """Raise read and write errors as a ``LakeError`` that names the file; ``FileNotFoundError`` passes unchanged.
+
+    Args:
+        path: The file.
+        done: What failed, for the message: ``read``, ``written`` or ``listed``.
+    """
     try:
         yield
     except FileNotFoundError:
@@ -300,9 +308,9 @@ def _named(path: str, done: str) -> Iterator[None]:
 
 
 def _dictionary_columns(schema: pa.Schema) -> bool | list[str]:
-    """Return which columns are worth a dictionary: all, but where there are vectors none that is nested.
+    """Return the columns to encode with a dictionary: every column, or every flat column if the table has vectors.
 
-    A dictionary of the components of vectors makes them larger, and four times slower to read.
+    A dictionary of vector components makes the file larger, and four times slower to read.
     """
     if any(pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type) for kind in schema.types):
         return [field.name for field in schema if not pa.types.is_nested(field.type)]

@@ -1,6 +1,6 @@
-"""Whether a file of the lake stands where it was written: a wrong restore puts whole, valid files in other places.
+"""Detection of lake files in the wrong place: a wrong restore puts whole, valid files of other partitions there.
 
-Only the footer is looked at, so that every reading can afford it.
+Only the footer is read, so that every read of a partition can afford the check.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ DATE = "date"
 
 
 def place(name: str, key: str) -> Mapping[str, str]:
-    """Return what a footer keeps of the place of its file: table ``name``, partition ``key``."""
+    """Return the footer entries that name a file's place: table ``name``, partition ``key``."""
     return {"table": name, "key": key}
 
 
 def misplaced(footer: Mapping[str, Any], metadata: pq.FileMetaData, name: str, key: str) -> str | None:
-    """Say why a file is not that of a partition; None when nothing speaks against it.
+    """Return why a file does not belong to a partition; None when nothing contradicts its place.
 
     Args:
-        footer: What the platform keeps in the footer; files of earlier versions do not say their place there.
-        metadata: Parquet's own footer, whose statistics say of which days the rows are.
+        footer: The platform's part of the footer; files of earlier versions do not state their place in it.
+        metadata: Parquet's own footer, whose statistics state the days of the rows.
         name: The table in whose folder the file is.
-        key: The partition in whose folder the file is; empty for a table of one partition.
+        key: The partition in whose folder the file is; empty for an unpartitioned table.
     """
     if "table" in footer and dict(place(name, key)) != {field: footer[field] for field in place(name, key)}:
         return f"it is the file of {footer['table']} {footer['key']}".rstrip()
@@ -37,7 +37,7 @@ def misplaced(footer: Mapping[str, Any], metadata: pq.FileMetaData, name: str, k
 
 
 def _days(metadata: pq.FileMetaData) -> set[str]:
-    """Return the first and the last day of each row group that has rows and says them."""
+    """Return the first and the last day of each row group whose statistics state them."""
     schema = metadata.schema
     columns = [index for index in range(len(schema)) if schema.column(index).path == DATE]
     groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]

@@ -1,6 +1,6 @@
-"""Uploads to S3 that were begun and never finished: a killed writer leaves them, invisible and paid for.
+"""Abort S3 uploads that were begun and never finished: a killed writer leaves them, invisible and paid for.
 
-Belongs here: finding and aborting them. pyarrow has no call for that, so this is boto3.
+The module uses boto3 because pyarrow cannot list or abort uploads.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class UnfinishedUploads:
-    """The unfinished uploads below one location.
+    """The unfinished uploads below one S3 location.
 
     Args:
         location: ``bucket/prefix``.
-        client_options: Where the server is and who asks, as boto3 takes them.
-        timeout_seconds: For connecting, and for each request.
+        client_options: Endpoint, region and credentials, as keyword arguments of ``boto3.client``.
+        timeout_seconds: Time allowed to connect, and for each request.
     """
 
     location: str
@@ -26,7 +26,15 @@ class UnfinishedUploads:
     timeout_seconds: float
 
     def abort(self, names: Collection[str], begun_before: dt.datetime) -> int:
-        """Abort what was begun before a time below the folders of these names; return how many uploads that were."""
+        """Abort the uploads into some folders that were begun before a time.
+
+        Args:
+            names: Folders directly below the location.
+            begun_before: Uploads begun at this time or later stay.
+
+        Returns:
+            Number of uploads aborted.
+        """
         client = self._client()
         bucket = self.location.partition("/")[0]
         aborted = 0
@@ -43,7 +51,7 @@ class UnfinishedUploads:
             yield from page.get("Uploads", [])
 
     def _folder(self, key: str) -> str:
-        """Return the folder of a key below the location; empty for a file that lies beside the folders."""
+        """Return the folder of an object key directly below the location; empty for a key outside every folder."""
         prefix = self.location.partition("/")[2].strip("/")
         return key.removeprefix(f"{prefix}/" if prefix else "").rpartition("/")[0].partition("/")[0]
 

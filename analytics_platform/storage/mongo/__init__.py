@@ -1,7 +1,4 @@
-"""MongoDB: the operational collections, their migrations, the store that writes them, and the embedded server.
-
-Belongs here: everything that speaks MongoDB. Does not belong here: Dagster, or how a document's content is computed.
-"""
+"""MongoDB: the operational collections, their migrations, the store that writes them, and the embedded server."""
 
 from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection
 from analytics_platform.storage.mongo.corrections import Corrections

@@ -1,7 +1,4 @@
-"""From a table's declaration to the ``$jsonSchema`` that MongoDB checks every document against.
-
-Belongs here: that derivation. Does not belong here: applying it (``migrations``).
-"""
+"""Derive a collection's ``$jsonSchema`` validator from its table's declaration; ``migrations`` applies it."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ _BSON_TYPES = (
 
 
 def validator(table: Table) -> dict[str, Any]:
-    """Return the validator of a table's documents: every column is there, of its type, within its bounds; nothing else.
+    """Return the validator of a table's documents: exactly the declared columns, with their types and bounds.
 
     Raises:
         SchemaError: If a column's type has no BSON form.
@@ -49,7 +46,7 @@ def _property(column: Column) -> dict[str, Any]:
 
 
 def _schema(kind: pa.DataType, *, nullable: bool) -> dict[str, Any]:
-    """Describe values of an Arrow type, nested ones included."""
+    """Return the schema of an Arrow type's values, including nested types."""
     if pa.types.is_struct(kind):
         schema = _object({field.name: _schema(field.type, nullable=field.nullable) for field in kind})
     elif pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):

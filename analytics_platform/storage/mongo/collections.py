@@ -1,7 +1,6 @@
-"""The six operational collections: which table each holds, what a partition of it is, and its indexes.
+"""Declarations of the six operational collections and of ``label_feedback``: tables, partitions and indexes.
 
-Belongs here: one declaration per collection. Does not belong here: columns (``model.operational_tables``), or applying
-validators and indexes to a database (``migrations``).
+`model.operational_tables` declares the columns; `migrations` applies validators and indexes to a database.
 """
 
 from __future__ import annotations
@@ -30,15 +29,16 @@ from analytics_platform.storage.mongo.collection_validators import validator
 
 @dataclass(frozen=True)
 class Collection:
-    """One collection: a table's rows as documents.
+    """A MongoDB collection that stores a table's rows as documents.
 
     Args:
-        table: What the documents hold; its name, without a kind, is the collection's.
-        indexes: Fields of each index beside the partition's, ascending (MongoDB walks an index both ways).
+        table: The table; its name without a kind is the collection's name.
+        indexes: Fields of each index besides the partition's, all ascending (MongoDB reads an index in both
+            directions).
         partition: The date column whose value is the partition key; None when the collection is one partition, of
             key ``""``.
-        fixed: Fields that have the same value in every document of this declaration, so that a partition never
-            reaches beyond them: daily reports leave weekly ones alone. Their values are the kind in ``address``.
+        fixed: Fields with one value in every document of this declaration. They limit a partition to documents of one
+            kind: replacing a daily report leaves weekly reports alone. Their values are the kind in ``address``.
     """
 
     table: Table
@@ -53,26 +53,26 @@ class Collection:
 
     @property
     def address(self) -> str:
-        """What the store and the ledger call it: the collection, and after a slash the kind where it holds one kind."""
+        """The collection's name in the store and the ledger; a slash and the kind follow if it holds one kind."""
         return KIND_SEPARATOR.join((self.name, *self.fixed.values()))
 
     @property
     def all_indexes(self) -> tuple[tuple[str, ...], ...]:
-        """Fields of each index, first the one that finds a page of a partition: a range of ``_id``."""
+        """Fields of each index; the first index finds a page of a partition, which is a range of ``_id``."""
         scope = (*self.fixed, *([self.partition] if self.partition else []))
-        # The embedded server walks its index of `_id` for single documents only; it needs another for a range.
+        # The embedded server uses its index of `_id` for single documents only; a range needs another index.
         return ((*scope, "_id") if scope else ("_id", self.table.columns[1].name), *self.indexes)
 
     @property
     def validator(self) -> dict[str, Any]:
-        """The ``$jsonSchema`` validator that follows from the table."""
+        """The ``$jsonSchema`` validator that is derived from the table."""
         return validator(self.table)
 
     def scope(self, key: str) -> dict[str, Any]:
-        """Return the filter that finds exactly the documents of a partition.
+        """Return the filter that selects exactly the documents of a partition.
 
         Raises:
-            ValueError: If the key is none that this collection can have.
+            ValueError: If the key is no day, or not empty in a collection of one partition.
         """
         if self.partition is None:
             if key:
@@ -81,7 +81,7 @@ class Collection:
         return {**self.fixed, self.partition: dt.datetime.combine(self._day(key), dt.time(), dt.UTC)}
 
     def check_scope(self, table: pa.Table, key: str) -> None:
-        """Refuse a table with rows outside the partition: replacing it would leave them behind for ever.
+        """Refuse a table with rows outside the partition: replacing the partition would never remove these rows.
 
         Raises:
             ValueError: Naming the column and the number of rows.
@@ -115,11 +115,11 @@ COLLECTIONS: tuple[Collection, ...] = (
 
 @dataclass(frozen=True)
 class Inbox:
-    """A collection that others write and the platform reads.
+    """A collection that people or applications write and the platform reads.
 
     Attributes:
         name: Name of the collection.
-        validator: What each document must be.
+        validator: The ``$jsonSchema`` validator of its documents.
         all_indexes: Fields of each index.
     """
 
@@ -143,4 +143,4 @@ LABEL_FEEDBACK = Inbox(
     },
     (("conversation_id",), ("corrected_at",)),
 )
-"""The validator asks for what every correction needs; whether label and conversation exist, it cannot know."""
+"""The validator requires the fields of every correction; it cannot check whether label and conversation exist."""

@@ -1,7 +1,6 @@
-"""The collection ``label_feedback``: corrections of labels that people or applications write.
+"""Read the collection ``label_feedback``: corrections of labels that people or applications write.
 
-Belongs here: reading it. Does not belong here: its validator (``collections``), or judging what it holds
-(``insights.quality.feedback``).
+`insights.quality.feedback` validates the corrections.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from analytics_platform.storage.mongo.mongo_store import MongoStore
 
 
 class Corrections:
-    """The corrections as they are at the first look, so that a run sees one state of them.
+    """The corrections as they were at the first read, so that a run sees one state of them.
 
     Args:
         mongo: The database.
@@ -25,7 +24,7 @@ class Corrections:
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
-        """Every correction with its ``feedback_id``, in the order of that."""
+        """Every correction with its ``feedback_id``, ascending by ``feedback_id``."""
         self._mongo.migrate()
         with self._mongo.lend(LABEL_FEEDBACK.name) as collection:
             found = [{**document, "feedback_id": str(document.pop("_id"))} for document in collection.find({})]

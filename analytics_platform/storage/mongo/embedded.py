@@ -1,13 +1,13 @@
-"""The embedded MongoDB server: one per home, shared by the processes that need it, stopped by the last to leave.
+"""The embedded MongoDB server: one per home, shared by several processes, stopped by the last process to leave.
 
-SecantusDB is GPL-licensed and never imported: it is started as a program and spoken to over TCP.
-Belongs here: starting, sharing and stopping the server. Does not belong here: what is written to it.
+SecantusDB is GPL-licensed, so the platform never imports it: it starts SecantusDB as a program and connects over TCP.
 
-How sharing works. Each user holds a shared lock on ``users.lock``; the kernel drops it when the process ends, however
-it ends. Starting and stopping happen under ``start.lock``. Whoever leaves and can have ``users.lock`` for itself is the
-last, and stops the server. Which server is ours is asked of the process table (our program, on our data folder,
-listening on its port) and not of a file, so nothing can be stale: a server that was killed is started again, and one
-whose users were all killed is adopted by the next, who ends the transactions that they left open.
+How sharing works. Each process that uses the server holds a shared lock on ``users.lock``; the kernel releases the lock
+when the process ends, however it ends. A process starts or stops the server only while it holds ``start.lock``. A
+leaving process that gets ``users.lock`` exclusively is the last user, and stops the server. The process table, not a
+file, identifies the server (our program, on our data folder, listening on its port), so no record can be outdated. A
+killed server is started again. If all users of a running server were killed, the next user adopts the server and ends
+the transactions that the killed users left open.
 """
 
 from __future__ import annotations
@@ -41,27 +41,27 @@ from analytics_platform.storage.mongo.server import (
 PROGRAM = "secantusd-py"
 _LOG_LINES = 15
 _FORK_SECONDS = 0.3
-"""How long after the shell has started the server its process bears the server's name at the latest."""
+"""Longest time between the shell's start of the server and the server's name in the process table."""
 
 
 class EmbeddedMongoError(UserError, RuntimeError):
-    """The embedded server cannot be used; the message says why and what to do."""
+    """The embedded server cannot be used; the message gives the reason and the remedy."""
 
 
 class EmbeddedMongo:
-    """A user of the embedded server of one folder: a context manager that gives the server's URI.
+    """A user of one folder's embedded server: a context manager that returns the server's URI.
 
-    May be used by several threads at once and acquired more than once; each ``acquire`` needs its ``release``. What was
-    not released is released when the process exits. A forked child acquires for itself. The server listens on
-    127.0.0.1 without credentials, so every user of this machine can reach it.
+    Several threads may use one object at once, and acquire it more than once; each ``acquire`` needs its ``release``.
+    The exit of the process releases the remaining acquisitions. A forked child acquires the server for itself. The
+    server listens on 127.0.0.1 without credentials, so every user of this machine can reach it.
 
     Args:
-        directory: Folder for data, locks and ``server.log``; made when missing.
+        directory: Folder for data, locks and ``server.log``; created when missing.
         start_seconds: Time allowed for the server to answer, and for other processes to start or stop it.
     """
 
     def __init__(self, directory: Path, *, start_seconds: float = 60.0) -> None:
-        self.directory = directory.resolve()  # as the process table has it, by whatever path we came
+        self.directory = directory.resolve()  # the process table shows the resolved path
         self.data = self.directory / "data"
         self.log = self.directory / "server.log"
         self._start_seconds = start_seconds
@@ -71,7 +71,7 @@ class EmbeddedMongo:
         self._holds = 0
 
     def __repr__(self) -> str:
-        """Name the folder."""
+        """Return the folder."""
         return f"EmbeddedMongo({str(self.directory)!r})"
 
     def __enter__(self) -> str:
@@ -83,10 +83,11 @@ class EmbeddedMongo:
         self.release()
 
     def acquire(self) -> str:
-        """Return the URI of the running server, starting it if need be.
+        """Return the URI of the running server; start the server if it does not run.
 
         Raises:
-            EmbeddedMongoError: If it is not installed, does not start in time, or another program holds its data.
+            EmbeddedMongoError: If the server is not installed, does not start in time, or another program holds its
+                data.
         """
         with self._guard:
             if self._owner != os.getpid():  # first use, or a forked child, whose inherited lock is its parent's
@@ -95,7 +96,7 @@ class EmbeddedMongo:
                 alone = not self._holds and self._take_lock()
                 try:
                     uri = self._running_uri()
-                    if alone:  # whatever is open on a server that was left running was opened by the dead
+                    if alone:  # every session open on a server without users belongs to a killed process
                         end_sessions(uri)
                 except BaseException:  # Ctrl-C too must not leave the lock behind
                     if not self._holds:
@@ -107,7 +108,7 @@ class EmbeddedMongo:
             return uri
 
     def release(self) -> None:
-        """Give up one acquisition; the last one of the last process stops the server."""
+        """Give up one acquisition; the last release of the last process stops the server."""
         with self._guard:
             if self._owner != os.getpid() or not self._holds:
                 return
@@ -117,7 +118,7 @@ class EmbeddedMongo:
                 self._leave()
 
     def running(self) -> psutil.Process | None:
-        """Return the server's process if it runs, whoever started it."""
+        """Return the process of the running server, whichever process started it; None when it does not run."""
         for process in psutil.process_iter():
             try:
                 command = process.cmdline()
@@ -128,14 +129,14 @@ class EmbeddedMongo:
         return None
 
     def _leave(self) -> None:
-        """Stop the server if nobody else uses it, and be no user any more."""
+        """Stop the server if no other process uses it, and release this process's lock."""
         if self._owner != os.getpid() or self._users is None:
             return
         with self._exclusive_start():
             try:
                 fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                pass  # others use it
+                pass  # other processes use the server
             else:
                 self._stop()
             self._drop_lock()
@@ -143,7 +144,7 @@ class EmbeddedMongo:
         atexit.unregister(self._leave)
 
     def _take_lock(self) -> bool:
-        """Be one of the users, and tell whether there is no other."""
+        """Take the shared lock of a user, and return whether this process is the only user."""
         self._users = (self.directory / "users.lock").open("ab")
         try:
             fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -190,9 +191,9 @@ class EmbeddedMongo:
             raise
 
     def _start(self) -> psutil.Process:
-        """Start the server as a process of its own, which outlives this one and gets none of its signals."""
+        """Start the server as a process that outlives this one and receives none of its signals."""
         program = server_program()
-        configuration = self.directory / "secantusd.toml"  # named, so that no other is looked for
+        configuration = self.directory / "secantusd.toml"  # named, so that the server reads no other configuration
         configuration.write_text("# The platform gives every option on the command line.\n")
         command = [
             program,
@@ -202,9 +203,9 @@ class EmbeddedMongo:
             *("--storage-path", str(self.data)),
             *("--cache-size", "256M"),
             *("--oplog-max-entries", "1000"),  # nobody replays it
-            "--sync-on-commit",  # what was acknowledged survives a kill; not measurable at our bulk sizes
+            "--sync-on-commit",  # acknowledged writes survive a kill; no measurable cost at our bulk sizes
         ]
-        # The shell puts the server into the background and ends: its parent is then init, which clears it away.
+        # The shell puts the server into the background and ends: init becomes the parent, and reaps the server.
         with self.log.open("wb") as log:
             try:
                 shell = subprocess.run(  # noqa: S603  (a constant script; the command is passed as its arguments)
@@ -214,7 +215,7 @@ class EmbeddedMongo:
                     start_new_session=True,
                     check=True,
                 )
-            except BaseException:  # Ctrl-C comes before we know the process: the process table does soon
+            except BaseException:  # Ctrl-C before the process id is known: wait until the process table shows it
                 time.sleep(_FORK_SECONDS)
                 self._stop()
                 raise
@@ -247,7 +248,7 @@ class EmbeddedMongo:
         )
 
     def _holder(self) -> str:
-        """Say which process has the data folder open, if one has."""
+        """Return a phrase that names the process with the data folder open; empty when no process has."""
         lock = str(self.data / "WiredTiger.lock")
         for process in psutil.process_iter():
             try:
@@ -258,7 +259,7 @@ class EmbeddedMongo:
         return ""
 
     def _log_tail(self) -> list[str]:
-        """Return what announces the last lines of the log, and these lines; an empty text without any."""
+        """Return a heading and the last lines of the server's log; one empty text when the log is empty or missing."""
         lines = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:] if self.log.exists() else []
         return ["; the end of its log:", *lines] if lines else [""]
 

@@ -1,7 +1,8 @@
-"""The documents that no run can compute again: corrections by people, and what an LLM was paid for.
+"""Export and merge of the documents that no run can compute again: corrections by people, and paid LLM results.
 
-They leave the database as lines of MongoDB Extended JSON, which ``mongoimport`` reads, and come back by a merge that
-loses no newer document. ``llm_failures`` is not among them: a run makes it again from the answers, and asks nothing.
+The export format is one line of MongoDB Extended JSON per document, which ``mongoimport`` reads. The merge never
+replaces a newer document by an older one. ``llm_failures`` is not exported: a run computes it from the answers without
+asking the LLM.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from analytics_platform.storage.mongo.mongo_store import MongoStore
 
 Document = Mapping[str, Any]
 Rank = tuple[bool, dt.datetime]
-"""How much a document counts beside another of the same ``_id``; the greater one wins."""
+"""Precedence of a document among documents of the same ``_id``; the greatest rank wins."""
 
 DOCUMENTS_AT_ONCE = 1000
 BYTES_AT_ONCE = 8 * 1024 * 1024
-"""Bounds of what a restore holds in memory; a single document may be as large as MongoDB allows, 16 MB."""
+"""Bounds of the documents that a restore holds in memory; a single document may have 16 MB, MongoDB's limit."""
 _LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
 _DUPLICATE_KEY, _VALIDATION_FAILED = 11000, 121
 _READ = CANONICAL_JSON_OPTIONS.with_options(tz_aware=True, tzinfo=dt.UTC)
@@ -38,7 +39,8 @@ class IrreplaceableCollection:
 
     Attributes:
         name: Name of the collection.
-        rank: Which of two documents of one ``_id`` is the newer one; of equal rank, the database's own stays.
+        rank: Rank of a document; among two documents of one ``_id`` the greater rank wins, and of two equal ranks the
+            database's document stays.
     """
 
     name: str
@@ -47,14 +49,14 @@ class IrreplaceableCollection:
 
 @dataclass
 class Merge:
-    """What a merge did with the documents of a backup.
+    """Counts of a merge's decisions about the documents of a backup.
 
     Attributes:
         added: Documents that the database did not have.
-        replaced: Documents that took the place of an older one of the same ``_id``.
-        equal: Documents that the database has already, the same in every field.
-        kept: Documents left out because the database has a newer one of the same ``_id``, or another one as old.
-        settled: Open batches left out because every answer of theirs is there.
+        replaced: Documents that replaced an older document of the same ``_id``.
+        equal: Documents that the database has already, with equal fields.
+        kept: Documents left out because the database's document of the same ``_id`` has the same or a greater rank.
+        settled: Open batches left out because the database has an answer to each of their questions.
         refused: ``_id`` of each document that the collection's validator refuses.
     """
 
@@ -73,19 +75,19 @@ def _time(document: Document, name: str) -> dt.datetime:
 
 IRREPLACEABLE: tuple[IrreplaceableCollection, ...] = (
     IrreplaceableCollection(LABEL_FEEDBACK.name, lambda document: (True, _time(document, "corrected_at"))),
-    # An answer counts more than a failure that was kept in its place, whatever their times.
+    # An answer ranks above a failure stored under the same key, whatever their times.
     IrreplaceableCollection(ANSWERS, lambda document: ("labels" in document, _time(document, "kept_at"))),
     IrreplaceableCollection(CALLS, lambda _: (True, _LONG_AGO)),  # a call is never rewritten
-    # A batch that was submitted counts more than the note, of before, that it is about to be.
+    # A submitted batch ranks above the earlier note that the batch is about to be submitted.
     IrreplaceableCollection(
         BATCHES, lambda document: (document.get("batch_id") is not None, _time(document, "begun_at"))
     ),
 )
-"""In the order in which they are to be restored: which batches are still open, the answers tell."""
+"""Collections in the order of a restore: answers before batches, because the answers show which batches are open."""
 
 
 def export_lines(mongo: MongoStore, name: str) -> Iterator[bytes]:
-    """Yield each document of a collection as a line of canonical Extended JSON, line end included."""
+    """Yield each document of a collection as a line of canonical Extended JSON, including the line end."""
     with mongo.lend(name) as collection, collection.find({}) as documents:
         for document in documents:
             yield _text(document).encode() + b"\n"
@@ -94,17 +96,21 @@ def export_lines(mongo: MongoStore, name: str) -> Iterator[bytes]:
 def merge_lines(
     mongo: MongoStore, collection: IrreplaceableCollection, lines: Iterable[bytes], *, replace: bool = False
 ) -> Merge:
-    """Bring exported documents into a collection; documents of the database that were not exported stay.
+    """Merge exported documents into a collection; other documents of the database stay.
 
     Args:
         mongo: The database.
         collection: The collection.
-        lines: What ``export_lines`` gave.
-        replace: Let exported documents win over every other one of the same ``_id``, newer ones included.
+        lines: Lines as ``export_lines`` yields them.
+        replace: Whether an exported document replaces the database's document of the same ``_id`` even if that is
+            newer.
+
+    Returns:
+        Counts of added, replaced and left-out documents.
 
     Raises:
         MongoStoreError: If the server cannot be reached or refuses the writes.
-        ValueError: If a line is no Extended JSON.
+        ValueError: If a line is not Extended JSON.
     """
     merge = Merge()
     for chunk in _chunks(lines):
@@ -140,7 +146,7 @@ def _merge_chunk(
         for problem in _write(target, writes):
             decision, document = writes[problem["index"]]
             counts[decision] -= 1
-            if problem["code"] == _DUPLICATE_KEY:  # another process wrote it meanwhile: that one is newer
+            if problem["code"] == _DUPLICATE_KEY:  # another process wrote a newer document meanwhile
                 counts["kept"] += 1
             else:
                 merge.refused.append(str(document["_id"]))
@@ -151,7 +157,7 @@ def _merge_chunk(
 def _decide(
     collection: IrreplaceableCollection, document: Document, present: Document | None, *, replace: bool
 ) -> Literal["added", "equal", "replaced", "kept"]:
-    """Return what becomes of an exported document, named as ``Merge`` counts it."""
+    """Return the decision about an exported document: the name of a counter of ``Merge``."""
     if present is None:
         return "added"
     if _text(present) == _text(document):
@@ -160,7 +166,7 @@ def _decide(
 
 
 def _write(target: Any, writes: Sequence[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Write, and return the errors of documents that are there already or that the validator refuses."""
+    """Write documents, and return the errors of those that exist already or that the validator refuses."""
     if not writes:
         return []
     requests = [
@@ -179,7 +185,7 @@ def _write(target: Any, writes: Sequence[tuple[str, dict[str, Any]]]) -> list[di
 
 
 def _has_unanswered(mongo: MongoStore, batch: Document) -> bool:
-    """Tell whether a question of a batch has no answer yet; a batch that is settled would only be waited for."""
+    """Tell whether a question of a batch has no stored answer; a fully answered batch need not be waited for."""
     asked = list(batch["asked"])
     with mongo.lend(ANSWERS) as answers:
         return bool(answers.count_documents({"_id": {"$in": asked}}) < len(asked))

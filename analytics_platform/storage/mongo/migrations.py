@@ -1,8 +1,7 @@
-"""What a database needs before it can be written: versioned migrations, then what follows from the declarations.
+"""Prepare a database for writing: apply versioned migrations, then the declared validators and indexes.
 
-Belongs here: collections, validators, indexes, and the record of what was applied. A change of a declaration (a
-column, a bound, a further index) needs no migration: it is applied whenever it differs. What a declaration cannot say
-(renaming a field, dropping an index) becomes a ``Migration``.
+A changed declaration (a column, a bound, a further index) needs no migration: each start applies the declarations that
+differ. Write a ``Migration`` for a change that no declaration expresses, such as renaming a field or dropping an index.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ RECORD = "_migrations"
 """Collection that records which migrations were applied."""
 
 INDEX_SECONDS = 3600.0
-"""Time allowed for building one index: it is one request, and the embedded server indexes 3,000 documents a second."""
+"""Time allowed to build one index in one request; the embedded server indexes 3,000 documents per second."""
 
 _NAMESPACE_EXISTS = 48
 
@@ -38,10 +37,10 @@ class Migration:
     """One step from a version of the database to the next.
 
     Args:
-        version: From 1, without gaps.
-        name: What it does.
-        apply: Does it. It must bear being run twice and by two processes at once: there is no lock, because
-            a lock would outlive the process that was killed holding it.
+        version: Number from 1, without gaps.
+        name: Short description of the change.
+        apply: Makes the change. It must tolerate a second run and two processes at once: there is no lock, because
+            a lock would outlive a process that is killed while it holds the lock.
     """
 
     version: int
@@ -50,7 +49,7 @@ class Migration:
 
 
 def create_collections(database: Database[Any], collections: Sequence[Collection | Inbox]) -> None:
-    """Create the collections that are not there yet; transactions on older servers cannot create them."""
+    """Create the missing collections; on older servers a transaction cannot create a collection."""
     existing = set(database.list_collection_names())
     for name in (*(collection.name for collection in collections), LEDGER):
         if name not in existing:
@@ -60,7 +59,7 @@ def create_collections(database: Database[Any], collections: Sequence[Collection
 def name_kind_of_reports(database: Database[Any], _: Sequence[Collection | Inbox]) -> None:
     """Rename the ledger entries of daily reports from ``analytics_reports/DAY`` to ``analytics_reports/daily/DAY``.
 
-    An entry that is there already stays: a process that migrated earlier has written it since.
+    An entry that has the new name already stays: a process that migrated earlier has written it since.
     """
     ledger = database[LEDGER]
     for prefix in ("", "unfinished:"):
@@ -85,13 +84,13 @@ def migrate(
     collections: Sequence[Collection | Inbox] = COLLECTIONS,
     migrations: Sequence[Migration] = MIGRATIONS,
 ) -> list[int]:
-    """Bring a database to the state that the code declares; nothing is done where nothing differs.
+    """Bring a database to the declared state; a database in this state is not changed.
 
     Returns:
-        The versions applied by this call.
+        The versions that this call applied.
 
     Raises:
-        MongoStoreError: If the database was migrated by a newer version of the platform.
+        MongoStoreError: If a newer version of the platform migrated the database.
     """
     record = database[RECORD]
     known = {document["_id"] for document in record.find({}, {"_id": 1})}
@@ -110,7 +109,7 @@ def migrate(
 
 
 def _apply_declarations(database: Database[Any], collections: Sequence[Collection | Inbox]) -> None:
-    """Apply the validators and indexes that differ from those of the database."""
+    """Apply the declared validators and indexes that differ from those in the database."""
     options = {found["name"]: found.get("options", {}) for found in database.list_collections()}
     for collection in collections:
         if collection.name not in options:

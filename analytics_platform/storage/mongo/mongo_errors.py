@@ -1,7 +1,7 @@
-"""What went wrong with MongoDB, in one sentence that names server, collection and document but no secret.
+"""MongoDB errors in one sentence that names server, collection and document, and contains no secret.
 
-Belongs here: the error type, and turning the driver's errors into it. The driver's own messages repeat whole
-documents (people's conversations) and topologies, so they are condensed, not passed on.
+The driver's own messages repeat whole documents (people's conversations) and topologies, so this module summarizes
+them instead of passing them on.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ _SHOWN = 3
 
 
 class MongoStoreError(UserError, RuntimeError):
-    """MongoDB cannot be read or written; the message names the server, what was tried, and why it failed."""
+    """MongoDB cannot be read or written; the message names the server, the action and the reason."""
 
 
 class MongoUnreachableError(MongoStoreError, StoreUnreachableError):
-    """The server does not answer at all."""
+    """The MongoDB server does not answer."""
 
 
 def address(uri: str) -> str:
-    """Return the hosts of a URI: all of it that may be shown.
+    """Return the hosts of a URI, the only part that may be shown.
 
-    In a URI whose password holds an unescaped ``/``, ``?`` or ``#`` it looks like a path: nothing of it is shown.
+    In a URI whose password holds an unescaped ``/``, ``?`` or ``#``, the password looks like a path; then no part is
+    shown.
     """
     try:
         parts = urlsplit(uri)
@@ -46,7 +47,7 @@ def address(uri: str) -> str:
 
 
 def timeout_of(uri: str) -> float | None:
-    """Return the seconds that a URI allows by ``timeoutMS``, which its errors name; None where it does not."""
+    """Return the ``timeoutMS`` of a URI in seconds; None when the URI does not set it, or sets 0."""
     try:
         options = {name.lower(): value for name, value in parse_qsl(urlsplit(uri).query)}
     except ValueError:
@@ -61,8 +62,13 @@ def translated(place: str, action: str, timeout_seconds: float) -> Iterator[None
 
     Args:
         place: The hosts, for the message.
-        action: What is being done, e.g. ``"write daily_reports"``.
+        action: The action, e.g. ``"write daily_reports"``.
         timeout_seconds: The time allowed, for the message.
+
+    Raises:
+        MongoUnreachableError: If no server answers.
+        MongoStoreError: For another error of the driver.
+        DiskFullError: If the server's disk is full.
     """
     try:
         yield
@@ -91,7 +97,7 @@ def _reason(error: errors.PyMongoError, timeout_seconds: float) -> str:
 
 
 def _unreachable(said: str, timeout_seconds: float) -> str:
-    """Say why no server was found; what the driver ``said`` holds each server's error, and is not passed on."""
+    """Return why no server was found; ``said``, the driver's message, contains each server's error and is not shown."""
     if "certificate verify failed" in said:
         return "the server's certificate is not trusted; name its authority by tlsCAFile=... in ANALYTICS_MONGO_URI"
     return (
@@ -101,7 +107,7 @@ def _unreachable(said: str, timeout_seconds: float) -> str:
 
 
 def _refused_documents(details: Any) -> str:
-    """Name the first documents that a bulk write could not store, and why."""
+    """Return the ``_id`` of the first documents that a bulk write could not store, each with its reason."""
     problems = details.get("writeErrors") or details.get("writeConcernErrors") or [{}]
     shown = "; ".join(_refused_document(problem) for problem in problems[:_SHOWN])
     return f"{len(problems)} refused: {shown}" + ("; …" if len(problems) > _SHOWN else "")
@@ -117,7 +123,7 @@ def _refused_document(problem: Any) -> str:
 
 
 def _failed_properties(info: Any) -> list[str]:
-    """Return the names of the properties that a validator complained about."""
+    """Return the names of the properties that violate a validator."""
     rules = (info.get("details") or {}).get("schemaRulesNotSatisfied") or []
     found = [item["propertyName"] for rule in rules for item in rule.get("propertiesNotSatisfied") or []]
     missing = [name for rule in rules for name in rule.get("missingProperties") or []]

@@ -1,7 +1,7 @@
-"""The LLM tier's store in MongoDB: what one worker has paid for is free for all of them.
+"""The LLM tier's store in MongoDB: an answer that one worker paid for is free for every worker.
 
-Belongs here: four collections beside the operational ones, without partitions. Does not belong here: what an answer is.
-MongoDB keeps milliseconds and no dates without a time; both are mended on the way.
+The store uses four collections without partitions beside the operational collections. BSON has times in milliseconds
+and no dates; the store writes a date as midnight UTC and reads it back as a date.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Document = Mapping[str, Any]
 
 
 class MongoLlmStore:
-    """Answers, calls, failures and open batches in one database. Safe to use from several threads and processes.
+    """Answers, calls, failures and open batches in one database; safe to share between threads and processes.
 
     Args:
         mongo: The database.
@@ -36,7 +36,7 @@ class MongoLlmStore:
         self._indexed = False
 
     def get_many(self, keys: Sequence[str]) -> dict[str, Document]:
-        """Return the documents that are there."""
+        """Return the stored answers by key; a key without an answer is absent."""
         found: dict[str, Document] = {}
         with self._collection(ANSWERS) as answers:
             for start in range(0, len(keys), _KEYS_AT_ONCE):
@@ -45,7 +45,7 @@ class MongoLlmStore:
         return found
 
     def put(self, key: str, document: Document, *, replace: bool = False) -> Document:
-        """Keep a document and return the one that is kept: the first of several that are put at once."""
+        """Store an answer and return the stored one: without ``replace``, the first answer put under the key."""
         with self._collection(ANSWERS) as answers:
             if replace:
                 answers.replace_one({"_id": key}, dict(document), upsert=True)
@@ -57,7 +57,7 @@ class MongoLlmStore:
         return document
 
     def record_calls(self, calls: Sequence[Document]) -> None:
-        """Append calls; one that is there already is left as it is."""
+        """Append calls to ``llm_calls``; a call that is stored already stays unchanged."""
         writes = [
             UpdateOne({"_id": call["call_id"]}, {"$setOnInsert": _with_time(call)}, upsert=True) for call in calls
         ]
@@ -66,17 +66,17 @@ class MongoLlmStore:
                 collection.bulk_write(writes, ordered=False)
 
     def calls(self, day: dt.date) -> list[dict[str, Any]]:
-        """Return the calls about conversations of a day."""
+        """Return the calls about the conversations of a day."""
         with self._collection(CALLS) as collection:
             return [_with_date(document) for document in collection.find({"date": _midnight(day)})]
 
     def count_calls(self, day: dt.date) -> int:
-        """Return how many there are."""
+        """Return the number of calls about the conversations of a day."""
         with self._collection(CALLS) as collection:
             return int(collection.count_documents({"date": _midnight(day)}))
 
     def replace_failures(self, day: dt.date, failures: Sequence[Document]) -> None:
-        """Replace those of a day."""
+        """Replace the day's documents in ``llm_failures``."""
         documents = [{**_with_time(failure), "_id": f"{day}/{failure['conversation_id']}"} for failure in failures]
         with self._collection(FAILURES) as collection:
             collection.delete_many({"date": _midnight(day)})
@@ -84,22 +84,22 @@ class MongoLlmStore:
                 collection.insert_many(documents)
 
     def failures(self, day: dt.date) -> list[dict[str, Any]]:
-        """Return those of a day."""
+        """Return the day's documents in ``llm_failures``."""
         with self._collection(FAILURES) as collection:
             return [_with_date(document) for document in collection.find({"date": _midnight(day)})]
 
     def put_batch(self, mark: str, document: Document) -> None:
-        """Remember a batch."""
+        """Store a batch under its mark; a batch stored under the same mark is replaced."""
         with self._collection(BATCHES) as collection:
             collection.replace_one({"_id": mark}, dict(document), upsert=True)
 
     def batches(self) -> dict[str, Document]:
-        """Return all by mark."""
+        """Return all stored batches by mark."""
         with self._collection(BATCHES) as collection:
             return {document.pop("_id"): document for document in collection.find({})}
 
     def drop_batch(self, mark: str) -> None:
-        """Forget a batch."""
+        """Delete the batch with this mark, if it is stored."""
         with self._collection(BATCHES) as collection:
             collection.delete_one({"_id": mark})
 

@@ -1,8 +1,6 @@
-"""The store of operational documents: partitions of a table as the documents of a MongoDB collection.
+"""The store of operational documents: it keeps the partitions of a table as documents of a MongoDB collection.
 
-Belongs here: connecting, looking up, reading and writing partitions, the ledger of what is stored. Does not belong
-here: the order of requests that replaces a partition (``replacement``), the form of documents (``documents``) or of a
-database (``migrations``).
+The ledger, a further collection, records which partitions are stored.
 """
 
 from __future__ import annotations
@@ -42,11 +40,11 @@ _NO_ADDRESS = (
     "with user and password percent-encoded, or mongodb+srv:// with a host that DNS knows"
 )
 _TIMEOUTS_OF_A_TRANSACTION = 2
-"""The driver would repeat a transaction for two minutes, and each of its requests would wait for the server anew."""
+"""Limit of a whole transaction, in timeouts of one request; the driver would otherwise repeat it for two minutes."""
 
 
 def require_mongo_address(uri: str) -> None:
-    """Refuse what is no address of a MongoDB server; contacts nothing, so ``mongodb+srv://`` passes without DNS.
+    """Refuse a URI that is no MongoDB address, without a connection; ``mongodb+srv://`` passes without a DNS lookup.
 
     Raises:
         MongoStoreError: Without any part of the address, which may hold a password.
@@ -62,17 +60,17 @@ def require_mongo_address(uri: str) -> None:
 class MongoStore:
     """Partitions of the operational collections in one MongoDB database; safe to share between threads.
 
-    A method's ``name`` is the collection, and a slash and the kind where the partitions are those of one kind:
-    ``analytics_reports/daily``. The ledger keeps them under the same name, so kinds never meet in it.
+    The ``name`` argument of a method is the collection, followed by a slash and the kind if the partitions hold one
+    kind: ``analytics_reports/daily``. The ledger uses the same name, so kinds are separate in it.
 
-    Nothing is contacted before the first call; the first write brings the database up to date (``migrate``).
+    The constructor contacts no server; the first write brings the database up to date (``migrate``).
 
     Args:
-        uri: Where the server is, credentials included; never shown.
+        uri: Address of the server, credentials included; never shown.
         database: Name of the database.
-        timeout_seconds: For finding the server, and for each request; ``timeoutMS`` of the URI counts more.
-        collections: The collections it may hold.
-        transactions: Whether to use transactions; when true, until the server says that it has none.
+        timeout_seconds: Time to find the server, and for each request; ``timeoutMS`` of the URI takes precedence.
+        collections: The collections that the store accepts.
+        transactions: Whether to use transactions, as long as the server supports them.
     """
 
     def __init__(
@@ -95,7 +93,7 @@ class MongoStore:
         self._migrated = False
 
     def __repr__(self) -> str:
-        """Name hosts and database only; the URI may hold a password."""
+        """Return hosts and database only; the URI may hold a password."""
         return f"MongoStore({address(self._uri)!r}, {self._name!r})"
 
     def __enter__(self) -> MongoStore:
@@ -118,7 +116,7 @@ class MongoStore:
         """Return the server's version.
 
         Raises:
-            MongoStoreError: If it does not answer in time.
+            MongoStoreError: If the server does not answer in time.
         """
         with self._translated("ping"):
             database = self._database()
@@ -126,7 +124,7 @@ class MongoStore:
             return str(database.command("buildInfo")["version"])
 
     def migrate(self) -> list[int]:
-        """Bring the database up to date, and return the versions applied; see ``migrations.migrate``."""
+        """Bring the database up to date, and return the versions that this call applied; see ``migrations.migrate``."""
         with self._translated("migrate"):
             applied = migrate(self._database(), (*self._collections.values(), LABEL_FEEDBACK))
             self._migrated = True
@@ -134,7 +132,7 @@ class MongoStore:
 
     @contextmanager
     def lend(self, name: str) -> Iterator[DriverCollection[Any]]:
-        """Lend a collection that holds no partitions; the driver's errors become ``MongoStoreError``."""
+        """Lend a collection that has no partitions; the driver's errors become ``MongoStoreError``."""
         with self._translated(f"use {name}"):
             yield self._database()[name]
 
@@ -147,7 +145,7 @@ class MongoStore:
             return sorted(entry["_id"].removeprefix(f"{name}/") for entry in found)
 
     def info(self, name: str, key: str) -> PartitionInfo | None:
-        """Return what the ledger says of a partition, or None when it is not stored."""
+        """Return the ledger's entry of a partition, or None when the partition is not stored."""
         self._collection(name)
         with self._translated(f"look up partition {key!r} of {name}"):
             entry = self._database()[LEDGER].find_one({"_id": f"{name}/{key}"}, {"_id": 0, PAGE_ENDS: 0})
@@ -157,8 +155,8 @@ class MongoStore:
         """Read a partition, or some of its columns, in the declared order of rows.
 
         Raises:
-            KeyError: If the partition is not stored, or there is no such column.
-            SchemaError: If it was written under another declaration.
+            KeyError: If the partition is not stored, or the table has no such column.
+            SchemaError: If the documents do not fit the declaration, e.g. because an earlier version wrote them.
         """
         collection = self._collection(name)
         fields = sorted(fields_needed(collection.table, columns))
@@ -170,13 +168,13 @@ class MongoStore:
             return to_table(collection.table, found, columns)
 
     def read_back(self, name: str, key: str, ends: Iterable[str] = ()) -> Iterator[StoredPage]:
-        """Yield the documents of a partition as they are, page by page, whatever the ledger says of them.
+        """Yield the stored documents of a partition page by page, even if the ledger has no entry for it.
 
         Args:
             name: The collection.
             key: The partition.
-            ends: Where pages are to end besides where the ledger says, e.g. ``paging.page_ends`` of the rows that
-                the partition should hold: they bound the pages of a partition that is not in the ledger.
+            ends: Further ends of pages besides those in the ledger, e.g. ``id_pages.page_ends`` of the expected rows:
+                they bound the pages of a partition that has no entry in the ledger.
         """
         collection = self._collection(name)
         with self._translated(f"read back partition {key!r} of {name}"):
@@ -184,13 +182,16 @@ class MongoStore:
             yield from read_pages(self._database()[collection.name], collection, key, [*known, *ends])
 
     def dates(self, name: str, known: Iterable[str] = ()) -> tuple[list[str], list[Any]]:
-        """Return days that documents of a collection are of, and the ``_id`` of those that are of no day.
+        """Return the days of a collection's documents, and the ``_id`` of each document whose date is no day.
 
         Both are empty for a collection that is one partition.
 
         Args:
             name: The collection.
-            known: Further days that are not worth looking at; neither these nor those of the ledger are returned.
+            known: Days to skip; the days in the ledger are skipped, too.
+
+        Returns:
+            Days that are neither in ``known`` nor in the ledger, ascending, and the ``_id``s.
         """
         collection = self._collection(name)
         recorded = self.keys(name)
@@ -198,13 +199,13 @@ class MongoStore:
             return stored_dates(self._database()[collection.name], collection, {*recorded, *known})
 
     def discard(self, name: str, identities: Sequence[Any]) -> None:
-        """Delete documents by ``_id``, whatever partition they are of; the ledger stays as it is."""
+        """Delete documents by ``_id`` from any partition; the ledger stays unchanged."""
         collection = self._collection(name)
         with self._translated(f"delete documents of {name}"):
             delete_documents(self._database(), collection.name, {}, identities)
 
     def delete(self, name: str, key: str) -> None:
-        """Delete a partition; nothing happens when it is not stored."""
+        """Delete a partition; a partition that is not stored is no error."""
         collection = self._collection(name)
         with self._translated(f"delete partition {key!r} of {name}"):
             delete_partition(self._database(), collection, key)
@@ -218,12 +219,12 @@ class MongoStore:
             name: The collection.
             key: The partition: its day, or ``""`` for a collection that is one partition.
             table: The content, of the declared schema.
-            fingerprint: Hash of everything the content was computed from.
+            fingerprint: Provenance of the content, as ``Provenance.text`` returns it.
             annotations: Further facts to keep in the ledger.
 
         Raises:
-            ValueError: If the table has rows of other partitions, repeats an ``_id`` or makes too large a document.
-            SchemaError: If the table is not of the declared schema, or holds a number that is not finite.
+            ValueError: If the table has rows of other partitions, repeats an ``_id`` or contains too large a document.
+            SchemaError: If the table does not have the declared schema, or contains a number that is not finite.
             MongoStoreError: If the server cannot be reached or refuses a document.
         """
         collection = self._collection(name)

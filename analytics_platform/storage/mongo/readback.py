@@ -1,8 +1,8 @@
-"""Reading what is really in a collection, without trust in how it got there.
+"""Read the documents that a collection really contains, without relying on their form.
 
-``MongoStore.read`` gives a partition in its declared form and refuses what does not fit it. Here nothing is refused: a
-document that somebody edited has to be told of, not to end the reading.
-Belongs here: that reading. Does not belong here: what the documents should be (``storage.agreement``).
+``MongoStore.read`` returns a partition in its declared form and refuses documents that do not fit. The functions here
+refuse nothing: a document that somebody edited must be reported, and must not end the reading. ``storage.agreement``
+compares the documents with the expected rows.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from analytics_platform.storage.mongo.id_pages import IdRange, id_ranges, no_str
 from analytics_platform.storage.mongo.wire_documents import BATCH_ROWS, wire_schema
 
 _TICK = dt.timedelta(milliseconds=1)
-"""The finest difference between two times of BSON."""
+"""Smallest difference between two BSON times."""
 
 _FIRST_TIME = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True)
 class StoredPage:
-    """The documents of one page of a partition as they are.
+    """The stored documents of one page of a partition.
 
     Attributes:
-        ids: Which ``_id``s the page has; None for the documents whose ``_id`` is no string.
-        table: Those that have the declared fields, in the form of ``documents.wire_table``, in no order.
+        ids: The page's range of ``_id``; None for the page of documents whose ``_id`` is not a string.
+        table: Documents with the declared fields, in the form of ``wire_documents.wire_table``, in no order.
         misfits: ``_id`` of each document that has other fields, or values that its declaration cannot hold.
     """
 
@@ -46,9 +46,9 @@ def read_pages(stored: Stored[Any], collection: Collection, key: str, ends: Iter
 
     Args:
         stored: The collection in the database.
-        collection: Its declaration.
+        collection: The collection's declaration.
         key: The partition.
-        ends: The ``_id``s after which a page ends; see ``paging``.
+        ends: The last ``_id`` of each page but the last page; see ``id_pages``.
     """
     scope = collection.scope(key)
     ranges = id_ranges(ends)
@@ -65,22 +65,22 @@ def read_rows(
 ) -> Iterator[dict[str, Any]]:
     """Yield some fields of every document of a partition whose ``_id`` is a string, page by page.
 
-    A partition of one page is read by its scope alone, so documents with another ``_id`` are among its rows.
+    A partition of one page is read without a range of ``_id``, so documents whose ``_id`` is not a string are included.
     """
     for one in id_ranges(ends):
         yield from stored.find(one.within(scope), list(fields), batch_size=BATCH_ROWS)
 
 
 def stored_dates(stored: Stored[Any], collection: Collection, known: Iterable[str]) -> tuple[list[str], list[Any]]:
-    """Return the further days that documents are of, ascending, and the ``_id`` of each whose date is no day.
+    """Return the documents' days that are not in ``known``, ascending, and the ``_id`` of each document without a day.
 
-    Only what lies between the days that are known is read, by ranges of an index: grouping a whole collection by its
+    The queries cover only the gaps between the known days, by ranges of an index: grouping a whole collection by its
     date takes the embedded server 4 s per 100,000 documents.
 
     Args:
         stored: The collection in the database.
-        collection: Its declaration.
-        known: Days that documents may be of; none of them is returned.
+        collection: The collection's declaration.
+        known: Days to skip.
     """
     field = collection.partition
     if field is None:
@@ -99,7 +99,7 @@ def stored_dates(stored: Stored[Any], collection: Collection, known: Iterable[st
 
 
 def _gaps(days: Sequence[str]) -> Iterator[dict[str, dt.datetime]]:
-    """Yield the bounds of all times that are the midnight of none of the ascending days."""
+    """Yield the bounds of the gaps between the midnights of the ascending days, from the first to the last time."""
     after: dict[str, dt.datetime] = {}
     for day in days:
         midnight = dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), dt.UTC)
@@ -122,7 +122,7 @@ def _page(
 
 
 def _fitting(batch: Sequence[Mapping[str, Any]], schema: pa.Schema, misfits: list[str]) -> pa.RecordBatch:
-    """Return the documents that fit the schema; add the ``_id`` of the others to ``misfits``."""
+    """Return the documents that fit the schema; add the ``_id`` of each other document to ``misfits``."""
     names = set(schema.names)
     good = [one for one in batch if one.keys() == names and _is_typed(one)]
     try:
@@ -137,7 +137,7 @@ def _fitting(batch: Sequence[Mapping[str, Any]], schema: pa.Schema, misfits: lis
 
 
 def _is_typed(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is free of what Arrow would take for text: bytes, and an ``_id`` that is no string."""
+    """Tell whether a document has a string ``_id`` and no bytes; Arrow would read bytes as text."""
     return type(document["_id"]) is str and not any(isinstance(value, bytes) for value in document.values())
 
 

@@ -1,22 +1,20 @@
-"""How the documents of a partition are replaced, so that whoever reads meanwhile sees each once and never none.
+"""Replace the documents of a partition, so that a concurrent reader never misses a document or sees it twice.
 
-* Where the server has transactions, and the partition has at most ``TRANSACTION_ROWS`` rows before and after (a
+* If the server has transactions, and the partition has at most ``TRANSACTION_ROWS`` rows before and after (a
   transaction may take 60 s by default): documents and ledger entry change in one transaction. Readers see the old state
   or the new.
-* Otherwise in order: the ledger entry goes; page by page, new documents are written over old ones by ``_id`` and
-  documents no longer wanted go; the ledger entry comes back. Killed in between, the partition counts as not stored and
-  is written again. Until then a second entry keeps where its pages end: those of the old documents and of the new.
+* Otherwise in this order: delete the ledger entry; page by page, write new documents over old ones by ``_id`` and
+  delete documents that the new content lacks; write the new ledger entry. After a kill in between, the partition counts
+  as not stored and is written again. Until then a second entry keeps the page ends of the old and the new documents.
 
-What is stored is read, compared and replaced by pages (``paging``), so memory is that of one page's documents, and each
-request has its timeout for itself. The ledger entry keeps where the pages end, for whoever reads the partition.
+Stored documents are read, compared and replaced by pages (``id_pages``), so memory holds one page of documents, and
+each request has a timeout of its own. The ledger entry keeps the page ends for readers of the partition.
 
-Documents no longer wanted go ``DELETED_IDS`` in a request, or a page in a request where a page has none that is wanted:
-one request each costs the embedded server five times as long, which waits for the disk after each.
+Obsolete documents are deleted ``DELETED_IDS`` per request; a page without new documents is deleted in one request.
+One request per document would cost the embedded server five times as long, because it waits for the disk after each.
 
-Documents that are already there, byte for byte, are not sent again. A conversation that moved to another day keeps its
+Documents that are stored already, byte for byte, are not sent again. A conversation that moved to another day keeps its
 ``_id``: writing the new day moves it, and writing the old day deletes only documents that still have the old date.
-
-Belongs here: this sequence of requests. Does not belong here: connecting, checking, or translating errors (``store``).
 """
 
 from __future__ import annotations
@@ -48,20 +46,20 @@ from analytics_platform.storage.mongo.migrations import LEDGER
 from analytics_platform.storage.mongo.wire_documents import BATCH_ROWS, encoded, wire_table
 
 TRANSACTION_ROWS = 5_000
-"""Rows of the largest partition written in one transaction: 10 s on the embedded server, far less on a mongod."""
+"""Most rows of a partition written in one transaction; they take 10 s on the embedded server, less on a mongod."""
 
 TRANSACTION_BYTES = 64 * 1024 * 1024
-"""Size of the largest partition written in one transaction: the server holds it all until the end."""
+"""Most bytes of a partition written in one transaction; the server holds all of them until the commit."""
 
 PAGE_ENDS = "page_ends"
-"""Field of a ledger entry: the ``_id``s after which the partition's pages end."""
+"""Field of a ledger entry: the last ``_id`` of each page of the partition but the last page."""
 
 DELETED_IDS = 100
-"""Documents deleted by one list of ``_id``s. The embedded server looks through the list for each document: more cost
-more, and fewer cost more waits for the disk."""
+"""Documents deleted by one list of ``_id``s. The embedded server searches the list for each document, so a longer list
+costs more time; shorter lists cost more waits for the disk."""
 
 _UNFINISHED = "unfinished:"
-"""What the ``_id`` begins with of a ledger entry that keeps the page ends of a partition that is being replaced."""
+"""Prefix of a ledger entry's ``_id``: the entry keeps the page ends of a partition that is being replaced."""
 
 _DUPLICATE_KEY = 11000
 _NO_TRANSACTIONS = frozenset({20, 115, 263})
@@ -71,19 +69,19 @@ _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocumen
 
 
 class TooMuchForTransactionError(Exception):
-    """What is stored, or what replaces it, is too much to change in one transaction."""
+    """The stored documents of a partition, or the new ones, are too many or too large for one transaction."""
 
 
 @dataclass(frozen=True)
 class Replacement:
-    """One partition on its way into its collection.
+    """The replacement of one partition's documents.
 
     Args:
-        database: Where it goes.
+        database: The database.
         collection: The collection.
         key: The partition.
-        table: All its rows.
-        kept: What the ledger keeps of it, besides its size.
+        table: All rows of the new content.
+        kept: The partition's facts for the ledger, besides its size.
     """
 
     database: Database[Any]
@@ -93,15 +91,16 @@ class Replacement:
     kept: Mapping[str, Any]
 
     def run(self, client: MongoClient[Any], *, transaction: bool) -> int:
-        """Replace the documents and the ledger entry, and return the size of the documents in bytes.
+        """Replace the documents and the ledger entry, and return the size of the new documents in bytes.
 
         Args:
-            client: The connection of ``database``.
-            transaction: Whether to do it at once.
+            client: The client of ``database``.
+            transaction: Whether to make all changes in one transaction.
 
         Raises:
-            OperationFailure: For which ``refuses_transactions`` is true where the server has none.
-            TooMuchForTransactionError: If a transaction was asked for, and it would be too large. Nothing has changed.
+            OperationFailure: If the server refuses a request; ``refuses_transactions`` tells whether it lacks
+                transactions.
+            TooMuchForTransactionError: If the partition is too large for one transaction; nothing has changed.
         """
         try:
             return self._attempt(client, transaction=transaction, insert=True)
@@ -159,15 +158,16 @@ class Replacement:
         return size
 
     def _stored(self, wanted: Mapping[str, Any], session: ClientSession | None) -> tuple[dict[str, bytes], list[Any]]:
-        """Return what stands for the content of each stored document, by its ``_id``, and each ``_id`` of other types.
+        """Return the digest of each stored document by its string ``_id``, and each ``_id`` that is not a string.
 
-        Values of other types are no keys of a dictionary: some have no hash, and to Python, True is 1.
+        An ``_id`` that is not a string is no key of the dictionary: some values have no hash, and in Python True equals
+        1.
         """
         digests: dict[str, bytes] = {}
         foreign: list[Any] = []
         for document in self._target.find(wanted, session=session, batch_size=BATCH_ROWS):
             identity = document["_id"]
-            if type(identity) is str:  # code is of a class derived from it
+            if type(identity) is str:  # BSON code is of a subclass of str
                 digests[identity] = _digest(document)
             else:
                 foreign.append(identity)
@@ -181,7 +181,7 @@ class Replacement:
         *,
         insert: bool,
     ) -> int:
-        """Write the documents of a batch that differ; take every one of them out of ``stored``; return their bytes."""
+        """Write the differing documents of a batch, remove the batch from ``stored``, and return the batch's bytes."""
         new: list[InsertOne[RawBSONDocument]] = []
         changed: list[tuple[str, RawBSONDocument]] = []
         unseen: list[tuple[str, RawBSONDocument]] = []
@@ -193,12 +193,12 @@ class Replacement:
                 unseen.append((identity, document))
             elif known != _digest(document):
                 changed.append((identity, document))
-        # Alone and in order: a document that exists elsewhere ends the transaction, and what the server says of
-        # requests after it would have the driver try the same again instead of telling us.
+        # Alone and in order: a document that exists elsewhere ends the transaction, and the server's answers to later
+        # requests would make the driver repeat the transaction instead of raising the error.
         if new:
             self._target.bulk_write(new, ordered=True, session=session)
-        # Not as upserts: a server goes on with the last request of a writer that was killed, and would bring back what
-        # the next writer has deleted meanwhile.
+        # Not as upserts: a server completes the last request of a killed writer, and an upsert would restore documents
+        # that the next writer has deleted meanwhile.
         if changed and self._replace(changed, session, upsert=False) < len(changed):
             unseen += changed
         if unseen:
@@ -208,7 +208,7 @@ class Replacement:
     def _replace(
         self, documents: Sequence[tuple[str, RawBSONDocument]], session: ClientSession | None, *, upsert: bool
     ) -> int:
-        """Replace documents by ``_id``, whatever partition they were of; return how many were there."""
+        """Replace documents by ``_id`` in any partition; return the number of documents that existed."""
         requests: list[ReplaceOne[RawBSONDocument]] = [
             ReplaceOne({"_id": identity}, document, upsert=upsert) for identity, document in documents
         ]
@@ -224,25 +224,26 @@ class Replacement:
 
 
 def stored_page_ends(database: Database[Any], name: str, key: str) -> list[str]:
-    """Return the ``_id``s after which the pages of a stored partition end, as the ledger keeps them.
+    """Return the page ends of a stored partition from the ledger: the last ``_id`` of each page but the last page.
 
-    Of a partition whose replacement or deletion was cut short, those of the documents before and after. Empty for a
-    partition of one page, one that is not stored, and one that was written before the ledger kept them.
+    After an interrupted replacement or deletion these are the page ends of the old and the new documents. The list is
+    empty for a partition of one page, a partition that is not stored, and a partition written before the ledger kept
+    page ends.
     """
     entries = {"_id": {"$in": [f"{name}/{key}", f"{_UNFINISHED}{name}/{key}"]}}
     return [str(end) for entry in database[LEDGER].find(entries, {PAGE_ENDS: 1}) for end in entry.get(PAGE_ENDS) or []]
 
 
 def begin(database: Database[Any], name: str, key: str, ends: Sequence[str]) -> None:
-    """Take a partition out of the ledger, which goes on to keep where its pages end until ``finish``.
+    """Delete a partition's ledger entry, and keep its page ends in a second entry until ``finish``.
 
-    Whoever goes on after a kill would otherwise have to ask for all documents of the partition at once.
+    Without the second entry, a writer that continues after a kill would have to request the whole partition at once.
 
     Args:
-        database: Where the partition is.
-        name: The ``address`` of its collection.
+        database: The database.
+        name: The ``address`` of the collection.
         key: The partition.
-        ends: The ``_id``s after which pages end, of the documents that are there and of those to come.
+        ends: The page ends of the stored documents and of the new ones.
     """
     if ends:
         entry = {"_id": f"{_UNFINISHED}{name}/{key}", PAGE_ENDS: sorted(set(ends))}
@@ -253,17 +254,17 @@ def begin(database: Database[Any], name: str, key: str, ends: Sequence[str]) -> 
 def finish(
     database: Database[Any], name: str, key: str, ends: Sequence[str], session: ClientSession | None = None
 ) -> None:
-    """Forget what ``begin`` noted; ``ends`` as for it, or those that ``stored_page_ends`` gave."""
+    """Delete the entry that ``begin`` wrote; ``ends`` are the page ends given to ``begin``, or those in the ledger."""
     if ends:
         database[LEDGER].delete_one({"_id": f"{_UNFINISHED}{name}/{key}"}, session=session)
 
 
 def delete_partition(database: Database[Any], collection: Collection, key: str) -> None:
-    """Delete a partition: its ledger entry, and its documents a page at a time.
+    """Delete a partition: its ledger entry, and its documents one page at a time.
 
     Args:
-        database: Where the partition is.
-        collection: Its collection.
+        database: The database.
+        collection: The collection.
         key: The partition.
     """
     scope, documents = collection.scope(key), database[collection.name]
@@ -271,7 +272,7 @@ def delete_partition(database: Database[Any], collection: Collection, key: str) 
     begin(database, collection.address, key, ends)
     for one in id_ranges(ends):
         documents.delete_many(one.within(scope))
-    if ends:  # what is left has no string for its `_id`
+    if ends:  # the remaining documents have an `_id` that is not a string
         documents.delete_many(scope)
     finish(database, collection.address, key, ends)
 
@@ -279,14 +280,14 @@ def delete_partition(database: Database[Any], collection: Collection, key: str) 
 def delete_foreign(
     database: Database[Any], name: str, scope: Mapping[str, Any], pages: int, session: ClientSession | None = None
 ) -> None:
-    """Delete the documents of a partition whose ``_id`` is no string.
+    """Delete the documents of a partition whose ``_id`` is not a string.
 
     Args:
-        database: Where the partition is.
-        name: Its collection.
+        database: The database.
+        name: The collection.
         scope: The filter of the partition's documents.
-        pages: How many pages the partition has.
-        session: The transaction to do it in; None for none.
+        pages: Number of pages of the partition.
+        session: The session of a running transaction; None for no transaction.
     """
     with time_for_pages(database, pages):
         found = [document["_id"] for document in database[name].find(no_strings(scope), ["_id"], session=session)]
@@ -300,10 +301,10 @@ def delete_documents(
     identities: Sequence[Any],
     session: ClientSession | None = None,
 ) -> None:
-    """Delete documents by ``_id``, but only while they are within ``scope``: one that moved away stays."""
+    """Delete documents by ``_id`` that match ``scope``: a document that moved to another partition stays."""
     strings = [identity for identity in identities if type(identity) is str]
     lists = [strings[start : start + DELETED_IDS] for start in range(0, len(strings), DELETED_IDS)]
-    # Equality is written out, and no list of them made: a regular expression would stand for what it matches.
+    # `$eq` instead of `$in`: in a list, a regular expression would match texts instead of being compared.
     others = [DeleteOne({**scope, "_id": {"$eq": one}}) for one in identities if type(one) is not str]
     requests = [*(DeleteMany({**scope, "_id": {"$in": one}}) for one in lists), *others]
     at_once = BATCH_ROWS // DELETED_IDS
@@ -312,10 +313,10 @@ def delete_documents(
 
 
 def refuses_transactions(error: OperationFailure) -> bool:
-    """Tell whether a server says by this error that it has no transactions."""
+    """Tell whether an error of the server means that it has no transactions."""
     return error.code in _NO_TRANSACTIONS
 
 
 def _digest(document: RawBSONDocument) -> bytes:
-    """Return a short stand-in for a document's bytes; a whole partition of them is held."""
+    """Return a 16-byte hash of a document; the hashes of a whole page are in memory at once."""
     return hashlib.blake2b(document.raw, digest_size=16).digest()

@@ -1,6 +1,6 @@
-"""A MongoDB server as a process of this machine: its address, whether it answers, what its dead clients left, its end.
+"""Find, ping and stop a MongoDB server that runs as a process of this machine, and end the sessions of killed clients.
 
-Belongs here: what can be asked of one server. Does not belong here: who may start, share and stop it (``embedded``).
+`embedded` decides which process may start, share and stop the server.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PING_MILLISECONDS = 2_000
 
 
 def uri_of(process: psutil.Process) -> str | None:
-    """Return the URI of the port that a process listens on, if it does yet."""
+    """Return the URI of the port on which a process listens; None while it listens on none."""
     try:
         ports = [c.laddr.port for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
     except psutil.Error:
@@ -27,7 +27,7 @@ def uri_of(process: psutil.Process) -> str | None:
 
 
 def answers(uri: str) -> bool:
-    """Tell whether a server answers there."""
+    """Tell whether a server answers at a URI."""
     client: MongoClient[dict[str, object]] = MongoClient(uri, timeoutMS=_PING_MILLISECONDS)
     with client:
         try:
@@ -38,7 +38,7 @@ def answers(uri: str) -> bool:
 
 
 def ended(process: psutil.Process) -> bool:
-    """Tell whether a process has ended, cleared away or not."""
+    """Tell whether a process has ended, including a zombie process."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -46,7 +46,7 @@ def ended(process: psutil.Process) -> bool:
 
 
 def terminate(process: psutil.Process) -> None:
-    """Ask a process to end, then make it, and return when it has."""
+    """Terminate a process, kill it if it does not end within ``STOP_SECONDS``, and wait for its end."""
     for send in (process.terminate, process.kill):
         try:
             send()
@@ -62,9 +62,9 @@ def terminate(process: psutil.Process) -> None:
 
 
 def end_sessions(uri: str) -> None:
-    """End every session and its open transaction, as a client that was killed leaves them behind.
+    """End every session and its open transaction; killed clients leave both behind.
 
-    Until then, or for the 60 s that a transaction may take, nobody else can write the documents it has written.
+    Until then, or for the 60 s that a transaction may take, no other client can write the documents of the transaction.
     """
     client: MongoClient[dict[str, object]] = MongoClient(uri, timeoutMS=_PING_MILLISECONDS)
     with client, contextlib.suppress(PyMongoError):  # a server that cannot do it lets them expire

@@ -1,8 +1,7 @@
-"""Arrow tables to BSON documents and back.
+"""Convert Arrow tables to BSON documents and back.
 
-A document is ``_id`` (the table's key joined by ``:``), then the columns as declared; a missing value is null, a
-date is midnight UTC. BSON times have milliseconds: finer parts of a timestamp are cut off.
-Belongs here: this conversion. Does not belong here: sending documents anywhere.
+A document is ``_id`` (the values of the table's key, joined by ``:``), then the columns as declared; a missing value is
+null, a date is midnight UTC. BSON times have milliseconds: finer parts of a timestamp are cut off.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from analytics_platform.model import Table
 from analytics_platform.model.table import SchemaError
 
 BATCH_ROWS = 500
-"""Documents converted, sent or received at once: about a MB, and seconds even on a small, busy machine."""
+"""Documents converted, sent or received at once: about 1 MB, which takes seconds on a small, busy machine."""
 
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
-"""MongoDB's limit of one document."""
+"""MongoDB's size limit of one document, in bytes."""
 
 _TIME = pa.timestamp("ms", tz="UTC")
 
@@ -37,7 +36,7 @@ def document_ids(declared: Table, table: pa.Table) -> pa.ChunkedArray:
     """Return the ``_id`` of each row.
 
     Raises:
-        DocumentError: If two rows would share one, which would lose a row in silence.
+        DocumentError: If two rows share an ``_id``, because one of them would be lost silently.
     """
     parts = [pc.cast(table.column(name), pa.string()) for name in declared.key]
     ids = parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, ":")
@@ -121,7 +120,7 @@ def to_table(declared: Table, documents: Iterable[Mapping[str, Any]], columns: S
 
 
 def fields_needed(declared: Table, columns: Sequence[str] | None) -> set[str]:
-    """Return the fields to fetch for ``columns``: those, and what rows are identified and sorted by.
+    """Return the fields to read for ``columns``: the columns themselves, the table's key and its sort columns.
 
     Raises:
         KeyError: If the table has no such column.
@@ -140,12 +139,12 @@ def _encode(declared: Table, row: dict[str, Any]) -> RawBSONDocument:
 
 
 def _wire_type(kind: pa.DataType) -> pa.DataType:
-    """Return the type that a column travels as: BSON knows one kind of time."""
+    """Return the type of a column in documents: BSON has one type for dates and times."""
     return _TIME if pa.types.is_date32(kind) or pa.types.is_timestamp(kind) else kind
 
 
 def _is_finite(values: pa.Array) -> bool:
-    """Tell whether all numbers are finite, those nested in lists and structs included."""
+    """Tell whether all numbers are finite, including numbers nested in lists and structs."""
     if pa.types.is_floating(values.type):
         return pc.all(pc.is_finite(values), min_count=0).as_py()  # type: ignore[no-any-return]
     if pa.types.is_struct(values.type):

@@ -1,8 +1,7 @@
-"""The dbt project from outside: its manifest, prepared at installation, and one invocation of ``dbt build``.
+"""The dbt project: its manifest, prepared at installation, and one run of ``dbt build``.
 
-dbt runs in this process through its own ``dbtRunner``: a process of its own costs several seconds of imports for
-each build, and credentials would have to travel through its environment.
-Belongs here: what is true of any dbt project. Does not belong here: which days are built, and where to.
+dbt runs in this process through its own ``dbtRunner``: a separate process costs several seconds of imports per build,
+and would need the credentials in its environment. `marts_build` chooses the days and the target file.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _SOURCES = ("*.yml", "models/**/*", "macros/**/*", "tests/**/*")
 
 
 class ManifestError(UserError, RuntimeError):
-    """The dbt manifest is missing or older than the project; the message says what prepares it."""
+    """The dbt manifest is missing or older than the project; the message names the command that prepares it."""
 
 
 class DbtError(UserError, RuntimeError):
@@ -40,16 +39,16 @@ class DbtError(UserError, RuntimeError):
 
 @dataclass(frozen=True)
 class NodeOutcome:
-    """What became of one model or test of a ``dbt build``.
+    """Result of one model or test of a ``dbt build``.
 
     Attributes:
         unique_id: dbt's identifier, e.g. ``model.analytics_tables.fct_message``.
         status: ``success``, ``pass``, ``warn``, ``fail``, ``error`` or ``skipped``.
-        failures: Rows that a test found; None for models and for tests that did not run.
-        message: What dbt says of it; empty when nothing.
+        failures: Number of failing rows; None for models and for tests that did not run.
+        message: dbt's message; may be empty.
         seconds: Execution time.
-        test: How to look for the rows that a failed data test found; None for whatever else.
-        problems: What a failed data test found, one sentence each; empty where it is not known.
+        test: The data test, if it failed or warned, for looking up its failing rows; None for every other node.
+        problems: Problems that a failed data test found, one sentence each; empty when unknown.
     """
 
     unique_id: str
@@ -62,22 +61,22 @@ class NodeOutcome:
 
     @property
     def name(self) -> str:
-        """The name of the model or test, without what dbt puts before it; that of a test is its check's, too."""
+        """Name of the model or test without dbt's prefixes; a test's name is also the name of its asset check."""
         return self.unique_id.split(".")[2]
 
     @property
     def explanation(self) -> str:
-        """What was found, in words; what dbt says where nothing else is known."""
+        """The problems in words, or dbt's message when no problem is known."""
         return "; ".join(self.problems) or self.message
 
     @property
     def failed(self) -> bool:
-        """Whether this forbids to publish what was built."""
+        """Whether this result forbids publishing the build."""
         return self.status in {"fail", "error", "runtime error"}
 
 
 def project_hash(project_dir: Path) -> str:
-    """Hash the files of a dbt project that decide what it builds, and dbt's version."""
+    """Return 32 hexadecimal digits: a hash of dbt's version and of the project files that determine the build."""
     digest = hashlib.sha256(version("dbt-core").encode())
     files = {path for pattern in _SOURCES for path in project_dir.glob(pattern) if path.is_file()}
     for path in sorted(files):
@@ -97,11 +96,12 @@ def require_project(project_dir: Path) -> None:
 
 
 def prepare_manifest(project_dir: Path) -> Path:
-    """Parse the project into ``target/manifest.json`` unless that is up to date; an installation step.
+    """Parse the project into ``target/manifest.json`` unless the manifest is current; part of the installation.
 
-    Beside it stays dbt's own form of the same, with which a build need not parse again. One process at a time parses,
-    the others wait and find the work done. Both are replaced as wholes, and their stamp is taken away before: whoever
-    reads meanwhile finds all of one project, or is told to prepare it.
+    dbt's own serialized form of the parsed project is stored beside the manifest, so that a build need not parse again.
+    One process at a time parses; other processes wait and reuse its result. The stamp is deleted first, both files are
+    replaced atomically, and the stamp is written last: a concurrent reader sees one whole project or an error that asks
+    to prepare.
 
     Returns:
         Path of the manifest.
@@ -138,7 +138,7 @@ def _stamp(project_dir: Path) -> Path:
 
 
 def _stamped(stamp: Path) -> str | None:
-    """Return the hash of the project that was prepared; None where none is, or another process is at it."""
+    """Return the hash of the prepared project; None when no project is prepared, or another process is preparing it."""
     try:
         return stamp.read_text()
     except FileNotFoundError:
@@ -146,10 +146,10 @@ def _stamped(stamp: Path) -> str | None:
 
 
 def load_manifest(project_dir: Path) -> dict[str, Any]:
-    """Read the prepared manifest; writes nothing and starts nothing.
+    """Return the prepared manifest; writes nothing and starts no process.
 
     Raises:
-        ManifestError: If it is missing, or the project has changed since.
+        ManifestError: If the manifest is missing, or the project has changed since it was prepared.
     """
     manifest = project_dir / "target" / _MANIFEST
     prepared = _stamped(_stamp(project_dir))
@@ -168,17 +168,17 @@ def build_project(
     s3_options: Mapping[str, Any],
     on_message: Callable[[str, str], None],
 ) -> list[NodeOutcome]:
-    """Build the project's models and run their data tests (unit tests are the test suite's).
+    """Build the project's models and run their data tests (the test suite runs the unit tests).
 
-    A prepared project is not parsed again, which would be most of the time of a small build: no model may therefore
-    take ``var`` while it is parsed, outside the block of ``execute`` or the SQL itself.
+    A prepared project is not parsed again, because parsing would take most of the time of a small build. A model may
+    therefore not use ``var`` at parse time, outside the block of ``execute`` or the SQL itself.
 
     Args:
         project_dir: Folder of ``dbt_project.yml`` and ``profiles.yml``.
-        target_dir: Folder for dbt's artifacts and log; nothing is written into the project.
-        variables: dbt vars; they end up in dbt's log, so no secrets.
+        target_dir: Folder for dbt's artifacts and log; the project folder is not written.
+        variables: dbt vars without secrets, because dbt logs them.
         s3_options: Keyword arguments of ``s3fs.S3FileSystem``, for a lake on S3.
-        on_message: Called with (level, text) for every message of dbt worth a reader's time.
+        on_message: Called with (level, text) for each warning, error and model result of dbt.
 
     Returns:
         One outcome per model and test, in the order in which dbt ran them.
@@ -205,7 +205,7 @@ def build_project(
 
 
 def _data_test(node: Any) -> DataTest | None:
-    """Return how to look for what a test found; None for what is no data test."""
+    """Return the data test of a dbt node; None for a node that is no data test."""
     if node.resource_type != "test" or not node.compiled_code:
         return None
     metadata = getattr(node, "test_metadata", None)
@@ -216,7 +216,7 @@ def _data_test(node: Any) -> DataTest | None:
 
 
 def _parsed(project_dir: Path) -> Any:
-    """Return the project as ``prepare_manifest`` left it parsed; None where it has changed since, or was never."""
+    """Return the parsed project of ``prepare_manifest``; None when the project was never prepared or has changed."""
     from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415
     from dbt.parser.manifest import extended_mashumuro_decoder  # noqa: PLC0415
 
@@ -227,7 +227,7 @@ def _parsed(project_dir: Path) -> Any:
 
 
 def _invoke(arguments: list[str], on_message: Callable[[str, str], None], parsed: Any = None) -> Any:
-    # Imported here: two seconds that only those who build have to pay.
+    # Imported here: the import takes two seconds, and only builds need it.
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
     def forward(event: Any) -> None:  # an EventMsg, whose fields protobuf declares at run time
@@ -248,8 +248,8 @@ def _directories(project_dir: Path, target_dir: Path) -> list[str]:
 
 @contextmanager
 def s3_defaults(options: Mapping[str, Any]) -> Iterator[None]:
-    """Let every ``s3fs`` opened in the block use these options; the profile then holds no credentials."""
-    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415  # only those who build need it
+    """Use these options for every ``s3fs`` file system opened in the block; dbt's profile then needs no credentials."""
+    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415  # only builds need it
 
     before = fsspec.config.conf.get("s3")
     fsspec.config.conf["s3"] = dict(options)

@@ -1,8 +1,7 @@
-"""The facts of the warehouse: what is published of a day, and what the dbt models make of a day of the lake.
+"""The facts of the warehouse: a day's published rows, and the rows that the dbt models compute from the lake.
 
-The second runs the very SQL of ``dbt_project/`` on the day's tables, in memory and without dbt: a second description of
-the facts could differ from the first.
-Belongs here: these two readings. Does not belong here: comparing them (``agreement``), building the marts (``marts``).
+`OpenFacts.given` runs the SQL of ``dbt_project/`` itself on the day's tables, in memory and without dbt: a second
+definition of the facts could differ from the first. `storage.agreement` compares the two.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ import pyarrow as pa
 from analytics_platform.storage.warehouse.warehouse_file import reading, told_apart
 
 FACTS: Mapping[str, str] = MappingProxyType({"fct_conversation": "conversation_id", "fct_message": "message_id"})
-"""Each fact with the column that identifies its rows."""
+"""The column that identifies a row, by fact table."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A fact's SQL over tables ``lake_<name>``.
+    """The SQL of a fact, over tables ``lake_<name>``.
 
     Attributes:
         sql: The query.
-        tables: Names of the lake's tables that it reads.
+        tables: Names of the lake tables that the query reads.
     """
 
     sql: str
@@ -38,16 +37,15 @@ class Model:
 
 
 def render(project_dir: Path, name: str) -> Model:
-    """Return the SQL of a dbt model with all that it refers to inside it.
+    """Return the SQL of a dbt model with its referenced models as subqueries.
 
     Args:
         project_dir: The dbt project.
-        name: A model that needs no more of dbt than ``ref``, ``source``, ``lake_files`` and macros that need
-            no more themselves.
+        name: A model that uses only ``ref``, ``source``, ``lake_files`` and macros limited to these functions.
 
     Raises:
-        FileNotFoundError: If there is no such model.
-        jinja2.UndefinedError: If the model needs more of dbt.
+        FileNotFoundError: If the project has no such model.
+        jinja2.UndefinedError: If the model uses another function of dbt.
     """
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701  (SQL, not HTML)
     tables: dict[str, None] = {}
@@ -72,11 +70,11 @@ def render(project_dir: Path, name: str) -> Model:
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts of one published file; opened for reading alone.
+    """The facts of one published file; the file is opened read-only.
 
     Args:
         path: The published file.
-        project_dir: The dbt project that it is built with.
+        project_dir: The dbt project that builds the file.
     """
 
     path: Path
@@ -89,11 +87,11 @@ class Facts:
 
     @contextmanager
     def open(self) -> Iterator[OpenFacts | None]:
-        """Open the published file; None when nothing is published yet.
+        """Open the published file; yields None when nothing is published yet.
 
         Raises:
-            DamagedWarehouseError: If the published file does not hold what was written, now or during the block.
-            WarehouseError: If it cannot be read for another reason.
+            DamagedWarehouseError: If the published file is damaged; also raised during the block.
+            WarehouseError: If the file cannot be read for another reason.
         """
         if not self.path.exists():
             yield None
@@ -105,9 +103,9 @@ class Facts:
 
 @dataclass(frozen=True)
 class OpenFacts:
-    """The facts while their file is open; made by ``Facts.open``.
+    """The facts of an open file; made by ``Facts.open``.
 
-    Whatever reads the published file raises what ``warehouse.told_apart`` says.
+    Methods that read the published file raise the errors of ``warehouse_file.told_apart``.
     """
 
     path: Path
@@ -116,23 +114,23 @@ class OpenFacts:
     models: Mapping[str, Model]
 
     def days(self, name: str) -> list[str]:
-        """Return the days that a fact has rows of, ascending."""
+        """Return the days for which a published fact has rows, ascending."""
         with told_apart(self.path):
             rows = self.published.table(name).project("date::varchar as day").distinct().order("day")
             return [day for (day,) in rows.fetchall()]
 
     def held(self, name: str, days: Sequence[str]) -> pa.Table:
-        """Return what is published of some days."""
+        """Return the published rows of a fact for some days."""
         query = f"from {name} where date in (select unnest(?::date[]))"
         with told_apart(self.path):
             return self.published.sql(query, params=[list(days)]).to_arrow_table()
 
     def given(self, name: str, tables: Mapping[str, pa.Table]) -> pa.Table:
-        """Return what the model makes of days of the lake, in the columns and types of the published table.
+        """Return the rows that a fact's model computes from days of the lake, with the published columns and types.
 
         Args:
             name: The fact.
-            tables: The lake's tables of these days, at least those that the model reads.
+            tables: The lake's tables of these days, at least the tables that the model reads.
 
         Raises:
             duckdb.Error: If the model cannot be computed from these tables.

@@ -1,7 +1,7 @@
-"""What a failed dbt test found, in words: day, column, value and number of rows.
+"""Descriptions of failed dbt tests in words: day, column, value and number of rows.
 
-The failing rows come from the SQL of the test itself, run once more on the file that dbt built. Texts that people may
-have written are shortened and escaped; identifiers, labels, days and counts are all that is told.
+The failing rows come from the test's own SQL, run once more on the file that dbt built. Texts that people may have
+written are shortened and escaped; a description otherwise contains only identifiers, labels, days and counts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 PROBLEMS_TOLD = 5
-"""Problems of one test that are told; the others are counted."""
+"""Most problems of one test that are described; further problems are only counted."""
 _DAYS_TOLD = 3
 _CHARACTERS_TOLD = 40
 
@@ -24,10 +24,10 @@ class DataTest:
 
     Attributes:
         sql: The compiled query; each row that it returns is a failure.
-        kind: ``unique``, ``accepted_values`` and so on; None for a test that is a query of its own.
-        model: Name of the model that a test of one column is about.
-        column: Name of that column.
-        arguments: What the project gives the test, e.g. ``{"values": ["low", "high"]}``.
+        kind: Generic test such as ``unique`` or ``accepted_values``; None for a singular test.
+        model: Name of the tested model, for a test of one column.
+        column: Name of the tested column.
+        arguments: Arguments of the test in the project, e.g. ``{"values": ["low", "high"]}``.
     """
 
     sql: str
@@ -48,10 +48,10 @@ class _Group:
 
 
 def describe_problems(connection: duckdb.DuckDBPyConnection, test: DataTest) -> list[str]:
-    """Return what a failed test found, one sentence each, at most ``PROBLEMS_TOLD`` and a count of the others.
+    """Return the problems of a failed test, one sentence each; after ``PROBLEMS_TOLD``, the number of further problems.
 
     Args:
-        connection: The file that dbt built, with access to whatever the test reads.
+        connection: The file that dbt built, with access to every table that the test reads.
         test: The test.
 
     Raises:
@@ -77,7 +77,7 @@ def _row_in_words(row: Mapping[str, Any]) -> str:
 
 
 def _of_column(connection: duckdb.DuckDBPyConnection, test: DataTest, model: str, column: str) -> tuple[list[str], int]:
-    """Return one sentence for each failing value of a column, and how many such values there are."""
+    """Return one sentence for each of the first failing values of a column, and the number of all failing values."""
     failing = connection.sql(f"select * from (\n{test.sql}\n)")  # noqa: S608  (of the project)
     value, (key, *others) = failing.columns[0], connection.table(model).columns
     days = "list(distinct rows.date::varchar order by rows.date::varchar)" if "date" in (key, *others) else "[]"
@@ -137,7 +137,7 @@ def _told_days(days: Sequence[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return a value on one line: a text shortened and in quotes, its control characters as codes."""
+    """Return a value on one line: texts shortened and quoted, control characters as escapes."""
     if value is None:
         return "missing"
     if not isinstance(value, str):

@@ -1,7 +1,7 @@
-"""Building the marts: which days of the warehouse are out of date, and one ``dbt build`` that brings them up to date.
+"""Build the marts: find the stale days of the warehouse, and bring them up to date with one ``dbt build``.
 
-Belongs here: the decision what to build, and publishing it only when every test passed. Does not belong here: the
-tables themselves (``dbt_project/``) and how Dagster shows them (``defs.assets.mart_assets``).
+A build is published only if every test passed. ``dbt_project/`` defines the tables; ``defs.assets.mart_assets`` shows
+them in Dagster.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ LAKE_TABLES = (
     "daily_metrics",
     "processing_errors",
 )
-"""The tables of the lake that the marts read: dbt's sources."""
+"""The lake tables that the marts read, which are dbt's sources."""
 
 
 class MissingDaysError(UserError, LookupError):
-    """A day was asked for that the lake does not hold completely; the message names table and day."""
+    """The lake lacks a table of a requested day; the message names table and day."""
 
 
 class MartsFailedError(UserError, RuntimeError):
-    """A model or a data test failed, so nothing was published; the message names each.
+    """A model or a data test failed, so nothing was published; the message names each failure.
 
     Attributes:
-        outcomes: What became of every model and test.
+        outcomes: Result of every model and test.
     """
 
     def __init__(self, outcomes: Sequence[NodeOutcome]) -> None:
@@ -64,10 +64,10 @@ class MartsFailedError(UserError, RuntimeError):
         super().__init__(*self._lines())
 
     def text(self, reported: Collection[str] = ()) -> str:
-        """Return what failed, one line each.
+        """Return the failures, one line each.
 
         Args:
-            reported: Names of tests whose problems are told elsewhere; only their names are told.
+            reported: Names of tests whose problems are reported elsewhere; their lines contain only the name.
         """
         return "\n".join(map(on_one_line, self._lines(reported)))
 
@@ -80,11 +80,11 @@ class MartsFailedError(UserError, RuntimeError):
 
 @dataclass(frozen=True)
 class MartsReport:
-    """What a build did.
+    """Result of a build.
 
     Attributes:
-        days: Why each day was computed, ascending by day; empty when all were up to date and dbt was not started.
-        outcomes: What became of every model and test, in the order in which dbt ran them.
+        days: Reasons why each day was computed, ascending by day; empty when all days were current and dbt did not run.
+        outcomes: Result of every model and test, in the order in which dbt ran them.
     """
 
     days: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -96,8 +96,8 @@ class Marts:
     """The marts of one warehouse over one lake.
 
     Args:
-        warehouse: Where they are published.
-        lake: What the lake's partitions hold, to tell which days have changed.
+        warehouse: The published warehouse.
+        lake: The lake's partitions, whose content hashes show which days have changed.
         lake_uri: Folder or ``s3://bucket/prefix`` of the same lake, for dbt.
         project_dir: Folder of the dbt project.
         target_dir: Folder for dbt's artifacts and log.
@@ -113,7 +113,7 @@ class Marts:
     s3_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def decisions(self, days: Iterable[str]) -> dict[str, RecomputeDecision]:
-        """Decide for each of these days whether the published warehouse must be built for it."""
+        """Decide for each of these days whether the warehouse must be built for it."""
         recorded = self.warehouse.days()
         return {day: self._decide(day, recorded) for day in days}
 
@@ -132,22 +132,24 @@ class Marts:
         force: bool = False,
         anew: bool = False,
     ) -> MartsReport:
-        """Bring these days up to date and publish, or do nothing when they are.
+        """Bring these days up to date and publish them, or do nothing when they are current.
 
-        When the dbt project has changed since the warehouse was built, all of its days are built anew, so that one
-        warehouse is never the work of two versions; a day that has left the lake since then leaves it too.
+        If the dbt project has changed since the warehouse was built, all days of the warehouse are built again, so that
+        one warehouse never mixes two versions of the project. Days that have left the lake since then leave the
+        warehouse too.
 
         Args:
-            days: Days as ``YYYY-MM-DD``; all days that the warehouse holds when None.
-            on_message: Called with (level, text) for every message of dbt worth a reader's time.
-            force: Whether to build also days that are up to date.
-            anew: Whether to start from an empty file, which will hold these days alone; the published one is not read.
+            days: Days as ``YYYY-MM-DD``; all days of the warehouse when None.
+            on_message: Called with (level, text) for each warning, error and model result of dbt.
+            force: Whether to build current days, too.
+            anew: Whether to start from an empty file, which then contains only these days; the published file is not
+                read.
 
         Raises:
-            MissingDaysError: If the lake lacks a table of a day asked for.
-            DiskFullError: If there is no space for the copy; the published warehouse is as it was.
-            MartsFailedError: If a model or a data test failed; the published warehouse is as it was.
-            DamagedWarehouseError: If the published file, which is built upon, does not hold what was written.
+            MissingDaysError: If the lake lacks a table of a requested day.
+            DiskFullError: If there is no space for the copy; the published warehouse is unchanged.
+            MartsFailedError: If a model or a data test failed; the published warehouse is unchanged.
+            DamagedWarehouseError: If the published file, which the build starts from, is damaged.
         """
         policy = RecomputePolicy.EVERYTHING if force or anew else UNFINISHED
         recorded = {} if anew else self.warehouse.days()
@@ -159,7 +161,7 @@ class Marts:
                 return self._publish(wanted, on_message, policy, anew=anew)
         except (duckdb.Error, DbtError, MartsFailedError):
             if not anew:
-                self.warehouse.verify()  # damage in what was built upon is the cause to tell of
+                self.warehouse.verify()  # if the published file is damaged, report the damage as the cause
             raise
 
     def _publish(
@@ -184,7 +186,7 @@ class Marts:
         return MartsReport({day: stale[day].reasons for day in sorted(stale)}, outcomes)
 
     def _provenances(self, days: Iterable[str]) -> dict[str, Provenance]:
-        """Return what each of these days is built from.
+        """Return the provenance of each of these days.
 
         Raises:
             MissingDaysError: If the lake lacks a table of one of them.
@@ -196,7 +198,7 @@ class Marts:
         return found
 
     def _stored_provenances(self, days: Iterable[str]) -> dict[str, Provenance]:
-        """Return what each of these days is built from, as far as the lake holds it completely."""
+        """Return the provenance of each of these days for which the lake has every table."""
         found: dict[str, Provenance] = {}
         for day in days:
             with contextlib.suppress(MissingInputError):
@@ -204,10 +206,10 @@ class Marts:
         return found
 
     def _provenance(self, day: str) -> Provenance:
-        """Name what a day is built from: the dbt project, and six tables of the lake.
+        """Return the provenance of a day: the dbt project, and the day's content hash of each of ``LAKE_TABLES``.
 
         Raises:
-            MissingInputError: If the lake lacks one of them.
+            MissingInputError: If the lake lacks one of the tables.
         """
         parts = {CODE: self._version}
         for table in LAKE_TABLES:
@@ -219,7 +221,7 @@ class Marts:
 
     @cached_property
     def _version(self) -> str:
-        """The project as it is when first asked for; an object lives as long as one run."""
+        """The project's hash at first use; a ``Marts`` object lives as long as one run."""
         return project_hash(self.project_dir)
 
     def _run_dbt(self, path: Path, days: list[str], on_message: Callable[[str, str], None]) -> list[NodeOutcome]:
@@ -233,19 +235,19 @@ class Marts:
         return outcomes
 
     def _explained(self, path: Path, outcomes: Sequence[NodeOutcome]) -> list[NodeOutcome]:
-        """Add to each failed test what it found, as long as the file that it looked at is there."""
+        """Add its problems to each failed test, while the built file still exists."""
         if not any(outcome.test for outcome in outcomes):
             return list(outcomes)
         with duckdb.connect(path, read_only=True) as connection, s3_defaults(self.s3_options):
             connection.execute("set timezone = 'UTC'")
             if self.lake_uri.startswith("s3://"):
-                # Not the instance that dbt used: it remembers listings.
+                # Not the instance that dbt used: it caches listings.
                 connection.register_filesystem(fsspec.filesystem("s3", skip_instance_cache=True))
             return [replace(one, problems=_problems(connection, one)) for one in outcomes]
 
 
 def _problems(connection: duckdb.DuckDBPyConnection, outcome: NodeOutcome) -> tuple[str, ...]:
-    """Return what a failed test found; nothing for whatever else, and where the rows cannot be read again."""
+    """Return the problems of a failed test; empty for every other node, and when its rows cannot be read again."""
     if outcome.test is None:
         return ()
     try:

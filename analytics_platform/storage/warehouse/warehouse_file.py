@@ -1,9 +1,7 @@
-"""The DuckDB file that analysts open: how a new version of it is built and published without disturbing them.
+"""The DuckDB file that analysts open: building and publishing a new version without disturbing readers.
 
-A build happens in a copy beside the published file and takes its place by one rename, so a reader sees the old
-version or the new one, and never waits. One writer at a time, by a file lock that dies with its process.
-Belongs here: the file, its lock, and the record of what each day was built from. Does not belong here: what the
-tables are (``dbt_project/``) and how they are computed (``storage.warehouse.marts_build``).
+A build writes to a copy beside the published file; one rename then replaces the published file. A reader sees the old
+version or the new one, and never waits. A file lock, released when its process ends, admits one writer at a time.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ logger = logging.getLogger(__name__)
 _RECORD = """
 create or replace table _partitions as select * from record order by key
 """
-"""Without an index: what reads every table would not read it, and miss damage in it."""
+"""Without an index: a scan of every table would not read the index, and would miss damage in it."""
 
 _NO_DAMAGE = (
     duckdb.ConnectionException,
@@ -36,25 +34,25 @@ _NO_DAMAGE = (
     duckdb.PermissionException,
 )
 _REFUSED = ("could not set lock", "permission denied", "cannot open file", "is a directory")
-"""In the message of an error that is about the process or the file system, not about the file's content."""
+"""Phrases in errors that concern the process or the file system, not the file's content."""
 
 _RECORD_SCHEMA = pa.schema([("name", pa.string()), ("key", pa.string()), ("fingerprint", pa.string())])
 
 BUILD_FILE = "warehouse.duckdb"
-"""Name of the file while it is built: DuckDB names the database after it, dbt every relation after that."""
+"""Name of the copy: DuckDB names the database after the file, and dbt names every relation after the database."""
 
 
 _CONTENT = "count(*), sum(md5_number_lower(content::varchar))"
-"""Of rows in any order; a sum of 64-bit hashes, so that a row that occurs twice does not cancel itself out."""
+"""Row count and order-independent sum of 64-bit row hashes; in a sum, unlike XOR, a repeated row does not cancel."""
 
 
 @dataclass(frozen=True)
 class TableContent:
-    """What a table of the warehouse, or one day of it, holds.
+    """Row count and content hash of a warehouse table, or of one day of it.
 
     Attributes:
         rows: Number of rows.
-        content_hash: Hash of the rows in any order: the same rows give the same hash.
+        content_hash: Hash of the rows, independent of their order.
     """
 
     rows: int
@@ -62,20 +60,20 @@ class TableContent:
 
     @classmethod
     def of(cls, rows: int, total: int | None) -> TableContent:
-        """Make it of the number of rows and the sum of their hashes, None without rows."""
+        """Return the content for a row count and the sum of the row hashes; the sum is None without rows."""
         return cls(rows, short_hash(f"{rows}/{total}"))
 
 
 class WarehouseError(UserError):
-    """The published file cannot be read; the message names it and what to do."""
+    """The published file cannot be read; the message names the file and the remedy."""
 
 
 class DamagedWarehouseError(WarehouseError):
-    """The published file does not hold what was written; `analytics repair` builds it anew from the lake."""
+    """The published file is damaged; `analytics repair` builds it again from the lake."""
 
 
 class WarehouseBusyError(WarehouseError, TimeoutError):
-    """Another process has been building the warehouse for longer than we wait."""
+    """Another process is still building the warehouse after the longest wait."""
 
 
 class Warehouse:
@@ -83,7 +81,10 @@ class Warehouse:
 
     Args:
         path: The published file, e.g. ``warehouse.duckdb``.
-        wait_seconds: How long to wait for another writer before giving up.
+        wait_seconds: Longest wait for another writer.
+
+    Raises:
+        ValueError: If ``wait_seconds`` is negative.
     """
 
     def __init__(self, path: Path, *, wait_seconds: float = 1800) -> None:
@@ -95,11 +96,11 @@ class Warehouse:
         self._log = path.with_name(f"{path.name}.wal")
 
     def days(self) -> Mapping[str, str]:
-        """Return the fingerprint of every day that the published file holds; empty when there is none yet."""
+        """Return the fingerprint of every day in the published file; empty when no file is published."""
         return read_days(self.path)
 
     def rows(self) -> Mapping[str, int]:
-        """Return the number of rows of every published table; empty when nothing is published yet."""
+        """Return the number of rows of every published table; empty when no file is published."""
         if not self.path.exists():
             return {}
         with reading(self.path) as connection:
@@ -107,12 +108,12 @@ class Warehouse:
             return {name: connection.table(name).count("*").fetchall()[0][0] for name in tables}
 
     def verify(self) -> None:
-        """Read every column of every table: DuckDB proves the checksum of each block that it reads.
+        """Read every column of every table: DuckDB verifies the checksum of each block that it reads.
 
-        Costs as much as one pass over the file; memory does not grow with it.
+        The check costs one pass over the file; its memory does not grow with the file.
 
         Raises:
-            DamagedWarehouseError: If something cannot be read.
+            DamagedWarehouseError: If the file is damaged.
             WarehouseError: If the file cannot be read for another reason.
         """
         if not self.path.exists():
@@ -122,13 +123,13 @@ class Warehouse:
                 connection.execute(f'select bit_xor(hash(content)) from "{name}" as content').fetchall()  # noqa: S608
 
     def content(self, table: str) -> TableContent:
-        """Return rows and content hash of a published table."""
+        """Return row count and content hash of a published table."""
         with reading(self.path) as connection:
             [(rows, total)] = connection.execute(f'select {_CONTENT} from "{table}" as content').fetchall()  # noqa: S608
             return TableContent.of(rows, total)
 
     def content_by_day(self, table: str, days: Sequence[str]) -> Mapping[str, TableContent]:
-        """Return rows and content hash of some days of a published table; a day without rows has zero.
+        """Return row count and content hash of a published table by day; a day without rows has a row count of 0.
 
         Args:
             table: A table with the column ``date``.
@@ -143,16 +144,16 @@ class Warehouse:
 
     @contextmanager
     def build(self, *, anew: bool = False) -> Iterator[Path]:
-        """Give a copy of the warehouse to write to, and publish it when the block ends well.
+        """Yield a copy of the warehouse to write to, and publish the copy if the block succeeds.
 
-        The copy has to be closed by then. When the block raises, the copy is removed and the published file stays
-        as it was; what a killed writer left behind is removed by the next one.
+        The block must close its connections to the copy. If the block raises, the copy is removed and the published
+        file stays unchanged. The next writer removes the left-overs of a killed writer.
 
         Args:
-            anew: Whether to start from nothing; the published file is not read, and may be damaged.
+            anew: Whether to start without a copy; the published file is not read, and may be damaged.
 
         Yields:
-            Path of the copy; there is no file at it when nothing has been published yet, or ``anew``.
+            Path of the copy; the file does not exist if nothing has been published yet, or with ``anew``.
 
         Raises:
             WarehouseBusyError: If another writer does not finish within ``wait_seconds``.
@@ -176,9 +177,10 @@ class Warehouse:
                 self._discard()
 
     def _apply_log(self) -> bytes | None:
-        """Apply the log of a process that wrote to the published file and was killed to the copy; return the log.
+        """Apply the write-ahead log of the published file to the copy, and return the log; None when there is no log.
 
-        A reader sees what the log holds, so the tables in it are kept as those in the file are.
+        A killed process that wrote to the published file leaves a log. A reader sees the tables in the log, so the copy
+        must keep them like the tables in the file.
         """
         if not self._log.exists():
             return None
@@ -189,7 +191,7 @@ class Warehouse:
         return log
 
     def _remove_log(self, applied: bytes | None) -> None:
-        """Remove the log of a killed writer: it would be applied to the file that is published now."""
+        """Remove the log of a killed writer, which DuckDB would otherwise apply to the newly published file."""
         if not self._log.exists():
             return
         if self._log.read_bytes() != applied:
@@ -217,13 +219,13 @@ class Warehouse:
             lock.release()
 
     def _discard(self) -> None:
-        """Remove the folder of the build, with what DuckDB keeps in it beside the file."""
+        """Remove the folder of the build, including files that DuckDB keeps beside the copy."""
         if self._build_path.parent.exists():
             shutil.rmtree(self._build_path.parent)
 
 
 def read_days(path: Path) -> dict[str, str]:
-    """Return day to fingerprint as recorded in a warehouse file; empty when there is no file or no record."""
+    """Return each day's fingerprint as recorded in a warehouse file; empty when there is no file or no record."""
     if not path.exists():
         return {}
     with reading(path) as connection:
@@ -232,10 +234,10 @@ def read_days(path: Path) -> dict[str, str]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a warehouse file for reading alone, in UTC; whatever DuckDB raises in the block is about that file.
+    """Open a warehouse file read-only, in UTC; the block must not raise DuckDB errors about another file.
 
     Raises:
-        WarehouseError: As ``told_apart`` says.
+        WarehouseError: See ``told_apart``.
     """
     with told_apart(path), duckdb.connect(path, read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
@@ -244,16 +246,16 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def told_apart(path: Path) -> Iterator[None]:
-    """Tell damage of a warehouse file from what keeps a process from reading it; DuckDB's own error says no more.
+    """Raise DuckDB errors of the block as damage of the warehouse file or as another obstacle to reading it.
 
     Raises:
-        DamagedWarehouseError: If the file does not hold what was written.
-        WarehouseError: If it cannot be read for another reason, such as a process that writes to it.
+        DamagedWarehouseError: If the file is damaged.
+        WarehouseError: If the file cannot be read for another reason, such as a process that writes to it.
     """
     try:
         yield
     except duckdb.Error as error:
-        reason = str(error).partition("\n")[0]  # an internal error brings a stack trace along
+        reason = str(error).partition("\n")[0]  # an internal error contains a stack trace
         if isinstance(error, _NO_DAMAGE) or any(words in reason.lower() for words in _REFUSED):
             raise WarehouseError(f"{path}: cannot be read ({reason}); try again when nothing keeps it") from None
         raise DamagedWarehouseError(f"{path}: damaged ({reason}); `analytics repair` builds it anew") from None
@@ -272,7 +274,7 @@ def _recorded(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 
 def record_days(path: Path, fingerprints: Mapping[str, str]) -> None:
-    """Record in a warehouse file what these days were built from; other days keep their record."""
+    """Record the fingerprints of these days in a warehouse file; the records of other days stay."""
     with duckdb.connect(path) as connection:
         days = {**_recorded(connection), **fingerprints}
         columns = {"name": ["marts"] * len(days), "key": list(days), "fingerprint": list(days.values())}
@@ -281,10 +283,10 @@ def record_days(path: Path, fingerprints: Mapping[str, str]) -> None:
 
 
 def _write_anew(path: Path, finished: Path) -> None:
-    """Write a database to a new file, which alone is the whole of it and has nothing of rows that were removed.
+    """Copy a database to a new file without write-ahead log and without bytes of removed rows.
 
-    DuckDB marks the bytes of removed rows as free and leaves them in the file, so what a person deleted at the source
-    could still be read in a file that is only ever copied and changed.
+    DuckDB marks the bytes of removed rows as free and leaves them in the file, so a file that is only copied and
+    changed would still contain rows that a person deleted at the source.
     """
     with duckdb.connect(path) as connection:
         connection.execute("checkpoint")

@@ -1,7 +1,4 @@
-"""The file of a batch: a line of JSON per request, and per reply.
-
-Belongs here: making and reading lines. Does not belong here: sending the file.
-"""
+"""The files of a batch: one line of JSON per request, and one per reply."""
 
 from __future__ import annotations
 
@@ -20,17 +17,17 @@ from analytics_platform.insights.llm.results import FailedQuestion, Question
 from analytics_platform.insights.llm.transcript import Transcript
 
 _NOT_ABOUT_THE_REQUEST = frozenset({401, 402, 403, 404, 408, 409, 429})
-"""4xx that the same request may not meet the next time: key, account and address can be put right."""
+"""4xx statuses that do not concern the request itself: a person can correct key, account and address."""
 _CHANGED = "the conversation has changed since it was asked about"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A question as it goes into a batch.
+    """A question of a batch.
 
     Attributes:
-        question: The conversation it is about.
-        messages: What is sent.
+        question: The conversation to label.
+        messages: Messages to send.
         answer_tokens: Most tokens of the answer.
     """
 
@@ -40,7 +37,7 @@ class Asked:
 
 
 def requests(asked: Iterable[Asked], body: Callable[[Sequence[dict[str, str]], int], dict[str, Any]]) -> bytes:
-    """Return the file that asks; the key of a question is the id of its line."""
+    """Return the content of the request file; a question's key is the ``custom_id`` of its line."""
     lines = (
         {
             "custom_id": item.question.key,
@@ -56,13 +53,13 @@ def requests(asked: Iterable[Asked], body: Callable[[Sequence[dict[str, str]], i
 def read(
     lines: Iterable[bytes], document: Document, questions: Mapping[str, Question], endpoint: Endpoint
 ) -> dict[str, Judged]:
-    """Return the replies by key; what is no line of this batch is passed over.
+    """Return the replies of a batch by key; lines that do not belong to the batch are skipped.
 
     Args:
-        lines: Of the output and error files.
-        document: What is remembered of the batch.
-        questions: Those of the caller; replies to others count as invalid.
-        endpoint: Judges.
+        lines: Lines of the output and error files.
+        document: The stored document of the batch.
+        questions: Questions of the caller by key; a reply to another question counts as invalid.
+        endpoint: Endpoint whose form and key are used to judge the replies.
     """
     found: dict[str, Judged] = {}
     for line in lines:
@@ -77,20 +74,20 @@ def read(
 
 
 def judged_or_failure(reply: Judged, number: int) -> Judged | FailedQuestion:
-    """Return a reply, or the failure of a request that got none."""
+    """Return a reply, or a retryable failure if the endpoint failed to process the request."""
     if reply.status == "server_error":
         return FailedQuestion.now("unavailable", reply.problem or "", number - 1, will_retry=True)
     return reply
 
 
 def forgotten_question(key: str, document: Document) -> Question:
-    """Return what the ledger needs of a question that is no longer asked."""
+    """Return a question with the fields that the ledger needs, for a key that the caller does not ask for."""
     about = document["asked"][key]
     return Question(Transcript(dt.date.fromisoformat(about["date"]), about["conversation_id"], ()), key, ())
 
 
 def complaint(batch: Any) -> str:
-    """Return what the endpoint says is wrong with a batch as a whole."""
+    """Return the endpoint's first error about a whole batch, prefixed by a colon; empty without an error."""
     problems = batch.errors.data if batch.errors and batch.errors.data else []
     return f": {problems[0].message}"[:300] if problems else ""
 

@@ -1,7 +1,4 @@
-"""The ledger: one row for every request that was sent, kept at once.
-
-Belongs here: making rows. Does not belong here: deciding what came of a call.
-"""
+"""The ledger of calls: one row for each request that was sent, stored at once."""
 
 from __future__ import annotations
 
@@ -20,12 +17,12 @@ from analytics_platform.insights.llm.results import Question
 
 @dataclass(frozen=True)
 class Ledger:
-    """Writes calls to the store, and to the list of who asked.
+    """Makes ledger rows and stores them.
 
     Args:
-        store: Where all workers' calls are kept.
-        model: The model asked.
-        prompt_version: The prompt used.
+        store: Store of the calls of all workers.
+        model: The model of the calls.
+        prompt_version: Version of the prompt.
     """
 
     store: CallLedger
@@ -68,13 +65,13 @@ class Ledger:
         }
 
     async def record(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Keep rows; returns when they are kept."""
+        """Store rows; returns when they are stored."""
         if rows:
             await asyncio.to_thread(self.store.record_calls, rows)
 
 
 class Stopwatch:
-    """When a call began, and how long it took."""
+    """Start time and duration of a call."""
 
     def __init__(self) -> None:
         self.started_at = moment()
@@ -82,5 +79,5 @@ class Stopwatch:
 
     @property
     def milliseconds(self) -> float:
-        """Time since then."""
+        """Time since the start, in ms."""
         return round((time.perf_counter() - self._started) * 1000, 1)

@@ -1,7 +1,7 @@
-"""One question to the endpoint: its turn, its part of the budget, attempts, and a row in the ledger for each.
+"""Requests to the endpoint: rate limit, budget, retries, and a ledger row for each request.
 
-Belongs here: requests and retries. Does not belong here: what a refusal means (``refusals``), which questions there
-are, or asking again after an answer that does not fit (``realtime``). Everything here runs on one event loop.
+Put the meaning of a refusal into ``refusals``; ``realtime`` asks again after an invalid answer. All code runs on one
+event loop.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class Endpoint:
     """A model behind an OpenAI-compatible API; made and used on one event loop.
 
     Args:
-        config: Where it is and how much may be asked of it.
+        config: Address and limits.
         prompt: The prompt.
         form: The form of answers.
-        prices: What tokens cost.
-        ledger: Where calls are recorded.
+        prices: Prices of tokens.
+        ledger: The ledger of calls.
     """
 
     def __init__(self, config: LlmConfig, prompt: Prompt, form: AnswerForm, prices: PriceList, ledger: Ledger) -> None:
@@ -66,7 +66,7 @@ class Endpoint:
         self.client = openai.AsyncOpenAI(
             base_url=config.base_url,
             api_key=config.api_key.get_secret_value() or "none",
-            # A connection that is not made shows before time is up, and is told from an answer that does not come.
+            # A failed connection must end before the whole timeout, so that it is not mistaken for a missing answer.
             timeout=openai.Timeout(config.timeout_seconds, connect=config.timeout_seconds * _CONNECTING_SHARE),
             max_retries=0,  # attempts are ours, so that each is in the ledger
         )
@@ -86,19 +86,19 @@ class Endpoint:
         number: int,
         answer_tokens: int,
     ) -> Judged:
-        """Put a question until it is answered, however usefully, and return the reply.
+        """Send a question until the endpoint replies, and return the judged reply, which may be unusable.
 
         Args:
-            question: The conversation it is about.
-            messages: What is sent.
-            rows: Where the ledger's rows of all attempts are added.
-            number: 1 for the question, 2 for asking again.
+            question: The conversation to label.
+            messages: Messages to send.
+            rows: List to which the ledger rows of all attempts are appended.
+            number: 1 for the question, 2 for asking again after an invalid answer.
             answer_tokens: Most tokens of the answer.
 
         Raises:
-            RejectedError: If the endpoint does not take the request.
-            UnavailableError: If every attempt failed, or nobody knows what the endpoint's refusal is about.
-            BudgetSpentError: If the budget does not cover it.
+            RejectedError: If the endpoint refuses the request.
+            UnavailableError: If every attempt failed, or the cause of the endpoint's refusal is unclear.
+            BudgetSpentError: If the budget does not cover the request.
             LlmError: If key, address or model are wrong, or the account is empty.
         """
         try:
@@ -116,7 +116,7 @@ class Endpoint:
         return judged
 
     def attempts(self, *errors: type[Exception]) -> AsyncRetrying:
-        """Return attempts at something that may fail with these errors, further apart each time."""
+        """Return a retry loop for these errors, with growing waits."""
         config = self.config
         jitter = wait_random(0, config.backoff_seconds)
         backoff = wait_exponential(config.backoff_seconds, config.longest_wait_seconds) + jitter
@@ -124,14 +124,14 @@ class Endpoint:
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             asked = error.retry_after if isinstance(error, TransientError) else None
-            return max(backoff(state), asked or 0.0)  # «at once» is no reason to give up patience
+            return max(backoff(state), asked or 0.0)  # a Retry-After of 0 does not shorten the backoff
 
         return AsyncRetrying(
             stop=stop_after_attempt(config.attempts), wait=wait, retry=retry_if_exception_type(errors), reraise=True
         )
 
     def body(self, messages: Sequence[dict[str, str]], answer_tokens: int) -> dict[str, Any]:
-        """Return the body of a request in the dialect that the endpoint takes."""
+        """Return the body of a request in the dialect that the endpoint accepts."""
         return self.dialect.request(
             messages,
             model=self.config.model,
@@ -147,7 +147,7 @@ class Endpoint:
         return Usage(sent + estimate_tokens(self._form_in_words), answer_tokens)
 
     def sanitized(self, text: object) -> str:
-        """Return an endpoint's message without the key, cut to a line."""
+        """Return a text without the API key, on one line of at most 500 characters."""
         return storable(self.config.hide_key(" ".join(str(text).split()))[:_SHOWN])
 
     async def _attempt(
@@ -159,7 +159,7 @@ class Endpoint:
         answer_tokens: int,
         rows: list[dict[str, Any]],
     ) -> Judged:
-        """Send a request, in one dialect after the other until the endpoint takes one."""
+        """Send a request in one dialect after another until the endpoint accepts one."""
         most = Amount.of(self.most(messages, answer_tokens), self._price)
         while True:
             await self._turns.wait(most.tokens)
@@ -171,7 +171,7 @@ class Endpoint:
                 if judged.usage:
                     hold.used = Amount.of(judged.usage, self._price)
                 elif error is None or (isinstance(error, TransientError) and error.paid):
-                    hold.used = most  # nobody says what it cost, and it may be billed
+                    hold.used = most  # the cost is unknown, and the call may be billed
                     hold.is_reported = False
                 row = self.ledger.row(
                     question,
@@ -194,9 +194,9 @@ class Endpoint:
     async def _send(
         self, question: Question, messages: Sequence[dict[str, str]], answer_tokens: int
     ) -> tuple[Judged, Exception | None]:
-        """Send one request; return what came back, and the error that it amounts to."""
+        """Send one request; return the judged reply, and the error to raise if there is one."""
         try:
-            async with asyncio.timeout(self.config.timeout_seconds):  # the client's own counts from byte to byte
+            async with asyncio.timeout(self.config.timeout_seconds):  # the client's own timeout restarts with each byte
                 completion = await self.client.post(
                     "/chat/completions", body=self.body(messages, answer_tokens), cast_to=object
                 )
@@ -210,7 +210,7 @@ class Endpoint:
         return Judged(error.status, None, problem=str(error)), error
 
     def _refused(self, refused: openai.APIStatusError) -> tuple[Judged, Exception]:
-        """Return what a refusal amounts to; make all wait, or stop, where it is about all."""
+        """Return the judged refusal and its error; pause or stop all requests if the refusal concerns all of them."""
         detail = f"HTTP {refused.status_code}: {self.sanitized(refused.message)}"
         longest = self.config.longest_wait_seconds
         status, error = judge_refusal(refused, detail, longest, has_answered=self._has_answered)
@@ -222,9 +222,9 @@ class Endpoint:
         return judged, error
 
     def _adapt(self, used: EndpointDialect, refusal: str) -> bool:
-        """Do without what was refused; say whether there is something new to try."""
+        """Switch to a dialect without the refused option; return whether there is a dialect left to try."""
         if self.dialect != used:
-            return True  # another question has found it out meanwhile
+            return True  # another question has switched the dialect meanwhile
         weaker = used.without(refusal)
         if weaker is None:
             return False
@@ -235,13 +235,17 @@ class Endpoint:
         return LlmError(f"LLM endpoint {self.config.base_url}: {problem}")
 
     def _give_up(self, problem: str, in_the_end: LlmError | None = None) -> Exception:
-        """Leave a question to the next run; after some in a row stop, with the error that they then amount to."""
+        """Leave a question to the next run; after five failed questions in a row, stop the endpoint.
+
+        Returns:
+            The error to raise: ``UnavailableError``, or after five failed questions ``in_the_end`` if given.
+        """
         self._failures_in_a_row += 1
         if self._failures_in_a_row < _MOST_FAILURES_IN_A_ROW:
             return UnavailableError(problem)
         return self._stop(in_the_end or UnavailableError(problem))
 
     def _stop(self, error: LlmError | UnavailableError) -> Exception:
-        """Ask nothing more: it would fail alike."""
+        """Refuse all further requests with this error, because they would fail alike."""
         self._stopped = self._stopped or error
         return error

@@ -1,7 +1,4 @@
-"""What an endpoint takes: compatible ones differ in how they are told the form and the length of an answer.
-
-Belongs here: the optional parts of a request, and doing without one that was refused. Does not belong here: sending.
-"""
+"""Dialects of OpenAI-compatible endpoints: how a request states the form and the length of an answer."""
 
 from __future__ import annotations
 
@@ -16,12 +13,12 @@ _ABOUT_FORM = ("response_format", "json_schema", "json_object", "structured", "g
 
 @dataclass(frozen=True)
 class EndpointDialect:
-    """One way to ask.
+    """Options of a request that not every endpoint accepts.
 
     Attributes:
-        form: How the form of the answer is said: as a strict schema, as «JSON», or in words alone.
-        limit: Name of the limit of an answer's tokens.
-        temperature: Whether a temperature may be set.
+        form: Statement of the answer's form: a strict schema, JSON without a schema, or words alone.
+        limit: Parameter name of the limit of answer tokens.
+        temperature: Whether the request may set a temperature.
     """
 
     form: Form = "json_schema"
@@ -29,7 +26,7 @@ class EndpointDialect:
     temperature: bool = True
 
     def without(self, refusal: str) -> EndpointDialect | None:
-        """Return the dialect that does without what the endpoint's message names, or None when it names nothing."""
+        """Return the dialect without the option that the endpoint's message names; None if it names none."""
         text = refusal.lower()
         if self.limit == "max_tokens" and "max_completion_tokens" in text:
             return replace(self, limit="max_completion_tokens")

@@ -1,6 +1,6 @@
-"""An event loop in a thread of its own, for synchronous callers in many threads.
+"""An event loop in a thread of its own, for synchronous callers in several threads.
 
-So that they share connections, limits and the budget, which belong to one loop.
+The callers share connections, limits and the budget, which belong to one loop.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class BackgroundLoop:
-    """Runs coroutines for other threads; the thread is a daemon, so that it never keeps a process alive."""
+    """Runs coroutines for other threads; its thread is a daemon, so that it never keeps a process alive."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -22,7 +22,7 @@ class BackgroundLoop:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run ``work`` on the loop and return its result; an interrupted caller cancels it."""
+        """Run ``work`` on the loop and return its result; an interruption of the caller cancels the work."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
@@ -31,7 +31,7 @@ class BackgroundLoop:
             raise
 
     def close(self) -> None:
-        """Stop the thread."""
+        """Stop the loop and its thread."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -1,7 +1,4 @@
-"""What tokens cost.
-
-Belongs here: reading the price list and multiplying. Does not belong here: counting tokens.
-"""
+"""Prices of tokens: read the price list, and compute the cost of a call."""
 
 from __future__ import annotations
 
@@ -24,9 +21,9 @@ class Usage:
     """Tokens of one call.
 
     Attributes:
-        input_tokens: Sent.
-        output_tokens: Answered.
-        cached_tokens: Of those sent, what the endpoint had in its own cache.
+        input_tokens: Tokens sent.
+        output_tokens: Tokens of the answer.
+        cached_tokens: Part of the input tokens that the endpoint's own cache served.
     """
 
     input_tokens: int
@@ -35,7 +32,7 @@ class Usage:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Input tokens plus output tokens."""
         return self.input_tokens + self.output_tokens
 
 
@@ -49,7 +46,7 @@ class Price(BaseModel):
     cached_input: float | None = Field(default=None, ge=0)
 
     def cost(self, usage: Usage) -> float:
-        """Return US dollars."""
+        """Return the cost of a call in US dollars."""
         cached = self.input if self.cached_input is None else self.cached_input
         fresh = usage.input_tokens - usage.cached_tokens
         return (fresh * self.input + usage.cached_tokens * cached + usage.output_tokens * self.output) / 1e6
@@ -66,7 +63,7 @@ class PriceList(BaseModel):
     models: dict[str, Price]
 
     def price(self, model: str, *, batch: bool = False) -> Price | None:
-        """Return the price of a model, or of its name without a date; None when neither is listed."""
+        """Return the price of a model, or of its name without a date; None if neither is listed."""
         found = self.models.get(model) or self.models.get(_DATED.sub("", model))
         if found is None or not batch:
             return found
@@ -76,10 +73,10 @@ class PriceList(BaseModel):
 
 
 def load_prices(path: Path | None = None) -> PriceList:
-    """Read a price list; the one shipped when ``path`` is None.
+    """Read a price list; the shipped one when ``path`` is None.
 
     Raises:
-        LlmError: If the file cannot be read or is no price list.
+        LlmError: If the file cannot be read or is not a price list.
     """
     path = path or DEFAULT_PATH
     try:

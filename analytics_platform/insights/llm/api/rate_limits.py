@@ -1,7 +1,6 @@
-"""How much may be asked at once, within a minute, and in all.
+"""Rate limits and budget: requests at once, requests and tokens per minute, and the cost of a run.
 
-Belongs here: waiting for one's turn, and refusing when the budget is spent. All of it lives on one event loop. Does not
-belong here: what is asked.
+All objects belong to one event loop.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ _BURST_SHARE = 0.1
 
 
 class BudgetSpentError(RuntimeError):
-    """The budget does not cover the next call; the message says how much of it is spent."""
+    """The budget does not cover the next call; the message states the amount spent."""
 
 
 def burst_and_period(per_minute: int) -> tuple[float, float]:
-    """Return the size of a leaky bucket and the seconds in which it empties, so that no minute sees more than allowed.
+    """Return size and drain time in seconds of a leaky bucket that lets at most ``per_minute`` pass in any minute.
 
-    A bucket of the whole minute's size would let twice as much pass in the first minute.
+    A bucket as large as the whole minute would let twice as much pass in the first minute.
     """
     burst = max(1.0, per_minute * _BURST_SHARE)
     per_second = max(per_minute - burst, per_minute / 2) / 60
@@ -37,13 +36,13 @@ def _limiter(per_minute: int | None) -> AsyncLimiter | None:
 
 
 class RateLimiter:
-    """Who may send a request now.
+    """Delays requests to keep the rate limits.
 
     Args:
-        concurrency: Questions under way at once, waits between their attempts included: an endpoint in trouble is
-            asked less, and the questions begun are finished before others begin.
-        requests_per_minute: Most requests in a minute.
-        tokens_per_minute: Most tokens in a minute.
+        concurrency: Questions in progress at once, including waits between their attempts: a failing endpoint gets
+            fewer requests, and started questions finish before new ones start.
+        requests_per_minute: Most requests per minute; None for no limit.
+        tokens_per_minute: Most tokens per minute; None for no limit.
     """
 
     def __init__(self, concurrency: int, requests_per_minute: int | None, tokens_per_minute: int | None) -> None:
@@ -53,7 +52,7 @@ class RateLimiter:
         self._not_before = 0.0
 
     async def wait(self, tokens: int) -> None:
-        """Wait for one's turn to send a request of about that many tokens."""
+        """Wait until a request of about ``tokens`` tokens may be sent."""
         if self._requests:
             await self._requests.acquire()
         if self._tokens:
@@ -67,13 +66,13 @@ class RateLimiter:
             await asyncio.sleep(seconds)
 
     def pause(self, seconds: float) -> None:
-        """Let nobody send for a while: an endpoint that says ``Retry-After`` means all of us."""
+        """Delay all requests by at least ``seconds``, because ``Retry-After`` applies to the whole client."""
         self._not_before = max(self._not_before, asyncio.get_running_loop().time() + seconds)
 
 
 @dataclass
 class Amount:
-    """What something costs, in both currencies."""
+    """A cost in US dollars and in tokens."""
 
     usd: float = 0.0
     tokens: int = 0
@@ -94,12 +93,12 @@ class Amount:
 
 
 class BudgetReservation:
-    """A part of the budget set aside for one call.
+    """A part of the budget reserved for one call.
 
     Attributes:
-        held: What is set aside.
-        used: What it came to; to be set before the call is over.
-        is_reported: Whether the endpoint said so; otherwise nobody knows, and the ledger has no tokens.
+        held: Reserved amount.
+        used: Amount that the call cost; set before the call ends.
+        is_reported: Whether the endpoint reported the amount; otherwise the ledger has no tokens for the call.
     """
 
     def __init__(self, held: Amount) -> None:
@@ -109,13 +108,13 @@ class BudgetReservation:
 
 
 class Budget:
-    """What a run may spend. Each call sets aside the most it can cost, and gives back what it did not use.
+    """The budget of a run. Each call reserves its highest possible cost, and returns the unused part.
 
-    So the limit holds as far as the estimate of a question's tokens does; answers are bounded by the endpoint.
+    The limit is as exact as the estimate of a question's tokens; the endpoint bounds the answer's tokens.
 
     Args:
-        usd: Limit in US dollars.
-        tokens: Limit in tokens.
+        usd: Limit in US dollars; None for no limit.
+        tokens: Limit in tokens; None for no limit.
     """
 
     def __init__(self, usd: float | None, tokens: int | None) -> None:
@@ -128,17 +127,17 @@ class Budget:
         self._unreported = Amount()
 
     def __str__(self) -> str:
-        """Say what is spent, and what of it the ledger cannot show."""
+        """Return the amount spent, and the part of it that the ledger does not contain."""
         if not self._unreported.tokens:
             return f"{self.spent} used"
         return f"{self.spent} used, {self._unreported} of that set aside for calls whose cost nobody reported"
 
     @asynccontextmanager
     async def hold(self, most: Amount) -> AsyncIterator[BudgetReservation]:
-        """Set ``most`` aside while a call is under way; waits while calls under way may give enough of theirs back.
+        """Reserve ``most`` during a call; wait while calls in progress may return enough of their reservations.
 
         Raises:
-            BudgetSpentError: If it does not cover the call. It then covers no other: the run is over.
+            BudgetSpentError: If the budget does not cover the call; every later call of the run then fails, too.
         """
         async with self._changed:
             while not self._is_spent and not self._covers(self.spent + self._held + most):
@@ -162,7 +161,7 @@ class Budget:
                 self._changed.notify_all()
 
     def covers(self, amount: Amount) -> bool:
-        """Return whether ``amount`` can be set aside now."""
+        """Return whether ``amount`` can be reserved now."""
         return not self._is_spent and self._covers(self.spent + self._held + amount)
 
     def _covers(self, amount: Amount) -> bool:

@@ -1,7 +1,6 @@
-"""What a call that brought no answer amounts to: about this text, about the account, or about the moment.
+"""Classification of failed calls: the fault concerns the request's text, the account, or the moment.
 
-Belongs here: telling these apart by what the endpoint says. Does not belong here: asking again, waiting, stopping
-(``endpoint``).
+`endpoint` acts on the classification: it retries, waits or stops.
 """
 
 from __future__ import annotations
@@ -23,30 +22,30 @@ _BY_CODE = {
     "invalid_api_key": _KEY,
     "model_not_found": _PLACE,
 }
-"""Codes and types that some endpoints send with whatever status."""
+"""Codes and types that some endpoints send with any status."""
 _KEY_IN_WORDS = re.compile(r"\bapi[ _]key (?:is )?(?:not valid|invalid|expired)|(?:invalid|incorrect) api[ _]key", re.I)
-"""As Google's endpoint puts it, with status 400."""
+"""Google's endpoint describes a wrong key in words, with status 400."""
 _ABOUT_TEXT = ("flagged", "moderation", "content_filter", "content filter", "content policy")
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
-"""By name: which HTTP library the client uses is its own affair."""
+"""Class names instead of classes, so that the module does not depend on the client's HTTP library."""
 
 
 class RejectedError(RuntimeError):
-    """The endpoint does not take this request, whoever asks how often."""
+    """The endpoint refuses this request; another try does not help."""
 
 
 class UnavailableError(RuntimeError):
-    """The endpoint did not answer, however often it was asked."""
+    """The endpoint did not answer in any attempt."""
 
 
 class TransientError(RuntimeError):
-    """A call failed, and the next may not.
+    """A call failed, and a retry may succeed.
 
     Args:
-        status: Its status in the ledger.
-        detail: What happened.
-        retry_after: Seconds that the endpoint asks to wait; None where it does not.
-        paid: Whether the request was sent, so that it may be billed though no answer came.
+        status: Status of the call in the ledger.
+        detail: Description of the failure.
+        retry_after: Seconds that the endpoint asks to wait; None if it does not ask.
+        paid: Whether the request was sent, so that it may be billed without an answer.
     """
 
     def __init__(self, status: str, detail: str, retry_after: float | None = None, *, paid: bool = False) -> None:
@@ -57,12 +56,12 @@ class TransientError(RuntimeError):
 
 
 class WrongError(RuntimeError):
-    """A refusal that is about key, address, model or account.
+    """A refusal because of the key, address, model or account.
 
     Args:
-        detail: What the endpoint says.
-        what: What to check.
-        in_doubt: Whether it may be about this one request after all.
+        detail: The endpoint's message.
+        what: Setting or account to check.
+        in_doubt: Whether the refusal may concern this one request instead.
     """
 
     def __init__(self, detail: str, what: str, *, in_doubt: bool) -> None:
@@ -73,12 +72,12 @@ class WrongError(RuntimeError):
 def judge_refusal(
     refused: openai.APIStatusError, detail: str, longest_wait: float, *, has_answered: bool
 ) -> tuple[str, TransientError | WrongError | RejectedError]:
-    """Return the status in the ledger, and the error that it amounts to.
+    """Return the ledger status of a refusal, and the error to raise.
 
     Args:
-        refused: What the client raised.
-        detail: What the endpoint says, without secrets.
-        longest_wait: Most seconds that are waited, whatever it asks for.
+        refused: The client's exception.
+        detail: The endpoint's message without secrets.
+        longest_wait: Longest wait in seconds, even if ``Retry-After`` asks for more.
         has_answered: Whether the endpoint has answered a request before.
     """
     status = refused.status_code
@@ -86,7 +85,7 @@ def judge_refusal(
     if what is None and status == 400 and _KEY_IN_WORDS.search(refused.message):
         what = _KEY
     if what and not is_about_text(status, f"{refused.message} {refused.code}"):
-        # A 403 may be a filter's word on this text. A 404 after an answer may be a proxy that restarts.
+        # A 403 may come from a content filter. A 404 after an answer may come from a restarting proxy.
         in_doubt = status == 403 or (status == 404 and has_answered)
         return "rate_limited" if status == 429 else "rejected", WrongError(detail, what, in_doubt=in_doubt)
     if status in {408, 409, 429} or status >= 500:
@@ -96,12 +95,12 @@ def judge_refusal(
 
 
 def judge_loss(lost: Exception, detail: str, timeout_seconds: float) -> TransientError:
-    """Return what a lost request amounts to: one that was sent may be answered, and billed, unseen.
+    """Return the error for a request without a reply; a request that was sent may be answered and billed unseen.
 
     Args:
-        lost: What the client raised.
-        detail: The message of ``cause_of`` it, without secrets.
-        timeout_seconds: How long was waited at most.
+        lost: The client's exception.
+        detail: Message of ``cause_of(lost)`` without secrets.
+        timeout_seconds: Longest wait for the reply.
     """
     cause = type(cause_of(lost)).__name__
     if cause in _NEVER_SENT:
@@ -112,17 +111,17 @@ def judge_loss(lost: Exception, detail: str, timeout_seconds: float) -> Transien
 
 
 def cause_of(lost: Exception) -> BaseException:
-    """Return the error of the HTTP library behind the client's."""
+    """Return the HTTP library's error behind the client's error; the client's error if there is none."""
     return lost.__cause__ or lost
 
 
 def is_about_text(status: int, said: str) -> bool:
-    """Return whether a refusal that could be about the account is one of this text, as some content filters put it."""
+    """Return whether a 403 refusal concerns the request's text, by phrases that content filters use."""
     return status == 403 and any(word in said.lower() for word in _ABOUT_TEXT)
 
 
 def retry_after(headers: Mapping[str, str], longest: float) -> float | None:
-    """Return the seconds that ``Retry-After`` asks to wait, at most ``longest``; None where it does not say."""
+    """Return the seconds that ``Retry-After`` asks to wait, at most ``longest``; None without a valid header."""
     text = headers.get("retry-after")
     if text is None:
         return None

@@ -1,7 +1,4 @@
-"""What an endpoint replied, and whether it is of use.
-
-Belongs here: reading a chat completion and judging it. Does not belong here: sending, or asking again.
-"""
+"""Read chat completions, and judge whether they are usable."""
 
 from __future__ import annotations
 
@@ -14,23 +11,23 @@ from analytics_platform.insights.llm.transcript import Transcript
 
 _SHOWN = 300
 _MOST_TOKENS = 2**31
-"""No call has as many; sums of what is below fit the 64 bits of a column."""
+"""More tokens than any call has; sums of smaller numbers fit a column of 64 bits."""
 
 
 class UnreadableReplyError(ValueError):
-    """The reply is no chat completion."""
+    """The reply is not a chat completion."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A reply and what it is worth.
+    """A judged reply.
 
     Attributes:
         status: One of ``CALL_STATUSES``.
-        usage: Tokens, where the endpoint says.
-        labels: The labels, when status is ``ok``.
-        problem: What is wrong with it, otherwise.
-        text: What the model wrote.
+        usage: Tokens; None if the endpoint does not report them.
+        labels: The labels if the status is ``ok``.
+        problem: The fault of the reply if the status is not ``ok``.
+        text: The model's text.
     """
 
     status: str
@@ -41,7 +38,7 @@ class Judged:
 
     @property
     def worth_asking_again(self) -> bool:
-        """Whether the model may do better when told what was wrong."""
+        """Whether the model may answer correctly when it is told the fault."""
         return self.status in {"invalid", "cut_off"}
 
 
@@ -51,10 +48,10 @@ def judge(completion: Any, form: AnswerForm, transcript: Transcript) -> Judged:
     Args:
         completion: The decoded JSON of a reply.
         form: The form of answers.
-        transcript: What was asked about.
+        transcript: The conversation of the question.
 
     Raises:
-        UnreadableReplyError: If it is no chat completion.
+        UnreadableReplyError: If the reply is not a chat completion.
     """
     try:
         choice = completion["choices"][0]
@@ -78,19 +75,19 @@ def judge(completion: Any, form: AnswerForm, transcript: Transcript) -> Judged:
 
 
 def storable(text: str) -> str:
-    """Return a text without halves of characters, which JSON can hold and nothing can store or send."""
+    """Return a text with lone surrogates replaced: JSON can contain them, but they cannot be stored or sent."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _text(content: Any) -> str:
-    """Return the text of a message, which some endpoints send in parts, thoughts among them."""
+    """Return the text of a message; some endpoints send it in parts, and parts of other types are left out."""
     parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
     texts = [part.get("text") for part in parts if isinstance(part, dict) and part.get("type") in {"text", None}]
     return "".join(text for text in texts if isinstance(text, str))
 
 
 def _usage(given: Any) -> Usage | None:
-    """Return the tokens; None where the endpoint does not say, or says what cannot be."""
+    """Return the reported tokens; None if they are missing or impossible."""
     try:
         cached = (given.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
         sent, answered = int(given["prompt_tokens"]), int(given["completion_tokens"])

@@ -1,6 +1,6 @@
-"""How many tokens a text has, without asking the endpoint: for cutting, reserving and pricing ahead.
+"""Estimate of a text's tokens without a request, for cutting, reserving and pricing in advance.
 
-Belongs here: counting. What was really used is what the endpoint says, and is in the ledger.
+The ledger contains the tokens that the endpoint reports.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from tokenizers import Tokenizer
 from analytics_platform.insights.llm.config import LlmError
 
 BYTES_PER_TOKEN = 3.0
-"""UTF-8 bytes per token that the estimate assumes; see docs/llm.md for what was measured."""
+"""UTF-8 bytes per token that the estimate assumes; docs/llm.md has the measurements."""
 
 Counter = Callable[[str], int]
 
 
 def estimate_tokens(text: str) -> int:
-    """Return the estimated number of tokens; depends on the text alone, so that every machine cuts alike."""
+    """Return the estimated number of tokens; it depends only on the text, so that every machine cuts alike."""
     return -int(-len(text.encode()) // BYTES_PER_TOKEN)
 
 
 def token_counter(tokenizer: Path | None) -> tuple[Counter, str]:
-    """Return a counter and how it counts.
+    """Return a token counter and its description.
 
     Args:
-        tokenizer: ``tokenizer.json`` of the model, as open models bring it; the estimate when None.
+        tokenizer: ``tokenizer.json`` of the model, as open models provide it; the estimate when None.
 
     Raises:
-        LlmError: If the file is no tokenizer.
+        LlmError: If the file is not a tokenizer.
     """
     if tokenizer is None:
         return estimate_tokens, f"estimated at {BYTES_PER_TOKEN} bytes of UTF-8 a token"
