@@ -255,7 +255,3 @@ def _problems(connection: duckdb.DuckDBPyConnection, outcome: NodeOutcome) -> tu
     except duckdb.Error as error:
         logger.warning("the failing rows of %s cannot be told: %s", outcome.name, " ".join(str(error).split()))
         return ()
-
-
-def _changed(wanted: Mapping[str, str], recorded: Mapping[str, str]) -> dict[str, str]:
-    return {day: value for day, value in wanted.items() if recorded.get(day) != value}
