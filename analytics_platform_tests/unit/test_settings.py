@@ -24,7 +24,11 @@ PASSWORD = "hunter2-swordfish"
 
 @pytest.fixture(autouse=True)
 def bare_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Run each test in an empty folder, whose ``.env`` is read; the shared fixture has unset every variable."""
+    """Run each test in an empty folder, whose ``.env`` is read; the shared fixture has unset every variable.
+
+    A command that a test of this process ran before has named its home in ``DAGSTER_HOME``.
+    """
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
     monkeypatch.setitem(Settings.model_config, "env_file", ENV_FILE)
     monkeypatch.chdir(tmp_path)
     return tmp_path
