@@ -102,7 +102,7 @@ def decide(
     if info is None:
         return RecomputeDecision(("not stored before",), now)
     if unfinished:
-        return RecomputeDecision((unfinished,), now)
+        return RecomputeDecision((unfinished,), now, stored=info)
     if changes := now.changes_since(Provenance.parse(info.fingerprint)):
         return RecomputeDecision(changes, now, stored=info)
     return RecomputeDecision(_due(policy, info, reads_source=reads_source), now, stored=info, unchanged=True)

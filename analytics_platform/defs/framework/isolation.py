@@ -67,7 +67,7 @@ def isolate(
         raise error
     try:
         return attempt([name for name in ids if name not in failed]), failed
-    except Exception as last:
+    except Exception as last:  # any computation may raise anything; only a systemic error replaces the first one
         if _is_systemic(last):
             raise
         raise error from None  # the first error is reported

@@ -115,14 +115,7 @@ class Marts:
     def decisions(self, days: Iterable[str]) -> dict[str, RecomputeDecision]:
         """Decide for each of these days whether the warehouse must be built for it."""
         recorded = self.warehouse.days()
-        return {day: self._decide(day, recorded) for day in days}
-
-    def _decide(self, day: str, recorded: Mapping[str, str], policy: RecomputePolicy = UNFINISHED) -> RecomputeDecision:
-        def stored() -> PartitionInfo | None:
-            text = recorded.get(day)
-            return None if text is None else PartitionInfo(day, rows=0, bytes=0, content_hash="", fingerprint=text)
-
-        return decide(stored, partial(self._provenance, day), policy)
+        return {day: decide(partial(_recorded_info, recorded, day), partial(self._provenance, day)) for day in days}
 
     def build(
         self,
@@ -154,7 +147,7 @@ class Marts:
         policy = RecomputePolicy.EVERYTHING if force or anew else UNFINISHED
         recorded = {} if anew else self.warehouse.days()
         wanted = self._stored_provenances(recorded) if days is None else self._provenances(days)
-        if not any(self._decide(day, recorded, policy).is_stale for day in wanted):
+        if not _stale(wanted, recorded, policy):
             return MartsReport()
         try:
             with disk_full_told(self.warehouse.path):
@@ -179,11 +172,10 @@ class Marts:
                 wanted |= self._stored_provenances(recorded)
                 recorded = {}
                 path.unlink()
-            decisions = {day: self._decide(day, recorded, policy) for day in wanted}
-            stale = {day: decision for day, decision in decisions.items() if decision.is_stale}
+            stale = _stale(wanted, recorded, policy)
             outcomes = self._run_dbt(path, sorted(stale), on_message) if stale else []
             record_days(path, {day: wanted[day].text() for day in stale})
-        return MartsReport({day: stale[day].reasons for day in sorted(stale)}, outcomes)
+        return MartsReport({day: stale[day] for day in sorted(stale)}, outcomes)
 
     def _provenances(self, days: Iterable[str]) -> dict[str, Provenance]:
         """Return the provenance of each of these days.
@@ -244,6 +236,22 @@ class Marts:
                 # Not the instance that dbt used: it caches listings.
                 connection.register_filesystem(fsspec.filesystem("s3", skip_instance_cache=True))
             return [replace(one, problems=_problems(connection, one)) for one in outcomes]
+
+
+def _recorded_info(recorded: Mapping[str, str], day: str) -> PartitionInfo | None:
+    """Return the info of a day of the warehouse, of which only the provenance is recorded."""
+    text = recorded.get(day)
+    return None if text is None else PartitionInfo(day, rows=0, bytes=0, content_hash="", fingerprint=text)
+
+
+def _stale(
+    wanted: Mapping[str, Provenance], recorded: Mapping[str, str], policy: RecomputePolicy
+) -> dict[str, tuple[str, ...]]:
+    """Return the days to build, each with its reasons; the lake was asked for ``wanted`` once."""
+    decisions = {
+        day: decide(partial(_recorded_info, recorded, day), partial(wanted.__getitem__, day), policy) for day in wanted
+    }
+    return {day: decision.reasons for day, decision in decisions.items() if decision.is_stale}
 
 
 def _problems(connection: duckdb.DuckDBPyConnection, outcome: NodeOutcome) -> tuple[str, ...]:

@@ -93,3 +93,11 @@ def test_failures_are_tried_again_as_the_policy_says():
 def test_long_parts_are_kept_as_their_hash():
     """A part may be what people wrote, such as their corrections."""
     assert len(Provenance.of({"list": "secret " * 100}).parts["list"]) == 16
+
+
+def test_an_unfinished_partition_is_stale_and_still_told_as_stored():
+    """`analytics why` called a day that waits for an LLM's answers not stored."""
+    decision = decide(lambda: stored(NOW), lambda: NOW, unfinished="conversations without an answer of the LLM")
+    assert decision.reasons == ("conversations without an answer of the LLM",)
+    assert decision.stored == stored(NOW)
+    assert not decision.unchanged
