@@ -184,6 +184,18 @@ def test_a_killed_server_is_started_again_with_everything_that_was_acknowledged(
     assert embedded.running() is None
 
 
+def test_a_server_that_runs_without_answering_is_started_again(directory):
+    """Its storage can lock itself for good: every run failed until somebody killed the server by hand."""
+    with another_process(directory) as (_, uri):
+        insert(uri, "kept")
+        embedded = EmbeddedMongo(directory, start_seconds=10)
+        hung = embedded.running()
+        hung.suspend()
+        with embedded as started:
+            assert embedded.running().pid != hung.pid
+            assert stored(started) == ["kept"]
+
+
 def test_threads_of_a_process_share_its_use(directory):
     embedded = EmbeddedMongo(directory)
     given: list[str] = []

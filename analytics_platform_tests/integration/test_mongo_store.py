@@ -54,7 +54,7 @@ def uri(tmp_path_factory):
 @pytest.fixture
 def database(uri):
     """An empty database of the test's own, as a client sees it."""
-    with MongoClient(uri, tz_aware=True) as client:
+    with MongoClient(uri, tz_aware=True, timeoutMS=60_000) as client:
         yield client[f"test_{uuid.uuid4().hex}"]
 
 

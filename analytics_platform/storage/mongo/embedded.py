@@ -6,8 +6,8 @@ How sharing works. Each process that uses the server holds a shared lock on ``us
 when the process ends, however it ends. A process starts or stops the server only while it holds ``start.lock``. A
 leaving process that gets ``users.lock`` exclusively is the last user, and stops the server. The process table, not a
 file, identifies the server (our program, on our data folder, listening on its port), so no record can be outdated. A
-killed server is started again. If all users of a running server were killed, the next user adopts the server and ends
-the transactions that the killed users left open.
+killed server is started again, and a server that runs without answering is killed and started again. If all users of a
+running server were killed, the next user adopts the server and ends the transactions that the killed users left open.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from analytics_platform.storage.mongo.server import (
     answers,
     end_sessions,
     ended,
+    kill,
     terminate,
     uri_of,
 )
@@ -164,7 +165,7 @@ class EmbeddedMongo:
     def _exclusive_start(self) -> Iterator[None]:
         """Hold ``start.lock``, so that one process at a time starts or stops the server."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        deadline = time.monotonic() + self._start_seconds + STOP_SECONDS
+        deadline = time.monotonic() + 1.5 * self._start_seconds + STOP_SECONDS
         with (self.directory / "start.lock").open("ab") as lock:
             while True:
                 try:
@@ -174,7 +175,7 @@ class EmbeddedMongo:
                     if time.monotonic() > deadline:
                         raise EmbeddedMongoError(
                             f"embedded MongoDB in {self.directory}: another process has been starting or stopping it "
-                            f"for {self._start_seconds + STOP_SECONDS:g} s"
+                            f"for {1.5 * self._start_seconds + STOP_SECONDS:g} s"
                         ) from None
                     time.sleep(PAUSE_SECONDS)
             yield
@@ -182,7 +183,11 @@ class EmbeddedMongo:
     def _running_uri(self) -> str:
         process = self.running()
         if process is not None:
-            return self._await_answer(process)
+            # Whoever started the server held `start.lock` until the server answered: a silent one has hung since.
+            uri = self._answering_uri(process, self._start_seconds / 2)
+            if uri is not None:
+                return uri
+            kill(process)  # acknowledged writes survive it
         process = self._start()
         try:
             return self._await_answer(process)
@@ -225,21 +230,28 @@ class EmbeddedMongo:
             raise self._ended_at_start() from None
 
     def _await_answer(self, process: psutil.Process) -> str:
-        """Return the server's URI as soon as it answers."""
-        deadline = time.monotonic() + self._start_seconds
-        while time.monotonic() < deadline:
-            if ended(process):
-                raise self._ended_at_start()
-            uri = uri_of(process)
-            if uri is not None and answers(uri):
-                return uri
-            time.sleep(PAUSE_SECONDS)
+        """Return the URI of a server that was just started, as soon as the server answers."""
+        uri = self._answering_uri(process, self._start_seconds)
+        if uri is not None:
+            return uri
+        if ended(process):
+            raise self._ended_at_start()
         announced, *lines = self._log_tail()
         raise EmbeddedMongoError(
             f"embedded MongoDB in {self.directory} (process {process.pid}) does not answer after "
             f"{self._start_seconds:g} s{announced}",
             *lines,
         )
+
+    def _answering_uri(self, process: psutil.Process, seconds: float) -> str | None:
+        """Return the server's URI as soon as the server answers; None when it ends, or is silent for so long."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not ended(process):
+            uri = uri_of(process)
+            if uri is not None and answers(uri):
+                return uri
+            time.sleep(PAUSE_SECONDS)
+        return None
 
     def _ended_at_start(self) -> EmbeddedMongoError:
         announced, *lines = self._log_tail()

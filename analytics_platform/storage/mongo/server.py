@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 
 import psutil
 from pymongo import MongoClient
@@ -14,7 +15,7 @@ from pymongo.errors import PyMongoError
 
 STOP_SECONDS = 20.0
 PAUSE_SECONDS = 0.05
-_PING_MILLISECONDS = 2_000
+_ANSWER_MILLISECONDS = 2_000
 
 
 def uri_of(process: psutil.Process) -> str | None:
@@ -27,11 +28,14 @@ def uri_of(process: psutil.Process) -> str | None:
 
 
 def answers(uri: str) -> bool:
-    """Tell whether a server answers at a URI."""
-    client: MongoClient[dict[str, object]] = MongoClient(uri, timeoutMS=_PING_MILLISECONDS)
+    """Tell whether a server at a URI answers a read.
+
+    A ping is not enough: a server whose storage is locked for good goes on answering pings.
+    """
+    client: MongoClient[dict[str, object]] = MongoClient(uri, timeoutMS=_ANSWER_MILLISECONDS)
     with client:
         try:
-            client.admin.command("ping")
+            client.admin["system.version"].find_one()
         except PyMongoError:
             return False
     return True
@@ -47,7 +51,17 @@ def ended(process: psutil.Process) -> bool:
 
 def terminate(process: psutil.Process) -> None:
     """Terminate a process, kill it if it does not end within ``STOP_SECONDS``, and wait for its end."""
-    for send in (process.terminate, process.kill):
+    _end(process, process.terminate, process.kill)
+
+
+def kill(process: psutil.Process) -> None:
+    """Kill a process, and wait for its end."""
+    _end(process, process.kill)
+
+
+def _end(process: psutil.Process, *signals: Callable[[], None]) -> None:
+    """Send the signals one after the other, each ``STOP_SECONDS`` after the one before, until the process ends."""
+    for send in signals:
         try:
             send()
         except psutil.NoSuchProcess:
@@ -66,6 +80,6 @@ def end_sessions(uri: str) -> None:
 
     Until then, or for the 60 s that a transaction may take, no other client can write the documents of the transaction.
     """
-    client: MongoClient[dict[str, object]] = MongoClient(uri, timeoutMS=_PING_MILLISECONDS)
+    client: MongoClient[dict[str, object]] = MongoClient(uri, timeoutMS=_ANSWER_MILLISECONDS)
     with client, contextlib.suppress(PyMongoError):  # a server that cannot do it lets them expire
         client.admin.command("killAllSessions", [])
