@@ -36,7 +36,7 @@ def analytics() -> None:
 def run(
     first: From = None, last: To = None, select: Select = None, force: Force = False, as_json: AsJson = False
 ) -> None:
-    """Materialize the graph over a range of days in one process; only what is missing or stale."""
+    """Compute the missing and stale partitions of a range of days in one process."""
     settings, start, end = read_range(first, last)
     from analytics_platform.cli.commands import run_graph
     from analytics_platform.cli.console import print_outcome
@@ -54,7 +54,7 @@ def run(
 
 @app.command()
 def redrive(first: From = None, last: To = None, as_json: AsJson = False) -> None:
-    """Try again the days with processing errors or quarantined rows, and say what became of them."""
+    """Try failed conversations and quarantined rows of a range of days again, and list the results."""
     settings, start, end = read_range(first, last)
     from analytics_platform.cli.commands import redrive_days
     from analytics_platform.cli.console import print_troubles, redriven_lines
@@ -74,7 +74,7 @@ def redrive(first: From = None, last: To = None, as_json: AsJson = False) -> Non
 
 @app.command()
 def train(as_json: AsJson = False) -> None:
-    """Learn from the corrections of labels: fit a model, judge it by gold labels, promote it when it is no worse."""
+    """Learn from the corrections of labels: fit a model, evaluate it on gold labels, promote it when it is no worse."""
     settings = load_settings()
     from analytics_platform.cli.commands import train_model
     from analytics_platform.cli.console import print_troubles, trained_lines
@@ -117,11 +117,11 @@ def backup(
 def restore(
     path: Annotated[Path, typer.Argument(help="A folder that `analytics backup` made.")],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Let the backup win also where this home has something newer.")
+        bool, typer.Option("--replace", help="Restore also where this home has a newer document or model.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring a backup into this home; of two documents of one id the newer one stays, everything else stays as it is."""
+    """Restore a backup into this home; of two documents of one id the newer stays, and no other document changes."""
     settings = load_settings()
     from analytics_platform.cli.console import print_troubles, restored_lines
     from analytics_platform.defs.resources.platform import Platform
@@ -141,7 +141,7 @@ def restore(
 
 @app.command()
 def demo() -> None:
-    """Materialize the sample through the whole graph, and say what is worth reading in it."""
+    """Compute the sample through the whole graph, and print its key findings."""
     settings = load_settings()
     if settings.source != "sample":
         raise UserError(f"the demo shows the sample, and ANALYTICS_SOURCE is {settings.source}: use `analytics run`")
@@ -170,7 +170,7 @@ def demo() -> None:
 def repair(
     first: From = None,
     last: To = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what disagrees.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the partitions that are wrong.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare lake, MongoDB and warehouse, and compute again exactly the partitions that are wrong."""
@@ -214,7 +214,7 @@ def evaluate_command(
 
 @app.command("llm-cost")
 def llm_cost(first: From = None, last: To = None, as_json: AsJson = False) -> None:
-    """Say what labelling a range of days by the LLM would cost; asks it nothing."""
+    """Estimate the cost of labelling a range of days by the LLM, without a request to it."""
     settings, start, end = read_range(first, last)
     from analytics_platform.cli.commands import price_llm
 
@@ -229,7 +229,7 @@ def llm_cost(first: From = None, last: To = None, as_json: AsJson = False) -> No
 def doctor() -> None:
     """Say what is configured and reachable, one line each; secrets are masked. Exits 1 when a part does not work.
 
-    What `analytics run` refuses before any work is said as `run` says it, too, with its exit status 2.
+    If `analytics run` would refuse to begin, this command ends with the error and exit status 2 of `run`.
     """
     settings = load_settings()
     from analytics_platform.cli.doctor import examine
@@ -246,7 +246,7 @@ def doctor() -> None:
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """Say how far the source has been read, and what is still on its way."""
+    """Say how far the source has been read, and which days wait."""
     settings = load_settings()
     from analytics_platform.cli.commands import prepare as prepare_home
     from analytics_platform.cli.console import status_lines
@@ -266,10 +266,12 @@ def status(as_json: AsJson = False) -> None:
 
 @app.command()
 def reconcile(
-    accept_loss: Annotated[bool, typer.Option(help="Believe the source even when most of it is gone.")] = False,
+    accept_loss: Annotated[
+        bool, typer.Option(help="Accept deletions even when more than half of a table is gone.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare everything with the source, deletions included; `analytics run` then restates what is different."""
+    """Compare all rows with the source, deletions included; `analytics run` then restates the changed days."""
     settings = load_settings()
     from analytics_platform.cli.console import reconciled_line, rows_progress
     from analytics_platform.defs.resources.platform import Platform
@@ -288,7 +290,7 @@ def reconcile(
 
 @app.command()
 def prepare() -> None:
-    """Make ready what a fresh installation needs: the dbt manifest and the Dagster instance."""
+    """Prepare a fresh installation: the dbt manifest and the Dagster instance."""
     settings = load_settings()
     from analytics_platform.cli import commands
 

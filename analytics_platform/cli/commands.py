@@ -271,7 +271,7 @@ def _sweep(platform: Platform) -> None:
     try:
         sweep(platform, tables_of(platform.settings))
     except LakeError as error:
-        logger.warning("left as it is: %s", error)
+        logger.warning("remains of killed runs were not removed: %s", error)
 
 
 def _advise_real_mongodb(platform: Platform, days: Sequence[str]) -> None:
@@ -338,6 +338,6 @@ def _selection(definitions: dg.Definitions, select: str | None) -> list[dg.Asset
     keys &= graph.materializable_asset_keys & learning_assets.EVERYDAY.resolve(graph)
     if not keys:
         raise UserError(
-            f"--select {select!r}: selects no asset that `run` can materialize (`train` runs the group learning)"
+            f"--select {select!r}: selects no asset that `run` computes (`analytics train` runs the group learning)"
         )
     return sorted(keys)

@@ -146,11 +146,11 @@ def reconciled_line(different: Mapping[str, int], rows_by_day: Mapping[str, int]
     days = sorted(rows_by_day)
     held = f"{sum(rows_by_day.values()):,} rows of {len(days):,} days" + (f", {days[0]} to {days[-1]}" if days else "")
     if not different:
-        return f"read as a whole: {held}; `analytics run` computes the days that are new or different"
+        return f"always read as a whole: {held}; `analytics run` computes new and changed days"
     counts = ", ".join(f"{count:,} {what}" for what, count in different.items())
     if not any(different.values()):
-        return f"{held} compared with the source: {counts}; nothing is different"
-    return f"{held} compared with the source: {counts}; `analytics run` restates the days that are different"
+        return f"{held} compared with the source: {counts}; no row differs"
+    return f"{held} compared with the source: {counts}; `analytics run` restates the changed days"
 
 
 def status_lines(status: Status) -> Iterator[tuple[str, str]]:
@@ -160,11 +160,11 @@ def status_lines(status: Status) -> Iterator[tuple[str, str]]:
     facts = {
         "source": f"{status.name}, {read}" + (f", {source.rows:,} rows" if source.rows is not None else ""),
         "read until": source.cursor,
-        "last looked": source.refreshed_at,
-        "compared": source.reconciled_at,
+        "refreshed": source.refreshed_at,
+        "reconciled": source.reconciled_at,
         "speed": f"{source.rows_per_second:,.0f} rows/s" if source.rows_per_second else None,
         "columns": "; ".join(source.drift) or None,
-        "days": f"{status.days:,} with rows, {len(status.waiting):,} not in the lake as the source has them",
+        "days": f"{status.days:,} with rows, {len(status.waiting):,} missing or outdated in the lake",
         "waiting": f"{', '.join(status.waiting[:5])}{', …' if len(status.waiting) > 5 else ''}"
         if status.waiting
         else None,
@@ -180,11 +180,11 @@ def redriven_lines(found: Redriven) -> Iterator[str]:
         yield "Nothing failed on these days, and no row is in quarantine."
         return
     for entry in found.mended:
-        yield f"mended         {entry.date} {entry.conversation_id}: {entry.table_name}"
+        yield f"succeeded      {entry.date} {entry.conversation_id}: {entry.table_name}"
     for entry in found.still_failing:
         yield f"still failing  {entry.date} {entry.conversation_id}: {entry.table_name}: {entry.error}"
     yield (
-        f"{len(found.days):,} days tried again: {len(found.mended):,} mended, {len(found.still_failing):,} still "
+        f"{len(found.days):,} days tried again: {len(found.mended):,} succeeded, {len(found.still_failing):,} still "
         f"failing; {found.quarantined_after:,} rows in quarantine, {found.quarantined_before:,} before"
     )
 
@@ -206,13 +206,13 @@ def outcome_table(outcome: Outcome) -> Table:
 def repair_lines(outcome: Repair) -> Iterator[tuple[str, str]]:
     """Yield the disagreements that a repair found, mended and left, as (style, line)."""
     for found in outcome.found:
-        yield "yellow", f"wrong:  {found}"
+        yield "yellow", f"wrong: {found}"
     for mended in outcome.mended:
         if mended.store != "warehouse":
-            yield "green", f"mended: {mended.day or 'all days'}: {mended.store} {mended.table}"
-    yield from (("green", f"mended: {line}") for line in _rebuilt(outcome))
+            yield "green", f"repaired: {mended.day or 'all days'}: {mended.store} {mended.table}"
+    yield from (("green", f"repaired: {line}") for line in _rebuilt(outcome))
     for left in outcome.left:
-        yield "red", f"left:   {left}"
+        yield "red", f"not repaired: {left}"
     if not outcome.found:
         yield "green", "Lake, MongoDB and warehouse agree; nothing was written."
 
@@ -267,9 +267,9 @@ def _verdict(found: Explanation) -> str:
     if found.stale_because:
         return f"{name} is not stored; a run over this day would compute it."
     if found.stale_inputs:
-        return f"{name} is what its stored inputs give. A run would compute inputs again, and it too if they differ."
+        return f"{name} agrees with its stored inputs. A run would compute inputs again, and it too if they change."
     if found.source_changed:
-        return f"{name} is what its stored inputs give, but the source has changed since it was read."
+        return f"{name} agrees with its stored inputs, but the source has changed since it was read."
     return f"{name} is current: a run would not compute it."
 
 
@@ -284,7 +284,7 @@ def _part_lines(found: Explanation) -> Iterator[str]:
         elif part.now is None:
             yield f"  {part.name:{wide}}  {part.stored}"
         else:
-            yield f"  {part.name:{wide}}  {part.stored or 'not named'} when it was stored, {part.now} now"
+            yield f"  {part.name:{wide}}  {part.stored or 'not recorded'} when it was stored, {part.now} now"
 
 
 def revealed_lines(found: Revealed) -> Iterator[str]:
@@ -316,7 +316,7 @@ def trained_lines(found: Mapping[str, Any]) -> Iterator[str]:
         before = "" if row["before"] is None else f"{row['before']:.3f} before, "
         yield f"{kind:10} {before}{row['after']:.3f} after, of {row['items']:,} gold labels"
     if found["promoted"] and not found["changed"]:
-        yield f"{found['corrections']:,} corrections: nothing new to learn; the model that labels stays as it is"
+        yield f"{found['corrections']:,} corrections: nothing new to learn; the promoted model does not change"
     else:
         yield "promoted; `analytics run` labels again" if found["promoted"] else "not promoted"
 
@@ -326,7 +326,7 @@ def backup_lines(written: Backup) -> Iterator[str]:
     for name, count in written.rows.items():
         yield f"{name:17} {count:,}"
     yield f"written to {written.path}"
-    yield f"not in it, keep them where you keep secrets: {', '.join(written.keys)} (where they are set)"
+    yield f"not in the backup, keep the set ones where you keep secrets: {', '.join(written.keys)}"
 
 
 def restored_lines(found: Restored) -> Iterator[str]:
@@ -335,15 +335,15 @@ def restored_lines(found: Restored) -> Iterator[str]:
     for name, part in found.parts.items():
         told = {
             "written": part.added,
-            "written over an older or another one": part.replaced,
-            "left, already there": part.equal,
-            "left, for the one here is newer or another (--replace takes the backup's)": part.kept,
-            "left, all answered": part.settled,
+            "replaced an older or different one": part.replaced,
+            "already stored": part.equal,
+            "not restored, because the stored one is newer or different (--replace restores it)": part.kept,
+            "not restored, because all its answers are stored": part.settled,
             "refused": len(part.refused),
         }
         said = "; ".join(f"{count:,} {what}" for what, count in told.items() if count)
         yield f"{name:17} {said or 'empty'}"
-    yield f"not in it, set them as they were: {', '.join(found.keys)} (where they were set)"
+    yield f"not in the backup, set those that were set again: {', '.join(found.keys)}"
 
 
 def unknown_outcomes_line(unknown: UnknownOutcomes) -> str:
@@ -352,8 +352,8 @@ def unknown_outcomes_line(unknown: UnknownOutcomes) -> str:
     more = f" and {unknown.more:,} more words" if unknown.more else ""
     first = next(iter(unknown.words))
     return (
-        f"Outcomes known as neither success nor failure, with their conversations: {told}{more}. "
-        f"{unknown.setting} says what they mean, e.g. {unknown.setting}={f'{first}=failure'!r}; =success and =neither "
+        f"Outcomes without a known meaning, with their numbers of conversations: {told}{more}. "
+        f"Define their meaning with {unknown.setting}={f'{first}=failure'!r}; =success and =neither "
         "are possible, too."
     )
 
@@ -371,8 +371,8 @@ def print_outcome(outcome: Outcome) -> None:
         )
         if outcome.failed_conversations:
             print_message(
-                f"{outcome.failed_conversations:,} conversations could not be processed and are left out; why is in "
-                "the table processing_errors",
+                f"{outcome.failed_conversations:,} conversations could not be processed and are left out; the table "
+                "processing_errors has their errors",
                 "yellow",
             )
         if outcome.unknown_outcomes.words:

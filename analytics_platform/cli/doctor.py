@@ -89,7 +89,7 @@ def _home(platform: Platform) -> str:
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
     free = shutil.disk_usage(existing).free / 1e9
     warning = too_open(home, access)
-    said = f"{home}{'' if home.exists() else ' (not made yet)'}, {free:.0f} GB free"
+    said = f"{home}{'' if home.exists() else ' (does not exist yet)'}, {free:.0f} GB free"
     return f"{said}; {warning}" if warning else said
 
 
@@ -142,4 +142,4 @@ def _alerts(platform: Platform) -> str:
 def _llm(platform: Platform) -> str:
     settings, key = platform.settings, platform.secret("llm_api_key")
     host = urlsplit(settings.llm_base_url).netloc
-    return f"{settings.llm_model} at {host}, {'with a' if key else 'without a'} key; nothing was asked"
+    return f"{settings.llm_model} at {host}, {'with a' if key else 'without a'} key; no request was sent"

@@ -88,8 +88,8 @@ def reveal(platform: Platform, conversation_id: str, day: str | None) -> Reveale
     key = platform.secret("pii_spans_key")  # only this secret: a reader need not have the other ones
     if not key:
         raise RevealError(
-            "ANALYTICS_PII_SPANS_KEY: not set; without the key that was set when the day was computed, nothing can be "
-            "put back"
+            "ANALYTICS_PII_SPANS_KEY: not set; set the key under which the day was computed, because sealed values "
+            "cannot be read without it"
         )
     sealer, privacy = Sealer(key.encode()), Privacy(spans_key=key.encode())
     found = _day_of(platform.lake, conversation_id, day, platform.settings.workers or os.cpu_count() or 1)
@@ -98,8 +98,8 @@ def reveal(platform: Platform, conversation_id: str, day: str | None) -> Reveale
     if kept_under != privacy.spans_proof:
         why = "under another ANALYTICS_PII_SPANS_KEY" if kept_under else "without ANALYTICS_PII_SPANS_KEY"
         raise RevealError(
-            f"conversation {conversation_id!r}: {found} was computed {why}, so nothing can be put back; "
-            f"`analytics run --from {found} --to {found}` computes it again with the one set"
+            f"conversation {conversation_id!r}: {found} was computed {why}, so its personal data cannot be put "
+            f"back; `analytics run --from {found} --to {found}` computes it again with the key that is set now"
         )
     table = platform.lake.read(MESSAGES.name, found, _COLUMNS)
     rows = table.filter(pc.equal(table["conversation_id"], conversation_id)).sort_by("position").to_pylist()
@@ -117,7 +117,7 @@ def _day_of(lake: PartitionStore, conversation_id: str, day: str | None, workers
     holds = run_tasks(tasks, lambda task: _is_in(conversation_id, task.compute()), workers)
     found = next((key for key, there in zip(days, holds, strict=True) if there), None)
     if found is None:
-        where = f"the messages of {day}; without --date, all days are looked through" if day else "any day's messages"
+        where = f"the messages of {day}; without --date, all days are searched" if day else "any day's messages"
         raise RevealError(f"conversation {conversation_id!r} is not among {where}")
     return found
 

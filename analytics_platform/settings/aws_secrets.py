@@ -76,7 +76,7 @@ class SecretReferences:
         except ClientError as error:
             raise SecretError(f"{variable}: AWS {service} says {error.response['Error']['Code']}") from None
         except BotoCoreError as error:
-            raise SecretError(f"{variable}: AWS {service} cannot be asked ({type(error).__name__})") from None
+            raise SecretError(f"{variable}: AWS {service} cannot be reached ({type(error).__name__})") from None
         key = reference.removeprefix(_MANAGER).partition("#")[2] if reference.startswith(_MANAGER) else ""
         secret = _member(found, key) if key and found else found
         if not secret:

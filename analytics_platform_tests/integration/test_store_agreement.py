@@ -572,7 +572,7 @@ def test_the_command_says_what_disagrees_and_mends_it(home, monkeypatch):
     ]
     mended = runner.invoke(app, ["repair"])
     assert mended.exit_code == 0
-    assert f"mended: {DAY}: mongo conversation_messages" in mended.output
+    assert f"repaired: {DAY}: mongo conversation_messages" in mended.output
     assert "agree; nothing was written" in runner.invoke(app, ["repair"]).output
 
 

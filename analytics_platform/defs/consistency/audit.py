@@ -41,7 +41,7 @@ DAMAGED = "damaged"
 MISSING = "missing"
 UNCOMPARED = "cannot be compared"
 ORPHANED = "rows of a day that the lake does not hold"
-STRAY = "rows that are of no day"
+STRAY = "rows without a day"
 EVERY_TABLE = "every table"
 """Name that stands for all tables of a store that is wrong as a whole."""
 LAST_TABLE = DAILY_REPORTS.name
@@ -190,10 +190,10 @@ class Audit:
         """Compare the ledger's rows and content hash with documents that agree with the lake."""
         info = self.mongo.info(place.table, place.day)
         if info is None:
-            return Disagreement("mongo", place.table, place.day, "not in the ledger of what is stored")
+            return Disagreement("mongo", place.table, place.day, "the ledger has no entry for the documents")
         if (info.rows, info.content_hash) == (given.num_rows, content_hash(given)):
             return None
-        return Disagreement("mongo", place.table, place.day, "the ledger says something else than the documents")
+        return Disagreement("mongo", place.table, place.day, "the documents differ from their entry in the ledger")
 
     def _fact(self, name: str, days: Collection[str] | None) -> Iterator[Disagreement]:
         try:
@@ -236,7 +236,7 @@ class Audit:
         """Return the disagreement of one day of a fact with the lake; None if they agree."""
         place = Disagreement("warehouse", name, day, "")
         if facts is None:
-            return Disagreement("warehouse", name, day, "nothing is published")
+            return Disagreement("warehouse", name, day, "there is no published warehouse")
         held = facts.held(name, [day])
         tables = self._read(facts.models[name].tables, day)
         if isinstance(tables, Disagreement):
@@ -268,7 +268,7 @@ class Audit:
         name = recipe.table.name
         needed: dict[str, str] = {}
         if recipe.cadence is Cadence.DAILY:
-            needed |= dict.fromkeys(self._reported(), "the report of the day was computed, which is the last of a run")
+            needed |= dict.fromkeys(self._reported(), "the report of the day, the last step of a run, was computed")
         computed = "other tables were computed from it"
         for other in self.recipes:
             if any(source.table == name and not source.whole for source in other.inputs.values()):

