@@ -61,14 +61,14 @@ def redrive(first: From = None, last: To = None, as_json: AsJson = False) -> Non
     from analytics_platform.defs.resources.platform import Platform
 
     with closing(Platform(settings)) as platform:
-        found = redrive_days(platform, start, end, quiet=as_json)
+        redriven = redrive_days(platform, start, end, quiet=as_json)
     if as_json:
-        print_json(found.as_json())
+        print_json(redriven.as_json())
     else:
-        for line in redriven_lines(found):
+        for line in redriven_lines(redriven):
             print_result(line)
-        print_troubles(found.outcome.warnings, found.outcome.failures)
-    if found.outcome.failures:
+        print_troubles(redriven.outcome.warnings, redriven.outcome.failures)
+    if redriven.outcome.failures:
         raise typer.Exit(1)
 
 
@@ -81,14 +81,14 @@ def train(as_json: AsJson = False) -> None:
     from analytics_platform.defs.resources.platform import Platform
 
     with closing(Platform(settings)) as platform:
-        found = train_model(platform)
+        training = train_model(platform)
     if as_json:
-        print_json(found)
+        print_json(training)
     else:
-        for line in trained_lines(found):
+        for line in trained_lines(training):
             print_result(line)
-        print_troubles(failures=found["failures"])
-    if found["failures"]:
+        print_troubles(failures=training["failures"])
+    if training["failures"]:
         raise typer.Exit(1)
 
 
@@ -128,14 +128,14 @@ def restore(
     from analytics_platform.operations.backup import restore as restore_backup
 
     with closing(Platform(settings, stages=False)) as platform:
-        found = restore_backup(platform, path, replace=replace)
+        restored = restore_backup(platform, path, replace=replace)
     if as_json:
-        print_json(found.as_json())
+        print_json(restored.as_json())
     else:
-        for line in restored_lines(found):
+        for line in restored_lines(restored):
             print_result(line)
-        print_troubles(failures=found.failures)
-    if found.failures:
+        print_troubles(failures=restored.failures)
+    if restored.failures:
         raise typer.Exit(1)
 
 
@@ -256,11 +256,11 @@ def status(as_json: AsJson = False) -> None:
 
     prepare_home(settings)
     with closing(Platform(settings, stages=False)) as platform, open_instance(settings.dagster_home) as instance:
-        found = examine(platform, instance)
+        examined = examine(platform, instance)
     if as_json:
-        print_json(found.as_json())
+        print_json(examined.as_json())
         return
-    for what, says in status_lines(found):
+    for what, says in status_lines(examined):
         print_result(f"{what:12} {says}")
 
 
@@ -329,10 +329,10 @@ def main() -> None:
         try:
             app()
         except Exception as error:  # any library may report a full disk or a removed home
-            told = _cause(error) or error
-            if not isinstance(told, UserError | OSError):
+            reported = _cause(error) or error
+            if not isinstance(reported, UserError | OSError):
                 raise
-            for fault in told.faults if isinstance(told, UserError) else (str(told),):
+            for fault in reported.faults if isinstance(reported, UserError) else (str(reported),):
                 print_message(fault, "red")
             sys.exit(2)
 

@@ -33,11 +33,11 @@ def similar(
     from analytics_platform.operations.similar import find_similar
 
     with closing(Platform(settings)) as platform:
-        found = find_similar(platform, conversation_id, text, first, last, limit)
+        matches = find_similar(platform, conversation_id, text, first, last, limit)
     if as_json:
-        print_json(found.as_json())
+        print_json(matches.as_json())
         return
-    for line in similar_lines(found):
+    for line in similar_lines(matches):
         print_result(line)
 
 
@@ -64,11 +64,11 @@ def why(
 
     prepare(settings)
     with closing(Platform(settings, stages=False)) as platform, open_instance(settings.dagster_home) as instance:
-        found = explain(platform, recipes_of(settings), mart_names(settings), instance, day, asset)
+        explanation = explain(platform, recipes_of(settings), mart_names(settings), instance, day, asset)
     if as_json:
-        print_json(found.as_json())
+        print_json(explanation.as_json())
         return
-    for line in why_lines(found):
+    for line in why_lines(explanation):
         print_result(line)
 
 
@@ -88,9 +88,9 @@ def reveal(
     from analytics_platform.operations.reveal import reveal as reveal_conversation
 
     with closing(Platform(settings)) as platform:
-        found = reveal_conversation(platform, conversation_id, date)
+        revealed = reveal_conversation(platform, conversation_id, date)
     if as_json:
-        print_json(found.as_json())
+        print_json(revealed.as_json())
         return
-    for line in revealed_lines(found):
+    for line in revealed_lines(revealed):
         print_result(line)  # a result, since messages may be kept as a log

@@ -58,8 +58,8 @@ def alerts_sensor(
         context.update_cursor(cursor.to_text())  # every alert is in the outbox
         delivery = post.deliver()
         warnings = sum(isinstance(failure, FailedCheck) and failure.warns for failure in failures)
-        told = f"{len(failures) - warnings} failures, {warnings} warnings, {delivery.sent} messages sent"
-        return dg.SkipReason("; ".join([told, *delivery.problems]))
+        summary = f"{len(failures) - warnings} failures, {warnings} warnings, {delivery.sent} messages sent"
+        return dg.SkipReason("; ".join([summary, *delivery.problems]))
 
     return sensor
 

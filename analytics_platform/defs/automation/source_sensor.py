@@ -18,10 +18,10 @@ from analytics_platform.defs.automation.sensor_state import (
     Request,
     SensorState,
     arrived,
-    asked_again,
     changed_days,
+    request_ended,
+    request_repeated,
     requested,
-    settled,
     short,
 )
 from analytics_platform.defs.consistency.stale_days import stale_days
@@ -87,17 +87,17 @@ class Tick:
     reason: str = ""
 
 
-def look(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState, now: dt.datetime) -> Tick:
+def next_tick(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState, now: dt.datetime) -> Tick:
     """Compare the source, the requested runs and the lake, and decide which days to request.
 
     Raises:
         SourceError: If the source cannot be read.
     """
     with platform.source.held():
-        return _look(platform, instance, cursor, now)
+        return _next_tick(platform, instance, cursor, now)
 
 
-def _look(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState, now: dt.datetime) -> Tick:
+def _next_tick(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState, now: dt.datetime) -> Tick:
     caught_up = platform.source.refresh(seconds=REFRESH_SECONDS)
     versions = short(platform.source.days())
     if cursor.request is not None and not cursor.request.ended:
@@ -107,7 +107,7 @@ def _look(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState,
     if cursor.request is not None:
         if now < cursor.request.again_at:
             return Tick(cursor, reason=f"days failed and are requested again at {cursor.request.again_at:%H:%M:%S} UTC")
-        cursor = asked_again(cursor, now)
+        cursor = request_repeated(cursor, now)
         return Tick(cursor, ask=cursor.request)
     if not caught_up:
         return Tick(cursor, reason="the source is still being pulled; the next tick continues")
@@ -138,7 +138,7 @@ def _follow(
     failed = {day for run in runs if run.status is not dg.DagsterRunStatus.SUCCESS for day in _days_of(run)}
     unchanged = [day for day, version in request.days.items() if versions.get(day, GONE) == version]
     missing = sorted({*failed, *_stale(platform, unchanged)}.intersection(request.days))
-    return settled(cursor, missing, now), ""
+    return request_ended(cursor, missing, now), ""
 
 
 def _days_of(run: dg.DagsterRun) -> list[str]:
@@ -183,7 +183,7 @@ def build_sensor(platform: Platform, job_name: str) -> dg.SensorDefinition:
         """Request runs for the changed days."""
         before = SensorState.from_text(context.cursor)
         try:
-            tick = look(platform, context.instance, before, dt.datetime.now(dt.UTC))
+            tick = next_tick(platform, context.instance, before, dt.datetime.now(dt.UTC))
         except SourceError as error:  # the state stays: an unreadable source is no change
             return dg.SkipReason(on_one_line(str(error)))
         events = []

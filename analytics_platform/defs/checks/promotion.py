@@ -25,5 +25,5 @@ from analytics_platform.storage.partitions import PartitionStore
 def no_worse_than_promoted(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     """Refuse a candidate that loses more gold labels than chance explains; see ``promotion_gate.why_worse``."""
     store: PartitionStore = context.resources.stores("lake")
-    given = (store.read(asset.recipe.table.name, "") for asset in (candidate_model, model_evaluation, gold_labels))
-    return check_result(promotion_problems(context.resources.insights, *given))
+    tables = (store.read(asset.recipe.table.name, "") for asset in (candidate_model, model_evaluation, gold_labels))
+    return check_result(promotion_problems(context.resources.insights, *tables))

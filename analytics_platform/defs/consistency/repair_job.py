@@ -46,7 +46,7 @@ class RepairConfig(dg.Config):
         return days_between(first, last)
 
 
-def look(platform: Platform, tables: Mapping[dg.AssetKey, Recipe], days: Sequence[str] | None) -> Repair:
+def find_disagreements(platform: Platform, tables: Mapping[dg.AssetKey, Recipe], days: Sequence[str] | None) -> Repair:
     """Return the disagreements that a repair would find, without repairing any.
 
     Args:
@@ -54,8 +54,8 @@ def look(platform: Platform, tables: Mapping[dg.AssetKey, Recipe], days: Sequenc
         tables: As for ``build_repair_job``.
         days: Days to compare; all stored days when None.
     """
-    found = list(dict.fromkeys(_audit(platform, tables).all(None if days is None else frozenset(days))))
-    return Repair(found=found, left=found)
+    disagreements = list(dict.fromkeys(_audit(platform, tables).all(None if days is None else frozenset(days))))
+    return Repair(found=disagreements, left=disagreements)
 
 
 def run_repair(

@@ -92,8 +92,8 @@ class Platform:
         Raises:
             SecretError: If the secret cannot be looked up.
         """
-        held: SecretStr | None = getattr(self.settings, field)
-        return self._references.resolve(environment_name(field), held.get_secret_value()) if held else None
+        configured: SecretStr | None = getattr(self.settings, field)
+        return self._references.resolve(environment_name(field), configured.get_secret_value()) if configured else None
 
     @cached_property
     def cleaning(self) -> Cleaning:
