@@ -69,6 +69,6 @@ def summary(lake: PartitionStore, before: str, *, reads: bool = False) -> dict[s
 
 def _left_out(label_feedback: pa.Table) -> list[str]:
     """Say which corrections a transformer left out because they were too many, one sentence per use."""
-    uses = {"training": "learnt from", "gold": "judged by"}
+    uses = {"training": "trained on", "gold": "evaluated on"}
     chosen = {use: feedback.draw_taught(label_feedback, status)[1] for status, use in uses.items()}
-    return [f"{use} {told}" for use, told in chosen.items() if told]
+    return [f"{use} {sentence}" for use, sentence in chosen.items() if sentence]

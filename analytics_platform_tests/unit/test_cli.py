@@ -281,7 +281,7 @@ def test_training_says_whether_the_next_run_labels_again(promoted: bool, changed
 
 def test_training_says_which_corrections_were_too_many() -> None:
     told = {"promoted": False, "changed": False, "corrections": 1, "feedback": {}, "kinds": {}, "failures": []}
-    assert next(iter(trained_lines({**told, "left_out": ["learnt from 400 of 3,000"]}))) == "learnt from 400 of 3,000"
+    assert next(iter(trained_lines({**told, "left_out": ["trained on 400 of 3,000"]}))) == "trained on 400 of 3,000"
 
 
 def test_a_progress_bar_leaves_no_file_open() -> None:

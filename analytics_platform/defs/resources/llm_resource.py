@@ -85,11 +85,13 @@ class Llm:
     def _require_installed(self) -> LlmConfig:
         """Return the configuration, or raise ``LlmError`` if no model is named or a package is missing."""
         if self._config is None:
-            raise LlmError("ANALYTICS_LLM_MODEL: name a model to have conversations labelled by an LLM")
+            raise LlmError("ANALYTICS_LLM_MODEL: not set; set it to the model that labels conversations")
         try:
             import analytics_platform.insights.llm.llm_tier  # noqa: F401, PLC0415  (an extra)
         except ModuleNotFoundError as error:
-            raise LlmError(f"ANALYTICS_LLM_MODEL: {error.name} is missing; make install EXTRAS=llm") from None
+            raise LlmError(
+                f"ANALYTICS_LLM_MODEL: the package {error.name} is not installed; run `make install EXTRAS=llm`"
+            ) from None
         return self._config
 
     @property

@@ -261,5 +261,5 @@ def _problems(connection: duckdb.DuckDBPyConnection, outcome: NodeOutcome) -> tu
     try:
         return tuple(describe_problems(connection, outcome.test))
     except duckdb.Error as error:
-        logger.warning("the failing rows of %s cannot be told: %s", outcome.name, " ".join(str(error).split()))
+        logger.warning("the failing rows of %s cannot be listed: %s", outcome.name, " ".join(str(error).split()))
         return ()

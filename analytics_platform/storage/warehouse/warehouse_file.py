@@ -196,7 +196,7 @@ class Warehouse:
             return
         if self._log.read_bytes() != applied:
             logger.warning(
-                "%s: removed; what the process that wrote to the warehouse committed last is lost", self._log
+                "%s: removed; the last changes that another process committed to the warehouse are lost", self._log
             )
         self._log.unlink()
 
