@@ -108,8 +108,8 @@ def _is_gone(folder: Path, then: tuple[int, int]) -> bool:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    found = folder.stat()
-    return found.st_dev, found.st_ino
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def too_open(folder: Path, access: Access) -> str | None:

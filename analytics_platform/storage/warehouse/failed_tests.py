@@ -59,9 +59,9 @@ def describe_problems(connection: duckdb.DuckDBPyConnection, test: DataTest) -> 
     """
     if test.model and test.column:
         return _limited(*_of_column(connection, test, test.model, test.column))
-    found = connection.sql(f"select * from (\n{test.sql}\n)")  # noqa: S608  (of the project)
-    total = found.count("*").fetchall()[0][0]
-    rows = [dict(zip(found.columns, row, strict=True)) for row in found.limit(PROBLEMS_LISTED).fetchall()]
+    failing = connection.sql(f"select * from (\n{test.sql}\n)")  # noqa: S608  (of the project)
+    total = failing.count("*").fetchall()[0][0]
+    rows = [dict(zip(failing.columns, row, strict=True)) for row in failing.limit(PROBLEMS_LISTED).fetchall()]
     return _limited([_row_in_words(row) for row in rows], total)
 
 
