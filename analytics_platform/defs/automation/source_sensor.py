@@ -202,7 +202,7 @@ def build_sensor(platform: Platform, job_name: str) -> dg.SensorDefinition:
 
 @dg.op(required_resource_keys={"origin"})
 def compare_with_the_source(context: dg.OpExecutionContext) -> None:
-    """Compare everything with the source, deletions included; the sensor asks for the days that are different."""
+    """Compare all rows with the source, deletions included; the sensor requests the changed days."""
     source: Source = context.resources.origin
     found = source.reconcile()
     context.log_event(

@@ -18,7 +18,7 @@ from analytics_platform.storage.partitions import PartitionStore
     asset=model_evaluation.key,
     additional_deps=[candidate_model.key, gold_labels.key],
     blocking=True,
-    description="The candidate model gives as many gold labels as the promoted model and the default model, or fewer "
+    description="The candidate model matches as many gold labels as the promoted model and the default model, or fewer "
     "by no more than chance explains.",
     required_resource_keys={"stores", "insights"},
 )
