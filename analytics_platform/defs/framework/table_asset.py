@@ -101,7 +101,7 @@ def table_asset(
 
     def decorate(compute: Callable[..., pa.Table]) -> TableAsset:
         hints = typing.get_type_hints(compute)
-        given = upstream or {}
+        upstream_assets = upstream or {}
         inputs = {
             parameter: Input(
                 table=asset.recipe.table.name,
@@ -109,7 +109,7 @@ def table_asset(
                 gives=_GIVEN[hints.get(parameter)],
                 days_before=days_before,
             )
-            for parameter, asset in given.items()
+            for parameter, asset in upstream_assets.items()
         }
         parameters = list(inspect.signature(compute).parameters)
         recipe = Recipe(
@@ -135,7 +135,7 @@ def table_asset(
             owners=OWNERS,
             kinds=set(kinds),
             code_version=recipe.code_version,
-            ins={parameter: _asset_in(recipe, parameter, asset) for parameter, asset in given.items()},
+            ins={parameter: _asset_in(recipe, parameter, asset) for parameter, asset in upstream_assets.items()},
             deps=list(deps),
             required_resource_keys={*recipe.resources, DAYS_RESOURCE},
             io_manager_key=store,
@@ -159,7 +159,7 @@ def table_asset(
             tasks = (recipe.task(day, streams, resources, policy=policy) for day in days)
             return dg.MaterializeResult(
                 value=PartitionTasks(tasks, written),
-                metadata=column_lineage(table, {asset.key: asset.recipe.table for asset in given.values()}),
+                metadata=column_lineage(table, {asset.key: asset.recipe.table for asset in upstream_assets.values()}),
             )
 
         return TableAsset(recipe, definition)

@@ -335,5 +335,5 @@ def test_a_build_anew_says_that_a_killed_analyst_loses_tables(warehouse: Warehou
         connection.execute("create table numbers as select 7 as number")
     assert read(warehouse) == 7
     assert caplog.messages == [
-        f"{warehouse.path}.wal: removed; what the process that wrote to the warehouse committed last is lost"
+        f"{warehouse.path}.wal: removed; the last changes that another process committed to the warehouse are lost"
     ]
