@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from analytics_platform_tests.e2e.sixty_days import content, output
+from analytics_platform_tests.e2e.many_days import content, output
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -23,7 +23,7 @@ def test_after_kill_9_at_thirty_random_moments_everything_is_as_after_an_undistu
         home = tmp_path / f"home{homes}"
         while kills < KILLS:
             process = runs.start(home)
-            process.join(chance.uniform(0, seconds / 3))
+            process.join(chance.uniform(0, seconds / 2))
             if process.exitcode is not None:
                 break
             os.kill(process.pid, signal.SIGKILL)
