@@ -266,7 +266,7 @@ def generated_days(path: Path, days: int, messages_per_day: int) -> Path:
     return path
 
 
-FEW, MANY = by_day_or_night(4, 10), by_day_or_night(40, 120)
+FEW, MANY = by_day_or_night(4, 10), by_day_or_night(24, 120)
 MESSAGES_PER_DAY = by_day_or_night(1000, 400)
 
 
