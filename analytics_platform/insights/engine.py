@@ -6,7 +6,6 @@ The engine selects tier and device, and converts a tier's answers to the tables 
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -15,17 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.insights import grouping, overlay
+from analytics_platform.insights import overlay
 from analytics_platform.insights.encoders.device import DeviceChoice, resolve_device
 from analytics_platform.insights.encoders.encoder import StaticEncoder, static_encoder
 from analytics_platform.insights.encoders.minilm import transformer_encoder
 from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.grouping import Conversations, join_messages
 from analytics_platform.insights.heads.label_model import LabelModel
-from analytics_platform.insights.taxonomies import label_rules
 from analytics_platform.insights.taxonomies.label_rules import RuleBook
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS, Taxonomy, load_taxonomy
-from analytics_platform.insights.tiers import decisions
 from analytics_platform.insights.tiers.decisions import DECIMALS, Decision, reasons_array
 from analytics_platform.insights.tiers.reading import ReadingTier
 from analytics_platform.insights.tiers.static import StaticTier
@@ -72,7 +69,7 @@ class InsightEngine:
     @cached_property
     def version(self) -> str:
         """Hash of everything that the labels depend on: taxonomy, encoder, weights and code."""
-        code = code_version(sys.modules[__name__], grouping, decisions, overlay, label_rules)
+        code = code_version(InsightEngine)
         return hashlib.sha256("\x1f".join((self.tier.name, self.tier.version, code)).encode()).hexdigest()[:16]
 
     @property

@@ -84,6 +84,11 @@ class Table:
         return pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns])
 
     @property
+    def form(self) -> str:
+        """The declaration as far as it decides what is stored: columns, types, nullability, and the order of rows."""
+        return f"{self.arrow_schema}\nordered by {', '.join((*self.order, *self.key))}"
+
+    @property
     def column_names(self) -> list[str]:
         """Column names in storage order."""
         return [column.name for column in self.columns]

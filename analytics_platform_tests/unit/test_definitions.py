@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-
 import dagster as dg
 import pytest
 
 from analytics_platform import definitions as code_location
-from analytics_platform import model
 from analytics_platform.cli import commands
 from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions, recipes_of, tables_of
 from analytics_platform.defs.assets import insight_assets
@@ -17,7 +13,6 @@ from analytics_platform.defs.consistency import store_agreement
 from analytics_platform.defs.consistency.repairer import Repair
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.insights.taxonomies.taxonomy import DEFAULT_PATH
-from analytics_platform.model.code_version import code_version
 from analytics_platform.settings.loader import load_settings
 
 LEARNING = {"label_feedback", "gold_labels", "candidate_model", "model_evaluation", "promoted_model"}
@@ -259,15 +254,3 @@ def test_whatever_computes_or_compares_takes_the_recipes_of_the_tier(tmp_path, m
     assert taken.keys() == {"agreement_checks", "agreement_schedule", "build_repair_job", "look", "run_repair"}
     assert all(recipes[key] is by_llm.recipe for recipes in taken.values())
     assert recipes_of(settings)[key] is by_llm.recipe
-
-
-def test_no_table_depends_on_the_descriptions_of_columns() -> None:
-    """Rewording a column of the LLM's tables computed ``llm_calls`` and ``llm_failures`` of all days again."""
-    declaring = [
-        importlib.import_module(f"{model.__name__}.{found.name}") for found in pkgutil.iter_modules(model.__path__)
-    ]
-    versions = {code_version(module): module.__name__ for module in declaring}
-    recipes = [asset.recipe for asset in (*TABLES, *code_location.LEARNING)]
-    assert {
-        recipe.table.name: versions.get(recipe.code_version) for recipe in recipes if recipe.code_version in versions
-    } == {}

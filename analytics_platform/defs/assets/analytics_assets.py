@@ -6,7 +6,6 @@ import datetime as dt
 
 import pyarrow as pa
 
-import analytics_platform.analytics as package
 from analytics_platform.analytics import daily, users
 from analytics_platform.defs.assets import clean_assets, insight_assets, processing_errors, raw_assets
 from analytics_platform.defs.framework.table_asset import table_asset
@@ -25,7 +24,6 @@ UPSTREAM = {
 @table_asset(
     tables.DAILY_METRICS,
     group="analytics",
-    code=[package],
     upstream={**UPSTREAM, "quarantined_rows": raw_assets.quarantined_rows},
     kinds=KINDS,
 )
@@ -47,19 +45,19 @@ def daily_metrics(
     )
 
 
-@table_asset(tables.USER_DAILY, group="analytics", code=[package], upstream=UPSTREAM, kinds=KINDS)
+@table_asset(tables.USER_DAILY, group="analytics", upstream=UPSTREAM, kinds=KINDS)
 def user_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
     """Conversations, response times, topics and sentiment of each customer on the day."""
     return daily.user_daily(conversations, conversation_insights)
 
 
-@table_asset(tables.AGENT_DAILY, group="analytics", code=[package], upstream=UPSTREAM, kinds=KINDS)
+@table_asset(tables.AGENT_DAILY, group="analytics", upstream=UPSTREAM, kinds=KINDS)
 def agent_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
     """Conversations, response times, topics and sentiment of each agent, person or assistant, on the day."""
     return daily.agent_daily(conversations, conversation_insights)
 
 
-@table_asset(tables.MODEL_DAILY, group="analytics", code=[package], upstream=UPSTREAM, kinds=KINDS)
+@table_asset(tables.MODEL_DAILY, group="analytics", upstream=UPSTREAM, kinds=KINDS)
 def model_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
     """Conversations, response times, topics, sentiment, tokens and cost of each LLM on the day."""
     return daily.model_daily(conversations, conversation_insights)
@@ -68,7 +66,6 @@ def model_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.
 @table_asset(
     tables.USER_ANALYTICS,
     group="analytics",
-    code=[package],
     upstream={"user_daily": user_daily},
     cadence=Cadence.WHOLE,
     kinds=KINDS,

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from analytics_platform import transform
 from analytics_platform.defs.assets import raw_assets
 from analytics_platform.defs.framework.table_asset import table_asset
 from analytics_platform.model import clean_tables as tables
@@ -35,7 +34,6 @@ def _spans_kept(day: str, cleaning: Cleaning) -> Mapping[str, str]:  # noqa: ARG
 @table_asset(
     tables.MESSAGES,
     group="clean",
-    code=[transform],
     upstream={"raw_messages": raw_assets.raw_messages},
     version=_cleaning_version,
     annotate=_spans_kept,
@@ -50,7 +48,6 @@ def messages(raw_messages: pa.Table, cleaning: Cleaning) -> pa.Table:
 @table_asset(
     tables.CONVERSATIONS,
     group="clean",
-    code=[transform],
     upstream={"messages": messages, "raw_conversations": raw_assets.raw_conversations},
     version=_conversations_version,
     isolates=True,

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-import analytics_platform.insights as engine_package
 from analytics_platform.defs.assets import clean_assets, llm_assets
 from analytics_platform.defs.framework.table_asset import table_asset
 from analytics_platform.defs.resources.insights_resource import Insights
-from analytics_platform.insights import grouping, similarity
+from analytics_platform.insights import engine, similarity
 from analytics_platform.model import insight_tables as tables
 
 KINDS = frozenset({"parquet", "numpy"})
@@ -23,7 +22,7 @@ def _engine_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa:
 @table_asset(
     tables.MESSAGE_EMBEDDINGS,
     group="insights",
-    code=[engine_package],
+    code=[engine],
     upstream={"messages": clean_assets.messages},
     version=_engine_version,
     isolates=True,
@@ -37,7 +36,6 @@ def message_embeddings(messages: pa.Table, insights: Insights) -> pa.Table:
 @table_asset(
     tables.CONVERSATION_EMBEDDINGS,
     group="insights",
-    code=[similarity, grouping],
     upstream={"messages": clean_assets.messages, "message_embeddings": message_embeddings},
     isolates=True,
     kinds=KINDS,
@@ -53,7 +51,7 @@ def conversation_embeddings(messages: pa.Table, message_embeddings: pa.Table) ->
 @table_asset(
     tables.MESSAGE_INSIGHTS,
     group="insights",
-    code=[engine_package],
+    code=[engine],
     upstream={"messages": clean_assets.messages, "message_embeddings": message_embeddings},
     version=_engine_version,
     isolates=True,
@@ -75,7 +73,7 @@ _READ = {
 @table_asset(
     tables.CONVERSATION_INSIGHTS,
     group="insights",
-    code=[engine_package],
+    code=[engine],
     upstream=_READ,
     version=_engine_version,
     isolates=True,
@@ -96,7 +94,7 @@ def conversation_insights(
 @table_asset(
     tables.CONVERSATION_INSIGHTS,
     group="insights",
-    code=[engine_package],
+    code=[engine],
     upstream={**_READ, "llm_insights": llm_assets.llm_insights},
     version=_engine_version,
     isolates=True,

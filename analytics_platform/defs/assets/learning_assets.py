@@ -13,12 +13,12 @@ import dagster as dg
 import orjson
 import pyarrow as pa
 
-import analytics_platform.insights as insights_package
 from analytics_platform.analytics.reports import charts, model_charts
 from analytics_platform.defs.assets import clean_assets
 from analytics_platform.defs.framework.table_asset import table_asset
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.errors import UserError
+from analytics_platform.insights import engine
 from analytics_platform.insights.heads.label_model import LabelModel, fit_model
 from analytics_platform.insights.heads.likeness import labels_of
 from analytics_platform.insights.quality import feedback
@@ -55,7 +55,7 @@ def _models_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa:
 @table_asset(
     tables.LABEL_FEEDBACK,
     group=GROUP,
-    code=[insights_package],
+    code=[engine],
     upstream={"messages": clean_assets.messages},
     cadence=Cadence.WHOLE,
     version=_feedback_version,
@@ -74,7 +74,7 @@ def label_feedback(messages: PartitionStream, corrections: Corrections, insights
 @table_asset(
     tables.GOLD_LABELS,
     group=GROUP,
-    code=[insights_package],
+    code=[engine],
     upstream={"label_feedback": label_feedback},
     cadence=Cadence.WHOLE,
     version=_default_version,
@@ -105,7 +105,7 @@ def _known(gold: pa.Table, insights: Insights) -> pa.Table:
 @table_asset(
     tables.CANDIDATE_MODEL,
     group=GROUP,
-    code=[insights_package],
+    code=[engine],
     upstream={"label_feedback": label_feedback},
     cadence=Cadence.WHOLE,
     version=_default_version,
@@ -139,7 +139,7 @@ def _charts(_day: str, evaluations: pa.Table, **_: object) -> Mapping[str, Any]:
 @table_asset(
     tables.MODEL_EVALUATION,
     group=GROUP,
-    code=[insights_package],
+    code=[engine],
     upstream={"candidate_model": candidate_model, "gold_labels": gold_labels},
     cadence=Cadence.WHOLE,
     version=_models_version,
@@ -164,7 +164,7 @@ def model_evaluation(candidate_model: pa.Table, gold_labels: pa.Table, insights:
 @table_asset(
     tables.PROMOTED_MODEL,
     group=GROUP,
-    code=[insights_package],
+    code=[engine],
     upstream={"candidate_model": candidate_model, "model_evaluation": model_evaluation, "gold_labels": gold_labels},
     cadence=Cadence.WHOLE,
     kinds=KINDS,

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-import analytics_platform.insights.llm as llm_package
 from analytics_platform.defs.assets import clean_assets
 from analytics_platform.defs.framework.table_asset import table_asset
 from analytics_platform.defs.resources.llm_resource import Llm
@@ -17,6 +16,8 @@ from analytics_platform.insights.llm import llm_store
 from analytics_platform.model import llm_tables as tables
 
 KINDS = frozenset({"parquet", "openai"})
+LLM_TIER = "analytics_platform.insights.llm.llm_tier"
+"""The module behind the resource ``llm``, by name, because its import needs the extra ``llm``."""
 
 
 def _tier_version(day: str, llm: Llm) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.version)
@@ -38,7 +39,7 @@ def _waits(day: str, llm: Llm) -> str | None:
 @table_asset(
     tables.LLM_INSIGHTS,
     group="insights",
-    code=[llm_package],
+    code=[LLM_TIER],
     upstream={"messages": clean_assets.messages},
     version=_tier_version,
     unfinished=_waits,

@@ -17,7 +17,6 @@ from analytics_platform.storage.warehouse import facts
 collection_asset = partial(
     table_asset,
     group="operational",
-    code=[operational_documents],
     store="mongo",
     prefix="mongo",
     kinds=frozenset({"mongodb"}),

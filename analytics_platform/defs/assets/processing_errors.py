@@ -17,7 +17,6 @@ from analytics_platform.defs.assets import clean_assets, insight_assets, raw_ass
 from analytics_platform.defs.checks.declarations import check_result, days_of_run, problems_by_day
 from analytics_platform.defs.framework.table_asset import table_asset
 from analytics_platform.model import error_tables as tables
-from analytics_platform.storage import failures
 from analytics_platform.storage.failures import Failures
 from analytics_platform.storage.partitions import PartitionStore
 
@@ -30,7 +29,6 @@ ISOLATING = [
 @table_asset(
     tables.PROCESSING_ERRORS,
     group="insights",
-    code=[failures],
     upstream={asset.recipe.table.name: asset for asset in ISOLATING},
 )
 def processing_errors(

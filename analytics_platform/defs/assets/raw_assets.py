@@ -7,14 +7,17 @@ from collections.abc import Mapping
 import dagster as dg
 import pyarrow as pa
 
-from analytics_platform import sources, transform
 from analytics_platform.defs.framework.table_asset import table_asset
 from analytics_platform.model import raw_tables as tables
+from analytics_platform.sources import file_source, sample_source
 from analytics_platform.sources.base import Source
+from analytics_platform.sources.nocodb import source as nocodb_source
 from analytics_platform.transform import conversations
 
 SOURCE_ROWS = dg.AssetKey("source_rows")
 """The asset that represents the source: a sensor observes its state, and no table is stored for it."""
+SOURCES = [file_source, sample_source, nocodb_source]
+"""The modules behind the resource ``source``."""
 
 
 def _source_version(day: str, source: Source) -> Mapping[str, str]:
@@ -30,7 +33,7 @@ def _counts(day: str, source: Source) -> Mapping[str, str]:
 @table_asset(
     tables.RAW_MESSAGES,
     group="raw",
-    code=[sources],
+    code=SOURCES,
     version=_source_version,
     annotate=_counts,
     deps=[SOURCE_ROWS],
@@ -44,7 +47,7 @@ def raw_messages(day: str, source: Source) -> pa.Table:
 @table_asset(
     tables.QUARANTINED_ROWS,
     group="raw",
-    code=[sources],
+    code=SOURCES,
     version=_source_version,
     deps=[SOURCE_ROWS],
     kinds=frozenset({"parquet", "source"}),
@@ -57,7 +60,6 @@ def quarantined_rows(day: str, source: Source) -> pa.Table:
 @table_asset(
     tables.RAW_CONVERSATIONS,
     group="raw",
-    code=[transform],
     upstream={"raw_messages": raw_messages},
     isolates=True,
     kinds=frozenset({"parquet", "pandas"}),

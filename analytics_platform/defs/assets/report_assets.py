@@ -13,8 +13,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from analytics_platform.analytics import reports
-from analytics_platform.analytics.reports import charts, evidence, findings, page, reading_list, report, wording
+from analytics_platform.analytics.reports import charts, evidence, page, report
 from analytics_platform.defs.assets import (
     analytics_assets,
     clean_assets,
@@ -31,8 +30,6 @@ SAMPLE_NOTE = (
     "This is the sample: the times of the airline conversations are synthetic; "
     "those of the ubuntu conversations are real, to the minute."
 )
-DOCUMENT_CODE = [report, evidence, findings, reading_list, wording]
-"""The modules that compute the document. A change of the page's layout therefore computes no document again."""
 
 
 def _notes(source_name: str) -> list[str]:
@@ -51,7 +48,6 @@ def _shown(_: str, document: pa.Table, **__: object) -> Mapping[str, Any]:
     DAILY_REPORTS,
     name="daily_report",
     group="reports",
-    code=DOCUMENT_CODE,
     store="mongo",
     upstream={
         "daily_metrics": analytics_assets.daily_metrics,
@@ -81,7 +77,6 @@ def daily_report(
     DAILY_REPORT_PAGES,
     name="daily_report_page",
     group="reports",
-    code=[reports],
     store="pages",
     upstream={
         "daily_report": daily_report,

@@ -7,7 +7,6 @@ import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, Literal
 
 import dagster as dg
@@ -17,7 +16,7 @@ from analytics_platform.defs.framework.columns import column_lineage, table_meta
 from analytics_platform.defs.framework.recipe import Input, Recipe
 from analytics_platform.model import Table
 from analytics_platform.model.cadence import Cadence
-from analytics_platform.model.code_version import code_version
+from analytics_platform.model.code_version import Code, code_version
 from analytics_platform.storage.failures import Failures, failures_of
 from analytics_platform.storage.io_manager import TABLE_KEY, partition_metadata
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStream, PartitionTasks
@@ -54,7 +53,7 @@ def table_asset(
     table: Table,
     *,
     group: str,
-    code: Sequence[ModuleType],
+    code: Sequence[Code] = (),
     upstream: Mapping[str, TableAsset] | None = None,
     cadence: Cadence = Cadence.DAILY,
     store: str = "lake",
@@ -83,7 +82,8 @@ def table_asset(
     Args:
         table: Declaration of the result.
         group: Group in the graph.
-        code: Modules or packages whose code is part of the provenance; see ``code_version``.
+        code: Modules behind the function's resources. The function, and all that it imports and calls itself, is part
+            of the code version without being named; see ``code_version``.
         upstream: Assets that the function reads, by parameter.
         cadence: The period of one partition.
         store: Resource key of the IO manager that stores the table.
@@ -120,7 +120,7 @@ def table_asset(
             inputs=inputs,
             resources=tuple(p for p in parameters if p not in inputs and p != "day"),
             cadence=cadence,
-            code_version=code_version(*code),
+            code_version=code_version(compute, *code),
             version=version,
             annotate=annotate,
             unfinished=unfinished,

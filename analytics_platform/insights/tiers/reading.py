@@ -13,18 +13,14 @@ import numpy as np
 import pyarrow.parquet as pq
 from scipy.special import softmax
 
-from analytics_platform.insights.encoders import minilm
 from analytics_platform.insights.encoders.encoder import StaticEncoder, unit
 from analytics_platform.insights.encoders.minilm import TextEncoder
 from analytics_platform.insights.encoders.words import split_words
-from analytics_platform.insights.heads import likeness, routing
 from analytics_platform.insights.heads.label_model import LabelModel
 from analytics_platform.insights.heads.likeness import Lessons, Likeness, all_lessons
 from analytics_platform.insights.heads.routing import Route, doubt, pool_opinions
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
-from analytics_platform.insights.tiers import examples, reading_model
-from analytics_platform.insights.tiers.examples import SLICE_PATH as LABELS_PATH
-from analytics_platform.insights.tiers.reading_model import BUDGET, READER_PATH, WEIGHTS, load_reader
+from analytics_platform.insights.tiers.reading_model import BUDGET, WEIGHTS, load_reader
 from analytics_platform.insights.tiers.sentiment import SLICE_PATH
 from analytics_platform.insights.tiers.static import StaticTier
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Reason
@@ -65,14 +61,8 @@ class ReadingTier:
         self._everywhere = everywhere
         self._model = model
         self._reader = load_reader()
-        modules = (sys.modules[__name__], examples, likeness, minilm, reading_model, routing)
-        parts = [
-            static.version.encode(),
-            transformer.name.encode(),
-            *(path.read_bytes() for path in (READER_PATH, LABELS_PATH, SLICE_PATH)),
-            code_version(*modules).encode(),
-        ]
-        self.version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:16]
+        code = code_version(sys.modules[__name__])  # with the shipped slices and vectors
+        self.version = hashlib.sha256("\x1f".join((static.version, transformer.name, code)).encode()).hexdigest()[:16]
 
     def classify(self, kind: Kind, documents: Documents) -> Classified:
         """Return the confidence in each label of ``kind`` for each document."""

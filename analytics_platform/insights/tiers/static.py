@@ -14,19 +14,14 @@ from functools import cached_property
 import numpy as np
 from scipy.special import softmax
 
-from analytics_platform.insights.encoders import encoder as encoder_module
-from analytics_platform.insights.encoders import words
 from analytics_platform.insights.encoders.device import CPU, Device
 from analytics_platform.insights.encoders.encoder import StaticEncoder
 from analytics_platform.insights.encoders.words import TermMatcher, split_words
-from analytics_platform.insights.heads import likeness, linear
 from analytics_platform.insights.heads.label_model import LabelModel
 from analytics_platform.insights.heads.likeness import Lessons, Likeness, all_lessons, labels_of
 from analytics_platform.insights.heads.linear import LinearHead
-from analytics_platform.insights.taxonomies import taxonomy
 from analytics_platform.insights.taxonomies.taxonomy import REMAINDERS, Label, Taxonomy
-from analytics_platform.insights.tiers import examples, sentiment, tier
-from analytics_platform.insights.tiers.examples import SLICE_PATH
+from analytics_platform.insights.tiers import sentiment
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Reason
 from analytics_platform.model.code_version import code_version
 
@@ -71,10 +66,8 @@ class StaticTier:
             },
         }
         self._heads = {kind: replace(head, device=device) for kind, head in heads.items()}
-        parts = [content.version.encode(), encoder.name.encode(), sentiment.WEIGHTS_PATH.read_bytes()]
-        parts.append(model.content if model else SLICE_PATH.read_bytes())
-        modules = (words, encoder_module, tier, sentiment, examples, likeness, linear, taxonomy, sys.modules[__name__])
-        parts.append(code_version(*modules).encode())
+        code = code_version(sys.modules[__name__])  # with the shipped slice and weights
+        parts = [content.version.encode(), encoder.name.encode(), model.content if model else b"", code.encode()]
         self.version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:16]
 
     def classify(self, kind: Kind, documents: Documents) -> Classified:
