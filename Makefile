@@ -37,7 +37,7 @@ test: .venv/.dev .venv/.prepared browser nocodb-server ## Run every test: unit, 
 	@$(BIN)/pytest -n auto analytics_platform_tests/unit
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder analytics_platform_tests/e2e analytics_platform_tests/integration
 
-test-unit: .venv/.dev .venv/.prepared ## Run the unit tests except those that start processes or fit models
+test-unit: .venv/.dev .venv/.prepared ## Run the unit tests except those that start processes, fit models or take seconds
 	@$(BIN)/pytest -q -n auto -m 'not slow' analytics_platform_tests/unit
 
 test-fast: ## Run some tests with the .venv as it is: TESTS=analytics_platform_tests/unit/insights

@@ -13,6 +13,8 @@ from aiosmtpd.controller import Controller
 from analytics_platform.alerting import AlertError, Alerts, Delivery, Links, channels
 from analytics_platform.alerting.overdue import overdue_since
 
+pytestmark = pytest.mark.slow  # each delivery is a process
+
 HOUR = 3600.0
 SECRETS = ("p4ssw0rd-of-hook", "t0ken-in-path")
 

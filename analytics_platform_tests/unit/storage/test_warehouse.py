@@ -238,6 +238,7 @@ def reads(path: Path) -> Content:
         return {name: connection.execute(f"from {name} order by all").fetchall() for name in ("facts", "sums")}
 
 
+@pytest.mark.slow
 @settings(
     max_examples=by_day_or_night(40, 400), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
