@@ -189,7 +189,8 @@ def _definition(recipe: Recipe, place: GraphPlace, upstream: Upstream) -> dg.Ass
 
 def _description(recipe: Recipe) -> str:
     """Return the table's grain as a sentence, and below it the docstring of the function."""
-    return f"{recipe.table.grain.capitalize()}.\n\n{inspect.getdoc(recipe.compute)}"
+    grain = recipe.table.grain
+    return f"{grain[:1].upper()}{grain[1:]}.\n\n{inspect.getdoc(recipe.compute)}"
 
 
 _GIVEN: Mapping[Any, Literal["table", "stream", "failures", "nothing"]] = {
