@@ -318,6 +318,30 @@ def test_a_changed_project_builds_every_day_anew_from_an_empty_file(lake: Lake, 
     assert changed.warehouse.rows()["fct_conversation"] == 16
 
 
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize(
+    ("path", "before", "after", "stale"),
+    [
+        ("models/marts/fct_message.yml", "One row per message", "One row for each message", []),
+        ("models/marts/fct_message.sql", "final as (", "-- the result\nfinal as (", []),
+        ("macros/labels.sql", "most confident first", "in the order of confidence", []),
+        ("models/marts/fct_message.sql", "messages.word_count", "messages.word_count + 1 as word_count", DAYS),
+        ("models/marts/fct_message.yml", "- unique", "- not_null", DAYS),
+    ],
+)
+def test_only_an_edit_of_what_the_project_computes_makes_its_days_stale(
+    lake: Lake, tmp_path: Path, path: str, before: str, after: str, stale: list[str]
+) -> None:
+    """A reworded description built the warehouse of all days anew."""
+    project = tmp_path / "dbt_project"
+    shutil.copytree(PROJECT, project)
+    text = (project / path).read_text()
+    assert before in text
+    (project / path).write_text(text.replace(before, after, 1))
+    decisions = marts_of(lake, tmp_path, project=project).decisions(DAYS)
+    assert [day for day, decision in decisions.items() if decision.is_stale] == stale
+
+
 def test_a_day_that_the_lake_lacks_is_named_before_anything_is_built(lake: Lake, tmp_path: Path) -> None:
     marts = marts_of(lake, tmp_path)
     shutil.rmtree(tmp_path / "lake" / "message_insights" / f"date={DAYS[1]}")

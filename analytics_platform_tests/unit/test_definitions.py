@@ -86,6 +86,12 @@ def test_every_asset_tells_its_story(specs):
         assert spec.metadata["dagster/column_schema"].columns, name
 
 
+def test_descriptions_keep_the_capitals_of_names(specs):
+    """The graph said "One row per day and llm"."""
+    for asset in TABLES:
+        assert asset.recipe.table.grain[1:] in specs[asset.key.to_user_string()].description
+
+
 def test_loading_writes_nothing(definitions, tmp_path):
     dg.Definitions.validate_loadable(definitions)
     assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,6 @@
-"""Tables of measured figures in a page of the documentation.
+"""Writes tables of measured figures into a page of the documentation, between two marks, with date and machine.
 
-Belongs here: where they stand in the page, and what is said of date and machine. Does not belong here: the tables.
+Each benchmark makes its own tables.
 """
 
 from __future__ import annotations

@@ -8,12 +8,13 @@ import pyarrow as pa
 
 from analytics_platform.analytics import daily, users
 from analytics_platform.defs.assets import clean_assets, insight_assets, processing_errors, raw_assets
-from analytics_platform.defs.framework.table_asset import table_asset
+from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
 from analytics_platform.model import analytics_tables as tables
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.storage.partitions import PartitionStream
 
 KINDS = frozenset({"parquet", "pandas"})
+PLACE = GraphPlace("analytics", KINDS)
 UPSTREAM = {
     "conversations": clean_assets.conversations,
     "conversation_insights": insight_assets.conversation_insights,
@@ -23,9 +24,8 @@ UPSTREAM = {
 
 @table_asset(
     tables.DAILY_METRICS,
-    group="analytics",
-    upstream={**UPSTREAM, "quarantined_rows": raw_assets.quarantined_rows},
-    kinds=KINDS,
+    PLACE,
+    upstream=Upstream({**UPSTREAM, "quarantined_rows": raw_assets.quarantined_rows}),
 )
 def daily_metrics(
     day: str,
@@ -45,19 +45,19 @@ def daily_metrics(
     )
 
 
-@table_asset(tables.USER_DAILY, group="analytics", upstream=UPSTREAM, kinds=KINDS)
+@table_asset(tables.USER_DAILY, PLACE, upstream=Upstream(UPSTREAM))
 def user_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
     """Conversations, response times, topics and sentiment of each customer on the day."""
     return daily.user_daily(conversations, conversation_insights)
 
 
-@table_asset(tables.AGENT_DAILY, group="analytics", upstream=UPSTREAM, kinds=KINDS)
+@table_asset(tables.AGENT_DAILY, PLACE, upstream=Upstream(UPSTREAM))
 def agent_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
     """Conversations, response times, topics and sentiment of each agent, person or assistant, on the day."""
     return daily.agent_daily(conversations, conversation_insights)
 
 
-@table_asset(tables.MODEL_DAILY, group="analytics", upstream=UPSTREAM, kinds=KINDS)
+@table_asset(tables.MODEL_DAILY, PLACE, upstream=Upstream(UPSTREAM))
 def model_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
     """Conversations, response times, topics, sentiment, tokens and cost of each LLM on the day."""
     return daily.model_daily(conversations, conversation_insights)
@@ -65,10 +65,9 @@ def model_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.
 
 @table_asset(
     tables.USER_ANALYTICS,
-    group="analytics",
-    upstream={"user_daily": user_daily},
+    PLACE,
+    upstream=Upstream({"user_daily": user_daily}),
     cadence=Cadence.WHOLE,
-    kinds=KINDS,
 )
 def user_analytics(user_daily: PartitionStream) -> pa.Table:
     """Conversations, usual hours and weekdays, topics and sentiment of each customer over all stored days."""

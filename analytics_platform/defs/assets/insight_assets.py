@@ -7,26 +7,27 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from analytics_platform.defs.assets import clean_assets, llm_assets
-from analytics_platform.defs.framework.table_asset import table_asset
+from analytics_platform.defs.framework.recipe import PartitionFacts
+from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.insights import engine, similarity
 from analytics_platform.model import insight_tables as tables
 
 KINDS = frozenset({"parquet", "numpy"})
+PLACE = GraphPlace("insights", KINDS)
 
 
-def _engine_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.version)
+def _engine_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001  (the signature of PartitionFacts.version)
     return insights.engine.versions
 
 
 @table_asset(
     tables.MESSAGE_EMBEDDINGS,
-    group="insights",
+    PLACE,
+    upstream=Upstream({"messages": clean_assets.messages}),
     code=[engine],
-    upstream={"messages": clean_assets.messages},
-    version=_engine_version,
+    facts=PartitionFacts(version=_engine_version),
     isolates=True,
-    kinds=KINDS,
 )
 def message_embeddings(messages: pa.Table, insights: Insights) -> pa.Table:
     """A vector of the meaning of each message that has text and is written by a person or an assistant."""
@@ -35,10 +36,9 @@ def message_embeddings(messages: pa.Table, insights: Insights) -> pa.Table:
 
 @table_asset(
     tables.CONVERSATION_EMBEDDINGS,
-    group="insights",
-    upstream={"messages": clean_assets.messages, "message_embeddings": message_embeddings},
+    PLACE,
+    upstream=Upstream({"messages": clean_assets.messages, "message_embeddings": message_embeddings}),
     isolates=True,
-    kinds=KINDS,
 )
 def conversation_embeddings(messages: pa.Table, message_embeddings: pa.Table) -> pa.Table:
     """A vector of the meaning of each conversation: the weighted mean of its messages' vectors.
@@ -50,12 +50,11 @@ def conversation_embeddings(messages: pa.Table, message_embeddings: pa.Table) ->
 
 @table_asset(
     tables.MESSAGE_INSIGHTS,
-    group="insights",
+    PLACE,
+    upstream=Upstream({"messages": clean_assets.messages, "message_embeddings": message_embeddings}),
     code=[engine],
-    upstream={"messages": clean_assets.messages, "message_embeddings": message_embeddings},
-    version=_engine_version,
+    facts=PartitionFacts(version=_engine_version),
     isolates=True,
-    kinds=KINDS,
 )
 def message_insights(messages: pa.Table, message_embeddings: pa.Table, insights: Insights) -> pa.Table:
     """Sentiment, intent and topics of each message, each with its confidence."""
@@ -72,12 +71,11 @@ _READ = {
 
 @table_asset(
     tables.CONVERSATION_INSIGHTS,
-    group="insights",
+    PLACE,
+    upstream=Upstream(_READ),
     code=[engine],
-    upstream=_READ,
-    version=_engine_version,
+    facts=PartitionFacts(version=_engine_version),
     isolates=True,
-    kinds=KINDS,
 )
 def conversation_insights(
     messages: pa.Table,
@@ -93,12 +91,11 @@ def conversation_insights(
 
 @table_asset(
     tables.CONVERSATION_INSIGHTS,
-    group="insights",
+    GraphPlace("insights", KINDS | llm_assets.KINDS),
+    upstream=Upstream({**_READ, "llm_insights": llm_assets.llm_insights}),
     code=[engine],
-    upstream={**_READ, "llm_insights": llm_assets.llm_insights},
-    version=_engine_version,
+    facts=PartitionFacts(version=_engine_version),
     isolates=True,
-    kinds=KINDS | llm_assets.KINDS,
 )
 def conversation_insights_by_llm(
     messages: pa.Table,

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from analytics_platform.analytics.reports import charts, model_charts
 from analytics_platform.defs.assets import clean_assets
-from analytics_platform.defs.framework.table_asset import table_asset
+from analytics_platform.defs.framework.recipe import PartitionFacts
+from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.errors import UserError
 from analytics_platform.insights import engine
@@ -36,6 +37,7 @@ GROUP = "learning"
 EVERYDAY = dg.AssetSelection.all() - dg.AssetSelection.groups(GROUP)
 """All assets but the group ``learning``: the assets that a run over days computes."""
 KINDS = frozenset({"parquet", "numpy"})
+PLACE = GraphPlace(GROUP, KINDS)
 
 
 def _feedback_version(day: str, corrections: Corrections, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001
@@ -43,7 +45,7 @@ def _feedback_version(day: str, corrections: Corrections, insights: Insights) ->
     return {"list of corrections": short_hash(rows), "taxonomy": insights.default_engine.taxonomy.version}
 
 
-def _default_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.version)
+def _default_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001  (the signature of PartitionFacts.version)
     return insights.default_engine.versions
 
 
@@ -54,12 +56,11 @@ def _models_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa:
 
 @table_asset(
     tables.LABEL_FEEDBACK,
-    group=GROUP,
+    PLACE,
+    upstream=Upstream({"messages": clean_assets.messages}),
     code=[engine],
-    upstream={"messages": clean_assets.messages},
+    facts=PartitionFacts(version=_feedback_version),
     cadence=Cadence.WHOLE,
-    version=_feedback_version,
-    kinds=KINDS,
 )
 def label_feedback(messages: PartitionStream, corrections: Corrections, insights: Insights) -> pa.Table:
     """Corrections of labels by people, each with its use; an unusable correction is quarantined with a reason."""
@@ -73,12 +74,11 @@ def label_feedback(messages: PartitionStream, corrections: Corrections, insights
 
 @table_asset(
     tables.GOLD_LABELS,
-    group=GROUP,
+    PLACE,
+    upstream=Upstream({"label_feedback": label_feedback}),
     code=[engine],
-    upstream={"label_feedback": label_feedback},
+    facts=PartitionFacts(version=_default_version),
     cadence=Cadence.WHOLE,
-    version=_default_version,
-    kinds=KINDS,
 )
 def gold_labels(label_feedback: pa.Table, insights: Insights) -> pa.Table:
     """Labels that models are evaluated on: the shipped ones, and the corrections of one conversation in five.
@@ -104,12 +104,11 @@ def _known(gold: pa.Table, insights: Insights) -> pa.Table:
 
 @table_asset(
     tables.CANDIDATE_MODEL,
-    group=GROUP,
+    PLACE,
+    upstream=Upstream({"label_feedback": label_feedback}),
     code=[engine],
-    upstream={"label_feedback": label_feedback},
+    facts=PartitionFacts(version=_default_version),
     cadence=Cadence.WHOLE,
-    version=_default_version,
-    kinds=KINDS,
 )
 def candidate_model(label_feedback: pa.Table, insights: Insights) -> pa.Table:
     """A model of topics and intents, fitted on the taxonomy, the shipped examples and the corrections."""
@@ -138,13 +137,11 @@ def _charts(_day: str, evaluations: pa.Table, **_: object) -> Mapping[str, Any]:
 
 @table_asset(
     tables.MODEL_EVALUATION,
-    group=GROUP,
+    PLACE,
+    upstream=Upstream({"candidate_model": candidate_model, "gold_labels": gold_labels}),
     code=[engine],
-    upstream={"candidate_model": candidate_model, "gold_labels": gold_labels},
+    facts=PartitionFacts(version=_models_version, metadata=_charts),
     cadence=Cadence.WHOLE,
-    version=_models_version,
-    kinds=KINDS,
-    metadata=_charts,
 )
 def model_evaluation(candidate_model: pa.Table, gold_labels: pa.Table, insights: Insights) -> pa.Table:
     """How many gold labels each model matches: the default, the promoted, the candidate and every earlier model.
@@ -163,11 +160,12 @@ def model_evaluation(candidate_model: pa.Table, gold_labels: pa.Table, insights:
 
 @table_asset(
     tables.PROMOTED_MODEL,
-    group=GROUP,
+    PLACE,
+    upstream=Upstream(
+        {"candidate_model": candidate_model, "model_evaluation": model_evaluation, "gold_labels": gold_labels}
+    ),
     code=[engine],
-    upstream={"candidate_model": candidate_model, "model_evaluation": model_evaluation, "gold_labels": gold_labels},
     cadence=Cadence.WHOLE,
-    kinds=KINDS,
 )
 def promoted_model(
     candidate_model: pa.Table, model_evaluation: pa.Table, gold_labels: pa.Table, insights: Insights

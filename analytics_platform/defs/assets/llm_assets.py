@@ -10,17 +10,19 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from analytics_platform.defs.assets import clean_assets
-from analytics_platform.defs.framework.table_asset import table_asset
+from analytics_platform.defs.framework.recipe import PartitionFacts
+from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
 from analytics_platform.defs.resources.llm_resource import Llm
 from analytics_platform.insights.llm import llm_store
 from analytics_platform.model import llm_tables as tables
 
 KINDS = frozenset({"parquet", "openai"})
+PLACE = GraphPlace("insights", KINDS)
 LLM_TIER = "analytics_platform.insights.llm.llm_tier"
 """The module behind the resource ``llm``, by name, because its import needs the extra ``llm``."""
 
 
-def _tier_version(day: str, llm: Llm) -> Mapping[str, str]:  # noqa: ARG001  (the signature of Recipe.version)
+def _tier_version(day: str, llm: Llm) -> Mapping[str, str]:  # noqa: ARG001  (the signature of PartitionFacts.version)
     return {"LLM tier": llm.version}
 
 
@@ -38,12 +40,10 @@ def _waits(day: str, llm: Llm) -> str | None:
 
 @table_asset(
     tables.LLM_INSIGHTS,
-    group="insights",
+    PLACE,
+    upstream=Upstream({"messages": clean_assets.messages}),
     code=[LLM_TIER],
-    upstream={"messages": clean_assets.messages},
-    version=_tier_version,
-    unfinished=_waits,
-    kinds=KINDS,
+    facts=PartitionFacts(version=_tier_version, unfinished=_waits),
 )
 def llm_insights(day: str, messages: pa.Table, llm: Llm) -> pa.Table:
     """Topics, intent, sentiment, urgency and resolution of each conversation, as an LLM judges.
@@ -57,11 +57,10 @@ def llm_insights(day: str, messages: pa.Table, llm: Llm) -> pa.Table:
 
 @table_asset(
     tables.LLM_CALLS,
-    group="insights",
+    PLACE,
+    upstream=Upstream({"llm_insights": llm_insights}),
     code=[llm_store],
-    upstream={"llm_insights": llm_insights},
-    version=_ledger_version,
-    kinds=KINDS,
+    facts=PartitionFacts(version=_ledger_version),
 )
 def llm_calls(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noqa: ARG001  (after it)
     """Every call to the LLM about the day's conversations, in all runs: tokens, cost, latency and errors."""
@@ -70,11 +69,10 @@ def llm_calls(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noqa: 
 
 @table_asset(
     tables.LLM_FAILURES,
-    group="insights",
+    PLACE,
+    upstream=Upstream({"llm_insights": llm_insights}),
     code=[llm_store],
-    upstream={"llm_insights": llm_insights},
-    version=_failures_version,
-    kinds=KINDS,
+    facts=PartitionFacts(version=_failures_version),
 )
 def llm_failures(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noqa: ARG001  (after it)
     """Conversations that the LLM did not label, and why; the next run asks again where the budget was used up."""

@@ -9,17 +9,13 @@ import pyarrow as pa
 
 from analytics_platform.analytics import operational_documents
 from analytics_platform.defs.assets import analytics_assets, clean_assets, insight_assets, processing_errors
-from analytics_platform.defs.framework.table_asset import table_asset
+from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
 from analytics_platform.model import operational_tables as tables
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.storage.warehouse import facts
 
 collection_asset = partial(
-    table_asset,
-    group="operational",
-    store="mongo",
-    prefix="mongo",
-    kinds=frozenset({"mongodb"}),
+    table_asset, place=GraphPlace("operational", frozenset({"mongodb"}), prefix="mongo"), store="mongo"
 )
 FAILED = {"processing_errors": processing_errors.processing_errors}
 """Input of every collection, for its failures: a failed conversation is in no collection, any other is in all of
@@ -29,11 +25,13 @@ them.
 
 @collection_asset(
     tables.CONVERSATION_ANALYTICS,
-    upstream={
-        "conversations": clean_assets.conversations,
-        "conversation_insights": insight_assets.conversation_insights,
-        **FAILED,
-    },
+    upstream=Upstream(
+        {
+            "conversations": clean_assets.conversations,
+            "conversation_insights": insight_assets.conversation_insights,
+            **FAILED,
+        }
+    ),
 )
 def conversation_analytics(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
     """Metrics and insights of each conversation, in one document."""
@@ -42,7 +40,9 @@ def conversation_analytics(conversations: pa.Table, conversation_insights: pa.Ta
 
 @collection_asset(
     tables.CONVERSATION_MESSAGES,
-    upstream={"messages": clean_assets.messages, "message_insights": insight_assets.message_insights, **FAILED},
+    upstream=Upstream(
+        {"messages": clean_assets.messages, "message_insights": insight_assets.message_insights, **FAILED}
+    ),
 )
 def conversation_messages(messages: pa.Table, message_insights: pa.Table) -> pa.Table:
     """Text and insights of each message, in one document."""
@@ -50,14 +50,15 @@ def conversation_messages(messages: pa.Table, message_insights: pa.Table) -> pa.
 
 
 @collection_asset(
-    tables.CONVERSATION_CATEGORIES, upstream={"conversation_insights": insight_assets.conversation_insights, **FAILED}
+    tables.CONVERSATION_CATEGORIES,
+    upstream=Upstream({"conversation_insights": insight_assets.conversation_insights, **FAILED}),
 )
 def conversation_categories(conversation_insights: pa.Table) -> pa.Table:
     """One document for each topic of a conversation, for applications that filter by topic."""
     return operational_documents.conversation_categories(conversation_insights)
 
 
-@collection_asset(tables.CONVERSATION_TRANSLATIONS, upstream={"messages": clean_assets.messages})
+@collection_asset(tables.CONVERSATION_TRANSLATIONS, upstream=Upstream({"messages": clean_assets.messages}))
 def conversation_translations(messages: pa.Table) -> pa.Table:  # noqa: ARG001  (keeps its place in the lineage)
     """Translations of messages. Always empty: this version does not translate."""
     return tables.CONVERSATION_TRANSLATIONS.empty()
@@ -74,9 +75,8 @@ the lake.
 
 @collection_asset(
     tables.USER_PROFILES,
-    upstream={"user_analytics": analytics_assets.user_analytics},
+    upstream=Upstream({"user_analytics": analytics_assets.user_analytics}, wait_for=AGREEING),
     cadence=Cadence.WHOLE,
-    deps=AGREEING,
 )
 def user_analytics(user_analytics: pa.Table) -> pa.Table:
     """Conversations, usual hours and weekdays, topics and sentiment of each customer over all stored days."""

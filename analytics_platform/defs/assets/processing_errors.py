@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from analytics_platform.defs.assets import clean_assets, insight_assets, raw_assets
 from analytics_platform.defs.checks.declarations import check_result, days_of_run, problems_by_day
-from analytics_platform.defs.framework.table_asset import table_asset
+from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
 from analytics_platform.model import error_tables as tables
 from analytics_platform.storage.failures import Failures
 from analytics_platform.storage.partitions import PartitionStore
@@ -28,8 +28,8 @@ ISOLATING = [
 
 @table_asset(
     tables.PROCESSING_ERRORS,
-    group="insights",
-    upstream={asset.recipe.table.name: asset for asset in ISOLATING},
+    GraphPlace("insights"),
+    upstream=Upstream({asset.recipe.table.name: asset for asset in ISOLATING}),
 )
 def processing_errors(
     day: str,

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import dagster as dg
 import pyarrow as pa
 
-from analytics_platform.defs.framework.table_asset import table_asset
+from analytics_platform.defs.framework.recipe import PartitionFacts
+from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
 from analytics_platform.model import raw_tables as tables
 from analytics_platform.sources import file_source, sample_source
 from analytics_platform.sources.base import Source
@@ -32,12 +33,10 @@ def _counts(day: str, source: Source) -> Mapping[str, str]:
 
 @table_asset(
     tables.RAW_MESSAGES,
-    group="raw",
+    GraphPlace("raw", frozenset({"parquet", "source"})),
+    upstream=Upstream(wait_for=[SOURCE_ROWS]),
     code=SOURCES,
-    version=_source_version,
-    annotate=_counts,
-    deps=[SOURCE_ROWS],
-    kinds=frozenset({"parquet", "source"}),
+    facts=PartitionFacts(version=_source_version, annotate=_counts),
 )
 def raw_messages(day: str, source: Source) -> pa.Table:
     """Usable rows of the source, after field mapping, of the conversations that started on the day."""
@@ -46,11 +45,10 @@ def raw_messages(day: str, source: Source) -> pa.Table:
 
 @table_asset(
     tables.QUARANTINED_ROWS,
-    group="raw",
+    GraphPlace("raw", frozenset({"parquet", "source"})),
+    upstream=Upstream(wait_for=[SOURCE_ROWS]),
     code=SOURCES,
-    version=_source_version,
-    deps=[SOURCE_ROWS],
-    kinds=frozenset({"parquet", "source"}),
+    facts=PartitionFacts(version=_source_version),
 )
 def quarantined_rows(day: str, source: Source) -> pa.Table:
     """Rows of the source that cannot be used, each with the reason and its original content."""
@@ -59,10 +57,9 @@ def quarantined_rows(day: str, source: Source) -> pa.Table:
 
 @table_asset(
     tables.RAW_CONVERSATIONS,
-    group="raw",
-    upstream={"raw_messages": raw_messages},
+    GraphPlace("raw", frozenset({"parquet", "pandas"})),
+    upstream=Upstream({"raw_messages": raw_messages}),
     isolates=True,
-    kinds=frozenset({"parquet", "pandas"}),
 )
 def raw_conversations(raw_messages: pa.Table) -> pa.Table:
     """Customer, agent, channel, times, rating and outcome of each conversation, as its messages state them."""

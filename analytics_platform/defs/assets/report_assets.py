@@ -21,7 +21,8 @@ from analytics_platform.defs.assets import (
     operational_assets,
     processing_errors,
 )
-from analytics_platform.defs.framework.table_asset import table_asset
+from analytics_platform.defs.framework.recipe import PartitionFacts
+from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.operational_tables import DAILY_REPORT_PAGES, DAILY_REPORTS
 from analytics_platform.storage.partitions import PartitionStream
@@ -46,20 +47,20 @@ def _shown(_: str, document: pa.Table, **__: object) -> Mapping[str, Any]:
 
 @table_asset(
     DAILY_REPORTS,
-    name="daily_report",
-    group="reports",
+    GraphPlace("reports", frozenset({"mongodb"}), name="daily_report"),
+    upstream=Upstream(
+        {
+            "daily_metrics": analytics_assets.daily_metrics,
+            "conversations": clean_assets.conversations,
+            "conversation_insights": insight_assets.conversation_insights,
+            "agent_daily": analytics_assets.agent_daily,
+            "processing_errors": processing_errors.processing_errors,
+        },
+        days_before=evidence.BASELINE_DAYS,
+        wait_for=operational_assets.AGREEING,
+    ),
+    facts=PartitionFacts(metadata=_shown),
     store="mongo",
-    upstream={
-        "daily_metrics": analytics_assets.daily_metrics,
-        "conversations": clean_assets.conversations,
-        "conversation_insights": insight_assets.conversation_insights,
-        "agent_daily": analytics_assets.agent_daily,
-        "processing_errors": processing_errors.processing_errors,
-    },
-    days_before=evidence.BASELINE_DAYS,
-    kinds=frozenset({"mongodb"}),
-    deps=operational_assets.AGREEING,
-    metadata=_shown,
 )
 def daily_report(
     day: str,
@@ -75,19 +76,19 @@ def daily_report(
 
 @table_asset(
     DAILY_REPORT_PAGES,
-    name="daily_report_page",
-    group="reports",
+    GraphPlace("reports", frozenset({"html"}), name="daily_report_page"),
+    upstream=Upstream(
+        {
+            "daily_report": daily_report,
+            "daily_metrics": analytics_assets.daily_metrics,
+            "conversations": clean_assets.conversations,
+            "conversation_insights": insight_assets.conversation_insights,
+            "processing_errors": processing_errors.processing_errors,
+        },
+        days_before=page.CHARTED_DAYS,
+    ),
+    facts=PartitionFacts(version=lambda _, source_name: {"notes": "\n".join(_notes(source_name))}),
     store="pages",
-    upstream={
-        "daily_report": daily_report,
-        "daily_metrics": analytics_assets.daily_metrics,
-        "conversations": clean_assets.conversations,
-        "conversation_insights": insight_assets.conversation_insights,
-        "processing_errors": processing_errors.processing_errors,
-    },
-    days_before=page.CHARTED_DAYS,
-    kinds=frozenset({"html"}),
-    version=lambda _, source_name: {"notes": "\n".join(_notes(source_name))},
 )
 def daily_report_page(
     day: str,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -25,6 +26,8 @@ from analytics_platform.storage.staleness import MissingInputError, RecomputeDec
 
 SOURCE_RESOURCE = "source"
 """Name of the resource that reads the source."""
+DAY_PARAMETER = "day"
+"""Parameter of a recipe's function that gets the key of the partition."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,23 @@ class Input:
 
 
 @dataclass(frozen=True)
+class PartitionFacts:
+    """Functions that say something about one partition; each takes its day and the recipe's resources by name.
+
+    Attributes:
+        version: Returns version strings, by name, of further things that the content depends on.
+        annotate: Returns annotations stored with the partition.
+        unfinished: Returns a phrase for work that the partition still waits for; None for no such work.
+        metadata: Takes the day, the table and the resources; returns metadata to show in the graph, such as a chart.
+    """
+
+    version: Callable[..., Mapping[str, str]] | None = None
+    annotate: Callable[..., Mapping[str, str]] | None = None
+    unfinished: Callable[..., str | None] | None = None
+    metadata: Callable[..., Mapping[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
 class Recipe:
     """The computation of a table by partitions.
 
@@ -66,30 +86,32 @@ class Recipe:
         table: Declaration of the result.
         store: Name of the store that keeps the result.
         compute: Pure function; its parameters are inputs, resources and optionally ``day``.
-        takes_day: Whether the function has the parameter ``day``.
         inputs: Upstream tables by parameter.
-        resources: Names of the parameters that are resources.
         cadence: The period of one partition; a ``WHOLE`` table is one partition with key ``""``.
         code_version: Hash of the code that computes the table.
-        version: Maps (day, resources) to version strings, by name, of further things that the content depends on.
-        annotate: Maps (day, resources) to annotations stored with the partition.
-        unfinished: Maps (day, resources) to a phrase for work that the partition still waits for; None for no such
-            work.
+        facts: What else decides about a partition, and is stored or shown with it.
         isolates: Whether conversations that fail alone are left out, instead of failing the partition.
     """
 
     table: Table
     store: str
     compute: Callable[..., pa.Table]
-    takes_day: bool
     inputs: Mapping[str, Input]
-    resources: tuple[str, ...]
     cadence: Cadence
     code_version: str
-    version: Callable[..., Mapping[str, str]] | None = None
-    annotate: Callable[..., Mapping[str, str]] | None = None
-    unfinished: Callable[..., str | None] | None = None
+    facts: PartitionFacts = field(default_factory=PartitionFacts)
     isolates: bool = False
+
+    @cached_property
+    def takes_day(self) -> bool:
+        """Whether the function has the parameter ``day``."""
+        return DAY_PARAMETER in inspect.signature(self.compute).parameters
+
+    @cached_property
+    def resources(self) -> tuple[str, ...]:
+        """Names of the function's parameters that are resources."""
+        names = inspect.signature(self.compute).parameters
+        return tuple(name for name in names if name not in self.inputs and name != DAY_PARAMETER)
 
     def provenance(self, day: str, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any]) -> Provenance:
         """Return the named parts that the partition is computed from.
@@ -98,8 +120,8 @@ class Recipe:
             MissingInputError: If an input of the partition is not stored.
         """
         parts = {CODE: self.code_version, SCHEMA: short_hash(self.table.form)}
-        if self.version:
-            parts |= self.version(day, **resources)
+        if self.facts.version:
+            parts |= self.facts.version(day, **resources)
         for name in self.inputs:
             stream = streams[name]
             identities = []
@@ -125,14 +147,14 @@ class Recipe:
             partial(self.provenance, day, streams, resources),
             policy,
             reads_source=SOURCE_RESOURCE in self.resources,
-            unfinished=self.unfinished(day, **resources) if self.unfinished else None,
+            unfinished=self.facts.unfinished(day, **resources) if self.facts.unfinished else None,
         )
 
     def task(
         self, day: str, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any], *, policy: RecomputePolicy
     ) -> PartitionTask:
         """Return the lazy computation of one partition."""
-        arguments: dict[str, Any] = {**resources, **({"day": day} if self.takes_day else {})}
+        arguments: dict[str, Any] = {**resources, **({DAY_PARAMETER: day} if self.takes_day else {})}
         computation = Computation(
             partial(self.compute, **arguments),
             partial(self._read, day, streams),
@@ -141,8 +163,8 @@ class Recipe:
         )
 
         def annotate(before: PartitionInfo | None) -> Mapping[str, str]:
-            facts = self.annotate(day, **resources) if self.annotate else {}
-            return {**facts, **computation.annotations(None if policy is RecomputePolicy.FAILURES else before)}
+            told = self.facts.annotate(day, **resources) if self.facts.annotate else {}
+            return {**told, **computation.annotations(None if policy is RecomputePolicy.FAILURES else before)}
 
         return PartitionTask(
             key=day,

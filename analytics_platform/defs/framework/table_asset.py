@@ -6,14 +6,14 @@ The asset gets its metadata from the table's declaration. A run streams through 
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import dagster as dg
 import pyarrow as pa
 
 from analytics_platform.defs.framework.columns import column_lineage, table_metadata
-from analytics_platform.defs.framework.recipe import Input, Recipe
+from analytics_platform.defs.framework.recipe import Input, PartitionFacts, Recipe
 from analytics_platform.model import Table
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.code_version import Code, code_version
@@ -49,24 +49,61 @@ class TableAsset:
         return self.definition.key
 
 
+@dataclass(frozen=True)
+class GraphPlace:
+    """Where an asset stands in the graph.
+
+    Attributes:
+        group: Its group.
+        kinds: Technologies of the asset, shown in the graph.
+        prefix: First part of the asset key; None for a key of one part.
+        name: Last part of the asset key; the table's name when None.
+    """
+
+    group: str
+    kinds: frozenset[str] = frozenset({"parquet"})
+    prefix: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """What an asset is computed from, and what it waits for.
+
+    Attributes:
+        tables: Assets that the function reads, by parameter.
+        days_before: Number of days that a daily asset's streams reach back.
+        wait_for: Further assets that must be materialized, with their blocking checks passed, before this asset.
+    """
+
+    tables: Mapping[str, TableAsset] = field(default_factory=dict)
+    days_before: int = 0
+    wait_for: Sequence[dg.AssetKey] = ()
+
+    def inputs(self, compute: Callable[..., pa.Table]) -> dict[str, Input]:
+        """Return the inputs of a function by parameter; an input's annotation says what the function gets."""
+        hints = typing.get_type_hints(compute)
+        return {
+            parameter: Input(
+                table=asset.recipe.table.name,
+                store=asset.recipe.store,
+                gives=_GIVEN[hints.get(parameter)],
+                days_before=self.days_before,
+            )
+            for parameter, asset in self.tables.items()
+        }
+
+
 def table_asset(
     table: Table,
+    place: GraphPlace,
     *,
-    group: str,
+    upstream: Upstream | None = None,
     code: Sequence[Code] = (),
-    upstream: Mapping[str, TableAsset] | None = None,
+    facts: PartitionFacts | None = None,
     cadence: Cadence = Cadence.DAILY,
     store: str = "lake",
-    prefix: str | None = None,
-    name: str | None = None,
-    days_before: int = 0,
-    kinds: frozenset[str] = frozenset({"parquet"}),
-    version: Callable[..., Mapping[str, str]] | None = None,
-    annotate: Callable[..., Mapping[str, str]] | None = None,
-    unfinished: Callable[..., str | None] | None = None,
     isolates: bool = False,
-    metadata: Callable[..., Mapping[str, Any]] | None = None,
-    deps: Sequence[dg.AssetKey] = (),
 ) -> Callable[[Callable[..., pa.Table]], TableAsset]:
     """Make an asset of a function that computes one partition of ``table``.
 
@@ -81,90 +118,79 @@ def table_asset(
 
     Args:
         table: Declaration of the result.
-        group: Group in the graph.
+        place: Where the asset stands in the graph.
+        upstream: What the function reads, and what the asset waits for.
         code: Modules behind the function's resources. The function, and all that it imports and calls itself, is part
             of the code version without being named; see ``code_version``.
-        upstream: Assets that the function reads, by parameter.
+        facts: What else decides about a partition, and is stored or shown with it.
         cadence: The period of one partition.
         store: Resource key of the IO manager that stores the table.
-        prefix: First part of the asset key.
-        name: Last part of the asset key; the table's name when None.
-        days_before: Number of days that a daily asset's streams reach back.
-        kinds: Technologies of the asset, shown in the graph.
-        version: See ``Recipe``.
-        annotate: See ``Recipe``.
-        unfinished: See ``Recipe``.
         isolates: See ``Recipe``; only for functions that treat each conversation separately.
-        metadata: Maps (day, table, resources) to further metadata of a partition, such as a chart.
-        deps: Further assets that must be materialized, with their blocking checks passed, before this asset.
     """
 
     def decorate(compute: Callable[..., pa.Table]) -> TableAsset:
-        hints = typing.get_type_hints(compute)
-        upstream_assets = upstream or {}
-        inputs = {
-            parameter: Input(
-                table=asset.recipe.table.name,
-                store=asset.recipe.store,
-                gives=_GIVEN[hints.get(parameter)],
-                days_before=days_before,
-            )
-            for parameter, asset in upstream_assets.items()
-        }
-        parameters = list(inspect.signature(compute).parameters)
+        read = upstream or Upstream()
         recipe = Recipe(
             table=table,
             store=store,
             compute=compute,
-            takes_day="day" in parameters,
-            inputs=inputs,
-            resources=tuple(p for p in parameters if p not in inputs and p != "day"),
+            inputs=read.inputs(compute),
             cadence=cadence,
             code_version=code_version(compute, *code),
-            version=version,
-            annotate=annotate,
-            unfinished=unfinished,
+            facts=facts or PartitionFacts(),
             isolates=isolates,
         )
-
-        @dg.asset(
-            name=name or table.name,
-            key_prefix=prefix,
-            description=f"{table.grain.capitalize()}.\n\n{inspect.getdoc(compute)}",
-            group_name=group,
-            owners=OWNERS,
-            kinds=set(kinds),
-            code_version=recipe.code_version,
-            ins={parameter: _asset_in(recipe, parameter, asset) for parameter, asset in upstream_assets.items()},
-            deps=list(deps),
-            required_resource_keys={*recipe.resources, DAYS_RESOURCE},
-            io_manager_key=store,
-            backfill_policy=dg.BackfillPolicy.single_run(),
-            metadata={TABLE_KEY: table.name, **table_metadata(table)},
-            tags={CADENCE_TAG: cadence.value},
-        )
-        def definition(context: dg.AssetExecutionContext, **streams: PartitionStream) -> dg.MaterializeResult[Any]:
-            resources = {key: getattr(context.resources, key) for key in recipe.resources}
-            days = context.partition_keys if cadence is not Cadence.WHOLE else [""]
-            policy = _policy(context.run.tags)
-
-            def written(info: PartitionInfo, reasons: tuple[str, ...], read: Callable[[], pa.Table]) -> None:
-                for failure in failures_of(info):
-                    left_out = f"{info.key}: left out {failure.conversation_id}: {failure.error}"
-                    context.log.warning(on_one_line(left_out))
-                shown = metadata(info.key, read(), **resources) if metadata else None
-                facts = partition_metadata(info, reasons, shown)
-                context.add_asset_metadata(facts, partition_key=info.key or None)
-
-            tasks = (recipe.task(day, streams, resources, policy=policy) for day in days)
-            return dg.MaterializeResult(
-                value=PartitionTasks(tasks, written),
-                metadata=column_lineage(table, {asset.key: asset.recipe.table for asset in upstream_assets.values()}),
-            )
-
-        return TableAsset(recipe, definition)
+        return TableAsset(recipe, _definition(recipe, place, read))
 
     return decorate
+
+
+def _definition(recipe: Recipe, place: GraphPlace, upstream: Upstream) -> dg.AssetsDefinition:
+    """Return the Dagster asset that computes a run's partitions by a recipe."""
+    table, show = recipe.table, recipe.facts.metadata
+
+    @dg.asset(
+        name=place.name or table.name,
+        key_prefix=place.prefix,
+        description=_description(recipe),
+        group_name=place.group,
+        owners=OWNERS,
+        kinds=set(place.kinds),
+        code_version=recipe.code_version,
+        ins={parameter: _asset_in(recipe, parameter, asset) for parameter, asset in upstream.tables.items()},
+        deps=list(upstream.wait_for),
+        required_resource_keys={*recipe.resources, DAYS_RESOURCE},
+        io_manager_key=recipe.store,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        metadata={TABLE_KEY: table.name, **table_metadata(table)},
+        tags={CADENCE_TAG: recipe.cadence.value},
+    )
+    def definition(context: dg.AssetExecutionContext, **streams: PartitionStream) -> dg.MaterializeResult[Any]:
+        resources = {key: getattr(context.resources, key) for key in recipe.resources}
+        days = context.partition_keys if recipe.cadence is not Cadence.WHOLE else [""]
+        policy = _policy(context.run.tags)
+
+        def written(info: PartitionInfo, reasons: tuple[str, ...], read: Callable[[], pa.Table]) -> None:
+            for failure in failures_of(info):
+                left_out = f"{info.key}: left out {failure.conversation_id}: {failure.error}"
+                context.log.warning(on_one_line(left_out))
+            shown = show(info.key, read(), **resources) if show else None
+            facts = partition_metadata(info, reasons, shown)
+            context.add_asset_metadata(facts, partition_key=info.key or None)
+
+        tasks = (recipe.task(day, streams, resources, policy=policy) for day in days)
+        return dg.MaterializeResult(
+            value=PartitionTasks(tasks, written),
+            metadata=column_lineage(table, {asset.key: asset.recipe.table for asset in upstream.tables.values()}),
+        )
+
+    return definition
+
+
+def _description(recipe: Recipe) -> str:
+    """Return the table's grain as a sentence, and below it the docstring of the function."""
+    grain = recipe.table.grain
+    return f"{grain[:1].upper()}{grain[1:]}.\n\n{inspect.getdoc(recipe.compute)}"
 
 
 _GIVEN: Mapping[Any, Literal["table", "stream", "failures", "nothing"]] = {

@@ -1,9 +1,8 @@
-"""Filters: immutable values that select rows, can be combined and negated, and are written in the server's grammar.
+"""Filters: immutable values that select rows, can be joined, and are written in the server's grammar.
 
 Filters use the server's quoted grammar, the same in both versions of the API. The server knows no escapes within
 quotes, so a value with both kinds of quotes cannot be written; a filter refuses such a value instead of sending a wrong
-one. The server defines the operators: ``ne`` and ``not_`` also select rows without a value, ordering operators never
-do.
+one. No filter selects a row without a value in its column.
 """
 
 from __future__ import annotations
@@ -16,40 +15,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Scalar = str | int | float | bool
-
-_OPPOSITES = {
-    "eq": "neq",
-    "gt": "le",
-    "ge": "lt",
-    "null": "notnull",
-    "checked": "notchecked",
-}
-_OPPOSITES |= {opposite: operator for operator, opposite in _OPPOSITES.items()}
-
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 """Characters that no request can contain: NUL ends the server's SQL, and UTF-8 cannot encode surrogates."""
 
 
 class Filter(ABC):
-    """Selects rows; ``&``, ``|`` and ``~`` combine filters."""
+    """Selects rows."""
 
     @abstractmethod
     def where(self) -> str:
         """Return the filter in the server's grammar, always in parentheses."""
-
-    @abstractmethod
-    def negated(self) -> Filter:
-        """Return the filter for all rows that this one does not select; see the module for rows without a value."""
-
-    def __and__(self, other: Filter) -> Filter:
-        return all_of(self, other)
-
-    def __or__(self, other: Filter) -> Filter:
-        return any_of(self, other)
-
-    def __invert__(self) -> Filter:
-        return self.negated()
 
     def __str__(self) -> str:
         return self.where()
@@ -76,10 +51,6 @@ class Comparison(Filter):
         """Return the comparison in the server's grammar."""
         return f"({','.join((_quoted(self.column, 'column'), self.operator, *self.arguments))})"
 
-    def negated(self) -> Filter:
-        """Return the opposite comparison."""
-        return Comparison(self.column, _OPPOSITES[self.operator], self.arguments)
-
 
 @dataclass(frozen=True)
 class Group(Filter):
@@ -97,65 +68,10 @@ class Group(Filter):
         """Return the group in the server's grammar."""
         return f"({f'~{self.operator}'.join(each.where() for each in self.filters)})"
 
-    def negated(self) -> Filter:
-        """Return the negation with each member negated, because the server ignores ``~not`` before a group."""
-        operator: Literal["and", "or"] = "or" if self.operator == "and" else "and"
-        return Group(operator, tuple(each.negated() for each in self.filters))
-
-
-@dataclass(frozen=True)
-class OneOf(Filter):
-    """Compares one column with several values; made by ``one_of``.
-
-    Attributes:
-        column: Title of the column.
-        values: At least one value.
-    """
-
-    column: str
-    values: tuple[str | float, ...]
-
-    def __post_init__(self) -> None:
-        self.where()  # refuses now what cannot be written
-
-    def where(self) -> str:
-        """Return the comparison in the server's grammar."""
-        return Comparison(self.column, "in", tuple(map(_written, self.values))).where()
-
-    def negated(self) -> Filter:
-        """Return the negation, unequal to each of the values; the server has no operator for it."""
-        return all_of(*(ne(self.column, value) for value in self.values))
-
-
-def eq(column: str, value: Scalar) -> Filter:
-    """Select rows whose column equals a value; True and False are for checkboxes.
-
-    Raises:
-        ValueError: If the server's grammar cannot express the value.
-    """
-    if isinstance(value, bool):
-        return Comparison(column, "checked" if value else "notchecked")
-    return Comparison(column, "eq", (_written(value),))
-
-
-def ne(column: str, value: Scalar) -> Filter:
-    """Select rows whose column differs from a value or has no value; raises as ``eq``."""
-    return ~eq(column, value)
-
 
 def gt(column: str, value: float) -> Filter:
     """Select rows whose column is greater than a number."""
     return Comparison(column, "gt", (_number(value),))
-
-
-def ge(column: str, value: float) -> Filter:
-    """Select rows whose column is greater than or equal to a number."""
-    return Comparison(column, "ge", (_number(value),))
-
-
-def lt(column: str, value: float) -> Filter:
-    """Select rows whose column is less than a number."""
-    return Comparison(column, "lt", (_number(value),))
 
 
 def le(column: str, value: float) -> Filter:
@@ -171,17 +87,7 @@ def one_of(column: str, values: Sequence[str | float]) -> Filter:
     """
     if not values:
         raise ValueError(f"one_of({column!r}) needs at least one value; got none")
-    return OneOf(column, tuple(values))
-
-
-def is_null(column: str) -> Filter:
-    """Select rows without a value in a column; an empty text is a value, and checkboxes always have one."""
-    return Comparison(column, "null")
-
-
-def not_null(column: str) -> Filter:
-    """Select rows with a value in a column."""
-    return Comparison(column, "notnull")
+    return Comparison(column, "in", tuple(map(_written, values)))
 
 
 def since(column: str, moment: dt.datetime) -> Filter:
@@ -197,27 +103,12 @@ def since(column: str, moment: dt.datetime) -> Filter:
     return Comparison(column, "ge", ("exactDate", _moment(moment)))
 
 
-def before(column: str, moment: dt.datetime) -> Filter:
-    """Select rows whose time is before a moment; arguments and errors as for ``since``.
-
-    Together with ``since`` this filter makes half-open windows. This module has no "after" and no "until": the server
-    compares their times as texts of different lengths, and treats an equal time as later.
-    """
-    return Comparison(column, "lt", ("exactDate", _moment(moment)))
-
-
-def on_day(column: str, day: dt.date) -> Filter:
-    """Select rows whose time lies within a UTC day."""
-    start = dt.datetime.combine(day, dt.time(), dt.UTC)
-    return since(column, start) & before(column, start + dt.timedelta(days=1))
-
-
 def changed_since(moment: dt.datetime) -> Filter:
     """Select rows created or edited at or after a moment; raises as ``since``.
 
     The filter uses both time columns, because ``UpdatedAt`` is null for a row that was never edited.
     """
-    return since("CreatedAt", moment) | since("UpdatedAt", moment)
+    return any_of(since("CreatedAt", moment), since("UpdatedAt", moment))
 
 
 def all_of(*filters: Filter) -> Filter:
@@ -232,11 +123,6 @@ def all_of(*filters: Filter) -> Filter:
 def any_of(*filters: Filter) -> Filter:
     """Select rows that at least one of the filters selects; raises as ``all_of``."""
     return _group("or", filters)
-
-
-def not_(selected: Filter) -> Filter:
-    """Select the rows that a filter does not select; the same as ``~selected``."""
-    return ~selected
 
 
 def _group(operator: Literal["and", "or"], filters: tuple[Filter, ...]) -> Filter:

@@ -16,7 +16,7 @@ from typing import Any
 from analytics_platform.sources.base import Progress
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.nocodb.client import NocoClient
-from analytics_platform.sources.nocodb.filters import Filter, changed_since, gt
+from analytics_platform.sources.nocodb.filters import Filter, any_of, changed_since, gt
 from analytics_platform.sources.nocodb.mirror import MESSAGES, OpenMirror
 from analytics_platform.sources.nocodb.records import ID, columns_of, newest_stamp, stamps_of, to_rows
 
@@ -87,7 +87,7 @@ class Pull:
         if self._pass["since"] is None:
             return None
         since = dt.datetime.fromisoformat(self._pass["since"]).replace(microsecond=0)
-        return changed_since(since) | gt(ID, self._pass["above"])
+        return any_of(changed_since(since), gt(ID, self._pass["above"]))
 
     def _take(self, records: list[dict[str, Any]]) -> None:
         self._note_columns(records)

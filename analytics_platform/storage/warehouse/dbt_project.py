@@ -22,11 +22,11 @@ from filelock import FileLock
 from analytics_platform.errors import UserError
 from analytics_platform.files import write_atomically
 from analytics_platform.storage.warehouse.failed_tests import DataTest
+from analytics_platform.storage.warehouse.project_version import source_files
 from analytics_platform.storage.warehouse.warehouse_file import BUILD_FILE
 
 PREPARE_COMMAND = "analytics prepare"
 _MANIFEST, _PARSED = "manifest.json", "partial_parse.msgpack"
-_SOURCES = ("*.yml", "models/**/*", "macros/**/*", "tests/**/*")
 
 
 class ManifestError(UserError, RuntimeError):
@@ -76,10 +76,9 @@ class NodeOutcome:
 
 
 def project_hash(project_dir: Path) -> str:
-    """Return 32 hexadecimal digits: a hash of dbt's version and of the project files that determine the build."""
+    """Return 32 hexadecimal digits: a hash of dbt's version and of the project's files, which the manifest repeats."""
     digest = hashlib.sha256(version("dbt-core").encode())
-    files = {path for pattern in _SOURCES for path in project_dir.glob(pattern) if path.is_file()}
-    for path in sorted(files):
+    for path in source_files(project_dir):
         digest.update(f"\x1f{path.relative_to(project_dir).as_posix()}\x1f".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:32]

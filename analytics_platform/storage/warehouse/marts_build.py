@@ -25,10 +25,10 @@ from analytics_platform.storage.warehouse.dbt_project import (
     DbtError,
     NodeOutcome,
     build_project,
-    project_hash,
     s3_defaults,
 )
 from analytics_platform.storage.warehouse.failed_tests import describe_problems
+from analytics_platform.storage.warehouse.project_version import project_version
 from analytics_platform.storage.warehouse.warehouse_file import Warehouse, read_days, record_days
 from analytics_platform.system.disk_full import DiskFullError, disk_full_told, duckdb_says_full
 from analytics_platform.system.plain_text import on_one_line
@@ -213,8 +213,8 @@ class Marts:
 
     @cached_property
     def _version(self) -> str:
-        """The project's hash at first use; a ``Marts`` object lives as long as one run."""
-        return project_hash(self.project_dir)
+        """The project's version at first use; a ``Marts`` object lives as long as one run."""
+        return project_version(self.project_dir)
 
     def _run_dbt(self, path: Path, days: list[str], on_message: Callable[[str, str], None]) -> list[NodeOutcome]:
         variables = {"days": days, "lake": self.lake_uri, "warehouse": str(path)}

@@ -1,6 +1,6 @@
-"""Real conversations in two NocoDB tables, and a platform that reads them.
+"""Real conversations in two NocoDB tables, and a platform that reads them, for the tests of incremental collection.
 
-Belongs here: what the tests of incremental collection share. Does not belong here: the server (``server``).
+``server`` starts the NocoDB server.
 """
 
 from __future__ import annotations

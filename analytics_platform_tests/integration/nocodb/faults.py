@@ -1,7 +1,7 @@
-"""A proxy before a real server that spoils a share of its answers, the same ones for the same seed.
+"""A proxy before a real server that spoils a share of the answers; the same seed spoils the same answers.
 
-Belongs here: what a network, a proxy, a cache or a tired server does to answers. The requests that get through are
-answered by the real server.
+The faults are those of networks, proxies, caches and overloaded servers. The real server answers every request that the
+proxy forwards.
 """
 
 from __future__ import annotations

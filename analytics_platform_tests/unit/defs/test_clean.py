@@ -13,7 +13,7 @@ from analytics_platform.transform.privacy import Privacy
 
 @pytest.mark.parametrize("asset", clean_assets.ASSETS, ids=lambda asset: asset.recipe.table.name)
 def test_a_change_of_the_privacy_settings_makes_days_stale(asset: TableAsset) -> None:
-    version = asset.recipe.version
+    version = asset.recipe.facts.version
     assert version is not None
     privacies = [Privacy(), Privacy(redact=False), Privacy(key=b"k" * 32), Privacy(spans_key=b"k" * 32)]
     choices = [Cleaning(privacy) for privacy in privacies]
@@ -23,7 +23,7 @@ def test_a_change_of_the_privacy_settings_makes_days_stale(asset: TableAsset) ->
 @pytest.mark.parametrize("asset", clean_assets.ASSETS, ids=lambda asset: asset.recipe.table.name)
 def test_what_outcomes_mean_makes_conversations_stale_and_no_messages(asset: TableAsset) -> None:
     """Cleaning every message again because of a word in the settings would take hours for nothing."""
-    version = asset.recipe.version
+    version = asset.recipe.facts.version
     assert version is not None
     meanings = ["", "closed=success", "closed=failure", "closed=neither", "closed=failure, lost=failure"]
     choices = [Cleaning(outcomes=parse_outcomes(text)) for text in meanings]

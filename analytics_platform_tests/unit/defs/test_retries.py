@@ -7,8 +7,8 @@ import datetime as dt
 import pyarrow as pa
 import pytest
 
-from analytics_platform.defs.framework import computation
-from analytics_platform.defs.framework.table_asset import table_asset
+from analytics_platform.defs.framework.recipe import PartitionFacts
+from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
 from analytics_platform.model import Column, Table
 from analytics_platform.model.table import INTEGER, STRING
 from analytics_platform.storage.failures import MOST_TRIES, Failures, failures_of, has_tries_left, left_out_of
@@ -31,13 +31,17 @@ class Broken(set[str]):
     calls = 0
 
 
-@table_asset(NUMBERS, group="g", code=[computation], version=lambda _, source: {"source": str(source)})
+@table_asset(
+    NUMBERS,
+    GraphPlace("g"),
+    facts=PartitionFacts(version=lambda _, source: {"source": str(source)}),
+)
 def numbers(source: dict[str, int]) -> pa.Table:
     """The numbers."""
     return pa.table({"conversation_id": list(source), "n": list(source.values())})
 
 
-@table_asset(ROOTS, group="g", code=[computation], upstream={"numbers": numbers}, isolates=True)
+@table_asset(ROOTS, GraphPlace("g"), upstream=Upstream({"numbers": numbers}), isolates=True)
 def roots(numbers: pa.Table, broken: Broken) -> pa.Table:
     """Roots, but not of what is broken."""
     broken.calls += 1
@@ -46,14 +50,14 @@ def roots(numbers: pa.Table, broken: Broken) -> pa.Table:
     return numbers
 
 
-@table_asset(SUMS, group="g", code=[computation], upstream={"numbers": numbers, "roots": roots})
+@table_asset(SUMS, GraphPlace("g"), upstream=Upstream({"numbers": numbers, "roots": roots}))
 def sums(numbers: pa.Table, roots: pa.Table) -> pa.Table:
     """Sums of what is in both; it must be the same."""
     assert numbers["conversation_id"].equals(roots["conversation_id"])
     return numbers
 
 
-@table_asset(ERRORS, group="g", code=[computation], upstream={"roots": roots})
+@table_asset(ERRORS, GraphPlace("g"), upstream=Upstream({"roots": roots}))
 def errors(roots: Failures) -> pa.Table:
     """What failed."""
     return ERRORS.from_rows([{"conversation_id": f.conversation_id, "n": f.attempts, "error": f.error} for f in roots])

@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from analytics_platform.defs.framework import recipe as recipe_module
 from analytics_platform.defs.framework.daily_partitions import daily_partitions, partitioned
-from analytics_platform.defs.framework.table_asset import FORCE_TAG, table_asset
+from analytics_platform.defs.framework.recipe import PartitionFacts
+from analytics_platform.defs.framework.table_asset import FORCE_TAG, GraphPlace, Upstream, table_asset
 from analytics_platform.model import Column, Table
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.table import INTEGER, STRING
@@ -37,27 +37,31 @@ class Numbers(dict[str, list[int]]):
         self.computed: list[str] = []
 
 
-@table_asset(NUMBERS, group="g", code=[recipe_module], version=lambda day, source: {"source": str(source.get(day))})
+@table_asset(
+    NUMBERS,
+    GraphPlace("g"),
+    facts=PartitionFacts(version=lambda day, source: {"source": str(source.get(day))}),
+)
 def numbers(day: str, source: Numbers) -> pa.Table:
     """The numbers of the day."""
     source.computed.append(f"numbers {day}")
     return pa.table({"n": pa.array(source.get(day, []), pa.int64())})
 
 
-@table_asset(SQUARES, group="g", code=[recipe_module], upstream={"numbers": numbers})
+@table_asset(SQUARES, GraphPlace("g"), upstream=Upstream({"numbers": numbers}))
 def squares(numbers: pa.Table, source: Numbers) -> pa.Table:
     """Squares of the numbers of the day."""
     source.computed.append("squares")
     return pa.table({"n": pa.array([n * n for n in numbers["n"].to_pylist()], pa.int64())})
 
 
-@table_asset(WINDOWS, group="g", code=[recipe_module], upstream={"numbers": numbers}, days_before=2)
+@table_asset(WINDOWS, GraphPlace("g"), upstream=Upstream({"numbers": numbers}, days_before=2))
 def windows(day: str, numbers: PartitionStream) -> pa.Table:
     """Which days a daily table with a stream sees."""
     return pa.table({"days": [f"{day}: {' '.join(numbers)}"]})
 
 
-@table_asset(TOTALS, group="g", code=[recipe_module], upstream={"numbers": numbers}, cadence=Cadence.WHOLE)
+@table_asset(TOTALS, GraphPlace("g"), upstream=Upstream({"numbers": numbers}), cadence=Cadence.WHOLE)
 def totals(numbers: PartitionStream) -> pa.Table:
     """The sum over all days."""
     return pa.table({"n": [sum(sum(table["n"].to_pylist()) for table in numbers.values())]})
