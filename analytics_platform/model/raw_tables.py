@@ -35,7 +35,8 @@ INPUT_COLUMNS: tuple[Column, ...] = (
     Column(
         "message_id",
         STRING,
-        "Identifier of the message, as the source gives it; derived from the row when the source gives none.",
+        "Identifier of the message within its conversation, as the source gives it; derived from the row when the "
+        "source gives none.",
     ),
     Column("user_id", STRING, "Identifier of the customer; null when the source names none.", nullable=True),
     Column(
@@ -134,7 +135,7 @@ RAW_MESSAGES = Table(
             nullable=True,
         ),
     ),
-    key=("message_id",),
+    key=("conversation_id", "message_id"),
     order=("conversation_id", "timestamp", "source_file", "source_row", "message_id"),
 )
 

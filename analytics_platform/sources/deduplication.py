@@ -2,7 +2,7 @@
 
 The rules read the relation ``judged`` of ``row_validation`` and the places of the rows in ``files``. They write two
 tables: ``repeats`` (rows that repeat earlier rows) and ``starts`` (day of each conversation). ``settle_all`` fills both
-tables; ``settle_changed`` updates them for changed messages and conversations.
+tables; ``settle_changed`` updates them for changed conversations.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ SELECT
     again.position, again.conversation_id, again.message_id,
     files.label AS first_label, kept.source_row AS first_row,
     concat_ws(', ',
-        CASE WHEN again.conversation_id IS DISTINCT FROM kept.conversation_id THEN 'conversation_id' END,
         CASE WHEN again.user_id IS DISTINCT FROM kept.user_id THEN 'user_id' END,
         CASE WHEN again.agent_id IS DISTINCT FROM kept.agent_id THEN 'agent_id' END,
         CASE WHEN again.model IS DISTINCT FROM kept.model THEN 'model' END,
@@ -54,11 +53,11 @@ JOIN files ON files.file = kept.file;
 _REPEATS = """
 INSERT INTO repeats
 WITH firsts AS (
-    SELECT message_id, min(position) AS first_position FROM judged
+    SELECT conversation_id, message_id, min(position) AS first_position FROM judged
     WHERE reason IS NULL AND {which}
-    GROUP BY message_id HAVING count(*) > 1
+    GROUP BY conversation_id, message_id HAVING count(*) > 1
 )
-SELECT judged.position, firsts.first_position FROM judged JOIN firsts USING (message_id)
+SELECT judged.position, firsts.first_position FROM judged JOIN firsts USING (conversation_id, message_id)
 WHERE reason IS NULL AND judged.position > firsts.first_position
 """
 
@@ -93,28 +92,18 @@ def settle_all(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def settle_changed(db: duckdb.DuckDBPyConnection) -> None:
-    """Update ``repeats`` and ``starts`` for changed messages and conversations.
+    """Update ``repeats`` and ``starts`` for the conversations in the caller's table ``changed_conversations``.
 
-    The caller fills two tables: ``changed_messages`` (message_id) and ``changed_conversations`` (conversation_id), each
-    with the ids before and after the change. The function adds to ``changed_conversations`` every conversation that
-    shares a message with a changed one, because the first of two repeated rows may have changed.
+    The table names conversations before and after the change. A message belongs to one conversation, so rows of other
+    conversations neither repeat a changed row nor are repeated by one.
     """
-    same_message = "message_id IN (SELECT message_id FROM changed_messages)"
+    same_conversation = "conversation_id IN (SELECT conversation_id FROM changed_conversations)"
     db.execute(f"""
         DELETE FROM repeats WHERE position NOT IN (SELECT position FROM judged WHERE reason IS NULL)
-            OR position IN (SELECT position FROM judged WHERE {same_message});
-        INSERT INTO changed_conversations SELECT conversation_id FROM judged WHERE {same_message};
+            OR position IN (SELECT position FROM judged WHERE {same_conversation});
+        DELETE FROM starts WHERE {same_conversation};
     """)  # noqa: S608  (no value is in it)
-    db.execute(_REPEATS.format(which=same_message))
-    db.execute("""
-        INSERT INTO changed_conversations
-        SELECT again.conversation_id FROM repeats
-        JOIN judged AS kept ON kept.position = repeats.first_position
-        JOIN judged AS again ON again.position = repeats.position
-        WHERE kept.conversation_id IN (SELECT conversation_id FROM changed_conversations)
-    """)
-    same_conversation = "conversation_id IN (SELECT conversation_id FROM changed_conversations)"
-    db.execute(f"DELETE FROM starts WHERE {same_conversation}")  # noqa: S608  (no value is in it)
+    db.execute(_REPEATS.format(which=same_conversation))
     db.execute(_STARTS.format(which=same_conversation))
 
 

@@ -36,7 +36,7 @@ from analytics_platform.sources.staging_holds import (
 )
 from analytics_platform.system.disk_full import disk_full_told
 
-READER_VERSION = 3
+READER_VERSION = 4
 """Increase this number when a code change stages the same files differently."""
 
 

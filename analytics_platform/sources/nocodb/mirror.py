@@ -283,17 +283,13 @@ class OpenMirror:
             if window_before is not None and window_before != kept_days:
                 self._move_window(*window_before)
             use_other_day(self._db)
-            self._db.execute(
-                "INSERT INTO changed_conversations "
-                "SELECT conversation_id FROM judged WHERE message_id IN (SELECT message_id FROM changed_messages)"
-            )
             self._db.execute(TOUCHED)
             settle_changed(self._db)
             other_day = str(use_other_day(self._db))
             self._db.execute(TOUCHED)
             if other_day_before is not None and (other_day_before != other_day or window_before != kept_days):
                 self._db.executemany("INSERT INTO dirty_days VALUES (?)", [[other_day_before], [other_day]])
-            self._db.execute("DELETE FROM changed_messages; DELETE FROM changed_conversations")
+            self._db.execute("DELETE FROM changed_conversations")
             self.remember({"window": kept_days, "other_day": other_day})
 
     def _move_window(self, first: str, last: str) -> None:
@@ -310,18 +306,18 @@ class OpenMirror:
         """)
 
     def _replace(self, table: int, positions: str) -> None:
-        """Remove rows by position, and record their messages and conversations as changed."""
+        """Remove rows by position, and record their conversations as changed."""
         self._note_changes(table, positions)
         removed = self._db.execute(f"DELETE FROM {_name(table)} WHERE position IN ({positions})")  # noqa: S608
         if removed.fetchall()[0][0]:
             self.remember({_REMOVED: True})
 
     def _note_changes(self, table: int, positions: str) -> None:
-        """Record the messages and conversations of rows as changed."""
-        which = f"FROM {_name(table)} WHERE position IN ({positions})"
-        self._db.execute(f"INSERT INTO changed_conversations SELECT DISTINCT conversation_id {which}")
-        if table == MESSAGES:
-            self._db.execute(f"INSERT INTO changed_messages SELECT message_id {which} AND reason IS NULL")
+        """Record the conversations of rows as changed."""
+        self._db.execute(
+            "INSERT INTO changed_conversations SELECT DISTINCT conversation_id "  # noqa: S608  (names of our own)
+            f"FROM {_name(table)} WHERE position IN ({positions})"
+        )
 
     def _judge(self, table: int, rows: Rows) -> pa.Table:
         first = _FIRST_POSITION[table]

@@ -13,7 +13,6 @@ TABLES = (
 CREATE TABLE IF NOT EXISTS files (file INTEGER, label VARCHAR);
 CREATE TABLE IF NOT EXISTS facts (name VARCHAR PRIMARY KEY, value VARCHAR);
 CREATE TABLE IF NOT EXISTS row_stamps (position BIGINT, stamp VARCHAR);
-CREATE TABLE IF NOT EXISTS changed_messages (message_id VARCHAR);
 CREATE TABLE IF NOT EXISTS changed_conversations (conversation_id VARCHAR);
 CREATE TABLE IF NOT EXISTS dirty_days (day DATE);
 """

@@ -31,7 +31,7 @@ from analytics_platform.sources.nocodb.records import ID, stamps_of, to_rows
 from analytics_platform.sources.published_days import StagedDay, read_day
 from analytics_platform.sources.staging_holds import Holds, discard, hold
 
-MIRROR_VERSION = 2
+MIRROR_VERSION = 3
 """Increase this number when a code change mirrors the same rows differently."""
 
 _IDS_PER_REQUEST = 100

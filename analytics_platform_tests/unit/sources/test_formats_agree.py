@@ -33,7 +33,7 @@ ROWS: list[dict[str, Any]] = [
      "timestamp": dt.datetime(2024, 3, 3, tzinfo=UTC), "rating": 1e-7, "tokens": 2, "vip": None, "note": None},
     {"conversation_id": "c3", "message_id": "m1", "user_id": "u3", "role": "user", "text": "other",
      "timestamp": dt.datetime(2024, 3, 3, tzinfo=UTC), "rating": None, "tokens": -1, "vip": None, "note": None},
-    {"conversation_id": "c3", "message_id": "m1", "user_id": "u3", "role": "user", "text": "other",
+    {"conversation_id": "c1", "message_id": "m1", "user_id": "u3", "role": "user", "text": "other",
      "timestamp": dt.datetime(2024, 3, 3, tzinfo=UTC), "rating": None, "tokens": 1, "vip": None, "note": None},
     {"conversation_id": "c9", "message_id": "m9", "user_id": "u3", "role": "user", "text": "late",
      "timestamp": dt.datetime(2030, 3, 3, tzinfo=UTC), "rating": None, "tokens": 1, "vip": None, "note": None},
