@@ -72,6 +72,12 @@ INPUT_COLUMNS: tuple[Column, ...] = (
         "Time at which the message was sent, UTC. Synthetic for the sample's tau-bench dialogues.",
     ),
     Column(
+        "sequence",
+        NUMBER,
+        "Place of the message among messages of the same time, ascending; null when the source states none.",
+        nullable=True,
+    ),
+    Column(
         "language",
         STRING,
         "Language code that the source states for the message; null when the source states none.",
@@ -95,6 +101,20 @@ INPUT_COLUMNS: tuple[Column, ...] = (
         "tokens",
         INTEGER,
         "Number of LLM tokens that the source states for the message; null when the source states none.",
+        nullable=True,
+        minimum=0,
+    ),
+    Column(
+        "input_tokens",
+        INTEGER,
+        "Number of LLM tokens that the model read for the message; null when the source states none.",
+        nullable=True,
+        minimum=0,
+    ),
+    Column(
+        "output_tokens",
+        INTEGER,
+        "Number of LLM tokens that the model wrote for the message; null when the source states none.",
         nullable=True,
         minimum=0,
     ),
@@ -136,7 +156,7 @@ RAW_MESSAGES = Table(
         ),
     ),
     key=("conversation_id", "message_id"),
-    order=("conversation_id", "timestamp", "source_file", "source_row", "message_id"),
+    order=("conversation_id", "timestamp", "sequence", "source_file", "source_row", "message_id"),
 )
 
 RAW_CONVERSATIONS = Table(
@@ -230,7 +250,6 @@ QUARANTINE_REASONS = frozenset(
         "missing_timestamp",
         "bad_timestamp",
         "outside_partitions",
-        "bad_number",
         "conflicting_duplicate",
     }
 )

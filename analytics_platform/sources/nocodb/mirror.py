@@ -39,6 +39,7 @@ from analytics_platform.sources.published_days import (
     unused_files,
     write_days,
 )
+from analytics_platform.sources.row_summary import SUMMARY, RowSummary, parse_summary, summarise
 from analytics_platform.sources.row_validation import judge, prepare_judging
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.staging_holds import nobody_holds
@@ -92,6 +93,10 @@ class Mirror:
             return parse_manifest((self.folder / MANIFEST).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
+
+    def summary(self) -> RowSummary:
+        """Return what became of all rows, as of the last publication; no rows before the first one."""
+        return parse_summary(self.folder / SUMMARY)
 
     @contextmanager
     def opened(self, *, rewrite: bool = False) -> Iterator[OpenMirror]:
@@ -181,6 +186,7 @@ class Mirror:
         part = f"{_PARTS}/{time.time_ns():x}"
         written = write_days(db, self.folder, part, dirty)
         days = {day: staged for day, staged in self.manifest().items() if day not in dirty} | written
+        write_atomically(self.folder / SUMMARY, summarise(db).as_text().encode())
         write_atomically(self.folder / MANIFEST, manifest_text(days).encode())
         db.execute("DELETE FROM dirty_days")
 
@@ -297,6 +303,13 @@ class OpenMirror:
         self._db.execute("SET VARIABLE first_before = $day::DATE", {"day": first})
         self._db.execute("SET VARIABLE last_before = $day::DATE", {"day": last})
         self._db.execute("""
+            INSERT INTO changed_conversations SELECT conversation_id FROM judged
+            WHERE timestamp >= least(getvariable('first_before'), getvariable('first_day'))
+                    AND timestamp < greatest(getvariable('first_before'), getvariable('first_day'))
+                OR timestamp - to_days(getvariable('late_days') + 1)
+                        >= least(getvariable('last_before'), getvariable('last_day'))
+                    AND timestamp - to_days(getvariable('late_days') + 1)
+                        < greatest(getvariable('last_before'), getvariable('last_day'));
             INSERT INTO changed_conversations SELECT conversation_id FROM starts
             WHERE (day BETWEEN getvariable('first_before') AND getvariable('last_before'))
                 != (day BETWEEN getvariable('first_day') AND getvariable('last_day'));
