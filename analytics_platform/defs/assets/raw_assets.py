@@ -11,7 +11,7 @@ from analytics_platform.defs.framework.recipe import PartitionFacts
 from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
 from analytics_platform.model import raw_tables as tables
 from analytics_platform.sources import file_source, sample_source
-from analytics_platform.sources.base import Source
+from analytics_platform.sources.base import Source, require_usable
 from analytics_platform.sources.nocodb import source as nocodb_source
 from analytics_platform.transform import conversations
 
@@ -31,6 +31,12 @@ def _counts(day: str, source: Source) -> Mapping[str, str]:
     return {name: str(count) for name, count in counts.items()}
 
 
+def _source_counts(day: str, table: pa.Table, source: Source) -> Mapping[str, int]:
+    """Return the counts over the whole source; examples of values stay out of metadata."""
+    del day, table
+    return {f"source_{name}": count for name, count in source.summary().counts().items()}
+
+
 @table_asset(
     tables.RAW_MESSAGES,
     GraphPlace("raw", frozenset({"parquet", "source"})),
@@ -40,6 +46,7 @@ def _counts(day: str, source: Source) -> Mapping[str, str]:
 )
 def raw_messages(day: str, source: Source) -> pa.Table:
     """Usable rows of the source, after field mapping, of the conversations that started on the day."""
+    require_usable(source.summary())
     return source.read_day(day).messages
 
 
@@ -48,10 +55,11 @@ def raw_messages(day: str, source: Source) -> pa.Table:
     GraphPlace("raw", frozenset({"parquet", "source"})),
     upstream=Upstream(wait_for=[SOURCE_ROWS]),
     code=SOURCES,
-    facts=PartitionFacts(version=_source_version),
+    facts=PartitionFacts(version=_source_version, metadata=_source_counts),
 )
 def quarantined_rows(day: str, source: Source) -> pa.Table:
     """Rows of the source that cannot be used, each with the reason and its original content."""
+    require_usable(source.summary())
     return source.read_day(day).quarantined
 
 
