@@ -30,7 +30,12 @@ from analytics_platform.sources.formats.csv_rows import read_csv
 from analytics_platform.sources.formats.encodings import encoding_of, utf8
 from analytics_platform.sources.formats.excel_rows import read_excel
 from analytics_platform.sources.formats.file_records import Record, Records, rows_of
-from analytics_platform.sources.formats.json_rows import json_layout, read_json_lines, read_json_values
+from analytics_platform.sources.formats.json_rows import (
+    json_layout,
+    read_json_line_rows,
+    read_json_lines,
+    read_json_values,
+)
 from analytics_platform.sources.formats.parquet_rows import parquet_schema, read_parquet, read_parquet_records
 from analytics_platform.sources.locating import BOOKS, JSON, known_formats
 from analytics_platform.sources.locating import VARIABLE as PATH_VARIABLE
@@ -192,25 +197,39 @@ def _json(
 ) -> Iterator[tuple[FieldMapping, Rows]]:
     if json_layout(sample) == "lines":
         recognised.format = "JSON lines"
-        yield from _records(read_json_lines(stream), file, mapping, recognised)
+        yield from _records(read_json_lines(stream), file, mapping, recognised, lines=stream)
     else:
         recognised.format = "JSON"
         yield from _records(read_json_values(stream, file.place), file, mapping, recognised)
 
 
 def _records(
-    batches: Iterator[Records], file: SourceFile, mapping: FieldMapping, recognised: Recognised
+    batches: Iterator[Records],
+    file: SourceFile,
+    mapping: FieldMapping,
+    recognised: Recognised,
+    lines: BinaryIO | None = None,
 ) -> Iterator[tuple[FieldMapping, Rows]]:
-    """Yield the rows of records, in the shape that the first batch shows."""
+    """Yield the rows of records, in the shape that the first batch shows.
+
+    Args:
+        batches: The records.
+        file: The file.
+        mapping: The mapping of the source.
+        recognised: Filled with the shape.
+        lines: The stream that ``batches`` parses, if it has one object per line; rows are read from it more quickly.
+    """
     first = next(batches, None)
     if first is None:
         return
     batches = chain([first], batches)
     shape = _shape_of(first.values, file, mapping)
     if shape is None:
+        paths = list(mapping.columns.values())
         if recognise_shape(first.values) is SLACK:
-            batches = (with_channel(records, file) for records in batches)
-        rows = _numbered(batches, mapping.columns.values())
+            rows = _numbered((with_channel(records, file) for records in batches), paths)
+        else:
+            rows = _numbered(batches, paths) if lines is None else read_json_line_rows(lines, first, paths)
         yield from _table(rows, file, mapping, recognised, nested=first.values)
         return
     recognised.shape = shape.title
@@ -360,7 +379,7 @@ def _with_plain_text(rows: Rows, mapping: FieldMapping) -> Rows:
     texts = rows.columns.get(name)
     if texts is None or not len(texts):
         return rows
-    lists = pc.fill_null(pc.and_(pc.starts_with(texts, "[{"), pc.match_substring(texts, '"type"')), False)
+    lists = pc.fill_null(pc.starts_with(texts, "[{"), False)
     places = np.flatnonzero(lists.to_numpy(zero_copy_only=False))
     if not len(places):
         return rows

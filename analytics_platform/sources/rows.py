@@ -50,7 +50,8 @@ class Rows:
 
 def empty_to_null(values: pa.Array) -> pa.Array:
     """Return the strings with every empty one replaced by null."""
-    return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
+    empty = pc.equal(values, "")
+    return pc.if_else(empty, pa.scalar(None, pa.string()), values) if pc.any(empty).as_py() else values
 
 
 def text_array(values: list[Any]) -> pa.Array:

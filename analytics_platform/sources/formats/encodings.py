@@ -14,6 +14,9 @@ from typing import Any
 from charset_normalizer import from_bytes
 
 _BLOCK_BYTES = 1 << 20
+_CUT_BYTES = 1 << 12
+"""Length from which a sample counts as the beginning of a longer text, whose last character may be cut."""
+
 _BOMS = [(codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")]
 _STATED = frozenset(name for _, name in _BOMS)
 """Encodings that the first bytes of a file state."""
@@ -43,6 +46,8 @@ def encoding_of(sample: bytes) -> str:
         return "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
     if sample.isascii():
         return "ascii"
+    if len(sample) >= _CUT_BYTES and _is_cut_utf8(sample):
+        return "utf-8"
     return _legacy_encoding(sample) or "utf-8"
 
 
@@ -51,8 +56,6 @@ def _legacy_encoding(sample: bytes) -> str | None:
     high = _HIGH.findall(sample)
     valid = len(_SEQUENCE.findall(b" ".join(high)))
     damage = _SEQUENCE.sub(b"", b" ".join(high)).replace(b" ", b"")
-    if len(damage) <= 3 and _cut_at_an_end(sample):
-        return None
     if not damage or valid * 4 > len(damage):
         return None
     text = damage.decode("cp1252", "replace")
@@ -65,12 +68,12 @@ def _legacy_encoding(sample: bytes) -> str | None:
     return None
 
 
-def _cut_at_an_end(sample: bytes) -> bool:
-    """Tell whether a sample is UTF-8 but for a character cut at its end."""
+def _is_cut_utf8(sample: bytes) -> bool:
+    """Tell whether a sample is UTF-8 but for a character that goes on after its end."""
     try:
-        sample[:-3].decode("utf-8")
+        sample.decode("utf-8")
     except UnicodeDecodeError as error:
-        return error.start >= len(sample) - 6
+        return error.reason == "unexpected end of data" and error.end == len(sample)
     return True
 
 

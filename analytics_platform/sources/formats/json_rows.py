@@ -7,16 +7,21 @@ there is an error that names its place.
 from __future__ import annotations
 
 import codecs
+import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, BinaryIO, Literal
 
+import numpy as np
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
 
 from analytics_platform.sources.base import SourceError
-from analytics_platform.sources.formats.file_records import Record, Records, repaired
-from analytics_platform.sources.rows import Problem, escape_undecodable
+from analytics_platform.sources.formats.file_records import Record, Records, is_path, repaired, rows_of
+from analytics_platform.sources.rows import Problem, Rows, empty_to_null, escape_undecodable, text_array
 
 CHUNK_BYTES = 4 << 20
 
@@ -29,9 +34,9 @@ WRAPPERS = (
 )  # fmt: skip
 """Keys under which exports keep the list of their records."""
 
-_WRAPPED = re.compile(
-    rb'\s*\{\s*"(?:' + "|".join(WRAPPERS).encode() + rb')"\s*:\s*\[(?!\s*\{\s*"(?:from|role|value|content)"\s*:)'
-)
+_WRAPPED = re.compile(rb'\s*\{\s*"(?:' + "|".join(WRAPPERS).encode() + rb')"\s*:\s*\[(?!\s*\{\s*"(?:from|value)"\s*:)')
+"""The beginning of an object whose first key holds the records; ShareGPT's list of turns is none."""
+
 _MANY_DIGITS = re.compile(rb"\d{16}")
 """A run of digits so long that a float may not hold the number exactly."""
 
@@ -68,6 +73,75 @@ def read_json_lines(stream: BinaryIO) -> Iterator[Records]:
         written = [line for line in lines if line and not line.isspace()]
         if written:
             yield _parse(written)
+
+
+def read_json_line_rows(stream: BinaryIO, first: Records, paths: Collection[str] = ()) -> Iterator[Rows]:
+    """Yield the rows of a file with one JSON object per line, in which every object is a row.
+
+    Arrow parses lines whose values have the types of the first batch; the other lines are parsed one by one. Both give
+    the same rows.
+
+    Args:
+        stream: The file's bytes, UTF-8, after the first batch.
+        first: The first batch.
+        paths: Dotted paths that become columns.
+    """
+    yield rows_of(first, 1, paths)
+    number = 1 + len(first.values)
+    schema = None if any(map(is_path, paths)) else _plain_schema(first)
+    while lines := stream.readlines(CHUNK_BYTES):
+        rows = _parsed_by_arrow(lines, number, schema) if schema is not None else None
+        if rows is None:
+            written = [line for line in lines if line and not line.isspace()]
+            rows = rows_of(_parse(written), number, paths)
+        number += len(rows.numbers)
+        if len(rows.numbers):
+            yield rows
+
+
+_ARROW_TYPES = {str: pa.string(), int: pa.int64(), bool: pa.bool_(), float: pa.float64()}
+
+
+def _plain_schema(records: Records) -> pa.Schema | None:
+    """Return the types of the columns if each has texts, integers, floats or booleans only; None otherwise."""
+    types: dict[str, type] = {}
+    for record in records.values:
+        for name, value in record.items():
+            if value is None:
+                continue
+            if types.setdefault(name, type(value)) is not type(value):
+                return None
+    names = sorted(set().union(*records.values))
+    if not names or not set(types.values()) <= _ARROW_TYPES.keys():
+        return None
+    return pa.schema([(name, _ARROW_TYPES[types.get(name, str)]) for name in names])
+
+
+def _parsed_by_arrow(lines: list[bytes], first: int, schema: pa.Schema) -> Rows | None:
+    """Return the rows of lines; None if a line is broken, blank or damaged, or a value could look otherwise as text."""
+    content = b"".join(lines)
+    try:
+        content.decode("utf-8")
+        table = pa.json.read_json(
+            io.BytesIO(content),
+            read_options=pa.json.ReadOptions(use_threads=False, block_size=len(content) + 1),
+            parse_options=pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
+        )
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        return None
+    if table.num_rows != len(lines):
+        return None
+    columns = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        values = column.combine_chunks()
+        values = values if isinstance(values, pa.Array) else values.chunk(0)
+        if pa.types.is_floating(values.type):
+            if pc.any(pc.equal(pc.floor(values), values)).as_py():  # 4 and 4.0 are different texts
+                return None
+            columns[name] = text_array(values.to_pylist())
+        else:
+            columns[name] = empty_to_null(values) if pa.types.is_string(values.type) else values.cast(pa.string())
+    return Rows(np.arange(first, first + len(lines), dtype=np.int64), columns)
 
 
 def read_json_values(stream: BinaryIO, place: str) -> Iterator[Records]:
