@@ -31,6 +31,7 @@ from analytics_platform.sources.formats.encodings import encoding_of, utf8
 from analytics_platform.sources.formats.excel_rows import read_excel
 from analytics_platform.sources.formats.file_records import Record, Records, rows_of
 from analytics_platform.sources.formats.json_rows import (
+    WRAPPERS,
     json_layout,
     read_json_line_rows,
     read_json_lines,
@@ -46,7 +47,7 @@ from analytics_platform.sources.shapes.catalogue import AUTO, ROWS, WHATSAPP, re
 from analytics_platform.sources.shapes.dotted import dotted_shape
 from analytics_platform.sources.shapes.exchanges import EXCHANGES
 from analytics_platform.sources.shapes.helpdesks import CHATWOOT
-from analytics_platform.sources.shapes.shape import Context, Shape, content_text, parsed
+from analytics_platform.sources.shapes.shape import Context, Shape, content_text, is_list_of, parsed
 from analytics_platform.sources.shapes.slack import SLACK, with_channel
 from analytics_platform.sources.shapes.table_columns import usual_columns
 from analytics_platform.sources.shapes.whatsapp import date_order, is_whatsapp, read_whatsapp
@@ -200,7 +201,7 @@ def _json(
         yield from _records(read_json_lines(stream), file, mapping, recognised, lines=stream)
     else:
         recognised.format = "JSON"
-        yield from _records(read_json_values(stream, file.place), file, mapping, recognised)
+        yield from _records(_unwrapped(read_json_values(stream, file.place), mapping), file, mapping, recognised)
 
 
 def _records(
@@ -242,6 +243,24 @@ def _records(
         if context.untimed and UNTIMED not in recognised.notes:
             recognised.notes.append(UNTIMED)
         yield result
+
+
+def _unwrapped(batches: Iterator[Records], mapping: FieldMapping) -> Iterator[Records]:
+    """Yield the records of a file, which may stand in a list within its only object, beside a count or a link."""
+    first = next(batches, None)
+    if first is None:
+        return
+    if len(first.values) == 1 and recognise_shape(first.values) is None:
+        (record,) = first.values
+        lists = [name for name in (*WRAPPERS, "messages") if is_list_of(record.get(name), _is_object)]
+        mapped = any(path.startswith(f"{name}[]") for name in lists for path in mapping.columns.values())
+        first = Records(record[lists[0]]) if lists and not mapped else first
+    yield first
+    yield from batches
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def _shape_of(records: list[Record], file: SourceFile, mapping: FieldMapping) -> Shape | None:
