@@ -58,6 +58,9 @@ _WHOLE_SHAPES = (EXCHANGES, CHATWOOT)
 A mapping cannot say that a row holds two messages, or that a private note is no answer.
 """
 
+_ENCODING_NAMES = {
+    "ascii": "ASCII", "utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16",
+}  # fmt: skip
 UNTIMED = "Messages state no time: they got the time when the file changed, plus 1 ms per message before."
 """Note about files whose messages have no time of their own."""
 
@@ -141,8 +144,9 @@ def _text(
     file: SourceFile, content: Content, mapping: FieldMapping, recognised: Recognised
 ) -> Iterator[tuple[FieldMapping, Rows]]:
     start = content.peek(SAMPLE_BYTES)
-    recognised.encoding = encoding_of(start)
-    decoded = start.decode(recognised.encoding, "replace")
+    encoding = encoding_of(start)
+    recognised.encoding = _ENCODING_NAMES.get(encoding, encoding)
+    decoded = start.decode(encoding, "replace")
     returns_only = "\n" not in decoded and "\r" in decoded
     stream = utf8(content.stream, newlines_for_returns=returns_only)
     sample = stream.peek(SAMPLE_BYTES)[:SAMPLE_BYTES]

@@ -13,9 +13,10 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "session_id", "sessionid", "session", "chat_id", "chatid", "chat", "case_id", "casenumber", "case_number",
         "dialog_id",
         "dialogue_id", "conv_id", "conversation_uuid", "conversation_hash", "issue_id", "room_id", "ticket_number",
+        "gespräch", "vorgang", "konversation", "conversación",
     ),
     "message_id": (
-        "messageid", "comment_id", "commentid", "msg_id", "event_id", "message_uuid", "comment", "turn_id", "id",
+        "messageid", "comment_id", "commentid", "msg_id", "event_id", "message_uuid", "comment", "id",
         "uuid",
     ),
     "role": (
@@ -23,17 +24,18 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "speaker_role",
         "from_role", "user_type", "message_role", "participant", "participant_type", "from", "sender", "author",
         "actor",
-        "direction", "who", "type",
+        "direction", "who", "rolle", "absender", "rôle", "rol", "type",
     ),
     "text": (
         "message", "body", "content", "message_text", "messagetext", "plain_body", "text_body", "comment_body",
         "message_body", "utterance", "msg", "comment_text", "comment", "html_body", "value",
+        "nachricht", "mensaje",
     ),
     "timestamp": (
         "created_at", "createdat", "created", "time", "datetime", "date_time", "date", "sent_at", "sentat", "sent",
         "message_time", "comment_created_at", "message_created_at", "create_time", "createdtime", "created_time",
         "createddatetime", "ts", "event_time", "posted_at", "created_date", "date_created",
-        "timestamp_utc", "published_at",
+        "timestamp_utc", "published_at", "zeit", "zeitpunkt", "zeitstempel", "datum", "fecha",
     ),
     "user_id": (
         "userid", "customer_id", "customerid", "requester_id", "requesterid", "requester", "contact_id", "client_id",
@@ -43,10 +45,10 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "channel": ("via", "via_channel", "source_channel"),
     "model": ("model_name", "llm", "engine"),
     "language": ("lang", "locale", "language_code"),
-    "rating": ("csat", "satisfaction", "satisfaction_score", "score", "stars", "csat_score"),
+    "rating": ("csat", "satisfaction", "satisfaction_score", "score", "stars", "csat_score", "bewertung"),
     "outcome": ("status", "ticket_status", "resolution", "state"),
 }  # fmt: skip
-_SEPARATORS = re.compile(r"[^a-z0-9]+")
+_SEPARATORS = re.compile(r"[\W_]+")
 
 
 def usual_columns(names: Collection[str], stated: Collection[str]) -> dict[str, str]:
