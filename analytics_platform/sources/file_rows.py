@@ -5,6 +5,7 @@ The file's content decides what it is; its name decides only where the content l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -14,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics_platform.model.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.formats.content import (
     OLE,
@@ -50,6 +52,7 @@ from analytics_platform.sources.shapes.helpdesks import CHATWOOT
 from analytics_platform.sources.shapes.shape import Context, Shape, content_text, is_list_of, parsed
 from analytics_platform.sources.shapes.slack import SLACK, with_channel
 from analytics_platform.sources.shapes.table_columns import usual_columns
+from analytics_platform.sources.shapes.table_roles import RoleFlags, role_flags
 from analytics_platform.sources.shapes.whatsapp import date_order, is_whatsapp, read_whatsapp
 
 _WHOLE_SHAPES = (EXCHANGES, CHATWOOT)
@@ -135,9 +138,13 @@ def _parquet(
         nested = any(pa.types.is_nested(kind) for kind in schema.types)
         wanted = any("." in name or "[" in name for name in mapping.columns.values())
         if nested or wanted or EXCHANGES.fits(dict.fromkeys(schema.names)):
-            yield from _records(read_parquet_records(stream, file.place), file, mapping, recognised)
-        else:
-            yield from _table(read_parquet(stream, file.place), file, mapping, recognised)
+            batches = read_parquet_records(stream, file.place)
+            first = next(batches, Records([]))
+            if wanted or _shape_of(first.values, file, mapping) is not None:
+                yield from _records(chain([first], batches), file, mapping, recognised)
+                return
+            _refuse_nested(first.values, schema.names, _with_usual(schema.names, mapping), file)
+        yield from _table(read_parquet(stream, file.place), file, mapping, recognised)
 
 
 def _text(
@@ -297,23 +304,57 @@ def _table(
         tables = (Records(pa.table(dict(rows.columns)).to_pylist(), _by_index(rows)) for rows in batches)
         yield from _records(tables, file, mapping, recognised)
         return
-    usual = usual_columns(first.columns, {*mapping.columns, *mapping.constants})
-    recognised.columns = usual
-    effective = mapping.model_copy(update={"columns": {**usual, **mapping.columns}}) if usual else mapping
-    if nested:
-        _refuse_nested(nested, first, effective, file)
+    effective = _with_usual(first.columns, mapping)
+    recognised.columns = {name: effective.columns[name] for name in effective.columns.keys() - mapping.columns.keys()}
+    flags = RoleFlags()
+    if recognised.columns:  # a table in our own columns is taken as it is
+        role_column = effective.column_of("role")
+        flags = role_flags(first.columns, has_roles=role_column in first.columns or "role" in effective.constants)
+        recognised.notes += flags.notes()
+    elif flags.speaker is None and nested is None:
+        _refuse_data_as_header(first.columns, effective, file)
+    if nested and not flags.speaker:
+        _refuse_nested(nested, first.columns, effective, file)
     for rows in batches:
-        yield effective, _with_plain_text(rows, effective)
+        yield effective, _with_plain_text(flags.apply(rows, effective.column_of("role")), effective)
 
 
-def _refuse_nested(records: list[Record], rows: Rows, mapping: FieldMapping, file: SourceFile) -> None:
+_DATA = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{9,}|(?i:user|assistant|agent|customer|bot|system)")
+
+
+def _refuse_data_as_header(names: Iterable[str], mapping: FieldMapping, file: SourceFile) -> None:
+    """Refuse a table whose first line is data: a time, and a word for a role.
+
+    Raises:
+        SourceError: Naming the line.
+    """
+    header = list(names)
+    lacking = [
+        name for name in REQUIRED_INPUT if name not in mapping.constants and mapping.column_of(name) not in header
+    ]
+    if len(lacking) > 1 and sum(bool(_DATA.fullmatch(name.strip())) for name in header) >= 2:
+        line = ", ".join(header)[:100]
+        raise SourceError(
+            f"{file.place}: has no header line (it begins with {line!r}); write the names of the columns above, "
+            f"e.g. {','.join(REQUIRED_INPUT)}"
+        )
+
+
+def _with_usual(names: Iterable[str], mapping: FieldMapping) -> FieldMapping:
+    """Return the mapping with columns that are taken by their usual names."""
+    usual = usual_columns(list(names), {*mapping.columns, *mapping.constants})
+    return mapping.model_copy(update={"columns": {**usual, **mapping.columns}}) if usual else mapping
+
+
+def _refuse_nested(records: list[Record], names: Iterable[str], mapping: FieldMapping, file: SourceFile) -> None:
     """Refuse records that lack required columns and have a list of objects, in which the messages may be.
 
     Raises:
         SourceError: Naming the list, its fields, and how to map them.
     """
     needed = [name for name in ("role", "text") if name not in mapping.constants]
-    if all(mapping.column_of(name) in rows.columns for name in needed):
+    present = set(names)
+    if all(mapping.column_of(name) in present for name in needed):
         return
     for name, value in next((record for record in records if record), {}).items():
         if isinstance(value, list) and value and isinstance(value[0], dict):

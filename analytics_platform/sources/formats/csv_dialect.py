@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _SAMPLE_RECORDS = 200
@@ -48,7 +48,24 @@ def recognise_dialect(sample: bytes) -> CsvDialect:
     candidates = [stated.group(1)] if stated else list(SEPARATORS)
     backslashes = [False, True] if '\\"' in text else [False]
     dialects = [CsvDialect(separator, escaped, skipped) for separator in candidates for escaped in backslashes]
-    return max(dialects, key=lambda dialect: _fit(text, dialect))
+    best = max(dialects, key=lambda dialect: _fit(text, dialect))
+    if _fit(text, best)[1] >= _LEAST_COLUMNS or stated:
+        return best
+    titles = {dialect: _title_lines(text, dialect) for dialect in dialects}
+    titled = next((dialect for dialect, lines in titles.items() if lines), None)
+    return replace(titled, skipped_lines=skipped + titles[titled]) if titled else best
+
+
+_LEAST_COLUMNS, _MOST_TITLE_LINES = 2, 10
+
+
+def _title_lines(text: str, dialect: CsvDialect) -> int:
+    """Return the number of lines above a table's header, such as the title of a report; 0 if there is no table."""
+    widths = [line.count(dialect.separator) for line in text.splitlines()[:_SAMPLE_RECORDS]]
+    table = max(widths, default=0)
+    first = next((index for index, width in enumerate(widths) if width == table), 0)
+    is_table = table >= _LEAST_COLUMNS and widths.count(table) >= _LEAST_COLUMNS and first <= _MOST_TITLE_LINES
+    return first if is_table and not any(widths[:first]) else 0
 
 
 def _fit(text: str, dialect: CsvDialect) -> tuple[float, int]:

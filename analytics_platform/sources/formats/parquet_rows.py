@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -82,6 +83,8 @@ def _plain(value: Any) -> Any:
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, (dt.date, dt.time, decimal.Decimal)) and not isinstance(value, dt.datetime):
+        return str(value)
     if isinstance(value, dt.datetime):
         return (value.astimezone(dt.UTC) if value.tzinfo else value.replace(tzinfo=dt.UTC)).isoformat()
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

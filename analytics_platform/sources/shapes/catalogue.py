@@ -10,13 +10,16 @@ from analytics_platform.sources.shapes.chatgpt import CHATGPT
 from analytics_platform.sources.shapes.claude import CLAUDE
 from analytics_platform.sources.shapes.exchanges import EXCHANGES
 from analytics_platform.sources.shapes.helpdesks import CHATWOOT, INTERCOM, ZENDESK
+from analytics_platform.sources.shapes.messengers import DISCORD, TELEGRAM
 from analytics_platform.sources.shapes.openai_messages import MESSAGES
 from analytics_platform.sources.shapes.otel import OTEL
 from analytics_platform.sources.shapes.shape import Shape
 from analytics_platform.sources.shapes.sharegpt import SHAREGPT
 from analytics_platform.sources.shapes.slack import SLACK
 
-SHAPES: tuple[Shape, ...] = (CHATGPT, CLAUDE, OTEL, ZENDESK, INTERCOM, CHATWOOT, SLACK, SHAREGPT, MESSAGES, EXCHANGES)
+SHAPES: tuple[Shape, ...] = (
+    CHATGPT, CLAUDE, OTEL, ZENDESK, INTERCOM, CHATWOOT, SLACK, TELEGRAM, DISCORD, SHAREGPT, MESSAGES, EXCHANGES,
+)  # fmt: skip
 """In the order in which they are tried: a shape with more characteristic keys comes first."""
 
 ROWS, AUTO, WHATSAPP = "rows", "auto", "whatsapp"

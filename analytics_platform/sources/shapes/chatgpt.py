@@ -31,12 +31,18 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             "conversation_id": conversation,
             "message_id": message.get("id") or node.get("id"),
             "role": role_of((message.get("author") or {}).get("role")),
-            "text": content_text(message.get("content")),
+            "text": _text(message),
             "timestamp": time if time is not None else context.time_by_place(position),
             "model": (message.get("metadata") or {}).get("model_slug"),
             "title": record.get("title"),
         }
         position += 1
+
+
+def _text(message: Record) -> str | None:
+    """Return a message's text; what the assistant sends to a tool is a marker."""
+    recipient = message.get("recipient")
+    return content_text(message.get("content")) if recipient in {None, "all"} else f"[tool call: {recipient}]"
 
 
 def _path(record: Record) -> list[Record]:

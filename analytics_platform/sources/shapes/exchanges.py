@@ -14,18 +14,19 @@ from analytics_platform.sources.shapes.shape import (
     first_of,
     is_list_of,
     is_message,
+    message_text,
     parsed,
     plain_values,
-    role_of,
-    with_tool_calls,
+    speaker,
 )
 
 PAIRS = (
+    ("instruction", "output"), ("instruction", "response"),
     ("input", "output"), ("question", "answer"), ("prompt", "response"), ("prompt", "completion"),
     ("query", "response"),
     ("query", "answer"), ("user_message", "bot_message"), ("user_message", "assistant_message"),
     ("user_message", "ai_message"), ("user_input", "assistant_output"), ("user_input", "bot_response"),
-    ("user_input", "response"), ("user_query", "bot_response"), ("instruction", "output"), ("instruction", "response"),
+    ("user_input", "response"), ("user_query", "bot_response"),
     ("human", "assistant"), ("human", "ai"), ("user", "assistant"), ("user", "bot"), ("request", "response"),
     ("message", "response"), ("message", "reply"), ("inputs", "outputs"),
 )  # fmt: skip
@@ -101,8 +102,12 @@ def _nested_time(record: Record) -> Any:
 
 def _messages(value: Any) -> list[Any] | None:
     """Return the messages of a question or answer that is a list of them; None for anything else."""
+    if isinstance(value, Mapping) and isinstance(value.get("body"), Mapping):
+        value = value["body"]
     if isinstance(value, Mapping):
-        value = next((value[name] for name in ("messages", "value", "input", "choices") if name in value), None)
+        value = next(
+            (value[name] for name in ("messages", "value", "input", "choices", "contents") if name in value), None
+        )
     if is_list_of(value, lambda item: isinstance(item, Mapping) and is_message(item.get("message"))):
         return [item["message"] for item in value]
     return value if is_list_of(value, is_message) else None
@@ -111,23 +116,22 @@ def _messages(value: Any) -> list[Any] | None:
 def _question(value: Any) -> str | None:
     messages = _messages(value)
     if messages is not None:
-        asked = [message for message in messages if role_of(message.get("role")) == "user"]
-        return content_text(asked[-1].get("content")) if asked else None
+        asked = [message for message in messages if speaker(message) == "user"]
+        return message_text(asked[-1]) if asked else None
     return _text(value, "input", "question", "query", "text", "prompt", "message", "human_input", "user_input")
 
 
 def _answer(value: Any) -> str | None:
     messages = _messages(value)
     if messages is not None:
-        last = messages[-1]
-        return with_tool_calls(content_text(last.get("content")), last.get("tool_calls"))
+        return message_text(messages[-1])
     return _text(value, "output", "answer", "text", "response", "result", "completion", "generated_text")
 
 
 def _text(value: Any, *names: str) -> str | None:
     if isinstance(value, Mapping):
         if is_message(value):
-            return with_tool_calls(content_text(value.get("content")), value.get("tool_calls"))
+            return message_text(value)
         inner = first_of(value, *names)
         if inner is not None:
             return content_text(inner)

@@ -8,17 +8,16 @@ from analytics_platform.sources.formats.file_records import Record
 from analytics_platform.sources.shapes.shape import (
     Context,
     Shape,
-    content_text,
     derived_id,
     first_of,
     is_list_of,
     is_message,
+    message_text,
     plain_values,
-    role_of,
-    with_tool_calls,
+    speaker,
 )
 
-_LISTS = ("messages", "conversation", "conversations", "chat", "history", "dialogue", "turns", "transcript")
+_LISTS = ("messages", "contents", "conversation", "conversations", "chat", "history", "dialogue", "turns", "transcript")
 _COLUMNS = ("conversation_id", "user_id", "agent_id", "model", "channel", "language", "rating", "outcome", "variant")
 
 
@@ -43,14 +42,13 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     answer = _answer_of(record)
     for position, message in enumerate([*record[name], *answer]):
         stated = first_of(message, "timestamp", "created_at", "create_time", "created", "time")
-        text = with_tool_calls(content_text(message.get("content")), message.get("tool_calls"))
         row = {
             **further,
             **known,
             "conversation_id": conversation,
             "message_id": f"{conversation}:{position}",
-            "role": role_of(message.get("role")),
-            "text": text,
+            "role": speaker(message),
+            "text": message_text(message),
             "timestamp": stated or time or context.time_by_place(position),
         }
         for column in ("model", "language", "user_id", "agent_id"):

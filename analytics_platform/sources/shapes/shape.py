@@ -146,8 +146,26 @@ def with_tool_calls(text: str | None, calls: Any) -> str | None:
 
 
 def is_message(value: Any) -> bool:
-    """Tell whether a value is a message with a role and content, as OpenAI writes it."""
-    return isinstance(value, Mapping) and "role" in value and ("content" in value or "tool_calls" in value)
+    """Tell whether a value is a message with a speaker and content, as OpenAI, Gemini or LangChain write it."""
+    if not isinstance(value, Mapping):
+        return False
+    if "role" in value:
+        return any(key in value for key in ("content", "parts", "tool_calls", "text"))
+    return value.get("type") in _SPEAKERS and "content" in value
+
+
+_SPEAKERS = frozenset({"human", "ai", "system", "tool", "chat", "function"})
+
+
+def speaker(message: Mapping[str, Any]) -> str | None:
+    """Return our role for who says a message."""
+    return role_of(message["role"] if "role" in message else message.get("type"))
+
+
+def message_text(message: Mapping[str, Any]) -> str | None:
+    """Return the text of a message, with markers for its images, files and tool calls."""
+    content = next((message[key] for key in ("content", "parts", "text") if message.get(key) is not None), None)
+    return with_tool_calls(content_text(content), message.get("tool_calls"))
 
 
 def is_list_of(value: Any, test: Callable[[Any], bool]) -> bool:

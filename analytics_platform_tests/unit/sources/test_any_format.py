@@ -313,3 +313,46 @@ def test_a_ticket_table_with_usual_names_needs_no_mapping(folder):
         ("7", "2", "user", "My lamp is broken"),
     ]
     assert {row["outcome"] for row in found.messages} == {"solved"}
+
+
+def test_a_title_above_the_header_is_no_header(folder):
+    """Reports begin with a title and a date, and the table seemed to have one column."""
+    content = "Ticket report\nMade on 2024-02-01\n\n"
+    content += "conversation_id;role;text;timestamp\nc1;user;Hi;2024-01-05\nc1;agent;Yes;2024-01-05\n"
+
+    found = folder.rows_of("a.csv", content)
+
+    assert [row["text"] for row in found.messages] == ["Hi", "Yes"]
+
+
+def test_a_table_without_a_header_says_so(folder):
+    """The hint was to map columns, which were named like the first message."""
+    folder.write("a.csv", "c1,user,Hi there,2024-01-05T10:00:00Z\nc1,agent,Yes,2024-01-05T10:01:00Z\n")
+
+    with pytest.raises(SourceError, match=r"has no header line \(it begins with 'c1, user, Hi there, 2024-01-05"):
+        folder.source().days()
+
+
+def test_private_comments_of_a_ticket_table_are_no_answers(folder):
+    """An internal note of a Zendesk CSV ended the customer's wait."""
+    content = (
+        "ticket_id,comment_id,author_role,body,created_at,public\n"
+        "7,1,user,My lamp is broken,2024-01-05T10:00:00Z,true\n"
+        "7,2,agent,known fault,2024-01-05T10:05:00Z,false\n"
+        "7,3,agent,We send a new one,2024-01-05T11:00:00Z,true\n"
+    )
+
+    found = folder.rows_of("a.csv", content)
+
+    assert [row["role"] for row in found.messages] == ["user", "system", "agent"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("from_agent", ("false", "true")), ("inbound", ("True", "False")), ("Is Staff", ("0", "1"))]
+)
+def test_a_flag_tells_who_speaks_where_no_column_does(folder, name, values):
+    content = f"ticket,{name},body,created_at\n7,{values[0]},Hello,2024-01-05\n7,{values[1]},Hi,2024-01-06\n"
+
+    found = folder.rows_of("a.csv", content)
+
+    assert {row["text"]: row["role"] for row in found.messages} == {"Hello": "user", "Hi": "agent"}

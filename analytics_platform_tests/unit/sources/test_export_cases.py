@@ -260,5 +260,5 @@ def test_a_named_format_is_taken_as_named(read):
     """A file of rows with `input` and `output` can be meant as rows."""
     with pytest.raises(SourceError, match="lacks the column role, text"):
         read("qa_pair_rows/traces.jsonl", shape="rows")
-    with pytest.raises(SourceError, match="telegram is no format; these are: auto, rows, chatgpt"):
-        read("qa_pair_rows/traces.jsonl", shape="telegram")
+    with pytest.raises(SourceError, match="fax is no format; these are: auto, rows, chatgpt"):
+        read("qa_pair_rows/traces.jsonl", shape="fax")

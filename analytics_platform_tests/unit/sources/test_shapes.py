@@ -225,3 +225,77 @@ def test_messages_without_a_time_say_so(tmp_path):
     first, second = (dt.datetime.fromisoformat(row["timestamp"]) for row in rows)
     assert second - first == dt.timedelta(milliseconds=1)
     assert any("state no time" in note for note in recognised.notes)
+
+
+TELEGRAM = {
+    "name": "Mia",
+    "type": "personal_chat",
+    "id": 77,
+    "messages": [
+        {"id": 1, "type": "service", "date": "2024-06-20T08:00:00", "actor_id": "user1", "action": "create",
+         "text": ""},
+        {"id": 2, "type": "message", "date": "2024-06-20T08:00:00", "date_unixtime": "1718870400", "from": "Mia",
+         "from_id": "user1", "text": ["See ", {"type": "link", "text": "example.com"}], "photo": "a.jpg"},
+        {"id": 3, "type": "message", "date": "2024-06-20T08:01:00", "from": "Shop", "from_id": "user2", "text": "Yes"},
+    ],
+}  # fmt: skip
+DISCORD = {
+    "guild": {"id": "1"},
+    "channel": {"id": "5", "name": "help"},
+    "messages": [
+        {"id": "1", "type": "Default", "timestamp": "2024-06-20T08:00:00+00:00", "content": "Is it down?",
+         "author": {"id": "u1", "name": "kim", "isBot": False}, "attachments": []},
+        {"id": "2", "type": "Default", "timestamp": "2024-06-20T08:00:01+00:00", "content": "Ticket opened",
+         "author": {"id": "b1", "name": "bot", "isBot": True}, "attachments": [{"fileName": "a.png"}]},
+        {"id": "3", "type": "Reply", "timestamp": "2024-06-20T08:02:00+00:00", "content": "Fixed",
+         "author": {"id": "u2", "name": "amy", "isBot": False}, "attachments": []},
+    ],
+}  # fmt: skip
+TIME = "2024-06-20T08:00:00Z"
+TOLD = [("system", "[create]"), ("user", "See example.com\n[photo]"), ("agent", "Yes")]
+ANSWERED = [("user", "Hi"), ("assistant", "Hello")]
+
+
+@pytest.mark.parametrize(
+    ("record", "messages"),
+    [
+        (TELEGRAM, TOLD),
+        ({"chats": {"list": [TELEGRAM]}}, TOLD),
+        (DISCORD, [("user", "Is it down?"), ("assistant", "Ticket opened\n[file: a.png]"), ("agent", "Fixed")]),
+        (  # Gemini
+            {"contents": [
+                {"role": "user", "parts": [{"text": "Hi"}]}, {"role": "model", "parts": [{"text": "Hello"}]},
+            ]},
+            ANSWERED,
+        ),
+        (  # LangChain
+            {"messages": [{"type": "human", "content": "Hi"}, {"type": "ai", "content": "Hello"}], "session_id": "s"},
+            ANSWERED,
+        ),
+        (  # Anthropic
+            {
+                "model": "claude",
+                "messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}],
+                "response": {"role": "assistant", "content": [{"type": "text", "text": "Hello"}]},
+            },
+            ANSWERED,
+        ),
+        (  # a logged request of OpenAI
+            {"request": {"messages": [{"role": "user", "content": "Hi"}]}, "time": TIME,
+             "response": {"body": {"choices": [{"message": {"role": "assistant", "content": "Hello"}}]}}},
+            ANSWERED,
+        ),
+        ({"instruction": "Hi", "input": "", "output": "Hello"}, ANSWERED),
+        ({"prompt": "Hi", "completion": "Hello", "created_at": TIME}, ANSWERED),
+        (  # LangSmith
+            {"id": "r", "inputs": {"messages": [{"role": "user", "content": "Hi"}]}, "outputs": {"output": "Hello"},
+             "start_time": TIME, "end_time": TIME},
+            ANSWERED,
+        ),
+    ],
+)  # fmt: skip
+def test_further_exports_are_recognised(tmp_path, record, messages):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([record]))
+
+    assert said(read(path)[0]) == messages
