@@ -10,18 +10,21 @@ import sys
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from analytics_platform.cli import lookups
 from analytics_platform.cli.arguments import AsJson, Force, From, OnDevice, Select, To, read_range
 from analytics_platform.errors import UserError
-from analytics_platform.settings.loader import PROJECT_ROOT, load_settings
+from analytics_platform.settings.loader import PROJECT_ROOT, Settings, load_settings
 from analytics_platform.system import interruption
 from analytics_platform.system.disk_full import find_disk_full
 from analytics_platform.system.home import find_removed, open_home
 from analytics_platform.system.output import print_json, print_message, print_result, print_warnings_of_logs
+
+if TYPE_CHECKING:
+    from analytics_platform.defs.resources.platform import Platform
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(lookups.app)
@@ -43,6 +46,8 @@ def run(
     from analytics_platform.defs.resources.platform import Platform
 
     with closing(Platform(settings)) as platform:
+        if not as_json:
+            _print_new_source(settings, platform)
         outcome, _ = run_graph(platform, start, end, select, force=force, quiet=as_json)
     if as_json:
         print_json(outcome.as_json())
@@ -288,6 +293,36 @@ def reconcile(
         print_result(reconciled_line(different, rows_by_day))
 
 
+@app.command("inspect")
+def inspect_command(
+    path: Annotated[str, typer.Argument(help="Files, folders, zips or globs, separated by commas.")],
+    mapping: Annotated[Path | None, typer.Option(help="Field mapping; ANALYTICS_SOURCE_MAPPING.")] = None,
+    source_format: Annotated[str | None, typer.Option("--format", help="Shape; ANALYTICS_SOURCE_FORMAT.")] = None,
+    write: Annotated[Path | None, typer.Option(help="Write a commented mapping of the first file here.")] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="Look at all rows, however many there are.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what files are, what each column is taken for, and which rows could be used. Nothing is stored."""
+    settings = load_settings()
+    from analytics_platform.cli.inspect_lines import inspect_lines
+    from analytics_platform.operations.inspection import inspect_files, write_mapping
+    from analytics_platform.sources.mapping import load_mapping
+
+    given = load_mapping(mapping or settings.source_mapping)
+    views = inspect_files(path, given, shape=source_format or settings.source_format, whole=whole)
+    if write:
+        write_mapping(write, views[0], given)
+    if as_json:
+        print_json({"files": [view.as_json() for view in views]})
+    else:
+        for style, line in inspect_lines(views):
+            print_result(line, style)
+        if write:
+            print_result(f"Mapping written to {write}; use it with ANALYTICS_SOURCE_MAPPING={write}")
+    if any(view.fault or not view.kept for view in views):
+        raise typer.Exit(1)
+
+
 @app.command()
 def prepare() -> None:
     """Prepare a fresh installation: the dbt manifest and the Dagster instance."""
@@ -311,6 +346,22 @@ def dev(
     command = ["-m", "dagster", "dev", "-w", str(PROJECT_ROOT / "workspace.yaml"), "-h", host, "-p", str(port)]
     print_message(f"Dagster UI: http://{host}:{port} (Ctrl-C stops it)")
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  (takes this process's place, and its signals)
+
+
+def _print_new_source(settings: Settings, platform: Platform) -> None:
+    """Say what the files are, if this home has not read them yet."""
+    if settings.source != "files" or platform.source.status().rows is not None:
+        return
+    from analytics_platform.operations.inspection import inspect_files, short_lines
+    from analytics_platform.sources.mapping import load_mapping
+
+    try:
+        given = load_mapping(settings.source_mapping)
+        views = inspect_files(settings.source_path or "", given, shape=settings.source_format)
+    except UserError:  # the run says it, after it has checked the other settings
+        return
+    for line in short_lines(views):
+        print_message(line)
 
 
 def _print_figures(result: Mapping[str, object]) -> None:

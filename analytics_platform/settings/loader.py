@@ -71,7 +71,12 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
     source_path: str | None = Field(
         default=None,
         validation_alias="ANALYTICS_SOURCE_PATH",
-        description="For files: paths or globs of .parquet, .csv, .csv.gz, .jsonl, separated by commas.",
+        description="For files: paths, folders, zips or globs, separated by commas; docs/sources.md lists the formats.",
+    )
+    source_format: Annotated[str, AfterValidator(checks.source_format)] = Field(
+        default="auto",
+        validation_alias="ANALYTICS_SOURCE_FORMAT",
+        description="For files: the shape of the export; auto recognises it. docs/sources.md lists the names.",
     )
     source_mapping: Path | None = Field(
         default=None,

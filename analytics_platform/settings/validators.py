@@ -65,6 +65,17 @@ def absolute(path: Path) -> Path:
         raise ValueError("begins with ~ and the name of a user who does not exist on this machine") from None
 
 
+def source_format(name: str) -> str:
+    """Return the name of a shape of export; refuse a name that no shape has."""
+    if name == "auto":
+        return name
+    from analytics_platform.sources.shapes.catalogue import FORMATS  # noqa: PLC0415  (imports Arrow)
+
+    if name not in FORMATS:
+        raise ValueError(f"must be one of {', '.join(FORMATS)}")
+    return name
+
+
 def existing_file(path: Path | None) -> Path | None:
     """Return the absolute path of a file; refuse a path that is not a file."""
     if path is None:

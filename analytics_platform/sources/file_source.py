@@ -1,4 +1,4 @@
-"""The source that reads files: Parquet, CSV and JSON lines, plain or gzipped, by path or glob.
+"""The source that reads files of the formats in ``formats`` and the shapes in ``shapes``: by path, glob, folder or zip.
 
 Files are split by day once (``staging``). The staged days are kept until the files, the mapping or the window of days
 change; then they are removed as soon as no process reads them (``staging_holds``), so that no text outlives its
@@ -14,6 +14,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -21,10 +22,13 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from analytics_platform.sources.base import Progress, SourceDay, SourceError, SourceStatus
-from analytics_platform.sources.locating import SourceFile, find_files, read_rows
+from analytics_platform.sources.file_rows import read_rows
+from analytics_platform.sources.formats.content import SourceFile
+from analytics_platform.sources.locating import find_files
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform.sources.published_days import MANIFEST, StagedDay, parse_manifest, read_day
 from analytics_platform.sources.row_summary import SUMMARY, RowSummary, parse_summary
+from analytics_platform.sources.shapes.catalogue import AUTO
 from analytics_platform.sources.staging import stage
 from analytics_platform.sources.staging_holds import (
     UNFINISHED,
@@ -37,7 +41,7 @@ from analytics_platform.sources.staging_holds import (
 )
 from analytics_platform.system.disk_full import disk_full_told
 
-READER_VERSION = 5
+READER_VERSION = 6
 """Increase this number when a code change stages the same files differently."""
 
 
@@ -50,11 +54,12 @@ class FileSource:
     except the newest one. Safe to share between threads.
 
     Args:
-        paths: Paths and globs, separated by commas; see ``locating.READERS`` for the formats.
+        paths: Paths, folders, zips and globs, separated by commas; see ``locating.SUFFIXES`` for the formats.
         staging_dir: Folder for the staged days; safe to delete.
         first_day: First day of the partitions.
         last_day: Last day of the partitions, inclusive.
         mapping: YAML file with the field mapping; see ``mapping.FieldMapping``.
+        shape: ``auto`` to recognise the shape of each file, or a name of ``shapes.catalogue.FORMATS`` for all of them.
         name: Name of the source, stored with every row.
         stages: Whether to stage changed files; otherwise the source reads the newest staging, and neither writes nor
             removes files.
@@ -68,6 +73,7 @@ class FileSource:
         first_day: dt.date,
         last_day: dt.date,
         mapping: Path | None = None,
+        shape: str = AUTO,
         name: str = "files",
         stages: bool = True,
     ) -> None:
@@ -77,6 +83,7 @@ class FileSource:
         self._first_day = first_day
         self._last_day = last_day
         self._mapping = mapping
+        self._shape = shape
         self._stages = stages
         self._holds = Holds(self._discard_old)
 
@@ -174,15 +181,16 @@ class FileSource:
         what = f"{len(files)} {'file' if len(files) == 1 else 'files'}, {megabytes:,.1f} MB"
         if not (folder / MANIFEST).is_file():
             for file in files:
-                for rows in islice(read_rows(file), 1):
-                    mapping.require_columns(rows.columns, str(file.path))
+                for of_file, rows in islice(read_rows(file, mapping), 1):
+                    of_file.require_columns(rows.columns, file.place)
             return f"{what}, not read since they changed"
         days = list(_days(folder))
         return f"{what}, {len(days)} days with rows, {days[0]} to {days[-1]}" if days else f"{what}, no rows"
 
     def _found(self) -> tuple[list[SourceFile], FieldMapping, Path]:
         """Return the files, the mapping, and the folder of their staging, which need not exist."""
-        files, mapping = find_files(self._paths), load_mapping(self._mapping)
+        mapping = load_mapping(self._mapping)
+        files = [replace(file, shape=self._shape) for file in find_files(self._paths)]
         return files, mapping, self._folder / self._fingerprint(files, mapping)
 
     def _staged(self, *, anew: bool = False) -> Path | None:
@@ -262,7 +270,7 @@ class FileSource:
             self.name,
             [str(self._first_day), str(self._last_day)],
             mapping.model_dump(),
-            [[str(file.path), file.label, file.size, file.modified_ns] for file in files],
+            [[str(file.path), file.member, file.label, file.size, file.modified_ns, file.shape] for file in files],
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 

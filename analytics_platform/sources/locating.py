@@ -1,54 +1,57 @@
-"""Find the files of a source, and read one file in the format of its suffix."""
+"""Find the files of a source: paths, globs, folders and zips."""
 
 from __future__ import annotations
 
+import datetime as dt
 import glob
-import gzip
-import zlib
+import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, cast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
 from analytics_platform.sources.base import SourceError
-from analytics_platform.sources.csv_rows import read_csv
-from analytics_platform.sources.json_rows import read_jsonl
-from analytics_platform.sources.parquet_rows import read_parquet
-from analytics_platform.sources.rows import Rows
+from analytics_platform.sources.formats.content import SourceFile
 
 VARIABLE = "ANALYTICS_SOURCE_PATH"
 
-READERS: dict[str, Callable[[BinaryIO, str], Iterator[Rows]]] = {
-    ".parquet": read_parquet,
-    ".csv": read_csv,
-    ".csv.gz": read_csv,
-    ".jsonl": read_jsonl,
-    ".jsonl.gz": read_jsonl,
-}
+TABLES = (".csv", ".tsv", ".tab", ".txt")
+JSON = (".json", ".jsonl", ".ndjson")
+BOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+SUFFIXES = (".parquet", *TABLES, *JSON, *BOOKS)
+COMPRESSIONS = (".gz", ".zst")
+
+_COMPANIONS = frozenset(
+    {
+        "users.json", "user.json", "channels.json", "dms.json", "groups.json", "mpims.json", "canvases.json",
+        "integration_logs.json", "message_feedback.json", "model_comparisons.json", "shared_conversations.json",
+        "projects.json", "memories.json", "user_settings.json", "sora.json", "shopping.json", "manifest.json",
+    }
+)  # fmt: skip
+"""Files of Slack, ChatGPT and Claude exports that contain no messages."""
 
 
 @dataclass(frozen=True)
-class SourceFile:
-    """One file of a source.
-
-    Attributes:
-        path: Path of the file.
-        label: Name stored with the file's rows: the file name, or the path when another file has the same name.
-        suffix: Format of the file, a key of ``READERS``.
-        size: Size in bytes.
-        modified_ns: Time of the last change, in ns since the epoch.
-    """
-
+class _Place:
     path: Path
-    label: str
-    suffix: str
-    size: int
-    modified_ns: int
+    member: str | None = None
+    size: int = field(default=0, compare=False)
+    modified_ns: int = field(default=0, compare=False)
+
+    @property
+    def name(self) -> str:
+        return PurePosixPath(self.member).name if self.member else self.path.name
+
+    @property
+    def whole(self) -> str:
+        return f"{self.path}/{self.member}" if self.member else str(self.path)
 
 
 def find_files(paths: str) -> list[SourceFile]:
     """Return the files that ``paths`` names, without repeats: in the given order, and by name within a glob.
+
+    Of a folder and of a zip, the files of known formats are taken, at any depth; hidden files, and the lists of users
+    and channels that exports contain, are left out.
 
     Args:
         paths: Paths and globs (``**`` for any depth), separated by commas.
@@ -56,50 +59,88 @@ def find_files(paths: str) -> list[SourceFile]:
     Raises:
         SourceError: If ``paths`` is empty, a path or glob matches no file, or a format is unknown.
     """
-    found = dict.fromkeys(path for pattern in paths.split(",") if pattern.strip() for path in _matches(pattern.strip()))
+    found = dict.fromkeys(
+        place for pattern in paths.split(",") if pattern.strip() for place in _matches(pattern.strip())
+    )
     if not found:
-        raise SourceError(f"{VARIABLE}: names no file; give paths or globs of {_known_formats()}")
-    names = Counter(path.name for path in found)
-    return [_describe(path, path.name if names[path.name] == 1 else str(path)) for path in found]
+        raise SourceError(f"{VARIABLE}: names no file; give paths, folders or globs of {known_formats()}")
+    names = Counter(place.name for place in found)
+    return [_describe(place, place.name if names[place.name] == 1 else place.whole) for place in found]
 
 
-def read_rows(file: SourceFile) -> Iterator[Rows]:
-    """Yield the rows of a file, batch by batch, in order.
-
-    Raises:
-        SourceError: If the file cannot be opened or read to its end.
-    """
-    try:
-        with file.path.open("rb") as raw:
-            if file.suffix.endswith(".gz"):
-                with gzip.open(raw) as unpacked:
-                    yield from READERS[file.suffix](cast("BinaryIO", unpacked), str(file.path))
-            else:
-                yield from READERS[file.suffix](raw, str(file.path))
-    except (OSError, EOFError, zlib.error) as error:
-        raise SourceError(f"{file.path}: cannot be read to its end ({error}); copy the file again") from error
+def known_formats() -> str:
+    """Return the suffixes of all formats, as messages list them."""
+    return f"{', '.join(SUFFIXES)}, each also as .gz or .zst, and .zip"
 
 
-def _matches(pattern: str) -> list[Path]:
+def _matches(pattern: str) -> list[_Place]:
     path = Path(pattern).expanduser()
     if path.is_dir():
-        raise SourceError(f"{VARIABLE}: {pattern} is a folder; name its files, e.g. {pattern.rstrip('/')}/*.csv")
+        places = [place for file in sorted(path.rglob("*")) for place in _of_folder(file, path)]
+        if not places:
+            raise SourceError(f"{VARIABLE}: {pattern} is a folder without files of a known format: {known_formats()}")
+        return places
     if path.is_file():
-        return [path]
+        return list(_opened(path))
     matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  # absolute globs
     files = [match for match in matches if match.is_file()]
     if not files:
         raise SourceError(f"{VARIABLE}: {pattern} matches no file; check the path (seen from {Path.cwd()})")
-    return files
+    return [place for file in files for place in _opened(file)]
 
 
-def _describe(path: Path, label: str) -> SourceFile:
-    suffix = next((suffix for suffix in READERS if path.name.lower().endswith(suffix)), None)
+def _of_folder(file: Path, folder: Path) -> Iterator[_Place]:
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    if not hidden and file.is_file() and (_may_hold_messages(file.name) or _is_zip(file)):
+        yield from _opened(file)
+
+
+def _opened(file: Path) -> Iterator[_Place]:
+    """Yield a file itself, or the members of a zip that can hold messages."""
+    if not _is_zip(file):
+        yield _Place(file)
+        return
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = [member for member in archive.infolist() if _holds_messages(member)]
+    except (OSError, zipfile.BadZipFile) as error:
+        raise SourceError(f"{VARIABLE}: {file} cannot be read as a zip ({error}); copy the file again") from None
+    if not members:
+        raise SourceError(f"{VARIABLE}: {file} has no file of a known format; these are: {known_formats()}")
+    for member in sorted(members, key=lambda member: member.filename):
+        modified = dt.datetime(*member.date_time, tzinfo=dt.UTC)
+        yield _Place(file, member.filename, member.file_size, int(modified.timestamp()) * 10**9)
+
+
+def _is_zip(file: Path) -> bool:
+    return file.name.lower().endswith(".zip")
+
+
+def _holds_messages(member: zipfile.ZipInfo) -> bool:
+    path = PurePosixPath(member.filename)
+    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    return not member.is_dir() and not hidden and _may_hold_messages(path.name)
+
+
+def _may_hold_messages(name: str) -> bool:
+    """Tell whether a file of a folder or zip is worth reading; other texts than chats are most often notes."""
+    suffix = _suffix(name)
+    return suffix is not None and name not in _COMPANIONS and (suffix != ".txt" or "chat" in name.lower())
+
+
+def _suffix(name: str) -> str | None:
+    """Return the format that a file's name states, without the suffix of a compression; None for an unknown one."""
+    plain = name.lower()
+    for compression in COMPRESSIONS:
+        plain = plain.removesuffix(compression)
+    return next((suffix for suffix in SUFFIXES if plain.endswith(suffix)), None)
+
+
+def _describe(place: _Place, label: str) -> SourceFile:
+    suffix = _suffix(place.name)
     if suffix is None:
-        raise SourceError(f"{VARIABLE}: {path} is of no known format; these are: {_known_formats()}")
-    status = path.stat()
-    return SourceFile(path, label, suffix, status.st_size, status.st_mtime_ns)
-
-
-def _known_formats() -> str:
-    return ", ".join(READERS)
+        raise SourceError(f"{VARIABLE}: {place.path} is of no known format; these are: {known_formats()}")
+    if place.member:
+        return SourceFile(place.path, label, suffix, place.size, place.modified_ns, place.member)
+    status = place.path.stat()
+    return SourceFile(place.path, label, suffix, status.st_size, status.st_mtime_ns)

@@ -7,6 +7,7 @@ tables in every format.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +50,8 @@ class Rows:
 
 def empty_to_null(values: pa.Array) -> pa.Array:
     """Return the strings with every empty one replaced by null."""
-    return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
+    empty = pc.equal(values, "")
+    return pc.if_else(empty, pa.scalar(None, pa.string()), values) if pc.any(empty).as_py() else values
 
 
 def text_array(values: list[Any]) -> pa.Array:
@@ -73,3 +75,20 @@ def as_text(value: Any) -> str | None:
 def escape_undecodable(text: str) -> str:
     r"""Return ``text`` with escapes for characters that UTF-8 cannot encode, e.g. a lone surrogate as ``\ud800``."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+_SURROGATES = re.compile("[\ud800-\udfff]+")
+
+
+def repair_undecodable(text: str) -> str | None:
+    """Return the text with U+FFFD for characters that UTF-8 cannot encode; None if nothing else of it is visible.
+
+    Args:
+        text: Decoded with ``surrogateescape``, or with lone surrogates, such as half an emoji.
+    """
+    repaired, count = _SURROGATES.subn("\N{REPLACEMENT CHARACTER}", text)
+    if count and not any(
+        character.isprintable() and not character.isspace() for character in _SURROGATES.sub("", text)
+    ):
+        return None
+    return repaired

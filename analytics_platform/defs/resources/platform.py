@@ -131,6 +131,7 @@ class Platform:
         return FileSource(
             self.settings.source_path or "",
             mapping=self.settings.source_mapping,
+            shape=self.settings.source_format,
             staging_dir=self.settings.staging_dir,
             first_day=first_day,
             last_day=last_day,

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analytics_platform.sources import csv_rows
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.formats import csv_rows
 
 HEADER = "conversation_id,message_id,role,text,timestamp\n"
 GOOD = "c1,m1,user,hello,2024-01-05T10:00:00Z\n"
@@ -163,8 +163,8 @@ def test_a_header_alone_has_no_rows_and_any_day_is_empty(folder):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.csv", "conversation_id,role,body,timestamp\nc1,user,hi,2024-01-05\n"),
-        ("a.jsonl", '{"conversation_id":"c1","role":"user","body":"hi","timestamp":"2024-01-05"}'),
+        ("a.csv", "conversation_id,role,memo,timestamp\nc1,user,hi,2024-01-05\n"),
+        ("a.jsonl", '{"conversation_id":"c1","role":"user","memo":"hi","timestamp":"2024-01-05"}'),
     ],
 )
 def test_a_missing_column_is_named_with_the_file_and_what_to_do(folder, name, content):
@@ -174,7 +174,7 @@ def test_a_missing_column_is_named_with_the_file_and_what_to_do(folder, name, co
         folder.source().days()
 
     assert str(error.value).endswith(
-        f"{name}: lacks the column text; it has body, conversation_id, role, timestamp; "
+        f"{name}: lacks the column text; it has conversation_id, memo, role, timestamp; "
         "say in the file of ANALYTICS_SOURCE_MAPPING what its columns are called"
     )
     assert list(folder.staging.glob("files/*/")) == []
@@ -186,13 +186,14 @@ def test_a_missing_column_is_named_with_the_file_and_what_to_do(folder, name, co
         ("missing.csv", "missing.csv matches no file"),
         ("*.parquet", "*.parquet matches no file"),
         ("notes.txt", "notes.txt is of no known format"),
-        ("", "is a folder; name its files"),
+        ("notes", "notes is a folder without files of a known format"),
         ("a.csv, *.jsonl", "*.jsonl matches no file"),
     ],
 )
 def test_a_wrong_path_is_one_line_that_names_the_variable(folder, pattern, message):
     folder.write("a.csv", HEADER)
     folder.write("notes.txt", "")
+    (folder.path / "notes").mkdir()
 
     with pytest.raises(SourceError) as error:
         folder.source(pattern).days()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analytics_platform.sources.base import SourceError
-from analytics_platform.sources.rows import Problem, Rows, empty_to_null, text_array
+from analytics_platform.sources.formats.file_records import Records
+from analytics_platform.sources.rows import Problem, Rows, empty_to_null, repair_undecodable, text_array
 
 BATCH_ROWS = 20_000
+_RECORDS_PER_BATCH = 500
+"""Rows with nested lists, each a whole conversation, that are read at a time."""
 
 
 def read_parquet(stream: BinaryIO, place: str) -> Iterator[Rows]:
@@ -40,6 +45,49 @@ def read_parquet(stream: BinaryIO, place: str) -> Iterator[Rows]:
             first += batch.num_rows
     except (pa.ArrowInvalid, OSError) as error:
         raise SourceError(f"{place}: cannot be read as Parquet ({error}); write the file again") from error
+
+
+def parquet_schema(stream: BinaryIO, place: str) -> pa.Schema:
+    """Return the schema of a Parquet file; an empty schema for a file of zero bytes.
+
+    Raises:
+        SourceError: If the file is not Parquet or is damaged.
+    """
+    if not stream.seek(0, 2):
+        return pa.schema([])
+    stream.seek(0)
+    try:
+        return pq.ParquetFile(stream, pre_buffer=False).schema_arrow
+    except (pa.ArrowInvalid, OSError) as error:
+        raise SourceError(f"{place}: cannot be read as Parquet ({error}); write the file again") from error
+    finally:
+        stream.seek(0)
+
+
+def read_parquet_records(stream: BinaryIO, place: str) -> Iterator[Records]:
+    """Yield the rows of a Parquet file as objects, with their nested lists.
+
+    Raises:
+        SourceError: If the file is not Parquet or is damaged.
+    """
+    try:
+        for batch in pq.ParquetFile(stream, pre_buffer=False).iter_batches(_RECORDS_PER_BATCH):
+            yield Records([_plain(row) for row in batch.to_pylist()])
+    except (pa.ArrowInvalid, OSError) as error:
+        raise SourceError(f"{place}: cannot be read as Parquet ({error}); write the file again") from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of Parquet with its times as ISO 8601; a time without a zone is UTC."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, (dt.date, dt.time, decimal.Decimal)) and not isinstance(value, dt.datetime):
+        return str(value)
+    if isinstance(value, dt.datetime):
+        return (value.astimezone(dt.UTC) if value.tzinfo else value.replace(tzinfo=dt.UTC)).isoformat()
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def _as_text(name: str, values: pa.Array, first: int, problems: dict[int, Problem]) -> pa.Array:
@@ -78,8 +126,9 @@ def _decode(name: str, values: pa.Array, first: int, problems: dict[int, Problem
     except pa.ArrowInvalid:
         texts = []
         for number, value in enumerate(raw.to_pylist(), start=first):
-            text = value and value.decode("utf-8", "backslashreplace")
-            if value and text.encode("utf-8") != value:
+            text = value and repair_undecodable(value.decode("utf-8", "surrogateescape"))
+            if value and text is None:
+                text = value.decode("utf-8", "backslashreplace")
                 problems[number] = Problem("invalid_utf8", f"{name} is not UTF-8: {text[:100]!r}")
             texts.append(text)
         return pa.array(texts, pa.string())

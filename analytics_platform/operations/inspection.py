@@ -1,0 +1,324 @@
+"""Look into files before any run: what they are, what each column is taken for, and which rows could be used.
+
+Nothing is stored. Rows are read and judged by the rules of a run, except the rules that need the whole source
+(repeated messages, and days outside the partitions).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.errors import UserError
+from analytics_platform.files import write_atomically
+from analytics_platform.model.raw_tables import REQUIRED_INPUT
+from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.file_rows import Recognised, read_rows
+from analytics_platform.sources.formats.content import SourceFile
+from analytics_platform.sources.locating import find_files
+from analytics_platform.sources.mapping import INPUT_NAMES, FieldMapping
+from analytics_platform.sources.row_validation import judge, prepare_judging
+from analytics_platform.sources.rows import Rows
+
+SAMPLE_ROWS = 100_000
+"""Rows of each file that are looked at unless the whole file is asked for."""
+
+_EXAMPLES, _EXAMPLE_CHARACTERS = 3, 40
+_SHOWN_MESSAGES, _SHOWN_CHARACTERS = 5, 100
+_ROLE_WORDS = 30
+_SHOWN_FILES = 5
+_ZONE = re.compile(r".*\d[ ]?(?:[Zz]|UTC|GMT|[+-]\d{2}:?\d{2})(?:\[.*\])?\s*")
+_NUMBER = re.compile(r"\s*[\d.eE+]+\s*")
+
+
+@dataclass
+class ColumnView:
+    """One column of a file.
+
+    Attributes:
+        name: Name in the file.
+        taken_for: Input column that is read from it; None for a further column.
+        filled: Share of rows with a value.
+        examples: First different values, cut.
+    """
+
+    name: str
+    taken_for: str | None
+    filled: float
+    examples: list[str]
+
+
+@dataclass
+class FileView:
+    """What one file was recognised as, and what would become of its rows.
+
+    Attributes:
+        file: Name of the file.
+        what: Format, encoding, separator and shape in one line.
+        notes: Sentences about times, roles and conversations of this shape.
+        rows: Rows looked at.
+        whole: Whether these are all rows of the file.
+        kept: Rows that could be used.
+        repaired: Column to rows of which a value was mended or left out.
+        quarantined: Reason to number of rows.
+        reasons: Reason to the detail of its first row.
+        roles: The file's word for a role to number of rows.
+        unknown_roles: Role words without a role.
+        first: Earliest time, UTC; None without a readable one.
+        last: Latest time, UTC.
+        zone: How the zone of the times is known.
+        columns: The columns.
+        messages: First messages as they will stand.
+        fault: Why the file cannot be read; None if it can.
+    """
+
+    file: str
+    what: str = ""
+    notes: list[str] = field(default_factory=list)
+    rows: int = 0
+    whole: bool = True
+    kept: int = 0
+    repaired: dict[str, int] = field(default_factory=dict)
+    quarantined: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    roles: dict[str, int] = field(default_factory=dict)
+    unknown_roles: list[str] = field(default_factory=list)
+    first: str | None = None
+    last: str | None = None
+    zone: str | None = None
+    columns: list[ColumnView] = field(default_factory=list)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    fault: str | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the view as plain values."""
+        return asdict(self)
+
+
+def inspect_files(paths: str, mapping: FieldMapping, *, shape: str = "auto", whole: bool = False) -> list[FileView]:
+    """Look into the files that ``paths`` names.
+
+    Args:
+        paths: Paths, folders, zips or globs, separated by commas.
+        mapping: The field mapping.
+        shape: ``auto``, or the name of a shape of ``shapes.catalogue``.
+        whole: Look at all rows, not only the first ``SAMPLE_ROWS`` of each file.
+
+    Raises:
+        SourceError: If a path matches no file.
+    """
+    files = [replace(file, shape=shape) for file in find_files(paths)]
+    return [_view(file, mapping, whole=whole) for file in files]
+
+
+def _view(file: SourceFile, mapping: FieldMapping, *, whole: bool) -> FileView:
+    view = FileView(file.label)
+    recognised = Recognised()
+    columns = _Columns()
+    try:
+        with duckdb.connect() as db:
+            db.execute("SET TimeZone = 'UTC'")
+            prepare_judging(db, mapping)
+            for of_file, rows in read_rows(file, mapping, recognised):
+                if view.rows >= SAMPLE_ROWS and not whole:
+                    view.whole = False
+                    break
+                columns.add(rows, of_file)
+                if not view.rows:
+                    of_file.require_columns(rows.columns, file.place)
+                batch = of_file.apply(rows)
+                _count(view, judge(db, batch, file=0, first_position=0), batch.rows)
+    except SourceError as error:
+        view.fault = str(error)
+    view.what, view.notes = str(recognised), recognised.notes
+    view.columns = columns.views()
+    view.zone = columns.zone()
+    known = mapping.role_words()
+    view.unknown_roles = [word for word in view.roles if word.strip().lower() not in known]
+    return view
+
+
+def _count(view: FileView, judged: pa.Table, mapped: pa.Table) -> None:
+    """Add a batch's rows to the counts of a view."""
+    usable = judged.filter(pc.is_null(judged["reason"]))
+    view.rows += judged.num_rows
+    view.kept += usable.num_rows
+    for pair in judged["reason"].value_counts().to_pylist():
+        if pair["values"] is not None:
+            view.quarantined[pair["values"]] = view.quarantined.get(pair["values"], 0) + pair["counts"]
+    if usable.num_rows < judged.num_rows:
+        for row in judged.filter(pc.is_valid(judged["reason"])).select(["reason", "detail"]).to_pylist():
+            view.reasons.setdefault(row["reason"], row["detail"])
+    for pair in mapped["role"].value_counts().to_pylist():
+        word = pair["values"]
+        if word is not None and (word in view.roles or len(view.roles) < _ROLE_WORDS):
+            view.roles[word] = view.roles.get(word, 0) + pair["counts"]
+    if "repairs" in judged.column_names:
+        names = [repair["name"] for repairs in judged["repairs"].drop_null().to_pylist() for repair in repairs]
+        view.repaired = dict(Counter(view.repaired) + Counter(names))
+    if usable.num_rows:
+        ends = pc.min_max(usable["timestamp"]).as_py()
+        view.first = min(filter(None, (view.first, f"{ends['min']:%Y-%m-%d %H:%M:%S}")))
+        view.last = max(filter(None, (view.last, f"{ends['max']:%Y-%m-%d %H:%M:%S}")))
+        missing = _SHOWN_MESSAGES - len(view.messages)
+        shown = ["conversation_id", "message_id", "role", "timestamp", "text", "user_id", "agent_id"]
+        for row in usable.slice(0, max(missing, 0)).select(shown).to_pylist():
+            text = row["text"]
+            cut = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+            view.messages.append({**row, "timestamp": f"{row['timestamp']:%Y-%m-%d %H:%M:%S.%f}", "text": cut})
+
+
+class _Columns:
+    """Collects how the columns of a file are filled."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._filled: Counter[str] = Counter()
+        self._examples: dict[str, list[str]] = {}
+        self._taken_for: dict[str, str] = {}
+
+    def add(self, rows: Rows, mapping: FieldMapping) -> None:
+        """Add a batch of rows."""
+        self._rows += len(rows.numbers)
+        for name in INPUT_NAMES:
+            if name not in mapping.constants and mapping.column_of(name) in rows.columns:
+                self._taken_for.setdefault(mapping.column_of(name), name)
+        for name, values in rows.columns.items():
+            self._filled[name] += len(values) - values.null_count
+            examples = self._examples.setdefault(name, [])
+            if len(examples) < _EXAMPLES:
+                for value in values.slice(0, 100).drop_null().unique().to_pylist():
+                    if len(examples) < _EXAMPLES and value[:_EXAMPLE_CHARACTERS] not in examples:
+                        examples.append(value[:_EXAMPLE_CHARACTERS])
+
+    def views(self) -> list[ColumnView]:
+        """Return the columns: those taken for input columns first."""
+        found = [
+            ColumnView(name, self._taken_for.get(name), round(count / max(self._rows, 1), 3), self._examples[name])
+            for name, count in self._filled.items()
+            if count or name in self._taken_for
+        ]
+        order = list(INPUT_NAMES)
+        return sorted(found, key=lambda view: order.index(view.taken_for) if view.taken_for else len(order))
+
+    def zone(self) -> str | None:
+        """Say how the zone of the times is known, from the examples."""
+        names = [name for name, taken in self._taken_for.items() if taken == "timestamp"]
+        examples = self._examples.get(names[0], []) if names else []
+        if not examples:
+            return None
+        if all(_NUMBER.fullmatch(example) for example in examples):
+            return "seconds or parts of them since 1970, which are UTC"
+        if all(_ZONE.fullmatch(example) for example in examples):
+            return "stated by each time"
+        return "not stated: taken as UTC"
+
+
+def mapping_text(view: FileView, given: FieldMapping) -> str:
+    """Return a commented mapping that says what was recognised, as a start for corrections.
+
+    Args:
+        view: A file.
+        given: The mapping with which the file was inspected.
+    """
+    lines = [f"# {view.file}: {view.what}"]
+    lines += [f"# {note}" for note in view.notes]
+    lines += ["", "# input column: column of the file; any value within a record can be named with dots: author.type"]
+    taken = {column.taken_for: column.name for column in view.columns if column.taken_for}
+    if taken:
+        lines += ["columns:"]
+        for name, column in taken.items():
+            mark = "" if name != column else "# "
+            lines.append(f"  {mark}{name}: {_quoted(column)}")
+        if all(name == column for name, column in taken.items()):
+            lines[lines.index("columns:")] = "# columns:"
+    further = [column.name for column in view.columns if not column.taken_for]
+    missing = [name for name in INPUT_NAMES if name not in taken]
+    lines += [f"# further columns, kept in extra: {', '.join(map(_quoted, further)) or 'none'}"]
+    lines += [f"# input columns that nothing is read for: {', '.join(missing) or 'none'}"]
+    needed = [name for name in REQUIRED_INPUT if name not in taken and name not in given.constants]
+    lines += [f"# needed, and missing: {', '.join(needed)}"] if needed else []
+    lines += ["", "# the file's word for a role, in any case: user, assistant, agent, system or tool"]
+    known = given.role_words()
+    lines += ["roles:" if view.unknown_roles else "# roles:"]
+    for word in view.roles:
+        role = known.get(word.strip().lower())
+        lines.append(f"  # {_quoted(word)}: {role}" if role else f"  {_quoted(word)}: user  # TODO: say who this is")
+    lines += ["", f"# times: {view.first or 'none readable'} to {view.last or 'none readable'}; zone {view.zone}"]
+    lines += [f"timestamp_format: {_quoted(given.timestamp_format)}"] if given.timestamp_format else []
+    if "bad_timestamp" in view.quarantined:
+        lines += [f"# {view.reasons['bad_timestamp']}: say how times are written"]
+        lines += ['# timestamp_format: "%d.%m.%Y %H:%M"']
+    lines += ["", "# input column: a value that every row gets", "# constants: {channel: email}"]
+    if given.constants:
+        lines[-1] = f"constants: {json.dumps(given.constants, ensure_ascii=False)}"
+    return "\n".join(lines) + "\n"
+
+
+def write_mapping(path: Path, view: FileView, given: FieldMapping) -> None:
+    """Write a commented mapping for a file.
+
+    Args:
+        path: The new file.
+        view: The inspected file.
+        given: The mapping with which the file was inspected.
+
+    Raises:
+        UserError: If the file exists, or cannot be written.
+    """
+    if path.exists():
+        raise UserError(f"--write {path}: exists; name a new file")
+    try:
+        write_atomically(path, mapping_text(view, given).encode())
+    except OSError as error:
+        raise UserError(f"--write {path}: cannot be written ({error})") from None
+
+
+def _quoted(word: str) -> str:
+    """Return a word for YAML; quotes where YAML would read something else than the word."""
+    return word if re.fullmatch(r"[A-Za-z_][\w.-]*", word) and not _YAML_WORD.fullmatch(word) else json.dumps(word)
+
+
+_YAML_WORD = re.compile(r"(?i:y|n|yes|no|true|false|on|off|null)")
+
+
+def short_lines(views: list[FileView]) -> Iterator[str]:
+    """Yield what a run prints about files that it has not read before: what each is, and how many rows are usable."""
+    for view in views[:_SHOWN_FILES]:
+        yield f"{view.file}: {view.fault or view.what}"
+        if view.fault is None:
+            of = f"{view.rows:,} rows" if view.whole else f"the first {view.rows:,} rows"
+            yield f"  {view.kept:,} of {of} usable{_time_range(view)}"
+            yield from (f"  {line}" for line in trouble_lines(view))
+            yield from (f"  {note}" for note in view.notes)
+    if len(views) > _SHOWN_FILES:
+        yield f"… and {len(views) - _SHOWN_FILES:,} more files"
+
+
+def _time_range(view: FileView) -> str:
+    return f", {view.first} to {view.last} UTC" if view.first else ""
+
+
+def trouble_lines(view: FileView) -> Iterator[str]:
+    """Yield a line per reason of quarantine, with its first detail and the way out, and per column with repairs."""
+    for reason, count in sorted(view.quarantined.items(), key=lambda item: -item[1]):
+        yield f"{count:,} rows {reason}: {view.reasons[reason]}{_WAYS_OUT.get(reason, '')}"
+    for name, count in view.repaired.items():
+        yield f"{count:,} rows with an unreadable {name}, which is left out or mended"
+
+
+_WAYS_OUT = {
+    "unknown_role": "; say under roles: in the mapping who this is",
+    "bad_timestamp": "; say under timestamp_format: in the mapping how times are written",
+    "missing_conversation_id": "; name its column under columns: in the mapping",
+    "missing_role": "; name its column under columns: in the mapping",
+}

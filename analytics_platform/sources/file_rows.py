@@ -1,0 +1,455 @@
+"""Read one file of any known format and shape as rows, and say what was recognised.
+
+The file's content decides what it is; its name decides only where the content leaves a choice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import BinaryIO, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.model.raw_tables import REQUIRED_INPUT
+from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.formats.content import (
+    OLE,
+    PARQUET,
+    SAMPLE_BYTES,
+    ZIP,
+    Content,
+    SourceFile,
+    open_content,
+)
+from analytics_platform.sources.formats.content import seekable as open_seekable
+from analytics_platform.sources.formats.csv_dialect import CsvDialect, recognise_dialect
+from analytics_platform.sources.formats.csv_rows import read_csv
+from analytics_platform.sources.formats.encodings import encoding_of, utf8
+from analytics_platform.sources.formats.excel_rows import read_excel
+from analytics_platform.sources.formats.file_records import Record, Records, rows_of
+from analytics_platform.sources.formats.json_rows import (
+    WRAPPERS,
+    json_layout,
+    read_json_line_rows,
+    read_json_lines,
+    read_json_values,
+)
+from analytics_platform.sources.formats.parquet_rows import parquet_schema, read_parquet, read_parquet_records
+from analytics_platform.sources.locating import BOOKS, JSON, known_formats
+from analytics_platform.sources.locating import VARIABLE as PATH_VARIABLE
+from analytics_platform.sources.mapping import VARIABLE as MAPPING_VARIABLE
+from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.rows import Problem, Rows, text_array
+from analytics_platform.sources.shapes.catalogue import AUTO, ROWS, WHATSAPP, recognise_shape
+from analytics_platform.sources.shapes.dotted import dotted_shape
+from analytics_platform.sources.shapes.exchanges import EXCHANGES
+from analytics_platform.sources.shapes.helpdesks import CHATWOOT
+from analytics_platform.sources.shapes.shape import Context, Shape, content_text, is_list_of, parsed
+from analytics_platform.sources.shapes.slack import SLACK, with_channel
+from analytics_platform.sources.shapes.table_columns import usual_columns
+from analytics_platform.sources.shapes.table_roles import RoleFlags, role_flags
+from analytics_platform.sources.shapes.whatsapp import date_order, is_whatsapp, read_whatsapp
+
+_WHOLE_SHAPES = (EXCHANGES, CHATWOOT)
+"""Shapes that decide roles and texts even where a mapping names columns for them.
+
+A mapping cannot say that a row holds two messages, or that a private note is no answer.
+"""
+
+_ENCODING_NAMES = {
+    "ascii": "ASCII", "utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16",
+}  # fmt: skip
+UNTIMED = "Messages state no time: they got the time when the file changed, plus 1 ms per message before."
+"""Note about files whose messages have no time of their own."""
+
+
+@dataclass
+class Recognised:
+    """What a file was recognised as, filled while its first rows are read.
+
+    Attributes:
+        format: ``CSV``, ``JSON lines``, ``JSON``, ``Parquet``, ``workbook`` or ``WhatsApp chat``.
+        compression: Layers of compression, outermost first.
+        encoding: Encoding of a text file; None for a binary one.
+        separator: Name of a table's separator; None for other formats.
+        shape: Title of the shape; None for one message per row.
+        columns: Input column to the file's column that was taken for it by its usual name.
+        notes: Sentences that a person should read, about times, roles and conversations.
+    """
+
+    format: str = ""
+    compression: tuple[str, ...] = ()
+    encoding: str | None = None
+    separator: str | None = None
+    shape: str | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Describe the file in one line."""
+        parts = [self.format, *(f"packed as {layer}" for layer in self.compression)]
+        parts += [self.encoding] if self.encoding else []
+        parts += [f"separated by {self.separator}"] if self.separator else []
+        return ", ".join([*parts, self.shape or "one message per row"])
+
+
+def read_rows(
+    file: SourceFile, mapping: FieldMapping, recognised: Recognised | None = None
+) -> Iterator[tuple[FieldMapping, Rows]]:
+    """Yield the rows of a file, batch by batch, in order, each with the mapping that applies to it.
+
+    Args:
+        file: The file.
+        mapping: The field mapping of the source.
+        recognised: Filled with what the file is.
+
+    Raises:
+        SourceError: If the file cannot be opened or read to its end, or is of no known format.
+    """
+    recognised = recognised if recognised is not None else Recognised()
+    with open_content(file) as content:
+        recognised.compression = content.compression
+        start = content.peek(SAMPLE_BYTES)
+        if start.startswith(PARQUET) or (file.suffix == ".parquet" and not start):
+            yield from _parquet(file, content, mapping, recognised)
+        elif start.startswith((ZIP, OLE)) or (file.suffix in BOOKS and not start):
+            recognised.format = "workbook"
+            with open_seekable(content) as stream:
+                yield from _table(read_excel(stream, file.place), file, mapping, recognised)
+        elif file.suffix == ".parquet":
+            raise SourceError(
+                f"{file.place}: cannot be read as Parquet (it begins with {start[:8]!r}); write the file again"
+            )
+        else:
+            yield from _text(file, content, mapping, recognised)
+
+
+def _parquet(
+    file: SourceFile, content: Content, mapping: FieldMapping, recognised: Recognised
+) -> Iterator[tuple[FieldMapping, Rows]]:
+    recognised.format = "Parquet"
+    with open_seekable(content) as stream:
+        schema = parquet_schema(stream, file.place)
+        nested = any(pa.types.is_nested(kind) for kind in schema.types)
+        wanted = any("." in name or "[" in name for name in mapping.columns.values())
+        if nested or wanted or EXCHANGES.fits(dict.fromkeys(schema.names)):
+            batches = read_parquet_records(stream, file.place)
+            first = next(batches, Records([]))
+            if wanted or _shape_of(first.values, file, mapping) is not None:
+                yield from _records(chain([first], batches), file, mapping, recognised)
+                return
+            _refuse_nested(first.values, schema.names, _with_usual(schema.names, mapping), file)
+        yield from _table(read_parquet(stream, file.place), file, mapping, recognised)
+
+
+def _text(
+    file: SourceFile, content: Content, mapping: FieldMapping, recognised: Recognised
+) -> Iterator[tuple[FieldMapping, Rows]]:
+    start = content.peek(SAMPLE_BYTES)
+    encoding = encoding_of(start)
+    recognised.encoding = _ENCODING_NAMES.get(encoding, encoding)
+    decoded = start.decode(encoding, "replace")
+    returns_only = "\n" not in decoded and "\r" in decoded
+    stream = utf8(content.stream, newlines_for_returns=returns_only)
+    sample = stream.peek(SAMPLE_BYTES)[:SAMPLE_BYTES]
+    if _is_json(sample, file):
+        yield from _json(cast("BinaryIO", stream), sample, file, mapping, recognised)
+    elif file.shape == WHATSAPP or (file.shape == AUTO and is_whatsapp(sample)):
+        order = date_order(sample)
+        recognised.format = recognised.shape = "WhatsApp chat"
+        recognised.notes.append("The first sender is the customer; map the roles of username to say otherwise.")
+        if not order.certain:
+            day = {"dmy": "day first", "mdy": "month first"}[order.order]
+            recognised.notes.append(f"Dates are read {day}; no date of the file's beginning shows which is right.")
+        context = Context(file)
+        batches = read_whatsapp(cast("BinaryIO", stream), order, context)
+        yield from _with_mapping(_numbered(batches, mapping.columns.values()), mapping, whole=False)
+    else:
+        _refuse_other_text(sample, file)
+        dialect = recognise_dialect(sample)
+        if file.suffix == ".txt" and len(_header(sample, dialect)) < 2:
+            raise SourceError(f"{PATH_VARIABLE}: {file.place} is of no known format; these are: {known_formats()}")
+        recognised.format, recognised.separator = "CSV", dialect.separator_name
+        yield from _table(read_csv(cast("BinaryIO", stream), file.place, dialect), file, mapping, recognised)
+
+
+def _is_json(sample: bytes, file: SourceFile) -> bool:
+    start = sample.lstrip()
+    if not start:
+        return file.suffix in JSON
+    if start[:1] in {b"{", b"["}:
+        return file.suffix in JSON or start[1:].lstrip()[:1] in {b'"', b"{", b"[", b"}", b"]"}
+    return file.suffix in JSON and any(line.lstrip().startswith((b"{", b"[")) for line in start.splitlines()[:20])
+
+
+def _refuse_other_text(sample: bytes, file: SourceFile) -> None:
+    start = sample.lstrip()[:200].lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<table")):
+        raise SourceError(f"{file.place}: is a web page (HTML), no export of messages; export as CSV or JSON")
+    if start.startswith(b"%pdf"):
+        raise SourceError(f"{file.place}: is a PDF, no export of messages; export as CSV or JSON")
+    if file.suffix in JSON and sample and len(_header(sample, recognise_dialect(sample))) < 2:
+        line = sample.splitlines()[0][:60].decode("utf-8", "replace")
+        raise SourceError(f"{file.place}: is neither JSON nor a table (it begins with {line!r}); check the export")
+
+
+def _header(sample: bytes, dialect: CsvDialect) -> list[str]:
+    lines = sample.decode("utf-8", "replace").splitlines()[dialect.skipped_lines :]
+    header = next((line for line in lines if line.strip()), "")
+    return header.split(dialect.separator)
+
+
+def _json(
+    stream: BinaryIO, sample: bytes, file: SourceFile, mapping: FieldMapping, recognised: Recognised
+) -> Iterator[tuple[FieldMapping, Rows]]:
+    if json_layout(sample) == "lines":
+        recognised.format = "JSON lines"
+        yield from _records(read_json_lines(stream), file, mapping, recognised, lines=stream)
+    else:
+        recognised.format = "JSON"
+        yield from _records(_unwrapped(read_json_values(stream, file.place), mapping), file, mapping, recognised)
+
+
+def _records(
+    batches: Iterator[Records],
+    file: SourceFile,
+    mapping: FieldMapping,
+    recognised: Recognised,
+    lines: BinaryIO | None = None,
+) -> Iterator[tuple[FieldMapping, Rows]]:
+    """Yield the rows of records, in the shape that the first batch shows.
+
+    Args:
+        batches: The records.
+        file: The file.
+        mapping: The mapping of the source.
+        recognised: Filled with the shape.
+        lines: The stream that ``batches`` parses, if it has one object per line; rows are read from it more quickly.
+    """
+    first = next(batches, None)
+    if first is None:
+        return
+    batches = chain([first], batches)
+    shape = _shape_of(first.values, file, mapping)
+    if shape is None:
+        paths = list(mapping.columns.values())
+        if recognise_shape(first.values) is SLACK:
+            rows = _numbered((with_channel(records, file) for records in batches), paths)
+        else:
+            rows = _numbered(batches, paths) if lines is None else read_json_line_rows(lines, first, paths)
+        yield from _table(rows, file, mapping, recognised, nested=first.values)
+        return
+    recognised.shape = shape.title
+    if shape.hint:
+        recognised.notes.append(shape.hint)
+    context = Context(file)
+    paths = list(mapping.columns.values())
+    rows = _numbered(_unfolded(batches, shape, context, paths), paths)
+    for result in _with_mapping(rows, mapping, whole=shape in _WHOLE_SHAPES):
+        if context.untimed and UNTIMED not in recognised.notes:
+            recognised.notes.append(UNTIMED)
+        yield result
+
+
+def _unwrapped(batches: Iterator[Records], mapping: FieldMapping) -> Iterator[Records]:
+    """Yield the records of a file, which may stand in a list within its only object, beside a count or a link."""
+    first = next(batches, None)
+    if first is None:
+        return
+    if len(first.values) == 1 and recognise_shape(first.values) is None:
+        (record,) = first.values
+        lists = [name for name in (*WRAPPERS, "messages") if is_list_of(record.get(name), _is_object)]
+        mapped = any(path.startswith(f"{name}[]") for name in lists for path in mapping.columns.values())
+        first = Records(record[lists[0]]) if lists and not mapped else first
+    yield first
+    yield from batches
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _shape_of(records: list[Record], file: SourceFile, mapping: FieldMapping) -> Shape | None:
+    """Return the shape of a file's records; None for one message per record."""
+    shape = dotted_shape(mapping.columns.values(), MAPPING_VARIABLE)
+    if shape is not None:
+        return shape
+    shape = recognise_shape(records, file.shape)
+    stated = [mapping.columns[name] for name in ("role", "text") if name in mapping.columns]
+    if shape is None or shape in _WHOLE_SHAPES or file.shape != AUTO or not stated:
+        return shape
+    columns = rows_of(Records(records[:50]), 1, stated).columns
+    return None if any(name in columns for name in stated) else shape
+
+
+def _table(
+    batches: Iterator[Rows],
+    file: SourceFile,
+    mapping: FieldMapping,
+    recognised: Recognised,
+    nested: list[Record] | None = None,
+) -> Iterator[tuple[FieldMapping, Rows]]:
+    """Yield the rows of a table; a table of a shape that makes other rows of its rows is unfolded first."""
+    first = next(batches, None)
+    if first is None:
+        return
+    batches = chain([first], batches)
+    shape = _shape_of([dict.fromkeys(first.columns)], file, mapping) if nested is None and file.shape != ROWS else None
+    if shape is not None:
+        tables = (Records(pa.table(dict(rows.columns)).to_pylist(), _by_index(rows)) for rows in batches)
+        yield from _records(tables, file, mapping, recognised)
+        return
+    effective = _with_usual(first.columns, mapping)
+    recognised.columns = {name: effective.columns[name] for name in effective.columns.keys() - mapping.columns.keys()}
+    flags = RoleFlags()
+    if recognised.columns:  # a table in our own columns is taken as it is
+        role_column = effective.column_of("role")
+        flags = role_flags(first.columns, has_roles=role_column in first.columns or "role" in effective.constants)
+        recognised.notes += flags.notes()
+    elif flags.speaker is None and nested is None:
+        _refuse_data_as_header(first.columns, effective, file)
+    if nested and not flags.speaker:
+        _refuse_nested(nested, first.columns, effective, file)
+    for rows in batches:
+        yield effective, _with_plain_text(flags.apply(rows, effective.column_of("role")), effective)
+
+
+_DATA = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{9,}|(?i:user|assistant|agent|customer|bot|system)")
+
+
+def _refuse_data_as_header(names: Iterable[str], mapping: FieldMapping, file: SourceFile) -> None:
+    """Refuse a table whose first line is data: a time, and a word for a role.
+
+    Raises:
+        SourceError: Naming the line.
+    """
+    header = list(names)
+    lacking = [
+        name for name in REQUIRED_INPUT if name not in mapping.constants and mapping.column_of(name) not in header
+    ]
+    if len(lacking) > 1 and sum(bool(_DATA.fullmatch(name.strip())) for name in header) >= 2:
+        line = ", ".join(header)[:100]
+        raise SourceError(
+            f"{file.place}: has no header line (it begins with {line!r}); write the names of the columns above, "
+            f"e.g. {','.join(REQUIRED_INPUT)}"
+        )
+
+
+def _with_usual(names: Iterable[str], mapping: FieldMapping) -> FieldMapping:
+    """Return the mapping with columns that are taken by their usual names."""
+    usual = usual_columns(list(names), {*mapping.columns, *mapping.constants})
+    return mapping.model_copy(update={"columns": {**usual, **mapping.columns}}) if usual else mapping
+
+
+def _refuse_nested(records: list[Record], names: Iterable[str], mapping: FieldMapping, file: SourceFile) -> None:
+    """Refuse records that lack required columns and have a list of objects, in which the messages may be.
+
+    Raises:
+        SourceError: Naming the list, its fields, and how to map them.
+    """
+    needed = [name for name in ("role", "text") if name not in mapping.constants]
+    present = set(names)
+    if all(mapping.column_of(name) in present for name in needed):
+        return
+    for name, value in next((record for record in records if record), {}).items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            raise SourceError(
+                f"{file.place}: has one record per conversation, its messages nested in {name} with the fields "
+                f"{', '.join(sorted(value[0]))}; name them in the file of {MAPPING_VARIABLE} as {name}[].FIELD, "
+                f"e.g. columns: {{text: '{name}[].{next(iter(value[0]))}'}}"
+            )
+
+
+def _by_index(rows: Rows) -> dict[int, Problem]:
+    places = {number: index for index, number in enumerate(rows.numbers.tolist())}
+    return {places[number]: problem for number, problem in rows.problems.items()}
+
+
+def _numbered(batches: Iterator[Records], paths: Iterable[str]) -> Iterator[Rows]:
+    wanted = list(paths)
+    first = 1
+    for records in batches:
+        rows = rows_of(records, first, wanted)
+        first += len(records.values)
+        yield rows
+
+
+def _unfolded(batches: Iterator[Records], shape: Shape, context: Context, paths: list[str]) -> Iterator[Records]:
+    """Yield the messages of records; a record that has not the shape becomes an unreadable row."""
+    for records in batches:
+        values: list[Record] = []
+        problems: dict[int, Problem] = {}
+        for index, record in enumerate(records.values):
+            context.number += 1
+            problem = records.problems.get(index)
+            messages: list[Record] = []
+            if problem is None or problem.reason != "unreadable_row":
+                try:
+                    messages = list(shape.unfold(record, context))
+                except (AttributeError, KeyError, LookupError, StopIteration, TypeError, ValueError):
+                    text = str(text_array([record])[0])
+                    problem = Problem("unreadable_row", f"not a record of this shape: {shape.title}", text)
+            if problem is not None:
+                problems.update(dict.fromkeys(range(len(values), len(values) + max(len(messages), 1)), problem))
+                messages = messages or [{}]
+            for path in paths:
+                top = record.get(path)
+                if top is not None:
+                    for message in messages:
+                        message.setdefault(path, top)
+            values += messages
+        yield Records(values, problems)
+
+
+def _with_mapping(
+    batches: Iterator[Rows], mapping: FieldMapping, *, whole: bool
+) -> Iterator[tuple[FieldMapping, Rows]]:
+    """Yield rows of a shape with the part of the mapping that the shape leaves open.
+
+    Args:
+        batches: The rows, under the names of the input columns.
+        mapping: The mapping of the source.
+        whole: Whether the shape decides roles and texts in any case.
+    """
+    decided = {"role", "text"} if whole else set()
+    effective: FieldMapping | None = None
+    for rows in batches:
+        if effective is None:
+            columns = {
+                name: column
+                for name, column in mapping.columns.items()
+                if name not in decided and (column in rows.columns or name not in rows.columns)
+            }
+            constants = {name: value for name, value in mapping.constants.items() if name not in {"role", "text"}}
+            effective = mapping.model_copy(update={"columns": columns, "constants": constants})
+            ignored = [column for column in mapping.columns.values() if column not in columns.values()]
+        # A column that the mapping replaces, or that the shape has unfolded, is not kept a second time.
+        replaced = {name for name, column in effective.columns.items() if column != name} - {
+            *effective.columns.values()
+        }
+        present = {name: values for name, values in rows.columns.items() if name not in replaced}
+        present |= {column: pa.nulls(len(rows.numbers), pa.string()) for column in ignored}
+        yield effective, replace(rows, columns=present)
+
+
+def _with_plain_text(rows: Rows, mapping: FieldMapping) -> Rows:
+    """Return rows whose texts that are JSON of content parts are replaced by the parts' text."""
+    name = mapping.column_of("text")
+    texts = rows.columns.get(name)
+    if texts is None or not len(texts):
+        return rows
+    lists = pc.fill_null(pc.starts_with(texts, "[{"), False)
+    places = np.flatnonzero(lists.to_numpy(zero_copy_only=False))
+    if not len(places):
+        return rows
+    values = texts.to_pylist()
+    for place in places.tolist():
+        parts = parsed(values[place])
+        if isinstance(parts, list) and all(isinstance(part, dict) and "type" in part for part in parts):
+            values[place] = content_text(parts)
+    return replace(rows, columns={**rows.columns, name: text_array(values)})

@@ -1,0 +1,132 @@
+"""Open a file's content: inside a zip or not, unpacked by what its first bytes say, whatever its name says."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+import pyarrow as pa
+
+from analytics_platform.sources.base import SourceError
+
+GZIP, ZSTD, ZIP, PARQUET, OLE = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0"
+
+_MOST_LAYERS = 3
+"""Layers of compression that are taken off, such as a gzip file inside a zip."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a source.
+
+    Attributes:
+        path: Path of the file, or of the zip that contains it.
+        label: Name stored with the file's rows: the file name, or the path when another file has the same name.
+        suffix: Format that the file's name states, a key of ``locating.SUFFIXES``; empty when it states none.
+        size: Size in bytes, unpacked for a member of a zip.
+        modified_ns: Time of the last change, in ns since the epoch.
+        member: Name of the file inside the zip; None for a file of its own.
+        shape: ``auto``, or the name of a shape of ``shapes.catalogue``.
+    """
+
+    path: Path
+    label: str
+    suffix: str
+    size: int
+    modified_ns: int
+    member: str | None = None
+    shape: str = "auto"
+
+    @property
+    def place(self) -> str:
+        """The file as messages name it."""
+        return f"{self.path}: {self.member}" if self.member else str(self.path)
+
+    @property
+    def folder_name(self) -> str:
+        """Name of the folder that contains the file, which is the channel in some exports; may be empty."""
+        return (Path(self.member) if self.member else self.path.absolute()).parent.name
+
+
+@dataclass(frozen=True)
+class Content:
+    """The unpacked bytes of a file.
+
+    Attributes:
+        stream: The bytes.
+        compression: Names of the layers that were taken off, outermost first; empty for a plain file.
+    """
+
+    stream: io.BufferedReader
+    compression: tuple[str, ...] = ()
+
+    def peek(self, size: int) -> bytes:
+        """Return the first bytes without reading past them; fewer at the end of the file.
+
+        Args:
+            size: Number of bytes, at most the size of the stream's buffer.
+        """
+        return self.stream.peek(size)[:size]
+
+
+SAMPLE_BYTES = 256 << 10
+"""Bytes from which a format is recognised."""
+
+
+@contextmanager
+def open_content(file: SourceFile) -> Iterator[Content]:
+    """Open the unpacked content of a file.
+
+    Raises:
+        SourceError: If the file cannot be opened or read to its end.
+    """
+    try:
+        with ExitStack() as stack:
+            raw: IO[bytes] = stack.enter_context(file.path.open("rb"))
+            layers: list[str] = []
+            if file.member:
+                raw = stack.enter_context(stack.enter_context(zipfile.ZipFile(raw)).open(file.member))
+                layers.append("zip")
+            buffered = _buffered(raw)
+            for _ in range(_MOST_LAYERS):
+                start = buffered.peek(4)[:4]
+                if start.startswith(GZIP):
+                    buffered = _buffered(cast("IO[bytes]", stack.enter_context(gzip.GzipFile(fileobj=buffered))))
+                    layers.append("gzip")
+                elif start == ZSTD:
+                    unpacked = pa.CompressedInputStream(buffered, "zstd")
+                    buffered = _buffered(cast("IO[bytes]", stack.enter_context(unpacked)))
+                    layers.append("zstd")
+                else:
+                    break
+            yield Content(buffered, tuple(layers))
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "password" not in str(error):
+            raise
+        reason = "it is encrypted" if isinstance(error, RuntimeError) else str(error)
+        raise SourceError(f"{file.place}: cannot be read to its end ({reason}); copy the file again") from error
+
+
+@contextmanager
+def seekable(content: Content) -> Iterator[BinaryIO]:
+    """Give the content as a seekable stream: a plain file as it is, anything unpacked from a temporary file."""
+    if not content.compression:
+        yield cast("BinaryIO", content.stream)
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(content.stream, copy, 1 << 20)
+        copy.seek(0)
+        yield cast("BinaryIO", copy)
+
+
+def _buffered(raw: IO[bytes]) -> io.BufferedReader:
+    return io.BufferedReader(cast("io.RawIOBase", raw), SAMPLE_BYTES)

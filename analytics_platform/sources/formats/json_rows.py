@@ -1,0 +1,314 @@
+"""Read JSON of any size in bounded memory: an object per line, an array, or objects that go over lines.
+
+A broken line is reported by itself. An array or an object over several lines cannot be read past a fault, so a fault
+there is an error that names its place.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+import re
+from collections.abc import Collection, Iterator
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
+
+from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.formats.file_records import Record, Records, is_path, repaired, rows_of
+from analytics_platform.sources.rows import Problem, Rows, empty_to_null, escape_undecodable, text_array
+
+CHUNK_BYTES = 4 << 20
+
+RECORD_CHARACTERS = 256 << 20
+"""Longest object of an array; what is longer cannot be one conversation."""
+
+WRAPPERS = (
+    "resourceSpans", "resourceLogs", "tickets", "conversations", "traces", "observations", "spans", "threads",
+    "data", "results", "items", "records", "rows", "documents", "value", "payload",
+)  # fmt: skip
+"""Keys under which exports keep the list of their records."""
+
+_WRAPPED = re.compile(rb'\s*\{\s*"(?:' + "|".join(WRAPPERS).encode() + rb')"\s*:\s*\[(?!\s*\{\s*"(?:from|value)"\s*:)')
+"""The beginning of an object whose first key holds the records; ShareGPT's list of turns is none."""
+
+_MANY_DIGITS = re.compile(rb"\d{16}")
+"""A run of digits so long that a float may not hold the number exactly."""
+
+_EXACT_FLOATS = 2.0**53
+_BETWEEN = re.compile(r"[\s,]*")
+
+Layout = Literal["lines", "values"]
+
+
+def json_layout(sample: bytes) -> Layout:
+    """Tell whether a file has one object per line, or values that go over lines, such as one array.
+
+    Args:
+        sample: The first bytes of the file, UTF-8.
+    """
+    start = sample.lstrip()
+    if start.startswith(b"["):
+        return "values"
+    line, newline, _ = start.partition(b"\n")
+    if newline and _is_json(line):
+        return "lines"
+    if _WRAPPED.match(start) and not _is_json(line):
+        return "values"
+    return "values" if newline and line.rstrip().endswith((b"{", b"[", b",")) else "lines"
+
+
+def read_json_lines(stream: BinaryIO) -> Iterator[Records]:
+    """Yield the objects of a file with one JSON object per line; blank lines are no records.
+
+    Args:
+        stream: The file's bytes, UTF-8.
+    """
+    while lines := stream.readlines(CHUNK_BYTES):
+        written = [line for line in lines if line and not line.isspace()]
+        if written:
+            yield _parse(written)
+
+
+def read_json_line_rows(stream: BinaryIO, first: Records, paths: Collection[str] = ()) -> Iterator[Rows]:
+    """Yield the rows of a file with one JSON object per line, in which every object is a row.
+
+    Arrow parses lines whose values have the types of the first batch; the other lines are parsed one by one. Both give
+    the same rows.
+
+    Args:
+        stream: The file's bytes, UTF-8, after the first batch.
+        first: The first batch.
+        paths: Dotted paths that become columns.
+    """
+    yield rows_of(first, 1, paths)
+    number = 1 + len(first.values)
+    schema = None if any(map(is_path, paths)) else _plain_schema(first)
+    while lines := stream.readlines(CHUNK_BYTES):
+        rows = _parsed_by_arrow(lines, number, schema) if schema is not None else None
+        if rows is None:
+            written = [line for line in lines if line and not line.isspace()]
+            rows = rows_of(_parse(written), number, paths)
+        number += len(rows.numbers)
+        if len(rows.numbers):
+            yield rows
+
+
+_ARROW_TYPES = {str: pa.string(), int: pa.int64(), bool: pa.bool_(), float: pa.float64()}
+
+
+def _plain_schema(records: Records) -> pa.Schema | None:
+    """Return the types of the columns if each has texts, integers, floats or booleans only; None otherwise."""
+    types: dict[str, type] = {}
+    for record in records.values:
+        for name, value in record.items():
+            if value is None:
+                continue
+            if types.setdefault(name, type(value)) is not type(value):
+                return None
+    names = sorted(set().union(*records.values))
+    if not names or not set(types.values()) <= _ARROW_TYPES.keys():
+        return None
+    return pa.schema([(name, _ARROW_TYPES[types.get(name, str)]) for name in names])
+
+
+def _parsed_by_arrow(lines: list[bytes], first: int, schema: pa.Schema) -> Rows | None:
+    """Return the rows of lines; None if a line is broken, blank or damaged, or a value could look otherwise as text."""
+    content = b"".join(lines)
+    try:
+        content.decode("utf-8")
+        table = pa.json.read_json(
+            io.BytesIO(content),
+            read_options=pa.json.ReadOptions(use_threads=False, block_size=len(content) + 1),
+            parse_options=pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
+        )
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        return None
+    if table.num_rows != len(lines):
+        return None
+    columns = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        values = column.combine_chunks()
+        values = values if isinstance(values, pa.Array) else values.chunk(0)
+        if pa.types.is_floating(values.type):
+            if pc.any(pc.equal(pc.floor(values), values)).as_py():  # 4 and 4.0 are different texts
+                return None
+            columns[name] = text_array(values.to_pylist())
+        else:
+            columns[name] = empty_to_null(values) if pa.types.is_string(values.type) else values.cast(pa.string())
+    return Rows(np.arange(first, first + len(lines), dtype=np.int64), columns)
+
+
+def read_json_values(stream: BinaryIO, place: str) -> Iterator[Records]:
+    """Yield the objects of one array, of a list within one object, or of objects that go over several lines.
+
+    Args:
+        stream: The file's bytes, UTF-8.
+        place: Name of the file in messages.
+
+    Raises:
+        SourceError: If the JSON is broken.
+    """
+    batch: list[Record] = []
+    problems: dict[int, Problem] = {}
+    size = 0
+    for value, length, suspicious in _values(stream, place):
+        if isinstance(value, dict):
+            value, damaged = repaired(value) if suspicious else (value, False)
+            if damaged:
+                problems[len(batch)] = Problem("invalid_utf8", "a text is not UTF-8")
+            batch.append(value)
+        else:
+            text = escape_undecodable(json.dumps(value, ensure_ascii=False))
+            problems[len(batch)] = Problem("unreadable_row", f"not a JSON object: {text[:100]}", text)
+            batch.append({})
+        size += length
+        if size >= CHUNK_BYTES:
+            yield Records(batch, problems)
+            batch, problems, size = [], {}, 0
+    if batch:
+        yield Records(batch, problems)
+
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
+
+
+def _values(stream: BinaryIO, place: str) -> Iterator[tuple[Any, int, bool]]:
+    """Yield the values of the file's outermost list, or its values one after another.
+
+    Returns:
+        Each value with its length in characters, and whether it may have characters that UTF-8 cannot encode.
+    """
+    decoder = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=str)
+    decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
+    block = stream.read(CHUNK_BYTES)
+    wrapped = _WRAPPED.match(block)
+    depth = 1 if wrapped else 0
+    buffer, position, count = decode(block[wrapped.end() if wrapped else 0 :]), 0, 0
+    at_end = not block
+    while True:
+        position = _end_of(_BETWEEN, buffer, position)
+        mark = buffer[position : position + 1]
+        if mark == "]" and depth:
+            if wrapped:
+                return  # what follows the list, such as a count, is no record
+            depth, position = 0, position + 1
+        elif mark == "[" and not depth:
+            depth, position = 1, position + 1
+        else:
+            value, end = _decode_value(decoder, buffer, position, place, count, at_end=at_end)
+            if end < 0:  # the value goes on in the next block
+                if at_end:
+                    return
+                more = stream.read(max(CHUNK_BYTES, len(buffer) - position))
+                at_end = not more
+                buffer, position = buffer[position:] + decode(more, final=at_end), 0
+                continue
+            count += 1
+            yield value, end - position, bool(_SURROGATE.search(buffer, position, end))
+            position = end
+
+
+def _decode_value(
+    decoder: json.JSONDecoder, buffer: str, position: int, place: str, count: int, *, at_end: bool
+) -> tuple[Any, int]:
+    """Parse the value at a position.
+
+    Returns:
+        The value and the position after it; -1 if the buffer ends within the value, or there is none.
+
+    Raises:
+        SourceError: If the JSON is broken there.
+    """
+    if position == len(buffer):
+        return None, -1
+    try:
+        value, end = decoder.raw_decode(buffer, position)
+    except (json.JSONDecodeError, RecursionError) as error:
+        cut = isinstance(error, json.JSONDecodeError) and (
+            error.msg.startswith("Unterminated string") or error.pos >= len(buffer) - 16
+        )
+        if cut and not at_end and len(buffer) - position < RECORD_CHARACTERS:
+            return None, -1
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+        where = f"after record {count}" if count else "at its beginning"
+        raise SourceError(
+            f"{place}: broken JSON {where} ({reason}, at {buffer[position : position + 60]!r}); export the file again, "
+            'or write one object per line with jq -c ".[]"'
+        ) from None
+    if end == len(buffer) and not at_end and not isinstance(value, dict):
+        return None, -1  # a number may go on
+    return value, end
+
+
+def _end_of(pattern: re.Pattern[str], text: str, position: int) -> int:
+    match = pattern.match(text, position)
+    return match.end() if match else position
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _parse(lines: list[bytes]) -> Records:
+    objects: list[Record] = []
+    problems: dict[int, Problem] = {}
+    for index, line in enumerate(lines):
+        try:
+            value = orjson.loads(line)
+            if _MANY_DIGITS.search(line):
+                value = _load_exactly(line.decode("utf-8"))
+        except (orjson.JSONDecodeError, RecursionError):
+            value, problem = _second_look(line)
+            if problem:
+                problems[index] = problem
+        if not isinstance(value, dict):
+            problems[index] = Problem("unreadable_row", f"not a JSON object: {str(value)[:100]}", _line_text(line))
+            value = {}
+        objects.append(value)
+    return Records(objects, problems)
+
+
+def _second_look(line: bytes) -> tuple[Record | None, Problem | None]:
+    """Parse a line that the strict, fast parser refused: NaN, invalid UTF-8, lone surrogates, and broken JSON.
+
+    Returns:
+        The object with U+FFFD for characters that UTF-8 cannot encode, None if the line is no object; and its problem,
+        if any. An object of which a whole text is damaged has the problem, and escapes for the characters.
+    """
+    try:
+        value = _load_exactly(line.decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError) as error:
+        return {}, Problem("unreadable_row", f"broken JSON: {error}", _line_text(line))
+    if not isinstance(value, dict):
+        return None, None
+    damaged = [name for name, item in value.items() if repaired(item)[1]]
+    problem = Problem("invalid_utf8", f"{escape_undecodable(damaged[0])} holds what is not UTF-8") if damaged else None
+    return repaired(value)[0], problem
+
+
+def _load_exactly(text: str) -> Any:
+    """Parse JSON; numbers that a float cannot hold exactly are kept as their digits."""
+    return json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=str)
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) < 20 else digits
+
+
+def _number(digits: str) -> float | str:
+    value = float(digits)
+    return value if abs(value) < _EXACT_FLOATS else digits
+
+
+def _line_text(line: bytes) -> str:
+    return line.decode("utf-8", "backslashreplace").rstrip("\r\n")

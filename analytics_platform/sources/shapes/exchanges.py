@@ -1,0 +1,147 @@
+"""Rows with a question and its answer side by side, as Langfuse, LangWatch, phospho and home-made logs export them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.shape import (
+    Context,
+    Shape,
+    content_text,
+    derived_id,
+    first_of,
+    is_list_of,
+    is_message,
+    message_text,
+    parsed,
+    plain_values,
+    speaker,
+)
+
+PAIRS = (
+    ("instruction", "output"), ("instruction", "response"),
+    ("input", "output"), ("question", "answer"), ("prompt", "response"), ("prompt", "completion"),
+    ("query", "response"),
+    ("query", "answer"), ("user_message", "bot_message"), ("user_message", "assistant_message"),
+    ("user_message", "ai_message"), ("user_input", "assistant_output"), ("user_input", "bot_response"),
+    ("user_input", "response"), ("user_query", "bot_response"),
+    ("human", "assistant"), ("human", "ai"), ("user", "assistant"), ("user", "bot"), ("request", "response"),
+    ("message", "response"), ("message", "reply"), ("inputs", "outputs"),
+)  # fmt: skip
+"""Names of the columns of a question and of its answer."""
+
+_CONVERSATION = (
+    "conversation_id", "session_id", "sessionId", "thread_id", "threadId", "chat_id", "group_id", "conversationId",
+)  # fmt: skip
+_TIMES = (
+    "timestamp", "created_at", "createdAt", "start_time", "startTime", "time", "date", "datetime", "ts", "started_at",
+)  # fmt: skip
+_ENDS = ("end_time", "endTime", "completed_at", "finished_at", "answered_at")
+_LEVELS = frozenset({"SPAN", "EVENT", "TOOL", "RETRIEVER", "CHAIN", "EMBEDDING", "GUARDRAIL", "EVALUATOR"})
+"""Kinds of Langfuse observations that are no exchange between a customer and the assistant."""
+
+
+def pair_of(names: Iterable[str]) -> tuple[str, str] | None:
+    """Return the columns of the question and the answer, of a table's columns; None if they are not both there."""
+    given = {name.strip().lower(): name for name in names}
+    if given.keys() & {"role", "text", "sender", "from"}:
+        return None
+    return next(((given[ask], given[answer]) for ask, answer in PAIRS if ask in given and answer in given), None)
+
+
+def unfold(record: Record, context: Context) -> Iterator[Record]:
+    """Yield the question and the answer of one exchange.
+
+    Of a question that is a list of messages, the last of the user is taken: each request repeats the messages before.
+    """
+    pair = pair_of(record)
+    if pair is None:
+        raise KeyError("question and answer")
+    if str(record.get("type") or "").upper() in _LEVELS:
+        return
+    for inner in ("metadata", "metrics", "trace"):  # LangWatch and Langfuse keep session, user and tokens there
+        if isinstance(record.get(inner), Mapping):
+            record = {**plain_values(record[inner], but=pair), **record}
+    key = first_of(record, "id", "trace_id", "traceId", "message_id", "run_id") or derived_id(context.number, record)
+    conversation = str(first_of(record, *_CONVERSATION) or first_of(record, "trace_id", "traceId") or key)
+    start = first_of(record, *_TIMES) or _nested_time(record) or context.time_by_place(0)
+    common = {
+        "conversation_id": conversation,
+        "user_id": first_of(record, "user_id", "userId", "customer_id", "user_identifier"),
+    }
+    asked = _question(parsed(record.get(pair[0])))
+    if asked is not None:
+        yield {**common, "message_id": f"{key}:question", "role": "user", "text": asked, "timestamp": start}
+    answered = _answer(parsed(record.get(pair[1])))
+    if answered is not None:
+        usage = record.get("usage") or record.get("usageDetails") or {}
+        usage = usage if isinstance(usage, Mapping) else {}
+        yield {
+            **common,
+            "message_id": f"{key}:answer",
+            "role": "assistant",
+            "text": answered,
+            "timestamp": first_of(record, *_ENDS) or start,
+            "model": first_of(record, "model", "model_name", "providedModelName"),
+            "input_tokens": first_of(record, "input_tokens", "promptTokens", "prompt_tokens")
+            or first_of(usage, "input", "promptTokens", "prompt_tokens", "input_tokens"),
+            "output_tokens": first_of(record, "output_tokens", "completionTokens", "completion_tokens")
+            or first_of(usage, "output", "completionTokens", "completion_tokens", "output_tokens"),
+            "cost": first_of(record, "cost", "totalCost", "total_cost", "calculatedTotalCost"),
+            "rating": first_of(record, "rating", "score"),
+        }
+
+
+def _nested_time(record: Record) -> Any:
+    """Return the time of a LangWatch trace, which stands under ``timestamps``."""
+    times = record.get("timestamps")
+    return first_of(times, "started_at", "inserted_at") if isinstance(times, Mapping) else None
+
+
+def _messages(value: Any) -> list[Any] | None:
+    """Return the messages of a question or answer that is a list of them; None for anything else."""
+    if isinstance(value, Mapping) and isinstance(value.get("body"), Mapping):
+        value = value["body"]
+    if isinstance(value, Mapping):
+        value = next(
+            (value[name] for name in ("messages", "value", "input", "choices", "contents") if name in value), None
+        )
+    if is_list_of(value, lambda item: isinstance(item, Mapping) and is_message(item.get("message"))):
+        return [item["message"] for item in value]
+    return value if is_list_of(value, is_message) else None
+
+
+def _question(value: Any) -> str | None:
+    messages = _messages(value)
+    if messages is not None:
+        asked = [message for message in messages if speaker(message) == "user"]
+        return message_text(asked[-1]) if asked else None
+    return _text(value, "input", "question", "query", "text", "prompt", "message", "human_input", "user_input")
+
+
+def _answer(value: Any) -> str | None:
+    messages = _messages(value)
+    if messages is not None:
+        return message_text(messages[-1])
+    return _text(value, "output", "answer", "text", "response", "result", "completion", "generated_text")
+
+
+def _text(value: Any, *names: str) -> str | None:
+    if isinstance(value, Mapping):
+        if is_message(value):
+            return message_text(value)
+        inner = first_of(value, *names)
+        if inner is not None:
+            return content_text(inner)
+    return content_text(value)
+
+
+EXCHANGES = Shape(
+    "exchanges",
+    "question and answer in one record",
+    lambda record: pair_of(record) is not None,
+    unfold,
+    "Each record becomes two messages; of a list of messages the last question counts.",
+)

@@ -1,0 +1,178 @@
+"""Tickets and conversations of help desks: Zendesk, Intercom and Chatwoot, as their interfaces export them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.shape import Context, Shape, content_text, first_of, role_of
+
+_NOTE = "system"
+"""Role of an internal note: the customer does not see it, so it is no answer."""
+
+
+def _list(value: Any, key: str) -> list[Record] | None:
+    """Return the list of an export that may be wrapped under its own name, as Intercom's parts are."""
+    if isinstance(value, Mapping):
+        value = value.get(key)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else None
+
+
+def _id_of(value: Any) -> Any:
+    return value.get("id") if isinstance(value, Mapping) else value
+
+
+def _is_zendesk(record: Record) -> bool:
+    ticket = record.get("ticket") if isinstance(record.get("ticket"), Mapping) else record
+    comments = _list(record.get("comments"), "comments") or _list((ticket or {}).get("comments"), "comments")
+    return bool(comments) and any(key in comments[0] for key in ("body", "plain_body", "html_body"))  # type: ignore[index]
+
+
+def _zendesk(record: Record, context: Context) -> Iterator[Record]:
+    ticket = record["ticket"] if isinstance(record.get("ticket"), Mapping) else record
+    comments = _list(record.get("comments"), "comments") or _list(ticket.get("comments"), "comments") or []
+    conversation = str(ticket.get("id") or f"{context.file.label}:{context.number}")
+    requester = first_of(ticket, "requester_id") or _id_of(ticket.get("requester"))
+    rating = ticket.get("satisfaction_rating")
+    common = {
+        "conversation_id": conversation,
+        "user_id": requester,
+        "channel": first_of(ticket.get("via") or {}, "channel"),
+        "outcome": ticket.get("status"),
+        "subject": ticket.get("subject"),
+    }
+    for position, comment in enumerate(comments):
+        author = first_of(comment, "author_id") or _id_of(comment.get("author"))
+        stated = comment["author"].get("role") if isinstance(comment.get("author"), Mapping) else None
+        role = role_of(stated) if stated else "user" if author == requester or requester is None else "agent"
+        note = comment.get("public") is False
+        row = {
+            **common,
+            "message_id": f"{conversation}:{comment.get('id', position)}",
+            "role": _NOTE if note else role,
+            "text": first_of(comment, "plain_body", "body", "html_body"),
+            "timestamp": comment.get("created_at") or ticket.get("created_at") or context.time_by_place(position),
+            "agent_id": author if role != "user" and not note else None,
+        }
+        if note:
+            row["note"] = True
+        if isinstance(rating, Mapping):
+            row["satisfaction"] = rating.get("score")
+        yield row
+
+
+ZENDESK = Shape(
+    "zendesk",
+    "Zendesk tickets with comments",
+    _is_zendesk,
+    _zendesk,
+    "The requester is the customer, everyone else an agent; internal notes have the role system.",
+)
+
+
+def _is_intercom(record: Record) -> bool:
+    return "conversation_parts" in record or (
+        record.get("type") == "conversation_part" or {"part_type", "conversation_id"} <= record.keys()
+    )
+
+
+def _intercom(record: Record, context: Context) -> Iterator[Record]:
+    conversation = str(first_of(record, "conversation_id", "id") or f"{context.file.label}:{context.number}")
+    if "conversation_parts" not in record:
+        yield from _intercom_part(record, conversation, {})
+        return
+    source = record.get("source") or record.get("conversation_message") or {}
+    rating = (record.get("conversation_rating") or {}).get("rating")
+    common = {"channel": source.get("type"), "rating": rating, "outcome": record.get("state")}
+    opening = {"created_at": record.get("created_at"), "part_type": "comment", **source}
+    yield from _intercom_part(opening, conversation, common)
+    for part in _list(record["conversation_parts"], "conversation_parts") or []:
+        yield from _intercom_part(part, conversation, common)
+
+
+def _intercom_part(part: Record, conversation: str, common: Record) -> Iterator[Record]:
+    """Yield a part with a body; assignments, openings and closings without one are no messages."""
+    if not part.get("body"):
+        return
+    author = part.get("author") or {}
+    role = role_of(author.get("type") or part.get("author_type"))
+    note = "note" in str(part.get("part_type"))
+    person = author.get("id") or part.get("author_id")
+    yield {
+        **common,
+        "conversation_id": conversation,
+        "message_id": f"{conversation}:{part.get('id', 'source')}",
+        "role": _NOTE if note else role,
+        "text": part["body"],
+        "timestamp": part.get("created_at"),
+        "user_id": person if role == "user" else None,
+        "agent_id": person if role != "user" and not note else None,
+        "part_type": part.get("part_type"),
+    }
+
+
+INTERCOM = Shape(
+    "intercom",
+    "Intercom conversations with parts",
+    _is_intercom,
+    _intercom,
+    "Parts without a body, such as assignments, are no messages; notes have the role system.",
+)
+
+_CHATWOOT_ROLES = {
+    "0": "user", "1": "agent", "2": "system", "3": "assistant",
+    "incoming": "user", "outgoing": "agent", "activity": "system", "template": "assistant",
+}  # fmt: skip
+
+
+def _is_chatwoot_message(record: Mapping[str, Any]) -> bool:
+    return {"message_type", "content"} <= record.keys() and bool(record.keys() & {"private", "content_type", "sender"})
+
+
+def _is_chatwoot(record: Record) -> bool:
+    messages = record.get("messages")
+    nested = isinstance(messages, list) and bool(messages) and isinstance(messages[0], dict)
+    return _is_chatwoot_message(record) or (nested and _is_chatwoot_message(messages[0]))  # type: ignore[index]
+
+
+def _chatwoot(record: Record, context: Context) -> Iterator[Record]:
+    if _is_chatwoot_message(record):
+        yield _chatwoot_message(record, record.get("conversation_id"), 0, context)
+        return
+    conversation = first_of(record, "id", "display_id") or f"{context.file.label}:{context.number}"
+    for position, message in enumerate(record["messages"]):
+        yield _chatwoot_message(message, message.get("conversation_id") or conversation, position, context)
+
+
+def _chatwoot_message(message: Record, conversation: Any, position: int, context: Context) -> Record:
+    kind = str(message.get("message_type")).strip().lower()
+    role = _CHATWOOT_ROLES.get(kind, kind)
+    sender = message.get("sender")
+    if isinstance(sender, Mapping) and str(sender.get("type")).lower() in {"agent_bot", "captain", "bot"}:
+        role = "assistant"
+    private = str(message.get("private")).strip().lower() in {"true", "1", "t", "yes"}
+    person = first_of(sender, "email", "id", "name") if isinstance(sender, Mapping) else sender
+    files = [
+        f"[{file.get('file_type') or 'file'}]" for file in message.get("attachments") or [] if isinstance(file, dict)
+    ]
+    text = content_text(message.get("content"))
+    return {
+        "conversation_id": str(conversation) if conversation is not None else None,
+        "message_id": f"{conversation}:{message.get('id', position)}",
+        "role": _NOTE if private else role,
+        "text": "\n".join([*([text] if text else []), *files]) or None,
+        "timestamp": message.get("created_at") or context.time_by_place(position),
+        "user_id": person if role == "user" else None,
+        "agent_id": person if role in {"agent", "assistant"} and not private else None,
+        "private": message.get("private"),
+    }
+
+
+CHATWOOT = Shape(
+    "chatwoot",
+    "Chatwoot messages",
+    _is_chatwoot,
+    _chatwoot,
+    "Private notes and activities have the role system.",
+)

@@ -1,0 +1,95 @@
+"""Chats of messengers as JSON: Telegram Desktop (``result.json``), and Discord by DiscordChatExporter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.shape import Context, Shape, first_of
+
+_HINT = "The chat is one conversation; its first sender is the customer, every other person an agent."
+
+
+def _messages(record: Record) -> list[Record]:
+    found = record.get("messages")
+    return [message for message in found if isinstance(message, dict)] if isinstance(found, list) else []
+
+
+def _chats(record: Record) -> list[Record]:
+    """Return the chats of an export of one chat, or of all."""
+    chats = record.get("chats")
+    listed = chats.get("list") if isinstance(chats, Mapping) else None
+    return [chat for chat in listed if isinstance(chat, dict)] if isinstance(listed, list) else [record]
+
+
+def _is_telegram(record: Record) -> bool:
+    messages = [message for chat in _chats(record) for message in _messages(chat)[:1]]
+    return bool(messages) and {"date", "type", "text"} <= messages[0].keys() and "id" in messages[0]
+
+
+def _telegram(record: Record, context: Context) -> Iterator[Record]:
+    for chat in _chats(record):
+        conversation = str(first_of(chat, "id", "name") or context.file.label)
+        customer = None
+        for message in _messages(chat):
+            service = message.get("type") == "service"
+            author = message.get("from_id") or message.get("from") or message.get("actor_id")
+            customer = customer if customer is not None or service else author
+            role = "system" if service else "user" if author == customer else "agent"
+            yield {
+                "conversation_id": conversation,
+                "message_id": f"{conversation}:{message.get('id')}",
+                "role": role,
+                "text": _telegram_text(message),
+                # Without a zone, date is the exporting computer's time.
+                "timestamp": message.get("date_unixtime") or message.get("date"),
+                "user_id": author if role == "user" else None,
+                "agent_id": author if role == "agent" else None,
+                "channel": "telegram",
+            }
+
+
+def _telegram_text(message: Record) -> str | None:
+    """Return the text of a message, whose formatted pieces are objects, with a marker for its media."""
+    text = message.get("text")
+    if isinstance(text, list):
+        text = "".join(piece if isinstance(piece, str) else str(piece.get("text") or "") for piece in text)
+    media = "photo" if message.get("photo") else message.get("media_type") or ("file" if message.get("file") else None)
+    action = message.get("action") if message.get("type") == "service" else None
+    parts = [part for part in (text, f"[{media}]" if media else None, f"[{action}]" if action else None) if part]
+    return "\n".join(parts) or None
+
+
+def _is_discord(record: Record) -> bool:
+    messages = _messages(record)
+    return "channel" in record and bool(messages) and {"author", "content", "timestamp"} <= messages[0].keys()
+
+
+def _discord(record: Record, context: Context) -> Iterator[Record]:
+    channel: Any = record["channel"]
+    name = first_of(channel, "name", "id") if isinstance(channel, Mapping) else channel
+    conversation = str((channel.get("id") if isinstance(channel, Mapping) else channel) or context.file.label)
+    customer = None
+    for message in _messages(record):
+        author = message.get("author") or {}
+        bot = bool(author.get("isBot"))
+        customer = customer if customer is not None or bot else author.get("id")
+        role = "assistant" if bot else "user" if author.get("id") == customer else "agent"
+        if message.get("type") not in {None, "Default", "Reply"}:
+            role = "system"
+        files = [f"[file: {file.get('fileName') or 'unnamed'}]" for file in message.get("attachments") or []]
+        yield {
+            "conversation_id": conversation,
+            "message_id": f"{conversation}:{message.get('id')}",
+            "role": role,
+            "text": "\n".join([part for part in (message.get("content"), *files) if part]) or None,
+            "timestamp": message.get("timestamp"),
+            "user_id": author.get("id") if role == "user" else None,
+            "agent_id": author.get("id") if role in {"agent", "assistant"} else None,
+            "channel": name,
+        }
+
+
+TELEGRAM = Shape("telegram", "Telegram export", _is_telegram, _telegram, _HINT)
+DISCORD = Shape("discord", "Discord chat by DiscordChatExporter", _is_discord, _discord, _HINT)

@@ -1,0 +1,79 @@
+"""Lines with ``messages``, as OpenAI, Anthropic and most libraries log and fine-tune them: a conversation per line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.shape import (
+    Context,
+    Shape,
+    derived_id,
+    first_of,
+    is_list_of,
+    is_message,
+    message_text,
+    plain_values,
+    speaker,
+)
+
+_LISTS = ("messages", "contents", "conversation", "conversations", "chat", "history", "dialogue", "turns", "transcript")
+_COLUMNS = ("conversation_id", "user_id", "agent_id", "model", "channel", "language", "rating", "outcome", "variant")
+
+
+def _list_name(record: Record) -> str | None:
+    return next((name for name in _LISTS if is_list_of(record.get(name), is_message)), None)
+
+
+def unfold(record: Record, context: Context) -> Iterator[Record]:
+    """Yield the messages of one conversation: OpenAI's ``messages``, WildChat's ``conversation``, and their kin.
+
+    A conversation without an id gets one from its place and content. A message without a time has its conversation's;
+    without that, the time when the file changed.
+    """
+    name = _list_name(record)
+    if name is None:
+        raise KeyError("messages")
+    key = first_of(record, "conversation_id", "conversation_hash", "session_id", "thread_id", "chat_id", "id", "uuid")
+    conversation = str(key) if key is not None else derived_id(context.number, record[name])
+    time = first_of(record, "timestamp", "created_at", "create_time", "created", "tstamp", "date", "time", "start_time")
+    further = plain_values(record, but=("timestamp", "created_at", "id", "messages"))
+    known = {column: further.pop(column) for column in _COLUMNS if column in further}
+    answer = _answer_of(record)
+    for position, message in enumerate([*record[name], *answer]):
+        stated = first_of(message, "timestamp", "created_at", "create_time", "created", "time")
+        row = {
+            **further,
+            **known,
+            "conversation_id": conversation,
+            "message_id": f"{conversation}:{position}",
+            "role": speaker(message),
+            "text": message_text(message),
+            "timestamp": stated or time or context.time_by_place(position),
+        }
+        for column in ("model", "language", "user_id", "agent_id"):
+            if message.get(column) is not None:
+                row[column] = message[column]
+        yield row
+
+
+def _answer_of(record: Record) -> list[Record]:
+    """Return the answer of a logged request, which stands beside its messages as ``response`` or ``completion``."""
+    answer = first_of(record, "response", "completion", "output")
+    if isinstance(answer, dict):
+        choices = answer.get("choices")
+        first = choices[0] if isinstance(choices, list) and choices else None
+        if isinstance(first, dict) and is_message(first.get("message")):
+            return [first["message"]]
+        return [answer] if is_message(answer) else []
+    return []
+
+
+MESSAGES = Shape(
+    "messages",
+    "conversation per record, its messages in a list",
+    lambda record: _list_name(record) is not None,
+    unfold,
+    "A conversation without an id gets one from its place and content; a message without a time has its "
+    "conversation's time, or else the time when the file changed.",
+)

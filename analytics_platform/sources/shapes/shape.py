@@ -1,0 +1,209 @@
+"""What all shapes share: the protocol, text of content parts, times, and derived identifiers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from analytics_platform.sources.formats.content import SourceFile
+from analytics_platform.sources.formats.file_records import Record
+
+
+@dataclass
+class Context:
+    """What a shape knows beside the record.
+
+    Attributes:
+        file: The file.
+        number: Number of the record within the file, from 1.
+        memory: What a shape keeps between the records of one file.
+        untimed: Number of messages that got their time from the file.
+    """
+
+    file: SourceFile
+    number: int = 0
+    memory: dict[str, Any] = field(default_factory=dict)
+    untimed: int = 0
+
+    def time_by_place(self, position: int) -> str:
+        """Return a time for a message whose format states none: when the file changed, plus 1 ms per message before.
+
+        Args:
+            position: Number of messages before it in its conversation.
+        """
+        self.untimed += 1
+        changed = dt.datetime.fromtimestamp(self.file.modified_ns // 10**9, dt.UTC)
+        return (changed + dt.timedelta(milliseconds=position)).isoformat()
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One shape of export.
+
+    Attributes:
+        name: Value of ``ANALYTICS_SOURCE_FORMAT``.
+        title: Name in messages, such as ``ChatGPT export``.
+        fits: Tells whether a record has the shape.
+        unfold: Yields the record's messages; their keys are input columns, and further columns to keep.
+        hint: What a reader should know about conversations, times and roles of this shape.
+    """
+
+    name: str
+    title: str
+    fits: Callable[[Record], bool]
+    unfold: Callable[[Record, Context], Iterable[Record]]
+    hint: str = ""
+
+
+ROLES = {
+    "human": "user", "customer": "user", "end-user": "user", "end_user": "user", "enduser": "user", "contact": "user",
+    "visitor": "user", "lead": "user", "prompter": "user", "user": "user", "client": "user", "requester": "user",
+    "gpt": "assistant", "chatgpt": "assistant", "bing": "assistant", "bard": "assistant", "ai": "assistant",
+    "assistant": "assistant", "bot": "assistant", "model": "assistant", "chatbot": "assistant", "claude": "assistant",
+    "admin": "agent", "operator": "agent", "agent": "agent", "team": "agent", "teammate": "agent",
+    "support": "agent", "system": "system", "developer": "system", "tool": "tool", "function": "tool",
+    "function_call": "assistant", "observation": "tool", "function_response": "tool", "tool_response": "tool",
+    "ipython": "tool",
+}  # fmt: skip
+"""Role words of the formats that have a shape, in lower case."""
+
+
+def role_of(word: Any) -> str | None:
+    """Return our role for a format's word; an unknown word stays as it is."""
+    if word is None:
+        return None
+    text = str(word).strip()
+    return ROLES.get(text.lower(), text)
+
+
+def content_text(content: Any) -> str | None:
+    """Return the text of a message's content; images, files and tool calls become markers in brackets.
+
+    Args:
+        content: A text, a list of content parts as OpenAI, Anthropic and ChatGPT write them, or one part.
+    """
+    if content is None or isinstance(content, str):
+        return content
+    if isinstance(content, Mapping):
+        return _part_text(content)
+    if isinstance(content, list):
+        texts = [text for part in content if (text := content_text(part))]
+        return "\n".join(texts) if texts or not content else None
+    return str(content)
+
+
+_TEXT_KEYS = ("text", "content", "value", "refusal", "transcript", "output_text", "input_text")
+
+
+def _part_text(part: Mapping[str, Any]) -> str | None:
+    kind = str(part.get("type") or part.get("content_type") or "")
+    marker = _marker(kind, part)
+    if marker is not None:
+        return marker
+    if "parts" in part:
+        return content_text(part["parts"])
+    for key in _TEXT_KEYS:
+        if isinstance(part.get(key), (str, list, Mapping)):
+            return content_text(part[key])
+    return f"[{kind}]" if kind else None
+
+
+def _marker(kind: str, part: Mapping[str, Any]) -> str | None:
+    if "image" in kind or "inlineData" in part or "inline_data" in part:
+        return "[image]"
+    if kind in {"tool_use", "tool_call", "function_call", "server_tool_use"} or "functionCall" in part:
+        called = part.get("functionCall") or part.get("function") or part
+        return f"[tool call: {called.get('name') or 'unnamed'}]"
+    if kind in {"tool_result", "function_call_output", "tool_call_response"}:
+        return content_text(part.get("content") or part.get("output") or part.get("response") or part.get("result"))
+    if "audio" in kind and "transcri" not in kind:
+        return str(part.get("transcript") or "[audio]")
+    if "video" in kind:
+        return "[video]"
+    if kind in {"file", "input_file", "document", "attachment"}:
+        name = part.get("filename") or part.get("name") or part.get("title")
+        return f"[file: {name}]" if name else "[file]"
+    return "" if kind in {"thinking", "redacted_thinking", "reasoning", "thoughts"} else None
+
+
+def with_tool_calls(text: str | None, calls: Any) -> str | None:
+    """Return an assistant's text with a marker for each tool that it calls.
+
+    Args:
+        text: The message's own text.
+        calls: A list of calls as OpenAI writes them.
+    """
+    names = [
+        f"[tool call: {((call.get('function') or call).get('name')) or 'unnamed'}]"
+        for call in calls or []
+        if isinstance(call, Mapping)
+    ]
+    return "\n".join([*([text] if text else []), *names]) if names else text
+
+
+def is_message(value: Any) -> bool:
+    """Tell whether a value is a message with a speaker and content, as OpenAI, Gemini or LangChain write it."""
+    if not isinstance(value, Mapping):
+        return False
+    if "role" in value:
+        return any(key in value for key in ("content", "parts", "tool_calls", "text"))
+    return value.get("type") in _SPEAKERS and "content" in value
+
+
+_SPEAKERS = frozenset({"human", "ai", "system", "tool", "chat", "function"})
+
+
+def speaker(message: Mapping[str, Any]) -> str | None:
+    """Return our role for who says a message."""
+    return role_of(message["role"] if "role" in message else message.get("type"))
+
+
+def message_text(message: Mapping[str, Any]) -> str | None:
+    """Return the text of a message, with markers for its images, files and tool calls."""
+    content = next((message[key] for key in ("content", "parts", "text") if message.get(key) is not None), None)
+    return with_tool_calls(content_text(content), message.get("tool_calls"))
+
+
+def is_list_of(value: Any, test: Callable[[Any], bool]) -> bool:
+    """Tell whether a value is a list that is not empty and whose first item passes a test."""
+    return isinstance(value, list) and bool(value) and test(value[0])
+
+
+def first_of(record: Mapping[str, Any], *names: str) -> Any:
+    """Return the first value that is there, of several keys; None if there is none."""
+    return next((record[name] for name in names if record.get(name) not in (None, "")), None)
+
+
+def derived_id(*parts: Any) -> str:
+    """Return an identifier of 32 characters that depends on the parts only."""
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
+
+
+def parsed(value: Any) -> Any:
+    """Return the object of a JSON text; any other value as it is."""
+    if isinstance(value, str) and value[:1] in {"{", "["}:
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def plain_values(record: Mapping[str, Any], but: Iterable[str] = ()) -> Record:
+    """Return the values of a record that are no objects and no lists.
+
+    Args:
+        record: The record.
+        but: Keys to leave out.
+    """
+    left_out = set(but)
+    return {
+        name: value
+        for name, value in record.items()
+        if name not in left_out and not isinstance(value, (Mapping, list)) and value is not None
+    }

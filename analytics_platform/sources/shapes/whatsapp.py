@@ -1,0 +1,154 @@
+"""The export of a WhatsApp chat (``_chat.txt``): dates of the phone's locale, and messages over several lines."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from analytics_platform.sources.formats.file_records import Record, Records
+from analytics_platform.sources.shapes.shape import Context
+
+_INVISIBLE = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_SPACES = re.compile("[\u00a0\u202f\u2009]")
+_START = re.compile(
+    r"""\[?(?P<date>\d{1,4}[./-]\d{1,2}[./-]\d{1,4})(?:,|\ )\ ?
+    (?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2}))?(?:\ ?(?P<half>[AaPp])\.?\ ?[Mm]\.?)?
+    (?:\]\ ?|\ -\ )(?P<rest>.*)""",
+    re.VERBOSE | re.DOTALL,
+)
+_DATE = re.compile(r"[./-]")
+_BATCH = 2000
+_STATED = re.compile(r"\[?([^\]\-]*?[\d.apmAPM\u202f\u00a0 :]+)(?:\]| - )")
+
+
+@dataclass(frozen=True)
+class DateOrder:
+    """In which order a chat's dates name day, month and year.
+
+    Attributes:
+        order: ``dmy``, ``mdy`` or ``ymd``.
+        certain: Whether a date of the sample excludes the other orders.
+    """
+
+    order: str
+    certain: bool
+
+
+def is_whatsapp(sample: bytes) -> bool:
+    """Tell whether a text is an exported chat: most of its first lines begin with a date, or the first two do.
+
+    Args:
+        sample: The first bytes of the file, UTF-8.
+    """
+    lines = [_plain(line) for line in sample.decode("utf-8", "replace").splitlines() if line.strip()][:40]
+    starts = [bool(_START.fullmatch(line)) for line in lines]
+    return bool(starts) and starts[0] and (sum(starts) * 4 >= len(starts))
+
+
+def date_order(sample: bytes) -> DateOrder:
+    """Return the order of the dates of a chat, from the numbers above 12 among them.
+
+    Args:
+        sample: The first bytes of the file, UTF-8.
+    """
+    found = [
+        (_DATE.split(match["date"]), match["date"], match["half"])
+        for line in sample.decode("utf-8", "replace").splitlines()
+        if (match := _START.fullmatch(_plain(line)))
+    ]
+    if any(len(parts[0]) == 4 for parts, _, _ in found):
+        return DateOrder("ymd", certain=True)
+    if any(int(parts[0]) > 12 for parts, _, _ in found):
+        return DateOrder("dmy", certain=True)
+    if any(int(parts[1]) > 12 for parts, _, _ in found):
+        return DateOrder("mdy", certain=True)
+    american = any(half and "/" in date for _, date, half in found)
+    return DateOrder("mdy" if american else "dmy", certain=False)
+
+
+def read_whatsapp(stream: BinaryIO, order: DateOrder, context: Context) -> Iterator[Records]:
+    """Yield the messages of a chat as records.
+
+    The chat is one conversation. Its first sender is the customer, every other one an agent, unless a mapping says
+    otherwise; a line without a sender has the role system. The columns ``date``, ``username`` and ``message`` keep what
+    the file says, for mappings.
+
+    Args:
+        stream: The file's bytes, UTF-8.
+        order: Order of the dates.
+        context: The file.
+    """
+    name = context.file.folder_name if context.file.label.rpartition("/")[2] == "_chat.txt" else context.file.label
+    conversation = re.sub(r"\.txt$", "", name.rpartition("/")[2]) or "whatsapp"
+    batch: list[Record] = []
+    message: Record | None = None
+    number = 0
+    for line in stream:
+        text = line.decode("utf-8", "replace").rstrip("\r\n")
+        start = _START.fullmatch(_plain(text))
+        if start is None:
+            if message is not None:
+                message["text"] = f"{message['text'] or ''}\n{_INVISIBLE.sub('', text)}"
+            continue
+        if message is not None:
+            batch.append(_finished(message))
+        if len(batch) >= _BATCH:
+            yield Records(batch)
+            batch = []
+        stated = _STATED.match(_INVISIBLE.sub("", text))
+        message = _message(start, stated.group(1) if stated else start["date"], order, conversation, context)
+        message["message_id"] = f"{conversation}:{number}"
+        number += 1
+    if message is not None:
+        batch.append(_finished(message))
+    if batch:
+        yield Records(batch)
+
+
+def _plain(line: str) -> str:
+    return _SPACES.sub(" ", _INVISIBLE.sub("", line))
+
+
+def _message(start: re.Match[str], stated: str, order: DateOrder, conversation: str, context: Context) -> Record:
+    sender, colon, text = start["rest"].partition(": ")
+    if not colon and start["rest"].endswith(":"):
+        sender, colon, text = start["rest"][:-1], ":", ""
+    if not colon:
+        sender, text = "", start["rest"]
+    customer = context.memory.setdefault("customer", sender) if sender else None
+    role = "system" if not sender else "user" if sender == customer else "agent"
+    return {
+        "conversation_id": conversation,
+        "role": role,
+        "text": text,
+        "timestamp": _time(start, order),
+        "user_id": sender if role == "user" else None,
+        "agent_id": sender if role == "agent" else None,
+        "channel": "whatsapp",
+        "date": stated,
+        "username": sender or None,
+    }
+
+
+def _finished(message: Record) -> Record:
+    message["text"] = (message["text"] or "").strip() or None
+    message["message"] = message["text"]
+    return message
+
+
+def _time(start: re.Match[str], order: DateOrder) -> str:
+    """Return the time as ISO 8601 without a zone; as the file says it if there is no such time."""
+    numbers = dict(zip(order.order, map(int, _DATE.split(start["date"])), strict=True))
+    year = numbers["y"] + (2000 if numbers["y"] < 100 else 0)
+    hour = int(start["hour"])
+    if start["half"]:
+        hour = hour % 12 + (12 if start["half"].lower() == "p" else 0)
+    try:
+        return dt.datetime(  # noqa: DTZ001  # the phone's time; the mapping states its zone
+            year, numbers["m"], numbers["d"], hour, int(start["minute"]), int(start["second"] or 0)
+        ).isoformat()
+    except ValueError:
+        return start["date"]

@@ -1,0 +1,153 @@
+"""What `analytics inspect` says about files before any run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from analytics_platform.cli.app import main
+from analytics_platform.cli.inspect_lines import inspect_lines
+from analytics_platform.operations import inspection
+from analytics_platform.operations.inspection import inspect_files, mapping_text, short_lines
+from analytics_platform.sources.mapping import FieldMapping
+
+CASES = Path(__file__).parent / "sources" / "cases"
+TICKETS = (
+    "Ticket ID,Author Role,Body,Created At,Mood\n"
+    "7,client,My lamp is broken,2024-01-05T10:00:00Z,sad\n"
+    "7,agent,We send a new one,2024-01-05T11:00:00Z,\n"
+    "8,client,,2024-01-06T10:00:00Z,\n"
+)
+
+
+@pytest.fixture
+def tickets(tmp_path: Path) -> Path:
+    path = tmp_path / "tickets.csv"
+    path.write_text(TICKETS)
+    return path
+
+
+def view_of(path: Path | str, **mapping) -> inspection.FileView:
+    (view,) = inspect_files(str(path), FieldMapping(**mapping))
+    return view
+
+
+def test_columns_rows_roles_and_times_are_said(tickets: Path) -> None:
+    view = view_of(tickets, roles={"client": "user"})
+
+    assert view.what == "CSV, ASCII, separated by comma, one message per row"
+    assert (view.rows, view.kept, view.quarantined) == (3, 2, {"missing_text": 1})
+    assert view.roles == {"client": 2, "agent": 1}
+    assert (view.first, view.last, view.zone) == ("2024-01-05 10:00:00", "2024-01-05 11:00:00", "stated by each time")
+    columns = {column.name: (column.taken_for, column.filled) for column in view.columns}
+    assert columns == {
+        "Ticket ID": ("conversation_id", 1.0),
+        "Author Role": ("role", 1.0),
+        "Body": ("text", 0.667),
+        "Created At": ("timestamp", 1.0),
+        "Mood": (None, 0.333),
+    }
+    assert [message["text"] for message in view.messages] == ["My lamp is broken", "We send a new one"]
+
+
+def test_a_shape_is_named_with_what_a_reader_should_know() -> None:
+    view = view_of(CASES / "openai_messages_jsonl/chats.jsonl")
+
+    assert view.what == "JSON lines, ASCII, conversation per record, its messages in a list"
+    assert any("state no time" in note for note in view.notes)
+    assert (view.kept, view.rows) == (9, 9)
+
+
+def test_the_written_mapping_is_accepted_and_says_what_is_open(tickets: Path) -> None:
+    text = mapping_text(view_of(tickets), FieldMapping())
+
+    mapping = FieldMapping(**yaml.safe_load(text))
+    assert mapping.columns == {
+        "conversation_id": "Ticket ID",
+        "role": "Author Role",
+        "text": "Body",
+        "timestamp": "Created At",
+    }
+    assert "client" in mapping.roles or "# client: user" in text
+    assert "# further columns, kept in extra: Mood" in text
+
+
+def test_words_that_yaml_reads_as_booleans_are_quoted(tmp_path: Path) -> None:
+    """`yes: user` in a mapping became the boolean true, and was refused."""
+    path = tmp_path / "a.csv"
+    path.write_text("conversation_id,role,text,timestamp\nc1,True,hi,2024-01-05\nc1,No,yes,2024-01-05\n")
+
+    assert set(FieldMapping(**yaml.safe_load(mapping_text(view_of(path), FieldMapping()))).roles) == {"true", "no"}
+
+
+def test_a_file_that_cannot_be_read_has_its_fault_and_its_columns(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("colour;size\nred;1\n")
+
+    view = view_of(path)
+
+    assert view.fault is not None
+    assert "lacks the column conversation_id" in view.fault
+    assert [column.name for column in view.columns] == ["colour", "size"]
+    assert "separated by semicolon" in view.what
+
+
+def test_a_large_file_is_sampled_unless_the_whole_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "SAMPLE_ROWS", 10)
+    monkeypatch.setattr("analytics_platform.sources.formats.json_rows.CHUNK_BYTES", 500)
+    row = {"conversation_id": "c1", "role": "user", "text": "hi", "timestamp": "2024-01-05"}
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(json.dumps({**row, "message_id": f"m{number}"}) for number in range(100)))
+
+    (sampled,) = inspect_files(str(path), FieldMapping())
+    (everything,) = inspect_files(str(path), FieldMapping(), whole=True)
+
+    assert 10 <= sampled.rows < 50
+    assert not sampled.whole
+    assert (everything.rows, everything.whole) == (100, True)
+
+
+def test_a_run_says_reasons_with_an_example_and_the_way_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("conversation_id,role,text,timestamp\nc1,wizard,hi,2024-01-05\n")
+
+    lines = list(short_lines([view_of(path)]))
+
+    assert "  0 of 1 rows usable" in lines
+    assert "  1 rows unknown_role: role is 'wizard'; say under roles: in the mapping who this is" in lines
+
+
+def test_the_command_stores_nothing_and_fails_when_nothing_is_usable(
+    tickets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ANALYTICS_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    written = tmp_path / "mapping.yaml"
+
+    monkeypatch.setattr(sys, "argv", ["analytics", "inspect", str(tickets), "--json", "--write", str(written)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    (view,) = json.loads(capsys.readouterr().out)["files"]
+
+    assert ended.value.code in (0, None)
+    assert view["file"] == "tickets.csv"
+    assert written.is_file()
+    assert not (tmp_path / "home").exists()
+
+    tickets.write_text("a,b\n1,2\n")
+    monkeypatch.setattr(sys, "argv", ["analytics", "inspect", str(tickets)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+
+
+def test_every_line_of_a_view_is_printed() -> None:
+    lines = [line for _, line in inspect_lines([view_of(CASES / "whatsapp_converted/_chat.txt")])]
+
+    assert lines[0] == "_chat.txt"
+    assert any("The first sender is the customer" in line for line in lines)
+    assert any("username" in line and "extra" in line for line in lines)
