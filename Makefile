@@ -24,10 +24,10 @@ DBT_FILES := $(shell find dbt_project \( -name target -o -name logs \) -prune -o
 
 .PHONY: help install demo dev test test-unit test-fast test-nightly check style nocodb-server bench evaluation gpu-check lint format lock env-example browser clean FORCE
 
-help: ## Say what can be made
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/.prepared ## Materialize the sample through the whole graph
+demo: .venv/.prepared ## Compute the sample through the whole graph
 	@$(BIN)/analytics demo
 
 dev: .venv/.prepared ## Open the Dagster UI
@@ -37,7 +37,7 @@ test: .venv/.dev .venv/.prepared browser nocodb-server ## Run every test: unit, 
 	@$(BIN)/pytest -n auto analytics_platform_tests/unit
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder analytics_platform_tests/e2e analytics_platform_tests/integration
 
-test-unit: .venv/.dev .venv/.prepared ## Run the unit tests but those that start processes or fit models
+test-unit: .venv/.dev .venv/.prepared ## Run the unit tests except those that start processes, fit models or take seconds
 	@$(BIN)/pytest -q -n auto -m 'not slow' analytics_platform_tests/unit
 
 test-fast: ## Run some tests with the .venv as it is: TESTS=analytics_platform_tests/unit/insights
@@ -52,7 +52,7 @@ check: style test-unit ## Check style, types, import rules, SQL and the unit tes
 bench: .venv/.dev .venv/.prepared ## Run every benchmark
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
-evaluation: .venv/.dev ## Compare with baselines into docs/: DATA="banking77=train.parquet", PII=labelled.parquet PLAIN=texts.parquet
+evaluation: .venv/.dev ## Measure tiers and privacy against baselines, and write the tables in docs/: DATA="banking77=train.parquet", PII=labelled.parquet PLAIN=texts.parquet
 # With PII alone, only that.
 ifneq (,$(DATA)$(if $(PII),,x))
 	@$(BIN)/python benchmarks/tiers.py $(foreach item,$(DATA),--data $(item)) $(if $(DATA),--out docs/evaluation.md)
@@ -61,7 +61,7 @@ ifneq (,$(PII))
 	@$(BIN)/python benchmarks/pii.py $(PII) $(if $(PLAIN),--plain $(PLAIN)) --presidio --out docs/privacy.md
 endif
 
-gpu-check: .venv/.base ## Compare labels and speed of CPU and GPU, where there is one
+gpu-check: .venv/.base ## Compare labels and speed of CPU and GPU; needs a GPU
 	@$(BIN)/python benchmarks/gpu_check.py
 
 style: .venv/.dev
@@ -78,7 +78,7 @@ format: .venv/.dev ## Format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-install: .venv/.prepared ## Set up .venv with what running needs, and extras: EXTRAS=llm,languages
+install: .venv/.prepared ## Set up .venv with the packages for running, and extras: EXTRAS=llm,languages
 # The checkout stays what is imported (-e). Versions are those locked, as far as they are; hashes do not go with -e.
 ifneq (,$(EXTRAS))
 	@sed -nE 's/^([A-Za-z0-9][^][ ;=]*)(\[[^]]*\])?(==.*) \\$$/\1\3/p' requirements-dev.lock > .venv/.pins

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from analytics_platform.system.plain_text import on_one_line
 
-Kind = Literal["check_failed", "check_warned", "run_failed", "asset_stale", "source_down"]
+Kind = Literal["check_failed", "check_warned", "run_failed", "asset_overdue", "source_down"]
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def open_channels(urls: str) -> list[Channel]:
     for number, url in enumerate(_BETWEEN.split(urls.strip(", \n\t")), start=1):
         plugin = apprise.Apprise.instantiate(url) if "://" in url else None
         if plugin is None:
-            raise AlertError(f"ANALYTICS_ALERT_URLS: address {number} is none that apprise knows")
+            raise AlertError(f"ANALYTICS_ALERT_URLS: address {number} is of no service that apprise knows")
         name = f"channel {number}, {plugin.service_name}"
         channels.append(Channel(url, _stable_name(plugin) or str(number), name))
     return channels

@@ -63,8 +63,8 @@ class Outbox:
         with self._transaction() as connection:
             kept = max(KEPT_SECONDS, self._repeat_seconds)
             connection.execute("DELETE FROM alerts WHERE raised < ?", (now - kept,))
-            known = {name for (name,) in connection.execute("SELECT DISTINCT channel FROM waiting")}
-            gone = [(name,) for name in known.difference(channels)]
+            stored_channels = {name for (name,) in connection.execute("SELECT DISTINCT channel FROM waiting")}
+            gone = [(name,) for name in stored_channels.difference(channels)]
             connection.executemany("DELETE FROM waiting WHERE channel = ?", gone)
             connection.executemany(
                 "INSERT OR IGNORE INTO waiting SELECT id, ? FROM alerts WHERE NOT addressed",

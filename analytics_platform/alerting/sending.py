@@ -42,7 +42,7 @@ def main() -> None:
     try:
         reason = _send(**request)
     except MemoryError:
-        reason = "its answer is too large"
+        reason = "the answer is too large"
     sys.stdout.write(json.dumps(reason))
     sys.stdout.flush()
     os._exit(0)  # not waiting for the threads of a receiver that still sends
@@ -66,7 +66,7 @@ def _reason(result: Any, timeout_seconds: float) -> str:
         return f"no answer within {timeout_seconds:g} s"
     status = next((found for entry in result.logs() if (found := _HTTP_STATUS.search(str(entry.message)))), None)
     if status is None:
-        return "not reachable, or it refused"
+        return "not reachable, or it refused the message"
     hint = "; it redirects: set the address that it redirects to" if status.group(1).startswith("3") else ""
     return f"refused with HTTP {status.group(1)}{hint}"
 

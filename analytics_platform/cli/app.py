@@ -36,7 +36,7 @@ def analytics() -> None:
 def run(
     first: From = None, last: To = None, select: Select = None, force: Force = False, as_json: AsJson = False
 ) -> None:
-    """Materialize the graph over a range of days in one process; only what is missing or stale."""
+    """Compute the missing and stale partitions of a range of days in one process."""
     settings, start, end = read_range(first, last)
     from analytics_platform.cli.commands import run_graph
     from analytics_platform.cli.console import print_outcome
@@ -54,41 +54,41 @@ def run(
 
 @app.command()
 def redrive(first: From = None, last: To = None, as_json: AsJson = False) -> None:
-    """Try again the days with processing errors or quarantined rows, and say what became of them."""
+    """Try failed conversations and quarantined rows of a range of days again, and list the results."""
     settings, start, end = read_range(first, last)
     from analytics_platform.cli.commands import redrive_days
     from analytics_platform.cli.console import print_troubles, redriven_lines
     from analytics_platform.defs.resources.platform import Platform
 
     with closing(Platform(settings)) as platform:
-        found = redrive_days(platform, start, end, quiet=as_json)
+        redriven = redrive_days(platform, start, end, quiet=as_json)
     if as_json:
-        print_json(found.as_json())
+        print_json(redriven.as_json())
     else:
-        for line in redriven_lines(found):
+        for line in redriven_lines(redriven):
             print_result(line)
-        print_troubles(found.outcome.warnings, found.outcome.failures)
-    if found.outcome.failures:
+        print_troubles(redriven.outcome.warnings, redriven.outcome.failures)
+    if redriven.outcome.failures:
         raise typer.Exit(1)
 
 
 @app.command()
 def train(as_json: AsJson = False) -> None:
-    """Learn from the corrections of labels: fit a model, judge it by gold labels, promote it when it is no worse."""
+    """Learn from the corrections of labels: fit a model, evaluate it on gold labels, promote it when it is no worse."""
     settings = load_settings()
     from analytics_platform.cli.commands import train_model
     from analytics_platform.cli.console import print_troubles, trained_lines
     from analytics_platform.defs.resources.platform import Platform
 
     with closing(Platform(settings)) as platform:
-        found = train_model(platform)
+        training = train_model(platform)
     if as_json:
-        print_json(found)
+        print_json(training)
     else:
-        for line in trained_lines(found):
+        for line in trained_lines(training):
             print_result(line)
-        print_troubles(failures=found["failures"])
-    if found["failures"]:
+        print_troubles(failures=training["failures"])
+    if training["failures"]:
         raise typer.Exit(1)
 
 
@@ -117,31 +117,31 @@ def backup(
 def restore(
     path: Annotated[Path, typer.Argument(help="A folder that `analytics backup` made.")],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Let the backup win also where this home has something newer.")
+        bool, typer.Option("--replace", help="Restore also where this home has a newer document or model.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring a backup into this home; of two documents of one id the newer one stays, everything else stays as it is."""
+    """Restore a backup into this home; of two documents of one id the newer stays, and no other document changes."""
     settings = load_settings()
     from analytics_platform.cli.console import print_troubles, restored_lines
     from analytics_platform.defs.resources.platform import Platform
     from analytics_platform.operations.backup import restore as restore_backup
 
     with closing(Platform(settings, stages=False)) as platform:
-        found = restore_backup(platform, path, replace=replace)
+        restored = restore_backup(platform, path, replace=replace)
     if as_json:
-        print_json(found.as_json())
+        print_json(restored.as_json())
     else:
-        for line in restored_lines(found):
+        for line in restored_lines(restored):
             print_result(line)
-        print_troubles(failures=found.failures)
-    if found.failures:
+        print_troubles(failures=restored.failures)
+    if restored.failures:
         raise typer.Exit(1)
 
 
 @app.command()
 def demo() -> None:
-    """Materialize the sample through the whole graph, and say what is worth reading in it."""
+    """Compute the sample through the whole graph, and print its key findings."""
     settings = load_settings()
     if settings.source != "sample":
         raise UserError(f"the demo shows the sample, and ANALYTICS_SOURCE is {settings.source}: use `analytics run`")
@@ -170,7 +170,7 @@ def demo() -> None:
 def repair(
     first: From = None,
     last: To = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what disagrees.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the partitions that are wrong.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare lake, MongoDB and warehouse, and compute again exactly the partitions that are wrong."""
@@ -214,7 +214,7 @@ def evaluate_command(
 
 @app.command("llm-cost")
 def llm_cost(first: From = None, last: To = None, as_json: AsJson = False) -> None:
-    """Say what labelling a range of days by the LLM would cost; asks it nothing."""
+    """Estimate the cost of labelling a range of days by the LLM, without a request to it."""
     settings, start, end = read_range(first, last)
     from analytics_platform.cli.commands import price_llm
 
@@ -229,7 +229,7 @@ def llm_cost(first: From = None, last: To = None, as_json: AsJson = False) -> No
 def doctor() -> None:
     """Say what is configured and reachable, one line each; secrets are masked. Exits 1 when a part does not work.
 
-    What `analytics run` refuses before any work is said as `run` says it, too, with its exit status 2.
+    If `analytics run` would refuse to begin, this command ends with the error and exit status 2 of `run`.
     """
     settings = load_settings()
     from analytics_platform.cli.doctor import examine
@@ -246,7 +246,7 @@ def doctor() -> None:
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """Say how far the source has been read, and what is still on its way."""
+    """Say how far the source has been read, and which days wait."""
     settings = load_settings()
     from analytics_platform.cli.commands import prepare as prepare_home
     from analytics_platform.cli.console import status_lines
@@ -256,20 +256,22 @@ def status(as_json: AsJson = False) -> None:
 
     prepare_home(settings)
     with closing(Platform(settings, stages=False)) as platform, open_instance(settings.dagster_home) as instance:
-        found = examine(platform, instance)
+        examined = examine(platform, instance)
     if as_json:
-        print_json(found.as_json())
+        print_json(examined.as_json())
         return
-    for what, says in status_lines(found):
+    for what, says in status_lines(examined):
         print_result(f"{what:12} {says}")
 
 
 @app.command()
 def reconcile(
-    accept_loss: Annotated[bool, typer.Option(help="Believe the source even when most of it is gone.")] = False,
+    accept_loss: Annotated[
+        bool, typer.Option(help="Accept deletions even when more than half of a table is gone.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare everything with the source, deletions included; `analytics run` then restates what is different."""
+    """Compare all rows with the source, deletions included; `analytics run` then restates the changed days."""
     settings = load_settings()
     from analytics_platform.cli.console import reconciled_line, rows_progress
     from analytics_platform.defs.resources.platform import Platform
@@ -288,7 +290,7 @@ def reconcile(
 
 @app.command()
 def prepare() -> None:
-    """Make ready what a fresh installation needs: the dbt manifest and the Dagster instance."""
+    """Prepare a fresh installation: the dbt manifest and the Dagster instance."""
     settings = load_settings()
     from analytics_platform.cli import commands
 
@@ -327,10 +329,10 @@ def main() -> None:
         try:
             app()
         except Exception as error:  # any library may report a full disk or a removed home
-            told = _cause(error) or error
-            if not isinstance(told, UserError | OSError):
+            reported = _cause(error) or error
+            if not isinstance(reported, UserError | OSError):
                 raise
-            for fault in told.faults if isinstance(told, UserError) else (str(told),):
+            for fault in reported.faults if isinstance(reported, UserError) else (str(reported),):
                 print_message(fault, "red")
             sys.exit(2)
 

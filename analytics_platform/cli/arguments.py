@@ -11,11 +11,13 @@ import typer
 from analytics_platform.errors import UserError
 from analytics_platform.settings.loader import Settings, load_settings
 
-From = Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First day; the source's first.")]
-To = Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last day, inclusive; the source's last.")]
-Select = Annotated[str | None, typer.Option(help="Assets, e.g. 'group:clean or +key:daily_metrics'; all of them.")]
-Force = Annotated[bool, typer.Option(help="Compute also what is current.")]
-OnDevice = Annotated[Literal["auto", "cpu", "gpu"] | None, typer.Option(help="Where to compute; ANALYTICS_ENGINE.")]
+From = Annotated[
+    str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First day; by default the source's first.")
+]
+To = Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last day, inclusive; by default the last.")]
+Select = Annotated[str | None, typer.Option(help="Assets, e.g. 'group:clean or +key:daily_metrics'; by default all.")]
+Force = Annotated[bool, typer.Option(help="Compute current partitions, too.")]
+OnDevice = Annotated[Literal["auto", "cpu", "gpu"] | None, typer.Option(help="Device; by default ANALYTICS_ENGINE.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 

@@ -24,7 +24,7 @@ from analytics_platform.cli.console import partition_progress, rows_progress, st
 from analytics_platform.definitions import EVERYTHING, build_definitions, recipes_of, tables_of
 from analytics_platform.defs.assets import learning_assets
 from analytics_platform.defs.automation.housekeeping import sweep, sweep_stagings
-from analytics_platform.defs.consistency.repair_job import look, run_repair
+from analytics_platform.defs.consistency.repair_job import find_disagreements, run_repair
 from analytics_platform.defs.consistency.repairer import Repair
 from analytics_platform.defs.framework.day_ranges import days_between
 from analytics_platform.defs.resources.dagster_instance import compute_logs_on_s3, open_instance, prepare_instance
@@ -160,7 +160,7 @@ def run_graph(
                 instance=instance,
                 on_plan=expect,
             )
-    _tell_unanswered(platform, outcome)
+    _warn_of_unanswered(platform, outcome)
     return outcome, days
 
 
@@ -185,9 +185,9 @@ def redrive_days(
     days = _days(platform, first, last)
     with partition_progress(quiet=quiet) as progress, open_instance(platform.settings.dagster_home) as instance:
         definitions = build_definitions(platform, progress.advance)
-        found = redrive(platform, definitions, days, instance=instance)
-    _tell_unanswered(platform, found.outcome)
-    return found
+        redriven = redrive(platform, definitions, days, instance=instance)
+    _warn_of_unanswered(platform, redriven.outcome)
+    return redriven
 
 
 def train_model(platform: Platform) -> dict[str, Any]:
@@ -240,7 +240,7 @@ def repair_stores(settings: Settings, first: dt.date | None, last: dt.date | Non
         prepare(settings)
         days = _days(platform, first, last) if first or last else None
         if dry_run:
-            return look(platform, recipes_of(settings), days)
+            return find_disagreements(platform, recipes_of(settings), days)
         with open_instance(settings.dagster_home) as instance:
             return run_repair(platform, recipes_of(settings), days, instance)
     finally:
@@ -271,7 +271,7 @@ def _sweep(platform: Platform) -> None:
     try:
         sweep(platform, tables_of(platform.settings))
     except LakeError as error:
-        logger.warning("left as it is: %s", error)
+        logger.warning("remains of killed runs were not removed: %s", error)
 
 
 def _advise_real_mongodb(platform: Platform, days: Sequence[str]) -> None:
@@ -290,7 +290,7 @@ def _advise_real_mongodb(platform: Platform, days: Sequence[str]) -> None:
         )
 
 
-def _tell_unanswered(platform: Platform, outcome: Outcome) -> None:
+def _warn_of_unanswered(platform: Platform, outcome: Outcome) -> None:
     """Add a warning for conversations that the LLM left without labels, which do not fail the run."""
     days = outcome.parts.get(LLM_INSIGHTS.name, {}) if platform.llm.is_on else {}
     try:
@@ -313,11 +313,11 @@ def _days(platform: Platform, first: dt.date | None, last: dt.date | None) -> li
             "of another source, or from before ANALYTICS_START_DATE or ANALYTICS_END_DATE were changed. Name another "
             "home with ANALYTICS_HOME, or dates that include them"
         )
-    known = sorted({*platform.source.days(), *stored}.intersection(within))
-    if not known and not (first and last):
+    with_data = sorted({*platform.source.days(), *stored}.intersection(within))
+    if not with_data and not (first and last):
         source = f"{platform.settings.source_path}: " if platform.settings.source == "files" else ""
         raise UserError(f"{source}the source has no rows; name the days with --from and --to to materialize empty ones")
-    start, end = first or dt.date.fromisoformat(known[0]), last or dt.date.fromisoformat(known[-1])
+    start, end = first or dt.date.fromisoformat(with_data[0]), last or dt.date.fromisoformat(with_data[-1])
     if start > end:  # one of the two comes from the source: two given days were compared before
         named = f"--from {start} is after the last" if first else f"--to {end} is before the first"
         raise UserError(f"{named} day with rows, {end if first else start}")
@@ -338,6 +338,6 @@ def _selection(definitions: dg.Definitions, select: str | None) -> list[dg.Asset
     keys &= graph.materializable_asset_keys & learning_assets.EVERYDAY.resolve(graph)
     if not keys:
         raise UserError(
-            f"--select {select!r}: selects no asset that `run` can materialize (`train` runs the group learning)"
+            f"--select {select!r}: selects no asset that `run` computes (`analytics train` runs the group learning)"
         )
     return sorted(keys)

@@ -144,13 +144,13 @@ def reconciled_line(different: Mapping[str, int], rows_by_day: Mapping[str, int]
         rows_by_day: Number of source rows of each day.
     """
     days = sorted(rows_by_day)
-    held = f"{sum(rows_by_day.values()):,} rows of {len(days):,} days" + (f", {days[0]} to {days[-1]}" if days else "")
+    rows = f"{sum(rows_by_day.values()):,} rows of {len(days):,} days" + (f", {days[0]} to {days[-1]}" if days else "")
     if not different:
-        return f"read as a whole: {held}; `analytics run` computes the days that are new or different"
+        return f"always read as a whole: {rows}; `analytics run` computes new and changed days"
     counts = ", ".join(f"{count:,} {what}" for what, count in different.items())
     if not any(different.values()):
-        return f"{held} compared with the source: {counts}; nothing is different"
-    return f"{held} compared with the source: {counts}; `analytics run` restates the days that are different"
+        return f"{rows} compared with the source: {counts}; no row differs"
+    return f"{rows} compared with the source: {counts}; `analytics run` restates the changed days"
 
 
 def status_lines(status: Status) -> Iterator[tuple[str, str]]:
@@ -160,11 +160,11 @@ def status_lines(status: Status) -> Iterator[tuple[str, str]]:
     facts = {
         "source": f"{status.name}, {read}" + (f", {source.rows:,} rows" if source.rows is not None else ""),
         "read until": source.cursor,
-        "last looked": source.refreshed_at,
-        "compared": source.reconciled_at,
+        "refreshed": source.refreshed_at,
+        "reconciled": source.reconciled_at,
         "speed": f"{source.rows_per_second:,.0f} rows/s" if source.rows_per_second else None,
         "columns": "; ".join(source.drift) or None,
-        "days": f"{status.days:,} with rows, {len(status.waiting):,} not in the lake as the source has them",
+        "days": f"{status.days:,} with rows, {len(status.waiting):,} missing or outdated in the lake",
         "waiting": f"{', '.join(status.waiting[:5])}{', …' if len(status.waiting) > 5 else ''}"
         if status.waiting
         else None,
@@ -174,18 +174,19 @@ def status_lines(status: Status) -> Iterator[tuple[str, str]]:
     return ((what, says) for what, says in facts.items() if says is not None)
 
 
-def redriven_lines(found: Redriven) -> Iterator[str]:
+def redriven_lines(redriven: Redriven) -> Iterator[str]:
     """Yield the result of a redrive as lines."""
-    if not found.days:
+    if not redriven.days:
         yield "Nothing failed on these days, and no row is in quarantine."
         return
-    for entry in found.mended:
-        yield f"mended         {entry.date} {entry.conversation_id}: {entry.table_name}"
-    for entry in found.still_failing:
+    for entry in redriven.mended:
+        yield f"succeeded      {entry.date} {entry.conversation_id}: {entry.table_name}"
+    for entry in redriven.still_failing:
         yield f"still failing  {entry.date} {entry.conversation_id}: {entry.table_name}: {entry.error}"
     yield (
-        f"{len(found.days):,} days tried again: {len(found.mended):,} mended, {len(found.still_failing):,} still "
-        f"failing; {found.quarantined_after:,} rows in quarantine, {found.quarantined_before:,} before"
+        f"{len(redriven.days):,} days tried again: {len(redriven.mended):,} succeeded, "
+        f"{len(redriven.still_failing):,} still failing; "
+        f"{redriven.quarantined_after:,} rows in quarantine, {redriven.quarantined_before:,} before"
     )
 
 
@@ -205,14 +206,14 @@ def outcome_table(outcome: Outcome) -> Table:
 
 def repair_lines(outcome: Repair) -> Iterator[tuple[str, str]]:
     """Yield the disagreements that a repair found, mended and left, as (style, line)."""
-    for found in outcome.found:
-        yield "yellow", f"wrong:  {found}"
-    for mended in outcome.mended:
-        if mended.store != "warehouse":
-            yield "green", f"mended: {mended.day or 'all days'}: {mended.store} {mended.table}"
-    yield from (("green", f"mended: {line}") for line in _rebuilt(outcome))
+    for wrong in outcome.found:
+        yield "yellow", f"wrong: {wrong}"
+    for repaired in outcome.mended:
+        if repaired.store != "warehouse":
+            yield "green", f"repaired: {repaired.day or 'all days'}: {repaired.store} {repaired.table}"
+    yield from (("green", f"repaired: {line}") for line in _rebuilt(outcome))
     for left in outcome.left:
-        yield "red", f"left:   {left}"
+        yield "red", f"not repaired: {left}"
     if not outcome.found:
         yield "green", "Lake, MongoDB and warehouse agree; nothing was written."
 
@@ -220,18 +221,18 @@ def repair_lines(outcome: Repair) -> Iterator[tuple[str, str]]:
 def _rebuilt(outcome: Repair) -> Iterator[str]:
     """Yield one line per rebuilt mart with its range of days."""
     days: dict[str, list[str]] = {}
-    for mended in outcome.mended:
-        if mended.store == "warehouse":
-            days.setdefault(mended.table, []).append(mended.day)
+    for repaired in outcome.mended:
+        if repaired.store == "warehouse":
+            days.setdefault(repaired.table, []).append(repaired.day)
     for table, built in days.items():
         first, last = min(built), max(built)
         named = first if len(built) == 1 else f"{len(built)} days from {first} to {last}"
         yield f"{named}: warehouse {table}"
 
 
-def similar_lines(found: Similar) -> Iterator[str]:
+def similar_lines(similar: Similar) -> Iterator[str]:
     """Yield the conversations of a search, the most similar first, and the search's coverage."""
-    rows = found.conversations
+    rows = similar.conversations
     wide_id = max((len(row.conversation_id) for row in rows), default=0)
     wide_topic = max((len(row.primary_topic or "") for row in rows), default=0)
     for row in rows:
@@ -240,61 +241,61 @@ def similar_lines(found: Similar) -> Iterator[str]:
             f"{row.date}  {row.conversation_id:{wide_id}}  {row.similarity:6.3f}  {topic:{wide_topic}}  "
             f"{row.first_words or ''}"
         ).rstrip()
-    yield f"{len(rows):,} of {found.searched:,} conversations of {found.days:,} days"
-    if found.days_without_vectors:
-        yield f"{found.days_without_vectors:,} days with conversations have no vectors yet and were not searched"
+    yield f"{len(rows):,} of {similar.searched:,} conversations of {similar.days:,} days"
+    if similar.days_without_vectors:
+        yield f"{similar.days_without_vectors:,} days with conversations have no vectors yet and were not searched"
 
 
-def why_lines(found: Explanation) -> Iterator[str]:
+def why_lines(explanation: Explanation) -> Iterator[str]:
     """Yield the explanation of a partition: whether it is current, when and why it was computed, and its provenance."""
-    yield _verdict(found)
-    if found.stale_because:
-        yield f"Reason: {'; '.join(found.stale_because)}."
-    if found.stale_inputs:
-        yield f"Inputs to compute first: {', '.join(found.stale_inputs)}."
-    if found.source_changed:
+    yield _verdict(explanation)
+    if explanation.stale_because:
+        yield f"Reason: {'; '.join(explanation.stale_because)}."
+    if explanation.stale_inputs:
+        yield f"Inputs to compute first: {', '.join(explanation.stale_inputs)}."
+    if explanation.source_changed:
         yield "The source has changed since it was read, or was never read; the next run reads it first."
-    if found.computed_at:
-        yield f"It was computed last on {found.computed_at}. Reason: {found.computed_because}."
-    yield from _part_lines(found)
+    if explanation.computed_at:
+        yield f"It was computed last on {explanation.computed_at}. Reason: {explanation.computed_because}."
+    yield from _part_lines(explanation)
 
 
-def _verdict(found: Explanation) -> str:
+def _verdict(explanation: Explanation) -> str:
     """Return a sentence that says whether a run would compute a partition."""
-    name = f"{found.asset} {found.day}".rstrip() + f" ({found.store})"
-    if found.stale_because and found.is_stored:
+    name = f"{explanation.asset} {explanation.day}".rstrip() + f" ({explanation.store})"
+    if explanation.stale_because and explanation.is_stored:
         return f"{name} is stale: a run would compute it again."
-    if found.stale_because:
+    if explanation.stale_because:
         return f"{name} is not stored; a run over this day would compute it."
-    if found.stale_inputs:
-        return f"{name} is what its stored inputs give. A run would compute inputs again, and it too if they differ."
-    if found.source_changed:
-        return f"{name} is what its stored inputs give, but the source has changed since it was read."
+    if explanation.stale_inputs:
+        return f"{name} agrees with its stored inputs. A run would compute inputs again, and it too if they change."
+    if explanation.source_changed:
+        return f"{name} agrees with its stored inputs, but the source has changed since it was read."
     return f"{name} is current: a run would not compute it."
 
 
-def _part_lines(found: Explanation) -> Iterator[str]:
+def _part_lines(explanation: Explanation) -> Iterator[str]:
     """Yield the named parts of a partition's provenance; a changed part with its stored and its present value."""
-    wide = max((len(part.name) for part in found.parts), default=0)
-    if found.parts:
+    wide = max((len(part.name) for part in explanation.parts), default=0)
+    if explanation.parts:
         yield "Computed from:"
-    for part in found.parts:
-        if part.stored == part.now or not found.is_stored:
+    for part in explanation.parts:
+        if part.stored == part.now or not explanation.is_stored:
             yield f"  {part.name:{wide}}  {part.now}"
         elif part.now is None:
             yield f"  {part.name:{wide}}  {part.stored}"
         else:
-            yield f"  {part.name:{wide}}  {part.stored or 'not named'} when it was stored, {part.now} now"
+            yield f"  {part.name:{wide}}  {part.stored or 'not recorded'} when it was stored, {part.now} now"
 
 
-def revealed_lines(found: Revealed) -> Iterator[str]:
+def revealed_lines(revealed: Revealed) -> Iterator[str]:
     """Yield the messages of a conversation, one line each: the text, then each piece of code.
 
     Inline code is also part of the text. Stored messages do not tell inline code from blocks, so every piece is
     printed.
     """
-    wide = max((len(message.role) for message in found.messages), default=0)
-    for message in found.messages:
+    wide = max((len(message.role) for message in revealed.messages), default=0)
+    for message in revealed.messages:
         words = " ".join(" ".join([message.text, *(f"`{piece}`" for piece in message.code)]).split())
         yield f"{message.sent_at}  {message.role:{wide}}  {words}".rstrip()
 
@@ -307,18 +308,18 @@ def _size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
-def trained_lines(found: Mapping[str, Any]) -> Iterator[str]:
+def trained_lines(training: Mapping[str, Any]) -> Iterator[str]:
     """Yield the result of a training as lines."""
-    for status, count in found["feedback"].items():
+    for status, count in training["feedback"].items():
         yield f"corrections, {status:12} {count:,}"
-    yield from found.get("left_out", ())
-    for kind, row in found["kinds"].items():
+    yield from training.get("left_out", ())
+    for kind, row in training["kinds"].items():
         before = "" if row["before"] is None else f"{row['before']:.3f} before, "
         yield f"{kind:10} {before}{row['after']:.3f} after, of {row['items']:,} gold labels"
-    if found["promoted"] and not found["changed"]:
-        yield f"{found['corrections']:,} corrections: nothing new to learn; the model that labels stays as it is"
+    if training["promoted"] and not training["changed"]:
+        yield f"{training['corrections']:,} corrections: nothing new to learn; the promoted model does not change"
     else:
-        yield "promoted; `analytics run` labels again" if found["promoted"] else "not promoted"
+        yield "promoted; `analytics run` labels again" if training["promoted"] else "not promoted"
 
 
 def backup_lines(written: Backup) -> Iterator[str]:
@@ -326,34 +327,34 @@ def backup_lines(written: Backup) -> Iterator[str]:
     for name, count in written.rows.items():
         yield f"{name:17} {count:,}"
     yield f"written to {written.path}"
-    yield f"not in it, keep them where you keep secrets: {', '.join(written.keys)} (where they are set)"
+    yield f"not in the backup, keep the set ones where you keep secrets: {', '.join(written.keys)}"
 
 
-def restored_lines(found: Restored) -> Iterator[str]:
+def restored_lines(restored: Restored) -> Iterator[str]:
     """Yield a line for each collection and table of a backup with its written, kept and refused rows."""
-    yield f"backup of {found.created_at}, every hash verified"
-    for name, part in found.parts.items():
-        told = {
+    yield f"backup of {restored.created_at}, every hash verified"
+    for name, part in restored.parts.items():
+        counts = {
             "written": part.added,
-            "written over an older or another one": part.replaced,
-            "left, already there": part.equal,
-            "left, for the one here is newer or another (--replace takes the backup's)": part.kept,
-            "left, all answered": part.settled,
+            "replaced an older or different one": part.replaced,
+            "already stored": part.equal,
+            "not restored, because the stored one is newer or different (--replace restores it)": part.kept,
+            "not restored, because all its answers are stored": part.settled,
             "refused": len(part.refused),
         }
-        said = "; ".join(f"{count:,} {what}" for what, count in told.items() if count)
-        yield f"{name:17} {said or 'empty'}"
-    yield f"not in it, set them as they were: {', '.join(found.keys)} (where they were set)"
+        summary = "; ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        yield f"{name:17} {summary or 'empty'}"
+    yield f"not in the backup, set those that were set again: {', '.join(restored.keys)}"
 
 
 def unknown_outcomes_line(unknown: UnknownOutcomes) -> str:
     """Return a line that lists stated outcomes without a known meaning, and the setting that defines their meaning."""
-    told = ", ".join(f"{word!r} {count:,}" for word, count in unknown.words.items())
+    listed = ", ".join(f"{word!r} {count:,}" for word, count in unknown.words.items())
     more = f" and {unknown.more:,} more words" if unknown.more else ""
     first = next(iter(unknown.words))
     return (
-        f"Outcomes known as neither success nor failure, with their conversations: {told}{more}. "
-        f"{unknown.setting} says what they mean, e.g. {unknown.setting}={f'{first}=failure'!r}; =success and =neither "
+        f"Outcomes without a known meaning, with their numbers of conversations: {listed}{more}. "
+        f"Define their meaning with {unknown.setting}={f'{first}=failure'!r}; =success and =neither "
         "are possible, too."
     )
 
@@ -371,8 +372,8 @@ def print_outcome(outcome: Outcome) -> None:
         )
         if outcome.failed_conversations:
             print_message(
-                f"{outcome.failed_conversations:,} conversations could not be processed and are left out; why is in "
-                "the table processing_errors",
+                f"{outcome.failed_conversations:,} conversations could not be processed and are left out; the table "
+                "processing_errors has their errors",
                 "yellow",
             )
         if outcome.unknown_outcomes.words:

@@ -71,10 +71,10 @@ def examine(settings: Settings) -> Iterator[Examination]:
             try:
                 yield Examination(what, ok=True, says=ask(platform))
             except EXPECTED as error:
-                told = error.faults if isinstance(error, UserError) else str(error).splitlines()
+                faults = error.faults if isinstance(error, UserError) else str(error).splitlines()
                 refusal = error if what == INPUTS and isinstance(error, UserError) else None
                 yield Examination(
-                    what, ok=False, says="; ".join(" ".join(line.split()) for line in told), refusal=refusal
+                    what, ok=False, says="; ".join(" ".join(line.split()) for line in faults), refusal=refusal
                 )
     finally:
         platform.close()
@@ -89,8 +89,8 @@ def _home(platform: Platform) -> str:
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
     free = shutil.disk_usage(existing).free / 1e9
     warning = too_open(home, access)
-    said = f"{home}{'' if home.exists() else ' (not made yet)'}, {free:.0f} GB free"
-    return f"{said}; {warning}" if warning else said
+    summary = f"{home}{'' if home.exists() else ' (does not exist yet)'}, {free:.0f} GB free"
+    return f"{summary}; {warning}" if warning else summary
 
 
 def _inputs(platform: Platform) -> str:
@@ -142,4 +142,4 @@ def _alerts(platform: Platform) -> str:
 def _llm(platform: Platform) -> str:
     settings, key = platform.settings, platform.secret("llm_api_key")
     host = urlsplit(settings.llm_base_url).netloc
-    return f"{settings.llm_model} at {host}, {'with a' if key else 'without a'} key; nothing was asked"
+    return f"{settings.llm_model} at {host}, {'with a' if key else 'without a'} key; no request was sent"

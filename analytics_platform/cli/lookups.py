@@ -21,23 +21,23 @@ def similar(
     text: Annotated[str | None, typer.Option(help="A text, instead of a conversation.")] = None,
     first: From = None,
     last: To = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="The most conversations to print.")] = 10,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Largest number of conversations to print.")] = 10,
     as_json: AsJson = False,
 ) -> None:
     """Find the conversations that are most similar to one of them, or to a text."""
     settings, _, _ = read_range(first, last)
     if (conversation_id is None) == (text is None):
-        raise UserError("similar: name a conversation, or give a text by --text; one of the two")
+        raise UserError("similar: needs either CONVERSATION_ID or --text, not both and not none")
     from analytics_platform.cli.console import similar_lines
     from analytics_platform.defs.resources.platform import Platform
     from analytics_platform.operations.similar import find_similar
 
     with closing(Platform(settings)) as platform:
-        found = find_similar(platform, conversation_id, text, first, last, limit)
+        matches = find_similar(platform, conversation_id, text, first, last, limit)
     if as_json:
-        print_json(found.as_json())
+        print_json(matches.as_json())
         return
-    for line in similar_lines(found):
+    for line in similar_lines(matches):
         print_result(line)
 
 
@@ -52,7 +52,7 @@ def why(
     read_day("why", day)
     if not str(settings.first_day) <= day <= str(settings.last_day):
         raise UserError(
-            f"why {day}: outside the days kept, {settings.first_day} to {settings.last_day} "
+            f"why {day}: outside the daily partitions, {settings.first_day} to {settings.last_day} "
             "(ANALYTICS_START_DATE, ANALYTICS_END_DATE)"
         )
     from analytics_platform.cli.commands import prepare
@@ -64,21 +64,23 @@ def why(
 
     prepare(settings)
     with closing(Platform(settings, stages=False)) as platform, open_instance(settings.dagster_home) as instance:
-        found = explain(platform, recipes_of(settings), mart_names(settings), instance, day, asset)
+        explanation = explain(platform, recipes_of(settings), mart_names(settings), instance, day, asset)
     if as_json:
-        print_json(found.as_json())
+        print_json(explanation.as_json())
         return
-    for line in why_lines(found):
+    for line in why_lines(explanation):
         print_result(line)
 
 
 @app.command()
 def reveal(
     conversation_id: Annotated[str, typer.Argument(help="A stored conversation.")],
-    date: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Its day; looked for when not given.")] = None,
+    date: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="The conversation's day; by default all days are searched.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a conversation with the personal data put back that was taken out; needs ANALYTICS_PII_SPANS_KEY."""
+    """Print a conversation with its personal data put back; needs ANALYTICS_PII_SPANS_KEY."""
     settings = load_settings()
     read_day("--date", date)
     from analytics_platform.cli.console import revealed_lines
@@ -86,9 +88,9 @@ def reveal(
     from analytics_platform.operations.reveal import reveal as reveal_conversation
 
     with closing(Platform(settings)) as platform:
-        found = reveal_conversation(platform, conversation_id, date)
+        revealed = reveal_conversation(platform, conversation_id, date)
     if as_json:
-        print_json(found.as_json())
+        print_json(revealed.as_json())
         return
-    for line in revealed_lines(found):
+    for line in revealed_lines(revealed):
         print_result(line)  # a result, since messages may be kept as a log

@@ -123,16 +123,16 @@ def back_up(platform: Platform, path: Path) -> Backup:
 
 def _documents(platform: Platform, staged: Path) -> list[tuple[str, dict[str, Any]]]:
     is_empty = platform.settings.mongo_uri is None and not platform.settings.mongo_dir.exists()
-    found = []
+    exported = []
     for name, file in _DOCUMENTS.items():
         lines = () if is_empty else export_lines(platform.mongo, name)
-        found.append((name, {"name": name, "kind": "collection", "rows": write_lines(staged / file, lines)}))
-    return found
+        exported.append((name, {"name": name, "kind": "collection", "rows": write_lines(staged / file, lines)}))
+    return exported
 
 
 def _tables(platform: Platform, staged: Path) -> list[tuple[str, dict[str, Any]]]:
     copy = Lake.open(str(staged / "lake"))
-    found = []
+    exported = []
     for table in TABLES:
         info = platform.lake.info(table.name, "")
         if info is None:
@@ -140,8 +140,8 @@ def _tables(platform: Platform, staged: Path) -> list[tuple[str, dict[str, Any]]
         content = platform.lake.read_verified(table.name, "")
         copy.write(table.name, "", content, info.fingerprint, info.annotations)
         about = {"name": table.name, "kind": "table", "rows": info.rows, "content_hash": info.content_hash}
-        found.append((table.name, about))
-    return found
+        exported.append((table.name, about))
+    return exported
 
 
 def restore(platform: Platform, path: Path, *, replace: bool = False) -> Restored:

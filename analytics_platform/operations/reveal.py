@@ -88,22 +88,22 @@ def reveal(platform: Platform, conversation_id: str, day: str | None) -> Reveale
     key = platform.secret("pii_spans_key")  # only this secret: a reader need not have the other ones
     if not key:
         raise RevealError(
-            "ANALYTICS_PII_SPANS_KEY: not set; without the key that was set when the day was computed, nothing can be "
-            "put back"
+            "ANALYTICS_PII_SPANS_KEY: not set; set the key under which the day was computed, because sealed values "
+            "cannot be read without it"
         )
     sealer, privacy = Sealer(key.encode()), Privacy(spans_key=key.encode())
-    found = _day_of(platform.lake, conversation_id, day, platform.settings.workers or os.cpu_count() or 1)
-    info = platform.lake.info(MESSAGES.name, found)
+    stored_day = _day_of(platform.lake, conversation_id, day, platform.settings.workers or os.cpu_count() or 1)
+    info = platform.lake.info(MESSAGES.name, stored_day)
     kept_under = info.annotations.get(SPANS_KEPT) if info else None
     if kept_under != privacy.spans_proof:
         why = "under another ANALYTICS_PII_SPANS_KEY" if kept_under else "without ANALYTICS_PII_SPANS_KEY"
         raise RevealError(
-            f"conversation {conversation_id!r}: {found} was computed {why}, so nothing can be put back; "
-            f"`analytics run --from {found} --to {found}` computes it again with the one set"
+            f"conversation {conversation_id!r}: {stored_day} was computed {why}, so its personal data cannot be put "
+            f"back; `analytics run --from {stored_day} --to {stored_day}` computes it again with the key set now"
         )
-    table = platform.lake.read(MESSAGES.name, found, _COLUMNS)
+    table = platform.lake.read(MESSAGES.name, stored_day, _COLUMNS)
     rows = table.filter(pc.equal(table["conversation_id"], conversation_id)).sort_by("position").to_pylist()
-    return Revealed(found, conversation_id, [_revealed(sealer, row) for row in rows])
+    return Revealed(stored_day, conversation_id, [_revealed(sealer, row) for row in rows])
 
 
 def _day_of(lake: PartitionStore, conversation_id: str, day: str | None, workers: int) -> str:
@@ -115,11 +115,11 @@ def _day_of(lake: PartitionStore, conversation_id: str, day: str | None, workers
         raise RevealError(f"{where}; `analytics run --select '*{MESSAGES.name}'` makes them")
     tasks = (PartitionTask(key, partial(lake.read, MESSAGES.name, key, ["conversation_id"])) for key in days)
     holds = run_tasks(tasks, lambda task: _is_in(conversation_id, task.compute()), workers)
-    found = next((key for key, there in zip(days, holds, strict=True) if there), None)
-    if found is None:
-        where = f"the messages of {day}; without --date, all days are looked through" if day else "any day's messages"
+    stored_day = next((key for key, there in zip(days, holds, strict=True) if there), None)
+    if stored_day is None:
+        where = f"the messages of {day}; without --date, all days are searched" if day else "any day's messages"
         raise RevealError(f"conversation {conversation_id!r} is not among {where}")
-    return found
+    return stored_day
 
 
 def _is_in(conversation_id: str, table: pa.Table) -> bool:

@@ -86,8 +86,8 @@ class Outcome:
 
     def as_json(self) -> dict[str, Any]:
         """Return the result as a dictionary for JSON."""
-        told = {name: value for name, value in asdict(self).items() if name != "parts"}
-        return {**told, "tables": [asdict(table) for table in self.tables.values()]}
+        fields = {name: value for name, value in asdict(self).items() if name != "parts"}
+        return {**fields, "tables": [asdict(table) for table in self.tables.values()]}
 
 
 def left_behind(platform: Platform, days: Sequence[str]) -> list[str]:
@@ -152,7 +152,7 @@ def run_range(
         elif event.is_step_failure:
             outcome.failures.append(f"{event.step_key}: {_cause(event.step_failure_data.error)}")
         elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            _judge(outcome, event.asset_check_evaluation_data, " to ".join(dict.fromkeys((first, last))))
+            _count_check(outcome, event.asset_check_evaluation_data, " to ".join(dict.fromkeys((first, last))))
     if not result.success and not outcome.failures:
         outcome.failures.append(f"run {result.run_id} failed; open it in the UI (`make dev`)")
 
@@ -189,7 +189,7 @@ def _cause(error: Any) -> str:
     return "; ".join(line.strip() for line in message.splitlines())
 
 
-def _judge(outcome: Outcome, evaluation: dg.AssetCheckEvaluation, days: str) -> None:
+def _count_check(outcome: Outcome, evaluation: dg.AssetCheckEvaluation, days: str) -> None:
     if evaluation.passed:
         outcome.checks_passed += 1
         return

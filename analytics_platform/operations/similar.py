@@ -109,7 +109,7 @@ class SimilarSearch:
         if day is None:
             raise SimilarError(
                 f"conversation {conversation_id!r} has no vector in the {len(everywhere):,} days stored: the lake does "
-                "not hold it, or nobody says a word in it"
+                "not hold the conversation, or its messages have no words"
             )
         vector = vector_of(self._checked(day, self._lake.read(VECTORS, day)), conversation_id)
         if vector is None or not vector.any():

@@ -55,10 +55,10 @@ def examine(platform: Platform, instance: dg.DagsterInstance) -> Status:
 def _examine(platform: Platform, instance: dg.DagsterInstance) -> Status:
     source, days = platform.source.status(), list(platform.source.days())
     within = days_between(platform.settings.first_day, platform.settings.last_day)
-    known = sorted({*days, *platform.lake.keys(raw_assets.raw_messages.recipe.table.name)}.intersection(within))
+    all_days = sorted({*days, *platform.lake.keys(raw_assets.raw_messages.recipe.table.name)}.intersection(within))
     waiting = (
-        stale_days(platform, [raw_assets.raw_messages, raw_assets.quarantined_rows], known, marts=False)
-        if known
+        stale_days(platform, [raw_assets.raw_messages, raw_assets.quarantined_rows], all_days, marts=False)
+        if all_days
         else []
     )
     return Status(
@@ -66,7 +66,7 @@ def _examine(platform: Platform, instance: dg.DagsterInstance) -> Status:
         source=source,
         days=len(days),
         waiting=waiting,
-        quarantined=count_quarantined(platform.lake, known),
+        quarantined=count_quarantined(platform.lake, all_days),
         seconds_left=_seconds_left(source, len(waiting), instance),
     )
 

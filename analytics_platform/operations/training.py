@@ -25,8 +25,8 @@ def train(definitions: dg.Definitions, instance: dg.DagsterInstance) -> list[str
         if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             evaluation = event.asset_check_evaluation_data
             if not evaluation.passed and evaluation.severity is not dg.AssetCheckSeverity.WARN:
-                told = evaluation.metadata.get("problems")
-                problems: Sequence[Any] = told.value if told else ["failed"]  # type: ignore[assignment]
+                metadata = evaluation.metadata.get("problems")
+                problems: Sequence[Any] = metadata.value if metadata else ["failed"]  # type: ignore[assignment]
                 failures += [f"check {evaluation.check_name}: {problem}" for problem in problems]
     if not result.success and not failures:
         failures = [f"run {result.run_id} failed; open it in the UI (`make dev`)"]
@@ -43,18 +43,18 @@ def summary(lake: PartitionStore, before: str, *, reads: bool = False) -> dict[s
     """
     if any(lake.info(asset.recipe.table.name, "") is None for asset in ASSETS[:4]):
         return {"promoted": False, "changed": False, "corrections": 0, "left_out": [], "kinds": {}, "feedback": {}}
-    found = {asset.recipe.table.name: lake.read(asset.recipe.table.name, "") for asset in ASSETS[:4]}
-    candidate = found["candidate_model"]["model_id"][0].as_py()
-    gold, history = version_of(found["gold_labels"]), found["model_evaluation"]
+    tables = {asset.recipe.table.name: lake.read(asset.recipe.table.name, "") for asset in ASSETS[:4]}
+    candidate = tables["candidate_model"]["model_id"][0].as_py()
+    gold, history = version_of(tables["gold_labels"]), tables["model_evaluation"]
     old, new = evaluations_of(history, before, gold), evaluations_of(history, candidate, gold)
     stored = lake.info("promoted_model", "")
     promoted = lake.read("promoted_model", "")["model_id"][0].as_py() if stored else None
-    counts = found["label_feedback"]["status"].value_counts().to_pylist()
+    counts = tables["label_feedback"]["status"].value_counts().to_pylist()
     return {
         "promoted": promoted == candidate,
         "changed": promoted == candidate != before,
-        "corrections": found["candidate_model"]["corrections"][0].as_py(),
-        "left_out": _left_out(found["label_feedback"]) if reads else [],
+        "corrections": tables["candidate_model"]["corrections"][0].as_py(),
+        "left_out": _left_out(tables["label_feedback"]) if reads else [],
         "kinds": {
             kind: {
                 "items": row["items"],
@@ -69,6 +69,6 @@ def summary(lake: PartitionStore, before: str, *, reads: bool = False) -> dict[s
 
 def _left_out(label_feedback: pa.Table) -> list[str]:
     """Say which corrections a transformer left out because they were too many, one sentence per use."""
-    uses = {"training": "learnt from", "gold": "judged by"}
+    uses = {"training": "trained on", "gold": "evaluated on"}
     chosen = {use: feedback.draw_taught(label_feedback, status)[1] for status, use in uses.items()}
-    return [f"{use} {told}" for use, told in chosen.items() if told]
+    return [f"{use} {sentence}" for use, sentence in chosen.items() if sentence]

@@ -15,8 +15,8 @@ from analytics_platform.transform.cleaning import Cleaning
 
 SETTING = "ANALYTICS_OUTCOMES"
 """The variable that defines the meaning of a source's own outcomes."""
-WORDS_TOLD = 10
-_CHARACTERS_TOLD = 40
+WORDS_SHOWN = 10
+_CHARACTERS_SHOWN = 40
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,16 @@ def find_unknown_outcomes(lake: PartitionStore, days: Iterable[str], cleaning: C
     for day in days:
         counted.update(cleaning.outcomes.unknown(lake.read(CONVERSATIONS.name, day, ["outcome"])["outcome"]))
     ranked = sorted(counted.items(), key=lambda entry: (-entry[1], entry[0]))
-    first = ranked[:WORDS_TOLD]
+    first = ranked[:WORDS_SHOWN]
     words: Counter[str] = Counter()  # shortened or redacted words may become equal
-    for word, (_, count) in zip(_told([word for word, _ in first], cleaning), first, strict=True):
+    for word, (_, count) in zip(_shown([word for word, _ in first], cleaning), first, strict=True):
         words[word] += count
     return UnknownOutcomes(dict(words), len(ranked) - len(first))
 
 
-def _told(words: list[str], cleaning: Cleaning) -> list[str]:
+def _shown(words: list[str], cleaning: Cleaning) -> list[str]:
     texts = pa.array(words, pa.string())
     if cleaning.privacy.redact:
         texts = pii.redact(texts, pii.find_pii(texts, cleaning.privacy.kinds))
-    told: list[str] = texts.to_pylist()
-    return [word if len(word) <= _CHARACTERS_TOLD else f"{word[:_CHARACTERS_TOLD]}…" for word in told]
+    shown: list[str] = texts.to_pylist()
+    return [word if len(word) <= _CHARACTERS_SHOWN else f"{word[:_CHARACTERS_SHOWN]}…" for word in shown]

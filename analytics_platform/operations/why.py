@@ -147,7 +147,7 @@ class _Decisions:
 
         A table that is stale only because an input is missing is not listed; the missing input is.
         """
-        waiting, seen, told = deque(tables), set[str](), []
+        waiting, seen, stale = deque(tables), set[str](), []
         while waiting:
             name = waiting.popleft()
             recipe = self._recipes.get(name)
@@ -156,9 +156,9 @@ class _Decisions:
             seen.add(name)
             decision = self.of(recipe)
             if decision.is_stale and decision.missing is None:
-                told.append(f"{name} ({'; '.join(decision.reasons)})")
+                stale.append(f"{name} ({'; '.join(decision.reasons)})")
             waiting.extend(source.table for source in recipe.inputs.values())
-        return told
+        return stale
 
 
 def _find(recipes: Mapping[dg.AssetKey, Recipe], marts: Collection[str], asset: str) -> dg.AssetKey:

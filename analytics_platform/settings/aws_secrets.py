@@ -72,13 +72,13 @@ class SecretReferences:
 
         service, ask = self._question(reference)
         try:
-            found = ask()
+            secret_text = ask()
         except ClientError as error:
             raise SecretError(f"{variable}: AWS {service} says {error.response['Error']['Code']}") from None
         except BotoCoreError as error:
-            raise SecretError(f"{variable}: AWS {service} cannot be asked ({type(error).__name__})") from None
+            raise SecretError(f"{variable}: AWS {service} cannot be reached ({type(error).__name__})") from None
         key = reference.removeprefix(_MANAGER).partition("#")[2] if reference.startswith(_MANAGER) else ""
-        secret = _member(found, key) if key and found else found
+        secret = _member(secret_text, key) if key and secret_text else secret_text
         if not secret:
             where = "under that key" if key else "there"
             raise SecretError(f"{variable}: AWS {service} has no text {where}")

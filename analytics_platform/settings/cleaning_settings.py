@@ -17,41 +17,41 @@ class CleaningSettings(BaseSettings):
     pii: Literal["redact", "keep"] = Field(
         default="redact",
         validation_alias="ANALYTICS_PII",
-        description="Whether personal data found in texts is taken out of them, from the clean tables on.",
+        description="redact replaces personal data in texts by its kind, from the clean tables on; keep counts it.",
     )
     pii_kinds: str = Field(
         default="structured",
         validation_alias="ANALYTICS_PII_KINDS",
-        description="What to look for, separated by commas: structured, all, none, or kinds of docs/privacy.md.",
+        description="Personal data to find, separated by commas: structured, all, none, or see docs/privacy.md.",
     )
     pii_spans_key: Annotated[SecretStr | None, AfterValidator(checks.spans_key)] = Field(
         default=None,
         validation_alias="ANALYTICS_PII_SPANS_KEY",
-        description="What was found is kept encrypted under it, for `analytics reveal`; at least 32 bytes. "
-        "Nothing is kept when unset.",
+        description="Key that encrypts the replaced personal data for `analytics reveal`; at least 32 bytes. "
+        "Unset, replaced personal data is not kept.",
     )
     pseudonym_key: SecretStr | None = Field(
         default=None,
         min_length=16,
         validation_alias="ANALYTICS_PSEUDONYM_KEY",
-        description="Users become keyed hashes from the clean tables on; at least 16 characters. Ids stay when unset.",
+        description="Key of users' pseudonyms, from the clean tables on; at least 16 characters. Unset, ids stay.",
     )
     redact_columns: str = Field(
         default="",
         validation_alias="ANALYTICS_REDACT_COLUMNS",
-        description="Columns beside texts from which personal data is taken out, too, separated by commas: channel, "
-        "model, outcome, variant. They stay as they come when unset.",
+        description="Columns beside texts in which personal data is replaced, too, separated by commas: channel, "
+        "model, outcome, variant. Unset, they stay as the source gives them.",
     )
     language_detector: Literal["fast", "careful"] = Field(
         default="fast",
         validation_alias="ANALYTICS_LANGUAGE_DETECTOR",
-        description="How languages are told; careful needs the extra languages and a gigabyte of memory.",
+        description="Language detector; careful needs the extra languages and a gigabyte of memory.",
     )
 
     outcomes: str | None = Field(
         default=None,
         validation_alias="ANALYTICS_OUTCOMES",
-        description="What outcomes of the source mean: word=success, word=failure or word=neither, separated by "
+        description="Meaning of the source's outcomes: word=success, word=failure or word=neither, separated by "
         "commas; these win over the words of docs/data-model.md.",
     )
 

@@ -28,61 +28,64 @@ class LlmSettings(BaseSettings):
     llm_api_key: SecretStr | None = Field(
         default=None,
         validation_alias="ANALYTICS_LLM_API_KEY",
-        description="Its key; a server of one's own may need none.",
+        description="Key of the LLM's API; unset for a server that needs none.",
     )
     llm_mode: Literal["realtime", "batch"] = Field(
         default="realtime",
         validation_alias="ANALYTICS_LLM_MODE",
-        description="realtime asks at once; batch is cheaper and takes up to a day.",
+        description="realtime sends each request at once; batch is cheaper and takes up to a day.",
     )
     llm_budget_usd: float | None = Field(
-        default=None, gt=0, validation_alias="ANALYTICS_LLM_BUDGET_USD", description="Most US dollars of one run."
+        default=None, gt=0, validation_alias="ANALYTICS_LLM_BUDGET_USD", description="Budget of one process, in USD."
     )
     llm_budget_tokens: int | None = Field(
-        default=None, gt=0, validation_alias="ANALYTICS_LLM_BUDGET_TOKENS", description="Most tokens of one run."
+        default=None,
+        gt=0,
+        validation_alias="ANALYTICS_LLM_BUDGET_TOKENS",
+        description="Budget of one process, in tokens.",
     )
     llm_requests_per_minute: int | None = Field(
         default=None,
         ge=1,
         validation_alias="ANALYTICS_LLM_REQUESTS_PER_MINUTE",
-        description="Most requests in a minute, of one process.",
+        description="Largest number of requests of one process in a minute.",
     )
     llm_tokens_per_minute: int | None = Field(
         default=None,
         ge=1,
         validation_alias="ANALYTICS_LLM_TOKENS_PER_MINUTE",
-        description="Most tokens in a minute, of one process.",
+        description="Largest number of tokens of one process in a minute.",
     )
     llm_concurrency: int = Field(
         default=8,
         ge=1,
         le=1024,
         validation_alias="ANALYTICS_LLM_CONCURRENCY",
-        description="Questions under way at once.",
+        description="Largest number of requests at once.",
     )
     llm_timeout_seconds: float = Field(
-        default=60.0, gt=0, validation_alias="ANALYTICS_LLM_TIMEOUT_SECONDS", description="For one request."
+        default=60.0, gt=0, validation_alias="ANALYTICS_LLM_TIMEOUT_SECONDS", description="Timeout of one request."
     )
     llm_transcript_tokens: int = Field(
         default=3000,
         ge=200,
         validation_alias="ANALYTICS_LLM_TRANSCRIPT_TOKENS",
-        description="Tokens of a conversation that are sent; longer ones are cut.",
+        description="Most tokens sent of one conversation; longer conversations are cut.",
     )
     llm_prices: Path | None = Field(
         default=None,
         validation_alias="ANALYTICS_LLM_PRICES",
-        description="YAML file of prices per million tokens; the one shipped when unset.",
+        description="YAML file of prices per million tokens; by default the shipped file.",
     )
     llm_tokenizer: Path | None = Field(
         default=None,
         validation_alias="ANALYTICS_LLM_TOKENIZER",
-        description="tokenizer.json of the model, to price a run ahead; an estimate when unset.",
+        description="tokenizer.json of the model, for `analytics llm-cost`; unset, tokens are estimated.",
     )
     llm_retry_failed: bool = Field(
         default=False,
         validation_alias="ANALYTICS_LLM_RETRY_FAILED",
-        description="Ask again about conversations whose answers could not be used.",
+        description="Ask again about conversations whose requests or answers failed for good.",
     )
 
     @field_validator("llm_base_url")

@@ -63,10 +63,10 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
     home: Annotated[Path, AfterValidator(checks.home_folder)] = Field(
         default=Path(".analytics"),
         validation_alias="ANALYTICS_HOME",
-        description="Folder for everything the embedded default writes.",
+        description="The home: the folder below which the embedded default writes all its files.",
     )
     source: Literal["sample", "files", "nocodb"] = Field(
-        default="sample", validation_alias="ANALYTICS_SOURCE", description="Where conversations come from."
+        default="sample", validation_alias="ANALYTICS_SOURCE", description="Source of conversations."
     )
     source_path: str | None = Field(
         default=None,
@@ -81,47 +81,47 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
     start_date: Annotated[dt.date | None, BeforeValidator(checks.day)] = Field(
         default=None,
         validation_alias="ANALYTICS_START_DATE",
-        description="First daily partition; 2020-01-01, and the sample's first day for the sample.",
+        description="First daily partition; by default 2020-01-01, or the sample's first day for the sample.",
     )
     end_date: Annotated[dt.date | None, BeforeValidator(checks.day)] = Field(
         default=None,
         validation_alias="ANALYTICS_END_DATE",
-        description="Last daily partition, inclusive; today, and the sample's last day for the sample.",
+        description="Last daily partition, inclusive; by default today, or the sample's last day for the sample.",
     )
     lake_uri: Annotated[str | None, AfterValidator(checks.lake)] = Field(
         default=None,
         validation_alias="ANALYTICS_LAKE_URI",
-        description="Folder or s3://bucket/prefix of the Parquet lake; lake/ under the home.",
+        description="Folder or s3://bucket/prefix of the Parquet lake; by default lake/ below the home.",
     )
     mongo_uri: Annotated[SecretStr | None, AfterValidator(checks.mongo_uri)] = Field(
         default=None,
         validation_alias="ANALYTICS_MONGO_URI",
-        description="MongoDB to write to; the embedded server when unset.",
+        description="URI of a MongoDB server; unset, the platform starts the embedded server.",
     )
     mongo_database: Annotated[str, AfterValidator(checks.mongo_database)] = Field(
-        default="analytics", validation_alias="ANALYTICS_MONGO_DATABASE", description="MongoDB database."
+        default="analytics", validation_alias="ANALYTICS_MONGO_DATABASE", description="Name of the MongoDB database."
     )
     engine: Literal["auto", "cpu", "gpu"] = Field(
         default="auto",
         validation_alias="ANALYTICS_ENGINE",
-        description="Where insights are computed; auto is the CPU, on which the static tier is quickest.",
+        description="Device of the insight engine; auto uses the CPU for the static tier.",
     )
     tier: Literal["static", "cascade", "transformer", "llm"] = Field(
         default="static",
         validation_alias="ANALYTICS_TIER",
-        description="Who labels: static vectors; a transformer where they are in doubt; or everywhere; or the LLM.",
+        description="Who labels: static models; also a transformer for uncertain texts, or for all texts; the LLM.",
     )
     taxonomy: Path | None = Field(
         default=None,
         validation_alias="ANALYTICS_TAXONOMY",
-        description="YAML file of topics and intents; the one shipped when unset.",
+        description="YAML file of topics, intents and rules; by default the shipped file.",
     )
     workers: int | None = Field(
         default=None,
         ge=1,
         le=256,
         validation_alias="ANALYTICS_WORKERS",
-        description="Partitions worked on at once; the number of cores when unset.",
+        description="Number of partitions computed at once; by default the number of cores.",
     )
     dbt_project_dir: Path = Field(
         default=PROJECT_ROOT / "dbt_project",
@@ -129,20 +129,22 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         description="Folder of the dbt project.",
     )
     aws_endpoint_url: Annotated[str | None, AfterValidator(checks.endpoint)] = Field(
-        default=None, validation_alias="AWS_ENDPOINT_URL", description="S3-compatible server; AWS itself when unset."
+        default=None, validation_alias="AWS_ENDPOINT_URL", description="Address of an S3-compatible server; unset, AWS."
     )
     aws_region: str = Field(
         default="us-east-1",
         validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"),
-        description="Region of the bucket.",
+        description="AWS region of the bucket.",
     )
     aws_access_key_id: SecretStr | None = Field(
         default=None,
         validation_alias="AWS_ACCESS_KEY_ID",
-        description="S3 key; when unset, S3 is asked with the machine's own credentials.",
+        description="Access key id of S3; unset, the machine's own credentials are used.",
     )
     aws_secret_access_key: SecretStr | None = Field(
-        default=None, validation_alias="AWS_SECRET_ACCESS_KEY", description="S3 secret, with the key."
+        default=None,
+        validation_alias="AWS_SECRET_ACCESS_KEY",
+        description="Secret key that belongs to AWS_ACCESS_KEY_ID.",
     )
     aws_session_token: SecretStr | None = Field(
         default=None, validation_alias="AWS_SESSION_TOKEN", description="Token of temporary S3 credentials."

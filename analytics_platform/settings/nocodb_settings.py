@@ -25,7 +25,7 @@ class NocoSettings(BaseSettings):
     nocodb_conversations_table: str | None = Field(
         default=None,
         validation_alias="NOCODB_CONVERSATIONS_TABLE",
-        description="For nocodb: id of the table of conversations; unset when messages stand alone.",
+        description="For nocodb: id of the table of conversations; unset if there is none.",
     )
     nocodb_api_version: Literal["v2", "v3"] = Field(
         default="v2", validation_alias="NOCODB_API_VERSION", description="For nocodb: version of its API."
@@ -35,21 +35,21 @@ class NocoSettings(BaseSettings):
         gt=0,
         le=1000,
         validation_alias="NOCODB_REQUESTS_PER_SECOND",
-        description="For nocodb: most requests per second; its hosted service allows 5.",
+        description="For nocodb: largest number of requests per second; its hosted service allows 5.",
     )
     nocodb_timeout_seconds: float = Field(
         default=30,
         gt=0,
         le=600,
         validation_alias="NOCODB_TIMEOUT_SECONDS",
-        description="For nocodb: how long to wait for an answer.",
+        description="For nocodb: seconds to wait for an answer.",
     )
     poll_seconds: int = Field(
         default=60,
         ge=5,
         le=86_400,
         validation_alias="ANALYTICS_POLL_SECONDS",
-        description="How often the sensor looks for changes at the source.",
+        description="Seconds between two ticks of the sensor that reads changes at the source.",
     )
 
     def missing_for_nocodb(self) -> list[str]:

@@ -20,37 +20,37 @@ class OperationsSettings(BaseSettings):
     home_access: Access = Field(
         default="private",
         validation_alias="ANALYTICS_HOME_ACCESS",
-        description="Who may read the home and all files made in it: private is the owner, group also the group.",
+        description="Who may read the home and its files: private is the owner alone, group is the owner's group, too.",
     )
     ui_url: str = Field(
         default="http://127.0.0.1:3000",
         validation_alias="ANALYTICS_UI_URL",
-        description="Where people reach the Dagster UI, for links.",
+        description="Address of the Dagster UI for its users; alerts link to it.",
     )
     alert_urls: SecretStr | None = Field(
         default=None,
         validation_alias="ANALYTICS_ALERT_URLS",
-        description="Where alerts go: addresses as apprise takes them, separated by commas; the log when unset.",
+        description="Addresses for alerts, in the form of apprise, separated by commas; unset, alerts are only logged.",
     )
     alert_repeat_hours: float = Field(
         default=24,
         ge=0,
         le=8760,
         validation_alias="ANALYTICS_ALERT_REPEAT_HOURS",
-        description="The same alert is not sent again within this time.",
+        description="Hours within which the same alert is not sent again.",
     )
     stale_hours: float | None = Field(
         default=None,
         gt=0,
         le=87600,
         validation_alias="ANALYTICS_STALE_HOURS",
-        description="Alert when an asset lags for longer than this; never when unset.",
+        description="Hours after which an asset with newer inputs is overdue and raises an alert; unset, none is.",
     )
 
     compute_logs_uri: str | None = Field(
         default=None,
         validation_alias="ANALYTICS_COMPUTE_LOGS_URI",
-        description="s3://bucket/prefix for what runs print; below the home when unset.",
+        description="s3://bucket/prefix for the output of runs; unset, it is stored below the home.",
     )
 
     @field_validator("ui_url")

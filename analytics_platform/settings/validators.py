@@ -62,7 +62,7 @@ def absolute(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
     except RuntimeError:
-        raise ValueError("begins with the name of a user that is not known here") from None
+        raise ValueError("begins with ~ and the name of a user who does not exist on this machine") from None
 
 
 def existing_file(path: Path | None) -> Path | None:

@@ -79,19 +79,21 @@ def compare_pages(
         The disagreement; None when all pages are equal.
     """
     kinds: dict[str, str] = {}
-    held = given = 0
+    actual_rows = expected_rows = 0
     for expected, actual, misfits in pages:
-        held += actual.num_rows + len(misfits)
-        given += expected.num_rows
+        actual_rows += actual.num_rows + len(misfits)
+        expected_rows += expected.num_rows
         if misfits or not same_content(expected, actual, identity):
             kinds |= dict(_differing_rows(expected, actual, identity)) | dict.fromkeys(misfits, "misfit")
     if not kinds:
         return None
     counts = Counter(kinds.values())
-    told = ", ".join(f"{counts[kind]} {kind}" for kind in ("missing", "foreign", "changed", "misfit") if counts[kind])
+    details = ", ".join(
+        f"{counts[kind]} {kind}" for kind in ("missing", "foreign", "changed", "misfit") if counts[kind]
+    )
     ids = tuple(sorted(kinds)[:IDS_SHOWN])
     differ = "1 row differs" if len(kinds) == 1 else f"{len(kinds)} rows differ"
-    problem = f"{differ} from the lake ({told}; {held} rows where the lake gives {given})"
+    problem = f"{differ} from the lake ({details}; {actual_rows} rows where the lake gives {expected_rows})"
     return replace(place, problem=problem, rows=len(kinds), ids=ids)
 
 

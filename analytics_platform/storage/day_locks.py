@@ -42,16 +42,16 @@ def days_locked(path: Path, first: str, last: str, *, wait_seconds: float) -> It
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        deadline, told = time.monotonic() + wait_seconds, False
+        deadline, warned = time.monotonic() + wait_seconds, False
         while not _taken(descriptor, start, length):
             if time.monotonic() > deadline:
                 raise DaysBusyError(
                     f"{first} to {last}: another run is still working on these days after {wait_seconds:.0f} s; "
                     "try again when it has finished"
                 )
-            if not told:
+            if not warned:
                 logger.warning("%s to %s: waiting for another run that is working on these days", first, last)
-                told = True
+                warned = True
             time.sleep(_POLL_SECONDS)
         yield
     finally:

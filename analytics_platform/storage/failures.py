@@ -62,5 +62,5 @@ def as_annotations(failures: Iterable[Failure], left_out: Collection[str]) -> Ma
     """Return the two lists as annotations; an empty list has no annotation."""
     failed = sorted(failures, key=lambda failure: failure.conversation_id)
     absent = sorted({*left_out, *(failure.conversation_id for failure in failed)})
-    told = {FAILURES_KEY: [asdict(failure) for failure in failed], LEFT_OUT_KEY: absent}
-    return {key: orjson.dumps(value).decode() for key, value in told.items() if value}
+    annotations = {FAILURES_KEY: [asdict(failure) for failure in failed], LEFT_OUT_KEY: absent}
+    return {key: orjson.dumps(value).decode() for key, value in annotations.items() if value}

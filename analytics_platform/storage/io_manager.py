@@ -124,7 +124,7 @@ class StoreIOManager(dg.IOManager):
         if wanted not in frames.frame_kinds():
             return stream
         if not stream:
-            raise KeyError(f"{name} has none of the {len(keys)} partitions asked for; materialize it first")
+            raise KeyError(f"{name} has none of the {len(keys)} requested partitions; materialize it first")
         return frames.from_arrow(pa.concat_tables(stream.values()), wanted)
 
 

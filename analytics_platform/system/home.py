@@ -50,7 +50,7 @@ def require_folder(variable: str, folder: Path, *, writable: bool = True) -> Non
     if not existing.is_dir():
         raise PlaceError(f"{variable}: {existing} is no folder; name another place than {folder}")
     if writable and not os.access(existing, os.W_OK | os.X_OK):
-        raise PlaceError(f"{variable}: {existing} may not be written to by this user; name another place than {folder}")
+        raise PlaceError(f"{variable}: this user may not write to {existing}; name another place than {folder}")
 
 
 def restrict_new_files(access: Access) -> None:
@@ -108,8 +108,8 @@ def _is_gone(folder: Path, then: tuple[int, int]) -> bool:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    found = folder.stat()
-    return found.st_dev, found.st_ino
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def too_open(folder: Path, access: Access) -> str | None:

@@ -3,56 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import itertools
+import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import orjson
 import psutil
 import pytest
 
-from analytics_platform.settings.validators import PREFIXES
-from analytics_platform_tests.e2e.sixty_days import Content, Runs, content, write_chats
+from analytics_platform_tests.e2e.commands import (
+    ANALYTICS,
+    Finished,
+    ForkedCommands,
+    environment,
+    heed_interrupts,
+    run_installed,
+)
+from analytics_platform_tests.e2e.many_days import Content, Runs, content, stored, write_chats
+from analytics_platform_tests.shared import made_once
 
-ANALYTICS = Path(sys.executable).with_name("analytics")
-
-
-@dataclass
-class Finished:
-    """What a command left behind.
-
-    Attributes:
-        code: Exit status; negative when a signal ended it.
-        out: Standard output.
-        err: Standard error.
-        peak_megabytes: Peak resident memory of the process itself.
-    """
-
-    code: int
-    out: str
-    err: str
-    peak_megabytes: float
-
-    def json(self) -> dict[str, object]:
-        assert self.code in (0, 1), self.err
-        return orjson.loads(self.out)
+THREE_DAYS = ("run", "--from", "2006-05-27", "--to", "2006-05-29")
 
 
-def environment(home: Path, **variables: str) -> dict[str, str]:
-    """Return the environment of a user who has set only these variables."""
-    others = (*PREFIXES, "AWS_", "DAGSTER")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
-    return {**kept, "ANALYTICS_HOME": str(home), **variables}
-
-
-def _heed_interrupts() -> None:
-    """Undo what a shell does to commands in the background: a test run there would start processes deaf to Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+@pytest.fixture(scope="session")
+def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedCommands]:
+    """Starts commands that have imported everything already."""
+    forked = ForkedCommands(tmp_path_factory.mktemp("cwd"))
+    yield forked
+    forked.close()
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +53,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., su
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                preexec_fn=_heed_interrupts,
+                preexec_fn=heed_interrupts,
             )
         )
         return running[-1]
@@ -90,52 +73,86 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., su
 
 
 @pytest.fixture(scope="session")
-def analytics(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Finished]:
-    """Run ``analytics`` with arguments and environment variables in a home, to its end."""
-    elsewhere = tmp_path_factory.mktemp("cwd")
+def installed_analytics(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Finished]:
+    """Run the installed ``analytics``, imports and all, to its end; it tells how much memory it took."""
 
     def run(home: Path, *arguments: str, **variables: str) -> Finished:
-        output = tmp_path_factory.mktemp("output")
-        with (output / "out").open("wb") as out, (output / "err").open("wb") as err:
-            process = subprocess.Popen(
-                [ANALYTICS, *arguments],
-                env=environment(home, **variables),
-                cwd=elsewhere,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-            )
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        texts = [(output / name).read_text(errors="replace") for name in ("out", "err")]
-        return Finished(process.returncode, *texts, peak_megabytes=usage.ru_maxrss / 1024)
+        return run_installed(home, tmp_path_factory.mktemp("cwd"), *arguments, **variables)
 
     return run
 
 
 @pytest.fixture(scope="session")
-def demo(analytics, tmp_path_factory) -> tuple[Path, Finished]:
-    """The home of a finished demo, and what the demo printed; tests must not change it."""
-    home = tmp_path_factory.mktemp("demo")
-    finished = analytics(home, "demo")
-    assert finished.code == 0, finished.err
-    return home, finished
+def analytics(forked: ForkedCommands, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Finished]:
+    """Run ``analytics`` with arguments and environment variables in a home, to its end."""
+    folder, numbers = tmp_path_factory.mktemp("output"), itertools.count(1)
+
+    def run(home: Path, *arguments: str, **variables: str) -> Finished:
+        number = next(numbers)
+        out, err = folder / f"{number}.out", folder / f"{number}.err"
+        process = forked.start(arguments, environment(home, **variables), out=out, err=err)
+        process.join()
+        assert process.exitcode is not None
+        return Finished(process.exitcode, out.read_text(errors="replace"), err.read_text(errors="replace"))
+
+    return run
 
 
 @pytest.fixture(scope="session")
-def runs(tmp_path_factory) -> Iterator[Runs]:
-    """Runs over sixty days, which may be killed."""
-    chats = tmp_path_factory.mktemp("chats") / "chats.parquet"
-    write_chats(chats)
-    runs = Runs(chats, tmp_path_factory.mktemp("cwd"))
-    yield runs
-    runs.close()
+def begin(forked: ForkedCommands, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., ForkServerProcess]:
+    """Start ``analytics`` in a home and leave it running, to be killed."""
+    printed = tmp_path_factory.mktemp("output") / "printed"
+
+    def begin(home: Path, *arguments: str, **variables: str) -> ForkServerProcess:
+        return forked.start(arguments, environment(home, **variables), out=printed, err=printed)
+
+    return begin
 
 
 @pytest.fixture(scope="session")
-def undisturbed(runs, tmp_path_factory) -> tuple[Content, float]:
-    """What an undisturbed run over sixty days leaves, and the seconds that it takes."""
-    home = tmp_path_factory.mktemp("undisturbed")
-    began = time.monotonic()
-    runs.finish(home)
-    return content(home), time.monotonic() - began
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Finished]:
+    """A home that a demo has filled, and what the demo printed; tests must not change its content."""
+
+    def make(folder: Path) -> None:
+        (folder / "cwd").mkdir()
+        finished = run_installed(folder / "home", folder / "cwd", "demo")
+        assert finished.code == 0, finished.err
+        finished.save(folder / "finished.json")
+
+    made = made_once(tmp_path_factory, "demo", make)
+    # A copy for each worker: the servers of two of them would not share one.
+    home = tmp_path_factory.mktemp("demo") / "home"
+    shutil.copytree(made / "home", home)
+    return home, Finished.load(made / "finished.json")
+
+
+@pytest.fixture(scope="session")
+def three_days(analytics, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What lake and MongoDB hold after a run of three days of the sample that nothing disturbed."""
+
+    def make(folder: Path) -> None:
+        assert analytics(folder / "home", *THREE_DAYS, "--json").json()["failures"] == []
+        (folder / "stored.json").write_bytes(orjson.dumps(stored(folder / "home")))
+
+    return orjson.loads((made_once(tmp_path_factory, "three-days", make) / "stored.json").read_bytes())
+
+
+@pytest.fixture(scope="session")
+def runs(forked: ForkedCommands, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Runs over many days, which may be killed."""
+    chats = made_once(tmp_path_factory, "chats", lambda folder: write_chats(folder / "chats.parquet"))
+    return Runs(forked, chats / "chats.parquet")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Content, float]:
+    """What an undisturbed run over many days leaves, and the seconds that it takes."""
+
+    def make(folder: Path) -> None:
+        began = time.monotonic()
+        runs.finish(folder / "home")
+        seconds = time.monotonic() - began
+        (folder / "made.json").write_bytes(orjson.dumps([content(folder / "home"), seconds]))
+
+    found, seconds = orjson.loads((made_once(tmp_path_factory, "undisturbed", make) / "made.json").read_bytes())
+    return found, seconds

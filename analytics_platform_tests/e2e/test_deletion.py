@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import stat
 import time
 from pathlib import Path
@@ -80,18 +79,18 @@ def test_after_a_deletion_and_a_run_no_file_holds_the_words_and_the_home_is_priv
     assert beside_the_design(found(home)) == set()
 
 
-def test_a_run_that_is_killed_after_staging_leaves_its_staging_to_the_next_run(start, analytics, tmp_path):
+def test_a_run_that_is_killed_after_staging_leaves_its_staging_to_the_next_run(begin, analytics, tmp_path):
     """What a killed run held was in nobody's hands, and stayed."""
     home, chats = tmp_path / "home", tmp_path / "chats.csv"
     write_chats(chats, with_needle=True, conversations=3000)
-    killed = start(home, "run", **variables(chats))
+    killed = begin(home, "run", **variables(chats))
     deadline = time.monotonic() + 120
     while not list(home.glob("staging/files/[!.]*/manifest.json")):
-        assert killed.poll() is None
+        assert killed.is_alive()
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    killed.kill()
+    killed.join()
     assert any(name.startswith("staging/") for name in found(home))
 
     write_chats(chats, with_needle=False)

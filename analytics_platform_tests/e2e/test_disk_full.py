@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform_tests.e2e.test_interrupt import content
+from analytics_platform_tests.e2e.conftest import THREE_DAYS
+from analytics_platform_tests.e2e.many_days import stored
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-RUN = ("run", "--from", "2006-05-27", "--to", "2006-05-29")
 LINE = "no space left on the device; free some and run again to go on"
 KILOBYTE = 1024
 LARGE = 200 * KILOBYTE * KILOBYTE
@@ -61,15 +61,6 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     disk.close()
 
 
-@pytest.fixture(scope="module")
-def expected(analytics, tmp_path_factory) -> dict[str, str]:
-    """What a run that nothing disturbs stores."""
-    home = tmp_path_factory.mktemp("undisturbed")
-    finished = analytics(home, *RUN)
-    assert finished.code == 0, finished.err
-    return content(home)
-
-
 def half_files(home: Path) -> list[Path]:
     """Return what no reader may meet: staged files, half a staging, half a warehouse."""
     return [path for pattern in (".*.tmp", ".unfinished-*", "*.build") for path in home.rglob(pattern)]
@@ -90,13 +81,13 @@ def told(finished) -> list[str]:
     ],
 )
 def test_a_full_disk_ends_a_run_with_one_line_and_the_next_run_goes_on(
-    analytics: Callable, disk: SmallDisk, expected: dict[str, str], free: int
+    analytics: Callable, disk: SmallDisk, three_days: dict[str, str], free: int
 ) -> None:
     """A full disk ended in a trace, in a step that failed, or in a line without a path."""
     home = disk.folder / "home"
     disk.leave_free(free)
 
-    stopped = analytics(home, *RUN)
+    stopped = analytics(home, *THREE_DAYS)
 
     assert stopped.code == 2, stopped.err
     assert stopped.out == ""
@@ -107,16 +98,16 @@ def test_a_full_disk_ends_a_run_with_one_line_and_the_next_run_goes_on(
     assert half_files(home) == []
 
     disk.enlarge()
-    finished = analytics(home, *RUN)
+    finished = analytics(home, *THREE_DAYS)
 
     assert finished.code == 0, finished.err
-    assert content(home) == expected
+    assert stored(home) == three_days
 
 
 def test_a_full_disk_ends_every_command_that_writes_with_one_line(analytics: Callable, disk: SmallDisk) -> None:
     """Only ``run`` was known to end at once; a repair, a second try and the demo write as well."""
     home = disk.folder / "home"
-    assert analytics(home, *RUN).code == 0
+    assert analytics(home, *THREE_DAYS).code == 0
     damaged = home / "lake" / "conversation_insights" / "date=2006-05-28" / "data.parquet"
     damaged.write_bytes(damaged.read_bytes()[:100])
     disk.leave_free(0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 import sqlite3
@@ -13,16 +12,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-from pymongo import MongoClient
 
-from analytics_platform.storage.lake import Lake
-from analytics_platform.storage.mongo import COLLECTIONS, EmbeddedMongo
-from analytics_platform_tests.e2e.conftest import ANALYTICS, _heed_interrupts, environment
+from analytics_platform_tests.e2e.commands import ANALYTICS, environment, heed_interrupts
+from analytics_platform_tests.e2e.conftest import THREE_DAYS
+from analytics_platform_tests.e2e.many_days import stored
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 LINE = "interrupted; run again to go on"
-RUN = ("run", "--from", "2006-05-27", "--to", "2006-05-29")
 ENDS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
 
@@ -38,7 +35,7 @@ def interrupt(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_heed_interrupts,
+        preexec_fn=heed_interrupts,
     )
     while not when():
         assert process.poll() is None, f"the command ended by itself: {process.communicate()[1]}"
@@ -49,18 +46,6 @@ def interrupt(
         time.sleep(0.05)
     _, told = process.communicate(timeout=60)
     return process.returncode, told, time.monotonic() - sent
-
-
-def content(home: Path) -> dict[str, str]:
-    """Return a hash of every partition of the lake and of every collection."""
-    lake = Lake.open(str(home / "lake"))
-    names = sorted(path.name for path in (home / "lake").iterdir())
-    found = {f"{name}/{key}": lake.info(name, key).content_hash for name in names for key in lake.keys(name)}
-    with EmbeddedMongo(home / "mongo") as uri, MongoClient(uri) as client:
-        for name in [*(collection.name for collection in COLLECTIONS), "_partitions"]:
-            batches = client["analytics"][name].find_raw_batches(sort=[("_id", 1)])
-            found[f"mongo/{name}"] = hashlib.sha256(b"".join(batches)).hexdigest()
-    return found
 
 
 def run_statuses(home: Path) -> set[str]:
@@ -81,14 +66,6 @@ def processes_of(home: Path) -> list[psutil.Process]:
     return found
 
 
-@pytest.fixture(scope="module")
-def undisturbed(analytics, tmp_path_factory) -> dict[str, str]:
-    """What a run that nothing interrupts leaves."""
-    home = tmp_path_factory.mktemp("undisturbed")
-    assert analytics(home, *RUN, "--json").json()["failures"] == []
-    return content(home)
-
-
 @pytest.mark.parametrize(
     ("appeared", "number", "code"),
     [
@@ -98,21 +75,21 @@ def undisturbed(analytics, tmp_path_factory) -> dict[str, str]:
     ],
 )
 def test_interrupted_run_says_one_line_and_the_next_run_completes_it(
-    undisturbed, analytics, tmp_path, appeared, number, code
+    three_days, analytics, tmp_path, appeared, number, code
 ):
     home = tmp_path / "home"
-    returned, told, seconds = interrupt(home, RUN, (home / appeared).exists, number)
+    returned, told, seconds = interrupt(home, THREE_DAYS, (home / appeared).exists, number)
     assert (returned, told.strip().splitlines()) == (code, [LINE])
     assert seconds < 12
     assert processes_of(home) == []
     assert run_statuses(home) <= {"FAILURE"}  # the server starts before any run does
-    assert analytics(home, *RUN, "--json").json()["failures"] == []
-    assert content(home) == undisturbed
+    assert analytics(home, *THREE_DAYS, "--json").json()["failures"] == []
+    assert stored(home) == three_days
 
 
 def test_second_ctrl_c_ends_the_run_at_once(tmp_path):
     home = tmp_path / "home"
-    returned, told, seconds = interrupt(home, RUN, (home / "lake/messages").exists, signal.SIGINT, signal.SIGINT)
+    returned, told, seconds = interrupt(home, THREE_DAYS, (home / "lake/messages").exists, signal.SIGINT, signal.SIGINT)
     assert (returned, told.strip().splitlines()) == (130, [LINE])
     assert seconds < 1
     for left in processes_of(home):

@@ -8,14 +8,15 @@ import signal
 
 import pytest
 
-from analytics_platform_tests.e2e.sixty_days import content, output
+from analytics_platform_tests.e2e.many_days import content, output
+from analytics_platform_tests.sizes import by_day_or_night
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
-KILLS = 30
+KILLS = by_day_or_night(15, 30)
 
 
-def test_after_kill_9_at_thirty_random_moments_everything_is_as_after_an_undisturbed_run(undisturbed, runs, tmp_path):
+def test_after_kill_9_at_random_moments_everything_is_as_after_an_undisturbed_run(undisturbed, runs, tmp_path):
     expected, seconds = undisturbed
     chance, kills, homes = random.Random(), 0, 0
     while kills < KILLS:
@@ -23,7 +24,7 @@ def test_after_kill_9_at_thirty_random_moments_everything_is_as_after_an_undistu
         home = tmp_path / f"home{homes}"
         while kills < KILLS:
             process = runs.start(home)
-            process.join(chance.uniform(0, seconds / 3))
+            process.join(chance.uniform(0, seconds / 2))
             if process.exitcode is not None:
                 break
             os.kill(process.pid, signal.SIGKILL)

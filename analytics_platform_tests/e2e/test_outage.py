@@ -12,22 +12,19 @@ from pymongo import MongoClient
 
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.mongo import EmbeddedMongo
-from analytics_platform_tests.e2e.sixty_days import START, Content, Runs, content, output
+from analytics_platform_tests.e2e.many_days import Content, Runs, content, output
 from analytics_platform_tests.servers import MongoServer, S3Server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-FEW_DAYS = {"ANALYTICS_END_DATE": START.replace(day=12).date().isoformat()}
 REACHED_SECONDS = 300
 FAILURE = re.compile(r"^failed: \w+: .+(MongoDB at|embedded MongoDB|lake/|S3).+$")
 
 
-@pytest.fixture(scope="module")
-def expected(runs: Runs, tmp_path_factory) -> Content:
+@pytest.fixture
+def expected(undisturbed: tuple[Content, float]) -> Content:
     """What an undisturbed run leaves."""
-    home = tmp_path_factory.mktemp("undisturbed")
-    runs.finish(home, **FEW_DAYS)
-    return content(home)
+    return undisturbed[0]
 
 
 @pytest.fixture
@@ -76,7 +73,7 @@ def restored(runs: Runs, process, home: Path, **variables: str) -> None:
 
 
 def test_a_run_outlives_a_mongodb_that_is_killed_and_started_again(expected, runs, mongo, tmp_path):
-    home, variables = tmp_path / "home", {**FEW_DAYS, "ANALYTICS_MONGO_URI": mongo.uri}
+    home, variables = tmp_path / "home", {"ANALYTICS_MONGO_URI": mongo.uri}
     process = runs.start(home, **variables)
     wait_until(lambda: stored_in_mongo(mongo.uri) >= 15)
     mongo.kill()
@@ -89,7 +86,7 @@ def test_a_run_outlives_a_mongodb_that_is_killed_and_started_again(expected, run
 def test_a_run_that_loses_mongodb_for_good_says_so_for_each_asset_and_the_next_one_catches_up(
     expected, runs, mongo, tmp_path
 ):
-    home, variables = tmp_path / "home", {**FEW_DAYS, "ANALYTICS_MONGO_URI": f"{mongo.uri}&timeoutMS=3000"}
+    home, variables = tmp_path / "home", {"ANALYTICS_MONGO_URI": f"{mongo.uri}&timeoutMS=3000"}
     process = runs.start(home, **variables)
     wait_until(lambda: stored_in_mongo(mongo.uri) >= 15)
     mongo.kill()
@@ -104,19 +101,19 @@ def test_a_run_that_loses_mongodb_for_good_says_so_for_each_asset_and_the_next_o
 def test_a_run_whose_embedded_mongodb_is_killed_says_so_and_the_next_one_starts_it_again(expected, runs, tmp_path):
     home = tmp_path / "home"
     server = EmbeddedMongo(home / "mongo")
-    process = runs.start(home, **FEW_DAYS)
+    process = runs.start(home)
     wait_until(lambda: (home / "lake" / "message_insights").exists() and server.running() is not None)
     server.running().kill()
     process.join()
     assert process.exitcode == 1
     assert_failed_in_clear_lines(output(home))
-    runs.finish(home, **FEW_DAYS)
+    runs.finish(home)
     assert content(home) == expected
 
 
 @pytest.mark.parametrize("table", ["raw_messages", "message_embeddings", "daily_metrics"])
 def test_a_run_outlives_an_s3_that_is_killed_and_started_again(table, expected, runs, s3, tmp_path):
-    home, variables = tmp_path / "home", {**FEW_DAYS, **s3.variables, "ANALYTICS_LAKE_URI": f"s3://{s3.bucket}/lake"}
+    home, variables = tmp_path / "home", {**s3.variables, "ANALYTICS_LAKE_URI": f"s3://{s3.bucket}/lake"}
     lake = Lake.open(f"s3://{s3.bucket}/lake", endpoint_url=s3.url, access_key=s3.key, secret_key=s3.secret)
     process = runs.start(home, **variables)
     wait_until(lambda: len(lake.keys(table)) >= 3)

@@ -313,7 +313,7 @@ def test_a_restore_says_what_it_wrote_and_what_it_left(filled, use, tmp_path):
     target.mongo.migrate()
     put(target, "label_feedback", {**CORRECTION, "corrected_at": LATER})
     said = runner.invoke(app, ["restore", str(tmp_path / "backup")]).output
-    assert "label_feedback    1 left, for the one here is newer" in said
+    assert "label_feedback    1 not restored, because the stored one is newer" in said
     assert "llm_answers       1 written" in said
     assert "ANALYTICS_PSEUDONYM_KEY" in said
 

@@ -38,6 +38,7 @@ from analytics_platform.storage.mongo.collections import Collection
 from analytics_platform.storage.mongo.id_pages import PAGE_ROWS
 from analytics_platform.storage.mongo.migrations import LEDGER, MIGRATIONS, RECORD, Migration, migrate
 from analytics_platform.storage.mongo.wire_documents import document_ids
+from analytics_platform_tests.sizes import by_day_or_night
 
 pytestmark = pytest.mark.integration
 
@@ -293,7 +294,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_partition_or_none(uri, dat
 
 def test_a_partition_that_takes_longer_than_the_timeout_is_read_and_replaced(uri, database):
     """A server that was asked for a whole day at once had no answer within the timeout, and no report came."""
-    rows = categories(DAY, range(30_000))
+    rows = categories(DAY, range(by_day_or_night(8_000, 30_000)))
     changed = pa.concat_tables([categories(DAY, range(500), confidence=0.25), rows.slice(1_000)])
     with MongoStore(uri, database.name) as store:
         written = store.write(CATEGORIES, DAY, rows, "f")

@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 from analytics_platform.cli.app import app
 from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions, recipes_of
 from analytics_platform.defs.consistency.audit import Audit
-from analytics_platform.defs.consistency.repair_job import STORE_REPAIR, look, run_repair
+from analytics_platform.defs.consistency.repair_job import STORE_REPAIR, find_disagreements, run_repair
 from analytics_platform.defs.consistency.repairer import Repair
 from analytics_platform.defs.consistency.store_agreement import AGREES, FITS, STORE_AGREEMENT
 from analytics_platform.defs.resources.platform import Platform
@@ -66,7 +66,7 @@ class Home:
         return run_repair(self.platform, self.recipes, days, self.instance)
 
     def look(self, days: list[str] | None = None) -> list[tuple[str, str, str]]:
-        return [(one.store, one.table, one.day) for one in look(self.platform, self.recipes, days).found]
+        return [(one.store, one.table, one.day) for one in find_disagreements(self.platform, self.recipes, days).found]
 
     @cached_property
     def database(self) -> Database[Any]:
@@ -389,7 +389,7 @@ def test_a_misplaced_file_is_found_and_mended_alone(home, table, other):
     before = home.content()
     home.file(table).write_bytes((home.path / "lake" / other / "data.parquet").read_bytes())
     identity = edit_a_document(home)
-    found = look(home.platform, home.recipes, None).found
+    found = find_disagreements(home.platform, home.recipes, None).found
     assert [str(one) for one in found if one.table == table and "it is the file of" in str(one)]
     repair = home.repair()
     assert {(one.store, one.table, one.day) for one in repair.mended} == {
@@ -420,7 +420,7 @@ def test_a_partition_that_cannot_be_compared_is_told_in_a_line_and_the_rest_goes
         return read_back(name, key, *ends)
 
     monkeypatch.setattr(home.platform.mongo, "read_back", fail_for_one)
-    found = look(home.platform, home.recipes, None).found
+    found = find_disagreements(home.platform, home.recipes, None).found
     assert [(one.table, one.ids) for one in found] == [
         ("conversation_analytics", ()), ("conversation_messages", (identity,)),
     ]  # fmt: skip
@@ -572,7 +572,7 @@ def test_the_command_says_what_disagrees_and_mends_it(home, monkeypatch):
     ]
     mended = runner.invoke(app, ["repair"])
     assert mended.exit_code == 0
-    assert f"mended: {DAY}: mongo conversation_messages" in mended.output
+    assert f"repaired: {DAY}: mongo conversation_messages" in mended.output
     assert "agree; nothing was written" in runner.invoke(app, ["repair"]).output
 
 

@@ -69,7 +69,7 @@ def test_what_needs_no_work_is_answered_before_anything_heavy_is_imported(argume
 @pytest.mark.parametrize("arguments", [[], ["c1", "--text", "printer"]])
 def test_similar_wants_a_conversation_or_a_text_and_not_both(monkeypatch, capsys, home, arguments) -> None:
     line = refusal(monkeypatch, capsys, "similar", *arguments)
-    assert line == "similar: name a conversation, or give a text by --text; one of the two"
+    assert line == "similar: needs either CONVERSATION_ID or --text, not both and not none"
     assert not home.exists()
 
 
@@ -92,7 +92,7 @@ def test_reconciling_files_says_what_was_read_and_what_comes_next(monkeypatch, c
     monkeypatch.setenv("ANALYTICS_SOURCE", "files")
     monkeypatch.setenv("ANALYTICS_SOURCE_PATH", str(tmp_path / "chats.csv"))
     for option, expected in (
-        ([], "3 rows of 2 days, 2024-01-01 to 2024-01-02; `analytics run` computes the days that are new or different"),
+        ([], "3 rows of 2 days, 2024-01-01 to 2024-01-02; `analytics run` computes new and changed days"),
         (["--json"], '"rows": 3'),
     ):
         monkeypatch.setattr(sys, "argv", ["analytics", "reconcile", *option])
@@ -107,9 +107,9 @@ def test_reconciling_files_says_what_was_read_and_what_comes_next(monkeypatch, c
     [
         (
             {"vanished": 1_000, "missing": 0},
-            "1,000 vanished, 0 missing; `analytics run` restates the days that are different",
+            "1,000 vanished, 0 missing; `analytics run` restates the changed days",
         ),
-        ({"vanished": 0, "missing": 0}, "0 vanished, 0 missing; nothing is different"),
+        ({"vanished": 0, "missing": 0}, "0 vanished, 0 missing; no row differs"),
     ],
 )
 def test_reconciling_a_server_says_what_comes_next(different, end) -> None:
@@ -269,7 +269,7 @@ def test_unknown_outcomes_are_told_on_one_line_with_the_setting_that_maps_them(
 @pytest.mark.parametrize(
     ("promoted", "changed", "line"),
     [
-        (True, False, "0 corrections: nothing new to learn; the model that labels stays as it is"),
+        (True, False, "0 corrections: nothing new to learn; the promoted model does not change"),
         (True, True, "promoted; `analytics run` labels again"),
         (False, False, "not promoted"),
     ],
@@ -281,7 +281,7 @@ def test_training_says_whether_the_next_run_labels_again(promoted: bool, changed
 
 def test_training_says_which_corrections_were_too_many() -> None:
     told = {"promoted": False, "changed": False, "corrections": 1, "feedback": {}, "kinds": {}, "failures": []}
-    assert next(iter(trained_lines({**told, "left_out": ["learnt from 400 of 3,000"]}))) == "learnt from 400 of 3,000"
+    assert next(iter(trained_lines({**told, "left_out": ["trained on 400 of 3,000"]}))) == "trained on 400 of 3,000"
 
 
 def test_a_progress_bar_leaves_no_file_open() -> None:
@@ -343,6 +343,6 @@ def test_doctor_names_model_and_host_of_the_llm_where_one_is_configured_and_neve
     assert "llm" not in examined()
     monkeypatch.setenv("ANALYTICS_LLM_MODEL", "gpt-4o-mini")
     monkeypatch.setenv("ANALYTICS_LLM_BASE_URL", "http://127.0.0.1:1/v1")
-    assert examined()["llm"].says == "gpt-4o-mini at 127.0.0.1:1, without a key; nothing was asked"
+    assert examined()["llm"].says == "gpt-4o-mini at 127.0.0.1:1, without a key; no request was sent"
     monkeypatch.setenv("ANALYTICS_LLM_API_KEY", "sk-secret")
-    assert examined()["llm"].says == "gpt-4o-mini at 127.0.0.1:1, with a key; nothing was asked"
+    assert examined()["llm"].says == "gpt-4o-mini at 127.0.0.1:1, with a key; no request was sent"

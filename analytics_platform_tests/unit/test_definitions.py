@@ -248,7 +248,7 @@ def test_whatever_computes_or_compares_takes_the_recipes_of_the_tier(tmp_path, m
     for name in ("agreement_checks", "agreement_schedule"):
         watch(store_agreement, name, 0)
     watch(code_location, "build_repair_job", 1)
-    for name in ("look", "run_repair"):
+    for name in ("find_disagreements", "run_repair"):
         monkeypatch.setattr(
             commands, name, lambda _platform, recipes, *_, name=name: taken.update({name: recipes}) or Repair()
         )
@@ -257,6 +257,7 @@ def test_whatever_computes_or_compares_takes_the_recipes_of_the_tier(tmp_path, m
     for dry_run in (True, False):
         commands.repair_stores(settings, None, None, dry_run=dry_run)
     [(key, by_llm)] = insight_assets.BY_LLM.items()
-    assert taken.keys() == {"agreement_checks", "agreement_schedule", "build_repair_job", "look", "run_repair"}
+    users = {"agreement_checks", "agreement_schedule", "build_repair_job", "find_disagreements", "run_repair"}
+    assert taken.keys() == users
     assert all(recipes[key] is by_llm.recipe for recipes in taken.values())
     assert recipes_of(settings)[key] is by_llm.recipe

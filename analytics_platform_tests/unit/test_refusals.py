@@ -88,7 +88,7 @@ def test_cost_without_a_model_or_with_a_wrong_taxonomy_is_refused_before_any_wor
     assert refused(monkeypatch, capsys, "llm-cost").startswith(f"{wrong_taxonomy}:")
     monkeypatch.delenv("ANALYTICS_LLM_MODEL")
     monkeypatch.delenv("ANALYTICS_TAXONOMY")
-    assert refused(monkeypatch, capsys, "llm-cost").startswith("ANALYTICS_LLM_MODEL: name a model")
+    assert refused(monkeypatch, capsys, "llm-cost").startswith("ANALYTICS_LLM_MODEL: not set")
     assert not (tmp_path / "home").exists()
 
 

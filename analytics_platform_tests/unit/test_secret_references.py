@@ -86,7 +86,8 @@ def test_a_service_that_does_not_answer_is_given_up():
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         options = {**OPTIONS, "endpoint_url": f"http://127.0.0.1:{silent.getsockname()[1]}"}
-        with pytest.raises(SecretError, match=r"^NOCODB_TOKEN: AWS Parameter Store cannot be asked \(ReadTimeoutError"):
+        refusal = r"^NOCODB_TOKEN: AWS Parameter Store cannot be reached \(ReadTimeoutError"
+        with pytest.raises(SecretError, match=refusal):
             SecretReferences(options, timeout_seconds=0.1).resolve(VARIABLE, "aws-ssm://flat")
 
 

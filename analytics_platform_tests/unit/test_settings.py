@@ -291,7 +291,9 @@ def test_an_odd_path_is_refused_by_the_name_of_its_variable(
 
 def test_a_lake_in_the_folder_of_nobody_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     message = error_with(monkeypatch, ANALYTICS_LAKE_URI="~nobody-of-this-name/lake")
-    assert message.startswith("ANALYTICS_LAKE_URI: begins with the name of a user that is not known here")
+    assert message.startswith(
+        "ANALYTICS_LAKE_URI: begins with ~ and the name of a user who does not exist on this machine"
+    )
 
 
 def test_a_folder_without_a_dbt_project_is_refused(monkeypatch: pytest.MonkeyPatch, bare_environment: Path) -> None:

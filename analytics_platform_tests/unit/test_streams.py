@@ -68,7 +68,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["demo"], "messages", [WARNING, FAILURE]),
         (["redrive"], "1 days tried again", [WARNING, FAILURE]),
         (["train"], "corrections, used", [FAILURE]),
-        (["repair"], "left:   disagreement", []),
+        (["repair"], "not repaired: disagreement", []),
         (["llm-cost"], "conversations          7", []),
         (["evaluate", "--train", "a", "--test", "b"], "accuracy               0.5000", []),
         (["reconcile"], "4 days", []),

@@ -107,8 +107,8 @@ def conversation_insights_by_llm(
 ) -> pa.Table:
     """Topics, intent, sentiment, urgency and resolution of each conversation, with confidence and reasons.
 
-    The labels are the LLM's. The engine's labels stand for conversations that the LLM has not answered, for resolutions
-    that the source states, and for labels that a rule of the taxonomy forces or forbids.
+    The labels are the LLM's. The engine's labels remain for conversations that the LLM has not answered, for
+    resolutions that the source states, and for labels that a rule of the taxonomy forces or forbids.
     """
     resolved = conversations.select(["conversation_id", "resolved"])
     return insights.engine.label_conversations(

@@ -81,10 +81,10 @@ def label_feedback(messages: PartitionStream, corrections: Corrections, insights
     cadence=Cadence.WHOLE,
 )
 def gold_labels(label_feedback: pa.Table, insights: Insights) -> pa.Table:
-    """Labels that models are judged by: the shipped ones, and the corrections of one conversation in five.
+    """Labels that models are evaluated on: the shipped ones, and the corrections of one conversation in five.
 
     Labels that the taxonomy does not have are left out. In a tier with a transformer, a random choice of these
-    corrections stands for all when there are more than the transformer reads in bounded time.
+    corrections is used when there are more than the transformer reads in bounded time.
     """
     if insights.reads:
         held_out, _ = feedback.draw_taught(label_feedback, "gold")
@@ -144,9 +144,9 @@ def _charts(_day: str, evaluations: pa.Table, **_: object) -> Mapping[str, Any]:
     cadence=Cadence.WHOLE,
 )
 def model_evaluation(candidate_model: pa.Table, gold_labels: pa.Table, insights: Insights) -> pa.Table:
-    """How many gold labels each model gives: the default model, the promoted one, the candidate, and all before them.
+    """How many gold labels each model matches: the default, the promoted, the candidate and every earlier model.
 
-    When the engine has changed, every model is evaluated again: answers of two engines cannot be compared.
+    When the engine has changed, every model is evaluated again, because labels of two engines cannot be compared.
     """
     candidate = LabelModel(candidate_model["content"][0].as_py())
     history, gold_version = insights.evaluations, version_of(gold_labels)

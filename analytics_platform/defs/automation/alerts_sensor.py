@@ -47,19 +47,19 @@ def alerts_sensor(
         instance = context.instance
         if context.cursor is None:
             context.update_cursor(EventPosition(clock()).to_text())
-            return dg.SkipReason("Looking from now on.")
+            return dg.SkipReason("First tick: only later events raise alerts.")
         failures, cursor = read_failures(instance, EventPosition.from_text(context.cursor))
         post = alerts()
         for failure in failures:
             raise_failure(post, links, failure)
         if stale_hours is not None:
-            for key, since in stale_assets(instance, inputs, clock(), stale_hours).items():
-                raise_stale(post, links, key, since)
+            for key, since in overdue_assets(instance, inputs, clock(), stale_hours).items():
+                raise_overdue(post, links, key, since)
         context.update_cursor(cursor.to_text())  # every alert is in the outbox
         delivery = post.deliver()
         warnings = sum(isinstance(failure, FailedCheck) and failure.warns for failure in failures)
-        told = f"{len(failures) - warnings} failures, {warnings} warnings, {delivery.sent} messages sent"
-        return dg.SkipReason("; ".join([told, *delivery.problems]))
+        summary = f"{len(failures) - warnings} failures, {warnings} warnings, {delivery.sent} messages sent"
+        return dg.SkipReason("; ".join([summary, *delivery.problems]))
 
     return sensor
 
@@ -75,7 +75,7 @@ def raise_failure(alerts: Alerts, links: Links, failure: FailedCheck | FailedRun
     ends = ends or [run.tags.get("dagster/partition", "")]
     if isinstance(failure, FailedRun):
         job, days = run.job_name, " to ".join(dict.fromkeys(ends))
-        where = f"step {failure.step} failed" if failure.step else "it failed outside of its steps"
+        where = f"step {failure.step} failed" if failure.step else "the run failed outside of its steps"
         cause = f" with {' from '.join(failure.errors)}" if failure.errors else ""
         alerts.raise_alert(
             "run_failed",
@@ -97,7 +97,7 @@ def raise_failure(alerts: Alerts, links: Links, failure: FailedCheck | FailedRun
     )
 
 
-def stale_assets(
+def overdue_assets(
     instance: dg.DagsterInstance, inputs: Mapping[dg.AssetKey, list[dg.AssetKey]], now: float, hours: float
 ) -> dict[dg.AssetKey, float]:
     """Return the assets that have lagged for more than ``hours``, each with the start of its lag in epoch seconds.
@@ -121,18 +121,18 @@ def stale_assets(
         return records[0].timestamp if records else now
 
     read = {key.to_user_string(): [dependency.to_user_string() for dependency in inputs[key]] for key in inputs}
-    stale = overdue_since(updated, read, first_after, now, hours)
-    return {dg.AssetKey.from_user_string(name): since for name, since in stale.items()}
+    overdue = overdue_since(updated, read, first_after, now, hours)
+    return {dg.AssetKey.from_user_string(name): since for name, since in overdue.items()}
 
 
-def raise_stale(alerts: Alerts, links: Links, key: dg.AssetKey, since: float) -> None:
+def raise_overdue(alerts: Alerts, links: Links, key: dg.AssetKey, since: float) -> None:
     """Raise the alert of an asset that has lagged since a time in seconds since the epoch."""
     name = key.to_user_string()
     moment = dt.datetime.fromtimestamp(since, dt.UTC)
     alerts.raise_alert(
-        "asset_stale",
+        "asset_overdue",
         name,
-        f"{name} is stale",
-        f"Not brought up to date since {moment:%Y-%m-%d %H:%M} UTC, when it should have been.",
+        f"{name} is overdue",
+        f"An input has been newer, or the source has not been read, since {moment:%Y-%m-%d %H:%M} UTC.",
         links.asset(key.path),
     )

@@ -91,14 +91,14 @@ def read_failures(
     changed = instance.get_run_records(dg.RunsFilter(statuses=_TELLING, updated_after=changed_after))
     active = instance.get_run_records(dg.RunsFilter(statuses=_ACTIVE))
     runs = {record.dagster_run.run_id: record for record in (*changed, *active)}
-    found: list[FailedCheck | FailedRun] = []
+    failures: list[FailedCheck | FailedRun] = []
     positions: dict[str, str] = {}
     for run_id, record in sorted(runs.items(), key=lambda item: item[1].update_timestamp):
         events = instance.get_records_for_run(run_id, cursor=cursor.runs.get(run_id), of_type=_WANTED)
         positions[run_id] = events.cursor
-        found += _failures(record.dagster_run, (event.event_log_entry.dagster_event for event in events.records))
+        failures += _failures(record.dagster_run, (event.event_log_entry.dagster_event for event in events.records))
     latest = max((record.update_timestamp.timestamp() for record in changed), default=cursor.since)
-    return found, EventPosition(max(latest, cursor.since), positions)
+    return failures, EventPosition(max(latest, cursor.since), positions)
 
 
 def _failures(run: dg.DagsterRun, events: Iterable[Any]) -> Iterable[FailedCheck | FailedRun]:

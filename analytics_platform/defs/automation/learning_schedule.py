@@ -14,7 +14,7 @@ def learning_schedule() -> dg.ScheduleDefinition:
     job = dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.groups(GROUP),
-        description="Reads the corrections of labels, fits a model, judges it by gold labels, and promotes it when "
+        description="Reads the corrections of labels, fits a model, evaluates it on gold labels, and promotes it when "
         "it is no worse than the model before it.",
     )
     return dg.ScheduleDefinition(name="learning_weekly", job=job, cron_schedule="0 5 * * 1", execution_timezone="UTC")

@@ -59,10 +59,10 @@ def build_retry_schedule(platform: Platform, job_name: str) -> dg.ScheduleDefini
         "among the last 31 stored days.",
     )
     def retry_failures(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        """Ask for the days on which something failed that has tries left."""
+        """Request runs for the days with failed conversations that have tries left."""
         days = days_to_retry(platform)
         if not days:
-            return dg.SkipReason("nothing failed that has tries left")
+            return dg.SkipReason("no failed conversation has tries left")
         at = f"{context.scheduled_execution_time:%Y%m%dT%H%M}"
         return [
             dg.RunRequest(run_key=f"{at}/{first}", tags={RANGE_START_TAG: first, RANGE_END_TAG: last})

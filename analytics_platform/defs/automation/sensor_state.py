@@ -93,8 +93,8 @@ def changed_days(cursor: SensorState, versions: Mapping[str, str]) -> list[str]:
         cursor: The sensor's memory.
         versions: Day to its present version at the source, shortened by ``short``.
     """
-    known = {**cursor.delivered, **cursor.failed}
-    return sorted(day for day in {*known, *versions} if versions.get(day, GONE) != known.get(day))
+    handled = {**cursor.delivered, **cursor.failed}
+    return sorted(day for day in {*handled, *versions} if versions.get(day, GONE) != handled.get(day))
 
 
 def arrived(cursor: SensorState, days: Iterable[str], versions: Mapping[str, str]) -> SensorState:
@@ -110,7 +110,7 @@ def arrived(cursor: SensorState, days: Iterable[str], versions: Mapping[str, str
     return replace(cursor, delivered=delivered, failed=failed)
 
 
-def settled(cursor: SensorState, missing: Sequence[str], now: dt.datetime) -> SensorState:
+def request_ended(cursor: SensorState, missing: Sequence[str], now: dt.datetime) -> SensorState:
     """Return the state after all runs of the request have ended.
 
     Args:
@@ -131,7 +131,7 @@ def settled(cursor: SensorState, missing: Sequence[str], now: dt.datetime) -> Se
     return replace(cursor, request=replace(request, days=left, asked_at=now, ended=True))
 
 
-def asked_again(cursor: SensorState, now: dt.datetime) -> SensorState:
+def request_repeated(cursor: SensorState, now: dt.datetime) -> SensorState:
     """Return the state after the request was repeated."""
     assert cursor.request is not None
     request = replace(cursor.request, attempt=cursor.request.attempt + 1, asked_at=now, ended=False)

@@ -18,10 +18,10 @@ from analytics_platform.defs.automation.sensor_state import (
     Request,
     SensorState,
     arrived,
-    asked_again,
     changed_days,
+    request_ended,
+    request_repeated,
     requested,
-    settled,
     short,
 )
 from analytics_platform.defs.consistency.stale_days import stale_days
@@ -68,7 +68,7 @@ def source_asset(platform: Platform, owners: Sequence[str]) -> dg.AssetSpec:
         owners=list(owners),
         kinds={"source", platform.settings.source},
         description="Rows at the source.\n\nThe sensor `source_changes` and the job `nightly_reconciliation` record "
-        "here how far the source has been read: rows, cursor, speed, and columns that came or went.",
+        "here how far the source has been read: rows, cursor, speed, and columns that were added or removed.",
     )
 
 
@@ -87,17 +87,17 @@ class Tick:
     reason: str = ""
 
 
-def look(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState, now: dt.datetime) -> Tick:
+def next_tick(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState, now: dt.datetime) -> Tick:
     """Compare the source, the requested runs and the lake, and decide which days to request.
 
     Raises:
         SourceError: If the source cannot be read.
     """
     with platform.source.held():
-        return _look(platform, instance, cursor, now)
+        return _next_tick(platform, instance, cursor, now)
 
 
-def _look(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState, now: dt.datetime) -> Tick:
+def _next_tick(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState, now: dt.datetime) -> Tick:
     caught_up = platform.source.refresh(seconds=REFRESH_SECONDS)
     versions = short(platform.source.days())
     if cursor.request is not None and not cursor.request.ended:
@@ -106,11 +106,11 @@ def _look(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState,
             return Tick(cursor, reason=waiting)
     if cursor.request is not None:
         if now < cursor.request.again_at:
-            return Tick(cursor, reason=f"days failed and are asked for again at {cursor.request.again_at:%H:%M:%S} UTC")
-        cursor = asked_again(cursor, now)
+            return Tick(cursor, reason=f"days failed and are requested again at {cursor.request.again_at:%H:%M:%S} UTC")
+        cursor = request_repeated(cursor, now)
         return Tick(cursor, ask=cursor.request)
     if not caught_up:
-        return Tick(cursor, reason="the source is still being pulled; the next tick goes on")
+        return Tick(cursor, reason="the source is still being pulled; the next tick continues")
     days = changed_days(cursor, versions)
     if not cursor.delivered:  # an empty memory: the lake may hold days that the source no longer has
         days = sorted({*days, *platform.lake.keys("raw_messages")})
@@ -138,7 +138,7 @@ def _follow(
     failed = {day for run in runs if run.status is not dg.DagsterRunStatus.SUCCESS for day in _days_of(run)}
     unchanged = [day for day, version in request.days.items() if versions.get(day, GONE) == version]
     missing = sorted({*failed, *_stale(platform, unchanged)}.intersection(request.days))
-    return settled(cursor, missing, now), ""
+    return request_ended(cursor, missing, now), ""
 
 
 def _days_of(run: dg.DagsterRun) -> list[str]:
@@ -176,14 +176,14 @@ def build_sensor(platform: Platform, job_name: str) -> dg.SensorDefinition:
         job_name=job_name,
         minimum_interval_seconds=settings.poll_seconds,
         default_status=running,
-        description="Reads rows that are new or changed at the source, and requests runs for exactly the days that "
-        "these rows touch. Its memory advances when the lake holds these days.",
+        description="Reads rows that are new or changed at the source, and requests runs for exactly the days of "
+        "these rows. A request is done when the lake holds its days.",
     )
     def source_changes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        """Ask for the days that changed."""
+        """Request runs for the changed days."""
         before = SensorState.from_text(context.cursor)
         try:
-            tick = look(platform, context.instance, before, dt.datetime.now(dt.UTC))
+            tick = next_tick(platform, context.instance, before, dt.datetime.now(dt.UTC))
         except SourceError as error:  # the state stays: an unreadable source is no change
             return dg.SkipReason(on_one_line(str(error)))
         events = []
@@ -202,7 +202,7 @@ def build_sensor(platform: Platform, job_name: str) -> dg.SensorDefinition:
 
 @dg.op(required_resource_keys={"origin"})
 def compare_with_the_source(context: dg.OpExecutionContext) -> None:
-    """Compare everything with the source, deletions included; the sensor asks for the days that are different."""
+    """Compare all rows with the source, deletions included; the sensor requests the changed days."""
     source: Source = context.resources.origin
     found = source.reconcile()
     context.log_event(
@@ -212,7 +212,7 @@ def compare_with_the_source(context: dg.OpExecutionContext) -> None:
 
 @dg.job(name=RECONCILIATION, description=compare_with_the_source.__doc__, executor_def=dg.in_process_executor)
 def reconciliation() -> None:
-    """Compare everything with the source."""
+    """Compare all rows with the source."""
     compare_with_the_source()
 
 

@@ -110,7 +110,7 @@ def check_result(problems: Iterable[str], *, partitions: int | None = None) -> d
     """
     found = list(problems)
     if not found and partitions == 0:
-        return nothing_compared("none of the partitions asked for is stored", {"partitions_checked": 0})
+        return nothing_compared("none of the selected partitions is stored", {"partitions_checked": 0})
     return dg.AssetCheckResult(
         passed=not found,
         severity=dg.AssetCheckSeverity.ERROR,

@@ -46,7 +46,9 @@ def labels_are_steady(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckRe
         "days_not_read": unread,
     }
     if min(now.num_rows, before.num_rows) < FEWEST:
-        needed = f"there must be {FEWEST} conversations of the same taxonomy and tier on either side"
+        needed = (
+            f"the days of the run and the days before them need {FEWEST} conversations each, of one taxonomy and tier"
+        )
         return nothing_compared(needed, facts)
     changes = find_changes(now, before)
     drifted = [str(change) for change in changes if change.drifted]
@@ -55,7 +57,7 @@ def labels_are_steady(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckRe
         severity=dg.AssetCheckSeverity.WARN,
         description=None
         if not drifted
-        else "Look at the conversations of the labels that moved most; see Drift in docs/operations.md.",
+        else "Read the conversations of the labels whose shares changed most; see Drift in docs/operations.md.",
         metadata={
             "problems": plain_metadata(drifted),
             "problem_count": len(drifted),

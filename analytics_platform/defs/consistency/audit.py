@@ -41,7 +41,7 @@ DAMAGED = "damaged"
 MISSING = "missing"
 UNCOMPARED = "cannot be compared"
 ORPHANED = "rows of a day that the lake does not hold"
-STRAY = "rows that are of no day"
+STRAY = "rows without a day"
 EVERY_TABLE = "every table"
 """Name that stands for all tables of a store that is wrong as a whole."""
 LAST_TABLE = DAILY_REPORTS.name
@@ -63,16 +63,16 @@ class Audit:
         mongo: The MongoDB store.
         marts: The warehouse and its build.
         recipes: The recipe of every table, each after the tables it is computed from.
-        settled: Returns a context that waits until no run works on a range of days, and keeps runs away. An audit over
-            all stored days compares each disagreeing day once more inside this context. An audit over the days of a run
-            does not use it, because the run already holds its days.
+        wait_for_runs: Returns a context that waits until no run works on a range of days, and keeps runs away. An audit
+            over all stored days compares each disagreeing day once more inside this context. An audit over the days of
+            a run does not use it, because the run has already locked its days.
     """
 
     lake: Lake
     mongo: MongoStore
     marts: Marts
     recipes: Sequence[Recipe]
-    settled: Callable[[str, str], AbstractContextManager[None]] | None = None
+    wait_for_runs: Callable[[str, str], AbstractContextManager[None]] | None = None
 
     @cached_property
     def collections(self) -> list[Recipe]:
@@ -101,9 +101,11 @@ class Audit:
         name = recipe.table.name
         stored = self.lake.keys(name)
         for key in _within(recipe, stored, days):
-            found = self._read([name], key)
-            if isinstance(found, Disagreement) and not found.problem.startswith(MISSING):  # gone since it was listed
-                yield found
+            partition = self._read([name], key)
+            if isinstance(partition, Disagreement) and not partition.problem.startswith(
+                MISSING
+            ):  # gone since it was listed
+                yield partition
         for key, why in self._needed(recipe).items():
             if key not in stored and _within(recipe, [key], days):
                 yield Disagreement("lake", name, key, f"{MISSING}, though {why}")
@@ -145,23 +147,23 @@ class Audit:
 
     def _confirmed(self, compared: Compared, days: Collection[str] | None) -> Iterator[Disagreement]:
         """Yield the disagreements. Without given days, one counts only if it persists while no run is at work."""
-        for found in list(compared(days)):
-            if days is None and found.day and self.settled:
-                with self.settled(found.day, found.day):
-                    yield from compared(frozenset([found.day]))
+        for disagreement in list(compared(days)):
+            if days is None and disagreement.day and self.wait_for_runs:
+                with self.wait_for_runs(disagreement.day, disagreement.day):
+                    yield from compared(frozenset([disagreement.day]))
             else:
-                yield found
+                yield disagreement
 
     def _collection(self, recipe: Recipe, days: Collection[str] | None) -> Iterator[Disagreement]:
         name = recipe.table.name
         recorded = set(self.mongo.keys(name))
-        given = set.intersection(*(set(self.lake.keys(source.table)) for source in recipe.inputs.values()))
-        found, strays = (
-            self.mongo.dates(name, given) if days is None else ([] if recipe.cadence is Cadence.WHOLE else days, [])
+        lake_keys = set.intersection(*(set(self.lake.keys(source.table)) for source in recipe.inputs.values()))
+        document_days, strays = (
+            self.mongo.dates(name, lake_keys) if days is None else ([] if recipe.cadence is Cadence.WHOLE else days, [])
         )
-        for key in _within(recipe, recorded.union(given, found), days):
-            known = key in recorded or key in given
-            compared = partial(self._documents, recipe) if known else partial(self._orphans, name)
+        for key in _within(recipe, recorded.union(lake_keys, document_days), days):
+            is_expected = key in recorded or key in lake_keys
+            compared = partial(self._documents, recipe) if is_expected else partial(self._orphans, name)
             yield from _differences(Disagreement("mongo", name, key, ""), partial(compared, key))
         if strays:
             yield Disagreement("mongo", name, "", STRAY, len(strays), tuple(map(str, strays[:IDS_SHOWN])))
@@ -173,12 +175,12 @@ class Audit:
             return inputs
         tables = {name: inputs[source.table] for name, source in recipe.inputs.items() if source.gives == "table"}
         failed = (left_out_of(self.lake.info(source.table, key)) for source in recipe.inputs.values())
-        given = recipe.table.conform(recipe.compute(**without(tables, frozenset().union(*failed))))
+        expected = recipe.table.conform(recipe.compute(**without(tables, frozenset().union(*failed))))
         place = Disagreement("mongo", recipe.table.name, key, "")
-        rows = by_id(wire_table(recipe.table, given))
+        rows = by_id(wire_table(recipe.table, expected))
         stored = self.mongo.read_back(place.table, key, page_ends(rows))
         pages = ((rows_within(rows, page.ids), page.table, page.misfits) for page in stored)
-        return compare_pages(place, pages, "_id") or self._ledger(place, given)
+        return compare_pages(place, pages, "_id") or self._ledger(place, expected)
 
     def _orphans(self, name: str, key: str) -> Disagreement | None:
         """Return a disagreement about the documents of a day that neither lake nor ledger has; None without any."""
@@ -186,14 +188,14 @@ class Audit:
         ids = sorted(row_id for page in pages for row_id in (*page.misfits, *page.table["_id"].to_pylist()))
         return Disagreement("mongo", name, key, ORPHANED, len(ids), tuple(ids[:IDS_SHOWN])) if ids else None
 
-    def _ledger(self, place: Disagreement, given: pa.Table) -> Disagreement | None:
+    def _ledger(self, place: Disagreement, expected: pa.Table) -> Disagreement | None:
         """Compare the ledger's rows and content hash with documents that agree with the lake."""
         info = self.mongo.info(place.table, place.day)
         if info is None:
-            return Disagreement("mongo", place.table, place.day, "not in the ledger of what is stored")
-        if (info.rows, info.content_hash) == (given.num_rows, content_hash(given)):
+            return Disagreement("mongo", place.table, place.day, "the ledger has no entry for the documents")
+        if (info.rows, info.content_hash) == (expected.num_rows, content_hash(expected)):
             return None
-        return Disagreement("mongo", place.table, place.day, "the ledger says something else than the documents")
+        return Disagreement("mongo", place.table, place.day, "the documents differ from their entry in the ledger")
 
     def _fact(self, name: str, days: Collection[str] | None) -> Iterator[Disagreement]:
         try:
@@ -223,10 +225,10 @@ class Audit:
         tables = [one for one in read if not isinstance(one, Disagreement)]
         if len(tables) < len(days):
             return False
-        held = facts.held(name, days)
+        published = facts.published_rows(name, days)
         try:
             together = {table: pa.concat_tables([one[table] for one in tables]) for table in facts.models[name].tables}
-            return same_content(facts.given(name, together), held, FACTS[name])
+            return same_content(facts.expected_rows(name, together), published, FACTS[name])
         except WarehouseError:
             raise
         except Exception:  # noqa: BLE001  (the comparison day by day finds out which day it is about)
@@ -236,23 +238,23 @@ class Audit:
         """Return the disagreement of one day of a fact with the lake; None if they agree."""
         place = Disagreement("warehouse", name, day, "")
         if facts is None:
-            return Disagreement("warehouse", name, day, "nothing is published")
-        held = facts.held(name, [day])
+            return Disagreement("warehouse", name, day, "there is no published warehouse")
+        published = facts.published_rows(name, [day])
         tables = self._read(facts.models[name].tables, day)
         if isinstance(tables, Disagreement):
             missing = tables.problem.startswith(MISSING)
-            return replace(place, problem=ORPHANED, rows=held.num_rows) if missing and not recorded else tables
-        found = compare(place, facts.given(name, tables), held, FACTS[name])
-        if found is None and not recorded:
+            return replace(place, problem=ORPHANED, rows=published.num_rows) if missing and not recorded else tables
+        disagreement = compare(place, facts.expected_rows(name, tables), published, FACTS[name])
+        if disagreement is None and not recorded:
             return Disagreement("warehouse", name, day, "not recorded as built")
-        return found
+        return disagreement
 
     def _read(self, tables: Iterable[str], key: str) -> dict[str, pa.Table] | Disagreement:
         """Return partitions of the lake by table, or the disagreement of the first one that is missing or damaged."""
-        found: dict[str, pa.Table] = {}
+        tables_read: dict[str, pa.Table] = {}
         for table in tables:
             try:
-                found[table] = self.lake.read_verified(table, key)
+                tables_read[table] = self.lake.read_verified(table, key)
             except KeyError:
                 return Disagreement("lake", table, key, f"{MISSING}, though other tables were computed from it")
             except DamagedPartitionError as error:
@@ -261,14 +263,14 @@ class Audit:
                 raise
             except Exception as error:  # noqa: BLE001  (one file that cannot be read keeps no other from being compared)
                 return Disagreement("lake", table, key, f"{UNCOMPARED}: {in_one_line(error)}")
-        return found
+        return tables_read
 
     def _needed(self, recipe: Recipe) -> dict[str, str]:
         """Return the keys of a lake table that must have been stored, each with the evidence."""
         name = recipe.table.name
         needed: dict[str, str] = {}
         if recipe.cadence is Cadence.DAILY:
-            needed |= dict.fromkeys(self._reported(), "the report of the day was computed, which is the last of a run")
+            needed |= dict.fromkeys(self._reported(), "the report of the day, the last step of a run, was computed")
         computed = "other tables were computed from it"
         for other in self.recipes:
             if any(source.table == name and not source.whole for source in other.inputs.values()):
@@ -301,13 +303,13 @@ def _differences(place: Disagreement, compared: Callable[[], Disagreement | None
         WarehouseError: If the warehouse cannot be read.
     """
     try:
-        found = compared()
+        disagreement = compared()
     except (StoreUnreachableError, WarehouseError):
         raise
     except Exception as error:  # noqa: BLE001  (one partition that cannot be compared keeps no other from being compared)
-        found = replace(place, problem=f"{UNCOMPARED}: {in_one_line(error)}")
-    if found:
-        yield found
+        disagreement = replace(place, problem=f"{UNCOMPARED}: {in_one_line(error)}")
+    if disagreement:
+        yield disagreement
 
 
 def _within(recipe: Recipe, keys: Iterable[str], days: Collection[str] | None) -> list[str]:

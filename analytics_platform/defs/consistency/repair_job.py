@@ -12,7 +12,7 @@ import dagster as dg
 
 from analytics_platform.defs.checks.declarations import PROBLEMS_SHOWN
 from analytics_platform.defs.consistency.audit import EVERY_TABLE, Audit
-from analytics_platform.defs.consistency.repairer import Mended, Repair, Repairer
+from analytics_platform.defs.consistency.repairer import Repair, RepairedPartition, Repairer
 from analytics_platform.defs.consistency.store_agreement import AGREES, FITS
 from analytics_platform.defs.framework.day_ranges import days_between
 from analytics_platform.defs.framework.execution import execute
@@ -46,7 +46,7 @@ class RepairConfig(dg.Config):
         return days_between(first, last)
 
 
-def look(platform: Platform, tables: Mapping[dg.AssetKey, Recipe], days: Sequence[str] | None) -> Repair:
+def find_disagreements(platform: Platform, tables: Mapping[dg.AssetKey, Recipe], days: Sequence[str] | None) -> Repair:
     """Return the disagreements that a repair would find, without repairing any.
 
     Args:
@@ -54,8 +54,8 @@ def look(platform: Platform, tables: Mapping[dg.AssetKey, Recipe], days: Sequenc
         tables: As for ``build_repair_job``.
         days: Days to compare; all stored days when None.
     """
-    found = list(dict.fromkeys(_audit(platform, tables).all(None if days is None else frozenset(days))))
-    return Repair(found=found, left=found)
+    disagreements = list(dict.fromkeys(_audit(platform, tables).all(None if days is None else frozenset(days))))
+    return Repair(found=disagreements, left=disagreements)
 
 
 def run_repair(
@@ -109,9 +109,9 @@ def build_repair_job(
         first, last = (days[0], days[-1]) if days else (str(limits.first_day), str(limits.last_day))
         with platform.hold_days(first, last):
             repair = repairer.repair(days)
-        for mended in repair.mended:
-            context.log_event(_materialization(keys[mended.store, mended.table], mended))
-        checked = [*audit.collections, *(recipe for recipe in tables.values() if _was_mended(recipe, repair))]
+        for repaired in repair.mended:
+            context.log_event(_materialization(keys[repaired.store, repaired.table], repaired))
+        checked = [*audit.collections, *(recipe for recipe in tables.values() if _was_repaired(recipe, repair))]
         names = [(recipe.store, recipe.table.name) for recipe in checked] + [("warehouse", name) for name in FACTS]
         for store, table in names:
             problems = [str(one) for one in repair.left if one.store == store and one.table in (table, EVERY_TABLE)]
@@ -125,8 +125,8 @@ def build_repair_job(
 
     @dg.job(
         name=STORE_REPAIR,
-        description="Compares every stored partition of the lake, MongoDB and the warehouse, computes those again "
-        "that are damaged or disagree, and compares once more.",
+        description="Compares every stored partition of the lake, MongoDB and the warehouse, computes "
+        "damaged and disagreeing partitions again, and compares once more.",
         executor_def=dg.in_process_executor,
     )
     def store_repair() -> None:
@@ -139,14 +139,14 @@ def _audit(platform: Platform, tables: Mapping[dg.AssetKey, Recipe]) -> Audit:
     return Audit(platform.lake, platform.mongo, platform.marts, tuple(tables.values()))
 
 
-def _was_mended(recipe: Recipe, repair: Repair) -> bool:
+def _was_repaired(recipe: Recipe, repair: Repair) -> bool:
     touched = {(one.store, one.table) for one in repair.mended} | {(one.store, one.table) for one in repair.left}
     return recipe.store == "lake" and ("lake", recipe.table.name) in touched
 
 
-def _materialization(key: dg.AssetKey, mended: Mended) -> dg.AssetMaterialization:
-    metadata = partition_metadata(mended.info, ("repair",)) if mended.info else {}
-    return dg.AssetMaterialization(key, partition=mended.day or None, metadata={**metadata, "repaired": True})
+def _materialization(key: dg.AssetKey, repaired: RepairedPartition) -> dg.AssetMaterialization:
+    metadata = partition_metadata(repaired.info, ("repair",)) if repaired.info else {}
+    return dg.AssetMaterialization(key, partition=repaired.day or None, metadata={**metadata, "repaired": True})
 
 
 def _verdict(key: dg.AssetKey, name: str, problems: Sequence[str]) -> dg.AssetCheckEvaluation:

@@ -24,11 +24,11 @@ from analytics_platform.storage.warehouse.facts import FACTS
 from analytics_platform.storage.warehouse.marts_build import LAKE_TABLES
 from analytics_platform.system.disk_full import DiskFullError
 
-_NOT_MENDED = "left as it is: the source no longer has this day, and other tables hold rows of it"
+_NOT_REPAIRED = "not repaired: the source no longer has this day, and other tables hold rows of it"
 
 
 @dataclass(frozen=True)
-class Mended:
+class RepairedPartition:
     """One partition that was computed again, or documents that were removed.
 
     Attributes:
@@ -55,7 +55,7 @@ class Repair:
     """
 
     found: list[Disagreement] = field(default_factory=list)
-    mended: list[Mended] = field(default_factory=list)
+    mended: list[RepairedPartition] = field(default_factory=list)
     left: list[Disagreement] = field(default_factory=list)
 
 
@@ -108,7 +108,7 @@ class Repairer:
             keys = {one.day for one in wrong if one not in unread} | self._followers(recipe, mended)
             for key in sorted(keys):
                 if self._would_lose(recipe, key):
-                    outcome.left.append(Disagreement("lake", recipe.table.name, key, _NOT_MENDED))
+                    outcome.left.append(Disagreement("lake", recipe.table.name, key, _NOT_REPAIRED))
                     continue
                 if self._compute(recipe, key, outcome):
                     mended.add((recipe.table.name, key))
@@ -152,10 +152,10 @@ class Repairer:
                 outcome.found.append(wrong)
                 if wrong.problem == ORPHANED:
                     self._audit.mongo.delete(name, wrong.day)
-                    outcome.mended.append(Mended("mongo", name, wrong.day))
+                    outcome.mended.append(RepairedPartition("mongo", name, wrong.day))
                 elif wrong.problem == STRAY:
                     self._audit.mongo.discard(name, self._audit.mongo.dates(name)[1])
-                    outcome.mended.append(Mended("mongo", name, ""))
+                    outcome.mended.append(RepairedPartition("mongo", name, ""))
                 elif wrong.store == "mongo":
                     self._compute(recipe, wrong.day, outcome)
 
@@ -169,13 +169,13 @@ class Repairer:
             )
         except (StoreUnreachableError, DiskFullError):
             raise
-        except Exception as error:  # noqa: BLE001  (a partition that cannot be computed keeps no other from being mended)
+        except Exception as error:  # noqa: BLE001  (a partition that cannot be computed does not stop the repair of others)
             if isinstance(error.__cause__, StoreUnreachableError):
                 raise error.__cause__ from None
-            problem = f"cannot be mended: {in_one_line(error)}"
+            problem = f"cannot be repaired: {in_one_line(error)}"
             outcome.left.append(Disagreement(recipe.store, recipe.table.name, key, problem))
             return False
-        outcome.mended.append(Mended(recipe.store, recipe.table.name, key, info))
+        outcome.mended.append(RepairedPartition(recipe.store, recipe.table.name, key, info))
         return True
 
     def _stream(self, source: Input) -> PartitionStream:
@@ -191,7 +191,7 @@ class Repairer:
         elif any(one.table == EVERY_TABLE for one in mine):
             self._build_marts(self._whole_days(outcome), outcome, anew=True)
         elif any(one.problem == ORPHANED for one in mine):
-            # The warehouse has a day that the lake lacks, perhaps only until the lake is mended.
+            # The warehouse has a day that the lake lacks, perhaps only until the lake is repaired.
             if outcome.left:
                 outcome.left += mine
             else:
@@ -213,8 +213,8 @@ class Repairer:
             report = self._audit.marts.build(days, self._on_message, force=True, anew=anew)
         except (StoreUnreachableError, DiskFullError):
             raise
-        except Exception as error:  # noqa: BLE001  (what was mended before is told all the same)
-            problem = f"cannot be mended: {in_one_line(error)}"
+        except Exception as error:  # noqa: BLE001  (the repairs before are reported all the same)
+            problem = f"cannot be repaired: {in_one_line(error)}"
             outcome.left.append(Disagreement("warehouse", EVERY_TABLE, "", problem))
             return
-        outcome.mended += [Mended("warehouse", name, day) for name in FACTS for day in report.days]
+        outcome.mended += [RepairedPartition("warehouse", name, day) for name in FACTS for day in report.days]

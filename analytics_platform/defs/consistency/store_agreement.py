@@ -22,7 +22,7 @@ FITS = "fits_its_declaration"
 STORE_AGREEMENT = "nightly_store_agreement"
 
 _DESCRIPTION = (
-    "What is stored equals what the lake gives for these days, computed again: the same number of rows and the same "
+    "The stored rows of these days equal the rows computed again from the lake: the same number of rows and the same "
     "content hash."
 )
 
@@ -104,8 +104,8 @@ def agreement_schedule(
     job = dg.define_asset_job(
         STORE_AGREEMENT,
         selection=dg.AssetSelection.checks(*keys),
-        description="Checks every stored day: the files of the lake are unchanged since they were written, and MongoDB "
-        "and the warehouse hold what the lake gives. Computes nothing.",
+        description="Checks every stored day: the files of the lake are unchanged since they were written, and the "
+        "rows in MongoDB and the warehouse equal those computed from the lake. Writes nothing.",
     )
     return dg.ScheduleDefinition(
         name="store_agreement_nightly",

@@ -57,7 +57,7 @@ class Computation:
         if not self._isolates:
             raise error
         inputs = self._inputs()
-        table, failed = isolate(inputs, lambda given: checked(self._function(**given)), error)
+        table, failed = isolate(inputs, lambda tables: checked(self._function(**tables)), error)
         self._errors = {name: describe(raised, only(inputs, [name])) for name, raised in failed.items()}
         return table
 

@@ -21,13 +21,13 @@ def ranges(days: Sequence[str], gap: int = GAP_DAYS) -> list[tuple[str, str]]:
         days: ISO days, ascending.
         gap: Days at most this many days apart share a range; 1 covers only the given days.
     """
-    found: list[tuple[str, str]] = []
+    spans: list[tuple[str, str]] = []
     for day in days:
-        if found and (dt.date.fromisoformat(day) - dt.date.fromisoformat(found[-1][1])).days <= gap:
-            found[-1] = (found[-1][0], day)
+        if spans and (dt.date.fromisoformat(day) - dt.date.fromisoformat(spans[-1][1])).days <= gap:
+            spans[-1] = (spans[-1][0], day)
         else:
-            found.append((day, day))
-    return found
+            spans.append((day, day))
+    return spans
 
 
 def few_ranges(days: Sequence[str], at_most: int) -> list[tuple[str, str]]:
@@ -37,10 +37,10 @@ def few_ranges(days: Sequence[str], at_most: int) -> list[tuple[str, str]]:
         days: ISO days, ascending.
         at_most: The most ranges.
     """
-    found = ranges(days, gap=1)
-    if len(found) <= at_most:
-        return found
-    starts = [dt.date.fromisoformat(first).toordinal() for first, _ in found]
-    ends = [dt.date.fromisoformat(last).toordinal() for _, last in found]
+    spans = ranges(days, gap=1)
+    if len(spans) <= at_most:
+        return spans
+    starts = [dt.date.fromisoformat(first).toordinal() for first, _ in spans]
+    ends = [dt.date.fromisoformat(last).toordinal() for _, last in spans]
     gaps = sorted(start - end for start, end in zip(starts[1:], ends, strict=False))
-    return ranges(days, gap=gaps[len(found) - at_most - 1])
+    return ranges(days, gap=gaps[len(spans) - at_most - 1])

@@ -85,11 +85,13 @@ class Llm:
     def _require_installed(self) -> LlmConfig:
         """Return the configuration, or raise ``LlmError`` if no model is named or a package is missing."""
         if self._config is None:
-            raise LlmError("ANALYTICS_LLM_MODEL: name a model to have conversations labelled by an LLM")
+            raise LlmError("ANALYTICS_LLM_MODEL: not set; set it to the model that labels conversations")
         try:
             import analytics_platform.insights.llm.llm_tier  # noqa: F401, PLC0415  (an extra)
         except ModuleNotFoundError as error:
-            raise LlmError(f"ANALYTICS_LLM_MODEL: {error.name} is missing; make install EXTRAS=llm") from None
+            raise LlmError(
+                f"ANALYTICS_LLM_MODEL: the package {error.name} is not installed; run `make install EXTRAS=llm`"
+            ) from None
         return self._config
 
     @property
@@ -126,13 +128,13 @@ class Llm:
 
     def unanswered(self, days: Iterable[str]) -> list[str]:
         """Return one line with the number of conversations without an answer, by reason; no line if there are none."""
-        found = Counter(reason for day in days for reason in self.failures(day)["reason"].to_pylist())
-        if not found:
+        reasons = Counter(reason for day in days for reason in self.failures(day)["reason"].to_pylist())
+        if not reasons:
             return []
-        told = ", ".join(
-            f"{count:,} {_REASONS.get(reason, reason.replace('_', ' '))}" for reason, count in found.most_common()
+        listed = ", ".join(
+            f"{count:,} {_REASONS.get(reason, reason.replace('_', ' '))}" for reason, count in reasons.most_common()
         )
-        return [f"llm_insights: {found.total():,} conversations have no answer: {told}; see the table llm_failures"]
+        return [f"llm_insights: {reasons.total():,} conversations have no answer: {listed}; see the table llm_failures"]
 
     def has_not_done(self, day: str) -> bool:
         """Tell whether conversations of a day wait for this run.

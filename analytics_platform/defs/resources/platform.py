@@ -92,8 +92,8 @@ class Platform:
         Raises:
             SecretError: If the secret cannot be looked up.
         """
-        held: SecretStr | None = getattr(self.settings, field)
-        return self._references.resolve(environment_name(field), held.get_secret_value()) if held else None
+        configured: SecretStr | None = getattr(self.settings, field)
+        return self._references.resolve(environment_name(field), configured.get_secret_value()) if configured else None
 
     @cached_property
     def cleaning(self) -> Cleaning:
@@ -150,7 +150,7 @@ class Platform:
                 requests_per_second=settings.nocodb_requests_per_second,
                 timeout_seconds=settings.nocodb_timeout_seconds,
             )
-            client.circuit.subscribe(self._tell_of_outage)
+            client.circuit.subscribe(self._raise_outage)
             return client
 
         return NocoSource(
@@ -164,9 +164,9 @@ class Platform:
             discards=self._stages,
         )
 
-    def _tell_of_outage(self, change: CircuitChange) -> None:
+    def _raise_outage(self, change: CircuitChange) -> None:
         if change.after == "open":
-            text = f"It failed repeatedly and is asked again at {change.retry_at:%H:%M:%S} UTC. {change.cause}"
+            text = f"Requests failed repeatedly; the next one is sent at {change.retry_at:%H:%M:%S} UTC. {change.cause}"
             self.alerts.raise_alert("source_down", change.place, f"NocoDB at {change.place} does not answer", text)
 
     @cached_property

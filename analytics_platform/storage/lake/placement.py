@@ -41,6 +41,6 @@ def _days(metadata: pq.FileMetaData) -> set[str]:
     schema = metadata.schema
     columns = [index for index in range(len(schema)) if schema.column(index).path == DATE]
     groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
-    found = [group.column(column).statistics for group in groups for column in columns]
-    known = [statistics for statistics in found if statistics is not None and statistics.has_min_max]
-    return {str(day) for statistics in known for day in (statistics.min, statistics.max)}
+    all_statistics = [group.column(column).statistics for group in groups for column in columns]
+    bounded = [statistics for statistics in all_statistics if statistics is not None and statistics.has_min_max]
+    return {str(day) for statistics in bounded for day in (statistics.min, statistics.max)}

@@ -27,5 +27,5 @@ class Corrections:
         """Every correction with its ``feedback_id``, ascending by ``feedback_id``."""
         self._mongo.migrate()
         with self._mongo.lend(LABEL_FEEDBACK.name) as collection:
-            found = [{**document, "feedback_id": str(document.pop("_id"))} for document in collection.find({})]
-        return sorted(found, key=lambda row: str(row["feedback_id"]))
+            documents = [{**document, "feedback_id": str(document.pop("_id"))} for document in collection.find({})]
+        return sorted(documents, key=lambda row: str(row["feedback_id"]))

@@ -288,10 +288,10 @@ def server_program() -> str:
         EmbeddedMongoError: If it is not installed.
     """
     beside = Path(sys.executable).parent / PROGRAM
-    found = str(beside) if beside.exists() else which(PROGRAM)
-    if found is None:
+    program = str(beside) if beside.exists() else which(PROGRAM)
+    if program is None:
         raise EmbeddedMongoError(
             "the embedded MongoDB is not installed: pip install 'analytics-platform[local]', "
-            "or set ANALYTICS_MONGO_URI to a MongoDB of yours"
+            "or set ANALYTICS_MONGO_URI to a MongoDB server of your own"
         )
-    return found
+    return program

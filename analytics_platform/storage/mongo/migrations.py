@@ -93,14 +93,14 @@ def migrate(
         MongoStoreError: If a newer version of the platform migrated the database.
     """
     record = database[RECORD]
-    known = {document["_id"] for document in record.find({}, {"_id": 1})}
+    applied = {document["_id"] for document in record.find({}, {"_id": 1})}
     newest = migrations[-1].version
-    if known and max(known) > newest:
+    if applied and max(applied) > newest:
         raise MongoStoreError(
-            f"database {database.name} has version {max(known)}, this platform knows {newest}: "
+            f"database {database.name} has version {max(applied)}, this platform knows {newest}: "
             "upgrade the platform, or set ANALYTICS_MONGO_DATABASE to another database"
         )
-    pending = [migration for migration in migrations if migration.version not in known]
+    pending = [migration for migration in migrations if migration.version not in applied]
     for migration in pending:
         migration.apply(database, collections)
         _remember(database, migration)

@@ -52,8 +52,8 @@ def timeout_of(uri: str) -> float | None:
         options = {name.lower(): value for name, value in parse_qsl(urlsplit(uri).query)}
     except ValueError:
         return None
-    given = options.get("timeoutms", "")
-    return int(given) / 1000 if given.isdecimal() and int(given) else None
+    milliseconds = options.get("timeoutms", "")
+    return int(milliseconds) / 1000 if milliseconds.isdecimal() and int(milliseconds) else None
 
 
 @contextmanager

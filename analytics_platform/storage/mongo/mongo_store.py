@@ -181,22 +181,22 @@ class MongoStore:
             known = stored_page_ends(self._database(), name, key)
             yield from read_pages(self._database()[collection.name], collection, key, [*known, *ends])
 
-    def dates(self, name: str, known: Iterable[str] = ()) -> tuple[list[str], list[Any]]:
+    def dates(self, name: str, skipped: Iterable[str] = ()) -> tuple[list[str], list[Any]]:
         """Return the days of a collection's documents, and the ``_id`` of each document whose date is no day.
 
         Both are empty for a collection that is one partition.
 
         Args:
             name: The collection.
-            known: Days to skip; the days in the ledger are skipped, too.
+            skipped: Days to skip; the days in the ledger are skipped, too.
 
         Returns:
-            Days that are neither in ``known`` nor in the ledger, ascending, and the ``_id``s.
+            Days that are neither in ``skipped`` nor in the ledger, ascending, and the ``_id``s.
         """
         collection = self._collection(name)
         recorded = self.keys(name)
         with self._translated(f"list the dates of {name}"):
-            return stored_dates(self._database()[collection.name], collection, {*recorded, *known})
+            return stored_dates(self._database()[collection.name], collection, {*recorded, *skipped})
 
     def discard(self, name: str, identities: Sequence[Any]) -> None:
         """Delete documents by ``_id`` from any partition; the ledger stays unchanged."""

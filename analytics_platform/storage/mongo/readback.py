@@ -71,7 +71,7 @@ def read_rows(
         yield from stored.find(one.within(scope), list(fields), batch_size=BATCH_ROWS)
 
 
-def stored_dates(stored: Stored[Any], collection: Collection, known: Iterable[str]) -> tuple[list[str], list[Any]]:
+def stored_dates(stored: Stored[Any], collection: Collection, skipped: Iterable[str]) -> tuple[list[str], list[Any]]:
     """Return the documents' days that are not in ``known``, ascending, and the ``_id`` of each document without a day.
 
     The queries cover only the gaps between the known days, by ranges of an index: grouping a whole collection by its
@@ -80,14 +80,14 @@ def stored_dates(stored: Stored[Any], collection: Collection, known: Iterable[st
     Args:
         stored: The collection in the database.
         collection: The collection's declaration.
-        known: Days to skip.
+        skipped: Days to skip.
     """
     field = collection.partition
     if field is None:
         return [], []
     days: set[str] = set()
     strays: list[Any] = []
-    between = [{**collection.fixed, field: bounds} for bounds in _gaps(sorted(known))]
+    between = [{**collection.fixed, field: bounds} for bounds in _gaps(sorted(skipped))]
     for wanted in [*between, *no_times(collection.fixed, field)]:
         for found in stored.find(wanted, {field: 1}, batch_size=BATCH_ROWS):
             value = found.get(field)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from collections.abc import Callable
 
@@ -20,11 +21,8 @@ _ANSWER_MILLISECONDS = 2_000
 
 def uri_of(process: psutil.Process) -> str | None:
     """Return the URI of the port on which a process listens; None while it listens on none."""
-    try:
-        ports = [c.laddr.port for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
-    except psutil.Error:
-        return None
-    return f"mongodb://127.0.0.1:{ports[0]}/?directConnection=true" if ports else None
+    port = _port_of(process)
+    return None if port is None else f"mongodb://127.0.0.1:{port}/?directConnection=true"
 
 
 def answers(uri: str) -> bool:
@@ -50,7 +48,7 @@ def ended(process: psutil.Process) -> bool:
 
 
 def terminate(process: psutil.Process) -> None:
-    """Terminate a process, kill it if it does not end within ``STOP_SECONDS``, and wait for its end."""
+    """Terminate a server, kill it if it does not end within ``STOP_SECONDS``, and wait for its end."""
     _end(process, process.terminate, process.kill)
 
 
@@ -61,6 +59,7 @@ def kill(process: psutil.Process) -> None:
 
 def _end(process: psutil.Process, *signals: Callable[[], None]) -> None:
     """Send the signals one after the other, each ``STOP_SECONDS`` after the one before, until the process ends."""
+    port = _port_of(process)
     for send in signals:
         try:
             send()
@@ -71,8 +70,20 @@ def _end(process: psutil.Process, *signals: Callable[[], None]) -> None:
             if time.monotonic() > deadline:
                 break
             time.sleep(PAUSE_SECONDS)
+            # The server waits two seconds for its thread that accepts connections; a connection wakes that thread.
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port or 0), PAUSE_SECONDS):
+                pass
         else:
             return
+
+
+def _port_of(process: psutil.Process) -> int | None:
+    """Return the port on which a process listens; None while it listens on none."""
+    try:
+        ports = [c.laddr.port for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    except psutil.Error:
+        return None
+    return ports[0] if ports else None
 
 
 def end_sessions(uri: str) -> None:

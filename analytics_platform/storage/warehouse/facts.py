@@ -17,7 +17,7 @@ import duckdb
 import jinja2
 import pyarrow as pa
 
-from analytics_platform.storage.warehouse.warehouse_file import reading, told_apart
+from analytics_platform.storage.warehouse.warehouse_file import classified_errors, reading
 
 FACTS: Mapping[str, str] = MappingProxyType({"fct_conversation": "conversation_id", "fct_message": "message_id"})
 """The column that identifies a row, by fact table."""
@@ -105,7 +105,7 @@ class Facts:
 class OpenFacts:
     """The facts of an open file; made by ``Facts.open``.
 
-    Methods that read the published file raise the errors of ``warehouse_file.told_apart``.
+    Methods that read the published file raise the errors of ``warehouse_file.classified_errors``.
     """
 
     path: Path
@@ -115,17 +115,17 @@ class OpenFacts:
 
     def days(self, name: str) -> list[str]:
         """Return the days for which a published fact has rows, ascending."""
-        with told_apart(self.path):
+        with classified_errors(self.path):
             rows = self.published.table(name).project("date::varchar as day").distinct().order("day")
             return [day for (day,) in rows.fetchall()]
 
-    def held(self, name: str, days: Sequence[str]) -> pa.Table:
+    def published_rows(self, name: str, days: Sequence[str]) -> pa.Table:
         """Return the published rows of a fact for some days."""
         query = f"from {name} where date in (select unnest(?::date[]))"
-        with told_apart(self.path):
+        with classified_errors(self.path):
             return self.published.sql(query, params=[list(days)]).to_arrow_table()
 
-    def given(self, name: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+    def expected_rows(self, name: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         """Return the rows that a fact's model computes from days of the lake, with the published columns and types.
 
         Args:
@@ -135,7 +135,7 @@ class OpenFacts:
         Raises:
             duckdb.Error: If the model cannot be computed from these tables.
         """
-        with told_apart(self.path):
+        with classified_errors(self.path):
             published = self.published.table(name)
             columns = list(zip(published.columns, published.types, strict=True))
         model = self.models[name]

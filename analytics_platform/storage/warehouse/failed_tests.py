@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-PROBLEMS_TOLD = 5
+PROBLEMS_LISTED = 5
 """Most problems of one test that are described; further problems are only counted."""
 _DAYS_TOLD = 3
 _CHARACTERS_TOLD = 40
@@ -48,7 +48,7 @@ class _Group:
 
 
 def describe_problems(connection: duckdb.DuckDBPyConnection, test: DataTest) -> list[str]:
-    """Return the problems of a failed test, one sentence each; after ``PROBLEMS_TOLD``, the number of further problems.
+    """Return the problems of a failed test, one sentence each; after ``PROBLEMS_LISTED``, the number of further ones.
 
     Args:
         connection: The file that dbt built, with access to every table that the test reads.
@@ -59,9 +59,9 @@ def describe_problems(connection: duckdb.DuckDBPyConnection, test: DataTest) -> 
     """
     if test.model and test.column:
         return _limited(*_of_column(connection, test, test.model, test.column))
-    found = connection.sql(f"select * from (\n{test.sql}\n)")  # noqa: S608  (of the project)
-    total = found.count("*").fetchall()[0][0]
-    rows = [dict(zip(found.columns, row, strict=True)) for row in found.limit(PROBLEMS_TOLD).fetchall()]
+    failing = connection.sql(f"select * from (\n{test.sql}\n)")  # noqa: S608  (of the project)
+    total = failing.count("*").fetchall()[0][0]
+    rows = [dict(zip(failing.columns, row, strict=True)) for row in failing.limit(PROBLEMS_LISTED).fetchall()]
     return _limited([_row_in_words(row) for row in rows], total)
 
 
@@ -90,7 +90,7 @@ def _of_column(connection: duckdb.DuckDBPyConnection, test: DataTest, model: str
         join failing on rows.{_quoted(column)} is not distinct from failing.value
         group by failing.value
         order by row_count desc, value
-        limit {PROBLEMS_TOLD}
+        limit {PROBLEMS_LISTED}
     """  # noqa: S608  (names and SQL of the project)
     rows = connection.execute(query).fetchall()
     groups = [_Group(value, count, days, None if key == column else f"{key} {_shown(first)}")

@@ -191,11 +191,11 @@ class Marts:
 
     def _stored_provenances(self, days: Iterable[str]) -> dict[str, Provenance]:
         """Return the provenance of each of these days for which the lake has every table."""
-        found: dict[str, Provenance] = {}
+        provenances: dict[str, Provenance] = {}
         for day in days:
             with contextlib.suppress(MissingInputError):
-                found[day] = self._provenance(day)
-        return found
+                provenances[day] = self._provenance(day)
+        return provenances
 
     def _provenance(self, day: str) -> Provenance:
         """Return the provenance of a day: the dbt project, and the day's content hash of each of ``LAKE_TABLES``.
@@ -261,5 +261,5 @@ def _problems(connection: duckdb.DuckDBPyConnection, outcome: NodeOutcome) -> tu
     try:
         return tuple(describe_problems(connection, outcome.test))
     except duckdb.Error as error:
-        logger.warning("the failing rows of %s cannot be told: %s", outcome.name, " ".join(str(error).split()))
+        logger.warning("the failing rows of %s cannot be listed: %s", outcome.name, " ".join(str(error).split()))
         return ()

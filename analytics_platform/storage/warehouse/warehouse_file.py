@@ -186,7 +186,7 @@ class Warehouse:
             return None
         log = self._log.read_bytes()
         self._build_path.with_name(f"{BUILD_FILE}.wal").write_bytes(log)
-        with told_apart(self.path), duckdb.connect(self._build_path) as connection:
+        with classified_errors(self.path), duckdb.connect(self._build_path) as connection:
             connection.execute("checkpoint")
         return log
 
@@ -196,7 +196,7 @@ class Warehouse:
             return
         if self._log.read_bytes() != applied:
             logger.warning(
-                "%s: removed; what the process that wrote to the warehouse committed last is lost", self._log
+                "%s: removed; the last changes that another process committed to the warehouse are lost", self._log
             )
         self._log.unlink()
 
@@ -237,15 +237,15 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a warehouse file read-only, in UTC; the block must not raise DuckDB errors about another file.
 
     Raises:
-        WarehouseError: See ``told_apart``.
+        WarehouseError: See ``classified_errors``.
     """
-    with told_apart(path), duckdb.connect(path, read_only=True) as connection:
+    with classified_errors(path), duckdb.connect(path, read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         yield connection
 
 
 @contextmanager
-def told_apart(path: Path) -> Iterator[None]:
+def classified_errors(path: Path) -> Iterator[None]:
     """Raise DuckDB errors of the block as damage of the warehouse file or as another obstacle to reading it.
 
     Raises:
@@ -257,7 +257,7 @@ def told_apart(path: Path) -> Iterator[None]:
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]  # an internal error contains a stack trace
         if isinstance(error, _NO_DAMAGE) or any(words in reason.lower() for words in _REFUSED):
-            raise WarehouseError(f"{path}: cannot be read ({reason}); try again when nothing keeps it") from None
+            raise WarehouseError(f"{path}: cannot be read ({reason}); try again when no process locks it") from None
         raise DamagedWarehouseError(f"{path}: damaged ({reason}); `analytics repair` builds it anew") from None
 
 

@@ -25,6 +25,7 @@ from analytics_platform.defs.automation.source_sensor import SENSOR
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.settings.loader import PROJECT_ROOT, load_settings
 from analytics_platform_tests.integration.nocodb.server import NocoServer, Row
+from analytics_platform_tests.sizes import by_day_or_night
 
 MESSAGE_COLUMNS = {
     "conversation_id": "SingleLineText",
@@ -43,13 +44,18 @@ CONVERSATION_COLUMNS = {
     "outcome": "SingleLineText",
 }
 MAPPING = "conversations:\n  user_id: customer\n"
-COPIES = 3
+COPIES = by_day_or_night(1, 3)
 WEEKS_APART = 1
+END = by_day_or_night(dt.datetime(2006, 5, 28, tzinfo=dt.UTC), dt.datetime(2006, 12, 31, tzinfo=dt.UTC))
+"""The sample's conversations that start before this time are in the tables."""
 
 
 def seed() -> tuple[list[Row], list[Row]]:
-    """Return over 20,000 messages of real conversations, and their conversations: the sample, three times over."""
+    """Return 1,391 messages of real conversations of 13 days, and their conversations; at night 20,000 of 49 days."""
     sample = pq.read_table(PROJECT_ROOT / "analytics_platform" / "sample" / "conversations.parquet")
+    starts = sample.group_by("conversation_id").aggregate([("timestamp", "min")])
+    wanted = starts.filter(pc.less(starts["timestamp_min"], pa.scalar(END, sample.schema.field("timestamp").type)))
+    sample = sample.filter(pc.is_in(sample["conversation_id"], wanted["conversation_id"].combine_chunks()))
     rows = [row for row in sample.to_pylist() if row["role"] != "user" or (row["text"] or "").strip()]
     messages: list[Row] = []
     conversations: dict[str, Row] = {}

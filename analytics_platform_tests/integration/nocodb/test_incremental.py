@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(900)
 @pytest.fixture(scope="module")
 def chats(noco) -> Chats:
     messages, conversations = seed()
-    assert len(messages) >= 20_000
+    assert len(messages) > 1_000
     return Chats(noco, messages, conversations)
 
 
@@ -41,11 +41,11 @@ def test_what_is_pulled_is_what_was_seeded_and_changes_are_followed_to_what_a_re
         by_day: dict[str, list[int]] = {}
         for number, row in enumerate(messages):
             by_day.setdefault(row["timestamp"][:10], []).append(number)
-        edited, removed = by_day["2006-05-20"][0], by_day["2006-05-30"][-1]
-        moved = messages[by_day["2006-06-20"][0]]["conversation_id"]
+        edited, removed = by_day["2006-05-20"][0], by_day["2006-05-25"][-1]
+        moved = messages[by_day["2006-05-26"][0]]["conversation_id"]
         late = {**messages[edited], "message_id": "late", "text": "one more thing", "timestamp": "2006-05-20T23:59:00Z"}
-        early = {**late, "conversation_id": moved, "message_id": "early", "timestamp": "2006-06-10T10:00:00Z"}
-        fresh = {**late, "conversation_id": "fresh", "message_id": "fresh", "timestamp": "2006-06-15T10:00:00Z"}
+        early = {**late, "conversation_id": moved, "message_id": "early", "timestamp": "2006-05-23T10:00:00Z"}
+        fresh = {**late, "conversation_id": "fresh", "message_id": "fresh", "timestamp": "2006-05-24T10:00:00Z"}
         server.edit(chats.messages, [{"Id": chats.message_ids[edited], "text": "edited at the source"}])
         server.insert(chats.messages, [late, early, fresh])  # fresh: before its conversation
         server.delete(chats.messages, [chats.message_ids[removed]])
@@ -56,7 +56,7 @@ def test_what_is_pulled_is_what_was_seeded_and_changes_are_followed_to_what_a_re
         home.follow()
 
         days = {conversation_day(messages, messages[number]["conversation_id"]) for number in (edited, removed)}
-        days |= {"2006-06-10", conversation_day(messages, moved), "2006-06-15"}
+        days |= {"2006-05-23", conversation_day(messages, moved), "2006-05-24"}
         after = home.content()
         changed = {
             place.split("/")[2] for place in after if place.startswith("lake/raw") and place.endswith(tuple(days))

@@ -13,6 +13,8 @@ from aiosmtpd.controller import Controller
 from analytics_platform.alerting import AlertError, Alerts, Delivery, Links, channels
 from analytics_platform.alerting.overdue import overdue_since
 
+pytestmark = pytest.mark.slow  # each delivery is a process
+
 HOUR = 3600.0
 SECRETS = ("p4ssw0rd-of-hook", "t0ken-in-path")
 
@@ -198,7 +200,7 @@ def test_addresses_are_in_no_log_and_no_repr(alerts, webhook, tmp_path, caplog, 
 def test_an_unknown_address_is_named_by_its_number_only(tmp_path, webhook, caplog, capfd):
     bad = Alerts(tmp_path / "a.sqlite", lambda: f"{webhook.url},nope://t0ken-in-path", repeat_hours=24)
     raise_one(bad)
-    with pytest.raises(AlertError, match=r"^ANALYTICS_ALERT_URLS: address 2 is none that apprise knows$"):
+    with pytest.raises(AlertError, match=r"^ANALYTICS_ALERT_URLS: address 2 is of no service that apprise knows$"):
         bad.deliver()
     assert "t0ken" not in caplog.text + "".join(capfd.readouterr())
 

@@ -8,7 +8,7 @@ import pytest
 
 from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
 from analytics_platform.defs.automation.sensor_state import SensorState
-from analytics_platform.defs.automation.source_sensor import look, run_requests
+from analytics_platform.defs.automation.source_sensor import next_tick, run_requests
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.run import Outcome, materialize
 from analytics_platform.settings.loader import load_settings
@@ -43,7 +43,7 @@ class Home:
         self.file.write_text(HEADER + "".join(rows))
 
     def tick(self) -> list[dg.RunRequest]:
-        tick = look(self.platform, self.instance, self.cursor, self.now)
+        tick = next_tick(self.platform, self.instance, self.cursor, self.now)
         self.cursor = tick.cursor
         self.reason = tick.reason
         return list(run_requests(tick.ask)) if tick.ask else []

@@ -213,8 +213,8 @@ def test_an_asset_that_missed_an_update_is_stale_and_an_observed_source_is_not(w
     world.now += 2 * 3600
     world.tick()
     assert {title: link for _, title, _, link in world.alerts.news} == {
-        "source is stale": "http://ui/assets/source",
-        "derived is stale": "http://ui/assets/derived",
+        "source is overdue": "http://ui/assets/source",
+        "derived is overdue": "http://ui/assets/derived",
     }
 
 

@@ -12,10 +12,10 @@ from analytics_platform.defs.automation.sensor_state import (
     MAXIMUM_ATTEMPTS,
     SensorState,
     arrived,
-    asked_again,
     changed_days,
+    request_ended,
+    request_repeated,
     requested,
-    settled,
 )
 
 NOW = dt.datetime(2024, 5, 1, tzinfo=dt.UTC)
@@ -25,18 +25,18 @@ VERSIONS = st.dictionaries(st.sampled_from(["2024-01-01", "2024-01-02", "2024-01
 def test_what_was_asked_for_is_not_delivered_before_it_is_there():
     cursor = requested(SensorState(), ["2024-01-01"], {"2024-01-01": "a"}, NOW)
     assert cursor.delivered == {}
-    assert settled(cursor, [], NOW).delivered == {"2024-01-01": "a"}
+    assert request_ended(cursor, [], NOW).delivered == {"2024-01-01": "a"}
 
 
 def test_a_day_that_failed_is_asked_for_again_alone_and_ever_later():
     cursor = requested(SensorState(), ["2024-01-01", "2024-01-02"], {"2024-01-01": "a", "2024-01-02": "b"}, NOW)
-    cursor = settled(cursor, ["2024-01-02"], NOW)
+    cursor = request_ended(cursor, ["2024-01-02"], NOW)
     assert cursor.delivered == {"2024-01-01": "a"}
     assert cursor.request.days == {"2024-01-02": "b"}
     delays = []
     while cursor.request:
         delays.append(cursor.request.again_at - NOW)
-        cursor = settled(asked_again(cursor, NOW), ["2024-01-02"], NOW)
+        cursor = request_ended(request_repeated(cursor, NOW), ["2024-01-02"], NOW)
     assert len(delays) == MAXIMUM_ATTEMPTS - 1
     assert all(later == 2 * sooner for sooner, later in pairwise(delays))
     assert cursor.failed == {"2024-01-02": "b"}

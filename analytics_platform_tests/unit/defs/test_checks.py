@@ -24,4 +24,4 @@ def test_a_check_without_partitions_says_so_and_stops_nothing(check, tmp_path):
     [evaluation] = result.get_asset_check_evaluations()
     assert result.success
     assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert evaluation.description == "Nothing was compared: none of the partitions asked for is stored."
+    assert evaluation.description == "Nothing was compared: none of the selected partitions is stored."

@@ -87,9 +87,9 @@ def test_a_redrive_reads_as_a_line_for_each_failure_and_a_sum():
     entry = FailedConversation("2006-05-15", "c1", "messages", "E in f (g.py:1)", 1)
     outcome = Outcome()
     assert list(redriven_lines(Redriven(outcome, ["2006-05-15"], [entry], [entry], 5, 2))) == [
-        "mended         2006-05-15 c1: messages",
+        "succeeded      2006-05-15 c1: messages",
         "still failing  2006-05-15 c1: messages: E in f (g.py:1)",
-        "1 days tried again: 1 mended, 1 still failing; 2 rows in quarantine, 5 before",
+        "1 days tried again: 1 succeeded, 1 still failing; 2 rows in quarantine, 5 before",
     ]
     assert list(redriven_lines(Redriven(outcome, [], [], [], 0, 0))) == [
         "Nothing failed on these days, and no row is in quarantine."

@@ -46,7 +46,7 @@ def test_a_run_that_failed_is_asked_for_again_after_a_while(home, monkeypatch):
         broken.setattr(type(home.platform.lake), "write", lambda *_: (_ for _ in ()).thhome.row(OSError("disk full")))
         home.run(asked)
     assert home.tick() == []
-    assert "asked for again at" in home.reason
+    assert "requested again at" in home.reason
     home.now += FIRST_DELAY
     again = home.tick()
     assert home.ranges(again) == home.ranges(asked)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from analytics_platform.storage.warehouse.failed_tests import PROBLEMS_TOLD, DataTest, describe_problems
+from analytics_platform.storage.warehouse.failed_tests import PROBLEMS_LISTED, DataTest, describe_problems
 
 
 @pytest.fixture
@@ -76,5 +76,5 @@ def test_many_failures_are_told_by_a_few_and_a_count(warehouse: duckdb.DuckDBPyC
     warehouse.execute("create table many as select 'k' || range as key, range as number from range(1000)")
     test = DataTest("select number from many", "never", "many" if column else None, column)
     told = describe_problems(warehouse, test)
-    assert len(told) == PROBLEMS_TOLD + 1
+    assert len(told) == PROBLEMS_LISTED + 1
     assert told[-1] == "and 995 more"

@@ -238,6 +238,7 @@ def reads(path: Path) -> Content:
         return {name: connection.execute(f"from {name} order by all").fetchall() for name in ("facts", "sums")}
 
 
+@pytest.mark.slow
 @settings(
     max_examples=by_day_or_night(40, 400), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -335,5 +336,5 @@ def test_a_build_anew_says_that_a_killed_analyst_loses_tables(warehouse: Warehou
         connection.execute("create table numbers as select 7 as number")
     assert read(warehouse) == 7
     assert caplog.messages == [
-        f"{warehouse.path}.wal: removed; what the process that wrote to the warehouse committed last is lost"
+        f"{warehouse.path}.wal: removed; the last changes that another process committed to the warehouse are lost"
     ]

@@ -167,6 +167,7 @@ ROWS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=by_day_or_night(20, 200), deadline=None)  # each example is a dozen tables
 @given(st.lists(ROWS, min_size=1, max_size=25))
 def test_metrics_equal_those_of_each_conversation_alone(make_raw: MakeRaw, rows: list[dict[str, Any]]) -> None:

@@ -360,6 +360,7 @@ CHANGES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=by_day_or_night(12, 120))
 @given(st.lists(st.lists(CHANGES, max_size=3), min_size=1, max_size=4))
 def test_any_sequence_of_changes_gives_what_the_rows_give_from_nothing(tmp_path_factory, sessions):

@@ -53,6 +53,7 @@ def test_a_text_of_words_in_small_letters_stays(text: str) -> None:
 
 
 @pytest.mark.timeout(20)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     [

@@ -1,10 +1,9 @@
-"""Runs over sixty days of real conversations, each a process that can be killed, and what they leave, to compare."""
+"""Runs over many days of real conversations, each a process that can be killed, and what they leave, to compare."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import multiprocessing
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -18,30 +17,19 @@ from analytics_platform.definitions import TABLES
 from analytics_platform.settings.loader import PROJECT_ROOT
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.mongo import COLLECTIONS, EmbeddedMongo
+from analytics_platform_tests.e2e.commands import ForkedCommands, environment
+from analytics_platform_tests.sizes import by_day_or_night
 
-DAYS = 60
-CONVERSATIONS = 240
+DAYS = by_day_or_night(8, 60)  # a report compares its day with the seven before
+CONVERSATIONS = 4 * DAYS
 START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
-
-# A run in a process that is forked from one which has imported everything already: killed like any other, started in
-# no time.
-RUN = """
-import os, sys
-output = os.open({output!r}, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-os.dup2(output, 1), os.dup2(output, 2)
-os.chdir({folder!r})
-os.environ.update({variables!r})
-sys.argv = ["analytics", "run", *{arguments!r}]
-from analytics_platform.cli.app import main
-main()
-"""
 
 Content = dict[str, str]
 """A hash of each partition of the lake, each collection and each table of the warehouse, by name."""
 
 
 def write_chats(path: Path) -> None:
-    """Write sixty days of real conversations, four a day."""
+    """Write the days, each with four real conversations."""
     sample = pq.read_table(PROJECT_ROOT / "analytics_platform" / "sample" / "conversations.parquet")
     names = sample["conversation_id"].unique().slice(0, CONVERSATIONS)
     sample = sample.filter(pc.is_in(sample["conversation_id"], names))
@@ -58,21 +46,17 @@ class Runs:
     """Starts `analytics run` over all days.
 
     Args:
+        forked: Starts commands.
         chats: The conversations.
-        elsewhere: Working directory of the runs.
     """
 
-    def __init__(self, chats: Path, elsewhere: Path) -> None:
+    def __init__(self, forked: ForkedCommands, chats: Path) -> None:
+        self._forked = forked
         self._chats = chats
-        self._elsewhere = elsewhere
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["analytics_platform.cli.app", "analytics_platform.definitions"])
-        self._running: list[ForkServerProcess] = []
 
     def start(self, home: Path, *arguments: str, **variables: str) -> ForkServerProcess:
         """Start one in a home and leave it running; what it prints is in ``home/output``."""
         given = {
-            "ANALYTICS_HOME": str(home),
             "ANALYTICS_SOURCE": "files",
             "ANALYTICS_SOURCE_PATH": str(self._chats),
             "ANALYTICS_START_DATE": START.date().isoformat(),
@@ -80,13 +64,8 @@ class Runs:
             **variables,
         }
         home.mkdir(exist_ok=True)
-        code = RUN.format(
-            output=str(home / "output"), folder=str(self._elsewhere), variables=given, arguments=arguments
-        )
-        process = self._context.Process(target=exec, args=(code,))
-        process.start()
-        self._running.append(process)
-        return process
+        printed = home / "output"
+        return self._forked.start(("run", *arguments), environment(home, **given), out=printed, err=printed)
 
     def finish(self, home: Path, *arguments: str, **variables: str) -> None:
         """Run one to its end, which must be a good one."""
@@ -94,28 +73,28 @@ class Runs:
         process.join()
         assert process.exitcode == 0, output(home)[-4000:]
 
-    def close(self) -> None:
-        """Kill those that still run."""
-        for process in self._running:
-            process.kill()
-            process.join()
-
 
 def output(home: Path) -> str:
     """Return what the runs of a home have printed."""
     return (home / "output").read_text()
 
 
-def content(home: Path, *, lake: Lake | None = None, mongo_uri: str | None = None) -> Content:
-    """Return what is stored; the lake and MongoDB are those of the home unless others are named."""
-    lake = lake or Lake.open(str(home / "lake"))
-    tables = sorted(asset.recipe.table.name for asset in TABLES if asset.recipe.store == "lake")
-    found = {f"{name}/{key}": lake.info(name, key).content_hash for name in tables for key in lake.keys(name)}
+def stored(home: Path, *, lake: Lake | None = None, mongo_uri: str | None = None) -> Content:
+    """Return what lake and MongoDB hold; they are those of the home unless others are named."""
+    tables = {asset.recipe.table.name for asset in TABLES if asset.recipe.store == "lake"}
+    if lake is None:
+        lake = Lake.open(str(home / "lake"))
+        tables |= {path.name for path in (home / "lake").iterdir()}
+    found = {f"{name}/{key}": lake.info(name, key).content_hash for name in sorted(tables) for key in lake.keys(name)}
     if mongo_uri is not None:
-        found |= _documents(mongo_uri)
-    else:
-        with EmbeddedMongo(home / "mongo") as uri:
-            found |= _documents(uri)
+        return found | _documents(mongo_uri)
+    with EmbeddedMongo(home / "mongo") as uri:
+        return found | _documents(uri)
+
+
+def content(home: Path, *, lake: Lake | None = None, mongo_uri: str | None = None) -> Content:
+    """Return what is stored, the warehouse included."""
+    found = stored(home, lake=lake, mongo_uri=mongo_uri)
     with duckdb.connect(home / "warehouse.duckdb", read_only=True) as warehouse:
         for (name,) in warehouse.execute("select table_name from duckdb_tables()").fetchall():
             rows = warehouse.execute(f"select * from {name} order by all").fetchall()
