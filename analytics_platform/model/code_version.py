@@ -97,7 +97,7 @@ class _Module:
     def bindings(self) -> dict[str, list[Import]]:
         """The imports at the top level by the names that they bind."""
         found: dict[str, list[Import]] = {}
-        for one in (one for statement in self.statements if statement.is_import for one in statement.imports):
+        for one in (one for statement in self.statements if not statement.is_scope for one in statement.imports):
             found.setdefault(one.bound, []).append(one)
         return found
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _LONGEST_NAME = 80
 """Most characters of a string constant that may name a data file."""
 
@@ -39,6 +40,7 @@ class Statement:
         text: The syntax tree as text.
         undecorated: The same, of a function without its decorators.
         is_import: Whether the statement is an import.
+        is_scope: Whether the statement is a function or a class, whose imports bind no name of the module.
         is_table: Whether the statement declares a table, as in ``MESSAGES = Table(...)``.
         defines: Names that the statement defines.
         imports: Imports of the statement, or inside it.
@@ -50,6 +52,7 @@ class Statement:
     text: str = ""
     undecorated: str = ""
     is_import: bool = False
+    is_scope: bool = False
     is_table: bool = False
     defines: frozenset[str] = frozenset()
     imports: list[Import] = field(default_factory=list)
@@ -65,6 +68,7 @@ def read_statements(source: str) -> list[Statement]:
 
 def _read(node: ast.stmt) -> Statement:
     statement = Statement(is_import=isinstance(node, ast.Import | ast.ImportFrom), is_table=_is_table(node))
+    statement.is_scope = isinstance(node, _SCOPES)
     statement.defines = frozenset(_defined(node))
     reader = _Reader(statement)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -238,12 +242,15 @@ def _is_table(statement: ast.stmt) -> bool:
 
 
 def _defined(statement: ast.stmt) -> Iterator[str]:
-    """Return the names that a statement at the top level defines."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+    """Return the names that a statement at the top level defines, also inside blocks such as ``if`` and ``try``."""
+    if isinstance(statement, _SCOPES):
         yield statement.name
-    elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        yield from (node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name))
+        return
+    for node in ast.walk(statement):
+        if isinstance(node, _SCOPES):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
 
 
 def _parameters(of: ast.arguments) -> set[str]:

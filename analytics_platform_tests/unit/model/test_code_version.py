@@ -63,6 +63,10 @@ PACKAGE = {
     "declaring.py": "def Table(*given): return given\n\ndef Column(*given, minimum=0): return given",
     "limits.py": "from package import tables as declared\nMOST = declared.LIMIT",
     "days.py": "from package.tables import DATE, DAYS\nEMPTY = DAYS",
+    "guarded.py": (
+        "try:\n    from package import late\n    HALF = 2\nexcept ImportError:\n    late = None\n\n"
+        "def used(): return late.shift\n\ndef halved(): return HALF"
+    ),
     "assets.py": (
         "from package import beside, compute, limits\nNOTE = 'one'\nOTHER = 'two'\n\n"
         "def _noted(): return NOTE\n\ndef noted(limits): return _noted()\n\ndef computed(): return compute.table()"
@@ -105,6 +109,8 @@ def package_version(folder: Path, module: str, name: str | None = None, **edited
         ("limits", None, "tables", "LIMIT = 5", "LIMIT = 6"),
         ("days", None, "declaring", "return given", "return given[0]"),
         ("days", None, "tables", "minimum=0", "minimum=1"),
+        ("guarded", "used", "late", "shift = 1", "shift = 2"),
+        ("guarded", "halved", "guarded", "HALF = 2", "HALF = 3"),
         ("assets", "noted", "assets", "NOTE = 'one'", "NOTE = 'three'"),
         ("assets", "computed", "late", "shift = 1", "shift = 2"),
     ],
