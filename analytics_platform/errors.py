@@ -27,6 +27,7 @@
     ├── SettingsError                   settings.loader
     ├── SimilarError                    operations.similar
     ├── SourceError                     sources.base
+    │   ├── NothingUsableError
     │   └── NocoError                   sources.nocodb.nocodb_errors
     │       ├── NocoAuthError
     │       ├── NocoBusyError

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from analytics_platform.analytics.pairing import with_insights
 from analytics_platform.model.clean_tables import MESSAGES, STAYS_IN_THE_LAKE
 from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
+from analytics_platform.model.message_keys import message_keys
 from analytics_platform.model.operational_tables import (
     CONVERSATION_ANALYTICS,
     CONVERSATION_CATEGORIES,
@@ -45,10 +46,11 @@ def conversation_messages(messages: pa.Table, message_insights: pa.Table) -> pa.
         ValueError: If insights belong to a message that the day does not have; names the first.
     """
     left, right = MESSAGES.conform(messages), MESSAGE_INSIGHTS.conform(message_insights)
-    stray = right.filter(pc.invert(pc.is_in(right["message_id"], left["message_id"].combine_chunks())))
+    known, labelled = message_keys(left), message_keys(right)
+    stray = right.filter(pc.invert(pc.is_in(labelled, known)))
     if stray.num_rows:
         raise ValueError(f"message_insights names message {stray['message_id'][0].as_py()!r}, which messages lacks")
-    rows = pc.index_in(left["message_id"], right["message_id"].combine_chunks())
+    rows = pc.index_in(known, labelled)
     added = [name for name in right.column_names if name not in left.column_names]
     left = left.drop_columns(list(STAYS_IN_THE_LAKE))
     columns = [*left.columns, *(right[name].take(rows) for name in added)]

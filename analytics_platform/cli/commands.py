@@ -36,7 +36,7 @@ from analytics_platform.model.llm_tables import LLM_INSIGHTS
 from analytics_platform.model.operational_tables import DAILY_REPORT_PAGES
 from analytics_platform.operations.redrive import Redriven, redrive
 from analytics_platform.operations.required_inputs import require_inputs, require_llm, require_places
-from analytics_platform.operations.run import Outcome, materialize
+from analytics_platform.operations.run import Outcome, materialize, total_loss
 from analytics_platform.operations.training import summary, train
 from analytics_platform.settings.loader import PROJECT_ROOT, Settings, use_dagster_home
 from analytics_platform.storage.lake import LakeError
@@ -136,6 +136,8 @@ def run_graph(
     _sweep(platform)
     with rows_progress(quiet=quiet) as on_progress:
         platform.fresh_source(on_progress)
+    if lost := total_loss(platform.source.summary()):
+        return lost, []
     days = _days(platform, first, last)
     sweep_stagings(platform)  # after _days, which refuses days of another source
     with partition_progress(quiet=quiet) as progress:

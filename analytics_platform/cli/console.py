@@ -379,6 +379,9 @@ def print_outcome(outcome: Outcome) -> None:
             print_message(unknown_outcomes_line(outcome.unknown_outcomes))
     elif not outcome.failures:
         print_result("Everything is up to date; nothing was written.")
+    if outcome.source is not None and (outcome.runs or outcome.source.quarantined):
+        for line in outcome.source.lines():
+            print_result(line)
     print_troubles(outcome.warnings, outcome.failures)
 
 

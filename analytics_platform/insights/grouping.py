@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from analytics_platform.insights.tiers.tier import Floats, Ints
+from analytics_platform.model.message_keys import message_keys
 
 _ANSWER_WEIGHT = 0.4
 """Weight of an answer for the topic; a customer's message weighs at least 1."""
@@ -32,12 +33,12 @@ _MOST_EVIDENCE = 2.5
 
 
 def join_messages(rows: pa.Table, others: pa.Table, columns: Sequence[str]) -> pa.Table:
-    """Append columns of ``others`` to ``rows`` by message_id, keeping the order of ``rows``.
+    """Append columns of ``others`` to ``rows`` by the message's key, keeping the order of ``rows``.
 
     Raises:
         ValueError: If ``others`` lacks a message of ``rows``; names the first missing message.
     """
-    found = pc.index_in(rows["message_id"], value_set=others["message_id"].combine_chunks())
+    found = pc.index_in(message_keys(rows), value_set=message_keys(others))
     if found.null_count:
         absent = rows["message_id"].filter(pc.is_null(found))[0].as_py()
         raise ValueError(f"insights: {found.null_count} messages are not among those given, e.g. {absent!r}")

@@ -8,7 +8,7 @@ from analytics_platform.model.raw_tables import DATE_COLUMN, ROLES
 from analytics_platform.model.table import BOOLEAN, INTEGER, NUMBER, STRING, TIMESTAMP, Column, Table
 
 CONVERSATION_ID = Column("conversation_id", STRING, "Identifier of the conversation.")
-MESSAGE_ID = Column("message_id", STRING, "Identifier of the message.")
+MESSAGE_ID = Column("message_id", STRING, "Identifier of the message within its conversation.")
 USER_ID = Column(
     "user_id",
     STRING,
@@ -109,7 +109,7 @@ MESSAGES = Table(
             minimum=0,
         ),
     ),
-    key=("message_id",),
+    key=("conversation_id", "message_id"),
     order=("conversation_id", "position"),
 )
 

@@ -98,7 +98,7 @@ MESSAGE_EMBEDDINGS = Table(
         _EMBEDDING,
         _ENCODER,
     ),
-    key=("message_id",),
+    key=("conversation_id", "message_id"),
     order=("conversation_id", "message_id"),
 )
 
@@ -123,7 +123,7 @@ MESSAGE_INSIGHTS = Table(
         _TOPICS,
         _TIER,
     ),
-    key=("message_id",),
+    key=("conversation_id", "message_id"),
     order=("conversation_id", "message_id"),
 )
 

@@ -1,7 +1,7 @@
 """Tables of the ``operational`` and ``reports`` groups: the documents that applications read from MongoDB.
 
-The values of a table's key, joined by ``:``, are the document's ``_id``. ``storage.mongo`` defines indexes and
-validators.
+The values of a table's key, joined by ``:``, are the document's ``_id``; in all values but the last, ``%`` and ``:``
+are written as ``%25`` and ``%3A``. ``storage.mongo`` defines indexes and validators.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ CONVERSATION_MESSAGES = Table(
     name="conversation_messages",
     grain="one document per message: its text and its insights",
     columns=_beside(MESSAGES, MESSAGE_INSIGHTS, optional="null for tool, system and empty messages"),
-    key=("message_id",),
+    key=("conversation_id", "message_id"),
     order=("conversation_id", "position"),
 )
 
@@ -94,7 +94,7 @@ CONVERSATION_TRANSLATIONS = Table(
         ),
         Column("translator", STRING, "Name of the program or service that translated."),
     ),
-    key=("message_id", "target_language"),
+    key=("conversation_id", "message_id", "target_language"),
 )
 
 USER_PROFILES = Table(

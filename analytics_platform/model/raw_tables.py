@@ -35,7 +35,8 @@ INPUT_COLUMNS: tuple[Column, ...] = (
     Column(
         "message_id",
         STRING,
-        "Identifier of the message, as the source gives it; derived from the row when the source gives none.",
+        "Identifier of the message within its conversation, as the source gives it; derived from the row when the "
+        "source gives none.",
     ),
     Column("user_id", STRING, "Identifier of the customer; null when the source names none.", nullable=True),
     Column(
@@ -71,6 +72,12 @@ INPUT_COLUMNS: tuple[Column, ...] = (
         "Time at which the message was sent, UTC. Synthetic for the sample's tau-bench dialogues.",
     ),
     Column(
+        "sequence",
+        NUMBER,
+        "Place of the message among messages of the same time, ascending; null when the source states none.",
+        nullable=True,
+    ),
+    Column(
         "language",
         STRING,
         "Language code that the source states for the message; null when the source states none.",
@@ -94,6 +101,20 @@ INPUT_COLUMNS: tuple[Column, ...] = (
         "tokens",
         INTEGER,
         "Number of LLM tokens that the source states for the message; null when the source states none.",
+        nullable=True,
+        minimum=0,
+    ),
+    Column(
+        "input_tokens",
+        INTEGER,
+        "Number of LLM tokens that the model read for the message; null when the source states none.",
+        nullable=True,
+        minimum=0,
+    ),
+    Column(
+        "output_tokens",
+        INTEGER,
+        "Number of LLM tokens that the model wrote for the message; null when the source states none.",
         nullable=True,
         minimum=0,
     ),
@@ -134,8 +155,8 @@ RAW_MESSAGES = Table(
             nullable=True,
         ),
     ),
-    key=("message_id",),
-    order=("conversation_id", "timestamp", "source_file", "source_row", "message_id"),
+    key=("conversation_id", "message_id"),
+    order=("conversation_id", "timestamp", "sequence", "source_file", "source_row", "message_id"),
 )
 
 RAW_CONVERSATIONS = Table(
@@ -229,7 +250,6 @@ QUARANTINE_REASONS = frozenset(
         "missing_timestamp",
         "bad_timestamp",
         "outside_partitions",
-        "bad_number",
         "conflicting_duplicate",
     }
 )

@@ -24,6 +24,8 @@ from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.clean_tables import CONVERSATIONS
 from analytics_platform.model.raw_tables import RAW_MESSAGES
 from analytics_platform.operations.unknown_outcomes import UnknownOutcomes, find_unknown_outcomes
+from analytics_platform.sources.base import NothingUsableError, require_usable
+from analytics_platform.sources.row_summary import RowSummary
 from analytics_platform.storage.staleness import RecomputePolicy
 
 MAXIMUM_PASSES = 3
@@ -63,7 +65,9 @@ class Outcome:
         warnings: One line per check that warns, naming the check and the days of its run; a warning fails no run.
         checks_passed: Number of passed asset checks.
         checks_without_data: Number of asset checks that had nothing to compare, such as labels without earlier days.
-        quarantined: Number of quarantined source rows over all requested days, also of days not computed in this call.
+        source: What became of all rows of the source, of whatever day; None if the run does not read the source.
+        quarantined: Number of quarantined source rows over all requested days, also of days not computed in this call,
+            and of the quarantined rows that belong to no day.
         failed_conversations: Number of conversations left out because their computation failed, over the same days.
         unknown_outcomes: Stated outcomes without a known meaning, on the days whose ``conversations`` were
             materialized.
@@ -77,6 +81,7 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     checks_passed: int = 0
     checks_without_data: int = 0
+    source: RowSummary | None = None
     quarantined: int = 0
     failed_conversations: int = 0
     unknown_outcomes: UnknownOutcomes = field(default_factory=UnknownOutcomes)
@@ -205,6 +210,32 @@ def _judge(outcome: Outcome, evaluation: dg.AssetCheckEvaluation, days: str) -> 
         outcome.failures.append(f"{check} failed{detail}")
 
 
+def total_loss(summary: RowSummary) -> Outcome | None:
+    """Return the failed outcome for a source of which no row can be used; None for any other source."""
+    try:
+        require_usable(summary)
+    except NothingUsableError as error:
+        return Outcome(source=summary, quarantined=summary.quarantined, failures=[str(error)])
+    return None
+
+
+def _tell_source(platform: Platform, outcome: Outcome) -> None:
+    """Add the counts over the whole source, and a warning if too many rows cannot be used."""
+    summary = outcome.source = platform.source.summary()
+    share = platform.settings.quarantine_warn_share
+    if summary.quarantined and summary.lost_share >= share:
+        outcome.warnings.append(
+            f"{summary.quarantined:,} of {summary.rows_read:,} rows of the source cannot be used "
+            f"({summary.lost_share:.0%}; ANALYTICS_QUARANTINE_WARN_SHARE={share:g}); the reasons are above"
+        )
+
+
+def _without_day(platform: Platform, days: Sequence[str]) -> int:
+    """Return the number of quarantined rows without a day, unless the day that stores them is one of ``days``."""
+    first = next(iter(platform.source.days()), None)
+    return 0 if first in days else platform.source.summary().without_day
+
+
 def materialize(
     platform: Platform,
     definitions: dg.Definitions,
@@ -231,6 +262,9 @@ def materialize(
         on_plan: Called with the days of each pass before it starts.
     """
     started = time.monotonic()
+    outcome = total_loss(platform.source.summary())
+    if outcome is not None:
+        return outcome
     outcome = Outcome()
     chosen = [asset for asset in assets if selection is None or asset.key in selection]
     marts = selection is None or any(key not in {asset.key for asset in assets} for key in selection)
@@ -254,8 +288,10 @@ def materialize(
         tags = {NO_RETRY_TAG: "true"}
         if outcome.failures:
             break
+    if raw_messages in chosen:
+        _tell_source(platform, outcome)
     try:
-        outcome.quarantined = count_quarantined(platform.lake, days)
+        outcome.quarantined = count_quarantined(platform.lake, days) + _without_day(platform, days)
         listed = days_with_errors(platform.lake, days)  # a partial run may fail without listing it
         failures = stored_failures(platform.lake, assets, [day for day in days if day in worked or day in listed])
         outcome.failed_conversations = len({(day, failure.conversation_id) for day, _, failure in failures})

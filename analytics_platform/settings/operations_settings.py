@@ -15,7 +15,7 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S")
 
 
 class OperationsSettings(BaseSettings):
-    """Settings of access to the home, of alerts, and of logs."""
+    """Settings of access to the home, of alerts and warnings, and of logs."""
 
     home_access: Access = Field(
         default="private",
@@ -47,6 +47,13 @@ class OperationsSettings(BaseSettings):
         description="Alert when an asset lags for longer than this; never when unset.",
     )
 
+    quarantine_warn_share: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        validation_alias="ANALYTICS_QUARANTINE_WARN_SHARE",
+        description="Share of the source's rows from which a run warns that rows cannot be used; 0.1 is a tenth.",
+    )
     compute_logs_uri: str | None = Field(
         default=None,
         validation_alias="ANALYTICS_COMPUTE_LOGS_URI",

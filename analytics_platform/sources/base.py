@@ -11,6 +11,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from analytics_platform.errors import UserError
+from analytics_platform.sources.row_summary import RowSummary
 
 Progress = Callable[[int, int | None], None]
 """Callback with the number of rows read so far and the number expected (None when unknown)."""
@@ -18,6 +19,24 @@ Progress = Callable[[int, int | None], None]
 
 class SourceError(UserError):
     """A source cannot be read; the message is one line that names the place and the remedy."""
+
+
+class NothingUsableError(SourceError):
+    """A source has rows, and none of them can be used; nothing that was stored before is replaced."""
+
+
+def require_usable(summary: RowSummary) -> None:
+    """Refuse a source that has rows of which none can be used.
+
+    Raises:
+        NothingUsableError: With the most frequent reason, an example, and what mends it.
+    """
+    if summary.is_total_loss:
+        most = summary.reasons[0]
+        raise NothingUsableError(
+            f"none of the {summary.rows_read:,} rows of the source can be used, so nothing is computed and nothing "
+            f"replaced: {most.rows:,} {most.reason}, e.g. {most.example}; {most.remedy}"
+        )
 
 
 @dataclass(frozen=True)
@@ -139,6 +158,14 @@ class Source(Protocol):
 
     def rows_by_day(self) -> Mapping[str, int]:
         """Return the number of rows read for each day of ``days``, without reading the days.
+
+        Raises:
+            SourceError: If the source cannot be read.
+        """
+        ...
+
+    def summary(self) -> RowSummary:
+        """Return what became of all rows of the source, of whatever day; no rows before the source is read.
 
         Raises:
             SourceError: If the source cannot be read.

@@ -1,8 +1,9 @@
-"""SQL rules that need the whole source: which rows repeat earlier rows, and the day of each conversation.
+"""SQL rules that need the whole source: ids and times of some rows, repeated rows, and the day of each conversation.
 
-The rules read the relation ``judged`` of ``row_validation`` and the places of the rows in ``files``. They write two
-tables: ``repeats`` (rows that repeat earlier rows) and ``starts`` (day of each conversation). ``settle_all`` fills both
-tables; ``settle_changed`` updates them for changed messages and conversations.
+The rules read the relation ``validated`` of ``row_validation`` and the places of the rows in ``files``. They write
+three tables: ``adjustments`` (ids and times that depend on other rows), ``repeats`` (rows that repeat other rows) and
+``starts`` (day of each conversation). ``settle_all`` fills the tables; ``settle_changed`` updates them for changed
+conversations. The view ``judged`` has the rows as adjusted.
 """
 
 from __future__ import annotations
@@ -14,22 +15,40 @@ import duckdb
 from analytics_platform.model.raw_tables import MAX_TEXT_CHARACTERS
 
 SETTLED_TABLES = """
+CREATE TABLE IF NOT EXISTS adjustments (position BIGINT, message_id VARCHAR, timestamp TIMESTAMP);
 CREATE TABLE IF NOT EXISTS repeats (position BIGINT, first_position BIGINT);
 CREATE TABLE IF NOT EXISTS starts (conversation_id VARCHAR, day DATE);
 """
 
+LATEST_DAYS = 366
+"""Days after the last partition up to which a message may belong to a conversation that started before."""
+
 _VIEWS = """
+-- The time of a wrong clock: before the first partition, or more than a year after the last one.
+CREATE OR REPLACE TEMP MACRO is_stray(time) AS time < getvariable('first_day')
+    OR time >= CAST(getvariable('last_day') AS DATE) + to_days(getvariable('late_days') + 1);
+
+CREATE OR REPLACE TEMP VIEW judged AS
+SELECT validated.* REPLACE (
+    coalesce(adjustments.message_id, validated.message_id) AS message_id,
+    coalesce(adjustments.timestamp, validated.timestamp) AS timestamp
+)
+FROM validated LEFT JOIN adjustments ON adjustments.position = validated.position;
+
+CREATE TEMP VIEW IF NOT EXISTS repaired_rows AS
+SELECT position, repairs FROM judged ANTI JOIN repeats USING (position) WHERE repairs IS NOT NULL;
+
 CREATE OR REPLACE TEMP VIEW conversation_days AS
 SELECT conversation_id, day FROM starts
 WHERE day BETWEEN getvariable('first_day') AND getvariable('last_day');
 
--- What a repeated row says otherwise than the row that was read first; nothing, when it is the very same.
+-- What a repeated row says otherwise than the row that is kept; nothing, when it is the very same, or when a newer file
+-- has replaced it.
 CREATE OR REPLACE TEMP VIEW compared AS
 SELECT
     again.position, again.conversation_id, again.message_id,
     files.label AS first_label, kept.source_row AS first_row,
-    concat_ws(', ',
-        CASE WHEN again.conversation_id IS DISTINCT FROM kept.conversation_id THEN 'conversation_id' END,
+    CASE WHEN again.file = kept.file THEN concat_ws(', ',
         CASE WHEN again.user_id IS DISTINCT FROM kept.user_id THEN 'user_id' END,
         CASE WHEN again.agent_id IS DISTINCT FROM kept.agent_id THEN 'agent_id' END,
         CASE WHEN again.model IS DISTINCT FROM kept.model THEN 'model' END,
@@ -37,34 +56,94 @@ SELECT
         CASE WHEN again.role IS DISTINCT FROM kept.role THEN 'role' END,
         CASE WHEN again.text IS DISTINCT FROM kept.text THEN 'text' END,
         CASE WHEN again.timestamp IS DISTINCT FROM kept.timestamp THEN 'timestamp' END,
+        CASE WHEN again.sequence IS DISTINCT FROM kept.sequence THEN 'sequence' END,
         CASE WHEN again.language IS DISTINCT FROM kept.language THEN 'language' END,
         CASE WHEN again.rating IS DISTINCT FROM kept.rating THEN 'rating' END,
         CASE WHEN again.outcome IS DISTINCT FROM kept.outcome THEN 'outcome' END,
         CASE WHEN again.variant IS DISTINCT FROM kept.variant THEN 'variant' END,
         CASE WHEN again.tokens IS DISTINCT FROM kept.tokens THEN 'tokens' END,
+        CASE WHEN again.input_tokens IS DISTINCT FROM kept.input_tokens THEN 'input_tokens' END,
+        CASE WHEN again.output_tokens IS DISTINCT FROM kept.output_tokens THEN 'output_tokens' END,
         CASE WHEN again.cost IS DISTINCT FROM kept.cost THEN 'cost' END,
         CASE WHEN again.extra IS DISTINCT FROM kept.extra THEN 'extra' END
-    ) AS differs
+    ) ELSE '' END AS differs
 FROM repeats
 JOIN judged AS kept ON kept.position = repeats.first_position
 JOIN judged AS again ON again.position = repeats.position
 JOIN files ON files.file = kept.file;
+
+CREATE OR REPLACE TEMP VIEW refused AS
+SELECT position, reason, detail FROM judged WHERE reason IS NOT NULL
+UNION ALL
+SELECT position, 'conflicting_duplicate',
+    format('message_id is ''{}'', read before in {} row {} with another {}',
+        left(message_id, 100), first_label, first_row, differs)
+FROM compared WHERE differs <> ''
+UNION ALL
+SELECT position, 'outside_partitions',
+    CASE WHEN day BETWEEN getvariable('first_day') AND getvariable('last_day')
+        THEN format('timestamp is ''{}'', outside the days kept '
+            '(ANALYTICS_START_DATE, ANALYTICS_END_DATE)', timestamp)
+        ELSE format('conversation_id ''{}'' starts on {}, outside the days kept '
+            '(ANALYTICS_START_DATE, ANALYTICS_END_DATE)', left(conversation_id, 100), day) END
+FROM judged ANTI JOIN repeats USING (position) JOIN starts USING (conversation_id)
+WHERE reason IS NULL
+    AND (day NOT BETWEEN getvariable('first_day') AND getvariable('last_day') OR is_stray(timestamp));
 """
 
+# Equal rows of one file without an id are separate messages, numbered in the order of the file: later rows change no
+# number. In another export of the same messages they have the same numbers, so they are repeated rows there.
+# A local time that occurs twice is the first one, until the conversation's times have gone back.
+_ADJUSTMENTS = """
+INSERT INTO adjustments
+WITH several AS (
+    SELECT file, conversation_id, message_id FROM validated WHERE is_derived AND {which}
+    GROUP BY file, conversation_id, message_id HAVING count(*) > 1
+),
+numbered AS (
+    SELECT position, message_id,
+        row_number() OVER (PARTITION BY file, conversation_id, message_id ORDER BY position) AS occurrence
+    FROM validated SEMI JOIN several USING (file, conversation_id, message_id)
+    WHERE is_derived AND {which}
+),
+named AS (
+    SELECT position, left(sha256(concat(message_id, '/', occurrence)), 32) AS message_id
+    FROM numbered WHERE occurrence > 1
+),
+compared_times AS (
+    SELECT position, conversation_id, timestamp, sequence, coalesce(timestamp < max(timestamp) OVER (
+        PARTITION BY file, conversation_id, year(timestamp) ORDER BY sequence NULLS LAST, position
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), false) AS is_back, file
+    FROM validated WHERE is_repeated_hour AND {which}
+),
+turned AS (
+    SELECT position, timestamp + INTERVAL 1 HOUR AS timestamp FROM compared_times
+    QUALIFY bool_or(is_back) OVER (
+        PARTITION BY file, conversation_id, year(timestamp) ORDER BY sequence NULLS LAST, position
+        ROWS UNBOUNDED PRECEDING)
+)
+SELECT position, named.message_id, turned.timestamp FROM named FULL JOIN turned USING (position)
+"""
+
+# Of the rows of one message, the newest file's is kept, and within a file the first one. Files are numbered by age.
 _REPEATS = """
 INSERT INTO repeats
 WITH firsts AS (
-    SELECT message_id, min(position) AS first_position FROM judged
+    SELECT conversation_id, message_id,
+        arg_min(position, source_row - CAST(file AS BIGINT) * (1::BIGINT << 40)) AS first_position
+    FROM judged
     WHERE reason IS NULL AND {which}
-    GROUP BY message_id HAVING count(*) > 1
+    GROUP BY conversation_id, message_id HAVING count(*) > 1
 )
-SELECT judged.position, firsts.first_position FROM judged JOIN firsts USING (message_id)
-WHERE reason IS NULL AND judged.position > firsts.first_position
+SELECT judged.position, firsts.first_position FROM judged JOIN firsts USING (conversation_id, message_id)
+WHERE reason IS NULL AND judged.position <> firsts.first_position
 """
 
 _STARTS = """
 INSERT INTO starts
-SELECT conversation_id, CAST(min(timestamp) AS DATE) FROM judged ANTI JOIN repeats USING (position)
+SELECT conversation_id,
+    CAST(coalesce(min(timestamp) FILTER (WHERE NOT is_stray(timestamp)), min(timestamp)) AS DATE)
+FROM judged ANTI JOIN repeats USING (position)
 WHERE reason IS NULL AND {which}
 GROUP BY conversation_id
 """
@@ -74,47 +153,42 @@ def use_window(db: duckdb.DuckDBPyConnection, name: str, first_day: dt.date, las
     """Set the source's name and the days on which conversations may start; call this before the other functions.
 
     Args:
-        db: Contains ``judged``, ``files`` and ``SETTLED_TABLES``.
+        db: Contains ``validated``, ``files`` and ``SETTLED_TABLES``.
         name: Name of the source, stored with every row.
         first_day: First day.
         last_day: Last day, inclusive.
     """
     db.execute("SET VARIABLE source = $name", {"name": name})
     db.execute("SET VARIABLE longest_text = $most", {"most": MAX_TEXT_CHARACTERS})
+    db.execute("SET VARIABLE late_days = $days", {"days": LATEST_DAYS})
     db.execute("SET VARIABLE first_day = $day", {"day": first_day})
     db.execute("SET VARIABLE last_day = $day", {"day": last_day})
     db.execute(_VIEWS)
 
 
 def settle_all(db: duckdb.DuckDBPyConnection) -> None:
-    """Fill the empty tables ``repeats`` and ``starts`` from all rows."""
+    """Fill the empty tables ``adjustments``, ``repeats`` and ``starts`` from all rows."""
+    db.execute(_ADJUSTMENTS.format(which="true"))
     db.execute(_REPEATS.format(which="true"))
     db.execute(_STARTS.format(which="true"))
 
 
 def settle_changed(db: duckdb.DuckDBPyConnection) -> None:
-    """Update ``repeats`` and ``starts`` for changed messages and conversations.
+    """Update the settled tables for the conversations in the caller's table ``changed_conversations``.
 
-    The caller fills two tables: ``changed_messages`` (message_id) and ``changed_conversations`` (conversation_id), each
-    with the ids before and after the change. The function adds to ``changed_conversations`` every conversation that
-    shares a message with a changed one, because the first of two repeated rows may have changed.
+    The caller's table names conversations before and after the change. A message belongs to one conversation, so rows
+    of other conversations neither repeat a changed row nor are repeated by one.
     """
-    same_message = "message_id IN (SELECT message_id FROM changed_messages)"
-    db.execute(f"""
-        DELETE FROM repeats WHERE position NOT IN (SELECT position FROM judged WHERE reason IS NULL)
-            OR position IN (SELECT position FROM judged WHERE {same_message});
-        INSERT INTO changed_conversations SELECT conversation_id FROM judged WHERE {same_message};
-    """)  # noqa: S608  (no value is in it)
-    db.execute(_REPEATS.format(which=same_message))
-    db.execute("""
-        INSERT INTO changed_conversations
-        SELECT again.conversation_id FROM repeats
-        JOIN judged AS kept ON kept.position = repeats.first_position
-        JOIN judged AS again ON again.position = repeats.position
-        WHERE kept.conversation_id IN (SELECT conversation_id FROM changed_conversations)
-    """)
     same_conversation = "conversation_id IN (SELECT conversation_id FROM changed_conversations)"
-    db.execute(f"DELETE FROM starts WHERE {same_conversation}")  # noqa: S608  (no value is in it)
+    db.execute(f"""
+        DELETE FROM adjustments WHERE position NOT IN (SELECT position FROM validated WHERE reason IS NULL)
+            OR position IN (SELECT position FROM validated WHERE {same_conversation});
+        DELETE FROM repeats WHERE position NOT IN (SELECT position FROM validated WHERE reason IS NULL)
+            OR position IN (SELECT position FROM validated WHERE {same_conversation});
+        DELETE FROM starts WHERE {same_conversation};
+    """)  # noqa: S608  (no value is in it)
+    db.execute(_ADJUSTMENTS.format(which=same_conversation))
+    db.execute(_REPEATS.format(which=same_conversation))
     db.execute(_STARTS.format(which=same_conversation))
 
 

@@ -27,6 +27,7 @@ from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.locating import find_files
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform.sources.published_days import MANIFEST, StagedDay, parse_manifest, read_day
+from analytics_platform.sources.row_summary import SUMMARY, RowSummary, parse_summary
 from analytics_platform.sources.shapes.catalogue import AUTO
 from analytics_platform.sources.staging import stage
 from analytics_platform.sources.staging_holds import (
@@ -40,7 +41,7 @@ from analytics_platform.sources.staging_holds import (
 )
 from analytics_platform.system.disk_full import disk_full_told
 
-READER_VERSION = 4
+READER_VERSION = 6
 """Increase this number when a code change stages the same files differently."""
 
 
@@ -145,6 +146,16 @@ class FileSource:
         with self.held():
             folder = self._staged()
             return {day: staged.rows_read for day, staged in _days(folder).items()} if folder else {}
+
+    def summary(self) -> RowSummary:
+        """Return what became of all rows of the files, from the staging.
+
+        Raises:
+            SourceError: If a path, a file or the mapping is wrong.
+        """
+        with self.held():
+            folder = self._staged()
+            return parse_summary(folder / SUMMARY) if folder else RowSummary()
 
     def read_day(self, day: str) -> SourceDay:
         """Return the rows of one day; empty tables for a day without rows.

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from zoneinfo import available_timezones
 
 import duckdb
 import numpy as np
@@ -18,11 +20,22 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 
 from analytics_platform.model.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT, ROLES
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.role_words import default_role_words
 from analytics_platform.sources.rows import Rows
+from analytics_platform.sources.tidying import NULL_WORDS, spellings, tidy
+from analytics_platform.sources.time_forms import AUTO, EPOCH_FORMATS
 
 INPUT_NAMES = tuple(column.name for column in INPUT_COLUMNS)
-EPOCH_FORMATS = ("epoch_seconds", "epoch_milliseconds")
+LEFT_OUT = "left_out"
+"""Reason of a row that is no message and is counted nowhere but in the summary of the source."""
+BLANK_ROW, DROPPED_ROW = "a row without any value", "a row that a rule drops"
+"""Details of rows that are left out."""
+SEQUENCE_NAMES = ("turn_index", "turn", "message_index", "turn_id")
+"""Names of columns that are read as ``sequence``, when no column has that name and the mapping names none."""
 VARIABLE = "ANALYTICS_SOURCE_MAPPING"
+
+_BLANK_CHARACTERS = 64
+"""Characters of a value that are looked at to tell whether it is blank."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +54,53 @@ class Batch:
     extra_names: list[str]
 
 
+class RowRule(BaseModel):
+    """A rule for the rows in which columns of the file have certain values.
+
+    Attributes:
+        when: Column of the file to the value or values that it must have, in any case; all columns must have one.
+        drop: Whether the rows are left out.
+        role: Role that the rows get.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+    when: dict[str, str | tuple[str, ...]]
+    drop: bool = False
+    role: str | None = None
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> RowRule:
+        if not self.when:
+            raise ValueError("when: names no column; write e.g. when: {private: 'true'}")
+        if self.drop == (self.role is not None):
+            raise ValueError("write either drop: true or role: <one of ours>")
+        if self.role is not None and self.role not in ROLES:
+            raise ValueError(f"{self.role}: not a role; these are: {', '.join(sorted(ROLES))}")
+        return self
+
+    def matches(self, columns: Mapping[str, pa.Array], count: int) -> pa.Array:
+        """Return whether each row matches; booleans of shape (count,)."""
+        found = pa.repeat(pa.scalar(value=True), count)
+        for name, given in self.when.items():
+            wanted = [given] if isinstance(given, str) else given
+            values = pc.utf8_lower(pc.utf8_trim_whitespace(columns.get(name, pa.nulls(count, pa.string()))))
+            found = pc.and_(found, pc.is_in(values, value_set=pa.array([one.strip().lower() for one in wanted])))
+        return found
+
+
 class FieldMapping(BaseModel):
     """What a source's columns and values are called.
 
     Attributes:
         columns: Input column to the column of the file; an input column not named is looked for by its own name.
         roles: The file's word for a role, in any case, to one of ours.
-        timestamp_format: ``epoch_seconds``, ``epoch_milliseconds`` or a strptime format; by default ISO 8601
-            and epoch numbers are recognised.
+        timestamp_format: ``auto`` (ISO 8601, epoch numbers, e-mail dates), ``epoch_seconds``, ``epoch_milliseconds`` or
+            a strptime format.
+        timestamp_formats: Several of these, tried in this order.
+        timezone: IANA name of the zone of times without an offset, e.g. ``Europe/Berlin``; UTC by default.
+        null_words: Words that mean a missing value as an identifier, a name or a number, but never as a text.
+        rules: Rules that drop rows, or set their role, by the values of other columns.
         constants: Input column to the value that every row gets.
         conversations: For a source with a table of conversations beside that of messages: input column to the column
             of that table.
@@ -59,6 +111,10 @@ class FieldMapping(BaseModel):
     columns: dict[str, str] = {}
     roles: dict[str, str] = {}
     timestamp_format: str | None = None
+    timestamp_formats: tuple[str, ...] = ()
+    timezone: str | None = None
+    null_words: tuple[str, ...] = NULL_WORDS
+    rules: tuple[RowRule, ...] = ()
     constants: dict[str, str] = {}
     conversations: dict[str, str] = {}
 
@@ -81,16 +137,25 @@ class FieldMapping(BaseModel):
     @field_validator("timestamp_format")
     @classmethod
     def _known_format(cls, value: str | None) -> str | None:
-        if value is None or value in EPOCH_FORMATS:
-            return value
-        try:
-            with duckdb.connect() as db:
-                db.execute("SELECT try_strptime('', ?)", [value]).fetchall()
-        except duckdb.Error:
-            raise ValueError(f"{value!r} is none of {', '.join(EPOCH_FORMATS)} and no strptime format") from None
-        if "%" not in value:
-            raise ValueError(f"{value!r} is none of {', '.join(EPOCH_FORMATS)} and no strptime format")
+        return value if value is None else _checked_format(value)
+
+    @field_validator("timestamp_formats")
+    @classmethod
+    def _known_formats(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_checked_format(value) for value in values)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        if value is not None and value not in available_timezones():
+            raise ValueError(f"{value!r} is no IANA time zone such as Europe/Berlin or America/New_York")
         return value
+
+    @model_validator(mode="after")
+    def _one_kind_of_format(self) -> FieldMapping:
+        if self.timestamp_format and self.timestamp_formats:
+            raise ValueError("timestamp_format and timestamp_formats: keep one")
+        return self
 
     @model_validator(mode="after")
     def _either_column_or_constant(self) -> FieldMapping:
@@ -101,11 +166,15 @@ class FieldMapping(BaseModel):
 
     def role_words(self) -> dict[str, str]:
         """Return each word for a role, in lower case, and its role."""
-        return {role: role for role in ROLES} | self.roles
+        return default_role_words() | self.roles
+
+    def time_formats(self) -> Sequence[str]:
+        """Return the forms of timestamps, in the order in which they are tried."""
+        return self.timestamp_formats or (self.timestamp_format or AUTO,)
 
     def of_conversations(self) -> FieldMapping:
         """Return the mapping of the table of conversations."""
-        return FieldMapping(columns=self.conversations)
+        return FieldMapping(columns=self.conversations, null_words=self.null_words)
 
     def column_of(self, name: str) -> str:
         """Return the file's column that an input column is read from."""
@@ -136,31 +205,72 @@ class FieldMapping(BaseModel):
         Raises:
             SourceError: Naming the columns that occur in no file, most often misspelled ones.
         """
-        missing = sorted(set(self.columns.values()) - set(present))
+        named = {*self.columns.values(), *(name for rule in self.rules for name in rule.when)}
+        missing = sorted(named - set(present))
         if missing:
             raise SourceError(
                 f"{VARIABLE}: no file has the column {', '.join(missing)}; they have {', '.join(sorted(present))}"
             )
 
     def apply(self, rows: Rows) -> Batch:
-        """Return rows with the input columns, and with all their values under the file's own names."""
+        """Return rows with the input columns, tidied, and with all their values under the file's own names.
+
+        Rows without any value and rows that a rule drops get the problem ``LEFT_OUT``.
+        """
         count = len(rows.numbers)
-        used = {self.column_of(name) for name in INPUT_NAMES if name not in self.constants}
+        sources = {name: self._source_of(name, rows.columns) for name in INPUT_NAMES if name not in self.constants}
+        used = set(sources.values())
         names = sorted(rows.columns)
         extra_names = [name for name in names if name not in used]
+        null_words = _spellings(self.null_words)
         columns: dict[str, pa.Array] = {"source_row": pa.array(rows.numbers)}
         for name in INPUT_NAMES:
             if name in self.constants:
                 columns[name] = pa.repeat(pa.scalar(self.constants[name], pa.string()), count)
             else:
-                columns[name] = rows.columns.get(self.column_of(name), pa.nulls(count, pa.string()))
+                values = rows.columns.get(sources[name], pa.nulls(count, pa.string()))
+                columns[name] = tidy(name, values, null_words)
+        for rule in self.rules:
+            if rule.role is not None:
+                columns["role"] = pc.if_else(rule.matches(rows.columns, count), rule.role, columns["role"])
         columns["cells"] = _row_lists([rows.columns[name] for name in names], count)
         columns["extra_cells"] = _row_lists([_plain_booleans(rows.columns[name]) for name in extra_names], count)
-        problems = [rows.problems.get(number) for number in rows.numbers.tolist()] if rows.problems else [None] * count
-        columns["problem"] = pa.array([problem and problem.reason for problem in problems], pa.string())
-        columns["problem_detail"] = pa.array([problem and problem.detail for problem in problems], pa.string())
-        columns["line"] = pa.array([problem and problem.line for problem in problems], pa.string())
-        return Batch(pa.table(columns), names, extra_names)
+        return Batch(pa.table(columns | self._problems(rows)), names, extra_names)
+
+    def _source_of(self, name: str, present: Collection[str]) -> str:
+        """Return the file's column that an input column is read from; a place in the conversation has several names."""
+        if name == "sequence" and name not in self.columns and name not in present:
+            return next((other for other in SEQUENCE_NAMES if other in present), name)
+        return self.column_of(name)
+
+    def _problems(self, rows: Rows) -> dict[str, pa.Array]:
+        """Return the columns ``problem``, ``problem_detail`` and ``line``."""
+        count = len(rows.numbers)
+        found = {name: pa.nulls(count, pa.string()) for name in ("problem", "problem_detail", "line")}
+        if rows.problems:
+            problems = [rows.problems.get(number) for number in rows.numbers.tolist()]
+            found["problem"] = pa.array([problem and problem.reason for problem in problems], pa.string())
+            found["problem_detail"] = pa.array([problem and problem.detail for problem in problems], pa.string())
+            found["line"] = pa.array([problem and problem.line for problem in problems], pa.string())
+        dropped = [(DROPPED_ROW, rule.matches(rows.columns, count)) for rule in self.rules if rule.drop]
+        for detail, mask in [(BLANK_ROW, _blank_rows(rows)), *dropped]:
+            mask = pc.and_(mask, pc.is_null(found["problem"]))
+            if pc.any(mask).as_py():
+                found["problem"] = pc.if_else(mask, LEFT_OUT, found["problem"])
+                found["problem_detail"] = pc.if_else(mask, detail, found["problem_detail"])
+        return found
+
+
+class _AsWritten(yaml.SafeLoader):
+    """Reads ``yes``, ``True``, ``0`` and dates as the texts that they are: a mapping's values are words of a file."""
+
+
+_AsWritten.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern) for tag, pattern in resolvers if tag in ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def load_mapping(path: Path | None) -> FieldMapping:
@@ -172,7 +282,7 @@ def load_mapping(path: Path | None) -> FieldMapping:
     if path is None:
         return FieldMapping()
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _AsWritten)  # noqa: S506  (a SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{VARIABLE}: cannot read {path} ({error})") from None
     except yaml.YAMLError as error:
@@ -185,6 +295,36 @@ def load_mapping(path: Path | None) -> FieldMapping:
             for problem in error.errors(include_input=False, include_url=False)
         )
         raise SourceError(f"{VARIABLE}: {path}: {problems}") from None
+
+
+def _checked_format(value: str) -> str:
+    if value in (AUTO, *EPOCH_FORMATS):
+        return value
+    fault = f"{value!r} is none of {', '.join(EPOCH_FORMATS)} and no strptime format"
+    try:
+        with duckdb.connect() as db:
+            db.execute("SELECT try_strptime('', ?)", [value]).fetchall()
+    except duckdb.Error:
+        raise ValueError(fault) from None
+    if "%" not in value:
+        raise ValueError(fault)
+    return value
+
+
+@lru_cache(maxsize=8)
+def _spellings(words: tuple[str, ...]) -> pa.Array:
+    return spellings(words)
+
+
+def _blank_rows(rows: Rows) -> pa.Array:
+    """Return which rows have no value in any column; spreadsheets write such rows below the last one."""
+    blank = pa.repeat(pa.scalar(bool(rows.columns)), len(rows.numbers))
+    for values in rows.columns.values():
+        if not pc.any(blank).as_py():
+            break
+        empty = pc.equal(pc.utf8_trim_whitespace(pc.utf8_slice_codeunits(values, 0, _BLANK_CHARACTERS)), "")
+        blank = pc.and_(blank, pc.fill_null(empty, fill_value=True))
+    return blank
 
 
 def _row_lists(columns: list[pa.Array], count: int) -> pa.Array:

@@ -33,32 +33,18 @@ SELECT md5_number_lower(CAST(to_json(staged) AS VARCHAR)) AS row_hash, staged.* 
     SELECT
         conversation_days.day AS date, judged.conversation_id, message_id, user_id, agent_id, model, channel, role,
         text, timestamp AT TIME ZONE 'UTC' AS timestamp,
-        language, rating, outcome, variant, tokens, cost, extra,
+        sequence, language, rating, outcome, variant, tokens, input_tokens, output_tokens, cost, extra,
         getvariable('source') AS source, files.label AS source_file, source_row
     FROM judged
     ANTI JOIN repeats USING (position)
     JOIN conversation_days ON conversation_days.conversation_id = judged.conversation_id
     JOIN files ON files.file = judged.file
-    WHERE reason IS NULL AND {which}
+    WHERE reason IS NULL AND NOT is_stray(judged.timestamp) AND {which}
     ORDER BY date, position
 ) AS staged
 """
 
 _QUARANTINED = """
-WITH refused AS (
-    SELECT position, reason, detail FROM judged WHERE reason IS NOT NULL
-    UNION ALL
-    SELECT position, 'conflicting_duplicate',
-        format('message_id is ''{{}}'', read before in {{}} row {{}} with another {{}}',
-            left(message_id, 100), first_label, first_row, differs)
-    FROM compared WHERE differs <> ''
-    UNION ALL
-    SELECT position, 'outside_partitions',
-        format('conversation_id ''{{}}'' starts on {{}}, outside the days kept '
-            '(ANALYTICS_START_DATE, ANALYTICS_END_DATE)', left(conversation_id, 100), day)
-    FROM judged ANTI JOIN repeats USING (position) JOIN starts USING (conversation_id)
-    WHERE reason IS NULL AND day NOT BETWEEN getvariable('first_day') AND getvariable('last_day')
-)
 SELECT md5_number_lower(CAST(to_json(staged) AS VARCHAR)) AS row_hash, staged.* FROM (
     SELECT
         date,

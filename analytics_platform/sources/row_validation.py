@@ -11,134 +11,152 @@ import pyarrow as pa
 
 from analytics_platform.model.raw_tables import MAX_NUMBER, MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
 from analytics_platform.sources.mapping import Batch, FieldMapping
+from analytics_platform.sources.time_forms import time_macros
+
+UNREADABLE = "unreadable."
+"""Prefix of a key of ``extra``: ``unreadable.rating`` has a rating that is no number, as the source wrote it."""
+
+_EXTRA_KEPT = 1_000
+"""Characters that are kept of further columns that are too long to store."""
 
 _SETUP = r"""
 CREATE TEMP TABLE role_words (word VARCHAR PRIMARY KEY, role VARCHAR);
--- Null for a value that shows nothing: spaces of any script, control characters, invisible ones.
+-- Null for a text that shows nothing: spaces of any script, control characters, invisible ones.
 CREATE TEMP MACRO shown(given) AS CASE WHEN NOT regexp_full_match(given, '[\s\p{Z}\p{Cc}\p{Cf}]*') THEN given END;
 -- False for what is not finite, and for what would make a sum or a rounded mean overflow.
 CREATE TEMP MACRO usable_number(number) AS
-    number BETWEEN -getvariable('largest_number') AND getvariable('largest_number');
-CREATE TEMP MACRO epoch_time(seconds) AS
-    TRY(make_timestamp(CAST(round(seconds * 1000000) AS BIGINT))) AT TIME ZONE 'UTC';
-CREATE TEMP MACRO iso_time(given) AS
-    CASE WHEN regexp_full_match(given,
-            '\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}([.]\d+)?)? ?(UTC|[Zz]|[+-]\d{2}(:?\d{2})?)?)?')
-         THEN TRY_CAST(regexp_replace(regexp_replace(
-             upper(given), '([.]\d{6})\d+', '\1'), ' ([+-])', '\1') AS TIMESTAMPTZ) END;
--- A JSON object of the values that are there, in the order of the names.
-CREATE TEMP MACRO json_object_of(names, cells) AS
+    coalesce(number BETWEEN -getvariable('largest_number') AND getvariable('largest_number'), false);
+-- A comma is a decimal sign unless three digits follow a number other than 0: 1,234 may be a thousand and more.
+CREATE TEMP MACRO stated_number(given) AS coalesce(TRY_CAST(given AS DOUBLE), TRY_CAST(
+    CASE WHEN regexp_full_match(given, '[+-]?(\d+,(\d{1,2}|\d{4,})|0,\d+)') THEN replace(given, ',', '.') END
+    AS DOUBLE));
+-- Of 4/5, the 4: the scale is the source's own.
+CREATE TEMP MACRO stated_rating(given) AS coalesce(stated_number(given), stated_number(
+    CASE WHEN regexp_full_match(given, '[\d.,]+ ?/ ?\d+') THEN trim(split_part(given, '/', 1)) END));
+CREATE TEMP MACRO stated_cost(given) AS coalesce(stated_number(given), stated_number(
+    CASE WHEN contains(given, '$') OR contains(given, 'USD') THEN regexp_replace(given, '^\$ ?| ?(\$|USD)$', '') END));
+-- Tokens are whole, so a comma between groups of three digits separates thousands. Null for what is no such number.
+CREATE TEMP MACRO stated_count(given) AS coalesce(stated_number(given), TRY_CAST(
+    CASE WHEN regexp_full_match(given, '\d{1,3}(,\d{3})+') THEN replace(given, ',', '') END AS DOUBLE));
+CREATE TEMP MACRO usable_count(number) AS usable_number(number) AND number >= 0 AND number = trunc(number);
+CREATE TEMP MACRO json_object_of_pairs(pairs) AS
     '{' || array_to_string(list_transform(
-        list_filter(list_zip(names, cells), lambda pair: pair[2] IS NOT NULL),
+        list_filter(pairs, lambda pair: pair[2] IS NOT NULL),
         lambda pair: to_json(pair[1]) || ':' || to_json(pair[2])), ',') || '}';
+-- A JSON object of the values that are there, in the order of the names.
+CREATE TEMP MACRO json_object_of(names, cells) AS json_object_of_pairs(list_zip(names, cells));
 """
 
-# How a timestamp is read, by the mapping's timestamp_format. A bare number of 12 digits and more is taken as
-# milliseconds (from 1973 on), a shorter one as seconds (up to the year 5138). Each expression is written once:
-# DuckDB would compute a repeated one for every row, needed or not.
-_TIME_MACROS = {
-    None: r"""CREATE TEMP MACRO given_time(given) AS coalesce(iso_time(trim(given)), epoch_time(
-        TRY_CAST(given AS DOUBLE) / CASE WHEN regexp_matches(given, '^ *\d{12}') THEN 1000 ELSE 1 END))""",
-    "epoch_seconds": "CREATE TEMP MACRO given_time(given) AS epoch_time(TRY_CAST(given AS DOUBLE))",
-    "epoch_milliseconds": "CREATE TEMP MACRO given_time(given) AS epoch_time(TRY_CAST(given AS DOUBLE) / 1000)",
+_SEQUENCE_LIMIT = "9e15"
+"""Largest ``sequence``: a float counts exactly up to it, so that a time in microseconds is a sequence, too."""
+
+_COUNTS = ("tokens", "input_tokens", "output_tokens")
+_OPTIONAL_TEXTS = ("message_id", "user_id", "agent_id", "model", "channel", "language", "outcome", "variant")
+
+# Name, unreadable condition: an optional value of which the condition is true becomes null, and is kept in extra.
+_UNREADABLE = {
+    **{name: f"length({name}) > $longest_value" for name in _OPTIONAL_TEXTS},
+    "sequence": f"sequence IS NOT NULL AND NOT coalesce(abs(sequence_number) <= {_SEQUENCE_LIMIT}, false)",
+    "rating": "rating IS NOT NULL AND NOT usable_number(rating_number)",
+    **{name: f"{name} IS NOT NULL AND NOT usable_count({name}_number)" for name in _COUNTS},
+    "cost": "cost IS NOT NULL AND NOT (usable_number(cost_number) AND cost_number >= 0)",
 }
-_STRPTIME_MACRO = """CREATE TEMP MACRO given_time(given) AS
-    CAST(try_strptime(trim(given), getvariable('timestamp_format')) AS TIMESTAMPTZ)"""
+_ANY_UNREADABLE = " OR ".join(f"coalesce({condition}, false)" for condition in _UNREADABLE.values())
+_UNREADABLE_PAIRS = ", ".join(
+    f"CASE WHEN {condition} THEN ('{UNREADABLE}{name}', {name}) END" for name, condition in _UNREADABLE.items()
+)
+_TEXTS = ", ".join(f"CASE WHEN length({name}) <= $longest_value THEN {name} END AS {name}" for name in _OPTIONAL_TEXTS)
+_COUNT_NUMBERS = ", ".join(f"stated_count({name}) AS {name}_number" for name in _COUNTS)
+_WHOLE_COUNTS = ", ".join(
+    f"CASE WHEN usable_count({name}_number) THEN CAST({name}_number AS BIGINT) END AS {name}" for name in _COUNTS
+)
 
 # An assistant's turn that only calls a tool, and a tool that returns nothing, have an empty text, which is kept.
 # For every other role, a text without visible characters is missing.
-_JUDGE = """
+_JUDGE = f"""
 WITH given AS (
     SELECT
         batch.* REPLACE (
             coalesce(
                 shown(batch.text),
                 CASE WHEN role_words.role IN ('assistant', 'tool') THEN coalesce(batch.text, '') END
-            ) AS text,
-            shown(batch.conversation_id) AS conversation_id,
-            shown(batch.message_id) AS message_id,
-            shown(batch.user_id) AS user_id,
-            shown(batch.agent_id) AS agent_id,
-            shown(batch.model) AS model,
-            shown(batch.channel) AS channel,
-            shown(batch.role) AS role,
-            shown(batch.timestamp) AS timestamp,
-            shown(batch.language) AS language,
-            shown(batch.rating) AS rating,
-            shown(batch.outcome) AS outcome,
-            shown(batch.variant) AS variant,
-            shown(batch.tokens) AS tokens,
-            shown(batch.cost) AS cost
+            ) AS text
         ),
         role_words.role AS known_role
-    FROM batch LEFT JOIN role_words ON role_words.word = lower(trim(batch.role))
+    FROM batch LEFT JOIN role_words ON role_words.word = lower(batch.role)
 ),
 typed AS (
     SELECT *,
         given_time(timestamp) AS time,
-        TRY_CAST(rating AS DOUBLE) AS rating_number,
-        TRY_CAST(tokens AS DOUBLE) AS tokens_number,
-        TRY_CAST(cost AS DOUBLE) AS cost_number,
-        nullif(json_object_of(CAST($extra_names AS VARCHAR[]), extra_cells), '{}') AS extra,
-        concat_ws(', ',
-            CASE WHEN length(conversation_id) > $longest_value THEN 'conversation_id' END,
-            CASE WHEN length(message_id) > $longest_value THEN 'message_id' END,
-            CASE WHEN length(user_id) > $longest_value THEN 'user_id' END,
-            CASE WHEN length(agent_id) > $longest_value THEN 'agent_id' END,
-            CASE WHEN length(model) > $longest_value THEN 'model' END,
-            CASE WHEN length(channel) > $longest_value THEN 'channel' END,
-            CASE WHEN length(language) > $longest_value THEN 'language' END,
-            CASE WHEN length(outcome) > $longest_value THEN 'outcome' END,
-            CASE WHEN length(variant) > $longest_value THEN 'variant' END
-        ) AS too_long
+        stated_number(sequence) AS sequence_number,
+        stated_rating(rating) AS rating_number,
+        stated_cost(cost) AS cost_number,
+        {_COUNT_NUMBERS}
     FROM given
 ),
-ruled AS (
-    SELECT *,
-        CASE
-            WHEN problem IS NOT NULL THEN {'reason': problem, 'detail': problem_detail}
-            WHEN conversation_id IS NULL
-                THEN {'reason': 'missing_conversation_id', 'detail': 'conversation_id is empty'}
-            WHEN too_long <> '' THEN {'reason': 'value_too_long',
-                'detail': concat('longer than ', $longest_value, ' characters: ', too_long)}
-            WHEN role IS NULL THEN {'reason': 'missing_role', 'detail': 'role is empty'}
-            WHEN known_role IS NULL
-                THEN {'reason': 'unknown_role', 'detail': concat('role is ''', left(role, 100), '''')}
-            WHEN text IS NULL THEN {'reason': 'missing_text', 'detail': 'text is empty'}
-            WHEN length(text) > $longest_text THEN {'reason': 'text_too_long',
-                'detail': concat('text has ', length(text), ' characters; the most is ', $longest_text)}
-            WHEN length(extra) > $longest_text THEN {'reason': 'text_too_long',
-                'detail': concat('the further columns have ', length(extra),
-                    ' characters; the most is ', $longest_text)}
-            WHEN timestamp IS NULL THEN {'reason': 'missing_timestamp', 'detail': 'timestamp is empty'}
-            WHEN time IS NULL OR time < '1970-01-01 00:00:00Z' OR time >= '2100-01-01 00:00:00Z'
-                THEN {'reason': 'bad_timestamp', 'detail': concat('timestamp is ''', left(timestamp, 100), '''')}
-            WHEN rating IS NOT NULL AND NOT coalesce(usable_number(rating_number), false)
-                THEN {'reason': 'bad_number', 'detail': concat('rating is ''', left(rating, 100), '''')}
-            WHEN tokens IS NOT NULL AND NOT coalesce(
-                    usable_number(tokens_number) AND tokens_number >= 0 AND tokens_number = trunc(tokens_number), false)
-                THEN {'reason': 'bad_number', 'detail': concat('tokens is ''', left(tokens, 100), '''')}
-            WHEN cost IS NOT NULL AND NOT coalesce(usable_number(cost_number) AND cost_number >= 0, false)
-                THEN {'reason': 'bad_number', 'detail': concat('cost is ''', left(cost, 100), '''')}
-        END AS verdict
+read AS (
+    SELECT *, CASE WHEN {_ANY_UNREADABLE}
+        THEN list_filter([{_UNREADABLE_PAIRS}], lambda pair: pair IS NOT NULL) END AS unreadable
     FROM typed
+),
+joined AS (
+    SELECT *,
+        CASE WHEN unreadable IS NULL THEN nullif(json_object_of(CAST($extra_names AS VARCHAR[]), extra_cells), '{{}}')
+            ELSE json_object_of_pairs(list_sort(list_concat(
+                unreadable, list_zip(CAST($extra_names AS VARCHAR[]), extra_cells)))) END AS whole_extra
+    FROM read
+),
+ruled AS (
+    SELECT * EXCLUDE ({", ".join(_OPTIONAL_TEXTS)}, {", ".join(_COUNTS)}, sequence, rating, cost), {_TEXTS},
+        {_WHOLE_COUNTS},
+        CASE WHEN abs(sequence_number) <= {_SEQUENCE_LIMIT} THEN sequence_number END AS sequence,
+        CASE WHEN usable_number(rating_number) THEN rating_number END AS rating,
+        CASE WHEN usable_number(cost_number) AND cost_number >= 0 THEN cost_number END AS cost,
+        CASE WHEN length(whole_extra) > $longest_text
+            THEN json_object_of(['{UNREADABLE}extra'], [left(whole_extra, {_EXTRA_KEPT})])
+            ELSE whole_extra END AS extra,
+        CASE
+            WHEN problem IS NOT NULL THEN {{'reason': problem, 'detail': problem_detail}}
+            WHEN conversation_id IS NULL
+                THEN {{'reason': 'missing_conversation_id', 'detail': 'conversation_id is empty'}}
+            WHEN length(conversation_id) > $longest_value THEN {{'reason': 'value_too_long',
+                'detail': concat('longer than ', $longest_value, ' characters: conversation_id')}}
+            WHEN role IS NULL THEN {{'reason': 'missing_role', 'detail': 'role is empty'}}
+            WHEN known_role IS NULL
+                THEN {{'reason': 'unknown_role', 'detail': concat('role is ''', left(role, 100), '''')}}
+            WHEN text IS NULL THEN {{'reason': 'missing_text', 'detail': 'text is empty'}}
+            WHEN length(text) > $longest_text THEN {{'reason': 'text_too_long',
+                'detail': concat('text has ', length(text), ' characters; the most is ', $longest_text)}}
+            WHEN timestamp IS NULL THEN {{'reason': 'missing_timestamp', 'detail': 'timestamp is empty'}}
+            WHEN time.at IS NULL OR time.at < '1970-01-01 00:00:00Z' OR time.at >= '2100-01-01 00:00:00Z'
+                THEN {{'reason': 'bad_timestamp', 'detail': concat('timestamp is ''', left(timestamp, 100), '''')}}
+        END AS verdict
+    FROM joined
 )
 SELECT
     $first_position + source_row AS position, $file AS file, source_row,
     CASE WHEN length(conversation_id) <= $longest_value THEN conversation_id END AS conversation_id,
     CASE WHEN verdict IS NULL THEN coalesce(message_id, left(sha256(CAST(to_json([
-        conversation_id, CAST(epoch_us(time) AS VARCHAR), known_role, text, user_id, agent_id
+        conversation_id, CAST(epoch_us(time.at) AS VARCHAR), known_role, text, user_id, agent_id
     ]) AS VARCHAR)), 32)) END AS message_id,
+    verdict IS NULL AND message_id IS NULL AS is_derived,
     user_id, agent_id, model, channel, known_role AS role, text,
-    CASE WHEN verdict IS NULL THEN make_timestamp(epoch_us(time)) END AS timestamp,
-    language, rating_number AS rating, outcome, variant,
-    CASE WHEN verdict IS NULL THEN CAST(tokens_number AS BIGINT) END AS tokens,
-    cost_number AS cost,
+    CASE WHEN verdict IS NULL THEN make_timestamp(epoch_us(time.at)) END AS timestamp,
+    sequence, language, rating, outcome, variant, tokens, input_tokens, output_tokens, cost,
     extra,
     verdict.reason AS reason, verdict.detail AS detail,
+    CASE WHEN verdict IS NULL AND (unreadable IS NOT NULL OR length(whole_extra) > $longest_text
+            OR contains(text, chr(65533)))
+        THEN list_filter(list_concat(
+            list_transform(unreadable, lambda pair:
+                {{'name': substr(pair[1], {len(UNREADABLE) + 1}), 'value': left(pair[2], 100)}}),
+            [CASE WHEN length(whole_extra) > $longest_text THEN {{'name': 'extra', 'value': NULL}} END,
+             CASE WHEN contains(text, chr(65533)) THEN {{'name': 'text', 'value': NULL}} END]
+        ), lambda repair: repair IS NOT NULL) END AS repairs,
+    verdict IS NULL AND time.repeated AS is_repeated_hour, verdict IS NULL AND time.skipped AS is_skipped_hour,
     line, CAST($names AS VARCHAR[]) AS names, cells
 FROM ruled
-"""
+"""  # noqa: S608  (column names of our own)
 
 
 def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping) -> None:
@@ -146,13 +164,12 @@ def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping
 
     Args:
         connection: A database with its time zone set to UTC.
-        mapping: Gives the role words and the timestamp format.
+        mapping: Gives the role words, the forms of timestamps and their zone.
     """
     connection.execute("SET VARIABLE largest_number = $most", {"most": float(MAX_NUMBER)})
     connection.execute(_SETUP)
     connection.executemany("INSERT INTO role_words VALUES (?, ?)", sorted(mapping.role_words().items()))
-    connection.execute("SET VARIABLE timestamp_format = $format", {"format": mapping.timestamp_format})
-    connection.execute(_TIME_MACROS.get(mapping.timestamp_format, _STRPTIME_MACRO))
+    connection.execute(time_macros(mapping.time_formats(), mapping.timezone))
 
 
 def judge(connection: duckdb.DuckDBPyConnection, batch: Batch, *, file: int, first_position: int) -> pa.Table:
@@ -166,7 +183,9 @@ def judge(connection: duckdb.DuckDBPyConnection, batch: Batch, *, file: int, fir
 
     Returns:
         The input columns, ``extra`` as JSON, the place (``position``, ``file``, ``source_row``), the verdict
-        (``reason``, ``detail``), and the original row: ``line``, or ``names`` and ``cells`` for ``json_object_of``.
+        (``reason``, ``detail``), the values that became null or were mended (``repairs``: name and value),
+        ``is_derived`` (whether the source gives no message_id), ``is_repeated_hour`` and ``is_skipped_hour`` (see
+        ``time_forms``), and the original row: ``line``, or ``names`` and ``cells`` for ``json_object_of``.
     """
     connection.register("batch", batch.rows)
     parameters = {

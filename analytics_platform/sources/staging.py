@@ -12,13 +12,15 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analytics_platform.sources.deduplication import SETTLED_TABLES, settle_all, use_other_day, use_window
 from analytics_platform.sources.file_rows import read_rows
 from analytics_platform.sources.formats.content import SourceFile
-from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.mapping import LEFT_OUT, FieldMapping
 from analytics_platform.sources.published_days import MANIFEST, manifest_text, write_days
+from analytics_platform.sources.row_summary import SUMMARY, summarise
 from analytics_platform.sources.row_validation import judge, prepare_judging
 from analytics_platform.sources.rows import Rows
 
@@ -36,7 +38,8 @@ def stage(
 
     Args:
         folder: An empty folder, also used to spill data that does not fit into memory.
-        files: Files in order of precedence: of two rows with the same ``message_id``, the first one is kept.
+        files: The files; of two rows of one message, the row of the file that changed last is kept, and of files that
+            changed at the same time, the row of the later one in the list.
         mapping: Field mapping.
         name: Name of the source.
         first_day: First day on which a conversation may start.
@@ -52,18 +55,21 @@ def stage(
         db.execute("SET memory_limit = $limit", {"limit": MEMORY_LIMIT})
         db.execute("SET temp_directory = $folder", {"folder": str(work / "spill")})
         db.execute("SET TimeZone = 'UTC'")
-        _read_files(db, files, mapping, work)
+        by_age = sorted(files, key=lambda file: file.modified_ns)  # stable: the list decides between equal times
+        _read_files(db, by_age, mapping, work)
         db.execute(SETTLED_TABLES)
         use_window(db, name, first_day, last_day)
         settle_all(db)
         use_other_day(db)
         days = write_days(db, folder)
+        summary = summarise(db)
     shutil.rmtree(work)
+    (folder / SUMMARY).write_text(summary.as_text(), encoding="utf-8")
     (folder / MANIFEST).write_text(manifest_text(days), encoding="utf-8")
 
 
 def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping: FieldMapping, work: Path) -> None:
-    """Read every file into two tables on disk: ``read_rows`` with each row read, ``judged`` with the validated rows."""
+    """Read every file into two tables on disk: ``read_rows`` with each row read, ``all_rows`` as validated."""
     prepare_judging(db, mapping)
     db.execute("CREATE TABLE files (file INTEGER, label VARCHAR)")
     db.executemany("INSERT INTO files VALUES (?, ?)", [[number, file.label] for number, file in enumerate(files)])
@@ -76,9 +82,14 @@ def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping:
     ):
         for number, of_file, rows in _all_rows(files, mapping):
             batch = of_file.apply(rows)
-            ledger.write_table(batch.rows.select(["conversation_id"]))
+            ledger.write_table(
+                batch.rows.filter(pc.not_equal(pc.fill_null(batch.rows["problem"], ""), LEFT_OUT)).select(
+                    ["conversation_id"]
+                )
+            )
             judged_rows.write_table(judge(db, batch, file=number, first_position=number * _ROWS_PER_FILE))
-    db.read_parquet(str(work / "judged.parquet")).create_view("judged")
+    db.read_parquet(str(work / "judged.parquet")).create_view("all_rows")
+    db.execute(f"CREATE VIEW validated AS FROM all_rows WHERE reason IS DISTINCT FROM '{LEFT_OUT}'")
     db.read_parquet(str(work / "read.parquet")).create_view("read_rows")
 
 

@@ -44,7 +44,7 @@ class Disagreement:
 
 
 def compare(
-    place: Disagreement, expected: pa.Table, actual: pa.Table, identity: str, misfits: Sequence[str] = ()
+    place: Disagreement, expected: pa.Table, actual: pa.Table, identity: Sequence[str], misfits: Sequence[str] = ()
 ) -> Disagreement | None:
     """Compare the expected rows of a partition with its actual rows; the order of rows does not matter.
 
@@ -55,7 +55,7 @@ def compare(
         place: Names store, table and day; its other fields are ignored.
         expected: Rows that the partition should hold.
         actual: Rows that the partition holds, of the same schema.
-        identity: Column that identifies a row.
+        identity: Columns that identify a row.
         misfits: Identities of stored rows that do not fit the schema of ``actual``.
 
     Returns:
@@ -65,7 +65,7 @@ def compare(
 
 
 def compare_pages(
-    place: Disagreement, pages: Iterable[tuple[pa.Table, pa.Table, Sequence[str]]], identity: str
+    place: Disagreement, pages: Iterable[tuple[pa.Table, pa.Table, Sequence[str]]], identity: Sequence[str]
 ) -> Disagreement | None:
     """Compare a partition page by page, as ``compare`` does; memory holds one page and the differing identities.
 
@@ -73,7 +73,7 @@ def compare_pages(
         place: Names store, table and day; its other fields are ignored.
         pages: For each page: the expected rows, the actual rows, and the identities of the misfits. A row that is
             expected in one page and stored in another counts as missing in the first and foreign in the second.
-        identity: Column that identifies a row.
+        identity: Columns that identify a row.
 
     Returns:
         The disagreement; None when all pages are equal.
@@ -95,17 +95,18 @@ def compare_pages(
     return replace(place, problem=problem, rows=len(kinds), ids=ids)
 
 
-def same_content(expected: pa.Table, actual: pa.Table, identity: str) -> bool:
+def same_content(expected: pa.Table, actual: pa.Table, identity: Sequence[str]) -> bool:
     """Tell whether two tables hold the same rows in any order: equal row counts and equal content hashes."""
     return expected.num_rows == actual.num_rows and _hash(expected, identity) == _hash(actual, identity)
 
 
-def _hash(table: pa.Table, identity: str) -> str:
-    return content_hash(table.sort_by(identity))
+def _hash(table: pa.Table, identity: Sequence[str]) -> str:
+    return content_hash(table.sort_by([(name, "ascending") for name in identity]))
 
 
-def _differing_rows(expected: pa.Table, actual: pa.Table, identity: str) -> list[tuple[str, str]]:
+def _differing_rows(expected: pa.Table, actual: pa.Table, identity: Sequence[str]) -> list[tuple[str, str]]:
     """Return (identity, kind) of each row that only one table has: kind ``missing``, ``foreign`` or ``changed``."""
+    row_id = " || ':' || ".join(f'"{name}"::varchar' for name in identity)
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         connection.register("expected", expected)
@@ -117,8 +118,8 @@ def _differing_rows(expected: pa.Table, actual: pa.Table, identity: str) -> list
             select
                 coalesce(gone.row_id, come.row_id) as row_id,
                 case when come.row_id is null then 'missing' when gone.row_id is null then 'foreign' else 'changed' end
-            from (select distinct "{identity}"::varchar as row_id from gone) as gone
-            full join (select distinct "{identity}"::varchar as row_id from come) as come on gone.row_id = come.row_id
+            from (select distinct {row_id} as row_id from gone) as gone
+            full join (select distinct {row_id} as row_id from come) as come on gone.row_id = come.row_id
             order by row_id
-            """  # noqa: S608  (the name of a declared column)
+            """  # noqa: S608  (names of declared columns)
         ).fetchall()

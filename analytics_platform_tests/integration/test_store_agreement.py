@@ -182,7 +182,9 @@ def change_a_published_row(home: Home) -> str:
         f"update fct_message set word_count = 99999 where message_id = "
         f"(select min(message_id) from fct_message where date = '{DAY}')"
     )
-    return str(min(home.platform.lake.read("messages", DAY)["message_id"].to_pylist()))
+    rows = home.platform.lake.read("messages", DAY, ["conversation_id", "message_id"]).to_pylist()
+    row = min(rows, key=lambda row: row["message_id"])
+    return f"{row['conversation_id']}:{row['message_id']}"
 
 
 def delete_published_rows(home: Home) -> str:

@@ -244,7 +244,7 @@ def test_the_longest_name_of_ours_fits_eighty_columns_with_its_figures() -> None
 
 def test_the_rows_in_quarantine_are_counted_over_the_days_asked_for(tmp_path) -> None:
     lake = Lake.open(str(tmp_path))
-    row = dict.fromkeys(QUARANTINED_ROWS.column_names, "x") | {"source_row": 1, "reason": "bad_number"}
+    row = dict.fromkeys(QUARANTINED_ROWS.column_names, "x") | {"source_row": 1, "reason": "bad_timestamp"}
     for day, count in (("2024-01-01", 2), ("2024-01-02", 0), ("2024-01-03", 5)):
         rows = [row | {"date": None, "quarantine_id": str(number)} for number in range(count)]
         lake.write("quarantined_rows", day, QUARANTINED_ROWS.empty().from_pylist(rows), "")

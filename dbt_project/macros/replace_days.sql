@@ -4,7 +4,8 @@
    has under the same key: a conversation that starts on another day now is taken from the day it was on, whichever
    of the two is built first. One transaction with the insert, which dbt commits. #}
 {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
-{%- set key = arg_dict['unique_key'] -%}
+{%- set unique_key = arg_dict['unique_key'] -%}
+{%- set key = unique_key if unique_key is string else '(' ~ unique_key | join(', ') ~ ')' -%}
 delete from {{ arg_dict['target_relation'] }}
 where date in ({{ days() }})
     or {{ key }} in (select {{ key }} from {{ arg_dict['temp_relation'] }});

@@ -10,7 +10,7 @@ import pyarrow as pa
 from analytics_platform import sources, transform
 from analytics_platform.defs.framework.table_asset import table_asset
 from analytics_platform.model import raw_tables as tables
-from analytics_platform.sources.base import Source
+from analytics_platform.sources.base import Source, require_usable
 from analytics_platform.transform import conversations
 
 SOURCE_ROWS = dg.AssetKey("source_rows")
@@ -27,6 +27,12 @@ def _counts(day: str, source: Source) -> Mapping[str, str]:
     return {name: str(count) for name, count in counts.items()}
 
 
+def _source_counts(day: str, table: pa.Table, source: Source) -> Mapping[str, int]:
+    """Return the counts over the whole source; examples of values stay out of metadata."""
+    del day, table
+    return {f"source_{name}": count for name, count in source.summary().counts().items()}
+
+
 @table_asset(
     tables.RAW_MESSAGES,
     group="raw",
@@ -38,6 +44,7 @@ def _counts(day: str, source: Source) -> Mapping[str, str]:
 )
 def raw_messages(day: str, source: Source) -> pa.Table:
     """Usable rows of the source, after field mapping, of the conversations that started on the day."""
+    require_usable(source.summary())
     return source.read_day(day).messages
 
 
@@ -46,11 +53,13 @@ def raw_messages(day: str, source: Source) -> pa.Table:
     group="raw",
     code=[sources],
     version=_source_version,
+    metadata=_source_counts,
     deps=[SOURCE_ROWS],
     kinds=frozenset({"parquet", "source"}),
 )
 def quarantined_rows(day: str, source: Source) -> pa.Table:
     """Rows of the source that cannot be used, each with the reason and its original content."""
+    require_usable(source.summary())
     return source.read_day(day).quarantined
 
 

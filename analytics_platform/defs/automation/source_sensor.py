@@ -27,7 +27,7 @@ from analytics_platform.defs.automation.sensor_state import (
 from analytics_platform.defs.consistency.stale_days import stale_days
 from analytics_platform.defs.framework.day_ranges import days_between, few_ranges
 from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG, Platform
-from analytics_platform.sources.base import Source, SourceError, SourceStatus
+from analytics_platform.sources.base import Source, SourceError, SourceStatus, require_usable
 from analytics_platform.system.plain_text import on_one_line, plain_metadata
 
 SENSOR = "source_changes"
@@ -99,6 +99,7 @@ def look(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState, 
 
 def _look(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState, now: dt.datetime) -> Tick:
     caught_up = platform.source.refresh(seconds=REFRESH_SECONDS)
+    require_usable(platform.source.summary())
     versions = short(platform.source.days())
     if cursor.request is not None and not cursor.request.ended:
         cursor, waiting = _follow(platform, instance, cursor, versions, now)

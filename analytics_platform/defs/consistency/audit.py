@@ -178,7 +178,7 @@ class Audit:
         rows = by_id(wire_table(recipe.table, given))
         stored = self.mongo.read_back(place.table, key, page_ends(rows))
         pages = ((rows_within(rows, page.ids), page.table, page.misfits) for page in stored)
-        return compare_pages(place, pages, "_id") or self._ledger(place, given)
+        return compare_pages(place, pages, ["_id"]) or self._ledger(place, given)
 
     def _orphans(self, name: str, key: str) -> Disagreement | None:
         """Return a disagreement about the documents of a day that neither lake nor ledger has; None without any."""

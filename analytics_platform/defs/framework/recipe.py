@@ -97,7 +97,7 @@ class Recipe:
         Raises:
             MissingInputError: If an input of the partition is not stored.
         """
-        parts = {CODE: self.code_version, SCHEMA: short_hash(str(self.table.arrow_schema))}
+        parts = {CODE: self.code_version, SCHEMA: short_hash(f"{self.table.arrow_schema}\nkey: {self.table.key}")}
         if self.version:
             parts |= self.version(day, **resources)
         for name in self.inputs:

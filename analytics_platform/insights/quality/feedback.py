@@ -36,10 +36,13 @@ _TEXT_FIELDS = ("conversation_id", "message_id", "kind", "label", "author", "not
 TAUGHT_KINDS = ("topic", "intent")
 """Kinds of labels whose corrections are used for training, the kinds of ``labels_of``."""
 
-Item = tuple[str, str]
-"""A corrected item: ``conversation`` or ``message``, and its id; a conversation and a message may have equal ids."""
+Item = tuple[str, str, str | None]
+"""A corrected item: ``conversation`` or ``message``, its id, and for a message the id of its conversation.
+
+A message whose correction names no conversation has None there. A conversation and a message may have equal ids.
+"""
 Said = Mapping[Item, tuple[str, list[dict[str, str]]]]
-"""Conversation id and messages (role and text) by item."""
+"""Conversation id and messages (role and text) by item; no conversation id for a message id of several ones."""
 
 
 def find_said(rows: Sequence[Mapping[str, Any]], days: Iterable[pa.Table]) -> dict[Item, Any]:
@@ -60,10 +63,15 @@ def find_said(rows: Sequence[Mapping[str, Any]], days: Iterable[pa.Table]) -> di
         )
         for row in day.filter(named).sort_by([("conversation_id", "ascending"), ("position", "ascending")]).to_pylist():
             entry = {"role": row["role"], "text": row["text"]}
-            whole = found.setdefault(("conversation", row["conversation_id"]), (row["conversation_id"], []))
+            conversation, message = row["conversation_id"], row["message_id"]
+            whole = found.setdefault(("conversation", conversation, None), (conversation, []))
             whole[1].append(entry)
             # A single message is labelled as a customer's message.
-            found["message", row["message_id"]] = (row["conversation_id"], [{"role": "user", "text": row["text"]}])
+            alone = (conversation, [{"role": "user", "text": row["text"]}])
+            found["message", message, conversation] = alone
+            anywhere = found.setdefault(("message", message, None), alone)
+            if anywhere[0] != conversation:
+                found["message", message, None] = ("", [])
     return found
 
 
@@ -101,10 +109,12 @@ def judge_feedback(
     latest: dict[tuple[Item, str], dict[str, Any]] = {}
     usable = [entry for entry in judged if entry["status"] in ("training", "gold")]
     for entry in sorted(usable, key=lambda entry: (entry["corrected_at"], entry["feedback_id"])):
-        before = latest.get((_item(entry), entry["kind"]))
+        what, identifier, _ = _item(entry)
+        item = (what, identifier, said[_item(entry)][0])  # with its conversation, which not every correction names
+        before = latest.get((item, entry["kind"]))
         if before:
             before["status"] = "superseded"
-        latest[_item(entry), entry["kind"]] = entry
+        latest[item, entry["kind"]] = entry
     return LABEL_FEEDBACK.from_rows(judged)
 
 
@@ -115,7 +125,10 @@ def as_examples(feedback: pa.Table, status: str) -> pa.Table:
         pa.table(
             {
                 "item": pc.coalesce(
-                    pc.binary_join_element_wise("message", used["message_id"], ":"), used["conversation_id"]
+                    pc.binary_join_element_wise(
+                        "message", pc.coalesce(used["conversation_id"], ""), used["message_id"], ":"
+                    ),
+                    used["conversation_id"],
                 ),
                 **{name: used[name] for name in ("kind", "label", "messages")},
                 "source": pa.repeat("feedback", used.num_rows),
@@ -227,16 +240,18 @@ def _fault(entry: Mapping[str, Any], known: Mapping[str, Collection[str]], said:
     if not _item(entry)[1]:
         return "neither conversation_id nor message_id"
     if _item(entry) not in said:
+        if ("message", entry["message_id"], None) in said:
+            return "message is not of that conversation"
         return "message is not known" if entry["message_id"] else "conversation is not known"
-    if entry["message_id"] and entry["conversation_id"] not in (None, said[_item(entry)][0]):
-        return "message is not of that conversation"
+    if not said[_item(entry)][0]:
+        return "message_id is in several conversations, and conversation_id is missing"
     return None
 
 
 def _item(entry: Mapping[str, Any]) -> Item:
     if entry["message_id"]:
-        return "message", entry["message_id"]
-    return "conversation", entry["conversation_id"] or ""
+        return "message", entry["message_id"], entry["conversation_id"]
+    return "conversation", entry["conversation_id"] or "", None
 
 
 def _is_held_out(conversation: str) -> bool:

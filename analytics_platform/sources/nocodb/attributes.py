@@ -14,17 +14,22 @@ from analytics_platform.sources.mapping import Batch
 ATTRIBUTES = ("user_id", "agent_id", "model", "channel", "language", "rating", "outcome", "variant")
 """Input columns that a conversation row may state for all of its messages; a message's own value takes precedence."""
 
-_SHOWN = ", ".join(f"shown({name}) AS {name}" for name in ("conversation_id", *ATTRIBUTES))
-_TEXTS = ("conversation_id", *(name for name in ATTRIBUTES if name != "rating"))
-_TOO_LONG = ", ".join(f"CASE WHEN length({name}) > $longest_value THEN '{name}' END" for name in _TEXTS)
+_TEXTS = tuple(name for name in ATTRIBUTES if name != "rating")
+_UNREADABLE = {
+    **{name: f"length({name}) > $longest_value" for name in _TEXTS},
+    "rating": "rating IS NOT NULL AND NOT usable_number(rating_number)",
+}
+_REPAIRS = ", ".join(
+    f"CASE WHEN {condition} THEN {{'name': '{name}', 'value': left({name}, 100)}} END"
+    for name, condition in _UNREADABLE.items()
+)
+_READABLE = ", ".join(f"CASE WHEN length({name}) <= $longest_value THEN {name} END AS {name}" for name in _TEXTS)
 
-# The same limits as for a message's own values, because messages inherit these values.
+# The same limits as for a message's own values, because messages inherit these values. A value that cannot be read is
+# null, and the others of its row are kept.
 _JUDGE = f"""
-WITH given AS (
-    SELECT * REPLACE ({_SHOWN}) FROM batch
-),
-typed AS (
-    SELECT *, TRY_CAST(rating AS DOUBLE) AS rating_number, concat_ws(', ', {_TOO_LONG}) AS too_long FROM given
+WITH typed AS (
+    SELECT *, stated_rating(rating) AS rating_number FROM batch
 ),
 ruled AS (
     SELECT *,
@@ -32,18 +37,18 @@ ruled AS (
             WHEN problem IS NOT NULL THEN {{'reason': problem, 'detail': problem_detail}}
             WHEN conversation_id IS NULL
                 THEN {{'reason': 'missing_conversation_id', 'detail': 'conversation_id is empty'}}
-            WHEN too_long <> '' THEN {{'reason': 'value_too_long',
-                'detail': concat('longer than ', $longest_value, ' characters: ', too_long)}}
-            WHEN rating IS NOT NULL AND NOT coalesce(usable_number(rating_number), false)
-                THEN {{'reason': 'bad_number', 'detail': concat('rating is ''', left(rating, 100), '''')}}
-        END AS verdict
+            WHEN length(conversation_id) > $longest_value THEN {{'reason': 'value_too_long',
+                'detail': concat('longer than ', $longest_value, ' characters: conversation_id')}}
+        END AS verdict,
+        list_filter([{_REPAIRS}], lambda repair: repair IS NOT NULL) AS unreadable
     FROM typed
 )
 SELECT
     $first_position + source_row AS position, $file AS file, source_row,
     CASE WHEN length(conversation_id) <= $longest_value THEN conversation_id END AS conversation_id,
-    user_id, agent_id, model, channel, language, rating_number AS rating, outcome, variant,
+    {_READABLE}, CASE WHEN usable_number(rating_number) THEN rating_number END AS rating,
     verdict.reason AS reason, verdict.detail AS detail,
+    CASE WHEN verdict IS NULL AND len(unreadable) > 0 THEN unreadable END AS repairs,
     line, CAST($names AS VARCHAR[]) AS names, cells
 FROM ruled
 """  # noqa: S608  (column names of our own)

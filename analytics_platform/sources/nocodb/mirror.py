@@ -39,6 +39,7 @@ from analytics_platform.sources.published_days import (
     unused_files,
     write_days,
 )
+from analytics_platform.sources.row_summary import SUMMARY, RowSummary, parse_summary, summarise
 from analytics_platform.sources.row_validation import judge, prepare_judging
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.staging_holds import nobody_holds
@@ -92,6 +93,10 @@ class Mirror:
             return parse_manifest((self.folder / MANIFEST).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
+
+    def summary(self) -> RowSummary:
+        """Return what became of all rows, as of the last publication; no rows before the first one."""
+        return parse_summary(self.folder / SUMMARY)
 
     @contextmanager
     def opened(self, *, rewrite: bool = False) -> Iterator[OpenMirror]:
@@ -181,6 +186,7 @@ class Mirror:
         part = f"{_PARTS}/{time.time_ns():x}"
         written = write_days(db, self.folder, part, dirty)
         days = {day: staged for day, staged in self.manifest().items() if day not in dirty} | written
+        write_atomically(self.folder / SUMMARY, summarise(db).as_text().encode())
         write_atomically(self.folder / MANIFEST, manifest_text(days).encode())
         db.execute("DELETE FROM dirty_days")
 
@@ -283,17 +289,13 @@ class OpenMirror:
             if window_before is not None and window_before != kept_days:
                 self._move_window(*window_before)
             use_other_day(self._db)
-            self._db.execute(
-                "INSERT INTO changed_conversations "
-                "SELECT conversation_id FROM judged WHERE message_id IN (SELECT message_id FROM changed_messages)"
-            )
             self._db.execute(TOUCHED)
             settle_changed(self._db)
             other_day = str(use_other_day(self._db))
             self._db.execute(TOUCHED)
             if other_day_before is not None and (other_day_before != other_day or window_before != kept_days):
                 self._db.executemany("INSERT INTO dirty_days VALUES (?)", [[other_day_before], [other_day]])
-            self._db.execute("DELETE FROM changed_messages; DELETE FROM changed_conversations")
+            self._db.execute("DELETE FROM changed_conversations")
             self.remember({"window": kept_days, "other_day": other_day})
 
     def _move_window(self, first: str, last: str) -> None:
@@ -301,6 +303,13 @@ class OpenMirror:
         self._db.execute("SET VARIABLE first_before = $day::DATE", {"day": first})
         self._db.execute("SET VARIABLE last_before = $day::DATE", {"day": last})
         self._db.execute("""
+            INSERT INTO changed_conversations SELECT conversation_id FROM judged
+            WHERE timestamp >= least(getvariable('first_before'), getvariable('first_day'))
+                    AND timestamp < greatest(getvariable('first_before'), getvariable('first_day'))
+                OR timestamp - to_days(getvariable('late_days') + 1)
+                        >= least(getvariable('last_before'), getvariable('last_day'))
+                    AND timestamp - to_days(getvariable('late_days') + 1)
+                        < greatest(getvariable('last_before'), getvariable('last_day'));
             INSERT INTO changed_conversations SELECT conversation_id FROM starts
             WHERE (day BETWEEN getvariable('first_before') AND getvariable('last_before'))
                 != (day BETWEEN getvariable('first_day') AND getvariable('last_day'));
@@ -310,18 +319,18 @@ class OpenMirror:
         """)
 
     def _replace(self, table: int, positions: str) -> None:
-        """Remove rows by position, and record their messages and conversations as changed."""
+        """Remove rows by position, and record their conversations as changed."""
         self._note_changes(table, positions)
         removed = self._db.execute(f"DELETE FROM {_name(table)} WHERE position IN ({positions})")  # noqa: S608
         if removed.fetchall()[0][0]:
             self.remember({_REMOVED: True})
 
     def _note_changes(self, table: int, positions: str) -> None:
-        """Record the messages and conversations of rows as changed."""
-        which = f"FROM {_name(table)} WHERE position IN ({positions})"
-        self._db.execute(f"INSERT INTO changed_conversations SELECT DISTINCT conversation_id {which}")
-        if table == MESSAGES:
-            self._db.execute(f"INSERT INTO changed_messages SELECT message_id {which} AND reason IS NULL")
+        """Record the conversations of rows as changed."""
+        self._db.execute(
+            "INSERT INTO changed_conversations SELECT DISTINCT conversation_id "  # noqa: S608  (names of our own)
+            f"FROM {_name(table)} WHERE position IN ({positions})"
+        )
 
     def _judge(self, table: int, rows: Rows) -> pa.Table:
         first = _FIRST_POSITION[table]

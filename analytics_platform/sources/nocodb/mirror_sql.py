@@ -1,11 +1,12 @@
 """SQL of the mirror's tables and views.
 
-The views join the rows of both tables to the relation ``judged`` that ``sources.deduplication`` reads.
+The views join the rows of both tables to the relation ``validated`` that ``sources.deduplication`` reads.
 """
 
 from __future__ import annotations
 
 from analytics_platform.sources.deduplication import SETTLED_TABLES
+from analytics_platform.sources.mapping import LEFT_OUT
 from analytics_platform.sources.nocodb.attributes import ATTRIBUTES
 
 TABLES = (
@@ -13,7 +14,6 @@ TABLES = (
 CREATE TABLE IF NOT EXISTS files (file INTEGER, label VARCHAR);
 CREATE TABLE IF NOT EXISTS facts (name VARCHAR PRIMARY KEY, value VARCHAR);
 CREATE TABLE IF NOT EXISTS row_stamps (position BIGINT, stamp VARCHAR);
-CREATE TABLE IF NOT EXISTS changed_messages (message_id VARCHAR);
 CREATE TABLE IF NOT EXISTS changed_conversations (conversation_id VARCHAR);
 CREATE TABLE IF NOT EXISTS dirty_days (day DATE);
 """
@@ -26,7 +26,7 @@ SELECT *, reason IS NULL AND row_number() OVER (
     PARTITION BY conversation_id ORDER BY reason IS NOT NULL, position) = 1 AS usable
 FROM conversation_rows;
 
-CREATE OR REPLACE TEMP VIEW judged AS
+CREATE OR REPLACE TEMP VIEW all_rows AS
 SELECT message_rows.* EXCLUDE (row_hash)
     REPLACE ({", ".join(f"coalesce(message_rows.{name}, stated.{name}) AS {name}" for name in ATTRIBUTES)})
 FROM message_rows LEFT JOIN ranked AS stated
@@ -40,7 +40,15 @@ SELECT
     line, names, cells
 FROM ranked WHERE NOT usable;
 
-CREATE OR REPLACE TEMP VIEW read_rows AS SELECT conversation_id FROM judged;
+CREATE OR REPLACE TEMP VIEW validated AS SELECT * FROM all_rows WHERE reason IS DISTINCT FROM '{LEFT_OUT}';
+
+CREATE OR REPLACE TEMP VIEW repaired_rows AS
+SELECT position, repairs FROM message_rows
+WHERE repairs IS NOT NULL AND position NOT IN (SELECT position FROM repeats)
+UNION ALL
+SELECT position, repairs FROM conversation_rows WHERE repairs IS NOT NULL;
+
+CREATE OR REPLACE TEMP VIEW read_rows AS SELECT conversation_id FROM validated;
 """  # noqa: S608  (column names of our own)
 
 TOUCHED = """

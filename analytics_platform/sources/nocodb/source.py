@@ -29,9 +29,10 @@ from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES, Mi
 from analytics_platform.sources.nocodb.pull import Pull
 from analytics_platform.sources.nocodb.records import ID, stamps_of, to_rows
 from analytics_platform.sources.published_days import StagedDay, read_day
+from analytics_platform.sources.row_summary import RowSummary
 from analytics_platform.sources.staging_holds import Holds, discard, hold
 
-MIRROR_VERSION = 2
+MIRROR_VERSION = 4
 """Increase this number when a code change mirrors the same rows differently."""
 
 _IDS_PER_REQUEST = 100
@@ -117,6 +118,11 @@ class NocoSource:
     def rows_by_day(self) -> Mapping[str, int]:
         """Return the number of rows mirrored for each day, from the manifest."""
         return {day: staged.rows_read for day, staged in self._snapshot().items()}
+
+    def summary(self) -> RowSummary:
+        """Return what became of all rows of the mirror, as of its last publication."""
+        with self.held():
+            return self._mirror.summary()
 
     def read_day(self, day: str) -> SourceDay:
         """Return the rows of one day; empty tables for a day without rows.

@@ -39,12 +39,20 @@ def document_ids(declared: Table, table: pa.Table) -> pa.ChunkedArray:
         DocumentError: If two rows share an ``_id``, because one of them would be lost silently.
     """
     parts = [pc.cast(table.column(name), pa.string()) for name in declared.key]
-    ids = parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, ":")
+    if len(parts) == 1:
+        ids = parts[0]
+    else:  # without the escapes, ("a:b", "c") and ("a", "b:c") would share an _id
+        ids = pc.binary_join_element_wise(*map(_without_colons, parts[:-1]), parts[-1], ":")
     if pc.count_distinct(ids).as_py() != len(ids):
         counts = pc.value_counts(ids)
         repeated = counts.filter(pc.greater(counts.field("counts"), 1))[0]["values"].as_py()
         raise DocumentError(f"{declared.name}: several rows have the _id {repeated!r}")
     return ids
+
+
+def _without_colons(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    escaped = pc.replace_substring(values, "%", "%25")
+    return pc.replace_substring(escaped, ":", "%3A")
 
 
 def to_documents(declared: Table, table: pa.Table) -> Iterator[list[tuple[str, RawBSONDocument]]]:

@@ -19,8 +19,10 @@ import pyarrow as pa
 
 from analytics_platform.storage.warehouse.warehouse_file import reading, told_apart
 
-FACTS: Mapping[str, str] = MappingProxyType({"fct_conversation": "conversation_id", "fct_message": "message_id"})
-"""The column that identifies a row, by fact table."""
+FACTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"fct_conversation": ("conversation_id",), "fct_message": ("conversation_id", "message_id")}
+)
+"""The columns that identify a row, by fact table."""
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,30 @@ def test_a_shipped_gold_label_counts_before_corrections_of_its_kind():
     assert {name: row["status"] for name, row in rows.items()} == {"a": "superseded", "b": "gold", "c": "gold"}
 
 
+def test_messages_of_one_id_in_two_conversations_are_two_items():
+    """A correction of message 1 of one conversation changed the label of message 1 of another conversation."""
+    rows = day(TAUGHT, "c9").to_pylist()
+    for row in rows:
+        row["message_id"] = str(row["position"])
+        row["text"] = f"{row['conversation_id']} {row['position']}"
+    given = [
+        correction("a", message_id="0"),
+        correction("b", conversation_id="c9", message_id="0"),
+        correction("c", conversation_id=None, message_id="0"),
+        correction("d", conversation_id="c8", message_id="0"),
+    ]
+    found = judge_feedback(given, load_taxonomy(), find_said(given, [pa.Table.from_pylist(rows)]), ()).to_pylist()
+    judged_rows = {row["feedback_id"]: row for row in found}
+    texts = {name: [line["text"] for line in row["messages"]] for name, row in judged_rows.items()}
+    assert texts == {"a": [f"{TAUGHT} 0"], "b": ["c9 0"], "c": [], "d": []}
+    assert {name: row["reason"] for name, row in judged_rows.items()} == {
+        "a": None,
+        "b": None,
+        "c": "message_id is in several conversations, and conversation_id is missing",
+        "d": "message is not of that conversation",
+    }
+
+
 def test_a_conversation_and_a_message_of_the_same_id_are_two_items():
     days = [day(TAUGHT, "c9")]
     rows = days[0].to_pylist()

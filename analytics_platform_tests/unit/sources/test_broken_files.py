@@ -53,8 +53,9 @@ def test_a_bad_row_is_quarantined_and_its_neighbours_are_kept(folder):
     assert found.rows_read == 2 * len(BAD_LINES) + 2
 
 
-def test_a_bad_number_is_quarantined(folder):
-    bad = [("rating", "good"), ("rating", "NaN"), ("rating", "inf"), ("tokens", "-1"), ("tokens", "1.5")]
+def test_an_unreadable_number_is_null_and_kept_in_extra(folder):
+    """A rating of ``good`` put its message, and 86 % of a file, into quarantine."""
+    bad = [("rating", "good"), ("rating", "1,234"), ("rating", "inf"), ("tokens", "-1"), ("tokens", "1.5")]
     bad += [("tokens", "1e99"), ("cost", "-0.1"), ("cost", "free")]
     bad += [("rating", "1e300"), ("rating", "-1e13"), ("tokens", "9007199254740992"), ("cost", "1e300")]
     row = {"conversation_id": "c1", "role": "user", "text": "hi", "timestamp": "2024-01-05"}
@@ -62,10 +63,42 @@ def test_a_bad_number_is_quarantined(folder):
 
     found = folder.rows_of("a.jsonl", "\n".join(map(json.dumps, lines)))
 
-    assert found.messages == []
-    assert set(found.reasons.values()) == {"bad_number"}
-    assert [row["detail"] for row in found.quarantined] == [f"{column} is '{value}'" for column, value in bad]
-    assert [json.loads(row["content"]) for row in found.quarantined] == lines
+    assert found.quarantined == []
+    assert [(row["rating"], row["tokens"], row["cost"]) for row in found.messages] == [(None, None, None)] * len(bad)
+    kept = {row["source_row"]: json.loads(row["extra"]) for row in found.messages}
+    assert [kept[number] for number in range(1, len(bad) + 1)] == [
+        {f"unreadable.{column}": value} for column, value in bad
+    ]
+    summary = folder.source("a.jsonl").summary()
+    assert (summary.kept, summary.repaired, summary.quarantined) == (len(bad), len(bad), 0)
+    assert {repair.column: (repair.rows, repair.example) for repair in summary.repairs} == {
+        "rating": (5, "good"),
+        "tokens": (4, "-1"),
+        "cost": (3, "-0.1"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("column", "written", "number"),
+    [
+        ("rating", "4,5", 4.5),
+        ("rating", "5/5", 5),
+        ("rating", "4.5 / 5", 4.5),
+        ("rating", " 3 ", 3),
+        ("cost", "0,0021", 0.0021),
+        ("cost", "$0.02", 0.02),
+        ("cost", "0.02 USD", 0.02),
+        ("tokens", "1,234", 1234),
+        ("tokens", "12.0", 12),
+        ("input_tokens", "7", 7),
+    ],
+)
+def test_a_number_of_one_reading_is_read_however_it_is_written(folder, column, written, number):
+    row = {"conversation_id": "c1", "role": "user", "text": "hi", "timestamp": "2024-01-05", column: written}
+
+    (message,) = folder.rows_of("a.jsonl", json.dumps(row)).messages
+
+    assert (message[column], message["extra"]) == (number, None)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ ROWS: list[dict[str, Any]] = [
      "timestamp": dt.datetime(2024, 3, 2, 0, 0, 1, tzinfo=UTC), "rating": None, "vip": False, "note": "007"},
     {"conversation_id": "c2", "message_id": "m3", "user_id": "u2", "role": "user", "text": None,
      "timestamp": dt.datetime(2024, 3, 3, tzinfo=UTC), "rating": 3.0, "tokens": 1, "vip": True, "note": "a"},
-    {"conversation_id": "c2", "message_id": "m4", "user_id": "u2", "role": "bot", "text": "x",
+    {"conversation_id": "c2", "message_id": "m4", "user_id": "u2", "role": "robot", "text": "x",
      "timestamp": dt.datetime(2024, 3, 3, tzinfo=UTC), "rating": 3.0, "tokens": 1, "vip": True, "note": ""},
     {"conversation_id": "c3", "message_id": None, "user_id": "u3", "role": "user", "text": " \x00😀 ",
      "timestamp": dt.datetime(2024, 3, 3, tzinfo=UTC), "rating": 1e-7, "tokens": 2, "vip": None, "note": None},
@@ -33,7 +33,7 @@ ROWS: list[dict[str, Any]] = [
      "timestamp": dt.datetime(2024, 3, 3, tzinfo=UTC), "rating": 1e-7, "tokens": 2, "vip": None, "note": None},
     {"conversation_id": "c3", "message_id": "m1", "user_id": "u3", "role": "user", "text": "other",
      "timestamp": dt.datetime(2024, 3, 3, tzinfo=UTC), "rating": None, "tokens": -1, "vip": None, "note": None},
-    {"conversation_id": "c3", "message_id": "m1", "user_id": "u3", "role": "user", "text": "other",
+    {"conversation_id": "c1", "message_id": "m1", "user_id": "u3", "role": "user", "text": "other",
      "timestamp": dt.datetime(2024, 3, 3, tzinfo=UTC), "rating": None, "tokens": 1, "vip": None, "note": None},
     {"conversation_id": "c9", "message_id": "m9", "user_id": "u3", "role": "user", "text": "late",
      "timestamp": dt.datetime(2030, 3, 3, tzinfo=UTC), "rating": None, "tokens": 1, "vip": None, "note": None},
@@ -119,16 +119,17 @@ def test_the_reference_rows_hold_every_kind_of_row(folder, everything):
     assert found.reasons == {
         3: "missing_text",
         4: "unknown_role",
-        7: "bad_number",
         8: "conflicting_duplicate",
         9: "outside_partitions",
     }
     assert found.rows_read == len(ROWS)
-    assert found.duplicates == 1
+    assert found.duplicates == 0
     assert [(row["text"], row["extra"]) for row in found.messages] == [
         ('Hi, "you"\nthere\r\n', '{"vip":"true"}'),
         ("", '{"note":"007","vip":"false"}'),
         (" \x00😀 ", None),
+        (" \x00😀 ", None),
+        ("other", '{"unreadable.tokens":"-1"}'),
     ]
 
 

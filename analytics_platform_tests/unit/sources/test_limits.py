@@ -75,11 +75,7 @@ def test_cut_rows_that_differ_behind_the_cut_are_two_rows(folder):
 
 WRONG = [
     ({"text": "x" * (MAX_TEXT_CHARACTERS + 1)}, "text_too_long", "text has 500001 characters; the most is 500000"),
-    ({"note": "x" * MAX_TEXT_CHARACTERS}, "text_too_long", "the further columns have 500011 characters"),
     ({"conversation_id": "x" * 513}, "value_too_long", "longer than 512 characters: conversation_id"),
-    ({"message_id": "x" * 513, "variant": "x" * 600}, "value_too_long", "512 characters: message_id, variant"),
-    ({"user_id": "x" * 513}, "value_too_long", "512 characters: user_id"),
-    ({"channel": "x" * 513}, "value_too_long", "512 characters: channel"),
     ({"conversation_id": " \t "}, "missing_conversation_id", "conversation_id is empty"),
     ({"conversation_id": "\u200b\u00a0"}, "missing_conversation_id", "conversation_id is empty"),
     ({"conversation_id": "\0"}, "missing_conversation_id", "conversation_id is empty"),
@@ -100,6 +96,25 @@ def test_what_is_too_long_or_shows_nothing_is_quarantined(folder):
     assert {row["conversation_id"] for row in found.quarantined} == {"c1", None}
 
 
+@pytest.mark.parametrize("column", ["message_id", "user_id", "agent_id", "channel", "language", "outcome", "variant"])
+def test_an_optional_value_that_is_too_long_is_null_and_kept_in_extra(folder, column):
+    long = "x" * (MAX_VALUE_CHARACTERS + 1)
+
+    (row,) = folder.rows_of("a.jsonl", json.dumps(GOOD | {column: long, "zone": "a", "area": "b"})).messages
+
+    assert row[column] != long
+    assert row["extra"] == f'{{"area":"b","unreadable.{column}":"{long}","zone":"a"}}'
+
+
+def test_further_columns_that_are_too_long_cost_no_message(folder):
+    (row,) = folder.rows_of("a.jsonl", json.dumps(GOOD | {"note": "x" * MAX_TEXT_CHARACTERS})).messages
+
+    assert json.loads(row["extra"])["unreadable.extra"].startswith('{"note":"xxx')
+    assert len(row["extra"]) < 2_000
+    (repair,) = folder.source("a.jsonl").summary().repairs
+    assert (repair.column, repair.rows) == ("extra", 1)
+
+
 def test_values_of_just_the_greatest_length_are_kept(folder):
     long = {"text": "x" * MAX_TEXT_CHARACTERS, "user_id": "u" * MAX_VALUE_CHARACTERS}
 
@@ -115,7 +130,7 @@ def test_the_limits_hold_the_largest_message_below_mongodbs_document(folder):
     values = {
         column.name: "\U0001f600" * MAX_VALUE_CHARACTERS
         for column in INPUT_COLUMNS
-        if column.name not in {"role", "text", "timestamp", "rating", "tokens", "cost"}
+        if column.type == pa.string() and column.name not in {"role", "text"}
     }
     folder.write("a.jsonl", json.dumps(GOOD | values | {"text": text}))
 

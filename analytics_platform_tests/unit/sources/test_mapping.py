@@ -69,6 +69,12 @@ def test_a_number_is_read_as_the_format_says(folder, kind, value):
             "timestamp_format: 'iso' is none of epoch_seconds, epoch_milliseconds and no strptime",
         ),
         ("timestamp_format: '%Q'", "timestamp_format: '%Q' is none of"),
+        ("timestamp_formats: ['%d.%m.%Y', dd.mm.yyyy]", "timestamp_formats: 'dd.mm.yyyy' is none of"),
+        ("{timestamp_format: auto, timestamp_formats: [auto]}", "timestamp_format and timestamp_formats: keep one"),
+        ("timezone: CET+1", "timezone: 'CET+1' is no IANA time zone such as Europe/Berlin"),
+        ("rules: [{when: {private: true}}]", "rules.0: write either drop: true or role: <one of ours>"),
+        ("rules: [{when: {private: true}, role: boss}]", "rules.0: boss: not a role; these are: agent,"),
+        ("rules: [{when: {}, drop: true}]", "rules.0: when: names no column"),
         ("column: {text: body}", "column: Extra inputs are not permitted"),
         ("{columns: {text: body}, constants: {text: x}}", "text: under columns and under constants; keep one"),
         ("- a", "the file: Input should be a valid dictionary"),
@@ -101,6 +107,71 @@ def test_a_mapped_column_that_no_file_has_is_an_error(folder):
 
     with pytest.raises(SourceError, match="no file has the column costumer; they have author_type, body,"):
         folder.source("*.csv", mapping=mapping).days()
+
+
+def test_a_column_of_a_rule_that_no_file_has_is_an_error(folder):
+    folder.write("a.csv", EXPORT)
+    mapping = folder.write("mapping.yaml", MAPPING + "rules: [{when: {privat: true}, drop: true}]")
+
+    with pytest.raises(SourceError, match="no file has the column privat; they have author_type, body,"):
+        folder.source("*.csv", mapping=mapping).days()
+
+
+def test_several_forms_of_times_are_tried_in_their_order(folder):
+    lines = [
+        {"conversation_id": "c", "role": "user", "text": str(number), "timestamp": value}
+        for number, value in enumerate(["01.02.2024 10:00", "2024-02-01T11:00:00Z", "02/01/2024 13:00"])
+    ]
+    mapping = folder.write("mapping.yaml", "timestamp_formats: ['%d.%m.%Y %H:%M', auto, '%m/%d/%Y %H:%M']")
+
+    found = folder.rows_of("a.jsonl", "\n".join(map(json.dumps, lines)), mapping=mapping)
+
+    assert [row["timestamp"].isoformat() for row in found.messages] == [
+        "2024-02-01T10:00:00+00:00",
+        "2024-02-01T11:00:00+00:00",
+        "2024-02-01T13:00:00+00:00",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("time", "utc"),
+    [
+        ("2024-07-01 10:00", "2024-07-01T08:00:00+00:00"),
+        ("2024-12-01 10:00", "2024-12-01T09:00:00+00:00"),
+        ("2024-07-01T10:00:00Z", "2024-07-01T10:00:00+00:00"),
+        ("2024-07-01T10:00:00+05:30", "2024-07-01T04:30:00+00:00"),
+        ("1719828000", "2024-07-01T10:00:00+00:00"),
+        ("01.07.2024 10:00", "2024-07-01T08:00:00+00:00"),
+        ("2024-03-31 02:30", "2024-03-31T01:30:00+00:00"),
+    ],
+)
+def test_only_times_without_an_offset_are_local(folder, time, utc):
+    mapping = folder.write("mapping.yaml", "{timezone: Europe/Berlin, timestamp_formats: [auto, '%d.%m.%Y %H:%M']}")
+    line = {"conversation_id": "c", "role": "user", "text": "x", "timestamp": time}
+
+    found = folder.rows_of("a.jsonl", json.dumps(line), mapping=mapping)
+
+    assert [row["timestamp"].isoformat() for row in found.messages] == [utc]
+
+
+def test_null_words_of_a_mapping_replace_the_usual_ones(folder):
+    row = {"conversation_id": "c", "role": "user", "text": "none", "timestamp": "2024-01-05"}
+    lines = [{**row, "user_id": "anonymous"}, {**row, "user_id": "None"}]
+    mapping = folder.write("mapping.yaml", "null_words: [anonymous]")
+
+    found = folder.rows_of("a.jsonl", "\n".join(map(json.dumps, lines)), mapping=mapping)
+
+    assert [(row["user_id"], row["text"]) for row in found.messages] == [(None, "none"), ("None", "none")]
+
+
+def test_words_that_yaml_knows_are_taken_as_written(folder):
+    """``yes: user`` was a boolean, and no row had the role word ``true``."""
+    mapping = folder.write("mapping.yaml", "{columns: {role: by_customer}, roles: {yes: user, No: agent, 1: tool}}")
+    rows = "".join(f"c,{word},x,2024-01-05\n" for word in ("yes", "no", "1"))
+
+    found = folder.rows_of("a.csv", "conversation_id,by_customer,text,timestamp\n" + rows, mapping=mapping)
+
+    assert [row["role"] for row in found.messages] == ["user", "agent", "tool"]
 
 
 def test_a_changed_mapping_is_staged_anew(folder):

@@ -33,7 +33,7 @@ def table(*rows: dict[str, object]) -> pa.Table:
 
 
 def difference(expected: pa.Table, actual: pa.Table, *misfits: str) -> Disagreement | None:
-    return compare(PLACE, expected, actual, "id", misfits)
+    return compare(PLACE, expected, actual, ["id"], misfits)
 
 
 def test_the_same_rows_in_another_order_agree():
@@ -89,7 +89,7 @@ def test_exactly_the_rows_that_differ_are_found(expected, actual):
     found = difference(left, right)
     assert (found.rows if found else 0) == len(wrong)
     assert (found.ids if found else ()) == tuple(sorted(wrong)[:5])
-    assert same_content(left, right, "id") == (not wrong)
+    assert same_content(left, right, ["id"]) == (not wrong)
 
 
 def test_a_number_that_is_none_agrees_with_itself():

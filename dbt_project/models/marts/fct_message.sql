@@ -38,7 +38,9 @@ final as (
         insights.insight_tier
     from messages
     left join insights
-        on messages.message_id = insights.message_id
+        on
+            messages.conversation_id = insights.conversation_id
+            and messages.message_id = insights.message_id
 
 )
 

@@ -7,6 +7,7 @@ with source as (
 renamed as (
 
     select
+        conversation_id,
         message_id,
         date,
         sentiment,

@@ -118,11 +118,25 @@ def test_two_rows_that_would_share_an_id_are_refused_by_name():
     table = CONVERSATION_CATEGORIES.from_rows(
         [
             {"date": day, "conversation_id": "a", "topic": "b:c", "confidence": 1.0, "rank": 1},
-            {"date": day, "conversation_id": "a:b", "topic": "c", "confidence": 1.0, "rank": 1},
+            {"date": day, "conversation_id": "a", "topic": "b:c", "confidence": 0.5, "rank": 2},
         ]
     )
     with pytest.raises(DocumentError, match=r"conversation_categories.*'a:b:c'"):
         list(to_documents(CONVERSATION_CATEGORIES, table))
+
+
+def test_colons_in_identifiers_give_no_two_rows_one_id():
+    """A message ``c`` of conversation ``a:b`` and a message ``b:c`` of conversation ``a`` had the same ``_id``."""
+    day = dt.date(2026, 1, 5)
+    keys = [("a", "b:c"), ("a:b", "c"), ("a%3Ab", "c")]
+    table = CONVERSATION_CATEGORIES.from_rows(
+        [
+            {"date": day, "conversation_id": conversation, "topic": topic, "confidence": 1.0, "rank": 1}
+            for conversation, topic in keys
+        ]
+    )
+    ids = {identifier for batch in to_documents(CONVERSATION_CATEGORIES, table) for identifier, _ in batch}
+    assert ids == {"a:b:c", "a%3Ab:c", "a%253Ab:c"}
 
 
 def test_a_document_too_large_for_mongodb_is_named():

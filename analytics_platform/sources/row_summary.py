@@ -1,0 +1,235 @@
+"""What became of the rows of a whole source: counts, reasons with an example, and the setting that mends each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from analytics_platform.system.plain_text import on_one_line
+
+SUMMARY = "summary.json"
+
+_WORDS_NAMED = 10
+_MAPPING = "the file of ANALYTICS_SOURCE_MAPPING"
+REMEDIES: Mapping[str, str] = {
+    "unreadable_row": "mend the row in the file",
+    "invalid_utf8": "save the file as UTF-8",
+    "missing_conversation_id": f"`columns:` in {_MAPPING} names the column of conversation_id",
+    "missing_role": f"`columns:` in {_MAPPING} names the column of role, `constants:` gives every row the same one",
+    "unknown_role": f"`roles:` in {_MAPPING} says what the words mean",
+    "missing_text": f"`columns:` in {_MAPPING} names the column of text; a row without a text is no message",
+    "text_too_long": "shorten the text",
+    "value_too_long": f"`columns:` in {_MAPPING} may name the wrong column",
+    "missing_timestamp": f"`columns:` in {_MAPPING} names the column of timestamp",
+    "bad_timestamp": f"`timestamp_formats:` in {_MAPPING} says how times are written, e.g. ['%d.%m.%Y %H:%M']",
+    "outside_partitions": "ANALYTICS_START_DATE and ANALYTICS_END_DATE say which days are kept",
+    "conflicting_duplicate": "give each message of a conversation an id of its own",
+}
+_SHOWN = frozenset({"unknown_role", "bad_timestamp", "outside_partitions"})
+"""Reasons whose detail quotes nothing that a customer said."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Rows that share the reason why they cannot be used.
+
+    Attributes:
+        reason: One of ``QUARANTINE_REASONS``.
+        rows: Number of rows.
+        example: Field and value of the first row, and its place; only the place where the value may be what somebody
+            said.
+        remedy: What to do.
+    """
+
+    reason: str
+    rows: int
+    example: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Repair:
+    """Values of one input column that could not be read as they were; the messages are kept.
+
+    Attributes:
+        column: The input column; ``extra`` stands for further columns that were too long.
+        rows: Number of rows.
+        example: The first value, at most 60 characters; empty for texts and further columns.
+    """
+
+    column: str
+    rows: int
+    example: str
+
+
+@dataclass(frozen=True)
+class RowSummary:
+    """What became of the rows of a whole source, whatever days a run is about.
+
+    Attributes:
+        rows_read: Number of rows read, without blank rows and rows that a rule drops.
+        kept: Number of messages.
+        repaired: Number of messages of them of which a value could not be read.
+        duplicates: Number of rows that repeat a message.
+        quarantined: Number of rows that cannot be used.
+        without_day: Number of these rows that belong to no conversation with a day.
+        left_out: Number of blank rows and rows that a rule drops, by what they are.
+        reasons: The quarantined rows by reason, most rows first.
+        repairs: The repaired values by column, most rows first.
+        unknown_roles: Role words without a meaning and their rows, most rows first; at most ten.
+        warnings: Sentences about what looks wrong though it can be read.
+    """
+
+    rows_read: int = 0
+    kept: int = 0
+    repaired: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    without_day: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    reasons: tuple[Reason, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    unknown_roles: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_total_loss(self) -> bool:
+        """Whether the source has rows and none of them can be used."""
+        return self.rows_read > 0 and self.kept == 0
+
+    @property
+    def lost_share(self) -> float:
+        """Quarantined rows by rows read; 0 without rows."""
+        return self.quarantined / self.rows_read if self.rows_read else 0.0
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts without examples, for metadata."""
+        names = ("rows_read", "kept", "repaired", "duplicates", "quarantined", "without_day")
+        return {name: getattr(self, name) for name in names} | {one.reason: one.rows for one in self.reasons}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the summary as a dictionary for JSON."""
+        return asdict(self)
+
+    def as_text(self) -> str:
+        """Return the summary as JSON text for ``parse_summary``."""
+        return json.dumps(asdict(self))
+
+    def lines(self) -> Iterator[str]:
+        """Yield what a person should read: the counts, then one line for each reason, repair and warning."""
+        repaired = f" ({self.repaired:,} repaired)" if self.repaired else ""
+        left_out = "".join(f", {rows:,} left out ({what})" for what, rows in self.left_out.items())
+        yield (
+            f"Source: {self.rows_read:,} rows read = {self.kept:,} messages{repaired} + {self.duplicates:,} duplicates "
+            f"+ {self.quarantined:,} in quarantine{left_out}"
+        )
+        for reason in self.reasons:
+            yield f"  {reason.rows:,} {reason.reason}: e.g. {on_one_line(reason.example)}; {reason.remedy}"
+            if reason.reason == "unknown_role":
+                words = (f"{on_one_line(word)!r} {rows:,}" for word, rows in self.unknown_roles.items())
+                yield f"    role words without a meaning: {', '.join(words)}"
+        for repair in self.repairs:
+            example = f", e.g. {repair.example!r}" if repair.example else ""
+            yield f"  {repair.rows:,} repaired: {_REPAIRS.get(repair.column, _unreadable(repair.column))}{example}"
+        for warning in self.warnings:
+            yield f"  {on_one_line(warning)}"
+
+
+_REPAIRS = {
+    "text": "characters of text that cannot be decoded are U+FFFD",
+    "extra": "further columns are too long, and only their beginning is in extra",
+}
+
+
+def _unreadable(column: str) -> str:
+    return f"{column} cannot be read and is null; extra has it as unreadable.{column}"
+
+
+def summarise(db: duckdb.DuckDBPyConnection) -> RowSummary:
+    """Count the rows of a source after ``deduplication`` has settled them.
+
+    Args:
+        db: Contains ``all_rows``, ``read_rows``, ``files`` and the tables and views of ``deduplication``.
+    """
+
+    def rows(query: str) -> list[Any]:
+        return db.execute(query).fetchall()
+
+    reasons = rows("""
+        SELECT refused.reason, count(*), arg_min(refused.detail, position),
+            arg_min(concat(files.label, ' row ', source_row), position), count(*) FILTER (WHERE day IS NULL)
+        FROM refused JOIN judged USING (position) JOIN files USING (file)
+        LEFT JOIN conversation_days ON conversation_days.conversation_id = judged.conversation_id
+        GROUP BY refused.reason ORDER BY count(*) DESC, refused.reason
+    """)
+    repairs = rows("""
+        SELECT repair.name, count(*), arg_min(left(repair.value, 60), position)
+        FROM (SELECT position, unnest(repairs) AS repair FROM repaired_rows)
+        GROUP BY repair.name ORDER BY count(*) DESC, repair.name
+    """)
+    unknown = rows(f"""
+        SELECT detail[10:-2], count(*) FROM refused WHERE reason = 'unknown_role'
+        GROUP BY ALL ORDER BY count(*) DESC, 1 LIMIT {_WORDS_NAMED}
+    """)  # noqa: S608  (a number of our own)
+    ((read,),) = rows("SELECT count(*) FROM read_rows")
+    ((repaired,),) = rows("SELECT count(*) FROM repaired_rows")
+    ((duplicates,),) = rows("SELECT count(*) FROM compared WHERE differs = ''")
+    left_out = rows("SELECT detail, count(*) FROM all_rows WHERE reason = 'left_out' GROUP BY detail ORDER BY detail")
+    quarantined = sum(count for _, count, *_ in reasons)
+    return RowSummary(
+        rows_read=read,
+        kept=read - duplicates - quarantined,
+        repaired=repaired,
+        duplicates=duplicates,
+        quarantined=quarantined,
+        without_day=sum(row[-1] for row in reasons),
+        left_out=dict(left_out),
+        reasons=tuple(_reason(*row[:4]) for row in reasons),
+        repairs=tuple(Repair(name, count, example or "") for name, count, example in repairs),
+        unknown_roles=dict(unknown),
+        warnings=tuple(_warnings(rows)),
+    )
+
+
+def _reason(reason: str, rows: int, detail: str, place: str) -> Reason:
+    example = f"{detail} ({place})" if reason in _SHOWN else place
+    return Reason(reason, rows, example, REMEDIES.get(reason, "mend the source"))
+
+
+def _warnings(rows: Any) -> Iterator[str]:
+    ((rounded, example),) = rows(r"""
+        SELECT count(DISTINCT conversation_id), min(conversation_id) FROM judged
+        WHERE reason IS NULL AND regexp_full_match(conversation_id, '\d([.,]\d+)?[Ee]\+?\d{2,}')
+    """)
+    if rounded:
+        yield (
+            f"{rounded:,} conversation ids look like numbers that a spreadsheet rounded, e.g. {example}: different "
+            "conversations may have become one; export the column as text"
+        )
+    ((repeated, skipped),) = rows(
+        "SELECT count(*) FILTER (WHERE is_repeated_hour), count(*) FILTER (WHERE is_skipped_hour) FROM judged"
+    )
+    if repeated:
+        yield (
+            f"{repeated:,} local times occur twice, because clocks were set back: the first one was taken, until a "
+            "conversation's times go back in the order of the file"
+        )
+    if skipped:
+        yield f"{skipped:,} local times do not exist, because clocks were set forward: they were taken as an hour later"
+
+
+def parse_summary(path: Path) -> RowSummary:
+    """Read a summary that ``RowSummary.as_text`` wrote; without the file, a summary without rows."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return RowSummary()
+    content["reasons"] = tuple(Reason(**one) for one in content["reasons"])
+    content["repairs"] = tuple(Repair(**one) for one in content["repairs"])
+    content["warnings"] = tuple(content["warnings"])
+    return RowSummary(**content)

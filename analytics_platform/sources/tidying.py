@@ -1,0 +1,72 @@
+"""Tidy the values of input columns other than ``text``, so that one identifier, role or number has one form.
+
+Spreadsheets and web pages put blanks, tabs and invisible characters around values; databases and pandas write words
+such as ``NULL`` and ``nan`` for a missing value, and whole numbers as ``101.0``. The functions work on Arrow arrays.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+IDENTIFIERS = frozenset({"conversation_id", "message_id", "user_id", "agent_id"})
+NAMES = frozenset({"model", "channel", "language", "outcome", "variant"})
+NUMBERS = frozenset({"sequence", "rating", "tokens", "input_tokens", "output_tokens", "cost"})
+
+NULL_WORDS = ("null", "none", "nan", "nat", r"\N", "n/a", "#n/a", "<na>", "undefined")
+"""Words that mean a missing value as an identifier, a name or a number; in small, capital or capitalised letters."""
+
+_CHARACTERS = [chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000]
+_INVISIBLE = "".join(c for c in _CHARACTERS if c.isspace() or unicodedata.category(c) in ("Zs", "Zl", "Zp", "Cc", "Cf"))
+_BLANKS = "".join(c for c in _INVISIBLE if c.isspace() or unicodedata.category(c) != "Cc")
+"""Blanks of every script and invisible characters such as U+200E and U+FEFF, without control characters such as NUL."""
+
+_WHOLE_NUMBER = r"^(-?\d{1,15})\.0+$"
+"""A whole number as a float writes it. A longer one may have lost digits, so that it stays as it is."""
+
+
+def tidy(name: str, values: pa.Array, null_words: pa.Array) -> pa.Array:
+    """Return the tidied values of an input column.
+
+    Args:
+        name: The input column; ``text`` is returned as it is.
+        values: Strings of shape (rows,).
+        null_words: From ``spellings``: values that count as missing.
+
+    Returns:
+        The values without blanks and invisible characters at both ends; null for a value that shows nothing. Of
+        identifiers, names and numbers, null words are null. Of identifiers, ``101.0`` is ``101``. Within a time, every
+        blank is a space, and invisible characters are gone.
+    """
+    if name == "text" or values.null_count == len(values):
+        return values
+    values = pc.utf8_trim(values, characters=_BLANKS)
+    if name == "timestamp":
+        values = _plain_blanks(values)
+    elif name in IDENTIFIERS:
+        values = _whole_numbers(values)
+    missing = pc.equal(pc.utf8_trim(values, characters=_INVISIBLE), "")
+    if name in IDENTIFIERS | NAMES | NUMBERS and len(null_words):
+        missing = pc.or_(missing, pc.is_in(values, value_set=null_words))
+    return pc.if_else(missing, pa.scalar(None, pa.string()), values)
+
+
+def spellings(words: Iterable[str]) -> pa.Array:
+    """Return the words as given, and in small, capital and capitalised letters."""
+    forms = {form for word in words for form in (word, word.lower(), word.upper(), word.capitalize())}
+    return pa.array(sorted(forms | ({"NaN", "NaT"} if {"nan", "nat"} & forms else set())), pa.string())
+
+
+def _plain_blanks(times: pa.Array) -> pa.Array:
+    if pc.all(pc.string_is_ascii(times)).as_py() is not False:
+        return times
+    return pc.replace_substring_regex(pc.replace_substring_regex(times, r"\p{Cf}+", ""), r"\p{Z}+", " ")
+
+
+def _whole_numbers(identifiers: pa.Array) -> pa.Array:
+    if not pc.any(pc.ends_with(identifiers, ".0")).as_py():
+        return identifiers
+    return pc.replace_substring_regex(identifiers, _WHOLE_NUMBER, r"\1")

@@ -1,0 +1,129 @@
+r"""How a source writes times, as DuckDB macros: ISO 8601, epochs, e-mail dates, strptime formats, and local times.
+
+``time_macros`` creates ``given_time(text)``, a struct of ``at`` (TIMESTAMPTZ, null for a text in no known form) and
+``repeated`` (whether the local time occurs twice, because clocks were set back), and ``skipped`` (whether it never
+occurs, because clocks were set forward). Without a time zone, a time without an offset is UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+AUTO = "auto"
+EPOCH_FORMATS = ("epoch_seconds", "epoch_milliseconds")
+
+# The forms of ISO 8601 and what logs, databases and Java make of it. The first macro reads the common form; the second
+# one is asked about the rest. Each expression is written once: DuckDB may compute a repeated one for every row.
+_MACROS = r"""
+CREATE TEMP MACRO micros_time(micros) AS TRY(make_timestamp(CAST(round(micros) AS BIGINT))) AT TIME ZONE 'UTC';
+CREATE TEMP MACRO iso_text(given) AS
+    CASE WHEN regexp_full_match(given,
+            '\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}([.]\d+)?)? ?(UTC|[Zz]|[+-]\d{2}(:?\d{2})?)?)?')
+         THEN regexp_replace(regexp_replace(upper(given), '([.]\d{6})\d+', '\1'), ' ([+-])', '\1') END;
+CREATE TEMP MACRO like_iso(given) AS
+    regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
+        given, '\[[\w/+-]+\]$', ''),
+        '^(\d{4})(\d{2})(\d{2})$', '\1-\2-\3'),
+        '^(\d{4})(\d{2})(\d{2})[Tt ]?(\d{2})(\d{2})(\d{2})?', '\1-\2-\3 \4:\5:\6'),
+        ':($|[.,Zz+-])', '\1'),
+        '(:\d{2}),(\d+)', '\1.\2'),
+        '^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})', '\1-\2-\3'),
+        ' ?(GMT|UT)$', 'Z');
+CREATE TEMP MACRO loose_iso_text(given) AS
+    CASE WHEN regexp_full_match(like_iso(given),
+            '\d{4}-\d{1,2}-\d{1,2}([Tt ]\d{1,2}:\d{2}(:\d{2}([.]\d+)?)? ?(UTC|[Zz]|[+-]\d{2}(:?\d{2})?)?)?')
+         THEN regexp_replace(regexp_replace(upper(like_iso(given)), '([.]\d{6})\d+', '\1'), ' ([+-])', '\1') END;
+CREATE TEMP MACRO has_offset(iso) AS regexp_matches(iso, ':\d{2}([.]\d+)? ?(UTC|Z|[+-]\d{2}(:?\d{2})?)$');
+-- Seconds have up to 11 digits, milliseconds 12 to 14, microseconds 15 to 17, nanoseconds more: between 1973 and 2099 a
+-- number has one reading only. Nineteen digits are too many for a float.
+CREATE TEMP MACRO epoch_time(given) AS
+    CASE WHEN regexp_full_match(given, '\d{18,19}') THEN micros_time(TRY_CAST(given AS BIGINT) // 1000)
+         WHEN NOT regexp_full_match(given, '\d{8}|\d{14}') THEN micros_time(TRY_CAST(given AS DOUBLE) * CASE
+            WHEN abs(TRY_CAST(given AS DOUBLE)) < 1e11 THEN 1e6
+            WHEN abs(TRY_CAST(given AS DOUBLE)) < 1e14 THEN 1e3
+            WHEN abs(TRY_CAST(given AS DOUBLE)) < 1e17 THEN 1 ELSE 1e-3 END) END;
+CREATE TEMP MACRO mail_time(given) AS
+    CASE WHEN regexp_matches(given, '[A-Za-z]{3}') THEN CAST(try_strptime(given, [
+        '%a, %d %b %Y %H:%M:%S %z', '%d %b %Y %H:%M:%S %z', '%a, %d %b %Y %H:%M %z', '%d %b %Y %H:%M %z',
+        '%a, %d %b %Y %H:%M:%S %Z', '%d %b %Y %H:%M:%S %Z', '%a %b %d %H:%M:%S %z %Y', '%a %b %d %H:%M:%S %Z %Y'
+    ]) AS TIMESTAMPTZ) END;
+CREATE TEMP MACRO worded_time(given) AS
+    CASE WHEN regexp_matches(given, '[A-Za-z]{3}') THEN try_strptime(given, [
+        '%b %d, %Y, %I:%M:%S %p', '%b %d, %Y %I:%M:%S %p', '%b %d, %Y, %I:%M %p', '%b %d, %Y %I:%M %p',
+        '%B %d, %Y, %I:%M:%S %p', '%B %d, %Y %I:%M %p', '%B %d, %Y at %I:%M %p', '%b %d, %Y', '%d %b %Y %H:%M:%S',
+        '%d %b %Y %H:%M', '%d %b %Y', '%d %B %Y %H:%M', '%a %b %d %H:%M:%S %Y'
+    ]) END;
+"""
+
+_AUTO_UTC = """coalesce(
+    TRY_CAST(iso_text(given) AS TIMESTAMPTZ), epoch_time(given), TRY_CAST(loose_iso_text(given) AS TIMESTAMPTZ),
+    mail_time(given), CAST(worded_time(given) AS TIMESTAMPTZ))"""
+
+_AUTO_INSTANT = """coalesce(
+    CASE WHEN has_offset(iso_text(given)) THEN TRY_CAST(iso_text(given) AS TIMESTAMPTZ) END, epoch_time(given),
+    CASE WHEN has_offset(loose_iso_text(given)) THEN TRY_CAST(loose_iso_text(given) AS TIMESTAMPTZ) END,
+    mail_time(given))"""
+_AUTO_WALL = """coalesce(
+    TRY_CAST(coalesce(iso_text(given), loose_iso_text(given)) AS TIMESTAMP), worded_time(given))"""
+
+
+def time_macros(formats: Sequence[str], zone: str | None) -> str:
+    """Return the SQL that creates the macro ``given_time``.
+
+    Args:
+        formats: Tried in this order: ``auto``, one of ``EPOCH_FORMATS``, or a strptime format.
+        zone: IANA name of the zone of times without an offset; None for UTC.
+    """
+    if zone is None:
+        at = ", ".join(_utc(one) for one in formats)
+        fields = f"{{'at': coalesce({at}), 'repeated': false, 'skipped': false}}"
+        return f"{_MACROS}CREATE TEMP MACRO given_time(given) AS {fields};"
+    # The first reading that is not null counts: of a format, an instant, or else a local time.
+    instants, walls = zip(*(_with_zone(one) for one in formats), strict=True)
+    readings = ", ".join(
+        f"CASE WHEN {instant} IS NOT NULL THEN {{'instant': {instant}, 'wall': CAST(NULL AS TIMESTAMP)}}"
+        f" WHEN {wall} IS NOT NULL THEN {{'instant': CAST(NULL AS TIMESTAMPTZ), 'wall': {wall}}} END"
+        for instant, wall in zip(instants, walls, strict=True)
+    )
+    name = _quoted(zone)
+    return f"""{_MACROS}
+    CREATE TEMP MACRO time_reading(given) AS coalesce({readings});
+    -- Of a local time that occurs twice, the earlier moment; of one that never occurs, the moment an hour later.
+    CREATE TEMP MACRO moment(wall) AS CASE
+        WHEN ((wall AT TIME ZONE {name}) - INTERVAL 1 HOUR) AT TIME ZONE {name} = wall
+            THEN (wall AT TIME ZONE {name}) - INTERVAL 1 HOUR
+        ELSE wall AT TIME ZONE {name} END;
+    CREATE TEMP MACRO placed(reading) AS {{
+        'at': coalesce(reading.instant, moment(reading.wall)),
+        'repeated': coalesce((moment(reading.wall) + INTERVAL 1 HOUR) AT TIME ZONE {name} = reading.wall, false),
+        'skipped': coalesce(moment(reading.wall) AT TIME ZONE {name} <> reading.wall, false)
+    }};
+    CREATE TEMP MACRO given_time(given) AS placed(time_reading(given));
+    """
+
+
+def _utc(form: str) -> str:
+    if form == AUTO:
+        return _AUTO_UTC
+    if form in EPOCH_FORMATS:
+        return _epoch(form)
+    return f"CAST(try_strptime(given, {_quoted(form)}) AS TIMESTAMPTZ)"
+
+
+def _with_zone(form: str) -> tuple[str, str]:
+    """Return the expressions of a format's moment and of its local time; one of the two is null."""
+    if form == AUTO:
+        return _AUTO_INSTANT, _AUTO_WALL
+    if form in EPOCH_FORMATS:
+        return _epoch(form), "CAST(NULL AS TIMESTAMP)"
+    if "%z" in form or "%Z" in form:
+        return f"CAST(try_strptime(given, {_quoted(form)}) AS TIMESTAMPTZ)", "CAST(NULL AS TIMESTAMP)"
+    return "CAST(NULL AS TIMESTAMPTZ)", f"CAST(try_strptime(given, {_quoted(form)}) AS TIMESTAMP)"
+
+
+def _epoch(form: str) -> str:
+    return f"micros_time(TRY_CAST(given AS DOUBLE) * {'1e6' if form == 'epoch_seconds' else '1e3'})"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
