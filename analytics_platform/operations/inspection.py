@@ -25,7 +25,8 @@ from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.file_rows import Recognised, read_rows
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.locating import find_files
-from analytics_platform.sources.mapping import INPUT_NAMES, FieldMapping
+from analytics_platform.sources.mapping import INPUT_NAMES, LEFT_OUT, FieldMapping
+from analytics_platform.sources.row_summary import REMEDIES
 from analytics_platform.sources.row_validation import judge, prepare_judging
 from analytics_platform.sources.rows import Rows
 
@@ -68,6 +69,7 @@ class FileView:
         rows: Rows looked at.
         whole: Whether these are all rows of the file.
         kept: Rows that could be used.
+        left_out: Blank rows, and rows that a rule of the mapping drops; they count as no rows.
         repaired: Column to rows of which a value was mended or left out.
         quarantined: Reason to number of rows.
         reasons: Reason to the detail of its first row.
@@ -87,6 +89,7 @@ class FileView:
     rows: int = 0
     whole: bool = True
     kept: int = 0
+    left_out: int = 0
     repaired: dict[str, int] = field(default_factory=dict)
     quarantined: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
@@ -149,6 +152,10 @@ def _view(file: SourceFile, mapping: FieldMapping, *, whole: bool) -> FileView:
 
 def _count(view: FileView, judged: pa.Table, mapped: pa.Table) -> None:
     """Add a batch's rows to the counts of a view."""
+    judged = judged.sort_by("source_row")
+    is_row = pc.fill_null(pc.not_equal(judged["reason"], LEFT_OUT), fill_value=True)
+    view.left_out += judged.num_rows - (pc.sum(is_row).as_py() or 0)
+    judged = judged.filter(is_row)
     usable = judged.filter(pc.is_null(judged["reason"]))
     view.rows += judged.num_rows
     view.kept += usable.num_rows
@@ -162,9 +169,8 @@ def _count(view: FileView, judged: pa.Table, mapped: pa.Table) -> None:
         word = pair["values"]
         if word is not None and (word in view.roles or len(view.roles) < _ROLE_WORDS):
             view.roles[word] = view.roles.get(word, 0) + pair["counts"]
-    if "repairs" in judged.column_names:
-        names = [repair["name"] for repairs in judged["repairs"].drop_null().to_pylist() for repair in repairs]
-        view.repaired = dict(Counter(view.repaired) + Counter(names))
+    names = [repair["name"] for repairs in judged["repairs"].drop_null().to_pylist() for repair in repairs]
+    view.repaired = dict(Counter(view.repaired) + Counter(names))
     if usable.num_rows:
         ends = pc.min_max(usable["timestamp"]).as_py()
         view.first = min(filter(None, (view.first, f"{ends['min']:%Y-%m-%d %H:%M:%S}")))
@@ -311,14 +317,6 @@ def _time_range(view: FileView) -> str:
 def trouble_lines(view: FileView) -> Iterator[str]:
     """Yield a line per reason of quarantine, with its first detail and the way out, and per column with repairs."""
     for reason, count in sorted(view.quarantined.items(), key=lambda item: -item[1]):
-        yield f"{count:,} rows {reason}: {view.reasons[reason]}{_WAYS_OUT.get(reason, '')}"
+        yield f"{count:,} rows {reason}: {view.reasons[reason]}; {REMEDIES.get(reason, 'mend the row')}"
     for name, count in view.repaired.items():
         yield f"{count:,} rows with an unreadable {name}, which is left out or mended"
-
-
-_WAYS_OUT = {
-    "unknown_role": "; say under roles: in the mapping who this is",
-    "bad_timestamp": "; say under timestamp_format: in the mapping how times are written",
-    "missing_conversation_id": "; name its column under columns: in the mapping",
-    "missing_role": "; name its column under columns: in the mapping",
-}

@@ -15,7 +15,9 @@ import duckdb
 from analytics_platform.model.raw_tables import MAX_TEXT_CHARACTERS
 
 SETTLED_TABLES = """
-CREATE TABLE IF NOT EXISTS adjustments (position BIGINT, message_id VARCHAR, timestamp TIMESTAMP);
+CREATE TABLE IF NOT EXISTS adjustments (
+    position BIGINT, conversation_id VARCHAR, message_id VARCHAR, timestamp TIMESTAMP
+);
 CREATE TABLE IF NOT EXISTS repeats (position BIGINT, first_position BIGINT);
 CREATE TABLE IF NOT EXISTS starts (conversation_id VARCHAR, day DATE);
 """
@@ -30,10 +32,13 @@ CREATE OR REPLACE TEMP MACRO is_stray(time) AS time < getvariable('first_day')
 
 CREATE OR REPLACE TEMP VIEW judged AS
 SELECT validated.* REPLACE (
+    coalesce(adjustments.conversation_id, validated.conversation_id) AS conversation_id,
     coalesce(adjustments.message_id, validated.message_id) AS message_id,
     coalesce(adjustments.timestamp, validated.timestamp) AS timestamp
 )
 FROM validated LEFT JOIN adjustments ON adjustments.position = validated.position;
+
+CREATE TEMP VIEW IF NOT EXISTS read_rows AS SELECT conversation_id FROM judged;
 
 CREATE TEMP VIEW IF NOT EXISTS repaired_rows AS
 SELECT position, repairs FROM judged ANTI JOIN repeats USING (position) WHERE repairs IS NOT NULL;
@@ -94,6 +99,7 @@ WHERE reason IS NULL
 # Equal rows of one file without an id are separate messages, numbered in the order of the file: later rows change no
 # number. In another export of the same messages they have the same numbers, so they are repeated rows there.
 # A local time that occurs twice is the first one, until the conversation's times have gone back.
+# A session's conversation is named after its key and its first message's time, so that later messages change no name.
 _ADJUSTMENTS = """
 INSERT INTO adjustments
 WITH several AS (
@@ -121,8 +127,23 @@ turned AS (
     QUALIFY bool_or(is_back) OVER (
         PARTITION BY file, conversation_id, year(timestamp) ORDER BY sequence NULLS LAST, position
         ROWS UNBOUNDED PRECEDING)
+),
+gaps AS (
+    SELECT position, conversation_id AS key, timestamp, coalesce(
+        epoch(timestamp) - epoch(lag(timestamp) OVER in_time) > getvariable('session_seconds'), true) AS begins
+    FROM validated WHERE is_session AND {which}
+    WINDOW in_time AS (PARTITION BY conversation_id ORDER BY timestamp, position)
+),
+sessions AS (
+    SELECT position, key, max(CASE WHEN begins THEN timestamp END) OVER (
+        PARTITION BY key ORDER BY timestamp, position ROWS UNBOUNDED PRECEDING) AS began
+    FROM gaps
+),
+grouped AS (
+    SELECT position, left(sha256(concat(key, '/', epoch_us(began))), 32) AS conversation_id FROM sessions
 )
-SELECT position, named.message_id, turned.timestamp FROM named FULL JOIN turned USING (position)
+SELECT position, grouped.conversation_id, named.message_id, turned.timestamp
+FROM named FULL JOIN turned USING (position) FULL JOIN grouped USING (position)
 """
 
 # Of the rows of one message, the newest file's is kept, and within a file the first one. Files are numbered by age.
@@ -173,6 +194,16 @@ def settle_all(db: duckdb.DuckDBPyConnection) -> None:
     db.execute(_STARTS.format(which="true"))
 
 
+def name_changed_sessions(db: duckdb.DuckDBPyConnection) -> None:
+    """Add to ``changed_conversations`` what changed sessions, and sessions of deleted rows, are called so far."""
+    db.execute("""
+        INSERT INTO changed_conversations
+        SELECT adjustments.conversation_id FROM adjustments LEFT JOIN validated USING (position)
+        WHERE adjustments.conversation_id IS NOT NULL AND (validated.position IS NULL
+            OR validated.conversation_id IN (SELECT conversation_id FROM changed_conversations))
+    """)
+
+
 def settle_changed(db: duckdb.DuckDBPyConnection) -> None:
     """Update the settled tables for the conversations in the caller's table ``changed_conversations``.
 
@@ -185,9 +216,10 @@ def settle_changed(db: duckdb.DuckDBPyConnection) -> None:
             OR position IN (SELECT position FROM validated WHERE {same_conversation});
         DELETE FROM repeats WHERE position NOT IN (SELECT position FROM validated WHERE reason IS NULL)
             OR position IN (SELECT position FROM validated WHERE {same_conversation});
-        DELETE FROM starts WHERE {same_conversation};
     """)  # noqa: S608  (no value is in it)
     db.execute(_ADJUSTMENTS.format(which=same_conversation))
+    name_changed_sessions(db)
+    db.execute(f"DELETE FROM starts WHERE {same_conversation}")  # noqa: S608  (no value is in it)
     db.execute(_REPEATS.format(which=same_conversation))
     db.execute(_STARTS.format(which=same_conversation))
 

@@ -342,7 +342,8 @@ def _refuse_data_as_header(names: Iterable[str], mapping: FieldMapping, file: So
 
 def _with_usual(names: Iterable[str], mapping: FieldMapping) -> FieldMapping:
     """Return the mapping with columns that are taken by their usual names."""
-    usual = usual_columns(list(names), {*mapping.columns, *mapping.constants})
+    sessions = {"conversation_id"} if mapping.session_gap else set()  # the mapping makes conversations itself
+    usual = usual_columns(list(names), {*mapping.columns, *mapping.constants} | sessions)
     return mapping.model_copy(update={"columns": {**usual, **mapping.columns}}) if usual else mapping
 
 

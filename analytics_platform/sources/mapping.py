@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,8 +33,11 @@ BLANK_ROW, DROPPED_ROW = "a row without any value", "a row that a rule drops"
 """Details of rows that are left out."""
 SEQUENCE_NAMES = ("turn_index", "turn", "message_index", "turn_id")
 """Names of columns that are read as ``sequence``, when no column has that name and the mapping names none."""
+SESSION_KEYS = ("user_id", "agent_id", "model", "channel", "variant")
 VARIABLE = "ANALYTICS_SOURCE_MAPPING"
 
+_UNITS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400}
+_GAP = re.compile(rf"(?P<number>\d+(?:\.\d+)?) ?(?P<unit>{'|'.join(_UNITS)})")
 _BLANK_CHARACTERS = 64
 """Characters of a value that are looked at to tell whether it is blank."""
 
@@ -101,6 +105,9 @@ class FieldMapping(BaseModel):
         timezone: IANA name of the zone of times without an offset, e.g. ``Europe/Berlin``; UTC by default.
         null_words: Words that mean a missing value as an identifier, a name or a number, but never as a text.
         rules: Rules that drop rows, or set their role, by the values of other columns.
+        session_gap: Makes conversations of messages that name none: a message that comes later than this after the one
+            before, e.g. ``30min``, ``4h`` or ``2d``, begins a new conversation.
+        session_keys: Input columns, of ``SESSION_KEYS``, whose values such messages share; ``user_id`` by default.
         constants: Input column to the value that every row gets.
         conversations: For a source with a table of conversations beside that of messages: input column to the column
             of that table.
@@ -115,6 +122,8 @@ class FieldMapping(BaseModel):
     timezone: str | None = None
     null_words: tuple[str, ...] = NULL_WORDS
     rules: tuple[RowRule, ...] = ()
+    session_gap: str | None = None
+    session_keys: tuple[str, ...] = ()
     constants: dict[str, str] = {}
     conversations: dict[str, str] = {}
 
@@ -151,6 +160,27 @@ class FieldMapping(BaseModel):
             raise ValueError(f"{value!r} is no IANA time zone such as Europe/Berlin or America/New_York")
         return value
 
+    @field_validator("session_gap")
+    @classmethod
+    def _known_gap(cls, value: str | None) -> str | None:
+        if value is not None and not _GAP.fullmatch(value):
+            raise ValueError(f"{value!r} is no time such as 30min, 4h or 2d")
+        return value
+
+    @field_validator("session_keys")
+    @classmethod
+    def _known_keys(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(values) - set(SESSION_KEYS))
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: no key of a session; these are: {', '.join(SESSION_KEYS)}")
+        return values
+
+    @model_validator(mode="after")
+    def _keys_with_a_gap(self) -> FieldMapping:
+        if self.session_keys and not self.session_gap:
+            raise ValueError("session_keys: session_gap is missing, e.g. session_gap: 4h")
+        return self
+
     @model_validator(mode="after")
     def _one_kind_of_format(self) -> FieldMapping:
         if self.timestamp_format and self.timestamp_formats:
@@ -172,6 +202,17 @@ class FieldMapping(BaseModel):
         """Return the forms of timestamps, in the order in which they are tried."""
         return self.timestamp_formats or (self.timestamp_format or AUTO,)
 
+    @property
+    def session_seconds(self) -> float | None:
+        """The longest time between two messages of one session in seconds; None where sessions are not made."""
+        found = _GAP.fullmatch(self.session_gap or "")
+        return float(found["number"]) * _UNITS[found["unit"]] if found else None
+
+    @property
+    def keys_of_sessions(self) -> tuple[str, ...]:
+        """The input columns whose values the messages of a session share; empty where sessions are not made."""
+        return (self.session_keys or ("user_id",)) if self.session_gap else ()
+
     def of_conversations(self) -> FieldMapping:
         """Return the mapping of the table of conversations."""
         return FieldMapping(columns=self.conversations, null_words=self.null_words)
@@ -187,7 +228,8 @@ class FieldMapping(BaseModel):
             SourceError: Naming the file, the missing columns, the columns it has, and where to map them.
         """
         names = sorted(set(present))
-        needed = [name for name in REQUIRED_INPUT if name not in self.constants]
+        required = (name for name in REQUIRED_INPUT if name != "conversation_id" or not self.session_gap)
+        needed = [name for name in (*required, *self.keys_of_sessions) if name not in self.constants]
         missing = [
             name if self.column_of(name) == name else f"{self.column_of(name)} (for {name})"
             for name in needed

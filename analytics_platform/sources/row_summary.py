@@ -15,8 +15,10 @@ from analytics_platform.system.plain_text import on_one_line
 SUMMARY = "summary.json"
 
 _WORDS_NAMED = 10
+_LONG_DAYS, _LONG_SHARE = 7, 0.1
+"""A run warns when this share of the conversations lasts longer than this number of days."""
 _MAPPING = "the file of ANALYTICS_SOURCE_MAPPING"
-_REMEDIES: Mapping[str, str] = {
+REMEDIES: Mapping[str, str] = {
     "unreadable_row": "mend the row in the file",
     "invalid_utf8": "save the file as UTF-8",
     "missing_conversation_id": f"`columns:` in {_MAPPING} names the column of conversation_id",
@@ -198,7 +200,7 @@ def summarise(db: duckdb.DuckDBPyConnection) -> RowSummary:
 
 def _reason(reason: str, rows: int, detail: str, place: str) -> Reason:
     example = f"{detail} ({place})" if reason in _SHOWN else place
-    return Reason(reason, rows, example, _REMEDIES.get(reason, "mend the source"))
+    return Reason(reason, rows, example, REMEDIES.get(reason, "mend the source"))
 
 
 def _warnings(rows: Any) -> Iterator[str]:
@@ -210,6 +212,18 @@ def _warnings(rows: Any) -> Iterator[str]:
         yield (
             f"{rounded:,} conversation ids look like numbers that a spreadsheet rounded, e.g. {example}: different "
             "conversations may have become one; export the column as text"
+        )
+    ((lasting, conversations, days),) = rows(f"""
+        SELECT count(*) FILTER (WHERE days > {_LONG_DAYS}), count(*), max(days) FROM (
+            SELECT date_diff('day', min(timestamp), max(timestamp)) AS days
+            FROM judged ANTI JOIN repeats USING (position) WHERE reason IS NULL AND NOT is_stray(timestamp)
+            GROUP BY conversation_id HAVING count(*) > 1)
+    """)  # noqa: S608  (a number of our own)
+    if lasting and lasting >= _LONG_SHARE * conversations:
+        yield (
+            f"{lasting:,} of {conversations:,} conversations of several messages last longer than {_LONG_DAYS} days, "
+            f"the longest {days:,}: if conversation_id is a customer or a channel, `session_gap: 4h` in {_MAPPING} "
+            "makes conversations of its messages"
         )
     ((repeated, skipped),) = rows(
         "SELECT count(*) FILTER (WHERE is_repeated_hour), count(*) FILTER (WHERE is_skipped_hour) FROM judged"

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from analytics_platform.model.raw_tables import MAX_NUMBER, MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
-from analytics_platform.sources.mapping import Batch, FieldMapping
+from analytics_platform.sources.mapping import SESSION_KEYS, Batch, FieldMapping
 from analytics_platform.sources.time_forms import time_macros
 
 UNREADABLE = "unreadable."
@@ -80,8 +80,11 @@ WITH given AS (
             coalesce(
                 shown(batch.text),
                 CASE WHEN role_words.role IN ('assistant', 'tool') THEN coalesce(batch.text, '') END
-            ) AS text
+            ) AS text,
+            coalesce(batch.conversation_id, session_key_of({", ".join(f"batch.{name}" for name in SESSION_KEYS)}))
+                AS conversation_id
         ),
+        batch.conversation_id IS NULL AS is_session,
         role_words.role AS known_role
     FROM batch LEFT JOIN role_words ON role_words.word = lower(batch.role)
 ),
@@ -119,7 +122,7 @@ ruled AS (
             WHEN problem IS NOT NULL THEN {{'reason': problem, 'detail': problem_detail}}
             WHEN conversation_id IS NULL
                 THEN {{'reason': 'missing_conversation_id', 'detail': 'conversation_id is empty'}}
-            WHEN length(conversation_id) > $longest_value THEN {{'reason': 'value_too_long',
+            WHEN NOT is_session AND length(conversation_id) > $longest_value THEN {{'reason': 'value_too_long',
                 'detail': concat('longer than ', $longest_value, ' characters: conversation_id')}}
             WHEN role IS NULL THEN {{'reason': 'missing_role', 'detail': 'role is empty'}}
             WHEN known_role IS NULL
@@ -135,7 +138,9 @@ ruled AS (
 )
 SELECT
     $first_position + source_row AS position, $file AS file, source_row,
-    CASE WHEN length(conversation_id) <= $longest_value THEN conversation_id END AS conversation_id,
+    CASE WHEN is_session AND verdict IS NULL OR NOT is_session AND length(conversation_id) <= $longest_value
+        THEN conversation_id END AS conversation_id,
+    is_session AND verdict IS NULL AS is_session,
     CASE WHEN verdict IS NULL THEN coalesce(message_id, left(sha256(CAST(to_json([
         conversation_id, CAST(epoch_us(time.at) AS VARCHAR), known_role, text, user_id, agent_id
     ]) AS VARCHAR)), 32)) END AS message_id,
@@ -169,6 +174,10 @@ def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping
     connection.execute("SET VARIABLE largest_number = $most", {"most": float(MAX_NUMBER)})
     connection.execute(_SETUP)
     connection.executemany("INSERT INTO role_words VALUES (?, ?)", sorted(mapping.role_words().items()))
+    keys = ", ".join(mapping.keys_of_sessions)
+    key = f"CASE WHEN coalesce({keys}) IS NOT NULL THEN CAST(to_json([{keys}]) AS VARCHAR) END" if keys else "NULL"
+    connection.execute(f"CREATE TEMP MACRO session_key_of({', '.join(SESSION_KEYS)}) AS CAST({key} AS VARCHAR)")
+    connection.execute("SET VARIABLE session_seconds = $seconds", {"seconds": mapping.session_seconds})
     connection.execute(time_macros(mapping.time_formats(), mapping.timezone))
 
 
@@ -182,10 +191,11 @@ def judge(connection: duckdb.DuckDBPyConnection, batch: Batch, *, file: int, fir
         first_position: Offset that converts a row's number to its position in the whole source.
 
     Returns:
-        The input columns, ``extra`` as JSON, the place (``position``, ``file``, ``source_row``), the verdict
-        (``reason``, ``detail``), the values that became null or were mended (``repairs``: name and value),
-        ``is_derived`` (whether the source gives no message_id), ``is_repeated_hour`` and ``is_skipped_hour`` (see
-        ``time_forms``), and the original row: ``line``, or ``names`` and ``cells`` for ``json_object_of``.
+        One row per input row. Further to the input columns: ``extra`` (JSON), the place (``position``, ``file``,
+        ``source_row``), the verdict (``reason``, ``detail``), ``repairs`` (name and value of what became null or was
+        mended), ``is_derived`` (whether the source gives no message_id), ``is_session`` (whether conversation_id is the
+        key of a session, of which ``deduplication`` makes conversations), ``is_repeated_hour`` and ``is_skipped_hour``
+        (see ``time_forms``), and the original row: ``line``, or ``names`` and ``cells`` for ``json_object_of``.
     """
     connection.register("batch", batch.rows)
     parameters = {

@@ -90,7 +90,8 @@ def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping:
             judged_rows.write_table(judge(db, batch, file=number, first_position=number * _ROWS_PER_FILE))
     db.read_parquet(str(work / "judged.parquet")).create_view("all_rows")
     db.execute(f"CREATE VIEW validated AS FROM all_rows WHERE reason IS DISTINCT FROM '{LEFT_OUT}'")
-    db.read_parquet(str(work / "read.parquet")).create_view("read_rows")
+    if not mapping.session_gap:  # sessions have no name in the rows as they were read; deduplication counts its own
+        db.read_parquet(str(work / "read.parquet")).create_view("read_rows")
 
 
 def _all_rows(files: list[SourceFile], mapping: FieldMapping) -> Iterator[tuple[int, FieldMapping, Rows]]:

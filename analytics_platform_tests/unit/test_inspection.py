@@ -118,7 +118,7 @@ def test_a_run_says_reasons_with_an_example_and_the_way_out(tmp_path: Path) -> N
     lines = list(short_lines([view_of(path)]))
 
     assert "  0 of 1 rows usable" in lines
-    assert "  1 rows unknown_role: role is 'wizard'; say under roles: in the mapping who this is" in lines
+    assert any("1 rows unknown_role: role is 'wizard'; `roles:` in the file of" in line for line in lines)
 
 
 def test_the_command_stores_nothing_and_fails_when_nothing_is_usable(

@@ -61,8 +61,6 @@ _MYSQL_ESCAPES = {b"0": b"\0", b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b
 def read_csv(stream: BinaryIO, place: str, dialect: CsvDialect | None = None) -> Iterator[Rows]:
     """Yield the rows of a table with a header line; a file without a header line has no rows.
 
-    A row without any value is no row: spreadsheets write such rows below the last one.
-
     Args:
         stream: The file's bytes, UTF-8.
         place: Name of the file in messages.
@@ -88,10 +86,8 @@ def read_csv(stream: BinaryIO, place: str, dialect: CsvDialect | None = None) ->
         if not piece.strip(b"\r\n"):
             continue
         rows = _parse(piece, names, first, dialect) if well_formed else _broken(piece, names, first, dialect)
+        yield rows
         first += len(rows.numbers)
-        rows = _without_blank_rows(rows)
-        if len(rows.numbers):
-            yield rows
 
 
 def _pieces(stream: BinaryIO, grammar: _Grammar, dialect: CsvDialect) -> Iterator[tuple[bytes, bool]]:
@@ -255,21 +251,3 @@ def _single(column: pa.ChunkedArray) -> pa.Array:
 def _without_values(problems: dict[int, Problem], names: list[str]) -> Rows:
     numbers = np.array(list(problems), dtype=np.int64)
     return Rows(numbers, {name: pa.nulls(len(numbers), pa.string()) for name in names}, problems)
-
-
-def _without_blank_rows(rows: Rows) -> Rows:
-    """Return the rows that have a value or a problem; row numbers stay as they are."""
-    columns = list(rows.columns.values())
-    empty = np.ones(len(rows.numbers), dtype=bool)
-    for column in columns:
-        if not column.null_count:
-            return rows
-        empty &= column.is_null().to_numpy(zero_copy_only=False)
-        if not empty.any():
-            return rows
-    if rows.problems:
-        empty &= ~np.isin(rows.numbers, list(rows.problems))
-    kept = pa.array(~empty)
-    return Rows(
-        rows.numbers[~empty], {name: column.filter(kept) for name, column in rows.columns.items()}, rows.problems
-    )

@@ -27,7 +27,7 @@ import orjson
 import pyarrow as pa
 
 from analytics_platform.files import write_atomically
-from analytics_platform.sources.deduplication import settle_changed, use_other_day, use_window
+from analytics_platform.sources.deduplication import name_changed_sessions, settle_changed, use_other_day, use_window
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.nocodb.attributes import judge_attributes
 from analytics_platform.sources.nocodb.mirror_sql import TABLES, TOUCHED, VIEWS
@@ -289,6 +289,7 @@ class OpenMirror:
             if window_before is not None and window_before != kept_days:
                 self._move_window(*window_before)
             use_other_day(self._db)
+            name_changed_sessions(self._db)
             self._db.execute(TOUCHED)
             settle_changed(self._db)
             other_day = str(use_other_day(self._db))

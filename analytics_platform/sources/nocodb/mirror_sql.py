@@ -48,7 +48,6 @@ WHERE repairs IS NOT NULL AND position NOT IN (SELECT position FROM repeats)
 UNION ALL
 SELECT position, repairs FROM conversation_rows WHERE repairs IS NOT NULL;
 
-CREATE OR REPLACE TEMP VIEW read_rows AS SELECT conversation_id FROM validated;
 """  # noqa: S608  (column names of our own)
 
 TOUCHED = """

@@ -356,3 +356,16 @@ def test_a_flag_tells_who_speaks_where_no_column_does(folder, name, values):
     found = folder.rows_of("a.csv", content)
 
     assert {row["text"]: row["role"] for row in found.messages} == {"Hello": "user", "Hi": "agent"}
+
+
+def test_a_session_gap_is_not_overruled_by_a_usual_column(folder):
+    """A column `ticket` was taken for the conversation although the mapping makes conversations of gaps."""
+    mapping = folder.write("mapping.yaml", "session_gap: 4h\nconstants: {role: user}\n")
+    content = "ticket,user_id,body,created_at\n1,u1,Hi,2024-01-05T10:00:00Z\n2,u1,There,2024-01-05T10:01:00Z\n"
+    folder.write("a.csv", content)
+
+    source = folder.source("a.csv", mapping=mapping)
+    rows = [row for day in source.days() for row in source.read_day(day).messages.to_pylist()]
+
+    assert len({row["conversation_id"] for row in rows}) == 1
+    assert [row["text"] for row in rows] == ["Hi", "There"]

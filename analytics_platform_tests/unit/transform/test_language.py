@@ -56,12 +56,14 @@ def test_a_short_or_unclear_text_is_unknown(text: str) -> None:
     assert detect(text) == "und"
 
 
-@pytest.mark.parametrize(("stated", "code"), [("pt-BR", "pt"), (" DE ", "de"), ("en_US", "en"), ("yue", "yue")])
+@pytest.mark.parametrize(
+    ("stated", "code"), [("pt-BR", "pt"), (" DE ", "de"), ("en_US", "en"), ("yue", "yue"), ("Spanish", "es")]
+)
 def test_what_the_source_states_wins(stated: str, code: str) -> None:
     assert detect("could you please tell me how to install this driver?", stated) == code
 
 
-@pytest.mark.parametrize("stated", ["und", "English", "", "e", "12"])
+@pytest.mark.parametrize("stated", ["und", "Plain English", "", "e", "12"])
 def test_what_is_no_language_code_counts_as_not_stated(stated: str) -> None:
     assert normalise_codes(pa.array([stated])).to_pylist() == [None]
     assert detect("could you please tell me how to install this driver?", stated) == "en"
