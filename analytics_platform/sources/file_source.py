@@ -55,6 +55,7 @@ class FileSource:
         first_day: First day of the partitions.
         last_day: Last day of the partitions, inclusive.
         mapping: YAML file with the field mapping; see ``mapping.FieldMapping``.
+        prices: US dollars of a million input and output tokens by model; see ``mapping.FieldMapping``.
         name: Name of the source, stored with every row.
         stages: Whether to stage changed files; otherwise the source reads the newest staging, and neither writes nor
             removes files.
@@ -68,6 +69,7 @@ class FileSource:
         first_day: dt.date,
         last_day: dt.date,
         mapping: Path | None = None,
+        prices: Mapping[str, tuple[float, float]] | None = None,
         name: str = "files",
         stages: bool = True,
     ) -> None:
@@ -77,6 +79,7 @@ class FileSource:
         self._first_day = first_day
         self._last_day = last_day
         self._mapping = mapping
+        self._prices = prices
         self._stages = stages
         self._holds = Holds(self._discard_old)
 
@@ -182,7 +185,7 @@ class FileSource:
 
     def _found(self) -> tuple[list[SourceFile], FieldMapping, Path]:
         """Return the files, the mapping, and the folder of their staging, which need not exist."""
-        files, mapping = find_files(self._paths), load_mapping(self._mapping)
+        files, mapping = find_files(self._paths), load_mapping(self._mapping, self._prices)
         return files, mapping, self._folder / self._fingerprint(files, mapping)
 
     def _staged(self, *, anew: bool = False) -> Path | None:
