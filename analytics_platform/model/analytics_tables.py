@@ -74,7 +74,7 @@ _LLM = (
     Column(
         "cost",
         NUMBER,
-        "Sum of the LLM cost that the source states; null when no conversation states any.",
+        "Sum of the LLM cost, as stated or computed; null when no conversation has one.",
         nullable=True,
         unit="USD",
         minimum=0,

@@ -220,7 +220,7 @@ CONVERSATIONS = Table(
         Column(
             "cost",
             NUMBER,
-            "LLM cost that the source states for the conversation; null when the source states none.",
+            "LLM cost of the conversation, as stated or computed from tokens; null when there is none.",
             nullable=True,
             unit="USD",
             minimum=0,

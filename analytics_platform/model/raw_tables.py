@@ -121,7 +121,7 @@ INPUT_COLUMNS: tuple[Column, ...] = (
     Column(
         "cost",
         NUMBER,
-        "LLM cost that the source states for the message; null when the source states none.",
+        "LLM cost of the message, see cost_source; null when the source states neither a cost nor tokens with a price.",
         nullable=True,
         unit="USD",
         minimum=0,
@@ -135,10 +135,18 @@ RAW_MESSAGES = Table(
         DATE_COLUMN,
         *INPUT_COLUMNS,
         Column(
+            "cost_source",
+            STRING,
+            "Where the cost comes from: stated by the source, or computed from model, input_tokens and output_tokens "
+            "by ANALYTICS_PRICES; null without a cost.",
+            allowed=frozenset({"stated", "computed"}),
+            nullable=True,
+        ),
+        Column(
             "extra",
             STRING,
-            "All other columns of the source row, as a JSON object of texts with sorted keys; null "
-            "when there are none.",
+            "All other columns of the source row, as a JSON object of texts with sorted keys, and values that could "
+            "not be read, under unreadable.<input column>; null when there are none.",
             nullable=True,
         ),
         Column("source", STRING, "Name of the source: sample, files or nocodb."),
@@ -228,7 +236,7 @@ RAW_CONVERSATIONS = Table(
         Column(
             "cost",
             NUMBER,
-            "Sum of the LLM cost that the messages state; null when no message states any.",
+            "Sum of the LLM cost of the messages; null when no message has one.",
             nullable=True,
             unit="USD",
             minimum=0,

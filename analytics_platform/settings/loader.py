@@ -83,6 +83,12 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         validation_alias="ANALYTICS_SOURCE_MAPPING",
         description="For files: YAML file that maps the source's fields to the input columns.",
     )
+    prices: Path | None = Field(
+        default=None,
+        validation_alias="ANALYTICS_PRICES",
+        description="YAML file of prices per million tokens, for messages that state tokens and no cost; added to the "
+        "shipped ones.",
+    )
     start_date: Annotated[dt.date | None, BeforeValidator(checks.day)] = Field(
         default=None,
         validation_alias="ANALYTICS_START_DATE",
@@ -160,7 +166,7 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
     def _dbt_project(cls, path: Path) -> Path:
         return path if path == PROJECT_ROOT / "dbt_project" else checks.dbt_project(path)
 
-    @field_validator("source_mapping", "taxonomy")
+    @field_validator("source_mapping", "prices", "taxonomy")
     @classmethod
     def _existing_file(cls, path: Path | None) -> Path | None:
         return checks.existing_file(path)

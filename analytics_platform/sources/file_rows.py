@@ -358,11 +358,11 @@ def _refuse_nested(records: list[Record], names: Iterable[str], mapping: FieldMa
     if all(mapping.column_of(name) in present for name in needed):
         return
     for name, value in next((record for record in records if record), {}).items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
+        if isinstance(value, list) and value and isinstance(value[0], dict) and value[0]:
             raise SourceError(
                 f"{file.place}: has one record per conversation, its messages nested in {name} with the fields "
                 f"{', '.join(sorted(value[0]))}; name them in the file of {MAPPING_VARIABLE} as {name}[].FIELD, "
-                f"e.g. columns: {{text: '{name}[].{next(iter(value[0]))}'}}"
+                f"e.g. columns: {{text: '{name}[].{min(value[0])}'}}"
             )
 
 
@@ -392,7 +392,7 @@ def _unfolded(batches: Iterator[Records], shape: Shape, context: Context, paths:
             if problem is None or problem.reason != "unreadable_row":
                 try:
                     messages = list(shape.unfold(record, context))
-                except (AttributeError, KeyError, LookupError, StopIteration, TypeError, ValueError):
+                except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
                     text = str(text_array([record])[0])
                     problem = Problem("unreadable_row", f"not a record of this shape: {shape.title}", text)
             if problem is not None:

@@ -60,6 +60,7 @@ class FileSource:
         last_day: Last day of the partitions, inclusive.
         mapping: YAML file with the field mapping; see ``mapping.FieldMapping``.
         shape: ``auto`` to recognise the shape of each file, or a name of ``shapes.catalogue.FORMATS`` for all of them.
+        prices: US dollars of a million input and output tokens by model; see ``mapping.FieldMapping``.
         name: Name of the source, stored with every row.
         stages: Whether to stage changed files; otherwise the source reads the newest staging, and neither writes nor
             removes files.
@@ -74,6 +75,7 @@ class FileSource:
         last_day: dt.date,
         mapping: Path | None = None,
         shape: str = AUTO,
+        prices: Mapping[str, tuple[float, float]] | None = None,
         name: str = "files",
         stages: bool = True,
     ) -> None:
@@ -84,6 +86,7 @@ class FileSource:
         self._last_day = last_day
         self._mapping = mapping
         self._shape = shape
+        self._prices = prices
         self._stages = stages
         self._holds = Holds(self._discard_old)
 
@@ -189,7 +192,7 @@ class FileSource:
 
     def _found(self) -> tuple[list[SourceFile], FieldMapping, Path]:
         """Return the files, the mapping, and the folder of their staging, which need not exist."""
-        mapping = load_mapping(self._mapping)
+        mapping = load_mapping(self._mapping, self._prices)
         files = [replace(file, shape=self._shape) for file in find_files(self._paths)]
         return files, mapping, self._folder / self._fingerprint(files, mapping)
 

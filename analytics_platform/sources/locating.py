@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import glob
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ _COMPANIONS = frozenset(
 )  # fmt: skip
 """Files of Slack, ChatGPT and Claude exports that contain no messages."""
 
+_CONVERSATIONS = re.compile(r"conversations(?:-\d+)?\.json")
+
 
 @dataclass(frozen=True)
 class _Place:
@@ -41,6 +44,10 @@ class _Place:
     @property
     def name(self) -> str:
         return PurePosixPath(self.member).name if self.member else self.path.name
+
+    @property
+    def folder(self) -> str:
+        return str(PurePosixPath(self.whole).parent)
 
     @property
     def whole(self) -> str:
@@ -76,7 +83,7 @@ def known_formats() -> str:
 def _matches(pattern: str) -> list[_Place]:
     path = Path(pattern).expanduser()
     if path.is_dir():
-        places = [place for file in sorted(path.rglob("*")) for place in _of_folder(file, path)]
+        places = _without_strangers([place for file in sorted(path.rglob("*")) for place in _of_folder(file, path)])
         if not places:
             raise SourceError(f"{VARIABLE}: {pattern} is a folder without files of a known format: {known_formats()}")
         return places
@@ -107,9 +114,18 @@ def _opened(file: Path) -> Iterator[_Place]:
         raise SourceError(f"{VARIABLE}: {file} cannot be read as a zip ({error}); copy the file again") from None
     if not members:
         raise SourceError(f"{VARIABLE}: {file} has no file of a known format; these are: {known_formats()}")
-    for member in sorted(members, key=lambda member: member.filename):
-        modified = dt.datetime(*member.date_time, tzinfo=dt.UTC)
-        yield _Place(file, member.filename, member.file_size, int(modified.timestamp()) * 10**9)
+    yield from _without_strangers([_member(file, member) for member in sorted(members, key=lambda one: one.filename)])
+
+
+def _member(file: Path, member: zipfile.ZipInfo) -> _Place:
+    modified = dt.datetime(*member.date_time, tzinfo=dt.UTC)
+    return _Place(file, member.filename, member.file_size, int(modified.timestamp()) * 10**9)
+
+
+def _without_strangers(places: list[_Place]) -> list[_Place]:
+    """Return the places without other files beside the conversations of ChatGPT and Claude, which have no messages."""
+    exports = {place.folder for place in places if _CONVERSATIONS.fullmatch(place.name)}
+    return [place for place in places if place.folder not in exports or _CONVERSATIONS.fullmatch(place.name)]
 
 
 def _is_zip(file: Path) -> bool:

@@ -111,6 +111,8 @@ class FieldMapping(BaseModel):
         constants: Input column to the value that every row gets.
         conversations: For a source with a table of conversations beside that of messages: input column to the column
             of that table.
+        prices: Model, in lower case, to the US dollars of a million input tokens and of a million output tokens. The
+            setting ``ANALYTICS_PRICES`` gives them, not the file.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
@@ -126,6 +128,7 @@ class FieldMapping(BaseModel):
     session_keys: tuple[str, ...] = ()
     constants: dict[str, str] = {}
     conversations: dict[str, str] = {}
+    prices: dict[str, tuple[float, float]] = {}
 
     @field_validator("columns", "constants", "conversations")
     @classmethod
@@ -315,14 +318,19 @@ _AsWritten.yaml_implicit_resolvers = {
 }
 
 
-def load_mapping(path: Path | None) -> FieldMapping:
+def load_mapping(path: Path | None, prices: Mapping[str, tuple[float, float]] | None = None) -> FieldMapping:
     """Read a mapping file; without a file, return the mapping that changes nothing.
+
+    Args:
+        path: The file.
+        prices: See ``FieldMapping.prices``.
 
     Raises:
         SourceError: Naming the file, the place in it, and the fault.
     """
+    known = {model.lower(): price for model, price in (prices or {}).items()}
     if path is None:
-        return FieldMapping()
+        return FieldMapping(prices=known)
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _AsWritten)  # noqa: S506  (a SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
@@ -330,13 +338,16 @@ def load_mapping(path: Path | None) -> FieldMapping:
     except yaml.YAMLError as error:
         raise SourceError(f"{VARIABLE}: {path} is not YAML: {' '.join(str(error).split())}") from None
     try:
-        return FieldMapping.model_validate({} if content is None else content)
+        found = FieldMapping.model_validate({} if content is None else content)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg'].removeprefix('Value error, ')}"
             for problem in error.errors(include_input=False, include_url=False)
         )
         raise SourceError(f"{VARIABLE}: {path}: {problems}") from None
+    if found.prices:
+        raise SourceError(f"{VARIABLE}: {path}: prices: ANALYTICS_PRICES names a file of prices")
+    return found.model_copy(update={"prices": known})
 
 
 def _checked_format(value: str) -> str:

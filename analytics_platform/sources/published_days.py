@@ -33,7 +33,7 @@ SELECT md5_number_lower(CAST(to_json(staged) AS VARCHAR)) AS row_hash, staged.* 
     SELECT
         conversation_days.day AS date, judged.conversation_id, message_id, user_id, agent_id, model, channel, role,
         text, timestamp AT TIME ZONE 'UTC' AS timestamp,
-        sequence, language, rating, outcome, variant, tokens, input_tokens, output_tokens, cost, extra,
+        sequence, language, rating, outcome, variant, tokens, input_tokens, output_tokens, cost, cost_source, extra,
         getvariable('source') AS source, files.label AS source_file, source_row
     FROM judged
     ANTI JOIN repeats USING (position)

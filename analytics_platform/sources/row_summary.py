@@ -225,6 +225,13 @@ def _warnings(rows: Any) -> Iterator[str]:
             f"the longest {days:,}: if conversation_id is a customer or a channel, `session_gap: 4h` in {_MAPPING} "
             "makes conversations of its messages"
         )
+    ((computed,),) = rows(
+        "SELECT count(*) FROM judged ANTI JOIN repeats USING (position) WHERE cost_source = 'computed'"
+    )
+    if computed:
+        yield (
+            f"{computed:,} costs were computed from model and tokens, because the source states none (ANALYTICS_PRICES)"
+        )
     ((repeated, skipped),) = rows(
         "SELECT count(*) FILTER (WHERE is_repeated_hour), count(*) FILTER (WHERE is_skipped_hour) FROM judged"
     )

@@ -21,6 +21,8 @@ _EXTRA_KEPT = 1_000
 
 _SETUP = r"""
 CREATE TEMP TABLE role_words (word VARCHAR PRIMARY KEY, role VARCHAR);
+-- US dollars per million tokens.
+CREATE TEMP TABLE prices (model VARCHAR PRIMARY KEY, input DOUBLE, output DOUBLE);
 -- Null for a text that shows nothing: spaces of any script, control characters, invisible ones.
 CREATE TEMP MACRO shown(given) AS CASE WHEN NOT regexp_full_match(given, '[\s\p{Z}\p{Cc}\p{Cf}]*') THEN given END;
 -- False for what is not finite, and for what would make a sum or a rounded mean overflow.
@@ -85,8 +87,14 @@ WITH given AS (
                 AS conversation_id
         ),
         batch.conversation_id IS NULL AS is_session,
+        coalesce(exact.input, plain.input) AS input_price,
+        coalesce(exact.output, plain.output) AS output_price,
         role_words.role AS known_role
     FROM batch LEFT JOIN role_words ON role_words.word = lower(batch.role)
+    -- A model's dated name, and its name after that of a provider, have the price of the plain name.
+    LEFT JOIN prices AS exact ON exact.model = lower(batch.model)
+    LEFT JOIN prices AS plain
+        ON plain.model = regexp_replace(lower(batch.model), '^.*/|-\\d{{4}}-?\\d{{2}}-?\\d{{2}}$', '', 'g')
 ),
 typed AS (
     SELECT *,
@@ -147,7 +155,11 @@ SELECT
     verdict IS NULL AND message_id IS NULL AS is_derived,
     user_id, agent_id, model, channel, known_role AS role, text,
     CASE WHEN verdict IS NULL THEN make_timestamp(epoch_us(time.at)) END AS timestamp,
-    sequence, language, rating, outcome, variant, tokens, input_tokens, output_tokens, cost,
+    sequence, language, rating, outcome, variant,
+    coalesce(tokens, input_tokens + output_tokens) AS tokens, input_tokens, output_tokens,
+    coalesce(cost, (input_tokens * input_price + output_tokens * output_price) / 1e6) AS cost,
+    CASE WHEN cost IS NOT NULL THEN 'stated' WHEN input_tokens * input_price + output_tokens * output_price IS NOT NULL
+        THEN 'computed' END AS cost_source,
     extra,
     verdict.reason AS reason, verdict.detail AS detail,
     CASE WHEN verdict IS NULL AND (unreadable IS NOT NULL OR length(whole_extra) > $longest_text
@@ -169,11 +181,14 @@ def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping
 
     Args:
         connection: A database with its time zone set to UTC.
-        mapping: Gives the role words, the forms of timestamps and their zone.
+        mapping: Gives the role words, the prices of models, the forms of timestamps and their zone.
     """
     connection.execute("SET VARIABLE largest_number = $most", {"most": float(MAX_NUMBER)})
     connection.execute(_SETUP)
     connection.executemany("INSERT INTO role_words VALUES (?, ?)", sorted(mapping.role_words().items()))
+    if mapping.prices:
+        rows = [[model, *price] for model, price in sorted(mapping.prices.items())]
+        connection.executemany("INSERT INTO prices VALUES (?, ?, ?)", rows)
     keys = ", ".join(mapping.keys_of_sessions)
     key = f"CASE WHEN coalesce({keys}) IS NOT NULL THEN CAST(to_json([{keys}]) AS VARCHAR) END" if keys else "NULL"
     connection.execute(f"CREATE TEMP MACRO session_key_of({', '.join(SESSION_KEYS)}) AS CAST({key} AS VARCHAR)")

@@ -18,6 +18,7 @@ from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.defs.framework.table_asset import DAYS_RESOURCE
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.defs.resources.llm_resource import Llm
+from analytics_platform.insights.llm.api.prices import load_prices
 from analytics_platform.insights.llm.config import LlmConfig
 from analytics_platform.model import Table
 from analytics_platform.settings.aws_secrets import SecretReferences
@@ -132,11 +133,21 @@ class Platform:
             self.settings.source_path or "",
             mapping=self.settings.source_mapping,
             shape=self.settings.source_format,
+            prices=self._prices(),
             staging_dir=self.settings.staging_dir,
             first_day=first_day,
             last_day=last_day,
             stages=self._stages,
         )
+
+    def _prices(self) -> dict[str, tuple[float, float]]:
+        """Return the prices of models: those that are shipped, and those of the settings, which count before them.
+
+        Raises:
+            LlmError: Naming the file of the settings and the place in it.
+        """
+        lists = [load_prices(), *([load_prices(self.settings.prices)] if self.settings.prices else [])]
+        return {model: (price.input, price.output) for one in lists for model, price in one.models.items()}
 
     def _nocodb(self, first_day: dt.date, last_day: dt.date) -> NocoSource:
         settings = self.settings
@@ -162,6 +173,7 @@ class Platform:
             first_day=first_day,
             last_day=last_day,
             mapping=settings.source_mapping,
+            prices=self._prices(),
             discards=self._stages,
         )
 

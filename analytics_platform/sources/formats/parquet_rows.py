@@ -43,7 +43,7 @@ def read_parquet(stream: BinaryIO, place: str) -> Iterator[Rows]:
             }
             yield Rows(np.arange(first, first + batch.num_rows, dtype=np.int64), columns, problems)
             first += batch.num_rows
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{place}: cannot be read as Parquet ({error}); write the file again") from error
 
 
@@ -58,7 +58,7 @@ def parquet_schema(stream: BinaryIO, place: str) -> pa.Schema:
     stream.seek(0)
     try:
         return pq.ParquetFile(stream, pre_buffer=False).schema_arrow
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{place}: cannot be read as Parquet ({error}); write the file again") from error
     finally:
         stream.seek(0)
@@ -73,7 +73,7 @@ def read_parquet_records(stream: BinaryIO, place: str) -> Iterator[Records]:
     try:
         for batch in pq.ParquetFile(stream, pre_buffer=False).iter_batches(_RECORDS_PER_BATCH):
             yield Records([_plain(row) for row in batch.to_pylist()])
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{place}: cannot be read as Parquet ({error}); write the file again") from error
 
 

@@ -74,6 +74,7 @@ class NocoSource:
         first_day: First day of the partitions.
         last_day: Last day of the partitions, inclusive.
         mapping: YAML file with the field mapping; see ``mapping.FieldMapping``.
+        prices: US dollars of a million input and output tokens by model; see ``mapping.FieldMapping``.
         discards: Whether to remove files that have no reader.
     """
 
@@ -89,11 +90,12 @@ class NocoSource:
         first_day: dt.date,
         last_day: dt.date,
         mapping: Path | None = None,
+        prices: Mapping[str, tuple[float, float]] | None = None,
         discards: bool = True,
     ) -> None:
         self._client = client
         self._tables = tables
-        self._mapping = load_mapping(mapping)
+        self._mapping = load_mapping(mapping, prices)
         self._mirror = Mirror(
             staging_dir / self.name / _fingerprint(url, tables, self._mapping),
             self._mapping,

@@ -20,6 +20,9 @@ from analytics_platform.sources.shapes.shape import (
 _LISTS = ("messages", "contents", "conversation", "conversations", "chat", "history", "dialogue", "turns", "transcript")
 _COLUMNS = ("conversation_id", "user_id", "agent_id", "model", "channel", "language", "rating", "outcome", "variant")
 
+_ROLE_AND_CONTENT = 2
+"""Keys of a message that says nothing but who speaks and what."""
+
 
 def _list_name(record: Record) -> str | None:
     return next((name for name in _LISTS if is_list_of(record.get(name), is_message)), None)
@@ -41,7 +44,8 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     known = {column: further.pop(column) for column in _COLUMNS if column in further}
     answer = _answer_of(record)
     for position, message in enumerate([*record[name], *answer]):
-        stated = first_of(message, "timestamp", "created_at", "create_time", "created", "time")
+        more = len(message) > _ROLE_AND_CONTENT
+        stated = first_of(message, "timestamp", "created_at", "create_time", "created", "time") if more else None
         row = {
             **further,
             **known,
@@ -51,7 +55,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             "text": message_text(message),
             "timestamp": stated or time or context.time_by_place(position),
         }
-        for column in ("model", "language", "user_id", "agent_id"):
+        for column in ("model", "language", "user_id", "agent_id") if more else ():
             if message.get(column) is not None:
                 row[column] = message[column]
         yield row

@@ -164,7 +164,11 @@ def speaker(message: Mapping[str, Any]) -> str | None:
 
 def message_text(message: Mapping[str, Any]) -> str | None:
     """Return the text of a message, with markers for its images, files and tool calls."""
-    content = next((message[key] for key in ("content", "parts", "text") if message.get(key) is not None), None)
+    content = message.get("content")
+    if isinstance(content, str) and "tool_calls" not in message:
+        return content
+    if content is None:
+        content = message.get("parts") if message.get("parts") is not None else message.get("text")
     return with_tool_calls(content_text(content), message.get("tool_calls"))
 
 

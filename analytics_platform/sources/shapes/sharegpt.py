@@ -17,7 +17,7 @@ def _is_turn(value: Any) -> bool:
 
 def unfold(record: Record, context: Context) -> Iterator[Record]:
     """Yield the messages of one conversation."""
-    name = next(name for name in _LISTS if is_list_of(record.get(name), _is_turn))
+    name = next((name for name in _LISTS if is_list_of(record.get(name), _is_turn)), "conversations")
     key = record.get("id") or record.get("conversation_id")
     conversation = str(key) if key is not None else derived_id(context.number, record[name])
     time = record.get("timestamp") or record.get("created_at") or record.get("date")

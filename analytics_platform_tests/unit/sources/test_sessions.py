@@ -107,7 +107,7 @@ events = st.lists(
 
 
 @settings(
-    max_examples=by_day_or_night(8, 60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=by_day_or_night(4, 60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(events=events, gone=st.sets(st.integers(0, 5)))
 def test_a_mirror_of_sessions_is_what_its_rows_give_from_nothing(tmp_path_factory, events, gone):

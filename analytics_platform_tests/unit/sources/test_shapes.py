@@ -193,6 +193,7 @@ def test_the_zip_of_chatgpt_is_read_without_its_companions(tmp_path):
     shutil.copytree(CASES / "chatgpt_export", export, ignore=shutil.ignore_patterns("*.jsonl"))
     (export / "user.json").write_text(json.dumps({"id": "user-1"}))
     (export / "message_feedback.json").write_text("[]")
+    (export / "conversation_asset_file_names.json").write_text(json.dumps({"file-1": "a.png"}))
     (export / "chat.html").write_text("<html></html>")
 
     rows, recognised = read(shutil.make_archive(str(tmp_path / "packed"), "zip", export))

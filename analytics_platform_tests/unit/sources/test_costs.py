@@ -1,0 +1,61 @@
+"""What a message cost, where the source states tokens and no cost."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from analytics_platform.sources.base import SourceError
+
+PRICES = {"gpt-4o": (2.5, 10.0), "House-Model": (1.0, 1.0)}
+ROW = {"conversation_id": "c", "role": "assistant", "text": "x", "timestamp": "2024-01-05"}
+TOKENS = {"input_tokens": 1_000, "output_tokens": 200}
+
+
+@pytest.mark.parametrize(
+    ("values", "cost", "stated"),
+    [
+        ({"model": "gpt-4o", **TOKENS}, 0.0045, "computed"),
+        ({"model": "gpt-4o-2024-08-06", **TOKENS}, 0.0045, "computed"),
+        ({"model": "openai/GPT-4o", **TOKENS}, 0.0045, "computed"),
+        ({"model": "house-model", **TOKENS}, 0.0012, "computed"),
+        ({"model": "gpt-4o", **TOKENS, "cost": 0.5}, 0.5, "stated"),
+        ({"model": "gpt-4o", **TOKENS, "cost": 0}, 0, "stated"),
+        ({"model": "gpt-4o", **TOKENS, "cost": "free"}, 0.0045, "computed"),
+        ({"model": "unheard-of", **TOKENS}, None, None),
+        ({**TOKENS}, None, None),
+        ({"model": "gpt-4o", "output_tokens": 200}, None, None),
+        ({"model": "gpt-4o", "tokens": 1_200}, None, None),
+    ],
+)
+def test_a_cost_is_computed_where_tokens_and_a_price_are_known(folder, values, cost, stated):
+    (row,) = folder.rows_of("a.jsonl", json.dumps(ROW | values), prices=PRICES).messages
+
+    assert (row["cost"], row["cost_source"]) == (pytest.approx(cost), stated)
+
+
+def test_tokens_are_the_sum_of_those_read_and_written(folder):
+    lines = [json.dumps(ROW | TOKENS), json.dumps(ROW | TOKENS | {"tokens": 7})]
+    found = folder.rows_of("a.jsonl", "\n".join(lines))
+    assert [row["tokens"] for row in found.messages] == [1_200, 7]
+
+
+def test_changed_prices_change_the_days_of_the_source(folder):
+    folder.write("a.jsonl", json.dumps(ROW | TOKENS | {"model": "gpt-4o"}))
+    before = dict(folder.source("a.jsonl", prices=PRICES).days())
+    after = dict(folder.source("a.jsonl", prices={"gpt-4o": (5.0, 10.0)}).days())
+    assert before != after
+
+
+def test_computed_costs_are_told(folder):
+    folder.write("a.jsonl", json.dumps(ROW | TOKENS | {"model": "gpt-4o"}))
+    (line,) = folder.source("a.jsonl", prices=PRICES).summary().warnings
+    assert line == "1 costs were computed from model and tokens, because the source states none (ANALYTICS_PRICES)"
+
+
+def test_a_mapping_gives_no_prices(folder):
+    folder.write("a.jsonl", json.dumps(ROW))
+    mapping = folder.write("mapping.yaml", "prices: {gpt-4o: [1, 2]}")
+    with pytest.raises(SourceError, match="prices: ANALYTICS_PRICES names a file of prices"):
+        folder.source("a.jsonl", mapping=mapping).days()
