@@ -332,6 +332,13 @@ def test_an_asset_may_return_a_generator_or_a_mapping_or_one_table(lake, source,
     assert rows(lake, "totals", "") == [9]
 
 
+@pytest.mark.parametrize("cadence", [Cadence.WEEKLY, Cadence.MONTHLY])
+def test_an_asset_of_weeks_or_months_is_refused(cadence):
+    """It would have no partitions, and its checks would take a Monday for the week."""
+    with pytest.raises(ValueError, match=f"table totals: cadence is {cadence}, and an asset is daily or whole"):
+        table_asset(TOTALS, GraphPlace("g"), cadence=cadence)
+
+
 def test_the_graph_says_what_a_table_is():
     spec = squares.definition.get_asset_spec()
     assert spec.description.startswith("One row per square.\n\nSquares of the numbers")
