@@ -147,7 +147,7 @@ def partition_metadata(
         **({COMPUTED_BECAUSE: "; ".join(reasons)} if reasons else {}),
         "bytes": info.bytes,
         CONTENT_HASH: info.content_hash,
-        COMPUTED_FROM: dict(Provenance.parse(info.fingerprint).parts),
+        COMPUTED_FROM: dict(Provenance.parse(info.provenance).parts),
     }
     return {name: plain_metadata(value) for name, value in facts.items()}
 

@@ -36,7 +36,7 @@ class PartitionInfo:
         rows: Number of rows.
         bytes: Size as stored.
         content_hash: Hash of the content alone, independent of encoding (see ``content_hash``).
-        fingerprint: Provenance of the content, as ``Provenance.text`` returns it.
+        provenance: Provenance of the content, as ``Provenance.text`` returns it.
         annotations: Further facts kept with the partition, e.g. the number of source rows read.
     """
 
@@ -44,7 +44,7 @@ class PartitionInfo:
     rows: int
     bytes: int
     content_hash: str
-    fingerprint: str
+    provenance: str
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -64,7 +64,7 @@ class PartitionStore(Protocol):
         ...
 
     def write(
-        self, name: str, key: str, table: pa.Table, fingerprint: str, annotations: Mapping[str, str] | None = None
+        self, name: str, key: str, table: pa.Table, provenance: str, annotations: Mapping[str, str] | None = None
     ) -> PartitionInfo:
         """Replace a partition so that a reader sees the whole old partition or the whole new one."""
         ...

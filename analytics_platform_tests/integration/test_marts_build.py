@@ -104,7 +104,7 @@ def write_day(lake: Lake, day: str, size: int, *moved: dict[str, Any]) -> None:
         PROCESSING_ERRORS: PROCESSING_ERRORS.empty(),
     }
     for declared, table in tables.items():
-        lake.write(declared.name, day, table, fingerprint=f"{day}-{size}-{len(moved)}")
+        lake.write(declared.name, day, table, provenance=f"{day}-{size}-{len(moved)}")
 
 
 SIZES = (9, 0, 7)
@@ -263,7 +263,7 @@ def test_only_the_files_of_the_days_built_are_opened_and_their_order_does_not_ma
 def test_a_failing_data_test_is_a_failed_check_and_nothing_is_published(built: Marts, lake: Lake) -> None:
     before = built.warehouse.path.read_bytes()
     wrong = metrics(DAYS[2], []) | {"conversation_count": 99}
-    lake.write("daily_metrics", DAYS[2], fill(DAILY_METRICS, [wrong]), fingerprint="wrong")
+    lake.write("daily_metrics", DAYS[2], fill(DAILY_METRICS, [wrong]), provenance="wrong")
     with dg.DagsterInstance.ephemeral() as instance:
         result = run(built, instance, raise_on_error=False)
     assert not result.success

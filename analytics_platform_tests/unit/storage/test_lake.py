@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -33,9 +34,20 @@ def test_what_is_written_is_read_back_with_its_facts(lake, tmp_path):
     written = lake.write("numbers", DAY, numbers(1, 2), "print", {"rows_read": "3"})
     assert (tmp_path / "numbers" / f"date={DAY}" / "data.parquet").stat().st_size == written.bytes
     assert lake.info("numbers", DAY) == written
-    assert (written.rows, written.fingerprint, written.annotations) == (2, "print", {"rows_read": "3"})
+    assert (written.rows, written.provenance, written.annotations) == (2, "print", {"rows_read": "3"})
     assert lake.read("numbers", DAY) == numbers(1, 2)
     assert lake.read("numbers", DAY, ["square"]).column_names == ["square"]
+
+
+def test_a_file_of_an_earlier_version_keeps_its_provenance(lake, tmp_path):
+    """Under another name in the footer, every stored day would be computed again."""
+    written = lake.write("numbers", DAY, numbers(1), "print")
+    path = tmp_path / "numbers" / f"date={DAY}" / "data.parquet"
+    footer = orjson.loads(pq.read_metadata(path).metadata[b"analytics_platform"])
+    assert footer == {
+        "table": "numbers", "key": DAY, "content_hash": written.content_hash, "fingerprint": "print",
+        "annotations": {},
+    }  # fmt: skip
 
 
 def test_days_are_listed_in_order_and_an_empty_day_is_a_day(lake):
