@@ -26,6 +26,7 @@ from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.warehouse.dbt_project import load_manifest, prepare_manifest
 from analytics_platform.storage.warehouse.marts_build import LAKE_TABLES, Marts, MartsFailedError, MissingDaysError
 from analytics_platform.storage.warehouse.warehouse_file import Warehouse
+from analytics_platform_tests.insight_rows import insight_row
 
 pytestmark = pytest.mark.integration
 
@@ -33,11 +34,9 @@ PROJECT = PROJECT_ROOT / "dbt_project"
 DAYS = ["2006-05-15", "2006-05-16", "2006-05-17"]
 TOPICS = ("boot", "network", "printing")
 PLAIN: dict[str, Any] = {
-    "agent_message_count": 2, "agent_talk_ratio": 0.5, "channel": "irc", "character_count": 5, "code": [], "pii": [],
-    "confidence": 0.5, "duration_seconds": 300.0, "intent": "ask", "intent_confidence": 0.5, "language": "en",
-    "message_count": 4, "quality_score": 0.5, "reasons": [], "sentiment_confidence": 0.5, "taxonomy_version": "1",
-    "urgency": "normal", "urgency_confidence": 0.5, "resolution": "unclear", "resolution_confidence": 0.5,
-    "text": "hello", "tier": "static", "token_count": 9, "turn_count": 4, "user_message_count": 2, "word_count": 1,
+    **insight_row(), "agent_message_count": 2, "agent_talk_ratio": 0.5, "channel": "irc", "character_count": 5,
+    "code": [], "pii": [], "duration_seconds": 300.0, "language": "en", "message_count": 4, "quality_score": 0.5,
+    "text": "hello", "token_count": 9, "turn_count": 4, "user_message_count": 2, "word_count": 1,
 }  # fmt: skip
 
 

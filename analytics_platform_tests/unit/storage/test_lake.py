@@ -17,6 +17,7 @@ import pytest
 from analytics_platform.model import find_violations
 from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS
 from analytics_platform.storage.lake import DamagedPartitionError, Lake, LakeError
+from analytics_platform_tests.insight_rows import insight_row
 
 DAY = "2006-05-15"
 
@@ -143,13 +144,12 @@ def test_a_reader_sees_the_old_file_or_the_new_one_and_never_a_part(lake):
 
 
 def test_nested_types_come_back_as_declared(lake):
-    insight = {
-        "date": dt.date(2006, 5, 15), "conversation_id": "c", "topics": [{"label": "network", "confidence": 0.5}],
-        "primary_topic": "network", "intent": "other", "intent_confidence": 0.0, "sentiment": 0.0,
-        "urgency": "normal", "urgency_confidence": 0.5, "resolution": "unclear", "resolution_confidence": 0.5,
-        "sentiment_confidence": 0.0, "confidence": 0.5, "tier": "static", "taxonomy_version": "1",
-        "reasons": [{"kind": "topic", "label": "network", "message_id": "m", "words": ["wifi"], "weight": 1.0}],
-    }  # fmt: skip
+    insight = insight_row(
+        date=dt.date(2006, 5, 15),
+        conversation_id="c",
+        topics=[{"label": "network", "confidence": 0.5}],
+        reasons=[{"kind": "topic", "label": "network", "message_id": "m", "words": ["wifi"], "weight": 1.0}],
+    )
     embedding = {
         "date": dt.date(2006, 5, 15), "conversation_id": "c", "message_id": "m", "embedding": [0.5] * 256,
         "encoder": "e",
