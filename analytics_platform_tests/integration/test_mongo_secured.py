@@ -1,4 +1,4 @@
-"""The store on a MongoDB server that wants TLS and a password: a real one, with a certificate of our own authority."""
+"""The store on a MongoDB server that wants TLS and a password: SecantusDB, with a certificate of our own authority."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store against a real server: the embedded one, with transactions and, told to do without, in order."""
+"""The store against SecantusDB, the embedded server, with transactions and, told to do without, in order."""
 
 from __future__ import annotations
 
