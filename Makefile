@@ -22,7 +22,7 @@ endif
 USABLE := $(shell $(BIN)/python -c '$(SUPPORTED)' 2>/dev/null && { test ! -e .venv/.home || test "$$(cat .venv/.home)" = "$(CURDIR)"; } && echo yes)
 DBT_FILES := $(shell find dbt_project \( -name target -o -name logs \) -prune -o -type f -print)
 
-.PHONY: help install demo dev test test-unit test-fast test-nightly check style nocodb-server bench evaluation gpu-check lint format lock env-example browser clean FORCE
+.PHONY: help install demo dev test test-unit test-fast test-nightly check style nocodb-server bench evaluation gpu-check lint format lock env-example data-model browser clean FORCE
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,7 +86,10 @@ ifneq (,$(EXTRAS))
 endif
 
 env-example: .venv/.base ## Write .env.example from the settings
-	@text="$$($(BIN)/python -m analytics_platform.settings.env_example; echo .)"; printf '%s' "$${text%.}" > .env.example
+	@text="$$($(BIN)/python -m analytics_platform.settings.env_example && echo .)"; printf '%s' "$${text%.}" > .env.example
+
+data-model: .venv/.base ## Write the listing of docs/data-model.md from the declarations of the tables
+	@text="$$($(BIN)/python -m analytics_platform.model.docs docs/data-model.md && echo .)"; printf '%s' "$${text%.}" > docs/data-model.md
 
 # With hashes and without the registry's address; what users run is a part of what the tests run.
 # `make lock UPGRADE=--upgrade` takes the newest versions.

@@ -83,8 +83,8 @@ def mart_names(settings: Settings) -> list[str]:
 def _versioned(asset: TableAsset, settings: Settings) -> dg.AssetsDefinition:
     """Return the asset's definition. The code version of an asset that makes labels includes the taxonomy and the tier.
 
-    A changed taxonomy or tier therefore shows in the graph as a new code version, as ``analytics run`` finds it by
-    fingerprints.
+    A changed taxonomy or tier therefore shows in the graph as a new code version, as ``analytics run`` finds it by the
+    provenance of partitions.
     """
     if not _LABELLING.intersection(asset.recipe.resources):
         return asset.definition

@@ -1,4 +1,8 @@
-"""The cadence of a table: how often it gets a new partition, and which partition a day belongs to."""
+"""The cadence of a table: how often it gets a new partition, and which partition a day belongs to.
+
+Assets can be ``DAILY`` or ``WHOLE``. ``WEEKLY`` and ``MONTHLY`` are kinds of reports: a weekly report is a daily asset
+that reads seven days (``docs/adding-a-report.md``).
+"""
 
 from __future__ import annotations
 
@@ -37,3 +41,7 @@ class Cadence(StrEnum):
                 return (date - dt.timedelta(days=date.weekday())).isoformat()
             case Cadence.MONTHLY:
                 return dt.date.fromisoformat(day).replace(day=1).isoformat()
+
+
+SUPPORTED = (Cadence.DAILY, Cadence.WHOLE)
+"""Cadences that an asset can have; partitions, locks, checks and repair know no other."""

@@ -1,9 +1,16 @@
-"""Renders the table declarations as Markdown, which ``docs/data-model.md`` contains."""
+"""Renders the table declarations as Markdown, which ``docs/data-model.md`` contains.
+
+``make data-model`` runs the module to write the page again.
+"""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pyarrow as pa
 
+from analytics_platform.errors import UserError
 from analytics_platform.model import (
     analytics_tables,
     clean_tables,
@@ -15,6 +22,8 @@ from analytics_platform.model import (
     raw_tables,
 )
 from analytics_platform.model.table import Column, Table
+
+_MARK = "<!-- Made by `make data-model` from the declarations of the tables; a test compares. -->"
 
 _LAYERS: dict[str, tuple[Table, ...]] = {
     "raw": (raw_tables.RAW_CONVERSATIONS, raw_tables.RAW_MESSAGES, raw_tables.QUARANTINED_ROWS),
@@ -53,6 +62,21 @@ _LAYERS: dict[str, tuple[Table, ...]] = {
         operational_tables.REPORT_PAGES,
     ),
 }
+
+
+def data_model_page(page: str) -> str:
+    """Return the text of ``docs/data-model.md`` with the listing of today's declarations below its mark.
+
+    Args:
+        page: The text of the page as it stands; the part above the mark is written by people and stays.
+
+    Raises:
+        UserError: If the page has no mark.
+    """
+    written, mark, _ = page.partition(_MARK)
+    if not mark:
+        raise UserError(f"docs/data-model.md: the line {_MARK} is missing; put it back above the listing of the tables")
+    return f"{written}{mark}\n\n{data_model_markdown().strip()}\n"
 
 
 def data_model_markdown() -> str:
@@ -103,3 +127,7 @@ def _type_name(type_: pa.DataType) -> str:
     if pa.types.is_timestamp(type_):
         return "timestamp"
     return {"date32[day]": "date", "halffloat": "float16", "double": "float64"}.get(str(type_), str(type_))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(data_model_page(Path(sys.argv[1]).read_text(encoding="utf-8")))

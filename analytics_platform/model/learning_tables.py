@@ -66,12 +66,13 @@ LABEL_FEEDBACK = Table(
             "status",
             STRING,
             "Use of the correction: models learn from it (training), are judged by it (gold), a later "
-            "correction or a shipped gold label takes its place (superseded), or it is unusable "
+            "correction or a shipped gold label takes its place (superseded), it is of sentiment, which "
+            "no model learns from corrections, and is not held out (unused), or it is invalid "
             "(quarantined).",
-            allowed=frozenset({"training", "gold", "superseded", "quarantined"}),
+            allowed=frozenset({"training", "gold", "superseded", "unused", "quarantined"}),
         ),
         Column(
-            "reason", STRING, "Why the correction is unusable; null unless its status is quarantined.", nullable=True
+            "reason", STRING, "Why the correction is invalid; null unless its status is quarantined.", nullable=True
         ),
         Column(
             "messages",

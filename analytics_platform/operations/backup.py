@@ -138,7 +138,7 @@ def _tables(platform: Platform, staged: Path) -> list[tuple[str, dict[str, Any]]
         if info is None:
             continue
         content = platform.lake.read_verified(table.name, "")
-        copy.write(table.name, "", content, info.fingerprint, info.annotations)
+        copy.write(table.name, "", content, info.provenance, info.annotations)
         about = {"name": table.name, "kind": "table", "rows": info.rows, "content_hash": info.content_hash}
         exported.append((table.name, about))
     return exported
@@ -186,7 +186,7 @@ def _restore_tables(lake: Lake, archive: Archive, replace: bool) -> dict[str, Me
         if source and (info is None or content_hash(merged) != info.content_hash):
             # Added evaluations do not change the inputs of the newest evaluation.
             origin = info if info and table is not PROMOTED_MODEL else source
-            lake.write(table.name, "", merged, origin.fingerprint, origin.annotations)
+            lake.write(table.name, "", merged, origin.provenance, origin.annotations)
     return parts
 
 

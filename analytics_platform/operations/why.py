@@ -109,7 +109,7 @@ def explain(
             day = recipe.cadence.partition_of(day)
         stale = decided.stale_above(inputs)
         changed = not platform.source.status().complete
-    stored = Provenance.parse(decision.stored.fingerprint).parts if decision.stored else {}
+    stored = Provenance.parse(decision.stored.provenance).parts if decision.stored else {}
     now = decision.provenance.parts if decision.provenance else {}
     because, at = _last_computed(instance, key, day)
     return Explanation(

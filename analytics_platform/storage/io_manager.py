@@ -51,8 +51,7 @@ class StoreIOManager(dg.IOManager):
     An asset may return ``PartitionTasks`` (lazy and parallel), a mapping or an iterable of (partition key, table) pairs
     (lazy), or one table for a single partition. The annotation of an asset's parameter decides how it receives its
     input: as a ``PartitionStream`` (lazy), or all requested partitions as one ``pyarrow.Table``, ``pandas.DataFrame``
-        or
-    ``cudf.DataFrame``. An asset may return a table of each of these classes, too.
+    or ``cudf.DataFrame``. An asset may return a table of each of these classes, too.
 
     Args:
         store: Returns the store; called at first use, so that nothing connects earlier.
@@ -78,36 +77,35 @@ class StoreIOManager(dg.IOManager):
         """Compute and store every partition of the result, in order.
 
         Raises:
-            PartitionError: Naming the first partition that failed; the partitions before it stay stored and are
-                reported to Dagster as materialized.
+            PartitionError: Naming the first partition that failed; the partitions that were stored stay stored and are
+                reported to Dagster as materialized, with the reasons why they were computed.
             DiskFullError: If a disk is full. After one asset of the run has met a full disk, every later asset raises
-                this
-                error at once: Dagster continues with steps that do not depend on the failed one, and they would fail
-                    too.
+                this error at once: Dagster continues with steps that do not depend on the failed one, and they would
+                fail too.
         """
         if self._full is not None:
             raise self._full
         name = context.definition_metadata[TABLE_KEY]
         result = as_tasks(obj, context.partition_key if context.has_partition_key else "")
         store, table = self._store(), self._tables[name]
-        written: list[PartitionInfo] = []
+        written: list[tuple[PartitionInfo, tuple[str, ...]]] = []
         try:
             for info, reasons in run_tasks(result.tasks, lambda task: _work(store, table, task), self._workers):
-                written.append(info)
+                written.append((info, reasons))
                 if result.written:
                     result.written(info, reasons, partial(store.read, name, info.key))
                 if self._on_partition:
                     self._on_partition(name, info)
         except Exception as error:  # of any kind: the stored partitions are reported before it is raised again
             self._full = error if isinstance(error, DiskFullError) else None
-            for info in written:
+            for info, reasons in written:
                 context.log_event(
                     dg.AssetMaterialization(
-                        context.asset_key, partition=info.key or None, metadata=partition_metadata(info)
+                        context.asset_key, partition=info.key or None, metadata=partition_metadata(info, reasons)
                     )
                 )
             raise
-        context.add_output_metadata({"dagster/row_count": sum(info.rows for info in written)})
+        context.add_output_metadata({"dagster/row_count": sum(info.rows for info, _ in written)})
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Return the requested partitions as the class that the parameter's annotation names.
@@ -149,7 +147,7 @@ def partition_metadata(
         **({COMPUTED_BECAUSE: "; ".join(reasons)} if reasons else {}),
         "bytes": info.bytes,
         CONTENT_HASH: info.content_hash,
-        COMPUTED_FROM: dict(Provenance.parse(info.fingerprint).parts),
+        COMPUTED_FROM: dict(Provenance.parse(info.provenance).parts),
     }
     return {name: plain_metadata(value) for name, value in facts.items()}
 

@@ -21,7 +21,7 @@ from analytics_platform.files import remove_staged, write_atomically
 from analytics_platform.model.operational_tables import REPORT_PAGES
 from analytics_platform.model.table import KIND_SEPARATOR
 from analytics_platform.storage.partitions import PATH, PartitionInfo
-from analytics_platform.storage.provenance import FILE, Provenance, short_hash
+from analytics_platform.storage.provenance import FILE, STORED_FIELD, Provenance, short_hash
 
 PAGE = "page"
 """The column of ``REPORT_PAGES`` that holds a page's HTML."""
@@ -77,7 +77,7 @@ class PageStore:
         if content is None or record is None:
             return None
         actual = _hash(content)
-        provenance = Provenance.parse(record.fingerprint)
+        provenance = Provenance.parse(record.provenance)
         if actual != record.content_hash:
             provenance = Provenance.of({**provenance.parts, FILE: short_hash(actual)})
         annotations = {**record.annotations, PATH: str(path)}
@@ -101,7 +101,7 @@ class PageStore:
         return table if columns is None else table.select(list(columns))
 
     def write(
-        self, name: str, key: str, table: pa.Table, fingerprint: str, annotations: Mapping[str, str] | None = None
+        self, name: str, key: str, table: pa.Table, provenance: str, annotations: Mapping[str, str] | None = None
     ) -> PartitionInfo:
         """Replace a page atomically: a reader sees the whole old page or the whole new one.
 
@@ -109,7 +109,7 @@ class PageStore:
             name: The table of this kind of page.
             key: The day, ``YYYY-MM-DD``.
             table: One row of ``REPORT_PAGES``.
-            fingerprint: Provenance of the page, as ``Provenance.text`` returns it.
+            provenance: Provenance of the page, as ``Provenance.text`` returns it.
             annotations: Further facts to keep in the record.
 
         Raises:
@@ -122,11 +122,11 @@ class PageStore:
         if [(row["kind"], str(row["date"])) for row in rows] != [(_kind(name), key)]:
             raise ValueError(f"{name}, partition {key!r}: expected one page of this kind and day, not {len(rows)} rows")
         content = rows[0][PAGE].encode()
-        record = _Record(_hash(content), fingerprint, dict(annotations or {}))
+        record = _Record(_hash(content), provenance, dict(annotations or {}))
         write_atomically(path, content)
-        write_atomically(_record_of(path), orjson.dumps(record, option=orjson.OPT_SORT_KEYS))
+        write_atomically(_record_of(path), record.as_json())
         annotations = {**record.annotations, PATH: str(path)}
-        return PartitionInfo(key, 1, len(content), record.content_hash, fingerprint, annotations)
+        return PartitionInfo(key, 1, len(content), record.content_hash, provenance, annotations)
 
     def sweep(self, older_than_seconds: float) -> int:
         """Remove staged files that killed writers left; return the number of files removed.
@@ -143,11 +143,20 @@ class PageStore:
 
 @dataclass(frozen=True)
 class _Record:
-    """Content of the file beside a page: the page's hash, fingerprint and annotations."""
+    """Content of the file beside a page: the page's hash, provenance and annotations."""
 
     content_hash: str
-    fingerprint: str
+    provenance: str
     annotations: dict[str, str]
+
+    def as_json(self) -> bytes:
+        """Return the text of the file."""
+        fields = {
+            "content_hash": self.content_hash,
+            STORED_FIELD: self.provenance,
+            "annotations": self.annotations,
+        }
+        return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
 
 
 def _kind(name: str) -> str:
@@ -181,10 +190,10 @@ def _parsed(text: bytes | None) -> _Record | None:
     """Return the record; None when the file is missing or damaged."""
     try:
         fields: Any = orjson.loads(text or b"null")
-        record = _Record(fields["content_hash"], fields["fingerprint"], dict(fields["annotations"]))
+        record = _Record(fields["content_hash"], fields[STORED_FIELD], dict(fields["annotations"]))
     except (ValueError, TypeError, KeyError):
         return None
-    return record if isinstance(record.content_hash, str) and isinstance(record.fingerprint, str) else None
+    return record if isinstance(record.content_hash, str) and isinstance(record.provenance, str) else None
 
 
 def _hash(content: bytes) -> str:

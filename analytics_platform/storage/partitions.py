@@ -36,7 +36,7 @@ class PartitionInfo:
         rows: Number of rows.
         bytes: Size as stored.
         content_hash: Hash of the content alone, independent of encoding (see ``content_hash``).
-        fingerprint: Provenance of the content, as ``Provenance.text`` returns it.
+        provenance: Provenance of the content, as ``Provenance.text`` returns it.
         annotations: Further facts kept with the partition, e.g. the number of source rows read.
     """
 
@@ -44,7 +44,7 @@ class PartitionInfo:
     rows: int
     bytes: int
     content_hash: str
-    fingerprint: str
+    provenance: str
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -64,7 +64,7 @@ class PartitionStore(Protocol):
         ...
 
     def write(
-        self, name: str, key: str, table: pa.Table, fingerprint: str, annotations: Mapping[str, str] | None = None
+        self, name: str, key: str, table: pa.Table, provenance: str, annotations: Mapping[str, str] | None = None
     ) -> PartitionInfo:
         """Replace a partition so that a reader sees the whole old partition or the whole new one."""
         ...
@@ -168,8 +168,9 @@ def run_tasks(tasks: Iterable[PartitionTask], work: Callable[[PartitionTask], T]
     """Run ``work`` on every task, ``workers`` at a time, and yield the results in the order of the tasks.
 
     At most ``workers`` tasks are being computed or wait to be yielded, so memory holds at most that many partitions.
-    The first failure, in task order, is raised after the results before it; tasks that have not started never start.
-    An interruption does not wait for running tasks: each task stores its partition as a whole or not at all.
+    The first failure, in task order, is raised after the results of all tasks that had started and succeed; tasks that
+    have not started never start. An interruption does not wait for running tasks: each task stores its partition as a
+    whole or not at all.
     """
     if workers == 1:
         yield from map(work, tasks)
@@ -183,5 +184,12 @@ def run_tasks(tasks: Iterable[PartitionTask], work: Callable[[PartitionTask], T]
             pending.append(pool.submit(work, task))
         while pending:
             yield pending.popleft().result()
+    except Exception:
+        for future in pending:
+            future.cancel()
+        # The partition of a running task is stored after the failure: its result must reach the caller, too.
+        running = [future for future in pending if not future.cancelled() and not interruption.is_under_way()]
+        yield from (future.result() for future in running if future.exception() is None)
+        raise
     finally:
         pool.shutdown(wait=not interruption.is_under_way(), cancel_futures=True)

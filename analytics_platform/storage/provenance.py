@@ -11,6 +11,12 @@ import orjson
 LONGEST_PART = 64
 """Most characters of a part; a longer part is replaced by its hash."""
 
+STORED_FIELD = "fingerprint"
+"""Name of a partition's provenance in Parquet footers, MongoDB's ledger, the warehouse and the records of pages.
+
+The name is older than the word provenance. Another name would make every stored partition stale.
+"""
+
 CODE = "code"
 SCHEMA = "schema"
 FILE = "file"

@@ -103,7 +103,7 @@ def decide(
         return RecomputeDecision(("not stored before",), now)
     if unfinished:
         return RecomputeDecision((unfinished,), now, stored=info)
-    if changes := now.changes_since(Provenance.parse(info.fingerprint)):
+    if changes := now.changes_since(Provenance.parse(info.provenance)):
         return RecomputeDecision(changes, now, stored=info)
     return RecomputeDecision(_due(policy, info, reads_source=reads_source), now, stored=info, unchanged=True)
 

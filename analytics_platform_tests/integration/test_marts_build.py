@@ -26,6 +26,7 @@ from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.warehouse.dbt_project import load_manifest, prepare_manifest
 from analytics_platform.storage.warehouse.marts_build import LAKE_TABLES, Marts, MartsFailedError, MissingDaysError
 from analytics_platform.storage.warehouse.warehouse_file import Warehouse
+from analytics_platform_tests.insight_rows import insight_row
 
 pytestmark = pytest.mark.integration
 
@@ -33,11 +34,9 @@ PROJECT = PROJECT_ROOT / "dbt_project"
 DAYS = ["2006-05-15", "2006-05-16", "2006-05-17"]
 TOPICS = ("boot", "network", "printing")
 PLAIN: dict[str, Any] = {
-    "agent_message_count": 2, "agent_talk_ratio": 0.5, "channel": "irc", "character_count": 5, "code": [], "pii": [],
-    "confidence": 0.5, "duration_seconds": 300.0, "intent": "ask", "intent_confidence": 0.5, "language": "en",
-    "message_count": 4, "quality_score": 0.5, "reasons": [], "sentiment_confidence": 0.5, "taxonomy_version": "1",
-    "urgency": "normal", "urgency_confidence": 0.5, "resolution": "unclear", "resolution_confidence": 0.5,
-    "text": "hello", "tier": "static", "token_count": 9, "turn_count": 4, "user_message_count": 2, "word_count": 1,
+    **insight_row(), "agent_message_count": 2, "agent_talk_ratio": 0.5, "channel": "irc", "character_count": 5,
+    "code": [], "pii": [], "duration_seconds": 300.0, "language": "en", "message_count": 4, "quality_score": 0.5,
+    "text": "hello", "token_count": 9, "turn_count": 4, "user_message_count": 2, "word_count": 1,
 }  # fmt: skip
 
 
@@ -104,7 +103,7 @@ def write_day(lake: Lake, day: str, size: int, *moved: dict[str, Any]) -> None:
         PROCESSING_ERRORS: PROCESSING_ERRORS.empty(),
     }
     for declared, table in tables.items():
-        lake.write(declared.name, day, table, fingerprint=f"{day}-{size}-{len(moved)}")
+        lake.write(declared.name, day, table, provenance=f"{day}-{size}-{len(moved)}")
 
 
 SIZES = (9, 0, 7)
@@ -263,7 +262,7 @@ def test_only_the_files_of_the_days_built_are_opened_and_their_order_does_not_ma
 def test_a_failing_data_test_is_a_failed_check_and_nothing_is_published(built: Marts, lake: Lake) -> None:
     before = built.warehouse.path.read_bytes()
     wrong = metrics(DAYS[2], []) | {"conversation_count": 99}
-    lake.write("daily_metrics", DAYS[2], fill(DAILY_METRICS, [wrong]), fingerprint="wrong")
+    lake.write("daily_metrics", DAYS[2], fill(DAILY_METRICS, [wrong]), provenance="wrong")
     with dg.DagsterInstance.ephemeral() as instance:
         result = run(built, instance, raise_on_error=False)
     assert not result.success

@@ -1,4 +1,4 @@
-"""The store on a MongoDB server that wants TLS and a password: a real one, with a certificate of our own authority."""
+"""The store on a MongoDB server that wants TLS and a password: SecantusDB, with a certificate of our own authority."""
 
 from __future__ import annotations
 
@@ -125,11 +125,11 @@ def test_every_collection_is_written_and_read_through_tls_and_a_password(server)
         for collection in COLLECTIONS:
             key = DAY if collection.partition else ""
             rows = some_rows(collection, 1 if collection.fixed else 50)
-            written = store.write(collection.address, key, rows, "fingerprint")
+            written = store.write(collection.address, key, rows, "provenance")
             assert store.read(collection.address, key).equals(rows)
             assert store.keys(collection.address) == [key]
             assert store.info(collection.address, key) == written
-            store.write(collection.address, key, rows.slice(0, 1), "fingerprint")
+            store.write(collection.address, key, rows.slice(0, 1), "provenance")
             assert store.read(collection.address, key).num_rows == 1
 
 

@@ -1,4 +1,4 @@
-"""The store against a real server: the embedded one, with transactions and, told to do without, in order."""
+"""The store against SecantusDB, the embedded server, with transactions and, told to do without, in order."""
 
 from __future__ import annotations
 
@@ -100,15 +100,16 @@ def report(kind: str, day: str) -> pa.Table:
     )
 
 
-def test_a_partition_comes_back_exactly_and_is_listed(store):
+def test_a_partition_comes_back_exactly_and_is_listed(store, database):
     table = categories(DAY, range(1_100))
     assert store.keys(CATEGORIES) == []
     assert store.info(CATEGORIES, DAY) is None
-    info = store.write(CATEGORIES, DAY, table, "fingerprint", {"read.rows": "7", "$odd": "x"})
+    info = store.write(CATEGORIES, DAY, table, "provenance", {"read.rows": "7", "$odd": "x"})
     assert store.read(CATEGORIES, DAY).equals(table)
-    assert (info.rows, info.content_hash, info.fingerprint) == (1_100, content_hash(table), "fingerprint")
+    assert (info.rows, info.content_hash, info.provenance) == (1_100, content_hash(table), "provenance")
     assert info.bytes > 1_100 * 50
     assert store.info(CATEGORIES, DAY) == info
+    assert database["_partitions"].find_one({"_id": f"{CATEGORIES}/{DAY}"})["fingerprint"] == "provenance"
     store.write(CATEGORIES, NEXT_DAY, categories(NEXT_DAY, range(0)), "f")
     assert store.keys(CATEGORIES) == [DAY, NEXT_DAY]
     assert store.read(CATEGORIES, NEXT_DAY).equals(CONVERSATION_CATEGORIES.empty())
@@ -202,7 +203,7 @@ def test_daily_reports_leave_the_other_cadences_alone(uri, database):
         store.write(daily, DAY, report("daily", DAY), "f")
         assert (store.keys(daily), store.keys(weekly)) == ([DAY], [])
         store.write(weekly, DAY, report("weekly", DAY), "g")
-        assert [store.info(name, DAY).fingerprint for name in (daily, weekly)] == ["f", "g"]
+        assert [store.info(name, DAY).provenance for name in (daily, weekly)] == ["f", "g"]
         assert [store.read(name, DAY)["kind"].to_pylist() for name in (daily, weekly)] == [["daily"], ["weekly"]]
         store.delete(daily, DAY)
         assert (store.keys(daily), store.keys(weekly)) == ([], [DAY])
@@ -242,7 +243,7 @@ def test_a_refused_document_is_named_and_a_transaction_keeps_the_old_state(uri, 
         with pytest.raises(MongoStoreError, match=r"refused: 'c00005:billing' fails the validator at rank"):
             store.write(CATEGORIES, DAY, bad, "g")
         assert store.read(CATEGORIES, DAY).equals(old)
-        assert store.info(CATEGORIES, DAY).fingerprint == "f"
+        assert store.info(CATEGORIES, DAY).provenance == "f"
 
 
 def test_without_transactions_an_interrupted_write_leaves_the_partition_not_stored(uri, database):

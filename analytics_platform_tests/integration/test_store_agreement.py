@@ -1,4 +1,4 @@
-"""Lake, MongoDB and warehouse on real servers: somebody tampers with one, it is found, named, and mended alone."""
+"""Lake, MongoDB and warehouse on servers of the test: tampering with one is found, named, and mended alone."""
 
 from __future__ import annotations
 

@@ -17,6 +17,8 @@ LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s]+)\)")
 CODE_BLOCK = re.compile(r"^ *```.*?^ *```", re.M | re.S)
 NAMED_FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|sql|yml|yaml|parquet|csv|j2|md))`")
 STEP = re.compile(r"^\| `([\w/]+\.py)` \| `(\w+)` \|", re.M)
+NOTICES = [PROJECT_ROOT / "THIRD_PARTY_NOTICES.md", *sorted(PACKAGE.rglob("NOTICE*"))]
+NOTICED_FILE = re.compile(r"\b((?:analytics_platform|training)/[\w./-]+\.\w+)")
 NOT_IN_THE_REPOSITORY = re.compile(r"^(lake|reports|staging|warehouse|exports|mongo|dagster)/")
 """Files of a home, and examples of a user's own files."""
 
@@ -59,6 +61,13 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
         if not NOT_IN_THE_REPOSITORY.match(name) and not any((root / name).exists() for root in roots)
     ]
     assert gone == []
+
+
+@pytest.mark.parametrize("notice", NOTICES, ids=lambda notice: str(notice.relative_to(PROJECT_ROOT)))
+def test_files_that_a_notice_names_exist(notice: Path) -> None:
+    """A moved module leaves a licence notice that names no file."""
+    named = set(NOTICED_FILE.findall(notice.read_text(encoding="utf-8")))
+    assert [name for name in sorted(named) if not (PROJECT_ROOT / name).exists()] == []
 
 
 def test_each_step_of_the_journey_is_a_function_of_its_file() -> None:

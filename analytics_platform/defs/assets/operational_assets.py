@@ -68,8 +68,8 @@ AGREEING = [
     *(asset.key for asset in (conversation_analytics, conversation_messages, conversation_categories)),
     *(dg.AssetKey(name) for name in facts.FACTS),
 ]
-"""The assets that store conversations outside the lake. Reports and profiles wait until each of them agrees with
-the lake.
+"""The assets that store conversations outside the lake. ``daily_report`` and ``mongo/user_analytics`` wait until
+each of these assets agrees with the lake.
 """
 
 

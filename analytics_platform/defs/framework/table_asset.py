@@ -15,7 +15,7 @@ import pyarrow as pa
 from analytics_platform.defs.framework.columns import column_lineage, table_metadata
 from analytics_platform.defs.framework.recipe import Input, PartitionFacts, Recipe
 from analytics_platform.model import Table
-from analytics_platform.model.cadence import Cadence
+from analytics_platform.model.cadence import SUPPORTED, Cadence
 from analytics_platform.model.code_version import Code, code_version
 from analytics_platform.storage.failures import Failures, failures_of
 from analytics_platform.storage.io_manager import TABLE_KEY, partition_metadata
@@ -123,10 +123,18 @@ def table_asset(
         code: Modules behind the function's resources. The function, and all that it imports and calls itself, is part
             of the code version without being named; see ``code_version``.
         facts: What else decides about a partition, and is stored or shown with it.
-        cadence: The period of one partition.
+        cadence: The period of one partition, ``DAILY`` or ``WHOLE``.
         store: Resource key of the IO manager that stores the table.
         isolates: See ``Recipe``; only for functions that treat each conversation separately.
+
+    Raises:
+        ValueError: If the cadence is not supported; names the table and the cadence.
     """
+    if cadence not in SUPPORTED:
+        raise ValueError(
+            f"table {table.name}: cadence is {cadence}, and an asset is {' or '.join(SUPPORTED)}; "
+            "docs/adding-a-report.md says how to report on a week or a month"
+        )
 
     def decorate(compute: Callable[..., pa.Table]) -> TableAsset:
         read = upstream or Upstream()

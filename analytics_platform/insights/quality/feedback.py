@@ -1,5 +1,7 @@
 """Corrections of labels by people: validate them, and convert them to training documents or gold labels.
 
+Corrections of sentiment are never training documents: the sentiment head is fitted on its own labelled slice.
+
 `storage.mongo.corrections` reads the corrections.
 """
 
@@ -82,7 +84,8 @@ def judge_feedback(
 
     Of several corrections of the same item and kind, the latest counts; a shipped gold label precedes all of them. A
     fifth of the conversations, and every conversation with a shipped gold label of any kind, are held out for
-    evaluation, and are never used for training.
+    evaluation, and are never used for training. The other corrections of a kind outside ``TAUGHT_KINDS``, that is of
+    sentiment, are ``unused``.
 
     Args:
         rows: Corrections as their source returns them, with ``feedback_id``.
@@ -102,12 +105,13 @@ def judge_feedback(
         reason = _fault(entry, known, said)
         conversation, messages = said.get(_item(entry), ("", []))
         held = conversation in reserved or _is_held_out(conversation)
-        status = "quarantined" if reason else "gold" if held else "training"
+        use = "training" if entry["kind"] in TAUGHT_KINDS else "unused"
+        status = "quarantined" if reason else "gold" if held else use
         if not reason and not entry["message_id"] and (conversation, entry["kind"]) in gold:
             status = "superseded"
         judged.append({**entry, "status": status, "reason": reason, "messages": messages})
     latest: dict[tuple[Item, str], dict[str, Any]] = {}
-    usable = [entry for entry in judged if entry["status"] in ("training", "gold")]
+    usable = [entry for entry in judged if entry["status"] in ("training", "gold", "unused")]
     for entry in sorted(usable, key=lambda entry: (entry["corrected_at"], entry["feedback_id"])):
         what, identifier, _ = _item(entry)
         item = (what, identifier, said[_item(entry)][0])  # with its conversation, which not every correction names
@@ -119,7 +123,7 @@ def judge_feedback(
 
 
 def as_examples(feedback: pa.Table, status: str) -> pa.Table:
-    """Return the corrections of one status, ``training`` or ``gold``, as ``EXAMPLES``."""
+    """Return the corrections of one status, such as ``training``, as ``EXAMPLES``."""
     used = feedback.filter(pc.equal(feedback["status"], status))
     return EXAMPLES.conform(
         pa.table(
@@ -167,10 +171,7 @@ def draw_taught(feedback: pa.Table, status: str) -> tuple[pa.Table, str]:
 
     See ``draw_examples``.
     """
-    examples = as_examples(feedback, status)
-    if status == "training":
-        examples = _taught_kinds(examples)
-    return draw_examples(examples)
+    return draw_examples(as_examples(feedback, status))
 
 
 def _taught_kinds(examples: pa.Table) -> pa.Table:

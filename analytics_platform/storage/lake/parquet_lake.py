@@ -1,6 +1,6 @@
 """The Parquet lake: one file per table and day, on local disk or S3, replaced atomically.
 
-The footer of each file keeps the content hash, the fingerprint and the annotations of the partition.
+The footer of each file keeps the content hash, the provenance and the annotations of the partition.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.lake.placement import misplaced, place
 from analytics_platform.storage.lake.uploads import UnfinishedUploads
 from analytics_platform.storage.partitions import PartitionInfo, StoreUnreachableError
+from analytics_platform.storage.provenance import STORED_FIELD
 from analytics_platform.system.home import require_folder
 
 FILE = "data.parquet"
@@ -162,7 +163,7 @@ class Lake:
             rows=metadata.num_rows,
             bytes=entry.size,
             content_hash=footer["content_hash"],
-            fingerprint=footer["fingerprint"],
+            provenance=footer[STORED_FIELD],
             annotations=footer["annotations"],
         )
 
@@ -233,7 +234,7 @@ class Lake:
         return table.replace_schema_metadata(None)
 
     def write(
-        self, name: str, key: str, table: pa.Table, fingerprint: str, annotations: Mapping[str, str] | None = None
+        self, name: str, key: str, table: pa.Table, provenance: str, annotations: Mapping[str, str] | None = None
     ) -> PartitionInfo:
         """Replace a partition atomically: a reader sees the whole old file or the whole new one.
 
@@ -242,7 +243,7 @@ class Lake:
         """
         digest, facts = content_hash(table), dict(sorted((annotations or {}).items()))
         kept = orjson.dumps(
-            {**place(name, key), "content_hash": digest, "fingerprint": fingerprint, "annotations": facts}
+            {**place(name, key), "content_hash": digest, STORED_FIELD: provenance, "annotations": facts}
         )
         buffer = io.BytesIO()
         described = table.replace_schema_metadata({_FOOTER_KEY: kept})
@@ -254,7 +255,7 @@ class Lake:
             else:  # an object appears when its upload is complete
                 with self._fs.open_output_stream(path) as stream:
                     stream.write(buffer.getbuffer())
-        return PartitionInfo(key, table.num_rows, buffer.getbuffer().nbytes, digest, fingerprint, facts)
+        return PartitionInfo(key, table.num_rows, buffer.getbuffer().nbytes, digest, provenance, facts)
 
     def sweep(self, names: Collection[str], older_than: dt.timedelta = LEFT_OVER_AFTER) -> int:
         """Remove the left-overs of killed writers from the folders of some tables.

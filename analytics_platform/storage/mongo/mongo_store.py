@@ -33,6 +33,7 @@ from analytics_platform.storage.mongo.replacement import (
 )
 from analytics_platform.storage.mongo.wire_documents import fields_needed, to_table
 from analytics_platform.storage.partitions import PartitionInfo
+from analytics_platform.storage.provenance import STORED_FIELD
 
 _CLOSE_SECONDS = 1.0
 _NO_ADDRESS = (
@@ -149,7 +150,7 @@ class MongoStore:
         self._collection(name)
         with self._translated(f"look up partition {key!r} of {name}"):
             entry = self._database()[LEDGER].find_one({"_id": f"{name}/{key}"}, {"_id": 0, PAGE_ENDS: 0})
-        return PartitionInfo(key=key, **entry) if entry else None
+        return PartitionInfo(key=key, provenance=entry.pop(STORED_FIELD), **entry) if entry else None
 
     def read(self, name: str, key: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a partition, or some of its columns, in the declared order of rows.
@@ -211,7 +212,7 @@ class MongoStore:
             delete_partition(self._database(), collection, key)
 
     def write(
-        self, name: str, key: str, table: pa.Table, fingerprint: str, annotations: Mapping[str, str] | None = None
+        self, name: str, key: str, table: pa.Table, provenance: str, annotations: Mapping[str, str] | None = None
     ) -> PartitionInfo:
         """Replace exactly the documents of a partition.
 
@@ -219,7 +220,7 @@ class MongoStore:
             name: The collection.
             key: The partition: its day, or ``""`` for a collection that is one partition.
             table: The content, of the declared schema.
-            fingerprint: Provenance of the content, as ``Provenance.text`` returns it.
+            provenance: Provenance of the content, as ``Provenance.text`` returns it.
             annotations: Further facts to keep in the ledger.
 
         Raises:
@@ -232,7 +233,7 @@ class MongoStore:
         kept: dict[str, Any] = {
             "rows": table.num_rows,
             "content_hash": content_hash(table),
-            "fingerprint": fingerprint,
+            STORED_FIELD: provenance,
             "annotations": dict(sorted((annotations or {}).items())),
         }
         if not self._migrated:
@@ -242,7 +243,7 @@ class MongoStore:
         # and is no faster with several writers.
         with self._writing, self._translated(f"write partition {key!r} of {name}"):
             size = self._replace(replacement)
-        return PartitionInfo(key=key, bytes=size, **kept)
+        return PartitionInfo(key, kept["rows"], size, kept["content_hash"], provenance, kept["annotations"])
 
     def _replace(self, replacement: Replacement) -> int:
         client = self._connected()

@@ -241,7 +241,7 @@ class Marts:
 def _recorded_info(recorded: Mapping[str, str], day: str) -> PartitionInfo | None:
     """Return the info of a day of the warehouse, of which only the provenance is recorded."""
     text = recorded.get(day)
-    return None if text is None else PartitionInfo(day, rows=0, bytes=0, content_hash="", fingerprint=text)
+    return None if text is None else PartitionInfo(day, rows=0, bytes=0, content_hash="", provenance=text)
 
 
 def _stale(

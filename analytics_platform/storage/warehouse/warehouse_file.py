@@ -18,7 +18,7 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from analytics_platform.errors import UserError
-from analytics_platform.storage.provenance import short_hash
+from analytics_platform.storage.provenance import STORED_FIELD, short_hash
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ _NO_DAMAGE = (
 _REFUSED = ("could not set lock", "permission denied", "cannot open file", "is a directory")
 """Phrases in errors that concern the process or the file system, not the file's content."""
 
-_RECORD_SCHEMA = pa.schema([("name", pa.string()), ("key", pa.string()), ("fingerprint", pa.string())])
+_RECORD_SCHEMA = pa.schema([("name", pa.string()), ("key", pa.string()), (STORED_FIELD, pa.string())])
 
 BUILD_FILE = "warehouse.duckdb"
 """Name of the copy: DuckDB names the database after the file, and dbt names every relation after the database."""
@@ -96,7 +96,7 @@ class Warehouse:
         self._log = path.with_name(f"{path.name}.wal")
 
     def days(self) -> Mapping[str, str]:
-        """Return the fingerprint of every day in the published file; empty when no file is published."""
+        """Return the provenance of every day in the published file; empty when no file is published."""
         return read_days(self.path)
 
     def rows(self) -> Mapping[str, int]:
@@ -225,7 +225,7 @@ class Warehouse:
 
 
 def read_days(path: Path) -> dict[str, str]:
-    """Return each day's fingerprint as recorded in a warehouse file; empty when there is no file or no record."""
+    """Return each day's provenance as recorded in a warehouse file; empty when there is no file or no record."""
     if not path.exists():
         return {}
     with reading(path) as connection:
@@ -269,15 +269,15 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
 def _recorded(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     if "_partitions" not in _tables(connection):
         return {}
-    rows = connection.execute("select key, fingerprint from _partitions where name = 'marts' order by key")
-    return dict(rows.fetchall())
+    rows = connection.table("_partitions").filter("name = 'marts'").order("key")
+    return dict(rows.select("key", STORED_FIELD).fetchall())
 
 
-def record_days(path: Path, fingerprints: Mapping[str, str]) -> None:
-    """Record the fingerprints of these days in a warehouse file; the records of other days stay."""
+def record_days(path: Path, provenances: Mapping[str, str]) -> None:
+    """Record the provenances of these days in a warehouse file; the records of other days stay."""
     with duckdb.connect(path) as connection:
-        days = {**_recorded(connection), **fingerprints}
-        columns = {"name": ["marts"] * len(days), "key": list(days), "fingerprint": list(days.values())}
+        days = {**_recorded(connection), **provenances}
+        columns = {"name": ["marts"] * len(days), "key": list(days), STORED_FIELD: list(days.values())}
         connection.register("record", pa.table(columns, _RECORD_SCHEMA))
         connection.execute(_RECORD)
 

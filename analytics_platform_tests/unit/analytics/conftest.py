@@ -11,6 +11,7 @@ import pytest
 
 from analytics_platform.model.clean_tables import CONVERSATIONS
 from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
+from analytics_platform_tests.insight_rows import insight_row
 
 DAY = dt.date(2024, 1, 1)  # a Monday
 Pair = tuple[pa.Table, pa.Table]
@@ -27,7 +28,8 @@ def make_pair() -> MakePair:
             date = values.get("date", DAY)
             start = dt.datetime.combine(date, dt.time(values.get("hour", 0)), dt.UTC)
             row: dict[str, Any] = {
-                **dict.fromkeys([*CONVERSATIONS.column_names, *CONVERSATION_INSIGHTS.column_names]),
+                **dict.fromkeys(CONVERSATIONS.column_names),
+                **insight_row(),
                 "date": date,
                 "conversation_id": f"c{number:03}",
                 "language": "en",
@@ -40,20 +42,6 @@ def make_pair() -> MakePair:
                 "turn_count": 1,
                 "token_count": 1,
                 "quality_score": 0.5,
-                "topics": [],
-                "primary_topic": "other",
-                "intent": "ask",
-                "intent_confidence": 0.5,
-                "sentiment": 0,
-                "sentiment_confidence": 0.5,
-                "urgency": "normal",
-                "urgency_confidence": 0.5,
-                "resolution": "unclear",
-                "resolution_confidence": 0.5,
-                "confidence": 0.5,
-                "reasons": [],
-                "tier": "static",
-                "taxonomy_version": "v1",
             } | {name: value for name, value in values.items() if name != "hour"}
             conversations.append({name: row[name] for name in CONVERSATIONS.column_names})
             insights.append({name: row[name] for name in CONVERSATION_INSIGHTS.column_names})

@@ -13,6 +13,7 @@ from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_STAR
 from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
 from analytics_platform.operations.run import Outcome, run_range
 from analytics_platform.storage.lake import Lake
+from analytics_platform_tests.insight_rows import insight_row
 
 DAYS = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-04-01")
 
@@ -32,14 +33,9 @@ class Days:
         self, day: str, topics: list[str], *, taxonomy: str = "t1", tier: str = "static", last_tier: str | None = None
     ) -> None:
         rows = [
-            {
-                "date": None, "conversation_id": f"{day} {number}", "topics": [], "primary_topic": topic,
-                "intent": "ask_information", "intent_confidence": 0.5, "sentiment": 0.0, "sentiment_confidence": 0.5,
-                "urgency": "normal", "urgency_confidence": 0.5, "resolution": "unclear", "resolution_confidence": 0.5,
-                "confidence": 0.5, "reasons": [], "tier": tier, "taxonomy_version": taxonomy,
-            }
+            insight_row(conversation_id=f"{day} {number}", primary_topic=topic, tier=tier, taxonomy_version=taxonomy)
             for number, topic in enumerate(topics)
-        ]  # fmt: skip
+        ]
         rows[-1]["tier"] = last_tier or tier
         table = pa.Table.from_pylist(rows, schema=CONVERSATION_INSIGHTS.arrow_schema)
         date = pa.array([day] * len(rows)).cast(pa.date32())

@@ -135,7 +135,7 @@ def test_a_day_computed_without_a_key_has_forgotten_and_the_next_run_with_one_ke
         reveal(keyed, "b", None)  # in which nothing was found either: that is not the same
     again = compute(keyed, "2024-01-01")
     assert again == kept
-    assert again.fingerprint != forgotten.fingerprint
+    assert again.provenance != forgotten.provenance
     assert reveal(keyed, "a", None).messages[0].text == "I am bob@example.com 🎉"
 
 

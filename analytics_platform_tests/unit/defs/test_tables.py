@@ -17,7 +17,7 @@ from analytics_platform.defs.framework.table_asset import FORCE_TAG, GraphPlace,
 from analytics_platform.model import Column, Table
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.table import INTEGER, STRING
-from analytics_platform.storage.io_manager import StoreIOManager
+from analytics_platform.storage.io_manager import COMPUTED_BECAUSE, StoreIOManager
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.partitions import PartitionStream
 
@@ -213,6 +213,18 @@ def test_a_missing_input_is_named_with_its_partition_and_the_days_before_it_are_
     assert instance.get_materialized_partitions(dg.AssetKey("squares")) == set(DAYS[:3])
 
 
+def test_a_day_stored_before_a_failure_says_why_it_was_computed(lake, source, instance):
+    """Without the reason, `analytics why` names an older computation as the last one."""
+    run(lake, source, instance)
+    source[DAYS[1]], source[DAYS[2]] = [7], [1, 1]  # the second breaks the key
+    assert not run(lake, source, instance, raise_on_error=False, workers=1).success
+    for day, reason in ((DAYS[1], "changed rows at the source"), (DAYS[0], None)):
+        wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey("numbers"), asset_partitions=[day])
+        (record,) = instance.fetch_materializations(wanted, limit=1).records
+        because = record.asset_materialization.metadata.get(COMPUTED_BECAUSE)
+        assert (because.value if because else None) == reason
+
+
 def test_of_a_generator_that_fails_half_way_the_days_before_it_are_reported(lake, instance):
     days = daily_partitions(dt.date(2006, 5, 15), dt.date(2006, 5, 19))
 
@@ -318,6 +330,13 @@ def test_an_asset_may_return_a_generator_or_a_mapping_or_one_table(lake, source,
     assert lake.keys("numbers") == lake.keys("squares") == DAYS[1:3]
     assert rows(lake, "squares", DAYS[1]) == [4]
     assert rows(lake, "totals", "") == [9]
+
+
+@pytest.mark.parametrize("cadence", [Cadence.WEEKLY, Cadence.MONTHLY])
+def test_an_asset_of_weeks_or_months_is_refused(cadence):
+    """It would have no partitions, and its checks would take a Monday for the week."""
+    with pytest.raises(ValueError, match=f"table totals: cadence is {cadence}, and an asset is daily or whole"):
+        table_asset(TOTALS, GraphPlace("g"), cadence=cadence)
 
 
 def test_the_graph_says_what_a_table_is():

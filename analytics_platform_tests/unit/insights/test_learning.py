@@ -96,6 +96,18 @@ def test_the_latest_usable_correction_of_an_item_counts():
     }  # fmt: skip
 
 
+def test_a_correction_of_sentiment_is_gold_or_unused_and_never_training():
+    """The status `training` said that a model learns from a sentiment; none does."""
+    rows = judged(
+        correction("held", conversation_id=HELD_OUT, kind="sentiment", label="negative"),
+        correction("free", kind="sentiment", label="negative"),
+        correction("old", kind="sentiment", label="positive", corrected_at=NOON - dt.timedelta(hours=1)),
+    )
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "held": "gold", "free": "unused", "old": "superseded",
+    }  # fmt: skip
+
+
 def test_a_message_is_an_item_of_its_own_and_says_what_it_says():
     row = judged(correction("a", conversation_id=None, message_id=f"{TAUGHT}-1"))["a"]
     assert (row["status"], row["messages"]) == ("training", [{"role": "user", "text": "is there paper in it?"}])
@@ -196,9 +208,10 @@ def test_a_model_is_a_file_that_says_what_it_fits():
 def test_corrections_of_sentiment_alone_teach_nothing_and_leave_the_default_model():
     engine = build_engine()
     rows = [correction("a", kind="sentiment", label="negative")]
-    examples = as_examples(judge_feedback(rows, engine.taxonomy, find_said(rows, [day(TAUGHT)]), ()), "training")
-    assert examples.num_rows == 1
-    assert taught_by(engine, examples) == ({}, None)
+    feedback = judge_feedback(rows, engine.taxonomy, find_said(rows, [day(TAUGHT)]), ())
+    training, unused = (as_examples(feedback, status) for status in ("training", "unused"))
+    assert (training.num_rows, unused.num_rows) == (0, 1)
+    assert taught_by(engine, training) == taught_by(engine, unused) == ({}, None)
 
 
 class Axes:

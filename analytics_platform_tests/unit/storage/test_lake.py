@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from analytics_platform.model import find_violations
 from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS
 from analytics_platform.storage.lake import DamagedPartitionError, Lake, LakeError
+from analytics_platform_tests.insight_rows import insight_row
 
 DAY = "2006-05-15"
 
@@ -33,9 +35,20 @@ def test_what_is_written_is_read_back_with_its_facts(lake, tmp_path):
     written = lake.write("numbers", DAY, numbers(1, 2), "print", {"rows_read": "3"})
     assert (tmp_path / "numbers" / f"date={DAY}" / "data.parquet").stat().st_size == written.bytes
     assert lake.info("numbers", DAY) == written
-    assert (written.rows, written.fingerprint, written.annotations) == (2, "print", {"rows_read": "3"})
+    assert (written.rows, written.provenance, written.annotations) == (2, "print", {"rows_read": "3"})
     assert lake.read("numbers", DAY) == numbers(1, 2)
     assert lake.read("numbers", DAY, ["square"]).column_names == ["square"]
+
+
+def test_a_file_of_an_earlier_version_keeps_its_provenance(lake, tmp_path):
+    """Under another name in the footer, every stored day would be computed again."""
+    written = lake.write("numbers", DAY, numbers(1), "print")
+    path = tmp_path / "numbers" / f"date={DAY}" / "data.parquet"
+    footer = orjson.loads(pq.read_metadata(path).metadata[b"analytics_platform"])
+    assert footer == {
+        "table": "numbers", "key": DAY, "content_hash": written.content_hash, "fingerprint": "print",
+        "annotations": {},
+    }  # fmt: skip
 
 
 def test_days_are_listed_in_order_and_an_empty_day_is_a_day(lake):
@@ -131,13 +144,12 @@ def test_a_reader_sees_the_old_file_or_the_new_one_and_never_a_part(lake):
 
 
 def test_nested_types_come_back_as_declared(lake):
-    insight = {
-        "date": dt.date(2006, 5, 15), "conversation_id": "c", "topics": [{"label": "network", "confidence": 0.5}],
-        "primary_topic": "network", "intent": "other", "intent_confidence": 0.0, "sentiment": 0.0,
-        "urgency": "normal", "urgency_confidence": 0.5, "resolution": "unclear", "resolution_confidence": 0.5,
-        "sentiment_confidence": 0.0, "confidence": 0.5, "tier": "static", "taxonomy_version": "1",
-        "reasons": [{"kind": "topic", "label": "network", "message_id": "m", "words": ["wifi"], "weight": 1.0}],
-    }  # fmt: skip
+    insight = insight_row(
+        date=dt.date(2006, 5, 15),
+        conversation_id="c",
+        topics=[{"label": "network", "confidence": 0.5}],
+        reasons=[{"kind": "topic", "label": "network", "message_id": "m", "words": ["wifi"], "weight": 1.0}],
+    )
     embedding = {
         "date": dt.date(2006, 5, 15), "conversation_id": "c", "message_id": "m", "embedding": [0.5] * 256,
         "encoder": "e",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import orjson
 import pytest
 
 from analytics_platform.model.operational_tables import DAILY_REPORT_PAGES, REPORT_PAGES
@@ -40,6 +41,14 @@ def test_a_page_is_exactly_the_file_and_comes_back(store):
     assert store.info(DAILY, DAY) == info
     assert info.annotations == {"fact": "x", "path": str(path)}
     assert (info.rows, info.bytes) == (1, len(text.encode()))
+
+
+def test_a_page_of_an_earlier_version_keeps_its_provenance(store):
+    """Under another name in the record, every page would be written again."""
+    info = store.write(DAILY, DAY, page("a"), MADE_FROM.text())
+    fields = {"annotations": {}, "content_hash": info.content_hash, "fingerprint": MADE_FROM.text()}
+    record = store.folder / "daily" / f".{DAY}.json"
+    assert orjson.loads(record.read_bytes()) == fields
 
 
 def test_a_written_page_is_current_until_its_inputs_change(store):

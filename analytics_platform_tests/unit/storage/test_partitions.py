@@ -61,6 +61,24 @@ def test_the_first_failure_in_order_is_raised_after_the_results_before_it(worker
     assert len(started) < 10
 
 
+def test_a_task_that_runs_beside_a_failure_gives_its_result():
+    """Its partition is stored: without the result, the event history never learns why."""
+    beside = threading.Event()
+
+    def work(task: PartitionTask) -> str:
+        if task.key == "1":
+            assert beside.wait(5)
+            raise ValueError(task.key)
+        if task.key == "2":
+            beside.set()
+        return task.key
+
+    results = []
+    with pytest.raises(ValueError, match="1"):
+        results.extend(run_tasks(tasks(40), work, workers=2))
+    assert results == ["0", "2"]
+
+
 class CountingLake(Lake):
     """A lake that remembers what was read."""
 

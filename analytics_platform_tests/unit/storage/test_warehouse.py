@@ -169,7 +169,7 @@ def test_a_writer_gives_up_after_its_time_and_says_why(warehouse: Warehouse, sta
     assert read(warehouse) == 1
 
 
-def test_days_keep_their_fingerprint_until_they_are_recorded_anew(warehouse: Warehouse) -> None:
+def test_days_keep_their_provenance_until_they_are_recorded_anew(warehouse: Warehouse) -> None:
     assert warehouse.days() == {}
     with warehouse.build() as path:
         record_days(path, {"2006-05-15": "a", "2006-05-16": "b"})
@@ -178,6 +178,14 @@ def test_days_keep_their_fingerprint_until_they_are_recorded_anew(warehouse: War
         assert read_days(path) == {"2006-05-15": "a", "2006-05-16": "c"}
         assert warehouse.days() == {"2006-05-15": "a", "2006-05-16": "b"}
     assert warehouse.days() == {"2006-05-15": "a", "2006-05-16": "c"}
+
+
+def test_days_recorded_by_an_earlier_version_keep_their_provenance(warehouse: Warehouse) -> None:
+    """Under another name of the column, every day would be built again."""
+    with warehouse.build() as path, duckdb.connect(path) as connection:
+        connection.execute("create table _partitions (name varchar, key varchar, fingerprint varchar)")
+        connection.execute("insert into _partitions values ('marts', '2006-05-15', 'a')")
+    assert warehouse.days() == {"2006-05-15": "a"}
 
 
 def test_a_warehouse_that_was_never_published_holds_nothing(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from analytics_platform.model.analytics_tables import AGENT_DAILY, DAILY_METRICS
 from analytics_platform.model.clean_tables import CONVERSATIONS
 from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
+from analytics_platform_tests.insight_rows import insight_row
 
 DATE = dt.date(2006, 6, 8)
 MIDNIGHT = dt.datetime(2006, 6, 8, tzinfo=dt.UTC)
@@ -83,24 +84,18 @@ def conversation(name: str, **changed: Any) -> dict[str, Any]:
 def insight(name: str, sentiment: float = 0.0, topic: str = "sound", reasons: Any = ()) -> dict[str, Any]:
     """The insights of one conversation; reasons as (kind, label, message id, words, weight, rule if any)."""
     keys = ("kind", "label", "message_id", "words", "weight", "rule")
-    return {
-        "date": DATE,
-        "conversation_id": name,
-        "topics": [{"label": topic, "confidence": 0.9}],
-        "primary_topic": topic,
-        "intent": "question",
-        "intent_confidence": 0.9,
-        "sentiment": sentiment,
-        "sentiment_confidence": 0.9,
-        "urgency": "normal",
-        "urgency_confidence": 0.5,
-        "resolution": "unclear",
-        "resolution_confidence": 0.5,
-        "confidence": 0.9,
-        "reasons": [dict(zip(keys, (*reason, None)[: len(keys)], strict=True)) for reason in reasons],
-        "tier": "static",
-        "taxonomy_version": "1",
-    }
+    return insight_row(
+        date=DATE,
+        conversation_id=name,
+        topics=[{"label": topic, "confidence": 0.9}],
+        primary_topic=topic,
+        intent="question",
+        intent_confidence=0.9,
+        sentiment=sentiment,
+        sentiment_confidence=0.9,
+        confidence=0.9,
+        reasons=[dict(zip(keys, (*reason, None)[: len(keys)], strict=True)) for reason in reasons],
+    )
 
 
 def agent(name: str, conversations: int, **changed: Any) -> dict[str, Any]:
