@@ -37,7 +37,7 @@ _SHOWN = frozenset({"unknown_role", "bad_timestamp", "outside_partitions"})
 
 
 @dataclass(frozen=True)
-class Reason:
+class QuarantineReason:
     """Rows that share the reason why they cannot be used.
 
     Attributes:
@@ -55,7 +55,7 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class Repair:
+class RepairedColumn:
     """Values of one input column that could not be read as they were; the messages are kept.
 
     Attributes:
@@ -94,8 +94,8 @@ class RowSummary:
     quarantined: int = 0
     without_day: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
-    reasons: tuple[Reason, ...] = ()
-    repairs: tuple[Repair, ...] = ()
+    reasons: tuple[QuarantineReason, ...] = ()
+    repairs: tuple[RepairedColumn, ...] = ()
     unknown_roles: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -192,15 +192,15 @@ def summarise(db: duckdb.DuckDBPyConnection) -> RowSummary:
         without_day=sum(row[-1] for row in reasons),
         left_out=dict(left_out),
         reasons=tuple(_reason(*row[:4]) for row in reasons),
-        repairs=tuple(Repair(name, count, example or "") for name, count, example in repairs),
+        repairs=tuple(RepairedColumn(name, count, example or "") for name, count, example in repairs),
         unknown_roles=dict(unknown),
         warnings=tuple(_warnings(rows)),
     )
 
 
-def _reason(reason: str, rows: int, detail: str, place: str) -> Reason:
+def _reason(reason: str, rows: int, detail: str, place: str) -> QuarantineReason:
     example = f"{detail} ({place})" if reason in _SHOWN else place
-    return Reason(reason, rows, example, REMEDIES.get(reason, "mend the source"))
+    return QuarantineReason(reason, rows, example, REMEDIES.get(reason, "mend the source"))
 
 
 def _warnings(rows: Any) -> Iterator[str]:
@@ -250,7 +250,7 @@ def parse_summary(path: Path) -> RowSummary:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return RowSummary()
-    content["reasons"] = tuple(Reason(**one) for one in content["reasons"])
-    content["repairs"] = tuple(Repair(**one) for one in content["repairs"])
+    content["reasons"] = tuple(QuarantineReason(**one) for one in content["reasons"])
+    content["repairs"] = tuple(RepairedColumn(**one) for one in content["repairs"])
     content["warnings"] = tuple(content["warnings"])
     return RowSummary(**content)
