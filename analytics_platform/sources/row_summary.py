@@ -199,6 +199,8 @@ def summarise(db: duckdb.DuckDBPyConnection) -> RowSummary:
 
 
 def _reason(reason: str, rows: int, detail: str, place: str) -> QuarantineReason:
+    if reason == "outside_partitions" and "starts on" in detail:  # without the id, which may name a person
+        detail = f"a conversation {detail[detail.rindex('starts on') :]}"
     example = f"{detail} ({place})" if reason in _SHOWN else place
     return QuarantineReason(reason, rows, example, REMEDIES.get(reason, "mend the source"))
 

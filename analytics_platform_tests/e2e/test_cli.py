@@ -178,10 +178,10 @@ def test_a_file_that_cannot_be_used_ends_in_one_clear_message(analytics, tmp_pat
 
 def test_rows_that_cannot_be_used_are_in_quarantine_and_the_counts_add_up(analytics, tmp_path):
     path = tmp_path / "chats.csv"
-    good = "\n".join(f"c{n},user,hello {n},2024-01-01T10:{n:02}:00Z" for n in range(20))
-    bad = b"c1,user,when?,yesterday\nc2,user,\xff\xfe,2024-01-01\nc3,pirate,arr,2024-01-01\n"
-    twice = b"c4,user,hello 4,2024-01-01T10:04:00Z\n"
-    path.write_bytes(b"conversation_id,role,text,timestamp\n" + good.encode() + b"\n" + bad + twice)
+    good = "\n".join(f"c{n},m{n},user,hello {n},2024-01-01T10:{n:02}:00Z" for n in range(20))
+    bad = b"c1,x1,user,when?,yesterday\nc2,x2,user,\xff\xfe,2024-01-01\nc3,x3,pirate,arr,2024-01-01\n"
+    twice = b"c4,m4,user,hello 4,2024-01-01T10:04:00Z\n"
+    path.write_bytes(b"conversation_id,message_id,role,text,timestamp\n" + good.encode() + b"\n" + bad + twice)
     result = analytics(tmp_path, "run", "--json", ANALYTICS_SOURCE="files", ANALYTICS_SOURCE_PATH=str(path)).json()
     assert result["failures"] == []
     assert result["quarantined"] == 3

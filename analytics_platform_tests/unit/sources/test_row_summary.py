@@ -52,6 +52,13 @@ def test_an_example_quotes_nothing_that_a_customer_said(folder):
     assert "4111" not in "".join(found.lines())
 
 
+def test_an_example_of_a_conversation_outside_names_no_conversation(folder):
+    found = summary_of(folder, GOOD + "ann@example.com starts on,m2,user,hi,1999-01-01,\n")
+    (reason,) = found.reasons
+    assert reason.example.startswith("a conversation starts on 1999-01-01, outside the days kept")
+    assert "ann" not in "".join(found.lines())
+
+
 def test_a_source_without_any_usable_row_is_refused_with_the_setting_that_mends_it(folder):
     """Any unknown date format ended with exit 0, empty tables and "0 rows in quarantine"."""
     found = summary_of(folder, "c1,m1,user,hello,20/06/24 at ten,\n" * 3)
