@@ -43,6 +43,8 @@ from analytics_platform.system.disk_full import disk_full_told
 
 READER_VERSION = 6
 """Increase this number when a code change stages the same files differently."""
+_UNTIL = "-until-"
+"""Part of a staging's folder name, between the fingerprint of files and mapping and the last day."""
 
 
 class FileSource:
@@ -194,7 +196,22 @@ class FileSource:
         """Return the files, the mapping, and the folder of their staging, which need not exist."""
         mapping = load_mapping(self._mapping, self._prices)
         files = [replace(file, shape=self._shape) for file in find_files(self._paths)]
-        return files, mapping, self._folder / self._fingerprint(files, mapping)
+        return files, mapping, self._fitting_folder(self._fingerprint(files, mapping))
+
+    def _fitting_folder(self, fingerprint: str) -> Path:
+        """Return the folder of a staging that fits the last day, or the folder that such a staging gets.
+
+        A staging up to an earlier last day fits when no row lies beyond it: without an end date the last day is today,
+        and midnight alone must not stage the files anew.
+        """
+        exact = self._folder / f"{fingerprint}{_UNTIL}{self._last_day}"
+        for folder in (exact, *sorted(self._folder.glob(f"{fingerprint}{_UNTIL}*"), reverse=True)):
+            earlier = folder.name.rpartition(_UNTIL)[2] <= self._last_day.isoformat()
+            if (folder / MANIFEST).is_file() and earlier:
+                with contextlib.suppress(FileNotFoundError):  # another process removed the staging
+                    if folder == exact or not parse_summary(folder / SUMMARY).after_last_day:
+                        return folder
+        return exact
 
     def _staged(self, *, anew: bool = False) -> Path | None:
         """Return the folder of the files' staging, and hold it; stage the files first if necessary.
@@ -271,7 +288,7 @@ class FileSource:
         parts = [
             READER_VERSION,
             self.name,
-            [str(self._first_day), str(self._last_day)],
+            str(self._first_day),
             mapping.model_dump(),
             [[str(file.path), file.member, file.label, file.size, file.modified_ns, file.shape] for file in files],
         ]

@@ -80,6 +80,7 @@ class RowSummary:
         duplicates: Number of rows that repeat a message.
         quarantined: Number of rows that cannot be used.
         without_day: Number of these rows that belong to no conversation with a day.
+        after_last_day: Number of rows that a later last partition would let in.
         left_out: Number of blank rows and rows that a rule drops, by what they are.
         reasons: The quarantined rows by reason, most rows first.
         repairs: The repaired values by column, most rows first.
@@ -93,6 +94,7 @@ class RowSummary:
     duplicates: int = 0
     quarantined: int = 0
     without_day: int = 0
+    after_last_day: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
     reasons: tuple[QuarantineReason, ...] = ()
     repairs: tuple[RepairedColumn, ...] = ()
@@ -182,6 +184,11 @@ def summarise(db: duckdb.DuckDBPyConnection) -> RowSummary:
     ((repaired,),) = rows("SELECT count(*) FROM repaired_rows")
     ((duplicates,),) = rows("SELECT count(*) FROM compared WHERE differs = ''")
     left_out = rows("SELECT detail, count(*) FROM all_rows WHERE reason = 'left_out' GROUP BY detail ORDER BY detail")
+    ((after_last_day,),) = rows("""
+        SELECT count(*) FROM judged JOIN starts USING (conversation_id)
+        WHERE reason IS NULL AND (day > getvariable('last_day')
+            OR is_stray(timestamp) AND timestamp > getvariable('last_day'))
+    """)
     quarantined = sum(count for _, count, *_ in reasons)
     return RowSummary(
         rows_read=read,
@@ -190,6 +197,7 @@ def summarise(db: duckdb.DuckDBPyConnection) -> RowSummary:
         duplicates=duplicates,
         quarantined=quarantined,
         without_day=sum(row[-1] for row in reasons),
+        after_last_day=after_last_day,
         left_out=dict(left_out),
         reasons=tuple(_reason(*row[:4]) for row in reasons),
         repairs=tuple(RepairedColumn(name, count, example or "") for name, count, example in repairs),

@@ -49,6 +49,27 @@ def stagings(monkeypatch):
     return calls
 
 
+def test_midnight_alone_stages_nothing_anew_and_calls_nothing_changed(folder, stagings):
+    """Without an end date the last day is today: each day the source was staged again and was called changed."""
+    folder.write("a.csv", HEADER + ROWS)
+    today, tomorrow = dt.date(2024, 1, 6), dt.date(2024, 1, 7)
+    before = folder.source(last_day=today)
+    days = before.days()
+    after = folder.source(last_day=tomorrow)
+    assert after.status().complete
+    assert (after.days(), len(stagings)) == (days, 1)
+    assert after.read_day("2024-01-06").messages == before.read_day("2024-01-06").messages
+
+
+@pytest.mark.parametrize("late", ["c3,m3,user,c,2024-01-07T10:00:00Z\n", "c1,m3,user,c,2025-06-01T10:00:00Z\n"])
+def test_rows_after_the_last_day_come_in_when_their_day_comes(folder, stagings, late):
+    folder.write("a.csv", HEADER + ROWS + late)
+    assert list(folder.source(last_day=dt.date(2024, 1, 6)).days()) == ["2024-01-05", "2024-01-06"]
+    later = folder.source(last_day=dt.date(2025, 6, 2))
+    assert sum(later.read_day(day).messages.num_rows for day in later.days()) == 3
+    assert len(stagings) == 2
+
+
 def test_a_staging_is_reused_until_something_changes(folder, stagings):
     path = folder.write("a.csv", HEADER + ROWS)
     folder.source().days()
