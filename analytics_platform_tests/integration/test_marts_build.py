@@ -325,7 +325,7 @@ def test_a_changed_project_builds_every_day_anew_from_an_empty_file(lake: Lake, 
         ("models/marts/fct_message.sql", "final as (", "-- the result\nfinal as (", []),
         ("macros/labels.sql", "most confident first", "in the order of confidence", []),
         ("models/marts/fct_message.sql", "messages.word_count", "messages.word_count + 1 as word_count", DAYS),
-        ("models/marts/fct_message.yml", "- unique", "- not_null", DAYS),
+        ("models/marts/fct_conversation.yml", "- unique", "- not_null", DAYS),
     ],
 )
 def test_only_an_edit_of_what_the_project_computes_makes_its_days_stale(
