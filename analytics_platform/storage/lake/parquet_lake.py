@@ -49,7 +49,13 @@ class LakeUnreachableError(LakeError, StoreUnreachableError):
 
 
 class DamagedPartitionError(LakeError):
-    """A partition's file cannot be decoded, or its content is not what was written; ``analytics repair`` mends it."""
+    """A partition's file cannot be decoded, or its content is not what was written; ``analytics repair`` mends it.
+
+    Attributes:
+        reason: The damage alone, without path and remedy, for a copy of a lake that no repair reaches.
+    """
+
+    reason = ""
 
 
 class Lake:
@@ -320,4 +326,6 @@ def _dictionary_columns(schema: pa.Schema) -> bool | list[str]:
 
 def _damaged(path: str, why: object) -> DamagedPartitionError:
     reason = str(why).partition("\n")[0]
-    return DamagedPartitionError(f"{path}: damaged ({reason}); `analytics repair` computes it again")
+    damaged = DamagedPartitionError(f"{path}: damaged ({reason}); `analytics repair` computes it again")
+    damaged.reason = reason
+    return damaged
