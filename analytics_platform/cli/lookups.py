@@ -53,7 +53,7 @@ def why(
     if not str(settings.first_day) <= day <= str(settings.last_day):
         raise UserError(
             f"why {day}: outside the daily partitions, {settings.first_day} to {settings.last_day} "
-            "(ANALYTICS_START_DATE, ANALYTICS_END_DATE)"
+            f"(from ANALYTICS_START_DATE on; the end: {settings.last_day_reason})"
         )
     from analytics_platform.cli.commands import prepare
     from analytics_platform.cli.console import why_lines

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -27,7 +29,8 @@ from analytics_platform.cli.console import (
 from analytics_platform.cli.doctor import Examination, examine
 from analytics_platform.defs.consistency.left_out import count_quarantined
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.model.raw_tables import QUARANTINED_ROWS
+from analytics_platform.errors import UserError
+from analytics_platform.model.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES
 from analytics_platform.operations.reveal import Revealed, RevealedMessage
 from analytics_platform.operations.run import Outcome, TableOutcome
 from analytics_platform.operations.similar import Similar, SimilarConversation
@@ -174,6 +177,28 @@ def test_a_day_is_written_in_one_form(monkeypatch, capsys, home, day) -> None:
 def test_days_out_of_order_or_outside_the_partitions_are_named(monkeypatch, capsys, home, arguments) -> None:
     line = refusal(monkeypatch, capsys, "run", *arguments)
     assert line.startswith(" ".join(arguments) + ": must be in order and within 2006-05-15 to 2006-07-02")
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("stored", "says"),
+    [("2006-05-29", "the clock went back"), ("2001-01-01", "before ANALYTICS_START_DATE changed")],
+)
+def test_stored_days_outside_the_partitions_are_explained(monkeypatch, home, stored, says) -> None:
+    """A clock that went back leaves days after today; the line blamed settings that nobody had set."""
+    monkeypatch.setattr("analytics_platform.settings.loader.today", lambda: dt.date(2006, 5, 28))
+    Lake.open(str(home / "lake")).write("raw_messages", stored, RAW_MESSAGES.empty(), "made of this")
+    with closing(Platform(load_settings())) as platform, pytest.raises(UserError, match=says) as refused:
+        commands._days(platform, None, None)
+    assert "(the end: today is 2006-05-28 by this machine's clock), first" in str(refused.value)
+    assert "ANALYTICS_END_DATE" not in str(refused.value)
+
+
+@pytest.mark.parametrize("arguments", [["run", "--from", "2006-05-30"], ["why", "2006-05-30", "raw_messages"]])
+def test_a_day_after_today_is_refused_with_the_clock(monkeypatch, capsys, home, arguments) -> None:
+    monkeypatch.setattr("analytics_platform.settings.loader.today", lambda: dt.date(2006, 5, 28))
+    line = refusal(monkeypatch, capsys, *arguments)
+    assert line.endswith("(from ANALYTICS_START_DATE on; the end: today is 2006-05-28 by this machine's clock)")
     assert not home.exists()
 
 
