@@ -30,6 +30,7 @@ from analytics_platform.cli.doctor import Examination, examine
 from analytics_platform.defs.consistency.left_out import count_quarantined
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
+from analytics_platform.model.learning_tables import PROMOTED_MODEL
 from analytics_platform.model.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES
 from analytics_platform.operations.reveal import Revealed, RevealedMessage
 from analytics_platform.operations.run import Outcome, TableOutcome
@@ -38,6 +39,7 @@ from analytics_platform.operations.unknown_outcomes import UnknownOutcomes
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.lake import Lake
 from analytics_platform.system.output import print_message
+from analytics_platform_tests.rights import usual_rights
 
 HEAVY = {"dagster", "pyarrow", "pandas", "numpy", "duckdb", "pymongo", "sklearn", "altair"}
 
@@ -200,6 +202,27 @@ def test_a_day_after_today_is_refused_with_the_clock(monkeypatch, capsys, home, 
     line = refusal(monkeypatch, capsys, *arguments)
     assert line.endswith("(from ANALYTICS_START_DATE on; the end: today is 2006-05-28 by this machine's clock)")
     assert not home.exists()
+
+
+@pytest.mark.parametrize("blocked", ["home", "home/lake/promoted_model", "home/mongo", "backups"])
+def test_a_backup_without_permission_names_place_mode_and_action(monkeypatch, capsys, home, tmp_path, blocked) -> None:
+    """The line was "[Errno 13] Permission denied" and a path, without the setting, the owner or what to do."""
+    for folder in (home / "lake" / "promoted_model", tmp_path / "backups"):
+        folder.mkdir(parents=True)
+    (home / ".analytics-home").touch()
+    if blocked.endswith("mongo"):
+        (home / "mongo").mkdir()
+    model = {"model_id": "m", "taxonomy_version": "t", "encoder": "e", "corrections": 1, "content": b"m"}
+    Lake.open(str(home / "lake")).write("promoted_model", "", PROMOTED_MODEL.from_rows([model]), "made of this")
+    (tmp_path / blocked).chmod(0)
+    try:
+        with usual_rights():
+            line = refusal(monkeypatch, capsys, "backup", str(tmp_path / "backups" / "one"))
+    finally:
+        (tmp_path / blocked).chmod(0o700)
+    assert f"{tmp_path / blocked}: this user (" in line
+    assert "mode 000); chmod u+" in line
+    assert line.startswith("ANALYTICS_HOME: ") == (blocked in ("home", "home/mongo"))
 
 
 def test_evaluating_what_is_no_parquet_file_is_one_line(monkeypatch, capsys, tmp_path) -> None:

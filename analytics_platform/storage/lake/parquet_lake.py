@@ -28,6 +28,7 @@ from analytics_platform.storage.lake.uploads import UnfinishedUploads
 from analytics_platform.storage.partitions import PartitionInfo, StoreUnreachableError
 from analytics_platform.storage.provenance import STORED_FIELD
 from analytics_platform.system.home import require_folder
+from analytics_platform.system.permissions import find_blocked
 
 FILE = "data.parquet"
 LEFT_OVER_AFTER = dt.timedelta(hours=6)
@@ -310,6 +311,8 @@ def _named(path: str, done: str) -> Iterator[None]:
         if from_s3:
             hint = "; does the server of AWS_ENDPOINT_URL answer, and take these keys?"
             raise LakeUnreachableError(f"{path}: cannot be {done} (S3 says {said.strip()}){hint}") from None
+        if isinstance(error, PermissionError) and (blocked := find_blocked(Path(path), writable=done == "written")):
+            raise LakeError(blocked) from None
         hint = "; if it is damaged, `analytics repair` computes it again" if done == "read" else ""
         raise LakeError(f"{path}: cannot be {done} ({error}){hint}") from None
 
