@@ -55,6 +55,10 @@ def why(
             f"why {day}: outside the daily partitions, {settings.first_day} to {settings.last_day} "
             f"(from ANALYTICS_START_DATE on; the end: {settings.last_day_reason})"
         )
+    from analytics_platform.operations.table_names import may_be_table, names_of_assets, unknown_table
+
+    if not may_be_table(asset, settings.dbt_project_dir):  # before the imports below, which take seconds
+        raise UserError(unknown_table(asset, names_of_assets(settings.dbt_project_dir)))
     from analytics_platform.cli.commands import prepare
     from analytics_platform.cli.console import why_lines
     from analytics_platform.definitions import mart_names, recipes_of
