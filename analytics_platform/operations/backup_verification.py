@@ -16,7 +16,12 @@ from analytics_platform.model import Table
 from analytics_platform.model.validation import find_violations
 from analytics_platform.operations.backup_archive import MANIFEST, Archive, damaged, read_lines
 from analytics_platform.storage.lake import DamagedPartitionError, Lake, LakeError
-from analytics_platform.storage.mongo.irreplaceable import DocumentError, IrreplaceableCollection, id_text, read_line
+from analytics_platform.storage.mongo.irreplaceable import (
+    ExportedLineError,
+    IrreplaceableCollection,
+    id_text,
+    read_line,
+)
 from analytics_platform.storage.partitions import PartitionInfo
 
 _ID_BYTES = 8
@@ -38,7 +43,7 @@ def verify_documents(archive: Archive, file: str, collection: IrreplaceableColle
     for number, line in enumerate(read_lines(path), 1):
         try:
             document = read_line(collection, line)
-        except DocumentError as error:
+        except ExportedLineError as error:
             raise damaged(path, f"line {number:,}: {error}") from None
         digest = blake2b(id_text(document).encode(), digest_size=_ID_BYTES).digest()
         ids.append(int.from_bytes(digest))

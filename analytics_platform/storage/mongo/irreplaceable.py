@@ -40,7 +40,7 @@ _DUPLICATE_KEY, _VALIDATION_FAILED = 11000, 121
 _READ = CANONICAL_JSON_OPTIONS.with_options(tz_aware=True, tzinfo=dt.UTC)
 
 
-class DocumentError(ValueError):
+class ExportedLineError(ValueError):
     """A line of a backup is not a document that a restore can store."""
 
 
@@ -121,7 +121,7 @@ def merge_lines(
 
     Raises:
         MongoStoreError: If the server cannot be reached or refuses the writes.
-        DocumentError: If a line is not a document of the collection.
+        ExportedLineError: If a line is not a document of the collection.
     """
     merge = Merge()
     for chunk in _chunks(lines):
@@ -138,26 +138,26 @@ def read_line(collection: IrreplaceableCollection, line: bytes) -> dict[str, Any
     """Return the document of an exported line after checking that MongoDB can store it.
 
     Raises:
-        DocumentError: If the line is not a document of the collection. The message quotes nothing of the line, which
+        ExportedLineError: If the line is no document of the collection. The message quotes nothing of the line, which
             may hold personal data.
     """
     try:
         document = loads(line.decode(), json_options=_READ)
         size = len(encode(document)) if isinstance(document, dict) else 0  # also raises for what BSON cannot store
     except JSONDecodeError as error:
-        raise DocumentError(f"no JSON: {error.msg.lower()} at character {error.pos + 1:,}") from None
+        raise ExportedLineError(f"no JSON: {error.msg.lower()} at character {error.pos + 1:,}") from None
     except UnicodeDecodeError as error:
-        raise DocumentError(f"no UTF-8 at byte {error.start + 1:,}") from None
+        raise ExportedLineError(f"no UTF-8 at byte {error.start + 1:,}") from None
     except RecursionError:
-        raise DocumentError("nested too deeply") from None
+        raise ExportedLineError("nested too deeply") from None
     except Exception as error:  # noqa: BLE001  # json_util raises errors of any kind on a wrong value
-        raise DocumentError(f"no MongoDB Extended JSON ({type(error).__name__})") from None
+        raise ExportedLineError(f"no MongoDB Extended JSON ({type(error).__name__})") from None
     if not isinstance(document, dict):
-        raise DocumentError("no document, but another JSON value")
+        raise ExportedLineError("no document, but another JSON value")
     if size > MOST_BYTES:
-        raise DocumentError(f"{size:,} bytes, and MongoDB stores {MOST_BYTES:,}")
+        raise ExportedLineError(f"{size:,} bytes, and MongoDB stores {MOST_BYTES:,}")
     if fault := _fault(collection, document):
-        raise DocumentError(fault)
+        raise ExportedLineError(fault)
     return document
 
 
