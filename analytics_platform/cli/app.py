@@ -22,6 +22,7 @@ from analytics_platform.system import interruption
 from analytics_platform.system.disk_full import find_disk_full
 from analytics_platform.system.home import find_removed, open_home
 from analytics_platform.system.output import print_json, print_message, print_result, print_warnings_of_logs
+from analytics_platform.system.permissions import explain_refusal
 
 if TYPE_CHECKING:
     from analytics_platform.defs.resources.platform import Platform
@@ -383,9 +384,22 @@ def main() -> None:
             reported = _cause(error) or error
             if not isinstance(reported, UserError | OSError):
                 raise
-            for fault in reported.faults if isinstance(reported, UserError) else (str(reported),):
+            for fault in reported.faults if isinstance(reported, UserError) else (_fault(reported),):
                 print_message(fault, "red")
             sys.exit(2)
+
+
+def _fault(error: OSError) -> str:
+    """Return an error of the system in one line; a missing permission with the setting, the owner and the mode."""
+    explained = explain_refusal(error)
+    if explained is None:
+        return str(error)
+    try:
+        home = load_settings().home
+    except (UserError, OSError):
+        return explained
+    is_of_home = Path(os.fsdecode(error.filename)).absolute().is_relative_to(home)
+    return f"ANALYTICS_HOME: {explained}" if is_of_home else explained
 
 
 def _cause(error: Exception) -> Exception | None:

@@ -58,5 +58,6 @@ def require_range(settings: Settings, start: dt.date | None, end: dt.date | None
     if not lowest <= (start or lowest) <= (end or highest) <= highest:
         asked = " ".join(f"{option} {day}" for option, day in (("--from", start), ("--to", end)) if day)
         raise UserError(
-            f"{asked}: must be in order and within {lowest} to {highest} (ANALYTICS_START_DATE, ANALYTICS_END_DATE)"
+            f"{asked}: must be in order and within {lowest} to {highest} (from ANALYTICS_START_DATE on; the end: "
+            f"{settings.last_day_reason})"
         )

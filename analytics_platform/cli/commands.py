@@ -311,9 +311,8 @@ def _days(platform: Platform, first: dt.date | None, last: dt.date | None) -> li
     stored = platform.lake.keys("raw_messages")
     if outside := sorted(set(stored).difference(within)):
         raise UserError(
-            f"{platform.lake.root} holds {len(outside)} days outside {within[0]} to {within[-1]}, first {outside[0]}: "
-            "of another source, or from before ANALYTICS_START_DATE or ANALYTICS_END_DATE were changed. Name another "
-            "home with ANALYTICS_HOME, or dates that include them"
+            f"{platform.lake.root} holds {len(outside)} days outside {within[0]} to {within[-1]} (the end: "
+            f"{platform.settings.last_day_reason}), first {outside[0]}: {_cause_of_days_outside(platform, outside)}"
         )
     with_data = sorted({*platform.source.days(), *stored}.intersection(within))
     if not with_data and not (first and last):
@@ -324,6 +323,17 @@ def _days(platform: Platform, first: dt.date | None, last: dt.date | None) -> li
         named = f"--from {start} is after the last" if first else f"--to {end} is before the first"
         raise UserError(f"{named} day with rows, {end if first else start}")
     return days_between(start, end)
+
+
+def _cause_of_days_outside(platform: Platform, outside: list[str]) -> str:
+    settings = platform.settings
+    if settings.end_date_fixed is None and outside[0] > str(settings.last_day):
+        return "the clock went back, or the home is of another source. Set the clock, or name another ANALYTICS_HOME"
+    names = "ANALYTICS_START_DATE or ANALYTICS_END_DATE" if settings.end_date else "ANALYTICS_START_DATE"
+    return (
+        f"of another source, or from before {names} changed. Name another home with ANALYTICS_HOME, or dates that "
+        "include these days"
+    )
 
 
 def _selection(definitions: dg.Definitions, select: str | None) -> list[dg.AssetKey] | None:

@@ -332,7 +332,7 @@ def backup_lines(written: Backup) -> Iterator[str]:
 
 def restored_lines(restored: Restored) -> Iterator[str]:
     """Yield a line for each collection and table of a backup with its written, kept and refused rows."""
-    yield f"backup of {restored.created_at}, every hash verified"
+    yield f"backup of {restored.created_at}, every hash and row verified"
     for name, part in restored.parts.items():
         counts = {
             "written": part.added,

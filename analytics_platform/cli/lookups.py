@@ -53,8 +53,12 @@ def why(
     if not str(settings.first_day) <= day <= str(settings.last_day):
         raise UserError(
             f"why {day}: outside the daily partitions, {settings.first_day} to {settings.last_day} "
-            "(ANALYTICS_START_DATE, ANALYTICS_END_DATE)"
+            f"(from ANALYTICS_START_DATE on; the end: {settings.last_day_reason})"
         )
+    from analytics_platform.operations.table_names import may_be_table, names_of_assets, unknown_table
+
+    if not may_be_table(asset, settings.dbt_project_dir):  # before the imports below, which take seconds
+        raise UserError(unknown_table(asset, names_of_assets(settings.dbt_project_dir)))
     from analytics_platform.cli.commands import prepare
     from analytics_platform.cli.console import why_lines
     from analytics_platform.definitions import mart_names, recipes_of

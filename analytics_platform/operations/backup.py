@@ -27,9 +27,11 @@ from analytics_platform.operations.backup_archive import (
     staged_folder,
     write_lines,
 )
+from analytics_platform.operations.backup_verification import verify_documents, verify_table
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.mongo.irreplaceable import IRREPLACEABLE, Merge, export_lines, merge_lines
+from analytics_platform.storage.partitions import PartitionInfo
 from analytics_platform.system.home import open_home
 
 TABLES: tuple[Table, ...] = (MODEL_EVALUATION, PROMOTED_MODEL)
@@ -39,6 +41,8 @@ their names.
 """
 _DOCUMENTS = {collection.name: f"mongo/{collection.name}.jsonl.gz" for collection in IRREPLACEABLE}
 _FILES = {**_DOCUMENTS, **{table.name: f"lake/{table.name}/data.parquet" for table in TABLES}}
+NAMES = {file: name for name, file in _FILES.items()}
+"""Name of the collection or table of each file of a backup, by the file's path within the folder."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,8 @@ def restore(platform: Platform, path: Path, *, replace: bool = False) -> Restore
     Raises:
         BackupError: If the folder is not a backup, or is damaged; then nothing was written.
     """
-    archive = open_archive(path.absolute(), _FILES.values())
+    archive = open_archive(path.absolute(), NAMES)
+    tables = _verify_content(archive)
     open_home(platform.settings.home, platform.settings.home_access)
     platform.mongo.migrate()
     parts: dict[str, Merge] = {}
@@ -167,23 +172,38 @@ def restore(platform: Platform, path: Path, *, replace: bool = False) -> Restore
         if file in archive.rows:
             lines = read_lines(archive.path / file)
             parts[collection.name] = merge_lines(platform.mongo, collection, lines, replace=replace)
-    return Restored(
-        str(archive.path), archive.created_at, {**parts, **_restore_tables(platform.lake, archive, replace)}
-    )
+    return Restored(str(archive.path), archive.created_at, {**parts, **_restore_tables(platform.lake, tables, replace)})
 
 
-def _restore_tables(lake: Lake, archive: Archive, replace: bool) -> dict[str, Merge]:
-    kept = Lake.open(str(archive.path / "lake"))
+def _verify_content(archive: Archive) -> dict[str, tuple[pa.Table, PartitionInfo]]:
+    """Read every document and table of an archive, and return the tables with their footers, by name.
+
+    Raises:
+        BackupError: If a document or table cannot be restored, or the manifest states another number of rows.
+    """
+    for collection in IRREPLACEABLE:
+        if (file := _DOCUMENTS[collection.name]) in archive.rows:
+            verify_documents(archive, file, collection)
+    return {
+        table.name: verify_table(archive, _FILES[table.name], table)
+        for table in TABLES
+        if _FILES[table.name] in archive.rows
+    }
+
+
+def _restore_tables(
+    lake: Lake, tables: Mapping[str, tuple[pa.Table, PartitionInfo]], replace: bool
+) -> dict[str, Merge]:
     parts = {}
     for table in TABLES:
-        if _FILES[table.name] not in archive.rows:
+        if table.name not in tables:
             continue
-        theirs, source = kept.read_verified(table.name, ""), kept.info(table.name, "")
+        theirs, source = tables[table.name]
         info = lake.info(table.name, "")
         ours = lake.read_verified(table.name, "") if info else theirs.slice(0, 0)
         merge = merge_models if table is PROMOTED_MODEL else merge_evaluations
         merged, parts[table.name] = merge(ours, theirs, replace=replace)
-        if source and (info is None or content_hash(merged) != info.content_hash):
+        if info is None or content_hash(merged) != info.content_hash:
             # Added evaluations do not change the inputs of the newest evaluation.
             origin = info if info and table is not PROMOTED_MODEL else source
             lake.write(table.name, "", merged, origin.provenance, origin.annotations)

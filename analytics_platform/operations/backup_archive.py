@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import fcntl
 import gzip
 import hashlib
@@ -19,6 +20,7 @@ import re
 import shutil
 import time
 import uuid
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +37,8 @@ MANIFEST, SUMS = "manifest.json", "SHA256SUMS"
 _SUM = re.compile(r"([0-9a-f]{64})  (.+)")
 _LOCKED_WITHIN_SECONDS = 60.0
 _COMPRESSION = 6
+_LONGEST_LINE = 512 * 1024 * 1024
+"""Bytes; a document of MongoDB's 16 MB takes less in Extended JSON, and a damaged file must not fill the memory."""
 
 
 class BackupError(UserError):
@@ -49,13 +53,15 @@ class Archive:
         path: The folder.
         created_at: When the backup began, ISO 8601, UTC.
         platform_version: The version of the platform that wrote it.
-        rows: Number of documents or rows of each file, by its path within the folder.
+        rows: Number of documents or rows that the manifest states for each file, by its path within the folder.
+        content_hashes: Hash of the content that the manifest states for each table, by the same path.
     """
 
     path: Path
     created_at: str
     platform_version: str
     rows: Mapping[str, int]
+    content_hashes: Mapping[str, str]
 
 
 @contextmanager
@@ -102,9 +108,32 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> int:
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a gzip file, line ends included."""
-    with gzip.open(path, "rb") as file:
-        yield from file
+    """Yield the lines of a gzip file, line ends included.
+
+    Raises:
+        BackupError: If the file is no whole gzip file, or a line has no end.
+    """
+    count = 0
+    try:
+        with gzip.open(path, "rb") as file:
+            while line := file.readline(_LONGEST_LINE):
+                count += 1
+                if not line.endswith(b"\n"):
+                    raise damaged(path, f"line {count:,} has no end")
+                yield line
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        reason = "cut off" if isinstance(error, EOFError) else str(error)
+        raise damaged(path, f"no whole gzip file after line {count:,}: {reason}") from None
+
+
+def damaged(file: Path, fault: str) -> BackupError:
+    """Return the error about a file of a backup.
+
+    Args:
+        file: The file.
+        fault: The place within the file, and the fault.
+    """
+    return BackupError(f"{file}: damaged backup ({fault}); nothing was restored, take another backup")
 
 
 def seal(folder: Path, facts: Mapping[str, object], files: Mapping[str, Mapping[str, object]]) -> int:
@@ -126,12 +155,13 @@ def seal(folder: Path, facts: Mapping[str, object], files: Mapping[str, Mapping[
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def open_archive(path: Path, expected: Iterable[str]) -> Archive:
-    """Verify every file of a backup against its hash; nothing is written.
+def open_archive(path: Path, expected: Mapping[str, str]) -> Archive:
+    """Verify the manifest of a backup, and every file against its hash; nothing is written.
 
     Args:
         path: The folder.
-        expected: Paths, within the folder, of the files that a backup may have.
+        expected: Name of the collection or table of each file that a backup may have, by the file's path within the
+            folder.
 
     Raises:
         BackupError: If the folder is not a backup, has another format version, or is damaged.
@@ -139,12 +169,59 @@ def open_archive(path: Path, expected: Iterable[str]) -> Archive:
     sums = _read_sums(path)
     _verify(path, MANIFEST, sums)
     manifest = _read_manifest(path)
-    rows = {str(file["path"]): int(file["rows"]) for file in manifest["files"]}
-    if rows.keys() | {MANIFEST} != sums.keys() or not rows.keys() <= set(expected):
-        raise BackupError(f"{path}: damaged backup ({MANIFEST} and {SUMS} name other files than a backup has)")
-    for name in rows:
+    files = _described_files(path / MANIFEST, manifest, expected)
+    if files.keys() | {MANIFEST} != sums.keys():
+        raise damaged(path, f"{MANIFEST} and {SUMS} name different files")
+    for name in files:
         _verify(path, name, sums)
-    return Archive(path, str(manifest["created_at"]), str(manifest["platform_version"]), rows)
+        for field, value in (("sha256", sums[name]), ("bytes", (path / name).stat().st_size)):
+            if files[name][field] != value:
+                raise damaged(path / MANIFEST, f"files, {name}: {field} is not the file's, {value}")
+    rows = {name: file["rows"] for name, file in files.items()}
+    hashes = {name: file["content_hash"] for name, file in files.items() if "content_hash" in file}
+    return Archive(path, manifest["created_at"], manifest["platform_version"], rows, hashes)
+
+
+def _described_files(path: Path, manifest: Mapping[str, Any], expected: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Return the manifest's entries about files, by path, after checking every field of the manifest."""
+    _require_field(path, "created_at", _is_time(manifest.get("created_at")), "a time in ISO 8601")
+    _require_field(path, "platform_version", isinstance(manifest.get("platform_version"), str), "a text")
+    entries = manifest.get("files")
+    if not isinstance(entries, list):
+        raise damaged(path, "files must be a list")
+    files: dict[str, dict[str, Any]] = {}
+    for number, entry in enumerate(entries, 1):
+        name = entry.get("path") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or name not in expected or name in files:
+            raise damaged(path, f"files, entry {number}: path must name a file of a backup, and each file once")
+        is_table = name.startswith("lake/")
+        for field, is_right, form in (
+            ("name", entry.get("name") == expected[name], repr(expected[name])),
+            ("kind", entry.get("kind") == ("table" if is_table else "collection"), "table or collection"),
+            ("rows", _is_count(entry.get("rows")), "a number of rows"),
+            ("bytes", _is_count(entry.get("bytes")), "a number of bytes"),
+            ("sha256", isinstance(entry.get("sha256"), str), "a hash"),
+            ("content_hash", isinstance(entry.get("content_hash"), str) == is_table, "the hash of a table's content"),
+        ):
+            _require_field(path, f"files, {name}: {field}", is_right, form)
+        files[name] = entry
+    return files
+
+
+def _require_field(path: Path, field: str, is_right: bool, form: str) -> None:
+    if not is_right:
+        raise damaged(path, f"{field} must be {form}")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_time(value: object) -> bool:
+    try:
+        return isinstance(value, str) and dt.datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _read_sums(path: Path) -> dict[str, str]:
@@ -180,9 +257,9 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 def _verify(path: Path, name: str, sums: Mapping[str, str]) -> None:
     file = path / name
     if file.is_symlink() or not file.is_file():
-        raise BackupError(f"{file}: damaged backup (the file is missing)")
+        raise damaged(file, "the file is missing")
     if _hash(file) != sums[name]:
-        raise BackupError(f"{file}: damaged backup (its SHA-256 is not the one in {SUMS}); nothing was restored")
+        raise damaged(file, f"its SHA-256 is not the one in {SUMS}")
 
 
 def _hash(path: Path) -> str:

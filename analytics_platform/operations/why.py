@@ -14,6 +14,7 @@ from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.model.cadence import Cadence
+from analytics_platform.operations.table_names import unknown_table
 from analytics_platform.storage.io_manager import COMPUTED_BECAUSE
 from analytics_platform.storage.provenance import Provenance
 from analytics_platform.storage.staleness import RecomputeDecision
@@ -165,8 +166,7 @@ def _find(recipes: Mapping[dg.AssetKey, Recipe], marts: Collection[str], asset: 
     for key, recipe in recipes.items():
         if asset in {key.to_user_string(), key.path[-1], recipe.table.name, recipe.table.base_name}:
             return key
-    names = ", ".join(sorted({key.to_user_string() for key in recipes} | set(marts)))
-    raise UnknownPartitionError(f"why {asset}: there is no such table; there are {names}")
+    raise UnknownPartitionError(unknown_table(asset, {key.to_user_string() for key in recipes} | set(marts)))
 
 
 def _last_computed(instance: dg.DagsterInstance, key: dg.AssetKey, day: str) -> tuple[str | None, str | None]:

@@ -43,6 +43,11 @@ class SettingsError(UserError, ValueError):
     """The environment is wrong; each fault names a variable and what to do."""
 
 
+def today() -> dt.date:
+    """Return today's date in UTC by this machine's clock."""
+    return dt.datetime.now(dt.UTC).date()
+
+
 class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
     """The platform's settings, read from the environment and from ``.env`` in the working directory.
 
@@ -184,9 +189,9 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         if self.aws_secret_access_key and not self.aws_access_key_id:
             raise ValueError("AWS_ACCESS_KEY_ID: needed with AWS_SECRET_ACCESS_KEY")
         if self.first_day > self.last_day:
-            raise ValueError(
-                f"ANALYTICS_START_DATE: {self.first_day} is after the last day, {self.last_day} (ANALYTICS_END_DATE)"
-            )
+            is_named = self.start_date or self.end_date_fixed
+            first = f"ANALYTICS_START_DATE: {self.first_day}" if is_named else f"the first day, {self.first_day},"
+            raise ValueError(f"{first} is after the last day, {self.last_day} ({self.last_day_reason})")
         return self
 
     @property
@@ -203,12 +208,20 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
     def end_date_fixed(self) -> dt.date | None:
         """Last daily partition, inclusive; None if the last day is today and moves on."""
         fixed = self.end_date or (SAMPLE_END if self.source == "sample" else None)
-        return fixed if fixed and fixed < dt.datetime.now(dt.UTC).date() else None
+        return fixed if fixed and fixed < today() else None
 
     @property
     def last_day(self) -> dt.date:
         """Last daily partition at present, inclusive."""
-        return self.end_date_fixed or dt.datetime.now(dt.UTC).date()
+        return self.end_date_fixed or today()
+
+    @property
+    def last_day_reason(self) -> str:
+        """Why ``last_day`` is the last day, for messages: a clock that is wrong must not be taken for a setting."""
+        if self.end_date_fixed:
+            return "ANALYTICS_END_DATE" if self.end_date else "the sample's last day"
+        later = f", and ANALYTICS_END_DATE is {self.end_date}" if self.end_date and self.end_date > today() else ""
+        return f"today is {today()} by this machine's clock{later}"
 
     @property
     def lake(self) -> str:

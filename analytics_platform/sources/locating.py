@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import glob
+import os
 import re
 import zipfile
 from collections import Counter
@@ -13,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.formats.content import SourceFile
+from analytics_platform.system.permissions import find_blocked
 
 VARIABLE = "ANALYTICS_SOURCE_PATH"
 
@@ -30,6 +32,9 @@ _COMPANIONS = frozenset(
     }
 )  # fmt: skip
 """Files of Slack, ChatGPT and Claude exports that contain no messages."""
+
+_OF_FILE_SYSTEM = "lost+found"
+"""Folder of root in each Linux file system, such as a mounted volume that is the source."""
 
 _CONVERSATIONS = re.compile(r"conversations(?:-\d+)?\.json")
 
@@ -64,7 +69,8 @@ def find_files(paths: str) -> list[SourceFile]:
         paths: Paths and globs (``**`` for any depth), separated by commas.
 
     Raises:
-        SourceError: If ``paths`` is empty, a path or glob matches no file, or a format is unknown.
+        SourceError: If ``paths`` is empty, a path or glob matches no file, a format is unknown, or this user may not
+            read a file or folder.
     """
     found = dict.fromkeys(
         place for pattern in paths.split(",") if pattern.strip() for place in _matches(pattern.strip())
@@ -82,6 +88,7 @@ def known_formats() -> str:
 
 def _matches(pattern: str) -> list[_Place]:
     path = Path(pattern).expanduser()
+    _require_readable(_before_wildcards(path))
     if path.is_dir():
         places = _without_strangers([place for file in sorted(path.rglob("*")) for place in _of_folder(file, path)])
         if not places:
@@ -90,16 +97,43 @@ def _matches(pattern: str) -> list[_Place]:
     if path.is_file():
         return list(_opened(path))
     matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  # absolute globs
+    for match in matches:
+        _require_readable(match)
     files = [match for match in matches if match.is_file()]
     if not files:
+        for folder in _folders_of_glob(path):
+            _require_readable(folder)
         raise SourceError(f"{VARIABLE}: {pattern} matches no file; check the path (seen from {Path.cwd()})")
     return [place for file in files for place in _opened(file)]
 
 
 def _of_folder(file: Path, folder: Path) -> Iterator[_Place]:
-    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    if not hidden and file.is_file() and (_may_hold_messages(file.name) or _is_zip(file)):
+    parts = file.relative_to(folder).parts
+    if any(part.startswith(".") or part == _OF_FILE_SYSTEM for part in parts):
+        return
+    may_matter = _may_hold_messages(file.name) or _is_zip(file)
+    if may_matter or file.is_dir():
+        _require_readable(file)
+    if may_matter and file.is_file():
         yield from _opened(file)
+
+
+def _require_readable(path: Path) -> None:
+    """Refuse a file or folder that this user may not read: it would be left out without a word."""
+    if blocked := find_blocked(path):
+        raise SourceError(f"{VARIABLE}: {blocked}")
+
+
+def _before_wildcards(path: Path) -> Path:
+    """Return the path itself, or for a glob its last folder before the first wildcard."""
+    return path if not glob.has_magic(str(path)) else next(up for up in path.parents if not glob.has_magic(str(up)))
+
+
+def _folders_of_glob(path: Path) -> Iterator[Path]:
+    for folder in reversed(path.parents):
+        for match in glob.iglob(str(folder), recursive=True):  # noqa: PTH207  # absolute globs
+            if os.path.isdir(match):  # noqa: PTH112  # Path.is_dir raises in a folder without permission
+                yield Path(match)
 
 
 def _opened(file: Path) -> Iterator[_Place]:

@@ -29,7 +29,8 @@ REMEDIES: Mapping[str, str] = {
     "value_too_long": f"`columns:` in {_MAPPING} may name the wrong column",
     "missing_timestamp": f"`columns:` in {_MAPPING} names the column of timestamp",
     "bad_timestamp": f"`timestamp_formats:` in {_MAPPING} says how times are written, e.g. ['%d.%m.%Y %H:%M']",
-    "outside_partitions": "ANALYTICS_START_DATE and ANALYTICS_END_DATE say which days are kept",
+    "outside_partitions": "ANALYTICS_START_DATE and ANALYTICS_END_DATE say which days are kept; without "
+    "ANALYTICS_END_DATE the last day is today by this machine's clock",
     "conflicting_duplicate": "give each message of a conversation an id of its own",
 }
 _SHOWN = frozenset({"unknown_role", "bad_timestamp", "outside_partitions"})

@@ -23,6 +23,12 @@ GRACE_SECONDS = 5.0
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _NOT_INTERRUPTED = b"\0"
+_QUIET_TRACKER = "ignore:resource_tracker:UserWarning"
+"""Warning option that Python passes on to the process that removes the semaphores of an ended process.
+
+dbt's semaphores are open when ``_end`` leaves without clean-up. The other process removes them, and would warn of them
+on the terminal after the final line.
+"""
 _SHOW_CURSOR = "\x1b[?25h"
 
 
@@ -54,6 +60,7 @@ def heeded() -> Iterator[None]:
     if not heard or threading.current_thread() is not threading.main_thread():
         yield
         return
+    sys.warnoptions.append(_QUIET_TRACKER)
     terminal = os.dup(2)  # Dagster replaces standard error while a step runs
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -71,6 +78,7 @@ def heeded() -> Iterator[None]:
                 signal.signal(number, handler)
         except KeyboardInterrupt:  # a signal arrived during the clean-up
             _end(terminal)
+        sys.warnoptions.remove(_QUIET_TRACKER)
         signal.set_wakeup_fd(wakeup_before)
         os.write(writing, _NOT_INTERRUPTED)
         watcher.join()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import hashlib
+import io
+import json
 import os
 import shutil
 import signal
@@ -13,9 +16,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from bson import ObjectId
 from bson.int64 import Int64
@@ -26,7 +32,7 @@ from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.model.learning_tables import MODEL_EVALUATION, PROMOTED_MODEL
 from analytics_platform.operations import backup_archive
-from analytics_platform.operations.backup import back_up, merge_evaluations, restore
+from analytics_platform.operations.backup import NAMES, back_up, merge_evaluations, restore
 from analytics_platform.settings.loader import load_settings
 from analytics_platform_tests.integration.secret_search import found_below
 from analytics_platform_tests.servers import MongoServer
@@ -201,6 +207,182 @@ def test_a_damaged_byte_anywhere_is_refused_before_anything_is_written(filled, u
         assert collection.database.list_collection_names() == []
 
 
+ANSWERS = "mongo/llm_answers.jsonl.gz"
+MODEL = "lake/promoted_model/data.parquet"
+DEEP = b'{"_id": "a", "x": ' + b"[" * 20_000 + b"]" * 20_000 + b"}\n"
+BAD_LINES = {
+    "half a document": b'{"_id": \n',
+    "no document": b"[1]\n",
+    "no id": b'{"labels": {}}\n',
+    "an id of a type that MongoDB refuses": b'{"_id": [1]}\n',
+    "an operator as a field": b'{"_id": "a", "$set": {"x": 1}}\n',
+    "lists in lists in lists": DEEP,
+    "deeper than MongoDB takes": b'{"_id": "a", "x": ' + b"[" * 300 + b"]" * 300 + b"}\n",
+    "no time": b'{"_id": "a", "kept_at": {"$date": "soon"}}\n',
+    "a number beyond BSON": b'{"_id": "a", "x": 99999999999999999999999999}\n',
+    "half a surrogate pair": b'{"_id": "a", "x": "\\ud800"}\n',
+    "a name with a null character": b'{"_id": "a", "x\\u0000y": 1}\n',
+    "another encoding": '{"_id": "a"}\n'.encode("utf-16"),
+    "an empty line": b"\n",
+    "no end of the line": b'{"_id": "a"}',
+    "one document twice": b'{"_id": "a"}\n{"_id": "a"}\n',
+}
+BAD_FILES = {
+    "no gzip": (ANSWERS, lambda _: b"hello"),
+    "half a gzip file": (ANSWERS, lambda whole: whole[: len(whole) // 2]),
+    "a gzip file without its end": (ANSWERS, lambda whole: whole[:-5]),
+    "a gzip file with more behind it": (ANSWERS, lambda whole: whole + b"more"),
+    "no Parquet": (MODEL, lambda _: b"hello"),
+    "half a Parquet file": (MODEL, lambda whole: whole[: len(whole) // 2]),
+    "Parquet of another program": (MODEL, lambda _: parquet({})),
+    "Parquet with a footer of another form": (MODEL, lambda _: parquet({b"analytics_platform": b"[1]"})),
+}
+BAD_MANIFESTS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no files": lambda manifest: manifest.pop("files"),
+    "files of null": lambda manifest: manifest.update(files=None),
+    "an entry of null": lambda manifest: manifest["files"].append(None),
+    "an entry twice": lambda manifest: manifest["files"].append(manifest["files"][0]),
+    "rows in words": lambda manifest: manifest["files"][0].update(rows="many"),
+    "other rows of a table": lambda manifest: manifest["files"][0].update(rows=99),
+    "other rows of a collection": lambda manifest: manifest["files"][-1].update(rows=99),
+    "rows of a truth value": lambda manifest: manifest["files"][0].update(rows=True),
+    "another content hash": lambda manifest: manifest["files"][0].update(content_hash="0" * 64),
+    "another size": lambda manifest: manifest["files"][0].update(bytes=1),
+    "another hash": lambda manifest: manifest["files"][0].update(sha256="0" * 64),
+    "the name of another collection": lambda manifest: manifest["files"][-1].update(name="llm_answers"),
+    "no time": lambda manifest: manifest.pop("created_at"),
+    "a time in words": lambda manifest: manifest.update(created_at="yesterday"),
+    "no version": lambda manifest: manifest.pop("platform_version"),
+}
+
+
+def parquet(metadata: dict[bytes, bytes]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(model("one").replace_schema_metadata(metadata), sink)
+    return sink.getvalue()
+
+
+def reseal(path: Path, edit: Callable[[dict[str, Any]], object] = lambda _: None) -> None:
+    """Make sizes and sums of an edited backup right, as somebody would who edits one; then edit the manifest."""
+    manifest = json.loads((path / "manifest.json").read_bytes())
+    for entry in manifest["files"]:
+        content = (path / entry["path"]).read_bytes()
+        entry.update(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    edit(manifest)
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    files = [file for file in sorted(path.rglob("*")) if file.is_file() and file.name != "SHA256SUMS"]
+    lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.relative_to(path)}\n" for file in files]
+    (path / "SHA256SUMS").write_text("".join(lines))
+
+
+def set_answers(path: Path, content: bytes) -> None:
+    """Replace the documents of the answers, and the number that the manifest states."""
+    (path / ANSWERS).write_bytes(gzip.compress(content))
+
+    def count(manifest: dict[str, Any]) -> None:
+        entry = next(entry for entry in manifest["files"] if entry["path"] == ANSWERS)
+        entry["rows"] = content.count(b"\n") or 1
+
+    reseal(path, count)
+
+
+def refusal_of(home: Platform, path: Path) -> str:
+    """Return the one line with which a restore refuses a backup, after checking that it wrote nothing."""
+    with pytest.raises(backup_archive.BackupError) as refusal:
+        restore(home, path)
+    (line,) = refusal.value.faults
+    assert "take another backup" in line
+    assert not home.settings.home.exists()
+    with home.mongo.lend("label_feedback") as collection:
+        assert collection.database.list_collection_names() == []
+    return line
+
+
+def faults_of_restore(home: Platform, path: Path) -> tuple[str, ...]:
+    try:
+        restore(home, path)
+    except backup_archive.BackupError as error:
+        return error.faults
+    return ()
+
+
+@pytest.mark.parametrize("kind", BAD_LINES)
+def test_a_line_that_is_no_document_is_named_before_anything_is_written(filled, use, tmp_path, kind):
+    """The right sums say that nobody touched the file since they were computed, not that its lines can be restored."""
+    back_up(filled, tmp_path / "backup")
+    set_answers(tmp_path / "backup", b'{"_id": "good"}\n' + BAD_LINES[kind])
+    line = refusal_of(use("untouched"), tmp_path / "backup")
+    assert f"{tmp_path / 'backup' / ANSWERS}: damaged backup (line {3 if 'twice' in kind else 2}" in line
+
+
+@pytest.mark.parametrize("kind", BAD_FILES)
+def test_a_file_of_another_form_is_named_before_anything_is_written(filled, use, tmp_path, kind):
+    """A damaged table was found after the documents were merged, with the advice to repair the home."""
+    back_up(filled, tmp_path / "backup")
+    file, change = BAD_FILES[kind]
+    path = tmp_path / "backup" / file
+    path.write_bytes(change(path.read_bytes()))
+    reseal(tmp_path / "backup")
+    line = refusal_of(use("untouched"), tmp_path / "backup")
+    assert line.startswith(f"{path}: damaged backup (")
+    assert "repair" not in line
+
+
+@pytest.mark.parametrize("kind", BAD_MANIFESTS)
+def test_a_manifest_that_contradicts_the_files_is_refused(filled, use, tmp_path, kind):
+    back_up(filled, tmp_path / "backup")
+    reseal(tmp_path / "backup", BAD_MANIFESTS[kind])
+    assert f"{tmp_path / 'backup' / 'manifest.json'}: " in refusal_of(use("untouched"), tmp_path / "backup")
+
+
+def test_a_table_that_breaks_its_declaration_is_refused(filled, use, tmp_path):
+    """The lake would hold a table that no run can read."""
+    filled.lake.write("model_evaluation", "", evaluation("one", NOON).drop_columns(["accuracy"]), "made of that")
+    back_up(filled, tmp_path / "backup")
+    assert "model_evaluation" in refusal_of(use("untouched"), tmp_path / "backup")
+
+
+def test_an_evaluation_from_before_a_column_existed_is_restored(filled, use, tmp_path):
+    filled.lake.write("model_evaluation", "", evaluation("one", NOON).drop_columns(["engine_version"]), "made of that")
+    back_up(filled, tmp_path / "backup")
+    assert restore(use("newer"), tmp_path / "backup").parts["model_evaluation"].added == 1
+
+
+def test_no_manipulation_with_right_sums_ends_in_a_trace(filled, use, tmp_path):
+    """Flip, cut or replace bytes of documents, tables and manifest: the backup is refused in one line or restored."""
+    path, random = tmp_path / "backup", Random(11)
+    back_up(filled, path)
+    whole = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    target, refused = use("fuzzed"), 0
+    for _ in range(250):
+        file = random.choice([file for file in sorted(whole) if file.name != "SHA256SUMS"])
+        is_lines = file.suffix == ".gz"
+        content = bytearray(gzip.decompress(whole[file]) if is_lines else whole[file])
+        start = random.randrange(len(content))
+        match random.choice(["flip", "cut", "replace"]):
+            case "flip":
+                content[start] ^= 1 << random.randrange(8)
+            case "cut":
+                del content[start : start + random.randrange(1, 40)]
+            case "replace":
+                content[start : start + 3] = random.choice([b"null", b"[[{", b'"$date"', b"\xff\xfe", b"-1e999", b"\n"])
+        file.write_bytes(gzip.compress(content) if is_lines else content)
+        if file.name == "manifest.json":  # its own sum, and the files as they are
+            sums = whole[path / "SHA256SUMS"].decode().splitlines()
+            sums[0] = f"{hashlib.sha256(content).hexdigest()}  manifest.json"
+            (path / "SHA256SUMS").write_text("\n".join(sums) + "\n")
+        else:
+            reseal(path)
+        before = everything(target)
+        if faults := faults_of_restore(target, path):
+            refused += 1
+            assert len(faults) == 1
+            assert everything(target) == before
+        for changed, bytes_before in whole.items():
+            changed.write_bytes(bytes_before)
+    assert refused > 100
+
+
 @pytest.mark.parametrize("kind", ["missing", "a file", "an empty folder", "another format", "a newer format"])
 def test_what_is_no_backup_is_refused_in_one_line(filled, tmp_path, monkeypatch, kind):
     path = tmp_path / "backup"
@@ -290,7 +472,7 @@ def test_a_backup_that_is_killed_leaves_nothing_that_looks_like_one(filled, tmp_
     os.utime(left[0], (time.time() - 3600,) * 2)
     back_up(filled, path)  # and clears away what the killed one left
     assert list(tmp_path.glob(".backup.*.tmp")) == []
-    assert backup_archive.open_archive(path, [str(p.relative_to(path)) for p in path.rglob("*")]).rows
+    assert backup_archive.open_archive(path, NAMES).rows
 
 
 def test_a_document_that_the_validator_refuses_is_named_and_the_rest_restored(filled, use, tmp_path):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -25,16 +27,21 @@ from analytics_platform.cli.console import (
     trained_lines,
 )
 from analytics_platform.cli.doctor import Examination, examine
+from analytics_platform.definitions import mart_names, recipes_of
 from analytics_platform.defs.consistency.left_out import count_quarantined
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.model.raw_tables import QUARANTINED_ROWS
+from analytics_platform.errors import UserError
+from analytics_platform.model.learning_tables import PROMOTED_MODEL
+from analytics_platform.model.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES
 from analytics_platform.operations.reveal import Revealed, RevealedMessage
 from analytics_platform.operations.run import Outcome, TableOutcome
 from analytics_platform.operations.similar import Similar, SimilarConversation
+from analytics_platform.operations.table_names import may_be_table, names_of_assets
 from analytics_platform.operations.unknown_outcomes import UnknownOutcomes
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.lake import Lake
 from analytics_platform.system.output import print_message
+from analytics_platform_tests.rights import usual_rights
 
 HEAVY = {"dagster", "pyarrow", "pandas", "numpy", "duckdb", "pymongo", "sklearn", "altair"}
 
@@ -64,6 +71,31 @@ def test_what_needs_no_work_is_answered_before_anything_heavy_is_imported(argume
     )
     finished = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60)
     assert finished.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_table_that_does_not_exist_is_refused_before_the_graph_is_imported() -> None:
+    """The refusal took 11 s, and 17 to 52 s on a loaded machine: it waited for Dagster and every asset."""
+    script = (
+        "import sys\nfrom analytics_platform.cli.app import main\n"
+        "try:\n    main()\nfinally:\n    print(sorted({'dagster', 'duckdb', 'pymongo'} & set(sys.modules)))"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", script, "why", "2006-05-28", "nope"], capture_output=True, text=True, timeout=60
+    )
+    assert finished.stdout.splitlines() == ["[]"]
+    assert finished.stderr.startswith("why nope: there is no such table; there are agent_daily, ")
+    assert finished.returncode == 2
+
+
+def test_names_known_without_the_graph_are_those_of_the_graph() -> None:
+    """A table missing among the declared names could not be explained."""
+    settings = load_settings()
+    recipes = recipes_of(settings)
+    names = {key.to_user_string() for key in recipes} | set(mart_names(settings))
+    assert set(names_of_assets(settings.dbt_project_dir)) == names
+    others = {key.path[-1] for key in recipes} | {recipe.table.name for recipe in recipes.values()}
+    every = names | others | {recipe.table.base_name for recipe in recipes.values()}
+    assert [name for name in sorted(every) if not may_be_table(name, settings.dbt_project_dir)] == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["c1", "--text", "printer"]])
@@ -175,6 +207,49 @@ def test_days_out_of_order_or_outside_the_partitions_are_named(monkeypatch, caps
     line = refusal(monkeypatch, capsys, "run", *arguments)
     assert line.startswith(" ".join(arguments) + ": must be in order and within 2006-05-15 to 2006-07-02")
     assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("stored", "says"),
+    [("2006-05-29", "the clock went back"), ("2001-01-01", "before ANALYTICS_START_DATE changed")],
+)
+def test_stored_days_outside_the_partitions_are_explained(monkeypatch, home, stored, says) -> None:
+    """A clock that went back leaves days after today; the line blamed settings that nobody had set."""
+    monkeypatch.setattr("analytics_platform.settings.loader.today", lambda: dt.date(2006, 5, 28))
+    Lake.open(str(home / "lake")).write("raw_messages", stored, RAW_MESSAGES.empty(), "made of this")
+    with closing(Platform(load_settings())) as platform, pytest.raises(UserError, match=says) as refused:
+        commands._days(platform, None, None)
+    assert "(the end: today is 2006-05-28 by this machine's clock), first" in str(refused.value)
+    assert "ANALYTICS_END_DATE" not in str(refused.value)
+
+
+@pytest.mark.parametrize("arguments", [["run", "--from", "2006-05-30"], ["why", "2006-05-30", "raw_messages"]])
+def test_a_day_after_today_is_refused_with_the_clock(monkeypatch, capsys, home, arguments) -> None:
+    monkeypatch.setattr("analytics_platform.settings.loader.today", lambda: dt.date(2006, 5, 28))
+    line = refusal(monkeypatch, capsys, *arguments)
+    assert line.endswith("(from ANALYTICS_START_DATE on; the end: today is 2006-05-28 by this machine's clock)")
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("blocked", ["home", "home/lake/promoted_model", "home/mongo", "backups"])
+def test_a_backup_without_permission_names_place_mode_and_action(monkeypatch, capsys, home, tmp_path, blocked) -> None:
+    """The line was "[Errno 13] Permission denied" and a path, without the setting, the owner or what to do."""
+    for folder in (home / "lake" / "promoted_model", tmp_path / "backups"):
+        folder.mkdir(parents=True)
+    (home / ".analytics-home").touch()
+    if blocked.endswith("mongo"):
+        (home / "mongo").mkdir()
+    model = {"model_id": "m", "taxonomy_version": "t", "encoder": "e", "corrections": 1, "content": b"m"}
+    Lake.open(str(home / "lake")).write("promoted_model", "", PROMOTED_MODEL.from_rows([model]), "made of this")
+    (tmp_path / blocked).chmod(0)
+    try:
+        with usual_rights():
+            line = refusal(monkeypatch, capsys, "backup", str(tmp_path / "backups" / "one"))
+    finally:
+        (tmp_path / blocked).chmod(0o700)
+    assert f"{tmp_path / blocked}: this user (" in line
+    assert "mode 000); chmod u+" in line
+    assert line.startswith("ANALYTICS_HOME: ") == (blocked in ("home", "home/mongo"))
 
 
 def test_evaluating_what_is_no_parquet_file_is_one_line(monkeypatch, capsys, tmp_path) -> None:

@@ -243,6 +243,32 @@ def test_the_days_default_to_the_source_and_can_be_set(monkeypatch: pytest.Monke
     assert (load_settings().first_day, load_settings().last_day) == (dt.date(2024, 2, 29), dt.date(2024, 2, 29))
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (
+            {},
+            "the first day, 2006-05-15, is after the last day, 1970-01-02 (today is 1970-01-02 by this machine's",
+        ),
+        ({"START": "1980-01-01"}, "ANALYTICS_START_DATE: 1980-01-01 is after the last day, 1970-01-02 (today is 1970"),
+        ({"END": "2006-06-01"}, "(today is 1970-01-02 by this machine's clock, and ANALYTICS_END_DATE is 2006-06-01)"),
+        ({"END": "1969-12-31"}, "is after the last day, 1969-12-31 (ANALYTICS_END_DATE)"),
+    ],
+)
+def test_a_clock_before_the_first_day_is_named_as_the_cause(
+    given: dict[str, str], says: str, monkeypatch: pytest.MonkeyPatch, bare_environment: Path
+) -> None:
+    """A machine without a battery for its clock starts in 1970; the line blamed settings that nobody had set."""
+    monkeypatch.setattr("analytics_platform.settings.loader.today", lambda: dt.date(1970, 1, 2))
+    for name, value in given.items():
+        monkeypatch.setenv(f"ANALYTICS_{name}_DATE", value)
+    with pytest.raises(SettingsError) as refusal:
+        load_settings()
+    (line,) = refusal.value.faults
+    assert says in line
+    assert ("ANALYTICS_END_DATE" in line) == ("END" in given)
+
+
 @pytest.mark.parametrize("name", ["a?b", "a%20b", "a%3fb", "a*b", "a[b]", "a\\b"])
 @pytest.mark.parametrize("variable", ["ANALYTICS_HOME", "DAGSTER_HOME"])
 def test_a_home_that_dagster_would_take_for_another_is_refused(

@@ -202,7 +202,7 @@ class Platform:
         if uri is not None:
             return MongoStore(uri, self.settings.mongo_database)
         embedded = EmbeddedMongo(self.settings.mongo_dir)
-        store = MongoStore(embedded.acquire(), self.settings.mongo_database)
+        store = MongoStore(embedded.acquire(), self.settings.mongo_database, embedded_in=embedded.directory)
         self._embedded = embedded
         interruption.before_forced_end(embedded.release)
         return store

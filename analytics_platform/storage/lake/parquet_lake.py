@@ -28,6 +28,7 @@ from analytics_platform.storage.lake.uploads import UnfinishedUploads
 from analytics_platform.storage.partitions import PartitionInfo, StoreUnreachableError
 from analytics_platform.storage.provenance import STORED_FIELD
 from analytics_platform.system.home import require_folder
+from analytics_platform.system.permissions import find_blocked
 
 FILE = "data.parquet"
 LEFT_OVER_AFTER = dt.timedelta(hours=6)
@@ -49,7 +50,13 @@ class LakeUnreachableError(LakeError, StoreUnreachableError):
 
 
 class DamagedPartitionError(LakeError):
-    """A partition's file cannot be decoded, or its content is not what was written; ``analytics repair`` mends it."""
+    """A partition's file cannot be decoded, or its content is not what was written; ``analytics repair`` mends it.
+
+    Attributes:
+        reason: The damage alone, without path and remedy, for a copy of a lake that no repair reaches.
+    """
+
+    reason = ""
 
 
 class Lake:
@@ -304,6 +311,8 @@ def _named(path: str, done: str) -> Iterator[None]:
         if from_s3:
             hint = "; does the server of AWS_ENDPOINT_URL answer, and take these keys?"
             raise LakeUnreachableError(f"{path}: cannot be {done} (S3 says {said.strip()}){hint}") from None
+        if isinstance(error, PermissionError) and (blocked := find_blocked(Path(path), writable=done == "written")):
+            raise LakeError(blocked) from None
         hint = "; if it is damaged, `analytics repair` computes it again" if done == "read" else ""
         raise LakeError(f"{path}: cannot be {done} ({error}){hint}") from None
 
@@ -320,4 +329,6 @@ def _dictionary_columns(schema: pa.Schema) -> bool | list[str]:
 
 def _damaged(path: str, why: object) -> DamagedPartitionError:
     reason = str(why).partition("\n")[0]
-    return DamagedPartitionError(f"{path}: damaged ({reason}); `analytics repair` computes it again")
+    damaged = DamagedPartitionError(f"{path}: damaged ({reason}); `analytics repair` computes it again")
+    damaged.reason = reason
+    return damaged

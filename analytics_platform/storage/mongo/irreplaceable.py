@@ -11,15 +11,22 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from json import JSONDecodeError
+from re import Pattern
 from typing import Any, Literal
 
+from bson import encode
 from bson.json_util import CANONICAL_JSON_OPTIONS, dumps, loads
+from bson.regex import Regex
 from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from analytics_platform.storage.mongo.collections import LABEL_FEEDBACK
 from analytics_platform.storage.mongo.mongo_llm_store import ANSWERS, BATCHES, CALLS
 from analytics_platform.storage.mongo.mongo_store import MongoStore
+
+MOST_LEVELS, MOST_BYTES = 100, 16 * 1024 * 1024
+"""MongoDB's limits of a document: levels of nested documents and arrays, and bytes of BSON."""
 
 Document = Mapping[str, Any]
 Rank = tuple[bool, dt.datetime]
@@ -31,6 +38,10 @@ BYTES_AT_ONCE = 8 * 1024 * 1024
 _LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
 _DUPLICATE_KEY, _VALIDATION_FAILED = 11000, 121
 _READ = CANONICAL_JSON_OPTIONS.with_options(tz_aware=True, tzinfo=dt.UTC)
+
+
+class ExportedLineError(ValueError):
+    """A line of a backup is not a document that a restore can store."""
 
 
 @dataclass(frozen=True)
@@ -110,19 +121,71 @@ def merge_lines(
 
     Raises:
         MongoStoreError: If the server cannot be reached or refuses the writes.
-        ValueError: If a line is not Extended JSON.
+        ExportedLineError: If a line is not a document of the collection.
     """
     merge = Merge()
     for chunk in _chunks(lines):
-        documents = {
-            _text(document["_id"]): document for document in (loads(line, json_options=_READ) for line in chunk)
-        }
+        documents = {id_text(document): document for document in (read_line(collection, line) for line in chunk)}
         if collection.name == BATCHES:
             is_open = {key: _has_unanswered(mongo, document) for key, document in documents.items()}
             merge.settled += len(documents) - sum(is_open.values())
             documents = {key: document for key, document in documents.items() if is_open[key]}
         _merge_chunk(mongo, collection, documents, merge, replace=replace)
     return merge
+
+
+def read_line(collection: IrreplaceableCollection, line: bytes) -> dict[str, Any]:
+    """Return the document of an exported line after checking that MongoDB can store it.
+
+    Raises:
+        ExportedLineError: If the line is no document of the collection. The message quotes nothing of the line, which
+            may hold personal data.
+    """
+    try:
+        document = loads(line.decode(), json_options=_READ)
+        size = len(encode(document)) if isinstance(document, dict) else 0  # also raises for what BSON cannot store
+    except JSONDecodeError as error:
+        raise ExportedLineError(f"no JSON: {error.msg.lower()} at character {error.pos + 1:,}") from None
+    except UnicodeDecodeError as error:
+        raise ExportedLineError(f"no UTF-8 at byte {error.start + 1:,}") from None
+    except RecursionError:
+        raise ExportedLineError("nested too deeply") from None
+    except Exception as error:  # noqa: BLE001  # json_util raises errors of any kind on a wrong value
+        raise ExportedLineError(f"no MongoDB Extended JSON ({type(error).__name__})") from None
+    if not isinstance(document, dict):
+        raise ExportedLineError("no document, but another JSON value")
+    if size > MOST_BYTES:
+        raise ExportedLineError(f"{size:,} bytes, and MongoDB stores {MOST_BYTES:,}")
+    if fault := _fault(collection, document):
+        raise ExportedLineError(fault)
+    return document
+
+
+def _fault(collection: IrreplaceableCollection, document: Document) -> str | None:
+    """Return why a server or a restore would refuse a decoded document; None for a good one."""
+    if "_id" not in document:
+        return "a document without _id"
+    if isinstance(document["_id"], list | Pattern | Regex) or _has_operator(document["_id"]):
+        return "its _id is of a type that MongoDB does not take"
+    if _has_operator(document):
+        return "a field's name begins with $"
+    if collection.name == BATCHES and not isinstance(document.get("asked"), Mapping):
+        return "a batch without its questions (the field asked)"
+    if not _is_nested_within(document, MOST_LEVELS):
+        return f"nested deeper than MongoDB's {MOST_LEVELS} levels"
+    return None
+
+
+def _has_operator(value: Any) -> bool:
+    return isinstance(value, Mapping) and any(name.startswith("$") for name in value)
+
+
+def _is_nested_within(value: Any, levels: int) -> bool:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return True
+    return levels > 0 and all(_is_nested_within(item, levels - 1) for item in value)
 
 
 def _merge_chunk(
@@ -202,6 +265,11 @@ def _chunks(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
             chunk, size = [], 0
     if chunk:
         yield chunk
+
+
+def id_text(document: Document) -> str:
+    """Return the ``_id`` of a document as Extended JSON, in which ids of different types differ."""
+    return _text(document["_id"])
 
 
 def _text(value: Any) -> str:

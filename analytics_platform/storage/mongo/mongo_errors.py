@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -21,6 +22,8 @@ _AUTHENTICATION_FAILED = 18
 _VALIDATION_FAILED = 121
 _OUT_OF_DISK = 14031
 _SHOWN = 3
+_CANCELLED = "operation cancelled"
+"""The driver's whole message for a request whose server its monitor finds silent."""
 
 
 class MongoStoreError(UserError, RuntimeError):
@@ -57,13 +60,14 @@ def timeout_of(uri: str) -> float | None:
 
 
 @contextmanager
-def translated(place: str, action: str, timeout_seconds: float) -> Iterator[None]:
+def translated(place: str, action: str, timeout_seconds: float, embedded_in: Path | None = None) -> Iterator[None]:
     """Raise the driver's errors as ``MongoStoreError``.
 
     Args:
         place: The hosts, for the message.
         action: The action, e.g. ``"write daily_reports"``.
         timeout_seconds: The time allowed, for the message.
+        embedded_in: Folder of the embedded server; None for the server of ANALYTICS_MONGO_URI.
 
     Raises:
         MongoUnreachableError: If no server answers.
@@ -75,19 +79,26 @@ def translated(place: str, action: str, timeout_seconds: float) -> Iterator[None
     except errors.PyMongoError as error:
         if isinstance(error, errors.OperationFailure) and error.code == _OUT_OF_DISK:
             raise DiskFullError(f"MongoDB at {place}") from None
-        message = f"MongoDB at {place}, {action}: {_reason(error, timeout_seconds)}"
+        server = f"embedded MongoDB in {embedded_in}" if embedded_in else f"MongoDB at {place}"
+        reason = _reason(error, timeout_seconds, is_embedded=embedded_in is not None)
+        message = f"{server}, {action}: {reason}"
         gone = isinstance(error, errors.ServerSelectionTimeoutError)
         kind = MongoUnreachableError if gone else MongoStoreError
         raise kind(message) from None  # the driver's message may quote documents
 
 
-def _reason(error: errors.PyMongoError, timeout_seconds: float) -> str:
+def _reason(error: errors.PyMongoError, timeout_seconds: float, *, is_embedded: bool) -> str:
     if isinstance(error, errors.BulkWriteError):
         return _refused_documents(error.details)
+    if is_embedded and (error.timeout or isinstance(error, errors.ConnectionFailure)):
+        silent = f"does not answer within {timeout_seconds:g} s" if error.timeout else "does not answer any more"
+        return f"the embedded server of this home {silent}; the next run starts it again"
     if isinstance(error, errors.ServerSelectionTimeoutError):
         return _unreachable(str(error), timeout_seconds)
     if error.timeout:
         return f"no answer within {timeout_seconds:g} s"
+    if _CANCELLED in str(error):
+        return "the driver closed the connection, because the server stopped answering; is it running?"
     if isinstance(error, errors.OperationFailure):
         details = error.details or {}
         if error.code == _AUTHENTICATION_FAILED:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -72,6 +73,7 @@ class MongoStore:
         timeout_seconds: Time to find the server, and for each request; ``timeoutMS`` of the URI takes precedence.
         collections: The collections that the store accepts.
         transactions: Whether to use transactions, as long as the server supports them.
+        embedded_in: Folder of the embedded server, for messages; None for the server of ANALYTICS_MONGO_URI.
     """
 
     def __init__(
@@ -82,12 +84,14 @@ class MongoStore:
         timeout_seconds: float = 30.0,
         collections: Sequence[Collection] = COLLECTIONS,
         transactions: bool = True,
+        embedded_in: Path | None = None,
     ) -> None:
         self._uri = uri
         self._name = database
         self._timeout_seconds = timeout_of(uri) or timeout_seconds
         self._collections = {collection.address: collection for collection in collections}
         self._transactions = transactions
+        self._embedded_in = embedded_in
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._client: MongoClient[Any] | None = None
@@ -285,4 +289,4 @@ class MongoStore:
             return self._client
 
     def _translated(self, action: str) -> AbstractContextManager[None]:
-        return translated(address(self._uri), action, self._timeout_seconds)
+        return translated(address(self._uri), action, self._timeout_seconds, self._embedded_in)

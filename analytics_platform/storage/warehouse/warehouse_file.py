@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from analytics_platform.errors import UserError
 from analytics_platform.storage.provenance import STORED_FIELD, short_hash
+from analytics_platform.system.permissions import find_blocked
 
 logger = logging.getLogger(__name__)
 
@@ -255,6 +256,8 @@ def classified_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        if blocked := find_blocked(path):
+            raise WarehouseError(blocked) from None
         reason = str(error).partition("\n")[0]  # an internal error contains a stack trace
         if isinstance(error, _NO_DAMAGE) or any(words in reason.lower() for words in _REFUSED):
             raise WarehouseError(f"{path}: cannot be read ({reason}); try again when no process locks it") from None

@@ -18,6 +18,7 @@ from analytics_platform.model import find_violations
 from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS
 from analytics_platform.storage.lake import DamagedPartitionError, Lake, LakeError
 from analytics_platform_tests.insight_rows import insight_row
+from analytics_platform_tests.rights import usual_rights
 
 DAY = "2006-05-15"
 
@@ -59,6 +60,24 @@ def test_days_are_listed_in_order_and_an_empty_day_is_a_day(lake):
     assert lake.keys("totals") == [""]
     assert lake.keys("nothing") == []
     assert lake.read("numbers", "2006-05-16").num_rows == 0
+
+
+def test_a_file_or_folder_without_permission_is_not_called_damaged(lake, tmp_path):
+    """The advice was to repair the file, which a user without the right to read it cannot do."""
+    lake.write("numbers", DAY, numbers(1), "")
+    path = tmp_path / "numbers" / f"date={DAY}" / "data.parquet"
+    doings = {
+        path: lambda: lake.read("numbers", DAY),
+        path.parent: lambda: lake.write("numbers", DAY, numbers(2), ""),
+        tmp_path / "numbers": lambda: lake.keys("numbers"),
+    }
+    for blocked, doing in doings.items():
+        blocked.chmod(0)
+        with usual_rights(), pytest.raises(LakeError) as refusal:
+            doing()
+        blocked.chmod(0o700)
+        assert f"{blocked}: this user (" in str(refusal.value)
+        assert "mode 000); chmod u+rw" in str(refusal.value)
 
 
 def test_a_damaged_file_is_named_with_what_to_do(lake, tmp_path):

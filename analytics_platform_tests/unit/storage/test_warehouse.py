@@ -23,6 +23,7 @@ from analytics_platform.storage.warehouse.warehouse_file import (
     read_days,
     record_days,
 )
+from analytics_platform_tests.rights import usual_rights
 from analytics_platform_tests.sizes import by_day_or_night
 
 Start = Callable[[str], "subprocess.Popen[str]"]
@@ -288,6 +289,16 @@ def test_a_file_that_is_cut_or_no_database_is_damage(
     for look in (Warehouse(path).verify, Warehouse(path).days):
         with pytest.raises(DamagedWarehouseError, match="`analytics repair` builds it anew"):
             look()
+
+
+def test_a_file_without_permission_is_told_from_a_locked_one(warehouse: Warehouse) -> None:
+    """The advice was to try again when no process locks the file."""
+    warehouse.path.chmod(0)
+    with usual_rights(), pytest.raises(WarehouseError) as refusal:
+        warehouse.days()
+    warehouse.path.chmod(0o600)
+    assert f"{warehouse.path}: this user (" in str(refusal.value)
+    assert "mode 000); chmod u+rw it" in str(refusal.value)
 
 
 def test_a_file_that_somebody_writes_to_is_not_damaged(warehouse: Warehouse, start: Start) -> None:

@@ -6,7 +6,7 @@ import traceback
 
 import pymongo
 import pytest
-from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure, _OperationCancelled
 
 from analytics_platform.storage.mongo import MongoStore, MongoStoreError
 from analytics_platform.storage.mongo.mongo_errors import address, translated
@@ -60,6 +60,32 @@ def test_a_server_that_does_not_answer_is_one_clear_error_within_the_timeout(por
     assert "list the partitions of user_analytics" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert SECRET not in told
+
+
+@pytest.mark.parametrize("port", ["closed_port", "silent_port"])
+def test_a_silent_embedded_server_is_not_blamed_on_a_setting(port, request, tmp_path):
+    """The line asked whether ANALYTICS_MONGO_URI is right, which nobody had set."""
+    uri = f"mongodb://127.0.0.1:{request.getfixturevalue(port)}/?directConnection=true"
+    store = MongoStore(uri, "analytics", timeout_seconds=0.4, embedded_in=tmp_path)
+    with store, pytest.raises(MongoStoreError) as caught:
+        store.keys("user_analytics")
+    assert str(caught.value).startswith(f"embedded MongoDB in {tmp_path}, list the partitions of user_analytics: ")
+    assert "of this home does not answer within 0.4 s; the next run starts it again" in str(caught.value)
+    assert "ANALYTICS_MONGO_URI" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("embedded", "says"),
+    [(True, "the embedded server of this home does not answer any more"), (False, "the server stopped answering")],
+)
+@pytest.mark.parametrize("error", [AutoReconnect("operation cancelled"), _OperationCancelled("operation cancelled")])
+def test_a_cancelled_operation_tells_its_reason(embedded, says, error, tmp_path):
+    """The driver cancels an operation when its monitor finds the server silent; its message gives no reason."""
+    with (
+        pytest.raises(MongoStoreError, match=says),
+        translated("host:27017", "write messages", 1.0, tmp_path if embedded else None),
+    ):
+        raise error
 
 
 @pytest.mark.parametrize(
