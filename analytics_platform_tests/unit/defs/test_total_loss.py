@@ -13,7 +13,7 @@ import pytest
 from analytics_platform.cli.commands import run_graph
 from analytics_platform.cli.console import print_outcome
 from analytics_platform.defs.automation.sensor_state import SensorState
-from analytics_platform.defs.automation.source_sensor import look
+from analytics_platform.defs.automation.source_sensor import next_tick
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.sources.base import NothingUsableError
@@ -54,7 +54,7 @@ def test_a_total_loss_fails_the_run_and_replaces_nothing(tmp_path, monkeypatch, 
         assert platform.lake.read("raw_messages", str(DAY)).num_rows == 1
         assert platform.lake.keys("raw_messages") == [str(DAY)]
         with dg.DagsterInstance.ephemeral() as instance, pytest.raises(NothingUsableError):
-            look(platform, instance, SensorState.from_text(None), dt.datetime.now(dt.UTC))
+            next_tick(platform, instance, SensorState.from_text(None), dt.datetime.now(dt.UTC))
     print_outcome(outcome)
     printed = "".join(capfd.readouterr())
     assert "3 bad_timestamp: e.g. timestamp is '20/06/24 at ten' (rows.csv row 1); `timestamp_formats:`" in printed
