@@ -35,6 +35,7 @@ from analytics_platform.sources.formats.file_records import Record, Records, row
 from analytics_platform.sources.formats.json_rows import (
     WRAPPERS,
     json_layout,
+    no_object,
     read_json_line_rows,
     read_json_lines,
     read_json_values,
@@ -265,7 +266,10 @@ def _unwrapped(batches: Iterator[Records], mapping: FieldMapping) -> Iterator[Re
         (record,) = first.values
         lists = [name for name in (*WRAPPERS, "messages") if is_list_of(record.get(name), _is_object)]
         mapped = any(path.startswith(f"{name}[]") for name in lists for path in mapping.columns.values())
-        first = Records(record[lists[0]]) if lists and not mapped else first
+        if lists and not mapped:
+            items = record[lists[0]]
+            problems = {index: no_object(item) for index, item in enumerate(items) if not isinstance(item, dict)}
+            first = Records([item if isinstance(item, dict) else {} for item in items], problems)
     yield first
     yield from batches
 

@@ -164,8 +164,7 @@ def read_json_values(stream: BinaryIO, place: str) -> Iterator[Records]:
                 problems[len(batch)] = Problem("invalid_utf8", "a text is not UTF-8")
             batch.append(value)
         else:
-            text = escape_undecodable(json.dumps(value, ensure_ascii=False))
-            problems[len(batch)] = Problem("unreadable_row", f"not a JSON object: {text[:100]}", text)
+            problems[len(batch)] = no_object(value)
             batch.append({})
         size += length
         if size >= CHUNK_BYTES:
@@ -176,6 +175,12 @@ def read_json_values(stream: BinaryIO, place: str) -> Iterator[Records]:
 
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
+
+
+def no_object(value: Any) -> Problem:
+    """Return the problem of a JSON value in the place of a record."""
+    text = escape_undecodable(json.dumps(value, ensure_ascii=False))
+    return Problem("unreadable_row", f"not a JSON object: {text[:100]}", text)
 
 
 def _values(stream: BinaryIO, place: str) -> Iterator[tuple[Any, int, bool]]:

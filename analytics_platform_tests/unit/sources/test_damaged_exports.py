@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -53,6 +54,16 @@ def test_damaged_bytes_give_rows_or_one_line(file, seed, suffix, tmp_path):
         content[chance.randrange(len(content))] = chance.randrange(256)
     path = tmp_path / f"a{suffix}"
     path.write_bytes(content[: chance.randrange(len(content))] if chance.random() < 0.3 else content)
+
+    read_or_refuse(path)
+
+
+@pytest.mark.parametrize("record", [-1, "text", None, [1]])
+def test_a_value_among_wrapped_records_is_one_row_in_quarantine(record, tmp_path):
+    """It was taken for a record, and ended the whole read with a trace."""
+    good = {"conversation_id": "c1", "role": "user", "text": "hi", "timestamp": "2024-01-05T10:00:00Z"}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"count": 2, "data": [good, record]}))
 
     read_or_refuse(path)
 
