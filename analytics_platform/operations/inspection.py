@@ -258,7 +258,7 @@ def mapping_text(view: FileView, given: FieldMapping) -> str:
     lines += ["roles:" if view.unknown_roles else "# roles:"]
     for word in view.roles:
         role = known.get(word.strip().lower())
-        lines.append(f"  # {_quoted(word)}: {role}" if role else f"  {_quoted(word)}: user  # TODO: say who this is")
+        lines.append(f"  # {_quoted(word)}: {role}" if role else f"  {_quoted(word)}: user  # a guess: say who this is")
     lines += ["", f"# times: {view.first or 'none readable'} to {view.last or 'none readable'}; zone {view.zone}"]
     lines += [f"timestamp_format: {_quoted(given.timestamp_format)}"] if given.timestamp_format else []
     if "bad_timestamp" in view.quarantined:

@@ -216,7 +216,7 @@ def _content(table: Table, task: PartitionTask) -> pa.Table:
     """Return the checked content of a partition; if computing fails, the result of the task's ``rescue``."""
     try:
         return _checked(table, task.compute())
-    except Exception as error:
+    except Exception as error:  # of any kind: the task decides what a failed computation leaves
         if task.rescue is None:
             raise
         return task.rescue(error, partial(_checked, table))

@@ -184,7 +184,7 @@ def run_tasks(tasks: Iterable[PartitionTask], work: Callable[[PartitionTask], T]
             pending.append(pool.submit(work, task))
         while pending:
             yield pending.popleft().result()
-    except Exception:
+    except Exception:  # of any kind: it is raised again below
         for future in pending:
             future.cancel()
         # The partition of a running task is stored after the failure: its result must reach the caller, too.
