@@ -53,6 +53,10 @@ class CircuitChange:
     cause: str
 
 
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
 class _OutageError(Exception):
     """Signals a failed call to ``pybreaker``."""
 
@@ -64,12 +68,21 @@ class Circuit(pybreaker.CircuitBreakerListener):
         place: Host that the circuit protects, for messages.
         failures: Failed calls in a row, each with all its retries, that open the circuit.
         reset_seconds: Seconds that the circuit stays open before it admits one trial call.
+        now: Returns the time, with a zone.
     """
 
-    def __init__(self, place: str, *, failures: int = 3, reset_seconds: float = 60.0) -> None:
+    def __init__(
+        self,
+        place: str,
+        *,
+        failures: int = 3,
+        reset_seconds: float = 60.0,
+        now: Callable[[], dt.datetime] = _utc_now,
+    ) -> None:
         require(failures >= 1, "circuit_failures", failures, "at least 1")
         require_positive(circuit_reset_seconds=reset_seconds)
         self._place = place
+        self._now = now
         self._breaker = pybreaker.CircuitBreaker(
             fail_max=failures, reset_timeout=reset_seconds, listeners=[self], throw_new_error_on_trip=False
         )
@@ -121,7 +134,7 @@ class Circuit(pybreaker.CircuitBreakerListener):
         after = cast("State", new_state.name)
         opened = after == pybreaker.STATE_OPEN
         if opened:
-            self._opened_at = dt.datetime.now(dt.UTC)
+            self._opened_at = self._now()
         retry_at = self._opened_at + self._open_for if opened else None
         self._changes.append(CircuitChange(self._place, before, after, retry_at, self._cause if opened else ""))
 
@@ -131,7 +144,7 @@ class Circuit(pybreaker.CircuitBreakerListener):
             if self.state == pybreaker.STATE_CLOSED:
                 return False
             retry_at = self._opened_at + self._open_for
-            wait = (retry_at - dt.datetime.now(dt.UTC)).total_seconds()
+            wait = (retry_at - self._now()).total_seconds()
             if self._trial_under_way or wait > 0:
                 when = "is being tried just now" if self._trial_under_way else f"is tried again at {_clock(retry_at)}"
                 raise NocoCircuitOpenError(
