@@ -18,7 +18,7 @@ from analytics_platform_tests.servers import MongoServer, S3Server
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 REACHED_SECONDS = 300
-FAILURE = re.compile(r"^failed: \w+: .+(MongoDB at|embedded MongoDB|lake/|S3).+$")
+FAILURE = re.compile(r"^failed: \w+: .*(MongoDB at|embedded MongoDB|lake/|S3).+$")
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ from analytics_platform.storage.mongo.collections import Collection
 from analytics_platform.storage.mongo.id_pages import PAGE_ROWS
 from analytics_platform.storage.mongo.migrations import LEDGER, MIGRATIONS, RECORD, Migration, migrate
 from analytics_platform.storage.mongo.wire_documents import document_ids
+from analytics_platform_tests.servers import MongoServer
 from analytics_platform_tests.sizes import by_day_or_night
 
 pytestmark = pytest.mark.integration
@@ -611,3 +612,14 @@ def test_a_database_of_a_newer_platform_is_refused(uri, database):
         pytest.raises(MongoStoreError, match="has version 99, this platform knows 2: upgrade"),
     ):
         store.write(CATEGORIES, DAY, categories(DAY, range(1)), "f")
+
+
+def test_a_store_whose_server_stopped_and_came_back_goes_on(tmp_path):
+    with MongoServer(tmp_path) as server, MongoStore(server.uri, "analytics", timeout_seconds=2) as store:
+        store.write(CATEGORIES, DAY, categories(DAY, range(5)), "f")
+        server.kill()
+        for _ in range(2):
+            with pytest.raises(MongoStoreError):
+                store.keys(CATEGORIES)
+        server.start()
+        assert store.keys(CATEGORIES) == [DAY]

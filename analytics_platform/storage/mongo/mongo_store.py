@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pymongo
 from pymongo import MongoClient
 from pymongo.collection import Collection as DriverCollection
 from pymongo.database import Database
-from pymongo.errors import ConfigurationError, OperationFailure
+from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
 
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.mongo.collections import COLLECTIONS, LABEL_FEEDBACK, Collection
@@ -41,6 +41,9 @@ _NO_ADDRESS = (
     "ANALYTICS_MONGO_URI: not a MongoDB address; expected mongodb://user:password@host:port/ "
     "with user and password percent-encoded, or mongodb+srv:// with a host that DNS knows"
 )
+_PROBE_SECONDS = 2.0
+"""Time for the one request that a server which was silent must answer before the store asks it anything else."""
+
 _TIMEOUTS_OF_A_TRANSACTION = 2
 """Limit of a whole transaction, in timeouts of one request; the driver would otherwise repeat it for two minutes."""
 
@@ -66,6 +69,9 @@ class MongoStore:
     kind: ``analytics_reports/daily``. The ledger uses the same name, so kinds are separate in it.
 
     The constructor contacts no server; the first write brings the database up to date (``migrate``).
+
+    After a request that the server did not answer, each further call fails within two seconds until the server answers
+    again. Otherwise a run would wait for a dead server once per asset.
 
     Args:
         uri: Address of the server, credentials included; never shown.
@@ -96,6 +102,7 @@ class MongoStore:
         self._writing = threading.Lock()
         self._client: MongoClient[Any] | None = None
         self._migrated = False
+        self._silent = False
 
     def __repr__(self) -> str:
         """Return hosts and database only; the URI may hold a password."""
@@ -288,5 +295,17 @@ class MongoStore:
                     raise MongoStoreError(_NO_ADDRESS) from None
             return self._client
 
-    def _translated(self, action: str) -> AbstractContextManager[None]:
-        return translated(address(self._uri), action, self._timeout_seconds, self._embedded_in)
+    @contextmanager
+    def _translated(self, action: str) -> Iterator[None]:
+        place = address(self._uri)
+        if self._silent:
+            seconds = min(_PROBE_SECONDS, self._timeout_seconds)
+            with translated(place, action, seconds, self._embedded_in), pymongo.timeout(seconds):
+                self._database().command("ping")
+            self._silent = False
+        with translated(place, action, self._timeout_seconds, self._embedded_in):
+            try:
+                yield
+            except PyMongoError as error:
+                self._silent = error.timeout or isinstance(error, ConnectionFailure)
+                raise

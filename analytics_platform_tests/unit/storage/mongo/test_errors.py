@@ -8,7 +8,7 @@ import pymongo
 import pytest
 from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure, _OperationCancelled
 
-from analytics_platform.storage.mongo import MongoStore, MongoStoreError
+from analytics_platform.storage.mongo import MongoStore, MongoStoreError, mongo_store
 from analytics_platform.storage.mongo.mongo_errors import address, translated
 from analytics_platform.storage.mongo.replacement import refuses_transactions
 
@@ -136,3 +136,15 @@ def test_what_a_standalone_server_says_is_known_as_having_no_transactions():
     assert refuses_transactions(OperationFailure(standalone, 20))
     assert not refuses_transactions(OperationFailure("WriteConflict", 112))
     assert not refuses_transactions(pymongo.errors.BulkWriteError({"writeErrors": []}))
+
+
+def test_a_server_that_was_silent_is_asked_one_short_question_until_it_answers(silent_port, monkeypatch):
+    """A run waited 30 s for a dead server in each of its assets."""
+    monkeypatch.setattr(mongo_store, "_PROBE_SECONDS", 0.2)
+    uri = f"mongodb://127.0.0.1:{silent_port}/?directConnection=true"
+    with MongoStore(uri, "analytics", timeout_seconds=1.5) as store:
+        with pytest.raises(MongoStoreError, match=r"within 1\.5 s"):
+            store.keys("user_analytics")
+        for _ in range(2):
+            with pytest.raises(MongoStoreError, match=r"list the partitions of user_analytics: .*within 0\.2 s"):
+                store.keys("user_analytics")
