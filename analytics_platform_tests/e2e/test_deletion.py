@@ -20,7 +20,7 @@ BY_DESIGN = {"mongo/data"}
 def write_chats(path: Path, *, with_needle: bool, conversations: int = 60) -> None:
     rows = ["conversation_id,message_id,user_id,agent_id,role,text,timestamp,channel"]
     for number in range(conversations):
-        day = f"2024-01-0{number % 6 + 1}"
+        day = f"2024-01-0{number % 3 + 1}"
         rows.append(f"c{number},m{number}a,u{number},a1,user,how do I print page {number},{day}T10:00:00Z,chat")
         rows.append(f"c{number},m{number}b,u{number},a1,agent,please try cable {number},{day}T10:05:00Z,chat")
     if with_needle:

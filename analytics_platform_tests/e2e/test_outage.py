@@ -14,6 +14,7 @@ from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.mongo import EmbeddedMongo
 from analytics_platform_tests.e2e.many_days import Content, Runs, content, output
 from analytics_platform_tests.servers import MongoServer, S3Server
+from analytics_platform_tests.sizes import by_day_or_night
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -111,7 +112,9 @@ def test_a_run_whose_embedded_mongodb_is_killed_says_so_and_the_next_one_starts_
     assert content(home) == expected
 
 
-@pytest.mark.parametrize("table", ["raw_messages", "message_embeddings", "daily_metrics"])
+@pytest.mark.parametrize(
+    "table", by_day_or_night(["message_embeddings"], ["raw_messages", "message_embeddings", "daily_metrics"])
+)
 def test_a_run_outlives_an_s3_that_is_killed_and_started_again(table, expected, runs, s3, tmp_path):
     home, variables = tmp_path / "home", {**s3.variables, "ANALYTICS_LAKE_URI": f"s3://{s3.bucket}/lake"}
     lake = Lake.open(f"s3://{s3.bucket}/lake", endpoint_url=s3.url, access_key=s3.key, secret_key=s3.secret)
