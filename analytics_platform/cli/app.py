@@ -17,7 +17,7 @@ import typer
 from analytics_platform.cli import lookups
 from analytics_platform.cli.arguments import AsJson, Force, From, OnDevice, Select, To, read_range
 from analytics_platform.errors import UserError
-from analytics_platform.settings.loader import PROJECT_ROOT, Settings, load_settings
+from analytics_platform.settings.loader import PROJECT_ROOT, InspectSettings, Settings, load_settings
 from analytics_platform.system import interruption
 from analytics_platform.system.disk_full import find_disk_full
 from analytics_platform.system.home import find_removed, open_home
@@ -26,6 +26,10 @@ from analytics_platform.system.permissions import explain_refusal
 
 if TYPE_CHECKING:
     from analytics_platform.defs.resources.platform import Platform
+    from analytics_platform.sources.mapping import FieldMapping
+
+_ANSWER_SECONDS = 30.0
+"""Seconds that ``analytics inspect`` waits for one answer of NocoDB, with all tries: a person waits for it."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(lookups.app)
@@ -296,21 +300,36 @@ def reconcile(
 
 @app.command("inspect")
 def inspect_command(
-    path: Annotated[str, typer.Argument(help="Files, folders, zips or globs, separated by commas.")],
+    path: Annotated[
+        str | None,
+        typer.Argument(
+            help="Files, folders, zips or globs, separated by commas; or the word nocodb for the server of NOCODB_URL. "
+            "Without it, the source of the settings."
+        ),
+    ] = None,
     mapping: Annotated[Path | None, typer.Option(help="Field mapping; ANALYTICS_SOURCE_MAPPING.")] = None,
     source_format: Annotated[str | None, typer.Option("--format", help="Shape; ANALYTICS_SOURCE_FORMAT.")] = None,
     write: Annotated[Path | None, typer.Option(help="Write a commented mapping of the first file here.")] = None,
     whole: Annotated[bool, typer.Option("--whole", help="Look at all rows, however many there are.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what files are, what each column is taken for, and which rows could be used. Nothing is stored."""
-    settings = load_settings()
+    """Say what files or NocoDB tables are, what each column is taken for, and which rows could be used.
+
+    Nothing is stored.
+    """
+    settings = load_settings(InspectSettings)
     from analytics_platform.cli.inspect_lines import inspect_lines
     from analytics_platform.operations.inspection import inspect_files, write_mapping
     from analytics_platform.sources.mapping import load_mapping
 
     given = load_mapping(mapping or settings.source_mapping)
-    views = inspect_files(path, given, shape=source_format or settings.source_format, whole=whole)
+    if path == "nocodb" or (path is None and settings.source == "nocodb"):
+        _inspect_nocodb(settings, given, write, whole=whole, as_json=as_json)
+        return
+    files = path or (settings.source_path if settings.source == "files" else None)
+    if files is None:
+        raise UserError("PATH: name files or folders, or nocodb for the server that NOCODB_URL names")
+    views = inspect_files(files, given, shape=source_format or settings.source_format, whole=whole)
     if write:
         write_mapping(write, views[0], given)
     if as_json:
@@ -322,6 +341,42 @@ def inspect_command(
             print_result(f"Mapping written to {write}; use it with ANALYTICS_SOURCE_MAPPING={write}")
     if any(view.fault or not view.kept for view in views):
         raise typer.Exit(1)
+
+def _inspect_nocodb(settings: Settings, given: FieldMapping, write: Path | None, *, whole: bool, as_json: bool) -> None:
+    """Say what the NocoDB server of the settings holds; see ``inspect_command``."""
+    needed = {"NOCODB_URL": settings.nocodb_url, "NOCODB_TOKEN": settings.nocodb_token}
+    if missing := [name for name, value in needed.items() if not value]:
+        raise UserError(f"{', '.join(missing)}: needed by `analytics inspect nocodb`")
+    from analytics_platform.cli.console import stage_progress
+    from analytics_platform.cli.inspect_lines import server_lines
+    from analytics_platform.defs.resources.platform import Platform
+    from analytics_platform.operations.inspection import write_mapping
+    from analytics_platform.operations.nocodb_inspection import inspect_server
+
+    with (
+        closing(Platform(settings, stages=False)) as platform,
+        platform.nocodb_client(deadline_seconds=_ANSWER_SECONDS) as client,
+        stage_progress(quiet=as_json) as on_stage,
+    ):
+        view = inspect_server(
+            client,
+            given,
+            messages=settings.nocodb_messages_table,
+            conversations=settings.nocodb_conversations_table,
+            whole=whole,
+            on_progress=lambda number, of: on_stage(f"table {number} of {of}"),
+        )
+    written = write if view.messages else None
+    if written and view.messages:
+        write_mapping(written, view.messages, view.mapping)
+    if as_json:
+        print_json(view.as_json())
+    else:
+        for style, line in server_lines(view, written):
+            print_result(line, style)
+    if view.messages is None or view.messages.fault or not view.messages.kept:
+        raise typer.Exit(1)
+
 
 
 @app.command()

@@ -76,6 +76,33 @@ def test_the_written_mapping_is_accepted_and_says_what_is_open(tickets: Path) ->
     assert "# further columns, kept in extra: Mood" in text
 
 
+def test_the_written_mapping_keeps_what_the_given_one_states(tickets: Path) -> None:
+    """Roles, zone and rules of the mapping at hand were lost, and the next run quarantined their rows."""
+    given = FieldMapping(
+        roles={"client": "user"},
+        timezone="Europe/Berlin",
+        rules=[{"when": {"Mood": "sad"}, "role": "system"}],
+        conversations={"conversation_id": "Id", "outcome": "Status"},
+    )
+    (view,) = inspect_files(str(tickets), given)
+
+    mapping = FieldMapping(**yaml.safe_load(mapping_text(view, given)))
+
+    for name in ("roles", "timezone", "rules", "conversations"):
+        assert getattr(mapping, name) == getattr(given, name)
+
+
+def test_names_with_emoji_are_written_so_that_they_are_found(tmp_path: Path) -> None:
+    """Half characters were written, which no reader of YAML joins again."""
+    path = tmp_path / "a.csv"
+    path.write_text("conversation_id,role,💬 said: this,timestamp\nc1,user,hi,2024-01-05\n")
+
+    given = FieldMapping(columns={"text": "💬 said: this"})
+    written = FieldMapping(**yaml.safe_load(mapping_text(view_of(path, **given.model_dump()), given)))
+
+    assert written.columns["text"] == "💬 said: this"
+
+
 def test_words_that_yaml_reads_as_booleans_are_quoted(tmp_path: Path) -> None:
     """`yes: user` in a mapping became the boolean true, and was refused."""
     path = tmp_path / "a.csv"
@@ -151,3 +178,16 @@ def test_every_line_of_a_view_is_printed() -> None:
     assert lines[0] == "_chat.txt"
     assert any("The first sender is the customer" in line for line in lines)
     assert any("username" in line and "extra" in line for line in lines)
+
+
+def test_nocodb_needs_address_and_token_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ANALYTICS_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for arguments, fault in ((["nocodb"], "NOCODB_URL, NOCODB_TOKEN: needed"), ([], "PATH: name files or folders")):
+        monkeypatch.setattr(sys, "argv", ["analytics", "inspect", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        assert capsys.readouterr().err.startswith(fault)

@@ -16,12 +16,13 @@ from analytics_platform.sources.nocodb.nocodb_errors import (
     NocoRequestError,
     NocoServerError,
 )
-from analytics_platform.sources.nocodb.nocodb_tables import NocoColumn, NocoTable
+from analytics_platform.sources.nocodb.nocodb_tables import NocoBase, NocoColumn, NocoTable
 
 __all__ = [
     "Circuit",
     "CircuitChange",
     "NocoAuthError",
+    "NocoBase",
     "NocoBusyError",
     "NocoCircuitOpenError",
     "NocoClient",

@@ -97,13 +97,14 @@ class NocoServer:
             process.kill()
             process.wait()
 
-    def make_table(self, columns: dict[str, str] = CHAT_COLUMNS) -> str:
+    def make_table(self, columns: dict[str, str] = CHAT_COLUMNS, title: str | None = None) -> str:
         """Make a table and return its id.
 
         Args:
             columns: Title to the server's type of column.
+            title: Name of the table; by default one that no other table has.
         """
-        name = f"table_{next(self._tables)}"
+        name = title or f"table_{next(self._tables)}"
         described = [{"column_name": title, "title": title, "uidt": kind} for title, kind in columns.items()]
         body = {"table_name": name, "title": name, "columns": described}
         return str(self._done("POST", f"/api/v2/meta/bases/{self.base_id}/tables", body)["id"])
@@ -131,6 +132,18 @@ class NocoServer:
         """Add a column to a table."""
         body = {"column_name": title, "title": title, "uidt": kind}
         self._done("POST", f"/api/v2/meta/tables/{table_id}/columns", body)
+
+    def link(self, table_id: str, title: str, other_id: str) -> str:
+        """Add a Link from records of a table to many of another, which gets one back; return the Link's id."""
+        body = {"title": title, "column_name": title, "uidt": "Links", "type": "hm"}
+        path = f"/api/v2/meta/tables/{table_id}/columns"
+        made = self._done("POST", path, {**body, "parentId": table_id, "childId": other_id})
+        return next(str(column["id"]) for column in made["columns"] if column["title"] == title)
+
+    def join(self, table_id: str, link_id: str, record_id: int, other_ids: Sequence[int]) -> None:
+        """Link a record of a table to records of the other table."""
+        path = f"/api/v2/tables/{table_id}/links/{link_id}/records/{record_id}"
+        self._done("POST", path, [{"Id": each} for each in other_ids])
 
     @property
     def _log(self) -> Path:

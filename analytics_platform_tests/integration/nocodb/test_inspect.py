@@ -1,0 +1,125 @@
+"""`analytics inspect nocodb` on a real server: linked tables, found and judged without a setting."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from analytics_platform.operations.inspection import write_mapping
+from analytics_platform.operations.nocodb_inspection import inspect_server
+from analytics_platform.settings.loader import PROJECT_ROOT
+from analytics_platform.sources.mapping import FieldMapping, load_mapping
+from analytics_platform_tests.integration.nocodb.server import NocoServer
+
+TICKETS = {"Subject": "SingleLineText", "Customer": "Email", "Status": "SingleLineText", "How was it": "Rating"}
+MESSAGES = {"Body": "LongText", "Sender": "SingleLineText", "Sent": "DateTime", "Private": "Checkbox"}
+
+
+class Desk:
+    """Two linked tables, as a small help desk has them, beside a table that is neither."""
+
+    def __init__(self, server: NocoServer) -> None:
+        self.tickets = server.make_table(TICKETS, "Tickets")
+        self.messages = server.make_table(MESSAGES, "Messages")
+        self.shopping = server.make_table({"Item": "SingleLineText", "Comment": "LongText"}, "Shopping")
+        link = server.link(self.tickets, "Messages", self.messages)
+        subjects = [{"Subject": "Lamp", "Customer": "ann@example.org", "Status": "open"}, {"Subject": "Chair"}]
+        tickets = server.insert(self.tickets, subjects)
+        rows = [
+            {"Body": f"message {number}", "Sender": sender, "Sent": f"2026-01-01 10:0{number}:00"}
+            for number, sender in enumerate(("customer", "agent", "customer", "wizard", "agent"))
+        ]
+        rows[4]["Private"] = True
+        messages = server.insert(self.messages, rows)
+        server.join(self.tickets, link, tickets[0], messages[:3])
+        server.join(self.tickets, link, tickets[1], messages[3:])
+        server.insert(self.shopping, [{"Item": "milk", "Comment": "semi-skimmed, and not the sweet one"}])
+
+
+@pytest.fixture(scope="module")
+def desk(noco: NocoServer) -> Desk:
+    return Desk(noco)
+
+
+def test_linked_tables_are_found_and_their_columns_understood(client, desk: Desk, tmp_path: Path) -> None:
+    """People had to find table ids in addresses and the hidden foreign key of a Link to map anything."""
+    view = inspect_server(client, FieldMapping())
+
+    taken = {table.title: table.taken_for for table in view.tables if table.id in vars(desk).values()}
+    assert taken == {"Tickets": "conversations", "Messages": "messages", "Shopping": None}
+    assert view.settings == {
+        "ANALYTICS_SOURCE": "nocodb",
+        "NOCODB_MESSAGES_TABLE": desk.messages,
+        "NOCODB_CONVERSATIONS_TABLE": desk.tickets,
+    }
+    assert view.messages is not None
+    assert view.conversations is not None
+    assert (view.messages.rows, view.messages.kept, view.messages.quarantined) == (5, 4, {"unknown_role": 1})
+    assert view.messages.roles == {"customer": 2, "agent": 1, "wizard": 1, "system": 1}
+    assert (view.messages.first, view.messages.last) == ("2026-01-01 10:00:00", "2026-01-01 10:04:00")
+    assert (view.conversations.rows, view.conversations.kept) == (2, 2)
+    assert json.loads(json.dumps(view.as_json()))["settings"] == view.settings
+
+    path = tmp_path / "mapping.yaml"
+    write_mapping(path, view.messages, view.mapping)
+    mapping = load_mapping(path)
+    assert mapping.columns == {"conversation_id": "Tickets", "role": "Sender", "text": "Body", "timestamp": "Sent"}
+    assert mapping.conversations == {
+        "conversation_id": "Id",
+        "user_id": "Customer",
+        "rating": "How was it",
+        "outcome": "Status",
+    }
+    assert mapping.roles == {"wizard": "user"}
+    assert [rule.role for rule in mapping.rules] == ["system"]
+
+
+def test_tables_without_links_are_joined_by_the_values_of_their_keys(client, noco: NocoServer) -> None:
+    cases = noco.make_table({"Number": "SingleLineText", "Status": "SingleLineText", "Customer": "Email"})
+    log = noco.make_table(
+        {"Case Number": "SingleLineText", "Text": "LongText", "From": "SingleLineText", "At": "DateTime"}
+    )
+    noco.make_table({"Number": "SingleLineText", "Status": "SingleLineText"})
+    number = f"A-{log}"  # no other table has it
+    noco.insert(cases, [{"Number": number, "Status": "open", "Customer": "ann@example.org"}])
+    noco.insert(log, [{"Case Number": number, "Text": "hello", "From": "bot", "At": "2026-01-01 10:00:00"}])
+
+    view = inspect_server(client, FieldMapping(), messages=log)
+
+    assert view.settings["NOCODB_CONVERSATIONS_TABLE"] == cases
+    assert view.mapping.conversations == {"conversation_id": "Number", "user_id": "Customer", "outcome": "Status"}
+    assert view.messages is not None
+    assert view.messages.kept == 1
+
+
+def test_the_command_needs_address_and_token_only_and_stores_nothing(
+    noco: NocoServer, desk: Desk, tmp_path: Path
+) -> None:
+    """ANALYTICS_SOURCE=nocodb was refused without the id of a table that nobody knew yet."""
+    written = tmp_path / "mapping.yaml"
+    environment = {
+        "PYTHONPATH": str(PROJECT_ROOT),
+        "ANALYTICS_HOME": str(tmp_path / "home"),
+        "ANALYTICS_SOURCE": "nocodb",
+        "NOCODB_URL": noco.url,
+        "NOCODB_TOKEN": noco.token.get_secret_value(),
+        "NOCODB_REQUESTS_PER_SECOND": "1000",
+    }
+    script = "from analytics_platform.cli.app import main; main()"
+    command = [sys.executable, "-c", script, "inspect", "--write", str(written)]
+    shown = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    assert shown.returncode == 0, shown.stderr
+    assert f"table Messages ({desk.messages})  5 rows  → messages" in shown.stdout
+    assert "Body LongText, Sender SingleLineText, Sent DateTime, Private Checkbox" in shown.stdout
+    assert f"NOCODB_MESSAGES_TABLE={desk.messages}" in shown.stdout
+    assert f"ANALYTICS_SOURCE_MAPPING={written}" in shown.stdout
+    assert noco.token.get_secret_value() not in shown.stdout + shown.stderr
+    assert "tests@example.com" not in shown.stdout + shown.stderr
+    assert yaml.safe_load(written.read_text())["columns"]["conversation_id"] == "Tickets"
+    assert not (tmp_path / "home").exists()
