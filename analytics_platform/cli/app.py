@@ -46,18 +46,21 @@ def run(
 ) -> None:
     """Compute the missing and stale partitions of a range of days in one process."""
     settings, start, end = read_range(first, last)
-    from analytics_platform.cli.commands import run_graph
+    from analytics_platform.cli.commands import busiest_page, run_graph
     from analytics_platform.cli.console import print_outcome
     from analytics_platform.defs.resources.platform import Platform
 
     with closing(Platform(settings)) as platform:
         if not as_json:
             _print_new_source(settings, platform)
-        outcome, _ = run_graph(platform, start, end, select, force=force, quiet=as_json)
+        outcome, days = run_graph(platform, start, end, select, force=force, quiet=as_json)
+        page = None if as_json else busiest_page(platform, days)
     if as_json:
         print_json(outcome.as_json())
     else:
         print_outcome(outcome)
+        if not outcome.failures:
+            _print_next_places(settings, page)
     if outcome.failures:
         raise typer.Exit(1)
 
@@ -169,11 +172,7 @@ def demo() -> None:
     print_result("Worth reading", "bold")
     for finding in findings:
         print_result(f"  • {finding}")
-    print_result("")
-    print_result("Where to go next", "bold")
-    print_result("  the Dagster UI    make dev, then open http://127.0.0.1:3000")
-    print_result(f"  a daily report    {_relative(page)}")
-    print_result(f"  the warehouse     {_relative(settings.warehouse_path)} (DuckDB, open it read-only)")
+    _print_next_places(settings, page)
 
 
 @app.command()
@@ -342,6 +341,7 @@ def inspect_command(
     if any(view.fault or not view.kept for view in views):
         raise typer.Exit(1)
 
+
 def _inspect_nocodb(settings: Settings, given: FieldMapping, write: Path | None, *, whole: bool, as_json: bool) -> None:
     """Say what the NocoDB server of the settings holds; see ``inspect_command``."""
     needed = {"NOCODB_URL": settings.nocodb_url, "NOCODB_TOKEN": settings.nocodb_token}
@@ -378,7 +378,6 @@ def _inspect_nocodb(settings: Settings, given: FieldMapping, write: Path | None,
         raise typer.Exit(1)
 
 
-
 @app.command()
 def prepare() -> None:
     """Prepare a fresh installation: the dbt manifest and the Dagster instance."""
@@ -404,20 +403,41 @@ def dev(
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  (takes this process's place, and its signals)
 
 
+def _print_next_places(settings: Settings, page: Path | None) -> None:
+    """Say where the results are: the UI, and the report and the warehouse that exist."""
+    print_result("")
+    print_result("Where to go next", "bold")
+    print_result("  the Dagster UI    make dev, then open http://127.0.0.1:3000")
+    if page is not None:
+        print_result(f"  a daily report    {_relative(page)}")
+    if settings.warehouse_path.exists():
+        print_result(f"  the warehouse     {_relative(settings.warehouse_path)} (DuckDB, open it read-only)")
+
+
 def _print_new_source(settings: Settings, platform: Platform) -> None:
-    """Say what the files are, if this home has not read them yet."""
-    if settings.source != "files" or platform.source.status().rows is not None:
+    """Say what the files or tables are, if this home has not read them yet."""
+    if settings.source == "sample":
         return
     from analytics_platform.operations.inspection import inspect_files, short_lines
+    from analytics_platform.operations.nocodb_inspection import inspect_tables
     from analytics_platform.sources.mapping import load_mapping
 
     try:
+        if platform.source.status().rows is not None:
+            return
         given = load_mapping(settings.source_mapping)
-        views = inspect_files(settings.source_path or "", given, shape=settings.source_format)
-    except UserError:  # the run says it, after it has checked the other settings
+        if settings.source == "files":
+            views = inspect_files(settings.source_path or "", given, shape=settings.source_format)
+        else:
+            with platform.nocodb_client(deadline_seconds=_ANSWER_SECONDS) as client:
+                messages, conversations = settings.nocodb_messages_table or "", settings.nocodb_conversations_table
+                views = [view for view in inspect_tables(client, messages, conversations, given) if view]
+    except (UserError, ValueError):  # the run says it, after it has checked the other settings
         return
     for line in short_lines(views):
         print_message(line)
+    if settings.source == "nocodb" and any(view.fault for view in views):
+        print_message("`analytics inspect nocodb --write mapping.yaml` guesses the columns and writes a mapping")
 
 
 def _print_figures(result: Mapping[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 from pathlib import Path
@@ -9,10 +10,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from analytics_platform.cli import commands
 from analytics_platform.cli.app import main
 from analytics_platform.cli.inspect_lines import inspect_lines
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.model.operational_tables import DAILY_REPORT_PAGES, REPORT_PAGES
 from analytics_platform.operations import inspection
 from analytics_platform.operations.inspection import inspect_files, mapping_text, short_lines
+from analytics_platform.operations.run import Outcome
 from analytics_platform.sources.mapping import FieldMapping
 
 CASES = Path(__file__).parent / "sources" / "cases"
@@ -191,3 +196,35 @@ def test_nocodb_needs_address_and_token_and_says_so(
             main()
         assert ended.value.code == 2
         assert capsys.readouterr().err.startswith(fault)
+
+
+def test_a_run_says_what_a_new_source_is_and_where_its_results_are(
+    tickets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only the demo said where the report, the warehouse and the UI are."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("ANALYTICS_HOME", str(home))
+    monkeypatch.setenv("ANALYTICS_SOURCE", "files")
+    monkeypatch.setenv("ANALYTICS_SOURCE_PATH", str(tickets))
+    monkeypatch.chdir(tmp_path)
+
+    def run_graph(platform: Platform, *_: object, **__: object) -> tuple[Outcome, list[str]]:
+        for day in ("2024-01-05", "2024-01-06"):
+            row = {"kind": "daily", "date": dt.date.fromisoformat(day), "page": "<html>"}
+            platform.pages.write(DAILY_REPORT_PAGES.name, day, REPORT_PAGES.from_rows([row]), "made from")
+        (home / "warehouse.duckdb").touch()
+        return Outcome(), ["2024-01-05", "2024-01-07"]
+
+    monkeypatch.setattr(commands, "run_graph", run_graph)
+    monkeypatch.setattr(sys, "argv", ["analytics", "run"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+
+    assert ended.value.code in (0, None)
+    assert "tickets.csv: CSV, ASCII, separated by comma, one message per row" in shown.err
+    assert [" ".join(line.split()[2:5]) for line in shown.out.splitlines()[-3:]] == [
+        "UI make dev,",
+        "report home/reports/daily/2024-01-05.html",
+        "home/warehouse.duckdb (DuckDB, open",
+    ]

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from analytics_platform.cli import commands
+from analytics_platform.cli.app import main
 from analytics_platform.operations.inspection import write_mapping
 from analytics_platform.operations.nocodb_inspection import inspect_server
+from analytics_platform.operations.run import Outcome
 from analytics_platform.settings.loader import PROJECT_ROOT
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform_tests.integration.nocodb.server import NocoServer
@@ -123,3 +126,31 @@ def test_the_command_needs_address_and_token_only_and_stores_nothing(
     assert "tests@example.com" not in shown.stdout + shown.stderr
     assert yaml.safe_load(written.read_text())["columns"]["conversation_id"] == "Tickets"
     assert not (tmp_path / "home").exists()
+
+
+def test_a_run_says_what_tables_are_that_it_has_not_read_yet(
+    noco: NocoServer, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only files were described before the first run; of tables, the columns that are missing came after minutes."""
+    (tmp_path / "mapping.yaml").write_text("columns: {conversation_id: Subject, role: Sender, text: Body}")
+    variables = {
+        "ANALYTICS_HOME": str(tmp_path / "home"),
+        "ANALYTICS_SOURCE": "nocodb",
+        "ANALYTICS_SOURCE_MAPPING": str(tmp_path / "mapping.yaml"),
+        "NOCODB_URL": noco.url,
+        "NOCODB_TOKEN": noco.token.get_secret_value(),
+        "NOCODB_MESSAGES_TABLE": desk.messages,
+        "NOCODB_CONVERSATIONS_TABLE": desk.tickets,
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(commands, "run_graph", lambda *_, **__: (Outcome(), []))
+    monkeypatch.setattr(sys, "argv", ["analytics", "run"])
+
+    with pytest.raises(SystemExit):
+        main()
+
+    said = capsys.readouterr().err
+    assert f"NocoDB table {desk.messages}: lacks the column Subject (for conversation_id), timestamp" in said
+    assert "`analytics inspect nocodb --write mapping.yaml` guesses the columns" in said
