@@ -5,6 +5,7 @@ One client serves both versions of the data API.
 
 from analytics_platform.sources.nocodb.circuit import Circuit, CircuitChange
 from analytics_platform.sources.nocodb.client import NocoClient
+from analytics_platform.sources.nocodb.nocodb_bases import NocoBase
 from analytics_platform.sources.nocodb.nocodb_errors import (
     NocoAuthError,
     NocoBusyError,
@@ -16,7 +17,7 @@ from analytics_platform.sources.nocodb.nocodb_errors import (
     NocoRequestError,
     NocoServerError,
 )
-from analytics_platform.sources.nocodb.nocodb_tables import NocoBase, NocoColumn, NocoTable
+from analytics_platform.sources.nocodb.nocodb_tables import NocoColumn, NocoTable
 
 __all__ = [
     "Circuit",

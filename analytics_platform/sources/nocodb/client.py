@@ -17,14 +17,9 @@ from analytics_platform.sources.nocodb import filters
 from analytics_platform.sources.nocodb.circuit import Circuit
 from analytics_platform.sources.nocodb.dialects import DIALECTS, KEY, field_params
 from analytics_platform.sources.nocodb.filters import Filter
+from analytics_platform.sources.nocodb.nocodb_bases import NocoBase, parse_bases, parse_table_titles
 from analytics_platform.sources.nocodb.nocodb_errors import NocoAuthError, NocoContractError, NocoNotFoundError
-from analytics_platform.sources.nocodb.nocodb_tables import (
-    NocoBase,
-    NocoTable,
-    parse_bases,
-    parse_table,
-    parse_table_titles,
-)
+from analytics_platform.sources.nocodb.nocodb_tables import NocoTable, parse_table
 from analytics_platform.sources.nocodb.page_limits import require
 from analytics_platform.sources.nocodb.pages import Page, Row, contradiction, read_pages
 from analytics_platform.sources.nocodb.retries import Retries

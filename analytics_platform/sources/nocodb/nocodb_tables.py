@@ -1,4 +1,4 @@
-"""Descriptions of NocoDB bases and tables, and of tables' columns, as the server declares them."""
+"""Description of a NocoDB table: its columns, as the server declares them."""
 
 from __future__ import annotations
 
@@ -24,19 +24,6 @@ class NocoColumn:
     system: bool
     primary_key: bool
     related_table: str | None = None
-
-
-@dataclass(frozen=True)
-class NocoBase:
-    """One base: a set of tables.
-
-    Attributes:
-        id: Identifier in requests.
-        title: Name that people see.
-    """
-
-    id: str
-    title: str
 
 
 @dataclass(frozen=True)
@@ -79,21 +66,3 @@ def _related_table(column: Mapping[str, Any]) -> str | None:
     options = column.get("colOptions")
     target = options.get("fk_related_model_id") if isinstance(options, Mapping) else None  # of a select: the choices
     return None if target is None else str(target)
-
-
-def parse_bases(payload: Mapping[str, Any]) -> list[NocoBase]:
-    """Read the server's list of bases.
-
-    Raises:
-        KeyError, TypeError: If the list has another shape.
-    """
-    return [NocoBase(str(base["id"]), str(base["title"])) for base in payload["list"]]
-
-
-def parse_table_titles(payload: Mapping[str, Any]) -> dict[str, str]:
-    """Read the server's list of the tables of a base: title by id of the table.
-
-    Raises:
-        KeyError, TypeError: If the list has another shape.
-    """
-    return {str(table["id"]): str(table["title"]) for table in payload["list"]}

@@ -14,7 +14,8 @@ from typing import Any
 from analytics_platform.model.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.mapping import INPUT_NAMES, FieldMapping, RowRule
 from analytics_platform.sources.nocodb.attributes import ATTRIBUTES
-from analytics_platform.sources.nocodb.nocodb_tables import NocoBase, NocoColumn, NocoTable
+from analytics_platform.sources.nocodb.nocodb_bases import NocoBase
+from analytics_platform.sources.nocodb.nocodb_tables import NocoColumn, NocoTable
 from analytics_platform.sources.nocodb.records import ID, Record
 from analytics_platform.sources.role_words import default_role_words
 from analytics_platform.sources.rows import as_text

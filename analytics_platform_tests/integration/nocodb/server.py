@@ -97,14 +97,13 @@ class NocoServer:
             process.kill()
             process.wait()
 
-    def make_table(self, columns: dict[str, str] = CHAT_COLUMNS, title: str | None = None) -> str:
+    def make_table(self, columns: dict[str, str] = CHAT_COLUMNS) -> str:
         """Make a table and return its id.
 
         Args:
             columns: Title to the server's type of column.
-            title: Name of the table; by default one that no other table has.
         """
-        name = title or f"table_{next(self._tables)}"
+        name = f"table_{next(self._tables)}"
         described = [{"column_name": title, "title": title, "uidt": kind} for title, kind in columns.items()]
         body = {"table_name": name, "title": name, "columns": described}
         return str(self._done("POST", f"/api/v2/meta/bases/{self.base_id}/tables", body)["id"])
@@ -133,21 +132,37 @@ class NocoServer:
         body = {"column_name": title, "title": title, "uidt": kind}
         self._done("POST", f"/api/v2/meta/tables/{table_id}/columns", body)
 
-    def link(self, table_id: str, title: str, other_id: str) -> str:
-        """Add a Link from records of a table to many of another, which gets one back; return the Link's id."""
-        body = {"title": title, "column_name": title, "uidt": "Links", "type": "hm"}
-        path = f"/api/v2/meta/tables/{table_id}/columns"
-        made = self._done("POST", path, {**body, "parentId": table_id, "childId": other_id})
-        return next(str(column["id"]) for column in made["columns"] if column["title"] == title)
+    def add_link(self, table_id: str, title: str, linked_table_id: str, relation: str) -> str:
+        """Add a link to a table; return the column's id.
 
-    def join(self, table_id: str, link_id: str, record_id: int, other_ids: Sequence[int]) -> None:
-        """Link a record of a table to records of the other table."""
-        path = f"/api/v2/tables/{table_id}/links/{link_id}/records/{record_id}"
-        self._done("POST", path, [{"Id": each} for each in other_ids])
+        Args:
+            table_id: Id of the table.
+            title: Title of the link.
+            linked_table_id: Id of the linked table; it gets a link of its own back to this table.
+            relation: ``hm`` (a record has many linked ones) or ``mm``.
+        """
+        body = {"column_name": title, "title": title, "uidt": "Links", "type": relation}
+        ends = {"parentId": table_id, "childId": linked_table_id}
+        self._done("POST", f"/api/v2/meta/tables/{table_id}/columns", body | ends)
+        return str(self._column(table_id, title=title)["id"])
+
+    def link(self, table_id: str, column_id: str, record: int, linked: Sequence[int]) -> None:
+        """Link a record to others, as the link's own dialog does."""
+        body = [{"Id": each} for each in linked]
+        self._done("POST", f"/api/v2/tables/{table_id}/links/{column_id}/records/{record}", body)
+
+    def rename_table(self, table_id: str, title: str) -> None:
+        """Give a table the title that people see."""
+        self._done("PATCH", f"/api/v2/meta/tables/{table_id}", {"table_name": title, "title": title})
 
     @property
     def _log(self) -> Path:
         return self._folder / "server.log"
+
+    def _column(self, table_id: str, **properties: str) -> Row:
+        """Return the server's description of the first column that has certain properties."""
+        columns: list[Row] = self._done("GET", f"/api/v2/meta/tables/{table_id}", None)["columns"]
+        return next(column for column in columns if properties.items() <= column.items())
 
     def _sign_up(self) -> None:
         user = {"email": "tests@example.com", "password": "Of-the-tests-1"}

@@ -27,10 +27,12 @@ class Desk:
     """Two linked tables, as a small help desk has them, beside a table that is neither."""
 
     def __init__(self, server: NocoServer) -> None:
-        self.tickets = server.make_table(TICKETS, "Tickets")
-        self.messages = server.make_table(MESSAGES, "Messages")
-        self.shopping = server.make_table({"Item": "SingleLineText", "Comment": "LongText"}, "Shopping")
-        link = server.link(self.tickets, "Messages", self.messages)
+        self.tickets = server.make_table(TICKETS)
+        self.messages = server.make_table(MESSAGES)
+        self.shopping = server.make_table({"Item": "SingleLineText", "Comment": "LongText"})
+        for table, title in ((self.tickets, "Tickets"), (self.messages, "Messages"), (self.shopping, "Shopping")):
+            server.rename_table(table, title)
+        link = server.add_link(self.tickets, "Messages", self.messages, "hm")
         subjects = [{"Subject": "Lamp", "Customer": "ann@example.org", "Status": "open"}, {"Subject": "Chair"}]
         tickets = server.insert(self.tickets, subjects)
         rows = [
@@ -39,8 +41,8 @@ class Desk:
         ]
         rows[4]["Private"] = True
         messages = server.insert(self.messages, rows)
-        server.join(self.tickets, link, tickets[0], messages[:3])
-        server.join(self.tickets, link, tickets[1], messages[3:])
+        server.link(self.tickets, link, tickets[0], messages[:3])
+        server.link(self.tickets, link, tickets[1], messages[3:])
         server.insert(self.shopping, [{"Item": "milk", "Comment": "semi-skimmed, and not the sweet one"}])
 
 
