@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from analytics_platform.defs.resources.platform import Platform
     from analytics_platform.sources.mapping import FieldMapping
 
-_ANSWER_SECONDS = 30.0
-"""Seconds that ``analytics inspect`` waits for one answer of NocoDB, with all tries: a person waits for it."""
+_ANSWER_SECONDS, _SHORT_ANSWER_SECONDS = 30.0, 10.0
+"""Seconds that ``analytics inspect``, and the begin of a run, wait for one answer of NocoDB, with all tries."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(lookups.app)
@@ -429,9 +429,12 @@ def _print_new_source(settings: Settings, platform: Platform) -> None:
         if settings.source == "files":
             views = inspect_files(settings.source_path or "", given, shape=settings.source_format)
         else:
-            with platform.nocodb_client(deadline_seconds=_ANSWER_SECONDS) as client:
+            with platform.nocodb_client(deadline_seconds=_SHORT_ANSWER_SECONDS) as client:
                 messages, conversations = settings.nocodb_messages_table or "", settings.nocodb_conversations_table
-                views = [view for view in inspect_tables(client, messages, conversations, given) if view]
+                seen = inspect_tables(client, messages, conversations, given)
+            views = [
+                view for view in seen if view and view.columns
+            ]  # of a server that does not answer, the run says it
     except (UserError, ValueError):  # the run says it, after it has checked the other settings
         return
     for line in short_lines(views):

@@ -263,6 +263,11 @@ class _Guessing:
         link = self._links.get(self._columns.get("conversation_id", ""))
         if link:
             self._notes.append(f"{link.title} links to other records: the id of the linked record is the conversation.")
+        if not self._has("conversation_id"):
+            self._notes.append(
+                "No column says to which conversation a message belongs; `session_gap: 4h` in the mapping makes "
+                "conversations of the messages of one user_id that follow each other within four hours."
+            )
         return TableGuess(
             dict(self._columns),
             dict(self._constants),

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from analytics_platform.cli import commands
 from analytics_platform.cli.app import main
 from analytics_platform.operations.inspection import write_mapping
 from analytics_platform.operations.nocodb_inspection import inspect_server
 from analytics_platform.operations.run import Outcome
-from analytics_platform.settings.loader import PROJECT_ROOT
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform_tests.integration.nocodb.server import NocoServer
 
@@ -103,30 +100,28 @@ def test_tables_without_links_are_joined_by_the_values_of_their_keys(client, noc
 
 
 def test_the_command_needs_address_and_token_only_and_stores_nothing(
-    noco: NocoServer, desk: Desk, tmp_path: Path
+    noco: NocoServer, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """ANALYTICS_SOURCE=nocodb was refused without the id of a table that nobody knew yet."""
     written = tmp_path / "mapping.yaml"
-    environment = {
-        "PYTHONPATH": str(PROJECT_ROOT),
+    variables = {
         "ANALYTICS_HOME": str(tmp_path / "home"),
         "ANALYTICS_SOURCE": "nocodb",
         "NOCODB_URL": noco.url,
         "NOCODB_TOKEN": noco.token.get_secret_value(),
         "NOCODB_REQUESTS_PER_SECOND": "1000",
     }
-    script = "from analytics_platform.cli.app import main; main()"
-    command = [sys.executable, "-c", script, "inspect", "--write", str(written)]
-    shown = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
 
-    assert shown.returncode == 0, shown.stderr
-    assert f"table Messages ({desk.messages})  5 rows  → messages" in shown.stdout
-    assert "Body LongText, Sender SingleLineText, Sent DateTime, Private Checkbox" in shown.stdout
-    assert f"NOCODB_MESSAGES_TABLE={desk.messages}" in shown.stdout
-    assert f"ANALYTICS_SOURCE_MAPPING={written}" in shown.stdout
-    assert noco.token.get_secret_value() not in shown.stdout + shown.stderr
-    assert "tests@example.com" not in shown.stdout + shown.stderr
-    assert yaml.safe_load(written.read_text())["columns"]["conversation_id"] == "Tickets"
+    code, shown, said = command(monkeypatch, capsys, tmp_path, variables, "inspect", "--write", str(written))
+
+    assert code == 0, said
+    assert f"table Messages ({desk.messages})  5 rows  → messages" in shown
+    assert "Body LongText, Sender SingleLineText, Sent DateTime, Private Checkbox" in shown
+    assert f"NOCODB_MESSAGES_TABLE={desk.messages}" in shown
+    assert f"ANALYTICS_SOURCE_MAPPING={written}" in shown
+    assert noco.token.get_secret_value() not in shown + said
+    assert "tests@example.com" not in shown + said
+    assert load_mapping(written).columns["conversation_id"] == "Tickets"
     assert not (tmp_path / "home").exists()
 
 
@@ -144,15 +139,27 @@ def test_a_run_says_what_tables_are_that_it_has_not_read_yet(
         "NOCODB_MESSAGES_TABLE": desk.messages,
         "NOCODB_CONVERSATIONS_TABLE": desk.tickets,
     }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(commands, "run_graph", lambda *_, **__: (Outcome(), []))
-    monkeypatch.setattr(sys, "argv", ["analytics", "run"])
 
-    with pytest.raises(SystemExit):
-        main()
+    _, _, said = command(monkeypatch, capsys, tmp_path, variables, "run")
 
-    said = capsys.readouterr().err
     assert f"NocoDB table {desk.messages}: lacks the column Subject (for conversation_id), timestamp" in said
     assert "`analytics inspect nocodb --write mapping.yaml` guesses the columns" in said
+
+
+def command(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    folder: Path,
+    variables: dict[str, str],
+    *arguments: str,
+) -> tuple[int, str, str]:
+    """Run a command in a folder with variables; return exit status, output and messages."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["analytics", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+    return int(ended.value.code or 0), shown.out, shown.err

@@ -121,6 +121,13 @@ def test_without_a_column_of_times_the_row_s_own_time_is_taken_and_said() -> Non
     assert any("CreatedAt is taken" in note for note in found.notes)
 
 
+def test_messages_without_a_conversation_have_a_way_out() -> None:
+    kinds = {"Customer": "Email", "From": "SingleSelect", "Body": "LongText", "Sent": "DateTime"}
+
+    assert any("session_gap: 4h" in note for note in guess(table("Messages", kinds)).notes)
+    assert not guess(table("Messages", kinds), session_gap="4h").notes
+
+
 def test_a_checkbox_says_who_speaks_also_where_nobody_touched_it() -> None:
     kinds = {
         "Ticket": "Number",
