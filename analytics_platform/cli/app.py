@@ -17,7 +17,7 @@ import typer
 from analytics_platform.cli import lookups
 from analytics_platform.cli.arguments import AsJson, Force, From, OnDevice, Select, To, read_range
 from analytics_platform.errors import UserError
-from analytics_platform.settings.loader import PROJECT_ROOT, Settings, load_settings
+from analytics_platform.settings.loader import PROJECT_ROOT, InspectSettings, Settings, load_settings
 from analytics_platform.system import interruption
 from analytics_platform.system.disk_full import find_disk_full
 from analytics_platform.system.home import find_removed, open_home
@@ -26,6 +26,10 @@ from analytics_platform.system.permissions import explain_refusal
 
 if TYPE_CHECKING:
     from analytics_platform.defs.resources.platform import Platform
+    from analytics_platform.sources.mapping import FieldMapping
+
+_ANSWER_SECONDS, _SHORT_ANSWER_SECONDS = 30.0, 10.0
+"""Seconds that ``analytics inspect``, and the begin of a run, wait for one answer of NocoDB, with all tries."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(lookups.app)
@@ -42,18 +46,21 @@ def run(
 ) -> None:
     """Compute the missing and stale partitions of a range of days in one process."""
     settings, start, end = read_range(first, last)
-    from analytics_platform.cli.commands import run_graph
+    from analytics_platform.cli.commands import busiest_page, run_graph
     from analytics_platform.cli.console import print_outcome
     from analytics_platform.defs.resources.platform import Platform
 
     with closing(Platform(settings)) as platform:
         if not as_json:
             _print_new_source(settings, platform)
-        outcome, _ = run_graph(platform, start, end, select, force=force, quiet=as_json)
+        outcome, days = run_graph(platform, start, end, select, force=force, quiet=as_json)
+        page = None if as_json else busiest_page(platform, days)
     if as_json:
         print_json(outcome.as_json())
     else:
         print_outcome(outcome)
+        if not outcome.failures:
+            _print_next_places(settings, page)
     if outcome.failures:
         raise typer.Exit(1)
 
@@ -165,11 +172,7 @@ def demo() -> None:
     print_result("Worth reading", "bold")
     for finding in findings:
         print_result(f"  • {finding}")
-    print_result("")
-    print_result("Where to go next", "bold")
-    print_result("  the Dagster UI    make dev, then open http://127.0.0.1:3000")
-    print_result(f"  a daily report    {_relative(page)}")
-    print_result(f"  the warehouse     {_relative(settings.warehouse_path)} (DuckDB, open it read-only)")
+    _print_next_places(settings, page)
 
 
 @app.command()
@@ -296,21 +299,36 @@ def reconcile(
 
 @app.command("inspect")
 def inspect_command(
-    path: Annotated[str, typer.Argument(help="Files, folders, zips or globs, separated by commas.")],
+    path: Annotated[
+        str | None,
+        typer.Argument(
+            help="Files, folders, zips or globs, separated by commas; or the word nocodb for the server of NOCODB_URL. "
+            "Without it, the source of the settings."
+        ),
+    ] = None,
     mapping: Annotated[Path | None, typer.Option(help="Field mapping; ANALYTICS_SOURCE_MAPPING.")] = None,
     source_format: Annotated[str | None, typer.Option("--format", help="Shape; ANALYTICS_SOURCE_FORMAT.")] = None,
     write: Annotated[Path | None, typer.Option(help="Write a commented mapping of the first file here.")] = None,
     whole: Annotated[bool, typer.Option("--whole", help="Look at all rows, however many there are.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what files are, what each column is taken for, and which rows could be used. Nothing is stored."""
-    settings = load_settings()
+    """Say what files or NocoDB tables are, what each column is taken for, and which rows could be used.
+
+    Nothing is stored.
+    """
+    settings = load_settings(InspectSettings)
     from analytics_platform.cli.inspect_lines import inspect_lines
     from analytics_platform.operations.inspection import inspect_files, write_mapping
     from analytics_platform.sources.mapping import load_mapping
 
     given = load_mapping(mapping or settings.source_mapping)
-    views = inspect_files(path, given, shape=source_format or settings.source_format, whole=whole)
+    if path == "nocodb" or (path is None and settings.source == "nocodb"):
+        _inspect_nocodb(settings, given, write, whole=whole, as_json=as_json)
+        return
+    files = path or (settings.source_path if settings.source == "files" else None)
+    if files is None:
+        raise UserError("PATH: name files or folders, or nocodb for the server that NOCODB_URL names")
+    views = inspect_files(files, given, shape=source_format or settings.source_format, whole=whole)
     if write:
         write_mapping(write, views[0], given)
     if as_json:
@@ -321,6 +339,42 @@ def inspect_command(
         if write:
             print_result(f"Mapping written to {write}; use it with ANALYTICS_SOURCE_MAPPING={write}")
     if any(view.fault or not view.kept for view in views):
+        raise typer.Exit(1)
+
+
+def _inspect_nocodb(settings: Settings, given: FieldMapping, write: Path | None, *, whole: bool, as_json: bool) -> None:
+    """Say what the NocoDB server of the settings holds; see ``inspect_command``."""
+    needed = {"NOCODB_URL": settings.nocodb_url, "NOCODB_TOKEN": settings.nocodb_token}
+    if missing := [name for name, value in needed.items() if not value]:
+        raise UserError(f"{', '.join(missing)}: needed by `analytics inspect nocodb`")
+    from analytics_platform.cli.console import stage_progress
+    from analytics_platform.cli.inspect_lines import server_lines
+    from analytics_platform.defs.resources.platform import Platform
+    from analytics_platform.operations.inspection import write_mapping
+    from analytics_platform.operations.nocodb_inspection import inspect_server
+
+    with (
+        closing(Platform(settings, stages=False)) as platform,
+        platform.nocodb_client(deadline_seconds=_ANSWER_SECONDS) as client,
+        stage_progress(quiet=as_json) as on_stage,
+    ):
+        view = inspect_server(
+            client,
+            given,
+            messages=settings.nocodb_messages_table,
+            conversations=settings.nocodb_conversations_table,
+            whole=whole,
+            on_progress=lambda number, of: on_stage(f"table {number} of {of}"),
+        )
+    written = write if view.messages else None
+    if written and view.messages:
+        write_mapping(written, view.messages, view.mapping)
+    if as_json:
+        print_json(view.as_json())
+    else:
+        for style, line in server_lines(view, written):
+            print_result(line, style)
+    if view.messages is None or view.messages.fault or not view.messages.kept:
         raise typer.Exit(1)
 
 
@@ -349,20 +403,44 @@ def dev(
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  (takes this process's place, and its signals)
 
 
+def _print_next_places(settings: Settings, page: Path | None) -> None:
+    """Say where the results are: the UI, and the report and the warehouse that exist."""
+    print_result("")
+    print_result("Where to go next", "bold")
+    print_result("  the Dagster UI    make dev, then open http://127.0.0.1:3000")
+    if page is not None:
+        print_result(f"  a daily report    {_relative(page)}")
+    if settings.warehouse_path.exists():
+        print_result(f"  the warehouse     {_relative(settings.warehouse_path)} (DuckDB, open it read-only)")
+
+
 def _print_new_source(settings: Settings, platform: Platform) -> None:
-    """Say what the files are, if this home has not read them yet."""
-    if settings.source != "files" or platform.source.status().rows is not None:
+    """Say what the files or tables are, if this home has not read them yet."""
+    if settings.source == "sample":
         return
     from analytics_platform.operations.inspection import inspect_files, short_lines
+    from analytics_platform.operations.nocodb_inspection import inspect_tables
     from analytics_platform.sources.mapping import load_mapping
 
     try:
+        if platform.source.status().rows is not None:
+            return
         given = load_mapping(settings.source_mapping)
-        views = inspect_files(settings.source_path or "", given, shape=settings.source_format)
-    except UserError:  # the run says it, after it has checked the other settings
+        if settings.source == "files":
+            views = inspect_files(settings.source_path or "", given, shape=settings.source_format)
+        else:
+            with platform.nocodb_client(deadline_seconds=_SHORT_ANSWER_SECONDS) as client:
+                messages, conversations = settings.nocodb_messages_table or "", settings.nocodb_conversations_table
+                seen = inspect_tables(client, messages, conversations, given)
+            views = [
+                view for view in seen if view and view.columns
+            ]  # of a server that does not answer, the run says it
+    except (UserError, ValueError):  # the run says it, after it has checked the other settings
         return
     for line in short_lines(views):
         print_message(line)
+    if settings.source == "nocodb" and any(view.fault for view in views):
+        print_message("`analytics inspect nocodb --write mapping.yaml` guesses the columns and writes a mapping")
 
 
 def _print_figures(result: Mapping[str, object]) -> None:

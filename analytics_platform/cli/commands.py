@@ -222,6 +222,14 @@ def worth_reading(platform: Platform, days: Sequence[str]) -> tuple[list[str], P
     return findings, platform.pages.path(DAILY_REPORT_PAGES.name, busiest)
 
 
+def busiest_page(platform: Platform, days: Sequence[str]) -> Path | None:
+    """Return the report page of the day with most rows of the source; None if none of the days has a page."""
+    rows = platform.source.rows_by_day()
+    days_with_page = set(platform.pages.keys(DAILY_REPORT_PAGES.name)).intersection(days)
+    busiest = max(sorted(days_with_page), key=lambda day: rows.get(day, 0), default=None)
+    return None if busiest is None else platform.pages.path(DAILY_REPORT_PAGES.name, busiest)
+
+
 def score(
     train: Path, test: Path, tier: str, device: DeviceChoice, *, whole: bool = False, quiet: bool = False
 ) -> dict[str, object]:

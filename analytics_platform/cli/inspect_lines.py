@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
 
 from analytics_platform.operations.inspection import FileView, trouble_lines
+from analytics_platform.operations.nocodb_inspection import ListedTable, ServerView
 
 _SHOWN_FILES = 20
+_SHOWN_COLUMNS = 12
 
 
 def inspect_lines(views: list[FileView]) -> Iterator[tuple[str | None, str]]:
@@ -56,3 +60,44 @@ def _message_lines(view: FileView) -> Iterator[tuple[str | None, str]]:
         yield None, "  messages  as they will stand"
     for row in view.messages:
         yield None, f"            {row['conversation_id']}  {row['timestamp'][:19]}  {row['role']:9}  {row['text']}"
+
+
+def server_lines(view: ServerView, written: Path | None) -> Iterator[tuple[str | None, str]]:
+    """Yield what was seen on a NocoDB server as (style, line).
+
+    Args:
+        view: The server.
+        written: The file that the mapping was written to; None if it was not.
+    """
+    for base, tables in groupby(view.tables, key=lambda table: table.base):
+        yield "bold", f"base {base}"
+        for table in tables:
+            yield from _table_lines(table)
+    if not view.tables:
+        yield "red", "The token sees no table: make an API token of a user who may read the base"
+    elif view.messages is None:
+        yield "red", "No table looks like one of messages, with a text and who says it; NOCODB_MESSAGES_TABLE names it"
+    yield from inspect_lines(view.views)
+    if not view.settings:
+        return
+    yield "bold", "settings of a run"
+    yield from ((None, f"  {name}={value}") for name, value in view.settings.items())
+    if written:
+        yield None, f"  ANALYTICS_SOURCE_MAPPING={written}"
+    elif view.is_mapping_new:
+        yield (
+            None,
+            "  ANALYTICS_SOURCE_MAPPING=mapping.yaml    # analytics inspect nocodb --write mapping.yaml writes it",
+        )
+
+
+def _table_lines(table: ListedTable) -> Iterator[tuple[str | None, str]]:
+    rows = "" if table.rows is None else f"  {table.rows:,} rows"
+    taken_for = f"  → {table.taken_for}" if table.taken_for else ""
+    yield None, f"  table {table.title} ({table.id}){rows}{taken_for}"
+    if table.fault:
+        yield "yellow", f"      {table.fault}"
+    if table.columns:
+        shown = ", ".join(f"{title} {kind}" for title, kind in table.columns[:_SHOWN_COLUMNS])
+        more = len(table.columns) - _SHOWN_COLUMNS
+        yield None, f"      {shown}{f' … and {more} more' if more > 0 else ''}"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+import yaml
 
 from analytics_platform.errors import UserError
 from analytics_platform.files import write_atomically
@@ -124,25 +126,46 @@ def inspect_files(paths: str, mapping: FieldMapping, *, shape: str = "auto", who
 
 
 def _view(file: SourceFile, mapping: FieldMapping, *, whole: bool) -> FileView:
-    view = FileView(file.label)
     recognised = Recognised()
-    columns = _Columns()
+    limit = None if whole else SAMPLE_ROWS
+    view = view_rows(FileView(file.label), read_rows(file, mapping, recognised), mapping, place=file.place, limit=limit)
+    view.what, view.notes = str(recognised), recognised.notes
+    return view
+
+
+def view_rows(
+    view: FileView,
+    batches: Iterable[tuple[FieldMapping, Rows]],
+    mapping: FieldMapping,
+    *,
+    place: str,
+    limit: int | None,
+) -> FileView:
+    """Judge rows of messages as a run does, and return a view with their counts, columns and first messages.
+
+    Args:
+        view: The view to fill; says what the rows are of.
+        batches: The rows, each batch with the mapping that applies to it; a ``SourceError`` becomes the view's fault.
+        mapping: The mapping of the source.
+        place: What the rows are of, for messages.
+        limit: Number of rows from which on no further batch is read; None for all.
+    """
+    columns = ColumnViews()
     try:
         with duckdb.connect() as db:
             db.execute("SET TimeZone = 'UTC'")
             prepare_judging(db, mapping)
-            for of_file, rows in read_rows(file, mapping, recognised):
-                if view.rows >= SAMPLE_ROWS and not whole:
+            for of_batch, rows in batches:
+                if limit is not None and view.rows >= limit:
                     view.whole = False
                     break
-                columns.add(rows, of_file)
+                columns.add(rows, of_batch)
                 if not view.rows:
-                    of_file.require_columns(rows.columns, file.place)
-                batch = of_file.apply(rows)
+                    of_batch.require_columns(rows.columns, place)
+                batch = of_batch.apply(rows)
                 _count(view, judge(db, batch, file=0, first_position=0), batch.rows)
     except SourceError as error:
         view.fault = str(error)
-    view.what, view.notes = str(recognised), recognised.notes
     view.columns = columns.views()
     view.zone = columns.zone()
     known = mapping.role_words()
@@ -183,8 +206,8 @@ def _count(view: FileView, judged: pa.Table, mapped: pa.Table) -> None:
             view.messages.append({**row, "timestamp": f"{row['timestamp']:%Y-%m-%d %H:%M:%S.%f}", "text": cut})
 
 
-class _Columns:
-    """Collects how the columns of a file are filled."""
+class ColumnViews:
+    """Collects how the columns of a file or a table are filled."""
 
     def __init__(self) -> None:
         self._rows = 0
@@ -233,32 +256,22 @@ def mapping_text(view: FileView, given: FieldMapping) -> str:
     """Return a commented mapping that says what was recognised, as a start for corrections.
 
     Args:
-        view: A file.
-        given: The mapping with which the file was inspected.
+        view: A file or a table.
+        given: The mapping with which it was inspected; what it states is written, too.
     """
     lines = [f"# {view.file}: {view.what}"]
     lines += [f"# {note}" for note in view.notes]
     lines += ["", "# input column: column of the file; any value within a record can be named with dots: author.type"]
     taken = {column.taken_for: column.name for column in view.columns if column.taken_for}
-    if taken:
-        lines += ["columns:"]
-        for name, column in taken.items():
-            mark = "" if name != column else "# "
-            lines.append(f"  {mark}{name}: {_quoted(column)}")
-        if all(name == column for name, column in taken.items()):
-            lines[lines.index("columns:")] = "# columns:"
+    taken |= {name: column for name, column in given.columns.items() if name not in taken}
+    lines += _columns_of("columns", taken)
     further = [column.name for column in view.columns if not column.taken_for]
     missing = [name for name in INPUT_NAMES if name not in taken]
     lines += [f"# further columns, kept in extra: {', '.join(map(_quoted, further)) or 'none'}"]
     lines += [f"# input columns that nothing is read for: {', '.join(missing) or 'none'}"]
     needed = [name for name in REQUIRED_INPUT if name not in taken and name not in given.constants]
     lines += [f"# needed, and missing: {', '.join(needed)}"] if needed else []
-    lines += ["", "# the file's word for a role, in any case: user, assistant, agent, system or tool"]
-    known = given.role_words()
-    lines += ["roles:" if view.unknown_roles else "# roles:"]
-    for word in view.roles:
-        role = known.get(word.strip().lower())
-        lines.append(f"  # {_quoted(word)}: {role}" if role else f"  {_quoted(word)}: user  # a guess: say who this is")
+    lines += _roles_of(view, given)
     lines += ["", f"# times: {view.first or 'none readable'} to {view.last or 'none readable'}; zone {view.zone}"]
     lines += [f"timestamp_format: {_quoted(given.timestamp_format)}"] if given.timestamp_format else []
     if "bad_timestamp" in view.quarantined:
@@ -267,7 +280,45 @@ def mapping_text(view: FileView, given: FieldMapping) -> str:
     lines += ["", "# input column: a value that every row gets", "# constants: {channel: email}"]
     if given.constants:
         lines[-1] = f"constants: {json.dumps(given.constants, ensure_ascii=False)}"
+    lines += _settings_of(given)
+    if given.conversations:
+        lines += ["", "# input column: column of the table of conversations"]
+        lines += _columns_of("conversations", given.conversations)
     return "\n".join(lines) + "\n"
+
+
+def _columns_of(title: str, columns: Mapping[str, str]) -> list[str]:
+    """Return the lines that map input columns; one that has its own name is only a comment."""
+    lines = [f"  {'# ' if name == column else ''}{name}: {_quoted(column)}" for name, column in columns.items()]
+    all_own = all(name == column for name, column in columns.items())
+    return [f"{'# ' if all_own else ''}{title}:", *lines] if lines else []
+
+
+def _roles_of(view: FileView, given: FieldMapping) -> list[str]:
+    """Return the lines about words for roles; those that are known without a mapping are comments."""
+    lines = ["", "# the file's word for a role, in any case: user, assistant, agent, system or tool"]
+    written = given.roles
+    lines += ["roles:" if view.unknown_roles or written else "# roles:"]
+    known = given.role_words()
+    for word in view.roles:
+        role = known.get(word.strip().lower())
+        if role is None:
+            lines.append(f"  {_quoted(word)}: user  # a guess: say who this is")
+        elif word.strip().lower() not in written:
+            lines.append(f"  # {_quoted(word)}: {role}")
+    return [*lines, *(f"  {_quoted(word)}: {role}" for word, role in written.items())]
+
+
+def _settings_of(given: FieldMapping) -> list[str]:
+    """Return the lines of what else a mapping states."""
+    stated = given.model_dump(
+        mode="json",
+        include={"timestamp_formats", "timezone", "null_words", "rules", "session_gap", "session_keys"},
+        exclude_defaults=True,
+    )
+    return (
+        ["", *(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in stated.items())] if stated else []
+    )
 
 
 def write_mapping(path: Path, view: FileView, given: FieldMapping) -> None:
@@ -291,7 +342,9 @@ def write_mapping(path: Path, view: FileView, given: FieldMapping) -> None:
 
 def _quoted(word: str) -> str:
     """Return a word for YAML; quotes where YAML would read something else than the word."""
-    return word if re.fullmatch(r"[A-Za-z_][\w.-]*", word) and not _YAML_WORD.fullmatch(word) else json.dumps(word)
+    if re.fullmatch(r"[A-Za-z_][\w.-]*", word) and not _YAML_WORD.fullmatch(word):
+        return word
+    return yaml.safe_dump(word, default_style='"', allow_unicode=True, width=sys.maxsize).rstrip("\n")
 
 
 _YAML_WORD = re.compile(r"(?i:y|n|yes|no|true|false|on|off|null)")

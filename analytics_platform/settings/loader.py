@@ -178,10 +178,11 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
-        if self.source == "files" and not self.source_path:
-            raise ValueError("ANALYTICS_SOURCE_PATH: needed when ANALYTICS_SOURCE=files")
+        if self.source == "files" and (missing := self.missing_for_files()):
+            raise ValueError(f"{', '.join(missing)}: needed when ANALYTICS_SOURCE=files")
         if self.source == "nocodb" and (missing := self.missing_for_nocodb()):
-            raise ValueError(f"{', '.join(missing)}: needed when ANALYTICS_SOURCE=nocodb")
+            hint = "; `analytics inspect nocodb` finds the tables" if missing == ["NOCODB_MESSAGES_TABLE"] else ""
+            raise ValueError(f"{', '.join(missing)}: needed when ANALYTICS_SOURCE=nocodb{hint}")
         if self.tier == "llm" and not self.llm_model:
             raise ValueError("ANALYTICS_LLM_MODEL: needed when ANALYTICS_TIER=llm")
         if self.aws_access_key_id and not self.aws_secret_access_key:
@@ -193,6 +194,10 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
             first = f"ANALYTICS_START_DATE: {self.first_day}" if is_named else f"the first day, {self.first_day},"
             raise ValueError(f"{first} is after the last day, {self.last_day} ({self.last_day_reason})")
         return self
+
+    def missing_for_files(self) -> list[str]:
+        """Return the variables that the source ``files`` requires and that are unset."""
+        return [] if self.source_path else ["ANALYTICS_SOURCE_PATH"]
 
     @property
     def engine_tier(self) -> Literal["static", "cascade", "transformer"]:
@@ -254,15 +259,30 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         return self.home / "dagster"
 
 
-def load_settings() -> Settings:
+class InspectSettings(Settings):
+    """The settings of ``analytics inspect``, which finds the source: no table of NocoDB and no path is needed."""
+
+    def missing_for_nocodb(self) -> list[str]:
+        """Return nothing: the command says what it needs."""
+        return []
+
+    def missing_for_files(self) -> list[str]:
+        """Return nothing: the command says what it needs."""
+        return []
+
+
+def load_settings(kind: type[Settings] = Settings) -> Settings:
     """Read the settings from the environment and ``.env``.
+
+    Args:
+        kind: ``InspectSettings`` for settings that may name no source.
 
     Raises:
         SettingsError: With one line per wrong or unknown variable. A line never shows the value of a secret.
     """
     try:
         problems = checks.unknown_variables(_given_names(), _known_names())
-        settings = Settings()
+        settings = kind()
     except UnicodeDecodeError:
         raise SettingsError(f"{ENV_FILE}: must be a text file in UTF-8") from None
     except ValidationError as error:

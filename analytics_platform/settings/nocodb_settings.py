@@ -20,7 +20,9 @@ class NocoSettings(BaseSettings):
         default=None, validation_alias="NOCODB_TOKEN", description="For nocodb: API token."
     )
     nocodb_messages_table: str | None = Field(
-        default=None, validation_alias="NOCODB_MESSAGES_TABLE", description="For nocodb: id of the table of messages."
+        default=None,
+        validation_alias="NOCODB_MESSAGES_TABLE",
+        description="For nocodb: id of the table of messages; `analytics inspect nocodb` finds it.",
     )
     nocodb_conversations_table: str | None = Field(
         default=None,

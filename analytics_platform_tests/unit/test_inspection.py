@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 from pathlib import Path
@@ -9,10 +10,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from analytics_platform.cli import commands
 from analytics_platform.cli.app import main
 from analytics_platform.cli.inspect_lines import inspect_lines
+from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.model.operational_tables import DAILY_REPORT_PAGES, REPORT_PAGES
 from analytics_platform.operations import inspection
 from analytics_platform.operations.inspection import inspect_files, mapping_text, short_lines
+from analytics_platform.operations.run import Outcome
 from analytics_platform.sources.mapping import FieldMapping
 
 CASES = Path(__file__).parent / "sources" / "cases"
@@ -74,6 +79,33 @@ def test_the_written_mapping_is_accepted_and_says_what_is_open(tickets: Path) ->
     }
     assert "client" in mapping.roles or "# client: user" in text
     assert "# further columns, kept in extra: Mood" in text
+
+
+def test_the_written_mapping_keeps_what_the_given_one_states(tickets: Path) -> None:
+    """Roles, zone and rules of the mapping at hand were lost, and the next run quarantined their rows."""
+    given = FieldMapping(
+        roles={"client": "user"},
+        timezone="Europe/Berlin",
+        rules=[{"when": {"Mood": "sad"}, "role": "system"}],
+        conversations={"conversation_id": "Id", "outcome": "Status"},
+    )
+    (view,) = inspect_files(str(tickets), given)
+
+    mapping = FieldMapping(**yaml.safe_load(mapping_text(view, given)))
+
+    for name in ("roles", "timezone", "rules", "conversations"):
+        assert getattr(mapping, name) == getattr(given, name)
+
+
+def test_names_with_emoji_are_written_so_that_they_are_found(tmp_path: Path) -> None:
+    """Half characters were written, which no reader of YAML joins again."""
+    path = tmp_path / "a.csv"
+    path.write_text("conversation_id,role,💬 said: this,timestamp\nc1,user,hi,2024-01-05\n")
+
+    given = FieldMapping(columns={"text": "💬 said: this"})
+    written = FieldMapping(**yaml.safe_load(mapping_text(view_of(path, **given.model_dump()), given)))
+
+    assert written.columns["text"] == "💬 said: this"
 
 
 def test_words_that_yaml_reads_as_booleans_are_quoted(tmp_path: Path) -> None:
@@ -151,3 +183,48 @@ def test_every_line_of_a_view_is_printed() -> None:
     assert lines[0] == "_chat.txt"
     assert any("The first sender is the customer" in line for line in lines)
     assert any("username" in line and "extra" in line for line in lines)
+
+
+def test_nocodb_needs_address_and_token_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ANALYTICS_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for arguments, fault in ((["nocodb"], "NOCODB_URL, NOCODB_TOKEN: needed"), ([], "PATH: name files or folders")):
+        monkeypatch.setattr(sys, "argv", ["analytics", "inspect", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        assert capsys.readouterr().err.startswith(fault)
+
+
+def test_a_run_says_what_a_new_source_is_and_where_its_results_are(
+    tickets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only the demo said where the report, the warehouse and the UI are."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("ANALYTICS_HOME", str(home))
+    monkeypatch.setenv("ANALYTICS_SOURCE", "files")
+    monkeypatch.setenv("ANALYTICS_SOURCE_PATH", str(tickets))
+    monkeypatch.chdir(tmp_path)
+
+    def run_graph(platform: Platform, *_: object, **__: object) -> tuple[Outcome, list[str]]:
+        for day in ("2024-01-05", "2024-01-06"):
+            row = {"kind": "daily", "date": dt.date.fromisoformat(day), "page": "<html>"}
+            platform.pages.write(DAILY_REPORT_PAGES.name, day, REPORT_PAGES.from_rows([row]), "made from")
+        (home / "warehouse.duckdb").touch()
+        return Outcome(), ["2024-01-05", "2024-01-07"]
+
+    monkeypatch.setattr(commands, "run_graph", run_graph)
+    monkeypatch.setattr(sys, "argv", ["analytics", "run"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+
+    assert ended.value.code in (0, None)
+    assert "tickets.csv: CSV, ASCII, separated by comma, one message per row" in shown.err
+    assert [" ".join(line.split()[2:5]) for line in shown.out.splitlines()[-3:]] == [
+        "UI make dev,",
+        "report home/reports/daily/2024-01-05.html",
+        "home/warehouse.duckdb (DuckDB, open",
+    ]

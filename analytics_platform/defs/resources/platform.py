@@ -155,13 +155,7 @@ class Platform:
 
         @cache
         def client() -> NocoClient:
-            client = NocoClient(
-                url,
-                SecretStr(self.secret("nocodb_token") or ""),
-                api_version=settings.nocodb_api_version,
-                requests_per_second=settings.nocodb_requests_per_second,
-                timeout_seconds=settings.nocodb_timeout_seconds,
-            )
+            client = self.nocodb_client()
             client.circuit.subscribe(self._raise_outage)
             return client
 
@@ -175,6 +169,22 @@ class Platform:
             mapping=settings.source_mapping,
             prices=self._prices(),
             discards=self._stages,
+        )
+
+    def nocodb_client(self, *, deadline_seconds: float = 120.0) -> NocoClient:
+        """Return a new client of the NocoDB server that the settings name; whoever asks for it closes it.
+
+        Args:
+            deadline_seconds: Seconds for one request with all its retries and waits.
+        """
+        settings = self.settings
+        return NocoClient(
+            settings.nocodb_url or "",
+            SecretStr(self.secret("nocodb_token") or ""),
+            api_version=settings.nocodb_api_version,
+            requests_per_second=settings.nocodb_requests_per_second,
+            timeout_seconds=settings.nocodb_timeout_seconds,
+            deadline_seconds=deadline_seconds,
         )
 
     def _raise_outage(self, change: CircuitChange) -> None:

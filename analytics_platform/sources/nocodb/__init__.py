@@ -5,6 +5,7 @@ One client serves both versions of the data API.
 
 from analytics_platform.sources.nocodb.circuit import Circuit, CircuitChange
 from analytics_platform.sources.nocodb.client import NocoClient
+from analytics_platform.sources.nocodb.nocodb_bases import NocoBase
 from analytics_platform.sources.nocodb.nocodb_errors import (
     NocoAuthError,
     NocoBusyError,
@@ -22,6 +23,7 @@ __all__ = [
     "Circuit",
     "CircuitChange",
     "NocoAuthError",
+    "NocoBase",
     "NocoBusyError",
     "NocoCircuitOpenError",
     "NocoClient",

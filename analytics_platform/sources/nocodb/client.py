@@ -1,4 +1,4 @@
-"""The read-only client of a NocoDB server: rows, counts, table descriptions and health.
+"""The read-only client of a NocoDB server: bases, tables, rows, counts and health.
 
 `transport` sends the requests and survives faults.
 """
@@ -17,7 +17,8 @@ from analytics_platform.sources.nocodb import filters
 from analytics_platform.sources.nocodb.circuit import Circuit
 from analytics_platform.sources.nocodb.dialects import DIALECTS, KEY, field_params
 from analytics_platform.sources.nocodb.filters import Filter
-from analytics_platform.sources.nocodb.nocodb_errors import NocoAuthError, NocoContractError
+from analytics_platform.sources.nocodb.nocodb_bases import NocoBase, parse_bases, parse_table_titles
+from analytics_platform.sources.nocodb.nocodb_errors import NocoAuthError, NocoContractError, NocoNotFoundError
 from analytics_platform.sources.nocodb.nocodb_tables import NocoTable, parse_table
 from analytics_platform.sources.nocodb.page_limits import require
 from analytics_platform.sources.nocodb.pages import Page, Row, contradiction, read_pages
@@ -181,6 +182,34 @@ class NocoClient:
         place = self._place(table_id)
         path = f"/api/v2/meta/tables/{table_id}"
         return self._transport.get(place, path, [], lambda answer: _shaped(place, parse_table, answer))
+
+    def bases(self) -> list[NocoBase]:
+        """Return the bases that the token may see, in the server's order.
+
+        Raises:
+            NocoError: See ``nocodb_errors`` for the kinds.
+        """
+
+        def listed(path: str) -> list[NocoBase]:
+            return self._transport.get(self._host, path, [], lambda answer: _shaped(self._host, parse_bases, answer))
+
+        try:
+            return listed("/api/v2/meta/bases")
+        except NocoNotFoundError:  # the hosted service lists the bases of each workspace
+            workspaces = listed("/api/v2/meta/workspaces")
+        return [base for one in workspaces for base in listed(f"/api/v2/meta/workspaces/{one.id}/bases")]
+
+    def table_titles(self, base_id: str) -> dict[str, str]:
+        """Return the tables of a base: title by id of the table, in the server's order.
+
+        Raises:
+            ValueError: If ``base_id`` is not an id.
+            NocoError: See ``nocodb_errors`` for the kinds.
+        """
+        require(bool(_ID.fullmatch(base_id)), "base_id", base_id, "the id of a base, such as p1a2b3c4d5e6f7g")
+        place = f"{self._host}, base {base_id}"
+        path = f"/api/v2/meta/bases/{base_id}/tables"
+        return self._transport.get(place, path, [], lambda answer: _shaped(place, parse_table_titles, answer))
 
     def ping(self) -> None:
         """Return if the server answers; needs no valid token.

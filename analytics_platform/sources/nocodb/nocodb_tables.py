@@ -16,12 +16,14 @@ class NocoColumn:
         type: The server's type, such as ``SingleLineText`` or ``DateTime``.
         system: Whether the server itself fills the column, such as ``CreatedAt``.
         primary_key: Whether the column is the table's key, or a part of it.
+        related_table: For a link, id of the table of the linked records; None for any other column.
     """
 
     title: str
     type: str
     system: bool
     primary_key: bool
+    related_table: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,14 @@ def parse_table(payload: Mapping[str, Any]) -> NocoTable:
             type=str(column["uidt"]),
             system=bool(column.get("system")),
             primary_key=bool(column.get("pk")),
+            related_table=_related_table(column),
         )
         for column in payload["columns"]
     )
     return NocoTable(str(payload["id"]), str(payload["title"]), str(payload["base_id"]), columns)
+
+
+def _related_table(column: Mapping[str, Any]) -> str | None:
+    options = column.get("colOptions")
+    target = options.get("fk_related_model_id") if isinstance(options, Mapping) else None  # of a select: the choices
+    return None if target is None else str(target)

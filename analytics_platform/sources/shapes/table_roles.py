@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from analytics_platform.sources.rows import Rows
 
 _SEPARATORS = re.compile(r"[\W_]+")
-_TRUE = pa.array(["true", "1", "yes", "t", "y"])
-_FALSE = pa.array(["false", "0", "no", "f", "n"])
+TRUE_WORDS, FALSE_WORDS = ("true", "1", "yes", "t", "y"), ("false", "0", "no", "f", "n")
+"""Texts that mean true and false in a column of flags, in any case."""
+_TRUE, _FALSE = pa.array(TRUE_WORDS), pa.array(FALSE_WORDS)
 
 _AGENT_FLAGS = ("from_agent", "is_agent", "is_staff", "by_agent", "outbound", "is_outbound", "is_support", "from_me")
 _CUSTOMER_FLAGS = ("from_customer", "is_customer", "inbound", "is_inbound", "incoming", "by_customer", "from_user")

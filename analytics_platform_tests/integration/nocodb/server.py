@@ -132,9 +132,37 @@ class NocoServer:
         body = {"column_name": title, "title": title, "uidt": kind}
         self._done("POST", f"/api/v2/meta/tables/{table_id}/columns", body)
 
+    def add_link(self, table_id: str, title: str, linked_table_id: str, relation: str) -> str:
+        """Add a link to a table; return the column's id.
+
+        Args:
+            table_id: Id of the table.
+            title: Title of the link.
+            linked_table_id: Id of the linked table; it gets a link of its own back to this table.
+            relation: ``hm`` (a record has many linked ones) or ``mm``.
+        """
+        body = {"column_name": title, "title": title, "uidt": "Links", "type": relation}
+        ends = {"parentId": table_id, "childId": linked_table_id}
+        self._done("POST", f"/api/v2/meta/tables/{table_id}/columns", body | ends)
+        return str(self._column(table_id, title=title)["id"])
+
+    def link(self, table_id: str, column_id: str, record: int, linked: Sequence[int]) -> None:
+        """Link a record to others, as the link's own dialog does."""
+        body = [{"Id": each} for each in linked]
+        self._done("POST", f"/api/v2/tables/{table_id}/links/{column_id}/records/{record}", body)
+
+    def rename_table(self, table_id: str, title: str) -> None:
+        """Give a table the title that people see."""
+        self._done("PATCH", f"/api/v2/meta/tables/{table_id}", {"table_name": title, "title": title})
+
     @property
     def _log(self) -> Path:
         return self._folder / "server.log"
+
+    def _column(self, table_id: str, **properties: str) -> Row:
+        """Return the server's description of the first column that has certain properties."""
+        columns: list[Row] = self._done("GET", f"/api/v2/meta/tables/{table_id}", None)["columns"]
+        return next(column for column in columns if properties.items() <= column.items())
 
     def _sign_up(self) -> None:
         user = {"email": "tests@example.com", "password": "Of-the-tests-1"}

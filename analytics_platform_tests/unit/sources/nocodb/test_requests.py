@@ -225,3 +225,23 @@ def test_a_server_below_a_path_is_asked_there(server):
     with NocoClient("https://example.com/noco/", SecretStr("t"), transport=transport) as client:
         client.count("m1")
     assert str(server.requests[0].url) == "https://example.com/noco/api/v2/tables/m1/records/count"
+
+
+def test_bases_of_the_hosted_service_are_listed_workspace_by_workspace() -> None:
+    """The hosted service has no list of all bases: it answered that the address does not exist."""
+    answers = {
+        "/api/v2/meta/workspaces": {"list": [{"id": "w1", "title": "Ours"}]},
+        "/api/v2/meta/workspaces/w1/bases": {"list": [{"id": "p1", "title": "Support"}]},
+        "/api/v2/meta/bases/p1/tables": {"list": [{"id": "m1", "title": "Tickets"}, {"id": "m2", "title": "Messages"}]},
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        found = answers.get(request.url.path)
+        return httpx.Response(200, json=found) if found else httpx.Response(404, json={"error": "NOT_FOUND"})
+
+    transport = httpx.MockTransport(answer)
+    with NocoClient("http://noco.example", SecretStr("t"), requests_per_second=None, transport=transport) as client:
+        (base,) = client.bases()
+
+        assert (base.id, base.title) == ("p1", "Support")
+        assert client.table_titles("p1") == {"m1": "Tickets", "m2": "Messages"}
