@@ -54,6 +54,26 @@ def empty_to_null(values: pa.Array) -> pa.Array:
     return pc.if_else(empty, pa.scalar(None, pa.string()), values) if pc.any(empty).as_py() else values
 
 
+def single_array(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column of text as one array."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays([pa.array([], pa.string()), *column.chunks])
+
+
+def is_utf8(content: bytes) -> bool:
+    """Tell whether bytes are UTF-8, without making a text of them."""
+    if content.isascii():
+        return True
+    offsets = pa.py_buffer(np.array([0, len(content)], dtype=np.int64))
+    whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(content)])
+    try:
+        whole.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
 def text_array(values: list[Any]) -> pa.Array:
     """Return Python values as text: strings unchanged, every other value as ``as_text`` converts it."""
     try:
