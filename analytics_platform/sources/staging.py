@@ -18,11 +18,12 @@ import pyarrow.parquet as pq
 from analytics_platform.sources.deduplication import SETTLED_TABLES, settle_all, use_other_day, use_window
 from analytics_platform.sources.file_rows import read_rows
 from analytics_platform.sources.formats.content import SourceFile
-from analytics_platform.sources.mapping import LEFT_OUT, FieldMapping
+from analytics_platform.sources.mapping import LEFT_OUT, Batch, FieldMapping
 from analytics_platform.sources.published_days import MANIFEST, manifest_text, write_days
 from analytics_platform.sources.row_summary import SUMMARY, summarise
 from analytics_platform.sources.row_validation import judge, prepare_judging
-from analytics_platform.sources.rows import Rows
+from analytics_platform.sources.rows import Rows, merge_rows
+from analytics_platform.system.read_ahead import read_ahead
 
 MEMORY_LIMIT = "512MB"
 _ROWS_PER_FILE = 1 << 40
@@ -80,8 +81,7 @@ def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping:
         pq.ParquetWriter(work / "judged.parquet", judged.schema) as judged_rows,
         pq.ParquetWriter(work / "read.parquet", as_read.schema) as ledger,
     ):
-        for number, of_file, rows in _all_rows(files, mapping):
-            batch = of_file.apply(rows)
+        for number, batch in read_ahead(_all_batches(files, mapping)):
             ledger.write_table(
                 batch.rows.filter(pc.not_equal(pc.fill_null(batch.rows["problem"], ""), LEFT_OUT)).select(
                     ["conversation_id"]
@@ -94,16 +94,16 @@ def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping:
         db.read_parquet(str(work / "read.parquet")).create_view("read_rows")
 
 
-def _all_rows(files: list[SourceFile], mapping: FieldMapping) -> Iterator[tuple[int, FieldMapping, Rows]]:
-    """Yield the rows of all files, each batch with the number and mapping of its file; refuse missing columns."""
+def _all_batches(files: list[SourceFile], mapping: FieldMapping) -> Iterator[tuple[int, Batch]]:
+    """Yield the mapped rows of all files, each batch with the number of its file; refuse missing columns."""
     seen: set[str] = set()
     for number, file in enumerate(files):
         checked = False
-        for of_file, rows in read_rows(file, mapping):
+        for of_file, rows in merge_rows(read_rows(file, mapping)):
             if rows.columns and not checked:
                 of_file.require_columns(rows.columns, file.place)
                 checked = True
             seen.update(rows.columns)
-            yield number, of_file, rows
+            yield number, of_file.apply(rows)
     if seen:
         mapping.require_mapped_columns(seen)

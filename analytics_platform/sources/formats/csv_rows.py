@@ -8,7 +8,6 @@ line, so an unclosed quote costs one row and not the rest of the file. A quoted 
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -29,7 +28,7 @@ from analytics_platform.sources.rows import (
     single_array,
 )
 
-CHUNK_BYTES = 16 << 20
+CHUNK_BYTES = 4 << 20
 """Bytes read at a time."""
 
 RECORD_BYTES = 64 << 20
@@ -188,7 +187,7 @@ def _parse(run: bytes, names: list[str], first: int, dialect: CsvDialect) -> Row
         return "skip"
 
     table = pa.csv.read_csv(
-        io.BytesIO(run),
+        pa.BufferReader(run),
         read_options=pa.csv.ReadOptions(column_names=names, use_threads=False, block_size=len(run) + 1),
         parse_options=pa.csv.ParseOptions(
             delimiter=dialect.separator,

@@ -21,7 +21,7 @@ import pyarrow.json
 
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.formats.file_records import Record, Records, is_path, repaired, rows_of
-from analytics_platform.sources.rows import Problem, Rows, empty_to_null, escape_undecodable, text_array
+from analytics_platform.sources.rows import Problem, Rows, empty_to_null, escape_undecodable, is_utf8, text_array
 
 CHUNK_BYTES = 4 << 20
 
@@ -89,10 +89,11 @@ def read_json_line_rows(stream: BinaryIO, first: Records, paths: Collection[str]
     yield rows_of(first, 1, paths)
     number = 1 + len(first.values)
     schema = None if any(map(is_path, paths)) else _plain_schema(first)
-    while lines := stream.readlines(CHUNK_BYTES):
-        rows = _parsed_by_arrow(lines, number, schema) if schema is not None else None
+    while content := stream.read(CHUNK_BYTES):
+        content += stream.readline()
+        rows = _parsed_by_arrow(content, number, schema) if schema is not None else None
         if rows is None:
-            written = [line for line in lines if line and not line.isspace()]
+            written = [line for line in io.BytesIO(content) if not line.isspace()]
             rows = rows_of(_parse(written), number, paths)
         number += len(rows.numbers)
         if len(rows.numbers):
@@ -117,31 +118,30 @@ def _plain_schema(records: Records) -> pa.Schema | None:
     return pa.schema([(name, _ARROW_TYPES[types.get(name, str)]) for name in names])
 
 
-def _parsed_by_arrow(lines: list[bytes], first: int, schema: pa.Schema) -> Rows | None:
+def _parsed_by_arrow(content: bytes, first: int, schema: pa.Schema) -> Rows | None:
     """Return the rows of lines; None if a line is broken, blank or damaged, or a value could look otherwise as text."""
-    content = b"".join(lines)
+    if not is_utf8(content):
+        return None
     try:
-        content.decode("utf-8")
         table = pa.json.read_json(
-            io.BytesIO(content),
+            pa.BufferReader(content),
             read_options=pa.json.ReadOptions(use_threads=False, block_size=len(content) + 1),
             parse_options=pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
         )
-    except (pa.ArrowInvalid, UnicodeDecodeError):
+    except pa.ArrowInvalid:
         return None
-    if table.num_rows != len(lines):
+    if table.num_rows != content.count(b"\n") + (not content.endswith(b"\n")):
         return None
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
-        values = column.combine_chunks()
-        values = values if isinstance(values, pa.Array) else values.chunk(0)
+        values = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
         if pa.types.is_floating(values.type):
             if pc.any(pc.equal(pc.floor(values), values)).as_py():  # 4 and 4.0 are different texts
                 return None
             columns[name] = text_array(values.to_pylist())
         else:
             columns[name] = empty_to_null(values) if pa.types.is_string(values.type) else values.cast(pa.string())
-    return Rows(np.arange(first, first + len(lines), dtype=np.int64), columns)
+    return Rows(np.arange(first, first + table.num_rows, dtype=np.int64), columns)
 
 
 def read_json_values(stream: BinaryIO, place: str) -> Iterator[Records]:
