@@ -177,6 +177,17 @@ def read_json_values(stream: BinaryIO, place: str) -> Iterator[Records]:
 _SURROGATE = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
 
 
+def _may_have_surrogates(text: str) -> bool:
+    """Tell whether ``_SURROGATE`` may occur in a text, in a small part of its time."""
+    if "\\ud" in text or "\\uD" in text:
+        return True
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def no_object(value: Any) -> Problem:
     """Return the problem of a JSON value in the place of a record."""
     text = escape_undecodable(json.dumps(value, ensure_ascii=False))
@@ -195,6 +206,7 @@ def _values(stream: BinaryIO, place: str) -> Iterator[tuple[Any, int, bool]]:
     wrapped = _WRAPPED.match(block)
     depth = 1 if wrapped else 0
     buffer, position, count = decode(block[wrapped.end() if wrapped else 0 :]), 0, 0
+    suspicious = _may_have_surrogates(buffer)
     at_end = not block
     while True:
         position = _end_of(_BETWEEN, buffer, position)
@@ -213,9 +225,10 @@ def _values(stream: BinaryIO, place: str) -> Iterator[tuple[Any, int, bool]]:
                 more = stream.read(max(CHUNK_BYTES, len(buffer) - position))
                 at_end = not more
                 buffer, position = buffer[position:] + decode(more, final=at_end), 0
+                suspicious = _may_have_surrogates(buffer)
                 continue
             count += 1
-            yield value, end - position, bool(_SURROGATE.search(buffer, position, end))
+            yield value, end - position, suspicious and bool(_SURROGATE.search(buffer, position, end))
             position = end
 
 
@@ -267,10 +280,11 @@ def _is_json(line: bytes) -> bool:
 def _parse(lines: list[bytes]) -> Records:
     objects: list[Record] = []
     problems: dict[int, Problem] = {}
+    may_have_many_digits = _has_many_digits(b"".join(lines))
     for index, line in enumerate(lines):
         try:
             value = orjson.loads(line)
-            if _MANY_DIGITS.search(line):
+            if may_have_many_digits and _MANY_DIGITS.search(line):
                 value = _load_exactly(line.decode("utf-8"))
         except (orjson.JSONDecodeError, RecursionError):
             value, problem = _second_look(line)
@@ -281,6 +295,15 @@ def _parse(lines: list[bytes]) -> Records:
             value = {}
         objects.append(value)
     return Records(objects, problems)
+
+
+def _has_many_digits(content: bytes) -> bool:
+    """Tell whether bytes have a run of 16 digits, in a twentieth of the time of ``_MANY_DIGITS``."""
+    values = np.frombuffer(content, dtype=np.uint8)
+    runs = (values >= ord("0")) & (values <= ord("9"))
+    for length in (1, 2, 4, 8):  # where runs of twice the length begin
+        runs = runs[:-length] & runs[length:]
+    return bool(runs.any())
 
 
 def _second_look(line: bytes) -> tuple[Record | None, Problem | None]:
