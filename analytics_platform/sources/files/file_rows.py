@@ -15,6 +15,16 @@ import pyarrow as pa
 
 from analytics_platform.model.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.files.locating import BOOKS, JSON, known_formats
+from analytics_platform.sources.files.locating import VARIABLE as PATH_VARIABLE
+from analytics_platform.sources.files.unfolding import (
+    numbered,
+    records_of,
+    unfolded,
+    unwrapped,
+    with_mapping,
+    with_plain_text,
+)
 from analytics_platform.sources.formats.content import (
     OLE,
     PARQUET,
@@ -37,8 +47,6 @@ from analytics_platform.sources.formats.json_rows import (
     read_json_values,
 )
 from analytics_platform.sources.formats.parquet_rows import parquet_schema, read_parquet, read_parquet_records
-from analytics_platform.sources.locating import BOOKS, JSON, known_formats
-from analytics_platform.sources.locating import VARIABLE as PATH_VARIABLE
 from analytics_platform.sources.mapping import VARIABLE as MAPPING_VARIABLE
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.rows import Rows
@@ -51,14 +59,6 @@ from analytics_platform.sources.shapes.slack import SLACK, with_channel
 from analytics_platform.sources.shapes.table_columns import usual_columns
 from analytics_platform.sources.shapes.table_roles import RoleFlags, role_flags
 from analytics_platform.sources.shapes.whatsapp import date_order, is_whatsapp, read_whatsapp
-from analytics_platform.sources.unfolding import (
-    numbered,
-    records_of,
-    unfolded,
-    unwrapped,
-    with_mapping,
-    with_plain_text,
-)
 
 _WHOLE_SHAPES = (EXCHANGES, CHATWOOT)
 """Shapes that decide roles and texts even where a mapping names columns for them.
