@@ -80,8 +80,8 @@ def read_duckdb(path: Path) -> int:
 
 def read_as_rows(path: Path) -> int:
     """Read a file as rows of text; returns their number."""
-    from analytics_platform.sources.files.file_rows import read_rows  # noqa: PLC0415
-    from analytics_platform.sources.files.locating import find_files  # noqa: PLC0415
+    from analytics_platform.sources.file_reading.file_rows import read_rows  # noqa: PLC0415
+    from analytics_platform.sources.file_reading.locating import find_files  # noqa: PLC0415
     from analytics_platform.sources.mapping import FieldMapping  # noqa: PLC0415
 
     (file,) = find_files(str(path))
@@ -90,8 +90,8 @@ def read_as_rows(path: Path) -> int:
 
 def read_and_judge(path: Path) -> int:
     """Read a file, map its rows and judge them, as staging does; returns their number."""
-    from analytics_platform.sources.files.locating import find_files  # noqa: PLC0415
-    from analytics_platform.sources.files.staging import judged_blocks, staging_database  # noqa: PLC0415
+    from analytics_platform.sources.file_reading.locating import find_files  # noqa: PLC0415
+    from analytics_platform.sources.file_reading.staging import judged_blocks, staging_database  # noqa: PLC0415
     from analytics_platform.sources.mapping import FieldMapping  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as spill, staging_database(Path(spill), FieldMapping()) as db:

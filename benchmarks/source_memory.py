@@ -53,7 +53,7 @@ def read_bare(path: Path, folder: Path) -> int:
 
 def read_source(path: Path, folder: Path) -> int:
     """Stage the file and read every day; returns the rows read."""
-    from analytics_platform.sources.files.file_source import FileSource  # noqa: PLC0415  # only this process pays for it
+    from analytics_platform.sources.file_reading.file_source import FileSource  # noqa: PLC0415  # only this process pays for it
 
     last_day = FIRST_DAY + dt.timedelta(days=DAYS - 1)
     source = FileSource(str(path), staging_dir=folder, first_day=FIRST_DAY, last_day=last_day)

@@ -21,10 +21,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 
 from analytics_platform.model.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT, ROLES
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.row_rules.role_words import default_role_words
+from analytics_platform.sources.row_rules.tidying import INSTANT, NULL_WORDS, plain_instants, spellings, tidy
+from analytics_platform.sources.row_rules.time_forms import AUTO, EPOCH_FORMATS
 from analytics_platform.sources.rows import Rows
-from analytics_platform.sources.validation.role_words import default_role_words
-from analytics_platform.sources.validation.tidying import INSTANT, NULL_WORDS, plain_instants, spellings, tidy
-from analytics_platform.sources.validation.time_forms import AUTO, EPOCH_FORMATS
 
 INPUT_NAMES = tuple(column.name for column in INPUT_COLUMNS)
 LEFT_OUT = "left_out"

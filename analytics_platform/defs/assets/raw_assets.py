@@ -12,7 +12,7 @@ from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, 
 from analytics_platform.model import raw_tables as tables
 from analytics_platform.sources import sample_source
 from analytics_platform.sources.base import Source, require_usable
-from analytics_platform.sources.files import file_source
+from analytics_platform.sources.file_reading import file_source
 from analytics_platform.sources.nocodb import source as nocodb_source
 from analytics_platform.transform import conversations
 

@@ -38,16 +38,16 @@ from analytics_platform.sources.published_days import (
     unused_files,
     write_days,
 )
-from analytics_platform.sources.rows import Rows
-from analytics_platform.sources.staging_holds import nobody_holds
-from analytics_platform.sources.validation.deduplication import (
+from analytics_platform.sources.row_rules.deduplication import (
     name_changed_sessions,
     settle_changed,
     use_other_day,
     use_window,
 )
-from analytics_platform.sources.validation.row_summary import SUMMARY, RowSummary, parse_summary, summarise
-from analytics_platform.sources.validation.row_validation import judge, prepare_judging
+from analytics_platform.sources.row_rules.row_summary import SUMMARY, RowSummary, parse_summary, summarise
+from analytics_platform.sources.row_rules.row_validation import judge, prepare_judging
+from analytics_platform.sources.rows import Rows
+from analytics_platform.sources.staging_holds import nobody_holds
 
 MEMORY_LIMIT = "512MB"
 DATABASE = "rows.duckdb"

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.sources.base import SourceError
-from analytics_platform.sources.files.file_rows import Recognised, read_rows
-from analytics_platform.sources.files.locating import find_files
+from analytics_platform.sources.file_reading.file_rows import Recognised, read_rows
+from analytics_platform.sources.file_reading.locating import find_files
 from analytics_platform.sources.formats import csv_rows, json_rows
 from analytics_platform.sources.mapping import FieldMapping
 

@@ -9,9 +9,9 @@ import pytest
 
 from analytics_platform.sources import rows as rows_module
 from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.row_rules.row_validation import judge, prepare_judging
+from analytics_platform.sources.row_rules.tidying import INSTANT, plain_instants
 from analytics_platform.sources.rows import Problem, Rows, merge_rows
-from analytics_platform.sources.validation.row_validation import judge, prepare_judging
-from analytics_platform.sources.validation.tidying import INSTANT, plain_instants
 from analytics_platform.system.read_ahead import read_ahead
 
 

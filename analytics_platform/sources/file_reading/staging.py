@@ -17,14 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from analytics_platform.sources.files.file_rows import read_rows
+from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.mapping import LEFT_OUT, Batch, FieldMapping
 from analytics_platform.sources.published_days import MANIFEST, manifest_text, write_days
+from analytics_platform.sources.row_rules.deduplication import SETTLED_TABLES, settle_all, use_other_day, use_window
+from analytics_platform.sources.row_rules.row_summary import SUMMARY, summarise
+from analytics_platform.sources.row_rules.row_validation import judge, prepare_judging
 from analytics_platform.sources.rows import Rows, merge_rows
-from analytics_platform.sources.validation.deduplication import SETTLED_TABLES, settle_all, use_other_day, use_window
-from analytics_platform.sources.validation.row_summary import SUMMARY, summarise
-from analytics_platform.sources.validation.row_validation import judge, prepare_judging
 from analytics_platform.system.read_ahead import read_ahead
 
 MEMORY_LIMIT = "512MB"

@@ -22,12 +22,13 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from analytics_platform.sources.base import Progress, SourceDay, SourceError, SourceStatus
-from analytics_platform.sources.files.file_rows import read_rows
-from analytics_platform.sources.files.locating import find_files
-from analytics_platform.sources.files.staging import stage
+from analytics_platform.sources.file_reading.file_rows import read_rows
+from analytics_platform.sources.file_reading.locating import find_files
+from analytics_platform.sources.file_reading.staging import stage
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform.sources.published_days import MANIFEST, StagedDay, parse_manifest, read_day
+from analytics_platform.sources.row_rules.row_summary import SUMMARY, RowSummary, parse_summary
 from analytics_platform.sources.shapes.catalogue import AUTO
 from analytics_platform.sources.staging_holds import (
     UNFINISHED,
@@ -38,7 +39,6 @@ from analytics_platform.sources.staging_holds import (
     has_unfinished,
     hold,
 )
-from analytics_platform.sources.validation.row_summary import SUMMARY, RowSummary, parse_summary
 from analytics_platform.system.disk_full import disk_full_told
 
 READER_VERSION = 6

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from analytics_platform.model.raw_tables import MAX_NUMBER, MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
 from analytics_platform.sources.mapping import INPUT_NAMES, SESSION_KEYS, Batch, FieldMapping
-from analytics_platform.sources.validation.time_forms import time_macros
+from analytics_platform.sources.row_rules.time_forms import time_macros
 
 UNREADABLE = "unreadable."
 """Prefix of a key of ``extra``: ``unreadable.rating`` has a rating that is no number, as the source wrote it."""

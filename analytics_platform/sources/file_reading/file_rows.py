@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from analytics_platform.model.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.base import SourceError
-from analytics_platform.sources.files.locating import BOOKS, JSON, known_formats
-from analytics_platform.sources.files.locating import VARIABLE as PATH_VARIABLE
-from analytics_platform.sources.files.unfolding import (
+from analytics_platform.sources.file_reading.locating import BOOKS, JSON, known_formats
+from analytics_platform.sources.file_reading.locating import VARIABLE as PATH_VARIABLE
+from analytics_platform.sources.file_reading.unfolding import (
     numbered,
     records_of,
     unfolded,
