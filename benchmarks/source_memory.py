@@ -10,14 +10,11 @@ import argparse
 import csv
 import datetime as dt
 import json
-import multiprocessing
 import random
-import resource
-import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
+
+from common.processes import measure, medians
 
 COLUMNS = "conversation_id message_id user_id agent_id channel role text timestamp rating tokens campaign"
 WORDS = ["hello", "the", "printer", "is", "broken, again", '"quoted"', "please", "help\nme", "thanks", "naïve"]
@@ -56,38 +53,11 @@ def read_bare(path: Path, folder: Path) -> int:
 
 def read_source(path: Path, folder: Path) -> int:
     """Stage the file and read every day; returns the rows read."""
-    from analytics_platform.sources.file_source import FileSource  # noqa: PLC0415  # only this process pays for it
+    from analytics_platform.sources.file_reading.file_source import FileSource  # noqa: PLC0415  # only this process pays for it
 
     last_day = FIRST_DAY + dt.timedelta(days=DAYS - 1)
     source = FileSource(str(path), staging_dir=folder, first_day=FIRST_DAY, last_day=last_day)
     return sum(source.read_day(day).rows_read for day in source.days())
-
-
-def _measure(read: Callable[[Path, Path], int], path: Path, folder: Path, results: multiprocessing.Queue) -> None:
-    start, cpu_start = time.perf_counter(), time.process_time()
-    rows = read(path, folder)
-    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
-    results.put(
-        {
-            "rows": rows,
-            "seconds": round(seconds, 2),
-            "cpu_seconds": round(cpu, 2),
-            "rows_per_second": round(rows / seconds),
-            "peak_mb": round(peak),
-        }
-    )
-
-
-def measure(read: Callable[[Path, Path], int], path: Path, folder: Path) -> dict[str, float]:
-    """Run one reader in a fresh process; returns rows, seconds, rows per second and peak memory in MB."""
-    context = multiprocessing.get_context("spawn")
-    results = context.Queue()
-    process = context.Process(target=_measure, args=(read, path, folder, results))
-    process.start()
-    found = results.get()
-    process.join()
-    return found
 
 
 def main() -> None:
@@ -98,13 +68,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "messages.csv"
         write_csv(path, rows)
-        bare = measure(read_bare, path, Path(folder) / "staging")
-        staged = measure(read_source, path, Path(folder) / "staging")
+        bare = medians([measure(read_bare, path, Path(folder) / "staging")])
+        staged = medians([measure(read_source, path, Path(folder) / "staging")])
         report = {
             "file_mb": round(path.stat().st_size / 1e6),
             "bare_arrow": bare,
             "source": staged,
-            "speed_ratio": round(staged["rows_per_second"] / bare["rows_per_second"], 3),
+            "speed_ratio": round(bare["seconds"] / staged["seconds"], 3),
             "cpu_ratio": round(staged["cpu_seconds"] / bare["cpu_seconds"], 1),
         }
     print(json.dumps(report, indent=2))

@@ -16,7 +16,7 @@ from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.operations.required_inputs import require_inputs
 from analytics_platform.settings.loader import Settings
-from analytics_platform.sources.file_source import FileSource
+from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform.storage.mongo import server_program
 from analytics_platform.system.home import restrict_new_files, too_open
 

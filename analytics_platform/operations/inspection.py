@@ -24,12 +24,12 @@ from analytics_platform.errors import UserError
 from analytics_platform.files import write_atomically
 from analytics_platform.model.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.base import SourceError
-from analytics_platform.sources.file_rows import Recognised, read_rows
+from analytics_platform.sources.file_reading.file_rows import Recognised, read_rows
+from analytics_platform.sources.file_reading.locating import find_files
 from analytics_platform.sources.formats.content import SourceFile
-from analytics_platform.sources.locating import find_files
 from analytics_platform.sources.mapping import INPUT_NAMES, LEFT_OUT, FieldMapping
-from analytics_platform.sources.row_summary import REMEDIES
-from analytics_platform.sources.row_validation import judge, prepare_judging
+from analytics_platform.sources.row_rules.row_summary import REMEDIES
+from analytics_platform.sources.row_rules.row_validation import judge, prepare_judging
 from analytics_platform.sources.rows import Rows
 
 SAMPLE_ROWS = 100_000

@@ -38,7 +38,7 @@ from analytics_platform.sources.nocodb.table_guessing import (
     possible_keys,
     sampled,
 )
-from analytics_platform.sources.row_validation import prepare_judging
+from analytics_platform.sources.row_rules.row_validation import prepare_judging
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.table_columns import meaning_of
 

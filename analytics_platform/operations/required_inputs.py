@@ -7,7 +7,7 @@ from pathlib import Path
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.insights.engine import require_available
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
-from analytics_platform.sources.locating import find_files
+from analytics_platform.sources.file_reading.locating import find_files
 from analytics_platform.sources.mapping import load_mapping
 from analytics_platform.storage.mongo import require_mongo_address
 from analytics_platform.storage.warehouse.dbt_project import require_project

@@ -25,7 +25,7 @@ from analytics_platform.model.clean_tables import CONVERSATIONS
 from analytics_platform.model.raw_tables import RAW_MESSAGES
 from analytics_platform.operations.unknown_outcomes import UnknownOutcomes, find_unknown_outcomes
 from analytics_platform.sources.base import NothingUsableError, require_usable
-from analytics_platform.sources.row_summary import RowSummary
+from analytics_platform.sources.row_rules.row_summary import RowSummary
 from analytics_platform.storage.staleness import RecomputePolicy
 
 MAXIMUM_PASSES = 3

@@ -11,7 +11,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from analytics_platform.errors import UserError
-from analytics_platform.sources.row_summary import RowSummary
+from analytics_platform.sources.row_rules.row_summary import RowSummary
 
 Progress = Callable[[int, int | None], None]
 """Callback with the number of rows read so far and the number expected (None when unknown)."""

@@ -21,10 +21,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 
 from analytics_platform.model.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT, ROLES
 from analytics_platform.sources.base import SourceError
-from analytics_platform.sources.role_words import default_role_words
+from analytics_platform.sources.row_rules.role_words import default_role_words
+from analytics_platform.sources.row_rules.tidying import INSTANT, NULL_WORDS, plain_instants, spellings, tidy
+from analytics_platform.sources.row_rules.time_forms import AUTO, EPOCH_FORMATS
 from analytics_platform.sources.rows import Rows
-from analytics_platform.sources.tidying import NULL_WORDS, spellings, tidy
-from analytics_platform.sources.time_forms import AUTO, EPOCH_FORMATS
 
 INPUT_NAMES = tuple(column.name for column in INPUT_COLUMNS)
 LEFT_OUT = "left_out"
@@ -47,7 +47,8 @@ class Batch:
     """Rows after mapping and before validation; every value is text.
 
     Attributes:
-        rows: Shape (rows, ...): ``source_row``, the input columns, ``cells`` and ``extra_cells`` (lists as long as
+        rows: Shape (rows, ...): ``source_row``, the input columns, ``instant`` (the moment of ``timestamp``, null where
+            validation must parse it), ``cells`` and ``extra_cells`` (lists as long as
             the names below), and ``problem``, ``problem_detail``, ``line`` (see ``rows.Problem``).
         names: The file's columns, sorted; ``cells`` has their values.
         extra_names: The file's columns that no input column is read from, sorted; ``extra_cells`` has their values.
@@ -278,6 +279,7 @@ class FieldMapping(BaseModel):
         for rule in self.rules:
             if rule.role is not None:
                 columns["role"] = pc.if_else(rule.matches(rows.columns, count), rule.role, columns["role"])
+        columns["instant"] = self._instants(columns["timestamp"])
         columns["cells"] = _row_lists([rows.columns[name] for name in names], count)
         columns["extra_cells"] = _row_lists([_plain_booleans(rows.columns[name]) for name in extra_names], count)
         return Batch(pa.table(columns | self._problems(rows)), names, extra_names)
@@ -287,6 +289,12 @@ class FieldMapping(BaseModel):
         if name == "sequence" and name not in self.columns and name not in present:
             return next((other for other in SEQUENCE_NAMES if other in present), name)
         return self.column_of(name)
+
+    def _instants(self, times: pa.Array) -> pa.Array:
+        """Return the moments of plain ISO 8601 times; nulls where the rules of ``time_forms`` must decide."""
+        if self.time_formats()[0] != AUTO:
+            return pa.nulls(len(times), INSTANT)
+        return plain_instants(times, naive_is_utc=self.timezone is None)
 
     def _problems(self, rows: Rows) -> dict[str, pa.Array]:
         """Return the columns ``problem``, ``problem_detail`` and ``line``."""

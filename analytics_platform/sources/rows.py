@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+M = TypeVar("M")
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,64 @@ class Rows:
     problems: Mapping[int, Problem] = field(default_factory=dict)
 
 
+BLOCK_BYTES, BLOCK_ROWS = 16 << 20, 200_000
+"""Size to which small batches are merged."""
+
+
+def merge_rows(batches: Iterable[tuple[M, Rows]]) -> Iterator[tuple[M, Rows]]:
+    """Merge successive batches of the same columns up to ``BLOCK_BYTES`` or ``BLOCK_ROWS``, whichever comes first.
+
+    Args:
+        batches: Batches of rows, each with what belongs to it; only batches with the same one are merged.
+    """
+    waiting: list[Rows] = []
+    mark: M | None = None
+    size = count = 0
+    for belonging, rows in batches:
+        is_other = belonging is not mark or (waiting and rows.columns.keys() != waiting[0].columns.keys())
+        if waiting and (is_other or size >= BLOCK_BYTES or count >= BLOCK_ROWS):
+            yield cast("M", mark), _merged(waiting)
+            waiting, size, count = [], 0, 0
+        mark = belonging
+        waiting.append(rows)
+        size += sum(values.nbytes for values in rows.columns.values())
+        count += len(rows.numbers)
+    if waiting:
+        yield cast("M", mark), _merged(waiting)
+
+
+def _merged(batches: list[Rows]) -> Rows:
+    if len(batches) == 1:
+        return batches[0]
+    numbers = np.concatenate([rows.numbers for rows in batches])
+    columns = {name: pa.concat_arrays([rows.columns[name] for rows in batches]) for name in batches[0].columns}
+    return Rows(numbers, columns, {number: problem for rows in batches for number, problem in rows.problems.items()})
+
+
 def empty_to_null(values: pa.Array) -> pa.Array:
     """Return the strings with every empty one replaced by null."""
     empty = pc.equal(values, "")
     return pc.if_else(empty, pa.scalar(None, pa.string()), values) if pc.any(empty).as_py() else values
+
+
+def single_array(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column of text as one array."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays([pa.array([], pa.string()), *column.chunks])
+
+
+def is_utf8(content: bytes) -> bool:
+    """Tell whether bytes are UTF-8, without making a text of them."""
+    if content.isascii():
+        return True
+    offsets = pa.py_buffer(np.array([0, len(content)], dtype=np.int64))
+    whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(content)])
+    try:
+        whole.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def text_array(values: list[Any]) -> pa.Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from analytics_platform.sources.file_source import FileSource
+from analytics_platform.sources.file_reading.file_source import FileSource
 
 
 def sample_source(staging_dir: Path, *, first_day: dt.date, last_day: dt.date, stages: bool = True) -> FileSource:

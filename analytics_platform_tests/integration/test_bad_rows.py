@@ -18,7 +18,7 @@ from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.run import materialize
 from analytics_platform.settings.loader import load_settings
-from analytics_platform.sources.file_source import FileSource
+from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform_tests.sizes import by_day_or_night
 
 pytestmark = pytest.mark.integration

@@ -71,7 +71,7 @@ EDITS: list[tuple[str, str, str, set[str]]] = [
     ("insights/llm/prompts/conversation.v1.md.j2", "conversation", "dialogue", {"llm_insights"}),
     ("insights/taxonomy.yaml", "\n", "\n# edited\n", LABELS | LEARNING | {"llm_insights"}),
     ("model/raw_tables.py", "MAX_NUMBER = 1_", "MAX_NUMBER = 2_", ROWS),
-    ("sources/row_validation.py", "_EXTRA_KEPT = 1_000", "_EXTRA_KEPT = 2_000", ROWS),
+    ("sources/row_rules/row_validation.py", "_EXTRA_KEPT = 1_000", "_EXTRA_KEPT = 2_000", ROWS),
     ("transform/text.py", '_INVISIBLE = r"[', '_INVISIBLE = r"[ ', {"messages"}),
     ("transform/conversations.py", "_DIGITS = 9", "_DIGITS = 8", {"raw_conversations", "conversations"}),
     ("transform/pii/secret_forms.tsv", "\n", "\n\n", {"raw_conversations", "messages", "conversations"}),

@@ -21,7 +21,7 @@ from analytics_platform.operations import status as status_module
 from analytics_platform.operations.redrive import Redriven
 from analytics_platform.operations.run import Outcome, TableOutcome
 from analytics_platform.operations.unknown_outcomes import UnknownOutcomes
-from analytics_platform.sources.file_source import FileSource
+from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform.system.output import (
     PIPE_CLOSED,
     print_json,

@@ -25,7 +25,7 @@ from analytics_platform.settings.aws_secrets import SecretReferences
 from analytics_platform.settings.llm_settings import LlmSettings
 from analytics_platform.settings.loader import Settings, environment_name
 from analytics_platform.sources.base import Progress, Source
-from analytics_platform.sources.file_source import FileSource
+from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform.sources.nocodb import CircuitChange, NocoClient
 from analytics_platform.sources.nocodb.source import NocoSource, NocoTables
 from analytics_platform.sources.sample_source import sample_source

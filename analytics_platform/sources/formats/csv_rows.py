@@ -8,11 +8,10 @@ line, so an unclosed quote costs one row and not the rest of the file. A quoted 
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +19,14 @@ import pyarrow.csv
 
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.formats.csv_dialect import CsvDialect
-from analytics_platform.sources.rows import Problem, Rows, escape_undecodable, repair_undecodable
+from analytics_platform.sources.rows import (
+    Problem,
+    Rows,
+    escape_undecodable,
+    is_utf8,
+    repair_undecodable,
+    single_array,
+)
 
 CHUNK_BYTES = 4 << 20
 """Bytes read at a time."""
@@ -83,7 +89,7 @@ def read_csv(stream: BinaryIO, place: str, dialect: CsvDialect | None = None) ->
             header = grammar.record.match(piece)
             names = _column_names(piece[: header.end()] if header else piece, place, dialect)
             piece = piece[header.end() :] if header else b""
-        if not piece.strip(b"\r\n"):
+        if piece[:1] in (b"", b"\r", b"\n") and not piece.strip(b"\r\n"):
             continue
         rows = _parse(piece, names, first, dialect) if well_formed else _broken(piece, names, first, dialect)
         yield rows
@@ -122,9 +128,9 @@ def _clean_length(chunk: bytes, dialect: CsvDialect) -> int:
     quotes open and close in turn: an opening one follows a separator or a line end, a closing one precedes one, and the
     two quotes of an escaped quote, a closing and an opening one, follow each other.
     """
-    if dialect.backslashes or (b"\r" in chunk and chunk.count(b"\r") != chunk.count(b"\r\n")):
-        return 0
     content = np.frombuffer(chunk, dtype=np.uint8)
+    if dialect.backslashes or (b"\r" in chunk and not _all_before_newlines(content)):
+        return 0
     quotes = np.flatnonzero(content == _QUOTE)
     if len(quotes):
         is_border = np.zeros(256, dtype=bool)
@@ -141,6 +147,12 @@ def _clean_length(chunk: bytes, dialect: CsvDialect) -> int:
 
 
 _QUOTE = ord('"')
+
+
+def _all_before_newlines(content: np.ndarray[Any, np.dtype[np.uint8]]) -> bool:
+    """Tell whether each carriage return stands before a newline."""
+    returns = content == ord("\r")
+    return not returns[-1] and bool((content[1:][returns[:-1]] == ord("\n")).all())
 
 
 def _column_names(header: bytes, place: str, dialect: CsvDialect) -> list[str]:
@@ -175,7 +187,7 @@ def _parse(run: bytes, names: list[str], first: int, dialect: CsvDialect) -> Row
         return "skip"
 
     table = pa.csv.read_csv(
-        io.BytesIO(run),
+        pa.BufferReader(run),
         read_options=pa.csv.ReadOptions(column_names=names, use_threads=False, block_size=len(run) + 1),
         parse_options=pa.csv.ParseOptions(
             delimiter=dialect.separator,
@@ -203,14 +215,13 @@ def _with_refused(
         detail = f"{row.actual_columns} fields where the header has {row.expected_columns}"
         problems[first + row.number - 1] = Problem("unreadable_row", detail, row.text)
     numbers = np.arange(first, first + table.num_rows + len(refused), dtype=np.int64)
+    if not refused:
+        return Rows(numbers, dict(zip(names, map(single_array, table.columns), strict=True)), problems)
     refused_at = np.array([row.number - 1 for row in refused], dtype=np.int64)
     place = np.full(len(numbers), -1, dtype=np.int64)
     place[np.setdiff1d(np.arange(len(numbers)), refused_at)] = np.arange(table.num_rows)
-    taken = pa.array(place, mask=place < 0) if refused else None
-    columns = {
-        name: _single(column if taken is None else column.take(taken))
-        for name, column in zip(names, table.columns, strict=True)
-    }
+    taken = pa.array(place, mask=place < 0)
+    columns = {name: single_array(column.take(taken)) for name, column in zip(names, table.columns, strict=True)}
     return Rows(numbers, columns, problems)
 
 
@@ -219,11 +230,7 @@ def _decodable(run: bytes, dialect: CsvDialect) -> tuple[bytes, dict[int, str]]:
 
     Undecodable bytes beside readable ones become U+FFFD. A record in which a whole cell cannot be decoded is escaped.
     """
-    try:
-        run.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    else:
+    if is_utf8(run):
         return run, {}
     record = _grammar(dialect).record
     records = [match.group() for match in record.finditer(run) if match.group().strip(b"\r\n")]
@@ -241,11 +248,6 @@ def _decodable(run: bytes, dialect: CsvDialect) -> tuple[bytes, dict[int, str]]:
             else:
                 records[index] = (repair_undecodable(text) or escape_undecodable(text)).encode("utf-8")
     return b"".join(records), damaged
-
-
-def _single(column: pa.ChunkedArray) -> pa.Array:
-    combined = column.combine_chunks()
-    return combined if isinstance(combined, pa.Array) else pa.array([], pa.string())
 
 
 def _without_values(problems: dict[int, Problem], names: list[str]) -> Rows:

@@ -1,6 +1,6 @@
 """Validate rows of the conversation table: type their values, and find the rows that cannot be used.
 
-`sources.row_validation` validates messages; `mirror` joins messages and conversations.
+`sources.row_rules.row_validation` validates messages; `mirror` joins messages and conversations.
 """
 
 from __future__ import annotations

@@ -27,7 +27,6 @@ import orjson
 import pyarrow as pa
 
 from analytics_platform.files import write_atomically
-from analytics_platform.sources.deduplication import name_changed_sessions, settle_changed, use_other_day, use_window
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.nocodb.attributes import judge_attributes
 from analytics_platform.sources.nocodb.mirror_sql import TABLES, TOUCHED, VIEWS
@@ -39,8 +38,14 @@ from analytics_platform.sources.published_days import (
     unused_files,
     write_days,
 )
-from analytics_platform.sources.row_summary import SUMMARY, RowSummary, parse_summary, summarise
-from analytics_platform.sources.row_validation import judge, prepare_judging
+from analytics_platform.sources.row_rules.deduplication import (
+    name_changed_sessions,
+    settle_changed,
+    use_other_day,
+    use_window,
+)
+from analytics_platform.sources.row_rules.row_summary import SUMMARY, RowSummary, parse_summary, summarise
+from analytics_platform.sources.row_rules.row_validation import judge, prepare_judging
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.staging_holds import nobody_holds
 

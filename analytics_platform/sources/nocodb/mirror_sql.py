@@ -1,13 +1,13 @@
 """SQL of the mirror's tables and views.
 
-The views join the rows of both tables to the relation ``validated`` that ``sources.deduplication`` reads.
+The views join the rows of both tables to the relation ``validated`` that ``sources.row_rules.deduplication`` reads.
 """
 
 from __future__ import annotations
 
-from analytics_platform.sources.deduplication import SETTLED_TABLES
 from analytics_platform.sources.mapping import LEFT_OUT
 from analytics_platform.sources.nocodb.attributes import ATTRIBUTES
+from analytics_platform.sources.row_rules.deduplication import SETTLED_TABLES
 
 TABLES = (
     """

@@ -29,7 +29,7 @@ from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES, Mi
 from analytics_platform.sources.nocodb.pull import Pull
 from analytics_platform.sources.nocodb.records import ID, stamps_of, to_rows
 from analytics_platform.sources.published_days import StagedDay, read_day
-from analytics_platform.sources.row_summary import RowSummary
+from analytics_platform.sources.row_rules.row_summary import RowSummary
 from analytics_platform.sources.staging_holds import Holds, discard, hold
 
 MIRROR_VERSION = 4

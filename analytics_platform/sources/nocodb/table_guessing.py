@@ -17,7 +17,7 @@ from analytics_platform.sources.nocodb.attributes import ATTRIBUTES
 from analytics_platform.sources.nocodb.nocodb_bases import NocoBase
 from analytics_platform.sources.nocodb.nocodb_tables import NocoColumn, NocoTable
 from analytics_platform.sources.nocodb.records import ID, Record
-from analytics_platform.sources.role_words import default_role_words
+from analytics_platform.sources.row_rules.role_words import default_role_words
 from analytics_platform.sources.rows import as_text
 from analytics_platform.sources.shapes.table_columns import meaning_of, usual_attributes, usual_columns
 from analytics_platform.sources.shapes.table_roles import FALSE_WORDS, TRUE_WORDS, role_flags

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from analytics_platform.sources.formats.content import SourceFile
@@ -36,8 +37,13 @@ class Context:
             position: Number of messages before it in its conversation.
         """
         self.untimed += 1
-        changed = dt.datetime.fromtimestamp(self.file.modified_ns // 10**9, dt.UTC)
-        return (changed + dt.timedelta(milliseconds=position)).isoformat()
+        return _time_by_place(self.file.modified_ns // 10**9, position)
+
+
+@lru_cache(maxsize=4096)
+def _time_by_place(seconds: int, position: int) -> str:
+    changed = dt.datetime.fromtimestamp(seconds, dt.UTC)
+    return (changed + dt.timedelta(milliseconds=position)).isoformat()
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,12 @@ def role_of(word: Any) -> str | None:
     """Return our role for a format's word; an unknown word stays as it is."""
     if word is None:
         return None
-    text = str(word).strip()
+    return _role_of(str(word))
+
+
+@lru_cache(maxsize=256)
+def _role_of(word: str) -> str:
+    text = word.strip()
     return ROLES.get(text.lower(), text)
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.sources.base import SourceDay
-from analytics_platform.sources.file_source import FileSource
+from analytics_platform.sources.file_reading.file_source import FileSource
 
 HEADER = "conversation_id,message_id,role,text,timestamp\n"
 

@@ -105,7 +105,7 @@ rows = st.tuples(
     st.sampled_from(["hi", 'say "hi"\nthere, you', "", "\0"]),
     st.sampled_from(["2024-01-05T10:00:00Z", "2024-01-06", "1704448800", "2031-01-01", "soon", ""]),
     st.sampled_from(["", "", "5", "x"]),
-)
+).filter(any)  # a row without any value is left out, and counted nowhere
 raw_lines = st.sampled_from([b'c1,m1,user,"open,2024-01-05,\n', b"c1\n", b"\n", b"c1,m1,user,\xff,2024-01-05,\n", b'"'])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.sources.base import SourceError
-from analytics_platform.sources.file_source import FileSource
+from analytics_platform.sources.file_reading.file_source import FileSource
 
 CASES = Path(__file__).parent / "cases"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.sources.base import SourceError
-from analytics_platform.sources.locating import find_files
+from analytics_platform.sources.file_reading.locating import find_files
 from analytics_platform_tests.rights import usual_rights
 
 

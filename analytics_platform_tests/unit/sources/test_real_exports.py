@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from analytics_platform.sources.row_summary import RowSummary
+from analytics_platform.sources.row_rules.row_summary import RowSummary
 from analytics_platform.transform.conversations import conversation_metrics, raw_conversations
 from analytics_platform.transform.language import normalise_codes
 from analytics_platform.transform.messages import clean_messages

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from analytics_platform.sources.base import NothingUsableError, require_usable
-from analytics_platform.sources.row_summary import RowSummary, parse_summary
+from analytics_platform.sources.row_rules.row_summary import RowSummary, parse_summary
 
 HEADER = "conversation_id,message_id,role,text,timestamp,rating\n"
 GOOD = "c1,m1,user,hello,2024-01-05T10:00:00Z,\n"

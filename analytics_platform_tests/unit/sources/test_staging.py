@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from analytics_platform.sources import file_source, staging
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.file_reading import file_source, staging
 from analytics_platform.sources.staging_holds import discard_other_sources
 
 HEADER = "conversation_id,message_id,role,text,timestamp\n"
@@ -28,7 +28,7 @@ def in_another_process(folder, body: str, *, held: bool = False) -> subprocess.P
     """Start a process that runs ``body`` with ``source`` of the folder."""
     script = f"""
 import contextlib, datetime as dt, pathlib, time
-from analytics_platform.sources import file_source, staging
+from analytics_platform.sources.file_reading import file_source, staging
 source = file_source.FileSource({str(folder.path / "*.csv")!r}, staging_dir=pathlib.Path({str(folder.staging)!r}),
     first_day=dt.date(2024, 1, 1), last_day=dt.date(2024, 12, 31))
 with source.held() if {held} else contextlib.nullcontext():
@@ -237,7 +237,7 @@ def test_a_staging_that_was_killed_half_way_is_not_used(folder):
     folder.write("a.csv", HEADER + ROWS)
     script = f"""
 import datetime as dt, pathlib, time
-from analytics_platform.sources import file_source, staging
+from analytics_platform.sources.file_reading import file_source, staging
 def stop(*args, **options):
     print("half way", flush=True)
     time.sleep(60)

@@ -8,21 +8,24 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from analytics_platform.sources.deduplication import SETTLED_TABLES, settle_all, use_other_day, use_window
-from analytics_platform.sources.file_rows import read_rows
+from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.formats.content import SourceFile
-from analytics_platform.sources.mapping import LEFT_OUT, FieldMapping
+from analytics_platform.sources.mapping import LEFT_OUT, Batch, FieldMapping
 from analytics_platform.sources.published_days import MANIFEST, manifest_text, write_days
-from analytics_platform.sources.row_summary import SUMMARY, summarise
-from analytics_platform.sources.row_validation import judge, prepare_judging
-from analytics_platform.sources.rows import Rows
+from analytics_platform.sources.row_rules.deduplication import SETTLED_TABLES, settle_all, use_other_day, use_window
+from analytics_platform.sources.row_rules.row_summary import SUMMARY, summarise
+from analytics_platform.sources.row_rules.row_validation import judge, prepare_judging
+from analytics_platform.sources.rows import Rows, merge_rows
+from analytics_platform.system.read_ahead import read_ahead
 
 MEMORY_LIMIT = "512MB"
 _ROWS_PER_FILE = 1 << 40
@@ -51,10 +54,7 @@ def stage(
     """
     work = folder / "work"
     work.mkdir()
-    with duckdb.connect() as db:
-        db.execute("SET memory_limit = $limit", {"limit": MEMORY_LIMIT})
-        db.execute("SET temp_directory = $folder", {"folder": str(work / "spill")})
-        db.execute("SET TimeZone = 'UTC'")
+    with staging_database(work / "spill", mapping) as db:
         by_age = sorted(files, key=lambda file: file.modified_ns)  # stable: the list decides between equal times
         _read_files(db, by_age, mapping, work)
         db.execute(SETTLED_TABLES)
@@ -68,9 +68,43 @@ def stage(
     (folder / MANIFEST).write_text(manifest_text(days), encoding="utf-8")
 
 
+@contextmanager
+def staging_database(spill: Path, mapping: FieldMapping) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database in memory that can judge rows, and uses at most ``MEMORY_LIMIT``.
+
+    Args:
+        spill: Folder for what does not fit into memory.
+        mapping: Field mapping.
+    """
+    with duckdb.connect() as db:
+        db.execute("SET memory_limit = $limit", {"limit": MEMORY_LIMIT})
+        db.execute("SET temp_directory = $folder", {"folder": str(spill)})
+        db.execute("SET TimeZone = 'UTC'")
+        prepare_judging(db, mapping)
+        yield db
+
+
+def judged_blocks(
+    db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping: FieldMapping
+) -> Iterator[tuple[Batch, pa.Table]]:
+    """Yield the mapped rows of all files block by block, each with the same rows as judged.
+
+    The next block is read while the caller works on one.
+
+    Args:
+        db: From ``staging_database``.
+        files: The files; their places in the list become ``file``, and decide the order of positions.
+        mapping: Field mapping.
+
+    Raises:
+        SourceError: If a file cannot be read or lacks a column.
+    """
+    for number, batch in read_ahead(_all_batches(files, mapping)):
+        yield batch, judge(db, batch, file=number, first_position=number * _ROWS_PER_FILE)
+
+
 def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping: FieldMapping, work: Path) -> None:
     """Read every file into two tables on disk: ``read_rows`` with each row read, ``all_rows`` as validated."""
-    prepare_judging(db, mapping)
     db.execute("CREATE TABLE files (file INTEGER, label VARCHAR)")
     db.executemany("INSERT INTO files VALUES (?, ?)", [[number, file.label] for number, file in enumerate(files)])
     nothing = mapping.apply(Rows(np.array([], dtype=np.int64), {}))
@@ -80,30 +114,26 @@ def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping:
         pq.ParquetWriter(work / "judged.parquet", judged.schema) as judged_rows,
         pq.ParquetWriter(work / "read.parquet", as_read.schema) as ledger,
     ):
-        for number, of_file, rows in _all_rows(files, mapping):
-            batch = of_file.apply(rows)
-            ledger.write_table(
-                batch.rows.filter(pc.not_equal(pc.fill_null(batch.rows["problem"], ""), LEFT_OUT)).select(
-                    ["conversation_id"]
-                )
-            )
-            judged_rows.write_table(judge(db, batch, file=number, first_position=number * _ROWS_PER_FILE))
+        for batch, block in judged_blocks(db, files, mapping):
+            is_counted = pc.not_equal(pc.fill_null(batch.rows["problem"], ""), LEFT_OUT)
+            ledger.write_table(batch.rows.filter(is_counted).select(["conversation_id"]))
+            judged_rows.write_table(block)
     db.read_parquet(str(work / "judged.parquet")).create_view("all_rows")
     db.execute(f"CREATE VIEW validated AS FROM all_rows WHERE reason IS DISTINCT FROM '{LEFT_OUT}'")
     if not mapping.session_gap:  # sessions have no name in the rows as they were read; deduplication counts its own
         db.read_parquet(str(work / "read.parquet")).create_view("read_rows")
 
 
-def _all_rows(files: list[SourceFile], mapping: FieldMapping) -> Iterator[tuple[int, FieldMapping, Rows]]:
-    """Yield the rows of all files, each batch with the number and mapping of its file; refuse missing columns."""
+def _all_batches(files: list[SourceFile], mapping: FieldMapping) -> Iterator[tuple[int, Batch]]:
+    """Yield the mapped rows of all files, each batch with the number of its file; refuse missing columns."""
     seen: set[str] = set()
     for number, file in enumerate(files):
         checked = False
-        for of_file, rows in read_rows(file, mapping):
+        for of_file, rows in merge_rows(read_rows(file, mapping)):
             if rows.columns and not checked:
                 of_file.require_columns(rows.columns, file.place)
                 checked = True
             seen.update(rows.columns)
-            yield number, of_file, rows
+            yield number, of_file.apply(rows)
     if seen:
         mapping.require_mapped_columns(seen)

@@ -22,14 +22,14 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from analytics_platform.sources.base import Progress, SourceDay, SourceError, SourceStatus
-from analytics_platform.sources.file_rows import read_rows
+from analytics_platform.sources.file_reading.file_rows import read_rows
+from analytics_platform.sources.file_reading.locating import find_files
+from analytics_platform.sources.file_reading.staging import stage
 from analytics_platform.sources.formats.content import SourceFile
-from analytics_platform.sources.locating import find_files
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform.sources.published_days import MANIFEST, StagedDay, parse_manifest, read_day
-from analytics_platform.sources.row_summary import SUMMARY, RowSummary, parse_summary
+from analytics_platform.sources.row_rules.row_summary import SUMMARY, RowSummary, parse_summary
 from analytics_platform.sources.shapes.catalogue import AUTO
-from analytics_platform.sources.staging import stage
 from analytics_platform.sources.staging_holds import (
     UNFINISHED,
     Holds,

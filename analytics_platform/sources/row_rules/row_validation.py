@@ -6,16 +6,30 @@ Rules that need the whole source (duplicates, days) are in ``deduplication``.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analytics_platform.model.raw_tables import MAX_NUMBER, MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
-from analytics_platform.sources.mapping import SESSION_KEYS, Batch, FieldMapping
-from analytics_platform.sources.time_forms import time_macros
+from analytics_platform.sources.mapping import INPUT_NAMES, SESSION_KEYS, Batch, FieldMapping
+from analytics_platform.sources.row_rules.time_forms import time_macros
 
 UNREADABLE = "unreadable."
 """Prefix of a key of ``extra``: ``unreadable.rating`` has a rating that is no number, as the source wrote it."""
 
+JUDGED_COLUMNS = (
+    "position", "file", "source_row", "conversation_id", "is_session", "message_id", "is_derived", "user_id",
+    "agent_id", "model", "channel", "role", "text", "timestamp", "sequence", "language", "rating", "outcome",
+    "variant", "tokens", "input_tokens", "output_tokens", "cost", "cost_source", "extra", "reason", "detail",
+    "repairs", "is_repeated_hour", "is_skipped_hour", "line", "names", "cells",
+)  # fmt: skip
+"""Columns of judged rows, in this order."""
+_ORIGINAL = ("line", "cells")
+"""Columns that no rule reads: the original row, for the quarantine."""
 _EXTRA_KEPT = 1_000
 """Characters that are kept of further columns that are too long to store."""
 
@@ -73,10 +87,18 @@ _WHOLE_COUNTS = ", ".join(
     f"CASE WHEN usable_count({name}_number) THEN CAST({name}_number AS BIGINT) END AS {name}" for name in _COUNTS
 )
 
+_NULL_COLUMNS, _TIME, _PLAIN_EXTRA = "/* null columns */", "/* time */", "/* extra */"
+"""Places in the statement that depend on the batch."""
+_INSTANT = "{'at': instant, 'repeated': false, 'skipped': false}"
+_ANY_TIME = f"CASE WHEN instant IS NOT NULL THEN {_INSTANT} ELSE given_time(timestamp) END"
+_MOST_CONCATENATED = 40
+"""Most further columns of which the statement names each; DuckDB takes lists of any length, and more time."""
+
 # An assistant's turn that only calls a tool, and a tool that returns nothing, have an empty text, which is kept.
 # For every other role, a text without visible characters is missing.
 _JUDGE = f"""
-WITH given AS (
+WITH batch AS (SELECT * {_NULL_COLUMNS} FROM registered_rows),
+given AS (
     SELECT
         batch.* REPLACE (
             coalesce(
@@ -98,7 +120,7 @@ WITH given AS (
 ),
 typed AS (
     SELECT *,
-        given_time(timestamp) AS time,
+        {_TIME} AS time,
         stated_number(sequence) AS sequence_number,
         stated_rating(rating) AS rating_number,
         stated_cost(cost) AS cost_number,
@@ -112,7 +134,7 @@ read AS (
 ),
 joined AS (
     SELECT *,
-        CASE WHEN unreadable IS NULL THEN nullif(json_object_of(CAST($extra_names AS VARCHAR[]), extra_cells), '{{}}')
+        CASE WHEN unreadable IS NULL THEN {_PLAIN_EXTRA}
             ELSE json_object_of_pairs(list_sort(list_concat(
                 unreadable, list_zip(CAST($extra_names AS VARCHAR[]), extra_cells)))) END AS whole_extra
     FROM read
@@ -170,8 +192,7 @@ SELECT
             [CASE WHEN length(whole_extra) > $longest_text THEN {{'name': 'extra', 'value': NULL}} END,
              CASE WHEN contains(text, chr(65533)) THEN {{'name': 'text', 'value': NULL}} END]
         ), lambda repair: repair IS NOT NULL) END AS repairs,
-    verdict IS NULL AND time.repeated AS is_repeated_hour, verdict IS NULL AND time.skipped AS is_skipped_hour,
-    line, CAST($names AS VARCHAR[]) AS names, cells
+    verdict IS NULL AND time.repeated AS is_repeated_hour, verdict IS NULL AND time.skipped AS is_skipped_hour
 FROM ruled
 """  # noqa: S608  (column names of our own)
 
@@ -212,13 +233,83 @@ def judge(connection: duckdb.DuckDBPyConnection, batch: Batch, *, file: int, fir
         key of a session, of which ``deduplication`` makes conversations), ``is_repeated_hour`` and ``is_skipped_hour``
         (see ``time_forms``), and the original row: ``line``, or ``names`` and ``cells`` for ``json_object_of``.
     """
-    connection.register("batch", batch.rows)
+    rows = batch.rows
+    variant = _variant(batch)
+    connection.register("registered_rows", rows.drop_columns([*variant.null_columns, *_ORIGINAL]))
     parameters = {
         "file": file,
         "first_position": first_position,
-        "names": batch.names,
         "extra_names": batch.extra_names,
         "longest_text": MAX_TEXT_CHARACTERS,
         "longest_value": MAX_VALUE_CHARACTERS,
     }
-    return connection.sql(_JUDGE, params=parameters).to_arrow_table()
+    judged = _in_order_of(rows, connection.sql(_statement(variant), params=parameters).to_arrow_table())
+    known = {name: rows[name] for name in (*variant.unchanged, *_ORIGINAL)}
+    known |= {"file": pa.repeat(file, rows.num_rows).cast(pa.int32()), "names": _repeated(batch.names, rows.num_rows)}
+    return pa.table({name: known[name] if name in known else judged[name] for name in JUDGED_COLUMNS})
+
+
+@dataclass(frozen=True)
+class _Variant:
+    """What a batch allows the statement to leave out.
+
+    Attributes:
+        null_columns: Columns that are null in every row. As constants they cost nothing.
+        unchanged: Columns that no rule changes in this batch, so that SQL need not return them.
+        extras: Number of further columns.
+        has_instants: Whether the moment of every time is known, so that SQL need not parse any.
+    """
+
+    null_columns: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    extras: int
+    has_instants: bool
+
+
+def _variant(batch: Batch) -> _Variant:
+    rows = batch.rows
+    names = (*INPUT_NAMES, "problem", "problem_detail")
+    null_columns = tuple(name for name in names if rows[name].null_count == rows.num_rows)
+    unchanged = [name for name in _OPTIONAL_TEXTS if name != "message_id" and _are_short(rows[name])]
+    if not rows["conversation_id"].null_count and _are_short(rows["conversation_id"]):  # a null may be a session
+        unchanged.append("conversation_id")
+    has_instants = rows["instant"].null_count == rows["timestamp"].null_count
+    return _Variant(null_columns, tuple(unchanged), len(batch.extra_names), has_instants)
+
+
+def _are_short(values: pa.ChunkedArray) -> bool:
+    """Tell whether no value can be longer than the longest that is allowed; characters have a byte or more."""
+    return bool((pc.max(pc.binary_length(values)).as_py() or 0) <= MAX_VALUE_CHARACTERS)
+
+
+@lru_cache(maxsize=64)
+def _statement(variant: _Variant) -> str:
+    """Return the statement for batches of one variant."""
+    nulls = "".join(f", CAST(NULL AS VARCHAR) AS {name}" for name in variant.null_columns)
+    pairs = ", ".join(
+        f"CASE WHEN extra_cells[{number}] IS NOT NULL "
+        f"THEN concat(to_json(CAST($extra_names AS VARCHAR[])[{number}]), ':', to_json(extra_cells[{number}])) END"
+        for number in range(1, variant.extras + 1)
+    )
+    extra = "nullif(json_object_of(CAST($extra_names AS VARCHAR[]), extra_cells), '{}')"
+    if variant.extras <= _MOST_CONCATENATED:
+        extra = f"'{{' || nullif(concat_ws(',', {pairs}), '') || '}}'" if variant.extras else "CAST(NULL AS VARCHAR)"
+    time = _INSTANT if variant.has_instants else _ANY_TIME
+    judge_all = _JUDGE.replace(_NULL_COLUMNS, nulls).replace(_TIME, time).replace(_PLAIN_EXTRA, extra)
+    left_out = ", ".join((*variant.unchanged, "file"))
+    return f"SELECT * EXCLUDE ({left_out}) FROM ({judge_all})"  # noqa: S608  (column names of our own)
+
+
+def _in_order_of(rows: pa.Table, judged: pa.Table) -> pa.Table:
+    """Return judged rows in the order of the rows that were given; SQL promises none after a join."""
+    wanted, found = rows["source_row"].to_numpy(), judged["source_row"].to_numpy()
+    if np.array_equal(wanted, found):
+        return judged
+    return judged.take(pa.array(np.argsort(found)[np.argsort(np.argsort(wanted))]))
+
+
+def _repeated(names: list[str], count: int) -> pa.Array:
+    """Return a list of names once per row; shape (count,)."""
+    indices = pa.array(np.tile(np.arange(len(names), dtype=np.int32), count))
+    offsets = pa.array(np.arange(count + 1, dtype=np.int32) * len(names))
+    return pa.ListArray.from_arrays(offsets, pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string())))

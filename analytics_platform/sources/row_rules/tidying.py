@@ -6,6 +6,7 @@ such as ``NULL`` and ``nan`` for a missing value, and whole numbers as ``101.0``
 
 from __future__ import annotations
 
+import contextlib
 import unicodedata
 from collections.abc import Iterable
 
@@ -23,6 +24,10 @@ _CHARACTERS = [chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE0
 _INVISIBLE = "".join(c for c in _CHARACTERS if c.isspace() or unicodedata.category(c) in ("Zs", "Zl", "Zp", "Cc", "Cf"))
 _BLANKS = "".join(c for c in _INVISIBLE if c.isspace() or unicodedata.category(c) != "Cc")
 """Blanks of every script and invisible characters such as U+200E and U+FEFF, without control characters such as NUL."""
+
+INSTANT = pa.timestamp("us", "UTC")
+_SHORTEST_ZONED, _SHORTEST_NAIVE = len("2026-01-01T00:00:00Z"), len("2026-01-01 00:00")
+"""Arrow also reads shorter times, which have an hour without minutes and are none of ours."""
 
 _WHOLE_NUMBER = r"^(-?\d{1,15})\.0+$"
 """A whole number as a float writes it. A longer one may have lost digits, so that it stays as it is."""
@@ -52,6 +57,29 @@ def tidy(name: str, values: pa.Array, null_words: pa.Array) -> pa.Array:
     if name in IDENTIFIERS | NAMES | NUMBERS and len(null_words):
         missing = pc.or_(missing, pc.is_in(values, value_set=null_words))
     return pc.if_else(missing, pa.scalar(None, pa.string()), values)
+
+
+def plain_instants(times: pa.Array, *, naive_is_utc: bool) -> pa.Array:
+    """Return the moments of times, if each of them is ISO 8601 as programs write it; otherwise nulls.
+
+    Arrow reads a column many times faster than SQL tries one form after another. It accepts no time that the forms of
+    ``time_forms`` read in another way.
+
+    Args:
+        times: Tidied texts of shape (rows,).
+        naive_is_utc: Whether a time without an offset is UTC.
+
+    Returns:
+        Timestamps in UTC of shape (rows,): null for a missing time, or all null.
+    """
+    shortest = pc.min(pc.binary_length(times)).as_py()
+    if shortest is not None and shortest >= _SHORTEST_ZONED:
+        with contextlib.suppress(pa.ArrowInvalid):
+            return times.cast(INSTANT)
+    if naive_is_utc and shortest is not None and shortest >= _SHORTEST_NAIVE:
+        with contextlib.suppress(pa.ArrowInvalid):
+            return times.cast(pa.timestamp("us")).cast(INSTANT)
+    return pa.nulls(len(times), INSTANT)
 
 
 def spellings(words: Iterable[str]) -> pa.Array:

@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import BinaryIO, cast
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from analytics_platform.model.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.file_reading.locating import BOOKS, JSON, known_formats
+from analytics_platform.sources.file_reading.locating import VARIABLE as PATH_VARIABLE
+from analytics_platform.sources.file_reading.unfolding import (
+    numbered,
+    records_of,
+    unfolded,
+    unwrapped,
+    with_mapping,
+    with_plain_text,
+)
 from analytics_platform.sources.formats.content import (
     OLE,
     PARQUET,
@@ -33,24 +41,20 @@ from analytics_platform.sources.formats.encodings import encoding_of, utf8
 from analytics_platform.sources.formats.excel_rows import read_excel
 from analytics_platform.sources.formats.file_records import Record, Records, rows_of
 from analytics_platform.sources.formats.json_rows import (
-    WRAPPERS,
     json_layout,
-    no_object,
     read_json_line_rows,
     read_json_lines,
     read_json_values,
 )
 from analytics_platform.sources.formats.parquet_rows import parquet_schema, read_parquet, read_parquet_records
-from analytics_platform.sources.locating import BOOKS, JSON, known_formats
-from analytics_platform.sources.locating import VARIABLE as PATH_VARIABLE
 from analytics_platform.sources.mapping import VARIABLE as MAPPING_VARIABLE
 from analytics_platform.sources.mapping import FieldMapping
-from analytics_platform.sources.rows import Problem, Rows, text_array
+from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.catalogue import AUTO, ROWS, WHATSAPP, recognise_shape
 from analytics_platform.sources.shapes.dotted import dotted_shape
 from analytics_platform.sources.shapes.exchanges import EXCHANGES
 from analytics_platform.sources.shapes.helpdesks import CHATWOOT
-from analytics_platform.sources.shapes.shape import Context, Shape, content_text, is_list_of, parsed
+from analytics_platform.sources.shapes.shape import Context, Shape
 from analytics_platform.sources.shapes.slack import SLACK, with_channel
 from analytics_platform.sources.shapes.table_columns import usual_columns
 from analytics_platform.sources.shapes.table_roles import RoleFlags, role_flags
@@ -169,7 +173,7 @@ def _text(
             recognised.notes.append(f"Dates are read {day}; no date of the file's beginning shows which is right.")
         context = Context(file)
         batches = read_whatsapp(cast("BinaryIO", stream), order, context)
-        yield from _with_mapping(_numbered(batches, mapping.columns.values()), mapping, whole=False)
+        yield from with_mapping(numbered(batches, mapping.columns.values()), mapping, whole=False)
     else:
         _refuse_other_text(sample, file)
         dialect = recognise_dialect(sample)
@@ -213,7 +217,7 @@ def _json(
         yield from _records(read_json_lines(stream), file, mapping, recognised, lines=stream)
     else:
         recognised.format = "JSON"
-        yield from _records(_unwrapped(read_json_values(stream, file.place), mapping), file, mapping, recognised)
+        yield from _records(unwrapped(read_json_values(stream, file.place), mapping), file, mapping, recognised)
 
 
 def _records(
@@ -240,9 +244,9 @@ def _records(
     if shape is None:
         paths = list(mapping.columns.values())
         if recognise_shape(first.values) is SLACK:
-            rows = _numbered((with_channel(records, file) for records in batches), paths)
+            rows = numbered((with_channel(records, file) for records in batches), paths)
         else:
-            rows = _numbered(batches, paths) if lines is None else read_json_line_rows(lines, first, paths)
+            rows = numbered(batches, paths) if lines is None else read_json_line_rows(lines, first, paths)
         yield from _table(rows, file, mapping, recognised, nested=first.values)
         return
     recognised.shape = shape.title
@@ -250,32 +254,11 @@ def _records(
         recognised.notes.append(shape.hint)
     context = Context(file)
     paths = list(mapping.columns.values())
-    rows = _numbered(_unfolded(batches, shape, context, paths), paths)
-    for result in _with_mapping(rows, mapping, whole=shape in _WHOLE_SHAPES):
+    rows = numbered(unfolded(batches, shape, context, paths), paths)
+    for result in with_mapping(rows, mapping, whole=shape in _WHOLE_SHAPES):
         if context.untimed and UNTIMED not in recognised.notes:
             recognised.notes.append(UNTIMED)
         yield result
-
-
-def _unwrapped(batches: Iterator[Records], mapping: FieldMapping) -> Iterator[Records]:
-    """Yield the records of a file, which may stand in a list within its only object, beside a count or a link."""
-    first = next(batches, None)
-    if first is None:
-        return
-    if len(first.values) == 1 and recognise_shape(first.values) is None:
-        (record,) = first.values
-        lists = [name for name in (*WRAPPERS, "messages") if is_list_of(record.get(name), _is_object)]
-        mapped = any(path.startswith(f"{name}[]") for name in lists for path in mapping.columns.values())
-        if lists and not mapped:
-            items = record[lists[0]]
-            problems = {index: no_object(item) for index, item in enumerate(items) if not isinstance(item, dict)}
-            first = Records([item if isinstance(item, dict) else {} for item in items], problems)
-    yield first
-    yield from batches
-
-
-def _is_object(value: object) -> bool:
-    return isinstance(value, dict)
 
 
 def _shape_of(records: list[Record], file: SourceFile, mapping: FieldMapping) -> Shape | None:
@@ -305,7 +288,7 @@ def _table(
     batches = chain([first], batches)
     shape = _shape_of([dict.fromkeys(first.columns)], file, mapping) if nested is None and file.shape != ROWS else None
     if shape is not None:
-        tables = (Records(pa.table(dict(rows.columns)).to_pylist(), _by_index(rows)) for rows in batches)
+        tables = (records_of(rows) for rows in batches)
         yield from _records(tables, file, mapping, recognised)
         return
     effective = _with_usual(first.columns, mapping)
@@ -320,7 +303,7 @@ def _table(
     if nested and not flags.speaker:
         _refuse_nested(nested, first.columns, effective, file)
     for rows in batches:
-        yield effective, _with_plain_text(flags.apply(rows, effective.column_of("role")), effective)
+        yield effective, with_plain_text(flags.apply(rows, effective.column_of("role")), effective)
 
 
 _DATA = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{9,}|(?i:user|assistant|agent|customer|bot|system)")
@@ -368,93 +351,3 @@ def _refuse_nested(records: list[Record], names: Iterable[str], mapping: FieldMa
                 f"{', '.join(sorted(value[0]))}; name them in the file of {MAPPING_VARIABLE} as {name}[].FIELD, "
                 f"e.g. columns: {{text: '{name}[].{min(value[0])}'}}"
             )
-
-
-def _by_index(rows: Rows) -> dict[int, Problem]:
-    places = {number: index for index, number in enumerate(rows.numbers.tolist())}
-    return {places[number]: problem for number, problem in rows.problems.items()}
-
-
-def _numbered(batches: Iterator[Records], paths: Iterable[str]) -> Iterator[Rows]:
-    wanted = list(paths)
-    first = 1
-    for records in batches:
-        rows = rows_of(records, first, wanted)
-        first += len(records.values)
-        yield rows
-
-
-def _unfolded(batches: Iterator[Records], shape: Shape, context: Context, paths: list[str]) -> Iterator[Records]:
-    """Yield the messages of records; a record that has not the shape becomes an unreadable row."""
-    for records in batches:
-        values: list[Record] = []
-        problems: dict[int, Problem] = {}
-        for index, record in enumerate(records.values):
-            context.number += 1
-            problem = records.problems.get(index)
-            messages: list[Record] = []
-            if problem is None or problem.reason != "unreadable_row":
-                try:
-                    messages = list(shape.unfold(record, context))
-                except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-                    text = str(text_array([record])[0])
-                    problem = Problem("unreadable_row", f"not a record of this shape: {shape.title}", text)
-            if problem is not None:
-                problems.update(dict.fromkeys(range(len(values), len(values) + max(len(messages), 1)), problem))
-                messages = messages or [{}]
-            for path in paths:
-                top = record.get(path)
-                if top is not None:
-                    for message in messages:
-                        message.setdefault(path, top)
-            values += messages
-        yield Records(values, problems)
-
-
-def _with_mapping(
-    batches: Iterator[Rows], mapping: FieldMapping, *, whole: bool
-) -> Iterator[tuple[FieldMapping, Rows]]:
-    """Yield rows of a shape with the part of the mapping that the shape leaves open.
-
-    Args:
-        batches: The rows, under the names of the input columns.
-        mapping: The mapping of the source.
-        whole: Whether the shape decides roles and texts in any case.
-    """
-    decided = {"role", "text"} if whole else set()
-    effective: FieldMapping | None = None
-    for rows in batches:
-        if effective is None:
-            columns = {
-                name: column
-                for name, column in mapping.columns.items()
-                if name not in decided and (column in rows.columns or name not in rows.columns)
-            }
-            constants = {name: value for name, value in mapping.constants.items() if name not in {"role", "text"}}
-            effective = mapping.model_copy(update={"columns": columns, "constants": constants})
-            ignored = [column for column in mapping.columns.values() if column not in columns.values()]
-        # A column that the mapping replaces, or that the shape has unfolded, is not kept a second time.
-        replaced = {name for name, column in effective.columns.items() if column != name} - {
-            *effective.columns.values()
-        }
-        present = {name: values for name, values in rows.columns.items() if name not in replaced}
-        present |= {column: pa.nulls(len(rows.numbers), pa.string()) for column in ignored}
-        yield effective, replace(rows, columns=present)
-
-
-def _with_plain_text(rows: Rows, mapping: FieldMapping) -> Rows:
-    """Return rows whose texts that are JSON of content parts are replaced by the parts' text."""
-    name = mapping.column_of("text")
-    texts = rows.columns.get(name)
-    if texts is None or not len(texts):
-        return rows
-    lists = pc.fill_null(pc.starts_with(texts, "[{"), False)
-    places = np.flatnonzero(lists.to_numpy(zero_copy_only=False))
-    if not len(places):
-        return rows
-    values = texts.to_pylist()
-    for place in places.tolist():
-        parts = parsed(values[place])
-        if isinstance(parts, list) and all(isinstance(part, dict) and "type" in part for part in parts):
-            values[place] = content_text(parts)
-    return replace(rows, columns={**rows.columns, name: text_array(values)})

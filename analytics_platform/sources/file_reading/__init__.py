@@ -1,0 +1,1 @@
+"""The source that reads files: finds them, chooses how to read each, and splits their rows by day."""
