@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from analytics_platform.sources.file_rows import Recognised, read_rows
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.locating import find_files
 from analytics_platform.sources.mapping import INPUT_NAMES, LEFT_OUT, FieldMapping
+from analytics_platform.sources.role_words import ENGLISH, plain_word, words_of_languages
 from analytics_platform.sources.row_summary import REMEDIES
 from analytics_platform.sources.row_validation import judge, prepare_judging
 from analytics_platform.sources.rows import Rows
@@ -146,8 +147,23 @@ def _view(file: SourceFile, mapping: FieldMapping, *, whole: bool) -> FileView:
     view.columns = columns.views()
     view.zone = columns.zone()
     known = mapping.role_words()
-    view.unknown_roles = [word for word in view.roles if word.strip().lower() not in known]
+    view.unknown_roles = [word for word in view.roles if plain_word(word) not in known]
+    if guessed := guessed_roles(view.roles, mapping):
+        view.notes.append(f"Role words taken by their meaning: {guessed}; `roles:` in a mapping says otherwise.")
+    if recognised.internal_notes:
+        view.notes.append(f"{recognised.internal_notes:,} internal notes got the role system: they are no answers.")
     return view
+
+
+def guessed_roles(words: Iterable[str], mapping: FieldMapping) -> str:
+    """Return the words for roles that were taken from other languages than English, each with its role."""
+    known = words_of_languages()
+    plain = {word: plain_word(word) for word in words}
+    return ", ".join(
+        f"{word} is {known[form]}"
+        for word, form in plain.items()
+        if form in known and form not in mapping.roles and form not in ENGLISH
+    )
 
 
 def _count(view: FileView, judged: pa.Table, mapped: pa.Table) -> None:
@@ -257,7 +273,7 @@ def mapping_text(view: FileView, given: FieldMapping) -> str:
     known = given.role_words()
     lines += ["roles:" if view.unknown_roles else "# roles:"]
     for word in view.roles:
-        role = known.get(word.strip().lower())
+        role = known.get(plain_word(word))
         lines.append(f"  # {_quoted(word)}: {role}" if role else f"  {_quoted(word)}: user  # a guess: say who this is")
     lines += ["", f"# times: {view.first or 'none readable'} to {view.last or 'none readable'}; zone {view.zone}"]
     lines += [f"timestamp_format: {_quoted(given.timestamp_format)}"] if given.timestamp_format else []

@@ -221,4 +221,5 @@ def judge(connection: duckdb.DuckDBPyConnection, batch: Batch, *, file: int, fir
         "longest_text": MAX_TEXT_CHARACTERS,
         "longest_value": MAX_VALUE_CHARACTERS,
     }
-    return connection.sql(_JUDGE, params=parameters).to_arrow_table()
+    statement = _JUDGE.replace("given_time(", "given_or_auto_time(") if batch.auto_times else _JUDGE
+    return connection.sql(statement, params=parameters).to_arrow_table()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
+from typing import Any
 
 from analytics_platform.model.raw_tables import REQUIRED_INPUT
+from analytics_platform.sources.role_words import default_role_words, plain_word
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "conversation_id": (
@@ -13,7 +16,9 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "session_id", "sessionid", "session", "chat_id", "chatid", "chat", "case_id", "casenumber", "case_number",
         "dialog_id",
         "dialogue_id", "conv_id", "conversation_uuid", "conversation_hash", "issue_id", "room_id", "ticket_number",
-        "gespräch", "vorgang", "konversation", "conversación",
+        "message_tree_id", "conversations_thread_id", "conversation.id", "ticketnummer", "fall",
+        "gespräch", "vorgang", "konversation", "conversación", "диалог", "обращение",
+        "会话id", "对话id", "会話id", "チケット",
     ),
     "message_id": (
         "messageid", "comment_id", "commentid", "msg_id", "event_id", "message_uuid", "comment", "id",
@@ -23,19 +28,25 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "author_role", "author_type", "authortype", "sender_type", "sendertype", "sender_role", "speaker",
         "speaker_role",
         "from_role", "user_type", "message_role", "participant", "participant_type", "from", "sender", "author",
-        "actor",
-        "direction", "who", "rolle", "absender", "rôle", "rol", "type",
+        "actor", "participant_role", "author_kind", "sender_kind", "from_type",
+        "direction", "who", "rolle", "absender", "rôle", "rol", "ruolo", "роль", "отправитель",
+        "角色", "役割", "发送者", "送信者",
+        "type", "event",
     ),
     "text": (
         "message", "body", "content", "message_text", "messagetext", "plain_body", "text_body", "comment_body",
         "message_body", "utterance", "msg", "comment_text", "comment", "html_body", "value",
-        "nachricht", "mensaje",
+        "body_text", "stripped_text", "description_text", "payload_text", "message_content",
+        "nachricht", "mensaje", "mensagem", "messaggio", "сообщение", "текст", "内容", "消息", "メッセージ", "本文",
     ),
     "timestamp": (
         "created_at", "createdat", "created", "time", "datetime", "date_time", "date", "sent_at", "sentat", "sent",
         "message_time", "comment_created_at", "message_created_at", "create_time", "createdtime", "created_time",
         "createddatetime", "ts", "event_time", "posted_at", "created_date", "date_created",
-        "timestamp_utc", "published_at", "zeit", "zeitpunkt", "zeitstempel", "datum", "fecha",
+        "timestamp_utc", "published_at", "created_datetime", "created_date_time",
+        "absolute_time", "date_sent", "start_time",
+        "timestamp_ms", "дата", "время", "时间", "日時", "送信日時", "horodatage", "fecha_hora",
+        "data_hora", "zeit", "zeitpunkt", "zeitstempel", "datum", "fecha",
     ),
     "user_id": (
         "userid", "customer_id", "customerid", "requester_id", "requesterid", "requester", "contact_id", "client_id",
@@ -49,9 +60,18 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "outcome": ("status", "ticket_status", "resolution", "state"),
 }  # fmt: skip
 _SEPARATORS = re.compile(r"[\W_]+")
+_HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_LOOKED_AT = 200
 
 
-def usual_columns(names: Collection[str], stated: Collection[str]) -> dict[str, str]:
+def _has_role_words(values: Iterable[Any]) -> bool:
+    known = default_role_words()
+    return any(isinstance(value, str) and plain_word(value) in known for value in islice(values, _LOOKED_AT))
+
+
+def usual_columns(
+    names: Collection[str], stated: Collection[str], values: Mapping[str, Iterable[Any]] | None = None
+) -> dict[str, str]:
     """Return the columns that a table lacks by our names, with the table's columns that usually mean them.
 
     A table that has every required column by name is taken as it is; then nothing is guessed.
@@ -59,6 +79,7 @@ def usual_columns(names: Collection[str], stated: Collection[str]) -> dict[str, 
     Args:
         names: Columns of the table.
         stated: Input columns that the mapping fills.
+        values: First values of the columns. Of several columns that may hold the role, one with a known word is taken.
 
     Returns:
         Input column to column of the table; a column is taken at most once.
@@ -68,14 +89,20 @@ def usual_columns(names: Collection[str], stated: Collection[str]) -> dict[str, 
     by_form: dict[str, str] = {}
     for name in names:
         by_form.setdefault(_SEPARATORS.sub("_", name.strip().lower()).strip("_"), name)
+    for name in names:
+        by_form.setdefault(_SEPARATORS.sub("_", _HUMPS.sub("_", name.strip()).lower()).strip("_"), name)
     taken: set[str] = set()
     guessed: dict[str, str] = {}
     for column, usual in _NAMES.items():
         if column in names or column in stated:
             continue
-        match = next(
-            (by_form[form] for form in (column, *usual) if form in by_form and by_form[form] not in taken), None
-        )
+        candidates = [by_form[form] for form in (column, *usual) if form in by_form and by_form[form] not in taken]
+        if column == "role" and values is not None:
+            candidates = [one for one in candidates if any(values[one])]  # an empty column says nothing
+            candidates.sort(key=lambda one: not _has_role_words(values[one]))
+            if candidates[:1] and candidates[0] == by_form.get("event") and not _has_role_words(values[candidates[0]]):
+                candidates = []
+        match = next(iter(candidates), None)
         if match is not None:
             guessed[column] = match
             taken.add(match)
