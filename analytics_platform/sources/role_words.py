@@ -40,7 +40,7 @@ _WORDS_OF_LANGUAGES = {
     ),
     "assistant": (
         "assistent assistentin assistente assistante asistente asistent asystent asszisztens asistan asisten "
-        "robot robô botti trợ-lý ассистент асистент бот чат-бот βοηθός مساعد المساعد دستیار עוזר בוט "
+        "robô botti trợ-lý ассистент асистент бот чат-бот βοηθός مساعد المساعد دستیار עוזר בוט "
         "सहायक ผู้ช่วย 助手 机器人 機器人 智能助手 アシスタント ボット チャットボット 어시스턴트 챗봇 봇"
     ),
     "agent": (
