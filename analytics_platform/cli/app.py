@@ -290,11 +290,11 @@ def reconcile(
         require_source(platform)
         open_home(settings.home, settings.home_access)
         different = platform.source.reconcile(accept_loss=accept_loss, on_progress=on_progress)
-        rows_by_day = platform.source.rows_by_day()
+        rows_by_day, unplaced = platform.source.rows_by_day(), platform.source.unplaced().rows_read
     if as_json:
-        print_json({**different, "rows": sum(rows_by_day.values()), "days": len(rows_by_day)})
+        print_json({**different, "rows": sum(rows_by_day.values()) + unplaced, "days": len(rows_by_day)})
     else:
-        print_result(reconciled_line(different, rows_by_day))
+        print_result(reconciled_line(different, rows_by_day, unplaced))
 
 
 @app.command("inspect")

@@ -136,15 +136,17 @@ def rows_progress(*, quiet: bool) -> Iterator[RowsProgress]:
         yield lambda rows, expected: bar.update(task, completed=rows, total=expected, visible=True)
 
 
-def reconciled_line(different: Mapping[str, int], rows_by_day: Mapping[str, int]) -> str:
+def reconciled_line(different: Mapping[str, int], rows_by_day: Mapping[str, int], unplaced: int = 0) -> str:
     """Return a line with the result of comparing the home with the source, and the next step.
 
     Args:
         different: Number of rows by kind of difference; empty for a source that is always read as a whole.
         rows_by_day: Number of source rows of each day.
+        unplaced: Number of source rows that belong to no day.
     """
     days = sorted(rows_by_day)
     rows = f"{sum(rows_by_day.values()):,} rows of {len(days):,} days" + (f", {days[0]} to {days[-1]}" if days else "")
+    rows += f", and {unplaced:,} rows without a day" if unplaced else ""
     if not different:
         return f"always read as a whole: {rows}; `analytics run` computes new and changed days"
     counts = ", ".join(f"{count:,} {what}" for what, count in different.items())
@@ -169,7 +171,8 @@ def status_lines(status: Status) -> Iterator[tuple[str, str]]:
         if status.waiting
         else None,
         "time left": f"about {status.seconds_left:,.0f} s" if status.seconds_left is not None else None,
-        "quarantined": f"{status.quarantined:,} rows",
+        "quarantined": f"{status.quarantined:,} rows"
+        + (f", {status.unplaced:,} of them without a day (table unplaced_rows)" if status.unplaced else ""),
     }
     return ((what, says) for what, says in facts.items() if says is not None)
 

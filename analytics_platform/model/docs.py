@@ -26,7 +26,12 @@ from analytics_platform.model.table import Column, Table
 _MARK = "<!-- Made by `make data-model` from the declarations of the tables; a test compares. -->"
 
 _LAYERS: dict[str, tuple[Table, ...]] = {
-    "raw": (raw_tables.RAW_CONVERSATIONS, raw_tables.RAW_MESSAGES, raw_tables.QUARANTINED_ROWS),
+    "raw": (
+        raw_tables.RAW_CONVERSATIONS,
+        raw_tables.RAW_MESSAGES,
+        raw_tables.QUARANTINED_ROWS,
+        raw_tables.UNPLACED_ROWS,
+    ),
     "clean": (clean_tables.CONVERSATIONS, clean_tables.MESSAGES),
     "insights": (
         insight_tables.MESSAGE_EMBEDDINGS,

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from analytics_platform.model.table import DATE, INTEGER, NUMBER, STRING, TIMESTAMP, Column, Table
 
 ROLES = frozenset({"user", "assistant", "agent", "system", "tool"})
@@ -269,8 +271,7 @@ QUARANTINED_ROWS = Table(
         Column(
             "date",
             DATE,
-            "Partition: UTC day on which the row's conversation started. A row without a usable "
-            "conversation lies on the first day that has any rows, whatever its own time.",
+            "Partition: UTC day on which the row's conversation started; unplaced_rows has the rows of no such day.",
         ),
         Column("quarantine_id", STRING, "Identifier of the row: a hash of its place and content."),
         Column("source", STRING, "Name of the source: sample, files or nocodb."),
@@ -306,3 +307,11 @@ QUARANTINED_ROWS = Table(
     key=("quarantine_id",),
     order=("source_file", "source_row", "quarantine_id"),
 )
+
+UNPLACED_ROWS = replace(
+    QUARANTINED_ROWS,
+    name="unplaced_rows",
+    grain="one row per source row that could not be used and whose conversation starts on no day that is kept",
+    columns=tuple(column for column in QUARANTINED_ROWS.columns if column.name != "date"),
+)
+"""The rows that no day of ``quarantined_rows`` has; one partition holds all of them."""

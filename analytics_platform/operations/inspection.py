@@ -28,6 +28,7 @@ from analytics_platform.sources.file_reading.file_rows import Recognised, read_r
 from analytics_platform.sources.file_reading.locating import find_files
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.mapping import INPUT_NAMES, LEFT_OUT, FieldMapping
+from analytics_platform.sources.row_rules.role_words import ENGLISH, plain_word, words_of_languages
 from analytics_platform.sources.row_rules.row_summary import REMEDIES
 from analytics_platform.sources.row_rules.row_validation import judge, prepare_judging
 from analytics_platform.sources.rows import Rows
@@ -129,7 +130,9 @@ def _view(file: SourceFile, mapping: FieldMapping, *, whole: bool) -> FileView:
     recognised = Recognised()
     limit = None if whole else SAMPLE_ROWS
     view = view_rows(FileView(file.label), read_rows(file, mapping, recognised), mapping, place=file.place, limit=limit)
-    view.what, view.notes = str(recognised), recognised.notes
+    view.what, view.notes = str(recognised), [*recognised.notes, *view.notes]
+    if recognised.internal_notes:
+        view.notes.append(f"{recognised.internal_notes:,} internal notes got the role system: they are no answers.")
     return view
 
 
@@ -169,8 +172,21 @@ def view_rows(
     view.columns = columns.views()
     view.zone = columns.zone()
     known = mapping.role_words()
-    view.unknown_roles = [word for word in view.roles if word.strip().lower() not in known]
+    view.unknown_roles = [word for word in view.roles if plain_word(word) not in known]
+    if guessed := guessed_roles(view.roles, mapping):
+        view.notes.append(f"Role words taken by their meaning: {guessed}; `roles:` in a mapping says otherwise.")
     return view
+
+
+def guessed_roles(words: Iterable[str], mapping: FieldMapping) -> str:
+    """Return the words for roles that were taken from other languages than English, each with its role."""
+    known = words_of_languages()
+    plain = {word: plain_word(word) for word in words}
+    return ", ".join(
+        f"{word} is {known[form]}"
+        for word, form in plain.items()
+        if form in known and form not in mapping.roles and form not in ENGLISH
+    )
 
 
 def _count(view: FileView, judged: pa.Table, mapped: pa.Table) -> None:
@@ -301,10 +317,10 @@ def _roles_of(view: FileView, given: FieldMapping) -> list[str]:
     lines += ["roles:" if view.unknown_roles or written else "# roles:"]
     known = given.role_words()
     for word in view.roles:
-        role = known.get(word.strip().lower())
+        role = known.get(plain_word(word))
         if role is None:
             lines.append(f"  {_quoted(word)}: user  # a guess: say who this is")
-        elif word.strip().lower() not in written:
+        elif plain_word(word) not in written:
             lines.append(f"  # {_quoted(word)}: {role}")
     return [*lines, *(f"  {_quoted(word)}: {role}" for word, role in written.items())]
 
@@ -313,7 +329,7 @@ def _settings_of(given: FieldMapping) -> list[str]:
     """Return the lines of what else a mapping states."""
     stated = given.model_dump(
         mode="json",
-        include={"timestamp_formats", "timezone", "null_words", "rules", "session_gap", "session_keys"},
+        include={"timestamp_formats", "timezone", "date_order", "null_words", "rules", "session_gap", "session_keys"},
         exclude_defaults=True,
     )
     return (

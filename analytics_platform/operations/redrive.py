@@ -9,13 +9,16 @@ from typing import Any
 
 import dagster as dg
 
+from analytics_platform.defs.assets import raw_assets
 from analytics_platform.defs.automation.retry import REDRIVE, REDRIVE_TAGS
 from analytics_platform.defs.consistency.left_out import (
     FailedConversation,
     count_quarantined,
+    count_unplaced,
     days_with_errors,
     failed_conversations,
 )
+from analytics_platform.defs.consistency.stale_days import stale_days
 from analytics_platform.defs.framework.day_ranges import ranges
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.run import Outcome, run_range
@@ -27,11 +30,12 @@ class Redriven:
 
     Attributes:
         outcome: Summary of the runs.
-        days: Days with failed conversations or quarantined rows, which were computed again.
+        days: Days with failed conversations or quarantined rows, which were computed again. Where rows without a day
+            are stored, also the days whose source rows have changed, since a mended row belongs to one of them.
         mended: Failures from before that no longer occur.
         still_failing: Failures after the redrive.
-        quarantined_before: Number of quarantined rows on these days before the redrive.
-        quarantined_after: Number of quarantined rows on these days after the redrive.
+        quarantined_before: Number of quarantined rows on these days, and of those without a day, before the redrive.
+        quarantined_after: The same number after the redrive.
     """
 
     outcome: Outcome
@@ -65,12 +69,17 @@ def redrive(
     failing = days_with_errors(platform.lake, days)
     before = failed_conversations(platform, failing)
     troubled = [day for day in days if day in failing or count_quarantined(platform.lake, [day])]
-    quarantined, outcome = count_quarantined(platform.lake, troubled), Outcome()
+    unplaced = count_unplaced(platform.lake)
+    if unplaced and days:
+        # A run of any day computes the rows without a day, too.
+        mended = stale_days(platform, raw_assets.OF_SOURCE, days, marts=False)
+        troubled = sorted({*troubled, *mended}) or [days[-1]]
+    quarantined, outcome = count_quarantined(platform.lake, troubled) + unplaced, Outcome()
     for first, last in ranges(troubled, gap=1):
         run_range(definitions, REDRIVE, first, last, outcome, tags=REDRIVE_TAGS, instance=instance)
     after = failed_conversations(platform, troubled)
     names = {(entry.date, entry.conversation_id, entry.table_name) for entry in after}
-    outcome.quarantined = count_quarantined(platform.lake, troubled)
+    outcome.quarantined = count_quarantined(platform.lake, troubled) + count_unplaced(platform.lake)
     outcome.failed_conversations = len({(entry.date, entry.conversation_id) for entry in after})
     outcome.seconds = time.monotonic() - started
     return Redriven(

@@ -13,7 +13,12 @@ import dagster as dg
 
 from analytics_platform.defs.assets.raw_assets import raw_messages
 from analytics_platform.defs.checks.declarations import compared_nothing
-from analytics_platform.defs.consistency.left_out import count_quarantined, days_with_errors, stored_failures
+from analytics_platform.defs.consistency.left_out import (
+    count_quarantined,
+    count_unplaced,
+    days_with_errors,
+    stored_failures,
+)
 from analytics_platform.defs.consistency.stale_days import stale_days
 from analytics_platform.defs.framework.day_ranges import days_between, ranges
 from analytics_platform.defs.framework.execution import execute
@@ -230,12 +235,6 @@ def _tell_source(platform: Platform, outcome: Outcome) -> None:
         )
 
 
-def _without_day(platform: Platform, days: Sequence[str]) -> int:
-    """Return the number of quarantined rows without a day, unless the day that stores them is one of ``days``."""
-    first = next(iter(platform.source.days()), None)
-    return 0 if first in days else platform.source.summary().without_day
-
-
 def materialize(
     platform: Platform,
     definitions: dg.Definitions,
@@ -291,7 +290,7 @@ def materialize(
     if raw_messages in chosen:
         _tell_source(platform, outcome)
     try:
-        outcome.quarantined = count_quarantined(platform.lake, days) + _without_day(platform, days)
+        outcome.quarantined = count_quarantined(platform.lake, days) + count_unplaced(platform.lake)
         listed = days_with_errors(platform.lake, days)  # a partial run may fail without listing it
         failures = stored_failures(platform.lake, assets, [day for day in days if day in worked or day in listed])
         outcome.failed_conversations = len({(day, failure.conversation_id) for day, _, failure in failures})

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from analytics_platform.defs.assets import raw_assets
-from analytics_platform.defs.consistency.left_out import count_quarantined
+from analytics_platform.defs.consistency.left_out import count_quarantined, count_unplaced
 from analytics_platform.defs.consistency.stale_days import stale_days
 from analytics_platform.defs.framework.day_ranges import days_between
 from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG, Platform
@@ -29,7 +29,8 @@ class Status:
         source: How far the source has been read.
         days: Number of days with rows at the source.
         waiting: Days whose version in the lake differs from the source, ascending.
-        quarantined: Number of quarantined rows.
+        quarantined: Number of quarantined rows, of all days and of none.
+        unplaced: Number of these rows that belong to no day.
         seconds_left: Estimated seconds until the platform has caught up; None if nothing is missing, or if no earlier
             run tells how long a day takes.
     """
@@ -39,6 +40,7 @@ class Status:
     days: int
     waiting: Sequence[str]
     quarantined: int
+    unplaced: int
     seconds_left: float | None
 
     def as_json(self) -> dict[str, Any]:
@@ -56,17 +58,14 @@ def _examine(platform: Platform, instance: dg.DagsterInstance) -> Status:
     source, days = platform.source.status(), list(platform.source.days())
     within = days_between(platform.settings.first_day, platform.settings.last_day)
     all_days = sorted({*days, *platform.lake.keys(raw_assets.raw_messages.recipe.table.name)}.intersection(within))
-    waiting = (
-        stale_days(platform, [raw_assets.raw_messages, raw_assets.quarantined_rows], all_days, marts=False)
-        if all_days
-        else []
-    )
+    waiting = stale_days(platform, raw_assets.OF_SOURCE, all_days, marts=False) if all_days else []
     return Status(
         name=platform.source.name,
         source=source,
         days=len(days),
         waiting=waiting,
-        quarantined=count_quarantined(platform.lake, all_days),
+        quarantined=count_quarantined(platform.lake, all_days) + count_unplaced(platform.lake),
+        unplaced=count_unplaced(platform.lake),
         seconds_left=_seconds_left(source, len(waiting), instance),
     )
 

@@ -71,6 +71,29 @@ class SourceDay:
         return self.read_quarantined()
 
 
+NO_ROWS = "no rows"
+"""Version of a day, or of the unplaced rows, without any row."""
+
+
+@dataclass(frozen=True)
+class UnplacedRows:
+    """The rows of a source that belong to no day, because their conversation has no time, or none that is kept.
+
+    Attributes:
+        version: Hash of the rows; ``NO_ROWS`` without any.
+        read_quarantined: Reads the unusable rows, each with its reason; canonical ``UNPLACED_ROWS``.
+        rows_read: Number of rows read that belong to no day.
+        duplicates: Number of rows of them that repeat another one of them.
+        quarantined_rows: Number of unusable rows.
+    """
+
+    version: str
+    read_quarantined: Callable[[], pa.Table]
+    rows_read: int
+    duplicates: int
+    quarantined_rows: int
+
+
 @dataclass(frozen=True)
 class SourceStatus:
     """The progress of reading a source.
@@ -174,6 +197,14 @@ class Source(Protocol):
 
     def read_day(self, day: str) -> SourceDay:
         """Return the rows of one day, ``YYYY-MM-DD``; empty tables for a day without any.
+
+        Raises:
+            SourceError: If the source cannot be read.
+        """
+        ...
+
+    def unplaced(self) -> UnplacedRows:
+        """Return the rows that no day of ``days`` has.
 
         Raises:
             SourceError: If the source cannot be read.

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 from zoneinfo import available_timezones
 
 import duckdb
@@ -21,8 +22,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 
 from analytics_platform.model.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT, ROLES
 from analytics_platform.sources.base import SourceError
-from analytics_platform.sources.row_rules.role_words import default_role_words
-from analytics_platform.sources.row_rules.tidying import INSTANT, NULL_WORDS, plain_instants, spellings, tidy
+from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
+from analytics_platform.sources.row_rules.tidying import (
+    INSTANT,
+    NULL_WORDS,
+    plain_instants,
+    plain_times,
+    spellings,
+    tidy,
+)
 from analytics_platform.sources.row_rules.time_forms import AUTO, EPOCH_FORMATS
 from analytics_platform.sources.rows import Rows
 
@@ -52,11 +60,13 @@ class Batch:
             the names below), and ``problem``, ``problem_detail``, ``line`` (see ``rows.Problem``).
         names: The file's columns, sorted; ``cells`` has their values.
         extra_names: The file's columns that no input column is read from, sorted; ``extra_cells`` has their values.
+        auto_times: Whether times that are in none of the mapping's forms are read as ``auto``.
     """
 
     rows: pa.Table
     names: list[str]
     extra_names: list[str]
+    auto_times: bool = False
 
 
 class RowRule(BaseModel):
@@ -104,6 +114,7 @@ class FieldMapping(BaseModel):
             a strptime format.
         timestamp_formats: Several of these, tried in this order.
         timezone: IANA name of the zone of times without an offset, e.g. ``Europe/Berlin``; UTC by default.
+        date_order: ``dmy`` or ``mdy``: the order of dates such as 6/20/2024, which ``auto`` reads then.
         null_words: Words that mean a missing value as an identifier, a name or a number, but never as a text.
         rules: Rules that drop rows, or set their role, by the values of other columns.
         session_gap: Makes conversations of messages that name none: a message that comes later than this after the one
@@ -123,6 +134,7 @@ class FieldMapping(BaseModel):
     timestamp_format: str | None = None
     timestamp_formats: tuple[str, ...] = ()
     timezone: str | None = None
+    date_order: Literal["dmy", "mdy"] | None = None
     null_words: tuple[str, ...] = NULL_WORDS
     rules: tuple[RowRule, ...] = ()
     session_gap: str | None = None
@@ -145,7 +157,7 @@ class FieldMapping(BaseModel):
         unknown = sorted(set(value.values()) - ROLES)
         if unknown:
             raise ValueError(f"{', '.join(unknown)}: not a role; these are: {', '.join(sorted(ROLES))}")
-        return {given.strip().lower(): role for given, role in value.items()}
+        return {plain_word(given): role for given, role in value.items()}
 
     @field_validator("timestamp_format")
     @classmethod
@@ -205,6 +217,11 @@ class FieldMapping(BaseModel):
     def time_formats(self) -> Sequence[str]:
         """Return the forms of timestamps, in the order in which they are tried."""
         return self.timestamp_formats or (self.timestamp_format or AUTO,)
+
+    def with_auto_times(self) -> FieldMapping:
+        """Return the mapping that reads also times that are in none of its forms, for shapes that write their own."""
+        formats = tuple(self.time_formats())
+        return self.model_copy(update={"timestamp_format": None, "timestamp_formats": (*formats, AUTO)})
 
     @property
     def session_seconds(self) -> float | None:
@@ -276,13 +293,14 @@ class FieldMapping(BaseModel):
             else:
                 values = rows.columns.get(sources[name], pa.nulls(count, pa.string()))
                 columns[name] = tidy(name, values, null_words)
+        columns["timestamp"] = plain_times(columns["timestamp"], self.date_order)
         for rule in self.rules:
             if rule.role is not None:
                 columns["role"] = pc.if_else(rule.matches(rows.columns, count), rule.role, columns["role"])
         columns["instant"] = self._instants(columns["timestamp"])
         columns["cells"] = _row_lists([rows.columns[name] for name in names], count)
         columns["extra_cells"] = _row_lists([_plain_booleans(rows.columns[name]) for name in extra_names], count)
-        return Batch(pa.table(columns | self._problems(rows)), names, extra_names)
+        return Batch(pa.table(columns | self._problems(rows)), names, extra_names, AUTO in self.time_formats())
 
     def _source_of(self, name: str, present: Collection[str]) -> str:
         """Return the file's column that an input column is read from; a place in the conversation has several names."""

@@ -21,10 +21,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analytics_platform.model import Table
-from analytics_platform.model.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES
-from analytics_platform.sources.base import SourceDay, SourceError
+from analytics_platform.model.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES, UNPLACED_ROWS
+from analytics_platform.sources.base import NO_ROWS, SourceDay, SourceError, UnplacedRows
+from analytics_platform.sources.row_rules.deduplication import UNPLACED_DAY
 
 MANIFEST = "manifest.json"
+_UNPLACED = str(UNPLACED_DAY)
 _BATCH_ROWS = 20_000
 _REMOVED = "files were removed while they were read. Run again; if that says the same, delete the folder and run again"
 
@@ -137,6 +139,31 @@ def manifest_text(days: Mapping[str, StagedDay]) -> str:
 def parse_manifest(text: str) -> dict[str, StagedDay]:
     """Return the days of a manifest, ascending."""
     return {day: StagedDay(**staged) for day, staged in json.loads(text).items()}
+
+
+def placed_days(days: Mapping[str, StagedDay]) -> dict[str, StagedDay]:
+    """Return the days of a manifest that are partitions: all but the rows that belong to no day."""
+    return {day: staged for day, staged in days.items() if day != _UNPLACED}
+
+
+def unplaced_rows(folder: Path, days: Mapping[str, StagedDay]) -> UnplacedRows:
+    """Return the rows of conversations that start on no day that is kept.
+
+    Args:
+        folder: Folder of the manifest.
+        days: Days of the manifest.
+
+    Raises:
+        SourceError: See ``read_day``.
+    """
+    found = read_day(folder, days, _UNPLACED)
+    return UnplacedRows(
+        version=days[_UNPLACED].version if _UNPLACED in days else NO_ROWS,
+        read_quarantined=lambda: UNPLACED_ROWS.conform(found.quarantined.drop(["date"])),
+        rows_read=found.rows_read,
+        duplicates=found.duplicates,
+        quarantined_rows=found.quarantined_rows,
+    )
 
 
 def read_day(folder: Path, days: Mapping[str, StagedDay], day: str) -> SourceDay:

@@ -93,6 +93,7 @@ def test_one_day_and_a_selection(analytics, tmp_path):
     assert {table["asset"]: table["partitions"] for table in result["tables"]} == {
         "raw_messages": 1,
         "quarantined_rows": 1,
+        "unplaced_rows": 1,
         "raw_conversations": 1,
     }
     again = analytics(tmp_path, "run", "--from", DAY, "--to", DAY, "--select", "group:raw", "--json").json()
@@ -187,7 +188,8 @@ def test_rows_that_cannot_be_used_are_in_quarantine_and_the_counts_add_up(analyt
     assert result["quarantined"] == 3
     lake = Lake.open(str(tmp_path / "lake"))
     quarantined = lake.read("quarantined_rows", "2024-01-01")
-    assert sorted(quarantined["reason"].to_pylist()) == ["bad_timestamp", "invalid_utf8", "unknown_role"]
+    found = sorted([*quarantined["reason"].to_pylist(), *lake.read("unplaced_rows", "")["reason"].to_pylist()])
+    assert found == ["bad_timestamp", "invalid_utf8", "unknown_role"]
     info = lake.info("raw_messages", "2024-01-01")
     assert (info.rows, info.annotations) == (20, {"duplicates": "1", "quarantined": "3", "rows_read": "24"})
 

@@ -53,7 +53,7 @@ LABELS = {"message_embeddings", "message_insights", "conversation_insights"}
 REPORTS = {"daily_report", "daily_report_page"}
 CORRECTED = {"label_feedback", "gold_labels", "candidate_model"}
 LEARNING = CORRECTED | {"model_evaluation", "promoted_model"}
-ROWS = {"raw_messages", "quarantined_rows"}
+ROWS = {"raw_messages", "quarantined_rows", "unplaced_rows"}
 DOMAIN = {"model", "sources", "transform", "insights", "analytics"}
 EDITS: list[tuple[str, str, str, set[str]]] = [
     ("analytics/summary.py", "NEGATIVE_BELOW = -0.25", "NEGATIVE_BELOW = -0.5", DAILY | REPORTS),

@@ -19,7 +19,7 @@ LEARNING = {"label_feedback", "gold_labels", "candidate_model", "model_evaluatio
 """Not of the everyday job."""
 GROUPS = {
     "learning": LEARNING,
-    "raw": {"source_rows", "raw_conversations", "raw_messages", "quarantined_rows"},
+    "raw": {"source_rows", "raw_conversations", "raw_messages", "quarantined_rows", "unplaced_rows"},
     "clean": {"conversations", "messages"},
     "insights": {
         "message_embeddings",

@@ -10,8 +10,9 @@ import pyarrow as pa
 from analytics_platform.defs.framework.recipe import PartitionFacts
 from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
 from analytics_platform.model import raw_tables as tables
+from analytics_platform.model.cadence import Cadence
 from analytics_platform.sources import sample_source
-from analytics_platform.sources.base import Source, require_usable
+from analytics_platform.sources.base import NO_ROWS, Source, require_usable
 from analytics_platform.sources.file_reading import file_source
 from analytics_platform.sources.nocodb import source as nocodb_source
 from analytics_platform.transform import conversations
@@ -23,7 +24,7 @@ SOURCES = [file_source, sample_source, nocodb_source]
 
 
 def _source_version(day: str, source: Source) -> Mapping[str, str]:
-    return {"source": f"{source.name}:{source.days().get(day, 'no rows')}"}
+    return {"source": f"{source.name}:{source.days().get(day, NO_ROWS)}"}
 
 
 def _counts(day: str, source: Source) -> Mapping[str, str]:
@@ -64,6 +65,31 @@ def quarantined_rows(day: str, source: Source) -> pa.Table:
     return source.read_day(day).quarantined
 
 
+def _unplaced_version(day: str, source: Source) -> Mapping[str, str]:
+    del day
+    return {"source": f"{source.name}:{source.unplaced().version}"}
+
+
+def _unplaced_counts(day: str, source: Source) -> Mapping[str, str]:
+    del day
+    rows = source.unplaced()
+    return {"rows_read": str(rows.rows_read), "duplicates": str(rows.duplicates)}
+
+
+@table_asset(
+    tables.UNPLACED_ROWS,
+    GraphPlace("raw", frozenset({"parquet", "source"})),
+    upstream=Upstream(wait_for=[SOURCE_ROWS]),
+    code=SOURCES,
+    facts=PartitionFacts(version=_unplaced_version, annotate=_unplaced_counts),
+    cadence=Cadence.WHOLE,
+)
+def unplaced_rows(source: Source) -> pa.Table:
+    """Rows of the source that cannot be used and belong to no day, each with the reason and its original content."""
+    require_usable(source.summary())
+    return source.unplaced().read_quarantined()
+
+
 @table_asset(
     tables.RAW_CONVERSATIONS,
     GraphPlace("raw", frozenset({"parquet", "pandas"})),
@@ -75,4 +101,6 @@ def raw_conversations(raw_messages: pa.Table) -> pa.Table:
     return conversations.raw_conversations(raw_messages)
 
 
-ASSETS = [raw_messages, quarantined_rows, raw_conversations]
+ASSETS = [raw_messages, quarantined_rows, unplaced_rows, raw_conversations]
+OF_SOURCE = [raw_messages, quarantined_rows, unplaced_rows]
+"""The assets that read the source."""

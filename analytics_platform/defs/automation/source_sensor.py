@@ -100,7 +100,7 @@ def next_tick(platform: Platform, instance: dg.DagsterInstance, cursor: SensorSt
 def _next_tick(platform: Platform, instance: dg.DagsterInstance, cursor: SensorState, now: dt.datetime) -> Tick:
     caught_up = platform.source.refresh(seconds=REFRESH_SECONDS)
     require_usable(platform.source.summary())
-    versions = short(platform.source.days())
+    versions = short(_versions(platform))
     if cursor.request is not None and not cursor.request.ended:
         cursor, waiting = _follow(platform, instance, cursor, versions, now)
         if waiting:
@@ -149,9 +149,18 @@ def _days_of(run: dg.DagsterRun) -> list[str]:
 
 def _stale(platform: Platform, days: Sequence[str]) -> list[str]:
     """Return the days whose version in the lake differs from the source."""
-    return (
-        stale_days(platform, [raw_assets.raw_messages, raw_assets.quarantined_rows], days, marts=False) if days else []
-    )
+    return stale_days(platform, raw_assets.OF_SOURCE, days, marts=False) if days else []
+
+
+def _versions(platform: Platform) -> dict[str, str]:
+    """Return the version of each day of the source; the last day's changes with the rows that belong to no day.
+
+    Any run computes the table of these rows anew, so one day stands for it.
+    """
+    versions = dict(platform.source.days())
+    if versions:
+        versions[max(versions)] += platform.source.unplaced().version
+    return versions
 
 
 def run_requests(request: Request) -> Iterator[dg.RunRequest]:

@@ -77,16 +77,31 @@ def _violations(store: PartitionStore, table: Table, day: str) -> list[str]:
 
 @dg.asset_check(
     asset=raw_assets.raw_messages.key,
-    additional_deps=[raw_assets.quarantined_rows.key],
+    additional_deps=[raw_assets.quarantined_rows.key, raw_assets.unplaced_rows.key],
     blocking=True,
     required_resource_keys={"stores"},
 )
 def rows_add_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-    """On every day, rows read from the source = rows in `raw_messages` + duplicates + rows in `quarantined_rows`."""
+    """On every day, rows read from the source = rows in `raw_messages` + duplicates + rows in `quarantined_rows`.
+
+    Rows that belong to no day = duplicates + rows in `unplaced_rows`.
+    """
     store: PartitionStore = context.resources.stores("lake")
     wanted = days_of_run(context)
     days = [day for day in store.keys("raw_messages") if wanted is None or day in wanted]
-    return check_result(problems_by_day(days, partial(_missing_rows, store)), partitions=len(days))
+    problems = [
+        *problems_by_day(days, partial(_missing_rows, store)),
+        *problems_by_day([""], lambda _: _missing_unplaced_rows(store)),
+    ]
+    return check_result(problems, partitions=len(days))
+
+
+def _missing_unplaced_rows(store: PartitionStore) -> Iterator[str]:
+    stored = store.info("unplaced_rows", "")
+    if stored is not None:
+        read, duplicates = int(stored.annotations["rows_read"]), int(stored.annotations["duplicates"])
+        if read != stored.rows + duplicates:
+            yield f"{read} rows read without a day, {duplicates} duplicates + {stored.rows} in unplaced_rows"
 
 
 def _missing_rows(store: PartitionStore, day: str) -> Iterator[str]:

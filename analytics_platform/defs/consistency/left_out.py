@@ -9,7 +9,7 @@ from analytics_platform.defs.assets.processing_errors import ISOLATING
 from analytics_platform.defs.framework.table_asset import TableAsset
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.model.error_tables import PROCESSING_ERRORS
-from analytics_platform.model.raw_tables import QUARANTINED_ROWS
+from analytics_platform.model.raw_tables import QUARANTINED_ROWS, UNPLACED_ROWS
 from analytics_platform.storage.failures import Failure, failures_of
 from analytics_platform.storage.partitions import PartitionStore
 
@@ -37,6 +37,12 @@ def count_quarantined(lake: PartitionStore, days: Sequence[str]) -> int:
     """Return the number of quarantined rows over the stored ones of these days."""
     found = (lake.info(QUARANTINED_ROWS.name, day) for day in days)
     return sum(info.rows for info in found if info is not None)
+
+
+def count_unplaced(lake: PartitionStore) -> int:
+    """Return the number of stored quarantined rows that belong to no day."""
+    info = lake.info(UNPLACED_ROWS.name, "")
+    return info.rows if info is not None else 0
 
 
 def days_with_errors(lake: PartitionStore, days: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ The file's content decides what it is; its name decides only where the content l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import BinaryIO, cast
@@ -54,10 +54,12 @@ from analytics_platform.sources.shapes.catalogue import AUTO, ROWS, WHATSAPP, re
 from analytics_platform.sources.shapes.dotted import dotted_shape
 from analytics_platform.sources.shapes.exchanges import EXCHANGES
 from analytics_platform.sources.shapes.helpdesks import CHATWOOT
+from analytics_platform.sources.shapes.nested import nested_shape
 from analytics_platform.sources.shapes.shape import Context, Shape
 from analytics_platform.sources.shapes.slack import SLACK, with_channel
 from analytics_platform.sources.shapes.table_columns import usual_columns
-from analytics_platform.sources.shapes.table_roles import RoleFlags, role_flags
+from analytics_platform.sources.shapes.table_roles import role_flags, says_who_speaks
+from analytics_platform.sources.shapes.table_times import date_and_time, with_date_order
 from analytics_platform.sources.shapes.whatsapp import date_order, is_whatsapp, read_whatsapp
 
 _WHOLE_SHAPES = (EXCHANGES, CHATWOOT)
@@ -84,6 +86,7 @@ class Recognised:
         separator: Name of a table's separator; None for other formats.
         shape: Title of the shape; None for one message per row.
         columns: Input column to the file's column that was taken for it by its usual name.
+        internal_notes: Number of internal notes of a help desk so far, which are no answers.
         notes: Sentences that a person should read, about times, roles and conversations.
     """
 
@@ -93,6 +96,7 @@ class Recognised:
     separator: str | None = None
     shape: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
+    internal_notes: int = 0
     notes: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -120,6 +124,8 @@ def read_rows(
     with open_content(file) as content:
         recognised.compression = content.compression
         start = content.peek(SAMPLE_BYTES)
+        if start[257:262] == b"ustar":
+            raise SourceError(f"{file.place}: is a tar archive; unpack it with `tar -xf`, and name the folder")
         if start.startswith(PARQUET) or (file.suffix == ".parquet" and not start):
             yield from _parquet(file, content, mapping, recognised)
         elif start.startswith((ZIP, OLE)) or (file.suffix in BOOKS and not start):
@@ -241,8 +247,18 @@ def _records(
         return
     batches = chain([first], batches)
     shape = _shape_of(first.values, file, mapping)
+    paths = list(mapping.columns.values())
+    nested = _nested_shape(first.values, file, mapping) if shape is None else None
+    if nested is not None:
+        recognised.format += f", {nested.title}"
+        context = Context(file)
+        rows = numbered(unfolded(batches, nested, context, paths), paths)
+        for result in _table(rows, file, mapping.with_auto_times(), recognised, nested=[]):
+            if context.untimed and UNTIMED not in recognised.notes:
+                recognised.notes.append(UNTIMED)
+            yield result
+        return
     if shape is None:
-        paths = list(mapping.columns.values())
         if recognise_shape(first.values) is SLACK:
             rows = numbered((with_channel(records, file) for records in batches), paths)
         else:
@@ -253,9 +269,9 @@ def _records(
     if shape.hint:
         recognised.notes.append(shape.hint)
     context = Context(file)
-    paths = list(mapping.columns.values())
     rows = numbered(unfolded(batches, shape, context, paths), paths)
     for result in with_mapping(rows, mapping, whole=shape in _WHOLE_SHAPES):
+        recognised.internal_notes = context.internal_notes
         if context.untimed and UNTIMED not in recognised.notes:
             recognised.notes.append(UNTIMED)
         yield result
@@ -272,6 +288,21 @@ def _shape_of(records: list[Record], file: SourceFile, mapping: FieldMapping) ->
         return shape
     columns = rows_of(Records(records[:50]), 1, stated).columns
     return None if any(name in columns for name in stated) else shape
+
+
+def _nested_shape(records: list[Record], file: SourceFile, mapping: FieldMapping) -> Shape | None:
+    """Return the shape of nested records; None where the mapping or the records themselves name role and text."""
+    if file.shape != AUTO or recognise_shape(records) is not None:
+        return None
+    names = list(dict.fromkeys(name for record in records for name in record))
+    columns = _with_usual(names, mapping)
+    flags = says_who_speaks(names)
+    stated = {name for name in ("role", "text") if columns.column_of(name) in names or name in columns.constants}
+    needed = {columns.column_of(name) for name in REQUIRED_INPUT}
+    plain = not any(isinstance(record.get(name), dict) for record in records[:50] for name in needed)
+    if ("text" in stated and ("role" in stated or flags) and plain) or {"role", "text"} & mapping.columns.keys():
+        return None
+    return nested_shape(records)
 
 
 def _table(
@@ -291,19 +322,28 @@ def _table(
         tables = (records_of(rows) for rows in batches)
         yield from _records(tables, file, mapping, recognised)
         return
-    effective = _with_usual(first.columns, mapping)
+    effective = _with_usual(first.columns, mapping, _first_values(first))
     recognised.columns = {name: effective.columns[name] for name in effective.columns.keys() - mapping.columns.keys()}
-    flags = RoleFlags()
-    if recognised.columns:  # a table in our own columns is taken as it is
-        role_column = effective.column_of("role")
-        flags = role_flags(first.columns, has_roles=role_column in first.columns or "role" in effective.constants)
-        recognised.notes += flags.notes()
-    elif flags.speaker is None and nested is None:
+    role_column = effective.column_of("role")
+    clock = date_and_time(first.columns, effective, mapping)
+    if clock is not None:
+        effective = effective.model_copy(update={"columns": {**effective.columns, "timestamp": clock.name}})
+        recognised.columns["timestamp"] = clock.name
+        batches = (clock.joined(rows) for rows in batches)
+    effective = with_date_order(first if clock is None else clock.joined(first), effective, recognised.notes)
+    flags = role_flags(
+        first.columns,
+        has_roles=role_column in first.columns or "role" in effective.constants,
+        but={*effective.columns.values(), *(name for rule in mapping.rules for name in rule.when)},
+    )
+    recognised.notes += flags.notes()
+    if not recognised.columns and flags.speaker is None and nested is None:
         _refuse_data_as_header(first.columns, effective, file)
     if nested and not flags.speaker:
         _refuse_nested(nested, first.columns, effective, file)
     for rows in batches:
-        yield effective, with_plain_text(flags.apply(rows, effective.column_of("role")), effective)
+        recognised.internal_notes += flags.count_notes(rows)
+        yield effective, with_plain_text(flags.apply(rows, role_column), effective)
 
 
 _DATA = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{9,}|(?i:user|assistant|agent|customer|bot|system)")
@@ -327,10 +367,16 @@ def _refuse_data_as_header(names: Iterable[str], mapping: FieldMapping, file: So
         )
 
 
-def _with_usual(names: Iterable[str], mapping: FieldMapping) -> FieldMapping:
+def _first_values(rows: Rows) -> dict[str, list[str | None]]:
+    return {name: values.slice(0, 200).to_pylist() for name, values in rows.columns.items()}
+
+
+def _with_usual(
+    names: Iterable[str], mapping: FieldMapping, values: Mapping[str, list[str | None]] | None = None
+) -> FieldMapping:
     """Return the mapping with columns that are taken by their usual names."""
     sessions = {"conversation_id"} if mapping.session_gap else set()  # the mapping makes conversations itself
-    usual = usual_columns(list(names), {*mapping.columns, *mapping.constants} | sessions)
+    usual = usual_columns(list(names), {*mapping.columns, *mapping.constants} | sessions, values=values)
     return mapping.model_copy(update={"columns": {**usual, **mapping.columns}}) if usual else mapping
 
 

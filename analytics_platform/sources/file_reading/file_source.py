@@ -21,13 +21,20 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
-from analytics_platform.sources.base import Progress, SourceDay, SourceError, SourceStatus
+from analytics_platform.sources.base import Progress, SourceDay, SourceError, SourceStatus, UnplacedRows
 from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.file_reading.locating import find_files
 from analytics_platform.sources.file_reading.staging import stage
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
-from analytics_platform.sources.published_days import MANIFEST, StagedDay, parse_manifest, read_day
+from analytics_platform.sources.published_days import (
+    MANIFEST,
+    StagedDay,
+    parse_manifest,
+    placed_days,
+    read_day,
+    unplaced_rows,
+)
 from analytics_platform.sources.row_rules.row_summary import SUMMARY, RowSummary, parse_summary
 from analytics_platform.sources.shapes.catalogue import AUTO
 from analytics_platform.sources.staging_holds import (
@@ -41,7 +48,7 @@ from analytics_platform.sources.staging_holds import (
 )
 from analytics_platform.system.disk_full import disk_full_told
 
-READER_VERSION = 6
+READER_VERSION = 7
 """Increase this number when a code change stages the same files differently."""
 _UNTIL = "-until-"
 """Part of a staging's folder name, between the fingerprint of files and mapping and the last day."""
@@ -140,7 +147,7 @@ class FileSource:
         """
         with self.held():
             folder = self._staged()
-            return {day: staged.version for day, staged in _days(folder).items()} if folder else {}
+            return {day: staged.version for day, staged in placed_days(_days(folder)).items()} if folder else {}
 
     def rows_by_day(self) -> Mapping[str, int]:
         """Return the number of rows read for each day, from the manifest.
@@ -150,7 +157,7 @@ class FileSource:
         """
         with self.held():
             folder = self._staged()
-            return {day: staged.rows_read for day, staged in _days(folder).items()} if folder else {}
+            return {day: staged.rows_read for day, staged in placed_days(_days(folder)).items()} if folder else {}
 
     def summary(self) -> RowSummary:
         """Return what became of all rows of the files, from the staging.
@@ -175,6 +182,16 @@ class FileSource:
             folder = self._staged()
             return read_day(folder, _days(folder), day) if folder else read_day(self._folder, {}, day)
 
+    def unplaced(self) -> UnplacedRows:
+        """Return the rows that belong to no day, from the staging.
+
+        Raises:
+            SourceError: If a path, a file or the mapping is wrong.
+        """
+        with self.held():
+            folder = self._staged()
+            return unplaced_rows(folder, _days(folder)) if folder else unplaced_rows(self._folder, {})
+
     def glance(self) -> str:
         """Return a short description of the files from the first batch of each; nothing is staged.
 
@@ -189,7 +206,7 @@ class FileSource:
                 for of_file, rows in islice(read_rows(file, mapping), 1):
                     of_file.require_columns(rows.columns, file.place)
             return f"{what}, not read since they changed"
-        days = list(_days(folder))
+        days = list(placed_days(_days(folder)))
         return f"{what}, {len(days)} days with rows, {days[0]} to {days[-1]}" if days else f"{what}, no rows"
 
     def _found(self) -> tuple[list[SourceFile], FieldMapping, Path]:

@@ -14,6 +14,7 @@ from analytics_platform.sources.formats.json_rows import WRAPPERS, no_object
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.rows import Problem, Rows, text_array
 from analytics_platform.sources.shapes.catalogue import recognise_shape
+from analytics_platform.sources.shapes.nested import nested_shape
 from analytics_platform.sources.shapes.shape import Context, Shape, content_text, is_list_of, parsed
 
 
@@ -22,7 +23,7 @@ def unwrapped(batches: Iterator[Records], mapping: FieldMapping) -> Iterator[Rec
     first = next(batches, None)
     if first is None:
         return
-    if len(first.values) == 1 and recognise_shape(first.values) is None:
+    if len(first.values) == 1 and recognise_shape(first.values) is None and not _is_conversation(first.values[0]):
         (record,) = first.values
         lists = [name for name in (*WRAPPERS, "messages") if is_list_of(record.get(name), _is_object)]
         mapped = any(path.startswith(f"{name}[]") for name in lists for path in mapping.columns.values())
@@ -32,6 +33,11 @@ def unwrapped(batches: Iterator[Records], mapping: FieldMapping) -> Iterator[Rec
             first = Records([item if isinstance(item, dict) else {} for item in items], problems)
     yield first
     yield from batches
+
+
+def _is_conversation(record: Record) -> bool:
+    """Tell whether a file's only record is a conversation with an id and its messages, and no page of an interface."""
+    return any(name in record for name in ("id", "number", "uuid", "conversation_id")) and bool(nested_shape([record]))
 
 
 def _is_object(value: object) -> bool:
@@ -100,7 +106,7 @@ def with_mapping(batches: Iterator[Rows], mapping: FieldMapping, *, whole: bool)
                 if name not in decided and (column in rows.columns or name not in rows.columns)
             }
             constants = {name: value for name, value in mapping.constants.items() if name not in {"role", "text"}}
-            effective = mapping.model_copy(update={"columns": columns, "constants": constants})
+            effective = mapping.with_auto_times().model_copy(update={"columns": columns, "constants": constants})
             ignored = [column for column in mapping.columns.values() if column not in columns.values()]
         # A column that the mapping replaces, or that the shape has unfolded, is not kept a second time.
         replaced = {name for name, column in effective.columns.items() if column != name} - {

@@ -21,14 +21,14 @@ import numpy as np
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
-from analytics_platform.sources.base import Progress, SourceDay, SourceError, SourceStatus
+from analytics_platform.sources.base import Progress, SourceDay, SourceError, SourceStatus, UnplacedRows
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform.sources.nocodb.client import NocoClient
 from analytics_platform.sources.nocodb.filters import one_of
 from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES, Mirror, OpenMirror
 from analytics_platform.sources.nocodb.pull import Pull
 from analytics_platform.sources.nocodb.records import ID, stamps_of, to_rows
-from analytics_platform.sources.published_days import StagedDay, read_day
+from analytics_platform.sources.published_days import StagedDay, placed_days, read_day, unplaced_rows
 from analytics_platform.sources.row_rules.row_summary import RowSummary
 from analytics_platform.sources.staging_holds import Holds, discard, hold
 
@@ -115,11 +115,11 @@ class NocoSource:
     def days(self) -> Mapping[str, str]:
         """Return the days that have rows, ascending, each with a hash of the day's mirrored rows."""
         with self.held():
-            return {day: staged.version for day, staged in self._snapshot().items()}
+            return {day: staged.version for day, staged in placed_days(self._snapshot()).items()}
 
     def rows_by_day(self) -> Mapping[str, int]:
         """Return the number of rows mirrored for each day, from the manifest."""
-        return {day: staged.rows_read for day, staged in self._snapshot().items()}
+        return {day: staged.rows_read for day, staged in placed_days(self._snapshot()).items()}
 
     def summary(self) -> RowSummary:
         """Return what became of all rows of the mirror, as of its last publication."""
@@ -134,6 +134,15 @@ class NocoSource:
         """
         with self.held():
             return read_day(self._mirror.folder, self._snapshot(), day)
+
+    def unplaced(self) -> UnplacedRows:
+        """Return the rows that belong to no day.
+
+        Raises:
+            SourceError: If files of the mirror were removed while they were read.
+        """
+        with self.held():
+            return unplaced_rows(self._mirror.folder, self._snapshot())
 
     def refresh(self, *, seconds: float | None = None, on_progress: Progress | None = None) -> bool:
         """Pull new and changed rows.

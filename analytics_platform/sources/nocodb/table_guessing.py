@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pyarrow as pa
+
 from analytics_platform.model.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.mapping import INPUT_NAMES, FieldMapping, RowRule
 from analytics_platform.sources.nocodb.attributes import ATTRIBUTES
@@ -18,7 +20,7 @@ from analytics_platform.sources.nocodb.nocodb_bases import NocoBase
 from analytics_platform.sources.nocodb.nocodb_tables import NocoColumn, NocoTable
 from analytics_platform.sources.nocodb.records import ID, Record
 from analytics_platform.sources.row_rules.role_words import default_role_words
-from analytics_platform.sources.rows import as_text
+from analytics_platform.sources.rows import as_text, text_array
 from analytics_platform.sources.shapes.table_columns import meaning_of, usual_attributes, usual_columns
 from analytics_platform.sources.shapes.table_roles import FALSE_WORDS, TRUE_WORDS, role_flags
 
@@ -195,7 +197,7 @@ class _Guessing:
         if all(self._columns.get(name) == name for name in REQUIRED_INPUT):
             return  # a table in our own columns is taken as it is
         is_named = "role" in self._columns and (self._role_share > 0 or not self._sample)
-        flags = role_flags(list(self._fields), has_roles=is_named)
+        flags = role_flags({title: self._values(title) for title in self._fields}, has_roles=is_named)
         if flags.speaker:
             self._columns.pop("role", None)
             # A checkbox that was never touched has no value, so the other role is that of every row at first.
@@ -207,6 +209,10 @@ class _Guessing:
                 RowRule(when={flags.note: TRUE_WORDS if flags.note_if_true else FALSE_WORDS}, role="system")
             )
         self._notes += flags.notes()
+
+    def _values(self, title: str) -> pa.Array:
+        """Return the values of a column in the sample as texts; one null where there is no sample."""
+        return text_array([record.get(title) for record in self._sample] or [None])
 
     def take_text(self) -> None:
         """Take the column of the longest texts, if no column is called text."""

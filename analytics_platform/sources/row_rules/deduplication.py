@@ -25,6 +25,9 @@ CREATE TABLE IF NOT EXISTS starts (conversation_id VARCHAR, day DATE);
 LATEST_DAYS = 366
 """Days after the last partition up to which a message may belong to a conversation that started before."""
 
+UNPLACED_DAY = dt.date.min
+"""Day under which rows of conversations that start on no day of the window are staged; no partition has it."""
+
 _VIEWS = """
 -- The time of a wrong clock: before the first partition, or more than a year after the last one.
 CREATE OR REPLACE TEMP MACRO is_stray(time) AS time < getvariable('first_day')
@@ -225,14 +228,6 @@ def settle_changed(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def use_other_day(db: duckdb.DuckDBPyConnection) -> dt.date:
-    """Choose and return the day for rows of conversations without a day: the first day on which a conversation starts.
-
-    If no conversation starts within the window, the day is the first day of the window.
-    """
-    db.execute("""
-        SET VARIABLE other_day = (
-            SELECT coalesce(min(day), CAST(getvariable('first_day') AS DATE)) FROM conversation_days
-        )
-    """)
-    day: dt.date = db.execute("SELECT CAST(getvariable('other_day') AS DATE)").fetchall()[0][0]
-    return day
+    """Set and return ``UNPLACED_DAY``, under which rows of conversations without a day are written."""
+    db.execute("SET VARIABLE other_day = CAST($day AS DATE)", {"day": UNPLACED_DAY})
+    return UNPLACED_DAY

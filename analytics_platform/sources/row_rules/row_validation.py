@@ -258,12 +258,14 @@ class _Variant:
         unchanged: Columns that no rule changes in this batch, so that SQL need not return them.
         extras: Number of further columns.
         has_instants: Whether the moment of every time is known, so that SQL need not parse any.
+        auto_times: As in ``Batch``.
     """
 
     null_columns: tuple[str, ...]
     unchanged: tuple[str, ...]
     extras: int
     has_instants: bool
+    auto_times: bool
 
 
 def _variant(batch: Batch) -> _Variant:
@@ -274,7 +276,7 @@ def _variant(batch: Batch) -> _Variant:
     if not rows["conversation_id"].null_count and _are_short(rows["conversation_id"]):  # a null may be a session
         unchanged.append("conversation_id")
     has_instants = rows["instant"].null_count == rows["timestamp"].null_count
-    return _Variant(null_columns, tuple(unchanged), len(batch.extra_names), has_instants)
+    return _Variant(null_columns, tuple(unchanged), len(batch.extra_names), has_instants, batch.auto_times)
 
 
 def _are_short(values: pa.ChunkedArray) -> bool:
@@ -295,6 +297,7 @@ def _statement(variant: _Variant) -> str:
     if variant.extras <= _MOST_CONCATENATED:
         extra = f"'{{' || nullif(concat_ws(',', {pairs}), '') || '}}'" if variant.extras else "CAST(NULL AS VARCHAR)"
     time = _INSTANT if variant.has_instants else _ANY_TIME
+    time = time.replace("given_time(", "given_or_auto_time(") if variant.auto_times else time
     judge_all = _JUDGE.replace(_NULL_COLUMNS, nulls).replace(_TIME, time).replace(_PLAIN_EXTRA, extra)
     left_out = ", ".join((*variant.unchanged, "file"))
     return f"SELECT * EXCLUDE ({left_out}) FROM ({judge_all})"  # noqa: S608  (column names of our own)

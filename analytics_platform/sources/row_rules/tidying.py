@@ -51,6 +51,8 @@ def tidy(name: str, values: pa.Array, null_words: pa.Array) -> pa.Array:
     values = pc.utf8_trim(values, characters=_BLANKS)
     if name == "timestamp":
         values = _plain_blanks(values)
+    elif name == "role":
+        values = _one_width(values)
     elif name in IDENTIFIERS:
         values = _whole_numbers(values)
     missing = pc.equal(pc.utf8_trim(values, characters=_INVISIBLE), "")
@@ -88,10 +90,50 @@ def spellings(words: Iterable[str]) -> pa.Array:
     return pa.array(sorted(forms | ({"NaN", "NaT"} if {"nan", "nat"} & forms else set())), pa.string())
 
 
+_DATE_ORDERS = {
+    "dmy": (r"^(\d{1,2})/(\d{1,2})/(\d{4}),?", r"\3-\2-\1"),
+    "mdy": (r"^(\d{1,2})/(\d{1,2})/(\d{4}),?", r"\3-\1-\2"),
+}
+_ZONES = {
+    "EST": "-0500", "EDT": "-0400", "CST": "-0600", "CDT": "-0500", "MST": "-0700", "MDT": "-0600", "PST": "-0800",
+    "PDT": "-0700", "CET": "+0100", "CEST": "+0200",
+}  # fmt: skip
+"""Abbreviations of zones: those of RFC 2822, and those of Central Europe; others, such as IST, mean several zones."""
+
+
+def plain_times(times: pa.Array, date_order: str | None) -> pa.Array:
+    """Return times with dates in the order of ISO 8601 where their order is known, and with offsets for zones' names.
+
+    Args:
+        times: Tidied texts of shape (rows,).
+        date_order: ``dmy`` or ``mdy`` for dates with slashes; None leaves them as they are.
+    """
+    if times.null_count == len(times):
+        return times
+    if date_order is not None:
+        times = pc.replace_substring_regex(times, *_DATE_ORDERS[date_order])
+    if pc.all(pc.ends_with(times, "Z")).as_py():
+        return times
+    if pc.any(pc.match_substring_regex(times, r"[A-Za-z]\.?$")).as_py():
+        if pc.any(pc.match_substring_regex(times, r"[AaPp]\.\s?[Mm]\.?$")).as_py():
+            times = pc.replace_substring_regex(times, r" ?([AaPp])\.\s?[Mm]\.?$", r" \1M")
+        if pc.any(pc.match_substring_regex(times, r"\d [CEMP][DES]?[ST]T?$")).as_py():
+            for name, offset in _ZONES.items():
+                times = pc.replace_substring_regex(times, rf"(\d) {name}$", rf"\1 {offset}")
+    return times
+
+
 def _plain_blanks(times: pa.Array) -> pa.Array:
     if pc.all(pc.string_is_ascii(times)).as_py() is not False:
         return times
     return pc.replace_substring_regex(pc.replace_substring_regex(times, r"\p{Cf}+", ""), r"\p{Z}+", " ")
+
+
+def _one_width(words: pa.Array) -> pa.Array:
+    """Return words with one form of each character: full-width letters of Japanese input methods become plain ones."""
+    if pc.all(pc.string_is_ascii(words)).as_py() is not False:
+        return words
+    return pc.utf8_normalize(words, form="NFKC")
 
 
 def _whole_numbers(identifiers: pa.Array) -> pa.Array:

@@ -1,8 +1,9 @@
 r"""How a source writes times, as DuckDB macros: ISO 8601, epochs, e-mail dates, strptime formats, and local times.
 
-``time_macros`` creates ``given_time(text)``, a struct of ``at`` (TIMESTAMPTZ, null for a text in no known form) and
-``repeated`` (whether the local time occurs twice, because clocks were set back), and ``skipped`` (whether it never
-occurs, because clocks were set forward). Without a time zone, a time without an offset is UTC.
+``time_macros`` creates ``given_time(text)``, and ``given_or_auto_time(text)``, which tries ``auto`` last. Both return a
+struct of ``at`` (TIMESTAMPTZ, null for a text in no known form) and ``repeated`` (whether the local time occurs twice,
+because clocks were set back), and ``skipped`` (whether it never occurs, because clocks were set forward). A time
+without an offset is UTC unless there is a time zone.
 """
 
 from __future__ import annotations
@@ -48,7 +49,12 @@ CREATE TEMP MACRO mail_time(given) AS
         '%a, %d %b %Y %H:%M:%S %Z', '%d %b %Y %H:%M:%S %Z', '%a %b %d %H:%M:%S %z %Y', '%a %b %d %H:%M:%S %Z %Y'
     ]) AS TIMESTAMPTZ) END;
 CREATE TEMP MACRO worded_time(given) AS
-    CASE WHEN regexp_matches(given, '[A-Za-z]{3}') THEN try_strptime(given, [
+    CASE WHEN regexp_matches(given, '[AaPp][Mm]$') AND regexp_matches(given, '^\d{4}-') THEN try_strptime(given, [
+        '%Y-%m-%d %I:%M:%S %p', '%Y-%m-%d %I:%M %p', '%Y-%m-%d %I:%M:%S%p', '%Y-%m-%d %I:%M%p'])
+    WHEN regexp_full_match(given, '\d{1,2}[.]\d{1,2}[.]\d{4}.*') THEN try_strptime(given, [
+        '%d.%m.%Y %H:%M:%S', '%d.%m.%Y %H:%M', '%d.%m.%Y, %H:%M:%S', '%d.%m.%Y, %H:%M', '%d.%m.%Y',
+        '%d.%m.%Y %H:%M:%S.%f'])
+    WHEN regexp_matches(given, '[A-Za-z]{3}') THEN try_strptime(given, [
         '%b %d, %Y, %I:%M:%S %p', '%b %d, %Y %I:%M:%S %p', '%b %d, %Y, %I:%M %p', '%b %d, %Y %I:%M %p',
         '%B %d, %Y, %I:%M:%S %p', '%B %d, %Y %I:%M %p', '%B %d, %Y at %I:%M %p', '%b %d, %Y', '%d %b %Y %H:%M:%S',
         '%d %b %Y %H:%M', '%d %b %Y', '%d %B %Y %H:%M', '%a %b %d %H:%M:%S %Y'
@@ -67,17 +73,37 @@ _AUTO_WALL = """coalesce(
     TRY_CAST(coalesce(iso_text(given), loose_iso_text(given)) AS TIMESTAMP), worded_time(given))"""
 
 
+# Of a local time that occurs twice, the earlier moment; of one that never occurs, the moment an hour later.
+_MOMENTS = """
+CREATE TEMP MACRO moment(wall) AS CASE
+    WHEN ((wall AT TIME ZONE {zone}) - INTERVAL 1 HOUR) AT TIME ZONE {zone} = wall
+        THEN (wall AT TIME ZONE {zone}) - INTERVAL 1 HOUR
+    ELSE wall AT TIME ZONE {zone} END;
+CREATE TEMP MACRO placed(reading) AS {{
+    'at': coalesce(reading.instant, moment(reading.wall)),
+    'repeated': coalesce((moment(reading.wall) + INTERVAL 1 HOUR) AT TIME ZONE {zone} = reading.wall, false),
+    'skipped': coalesce(moment(reading.wall) AT TIME ZONE {zone} <> reading.wall, false)
+}};
+"""
+
+
 def time_macros(formats: Sequence[str], zone: str | None) -> str:
-    """Return the SQL that creates the macro ``given_time``.
+    """Return the SQL that creates the macros ``given_time`` and ``given_or_auto_time``.
 
     Args:
         formats: Tried in this order: ``auto``, one of ``EPOCH_FORMATS``, or a strptime format.
         zone: IANA name of the zone of times without an offset; None for UTC.
     """
+    moments = "" if zone is None else _MOMENTS.format(zone=_quoted(zone))
+    either = formats if AUTO in formats else (*formats, AUTO)
+    return _MACROS + moments + _macro("given_time", formats, zone) + _macro("given_or_auto_time", either, zone)
+
+
+def _macro(name: str, formats: Sequence[str], zone: str | None) -> str:
     if zone is None:
         at = ", ".join(_utc(one) for one in formats)
         fields = f"{{'at': coalesce({at}), 'repeated': false, 'skipped': false}}"
-        return f"{_MACROS}CREATE TEMP MACRO given_time(given) AS {fields};"
+        return f"CREATE TEMP MACRO {name}(given) AS {fields};\n"
     # The first reading that is not null counts: of a format, an instant, or else a local time.
     instants, walls = zip(*(_with_zone(one) for one in formats), strict=True)
     readings = ", ".join(
@@ -85,21 +111,7 @@ def time_macros(formats: Sequence[str], zone: str | None) -> str:
         f" WHEN {wall} IS NOT NULL THEN {{'instant': CAST(NULL AS TIMESTAMPTZ), 'wall': {wall}}} END"
         for instant, wall in zip(instants, walls, strict=True)
     )
-    name = _quoted(zone)
-    return f"""{_MACROS}
-    CREATE TEMP MACRO time_reading(given) AS coalesce({readings});
-    -- Of a local time that occurs twice, the earlier moment; of one that never occurs, the moment an hour later.
-    CREATE TEMP MACRO moment(wall) AS CASE
-        WHEN ((wall AT TIME ZONE {name}) - INTERVAL 1 HOUR) AT TIME ZONE {name} = wall
-            THEN (wall AT TIME ZONE {name}) - INTERVAL 1 HOUR
-        ELSE wall AT TIME ZONE {name} END;
-    CREATE TEMP MACRO placed(reading) AS {{
-        'at': coalesce(reading.instant, moment(reading.wall)),
-        'repeated': coalesce((moment(reading.wall) + INTERVAL 1 HOUR) AT TIME ZONE {name} = reading.wall, false),
-        'skipped': coalesce(moment(reading.wall) AT TIME ZONE {name} <> reading.wall, false)
-    }};
-    CREATE TEMP MACRO given_time(given) AS placed(time_reading(given));
-    """
+    return f"CREATE TEMP MACRO {name}(given) AS placed(coalesce({readings}));\n"
 
 
 def _utc(form: str) -> str:

@@ -9,8 +9,8 @@ from analytics_platform.sources.formats.file_records import Record
 from analytics_platform.sources.shapes.chatgpt import CHATGPT
 from analytics_platform.sources.shapes.claude import CLAUDE
 from analytics_platform.sources.shapes.exchanges import EXCHANGES
-from analytics_platform.sources.shapes.helpdesks import CHATWOOT, INTERCOM, ZENDESK
-from analytics_platform.sources.shapes.messengers import DISCORD, TELEGRAM
+from analytics_platform.sources.shapes.helpdesks import CHATWOOT, FRESHDESK, INTERCOM, ZENDESK
+from analytics_platform.sources.shapes.messengers import DISCORD, MESSENGER, TELEGRAM
 from analytics_platform.sources.shapes.openai_messages import MESSAGES
 from analytics_platform.sources.shapes.otel import OTEL
 from analytics_platform.sources.shapes.shape import Shape
@@ -18,7 +18,8 @@ from analytics_platform.sources.shapes.sharegpt import SHAREGPT
 from analytics_platform.sources.shapes.slack import SLACK
 
 SHAPES: tuple[Shape, ...] = (
-    CHATGPT, CLAUDE, OTEL, ZENDESK, INTERCOM, CHATWOOT, SLACK, TELEGRAM, DISCORD, SHAREGPT, MESSAGES, EXCHANGES,
+    CHATGPT, CLAUDE, OTEL, ZENDESK, INTERCOM, FRESHDESK, CHATWOOT, SLACK, TELEGRAM, DISCORD, MESSENGER, SHAREGPT,
+    MESSAGES, EXCHANGES,
 )  # fmt: skip
 """In the order in which they are tried: a shape with more characteristic keys comes first."""
 

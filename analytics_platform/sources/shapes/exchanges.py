@@ -29,16 +29,21 @@ PAIRS = (
     ("user_input", "response"), ("user_query", "bot_response"),
     ("human", "assistant"), ("human", "ai"), ("user", "assistant"), ("user", "bot"), ("request", "response"),
     ("message", "response"), ("message", "reply"), ("inputs", "outputs"),
+    ("request_body", "response_body"), ("attributes.input.value", "attributes.output.value"),
 )  # fmt: skip
 """Names of the columns of a question and of its answer."""
 
 _CONVERSATION = (
     "conversation_id", "session_id", "sessionId", "thread_id", "threadId", "chat_id", "group_id", "conversationId",
+    "attributes.session.id",
 )  # fmt: skip
 _TIMES = (
     "timestamp", "created_at", "createdAt", "start_time", "startTime", "time", "date", "datetime", "ts", "started_at",
+    "request_created_at",
 )  # fmt: skip
-_ENDS = ("end_time", "endTime", "completed_at", "finished_at", "answered_at")
+_ENDS = ("end_time", "endTime", "completed_at", "finished_at", "answered_at", "response_created_at")
+_KEYS = ("id", "trace_id", "traceId", "message_id", "run_id", "request_id")
+_MESSAGE_KEYS = ("messages", "value", "input", "choices", "contents", "generations")
 _LEVELS = frozenset({"SPAN", "EVENT", "TOOL", "RETRIEVER", "CHAIN", "EMBEDDING", "GUARDRAIL", "EVALUATOR"})
 """Kinds of Langfuse observations that are no exchange between a customer and the assistant."""
 
@@ -59,22 +64,31 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     pair = pair_of(record)
     if pair is None:
         raise KeyError("question and answer")
-    if str(record.get("type") or "").upper() in _LEVELS:
+    if str(record.get("type") or record.get("run_type") or "").upper() in _LEVELS:
         return
+    thread = _thread_of(record)
+    if thread is not None:  # LangSmith's session_id is a project, of which a thread is one conversation
+        record = {**record, "conversation_id": thread}
     for inner in ("metadata", "metrics", "trace"):  # LangWatch and Langfuse keep session, user and tokens there
         if isinstance(record.get(inner), Mapping):
             record = {**plain_values(record[inner], but=pair), **record}
-    key = first_of(record, "id", "trace_id", "traceId", "message_id", "run_id") or derived_id(context.number, record)
-    conversation = str(first_of(record, *_CONVERSATION) or first_of(record, "trace_id", "traceId") or key)
+    key = first_of(record, "id", "trace_id", "traceId", "message_id", "run_id", "request_id") or derived_id(
+        context.number, record
+    )
+    conversation = str(
+        first_of(record, *_CONVERSATION) or first_of(record, "trace_id", "traceId", "context.trace_id") or key
+    )
     start = first_of(record, *_TIMES) or _nested_time(record) or context.time_by_place(0)
     common = {
         "conversation_id": conversation,
-        "user_id": first_of(record, "user_id", "userId", "customer_id", "user_identifier"),
+        "user_id": first_of(record, "user_id", "userId", "customer_id", "user_identifier", "request_user_id"),
     }
     asked = _question(parsed(record.get(pair[0])))
+    answered = _answer(parsed(record.get(pair[1])))
+    if asked is None and answered is None and any(record.get(name) not in (None, "") for name in pair):
+        raise ValueError("neither the question nor the answer has a known form")
     if asked is not None:
         yield {**common, "message_id": f"{key}:question", "role": "user", "text": asked, "timestamp": start}
-    answered = _answer(parsed(record.get(pair[1])))
     if answered is not None:
         usage = record.get("usage") or record.get("usageDetails") or {}
         usage = usage if isinstance(usage, Mapping) else {}
@@ -84,7 +98,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             "role": "assistant",
             "text": answered,
             "timestamp": first_of(record, *_ENDS) or start,
-            "model": first_of(record, "model", "model_name", "providedModelName"),
+            "model": first_of(record, "model", "model_name", "providedModelName", "attributes.llm.model_name"),
             "input_tokens": first_of(record, "input_tokens", "promptTokens", "prompt_tokens")
             or first_of(usage, "input", "promptTokens", "prompt_tokens", "input_tokens"),
             "output_tokens": first_of(record, "output_tokens", "completionTokens", "completion_tokens")
@@ -92,6 +106,25 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             "cost": first_of(record, "cost", "totalCost", "total_cost", "calculatedTotalCost"),
             "rating": first_of(record, "rating", "score"),
         }
+
+
+def _thread_of(record: Record) -> Any:
+    """Return the thread of a LangSmith run, which stands in the metadata."""
+    extra = record.get("extra")
+    metadata = extra.get("metadata") if isinstance(extra, Mapping) and "run_type" in record else None
+    return first_of(metadata, "thread_id", "session_id", "conversation_id") if isinstance(metadata, Mapping) else None
+
+
+def _unserialised(value: Any) -> Any:
+    """Return LangChain's messages as plain ones: their fields stand in ``kwargs``, in a list of lists."""
+    if is_list_of(value, lambda item: isinstance(item, list)):
+        value = value[0]
+    if isinstance(value, list):
+        return [_unserialised(item) if isinstance(item, Mapping) else item for item in value]
+    if isinstance(value, Mapping) and isinstance(value.get("kwargs"), Mapping) and "content" in value["kwargs"]:
+        name = str((value.get("id") or [""])[-1]).removesuffix("Chunk").removesuffix("Message").lower()
+        return {"type": name, **value["kwargs"]}
+    return value
 
 
 def _nested_time(record: Record) -> Any:
@@ -106,8 +139,16 @@ def _messages(value: Any) -> list[Any] | None:
         value = value["body"]
     if isinstance(value, Mapping):
         value = next(
-            (value[name] for name in ("messages", "value", "input", "choices", "contents") if name in value), None
+            (
+                value[name]
+                for name in ("messages", "value", "input", "choices", "contents", "generations")
+                if name in value
+            ),
+            None,
         )
+    value = _unserialised(value)
+    if is_list_of(value, lambda item: (isinstance(item, Mapping) and "generation_info" in item) or "text" in item):
+        value = [{"role": "assistant", "content": item.get("text")} for item in value]
     if is_list_of(value, lambda item: isinstance(item, Mapping) and is_message(item.get("message"))):
         return [item["message"] for item in value]
     return value if is_list_of(value, is_message) else None

@@ -57,6 +57,7 @@ def _zendesk(record: Record, context: Context) -> Iterator[Record]:
         }
         if note:
             row["note"] = True
+            context.internal_notes += 1
         if isinstance(rating, Mapping):
             row["satisfaction"] = rating.get("score")
         yield row
@@ -80,24 +81,25 @@ def _is_intercom(record: Record) -> bool:
 def _intercom(record: Record, context: Context) -> Iterator[Record]:
     conversation = str(first_of(record, "conversation_id", "id") or f"{context.file.label}:{context.number}")
     if "conversation_parts" not in record:
-        yield from _intercom_part(record, conversation, {})
+        yield from _intercom_part(record, conversation, {}, context)
         return
     source = record.get("source") or record.get("conversation_message") or {}
     rating = (record.get("conversation_rating") or {}).get("rating")
     common = {"channel": source.get("type"), "rating": rating, "outcome": record.get("state")}
     opening = {"created_at": record.get("created_at"), "part_type": "comment", **source}
-    yield from _intercom_part(opening, conversation, common)
+    yield from _intercom_part(opening, conversation, common, context)
     for part in _list(record["conversation_parts"], "conversation_parts") or []:
-        yield from _intercom_part(part, conversation, common)
+        yield from _intercom_part(part, conversation, common, context)
 
 
-def _intercom_part(part: Record, conversation: str, common: Record) -> Iterator[Record]:
+def _intercom_part(part: Record, conversation: str, common: Record, context: Context) -> Iterator[Record]:
     """Yield a part with a body; assignments, openings and closings without one are no messages."""
     if not part.get("body"):
         return
     author = part.get("author") or {}
     role = role_of(author.get("type") or part.get("author_type"))
     note = "note" in str(part.get("part_type"))
+    context.internal_notes += note
     person = author.get("id") or part.get("author_id")
     yield {
         **common,
@@ -118,6 +120,43 @@ INTERCOM = Shape(
     _is_intercom,
     _intercom,
     "Parts without a body, such as assignments, are no messages; notes have the role system.",
+)
+
+
+def _is_freshdesk(record: Record) -> bool:
+    messages = _list(record.get("conversations"), "conversations")
+    return bool(messages) and "incoming" in messages[0] and bool({"body", "body_text"} & messages[0].keys())  # type: ignore[index]
+
+
+def _freshdesk(record: Record, context: Context) -> Iterator[Record]:
+    conversation = str(first_of(record, "id", "ticket_id") or f"{context.file.label}:{context.number}")
+    requester = first_of(record, "requester_id") or _id_of(record.get("requester"))
+    common = {"conversation_id": conversation, "outcome": record.get("status"), "subject": record.get("subject")}
+    opening = {"incoming": True, "user_id": requester, "created_at": record.get("created_at"), "id": "description"}
+    text = first_of(record, "description_text", "description")
+    for position, message in enumerate(
+        [*([{**opening, "body_text": text}] if text else []), *(_list(record["conversations"], "conversations") or [])]
+    ):
+        role = "user" if message.get("incoming") else "agent"
+        note = bool(message.get("private"))
+        context.internal_notes += note
+        yield {
+            **common,
+            "message_id": f"{conversation}:{message.get('id', position)}",
+            "role": _NOTE if note else role,
+            "text": first_of(message, "body_text", "body"),
+            "timestamp": message.get("created_at") or record.get("created_at") or context.time_by_place(position),
+            "user_id": requester,
+            "agent_id": message.get("user_id") if role == "agent" and not note else None,
+        }
+
+
+FRESHDESK = Shape(
+    "freshdesk",
+    "Freshdesk tickets with conversations",
+    _is_freshdesk,
+    _freshdesk,
+    "The description is the first message; private notes have the role system.",
 )
 
 _CHATWOOT_ROLES = {
@@ -152,6 +191,7 @@ def _chatwoot_message(message: Record, conversation: Any, position: int, context
     if isinstance(sender, Mapping) and str(sender.get("type")).lower() in {"agent_bot", "captain", "bot"}:
         role = "assistant"
     private = str(message.get("private")).strip().lower() in {"true", "1", "t", "yes"}
+    context.internal_notes += private
     person = first_of(sender, "email", "id", "name") if isinstance(sender, Mapping) else sender
     files = [
         f"[{file.get('file_type') or 'file'}]" for file in message.get("attachments") or [] if isinstance(file, dict)

@@ -1,4 +1,4 @@
-"""Chats of messengers as JSON: Telegram Desktop (``result.json``), and Discord by DiscordChatExporter."""
+"""Chats of messengers as JSON: Telegram Desktop (``result.json``), Discord by DiscordChatExporter, and Messenger."""
 
 from __future__ import annotations
 
@@ -93,3 +93,42 @@ def _discord(record: Record, context: Context) -> Iterator[Record]:
 
 TELEGRAM = Shape("telegram", "Telegram export", _is_telegram, _telegram, _HINT)
 DISCORD = Shape("discord", "Discord chat by DiscordChatExporter", _is_discord, _discord, _HINT)
+
+
+def _unbroken(text: Any) -> Any:
+    """Return a text of Messenger or Instagram, which write each byte of UTF-8 as a character of its own."""
+    try:
+        return text.encode("latin-1").decode("utf-8") if isinstance(text, str) else text
+    except UnicodeError:
+        return text
+
+
+def _messenger(record: Record, context: Context) -> Iterator[Record]:
+    path = str(record.get("thread_path") or record.get("title") or f"{context.file.label}:{context.number}")
+    oldest_first = sorted(_messages(record), key=lambda message: message["timestamp_ms"])
+    customer = next((message.get("sender_name") for message in oldest_first if message.get("sender_name")), None)
+    for position, message in enumerate(oldest_first):
+        files = [f"[{kind}]" for kind in ("photos", "videos", "audio_files", "files", "gifs") if message.get(kind)]
+        text = _unbroken(message.get("content"))
+        sender = message.get("sender_name")
+        role = "user" if sender == customer else "agent"
+        yield {
+            "conversation_id": _unbroken(path),
+            "message_id": f"{path}:{message['timestamp_ms']}:{position}",
+            "role": role,
+            "text": "\n".join([*([text] if text else []), *files]) or None,
+            "timestamp": message["timestamp_ms"],
+            "sequence": position,
+            "user_id": _unbroken(sender) if role == "user" else None,
+            "agent_id": _unbroken(sender) if role == "agent" else None,
+            "channel": "messenger",
+        }
+
+
+MESSENGER = Shape(
+    "messenger",
+    "Facebook Messenger export",
+    lambda record: bool(_messages(record)) and {"sender_name", "timestamp_ms"} <= _messages(record)[0].keys(),
+    _messenger,
+    _HINT,
+)

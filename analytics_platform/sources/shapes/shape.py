@@ -23,12 +23,14 @@ class Context:
         number: Number of the record within the file, from 1.
         memory: What a shape keeps between the records of one file.
         untimed: Number of messages that got their time from the file.
+        internal_notes: Number of notes that the customer does not see.
     """
 
     file: SourceFile
     number: int = 0
     memory: dict[str, Any] = field(default_factory=dict)
     untimed: int = 0
+    internal_notes: int = 0
 
     def time_by_place(self, position: int) -> str:
         """Return a time for a message whose format states none: when the file changed, plus 1 ms per message before.

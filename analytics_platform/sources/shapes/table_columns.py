@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from types import MappingProxyType
+from typing import Any
 
 from analytics_platform.model.raw_tables import REQUIRED_INPUT
+from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "conversation_id": (
@@ -14,19 +17,25 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "session_id", "sessionid", "session", "chat_id", "chatid", "chat", "case_id", "casenumber", "case_number",
         "dialog_id",
         "dialogue_id", "conv_id", "conversation_uuid", "conversation_hash", "issue_id", "room_id", "ticket_number",
-        "gespräch", "vorgang", "konversation", "conversación",
+        "message_tree_id", "conversations_thread_id", "conversation.id", "ticketnummer", "fall",
+        "gespräch", "vorgang", "konversation", "conversación", "диалог", "обращение",
+        "会话id", "对话id", "会話id", "チケット",
     ),
     "role": (
         "author_role", "author_type", "authortype", "sender_type", "sendertype", "sender_role", "speaker",
         "speaker_role",
         "from_role", "user_type", "message_role", "participant", "participant_type", "from", "sender", "author",
-        "actor",
-        "direction", "who", "rolle", "absender", "rôle", "rol", "type",
+        "actor", "participant_role", "author_kind", "sender_kind", "from_type",
+        "direction", "who", "rolle", "absender", "rôle", "rol", "ruolo", "роль", "отправитель",
+        "角色", "役割", "发送者", "送信者",
+        "type", "event",
     ),
     "text": (
         "message", "body", "content", "message_text", "messagetext", "plain_body", "text_body", "comment_body",
         "message_body", "utterance", "msg", "comment_text", "html_body", "value",
-        "nachricht", "mensaje", "comment",
+        "body_text", "stripped_text", "description_text", "payload_text", "message_content",
+        "nachricht", "mensaje", "mensagem", "messaggio", "сообщение", "текст", "内容", "消息", "メッセージ", "本文",
+        "comment",
     ),
     "message_id": (
         "messageid", "comment_id", "commentid", "msg_id", "event_id", "message_uuid", "comment", "id",
@@ -36,7 +45,10 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "created_at", "createdat", "created", "time", "datetime", "date_time", "date", "sent_at", "sentat", "sent",
         "message_time", "comment_created_at", "message_created_at", "create_time", "createdtime", "created_time",
         "createddatetime", "ts", "event_time", "posted_at", "created_date", "date_created",
-        "timestamp_utc", "published_at", "zeit", "zeitpunkt", "zeitstempel", "datum", "fecha",
+        "timestamp_utc", "published_at", "created_datetime", "created_date_time",
+        "absolute_time", "date_sent", "start_time",
+        "timestamp_ms", "дата", "время", "时间", "日時", "送信日時", "horodatage", "fecha_hora",
+        "data_hora", "zeit", "zeitpunkt", "zeitstempel", "datum", "fecha",
     ),
     "user_id": (
         "userid", "customer_id", "customerid", "requester_id", "requesterid", "requester", "contact_id", "client_id",
@@ -56,10 +68,20 @@ _REFERRED: dict[str, tuple[str, ...]] = {
 }
 """What a table is called whose rows are conversations, customers or agents, further to the names of columns."""
 _SEPARATORS = re.compile(r"[\W_]+")
+_HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_LOOKED_AT = 200
+
+
+def _has_role_words(values: Iterable[Any]) -> bool:
+    known = default_role_words()
+    return any(isinstance(value, str) and plain_word(value) in known for value in islice(values, _LOOKED_AT))
 
 
 def usual_columns(
-    names: Collection[str], stated: Collection[str], excluded: Mapping[str, Collection[str]] = MappingProxyType({})
+    names: Collection[str],
+    stated: Collection[str],
+    excluded: Mapping[str, Collection[str]] = MappingProxyType({}),
+    values: Mapping[str, Iterable[Any]] | None = None,
 ) -> dict[str, str]:
     """Return the columns that a table lacks by our names, with the table's columns that usually mean them.
 
@@ -69,6 +91,7 @@ def usual_columns(
         names: Columns of the table.
         stated: Input columns that the mapping fills.
         excluded: Input column to the columns of the table that cannot be it, because their type does not fit.
+        values: First values of the columns. Of several columns that may hold the role, one with a known word is taken.
 
     Returns:
         Input column to column of the table; a column is taken at most once.
@@ -76,7 +99,7 @@ def usual_columns(
     if all(name in names or name in stated for name in REQUIRED_INPUT):
         return {}
     wanted = [column for column in _NAMES if column not in names and column not in stated]
-    return _matches(names, wanted, excluded)
+    return _matches(names, wanted, excluded, values)
 
 
 def usual_attributes(
@@ -107,17 +130,28 @@ def meaning_of(name: str) -> str | None:
 
 
 def _matches(
-    names: Collection[str], wanted: Collection[str], excluded: Mapping[str, Collection[str]]
+    names: Collection[str],
+    wanted: Collection[str],
+    excluded: Mapping[str, Collection[str]],
+    values: Mapping[str, Iterable[Any]] | None = None,
 ) -> dict[str, str]:
     by_form: dict[str, str] = {}
     for name in names:
         by_form.setdefault(_form(name), name)
+    for name in names:
+        by_form.setdefault(_form(_HUMPS.sub("_", name)), name)
     taken: set[str] = set()
     guessed: dict[str, str] = {}
     for column in wanted:
         unfit = taken | {*excluded.get(column, ())}
-        forms = (form for form in (column, *_NAMES[column]) if by_form.get(form, "") not in unfit)
-        match = next((by_form[form] for form in forms if form in by_form), None)
+        forms = (column, *_NAMES[column])
+        candidates = [by_form[form] for form in forms if form in by_form and by_form[form] not in unfit]
+        if column == "role" and values is not None:
+            candidates = [one for one in candidates if any(values[one])]  # an empty column says nothing
+            candidates.sort(key=lambda one: not _has_role_words(values[one]))
+            if candidates[:1] and candidates[0] == by_form.get("event") and not _has_role_words(values[candidates[0]]):
+                candidates = []
+        match = next(iter(candidates), None)
         if match is not None:
             guessed[column] = match
             taken.add(match)

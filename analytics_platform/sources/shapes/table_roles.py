@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -21,7 +21,12 @@ _CUSTOMER_FLAGS = ("from_customer", "is_customer", "inbound", "is_inbound", "inc
 _NOTE_FLAGS = ("private", "is_private", "internal", "is_internal", "internal_note", "is_note", "is_internal_note")
 _PUBLIC_FLAGS = ("public", "is_public", "comment_public")
 
-ROLE = "role"
+_BOT_FLAGS = ("is_bot", "from_bot", "by_bot", "is_assistant", "is_ai")
+_KINDS = ("type", "message_type", "part_type", "kind", "visibility", "comment_type", "note_type", "event_type")
+_NOTE_KINDS = pa.array(
+    ["note", "private_note", "internal_note", "private note", "internal note", "internal", "private"]
+)
+"""Values of a column of ``_KINDS`` that mark an internal note."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +38,14 @@ class RoleFlags:
         speaker_if_true: Role of a row in which ``speaker`` is true.
         note: Column that tells internal notes from messages; None if the table has none.
         note_if_true: Whether ``note`` is true for a note.
+        kind: Column that says ``note`` or ``internal`` of internal notes; None if the table has none.
     """
 
     speaker: str | None = None
     speaker_if_true: str = "agent"
     note: str | None = None
     note_if_true: bool = True
+    kind: str | None = None
 
     def apply(self, rows: Rows, role_column: str) -> Rows:
         """Return rows with a column of roles in which internal notes have the role system.
@@ -48,15 +55,26 @@ class RoleFlags:
             role_column: Column of roles, which is made if the table has none.
         """
         columns = dict(rows.columns)
-        if self.speaker in columns:
-            other = "user" if self.speaker_if_true == "agent" else "agent"
+        if self.speaker is not None and self.speaker in columns:
+            other = "agent" if self.speaker_if_true == "user" else "user"
             flag = _flag(columns[self.speaker])
             columns[role_column] = pc.if_else(flag, self.speaker_if_true, other)
-        if self.note in columns and role_column in columns:
-            flag = _flag(columns[self.note])
-            is_note = pc.fill_null(flag if self.note_if_true else pc.invert(flag), fill_value=False)
-            columns[role_column] = pc.if_else(is_note, "system", columns[role_column])
+        if (self.note in columns or self.kind in columns) and role_column in columns:
+            columns[role_column] = pc.if_else(self._is_note(rows), "system", columns[role_column])
         return replace(rows, columns=columns)
+
+    def count_notes(self, rows: Rows) -> int:
+        """Return the number of internal notes among rows."""
+        return int(pc.sum(self._is_note(rows)).as_py() or 0)
+
+    def _is_note(self, rows: Rows) -> pa.Array:
+        found = pa.repeat(pa.scalar(value=False), len(rows.numbers))
+        if self.note is not None and self.note in rows.columns:
+            flag = _flag(rows.columns[self.note])
+            found = pc.fill_null(flag if self.note_if_true else pc.invert(flag), fill_value=False)
+        if self.kind is not None and self.kind in rows.columns:
+            found = pc.or_(found, _is_note_kind(rows.columns[self.kind]))
+        return found
 
     def notes(self) -> list[str]:
         """Return sentences that say what is derived."""
@@ -68,25 +86,63 @@ class RoleFlags:
         if self.note:
             which = "true" if self.note_if_true else "false"
             sentences.append(f"Rows whose {self.note} is {which} are internal notes and get the role system.")
+        if self.kind:
+            sentences.append(f"Rows whose {self.kind} is note or internal are internal notes and get the role system.")
         return sentences
 
 
-def role_flags(names: Collection[str], *, has_roles: bool) -> RoleFlags:
+def role_flags(columns: Mapping[str, pa.Array], *, has_roles: bool, but: Collection[str] = ()) -> RoleFlags:
     """Return the columns of a table that say who speaks by their usual names.
 
     Args:
-        names: Columns of the table.
+        columns: Columns of the table with their first values. A column of notes has truth values, and not each row is
+            a note: a table in which all rows are private says something else about them.
         has_roles: Whether a column of roles exists.
+        but: Columns that the mapping decides about.
     """
+    names = [name for name in columns if name not in but]
     by_form = {_SEPARATORS.sub("_", name.strip().lower()).strip("_"): name for name in names}
     speaker, if_true = None, "agent"
     if not has_roles:
         agent = next((by_form[form] for form in _AGENT_FLAGS if form in by_form), None)
         customer = next((by_form[form] for form in _CUSTOMER_FLAGS if form in by_form), None)
-        speaker, if_true = (agent, "agent") if agent else (customer, "user")
+        bot = next((by_form[form] for form in _BOT_FLAGS if form in by_form), None)
+        speaker, if_true = (agent, "agent") if agent else (customer, "user") if customer else (bot, "assistant")
     private = next((by_form[form] for form in _NOTE_FLAGS if form in by_form), None)
     public = next((by_form[form] for form in _PUBLIC_FLAGS if form in by_form), None)
-    return RoleFlags(speaker, if_true, private or public, note_if_true=private is not None)
+    if not _tells_apart(columns, private, note_if_true=True):
+        private = None
+    if not _tells_apart(columns, public, note_if_true=False):
+        public = None
+    kind = next((by_form[form] for form in _KINDS if form in by_form and _has_notes(columns[by_form[form]])), None)
+    return RoleFlags(speaker, if_true, private or public, note_if_true=private is not None, kind=kind)
+
+
+def _is_note_kind(values: pa.Array) -> pa.Array:
+    return pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(values)), value_set=_NOTE_KINDS)
+
+
+def _has_notes(values: pa.Array) -> bool:
+    """Tell whether a column marks some rows as notes, and not all."""
+    marked = _is_note_kind(values)
+    return bool(pc.any(marked).as_py()) and not pc.all(marked).as_py()
+
+
+def says_who_speaks(names: Collection[str]) -> bool:
+    """Tell whether a column of truth values tells agents from customers."""
+    forms = {_SEPARATORS.sub("_", name.strip().lower()).strip("_") for name in names}
+    return not forms.isdisjoint({*_AGENT_FLAGS, *_CUSTOMER_FLAGS, *_BOT_FLAGS})
+
+
+def _tells_apart(columns: Mapping[str, pa.Array], name: str | None, *, note_if_true: bool) -> bool:
+    """Tell whether a column has truth values, of which at least one says that its row is no note."""
+    if name is None:
+        return False
+    flags = _flag(columns[name])
+    if flags.null_count > columns[name].null_count:
+        return False
+    is_note = pc.fill_null(flags if note_if_true else pc.invert(flags), fill_value=False)
+    return not pc.all(is_note).as_py()
 
 
 def _flag(values: pa.Array) -> pa.Array:

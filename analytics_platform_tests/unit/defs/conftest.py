@@ -14,7 +14,7 @@ from analytics_platform.operations.run import Outcome, materialize
 from analytics_platform.settings.loader import load_settings
 
 HEADER = "conversation_id,message_id,role,text,timestamp\n"
-RAW = [dg.AssetKey("raw_messages"), dg.AssetKey("quarantined_rows")]
+RAW = [dg.AssetKey(name) for name in ("raw_messages", "quarantined_rows", "unplaced_rows")]
 NOW = dt.datetime(2024, 5, 1, tzinfo=dt.UTC)
 
 

@@ -10,17 +10,18 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from analytics_platform.cli.commands import run_graph
+from analytics_platform.cli.commands import redrive_days, run_graph
 from analytics_platform.cli.console import print_outcome
 from analytics_platform.defs.automation.sensor_state import SensorState
 from analytics_platform.defs.automation.source_sensor import next_tick
 from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.operations.status import examine
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.sources.base import NothingUsableError
 
 HEADER = "conversation_id,role,text,timestamp\n"
 DAY = dt.date(2024, 6, 20)
-SELECT = "key:raw_messages or key:quarantined_rows"
+SELECT = "key:raw_messages or key:quarantined_rows or key:unplaced_rows"
 
 
 @contextmanager
@@ -71,3 +72,25 @@ def test_a_run_warns_from_a_share_of_lost_rows_on(tmp_path, monkeypatch, share, 
     found = [line for line in outcome.warnings if "1 of 4 rows of the source cannot be used (25%" in line]
     assert bool(found) == warned
     assert outcome.as_json()["source"]["unknown_roles"] == {"wizard": 1}
+
+
+def test_rows_without_a_day_are_counted_over_any_days_and_redriven(tmp_path, monkeypatch):
+    """They lay on the first day with rows, so that no count over other days had them."""
+    monkeypatch.chdir(tmp_path)
+    good = "c1,user,hi,2024-06-18\nc1,agent,hello,2024-06-18\nc3,user,hi,2024-06-20\n"
+    with platform_over(tmp_path, good + "c2,user,hi,the 20th\n", monkeypatch) as platform:
+        outcome, _ = run_graph(platform, DAY, DAY, SELECT, quiet=True)
+        assert (outcome.failures, outcome.quarantined) == ([], 1)
+        assert platform.lake.read("quarantined_rows", str(DAY)).num_rows == 0
+        stored = platform.lake.info("unplaced_rows", "")
+        run_graph(platform, DAY, DAY, SELECT, quiet=True, force=True)
+        assert platform.lake.info("unplaced_rows", "").content_hash == stored.content_hash
+        with dg.DagsterInstance.ephemeral() as instance:
+            status = examine(platform, instance)
+        assert (status.quarantined, status.unplaced) == (1, 1)
+    with platform_over(tmp_path, good + "c2,user,hi,2024-06-19\n", monkeypatch) as platform:
+        with dg.DagsterInstance.ephemeral() as instance:
+            waiting = examine(platform, instance).waiting
+        redriven = redrive_days(platform, DAY, DAY, quiet=True)
+        assert (redriven.outcome.failures, redriven.quarantined_before, redriven.quarantined_after) == ([], 1, 0)
+    assert "2024-06-19" in waiting

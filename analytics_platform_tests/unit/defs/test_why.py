@@ -10,9 +10,10 @@ from analytics_platform.definitions import mart_names, recipes_of
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.why import Explanation, UnknownPartitionError, explain
 from analytics_platform.sources import published_days
+from analytics_platform.sources.row_rules.deduplication import UNPLACED_DAY
 
 DAY = "2024-01-05"
-RAW = [dg.AssetKey("raw_messages"), dg.AssetKey("quarantined_rows")]
+RAW = [dg.AssetKey(name) for name in ("raw_messages", "quarantined_rows", "unplaced_rows")]
 
 
 def why(home, asset: str = "raw_messages", day: str = DAY) -> Explanation:
@@ -104,4 +105,4 @@ def test_a_run_reads_each_table_of_a_source_day_once(home, monkeypatch):
     monkeypatch.setattr(published_days, "_read_table", counted)
     home.write(home.row("a", "1", DAY), home.row("", "2", DAY))
     assert home.materialize(DAY).failures == []
-    assert sorted(tables) == [("quarantined_rows", DAY), ("raw_messages", DAY)]
+    assert sorted(tables) == [("quarantined_rows", str(UNPLACED_DAY)), ("quarantined_rows", DAY), ("raw_messages", DAY)]

@@ -16,6 +16,7 @@ from analytics_platform.model.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT
 
 NOT_PER_DAY = {
     "user_analytics",
+    "unplaced_rows",
     "label_feedback",
     "gold_labels",
     "candidate_model",

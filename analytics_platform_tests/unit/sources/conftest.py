@@ -42,6 +42,9 @@ class Everything:
 
     def __init__(self, source: FileSource) -> None:
         with source.held():
+            self.unplaced = source.unplaced()
+            self.unplaced_rows = self.unplaced.read_quarantined().to_pylist()
+            assert self.unplaced.rows_read == self.unplaced.quarantined_rows + self.unplaced.duplicates
             self.days: dict[str, SourceDay] = {day: source.read_day(day) for day in source.days()}
             for day in self.days.values():
                 assert day.messages.num_rows + day.quarantined.num_rows + day.duplicates == day.rows_read
@@ -52,15 +55,16 @@ class Everything:
 
     @property
     def quarantined(self) -> list[dict[str, Any]]:
-        return [row for day in self.days.values() for row in day.quarantined.to_pylist()]
+        placed = [row for day in self.days.values() for row in day.quarantined.to_pylist()]
+        return self.unplaced_rows + placed
 
     @property
     def rows_read(self) -> int:
-        return sum(day.rows_read for day in self.days.values())
+        return sum(day.rows_read for day in (self.unplaced, *self.days.values()))
 
     @property
     def duplicates(self) -> int:
-        return sum(day.duplicates for day in self.days.values())
+        return sum(day.duplicates for day in (self.unplaced, *self.days.values()))
 
     @property
     def reasons(self) -> dict[int, str]:

@@ -38,7 +38,8 @@ def test_a_late_message_changes_the_version_of_its_conversations_day_only(folder
     assert [day for day in after if after[day] != before[day]] == ["2024-01-05"]
 
 
-def test_a_bad_row_lies_with_its_conversation_or_else_on_the_first_day(folder):
+def test_a_bad_row_lies_with_its_conversation_or_else_on_no_day(folder):
+    """Rows without a day lay on the first day with rows, among bad rows that belong there."""
     found = folder.rows_of(
         "a.csv",
         HEADER
@@ -49,14 +50,15 @@ def test_a_bad_row_lies_with_its_conversation_or_else_on_the_first_day(folder):
         + "c4,m5,user,a,2031-01-01,\n",
     )
 
-    where = {row["source_row"]: str(row["date"]) for row in found.quarantined}
-    assert where == {3: "2024-01-07", 4: "2024-01-06", 5: "2024-01-06"}
+    where = {row["source_row"]: str(row.get("date")) for row in found.quarantined}
+    assert where == {3: "2024-01-07", 4: "None", 5: "None"}
+    assert (found.unplaced.rows_read, list(found.days)) == (2, ["2024-01-06", "2024-01-07"])
 
 
-def test_without_any_usable_row_the_bad_ones_lie_on_the_first_partition(folder):
+def test_without_any_usable_row_no_day_has_rows(folder):
     found = folder.rows_of("a.csv", HEADER + "c1,m1,user,a,2031-01-01,\n")
 
-    assert list(found.days) == ["2024-01-01"]
+    assert list(found.days) == []
     assert found.reasons == {1: "outside_partitions"}
 
 

@@ -21,7 +21,7 @@ from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES, Mirror, OpenMirror
 from analytics_platform.sources.nocodb.records import stamps_of, to_rows
 from analytics_platform.sources.nocodb.source import NocoSource, NocoTables
-from analytics_platform.sources.published_days import read_day
+from analytics_platform.sources.published_days import read_day, unplaced_rows
 from analytics_platform_tests.sizes import by_day_or_night
 
 MAPPING = FieldMapping(conversations={"user_id": "customer"})
@@ -151,10 +151,12 @@ def test_a_blank_that_a_conversations_row_states_is_nothing_stated(tmp_path):
 def test_a_conversation_of_tomorrow_is_quarantined_until_tomorrow(tmp_path):
     change(mirror_in(tmp_path, last=8), lambda m: put(m, MESSAGES, message(1, day=5), message(2, "c2", day=9)))
     today = content(mirror_in(tmp_path, last=8))
+    waiting = unplaced_rows(tmp_path, mirror_in(tmp_path, last=8).manifest()).read_quarantined()
     change(mirror_in(tmp_path, last=9))
     tomorrow = content(mirror_in(tmp_path, last=9))
 
-    assert today["2024-01-05"][4]["reason"].to_pylist() == ["outside_partitions"]
+    assert today["2024-01-05"][4].num_rows == 0
+    assert waiting["reason"].to_pylist() == ["outside_partitions"]
     assert list(tomorrow) == ["2024-01-05", "2024-01-09"]
     assert tomorrow["2024-01-05"][4].num_rows == 0
 
@@ -188,9 +190,9 @@ def test_a_repeated_message_that_can_no_longer_be_used_is_quarantined_for_that_a
     mirror = mirror_in(tmp_path)
     change(mirror, lambda m: put(m, MESSAGES, message(1), message(2, message_id="m1", text="other")))
     change(mirror, lambda m: put(m, MESSAGES, message(2, None, message_id="m1", text="other")))
-    rows = read_day(tmp_path, mirror.manifest(), "2024-01-05")
-    assert rows.quarantined["reason"].to_pylist() == ["missing_conversation_id"]
-    assert rows.rows_read == 2
+    rows = unplaced_rows(tmp_path, mirror.manifest())
+    assert rows.read_quarantined()["reason"].to_pylist() == ["missing_conversation_id"]
+    assert (rows.rows_read, read_day(tmp_path, mirror.manifest(), "2024-01-05").rows_read) == (1, 1)
 
 
 NEEDLE = "zanzibarquux"

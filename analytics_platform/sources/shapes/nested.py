@@ -1,0 +1,160 @@
+"""Records of no known shape whose messages are nested in a list, or whose values are nested in objects.
+
+The records become flat ones, whose columns are then taken by their usual names (``table_columns``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.shape import Context, Shape, content_text, derived_id, first_of, is_list_of
+from analytics_platform.sources.shapes.table_columns import usual_columns
+from analytics_platform.sources.shapes.table_roles import says_who_speaks
+
+_PARENT_IDS = (
+    "conversation_id", "conversationId", "ticket_id", "ticketId", "thread_id", "threadId", "session_id", "sessionId",
+    "chat_id", "chatId", "call_id", "case_id", "ContactId", "contact_id", "sender_id", "id", "uuid", "_id", "number",
+    "key",
+)  # fmt: skip
+"""Keys of a record that name its conversation, in the order in which they are tried."""
+_INNER = ("_embedded", "data", "attributes", "conversation", "ticket", "chat", "transcript", "payload", "thread")
+"""Keys of objects in which a list of messages may stand."""
+_OF_A_MESSAGE = ("role", "text", "timestamp")
+_TEXTS = frozenset({"content", "text", "body", "message", "parts"})
+_MOST_DEPTH = 3
+_SAMPLE = 50
+
+Unfold = Callable[[Record, Context], Iterator[Record]]
+
+
+def nested_shape(records: Sequence[Record]) -> Shape | None:
+    """Return the shape of records that hold a list of messages, or the fields of a message in objects.
+
+    Args:
+        records: The first records of a file.
+
+    Returns:
+        The shape; None if no list and no object gives every message a text and a speaker.
+    """
+    sample = [record for record in records if record][:_SAMPLE]
+    found = _unfolding(sample, ())
+    if found is not None:
+        path, unfold = found
+        return Shape("nested", f"records with messages in {'.'.join(path)}", lambda _: True, unfold)
+    if any(isinstance(value, Mapping) for record in sample for value in record.values()):
+        flat = [flat_record(record) for record in sample]
+        if _has_messages(flat):
+            return Shape("nested", "records with nested values", lambda _: True, lambda one, _: [flat_record(one)])
+    return None
+
+
+def _unfolding(sample: Sequence[Record], above: tuple[str, ...]) -> tuple[tuple[str, ...], Unfold] | None:
+    """Return the path of the list of messages, and what yields them; lists may stand in the items of lists."""
+    paths = list(dict.fromkeys(path for record in sample for path in _lists(record)))
+    items = {path: [item for record in sample for item in _items(record, path)][:_SAMPLE] for path in paths}
+    for path in paths:
+        if _has_messages([flat_record(item) for item in items[path]]):
+            return (*above, *path), partial(_messages, path)
+    for path in paths:
+        deeper = _unfolding(items[path], (*above, *path)) if len(above) < _MOST_DEPTH else None
+        if deeper is not None:
+            return deeper[0], partial(_messages_of_items, path, deeper[1])
+    return None
+
+
+def _messages_of_items(path: tuple[str, ...], unfold: Unfold, record: Record, context: Context) -> Iterator[Record]:
+    for item in _items(record, path):
+        yield from unfold(item, context)
+
+
+def _lists(record: Record, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, value in record.items():
+        if is_list_of(value, lambda item: isinstance(item, dict)):
+            yield (*above, name)
+    for name in _INNER:
+        inner = record.get(name)
+        if isinstance(inner, dict) and len(above) < _MOST_DEPTH:
+            yield from _lists(inner, (*above, name))
+
+
+def _items(record: Mapping[str, Any], path: Sequence[str]) -> list[Record]:
+    value: Any = record
+    for step in path:
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _has_messages(flat: Sequence[Record]) -> bool:
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    usual = _usual(flat)
+    return ("text" in usual or "text" in names) and ("role" in usual or "role" in names or says_who_speaks(names))
+
+
+def _usual(rows: Iterable[Record], *stated: str) -> dict[str, str]:
+    """Return the columns of rows that are taken for input columns, their own names included."""
+    values: dict[str, list[Any]] = {}
+    for row in rows:
+        for name, value in row.items():
+            values.setdefault(name, []).append(value)
+    own = {name: name for name in _OF_A_MESSAGE if name in values}
+    return own | usual_columns(list(values), {*stated, *own}, values=values)
+
+
+def _messages(path: tuple[str, ...], record: Record, context: Context) -> Iterator[Record]:
+    parent = flat_record(record, but=path)
+    key = first_of(parent, *_PARENT_IDS)
+    conversation = str(key) if key is not None else derived_id(context.file.label, context.number)
+    of_parent = _usual([parent], "conversation_id")
+    taken = {of_parent[column] for column in ("message_id", *_OF_A_MESSAGE) if column in of_parent}
+    for name in sorted(taken & parent.keys()):
+        parent[f"conversation.{name}"] = parent.pop(name)  # it is no value of the message
+    started = first_of(parent, *(f"conversation.{of_parent[name]}" for name in ("timestamp",) if name in of_parent))
+    for position, item in enumerate(_items(record, path)):
+        row = flat_record(item)
+        usual = _usual([row])
+        for name in _OF_A_MESSAGE:
+            if name in usual and usual[name] != name:
+                row[name] = row[usual[name]]  # the column itself may tell notes, too
+        if row.get("timestamp") is None:
+            row["timestamp"] = started if started is not None else context.time_by_place(position)
+        own = row.get(usual["conversation_id"]) if "conversation_id" in usual else row.get("conversation_id")
+        whole = conversation if own is None else str(own)
+        number = first_of(row, "message_id", "id", "Id", "uuid", "_id")
+        yield {
+            **{f"conversation.{name}" if name in row else name: value for name, value in parent.items()},
+            **row,
+            "conversation_id": whole,
+            "message_id": f"{whole}:{position if number is None else number}",
+            "sequence": position,
+        }
+
+
+def flat_record(
+    record: Mapping[str, Any], before: str = "", depth: int = _MOST_DEPTH, but: Sequence[str] = ()
+) -> Record:
+    """Return a record with the values of nested objects under dotted keys; content parts become their text.
+
+    Args:
+        record: The record.
+        before: Text before each key.
+        depth: Number of levels of objects to open.
+        but: Path of a value to leave out.
+    """
+    flat: Record = {}
+    for name, value in record.items():
+        if but and name == but[0]:
+            if len(but) > 1 and isinstance(value, Mapping):
+                flat |= flat_record(value, f"{before}{name}.", depth, but[1:])
+        elif isinstance(value, Mapping) and len(value) == 1 and next(iter(value)).startswith("$"):
+            inner = next(iter(value.values()))  # MongoDB's $oid, $date and $numberLong
+            flat |= flat_record({name: inner}, before, depth)
+        elif name in _TEXTS and isinstance(value, (Mapping, list)) and (text := content_text(value)) is not None:
+            flat[f"{before}{name}"] = text
+        elif isinstance(value, Mapping) and depth:
+            flat |= flat_record(value, f"{before}{name}.", depth - 1)
+        else:
+            flat[f"{before}{name}"] = value
+    return flat

@@ -1,0 +1,101 @@
+"""How a table writes its times: date and time in two columns, and dates whose order only the whole column shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.row_rules.time_forms import AUTO
+from analytics_platform.sources.rows import Rows
+
+_SEPARATORS = re.compile(r"[\W_]+")
+_DATE_NAMES = (
+    "date", "datum", "fecha", "data", "day", "sent_date", "message_date", "created_date", "tag", "jour", "дата", "日付",
+    "日期",
+)  # fmt: skip
+_TIME_NAMES = (
+    "time", "uhrzeit", "zeit", "hora", "heure", "ora", "tijd", "sent_time", "message_time", "created_time",
+    "time_of_day", "время", "時刻", "时间",
+)  # fmt: skip
+_DATE = r"^\s*\d{1,4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,4}日?\.?\s*$"
+_TIME = r"^\s*\d{1,2}[:.h]\d{2}([:.]\d{2}([.,]\d+)?)?\s*([AaPp]\.?\s?[Mm]\.?)?\s*$"
+_SLASHES = r"^(?P<first>\d{1,2})/(?P<second>\d{1,2})/\d{4}\b"
+
+
+@dataclass(frozen=True)
+class DateAndTime:
+    """Two columns that together say when a message was sent.
+
+    Attributes:
+        date: Column of the date.
+        time: Column of the time of the day.
+    """
+
+    date: str
+    time: str
+
+    @property
+    def name(self) -> str:
+        """Name of the column that both together make."""
+        return f"{self.date} + {self.time}"
+
+    def joined(self, rows: Rows) -> Rows:
+        """Return rows with one more column, which has date and time."""
+        if self.date not in rows.columns or self.time not in rows.columns or self.name in rows.columns:
+            return rows
+        both = pc.binary_join_element_wise(
+            pc.utf8_trim_whitespace(rows.columns[self.date]), pc.utf8_trim_whitespace(rows.columns[self.time]), " "
+        )
+        return replace(rows, columns={**rows.columns, self.name: both})
+
+
+def date_and_time(columns: Mapping[str, pa.Array], effective: FieldMapping, given: FieldMapping) -> DateAndTime | None:
+    """Return the columns of a table that have the date and the time of the day; None for a table with one column.
+
+    Args:
+        columns: First values by column.
+        effective: The mapping with the columns taken by their usual names.
+        given: The mapping of the source; where it names the timestamp, it is right.
+    """
+    if "timestamp" in given.columns or "timestamp" in given.constants or "timestamp" in columns:
+        return None
+    by_form = {_SEPARATORS.sub("_", name.strip().lower()).strip("_"): name for name in columns}
+    taken = effective.column_of("timestamp")
+    dates = [taken, *(by_form[form] for form in _DATE_NAMES if form in by_form)]
+    times = [taken, *(by_form[form] for form in _TIME_NAMES if form in by_form)]
+    date = next((name for name in dates if name in columns and _all_match(columns[name], _DATE)), None)
+    time = next((name for name in times if name in columns and _all_match(columns[name], _TIME)), None)
+    return DateAndTime(date, time) if date is not None and time is not None else None
+
+
+def with_date_order(rows: Rows, effective: FieldMapping, notes: list[str]) -> FieldMapping:
+    """Return the mapping with the order of dates such as 6/20/2024, if a first row shows it and none contradicts.
+
+    Args:
+        rows: The first rows.
+        effective: The mapping; one that says how times are written stays as it is.
+        notes: Gets a sentence that says the order.
+    """
+    values = rows.columns.get(effective.column_of("timestamp"))
+    if values is None or effective.date_order or tuple(effective.time_formats()) != (AUTO,):
+        return effective
+    found = pc.drop_null(pc.extract_regex(pc.drop_null(values), _SLASHES))
+    if not len(found):
+        return effective
+    numbers = [pc.max(pc.cast(pc.struct_field(found, name), pa.int8())).as_py() for name in ("first", "second")]
+    day_first, month_first = (number > 12 for number in numbers)
+    if day_first == month_first:  # neither place shows it, or both do
+        return effective
+    order = "dmy" if day_first else "mdy"
+    notes.append(f"Dates are read {'day' if day_first else 'month'} first, as the numbers above 12 show.")
+    return effective.model_copy(update={"date_order": order})
+
+
+def _all_match(values: pa.Array, pattern: str) -> bool:
+    stated = pc.drop_null(values)
+    return bool(len(stated)) and bool(pc.all(pc.match_substring_regex(stated, pattern)).as_py())

@@ -1,0 +1,237 @@
+"""Exports of vendors and habits of spreadsheets that people have, read without a mapping."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from analytics_platform.operations.inspection import inspect_files
+from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.row_rules.role_words import ENGLISH, default_role_words, words_of_languages
+
+DAY = "2024-06-20"
+AT_0, AT_1, AT_2 = (f"{DAY}T09:0{minute}:00Z" for minute in range(3))
+
+
+def roles_of(found) -> list[tuple[str, str, str]]:
+    return [(row["conversation_id"], row["role"], row["text"]) for row in found.messages]
+
+
+def times_of(found) -> list[str]:
+    return [f"{row['timestamp']:%Y-%m-%d %H:%M:%S}" for row in found.messages]
+
+
+NESTED = {
+    "gorgias": {
+        "data": [
+            {"id": 5, "subject": "Lamp", "created_datetime": f"{DAY}T08:00:00", "messages": [
+                {"id": 1, "from_agent": False, "public": True, "body_text": "Hi", "created_datetime": AT_0},
+                {"id": 2, "from_agent": True, "public": False, "body_text": "Note", "created_datetime": AT_1},
+                {"id": 3, "from_agent": True, "public": True, "body_text": "Hello", "created_datetime": AT_2},
+            ]}
+        ]
+    },
+    "freshdesk": {
+        "id": 5, "requester_id": 7, "description_text": "Hi", "created_at": AT_0, "conversations": [
+            {"id": 1, "body_text": "Note", "incoming": False, "private": True, "user_id": 8, "created_at": AT_1},
+            {"id": 2, "body_text": "Hello", "incoming": False, "private": False, "user_id": 8, "created_at": AT_2},
+        ],
+    },
+    "crisp": [
+        {"session_id": "5", "type": kind, "from": who, "content": text, "timestamp": 1718874000000 + 60_000 * place}
+        for place, (kind, who, text) in enumerate(
+            [("text", "user", "Hi"), ("note", "operator", "Note"), ("text", "operator", "Hello")]
+        )
+    ],
+    "help scout": {
+        "_embedded": {"conversations": [{"id": 5, "_embedded": {"threads": [
+            {"id": 1, "type": "customer", "body": "Hi", "createdAt": AT_0},
+            {"id": 2, "type": "note", "body": "Note", "createdAt": AT_1},
+            {"id": 3, "type": "agent", "body": "Hello", "createdAt": AT_2},
+        ]}}]}
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_tickets_with_nested_messages_are_read_with_their_notes(folder, name):
+    """Each was refused with a hint to map columns, or its internal note counted as an answer."""
+    found = folder.rows_of("export.json", json.dumps(NESTED[name]))
+
+    assert roles_of(found) == [("5", "user", "Hi"), ("5", "system", "Note"), ("5", "agent", "Hello")]
+    assert times_of(found) == [f"{DAY} 09:00:00", f"{DAY} 09:01:00", f"{DAY} 09:02:00"]
+
+
+def test_a_message_has_its_own_time_and_conversation_not_those_of_its_page(folder):
+    """The page's values have the usual names, too."""
+    page = {
+        "createdAt": "2024-01-01T00:00:00Z",
+        "results": [
+            {"id": "a", "conversationsThreadId": "77", "direction": "INCOMING", "text": "Hi", "createdAt": AT_0},
+            {"id": "b", "conversationsThreadId": "78", "direction": "OUTGOING", "text": "Yes", "createdAt": AT_1},
+        ],
+    }  # fmt: skip
+    found = folder.rows_of("page.json", json.dumps(page))
+
+    assert roles_of(found) == [("77", "user", "Hi"), ("78", "agent", "Yes")]
+    assert times_of(found) == [f"{DAY} 09:00:00", f"{DAY} 09:01:00"]
+
+
+def test_values_in_objects_are_found_by_their_usual_names(folder):
+    """A nested author, and MongoDB's $oid and $date, made every row unusable."""
+    rows = [
+        {"_id": {"$oid": f"{number}"}, "thread": {"$oid": "77"}, "author": {"type": who}, "body": who,
+         "createdAt": {"$date": time}}
+        for number, (who, time) in enumerate(
+            [("customer", AT_0), ("agent", {"$numberLong": "1718874060000"})]
+        )
+    ]  # fmt: skip
+    found = folder.rows_of("rows.jsonl", "\n".join(map(json.dumps, rows)))
+
+    assert roles_of(found) == [("77", "user", "customer"), ("77", "agent", "agent")]
+    assert times_of(found) == [f"{DAY} 09:00:00", f"{DAY} 09:01:00"]
+
+
+def test_messenger_texts_are_repaired_and_put_in_order(folder):
+    """Messenger writes each byte of UTF-8 as a character, and the newest message first."""
+    chat = {
+        "participants": [{"name": "Zo\u00c3\u00ab"}, {"name": "Shop"}],
+        "thread_path": "inbox/zoe",
+        "messages": [
+            {"sender_name": "Shop", "timestamp_ms": 1718874060000, "content": "Gr\u00c3\u00bc\u00c3\u009fe"},
+            {"sender_name": "Zo\u00c3\u00ab", "timestamp_ms": 1718874000000, "content": "Sch\u00c3\u00b6n"},
+        ],
+    }
+    found = folder.rows_of("message_1.json", json.dumps(chat))
+
+    assert roles_of(found) == [("inbox/zoe", "user", "Sch\u00f6n"), ("inbox/zoe", "agent", "Gr\u00fc\u00dfe")]
+    assert found.messages[0]["user_id"] == "Zo\u00eb"
+
+
+def test_langsmith_runs_are_exchanges_of_their_thread(folder):
+    """No message was found in serialised LangChain messages, and the file ended with 0 rows read."""
+    run = {
+        "id": "r1", "run_type": "llm", "session_id": "project", "start_time": AT_0,
+        "end_time": f"{DAY}T09:00:02",
+        "inputs": {"messages": [[{"id": ["langchain", "messages", "HumanMessage"], "kwargs": {"content": "Hi"}}]]},
+        "outputs": {"generations": [[{"text": "Hello"}]]},
+        "extra": {"metadata": {"thread_id": "t1"}},
+    }  # fmt: skip
+    found = folder.rows_of("runs.jsonl", json.dumps(run))
+
+    assert roles_of(found) == [("t1", "user", "Hi"), ("t1", "assistant", "Hello")]
+
+
+def test_an_exchange_of_unknown_form_is_quarantined(folder):
+    """It was counted nowhere."""
+    run = {"id": "r1", "inputs": {"x": [1]}, "outputs": {"messages": [{"y": 1}]}, "start_time": DAY}
+    found = folder.rows_of("runs.jsonl", json.dumps(run))
+
+    assert list(found.reasons.values()) == ["unreadable_row"]
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "expected"),
+    [
+        ("time", ["20.06.2024 09:00", "20.06.2024 09:05:07"], ["09:00:00", "09:05:07"]),
+        ("time", ["6/20/2024 9:00", "6/20/2024 1:05 p.m."], ["09:00:00", "13:05:00"]),
+        ("time", ["20/06/2024 09:00", "20/06/2024 09:05"], ["09:00:00", "09:05:00"]),
+        ("time", ["2024-06-20 11:00:00 CEST", "2024-06-20 01:05:00 PST"], ["09:00:00", "09:05:00"]),
+        ("date,time", ["2024-06-20,09:00", "2024-06-20,09:05"], ["09:00:00", "09:05:00"]),
+        ("Datum,Uhrzeit", ["20.06.2024,09:00:01", "20.06.2024,09:05"], ["09:00:01", "09:05:00"]),
+    ],
+)
+def test_times_as_spreadsheets_write_them_are_read(folder, header, rows, expected):
+    """Every row was unusable without a mapping, and the time beside a date was lost."""
+    lines = [f"1,{role},hi,{time}\n" for role, time in zip(("user", "agent"), rows, strict=True)]
+    found = folder.rows_of("chat.csv", f"conversation_id,role,text,{header}\n" + "".join(lines))
+
+    assert times_of(found) == [f"{DAY} {time}" for time in expected]
+
+
+def test_dates_of_unknown_order_are_not_guessed(folder):
+    header = "conversation_id,role,text,timestamp\n"
+    found = folder.rows_of("chat.csv", header + "1,user,hi,3/4/2024 09:00\n1,agent,hi,4/4/2024 09:00\n")
+    assert set(found.reasons.values()) == {"bad_timestamp"}
+
+    mapping = folder.write("mapping.yaml", "date_order: dmy")
+    found = folder.rows_of("chat.csv", header + "1,user,hi,3/4/2024 09:00\n", mapping=mapping)
+    assert times_of(found) == ["2024-04-03 09:00:00"]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "roles"),
+    [
+        ("direction", ["in", "out"], ["user", "agent"]),
+        ("is_bot", ["False", "True"], ["user", "assistant"]),
+        ("from_me", ["0", "1"], ["user", "agent"]),
+    ],
+)
+def test_directions_and_flags_tell_who_speaks(folder, column, values, roles):
+    lines = [f"1,{value},hi,{DAY} 09:0{place}\n" for place, value in enumerate(values)]
+    found = folder.rows_of("chat.csv", f"conversation_id,{column},text,timestamp\n" + "".join(lines))
+
+    assert [row["role"] for row in found.messages] == roles
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "roles"),
+    [
+        ("is_private", ["false", "true", "false"], ["user", "system", "agent"]),
+        ("public", ["1", "0", "1"], ["user", "system", "agent"]),
+        ("message_type", ["public", "internal", "public"], ["user", "system", "agent"]),
+        ("is_private", ["true", "true", "true"], ["user", "agent", "agent"]),
+    ],
+)
+def test_a_column_of_private_notes_needs_no_rules(folder, column, values, roles):
+    """In a table in our own columns a private note was an answer; a wholly private chat has no notes."""
+    speakers = ("user", "agent", "agent")
+    lines = [f"1,{who},hi {flag},{DAY} 09:00,{flag}\n" for who, flag in zip(speakers, values, strict=True)]
+    path = folder.write("chat.csv", f"conversation_id,role,text,timestamp,{column}\n" + "".join(lines))
+    found = folder.rows_of("chat.csv", path.read_text())
+
+    assert [row["role"] for row in found.messages] == roles
+    (view,) = inspect_files(str(path), FieldMapping())
+    assert ("1 internal notes got the role system: they are no answers." in view.notes) == ("system" in roles)
+
+
+def test_rules_decide_about_a_column_of_private_notes(folder):
+    mapping = folder.write("mapping.yaml", "rules: [{when: {private: 'true'}, drop: true}]")
+    rows = f"1,user,hi,{DAY} 09:00,false\n1,agent,note,{DAY} 09:01,true\n"
+    found = folder.rows_of("chat.csv", "conversation_id,role,text,timestamp,private\n" + rows, mapping=mapping)
+
+    assert [row["role"] for row in found.messages] == ["user"]
+
+
+def test_role_words_of_other_languages_are_known_and_told(folder):
+    words = ["Kundin", "お客様", "顾客", "клиент", "CONSEILLÈRE", "operateur", "Ｂｏｔ"]
+    lines = [f"1,{word},hi,{DAY} 09:0{place}\n" for place, word in enumerate(words)]
+    path = folder.write("chat.csv", "conversation_id,role,text,timestamp\n" + "".join(lines))
+    found = folder.rows_of("chat.csv", path.read_text())
+
+    assert [row["role"] for row in found.messages] == ["user"] * 4 + ["agent"] * 2 + ["assistant"]
+    (view,) = inspect_files(str(path), FieldMapping())
+    assert any(note.startswith("Role words taken by their meaning: Kundin is user, ") for note in view.notes)
+
+
+def test_no_word_has_two_roles():
+    """A word of one language must not change what an English word means."""
+    both = words_of_languages().keys() & ENGLISH.keys()
+    assert {word for word in both if words_of_languages()[word] != ENGLISH[word]} == set()
+    assert {default_role_words()[word] for word in ("cliente", "klient", "客户")} == {"user"}
+
+
+def test_a_format_of_the_mapping_leaves_times_of_a_shape_alone(folder):
+    """A mapping for one file of a folder made every message of the WhatsApp chat beside it unusable."""
+    mapping = folder.write("mapping.yaml", "{timestamp_format: '%d.%m.%Y %H:%M', timezone: Europe/Berlin}")
+    found = folder.rows_of("chat.txt", "20.06.24, 11:00 - Mia: Hi\n20.06.24, 11:01 - Shop: Hello\n", mapping=mapping)
+    assert times_of(found) == [f"{DAY} 09:00:00", f"{DAY} 09:01:00"]
+
+
+def test_a_tar_archive_is_named_as_one(folder):
+    """Its bytes were taken for a table, and the message listed them as names of columns."""
+    content = b"a.csv".ljust(257, b"\0") + b"ustar" + b"\0" * 250 + b"conversation_id,role\n"
+    with pytest.raises(SourceError, match="is a tar archive; unpack it"):
+        folder.rows_of("export.csv", content)
