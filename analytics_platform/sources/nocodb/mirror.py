@@ -252,7 +252,8 @@ class OpenMirror:
             Number of new or changed rows.
         """
         judged = self._judge(table, rows)
-        positions = pa.table({"position": judged.column("position"), "stamp": stamps})
+        # The judged rows come in an order of their own, the stamps in that of the rows.
+        positions = pa.table({"position": rows.numbers + _FIRST_POSITION[table], "stamp": stamps})
         name = _name(table)
         with self._transaction():
             self._db.register("incoming", judged)
