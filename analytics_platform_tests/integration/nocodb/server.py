@@ -134,11 +134,6 @@ class NocoServer:
         self._done("PATCH", f"/api/v2/meta/columns/{link['id']}", {**link, "title": title})
         return str(link["id"])
 
-    def add_computed(self, table_id: str, title: str, kind: str, **options: str) -> None:
-        """Add a lookup, a rollup or a formula to a table; ``options`` as the server's API names them."""
-        body = {"column_name": title, "title": title, "uidt": kind, **options}
-        self._done("POST", f"/api/v2/meta/tables/{table_id}/columns", body)
-
     def column_id(self, table_id: str, title: str) -> str:
         """Return the id of a column."""
         return str(self._column(table_id, title=title)["id"])
@@ -178,9 +173,9 @@ class NocoServer:
             body = [{"Id": each} for each in ids[start : start + ROWS_PER_REQUEST]]
             self._done("DELETE", f"/api/v2/tables/{table_id}/records", body)
 
-    def add_column(self, table_id: str, title: str, kind: str) -> None:
-        """Add a column to a table."""
-        body = {"column_name": title, "title": title, "uidt": kind}
+    def add_column(self, table_id: str, title: str, kind: str, **options: Any) -> None:
+        """Add a column to a table; ``options`` as the server's API names them, such as a lookup's link."""
+        body = {"column_name": title, "title": title, "uidt": kind, **options}
         self._done("POST", f"/api/v2/meta/tables/{table_id}/columns", body)
 
     @property

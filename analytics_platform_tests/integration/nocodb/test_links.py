@@ -130,7 +130,7 @@ def test_a_message_far_behind_that_moves_to_another_ticket_is_found(desk, source
     server = desk.server
     ticket = server.column_id(desk.tickets, "Id")
     options = {"fk_relation_column_id": desk.message_link, "fk_lookup_column_id": ticket}
-    server.add_computed(desk.messages, "Ticket Id", "Lookup", **options)
+    server.add_column(desk.messages, "Ticket Id", "Lookup", **options)
     server.age(desk.messages, days=400)
     server.age(desk.tickets, days=400)
     server.insert(desk.messages, [{"Body": "newest", "Sender": "customer", "Sent At": "2026-01-01 10:09:00"}])
@@ -152,3 +152,69 @@ def test_a_message_far_behind_that_moves_to_another_ticket_is_found(desk, source
     server.delete(desk.tickets, [1])
     assert source.reconcile()["changed"] == 1
     assert messages_of(source, "conversation_id") == [("4",), ("3",), ("4",)]
+
+
+CELLS = {
+    "Tags": ("MultiSelect", "a,b"),
+    "Language": ("SingleSelect", "a"),
+    "Urgent": ("Checkbox", True),
+    "Private": ("Checkbox", False),
+    "Price": ("Currency", 0.25),
+    "Score": ("Rating", 4),
+    "Meta": ("JSON", {"author": {"type": "bot"}, "n": [1]}),
+    "Files": ("Attachment", [{"url": "http://127.0.0.1/a.png", "title": "a.png", "mimetype": "image/png", "size": 10}]),
+    "Owner": ("User", "tests@example.com"),
+}
+"""Title to type and value of a column of messages."""
+
+CHOICES = {"colOptions": {"options": [{"title": "a"}, {"title": "b"}]}}
+
+CELL_MAPPING = """  conversation_id: Tickets
+  user_id: Customer
+  agent_id: Owner
+  variant: Tags
+  language: Language
+  outcome: Urgent
+  cost: Price
+  rating: Score
+  channel: Meta.author.type
+  model: Files
+  sequence: Most Stars
+rules:
+  - {when: {Private: "true"}, drop: true}
+"""
+
+
+def test_cells_of_every_type_have_one_form_in_both_versions(desk, source_of):
+    """Attachments and users came as JSON, a checkbox as 1 or true, and an unrated message with the rating 0."""
+    server, messages = desk.server, desk.messages
+    for title, (kind, _) in CELLS.items():
+        server.add_column(messages, title, kind, **(CHOICES if kind.endswith("Select") else {}))
+    topics = server.add_link(messages, "Topics", desk.tickets, "mm")
+    customer, stars = (server.column_id(desk.tickets, title) for title in ("Customer", "Stars"))
+    lookup = {"fk_relation_column_id": desk.message_link, "fk_lookup_column_id": customer}
+    rollup = {"fk_relation_column_id": topics, "fk_rollup_column_id": stars, "rollup_function": "max"}
+    server.add_column(messages, "Customer", "Lookup", **lookup)
+    server.add_column(messages, "Most Stars", "Rollup", **rollup)
+    server.edit(
+        messages, [{"Id": 1} | {title: value for title, (_, value) in CELLS.items()}, {"Id": 5, "Private": True}]
+    )
+    server.link(messages, topics, 1, [2, 3])
+    source = source_of(desk, CELL_MAPPING)
+    source.refresh()
+    columns = (
+        "user_id",
+        "agent_id",
+        "variant",
+        "language",
+        "outcome",
+        "cost",
+        "rating",
+        "channel",
+        "model",
+        "sequence",
+    )
+    filled = ("ann", "tests@example.com", "a,b", "a", "true", 0.25, 4.0, "bot", "[image: a.png]", 4)
+    empty = ("ann", None, None, None, "false", None, None, None, None, None)
+    assert messages_of(source, *columns) == [filled, empty]
+    assert source.reconcile() == {"vanished": 0, "missing": 0, "changed": 0}
