@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -28,6 +29,7 @@ from analytics_platform.sources.nocodb import (
 from analytics_platform.sources.nocodb.attributes import ATTRIBUTES, judge_attributes
 from analytics_platform.sources.nocodb.filters import one_of
 from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES
+from analytics_platform.sources.nocodb.reading_plan import plan_reading
 from analytics_platform.sources.nocodb.records import ID, Record, to_rows
 from analytics_platform.sources.nocodb.table_guessing import (
     SeenTable,
@@ -176,7 +178,8 @@ def inspect_tables(
     limit = None if whole else SAMPLE_ROWS
     place = f"NocoDB table {messages}"
     view = FileView(f"table {messages}", what="NocoDB table, one message per row")
-    view_rows(view, _batches(client, messages, MESSAGES, mapping), mapping, place=place, limit=limit)
+    batches = _batches(client, messages, MESSAGES, mapping, guesses=conversations is None)
+    view_rows(view, batches, mapping, place=place, limit=limit)
     if not view.rows and view.fault is None:
         view.fault = f"{place}: has no rows"
     # A message without an id of its own gets one from its row, which is no column of the table.
@@ -220,10 +223,14 @@ def _conversations_view(client: NocoClient, identity: str, mapping: FieldMapping
 
 
 def _batches(
-    client: NocoClient, identity: str, table: int, mapping: FieldMapping
+    client: NocoClient, identity: str, table: int, mapping: FieldMapping, *, guesses: bool = False
 ) -> Iterator[tuple[FieldMapping, Rows]]:
-    for page in client.pages(identity):
-        yield mapping, to_rows(page, table, mapping, identity)
+    describe = cache(client.table)
+    of_table = mapping if table == MESSAGES else mapping.of_conversations()
+    reading = plan_reading(describe(identity), of_table, describe, guesses=guesses)
+    for page in client.pages(identity, linked=reading.linked_fields):
+        records, problems = reading.read(page)
+        yield mapping, to_rows(records, table, mapping, identity, problems)
 
 
 def _look_around(

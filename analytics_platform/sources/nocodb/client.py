@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from analytics_platform.sources.nocodb import filters
 from analytics_platform.sources.nocodb.circuit import Circuit
-from analytics_platform.sources.nocodb.dialects import DIALECTS, KEY, field_params
+from analytics_platform.sources.nocodb.dialects import DIALECTS, KEY, LinkedFields, field_params, link_params
 from analytics_platform.sources.nocodb.filters import Filter
 from analytics_platform.sources.nocodb.nocodb_bases import NocoBase, parse_bases, parse_table_titles
 from analytics_platform.sources.nocodb.nocodb_errors import NocoAuthError, NocoContractError, NocoNotFoundError
@@ -120,6 +120,7 @@ class NocoClient:
         where: Filter | None = None,
         fields: Sequence[str] | None = None,
         after: int = 0,
+        linked: LinkedFields | None = None,
     ) -> Iterator[list[Row]]:
         """Read the rows of a table by ascending ``Id``, page by page.
 
@@ -131,6 +132,7 @@ class NocoClient:
             where: Filter of the rows; all rows when None.
             fields: Titles of the requested columns; all columns when None. ``Id`` is always included.
             after: Read rows whose ``Id`` is greater than this one.
+            linked: Which linked records come with the rows.
 
         Returns:
             Non-empty lists of at most ``page_rows`` rows; a row maps titles to values.
@@ -141,7 +143,7 @@ class NocoClient:
         """
         require(after >= 0, "after", after, "0 or an Id")
         place = self._place(table_id)
-        params = [*self._dialect.page_params(self._page_rows), *field_params(fields)]
+        params = [*self._dialect.page_params(self._page_rows), *field_params(fields), *link_params(linked)]
 
         def fetch(above: int) -> Page:
             def read(answer: Any) -> Page:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from analytics_platform.sources.nocodb.filters import Filter
@@ -14,6 +15,9 @@ from analytics_platform.sources.nocodb.pages import Page, Row
 from analytics_platform.sources.nocodb.transport import Params
 
 KEY = "Id"
+
+MOST_LINKED = 100
+"""Most linked records that are read of one row's cell."""
 
 
 class ApiDialect(Protocol):
@@ -119,6 +123,29 @@ def field_params(fields: Sequence[str] | None) -> Params:
         return []
     # One parameter per column: the server would read a comma in a single parameter as a separator.
     return [("fields", title) for title in dict.fromkeys((KEY, *fields))]
+
+
+@dataclass(frozen=True)
+class LinkedFields:
+    """Which linked records come with the rows of a page.
+
+    Attributes:
+        fields: Title of each link to the titles of the linked records' columns, at least two.
+        lists: Titles of the columns of type ``Links`` that give their records in place of the number of them; the
+            server does so for all columns of a table or for none.
+    """
+
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lists: tuple[str, ...] = ()
+
+
+def link_params(linked: LinkedFields | None) -> Params:
+    """Return the parameters that ask for linked records; both versions use the same parameters."""
+    if linked is None:
+        return []
+    fields = [(f"nested[{link}][fields]", title) for link, titles in linked.fields.items() for title in titles]
+    limits = [(f"nested[{link}][limit]", MOST_LINKED) for link in dict.fromkeys([*linked.fields, *linked.lists])]
+    return [*([("linksAsLtar", "true")] if linked.lists else []), *fields, *limits]
 
 
 def _list(rows: Any) -> list[Row]:

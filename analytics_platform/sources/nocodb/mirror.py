@@ -16,7 +16,7 @@ import datetime as dt
 import logging
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from analytics_platform.files import write_atomically
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.nocodb.attributes import judge_attributes
 from analytics_platform.sources.nocodb.mirror_sql import TABLES, TOUCHED, VIEWS
+from analytics_platform.sources.nocodb.record_reading import LINKED
 from analytics_platform.sources.published_days import (
     MANIFEST,
     StagedDay,
@@ -244,7 +245,52 @@ class OpenMirror:
         """Return the number of rows of a table."""
         return len(self.stamps(table)[0])
 
-    def put(self, table: int, rows: Rows, stamps: pa.Array, facts: Mapping[str, Any]) -> int:
+    def linked_stamps(self, linked_table: str, linked_ids: Sequence[int]) -> dict[int, set[str | None]]:
+        """Return the times of the last change of linked records, as they were when the rows were read.
+
+        Args:
+            linked_table: Id of the linked table.
+            linked_ids: Keys of linked records.
+
+        Returns:
+            Key to the times that rows have; a record that no row links is absent.
+        """
+        self._db.register("asked", pa.table({"linked_id": pa.array(map(str, linked_ids), pa.string())}))
+        found = self._db.sql(
+            "SELECT DISTINCT linked_id, linked_stamp FROM row_links SEMI JOIN asked USING (linked_id) "
+            "WHERE linked_table = $linked_table",
+            params={"linked_table": linked_table},
+        ).fetchall()
+        stamps: dict[int, set[str | None]] = {}
+        for linked_id, stamp in found:
+            stamps.setdefault(int(linked_id), set()).add(stamp)
+        return stamps
+
+    def rows_that_link(
+        self, table: int, linked_table: str, linked_ids: Sequence[int]
+    ) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the ids of the rows of a table that link certain records, ascending."""
+        self._db.register("asked", pa.table({"linked_id": pa.array(map(str, linked_ids), pa.string())}))
+        found = self._db.sql(
+            "SELECT DISTINCT position - $first AS id FROM row_links SEMI JOIN asked USING (linked_id) "
+            "WHERE linked_table = $linked_table AND position >= $first AND position < $next ORDER BY id",
+            params={
+                "linked_table": linked_table,
+                "first": _FIRST_POSITION[table],
+                "next": _FIRST_POSITION[table] + (1 << 50),
+            },
+        ).to_arrow_table()
+        ids: np.ndarray[Any, np.dtype[np.int64]] = found.column("id").to_numpy()
+        return ids
+
+    def put(
+        self,
+        table: int,
+        rows: Rows,
+        stamps: pa.Array,
+        facts: Mapping[str, Any],
+        linked: pa.Table | None = None,
+    ) -> int:
         """Store rows of a table and facts in one transaction.
 
         Args:
@@ -252,22 +298,28 @@ class OpenMirror:
             rows: The rows; their numbers are the server's row ids.
             stamps: The server's time of each row's last change.
             facts: Facts to store.
+            linked: The records that the rows link, of the schema ``record_reading.LINKED``.
 
         Returns:
             Number of new or changed rows.
         """
         judged = self._judge(table, rows)
-        positions = pa.table({"position": judged.column("position"), "stamp": stamps})
+        # The judged rows come in an order of their own, the stamps in that of the rows.
+        positions = pa.table({"position": rows.numbers + _FIRST_POSITION[table], "stamp": stamps})
         name = _name(table)
         with self._transaction():
             self._db.register("incoming", judged)
             self._db.register("positions", positions)
+            self._db.register("linked", linked if linked is not None else LINKED.empty_table())
             self._db.execute(f"""
                 CREATE OR REPLACE TEMP TABLE fresh AS
                 SELECT incoming.*, hash(incoming) AS row_hash FROM incoming;
                 DELETE FROM fresh WHERE (position, row_hash) IN (SELECT (position, row_hash) FROM {name});
                 DELETE FROM row_stamps WHERE position IN (SELECT position FROM positions);
                 INSERT INTO row_stamps SELECT position, stamp FROM positions;
+                DELETE FROM row_links WHERE position IN (SELECT position FROM positions);
+                INSERT INTO row_links
+                    SELECT id + {_FIRST_POSITION[table]}, linked_table, linked_id, linked_stamp FROM linked;
             """)  # noqa: S608  (a name of our own)
             self._replace(table, "SELECT position FROM fresh")
             self._db.execute(f"INSERT INTO {name} FROM fresh")
@@ -281,7 +333,8 @@ class OpenMirror:
         self._db.register("gone", pa.table({"position": ids + _FIRST_POSITION[table]}))
         with self._transaction():
             self._replace(table, "SELECT position FROM gone")
-            self._db.execute("DELETE FROM row_stamps WHERE position IN (SELECT position FROM gone)")
+            for name in ("row_stamps", "row_links"):
+                self._db.execute(f"DELETE FROM {name} WHERE position IN (SELECT position FROM gone)")  # noqa: S608
 
     def settle(self, window: tuple[dt.date, dt.date]) -> None:
         """Find the days that all changes so far make dirty, in one transaction."""

@@ -14,6 +14,8 @@ TABLES = (
 CREATE TABLE IF NOT EXISTS files (file INTEGER, label VARCHAR);
 CREATE TABLE IF NOT EXISTS facts (name VARCHAR PRIMARY KEY, value VARCHAR);
 CREATE TABLE IF NOT EXISTS row_stamps (position BIGINT, stamp VARCHAR);
+CREATE TABLE IF NOT EXISTS row_links (
+    position BIGINT, linked_table VARCHAR, linked_id VARCHAR, linked_stamp VARCHAR);
 CREATE TABLE IF NOT EXISTS changed_conversations (conversation_id VARCHAR);
 CREATE TABLE IF NOT EXISTS dirty_days (day DATE);
 """

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from analytics_platform.sources.base import Progress
@@ -18,7 +18,8 @@ from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.nocodb.client import NocoClient
 from analytics_platform.sources.nocodb.filters import Filter, any_of, changed_since, gt
 from analytics_platform.sources.nocodb.mirror import MESSAGES, OpenMirror
-from analytics_platform.sources.nocodb.records import ID, columns_of, newest_stamp, stamps_of, to_rows
+from analytics_platform.sources.nocodb.record_reading import RecordReading
+from analytics_platform.sources.nocodb.records import ID, columns_of, newest_stamp, to_rows
 
 logger = logging.getLogger(__name__)
 
@@ -38,16 +39,24 @@ class Pull:
         client: Client of the server.
         identity: Id of the table.
         mapping: Field mapping.
+        reading: How the records of the table are read.
     """
 
     def __init__(
-        self, mirror: OpenMirror, table: int, client: NocoClient, identity: str, mapping: FieldMapping
+        self,
+        mirror: OpenMirror,
+        table: int,
+        client: NocoClient,
+        identity: str,
+        mapping: FieldMapping,
+        reading: RecordReading,
     ) -> None:
         self._mirror = mirror
         self._table = table
         self._client = client
         self._identity = identity
         self._mapping = mapping
+        self._reading = reading
         self._fact = "messages" if table == MESSAGES else "conversations"
         known = mirror.facts()
         self._state: dict[str, Any] = known.get(self._fact, {})
@@ -71,7 +80,10 @@ class Pull:
         where = self._where()
         expected = self._client.count(self._identity, where)
         started, rows = time.monotonic(), 0
-        for records in _batches(self._client.pages(self._identity, where=where, after=self._pass["after"])):
+        pages = self._client.pages(
+            self._identity, where=where, after=self._pass["after"], linked=self._reading.linked_fields
+        )
+        for records in _batches(pages):
             rows += len(records)
             seconds = time.monotonic() - started
             self._state |= {"expected": expected, "rows_per_second": round(rows / max(seconds, 1e-3), 1)}
@@ -90,28 +102,36 @@ class Pull:
         return any_of(changed_since(since), gt(ID, self._pass["above"]))
 
     def _take(self, records: list[dict[str, Any]]) -> None:
-        self._note_columns(records)
+        read, problems = self._reading.read(records)
+        self._note_columns(columns_of(records), columns_of(read))
         last = int(records[-1][ID])
         self._pass["after"] = last
         self._state["last_id"] = max(self._state.get("last_id", 0), last)
         newest = newest_stamp(records)
         self._pass["newest"] = max(filter(None, (self._pass.get("newest"), newest)), default=None)
-        rows = to_rows(records, self._table, self._mapping, self._identity)
-        self._mirror.put(self._table, rows, stamps_of(records), {self._fact: self._state, "drift": self._drift})
+        rows = to_rows(read, self._table, self._mapping, self._identity, problems)
+        facts = {self._fact: self._state, "drift": self._drift}
+        self._mirror.put(self._table, rows, self._reading.stamps(records), facts, self._reading.linked(records))
 
     def _end(self) -> None:
         """Store the newest of the server's times seen, but none after the begin of the pass, in case a clock is off."""
         newest = max(filter(None, (self._pass.get("newest"), self._state.get("seen_until"))), default=None)
         if newest is not None:
             self._state["seen_until"] = min(newest, self._pass["began"])
+        self._state["began"] = self._pass["began"]
         self._state["pass"] = None
         self._mirror.remember({self._fact: self._state})
 
-    def _note_columns(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Record columns added or removed since the last batch; refuse a table that lacks a required column."""
-        now, before = columns_of(records), self._state.get("columns")
+    def _note_columns(self, now: list[str], names: list[str]) -> None:
+        """Record columns added or removed since the last batch; refuse a table that lacks a required column.
+
+        Args:
+            now: Titles of the columns.
+            names: Names under which their values are read.
+        """
+        before = self._state.get("columns")
         if self._table == MESSAGES:
-            self._mapping.require_columns(now, f"NocoDB table {self._identity}")
+            self._mapping.require_columns({*now, *names}, f"NocoDB table {self._identity}")
         if before is not None and now != before:
             came, went = sorted(set(now) - set(before)), sorted(set(before) - set(now))
             line = f"{_now().isoformat(timespec='seconds')} table {self._identity}: new {came}, gone {went}"

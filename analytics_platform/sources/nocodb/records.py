@@ -38,7 +38,13 @@ def newest_stamp(records: Sequence[Record]) -> str | None:
     return max(times).isoformat() if times else None
 
 
-def to_rows(records: Sequence[Record], table: int, mapping: FieldMapping, label: str) -> Rows:
+def to_rows(
+    records: Sequence[Record],
+    table: int,
+    mapping: FieldMapping,
+    label: str,
+    found_problems: Mapping[int, Problem] | None = None,
+) -> Rows:
     """Return records as text columns; a message without an id gets the id ``<label>:<row id>``.
 
     Args:
@@ -46,11 +52,12 @@ def to_rows(records: Sequence[Record], table: int, mapping: FieldMapping, label:
         table: Number of the table.
         mapping: Field mapping; system columns in the mapping are kept.
         label: Id of the table.
+        found_problems: Problems that are already known, by row id.
     """
     kept_mapping = mapping if table == MESSAGES else mapping.of_conversations()
     hidden = SYSTEM_COLUMNS - set(kept_mapping.columns.values())
     numbers = np.array([record[ID] for record in records], dtype=np.int64)
-    problems: dict[int, Problem] = {}
+    problems: dict[int, Problem] = dict(found_problems or {})
     columns: dict[str, pa.Array] = {}
     for name in columns_of(records):
         if name in hidden:

@@ -1,7 +1,8 @@
 """The source that pulls new and changed rows from NocoDB into a mirror, which publishes the days.
 
-``reconcile`` finds changes without a trace (a deletion, a row written past NocoDB with an old time): it compares the
-ids and times of all rows. `pull` chooses the requested changes; `mirror` stores them.
+``reconcile`` finds changes without a trace (a deletion, a row written past NocoDB with an old time, a link set at the
+row): it compares the ids, times and links of all rows. `pull` chooses the requested changes, `linked_changes` those of
+linked records; `mirror` stores them.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import datetime as dt
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +27,19 @@ from analytics_platform.sources.base import Progress, SourceDay, SourceError, So
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform.sources.nocodb.client import NocoClient
 from analytics_platform.sources.nocodb.filters import one_of
+from analytics_platform.sources.nocodb.linked_changes import LinkedChanges
 from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES, Mirror, OpenMirror
+from analytics_platform.sources.nocodb.nocodb_tables import NocoTable
+from analytics_platform.sources.nocodb.pages import Row
 from analytics_platform.sources.nocodb.pull import Pull
-from analytics_platform.sources.nocodb.records import ID, stamps_of, to_rows
+from analytics_platform.sources.nocodb.reading_plan import Describe, plan_reading
+from analytics_platform.sources.nocodb.record_reading import RecordReading
+from analytics_platform.sources.nocodb.records import ID, to_rows
 from analytics_platform.sources.published_days import StagedDay, placed_days, read_day, unplaced_rows
 from analytics_platform.sources.row_rules.row_summary import RowSummary
 from analytics_platform.sources.staging_holds import Holds, discard, hold
 
-MIRROR_VERSION = 4
+MIRROR_VERSION = 5
 """Increase this number when a code change mirrors the same rows differently."""
 
 _IDS_PER_REQUEST = 100
@@ -57,6 +64,21 @@ class NocoTables:
         yield MESSAGES, self.messages
         if self.conversations:
             yield CONVERSATIONS, self.conversations
+
+
+@dataclass(frozen=True)
+class _DescribedTable:
+    """A table as it is during one refresh.
+
+    Attributes:
+        number: ``MESSAGES`` or ``CONVERSATIONS``.
+        description: The server's description.
+        reading: How its records are read.
+    """
+
+    number: int
+    description: NocoTable
+    reading: RecordReading
 
 
 class NocoSource:
@@ -171,7 +193,7 @@ class NocoSource:
         return caught_up
 
     def reconcile(self, *, accept_loss: bool = False, on_progress: Progress | None = None) -> Mapping[str, int]:
-        """Compare the ids and times of all rows with the server's, and apply the differences.
+        """Compare the ids, times and links of all rows with the server's, and apply the differences.
 
         Args:
             accept_loss: Apply deletions even if more than half of a table is gone.
@@ -186,9 +208,10 @@ class NocoSource:
         """
         found = {"vanished": 0, "missing": 0, "changed": 0}
         with self._opened(rewrite=True) as mirror:
-            for table, identity in self._tables.numbered():
+            for number, identity in self._tables.numbered():
+                table = self._described(number, identity)
                 for word, count in self._reconcile_table(
-                    mirror, table, identity, accept_loss=accept_loss, on_progress=on_progress
+                    mirror, table, accept_loss=accept_loss, on_progress=on_progress
                 ).items():
                     found[word] += count
             mirror.remember({"reconciled_at": _now().isoformat(), "reconciled": found})
@@ -249,28 +272,47 @@ class NocoSource:
             with contextlib.suppress(Timeout, FileNotFoundError), self._lock(timeout=0):
                 self._mirror.discard_unused()
 
+    def _described(self, number: int, identity: str) -> _DescribedTable:
+        """Return a table as the server describes it now.
+
+        Raises:
+            SourceError: If a request fails, or a linked table lacks a column that the mapping names.
+        """
+        describe: Describe = lru_cache(maxsize=None)(self._client().table)
+        mapping = self._mapping if number == MESSAGES else self._mapping.of_conversations()
+        guesses = number == MESSAGES and self._tables.conversations is None
+        description = describe(identity)
+        return _DescribedTable(number, description, plan_reading(description, mapping, describe, guesses=guesses))
+
     def _pull(
-        self, mirror: OpenMirror, table: int, identity: str, deadline: float | None, on_progress: Progress | None
+        self, mirror: OpenMirror, number: int, identity: str, deadline: float | None, on_progress: Progress | None
     ) -> bool:
-        """Pull the changes of one table; return whether the pass reached its end."""
-        pull = Pull(mirror, table, self._client(), identity, self._mapping)
-        return pull.run(deadline, on_progress)
+        """Pull the changes of one table and of the records that it links; return whether all have been pulled."""
+        client, table = self._client(), self._described(number, identity)
+
+        def store(pages: Iterable[list[Row]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+            return self._store(mirror, table, pages)
+
+        if not Pull(mirror, number, client, identity, self._mapping, table.reading).run(deadline, on_progress):
+            return False
+        return LinkedChanges(mirror, number, table.description, table.reading, client, store).run(deadline)
 
     def _reconcile_table(
-        self, mirror: OpenMirror, table: int, identity: str, *, accept_loss: bool, on_progress: Progress | None
+        self, mirror: OpenMirror, table: _DescribedTable, *, accept_loss: bool, on_progress: Progress | None
     ) -> Mapping[str, int]:
-        client = self._client()
+        client, identity, linked = self._client(), table.description.id, table.reading.linked_times
         expected = client.count(identity)
         ids: list[np.ndarray[Any, np.dtype[np.int64]]] = []
         stamps: list[pa.Array] = []
-        for page in client.pages(identity, fields=[ID, "CreatedAt", "UpdatedAt"]):
+        fields = [ID, "CreatedAt", "UpdatedAt", *linked.fields]
+        for page in client.pages(identity, fields=fields, linked=linked):
             ids.append(np.array([record[ID] for record in page], dtype=np.int64))
-            stamps.append(stamps_of(page))
+            stamps.append(table.reading.stamps(page))
             if on_progress:
                 on_progress(sum(map(len, ids)), expected)
         theirs = np.concatenate(ids) if ids else np.array([], dtype=np.int64)
         their_stamps = pa.concat_arrays(stamps) if stamps else pa.array([], pa.string())
-        ours, our_stamps = mirror.stamps(table)
+        ours, our_stamps = mirror.stamps(table.number)
         vanished = np.setdiff1d(ours, theirs, assume_unique=True)
         if not accept_loss and len(vanished) > max(_VANISHED_ROWS, _VANISHED_SHARE * len(ours)):
             raise SourceError(
@@ -282,17 +324,28 @@ class NocoSource:
         same = np.asarray(their_stamps.take(pa.array(at_theirs))) == np.asarray(our_stamps.take(pa.array(at_ours)))
         changed = both[~same]
         if len(vanished):
-            mirror.delete(table, vanished)
-        self._fetch(client, mirror, table, identity, np.concatenate([missing, changed]))
+            mirror.delete(table.number, vanished)
+        self._fetch(mirror, table, np.concatenate([missing, changed]))
         return {"vanished": len(vanished), "missing": len(missing), "changed": len(changed)}
 
-    def _fetch(
-        self, client: NocoClient, mirror: OpenMirror, table: int, identity: str, ids: np.ndarray[Any, Any]
-    ) -> None:
+    def _fetch(self, mirror: OpenMirror, table: _DescribedTable, ids: np.ndarray[Any, Any]) -> None:
+        client, linked = self._client(), table.reading.linked_fields
         for start in range(0, len(ids), _IDS_PER_REQUEST):
             wanted = [int(number) for number in ids[start : start + _IDS_PER_REQUEST]]
-            for page in client.pages(identity, where=one_of(ID, wanted)):
-                mirror.put(table, to_rows(page, table, self._mapping, identity), stamps_of(page), {})
+            self._store(mirror, table, client.pages(table.description.id, where=one_of(ID, wanted), linked=linked))
+
+    def _store(
+        self, mirror: OpenMirror, table: _DescribedTable, pages: Iterable[list[Row]]
+    ) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Store rows of a table; return their ids."""
+        ids: list[int] = []
+        reading = table.reading
+        for page in pages:
+            records, problems = reading.read(page)
+            rows = to_rows(records, table.number, self._mapping, table.description.id, problems)
+            mirror.put(table.number, rows, reading.stamps(page), {}, reading.linked(page))
+            ids += [row[ID] for row in page]
+        return np.array(ids, dtype=np.int64)
 
 
 def _fingerprint(url: str, tables: NocoTables, mapping: FieldMapping) -> str:

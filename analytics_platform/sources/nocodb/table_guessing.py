@@ -19,7 +19,7 @@ from analytics_platform.sources.nocodb.attributes import ATTRIBUTES
 from analytics_platform.sources.nocodb.nocodb_bases import NocoBase
 from analytics_platform.sources.nocodb.nocodb_tables import NocoColumn, NocoTable
 from analytics_platform.sources.nocodb.records import ID, Record
-from analytics_platform.sources.row_rules.role_words import default_role_words
+from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
 from analytics_platform.sources.rows import as_text, text_array
 from analytics_platform.sources.shapes.table_columns import meaning_of, usual_attributes, usual_columns
 from analytics_platform.sources.shapes.table_roles import FALSE_WORDS, TRUE_WORDS, role_flags
@@ -314,7 +314,7 @@ class _Guessing:
     def _share_of_role_words(self, title: str) -> float:
         texts = self._texts(title)
         known = default_role_words()
-        return sum(text.strip().lower() in known for text in texts) / len(texts) if texts else 0.0
+        return sum(plain_word(text) in known for text in texts) / len(texts) if texts else 0.0
 
     def _mean_length(self, title: str) -> float:
         texts = self._texts(title)

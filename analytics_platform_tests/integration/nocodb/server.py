@@ -5,9 +5,11 @@ Rows are written through the server's own API, as its users do. Also used by the
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import Sequence
@@ -97,16 +99,60 @@ class NocoServer:
             process.kill()
             process.wait()
 
-    def make_table(self, columns: dict[str, str] = CHAT_COLUMNS) -> str:
+    def make_table(self, columns: dict[str, str] = CHAT_COLUMNS, names: dict[str, str] | None = None) -> str:
         """Make a table and return its id.
 
         Args:
             columns: Title to the server's type of column.
+            names: Title to the column's name in the database, where it is another.
         """
         name = f"table_{next(self._tables)}"
-        described = [{"column_name": title, "title": title, "uidt": kind} for title, kind in columns.items()]
+        described = [
+            {"column_name": (names or {}).get(title, title), "title": title, "uidt": kind}
+            for title, kind in columns.items()
+        ]
         body = {"table_name": name, "title": name, "columns": described}
         return str(self._done("POST", f"/api/v2/meta/bases/{self.base_id}/tables", body)["id"])
+
+    def add_link(self, table_id: str, title: str, linked_table_id: str, relation: str) -> str:
+        """Add a link to a table; return the column's id.
+
+        Args:
+            table_id: Id of the table.
+            title: Title of the link.
+            linked_table_id: Id of the linked table; it gets a link of its own back to this table.
+            relation: ``hm`` (a record has many linked ones) or ``mm``.
+        """
+        body = {"column_name": title, "title": title, "uidt": "Links", "type": relation}
+        ends = {"parentId": table_id, "childId": linked_table_id}
+        self._done("POST", f"/api/v2/meta/tables/{table_id}/columns", body | ends)
+        return str(self._column(table_id, title=title)["id"])
+
+    def rename_link_back(self, table_id: str, title: str) -> str:
+        """Rename the link that a table got from the other side of ``add_link``; return its id."""
+        link = self._column(table_id, uidt="LinkToAnotherRecord")
+        self._done("PATCH", f"/api/v2/meta/columns/{link['id']}", {**link, "title": title})
+        return str(link["id"])
+
+    def column_id(self, table_id: str, title: str) -> str:
+        """Return the id of a column."""
+        return str(self._column(table_id, title=title)["id"])
+
+    def foreign_key(self, table_id: str) -> str:
+        """Return the title of the hidden column that holds the key of the linked record."""
+        return str(self._column(table_id, uidt="ForeignKey")["title"])
+
+    def link(self, table_id: str, column_id: str, record: int, linked: Sequence[int]) -> None:
+        """Link a record to others, as the link's own dialog does."""
+        body = [{"Id": each} for each in linked]
+        self._done("POST", f"/api/v2/tables/{table_id}/links/{column_id}/records/{record}", body)
+
+    def age(self, table_id: str, days: int) -> None:
+        """Make all rows of a table older, past the API: a test cannot wait until they are far behind the newest."""
+        name = self._done("GET", f"/api/v2/meta/tables/{table_id}", None)["table_name"]
+        with contextlib.closing(sqlite3.connect(self._folder / "data" / "noco.db", timeout=30)) as db, db:
+            for column in ("created_at", "updated_at"):
+                db.execute(f'UPDATE "{name}" SET {column} = datetime({column}, ?)', [f"-{days} days"])
 
     def insert(self, table_id: str, rows: Sequence[Row]) -> list[int]:
         """Insert rows, several requests at a time, and return their Ids in the order of the rows."""
@@ -127,29 +173,10 @@ class NocoServer:
             body = [{"Id": each} for each in ids[start : start + ROWS_PER_REQUEST]]
             self._done("DELETE", f"/api/v2/tables/{table_id}/records", body)
 
-    def add_column(self, table_id: str, title: str, kind: str) -> None:
-        """Add a column to a table."""
-        body = {"column_name": title, "title": title, "uidt": kind}
+    def add_column(self, table_id: str, title: str, kind: str, **options: Any) -> None:
+        """Add a column to a table; ``options`` as the server's API names them, such as a lookup's link."""
+        body = {"column_name": title, "title": title, "uidt": kind, **options}
         self._done("POST", f"/api/v2/meta/tables/{table_id}/columns", body)
-
-    def add_link(self, table_id: str, title: str, linked_table_id: str, relation: str) -> str:
-        """Add a link to a table; return the column's id.
-
-        Args:
-            table_id: Id of the table.
-            title: Title of the link.
-            linked_table_id: Id of the linked table; it gets a link of its own back to this table.
-            relation: ``hm`` (a record has many linked ones) or ``mm``.
-        """
-        body = {"column_name": title, "title": title, "uidt": "Links", "type": relation}
-        ends = {"parentId": table_id, "childId": linked_table_id}
-        self._done("POST", f"/api/v2/meta/tables/{table_id}/columns", body | ends)
-        return str(self._column(table_id, title=title)["id"])
-
-    def link(self, table_id: str, column_id: str, record: int, linked: Sequence[int]) -> None:
-        """Link a record to others, as the link's own dialog does."""
-        body = [{"Id": each} for each in linked]
-        self._done("POST", f"/api/v2/tables/{table_id}/links/{column_id}/records/{record}", body)
 
     def rename_table(self, table_id: str, title: str) -> None:
         """Give a table the title that people see."""

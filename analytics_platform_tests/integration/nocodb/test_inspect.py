@@ -64,6 +64,7 @@ def test_linked_tables_are_found_and_their_columns_understood(client, desk: Desk
     assert (view.messages.rows, view.messages.kept, view.messages.quarantined) == (5, 4, {"unknown_role": 1})
     assert view.messages.roles == {"customer": 2, "agent": 1, "wizard": 1, "system": 1}
     assert (view.messages.first, view.messages.last) == ("2026-01-01 10:00:00", "2026-01-01 10:04:00")
+    assert {message["conversation_id"] for message in view.messages.messages} == {"1", "2"}
     assert (view.conversations.rows, view.conversations.kept) == (2, 2)
     assert json.loads(json.dumps(view.as_json()))["settings"] == view.settings
 

@@ -385,3 +385,14 @@ def test_any_sequence_of_changes_gives_what_the_rows_give_from_nothing(tmp_path_
                 put(opened, table, *records.values())
 
     assert content(mirror_in(folder / "step", 2, last)) == content(mirror_in(folder / "whole", 2, last))
+
+
+@pytest.mark.parametrize("count", [3, 5, 8])
+def test_each_row_keeps_the_time_of_its_own_last_change(tmp_path, count):
+    """Times were paired with rows in another order: reconciliation read unchanged rows, and could miss changed ones."""
+    roles = ["user", "agent", "agent", "bot"] * 2
+    rows = [message(n, role=roles[n - 1], UpdatedAt=f"time of {n}") for n in range(1, count + 1)]
+    with mirror_in(tmp_path).opened() as opened:
+        put(opened, MESSAGES, *rows)
+        ids, stamps = opened.stamps(MESSAGES)
+    assert stamps.to_pylist() == [f"time of {number}" for number in ids]
