@@ -9,6 +9,7 @@ answers between quoted lines. The rules of this module look at whole lines and n
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator, Sequence
 from functools import cache
 
@@ -79,6 +80,7 @@ FLATTENED = (
     rf"|(?:{_FLATTENED_SENT}) ?: .* ?: |Sent from my i"
 )
 """A text of one line that does not match this pattern, of RE2, is no mail whose line ends a program dropped."""
+# In the order in which they are put on lines of their own.
 _FLATTENED_PARTS = [
     re.compile(pattern)
     for pattern in (
@@ -106,9 +108,10 @@ _SENDER_ADDRESS = re.compile(r"[<(\[][^\s<>()@]+@[^\s<>()@]+[>)\]]")
 _CONTACT = re.compile(r"\S+@\S|https?://|www\.|[+(]?(?:\d[\s()/.-]{0,2}){7}")
 _NAME_LINE = re.compile(r"\s*\*?[^\W\d_a-z].{0,60}")
 
+_NOTHING = string.punctuation + string.whitespace + "\u00a0"
+
 _LONGEST_LINE = 200
-"""Characters of a line. No client writes a longer line around a quoted mail, and the library's patterns take
-quadratic time in the length of a line."""
+"""Characters of a line that can introduce a quoted mail: the library's patterns take quadratic time in its length."""
 _LONGEST_SIGNATURE, _LONGEST_CLOSING = 15, 8
 """Number of lines."""
 _LONGEST_NOTE = 100
@@ -129,9 +132,8 @@ def split_quotes(text: str) -> tuple[str, str]:
         What the sender wrote, and the rest; both keep the order of their lines. When the sender wrote nothing, as in a
         forwarded mail without a comment: the whole text, and nothing.
     """
-    if "\n" not in text:
-        text = _unflatten(text)
-    lines = [line for line in text.replace("\r", "\n").split("\n") if line.strip()]
+    of_lines = text.replace("\r", "\n") if "\n" in text else _unflatten(text)
+    lines = [line for line in of_lines.split("\n") if line.strip()]
     quoted = _quoted_lines(lines)
     own = [number for number in range(len(lines)) if number not in quoted]
     quoted |= _signature_lines(lines, own)
@@ -149,8 +151,8 @@ def _unflatten(text: str) -> str:
 
 
 def _says_something(text: str) -> bool:
-    """Tell whether a text holds more than blanks and rules; an emoji is something."""
-    return bool(text.strip(" \t\r\n\u00a0>*_=-"))
+    """Tell whether a text holds more than blanks and punctuation; an emoji is something."""
+    return bool(text.strip(_NOTHING))
 
 
 def _quoted_lines(lines: Sequence[str]) -> set[int]:

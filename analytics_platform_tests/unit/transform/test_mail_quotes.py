@@ -82,6 +82,7 @@ def test_texts_without_line_ends_or_quotes_of_the_sample_are_whole():
         "Sent from my iPhone",
         "-- \nAnna",
         "he wrote: > why",
+        "(Sent from my iPhone",
         "Please book: From: Berlin Date: 5 June 2024 To: Hamburg Class: 2",
     ],
 )
