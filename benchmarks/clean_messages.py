@@ -84,7 +84,7 @@ def main() -> None:
     texts = pq.read_table(arguments.file)["text"].to_pylist() if arguments.file else generate_texts(arguments.rows)
     raw = raw_table(texts)
     unstated = pa.nulls(len(texts), pa.string())
-    cleaned, _ = clean_texts(raw["text"])
+    cleaned = clean_texts(raw["text"]).texts
 
     def baseline() -> None:
         lines = pc.replace_substring(raw["text"].combine_chunks(), "\n", " ")  # the detector reads single lines

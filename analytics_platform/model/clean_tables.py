@@ -62,14 +62,21 @@ MESSAGES = Table(
         Column(
             "text",
             STRING,
-            "Cleaned text: without markup, control characters and code blocks, personal data replaced "
-            "by its kind; may be empty.",
+            "Cleaned text: without markup, control characters, code blocks, quoted mails and signatures, personal data "
+            "replaced by its kind; may be empty.",
         ),
         Column(
             "code",
             pa.list_(pa.field("item", STRING, nullable=False)),
             "Pieces of code in the message: first the blocks, which are taken out of the text, then "
             "inline code, whose words stay in the text; empty when there are none.",
+        ),
+        Column(
+            "quoted_text",
+            STRING,
+            "Quoted mails and signatures, which are taken out of the text, personal data replaced by its kind; null "
+            "when there are none.",
+            nullable=True,
         ),
         Column(
             "pii",

@@ -1,15 +1,16 @@
-"""Separates one text into words, code and HTML markup.
+"""Separates one text into words, code and markup.
 
 The rules of this module need the whole text, so they run only on texts with a suspicious character. Every rule takes
-time linear in the length of the text.
+time linear in the length of the text. ``transform.html_text`` tells whether a text is HTML, and reads it.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections import Counter
 from html.entities import html5
+
+from analytics_platform.transform.html_text import strip_html
 
 SUSPICIOUS = r"[<&`]"
 """A text without any of these characters holds no markup."""
@@ -19,21 +20,7 @@ _INFO_LINE = re.compile(r"[ \t]*+[\w+#.-]*+[ \t]*+\n")
 # Not after a word character, as in the nickname pip` or in Time`s up.
 _INLINE_CODE = re.compile(r"(?<![\w`])(`{1,2})(?!\s)([^`\n]+)(?<!\s)\1(?!`)")
 _KEPT = re.compile("\x00([0-9]+)\x00")
-_TAG = re.compile(r"<(?P<close>/?)(?P<name>[A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*|/)?>")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-
-_LINE_BREAKS = frozenset({"br", "hr", "img", "wbr"})
-_CODE_ELEMENTS = frozenset({"pre", "script", "style"})
-_INLINE = "a abbr b big cite code del em font i ins kbd mark q s samp small span strike strong sub sup tt u var wbr"
-_END_OPTIONAL = "br col dd dt hr img input li link meta p tbody td tfoot th thead tr wbr"
-_BLOCK = (
-    "address article aside blockquote body button caption center colgroup details div dl fieldset figcaption figure "
-    "footer form h1 h2 h3 h4 h5 h6 head header html label legend main nav ol pre script section style summary table "
-    "title ul"
-)
-_INLINE_ELEMENTS = frozenset(_INLINE.split())
-_END_OPTIONAL_ELEMENTS = frozenset(_END_OPTIONAL.split())
-_ELEMENTS = _INLINE_ELEMENTS | _END_OPTIONAL_ELEMENTS | frozenset(_BLOCK.split())
 
 
 def split_markup(text: str) -> tuple[str, list[str]]:
@@ -46,11 +33,12 @@ def split_markup(text: str) -> tuple[str, list[str]]:
         text: A text without control characters other than tab and line ends.
 
     Returns:
-        The text without markup, and its code: blocks first, then inline code, each in order.
+        The text without markup, and its code: blocks first, then inline code, each in order. A line that an HTML mail
+        marks as quoted, or as a signature, begins with ``html_text.QUOTE_MARK``.
     """
     text, blocks = _take_fences(text.replace("\r\n", "\n"))
     text, spans = _keep_inline_code(text)
-    text, html_blocks = _strip_html(text)
+    text, html_blocks = strip_html(text)
 
     def restore(kept: str) -> str:
         return _KEPT.sub(lambda place: spans[int(place[1])], _ENTITY.sub(_decode, kept))
@@ -85,62 +73,6 @@ def _keep_inline_code(text: str) -> tuple[str, list[str]]:
         return f"\x00{len(spans) - 1}\x00"
 
     return _INLINE_CODE.sub(keep, text), spans
-
-
-def _strip_html(text: str) -> tuple[str, list[str]]:
-    """Strip all tags if the text is HTML; otherwise strip only line breaks and images."""
-    bare = _strip_comments(text)
-    tags = _find_tags(bare, _ELEMENTS)
-    if _is_html(tags):
-        return _strip_tags(bare, tags)
-    return _strip_tags(text, _find_tags(text, _LINE_BREAKS))
-
-
-def _find_tags(text: str, names: frozenset[str]) -> list[re.Match[str]]:
-    return [tag for tag in _TAG.finditer(text) if tag["name"].lower() in names]
-
-
-def _is_html(tags: list[re.Match[str]]) -> bool:
-    """Tell whether the tags are markup: at least one element is closed, and no element is left open or closed unopened.
-
-    ``a < b``, ``<stdin>``, ``<your name>``, a lone ``<title>`` and half a line of a template therefore count as words.
-    """
-    opened: Counter[str] = Counter()
-    some_closed = False
-    for tag in tags:
-        name = tag["name"].lower()
-        if not tag["close"]:
-            opened[name] += 1
-        elif opened[name]:
-            opened[name] -= 1
-            some_closed = True
-        else:
-            return False
-    return some_closed and all(not count or name in _END_OPTIONAL_ELEMENTS for name, count in opened.items())
-
-
-def _strip_tags(text: str, tags: list[re.Match[str]]) -> tuple[str, list[str]]:
-    """Remove the tags, and take out the content of code elements."""
-    kept, code, position, inside = [], [], 0, ""
-    for tag in tags:
-        name = tag["name"].lower()
-        before = text[position : tag.start()]
-        if inside:
-            if name != inside or not tag["close"]:
-                continue  # a tag within code is code
-            code.append(before.strip("\n"))
-            inside = ""
-        else:
-            kept += [before, "" if name in _INLINE_ELEMENTS else " "]
-            inside = name if name in _CODE_ELEMENTS and not tag["close"] else ""
-        position = tag.end()
-    kept.append(text[position:])
-    return "".join(kept), [block for block in code if block.strip()]
-
-
-def _strip_comments(text: str) -> str:
-    first, *others = text.split("<!--")
-    return first + "".join(other.partition("-->")[2] if "-->" in other else "<!--" + other for other in others)
 
 
 def _decode(entity: re.Match[str]) -> str:

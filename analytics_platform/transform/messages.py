@@ -22,6 +22,10 @@ from analytics_platform.transform.token_counts import count_tokens
 _UNCHANGED = ("date", "conversation_id", "message_id", "role", "agent_id", "model", "channel")
 
 
+_TOOL_CALLS = r"^(?:\[tool call: [^\]]*\] ?)+$"
+"""A text that is nothing but the markers that the sources write for tool calls."""
+
+
 def clean_messages(raw_messages: pa.Table, cleaning: Cleaning = DEFAULT_CLEANING) -> pa.Table:
     """Clean the messages of one day.
 
@@ -37,10 +41,11 @@ def clean_messages(raw_messages: pa.Table, cleaning: Cleaning = DEFAULT_CLEANING
         SealError: If the key for personal data is too short.
     """
     raw = RAW_MESSAGES.conform(raw_messages)
-    texts, code = clean_texts(raw["text"])
-    protected = cleaning.privacy.protect(raw["message_id"], texts, code)
+    cleaned = clean_texts(raw["text"])
+    protected = cleaning.privacy.protect(raw["message_id"], cleaned.texts, cleaned.code)
     texts, code = protected.texts, protected.code
-    says_something = pc.or_(pc.greater(pc.binary_length(texts), 0), pc.greater(pc.list_value_length(code), 0))
+    has_words = pc.and_not(pc.greater(pc.binary_length(texts), 0), pc.match_substring_regex(texts, _TOOL_CALLS))
+    says_something = pc.or_(has_words, pc.greater(pc.list_value_length(code), 0))
     conversations = _runs(raw["conversation_id"])
     return MESSAGES.conform(
         pa.table(
@@ -51,6 +56,7 @@ def clean_messages(raw_messages: pa.Table, cleaning: Cleaning = DEFAULT_CLEANING
                 "sent_at": raw["timestamp"],
                 "text": texts,
                 "code": code,
+                "quoted_text": cleaning.privacy.protect_text(cleaned.quoted),
                 "pii": protected.kinds,
                 "pii_spans": protected.spans,
                 "language": detect_languages(texts, raw["language"].combine_chunks(), cleaning.detector),

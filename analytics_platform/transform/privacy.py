@@ -91,6 +91,14 @@ class Privacy:
             spans=self._sealed(message_ids, pii.values_found(texts, in_texts), pii.values_found(pieces, in_code), code),
         )
 
+    def protect_text(self, texts: pa.Array) -> pa.Array:
+        """Apply the policy to texts of which most are null; their personal data is neither counted nor kept."""
+        given = pc.is_valid(texts)
+        present = texts.filter(given)
+        if not self.redact or not len(present):
+            return texts
+        return pc.replace_with_mask(texts, given, pii.redact(present, pii.find_pii(present, self.kinds)))
+
     def protect_column(self, name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
         """Apply the policy to a column beside the texts; null stays null.
 

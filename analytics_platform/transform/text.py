@@ -1,14 +1,18 @@
 """Cleans the texts of messages as whole columns: control characters, Unicode form, whitespace; counts words.
 
-``transform.markup`` handles the markup within one text.
+``transform.markup`` handles the markup within one text, and ``transform.mail_quotes`` quoted mails and signatures.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics_platform.transform.html_text import QUOTE_MARK
+from analytics_platform.transform.mail_quotes import FLATTENED, MAY_BE_MAIL, split_quotes
 from analytics_platform.transform.markup import SUSPICIOUS, split_markup
 
 CODE_TYPE = pa.list_(pa.field("item", pa.string(), nullable=False))
@@ -19,7 +23,8 @@ _CONTROL = r"[\x00-\x08\x0e-\x1f\x7f-\x{84}\x{86}-\x{9f}]"
 # Soft hyphen, zero-width space, marks and overrides of direction, byte order mark. The joiners U+200C and U+200D
 # stay: Persian and many emoji are spelt with them.
 _INVISIBLE = r"[\x{AD}\x{61C}\x{200B}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}-\x{206F}\x{FEFF}]"
-_REMOVED = "|".join([_IRC_COLOUR, _TERMINAL_SEQUENCE, _CONTROL, _INVISIBLE])
+_NO_CHARACTERS = r"[\x{FDD0}-\x{FDEF}]"  # reserved for use within a program, as in transform.html_text
+_REMOVED = "|".join([_IRC_COLOUR, _TERMINAL_SEQUENCE, _CONTROL, _INVISIBLE, _NO_CHARACTERS])
 _SPACES = (
     r"[\s\x0b\x{85}\p{Z}]{2,}"
     r"|[\t\n\x0b\f\r\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}]"
@@ -28,21 +33,53 @@ _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}"
 _WORD = rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+"
 
 
-def clean_texts(texts: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
-    """Clean texts: remove control characters and markup, normalise to Unicode NFC, collapse and trim spaces.
+class CleanTexts(NamedTuple):
+    """Texts after cleaning, one entry per text.
+
+    Attributes:
+        texts: What the sender wrote.
+        code: Their pieces of code (see ``markup.split_markup``).
+        quoted: Quoted mails and signatures within them; null where there are none.
+    """
+
+    texts: pa.Array
+    code: pa.ListArray
+    quoted: pa.Array
+
+
+def clean_texts(texts: pa.ChunkedArray) -> CleanTexts:
+    """Clean texts: remove control characters, markup and quoted mails, normalise to Unicode NFC, and collapse spaces.
 
     Args:
         texts: Strings without nulls, of any length and content.
-
-    Returns:
-        The cleaned texts, and for each text the list of its code (see ``markup.split_markup``).
     """
     cleaned = _replace(texts.combine_chunks(), _REMOVED, "")
     suspicious = pc.match_substring_regex(cleaned, SUSPICIOUS)
     parts = [split_markup(text) for text in cleaned.filter(suspicious).to_pylist()]
     cleaned = pc.replace_with_mask(cleaned, suspicious, pa.array([text for text, _ in parts], pa.string()))
-    cleaned = _replace(pc.utf8_normalize(cleaned, form="NFC"), _SPACES, " ")
-    return pc.utf8_trim_whitespace(cleaned), _lists(suspicious, [code for _, code in parts])
+    said, quoted = _split_quotes(cleaned)
+    quoted = _collapse(quoted) if quoted.null_count < len(quoted) else quoted
+    return CleanTexts(_collapse(said), _lists(suspicious, [code for _, code in parts]), quoted)
+
+
+def _split_quotes(texts: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Separate what the senders wrote from quoted mails and signatures; null for a text without any."""
+    of_lines = pc.match_substring(texts, "\n")
+    mask = np.zeros(len(texts), np.bool_)
+    for rows, pattern in ((of_lines, MAY_BE_MAIL), (pc.invert(of_lines), FLATTENED)):
+        mask[np.asarray(rows)] = np.asarray(pc.match_substring_regex(texts.filter(rows), pattern))
+    nothing = pa.nulls(len(texts), pa.string())
+    if not mask.any():
+        return texts, nothing
+    parts = [split_quotes(text) for text in texts.filter(mask).to_pylist()]
+    said = pa.array([part.replace(QUOTE_MARK, "") for part, _ in parts], pa.string())
+    rest = pa.array([part.replace(QUOTE_MARK, "") or None for _, part in parts], pa.string())
+    return pc.replace_with_mask(texts, mask, said), pc.replace_with_mask(nothing, mask, rest)
+
+
+def _collapse(texts: pa.Array) -> pa.Array:
+    """Normalise to Unicode NFC, collapse runs of white space to one space, and trim; null stays null."""
+    return pc.utf8_trim_whitespace(_replace(pc.utf8_normalize(texts, form="NFC"), _SPACES, " "))
 
 
 def count_words(texts: pa.Array) -> pa.Array:

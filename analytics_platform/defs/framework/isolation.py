@@ -27,7 +27,7 @@ MOST_FAILURES, MOST_SHARE, FEW_FAILURES = 100, 0.1, 3
 """Limits on the failing conversations of a day, beyond which the whole day fails: at most MOST_FAILURES, and at most
 the share MOST_SHARE of all conversations, or FEW_FAILURES if the share gives fewer."""
 
-_TEXT_COLUMNS = ("text", "code", "extra")
+_TEXT_COLUMNS = ("text", "code", "quoted_text", "extra")
 _PACKAGE = Path(__file__).parents[2]
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
 _WORD = re.compile(r"\w+")

@@ -15,7 +15,15 @@ from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.rows import Problem, Rows, text_array
 from analytics_platform.sources.shapes.catalogue import recognise_shape
 from analytics_platform.sources.shapes.nested import nested_shape
-from analytics_platform.sources.shapes.shape import Context, Shape, content_text, is_list_of, parsed
+from analytics_platform.sources.shapes.shape import (
+    WRITTEN_PARTS,
+    Context,
+    Shape,
+    content_text,
+    is_list_of,
+    parsed,
+    with_tool_calls,
+)
 
 
 def unwrapped(batches: Iterator[Records], mapping: FieldMapping) -> Iterator[Records]:
@@ -118,18 +126,20 @@ def with_mapping(batches: Iterator[Rows], mapping: FieldMapping, *, whole: bool)
 
 
 def with_plain_text(rows: Rows, mapping: FieldMapping) -> Rows:
-    """Return rows whose texts that are JSON of content parts are replaced by the parts' text."""
+    """Return rows whose texts that are JSON of content parts are replaced by the parts' text, with the tools called."""
     name = mapping.column_of("text")
     texts = rows.columns.get(name)
     if texts is None or not len(texts):
         return rows
-    lists = pc.fill_null(pc.starts_with(texts, "[{"), False)
-    places = np.flatnonzero(lists.to_numpy(zero_copy_only=False))
+    written = pc.fill_null(pc.match_substring_regex(texts, WRITTEN_PARTS), False)
+    calls = rows.columns.get("tool_calls")
+    if calls is not None:
+        written = pc.or_(written, pc.fill_null(pc.starts_with(calls, "[{"), False))
+    places = np.flatnonzero(written.to_numpy(zero_copy_only=False))
     if not len(places):
         return rows
     values = texts.to_pylist()
     for place in places.tolist():
-        parts = parsed(values[place])
-        if isinstance(parts, list) and all(isinstance(part, dict) and "type" in part for part in parts):
-            values[place] = content_text(parts)
+        called = None if calls is None else parsed(calls[place].as_py())
+        values[place] = with_tool_calls(content_text(values[place]), called if isinstance(called, list) else None)
     return replace(rows, columns={**rows.columns, name: text_array(values)})

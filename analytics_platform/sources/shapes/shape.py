@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -100,7 +102,7 @@ def content_text(content: Any) -> str | None:
         content: A text, a list of content parts as OpenAI, Anthropic and ChatGPT write them, or one part.
     """
     if content is None or isinstance(content, str):
-        return content
+        return written_parts(content) if content else content
     if isinstance(content, Mapping):
         return _part_text(content)
     if isinstance(content, list):
@@ -109,6 +111,37 @@ def content_text(content: Any) -> str | None:
     return str(content)
 
 
+def written_parts(text: str) -> str:
+    """Return the text of content parts that a program wrote as JSON, or as Python shows them.
+
+    Args:
+        text: The content of a message; one that is nothing of the kind is returned as it is.
+    """
+    if not _WRITTEN_PARTS.match(text):
+        return text
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        try:
+            content = ast.literal_eval(text.strip())
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            return text
+    parts = content if isinstance(content, list) else [content]
+    if not all(isinstance(part, Mapping) and part.get("type") in _PART_TYPES for part in parts):
+        return text
+    return content_text(parts) or ""
+
+
+WRITTEN_PARTS = r"^\s*(?:\[\s*)?\{(?:.*[,{])?\s*[\"']type[\"']\s*:"
+"""A text that does not match this pattern, of Python and RE2, is not the JSON of content parts."""
+_WRITTEN_PARTS = re.compile(WRITTEN_PARTS)
+_PART_TYPES = frozenset({
+    "text", "input_text", "output_text", "refusal", "image_url", "image", "input_image", "output_image", "image_file",
+    "input_audio", "output_audio", "audio", "audio_url", "video", "video_url", "file", "input_file", "document",
+    "tool_use", "tool_call", "function_call", "server_tool_use", "tool_result", "function_call_output",
+    "tool_call_response", "thinking", "redacted_thinking", "reasoning",
+})  # fmt: skip
+"""Types of content parts; a tool's answer has objects with types of its own."""
 _TEXT_KEYS = ("text", "content", "value", "refusal", "transcript", "output_text", "input_text")
 
 
@@ -138,7 +171,8 @@ def _marker(kind: str, part: Mapping[str, Any]) -> str | None:
     if "video" in kind:
         return "[video]"
     if kind in {"file", "input_file", "document", "attachment"}:
-        name = part.get("filename") or part.get("name") or part.get("title")
+        file = part["file"] if isinstance(part.get("file"), Mapping) else part
+        name = file.get("filename") or file.get("name") or file.get("title")
         return f"[file: {name}]" if name else "[file]"
     return "" if kind in {"thinking", "redacted_thinking", "reasoning", "thoughts"} else None
 
@@ -179,7 +213,7 @@ def message_text(message: Mapping[str, Any]) -> str | None:
     """Return the text of a message, with markers for its images, files and tool calls."""
     content = message.get("content")
     if isinstance(content, str) and "tool_calls" not in message:
-        return content
+        return written_parts(content)
     if content is None:
         content = message.get("parts") if message.get("parts") is not None else message.get("text")
     return with_tool_calls(content_text(content), message.get("tool_calls"))

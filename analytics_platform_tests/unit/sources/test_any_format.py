@@ -219,6 +219,41 @@ def test_content_parts_are_joined_and_images_are_markers(folder):
     assert texts == ["What is this?\n[image]"] * 2
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"type": "text", "text": "A lamp."}', "A lamp."),
+        (
+            '[{"text": "A lamp.", "type": "text"}, {"type": "tool_use", "name": "look_up"}]',
+            "A lamp.\n[tool call: look_up]",
+        ),
+        ("[{'type': 'text', 'text': \"It's a lamp.\"}]", "It's a lamp."),
+        ('[{"type": "file", "file": {"filename": "a.pdf", "file_data": "AAAA"}}]', "[file: a.pdf]"),
+        ('[{"type": "flight", "text": "LH 1"}]', '[{"type": "flight", "text": "LH 1"}]'),
+        ('{"type": "text", "text": cut', '{"type": "text", "text": cut'),
+    ],
+)
+def test_written_content_parts_are_read_in_rows_and_in_messages(folder, text, expected):
+    """One part, a list as Python shows it, and parts within a message's string came out as raw JSON."""
+    row = {"conversation_id": "c1", "role": "user", "timestamp": "2024-01-05"}
+
+    rows = folder.rows_of("rows.jsonl", json.dumps({**row, "text": text}))
+    message = {"messages": [{"role": "user", "content": text}], "timestamp": "2024-01-05"}
+    nested = folder.rows_of("nested.jsonl", json.dumps(message))
+
+    assert [found.messages[0]["text"] for found in (rows, nested)] == [expected, expected]
+
+
+def test_rows_that_only_call_a_tool_have_a_marker(folder):
+    """The message of an assistant that calls a tool was empty."""
+    row = {"conversation_id": "c1", "role": "assistant", "timestamp": "2024-01-05", "content": None}
+    calls = [{"id": "1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}]
+
+    found = folder.rows_of("rows.jsonl", json.dumps({**row, "tool_calls": calls}))
+
+    assert [row["text"] for row in found.messages] == ["[tool call: look_up]"]
+
+
 def test_a_list_in_a_text_that_is_no_content_stays_as_it_is(folder):
     row = {"conversation_id": "c1", "role": "user", "timestamp": "2024-01-05", "text": '[{"a": 1}] is my config'}
 

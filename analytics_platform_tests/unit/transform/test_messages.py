@@ -62,10 +62,11 @@ def test_tool_calls_and_system_messages_end_no_wait(make_raw: MakeRaw) -> None:
         {"role": "user", "at": 0},
         {"role": "system", "at": 1},
         {"role": "assistant", "at": 2, "text": " "},
+        {"role": "assistant", "at": 2, "text": "[tool call: shop_info]\n[tool call: look_up]"},
         {"role": "tool", "at": 3},
         {"role": "assistant", "at": 4, "text": "```only code```"},
     )
-    assert response_seconds(raw) == [None, None, None, None, 4.0]
+    assert response_seconds(raw) == [None, None, None, None, None, 4.0]
 
 
 def test_a_wait_does_not_reach_into_the_next_conversation(make_raw: MakeRaw) -> None:

@@ -14,7 +14,7 @@ from analytics_platform.transform.text import CODE_TYPE, clean_texts, count_word
 
 
 def clean(text: str) -> tuple[str, list[str]]:
-    texts, code = clean_texts(pa.chunked_array([[text]], pa.string()))
+    texts, code, _ = clean_texts(pa.chunked_array([[text]], pa.string()))
     return texts[0].as_py(), code[0].as_py()
 
 
@@ -38,6 +38,10 @@ def clean(text: str) -> tuple[str, list[str]]:
         "hello~~~ ok~~~",
         "dir\\n is not a line end",
         "100% *sure* _really_ #ubuntu",
+        "<b> and <i> are tags",
+        "use <input/> here",
+        "<config><port>80</port></config>",
+        "<your name> and <at> sign",
         "",
     ],
 )
@@ -62,6 +66,47 @@ def test_what_only_looks_like_markup_survives(text: str) -> None:
 )
 def test_html_is_stripped_and_decoded(text: str, expected: str) -> None:
     assert clean(text) == (expected, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "<div>My parcel is lost.<br>Tracking says <b>delivered</b><div>Please help",
+            "My parcel is lost. Tracking says delivered Please help",
+        ),
+        ('<p>We are sorry. <font color="red">We look into it.</p><p>Regards', "We are sorry. We look into it. Regards"),
+        ('<p>See <a href="https://shop.exam', "See"),
+        ('<p>Hello</p><p>bye <span style="color:r', "Hello bye"),
+        ('<span style="font-size:12px">My parcel is lost', "My parcel is lost"),
+        ("Dear all,<br>my <font color=red>parcel is lost", "Dear all, my parcel is lost"),
+        ("<div>Hello</div></div>", "Hello"),
+        ("<p class=MsoNormal>One<o:p></o:p></p><p><o:p>&nbsp;</o:p></p><p>two</p>", "One two"),
+        ('<at id="0">Helpdesk</at>&nbsp;my laptop', "Helpdesk my laptop"),
+        ('<p>Ready? <emoji id="s" alt="🙂"></emoji></p><attachment id="5"></attachment>', "Ready? 🙂"),
+        ('<p>Hi <img alt="😀" src="x"> <img alt="logo" src="y">there</p>', "Hi 😀 there"),
+        ("<systemEventMessage/>", ""),
+        (
+            "<!DOCTYPE html><html><head><title>x</title></head><body>Hello<!--[if mso]>no<![endif]--></body></html>",
+            "Hello",
+        ),
+        ('<p>A <custom-card data-x="1">card</custom-card> and <stdin></p>', "A card and <stdin>"),
+        ("<table><tr><td>Order</td><td>5512</td></tr><tr><td>late</td></tr></table>", "Order 5512 late"),
+    ],
+)
+def test_html_that_a_client_or_a_limit_left_unbalanced_has_no_tags(text, expected) -> None:
+    """One open element made words of all tags, attributes included."""
+    assert clean(text) == (expected, [])
+
+
+@pytest.mark.parametrize(
+    "unit", ["<div>", "<div><b>", "<b><p>", "<table><tr><td>", "<i><b></i></b>", "<p>x", "<blockquote>x"]
+)
+def test_deeply_nested_html_takes_linear_time(unit: str) -> None:
+    """The parser takes quadratic time in the depth of a tree."""
+    started = time.process_time()
+    clean('<p style="a">' + unit * (250_000 // len(unit)))
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize(
@@ -101,7 +146,7 @@ def test_control_characters_go_and_spelling_stays(text: str, expected: str) -> N
 
 
 def test_each_text_of_a_column_gets_its_own_code() -> None:
-    texts, code = clean_texts(pa.chunked_array([["a `b` c", "plain", "```d``` ```e```", ""]]))
+    texts, code, _ = clean_texts(pa.chunked_array([["a `b` c", "plain", "```d``` ```e```", ""]]))
     assert texts.to_pylist() == ["a b c", "plain", "", ""]
     assert code.to_pylist() == [["b"], [], ["d", "e"], []]
     assert code.type == CODE_TYPE
