@@ -11,13 +11,13 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from analytics_platform.sources.file_source import FileSource
 
 from analytics_platform.definitions import EVERYTHING, build_definitions, tables_of
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.model.raw_tables import RAW_MESSAGES
 from analytics_platform.operations.run import Outcome, materialize
 from analytics_platform.settings.loader import load_settings
+from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform.storage.warehouse.dbt_project import prepare_manifest
 
 pytestmark = pytest.mark.integration

@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from analytics_platform.sources.file_source import FileSource
 
+from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform.transform.messages import clean_messages
 
 CASES = Path(__file__).parent / "cases"
