@@ -28,7 +28,7 @@
     ├── SimilarError                    operations.similar
     ├── SourceError                     sources.base
     │   ├── NothingUsableError
-    │   └── NocoError                   sources.nocodb.nocodb_errors
+    │   └── NocoError                   sources.nocodb.noco_api.nocodb_errors
     │       ├── NocoAuthError
     │       ├── NocoBusyError
     │       ├── NocoCircuitOpenError

@@ -26,12 +26,12 @@ from analytics_platform.sources.nocodb import (
     NocoRequestError,
     NocoTable,
 )
-from analytics_platform.sources.nocodb.attributes import ATTRIBUTES, judge_attributes
-from analytics_platform.sources.nocodb.filters import one_of
-from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES
-from analytics_platform.sources.nocodb.reading_plan import plan_reading
-from analytics_platform.sources.nocodb.records import ID, Record, to_rows
-from analytics_platform.sources.nocodb.table_guessing import (
+from analytics_platform.sources.nocodb.mirroring.mirror import CONVERSATIONS, MESSAGES
+from analytics_platform.sources.nocodb.noco_api.filters import one_of
+from analytics_platform.sources.nocodb.noco_tables.attributes import ATTRIBUTES, judge_attributes
+from analytics_platform.sources.nocodb.noco_tables.reading_plan import plan_reading
+from analytics_platform.sources.nocodb.noco_tables.records import ID, Record, to_rows
+from analytics_platform.sources.nocodb.noco_tables.table_guessing import (
     SeenTable,
     TableGuess,
     guess_attributes,

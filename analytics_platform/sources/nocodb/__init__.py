@@ -3,10 +3,10 @@
 One client serves both versions of the data API.
 """
 
-from analytics_platform.sources.nocodb.circuit import Circuit, CircuitChange
-from analytics_platform.sources.nocodb.client import NocoClient
-from analytics_platform.sources.nocodb.nocodb_bases import NocoBase
-from analytics_platform.sources.nocodb.nocodb_errors import (
+from analytics_platform.sources.nocodb.noco_api.circuit import Circuit, CircuitChange
+from analytics_platform.sources.nocodb.noco_api.client import NocoClient
+from analytics_platform.sources.nocodb.noco_api.nocodb_bases import NocoBase
+from analytics_platform.sources.nocodb.noco_api.nocodb_errors import (
     NocoAuthError,
     NocoBusyError,
     NocoCircuitOpenError,
@@ -17,7 +17,7 @@ from analytics_platform.sources.nocodb.nocodb_errors import (
     NocoRequestError,
     NocoServerError,
 )
-from analytics_platform.sources.nocodb.nocodb_tables import NocoColumn, NocoTable
+from analytics_platform.sources.nocodb.noco_api.nocodb_tables import NocoColumn, NocoTable
 
 __all__ = [
     "Circuit",

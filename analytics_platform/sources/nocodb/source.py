@@ -25,16 +25,16 @@ from filelock import FileLock, Timeout
 
 from analytics_platform.sources.base import Progress, SourceDay, SourceError, SourceStatus, UnplacedRows
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
-from analytics_platform.sources.nocodb.client import NocoClient
-from analytics_platform.sources.nocodb.filters import one_of
-from analytics_platform.sources.nocodb.linked_changes import LinkedChanges
-from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES, Mirror, OpenMirror
-from analytics_platform.sources.nocodb.nocodb_tables import NocoTable
-from analytics_platform.sources.nocodb.pages import Row
-from analytics_platform.sources.nocodb.pull import Pull
-from analytics_platform.sources.nocodb.reading_plan import Describe, plan_reading
-from analytics_platform.sources.nocodb.record_reading import RecordReading
-from analytics_platform.sources.nocodb.records import ID, to_rows
+from analytics_platform.sources.nocodb.mirroring.linked_changes import LinkedChanges
+from analytics_platform.sources.nocodb.mirroring.mirror import CONVERSATIONS, MESSAGES, Mirror, OpenMirror
+from analytics_platform.sources.nocodb.mirroring.pull import Pull
+from analytics_platform.sources.nocodb.noco_api.client import NocoClient
+from analytics_platform.sources.nocodb.noco_api.filters import one_of
+from analytics_platform.sources.nocodb.noco_api.nocodb_tables import NocoTable
+from analytics_platform.sources.nocodb.noco_api.pages import Row
+from analytics_platform.sources.nocodb.noco_tables.reading_plan import Describe, plan_reading
+from analytics_platform.sources.nocodb.noco_tables.record_reading import RecordReading
+from analytics_platform.sources.nocodb.noco_tables.records import ID, to_rows
 from analytics_platform.sources.published_days import StagedDay, placed_days, read_day, unplaced_rows
 from analytics_platform.sources.row_rules.row_summary import RowSummary
 from analytics_platform.sources.staging_holds import Holds, discard, hold

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from analytics_platform.sources.nocodb import CircuitChange, NocoCircuitOpenError, NocoClient, NocoServerError, filters
+from analytics_platform.sources.nocodb import CircuitChange, NocoCircuitOpenError, NocoClient, NocoServerError
+from analytics_platform.sources.nocodb.noco_api import filters
 from analytics_platform_tests.integration.nocodb.faults import Fault, FaultyProxy, Plan
 from analytics_platform_tests.integration.nocodb.server import chat_rows
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.sources.nocodb import filters
+from analytics_platform.sources.nocodb.noco_api import filters
 from analytics_platform_tests.sizes import by_day_or_night
 
 shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.mapping import FieldMapping
-from analytics_platform.sources.nocodb.mirror import MESSAGES, Mirror
-from analytics_platform.sources.nocodb.records import to_rows
+from analytics_platform.sources.nocodb.mirroring.mirror import MESSAGES, Mirror
+from analytics_platform.sources.nocodb.noco_tables.records import to_rows
 from analytics_platform.sources.published_days import read_day
 from analytics_platform_tests.sizes import by_day_or_night
 

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from analytics_platform.sources.nocodb import filters
+from analytics_platform.sources.nocodb.noco_api import filters
 
 NEW_YEAR = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 

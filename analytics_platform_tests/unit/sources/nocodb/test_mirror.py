@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.mapping import FieldMapping
-from analytics_platform.sources.nocodb.mirror import CONVERSATIONS, MESSAGES, Mirror, OpenMirror
-from analytics_platform.sources.nocodb.records import stamps_of, to_rows
+from analytics_platform.sources.nocodb.mirroring.mirror import CONVERSATIONS, MESSAGES, Mirror, OpenMirror
+from analytics_platform.sources.nocodb.noco_tables.records import stamps_of, to_rows
 from analytics_platform.sources.nocodb.source import NocoSource, NocoTables
 from analytics_platform.sources.published_days import read_day, unplaced_rows
 from analytics_platform_tests.sizes import by_day_or_night

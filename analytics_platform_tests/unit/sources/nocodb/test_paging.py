@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from analytics_platform.sources.nocodb import NocoContractError
-from analytics_platform.sources.nocodb.pages import Page, contradiction
+from analytics_platform.sources.nocodb.noco_api.pages import Page, contradiction
 
 
 def ids(pages):

@@ -9,8 +9,8 @@ import pytest
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.nocodb import NocoColumn, NocoContractError, NocoTable
-from analytics_platform.sources.nocodb.reading_plan import plan_reading
-from analytics_platform.sources.nocodb.record_reading import RecordReading
+from analytics_platform.sources.nocodb.noco_tables.reading_plan import plan_reading
+from analytics_platform.sources.nocodb.noco_tables.record_reading import RecordReading
 
 
 def column(title: str, kind: str = "SingleLineText", **options: Any) -> NocoColumn:

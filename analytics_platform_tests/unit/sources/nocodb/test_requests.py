@@ -25,7 +25,7 @@ from analytics_platform.sources.nocodb import (
     NocoServerError,
     filters,
 )
-from analytics_platform.sources.nocodb.answers import retry_after
+from analytics_platform.sources.nocodb.noco_api.answers import retry_after
 
 
 def refuse_connection(request):

@@ -7,8 +7,8 @@ from typing import Any
 
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.nocodb import NocoBase, NocoTable
-from analytics_platform.sources.nocodb.nocodb_tables import parse_table
-from analytics_platform.sources.nocodb.table_guessing import (
+from analytics_platform.sources.nocodb.noco_api.nocodb_tables import parse_table
+from analytics_platform.sources.nocodb.noco_tables.table_guessing import (
     SeenTable,
     TableGuess,
     guess_attributes,

@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from analytics_platform.sources.nocodb.client import NocoClient
-from analytics_platform.sources.nocodb.filters import changed_since, one_of
-from analytics_platform.sources.nocodb.linked_records import CHANGE_TIMES, Link
-from analytics_platform.sources.nocodb.mirror import MESSAGES, OpenMirror
-from analytics_platform.sources.nocodb.nocodb_tables import NocoTable
-from analytics_platform.sources.nocodb.pages import Row
-from analytics_platform.sources.nocodb.pull import OVERLAP
-from analytics_platform.sources.nocodb.record_reading import RecordReading
-from analytics_platform.sources.nocodb.records import ID, newest_stamp
+from analytics_platform.sources.nocodb.mirroring.mirror import MESSAGES, OpenMirror
+from analytics_platform.sources.nocodb.mirroring.pull import OVERLAP
+from analytics_platform.sources.nocodb.noco_api.client import NocoClient
+from analytics_platform.sources.nocodb.noco_api.filters import changed_since, one_of
+from analytics_platform.sources.nocodb.noco_api.nocodb_tables import NocoTable
+from analytics_platform.sources.nocodb.noco_api.pages import Row
+from analytics_platform.sources.nocodb.noco_tables.linked_records import CHANGE_TIMES, Link
+from analytics_platform.sources.nocodb.noco_tables.record_reading import RecordReading
+from analytics_platform.sources.nocodb.noco_tables.records import ID, newest_stamp
 
 _IDS_PER_REQUEST = 100
 

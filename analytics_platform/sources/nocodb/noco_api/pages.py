@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from analytics_platform.sources.nocodb.nocodb_errors import NocoContractError
-from analytics_platform.sources.nocodb.retries import Retries
+from analytics_platform.sources.nocodb.noco_api.nocodb_errors import NocoContractError
+from analytics_platform.sources.nocodb.noco_api.retries import Retries
 
 Row = dict[str, Any]
 

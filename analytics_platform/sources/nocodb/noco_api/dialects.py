@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from analytics_platform.sources.nocodb.filters import Filter
-from analytics_platform.sources.nocodb.pages import Page, Row
-from analytics_platform.sources.nocodb.transport import Params
+from analytics_platform.sources.nocodb.noco_api.filters import Filter
+from analytics_platform.sources.nocodb.noco_api.pages import Page, Row
+from analytics_platform.sources.nocodb.noco_api.transport import Params
 
 KEY = "Id"
 

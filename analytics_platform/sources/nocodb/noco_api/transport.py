@@ -13,16 +13,16 @@ import orjson
 from pydantic import SecretStr
 from pyrate_limiter import Limiter, Rate, SingleBucketFactory, StateBucket, TokenBucket
 
-from analytics_platform.sources.nocodb.answers import refusal
-from analytics_platform.sources.nocodb.circuit import Circuit
-from analytics_platform.sources.nocodb.nocodb_errors import (
+from analytics_platform.sources.nocodb.noco_api.answers import refusal
+from analytics_platform.sources.nocodb.noco_api.circuit import Circuit
+from analytics_platform.sources.nocodb.noco_api.nocodb_errors import (
     NocoBusyError,
     NocoContractError,
     NocoRequestError,
     NocoServerError,
 )
-from analytics_platform.sources.nocodb.page_limits import require, require_positive
-from analytics_platform.sources.nocodb.retries import Deadline, Retries
+from analytics_platform.sources.nocodb.noco_api.page_limits import require, require_positive
+from analytics_platform.sources.nocodb.noco_api.retries import Deadline, Retries
 
 _T = TypeVar("_T")
 Params = Sequence[tuple[str, str | int]]

@@ -16,14 +16,14 @@ from typing import Literal, TypeVar, cast
 
 import pybreaker
 
-from analytics_platform.sources.nocodb.nocodb_errors import (
+from analytics_platform.sources.nocodb.noco_api.nocodb_errors import (
     NocoAuthError,
     NocoCircuitOpenError,
     NocoError,
     NocoNotFoundError,
     NocoRequestError,
 )
-from analytics_platform.sources.nocodb.page_limits import require, require_positive
+from analytics_platform.sources.nocodb.noco_api.page_limits import require, require_positive
 
 _T = TypeVar("_T")
 State = Literal["closed", "open", "half-open"]

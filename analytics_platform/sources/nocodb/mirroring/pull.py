@@ -15,11 +15,11 @@ from typing import Any
 
 from analytics_platform.sources.base import Progress
 from analytics_platform.sources.mapping import FieldMapping
-from analytics_platform.sources.nocodb.client import NocoClient
-from analytics_platform.sources.nocodb.filters import Filter, any_of, changed_since, gt
-from analytics_platform.sources.nocodb.mirror import MESSAGES, OpenMirror
-from analytics_platform.sources.nocodb.record_reading import RecordReading
-from analytics_platform.sources.nocodb.records import ID, columns_of, newest_stamp, to_rows
+from analytics_platform.sources.nocodb.mirroring.mirror import MESSAGES, OpenMirror
+from analytics_platform.sources.nocodb.noco_api.client import NocoClient
+from analytics_platform.sources.nocodb.noco_api.filters import Filter, any_of, changed_since, gt
+from analytics_platform.sources.nocodb.noco_tables.record_reading import RecordReading
+from analytics_platform.sources.nocodb.noco_tables.records import ID, columns_of, newest_stamp, to_rows
 
 logger = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from analytics_platform.sources.nocodb.cell_values import at_path, attachment_markers, joined, plain_values
-from analytics_platform.sources.nocodb.dialects import KEY, LinkedFields
-from analytics_platform.sources.nocodb.linked_records import Link, flat_record, linked_count
-from analytics_platform.sources.nocodb.nocodb_tables import NocoColumn
+from analytics_platform.sources.nocodb.noco_api.dialects import KEY, LinkedFields
+from analytics_platform.sources.nocodb.noco_api.nocodb_tables import NocoColumn
+from analytics_platform.sources.nocodb.noco_tables.cell_values import at_path, attachment_markers, joined, plain_values
+from analytics_platform.sources.nocodb.noco_tables.linked_records import Link, flat_record, linked_count
 from analytics_platform.sources.rows import Problem
 
 Record = Mapping[str, Any]

@@ -9,7 +9,7 @@ import math
 import httpx
 import orjson
 
-from analytics_platform.sources.nocodb.nocodb_errors import (
+from analytics_platform.sources.nocodb.noco_api.nocodb_errors import (
     NocoAuthError,
     NocoContractError,
     NocoError,

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analytics_platform.sources.nocodb.dialects import KEY, MOST_LINKED
-from analytics_platform.sources.nocodb.nocodb_errors import NocoContractError
-from analytics_platform.sources.nocodb.nocodb_tables import NocoColumn, NocoTable
+from analytics_platform.sources.nocodb.noco_api.dialects import KEY, MOST_LINKED
+from analytics_platform.sources.nocodb.noco_api.nocodb_errors import NocoContractError
+from analytics_platform.sources.nocodb.noco_api.nocodb_tables import NocoColumn, NocoTable
 
 CHANGE_TIMES = ("UpdatedAt", "CreatedAt")
 

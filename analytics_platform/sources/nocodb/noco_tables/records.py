@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.sources.mapping import FieldMapping
-from analytics_platform.sources.nocodb.mirror import MESSAGES
+from analytics_platform.sources.nocodb.mirroring.mirror import MESSAGES
 from analytics_platform.sources.rows import Problem, Rows, as_text, empty_to_null, escape_undecodable, text_array
 
 ID = "Id"

@@ -28,9 +28,9 @@ import pyarrow as pa
 
 from analytics_platform.files import write_atomically
 from analytics_platform.sources.mapping import FieldMapping
-from analytics_platform.sources.nocodb.attributes import judge_attributes
-from analytics_platform.sources.nocodb.mirror_sql import TABLES, TOUCHED, VIEWS
-from analytics_platform.sources.nocodb.record_reading import LINKED
+from analytics_platform.sources.nocodb.mirroring.mirror_sql import TABLES, TOUCHED, VIEWS
+from analytics_platform.sources.nocodb.noco_tables.attributes import judge_attributes
+from analytics_platform.sources.nocodb.noco_tables.record_reading import LINKED
 from analytics_platform.sources.published_days import (
     MANIFEST,
     StagedDay,

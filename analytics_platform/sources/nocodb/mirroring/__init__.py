@@ -1,0 +1,1 @@
+"""Keep a local mirror of NocoDB's rows up to date."""

@@ -1,0 +1,1 @@
+"""Talk to a NocoDB server: requests, pages, filters, and the descriptions of bases and tables."""
