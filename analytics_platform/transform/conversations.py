@@ -46,9 +46,11 @@ def raw_conversations(raw_messages: pa.Table) -> pa.Table:
     if not raw.num_rows:
         return RAW_CONVERSATIONS.empty()
     any_stated = pc.ScalarAggregateOptions(min_count=1)
-    found = raw.group_by(_ID, use_threads=False).aggregate(
+    said_by = pc.if_else(pa.array(is_customer(raw["role"])), raw["user_id"], pa.scalar(None, pa.string()))
+    found = raw.append_column("customer", said_by).group_by(_ID, use_threads=False).aggregate(
         [
             ("date", "first"),
+            ("customer", "first"),
             ("user_id", "first"),
             ("channel", "first"),
             ("language", "first"),
@@ -67,7 +69,9 @@ def raw_conversations(raw_messages: pa.Table) -> pa.Table:
         pa.table(
             {
                 _ID: ids,
-                **{name: found[f"{name}_first"] for name in ("date", "user_id", "channel", "language", "variant")},
+                **{name: found[f"{name}_first"] for name in ("date", "channel", "language", "variant")},
+                # A source may name the author of each message as its user, an agent too.
+                "user_id": pc.coalesce(found["customer_first"], found["user_id_first"]),
                 **{name: found[f"{name}_last"] for name in ("rating", "outcome")},
                 "agent_id": _most_frequent(raw, "agent_id", ids),
                 "model": _most_frequent(raw, "model", ids),

@@ -41,6 +41,17 @@ def test_a_conversation_has_what_its_messages_state_first_or_last(make_raw: Make
     assert row["message_count"] == 3
 
 
+def test_the_customer_is_whom_the_customers_messages_name(make_raw: MakeRaw) -> None:
+    """Where a source names the author of each message as its user, an agent who opened became the customer."""
+    raw = make_raw(
+        {"conversation_id": "a", "role": "agent", "user_id": "agent-7"},
+        {"conversation_id": "a", "role": "user", "user_id": "ann"},
+        {"conversation_id": "b", "role": "agent", "user_id": "bob"},
+        {"conversation_id": "b", "role": "user", "user_id": None},
+    )
+    assert raw_conversations(raw)["user_id"].to_pylist() == ["ann", "bob"]
+
+
 def test_what_no_message_states_is_null(make_raw: MakeRaw) -> None:
     (row,) = raw_conversations(make_raw({})).to_pylist()
     assert {name for name, value in row.items() if value is None} == {
