@@ -178,8 +178,8 @@ RAW_CONVERSATIONS = Table(
         Column(
             "user_id",
             STRING,
-            "Identifier of the customer: the first that a message of the customer names, or else any message; null when "
-            "no message names one.",
+            "Identifier of the customer: the first that a message of the customer names, or else any message; null "
+            "when no message names one.",
             nullable=True,
         ),
         Column(

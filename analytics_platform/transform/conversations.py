@@ -47,22 +47,26 @@ def raw_conversations(raw_messages: pa.Table) -> pa.Table:
         return RAW_CONVERSATIONS.empty()
     any_stated = pc.ScalarAggregateOptions(min_count=1)
     said_by = pc.if_else(pa.array(is_customer(raw["role"])), raw["user_id"], pa.scalar(None, pa.string()))
-    found = raw.append_column("customer", said_by).group_by(_ID, use_threads=False).aggregate(
-        [
-            ("date", "first"),
-            ("customer", "first"),
-            ("user_id", "first"),
-            ("channel", "first"),
-            ("language", "first"),
-            ("timestamp", "min"),
-            ("timestamp", "max"),
-            ("message_id", "count"),
-            ("rating", "last"),
-            ("outcome", "last"),
-            ("variant", "first"),
-            ("tokens", "sum", any_stated),
-            ("cost", "sum", any_stated),
-        ]
+    found = (
+        raw.append_column("customer", said_by)
+        .group_by(_ID, use_threads=False)
+        .aggregate(
+            [
+                ("date", "first"),
+                ("customer", "first"),
+                ("user_id", "first"),
+                ("channel", "first"),
+                ("language", "first"),
+                ("timestamp", "min"),
+                ("timestamp", "max"),
+                ("message_id", "count"),
+                ("rating", "last"),
+                ("outcome", "last"),
+                ("variant", "first"),
+                ("tokens", "sum", any_stated),
+                ("cost", "sum", any_stated),
+            ]
+        )
     )
     ids = found[_ID]
     return RAW_CONVERSATIONS.conform(

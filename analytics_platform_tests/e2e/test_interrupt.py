@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import signal
 import sqlite3
 import subprocess
@@ -23,6 +24,12 @@ LINE = "interrupted; run again to go on"
 ENDS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
 
+def catches_terminations(process: subprocess.Popen[str]) -> bool:
+    """Tell whether a process has come so far that it handles SIGTERM; Python takes a second on a busy machine."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return bool(int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
 def interrupt(
     home: Path, arguments: tuple[str, ...], when: Callable[[], bool], *signals: int
 ) -> tuple[int, str, float]:
@@ -37,7 +44,7 @@ def interrupt(
         text=True,
         preexec_fn=heed_interrupts,
     )
-    while not when():
+    while not (catches_terminations(process) and when()):
         assert process.poll() is None, f"the command ended by itself: {process.communicate()[1]}"
         time.sleep(0.02)
     sent = time.monotonic()
