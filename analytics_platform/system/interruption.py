@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from multiprocessing import resource_tracker
 from types import FrameType
+from typing import Any
 
 MESSAGE = "interrupted; run again to go on"
 GRACE_SECONDS = 5.0
@@ -71,10 +72,12 @@ def heeded() -> Iterator[None]:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     wakeup_before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    handlers_before = {number: signal.signal(number, _unwind) for number in _SIGNALS}
+    handlers_before: dict[int, Any] = {}
     watcher = threading.Thread(target=_watch, args=(reading, terminal), name="interruption", daemon=True)
     watcher.start()
-    try:
+    try:  # a signal may arrive as soon as its handler is in place
+        for number in _SIGNALS:
+            handlers_before[number] = signal.signal(number, _unwind)
         yield
     finally:
         try:
