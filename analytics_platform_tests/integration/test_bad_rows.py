@@ -21,7 +21,7 @@ from analytics_platform.settings.loader import load_settings
 from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform_tests.sizes import by_day_or_night
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 ROWS = 10_000
 LONG = 5_000_000

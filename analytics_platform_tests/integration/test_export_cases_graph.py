@@ -20,7 +20,7 @@ from analytics_platform.settings.loader import load_settings
 from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform.storage.warehouse.dbt_project import prepare_manifest
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 CASES = Path(__file__).parents[1] / "unit" / "sources" / "cases"
 FIRST_DAY = dt.date(2024, 6, 20)

@@ -17,7 +17,7 @@ from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.run import Outcome, materialize
 from analytics_platform.settings.loader import PROJECT_ROOT, SAMPLE_START, load_settings
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 DAYS = ["2006-05-15", "2006-05-16", "2006-05-17"]
 RESTATED = DAYS[1]

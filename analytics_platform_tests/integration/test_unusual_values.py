@@ -23,7 +23,7 @@ from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.warehouse.dbt_project import prepare_manifest
 from analytics_platform_tests.sizes import by_day_or_night
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 FIRST = dt.datetime(2024, 1, 1, 10, tzinfo=dt.UTC)
 DAYS = [(FIRST + dt.timedelta(days=number)).date().isoformat() for number in range(3)]
