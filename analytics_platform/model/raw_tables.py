@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from analytics_platform.model.table import DATE, INTEGER, NUMBER, STRING, TIMESTAMP, Column, Table
 
 ROLES = frozenset({"user", "assistant", "agent", "system", "tool"})
@@ -309,10 +307,11 @@ QUARANTINED_ROWS = Table(
     order=("source_file", "source_row", "quarantine_id"),
 )
 
-UNPLACED_ROWS = replace(
-    QUARANTINED_ROWS,
+UNPLACED_ROWS = Table(
     name="unplaced_rows",
     grain="one row per source row that could not be used and whose conversation starts on no day that is kept",
     columns=tuple(column for column in QUARANTINED_ROWS.columns if column.name != "date"),
+    key=QUARANTINED_ROWS.key,
+    order=QUARANTINED_ROWS.order,
 )
 """The rows that no day of ``quarantined_rows`` has; one partition holds all of them."""

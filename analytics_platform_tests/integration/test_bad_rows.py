@@ -87,11 +87,13 @@ def write(path: Path, seed: int, count: int) -> None:
 def seen_rows(source: FileSource) -> tuple[Counter[int], int, int]:
     """Return how often each row is in a table, the rows read, and the duplicates."""
     days = [source.read_day(day) for day in source.days()]
-    found: Counter[int] = Counter()
+    unplaced = source.unplaced()
+    found: Counter[int] = Counter(unplaced.read_quarantined()["source_row"].to_pylist())
     for day in days:
         found.update(day.messages["source_row"].to_pylist())
         found.update(day.quarantined["source_row"].to_pylist())
-    return found, sum(day.rows_read for day in days), sum(day.duplicates for day in days)
+    parts = [unplaced, *days]
+    return found, sum(part.rows_read for part in parts), sum(part.duplicates for part in parts)
 
 
 @settings(max_examples=by_day_or_night(12, 120), deadline=None)
