@@ -228,3 +228,20 @@ def test_a_run_says_what_a_new_source_is_and_where_its_results_are(
         "report home/reports/daily/2024-01-05.html",
         "home/warehouse.duckdb (DuckDB, open",
     ]
+
+
+def test_files_that_are_left_out_are_named_on_the_screen(tmp_path: Path, capsys, monkeypatch) -> None:
+    """Nothing was said of the files of a folder that a run does not read."""
+    for name in ("tickets.csv", "users.json", "README.txt"):
+        (tmp_path / name).write_text(TICKETS)
+    monkeypatch.setattr(sys, "argv", ["analytics", "inspect", str(tmp_path)])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "users.json" in lines
+    assert "1 further file (1 .txt)" in lines
+    views = inspect_files(str(tmp_path), FieldMapping())
+    assert any(line.startswith("users.json: left out: ") for line in short_lines(views))

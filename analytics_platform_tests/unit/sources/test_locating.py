@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.sources.base import SourceError
-from analytics_platform.sources.file_reading.locating import find_files
+from analytics_platform.sources.file_reading.locating import find_files, locate_files
 from analytics_platform_tests.rights import usual_rights
 
 
@@ -67,3 +67,26 @@ def test_folders_that_hold_no_export_may_be_closed(exports: Path) -> None:
         assert [file.label for file in find_files(str(exports))] == ["b.csv", "a.csv", "chats.csv"]
     for folder in closed:
         folder.chmod(0o700)
+
+
+def test_files_beside_an_export_of_chats_are_read(tmp_path: Path) -> None:
+    """Each other file in the folder of a ``conversations.json`` was left out without a word."""
+    for name in ("conversations.json", "tickets.csv", "finetune.jsonl", "user.json", "chat.html"):
+        (tmp_path / name).write_text("[]")
+
+    found = locate_files(str(tmp_path))
+
+    assert [file.label for file in found.files] == ["conversations.json", "finetune.jsonl", "tickets.csv"]
+    assert [left_out.files for left_out in found.left_out] == ["chat.html, user.json"]
+
+
+def test_skipped_formats_and_inner_zips_are_counted(tmp_path: Path) -> None:
+    """Texts, PDFs and zips within a zip were skipped without a word."""
+    with zipfile.ZipFile(tmp_path / "e.zip", "w") as archive:
+        for name in ("chats.csv", "README.txt", "a.pdf", "b.pdf", "inner.zip", "~$book.xlsx", ".DS_Store"):
+            archive.writestr(name, "conversation_id,role,text\n")
+
+    found = locate_files(str(tmp_path / "e.zip"))
+
+    assert [file.label for file in found.files] == ["chats.csv"]
+    assert [left_out.files for left_out in found.left_out] == ["4 further files (2 .pdf, 1 .txt, 1 .zip)"]
