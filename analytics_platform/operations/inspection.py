@@ -23,7 +23,7 @@ import yaml
 from analytics_platform.errors import UserError
 from analytics_platform.files import write_atomically
 from analytics_platform.model.raw_tables import REQUIRED_INPUT
-from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.base import NoMessagesError, SourceError
 from analytics_platform.sources.file_reading.file_rows import Recognised, read_rows
 from analytics_platform.sources.file_reading.locating import LeftOut, locate_files
 from analytics_platform.sources.formats.content import SourceFile
@@ -85,6 +85,7 @@ class FileView:
         messages: First messages as they will stand.
         fault: Why the file cannot be read; None if it can.
         skipped: Why a run does not read the file, or the files that ``file`` names together; None if it does.
+        is_other_table: Whether the fault is that the file has no columns of messages.
     """
 
     file: str
@@ -106,6 +107,7 @@ class FileView:
     messages: list[dict[str, Any]] = field(default_factory=list)
     fault: str | None = None
     skipped: str | None = None
+    is_other_table: bool = False
 
     def as_json(self) -> dict[str, object]:
         """Return the view as plain values."""
@@ -129,6 +131,10 @@ def inspect_files(paths: str, mapping: FieldMapping, *, shape: str = "auto", who
     """
     located = locate_files(paths)
     views = [_view(replace(file, shape=shape), mapping, whole=whole) for file in located.files]
+    if any(view.kept for view in views):
+        for view, file in zip(views, located.files, strict=True):
+            if view.is_other_table and not file.is_named:
+                view.skipped, view.fault = f"has no messages: {view.fault}", None
     return [*views, *map(_view_of_left_out, located.left_out)]
 
 
@@ -179,6 +185,7 @@ def view_rows(
                 _count(view, judge(db, batch, file=0, first_position=0), batch.rows)
     except SourceError as error:
         view.fault = str(error)
+        view.is_other_table = isinstance(error, NoMessagesError)
     view.columns = columns.views()
     view.zone = columns.zone()
     known = mapping.role_words()

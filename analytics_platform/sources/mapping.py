@@ -21,7 +21,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from analytics_platform.model.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT, ROLES
-from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.base import NoMessagesError, SourceError
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
 from analytics_platform.sources.row_rules.tidying import (
     INSTANT,
@@ -246,7 +246,9 @@ class FieldMapping(BaseModel):
         """Check that a file has every required column.
 
         Raises:
-            SourceError: Naming the file, the missing columns, the columns it has, and where to map them.
+            NoMessagesError: If the column of texts is missing, and another required one.
+            SourceError: If only other columns are missing. Both name the file, the missing columns, the columns it has,
+                and where to map them.
         """
         names = sorted(set(present))
         required = (name for name in REQUIRED_INPUT if name != "conversation_id" or not self.session_gap)
@@ -257,7 +259,8 @@ class FieldMapping(BaseModel):
             if self.column_of(name) not in names
         ]
         if missing:
-            raise SourceError(
+            lacks_text = "text" not in self.constants and self.column_of("text") not in names
+            raise (NoMessagesError if lacks_text and len(missing) > 1 else SourceError)(
                 f"{place}: lacks the column {', '.join(missing)}; it has {', '.join(names) or 'none'}; "
                 f"say in the file of {VARIABLE} what its columns are called"
             )

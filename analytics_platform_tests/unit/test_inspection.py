@@ -234,6 +234,7 @@ def test_files_that_are_left_out_are_named_on_the_screen(tmp_path: Path, capsys,
     """Nothing was said of the files of a folder that a run does not read."""
     for name in ("tickets.csv", "users.json", "README.txt"):
         (tmp_path / name).write_text(TICKETS)
+    (tmp_path / "users.csv").write_text("id,name,email\n1,Anna,a@example.org\n")
     monkeypatch.setattr(sys, "argv", ["analytics", "inspect", str(tmp_path)])
 
     with pytest.raises(SystemExit) as ended:
@@ -245,3 +246,4 @@ def test_files_that_are_left_out_are_named_on_the_screen(tmp_path: Path, capsys,
     assert "1 further file (1 .txt)" in lines
     views = inspect_files(str(tmp_path), FieldMapping())
     assert any(line.startswith("users.json: left out: ") for line in short_lines(views))
+    assert any(line.startswith("users.csv: left out: has no messages: ") for line in short_lines(views))

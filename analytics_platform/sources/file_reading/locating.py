@@ -254,6 +254,6 @@ def _describe(place: _Place, label: str) -> SourceFile:
     if suffix is None:
         raise SourceError(f"{VARIABLE}: {place.path} is of no known format; these are: {known_formats()}")
     if place.member:
-        return SourceFile(place.path, label, suffix, place.size, place.modified_ns, place.member)
+        return SourceFile(place.path, label, suffix, place.size, place.modified_ns, place.member, is_named=False)
     status = place.path.stat()
-    return SourceFile(place.path, label, suffix, status.st_size, status.st_mtime_ns)
+    return SourceFile(place.path, label, suffix, status.st_size, status.st_mtime_ns, is_named=place.is_named)
