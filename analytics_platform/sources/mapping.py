@@ -242,6 +242,12 @@ class FieldMapping(BaseModel):
         """Return the file's column that an input column is read from."""
         return self.columns.get(name, name)
 
+    def missing_columns(self, present: Collection[str]) -> list[str]:
+        """Return the required input columns that a file with the columns ``present`` has no column for."""
+        required = (name for name in REQUIRED_INPUT if name != "conversation_id" or not self.session_gap)
+        needed = [name for name in (*required, *self.keys_of_sessions) if name not in self.constants]
+        return [name for name in needed if self.column_of(name) not in present]
+
     def require_columns(self, present: Iterable[str], place: str) -> None:
         """Check that a file has every required column.
 
@@ -251,17 +257,13 @@ class FieldMapping(BaseModel):
                 and where to map them.
         """
         names = sorted(set(present))
-        required = (name for name in REQUIRED_INPUT if name != "conversation_id" or not self.session_gap)
-        needed = [name for name in (*required, *self.keys_of_sessions) if name not in self.constants]
-        missing = [
-            name if self.column_of(name) == name else f"{self.column_of(name)} (for {name})"
-            for name in needed
-            if self.column_of(name) not in names
-        ]
+        missing = self.missing_columns(names)
         if missing:
-            lacks_text = "text" not in self.constants and self.column_of("text") not in names
-            raise (NoMessagesError if lacks_text and len(missing) > 1 else SourceError)(
-                f"{place}: lacks the column {', '.join(missing)}; it has {', '.join(names) or 'none'}; "
+            columns = [
+                name if self.column_of(name) == name else f"{self.column_of(name)} (for {name})" for name in missing
+            ]
+            raise (NoMessagesError if "text" in missing and len(missing) > 1 else SourceError)(
+                f"{place}: lacks the column {', '.join(columns)}; it has {', '.join(names) or 'none'}; "
                 f"say in the file of {VARIABLE} what its columns are called"
             )
 

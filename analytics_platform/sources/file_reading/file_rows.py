@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import BinaryIO, cast
 
@@ -38,7 +38,7 @@ from analytics_platform.sources.formats.content import seekable as open_seekable
 from analytics_platform.sources.formats.csv_dialect import CsvDialect, recognise_dialect
 from analytics_platform.sources.formats.csv_rows import read_csv
 from analytics_platform.sources.formats.encodings import encoding_of, utf8
-from analytics_platform.sources.formats.excel_rows import read_excel
+from analytics_platform.sources.formats.excel_rows import filled_sheets
 from analytics_platform.sources.formats.file_records import Record, Records, rows_of
 from analytics_platform.sources.formats.json_rows import (
     json_layout,
@@ -131,13 +131,46 @@ def read_rows(
         elif start.startswith((ZIP, OLE)) or (file.suffix in BOOKS and not start):
             recognised.format = "workbook"
             with open_seekable(content) as stream:
-                yield from _table(read_excel(stream, file.place), file, mapping, recognised)
+                yield from _workbook(stream, file, mapping, recognised)
         elif file.suffix == ".parquet":
             raise SourceError(
                 f"{file.place}: cannot be read as Parquet (it begins with {start[:8]!r}); write the file again"
             )
         else:
             yield from _text(file, content, mapping, recognised)
+
+
+def _workbook(
+    stream: BinaryIO, file: SourceFile, mapping: FieldMapping, recognised: Recognised
+) -> Iterator[tuple[FieldMapping, Rows]]:
+    """Yield the rows of the sheets with messages, one sheet after the other; row numbers go on in the next sheet."""
+    sheets = filled_sheets(stream, file.place, lambda names: _has_required(names, file, mapping))
+    if not sheets:
+        return
+    main = next((sheet for sheet in sheets if sheet.is_wanted), sheets[0])
+    read = [sheet for sheet in sheets if sheet.is_wanted or set(sheet.names) == set(main.names)]
+    if len(read) > 1:
+        recognised.notes.append(f"{len(read)} sheets are read: {', '.join(sheet.name for sheet in read)}.")
+    if left_out := [sheet.name for sheet in sheets if sheet not in read]:
+        recognised.notes.append(f"Sheets without the columns of messages are left out: {', '.join(left_out)}.")
+    first, before = 1, 0
+    for sheet in read:
+        of_sheet = Recognised(recognised.format)
+        for result in _table(sheet.rows(first, file.place), file, mapping, of_sheet):
+            recognised.shape, recognised.internal_notes = of_sheet.shape, before + of_sheet.internal_notes
+            recognised.columns = {**of_sheet.columns, **recognised.columns}
+            recognised.notes += [note for note in of_sheet.notes if note not in recognised.notes]
+            yield result
+        before = recognised.internal_notes
+        first += sheet.height
+
+
+def _has_required(names: list[str], file: SourceFile, mapping: FieldMapping) -> bool:
+    """Tell whether a line is the header of a table with all required columns, by the mapping or by usual names."""
+    if file.shape != ROWS and _shape_of([dict.fromkeys(names)], replace(file, shape=AUTO), mapping) is not None:
+        return True
+    missing = _with_usual(names, mapping).missing_columns(names)
+    return not missing or (missing == ["role"] and says_who_speaks(names))
 
 
 def _parquet(
