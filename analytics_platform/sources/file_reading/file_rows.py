@@ -253,10 +253,26 @@ def _json(
 ) -> Iterator[tuple[FieldMapping, Rows]]:
     if json_layout(sample) == "lines":
         recognised.format = "JSON lines"
-        yield from _records(read_json_lines(stream), file, mapping, recognised, lines=stream)
+        batches = read_json_lines(stream)
+        first = next(batches, Records([]))
+        if len(first.values) != 1:
+            yield from _records(chain([first], batches), file, mapping, recognised, lines=stream)
+            return
+        second = next(batches, None)
+        if second is None and not first.problems and not _is_message(first.values[0], mapping):
+            recognised.format = "JSON"
+            yield from _records(unwrapped(iter([first]), mapping), file, mapping, recognised)
+        else:
+            yield from _records(chain([first], [second] if second else [], batches), file, mapping, recognised)
     else:
         recognised.format = "JSON"
         yield from _records(unwrapped(read_json_values(stream, file.place), mapping), file, mapping, recognised)
+
+
+def _is_message(record: Record, mapping: FieldMapping) -> bool:
+    """Tell whether a record has a value of its own for each required column; a list in it holds no messages."""
+    names = [name for name, value in record.items() if not isinstance(value, list | dict)]
+    return not _with_usual(names, mapping).missing_columns(names)
 
 
 def _records(
