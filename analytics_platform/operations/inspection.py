@@ -86,6 +86,7 @@ class FileView:
         fault: Why the file cannot be read; None if it can.
         skipped: Why a run does not read the file, or the files that ``file`` names together; None if it does.
         is_other_table: Whether the fault is that the file has no columns of messages.
+        is_empty: Whether the fault is that the file has no rows.
     """
 
     file: str
@@ -108,6 +109,7 @@ class FileView:
     fault: str | None = None
     skipped: str | None = None
     is_other_table: bool = False
+    is_empty: bool = False
 
     def as_json(self) -> dict[str, object]:
         """Return the view as plain values."""
@@ -133,8 +135,9 @@ def inspect_files(paths: str, mapping: FieldMapping, *, shape: str = "auto", who
     views = [_view(replace(file, shape=shape), mapping, whole=whole) for file in located.files]
     if any(view.kept for view in views):
         for view, file in zip(views, located.files, strict=True):
-            if view.is_other_table and not file.is_named:
-                view.skipped, view.fault = f"has no messages: {view.fault}", None
+            if not file.is_named and (view.is_other_table or view.is_empty):
+                view.skipped = "is empty" if view.is_empty else f"has no messages: {view.fault}"
+                view.fault = None
     return [*views, *map(_view_of_left_out, located.left_out)]
 
 
@@ -147,6 +150,13 @@ def _view(file: SourceFile, mapping: FieldMapping, *, whole: bool) -> FileView:
     limit = None if whole else SAMPLE_ROWS
     view = view_rows(FileView(file.label), read_rows(file, mapping, recognised), mapping, place=file.place, limit=limit)
     view.what, view.notes = str(recognised), [*recognised.notes, *view.notes]
+    if view.fault is None and not view.rows:
+        view.is_empty = not view.left_out
+        view.fault = (
+            f"{file.place}: is empty: it has no row; export it again, or leave it out of the source"
+            if view.is_empty
+            else f"{file.place}: has no row to read: its {view.left_out:,} rows are blank, or a rule drops them"
+        )
     if recognised.internal_notes:
         view.notes.append(f"{recognised.internal_notes:,} internal notes got the role system: they are no answers.")
     return view
