@@ -35,7 +35,7 @@ from analytics_platform.sources.formats.content import (
     open_content,
 )
 from analytics_platform.sources.formats.content import seekable as open_seekable
-from analytics_platform.sources.formats.csv_dialect import CsvDialect, recognise_dialect
+from analytics_platform.sources.formats.csv_dialect import CsvDialect, below_titles, recognise_dialect
 from analytics_platform.sources.formats.csv_rows import read_csv
 from analytics_platform.sources.formats.encodings import encoding_of, utf8
 from analytics_platform.sources.formats.excel_rows import filled_sheets
@@ -215,7 +215,7 @@ def _text(
         yield from with_mapping(numbered(batches, mapping.columns.values()), mapping, whole=False)
     else:
         _refuse_other_text(sample, file)
-        dialect = recognise_dialect(sample)
+        dialect = below_titles(sample, recognise_dialect(sample), lambda names: _has_required(names, file, mapping))
         if file.suffix == ".txt" and len(_header(sample, dialect)) < 2:
             raise SourceError(f"{PATH_VARIABLE}: {file.place} is of no known format; these are: {known_formats()}")
         recognised.format, recognised.separator = "CSV", dialect.separator_name

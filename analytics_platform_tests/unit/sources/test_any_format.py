@@ -224,6 +224,25 @@ def test_a_sheet_with_the_columns_of_the_first_is_read_by_a_mapping(folder):
     assert len(found.messages) == 4
 
 
+@pytest.mark.parametrize(
+    "titles",
+    [
+        "Tickets of June;;;\n;;;\n",
+        "Tickets of June;;;\n\nmade on;2024-06-30;;\n",
+        "\n\nTickets, June, all\n",
+        '"Tickets; of ""June""";;;\n',
+        "sep=;\nTickets of June;;;\n",
+    ],
+)
+def test_title_lines_above_the_header_of_a_table_are_skipped(folder, titles):
+    """A spreadsheet fills the title of a report up to the width of its table; the title passed for the header."""
+    lines = [HEADER_OF_TICKETS, *messages_of(1)]
+
+    found = folder.rows_of("a.csv", titles + "".join(";".join(line) + "\n" for line in lines))
+
+    assert [(row["role"], row["text"]) for row in found.messages] == [("user", "text 1"), ("agent", "text 1")]
+
+
 @given(table=tables(ANY), size=st.integers(20, 200))
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_chunks_of_any_size_read_back_equal(table, size, tmp_path):
