@@ -73,12 +73,19 @@ def below_titles(sample: bytes, dialect: CsvDialect, is_wanted: Callable[[list[s
     separators = [dialect.separator] if dialect.skipped_lines else dict.fromkeys([dialect.separator, *SEPARATORS])
     for separator in separators:
         for index, line in enumerate(lines[filled : filled + _MOST_TITLE_LINES + 1], start=filled):
-            names = [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
-            if separator in line and is_wanted(names):
+            if separator in line and is_wanted(_cells(line, separator)):
                 if index == filled and separator == dialect.separator:
                     return dialect
                 return replace(dialect, separator=separator, skipped_lines=dialect.skipped_lines + index)
     return dialect
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    """Return the cells of a line; none of a line that is no record, such as one with a carriage return in a cell."""
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
+    except csv.Error:
+        return []
 
 
 def _title_lines(text: str, dialect: CsvDialect) -> int:

@@ -232,6 +232,7 @@ def test_a_sheet_with_the_columns_of_the_first_is_read_by_a_mapping(folder):
         "\n\nTickets, June, all\n",
         '"Tickets; of ""June""";;;\n',
         "sep=;\nTickets of June;;;\n",
+        "Tickets\rof June;;;\n",
     ],
 )
 def test_title_lines_above_the_header_of_a_table_are_skipped(folder, titles):
