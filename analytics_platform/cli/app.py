@@ -338,7 +338,7 @@ def inspect_command(
             print_result(line, style)
         if write:
             print_result(f"Mapping written to {write}; use it with ANALYTICS_SOURCE_MAPPING={write}")
-    if any(view.fault or not view.kept for view in views):
+    if any(view.fault or not view.kept for view in views if not view.skipped):
         raise typer.Exit(1)
 
 

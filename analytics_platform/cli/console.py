@@ -369,8 +369,9 @@ def print_outcome(outcome: Outcome) -> None:
         print_result("")
         empty = outcome.checks_without_data
         without_data = f"{empty:,} {'check' if empty == 1 else 'checks'} without data, " if empty else ""
+        quarantined = f"{outcome.quarantined:,} rows in quarantine, " if outcome.is_quarantine_current else ""
         print_result(
-            f"{outcome.quarantined:,} rows in quarantine, {outcome.checks_passed:,} checks passed, {without_data}"
+            f"{quarantined}{outcome.checks_passed:,} checks passed, {without_data}"
             f"{len(outcome.failures)} failures, {len(outcome.warnings)} warnings, {outcome.seconds:.1f} s"
         )
         if outcome.failed_conversations:

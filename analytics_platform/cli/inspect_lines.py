@@ -15,7 +15,8 @@ _SHOWN_COLUMNS = 12
 
 def inspect_lines(views: list[FileView]) -> Iterator[tuple[str | None, str]]:
     """Yield what was seen in files as (style, line)."""
-    for view in views[:_SHOWN_FILES]:
+    read = [view for view in views if not view.skipped]
+    for view in read[:_SHOWN_FILES]:
         yield "bold", view.file
         yield None, f"  is        {view.what}"
         yield from ((None, f"  note      {note}") for note in view.notes)
@@ -24,8 +25,12 @@ def inspect_lines(views: list[FileView]) -> Iterator[tuple[str | None, str]]:
         yield from _row_lines(view)
         yield from _column_lines(view)
         yield from _message_lines(view)
-    if len(views) > _SHOWN_FILES:
-        yield None, f"… and {len(views) - _SHOWN_FILES:,} more files; --json shows all"
+    if len(read) > _SHOWN_FILES:
+        yield None, f"… and {len(read) - _SHOWN_FILES:,} more files; --json shows all"
+    for view in views:
+        if view.skipped:
+            yield "bold", view.file
+            yield "yellow", f"  left out  {view.skipped}"
 
 
 def _row_lines(view: FileView) -> Iterator[tuple[str | None, str]]:

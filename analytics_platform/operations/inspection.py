@@ -23,9 +23,9 @@ import yaml
 from analytics_platform.errors import UserError
 from analytics_platform.files import write_atomically
 from analytics_platform.model.raw_tables import REQUIRED_INPUT
-from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.base import NoMessagesError, SourceError
 from analytics_platform.sources.file_reading.file_rows import Recognised, read_rows
-from analytics_platform.sources.file_reading.locating import find_files
+from analytics_platform.sources.file_reading.locating import LeftOut, locate_files
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.mapping import INPUT_NAMES, LEFT_OUT, FieldMapping
 from analytics_platform.sources.row_rules.role_words import ENGLISH, plain_word, words_of_languages
@@ -84,6 +84,9 @@ class FileView:
         columns: The columns.
         messages: First messages as they will stand.
         fault: Why the file cannot be read; None if it can.
+        skipped: Why a run does not read the file, or the files that ``file`` names together; None if it does.
+        is_other_table: Whether the fault is that the file has no columns of messages.
+        is_empty: Whether the fault is that the file has no rows.
     """
 
     file: str
@@ -104,6 +107,9 @@ class FileView:
     columns: list[ColumnView] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
     fault: str | None = None
+    skipped: str | None = None
+    is_other_table: bool = False
+    is_empty: bool = False
 
     def as_json(self) -> dict[str, object]:
         """Return the view as plain values."""
@@ -119,11 +125,24 @@ def inspect_files(paths: str, mapping: FieldMapping, *, shape: str = "auto", who
         shape: ``auto``, or the name of a shape of ``shapes.catalogue``.
         whole: Look at all rows, not only the first ``SAMPLE_ROWS`` of each file.
 
+    Returns:
+        A view for each file; then, for files of folders and zips that are not read, a view for each reason.
+
     Raises:
         SourceError: If a path matches no file.
     """
-    files = [replace(file, shape=shape) for file in find_files(paths)]
-    return [_view(file, mapping, whole=whole) for file in files]
+    located = locate_files(paths)
+    views = [_view(replace(file, shape=shape), mapping, whole=whole) for file in located.files]
+    if any(view.kept for view in views):
+        for view, file in zip(views, located.files, strict=True):
+            if not file.is_named and (view.is_other_table or view.is_empty):
+                view.skipped = "is empty" if view.is_empty else f"has no messages: {view.fault}"
+                view.fault = None
+    return [*views, *map(_view_of_left_out, located.left_out)]
+
+
+def _view_of_left_out(files: LeftOut) -> FileView:
+    return FileView(files.files, skipped=files.reason)
 
 
 def _view(file: SourceFile, mapping: FieldMapping, *, whole: bool) -> FileView:
@@ -131,6 +150,13 @@ def _view(file: SourceFile, mapping: FieldMapping, *, whole: bool) -> FileView:
     limit = None if whole else SAMPLE_ROWS
     view = view_rows(FileView(file.label), read_rows(file, mapping, recognised), mapping, place=file.place, limit=limit)
     view.what, view.notes = str(recognised), [*recognised.notes, *view.notes]
+    if view.fault is None and not view.rows:
+        view.is_empty = not view.left_out
+        view.fault = (
+            f"{file.place}: is empty: it has no row; export it again, or leave it out of the source"
+            if view.is_empty
+            else f"{file.place}: has no row to read: its {view.left_out:,} rows are blank, or a rule drops them"
+        )
     if recognised.internal_notes:
         view.notes.append(f"{recognised.internal_notes:,} internal notes got the role system: they are no answers.")
     return view
@@ -169,6 +195,7 @@ def view_rows(
                 _count(view, judge(db, batch, file=0, first_position=0), batch.rows)
     except SourceError as error:
         view.fault = str(error)
+        view.is_other_table = isinstance(error, NoMessagesError)
     view.columns = columns.views()
     view.zone = columns.zone()
     known = mapping.role_words()
@@ -368,15 +395,17 @@ _YAML_WORD = re.compile(r"(?i:y|n|yes|no|true|false|on|off|null)")
 
 def short_lines(views: list[FileView]) -> Iterator[str]:
     """Yield what a run prints about files that it has not read before: what each is, and how many rows are usable."""
-    for view in views[:_SHOWN_FILES]:
+    read = [view for view in views if not view.skipped]
+    for view in read[:_SHOWN_FILES]:
         yield f"{view.file}: {view.fault or view.what}"
         if view.fault is None:
             of = f"{view.rows:,} rows" if view.whole else f"the first {view.rows:,} rows"
             yield f"  {view.kept:,} of {of} usable{_time_range(view)}"
             yield from (f"  {line}" for line in trouble_lines(view))
             yield from (f"  {note}" for note in view.notes)
-    if len(views) > _SHOWN_FILES:
-        yield f"… and {len(views) - _SHOWN_FILES:,} more files"
+    if len(read) > _SHOWN_FILES:
+        yield f"… and {len(read) - _SHOWN_FILES:,} more files"
+    yield from (f"{view.file}: left out: {view.skipped}" for view in views if view.skipped)
 
 
 def _time_range(view: FileView) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from analytics_platform.defs.assets.raw_assets import raw_messages
+from analytics_platform.defs.assets.raw_assets import quarantined_rows, raw_messages, unplaced_rows
 from analytics_platform.defs.checks.declarations import compared_nothing
 from analytics_platform.defs.consistency.left_out import (
     count_quarantined,
@@ -73,6 +73,7 @@ class Outcome:
         source: What became of all rows of the source, of whatever day; None if the run does not read the source.
         quarantined: Number of quarantined source rows over all requested days, also of days not computed in this call,
             and of the quarantined rows that belong to no day.
+        is_quarantine_current: Whether the selection of the run includes the tables of quarantined rows.
         failed_conversations: Number of conversations left out because their computation failed, over the same days.
         unknown_outcomes: Stated outcomes without a known meaning, on the days whose ``conversations`` were
             materialized.
@@ -88,6 +89,7 @@ class Outcome:
     checks_without_data: int = 0
     source: RowSummary | None = None
     quarantined: int = 0
+    is_quarantine_current: bool = True
     failed_conversations: int = 0
     unknown_outcomes: UnknownOutcomes = field(default_factory=UnknownOutcomes)
     runs: list[str] = field(default_factory=list)
@@ -264,7 +266,8 @@ def materialize(
     outcome = total_loss(platform.source.summary())
     if outcome is not None:
         return outcome
-    outcome = Outcome()
+    of_quarantine = {quarantined_rows.key, unplaced_rows.key}
+    outcome = Outcome(is_quarantine_current=selection is None or of_quarantine <= {*selection})
     chosen = [asset for asset in assets if selection is None or asset.key in selection]
     marts = selection is None or any(key not in {asset.key for asset in assets} for key in selection)
     also = left_behind(platform, days) if raw_messages in chosen else []

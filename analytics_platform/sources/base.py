@@ -21,6 +21,10 @@ class SourceError(UserError):
     """A source cannot be read; the message is one line that names the place and the remedy."""
 
 
+class NoMessagesError(SourceError):
+    """A table lacks the columns of messages; a folder or zip may contain it beside the messages."""
+
+
 class NothingUsableError(SourceError):
     """A source has rows, and none of them can be used; nothing that was stored before is replaced."""
 

@@ -21,7 +21,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from analytics_platform.model.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT, ROLES
-from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.base import NoMessagesError, SourceError
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
 from analytics_platform.sources.row_rules.tidying import (
     INSTANT,
@@ -242,23 +242,28 @@ class FieldMapping(BaseModel):
         """Return the file's column that an input column is read from."""
         return self.columns.get(name, name)
 
+    def missing_columns(self, present: Collection[str]) -> list[str]:
+        """Return the required input columns that a file with the columns ``present`` has no column for."""
+        required = (name for name in REQUIRED_INPUT if name != "conversation_id" or not self.session_gap)
+        needed = [name for name in (*required, *self.keys_of_sessions) if name not in self.constants]
+        return [name for name in needed if self.column_of(name) not in present]
+
     def require_columns(self, present: Iterable[str], place: str) -> None:
         """Check that a file has every required column.
 
         Raises:
-            SourceError: Naming the file, the missing columns, the columns it has, and where to map them.
+            NoMessagesError: If the column of texts is missing, and another required one.
+            SourceError: If only other columns are missing. Both name the file, the missing columns, the columns it has,
+                and where to map them.
         """
         names = sorted(set(present))
-        required = (name for name in REQUIRED_INPUT if name != "conversation_id" or not self.session_gap)
-        needed = [name for name in (*required, *self.keys_of_sessions) if name not in self.constants]
-        missing = [
-            name if self.column_of(name) == name else f"{self.column_of(name)} (for {name})"
-            for name in needed
-            if self.column_of(name) not in names
-        ]
+        missing = self.missing_columns(names)
         if missing:
-            raise SourceError(
-                f"{place}: lacks the column {', '.join(missing)}; it has {', '.join(names) or 'none'}; "
+            columns = [
+                name if self.column_of(name) == name else f"{self.column_of(name)} (for {name})" for name in missing
+            ]
+            raise (NoMessagesError if "text" in missing and len(missing) > 1 else SourceError)(
+                f"{place}: lacks the column {', '.join(columns)}; it has {', '.join(names) or 'none'}; "
                 f"say in the file of {VARIABLE} what its columns are called"
             )
 

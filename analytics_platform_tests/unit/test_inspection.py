@@ -228,3 +228,51 @@ def test_a_run_says_what_a_new_source_is_and_where_its_results_are(
         "report home/reports/daily/2024-01-05.html",
         "home/warehouse.duckdb (DuckDB, open",
     ]
+
+
+def test_files_that_are_left_out_are_named_on_the_screen(tmp_path: Path, capsys, monkeypatch) -> None:
+    """Nothing was said of the files of a folder that a run does not read."""
+    for name in ("tickets.csv", "users.json", "README.txt"):
+        (tmp_path / name).write_text(TICKETS)
+    (tmp_path / "users.csv").write_text("id,name,email\n1,Anna,a@example.org\n")
+    monkeypatch.setattr(sys, "argv", ["analytics", "inspect", str(tmp_path)])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "users.json" in lines
+    assert "1 further file (1 .txt)" in lines
+    views = inspect_files(str(tmp_path), FieldMapping())
+    assert any(line.startswith("users.json: left out: ") for line in short_lines(views))
+    assert any(line.startswith("users.csv: left out: has no messages: ") for line in short_lines(views))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.csv", ""), ("a.csv", "conversation_id,role,text,timestamp\n"), ("a.csv", "\n\n\n"), ("a.json", "[]")],
+)
+def test_an_empty_file_is_told_with_status_one(tmp_path: Path, name: str, content: str, capsys, monkeypatch) -> None:
+    """The status was 1, and no line said why."""
+    path = tmp_path / name
+    path.write_text(content)
+    monkeypatch.setattr(sys, "argv", ["analytics", "inspect", str(path)])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 1
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "is empty" in line)
+    assert str(path) in line
+    assert any("is empty" in line for line in short_lines([view_of(path)]))
+
+
+def test_an_empty_file_beside_messages_is_left_out(tmp_path: Path) -> None:
+    """A folder of exports may contain the empty one of a quiet day."""
+    (tmp_path / "a.csv").write_text(TICKETS)
+    (tmp_path / "b.csv").write_text("")
+
+    views = inspect_files(str(tmp_path), FieldMapping())
+
+    assert [(view.fault, view.skipped) for view in views] == [(None, None), (None, "is empty")]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import BinaryIO, cast
 
@@ -35,10 +35,10 @@ from analytics_platform.sources.formats.content import (
     open_content,
 )
 from analytics_platform.sources.formats.content import seekable as open_seekable
-from analytics_platform.sources.formats.csv_dialect import CsvDialect, recognise_dialect
+from analytics_platform.sources.formats.csv_dialect import CsvDialect, below_titles, recognise_dialect
 from analytics_platform.sources.formats.csv_rows import read_csv
 from analytics_platform.sources.formats.encodings import encoding_of, utf8
-from analytics_platform.sources.formats.excel_rows import read_excel
+from analytics_platform.sources.formats.excel_rows import filled_sheets
 from analytics_platform.sources.formats.file_records import Record, Records, rows_of
 from analytics_platform.sources.formats.json_rows import (
     json_layout,
@@ -131,13 +131,46 @@ def read_rows(
         elif start.startswith((ZIP, OLE)) or (file.suffix in BOOKS and not start):
             recognised.format = "workbook"
             with open_seekable(content) as stream:
-                yield from _table(read_excel(stream, file.place), file, mapping, recognised)
+                yield from _workbook(stream, file, mapping, recognised)
         elif file.suffix == ".parquet":
             raise SourceError(
                 f"{file.place}: cannot be read as Parquet (it begins with {start[:8]!r}); write the file again"
             )
         else:
             yield from _text(file, content, mapping, recognised)
+
+
+def _workbook(
+    stream: BinaryIO, file: SourceFile, mapping: FieldMapping, recognised: Recognised
+) -> Iterator[tuple[FieldMapping, Rows]]:
+    """Yield the rows of the sheets with messages, one sheet after the other; row numbers go on in the next sheet."""
+    sheets = filled_sheets(stream, file.place, lambda names: _has_required(names, file, mapping))
+    if not sheets:
+        return
+    main = next((sheet for sheet in sheets if sheet.is_wanted), sheets[0])
+    read = [sheet for sheet in sheets if sheet.is_wanted or set(sheet.names) == set(main.names)]
+    if len(read) > 1:
+        recognised.notes.append(f"{len(read)} sheets are read: {', '.join(sheet.name for sheet in read)}.")
+    if left_out := [sheet.name for sheet in sheets if sheet not in read]:
+        recognised.notes.append(f"Sheets without the columns of messages are left out: {', '.join(left_out)}.")
+    first, before = 1, 0
+    for sheet in read:
+        of_sheet = Recognised(recognised.format)
+        for result in _table(sheet.rows(first, file.place), file, mapping, of_sheet):
+            recognised.shape, recognised.internal_notes = of_sheet.shape, before + of_sheet.internal_notes
+            recognised.columns = {**of_sheet.columns, **recognised.columns}
+            recognised.notes += [note for note in of_sheet.notes if note not in recognised.notes]
+            yield result
+        before = recognised.internal_notes
+        first += sheet.height
+
+
+def _has_required(names: list[str], file: SourceFile, mapping: FieldMapping) -> bool:
+    """Tell whether a line is the header of a table with all required columns, by the mapping or by usual names."""
+    if file.shape != ROWS and _shape_of([dict.fromkeys(names)], replace(file, shape=AUTO), mapping) is not None:
+        return True
+    missing = _with_usual(names, mapping).missing_columns(names)
+    return not missing or (missing == ["role"] and says_who_speaks(names))
 
 
 def _parquet(
@@ -182,7 +215,7 @@ def _text(
         yield from with_mapping(numbered(batches, mapping.columns.values()), mapping, whole=False)
     else:
         _refuse_other_text(sample, file)
-        dialect = recognise_dialect(sample)
+        dialect = below_titles(sample, recognise_dialect(sample), lambda names: _has_required(names, file, mapping))
         if file.suffix == ".txt" and len(_header(sample, dialect)) < 2:
             raise SourceError(f"{PATH_VARIABLE}: {file.place} is of no known format; these are: {known_formats()}")
         recognised.format, recognised.separator = "CSV", dialect.separator_name
@@ -220,10 +253,26 @@ def _json(
 ) -> Iterator[tuple[FieldMapping, Rows]]:
     if json_layout(sample) == "lines":
         recognised.format = "JSON lines"
-        yield from _records(read_json_lines(stream), file, mapping, recognised, lines=stream)
+        batches = read_json_lines(stream)
+        first = next(batches, Records([]))
+        if len(first.values) != 1:
+            yield from _records(chain([first], batches), file, mapping, recognised, lines=stream)
+            return
+        second = next(batches, None)
+        if second is None and not first.problems and not _is_message(first.values[0], mapping):
+            recognised.format = "JSON"
+            yield from _records(unwrapped(iter([first]), mapping), file, mapping, recognised)
+        else:
+            yield from _records(chain([first], [second] if second else [], batches), file, mapping, recognised)
     else:
         recognised.format = "JSON"
         yield from _records(unwrapped(read_json_values(stream, file.place), mapping), file, mapping, recognised)
+
+
+def _is_message(record: Record, mapping: FieldMapping) -> bool:
+    """Tell whether a record has a value of its own for each required column; a list in it holds no messages."""
+    names = [name for name, value in record.items() if not isinstance(value, list | dict)]
+    return not _with_usual(names, mapping).missing_columns(names)
 
 
 def _records(

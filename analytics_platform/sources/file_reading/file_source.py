@@ -15,16 +15,14 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import duckdb
 from filelock import FileLock, Timeout
 
 from analytics_platform.sources.base import Progress, SourceDay, SourceError, SourceStatus, UnplacedRows
-from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.file_reading.locating import find_files
-from analytics_platform.sources.file_reading.staging import stage
+from analytics_platform.sources.file_reading.staging import require_columns, stage
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform.sources.published_days import (
@@ -48,7 +46,7 @@ from analytics_platform.sources.staging_holds import (
 )
 from analytics_platform.system.disk_full import disk_full_told
 
-READER_VERSION = 7
+READER_VERSION = 8
 """Increase this number when a code change stages the same files differently."""
 _UNTIL = "-until-"
 """Part of a staging's folder name, between the fingerprint of files and mapping and the last day."""
@@ -202,9 +200,7 @@ class FileSource:
         megabytes = sum(file.size for file in files) / 1e6
         what = f"{len(files)} {'file' if len(files) == 1 else 'files'}, {megabytes:,.1f} MB"
         if not (folder / MANIFEST).is_file():
-            for file in files:
-                for of_file, rows in islice(read_rows(file, mapping), 1):
-                    of_file.require_columns(rows.columns, file.place)
+            require_columns(files, mapping)
             return f"{what}, not read since they changed"
         days = list(placed_days(_days(folder)))
         return f"{what}, {len(days)} days with rows, {days[0]} to {days[-1]}" if days else f"{what}, no rows"
@@ -307,7 +303,10 @@ class FileSource:
             self.name,
             str(self._first_day),
             mapping.model_dump(),
-            [[str(file.path), file.member, file.label, file.size, file.modified_ns, file.shape] for file in files],
+            [
+                [str(file.path), file.member, file.label, file.size, file.modified_ns, file.shape, file.is_named]
+                for file in files
+            ],
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import glob
 import os
-import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -26,17 +25,48 @@ COMPRESSIONS = (".gz", ".zst")
 
 _COMPANIONS = frozenset(
     {
-        "users.json", "user.json", "channels.json", "dms.json", "groups.json", "mpims.json", "canvases.json",
-        "integration_logs.json", "message_feedback.json", "model_comparisons.json", "shared_conversations.json",
-        "projects.json", "memories.json", "user_settings.json", "sora.json", "shopping.json", "manifest.json",
+        "user.json", "user_settings.json", "message_feedback.json", "model_comparisons.json",
+        "shared_conversations.json", "conversation_asset_file_names.json", "chat.html",
+        "sora.json", "shopping.json", "manifest.json", "export_manifest.json",
+        "users.json", "projects.json", "memories.json",
+        "channels.json", "dms.json", "groups.json", "mpims.json", "org_users.json", "canvases.json", "lists.json",
+        "integration_logs.json", "huddle_transcripts.json", "file_conversations.json",
     }
 )  # fmt: skip
-"""Files of Slack, ChatGPT and Claude exports that contain no messages."""
+"""Files of ChatGPT, Claude and Slack exports that contain no messages."""
 
 _OF_FILE_SYSTEM = "lost+found"
 """Folder of root in each Linux file system, such as a mounted volume that is the source."""
 
-_CONVERSATIONS = re.compile(r"conversations(?:-\d+)?\.json")
+
+_NAMED_LEFT_OUT = 20
+"""Files that a sentence about left-out files names; further ones are counted."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Files of folders and zips that are not read.
+
+    Attributes:
+        files: The files: their names, or how many there are of each ending.
+        reason: Why they are not read.
+    """
+
+    files: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """The files that paths name.
+
+    Attributes:
+        files: Files to read, without repeats.
+        left_out: Files of the folders and zips that are not read.
+    """
+
+    files: list[SourceFile]
+    left_out: list[LeftOut]
 
 
 @dataclass(frozen=True)
@@ -45,14 +75,11 @@ class _Place:
     member: str | None = None
     size: int = field(default=0, compare=False)
     modified_ns: int = field(default=0, compare=False)
+    is_named: bool = field(default=False, compare=False)
 
     @property
     def name(self) -> str:
         return PurePosixPath(self.member).name if self.member else self.path.name
-
-    @property
-    def folder(self) -> str:
-        return str(PurePosixPath(self.whole).parent)
 
     @property
     def whole(self) -> str:
@@ -60,10 +87,15 @@ class _Place:
 
 
 def find_files(paths: str) -> list[SourceFile]:
+    """Return the files of ``locate_files`` without the ones that are left out."""
+    return locate_files(paths).files
+
+
+def locate_files(paths: str) -> FoundFiles:
     """Return the files that ``paths`` names, without repeats: in the given order, and by name within a glob.
 
-    Of a folder and of a zip, the files of known formats are taken, at any depth; hidden files, and the lists of users
-    and channels that exports contain, are left out.
+    Of a folder and of a zip, the files of known formats are taken, at any depth. Hidden files are left out without a
+    word; ``left_out`` tells of the lists of users and channels that exports contain, and of other formats.
 
     Args:
         paths: Paths and globs (``**`` for any depth), separated by commas.
@@ -72,13 +104,37 @@ def find_files(paths: str) -> list[SourceFile]:
         SourceError: If ``paths`` is empty, a path or glob matches no file, a format is unknown, or this user may not
             read a file or folder.
     """
-    found = dict.fromkeys(
-        place for pattern in paths.split(",") if pattern.strip() for place in _matches(pattern.strip())
-    )
+    found: dict[_Place, _Place] = {}
+    for pattern in paths.split(","):
+        for place in _matches(pattern.strip()) if pattern.strip() else []:
+            if place.is_named or place not in found:
+                found[place] = place
     if not found:
         raise SourceError(f"{VARIABLE}: names no file; give paths, folders or globs of {known_formats()}")
-    names = Counter(place.name for place in found)
-    return [_describe(place, place.name if names[place.name] == 1 else place.whole) for place in found]
+    read = [place for place in found.values() if place.is_named or _may_hold_messages(place.name)]
+    names = Counter(place.name for place in read)
+    files = [_describe(place, place.name if names[place.name] == 1 else place.whole) for place in read]
+    taken = set(read)
+    return FoundFiles(files, list(_left_out([place for place in found if place not in taken])))
+
+
+def _left_out(places: list[_Place]) -> Iterator[LeftOut]:
+    companions = sorted(place.name for place in places if place.name in _COMPANIONS)
+    if companions:
+        more = len(companions) - _NAMED_LEFT_OUT
+        named = ", ".join(companions[:_NAMED_LEFT_OUT]) + (f" and {more:,} more" if more > 0 else "")
+        yield LeftOut(named, "belongs to an export of ChatGPT, Claude or Slack, and has no messages")
+    others = Counter(
+        PurePosixPath(place.name).suffix.lower() or place.name for place in places if place.name not in _COMPANIONS
+    )
+    if others:
+        count = others.total()
+        most_first = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+        endings = ", ".join(f"{number:,} {ending}" for ending, number in most_first[:_NAMED_LEFT_OUT])
+        yield LeftOut(
+            f"{count:,} further {'file' if count == 1 else 'files'} ({endings})",
+            "of a folder and a zip, only tables, JSON and chats are read; name a file to read it",
+        )
 
 
 def known_formats() -> str:
@@ -90,12 +146,12 @@ def _matches(pattern: str) -> list[_Place]:
     path = Path(pattern).expanduser()
     _require_readable(_before_wildcards(path))
     if path.is_dir():
-        places = _without_strangers([place for file in sorted(path.rglob("*")) for place in _of_folder(file, path)])
-        if not places:
+        places = [place for file in sorted(path.rglob("*")) for place in _of_folder(file, path)]
+        if not any(_may_hold_messages(place.name) for place in places):
             raise SourceError(f"{VARIABLE}: {pattern} is a folder without files of a known format: {known_formats()}")
         return places
     if path.is_file():
-        return list(_opened(path))
+        return _opened(path)
     matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  # absolute globs
     for match in matches:
         _require_readable(match)
@@ -107,15 +163,16 @@ def _matches(pattern: str) -> list[_Place]:
     return [place for file in files for place in _opened(file)]
 
 
-def _of_folder(file: Path, folder: Path) -> Iterator[_Place]:
+def _of_folder(file: Path, folder: Path) -> list[_Place]:
     parts = file.relative_to(folder).parts
-    if any(part.startswith(".") or part == _OF_FILE_SYSTEM for part in parts):
-        return
+    if any(_is_hidden(part) or part == _OF_FILE_SYSTEM for part in parts):
+        return []
     may_matter = _may_hold_messages(file.name) or _is_zip(file)
     if may_matter or file.is_dir():
         _require_readable(file)
-    if may_matter and file.is_file():
-        yield from _opened(file)
+    if not file.is_file():
+        return []
+    return (_members(file) or [_Place(file)]) if _is_zip(file) else [_Place(file)]
 
 
 def _require_readable(path: Path) -> None:
@@ -136,19 +193,32 @@ def _folders_of_glob(path: Path) -> Iterator[Path]:
                 yield Path(match)
 
 
-def _opened(file: Path) -> Iterator[_Place]:
-    """Yield a file itself, or the members of a zip that can hold messages."""
+def _opened(file: Path) -> list[_Place]:
+    """Return a file that is named itself, or the members of a zip.
+
+    Raises:
+        SourceError: If no member of the zip can hold messages.
+    """
     if not _is_zip(file):
-        yield _Place(file)
-        return
+        return [_Place(file, is_named=True)]
+    places = _members(file)
+    if not any(_may_hold_messages(place.name) for place in places):
+        raise SourceError(f"{VARIABLE}: {file} has no file of a known format; these are: {known_formats()}")
+    return places
+
+
+def _members(file: Path) -> list[_Place]:
+    """Return the members of a zip, sorted by name, without folders and hidden files."""
     try:
         with zipfile.ZipFile(file) as archive:
-            members = [member for member in archive.infolist() if _holds_messages(member)]
+            members = sorted(archive.infolist(), key=lambda one: one.filename)
     except (OSError, zipfile.BadZipFile) as error:
         raise SourceError(f"{VARIABLE}: {file} cannot be read as a zip ({error}); copy the file again") from None
-    if not members:
-        raise SourceError(f"{VARIABLE}: {file} has no file of a known format; these are: {known_formats()}")
-    yield from _without_strangers([_member(file, member) for member in sorted(members, key=lambda one: one.filename)])
+    return [
+        _member(file, member)
+        for member in members
+        if not member.is_dir() and not any(map(_is_hidden, PurePosixPath(member.filename).parts))
+    ]
 
 
 def _member(file: Path, member: zipfile.ZipInfo) -> _Place:
@@ -156,20 +226,13 @@ def _member(file: Path, member: zipfile.ZipInfo) -> _Place:
     return _Place(file, member.filename, member.file_size, int(modified.timestamp()) * 10**9)
 
 
-def _without_strangers(places: list[_Place]) -> list[_Place]:
-    """Return the places without other files beside the conversations of ChatGPT and Claude, which have no messages."""
-    exports = {place.folder for place in places if _CONVERSATIONS.fullmatch(place.name)}
-    return [place for place in places if place.folder not in exports or _CONVERSATIONS.fullmatch(place.name)]
-
-
 def _is_zip(file: Path) -> bool:
     return file.name.lower().endswith(".zip")
 
 
-def _holds_messages(member: zipfile.ZipInfo) -> bool:
-    path = PurePosixPath(member.filename)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return not member.is_dir() and not hidden and _may_hold_messages(path.name)
+def _is_hidden(part: str) -> bool:
+    """Tell whether a part of a path is hidden, of an archive of macOS, or the lock of an open Office file."""
+    return part.startswith((".", "__MACOSX", "~$"))
 
 
 def _may_hold_messages(name: str) -> bool:
@@ -191,6 +254,6 @@ def _describe(place: _Place, label: str) -> SourceFile:
     if suffix is None:
         raise SourceError(f"{VARIABLE}: {place.path} is of no known format; these are: {known_formats()}")
     if place.member:
-        return SourceFile(place.path, label, suffix, place.size, place.modified_ns, place.member)
+        return SourceFile(place.path, label, suffix, place.size, place.modified_ns, place.member, is_named=False)
     status = place.path.stat()
-    return SourceFile(place.path, label, suffix, status.st_size, status.st_mtime_ns)
+    return SourceFile(place.path, label, suffix, status.st_size, status.st_mtime_ns, is_named=place.is_named)

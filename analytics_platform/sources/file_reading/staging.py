@@ -9,6 +9,7 @@ import datetime as dt
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from analytics_platform.sources.base import NoMessagesError
 from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.mapping import LEFT_OUT, Batch, FieldMapping
@@ -103,6 +105,25 @@ def judged_blocks(
         yield batch, judge(db, batch, file=number, first_position=number * _ROWS_PER_FILE)
 
 
+def require_columns(files: list[SourceFile], mapping: FieldMapping) -> None:
+    """Check the columns of files as ``stage`` does, from the first batch of each.
+
+    Raises:
+        SourceError: If a file's first batch cannot be read or lacks a column.
+    """
+    refusals: list[NoMessagesError] = []
+    for file in files:
+        try:
+            for of_file, rows in islice(read_rows(file, mapping), 1):
+                of_file.require_columns(rows.columns, file.place)
+        except NoMessagesError as refusal:
+            if file.is_named:
+                raise
+            refusals.append(refusal)
+    if refusals and len(refusals) == len(files):
+        raise refusals[0]
+
+
 def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping: FieldMapping, work: Path) -> None:
     """Read every file into two tables on disk: ``read_rows`` with each row read, ``all_rows`` as validated."""
     db.execute("CREATE TABLE files (file INTEGER, label VARCHAR)")
@@ -125,15 +146,26 @@ def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping:
 
 
 def _all_batches(files: list[SourceFile], mapping: FieldMapping) -> Iterator[tuple[int, Batch]]:
-    """Yield the mapped rows of all files, each batch with the number of its file; refuse missing columns."""
+    """Yield the mapped rows of all files, each batch with the number of its file; refuse missing columns.
+
+    A file of a folder or zip that has no columns of messages is left out, if another file can be used.
+    """
     seen: set[str] = set()
+    refusals: list[NoMessagesError] = []
     for number, file in enumerate(files):
         checked = False
-        for of_file, rows in merge_rows(read_rows(file, mapping)):
-            if rows.columns and not checked:
-                of_file.require_columns(rows.columns, file.place)
-                checked = True
-            seen.update(rows.columns)
-            yield number, of_file.apply(rows)
+        try:
+            for of_file, rows in merge_rows(read_rows(file, mapping)):
+                if rows.columns and not checked:
+                    of_file.require_columns(rows.columns, file.place)
+                    checked = True
+                seen.update(rows.columns)
+                yield number, of_file.apply(rows)
+        except NoMessagesError as refusal:
+            if file.is_named:
+                raise
+            refusals.append(refusal)
+    if refusals and not seen:
+        raise refusals[0]
     if seen:
         mapping.require_mapped_columns(seen)

@@ -36,6 +36,7 @@ class SourceFile:
         modified_ns: Time of the last change, in ns since the epoch.
         member: Name of the file inside the zip; None for a file of its own.
         shape: ``auto``, or the name of a shape of ``shapes.catalogue``.
+        is_named: Whether the user named the file itself, and not a folder or zip that contains it.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class SourceFile:
     modified_ns: int
     member: str | None = None
     shape: str = "auto"
+    is_named: bool = True
 
     @property
     def place(self) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
@@ -57,6 +58,34 @@ def recognise_dialect(sample: bytes) -> CsvDialect:
 
 
 _LEAST_COLUMNS, _MOST_TITLE_LINES = 2, 10
+
+
+def below_titles(sample: bytes, dialect: CsvDialect, is_wanted: Callable[[list[str]], bool]) -> CsvDialect:
+    """Return the dialect that skips the lines above a header, such as the title of a report that a spreadsheet wrote.
+
+    Args:
+        sample: The first bytes of a file, UTF-8; the last line may be cut.
+        dialect: The recognised dialect, which is returned where its first line is wanted, or no line is.
+        is_wanted: Tells whether the names of a line are the header that the caller looks for.
+    """
+    lines = sample.decode("utf-8", "replace").removeprefix("\ufeff").split("\n")[dialect.skipped_lines :]
+    filled = next((index for index, line in enumerate(lines) if line.strip()), 0)
+    separators = [dialect.separator] if dialect.skipped_lines else dict.fromkeys([dialect.separator, *SEPARATORS])
+    for separator in separators:
+        for index, line in enumerate(lines[filled : filled + _MOST_TITLE_LINES + 1], start=filled):
+            if separator in line and is_wanted(_cells(line, separator)):
+                if index == filled and separator == dialect.separator:
+                    return dialect
+                return replace(dialect, separator=separator, skipped_lines=dialect.skipped_lines + index)
+    return dialect
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    """Return the cells of a line; none of a line that is no record, such as one with a carriage return in a cell."""
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
+    except csv.Error:
+        return []
 
 
 def _title_lines(text: str, dialect: CsvDialect) -> int:

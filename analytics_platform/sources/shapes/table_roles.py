@@ -12,7 +12,12 @@ import pyarrow.compute as pc
 from analytics_platform.sources.rows import Rows
 
 _SEPARATORS = re.compile(r"[\W_]+")
-TRUE_WORDS, FALSE_WORDS = ("true", "1", "yes", "t", "y"), ("false", "0", "no", "f", "n")
+TRUE_WORDS = (
+    "true", "1", "yes", "t", "y", "ja", "wahr", "oui", "vrai", "sí", "si", "sì", "sim", "tak", "да", "是", "はい",
+)  # fmt: skip
+FALSE_WORDS = (
+    "false", "0", "no", "f", "n", "nein", "falsch", "non", "faux", "não", "nao", "nie", "нет", "否", "いいえ",
+)  # fmt: skip
 """Texts that mean true and false in a column of flags, in any case."""
 _TRUE, _FALSE = pa.array(TRUE_WORDS), pa.array(FALSE_WORDS)
 
@@ -23,10 +28,14 @@ _PUBLIC_FLAGS = ("public", "is_public", "comment_public")
 
 _BOT_FLAGS = ("is_bot", "from_bot", "by_bot", "is_assistant", "is_ai")
 _KINDS = ("type", "message_type", "part_type", "kind", "visibility", "comment_type", "note_type", "event_type")
-_NOTE_KINDS = pa.array(
-    ["note", "private_note", "internal_note", "private note", "internal note", "internal", "private"]
-)
-"""Values of a column of ``_KINDS`` that mark an internal note."""
+NOTE_WORDS = (
+    "note", "private_note", "internal_note", "private note", "internal note", "private-note", "internal-note",
+    "privatenote", "internalnote", "internal", "private", "internal comment", "internal_comment", "private comment",
+    "private_comment", "notiz", "interne notiz", "intern",
+)  # fmt: skip
+"""Values that mark an internal note in a column of ``_KINDS``, ``_NOTE_FLAGS`` or ``_PUBLIC_FLAGS``, in any case."""
+_PUBLIC_WORDS = ("public", "reply", "öffentlich")
+_NOTES, _NOTES_AND_PUBLIC = pa.array(NOTE_WORDS), pa.array([*NOTE_WORDS, *_PUBLIC_WORDS])
 
 
 @dataclass(frozen=True)
@@ -38,14 +47,16 @@ class RoleFlags:
         speaker_if_true: Role of a row in which ``speaker`` is true.
         note: Column that tells internal notes from messages; None if the table has none.
         note_if_true: Whether ``note`` is true for a note.
-        kind: Column that says ``note`` or ``internal`` of internal notes; None if the table has none.
+        kinds: Columns that may say ``note`` or ``internal`` of an internal note, each row for itself.
+        kinds_with_notes: Columns of ``kinds`` that say so of a first row.
     """
 
     speaker: str | None = None
     speaker_if_true: str = "agent"
     note: str | None = None
     note_if_true: bool = True
-    kind: str | None = None
+    kinds: tuple[str, ...] = ()
+    kinds_with_notes: tuple[str, ...] = ()
 
     def apply(self, rows: Rows, role_column: str) -> Rows:
         """Return rows with a column of roles in which internal notes have the role system.
@@ -59,7 +70,7 @@ class RoleFlags:
             other = "agent" if self.speaker_if_true == "user" else "user"
             flag = _flag(columns[self.speaker])
             columns[role_column] = pc.if_else(flag, self.speaker_if_true, other)
-        if (self.note in columns or self.kind in columns) and role_column in columns:
+        if role_column in columns and not columns.keys().isdisjoint((self.note, *self.kinds)):
             columns[role_column] = pc.if_else(self._is_note(rows), "system", columns[role_column])
         return replace(rows, columns=columns)
 
@@ -70,10 +81,10 @@ class RoleFlags:
     def _is_note(self, rows: Rows) -> pa.Array:
         found = pa.repeat(pa.scalar(value=False), len(rows.numbers))
         if self.note is not None and self.note in rows.columns:
-            flag = _flag(rows.columns[self.note])
-            found = pc.fill_null(flag if self.note_if_true else pc.invert(flag), fill_value=False)
-        if self.kind is not None and self.kind in rows.columns:
-            found = pc.or_(found, _is_note_kind(rows.columns[self.kind]))
+            found = _is_noted(rows.columns[self.note], note_if_true=self.note_if_true)
+        for kind in self.kinds:
+            if kind in rows.columns:
+                found = pc.or_(found, _is_note_word(rows.columns[kind]))
         return found
 
     def notes(self) -> list[str]:
@@ -84,10 +95,12 @@ class RoleFlags:
                 f"Who speaks is told by the column {self.speaker}: {self.speaker_if_true} where it is true."
             )
         if self.note:
-            which = "true" if self.note_if_true else "false"
+            which = "true or private" if self.note_if_true else "false or private"
             sentences.append(f"Rows whose {self.note} is {which} are internal notes and get the role system.")
-        if self.kind:
-            sentences.append(f"Rows whose {self.kind} is note or internal are internal notes and get the role system.")
+        sentences += [
+            f"Rows whose {kind} is note or internal are internal notes and get the role system."
+            for kind in self.kinds_with_notes
+        ]
         return sentences
 
 
@@ -114,18 +127,33 @@ def role_flags(columns: Mapping[str, pa.Array], *, has_roles: bool, but: Collect
         private = None
     if not _tells_apart(columns, public, note_if_true=False):
         public = None
-    kind = next((by_form[form] for form in _KINDS if form in by_form and _has_notes(columns[by_form[form]])), None)
-    return RoleFlags(speaker, if_true, private or public, note_if_true=private is not None, kind=kind)
+    # A note may stand anywhere in a long file, so that first rows without one decide nothing.
+    marked = {by_form[form]: _is_note_word(columns[by_form[form]]) for form in _KINDS if form in by_form}
+    kinds = tuple(name for name, is_note in marked.items() if not len(is_note) or not pc.all(is_note).as_py())
+    with_notes = tuple(name for name in kinds if pc.any(marked[name]).as_py())
+    return RoleFlags(
+        speaker,
+        if_true,
+        private or public,
+        note_if_true=private is not None,
+        kinds=kinds,
+        kinds_with_notes=with_notes,
+    )
 
 
-def _is_note_kind(values: pa.Array) -> pa.Array:
-    return pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(values)), value_set=_NOTE_KINDS)
+def _is_note_word(values: pa.Array) -> pa.Array:
+    return pc.is_in(_plain(values), value_set=_NOTES)
 
 
-def _has_notes(values: pa.Array) -> bool:
-    """Tell whether a column marks some rows as notes, and not all."""
-    marked = _is_note_kind(values)
-    return bool(pc.any(marked).as_py()) and not pc.all(marked).as_py()
+def _plain(values: pa.Array) -> pa.Array:
+    return pc.utf8_lower(pc.utf8_trim_whitespace(values))
+
+
+def _is_noted(values: pa.Array, *, note_if_true: bool) -> pa.Array:
+    """Return which rows a column marks as internal notes, by a truth value or by a word such as ``private``."""
+    flags = _flag(values)
+    is_note = pc.fill_null(flags if note_if_true else pc.invert(flags), fill_value=False)
+    return pc.or_(is_note, _is_note_word(values))
 
 
 def says_who_speaks(names: Collection[str]) -> bool:
@@ -135,18 +163,18 @@ def says_who_speaks(names: Collection[str]) -> bool:
 
 
 def _tells_apart(columns: Mapping[str, pa.Array], name: str | None, *, note_if_true: bool) -> bool:
-    """Tell whether a column has truth values, of which at least one says that its row is no note."""
+    """Tell whether a column has truth values or words for notes, and at least one says that its row is no note."""
     if name is None:
         return False
-    flags = _flag(columns[name])
-    if flags.null_count > columns[name].null_count:
+    values = columns[name]
+    is_known = pc.or_(pc.is_valid(_flag(values)), pc.is_in(_plain(values), value_set=_NOTES_AND_PUBLIC))
+    if pc.any(pc.and_not(pc.is_valid(values), is_known)).as_py():
         return False
-    is_note = pc.fill_null(flags if note_if_true else pc.invert(flags), fill_value=False)
-    return not pc.all(is_note).as_py()
+    return not pc.all(_is_noted(values, note_if_true=note_if_true)).as_py()
 
 
 def _flag(values: pa.Array) -> pa.Array:
     """Return booleans of a column of texts; null for a text that is neither true nor false."""
-    words = pc.utf8_lower(pc.utf8_trim_whitespace(values))
+    words = _plain(values)
     known = pc.or_(pc.is_in(words, value_set=_TRUE), pc.is_in(words, value_set=_FALSE))
     return pc.if_else(known, pc.is_in(words, value_set=_TRUE), pa.scalar(None, pa.bool_()))

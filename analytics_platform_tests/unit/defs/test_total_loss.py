@@ -94,3 +94,17 @@ def test_rows_without_a_day_are_counted_over_any_days_and_redriven(tmp_path, mon
         redriven = redrive_days(platform, DAY, DAY, quiet=True)
         assert (redriven.outcome.failures, redriven.quarantined_before, redriven.quarantined_after) == ([], 1, 0)
     assert "2024-06-19" in waiting
+
+
+def test_a_selection_without_the_quarantine_states_no_count_of_it(tmp_path, monkeypatch, capfd):
+    """'0 rows in quarantine' stood above the source's line with the rows in quarantine."""
+    monkeypatch.chdir(tmp_path)
+    rows = "c1,user,hi,2024-06-20\n" * 3 + "c2,wizard,hi,2024-06-20\n"
+    with platform_over(tmp_path, rows, monkeypatch) as platform:
+        outcome, _ = run_graph(platform, DAY, DAY, "raw_messages", quiet=True)
+
+    print_outcome(outcome)
+
+    printed = "".join(capfd.readouterr())
+    assert "rows in quarantine" not in printed
+    assert "+ 1 in quarantine" in printed

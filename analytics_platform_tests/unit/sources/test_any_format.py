@@ -7,7 +7,7 @@ import gzip
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -52,33 +52,44 @@ def csv_text(table: Table, separator: str, line_end: str) -> str:
 
 
 def xlsx(table: Table) -> bytes:
-    """Return a minimal workbook with inline texts."""
-    lines = [NAMES, *[[row[name] or "" for name in NAMES] for row in table]]
-    cells = [
-        "".join(
-            f'<c t="inlineStr"><is><t xml:space="preserve">{escape(cell)}</t></is></c>' if cell else "<c/>"
-            for cell in line
-        )
-        for line in lines
-    ]
-    sheet = "".join(f"<row>{row}</row>" for row in cells)
+    """Return a minimal workbook with the table as its only sheet."""
+    return workbook({"a": [NAMES, *[[row[name] or "" for name in NAMES] for row in table]]})
+
+
+def workbook(sheets: Mapping[str, Sequence[Sequence[str]]]) -> bytes:
+    """Return a minimal workbook with inline texts, given the lines of each sheet."""
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     package = "http://schemas.openxmlformats.org/package/2006"
     types = f'<Types xmlns="{package}/content-types"><Default Extension="xml" ContentType="application/xml"/></Types>'
 
-    def relation(kind: str, target: str) -> str:
-        link = f'<Relationship Id="r1" Type="{office}/{kind}" Target="{target}"/>'
-        return f'<Relationships xmlns="{package}/relationships">{link}</Relationships>'
+    def relations(kind: str, targets: Iterable[str]) -> str:
+        links = "".join(
+            f'<Relationship Id="r{number}" Type="{office}/{kind}" Target="{target}"/>'
+            for number, target in enumerate(targets, start=1)
+        )
+        return f'<Relationships xmlns="{package}/relationships">{links}</Relationships>'
 
-    sheets = '<sheets><sheet name="a" sheetId="1" r:id="r1"/></sheets>'
+    def row(line: Iterable[str]) -> str:
+        cells = (
+            f'<c t="inlineStr"><is><t xml:space="preserve">{escape(cell)}</t></is></c>' if cell else "<c/>"
+            for cell in line
+        )
+        return f"<row>{''.join(cells)}</row>"
+
+    files = [f"worksheets/sheet{number}.xml" for number in range(1, len(sheets) + 1)]
+    listed = "".join(
+        f'<sheet name="{name}" sheetId="{number}" r:id="r{number}"/>' for number, name in enumerate(sheets, start=1)
+    )
     parts = {
         "[Content_Types].xml": types,
-        "_rels/.rels": relation("officeDocument", "xl/workbook.xml"),
-        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}">{sheets}</workbook>',
-        "xl/_rels/workbook.xml.rels": relation("worksheet", "worksheets/sheet1.xml"),
-        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{sheet}</sheetData></worksheet>',
+        "_rels/.rels": relations("officeDocument", ["xl/workbook.xml"]),
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{listed}</sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": relations("worksheet", files),
     }
+    for file, lines in zip(files, sheets.values(), strict=True):
+        data = "".join(map(row, lines))
+        parts[f"xl/{file}"] = f'<worksheet xmlns="{main}"><sheetData>{data}</sheetData></worksheet>'
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, content in parts.items():
@@ -170,6 +181,67 @@ def test_any_table_reads_back_equal_from_a_workbook(table, tmp_path):
     path.write_bytes(xlsx(table))
 
     assert read(path)[0] == written(table)
+
+
+def messages_of(number: int) -> list[list[str]]:
+    return [[str(number), role, f"text {number}", f"2024-06-{number:02d} 08:00"] for role in ("customer", "agent")]
+
+
+HEADER_OF_TICKETS = ["Ticket", "Sender", "Body", "Date"]
+
+
+def test_each_sheet_with_messages_is_read_and_others_are_named(folder, everything, tmp_path):
+    """Only the first filled sheet was read, without a word: of a workbook with a sheet a month, one month."""
+    content = workbook(
+        {
+            "Cover": [["Export of tickets"]],
+            "June": [HEADER_OF_TICKETS, *messages_of(1)],
+            "Other order": [["Sender", "Ticket", "Body", "Date"], ["customer", "3", "text 3", "2024-06-03 08:00"]],
+            "People": [["Name", "Mail"], ["Anna", "a@example.org"]],
+            "July": [["Tickets of July"], [], HEADER_OF_TICKETS, *messages_of(2)],
+        }
+    )
+
+    found = folder.rows_of("a.xlsx", content)
+
+    assert sorted(row["text"] for row in found.messages) == ["text 1", "text 1", "text 2", "text 2", "text 3"]
+    assert [row["source_row"] for row in found.messages] == [1, 2, 4, 5, 3]
+    notes = read(tmp_path / "a.xlsx")[1].notes
+    assert notes[:2] == [
+        "3 sheets are read: June, Other order, July.",
+        "Sheets without the columns of messages are left out: Cover, People.",
+    ]
+
+
+def test_a_sheet_with_the_columns_of_the_first_is_read_by_a_mapping(folder):
+    """Sheets whose names only a mapping knows were left out but for the first."""
+    header = ["no", "who", "said", "at"]
+    sheets = {"a": [header, *messages_of(1)], "b": [header[::-1], *(line[::-1] for line in messages_of(2))]}
+    mapping = folder.write("mapping.yaml", "columns: {conversation_id: no, role: who, text: said, timestamp: at}")
+
+    found = folder.rows_of("a.xlsx", workbook(sheets), mapping=mapping)
+
+    assert len(found.messages) == 4
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [
+        "Tickets of June;;;\n;;;\n",
+        "Tickets of June;;;\n\nmade on;2024-06-30;;\n",
+        "\n\nTickets, June, all\n",
+        '"Tickets; of ""June""";;;\n',
+        "sep=;\nTickets of June;;;\n",
+        "Tickets\rof June;;;\n",
+    ],
+)
+def test_title_lines_above_the_header_of_a_table_are_skipped(folder, titles):
+    """A spreadsheet fills the title of a report up to the width of its table; the title passed for the header."""
+    lines = [HEADER_OF_TICKETS, *messages_of(1)]
+
+    found = folder.rows_of("a.csv", titles + "".join(";".join(line) + "\n" for line in lines))
+
+    assert [(row["role"], row["text"]) for row in found.messages] == [("user", "text 1"), ("agent", "text 1")]
 
 
 @given(table=tables(ANY), size=st.integers(20, 200))

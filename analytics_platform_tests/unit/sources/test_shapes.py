@@ -300,3 +300,25 @@ def test_further_exports_are_recognised(tmp_path, record, messages):
     path.write_text(json.dumps([record]))
 
     assert said(read(path)[0]) == messages
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+@pytest.mark.parametrize("name", ["zendesk/tickets.json", "intercom_conversations/conversations.json"])
+def test_an_answer_of_an_interface_on_one_line_is_read_as_over_several_lines(tmp_path, name, end):
+    """A list of tickets within one object was refused on one line, and read when it was indented."""
+    indented, recognised = read(name)
+    answer = tmp_path / "answer.json"
+    answer.write_text(json.dumps(json.loads((CASES / name).read_text())) + end)
+
+    on_one_line, recognised_on_one_line = read(answer)
+
+    assert on_one_line == indented
+    assert len(on_one_line) > 1
+    assert recognised_on_one_line.shape == recognised.shape
+
+
+def test_the_only_message_of_a_file_may_have_a_list_of_objects(folder):
+    """A list beside the text of a message, such as its attachments, is no list of messages."""
+    message = {"conversation_id": "1", "role": "user", "text": "hi", "timestamp": "2024-06-20", "items": [{"a": 1}]}
+
+    assert [row["text"] for row in folder.rows_of("a.jsonl", json.dumps(message)).messages] == ["hi"]

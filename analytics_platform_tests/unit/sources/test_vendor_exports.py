@@ -8,6 +8,7 @@ import pytest
 
 from analytics_platform.operations.inspection import inspect_files
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.formats import csv_rows
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.row_rules.role_words import ENGLISH, default_role_words, words_of_languages
 
@@ -183,6 +184,14 @@ def test_directions_and_flags_tell_who_speaks(folder, column, values, roles):
         ("public", ["1", "0", "1"], ["user", "system", "agent"]),
         ("message_type", ["public", "internal", "public"], ["user", "system", "agent"]),
         ("is_private", ["true", "true", "true"], ["user", "agent", "agent"]),
+        ("private", ["", "private", ""], ["user", "system", "agent"]),
+        ("visibility", ["", "Internal-Note", ""], ["user", "system", "agent"]),
+        ("is_public", ["public", "private", "public"], ["user", "system", "agent"]),
+        ("internal", ["nein", "ja", "Nein"], ["user", "system", "agent"]),
+        ("internal", ["non", "oui", "non"], ["user", "system", "agent"]),
+        ("internal", ["no", "sí", "no"], ["user", "system", "agent"]),
+        ("internal", ["нет", "Да", "нет"], ["user", "system", "agent"]),
+        ("type", ["note", "note", "note"], ["user", "agent", "agent"]),
     ],
 )
 def test_a_column_of_private_notes_needs_no_rules(folder, column, values, roles):
@@ -195,6 +204,17 @@ def test_a_column_of_private_notes_needs_no_rules(folder, column, values, roles)
     assert [row["role"] for row in found.messages] == roles
     (view,) = inspect_files(str(path), FieldMapping())
     assert ("1 internal notes got the role system: they are no answers." in view.notes) == ("system" in roles)
+
+
+def test_a_note_late_in_a_file_is_no_answer(folder, monkeypatch):
+    """The first rows decided for the whole file, so that a note further below was an answer."""
+    monkeypatch.setattr(csv_rows, "CHUNK_BYTES", 60)
+    lines = [f"{number},agent,hi,{DAY} 09:00,reply\n" for number in range(10)]
+    late = f"99,agent,secret,{DAY} 09:00,note\n"
+
+    found = folder.rows_of("chat.csv", "conversation_id,role,text,timestamp,type\n" + "".join(lines) + late)
+
+    assert {(row["text"], row["role"]) for row in found.messages} == {("hi", "agent"), ("secret", "system")}
 
 
 def test_rules_decide_about_a_column_of_private_notes(folder):

@@ -22,7 +22,7 @@ from analytics_platform.sources.nocodb.noco_tables.records import ID, Record
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
 from analytics_platform.sources.rows import as_text, text_array
 from analytics_platform.sources.shapes.table_columns import meaning_of, usual_attributes, usual_columns
-from analytics_platform.sources.shapes.table_roles import FALSE_WORDS, TRUE_WORDS, role_flags
+from analytics_platform.sources.shapes.table_roles import FALSE_WORDS, NOTE_WORDS, TRUE_WORDS, role_flags
 
 _TIMES = frozenset({"Date", "DateTime", "Time", "CreatedTime", "LastModifiedTime", "Year", "Duration"})
 _NUMBERS = frozenset({"Number", "Decimal", "Currency", "Percent", "Rating", "AutoNumber", "Rollup", "Count"})
@@ -205,9 +205,12 @@ class _Guessing:
             self._rules.append(RowRule(when={flags.speaker: TRUE_WORDS}, role=flags.speaker_if_true))
             self._role_share = 1.0
         if flags.note:
-            self._rules.append(
-                RowRule(when={flags.note: TRUE_WORDS if flags.note_if_true else FALSE_WORDS}, role="system")
-            )
+            words = TRUE_WORDS if flags.note_if_true else FALSE_WORDS
+            self._rules.append(RowRule(when={flags.note: (*words, *NOTE_WORDS)}, role="system"))
+        taken = self._columns.values()
+        self._rules += [
+            RowRule(when={kind: NOTE_WORDS}, role="system") for kind in flags.kinds_with_notes if kind not in taken
+        ]
         self._notes += flags.notes()
 
     def _values(self, title: str) -> pa.Array:
