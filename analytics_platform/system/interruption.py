@@ -83,8 +83,8 @@ def heeded() -> Iterator[None]:
         try:
             if _state.received is not None:
                 _end(terminal)
-            for number, handler in handlers_before.items():
-                signal.signal(number, handler)
+            for heard, handler in handlers_before.items():
+                signal.signal(heard, handler)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ignored)
         except KeyboardInterrupt:  # a signal arrived during the clean-up
             _end(terminal)
