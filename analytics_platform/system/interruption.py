@@ -15,7 +15,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from multiprocessing import resource_tracker
 from types import FrameType
 from typing import Any
 
@@ -56,17 +55,12 @@ _state = _State()
 def heeded() -> Iterator[None]:
     """Run a command so that SIGINT ends it with exit status 130, SIGTERM with 143, and one line on standard error.
 
-    A signal that the process was started to ignore, for example by ``nohup``, stays ignored. It is blocked in this
-    thread and in those that it starts, because Dagster handles it during each step, and afterwards gives SIGTERM the
-    handler of SIGINT.
+    A signal that the process was started to ignore, for example by ``nohup``, stays ignored.
     """
-    if threading.current_thread() is not threading.main_thread():
+    heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    if not heard or threading.current_thread() is not threading.main_thread():
         yield
         return
-    ignored = [number for number in _SIGNALS if signal.getsignal(number) is signal.SIG_IGN]
-    if ignored:
-        resource_tracker.ensure_running()  # unblocks both signals when it starts, which dbt would cause later
-        signal.pthread_sigmask(signal.SIG_BLOCK, ignored)
     sys.warnoptions.append(_QUIET_TRACKER)
     terminal = os.dup(2)  # Dagster replaces standard error while a step runs
     reading, writing = os.pipe()
@@ -76,16 +70,15 @@ def heeded() -> Iterator[None]:
     watcher = threading.Thread(target=_watch, args=(reading, terminal), name="interruption", daemon=True)
     watcher.start()
     try:  # a signal may arrive as soon as its handler is in place
-        for number in _SIGNALS:
+        for number in heard:
             handlers_before[number] = signal.signal(number, _unwind)
         yield
     finally:
         try:
             if _state.received is not None:
                 _end(terminal)
-            for heard, handler in handlers_before.items():
-                signal.signal(heard, handler)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, ignored)
+            for changed, handler in handlers_before.items():
+                signal.signal(changed, handler)
         except KeyboardInterrupt:  # a signal arrived during the clean-up
             _end(terminal)
         sys.warnoptions.remove(_QUIET_TRACKER)

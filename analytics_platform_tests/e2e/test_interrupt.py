@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import signal
 import sqlite3
@@ -122,34 +123,18 @@ def test_any_interrupted_command_says_one_line(tmp_path, command, number, code):
     assert "Traceback" not in told
 
 
-def begin_ignoring_interrupts(home: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [ANALYTICS, *THREE_DAYS],
-        env=environment(home),
-        cwd=home.parent,
+def test_run_started_with_interrupts_ignored_goes_on_ignoring_them(analytics, tmp_path):
+    """``nohup`` and a shell's background jobs start commands so; heeding Ctrl-C would end them."""
+    process = subprocess.Popen(
+        [ANALYTICS, "status"],
+        env=environment(tmp_path),
+        cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     )
-
-
-def test_run_started_with_interrupts_ignored_goes_on_ignoring_them(tmp_path):
-    """``nohup`` and a shell's background jobs start commands so; Dagster heeded Ctrl-C in the middle of a step."""
-    process = begin_ignoring_interrupts(tmp_path / "home")
-    while process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.1)
-    assert process.returncode == 0, process.communicate()
-
-
-def test_run_started_with_interrupts_ignored_ends_on_a_termination(tmp_path):
-    """After a step, Dagster gave the termination the handler of the interrupt: it was ignored, too."""
-    home = tmp_path / "home"
-    process = begin_ignoring_interrupts(home)
-    while not (home / "warehouse.duckdb.build").exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-    process.send_signal(signal.SIGTERM)
-    _, told = process.communicate(timeout=60)
-    assert (process.returncode, told.strip().splitlines()) == (143, [LINE])
+    time.sleep(1.2)
+    os.kill(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told
