@@ -23,8 +23,8 @@ from analytics_platform.sources.nocodb import (
     NocoRateLimitError,
     NocoRequestError,
     NocoServerError,
-    filters,
 )
+from analytics_platform.sources.nocodb.noco_api import filters
 from analytics_platform.sources.nocodb.noco_api.answers import retry_after
 
 
