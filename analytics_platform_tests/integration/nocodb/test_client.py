@@ -13,8 +13,8 @@ from analytics_platform.sources.nocodb import (
     NocoNotFoundError,
     NocoRequestError,
     NocoServerError,
-    filters,
 )
+from analytics_platform.sources.nocodb.noco_api import filters
 from analytics_platform_tests.integration.nocodb.server import chat_rows
 
 
