@@ -42,8 +42,6 @@ _TIMES = (
     "request_created_at",
 )  # fmt: skip
 _ENDS = ("end_time", "endTime", "completed_at", "finished_at", "answered_at", "response_created_at")
-_KEYS = ("id", "trace_id", "traceId", "message_id", "run_id", "request_id")
-_MESSAGE_KEYS = ("messages", "value", "input", "choices", "contents", "generations")
 _LEVELS = frozenset({"SPAN", "EVENT", "TOOL", "RETRIEVER", "CHAIN", "EMBEDDING", "GUARDRAIL", "EVALUATOR"})
 """Kinds of Langfuse observations that are no exchange between a customer and the assistant."""
 
