@@ -279,7 +279,7 @@ def _records(
 
 def _shape_of(records: list[Record], file: SourceFile, mapping: FieldMapping) -> Shape | None:
     """Return the shape of a file's records; None for one message per record."""
-    shape = dotted_shape(mapping.columns.values(), MAPPING_VARIABLE)
+    shape = dotted_shape(mapping.columns, MAPPING_VARIABLE)
     if shape is not None:
         return shape
     shape = recognise_shape(records, file.shape)

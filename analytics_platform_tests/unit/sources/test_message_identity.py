@@ -11,6 +11,10 @@ import pytest
 
 TODAY = dt.datetime.now(dt.UTC).date()
 TIME = "2024-06-20T08:{:02}:00Z"
+ITEMS_COLUMNS = {
+    "conversation_id": "nr", "outcome": "state", "role": "entries[].kind", "text": "entries[].words",
+    "timestamp": "entries[].at",
+}  # fmt: skip
 
 
 def page(numbers: Sequence[int]) -> str:
@@ -32,6 +36,13 @@ def ticket(numbers: Sequence[int], **values: Any) -> str:
 
 def chat(numbers: Sequence[int]) -> str:
     return "".join(f"20.06.24, 08:{n:02} - {('Anna', 'Shop')[n % 2]}: message {n}\n" for n in numbers)
+
+
+def exchanges(numbers: Sequence[int], *, times: bool, sessions: bool) -> str:
+    names = [*(["session_id"] if sessions else []), "question", "answer", *(["created_at"] if times else [])]
+    values = ({"session_id": "s1", "question": f"question {n}", "answer": f"answer {n}",
+               "created_at": TIME.format(n)} for n in numbers)  # fmt: skip
+    return "\n".join(",".join(row) for row in [names, *([each[name] for name in names] for each in values)]) + "\n"
 
 
 def call(*texts: str, minute: int = 0, **values: Any) -> str:
@@ -117,3 +128,51 @@ def test_equal_messages_of_one_export_are_separate_and_united_over_exports(folde
     found = read_both(folder, everything, "a.jsonl", content, content)
 
     assert (len(found.messages), found.duplicates) == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("times", "sessions", "messages", "duplicates"),
+    [(True, True, 18, 6), (True, False, 18, 6), (False, True, 18, 6), (False, False, 18, 6)],
+)
+def test_overlapping_tables_of_exchanges_give_each_exchange_once(
+    folder, everything, times, sessions, messages, duplicates
+):
+    """Ids were made from the number of the row, so that overlapping exports doubled their exchanges."""
+    first, second = (exchanges(numbers, times=times, sessions=sessions) for numbers in (range(6), range(3, 9)))
+
+    found = read_both(folder, everything, "log.csv", first, second, last_day=TODAY)
+
+    assert (len(found.messages), found.duplicates, found.quarantined) == (messages, duplicates, [])
+
+
+@pytest.mark.parametrize("sessions", [True, False])
+def test_equal_exchanges_of_one_table_are_separate(folder, sessions):
+    content = exchanges([1, 1, 1], times=False, sessions=sessions)
+
+    assert len(folder.rows_of("log.csv", content, last_day=TODAY).messages) == 6
+
+
+def test_overlapping_exports_of_mapped_lists_give_each_message_once(folder, everything):
+    """Ids were made from the file's name, so that a ticket of two exports had its messages twice."""
+    mapping = folder.path / "mapping.yaml"
+    mapping.write_text(json.dumps({"columns": ITEMS_COLUMNS}))
+
+    def export(numbers: Sequence[int], state: str) -> str:
+        entries = [{"kind": "user", "words": f"words {n}", "at": TIME.format(n)} for n in numbers]
+        return json.dumps([{"nr": 1, "state": state, "entries": entries}])
+
+    found = read_both(
+        folder, everything, "a.json", export(range(2), "open"), export(range(3), "closed"), mapping=mapping
+    )
+
+    assert [row["text"] for row in found.messages] == ["words 0", "words 1", "words 2"]
+    assert found.duplicates == 2
+
+
+def test_a_conversation_without_an_id_is_one_conversation_in_two_exports(folder, everything):
+    """Its id was made from the number of its line, so that an export with other lines before doubled it."""
+    lines = [call("hi", f"hello {n}", session_id=None) for n in range(3)]
+
+    found = read_both(folder, everything, "a.jsonl", "".join(lines), "".join(lines[1:]))
+
+    assert (len(found.messages), found.duplicates) == (6, 4)
