@@ -18,6 +18,9 @@ import pyarrow.compute as pc
 
 M = TypeVar("M")
 
+CONTENT_ID = "content:"
+"""Begins a ``message_id`` that a shape made from the message's content, because the file gives the message no id."""
+
 
 @dataclass(frozen=True)
 class Problem:

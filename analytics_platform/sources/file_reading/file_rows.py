@@ -57,6 +57,7 @@ from analytics_platform.sources.shapes.helpdesks import CHATWOOT
 from analytics_platform.sources.shapes.nested import nested_shape
 from analytics_platform.sources.shapes.shape import Context, Shape
 from analytics_platform.sources.shapes.slack import SLACK, with_channel
+from analytics_platform.sources.shapes.table_authors import authors_of
 from analytics_platform.sources.shapes.table_columns import usual_columns
 from analytics_platform.sources.shapes.table_roles import role_flags, says_who_speaks
 from analytics_platform.sources.shapes.table_times import date_and_time, with_date_order
@@ -328,7 +329,7 @@ def _records(
 
 def _shape_of(records: list[Record], file: SourceFile, mapping: FieldMapping) -> Shape | None:
     """Return the shape of a file's records; None for one message per record."""
-    shape = dotted_shape(mapping.columns.values(), MAPPING_VARIABLE)
+    shape = dotted_shape(mapping.columns, MAPPING_VARIABLE)
     if shape is not None:
         return shape
     shape = recognise_shape(records, file.shape)
@@ -390,9 +391,12 @@ def _table(
         _refuse_data_as_header(first.columns, effective, file)
     if nested and not flags.speaker:
         _refuse_nested(nested, first.columns, effective, file)
+    authors = authors_of(first.columns, effective, mapping)
+    recognised.notes += [authors.note()] if authors is not None else []
     for rows in batches:
         recognised.internal_notes += flags.count_notes(rows)
-        yield effective, with_plain_text(flags.apply(rows, role_column), effective)
+        told = flags.apply(rows, role_column)
+        yield effective, with_plain_text(told if authors is None else authors.apply(told), effective)
 
 
 _DATA = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{9,}|(?i:user|assistant|agent|customer|bot|system)")

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.identity import identify_conversation, identify_row
 from analytics_platform.sources.shapes.shape import (
     Context,
     Shape,
     content_text,
-    derived_id,
     first_of,
     is_list_of,
     is_message,
@@ -42,6 +42,7 @@ _TIMES = (
     "request_created_at",
 )  # fmt: skip
 _ENDS = ("end_time", "endTime", "completed_at", "finished_at", "answered_at", "response_created_at")
+_KEYS = ("id", "trace_id", "traceId", "message_id", "run_id", "request_id")
 _LEVELS = frozenset({"SPAN", "EVENT", "TOOL", "RETRIEVER", "CHAIN", "EMBEDDING", "GUARDRAIL", "EVALUATOR"})
 """Kinds of Langfuse observations that are no exchange between a customer and the assistant."""
 
@@ -70,29 +71,23 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     for inner in ("metadata", "metrics", "trace"):  # LangWatch and Langfuse keep session, user and tokens there
         if isinstance(record.get(inner), Mapping):
             record = {**plain_values(record[inner], but=pair), **record}
-    key = first_of(record, "id", "trace_id", "traceId", "message_id", "run_id", "request_id") or derived_id(
-        context.number, record
-    )
-    conversation = str(
-        first_of(record, *_CONVERSATION) or first_of(record, "trace_id", "traceId", "context.trace_id") or key
-    )
-    start = first_of(record, *_TIMES) or _nested_time(record) or context.time_by_place(0)
-    common = {
-        "conversation_id": conversation,
-        "user_id": first_of(record, "user_id", "userId", "customer_id", "user_identifier", "request_user_id"),
-    }
+    stated = first_of(record, *_TIMES) or _nested_time(record)
+    start = stated or context.time_by_place(0)
+    user = first_of(record, "user_id", "userId", "customer_id", "user_identifier", "request_user_id")
     asked = _question(parsed(record.get(pair[0])))
     answered = _answer(parsed(record.get(pair[1])))
     if asked is None and answered is None and any(record.get(name) not in (None, "") for name in pair):
         raise ValueError("neither the question nor the answer has a known form")
+    conversation, question_id, answer_id = _identities(record, context, (user, stated, asked, answered))
+    common = {"conversation_id": conversation, "user_id": user}
     if asked is not None:
-        yield {**common, "message_id": f"{key}:question", "role": "user", "text": asked, "timestamp": start}
+        yield {**common, "message_id": question_id, "role": "user", "text": asked, "timestamp": start}
     if answered is not None:
         usage = record.get("usage") or record.get("usageDetails") or {}
         usage = usage if isinstance(usage, Mapping) else {}
         yield {
             **common,
-            "message_id": f"{key}:answer",
+            "message_id": answer_id,
             "role": "assistant",
             "text": answered,
             "timestamp": first_of(record, *_ENDS) or start,
@@ -104,6 +99,33 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             "cost": first_of(record, "cost", "totalCost", "total_cost", "calculatedTotalCost"),
             "rating": first_of(record, "rating", "score"),
         }
+
+
+def _identities(
+    record: Record, context: Context, content: tuple[Any, Any, str | None, str | None]
+) -> tuple[str, str | None, str | None]:
+    """Return the ids of an exchange's conversation, question and answer.
+
+    Of a message with a time and without an id, the id is None: the rules for rows make one.
+
+    Args:
+        record: The exchange.
+        context: Its file.
+        content: Customer, stated time, question and answer.
+    """
+    _, time, asked, answered = content
+    key = first_of(record, *_KEYS)
+    conversation = (
+        first_of(record, *_CONVERSATION) or first_of(record, "trace_id", "traceId", "context.trace_id") or key
+    )
+    if conversation is None:
+        conversation = key = identify_conversation(context, *content)
+    if key is not None:
+        return str(conversation), f"{key}:question", f"{key}:answer"
+    if time is not None:
+        return str(conversation), None, None
+    ids = (identify_row(context, conversation, *said) for said in (("user", asked), ("assistant", answered)))
+    return str(conversation), next(ids), next(ids)
 
 
 def _thread_of(record: Record) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.identity import Place, Turn, identify, identify_conversation, identify_rows
 from analytics_platform.sources.shapes.shape import Context, Shape, content_text, first_of, role_of
 
 _NOTE = "system"
@@ -32,7 +33,7 @@ def _is_zendesk(record: Record) -> bool:
 def _zendesk(record: Record, context: Context) -> Iterator[Record]:
     ticket = record["ticket"] if isinstance(record.get("ticket"), Mapping) else record
     comments = _list(record.get("comments"), "comments") or _list(ticket.get("comments"), "comments") or []
-    conversation = str(ticket.get("id") or f"{context.file.label}:{context.number}")
+    conversation = str(ticket.get("id") or identify_conversation(context, ticket.get("created_at"), comments))
     requester = first_of(ticket, "requester_id") or _id_of(ticket.get("requester"))
     rating = ticket.get("satisfaction_rating")
     common = {
@@ -42,17 +43,21 @@ def _zendesk(record: Record, context: Context) -> Iterator[Record]:
         "outcome": ticket.get("status"),
         "subject": ticket.get("subject"),
     }
-    for position, comment in enumerate(comments):
-        author = first_of(comment, "author_id") or _id_of(comment.get("author"))
+    turns = [
+        Turn(_author_of(comment), first_of(comment, "plain_body", "body", "html_body"), comment.get("created_at"))
+        for comment in comments
+    ]
+    for comment, turn, place in zip(comments, turns, identify(context, conversation, turns), strict=True):
+        author = turn.role
         stated = comment["author"].get("role") if isinstance(comment.get("author"), Mapping) else None
         role = role_of(stated) if stated else "user" if author == requester or requester is None else "agent"
         note = comment.get("public") is False
         row = {
             **common,
-            "message_id": f"{conversation}:{comment.get('id', position)}",
+            "message_id": _message_id(conversation, comment, place),
             "role": _NOTE if note else role,
-            "text": first_of(comment, "plain_body", "body", "html_body"),
-            "timestamp": comment.get("created_at") or ticket.get("created_at") or context.time_by_place(position),
+            "text": turn.text,
+            "timestamp": turn.time or ticket.get("created_at") or context.time_by_place(place.position),
             "agent_id": author if role != "user" and not note else None,
         }
         if note:
@@ -61,6 +66,14 @@ def _zendesk(record: Record, context: Context) -> Iterator[Record]:
         if isinstance(rating, Mapping):
             row["satisfaction"] = rating.get("score")
         yield row
+
+
+def _author_of(comment: Record) -> Any:
+    return first_of(comment, "author_id") or _id_of(comment.get("author"))
+
+
+def _message_id(conversation: Any, message: Record, place: Place) -> str:
+    return f"{conversation}:{message['id']}" if message.get("id") is not None else place.message_id
 
 
 ZENDESK = Shape(
@@ -79,7 +92,7 @@ def _is_intercom(record: Record) -> bool:
 
 
 def _intercom(record: Record, context: Context) -> Iterator[Record]:
-    conversation = str(first_of(record, "conversation_id", "id") or f"{context.file.label}:{context.number}")
+    conversation = str(first_of(record, "conversation_id", "id") or identify_conversation(context, record))
     if "conversation_parts" not in record:
         yield from _intercom_part(record, conversation, {}, context)
         return
@@ -87,7 +100,7 @@ def _intercom(record: Record, context: Context) -> Iterator[Record]:
     rating = (record.get("conversation_rating") or {}).get("rating")
     common = {"channel": source.get("type"), "rating": rating, "outcome": record.get("state")}
     opening = {"created_at": record.get("created_at"), "part_type": "comment", **source}
-    yield from _intercom_part(opening, conversation, common, context)
+    yield from _intercom_part({"id": "source", **opening}, conversation, common, context)
     for part in _list(record["conversation_parts"], "conversation_parts") or []:
         yield from _intercom_part(part, conversation, common, context)
 
@@ -104,7 +117,7 @@ def _intercom_part(part: Record, conversation: str, common: Record, context: Con
     yield {
         **common,
         "conversation_id": conversation,
-        "message_id": f"{conversation}:{part.get('id', 'source')}",
+        "message_id": None if part.get("id") is None else f"{conversation}:{part['id']}",
         "role": _NOTE if note else role,
         "text": part["body"],
         "timestamp": part.get("created_at"),
@@ -129,23 +142,29 @@ def _is_freshdesk(record: Record) -> bool:
 
 
 def _freshdesk(record: Record, context: Context) -> Iterator[Record]:
-    conversation = str(first_of(record, "id", "ticket_id") or f"{context.file.label}:{context.number}")
+    conversation = str(first_of(record, "id", "ticket_id") or identify_conversation(context, record))
     requester = first_of(record, "requester_id") or _id_of(record.get("requester"))
     common = {"conversation_id": conversation, "outcome": record.get("status"), "subject": record.get("subject")}
     opening = {"incoming": True, "user_id": requester, "created_at": record.get("created_at"), "id": "description"}
     text = first_of(record, "description_text", "description")
-    for position, message in enumerate(
-        [*([{**opening, "body_text": text}] if text else []), *(_list(record["conversations"], "conversations") or [])]
-    ):
+    messages = [
+        *([{**opening, "body_text": text}] if text else []),
+        *(_list(record["conversations"], "conversations") or []),
+    ]
+    turns = [
+        Turn(message.get("incoming"), first_of(message, "body_text", "body"), message.get("created_at"))
+        for message in messages
+    ]
+    for message, turn, place in zip(messages, turns, identify(context, conversation, turns), strict=True):
         role = "user" if message.get("incoming") else "agent"
         note = bool(message.get("private"))
         context.internal_notes += note
         yield {
             **common,
-            "message_id": f"{conversation}:{message.get('id', position)}",
+            "message_id": _message_id(conversation, message, place),
             "role": _NOTE if note else role,
-            "text": first_of(message, "body_text", "body"),
-            "timestamp": message.get("created_at") or record.get("created_at") or context.time_by_place(position),
+            "text": turn.text,
+            "timestamp": turn.time or record.get("created_at") or context.time_by_place(place.position),
             "user_id": requester,
             "agent_id": message.get("user_id") if role == "agent" and not note else None,
         }
@@ -177,14 +196,20 @@ def _is_chatwoot(record: Record) -> bool:
 
 def _chatwoot(record: Record, context: Context) -> Iterator[Record]:
     if _is_chatwoot_message(record):
-        yield _chatwoot_message(record, record.get("conversation_id"), 0, context)
+        yield _chatwoot_message(record, record.get("conversation_id"), None, context)
         return
-    conversation = first_of(record, "id", "display_id") or f"{context.file.label}:{context.number}"
-    for position, message in enumerate(record["messages"]):
-        yield _chatwoot_message(message, message.get("conversation_id") or conversation, position, context)
+    conversation = first_of(record, "id", "display_id") or identify_conversation(context, record)
+    messages = [(message.get("conversation_id") or conversation, message) for message in record["messages"]]
+    turns = [
+        (whole, Turn(message.get("message_type"), message.get("content"), message.get("created_at")))
+        for whole, message in messages
+    ]
+    for (whole, message), place in zip(messages, identify_rows(context, turns), strict=True):
+        yield _chatwoot_message(message, whole, place, context)
 
 
-def _chatwoot_message(message: Record, conversation: Any, position: int, context: Context) -> Record:
+def _chatwoot_message(message: Record, conversation: Any, place: Place | None, context: Context) -> Record:
+    """Return a message as a row; ``place`` is None if the message is a record of its own."""
     kind = str(message.get("message_type")).strip().lower()
     role = _CHATWOOT_ROLES.get(kind, kind)
     sender = message.get("sender")
@@ -199,14 +224,21 @@ def _chatwoot_message(message: Record, conversation: Any, position: int, context
     text = content_text(message.get("content"))
     return {
         "conversation_id": str(conversation) if conversation is not None else None,
-        "message_id": f"{conversation}:{message.get('id', position)}",
+        "message_id": _chatwoot_id(conversation, message, place),
         "role": _NOTE if private else role,
         "text": "\n".join([*([text] if text else []), *files]) or None,
-        "timestamp": message.get("created_at") or context.time_by_place(position),
+        "timestamp": message.get("created_at") or context.time_by_place(place.position if place else 0),
         "user_id": person if role == "user" else None,
         "agent_id": person if role in {"agent", "assistant"} and not private else None,
         "private": message.get("private"),
     }
+
+
+def _chatwoot_id(conversation: Any, message: Record, place: Place | None) -> str | None:
+    """Return a message's id; None if the rules for rows make it."""
+    if message.get("id") is None and place is None:
+        return None
+    return f"{conversation}:{message['id']}" if place is None else _message_id(conversation, message, place)
 
 
 CHATWOOT = Shape(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.identity import Turn, identify, identify_conversation
 from analytics_platform.sources.shapes.shape import Context, Shape, first_of
 
 _HINT = "The chat is one conversation; its first sender is the customer, every other person an agent."
@@ -104,21 +105,26 @@ def _unbroken(text: Any) -> Any:
 
 
 def _messenger(record: Record, context: Context) -> Iterator[Record]:
-    path = str(record.get("thread_path") or record.get("title") or f"{context.file.label}:{context.number}")
+    path = str(
+        record.get("thread_path") or record.get("title") or identify_conversation(context, record.get("participants"))
+    )
     oldest_first = sorted(_messages(record), key=lambda message: message["timestamp_ms"])
     customer = next((message.get("sender_name") for message in oldest_first if message.get("sender_name")), None)
-    for position, message in enumerate(oldest_first):
+    turns = [
+        Turn(message.get("sender_name"), message.get("content"), message["timestamp_ms"]) for message in oldest_first
+    ]
+    for message, place in zip(oldest_first, identify(context, path, turns), strict=True):
         files = [f"[{kind}]" for kind in ("photos", "videos", "audio_files", "files", "gifs") if message.get(kind)]
         text = _unbroken(message.get("content"))
         sender = message.get("sender_name")
         role = "user" if sender == customer else "agent"
         yield {
             "conversation_id": _unbroken(path),
-            "message_id": f"{path}:{message['timestamp_ms']}:{position}",
+            "message_id": place.message_id,
             "role": role,
             "text": "\n".join([*([text] if text else []), *files]) or None,
             "timestamp": message["timestamp_ms"],
-            "sequence": position,
+            "sequence": place.position,
             "user_id": _unbroken(sender) if role == "user" else None,
             "agent_id": _unbroken(sender) if role == "agent" else None,
             "channel": "messenger",

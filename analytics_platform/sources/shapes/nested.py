@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
-from analytics_platform.sources.shapes.shape import Context, Shape, content_text, derived_id, first_of, is_list_of
+from analytics_platform.sources.shapes.identity import Turn, identify_conversation, identify_rows
+from analytics_platform.sources.shapes.shape import Context, Shape, content_text, first_of, is_list_of
 from analytics_platform.sources.shapes.table_columns import usual_columns
 from analytics_platform.sources.shapes.table_roles import says_who_speaks
 
@@ -20,6 +21,7 @@ _PARENT_IDS = (
     "key",
 )  # fmt: skip
 """Keys of a record that name its conversation, in the order in which they are tried."""
+_MESSAGE_IDS = ("id", "Id", "uuid", "_id")
 _INNER = ("_embedded", "data", "attributes", "conversation", "ticket", "chat", "transcript", "payload", "thread")
 """Keys of objects in which a list of messages may stand."""
 _OF_A_MESSAGE = ("role", "text", "timestamp")
@@ -105,31 +107,44 @@ def _usual(rows: Iterable[Record], *stated: str) -> dict[str, str]:
 
 def _messages(path: tuple[str, ...], record: Record, context: Context) -> Iterator[Record]:
     parent = flat_record(record, but=path)
+    items = _items(record, path)
     key = first_of(parent, *_PARENT_IDS)
-    conversation = str(key) if key is not None else derived_id(context.file.label, context.number)
     of_parent = _usual([parent], "conversation_id")
     taken = {of_parent[column] for column in ("message_id", *_OF_A_MESSAGE) if column in of_parent}
     for name in sorted(taken & parent.keys()):
         parent[f"conversation.{name}"] = parent.pop(name)  # it is no value of the message
     started = first_of(parent, *(f"conversation.{of_parent[name]}" for name in ("timestamp",) if name in of_parent))
-    for position, item in enumerate(_items(record, path)):
-        row = flat_record(item)
-        usual = _usual([row])
-        for name in _OF_A_MESSAGE:
-            if name in usual and usual[name] != name:
-                row[name] = row[usual[name]]  # the column itself may tell notes, too
+    rows = [_message_row(item) for item in items]
+    whole: str | None = None if key is None else str(key)
+    for row in rows:
+        if row["conversation_id"] is None:
+            whole = whole or identify_conversation(context, started, items)
+            row["conversation_id"] = whole
+    turns = [(row["conversation_id"], Turn(row.get("role"), row.get("text"), row.get("timestamp"))) for row in rows]
+    for position, (row, place) in enumerate(zip(rows, identify_rows(context, turns), strict=True)):
+        number = first_of(row, "message_id", *_MESSAGE_IDS)
+        if number is None:
+            position = place.position
         if row.get("timestamp") is None:
             row["timestamp"] = started if started is not None else context.time_by_place(position)
-        own = row.get(usual["conversation_id"]) if "conversation_id" in usual else row.get("conversation_id")
-        whole = conversation if own is None else str(own)
-        number = first_of(row, "message_id", "id", "Id", "uuid", "_id")
         yield {
             **{f"conversation.{name}" if name in row else name: value for name, value in parent.items()},
             **row,
-            "conversation_id": whole,
-            "message_id": f"{whole}:{position if number is None else number}",
+            "message_id": place.message_id if number is None else f"{row['conversation_id']}:{number}",
             "sequence": position,
         }
+
+
+def _message_row(item: Record) -> Record:
+    """Return a message's values under the names of the input columns; ``conversation_id`` is None if it has none."""
+    row = flat_record(item)
+    usual = _usual([row])
+    for name in _OF_A_MESSAGE:
+        if name in usual and usual[name] != name:
+            row[name] = row[usual[name]]  # the column itself may tell notes, too
+    own = row.get(usual.get("conversation_id", "conversation_id"))
+    row["conversation_id"] = None if own is None else str(own)
+    return row
 
 
 def flat_record(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.identity import Turn, identify, identify_conversation
 from analytics_platform.sources.shapes.shape import (
     Context,
     Shape,
-    derived_id,
     first_of,
     is_list_of,
     is_message,
@@ -31,34 +31,41 @@ def _list_name(record: Record) -> str | None:
 def unfold(record: Record, context: Context) -> Iterator[Record]:
     """Yield the messages of one conversation: OpenAI's ``messages``, WildChat's ``conversation``, and their kin.
 
-    A conversation without an id gets one from its place and content. A message without a time has its conversation's;
+    A conversation without an id gets one from its content. A message without a time has its conversation's;
     without that, the time when the file changed.
     """
     name = _list_name(record)
     if name is None:
         raise KeyError("messages")
     key = first_of(record, "conversation_id", "conversation_hash", "session_id", "thread_id", "chat_id", "id", "uuid")
-    conversation = str(key) if key is not None else derived_id(context.number, record[name])
     time = first_of(record, "timestamp", "created_at", "create_time", "created", "tstamp", "date", "time", "start_time")
+    messages = [*record[name], *_answer_of(record)]
+    conversation = str(key) if key is not None else identify_conversation(context, time, messages)
     further = plain_values(record, but=("timestamp", "created_at", "id", "messages"))
     known = {column: further.pop(column) for column in _COLUMNS if column in further}
-    answer = _answer_of(record)
-    for position, message in enumerate([*record[name], *answer]):
-        more = len(message) > _ROLE_AND_CONTENT
-        stated = first_of(message, "timestamp", "created_at", "create_time", "created", "time") if more else None
+    turns = [_turn(message) for message in messages]
+    places = identify(context, conversation, turns, continues=key is not None)
+    for message, turn, place in zip(messages, turns, places, strict=True):
         row = {
             **further,
             **known,
             "conversation_id": conversation,
-            "message_id": f"{conversation}:{position}",
-            "role": speaker(message),
-            "text": message_text(message),
-            "timestamp": stated or time or context.time_by_place(position),
+            "message_id": place.message_id,
+            "role": turn.role,
+            "text": turn.text,
+            "timestamp": turn.time or time or context.time_by_place(place.position),
+            "sequence": place.position,
         }
-        for column in ("model", "language", "user_id", "agent_id") if more else ():
+        for column in ("model", "language", "user_id", "agent_id") if len(message) > _ROLE_AND_CONTENT else ():
             if message.get(column) is not None:
                 row[column] = message[column]
         yield row
+
+
+def _turn(message: Record) -> Turn:
+    more = len(message) > _ROLE_AND_CONTENT
+    stated = first_of(message, "timestamp", "created_at", "create_time", "created", "time") if more else None
+    return Turn(speaker(message), message_text(message), stated)
 
 
 def _answer_of(record: Record) -> list[Record]:
@@ -78,6 +85,6 @@ MESSAGES = Shape(
     "conversation per record, its messages in a list",
     lambda record: _list_name(record) is not None,
     unfold,
-    "A conversation without an id gets one from its place and content; a message without a time has its "
+    "A conversation without an id gets one from its content; a message without a time has its "
     "conversation's time, or else the time when the file changed.",
 )

@@ -85,7 +85,7 @@ def _messages_of(span: Record, resource: Record, context: Context) -> Iterator[R
     if not answered and not asked:
         return
     trace = (span.get("context") or {}).get("trace_id") or first_of(span, "traceId", "trace_id", "context.trace_id")
-    conversation = str(first_of(attributes, *_CONVERSATION) or trace or derived_id(context.number, span))
+    conversation = str(first_of(attributes, *_CONVERSATION) or trace or derived_id(span))
     start = _time(first_of(span, "startTimeUnixNano", "start_time", "startTime")) or context.time_by_place(0)
     end = _time(first_of(span, "endTimeUnixNano", "end_time", "endTime")) or start
     common = {"conversation_id": conversation, "user_id": first_of(attributes, *_USER)}
@@ -110,7 +110,7 @@ def _message_of_log(log: Record, resource: Record, context: Context) -> Iterator
     body = body if isinstance(body, Mapping) else {"content": body} if body else {}
     time = _time(first_of(log, "timeUnixNano", "observedTimeUnixNano", "timestamp")) or context.time_by_place(0)
     trace = first_of(log, "traceId", "trace_id")
-    conversation = str(first_of(attributes, *_CONVERSATION) or trace or derived_id(context.number, log))
+    conversation = str(first_of(attributes, *_CONVERSATION) or trace or derived_id(log))
     common = {"conversation_id": conversation, "user_id": first_of(attributes, *_USER), "timestamp": time}
     asked, answered = _from_event(name, {**attributes, **_flat(body), **body})
     more_asked, more_answered = _from_attributes({**attributes, **_flat(body)})

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
-from analytics_platform.sources.shapes.shape import Context, Shape, content_text, derived_id, is_list_of, role_of
+from analytics_platform.sources.shapes.identity import Turn, identify, identify_conversation
+from analytics_platform.sources.shapes.shape import Context, Shape, content_text, is_list_of, role_of
 
 _LISTS = ("conversations", "conversation", "messages", "items")
 
@@ -19,15 +20,19 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     """Yield the messages of one conversation."""
     name = next((name for name in _LISTS if is_list_of(record.get(name), _is_turn)), "conversations")
     key = record.get("id") or record.get("conversation_id")
-    conversation = str(key) if key is not None else derived_id(context.number, record[name])
     time = record.get("timestamp") or record.get("created_at") or record.get("date")
-    for position, turn in enumerate(record[name]):
+    conversation = str(key) if key is not None else identify_conversation(context, time, record[name])
+    turns = [
+        Turn(role_of(turn.get("from")), content_text(turn.get("value")), turn.get("timestamp")) for turn in record[name]
+    ]
+    for turn, place in zip(turns, identify(context, conversation, turns, continues=key is not None), strict=True):
         yield {
             "conversation_id": conversation,
-            "message_id": f"{conversation}:{position}",
-            "role": role_of(turn.get("from")),
-            "text": content_text(turn.get("value")),
-            "timestamp": turn.get("timestamp") or time or context.time_by_place(position),
+            "message_id": place.message_id,
+            "role": turn.role,
+            "text": turn.text,
+            "timestamp": turn.time or time or context.time_by_place(place.position),
+            "sequence": place.position,
             "model": record.get("model"),
         }
 

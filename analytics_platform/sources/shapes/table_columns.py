@@ -67,6 +67,10 @@ _REFERRED: dict[str, tuple[str, ...]] = {
     "agent_id": ("operator", "employee", "staff", "representative", "support_agent"),
 }
 """What a table is called whose rows are conversations, customers or agents, further to the names of columns."""
+_OPTIONAL = ("user_id", "agent_id", "channel", "model", "language", "rating", "outcome")
+"""Columns that are taken by usual names where a table has every required column."""
+_AMBIGUOUS = frozenset({"score", "status", "state", "engine", "via"})
+"""Names that may tell something of a single message: whether it was delivered, or how certain a model is."""
 _SEPARATORS = re.compile(r"[\W_]+")
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LOOKED_AT = 200
@@ -85,7 +89,8 @@ def usual_columns(
 ) -> dict[str, str]:
     """Return the columns that a table lacks by our names, with the table's columns that usually mean them.
 
-    A table that has every required column by name is taken as it is; then nothing is guessed.
+    Of a table that has every required column by our names, only optional columns are taken, by names that mean nothing
+    else; of a table whose required columns the mapping names, none.
 
     Args:
         names: Columns of the table.
@@ -96,10 +101,14 @@ def usual_columns(
     Returns:
         Input column to column of the table; a column is taken at most once.
     """
+    lacking = [column for column in _NAMES if column not in names and column not in stated]
+    if all(name in names for name in REQUIRED_INPUT):
+        wanted = [column for column in lacking if column in _OPTIONAL] if not set(REQUIRED_INPUT) & {*stated} else []
+        certain = [name for name in names if _form(name) not in _AMBIGUOUS]
+        return _matches(certain, wanted, excluded, values)
     if all(name in names or name in stated for name in REQUIRED_INPUT):
         return {}
-    wanted = [column for column in _NAMES if column not in names and column not in stated]
-    return _matches(names, wanted, excluded, values)
+    return _matches(names, lacking, excluded, values)
 
 
 def usual_attributes(

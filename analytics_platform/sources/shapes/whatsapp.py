@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from analytics_platform.sources.formats.file_records import Record, Records
+from analytics_platform.sources.shapes.identity import identify_row
 from analytics_platform.sources.shapes.shape import Context
 
 _INVISIBLE = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -72,7 +73,8 @@ def date_order(sample: bytes) -> DateOrder:
 def read_whatsapp(stream: BinaryIO, order: DateOrder, context: Context) -> Iterator[Records]:
     """Yield the messages of a chat as records.
 
-    The chat is one conversation. Its first sender is the customer, every other one an agent, unless a mapping says
+    The chat is one conversation. A message's id comes from its time, sender and text, so that a second export adds the
+    messages that are new. The chat's first sender is the customer, every other one an agent, unless a mapping says
     otherwise; a line without a sender has the role system. The columns ``date``, ``username`` and ``message`` keep what
     the file says, for mappings.
 
@@ -85,7 +87,6 @@ def read_whatsapp(stream: BinaryIO, order: DateOrder, context: Context) -> Itera
     conversation = re.sub(r"\.txt$", "", name.rpartition("/")[2]) or "whatsapp"
     batch: list[Record] = []
     message: Record | None = None
-    number = 0
     for line in stream:
         text = line.decode("utf-8", "replace").rstrip("\r\n")
         start = _START.fullmatch(_plain(text))
@@ -94,16 +95,14 @@ def read_whatsapp(stream: BinaryIO, order: DateOrder, context: Context) -> Itera
                 message["text"] = f"{message['text'] or ''}\n{_INVISIBLE.sub('', text)}"
             continue
         if message is not None:
-            batch.append(_finished(message))
+            batch.append(_finished(message, context))
         if len(batch) >= _BATCH:
             yield Records(batch)
             batch = []
         stated = _STATED.match(_INVISIBLE.sub("", text))
         message = _message(start, stated.group(1) if stated else start["date"], order, conversation, context)
-        message["message_id"] = f"{conversation}:{number}"
-        number += 1
     if message is not None:
-        batch.append(_finished(message))
+        batch.append(_finished(message, context))
     if batch:
         yield Records(batch)
 
@@ -133,9 +132,12 @@ def _message(start: re.Match[str], stated: str, order: DateOrder, conversation: 
     }
 
 
-def _finished(message: Record) -> Record:
+def _finished(message: Record, context: Context) -> Record:
     message["text"] = (message["text"] or "").strip() or None
     message["message"] = message["text"]
+    # The role is left out: it depends on who speaks first in a file.
+    content = (message[name] for name in ("conversation_id", "timestamp", "username", "text"))
+    message["message_id"] = identify_row(context, *content)
     return message
 
 

@@ -27,3 +27,14 @@ def test_a_column_whose_type_does_not_fit_gives_way_to_the_next() -> None:
 def test_tables_are_known_by_singular_and_plural_names(name: str, meaning: str) -> None:
     assert meaning_of(name) == meaning
     assert meaning_of(f"{name} of 2024") is None
+
+
+def test_optional_columns_are_taken_beside_required_ones_of_our_names() -> None:
+    """Customers, agents, ratings and outcomes went to ``extra`` where the required columns had our names."""
+    required = ["conversation_id", "role", "text", "timestamp"]
+
+    assert usual_columns([*required, "customer_id", "csat", "ticket_status", "agent_name"], ()) == {
+        "user_id": "customer_id", "rating": "csat", "outcome": "ticket_status", "agent_id": "agent_name",
+    }  # fmt: skip
+    assert usual_columns([*required, "status", "score", "id", "message"], ()) == {}
+    assert usual_columns([*required, "customer_id"], required) == {}

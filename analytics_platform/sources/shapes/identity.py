@@ -1,0 +1,174 @@
+"""Identify messages and conversations that have no id of their own, by their content.
+
+Two exports of one message give it the same id, whatever its file, its record or its place in a list. Equal messages of
+one record differ by their occurrence number. Ids of this module begin with ``CONTENT_ID``, so that ``deduplication``
+takes two rows of one id for one message, and reports no conflict.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from analytics_platform.sources.rows import CONTENT_ID
+from analytics_platform.sources.shapes.shape import Context, derived_id
+
+_MOST_THREADS = 20_000
+"""Most conversations of one file whose messages are remembered; the one that was read longest ago is forgotten."""
+
+
+class Turn(NamedTuple):
+    """A message of a record.
+
+    Attributes:
+        role: Who speaks.
+        text: What the message says.
+        time: The message's own time as the file states it; None if only its conversation or its file has a time.
+    """
+
+    role: Any
+    text: Any
+    time: Any = None
+
+
+class Place(NamedTuple):
+    """What identifies a message within its conversation.
+
+    Attributes:
+        message_id: An id that depends on the conversation and the message's content.
+        position: Number of messages before it, in this record and, of a conversation without times, in the records of
+            the same file before.
+    """
+
+    message_id: str
+    position: int
+
+
+@dataclass
+class _Thread:
+    """Messages of one conversation, as the records of a file gave them.
+
+    Attributes:
+        opening: Number of instructions to the assistant before the first message.
+        keys: Hashes of the messages, in order.
+    """
+
+    opening: int = 0
+    keys: list[int] = field(default_factory=list)
+
+
+def identify(context: Context, conversation: Any, turns: Sequence[Turn], *, continues: bool = True) -> list[Place]:
+    """Return the place of each message of one conversation in one record.
+
+    Several records of a file may hold messages of one conversation. With times, a message that two records hold is one
+    message. Without times, a record that repeats the conversation's messages, as logs of requests do, adds those that
+    are new; a record that repeats none adds all of its messages, even if an equal message stands in a record before.
+
+    Args:
+        context: The file; it remembers the messages of conversations without times.
+        conversation: Id of the conversation.
+        turns: The messages, in order.
+        continues: Whether another record can hold messages of the conversation.
+    """
+    keys = [_key(conversation, turn) for turn in turns]
+    if not continues or all(turn.time is not None for turn in turns):
+        return _numbered(keys, Counter(), 0)
+    threads: dict[Any, _Thread] = context.memory.setdefault("threads", {})
+    thread = threads.pop(conversation) if conversation in threads else _Thread()
+    threads[conversation] = thread  # the last one of the dictionary was read last
+    if len(threads) > _MOST_THREADS:
+        threads.pop(next(iter(threads)))
+    opening = next((index for index, turn in enumerate(turns) if turn.role != "system"), len(turns))
+    thread.opening = max(thread.opening, opening)
+    hashes = [int(key[:16], 16) for key in keys[opening:]]
+    start = _start(thread.keys, hashes)
+    before = Counter(thread.keys[:start])
+    if thread.keys[start : start + len(hashes)] != hashes:
+        thread.keys[start:] = hashes
+    return [*_numbered(keys[:opening], Counter(), 0), *_numbered(keys[opening:], before, thread.opening + start)]
+
+
+def identify_rows(context: Context, turns: Sequence[tuple[Any, Turn]]) -> list[Place]:
+    """Return the place of each message of a record that may hold messages of several conversations, as pages do.
+
+    Args:
+        context: As for ``identify``.
+        turns: Conversation's id and message, in the order of the record.
+    """
+    indices: dict[Any, list[int]] = {}
+    for index, (conversation, _) in enumerate(turns):
+        indices.setdefault(conversation, []).append(index)
+    places: dict[int, Place] = {}
+    for conversation, of_conversation in indices.items():
+        found = identify(context, conversation, [turns[index][1] for index in of_conversation])
+        places.update(zip(of_conversation, found, strict=True))
+    return [places[index] for index in range(len(turns))]
+
+
+def identify_conversation(context: Context, *content: Any) -> str:
+    """Return the id of a conversation that has none, from its content.
+
+    Equal conversations of one file are separate. The file's context remembers a number per conversation.
+
+    Args:
+        context: The file.
+        content: What the conversation says; no name of a file and no number of a row.
+    """
+    key = derived_id(*content)
+    return _with_occurrence(key, _next_occurrence(context, key))
+
+
+def identify_row(context: Context, *content: Any) -> str:
+    """Return the id of a message that is a row of its own; equal rows of one file are separate messages.
+
+    Args:
+        context: The file.
+        content: Conversation, speaker, text, and the time that the file states.
+    """
+    return CONTENT_ID + identify_conversation(context, *content)
+
+
+def _key(conversation: Any, turn: Turn) -> str:
+    """Return a hash of a message; ``derived_id`` takes any values, and twice the time."""
+    content = f"{conversation}\0{turn.role}\0{turn.time}\0{turn.text}"
+    return hashlib.sha256(content.encode("utf-8", "backslashreplace")).hexdigest()[:32]
+
+
+def _start(thread: list[int], hashes: list[int]) -> int:
+    """Return the place in the conversation at which a record's first message stands.
+
+    A single message may be said twice, so that only two equal ones in a row, or the end of the conversation at the
+    beginning of a longer record, are a repetition.
+    """
+    if len(hashes) > 1 and thread[:1] == hashes[:1]:
+        return 0
+    for start, key in enumerate(thread):
+        length = min(len(hashes), len(thread) - start)
+        if len(hashes) > 1 and key == hashes[0] and thread[start : start + length] == hashes[:length]:
+            return start
+    return len(thread)
+
+
+def _numbered(keys: Sequence[str], before: Counter[int], position: int) -> list[Place]:
+    """Return the places of messages, of which ``before`` counts the equal ones before them."""
+    places = []
+    for index, key in enumerate(keys, start=position):
+        short = int(key[:16], 16)
+        occurrence = before.get(short, 0)
+        before[short] = occurrence + 1
+        places.append(Place(CONTENT_ID + _with_occurrence(key, occurrence), index))
+    return places
+
+
+def _next_occurrence(context: Context, key: str) -> int:
+    counts: dict[int, int] = context.memory.setdefault("occurrences", {})
+    short = int(key[:16], 16)
+    counts[short] = counts.get(short, -1) + 1
+    return counts[short]
+
+
+def _with_occurrence(key: str, occurrence: int) -> str:
+    return derived_id(key, occurrence) if occurrence else key

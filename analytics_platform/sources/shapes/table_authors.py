@@ -1,0 +1,99 @@
+"""Who wrote each row of a table with one column of authors: customers and agents by the role of the row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.model.raw_tables import REQUIRED_INPUT
+from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.row_rules.role_words import plain_word
+from analytics_platform.sources.rows import Rows
+
+_SEPARATORS = re.compile(r"[\W_]+")
+_AUTHORS = (
+    "author_id", "authorid", "sender_id", "senderid", "from_id", "actor_id", "commenter_id", "author_email",
+    "sender_email", "from_email", "author_name", "sender_name", "from_name",
+)  # fmt: skip
+_WRITERS = {"user_id": ("user",), "agent_id": ("agent", "assistant")}
+"""Input column to the roles of the rows whose author it names."""
+
+
+@dataclass(frozen=True)
+class Authors:
+    """The column of authors of a table.
+
+    Attributes:
+        column: Its name.
+        role_column: Column of roles.
+        filled: Input columns that the table lacks: ``user_id``, ``agent_id`` or both.
+        role_words: Word in lower case to role.
+    """
+
+    column: str
+    role_column: str
+    filled: tuple[str, ...]
+    role_words: Mapping[str, str]
+
+    def apply(self, rows: Rows) -> Rows:
+        """Return rows with the author as customer, or as agent; a row of another role has neither."""
+        if self.column not in rows.columns or self.role_column not in rows.columns:
+            return rows
+        roles = _roles(rows.columns[self.role_column], self.role_words)
+        authors = rows.columns[self.column]
+        nothing = pa.scalar(None, authors.type)
+        filled = {name: pc.if_else(pc.is_in(roles, pa.array(_WRITERS[name])), authors, nothing) for name in self.filled}
+        return replace(rows, columns={**rows.columns, **filled})
+
+    def note(self) -> str:
+        """Return a sentence that says what is derived."""
+        which = " and ".join({"user_id": "customer", "agent_id": "agent"}[name] for name in self.filled)
+        return f"The column {self.column} names the {which}, by the role of the row."
+
+
+def authors_of(columns: Mapping[str, pa.Array], mapping: FieldMapping, stated: FieldMapping) -> Authors | None:
+    """Return the column of authors of a table; None if it has none, or if customers and agents have other columns.
+
+    Args:
+        columns: Columns of the table with their first values. An author of both customers' and agents' rows is none:
+            the column then names the customer of the whole conversation.
+        mapping: The mapping of the table, with the columns that are taken by their usual names.
+        stated: The mapping of the source. Where it has rules, or names every required column, nothing is derived.
+    """
+    filled = tuple(
+        name for name in _WRITERS if mapping.column_of(name) not in columns and name not in mapping.constants
+    )
+    role_column = mapping.column_of("role")
+    decided = bool(stated.rules) or all(name in stated.columns for name in REQUIRED_INPUT)
+    if decided or not filled or role_column not in columns:
+        return None
+    but = stated.columns.values()
+    by_form = {_SEPARATORS.sub("_", name.strip().lower()).strip("_"): name for name in columns if name not in but}
+    words = mapping.role_words()
+    for column in (by_form[form] for form in _AUTHORS if form in by_form):
+        pairs = zip(_roles(columns[role_column], words).to_pylist(), columns[column].to_pylist(), strict=True)
+        of_role: dict[str, set[str]] = {name: set() for name in _WRITERS}
+        for role, author in pairs:
+            for name, roles in _WRITERS.items():
+                if role in roles and author is not None:
+                    of_role[name].add(author)
+        if not of_role["user_id"] & of_role["agent_id"]:
+            return Authors(column, role_column, filled, words)
+    return None
+
+
+def _roles(values: pa.Array, words: Mapping[str, str]) -> pa.Array:
+    """Return our role for each word; null for an unknown one."""
+    encoded = pc.dictionary_encode(values)
+    chunks = encoded.chunks if isinstance(encoded, pa.ChunkedArray) else [encoded]
+    decoded = [
+        pa.array(
+            [words.get(plain_word(word)) if word else None for word in chunk.dictionary.to_pylist()], pa.string()
+        ).take(chunk.indices)
+        for chunk in chunks
+    ]
+    return pa.concat_arrays(decoded) if decoded else pa.array([], pa.string())
