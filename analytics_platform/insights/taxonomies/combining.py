@@ -140,7 +140,7 @@ def _remove(content: Content, without: Mapping[str, list[str]]) -> Iterator[tupl
         for place, name in enumerate(names):
             if name not in present:
                 one = section.removesuffix("s")
-                yield (WITHOUT, section, place), f"{name} is no {one} of the packs and files before this one"
+                yield (WITHOUT, section, place), f"{name} is no {one} of the parts before this one"
         content[section] = [item for item in items if _name(item) not in names]
         if section != RULES:
             rules = content.get(RULES, [])
