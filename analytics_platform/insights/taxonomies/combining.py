@@ -53,7 +53,7 @@ def taxonomy_content(parts: Sequence[str]) -> list[bytes]:
     try:
         paths = [file.path for file in read_parts(parts)]
     except TaxonomyError:
-        paths = [path for path in map(part_file, parts) if path.is_file()]
+        paths = [path for path in map(part_file, parts) if _is_file(path)]
     return [*(part.encode() for part in parts), *(path.read_bytes() for path in paths)]
 
 
@@ -66,11 +66,18 @@ def _extended(file: TaxonomyFile) -> list[Path]:
     missing: list[tuple[Location, str]] = [
         ((EXTENDS, place), f"{named[place]} is neither an existing file nor one of the packs {', '.join(pack_names())}")
         for place, path in enumerate(found)
-        if not path.is_file()
+        if not _is_file(path)
     ]
     if missing:
         raise TaxonomyError(*file.problems(missing))
     return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -30,5 +31,7 @@ def part_file(part: str, folder: Path | None = None) -> Path:
     """
     if part in pack_names():
         return PACKS / f"{part}.yaml"
-    path = Path(part).expanduser()
+    path = Path(part)
+    with suppress(RuntimeError):  # ~ and the name of a user who does not exist
+        path = path.expanduser()
     return folder / path if folder else path

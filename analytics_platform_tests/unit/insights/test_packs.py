@@ -184,11 +184,10 @@ def test_mistakes_of_two_parts_are_told_together(tmp_path: Path) -> None:
     assert [line.partition(": ")[0] for line in lines] == ["part0.yaml:4", "part1.yaml:2"]
 
 
-def test_a_part_that_extends_nothing_known_is_refused_with_the_packs(tmp_path: Path) -> None:
-    (line,) = refusal(tmp_path, "topics: []\nextends:\n  - generel\n")
-    assert line.startswith(
-        "part0.yaml:3: extends.0: generel is neither an existing file nor one of the packs banking, "
-    )
+@pytest.mark.parametrize("name", ["generel", "~nobody-of-this-name/x", "/dev/null/x", ".", "a" * 5_000])
+def test_a_part_that_extends_nothing_known_is_refused_with_the_packs(tmp_path: Path, name: str) -> None:
+    (line,) = refusal(tmp_path, f"topics: []\nextends:\n  - {name}\n")
+    assert line.startswith(f"part0.yaml:3: extends.0: {name} is neither an existing file nor one of the packs banking,")
 
 
 def test_the_version_follows_the_content_of_every_part(tmp_path: Path) -> None:
