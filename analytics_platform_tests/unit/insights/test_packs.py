@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from analytics_platform.insights.engine import build_engine
 from analytics_platform.insights.taxonomies.combining import taxonomy_content
 from analytics_platform.insights.taxonomies.pack_files import pack_names
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy, load_taxonomy
 from analytics_platform.insights.taxonomies.taxonomy_file import TaxonomyError
+from analytics_platform.insights.tiers.examples import EXAMPLES, as_messages
 
 KINDS = ("topics", "intents", "urgencies", "resolutions")
 PACKS = [name for name in pack_names() if name != "base"]
@@ -206,3 +208,29 @@ def test_the_content_covers_extended_files_and_survives_wrong_ones(tmp_path: Pat
     assert taxonomy_content([str(own)]) != before
     own.write_text("extends: [")
     assert taxonomy_content([str(own)]) != before
+
+
+def test_the_engine_labels_by_combined_packs_and_a_file(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("""\
+topics:
+  - label: watering
+    description: When and how much to water a plant.
+    examples: [how often do i water a cactus, my fern has dry leaves, how much water does an orchid need]
+    keywords: [watering, water]
+""")
+    engine = build_engine(taxonomy_path=("general", "ecommerce", str(own)))
+    texts = {
+        "where is my parcel, the tracking says delivered": "delivery",
+        "how do i return these shoes": "refund_return",
+        "can you send me the invoice again": "billing_invoices",
+        "is this jacket back in stock soon": "stock_availability",
+        "how often should i water the orchid": "watering",
+    }
+    rows = [
+        {"item": text, "kind": "topic", "label": "", "messages": [{"role": "user", "text": text}], "source": ""}
+        for text in texts
+    ]
+    messages = as_messages(EXAMPLES.from_rows(rows))
+    labelled = engine.label_messages(messages, engine.embed_messages(messages)).to_pylist()
+    assert {row["conversation_id"]: row["topics"][0]["label"] for row in labelled} == texts
