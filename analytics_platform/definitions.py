@@ -31,6 +31,7 @@ from analytics_platform.defs.framework.daily_partitions import daily_partitions,
 from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.defs.framework.table_asset import OWNERS, TableAsset
 from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.insights.taxonomies.combining import taxonomy_content
 from analytics_platform.settings.loader import Settings, load_settings
 from analytics_platform.storage.partitions import PartitionInfo
 from analytics_platform.storage.warehouse.dbt_project import load_manifest
@@ -88,8 +89,7 @@ def _versioned(asset: TableAsset, settings: Settings) -> dg.AssetsDefinition:
     """
     if not _LABELLING.intersection(asset.recipe.resources):
         return asset.definition
-    taxonomy = settings.taxonomy.read_bytes() if settings.taxonomy else b""  # the shipped one is part of the code
-    parts = (asset.recipe.code_version.encode(), settings.tier.encode(), taxonomy)
+    parts = (asset.recipe.code_version.encode(), settings.tier.encode(), *taxonomy_content(settings.taxonomy_parts))
     version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:12]
     return asset.definition.map_asset_specs(lambda spec: spec.replace_attributes(code_version=version))
 

@@ -131,7 +131,8 @@ def _warehouse(platform: Platform) -> str:
 
 def _insights(platform: Platform) -> str:
     engine = platform.insights.engine
-    return f"tier {engine.tier.name} on {engine.device}, version {engine.version}"
+    parts = ", ".join(platform.settings.taxonomy_parts)
+    return f"tier {engine.tier.name} on {engine.device}, version {engine.version}, taxonomy {parts}"
 
 
 def _alerts(platform: Platform) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +21,7 @@ from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.grouping import Conversations, join_messages
 from analytics_platform.insights.heads.label_model import LabelModel
 from analytics_platform.insights.taxonomies.label_rules import RuleBook
-from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS, Taxonomy, load_taxonomy
+from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS, Taxonomy, TaxonomyParts, load_taxonomy
 from analytics_platform.insights.tiers.decisions import DECIMALS, Decision, reasons_array
 from analytics_platform.insights.tiers.reading import ReadingTier
 from analytics_platform.insights.tiers.static import StaticTier
@@ -260,7 +259,7 @@ def require_available(tier: str, device: DeviceChoice) -> None:
 def build_engine(
     tier: str = "static",
     device: DeviceChoice = "auto",
-    taxonomy_path: Path | None = None,
+    taxonomy_path: TaxonomyParts | None = None,
     model: LabelModel | None = None,
 ) -> InsightEngine:
     """Return the engine for the arguments; a process builds each engine once.
@@ -269,7 +268,7 @@ def build_engine(
         tier: One of ``TIERS`` except ``llm``.
         device: ``cpu`` or ``gpu``; ``auto`` uses a GPU for the transformer if one is available, and the CPU for the
             rest.
-        taxonomy_path: YAML file of labels; the shipped one when None.
+        taxonomy_path: File of labels, or packs and files that are combined in this order; the demo's pack when None.
         model: Trained heads for this taxonomy; the default ones when None.
 
     Raises:

@@ -28,7 +28,7 @@ def require_inputs(platform: Platform, *, source_files: bool = True) -> None:
         UserError: Naming the file and the place in it, or the variable.
     """
     settings = platform.settings
-    load_taxonomy(settings.taxonomy)
+    load_taxonomy(settings.taxonomy_parts)
     require_available(settings.engine_tier, settings.engine)
     require_places(settings.home, settings.lake, settings.dbt_project_dir)
     if uri := platform.secret("mongo_uri"):
@@ -77,5 +77,5 @@ def require_llm(platform: Platform) -> None:
     Raises:
         UserError: If no model is named, or a file is wrong; names the file and the place in it.
     """
-    load_taxonomy(platform.settings.taxonomy)
+    load_taxonomy(platform.settings.taxonomy_parts)
     platform.llm.require_usable()

@@ -21,9 +21,10 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import ErrorDetails
-from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from analytics_platform.errors import UserError
+from analytics_platform.insights.taxonomies.pack_files import DEMO, GENERAL
 from analytics_platform.settings import validators as checks
 from analytics_platform.settings.cleaning_settings import CleaningSettings
 from analytics_platform.settings.llm_settings import LlmSettings
@@ -127,10 +128,11 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         validation_alias="ANALYTICS_TIER",
         description="Who labels: static models; also a transformer for uncertain texts, or for all texts; the LLM.",
     )
-    taxonomy: Path | None = Field(
+    taxonomy: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(checks.taxonomy_parts)] = Field(
         default=None,
         validation_alias="ANALYTICS_TAXONOMY",
-        description="YAML file of topics, intents and rules; by default the shipped file.",
+        description="Packs of labels and YAML files of your own, separated by commas, a later one extends the earlier; "
+        "by default general, or demo for the sample. docs/taxonomies.md lists the packs.",
     )
     workers: int | None = Field(
         default=None,
@@ -171,7 +173,7 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
     def _dbt_project(cls, path: Path) -> Path:
         return path if path == PROJECT_ROOT / "dbt_project" else checks.dbt_project(path)
 
-    @field_validator("source_mapping", "prices", "taxonomy")
+    @field_validator("source_mapping", "prices")
     @classmethod
     def _existing_file(cls, path: Path | None) -> Path | None:
         return checks.existing_file(path)
@@ -203,6 +205,11 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
     def engine_tier(self) -> Literal["static", "cascade", "transformer"]:
         """The tier of the engine that labels messages, and conversations without an answer of the LLM."""
         return "static" if self.tier == "llm" else self.tier
+
+    @property
+    def taxonomy_parts(self) -> tuple[str, ...]:
+        """Packs and files of the taxonomy, in the order in which they are combined."""
+        return self.taxonomy or ((DEMO,) if self.source == "sample" else (GENERAL,))
 
     @property
     def first_day(self) -> dt.date:

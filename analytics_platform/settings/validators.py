@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from analytics_platform.insights.taxonomies.pack_files import pack_names
 from analytics_platform.settings.aws_secrets import is_reference
 from analytics_platform.system.plain_text import on_one_line
 
@@ -80,14 +81,36 @@ def existing_file(path: Path | None) -> Path | None:
     """Return the absolute path of a file; refuse a path that is not a file."""
     if path is None:
         return None
-    path = absolute(path)
-    try:
-        present = path.is_file()
-    except OSError:  # such as a name that is too long
-        present = False
-    if not present:
+    if not _is_file(path):
         raise ValueError("must be an existing file")
-    return path
+    return absolute(path)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return absolute(path).is_file()
+    except OSError:  # such as a name that is too long
+        return False
+
+
+def taxonomy_parts(value: object) -> object:
+    """Return names of packs and absolute paths of files; refuse a part that is neither.
+
+    A name of a pack goes before a file of that name, which ``./`` in front still names.
+    """
+    if not isinstance(value, str):
+        return value
+    if "," in value and _is_file(Path(value.strip())):  # a file whose name has a comma
+        return (str(absolute(Path(value.strip()))),)
+    return tuple(_taxonomy_part(part.strip()) for part in value.split(",") if part.strip())
+
+
+def _taxonomy_part(part: str) -> str:
+    if part in pack_names():
+        return part
+    if not _is_file(Path(part)):
+        raise ValueError(f"{part}: must be an existing file or one of the packs {', '.join(pack_names())}")
+    return str(absolute(Path(part)))
 
 
 def dbt_project(path: Path) -> Path:

@@ -69,7 +69,7 @@ EDITS: list[tuple[str, str, str, set[str]]] = [
     ("insights/quality/evaluate.py", "_BINS = 15", "_BINS = 16", LEARNING - CORRECTED),
     ("insights/llm/api/rate_limits.py", "_BURST_SHARE = 0.1", "_BURST_SHARE = 0.2", {"llm_insights"}),
     ("insights/llm/prompts/conversation.v1.md.j2", "conversation", "dialogue", {"llm_insights"}),
-    ("insights/taxonomy.yaml", "\n", "\n# edited\n", LABELS | LEARNING | {"llm_insights"}),
+    ("insights/taxonomies/packs/demo.yaml", "\n", "\n# edited\n", LABELS | LEARNING | {"llm_insights"}),
     ("model/raw_tables.py", "MAX_NUMBER = 1_", "MAX_NUMBER = 2_", ROWS),
     ("sources/row_rules/row_validation.py", "_EXTRA_KEPT = 1_000", "_EXTRA_KEPT = 2_000", ROWS),
     ("transform/text.py", '_INVISIBLE = r"[', '_INVISIBLE = r"[ ', {"messages"}),

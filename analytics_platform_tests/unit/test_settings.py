@@ -122,6 +122,30 @@ def test_a_wrong_value_is_one_line_that_names_the_variable(
     assert says in message
 
 
+def test_packs_and_files_of_the_taxonomy_keep_their_order(
+    monkeypatch: pytest.MonkeyPatch, bare_environment: Path
+) -> None:
+    own = bare_environment / "my.yaml"
+    own.touch()
+    with_comma = bare_environment / "a, b.yaml"
+    with_comma.touch()
+    monkeypatch.setenv("ANALYTICS_TAXONOMY", f"saas, {own},general,")
+    assert load_settings().taxonomy_parts == ("saas", str(own), "general")
+    monkeypatch.setenv("ANALYTICS_TAXONOMY", str(with_comma))
+    assert load_settings().taxonomy_parts == (str(with_comma),)
+    assert "absent: must be an existing file or one of the packs banking, " in error_with(
+        monkeypatch, ANALYTICS_TAXONOMY="general,absent"
+    )
+
+
+def test_only_the_sample_has_the_labels_of_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A company's chats were called questions about Ubuntu's installation and flights."""
+    assert load_settings().taxonomy_parts == ("demo",)
+    monkeypatch.setenv("ANALYTICS_SOURCE", "files")
+    monkeypatch.setenv("ANALYTICS_SOURCE_PATH", "chats.csv")
+    assert load_settings().taxonomy_parts == ("general",)
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
 
 from analytics_platform.insights.engine import InsightEngine, build_engine
 from analytics_platform.insights.heads.label_model import LabelModel, fit_model
+from analytics_platform.insights.taxonomies.taxonomy import TaxonomyParts
 from analytics_platform.model import Table
 from analytics_platform.model.learning_tables import MODEL_EVALUATION, PROMOTED_MODEL
 from analytics_platform.storage.partitions import PartitionStore
@@ -24,7 +24,7 @@ class Insights:
     Args:
         tier: Name of the tier.
         device: Device of the computation.
-        taxonomy: YAML file of labels; the shipped taxonomy when None.
+        taxonomy: Packs and files of labels, combined in this order; the demo's pack when None.
         lake: Returns the store of the models.
     """
 
@@ -32,7 +32,7 @@ class Insights:
         self,
         tier: str,
         device: Literal["auto", "cpu", "gpu"],
-        taxonomy: Path | None,
+        taxonomy: TaxonomyParts | None,
         lake: Callable[[], PartitionStore],
     ) -> None:
         self._tier = tier

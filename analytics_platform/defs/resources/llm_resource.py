@@ -9,7 +9,6 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -17,7 +16,7 @@ from pydantic import SecretStr
 
 from analytics_platform.insights.llm.config import LlmConfig, LlmError
 from analytics_platform.insights.llm.llm_store import LlmStore
-from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
+from analytics_platform.insights.taxonomies.taxonomy import TaxonomyParts, load_taxonomy
 from analytics_platform.model.llm_tables import LLM_CALLS, LLM_FAILURES, LLM_INSIGHTS
 from analytics_platform.storage.content_hash import content_hash
 
@@ -33,7 +32,7 @@ class Llm:
 
     Args:
         config: Configuration of the endpoint; None without a model.
-        taxonomy: YAML file of labels; the shipped taxonomy when None.
+        taxonomy: Packs and files of labels, combined in this order; the demo's pack when None.
         api_key: Returns the endpoint's key; called at first use.
         open_store: Opens the store that all workers share; called at first use.
     """
@@ -41,7 +40,7 @@ class Llm:
     def __init__(
         self,
         config: LlmConfig | None,
-        taxonomy: Path | None,
+        taxonomy: TaxonomyParts | None,
         *,
         api_key: Callable[[], SecretStr],
         open_store: Callable[[], LlmStore],

@@ -73,7 +73,7 @@ class Platform:
         self._sources: dict[tuple[dt.date, dt.date], Source] = {}
         self.llm = Llm(
             _llm_config(settings),
-            settings.taxonomy,
+            settings.taxonomy_parts,
             api_key=lambda: SecretStr(self.secret("llm_api_key") or ""),
             open_store=lambda: MongoLlmStore(self.mongo),
         )
@@ -110,7 +110,7 @@ class Platform:
     def insights(self) -> Insights:
         """A new insight resource with the model promoted now; each run gets its own."""
         settings = self.settings
-        return Insights(settings.engine_tier, settings.engine, settings.taxonomy, lambda: self.lake)
+        return Insights(settings.engine_tier, settings.engine, settings.taxonomy_parts, lambda: self.lake)
 
     @property
     def source(self) -> Source:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -27,6 +28,8 @@ from pydantic import (
 )
 
 from analytics_platform.insights.encoders.words import TermMatcher, count_words, is_matchable, require_term
+from analytics_platform.insights.taxonomies.combining import EXTENDS, RULES, WITHOUT, combine, read_parts
+from analytics_platform.insights.taxonomies.pack_files import DEMO, part_file
 from analytics_platform.insights.taxonomies.quoting import quoting
 from analytics_platform.insights.taxonomies.taxonomy_file import Location, TaxonomyError, TaxonomyFile
 from analytics_platform.model.insight_tables import RESOLUTIONS, URGENCIES
@@ -42,7 +45,11 @@ FIXED_LABELS = {
 }
 """Labels of the kinds with fixed labels; a taxonomy can change only the evidence for them."""
 
-DEFAULT_PATH = Path(__file__).parents[1] / "taxonomy.yaml"
+DEFAULT_PATH = part_file(DEMO)
+"""The demo's pack. Files that extend nothing get from it the sections that they lack."""
+
+TaxonomyParts: TypeAlias = Path | tuple[str, ...]
+"""A file, or names of packs and paths of files, which are combined in this order."""
 
 MOST_LABELS = 1_000
 """Most topics, and most intents, of a taxonomy. Making the heads of 1,000 topics and 1,000 intents with five examples
@@ -80,6 +87,20 @@ class _MisplacedError(ValueError):
         self.mistakes = mistakes
 
 
+def _not_reserved(label: str) -> str:
+    if label == OTHER:
+        raise ValueError(f"{OTHER} exists without being named; remove it")
+    return label
+
+
+def _can_be_searched(keywords: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    return _searchable(keywords, info.context)
+
+
+_LabelName = Annotated[_Name, AfterValidator(_not_reserved)]
+_Keywords = Annotated[tuple[_Text, ...], AfterValidator(_can_be_searched)]
+
+
 class Label(BaseModel):
     """One topic, intent, urgency or resolution.
 
@@ -94,23 +115,23 @@ class Label(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    label: _Name
+    label: _LabelName
     description: _Text
     examples: tuple[_Text, ...] = Field(min_length=1)
-    keywords: tuple[_Text, ...] = ()
+    keywords: _Keywords = ()
     social: bool = False
 
-    @field_validator("label", mode="after")
-    @classmethod
-    def _not_reserved(cls, label: str) -> str:
-        if label == OTHER:
-            raise ValueError(f"{OTHER} exists without being named; remove it")
-        return label
 
-    @field_validator("keywords", mode="after")
-    @classmethod
-    def _can_be_searched(cls, keywords: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        return _searchable(keywords, info.context)
+class LabelPart(BaseModel):
+    """A label as one of several parts states it; what it leaves out, an earlier part states."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: _LabelName
+    description: _Text | None = None
+    examples: tuple[_Text, ...] = Field(default=(), min_length=1)
+    keywords: _Keywords = ()
+    social: bool = False
 
 
 class LabelRule(BaseModel):
@@ -135,17 +156,12 @@ class LabelRule(BaseModel):
     name: _Name
     kind: Literal["topic", "intent", "sentiment", "urgency", "resolution"]
     label: _Name
-    when: tuple[_Text, ...] = ()
+    when: _Keywords = ()
     regex: _Text | None = None
     ending: Literal["unanswered", "no_answer"] | None = None
     who: Literal["customer", "agent"] | None = None
     effect: Literal["force", "forbid", "boost"]
     strength: Annotated[float, Field(ge=-_MOST_STRENGTH, le=_MOST_STRENGTH)] | None = None
-
-    @field_validator("when", mode="after")
-    @classmethod
-    def _can_be_searched(cls, when: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        return _searchable(when, info.context)
 
     @field_validator("regex", mode="after")
     @classmethod
@@ -174,7 +190,81 @@ class LabelRule(BaseModel):
         return self
 
 
-class Taxonomy(BaseModel):
+_AnyLabel = TypeVar("_AnyLabel", Label, LabelPart)
+
+
+class _Sections(BaseModel):
+    """The checks that a whole taxonomy and one part of it have in common."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("topics", "intents", mode="before", check_fields=False)
+    @classmethod
+    def _labels_are_not_too_many(cls, labels: object) -> object:
+        if isinstance(labels, list | tuple) and len(labels) > MOST_LABELS:
+            raise ValueError(
+                f"has {len(labels):,} labels; at most {MOST_LABELS:,} can be told apart; merge or remove some"
+            )
+        return labels
+
+    @field_validator("topics", "intents", "urgencies", "resolutions", mode="after", check_fields=False)
+    @classmethod
+    def _labels_are_distinct(cls, labels: tuple[_AnyLabel, ...]) -> tuple[_AnyLabel, ...]:
+        _require_distinct("label", [label.label for label in labels])
+        return labels
+
+    @field_validator("rules", mode="after", check_fields=False)
+    @classmethod
+    def _names_are_distinct(cls, rules: tuple[LabelRule, ...]) -> tuple[LabelRule, ...]:
+        _require_distinct("name", [rule.name for rule in rules])
+        return rules
+
+    @field_validator("urgencies", "resolutions", mode="after", check_fields=False)
+    @classmethod
+    def _labels_are_known(cls, labels: tuple[_AnyLabel, ...], info: ValidationInfo) -> tuple[_AnyLabel, ...]:
+        kind = {"urgencies": "urgency", "resolutions": "resolution"}[str(info.field_name)]
+        wanted = [label for label in FIXED_LABELS[kind] if label != REMAINDERS[kind]]
+        _refuse(
+            ((place, "label"), f"{label.label} is none of {', '.join(wanted)}")
+            for place, label in enumerate(labels)
+            if label.label not in wanted
+        )
+        return labels
+
+
+class Without(BaseModel):
+    """Names of labels and rules of earlier parts that a part removes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    topics: tuple[_Name, ...] = ()
+    intents: tuple[_Name, ...] = ()
+    rules: tuple[_Name, ...] = ()
+
+
+class TaxonomyPart(_Sections):
+    """One of several packs and files that are combined.
+
+    Attributes:
+        extends: Packs and files that come before this part; relative paths start from the folder of this part.
+        without: What this part removes from the parts before it.
+        topics: Topics; of a label of an earlier part, the additions and changes.
+        intents: Intents.
+        urgencies: Urgencies.
+        resolutions: Resolutions.
+        rules: Rules; a rule replaces an earlier one of its name.
+    """
+
+    extends: tuple[_Text, ...] = ()
+    without: Without = Without()
+    topics: tuple[LabelPart, ...] = ()
+    intents: tuple[LabelPart, ...] = ()
+    urgencies: tuple[LabelPart, ...] = ()
+    resolutions: tuple[LabelPart, ...] = ()
+    rules: tuple[LabelRule, ...] = ()
+
+
+class Taxonomy(_Sections):
     """All labels and rules, in the order of the file.
 
     Attributes:
@@ -185,46 +275,11 @@ class Taxonomy(BaseModel):
         rules: Rules; when left out, those shipped for urgency and resolution.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     topics: tuple[Label, ...] = Field(min_length=1)
     intents: tuple[Label, ...] = Field(min_length=1)
     urgencies: tuple[Label, ...] = Field(min_length=1)
     resolutions: tuple[Label, ...] = Field(min_length=1)
     rules: tuple[LabelRule, ...] = ()
-
-    @field_validator("topics", "intents", mode="before")
-    @classmethod
-    def _labels_are_not_too_many(cls, labels: object) -> object:
-        if isinstance(labels, list | tuple) and len(labels) > MOST_LABELS:
-            raise ValueError(
-                f"has {len(labels):,} labels; at most {MOST_LABELS:,} can be told apart; merge or remove some"
-            )
-        return labels
-
-    @field_validator("topics", "intents", "urgencies", "resolutions", mode="after")
-    @classmethod
-    def _labels_are_distinct(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
-        _require_distinct("label", [label.label for label in labels])
-        return labels
-
-    @field_validator("rules", mode="after")
-    @classmethod
-    def _names_are_distinct(cls, rules: tuple[LabelRule, ...]) -> tuple[LabelRule, ...]:
-        _require_distinct("name", [rule.name for rule in rules])
-        return rules
-
-    @field_validator("urgencies", "resolutions", mode="after")
-    @classmethod
-    def _labels_are_known(cls, labels: tuple[Label, ...], info: ValidationInfo) -> tuple[Label, ...]:
-        kind = {"urgencies": "urgency", "resolutions": "resolution"}[str(info.field_name)]
-        wanted = [label for label in FIXED_LABELS[kind] if label != REMAINDERS[kind]]
-        _refuse(
-            ((place, "label"), f"{label.label} is none of {', '.join(wanted)}")
-            for place, label in enumerate(labels)
-            if label.label not in wanted
-        )
-        return labels
 
     @field_validator("rules", mode="after")
     @classmethod
@@ -247,33 +302,64 @@ class Taxonomy(BaseModel):
         return hashlib.sha256(content).hexdigest()[:16]
 
 
-def load_taxonomy(path: Path | None = None) -> Taxonomy:
-    """Read and validate a taxonomy.
+def load_taxonomy(parts: TaxonomyParts | None = None) -> Taxonomy:
+    """Read, combine and validate a taxonomy.
 
     Args:
-        path: YAML file; the shipped one when None.
+        parts: A file, or packs and files in the order in which they are combined; the demo's pack when None.
 
     Raises:
-        TaxonomyError: If the file cannot be read or is not a valid taxonomy.
+        TaxonomyError: If a file cannot be read or is wrong, or if all together are no valid taxonomy.
     """
-    path = path or DEFAULT_PATH
-    file = TaxonomyFile.read(path)
-    content = file.content if file.content is not None else {}
-    if isinstance(content, dict):
-        content = {**_defaults(), **content} if path != DEFAULT_PATH else content
-    try:
-        return Taxonomy.model_validate(content, context=_words_of_keywords(content))
-    except ValidationError as error:
-        mistakes = [mistake for item in error.errors(include_url=False) for mistake in _mistakes(item)]
-        raise TaxonomyError(*file.problems(mistakes)) from None
+    files = read_parts([parts] if isinstance(parts, Path) else parts or (DEMO,))
+    if len(files) == 1 and not _is_part(files[0].content):
+        content = files[0].content if files[0].content is not None else {}
+        return _validate(
+            Taxonomy, {**_defaults(), **content} if isinstance(content, dict) else content, files[0].problems
+        )
+    problems: list[str] = []
+    for file in files:
+        try:
+            _validate(TaxonomyPart, file.content if file.content is not None else {}, file.problems)
+        except TaxonomyError as error:
+            problems += error.faults
+    if problems:
+        raise TaxonomyError(*problems)
+    combined = combine(files, _defaults())
+    return _validate(Taxonomy, combined.content, lambda mistakes: combined.problems(mistakes, files[-1]))
+
+
+def _is_part(content: object) -> bool:
+    return isinstance(content, dict) and (EXTENDS in content or WITHOUT in content)
 
 
 @lru_cache(maxsize=1)
 def _defaults() -> dict[str, Any]:
     """Return the default sections of a file that omits them; their kinds have the same labels in every taxonomy."""
     shipped = TaxonomyFile.read(DEFAULT_PATH).content
-    rules = [rule for rule in shipped["rules"] if rule["kind"] in FIXED_LABELS]
+    rules = [rule for rule in shipped[RULES] if rule["kind"] in FIXED_LABELS]
     return {"urgencies": shipped["urgencies"], "resolutions": shipped["resolutions"], "rules": rules}
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _validate(model: type[_Model], content: Any, problems: Callable[[list[tuple[Location, str]]], list[str]]) -> _Model:
+    """Return the content as a model.
+
+    Args:
+        model: The model.
+        content: The content.
+        problems: Writes the lines of the error for mistakes at locations in the content.
+
+    Raises:
+        TaxonomyError: If the content has mistakes.
+    """
+    try:
+        return model.model_validate(content, context=_words_of_keywords(content))
+    except ValidationError as error:
+        mistakes = [mistake for item in error.errors(include_url=False) for mistake in _mistakes(item)]
+        raise TaxonomyError(*problems(mistakes)) from None
 
 
 def _mistakes(item: Any) -> Iterator[tuple[Location, str]]:
