@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from analytics_platform.model import Table
 from analytics_platform.model.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES, UNPLACED_ROWS
 from analytics_platform.sources.base import NO_ROWS, SourceDay, SourceError, UnplacedRows
-from analytics_platform.sources.row_rules.deduplication import UNPLACED_DAY
+from analytics_platform.sources.row_rules.deduplication import UNPLACED_DAY, use_outcome_range
 
 MANIFEST = "manifest.json"
 _UNPLACED = str(UNPLACED_DAY)
@@ -34,8 +34,9 @@ _MESSAGES = """
 SELECT md5_number_lower(CAST(to_json(staged) AS VARCHAR)) AS row_hash, staged.* FROM (
     SELECT
         conversation_days.day AS date, judged.conversation_id, message_id, user_id, agent_id, model, channel, role,
-        text, timestamp AT TIME ZONE 'UTC' AS timestamp,
-        sequence, language, rating, outcome, variant, tokens, input_tokens, output_tokens, cost, cost_source, extra,
+        text, timestamp AT TIME ZONE 'UTC' AS timestamp, time_source,
+        sequence, language, rating, outcome, variant, tokens, input_tokens, output_tokens, cost, cost_source,
+        CASE WHEN outcome IS NOT NULL THEN getvariable('outcome_range') END AS outcome_range, extra,
         getvariable('source') AS source, files.label AS source_file, source_row
     FROM judged
     ANTI JOIN repeats USING (position)
@@ -117,6 +118,7 @@ def write_days(
     Returns:
         The manifest's entry of each day that has rows.
     """
+    use_outcome_range(db)
     which = "true"
     if only is not None:
         db.execute("SET VARIABLE only_days = $days::DATE[]", {"days": sorted(only)})

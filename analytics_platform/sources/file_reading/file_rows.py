@@ -73,7 +73,8 @@ _ENCODING_NAMES = {
     "ascii": "ASCII", "utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16",
 }  # fmt: skip
 UNTIMED = "Messages state no time: they got the time when the file changed, plus 1 ms per message before."
-"""Note about files whose messages have no time of their own."""
+SHARED_TIMES = "Messages without a time of their own got the time of their conversation, or of the question."
+"""Notes about files whose messages have no time of their own."""
 
 
 @dataclass
@@ -99,6 +100,12 @@ class Recognised:
     columns: dict[str, str] = field(default_factory=dict)
     internal_notes: int = 0
     notes: list[str] = field(default_factory=list)
+
+    def note_times(self, context: Context) -> None:
+        """Add a note if messages so far had no time of their own."""
+        for count, note in ((context.untimed, UNTIMED), (context.shared_times, SHARED_TIMES)):
+            if count and note not in self.notes:
+                self.notes.append(note)
 
     def __str__(self) -> str:
         """Describe the file in one line."""
@@ -304,8 +311,7 @@ def _records(
         context = Context(file)
         rows = numbered(unfolded(batches, nested, context, paths), paths)
         for result in _table(rows, file, mapping.with_auto_times(), recognised, nested=[]):
-            if context.untimed and UNTIMED not in recognised.notes:
-                recognised.notes.append(UNTIMED)
+            recognised.note_times(context)
             yield result
         return
     if shape is None:
@@ -322,8 +328,7 @@ def _records(
     rows = numbered(unfolded(batches, shape, context, paths), paths)
     for result in with_mapping(rows, mapping, whole=shape in _WHOLE_SHAPES):
         recognised.internal_notes = context.internal_notes
-        if context.untimed and UNTIMED not in recognised.notes:
-            recognised.notes.append(UNTIMED)
+        recognised.note_times(context)
         yield result
 
 

@@ -46,7 +46,7 @@ from analytics_platform.sources.staging_holds import (
 )
 from analytics_platform.system.disk_full import disk_full_told
 
-READER_VERSION = 9
+READER_VERSION = 10
 """Increase this number when a code change stages the same files differently."""
 _UNTIL = "-until-"
 """Part of a staging's folder name, between the fingerprint of files and mapping and the last day."""

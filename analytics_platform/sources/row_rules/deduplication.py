@@ -1,9 +1,10 @@
 """SQL rules that need the whole source: ids and times of some rows, repeated rows, and the day of each conversation.
 
 The rules read the relation ``validated`` of ``row_validation`` and the places of the rows in ``files``. They write
-three tables: ``adjustments`` (ids and times that depend on other rows), ``repeats`` (rows that repeat other rows) and
-``starts`` (day of each conversation). ``settle_all`` fills the tables; ``settle_changed`` updates them for changed
-conversations. The view ``judged`` has the rows as adjusted.
+four tables: ``adjustments`` (ids and times that depend on other rows), ``repeats`` (rows that repeat other rows),
+``starts`` (day of each conversation) and ``file_times`` (files whose times are none of single messages).
+``settle_all`` fills the tables; ``settle_changed`` updates the first three for changed conversations. The view
+``judged`` has the rows as adjusted.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import datetime as dt
 
 import duckdb
 
+from analytics_platform.model.outcome_words import FAILURE_WORDS, SUCCESS_WORDS
 from analytics_platform.model.raw_tables import MAX_TEXT_CHARACTERS
 from analytics_platform.sources.rows import CONTENT_ID
 
@@ -21,6 +23,7 @@ CREATE TABLE IF NOT EXISTS adjustments (
 );
 CREATE TABLE IF NOT EXISTS repeats (position BIGINT, first_position BIGINT);
 CREATE TABLE IF NOT EXISTS starts (conversation_id VARCHAR, day DATE);
+CREATE TABLE IF NOT EXISTS file_times (file INTEGER, time_source VARCHAR);
 """
 
 LATEST_DAYS = 366
@@ -34,13 +37,20 @@ _VIEWS = f"""
 CREATE OR REPLACE TEMP MACRO is_stray(time) AS time < getvariable('first_day')
     OR time >= CAST(getvariable('last_day') AS DATE) + to_days(getvariable('late_days') + 1);
 
+-- An outcome as ``transform.outcomes`` compares it with its words.
+CREATE OR REPLACE TEMP MACRO outcome_form(given) AS
+    trim(regexp_replace(regexp_replace(lower(given), '(\\s*\\.0+)+\\s*$', ''), '[-_\\s]+', ' ', 'g'));
+
 CREATE OR REPLACE TEMP VIEW judged AS
 SELECT validated.* REPLACE (
     coalesce(adjustments.conversation_id, validated.conversation_id) AS conversation_id,
     coalesce(adjustments.message_id, validated.message_id) AS message_id,
-    coalesce(adjustments.timestamp, validated.timestamp) AS timestamp
+    coalesce(adjustments.timestamp, validated.timestamp) AS timestamp,
+    CASE WHEN validated.time_source = 'message' THEN coalesce(file_times.time_source, 'message')
+        ELSE validated.time_source END AS time_source
 )
-FROM validated LEFT JOIN adjustments ON adjustments.position = validated.position;
+FROM validated LEFT JOIN adjustments ON adjustments.position = validated.position
+LEFT JOIN file_times ON file_times.file = validated.file;
 
 CREATE TEMP VIEW IF NOT EXISTS read_rows AS SELECT conversation_id FROM judged;
 
@@ -166,6 +176,22 @@ SELECT judged.position, firsts.first_position FROM judged JOIN firsts USING (con
 WHERE reason IS NULL AND judged.position <> firsts.first_position
 """
 
+# A file whose conversations of both sides have one time each states the time of a conversation, such as that of a
+# ticket; one whose times are all midnight states days.
+_FILE_TIMES = """
+INSERT INTO file_times
+SELECT file, CASE
+    WHEN bool_and(is_midnight) AND sum(messages) > 1 THEN 'day'
+    WHEN bool_and(first = last) FILTER (WHERE is_two_sided) THEN 'conversation' END
+FROM (
+    SELECT file, count(*) AS messages, min(timestamp) AS first, max(timestamp) AS last,
+        bool_or(role = 'user') AND bool_or(role IN ('agent', 'assistant')) AS is_two_sided,
+        bool_and(epoch_us(timestamp) % 86_400_000_000 = 0) AS is_midnight
+    FROM validated WHERE reason IS NULL AND NOT is_session AND time_source = 'message' GROUP BY file, conversation_id
+)
+GROUP BY file
+"""
+
 _STARTS = """
 INSERT INTO starts
 SELECT conversation_id,
@@ -194,10 +220,32 @@ def use_window(db: duckdb.DuckDBPyConnection, name: str, first_day: dt.date, las
 
 
 def settle_all(db: duckdb.DuckDBPyConnection) -> None:
-    """Fill the empty tables ``adjustments``, ``repeats`` and ``starts`` from all rows."""
+    """Fill the empty tables ``adjustments``, ``repeats``, ``starts`` and ``file_times`` from all rows."""
+    db.execute(_FILE_TIMES)
     db.execute(_ADJUSTMENTS.format(which="true"))
     db.execute(_REPEATS.format(which="true"))
     db.execute(_STARTS.format(which="true"))
+
+
+_STATES_FAILURE = """
+SELECT count(*) > 0
+FROM (SELECT outcome_form(outcome) AS form FROM judged WHERE reason IS NULL AND outcome IS NOT NULL)
+WHERE list_contains($failures, form)
+    OR (starts_with(form, 'not ') AND list_contains($successes, substr(form, length('not ') + 1)))
+"""
+
+
+def use_outcome_range(db: duckdb.DuckDBPyConnection) -> str:
+    """Set and return which outcomes the source can state: ``both`` if any is a failure, else ``closings``.
+
+    Args:
+        db: Contains ``judged``.
+    """
+    words = {"failures": sorted(FAILURE_WORDS), "successes": sorted(SUCCESS_WORDS)}
+    ((states_failure,),) = db.execute(_STATES_FAILURE, words).fetchall()
+    found = "both" if states_failure else "closings"
+    db.execute("SET VARIABLE outcome_range = $range", {"range": found})
+    return found
 
 
 def name_changed_sessions(db: duckdb.DuckDBPyConnection) -> None:

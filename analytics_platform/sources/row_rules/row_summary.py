@@ -10,11 +10,13 @@ from typing import Any
 
 import duckdb
 
+from analytics_platform.model.outcome_words import CLOSING_WORDS, SUCCESS_WORDS
 from analytics_platform.system.plain_text import on_one_line
 
 SUMMARY = "summary.json"
 
 _WORDS_NAMED = 10
+_OVER = tuple(sorted(SUCCESS_WORDS | CLOSING_WORDS))
 _LONG_DAYS, _LONG_SHARE = 7, 0.1
 """A run warns when this share of the conversations lasts longer than this number of days."""
 _MAPPING = "the file of ANALYTICS_SOURCE_MAPPING"
@@ -236,6 +238,26 @@ def _warnings(rows: Any) -> Iterator[str]:
             f"{lasting:,} of {conversations:,} conversations of several messages last longer than {_LONG_DAYS} days, "
             f"the longest {days:,}: if conversation_id is a customer or a channel, `session_gap: 4h` in {_MAPPING} "
             "makes conversations of its messages"
+        )
+    ((closings,),) = rows(f"""
+        SELECT count(DISTINCT conversation_id) FROM judged
+        WHERE reason IS NULL AND getvariable('outcome_range') = 'closings' AND outcome_form(outcome) IN {_OVER}
+    """)  # noqa: S608  (words of our own)
+    if closings:
+        yield (
+            f"{closings:,} conversations were solved or closed, and the outcome of none says that something failed: "
+            "closed is no success, so there is no share of successes; ANALYTICS_OUTCOMES gives words another meaning"
+        )
+    ((untimed, messages),) = rows("""
+        SELECT coalesce(sum(untimed), 0), coalesce(sum(messages), 0) FROM (
+            SELECT count(*) FILTER (WHERE time_source <> 'message') AS untimed, count(*) AS messages
+            FROM judged ANTI JOIN repeats USING (position) WHERE reason IS NULL
+            GROUP BY conversation_id HAVING count(*) > 1)
+    """)
+    if untimed:
+        yield (
+            f"{untimed:,} of {messages:,} messages have no time of their own in the source, but one of their "
+            "conversation, day or file (time_source): response times and durations leave them out"
         )
     ((computed,),) = rows(
         "SELECT count(*) FROM judged ANTI JOIN repeats USING (position) WHERE cost_source = 'computed'"

@@ -14,7 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.raw_tables import MAX_NUMBER, MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
+from analytics_platform.model.raw_tables import (
+    MAX_NUMBER,
+    MAX_TEXT_CHARACTERS,
+    MAX_VALUE_CHARACTERS,
+    TIME_SOURCES,
+)
 from analytics_platform.sources.mapping import INPUT_NAMES, SESSION_KEYS, Batch, FieldMapping
 from analytics_platform.sources.row_rules.time_forms import time_macros
 
@@ -23,8 +28,8 @@ UNREADABLE = "unreadable."
 
 JUDGED_COLUMNS = (
     "position", "file", "source_row", "conversation_id", "is_session", "message_id", "is_derived", "user_id",
-    "agent_id", "model", "channel", "role", "text", "timestamp", "sequence", "language", "rating", "outcome",
-    "variant", "tokens", "input_tokens", "output_tokens", "cost", "cost_source", "extra", "reason", "detail",
+    "agent_id", "model", "channel", "role", "text", "timestamp", "time_source", "sequence", "language", "rating",
+    "outcome", "variant", "tokens", "input_tokens", "output_tokens", "cost", "cost_source", "extra", "reason", "detail",
     "repairs", "is_repeated_hour", "is_skipped_hour", "line", "names", "cells",
 )  # fmt: skip
 """Columns of judged rows, in this order."""
@@ -177,6 +182,8 @@ SELECT
     verdict IS NULL AND message_id IS NULL AS is_derived,
     user_id, agent_id, model, channel, known_role AS role, text,
     CASE WHEN verdict IS NULL THEN make_timestamp(epoch_us(time.at)) END AS timestamp,
+    CASE WHEN verdict IS NOT NULL THEN NULL WHEN time_source IN {TIME_SOURCES} THEN time_source ELSE 'message' END
+        AS time_source,
     sequence, language, rating, outcome, variant,
     coalesce(tokens, input_tokens + output_tokens) AS tokens, input_tokens, output_tokens,
     coalesce(cost, (input_tokens * input_price + output_tokens * output_price) / 1e6) AS cost,

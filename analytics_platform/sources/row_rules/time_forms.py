@@ -13,6 +13,9 @@ from collections.abc import Sequence
 AUTO = "auto"
 EPOCH_FORMATS = ("epoch_seconds", "epoch_milliseconds")
 
+DATE_ONLY = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\.?$|^\d{8}$"
+"""A time without a time of the day, as RE2 and Python read it."""
+
 # The forms of ISO 8601 and what logs, databases and Java make of it. The first macro reads the common form; the second
 # one is asked about the rest. Each expression is written once: DuckDB may compute a repeated one for every row.
 _MACROS = r"""

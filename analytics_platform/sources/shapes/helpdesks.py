@@ -57,7 +57,7 @@ def _zendesk(record: Record, context: Context) -> Iterator[Record]:
             "message_id": _message_id(conversation, comment, place),
             "role": _NOTE if note else role,
             "text": turn.text,
-            "timestamp": turn.time or ticket.get("created_at") or context.time_by_place(place.position),
+            **context.time_of(turn.time, ticket.get("created_at"), place.position),
             "agent_id": author if role != "user" and not note else None,
         }
         if note:
@@ -164,7 +164,7 @@ def _freshdesk(record: Record, context: Context) -> Iterator[Record]:
             "message_id": _message_id(conversation, message, place),
             "role": _NOTE if note else role,
             "text": turn.text,
-            "timestamp": turn.time or record.get("created_at") or context.time_by_place(place.position),
+            **context.time_of(turn.time, record.get("created_at"), place.position),
             "user_id": requester,
             "agent_id": message.get("user_id") if role == "agent" and not note else None,
         }
@@ -227,7 +227,7 @@ def _chatwoot_message(message: Record, conversation: Any, place: Place | None, c
         "message_id": _chatwoot_id(conversation, message, place),
         "role": _NOTE if private else role,
         "text": "\n".join([*([text] if text else []), *files]) or None,
-        "timestamp": message.get("created_at") or context.time_by_place(place.position if place else 0),
+        **context.time_of(message.get("created_at"), position=place.position if place else 0),
         "user_id": person if role == "user" else None,
         "agent_id": person if role in {"agent", "assistant"} and not private else None,
         "private": message.get("private"),

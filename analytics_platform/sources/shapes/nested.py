@@ -125,8 +125,7 @@ def _messages(path: tuple[str, ...], record: Record, context: Context) -> Iterat
         number = first_of(row, "message_id", *_MESSAGE_IDS)
         if number is None:
             position = place.position
-        if row.get("timestamp") is None:
-            row["timestamp"] = started if started is not None else context.time_by_place(position)
+        row |= context.time_of(row.get("timestamp"), started, position)
         yield {
             **{f"conversation.{name}" if name in row else name: value for name, value in parent.items()},
             **row,

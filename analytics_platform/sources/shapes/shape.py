@@ -25,6 +25,7 @@ class Context:
         number: Number of the record within the file, from 1.
         memory: What a shape keeps between the records of one file.
         untimed: Number of messages that got their time from the file.
+        shared_times: Number of messages that got the time of their conversation.
         internal_notes: Number of notes that the customer does not see.
     """
 
@@ -32,16 +33,25 @@ class Context:
     number: int = 0
     memory: dict[str, Any] = field(default_factory=dict)
     untimed: int = 0
+    shared_times: int = 0
     internal_notes: int = 0
 
-    def time_by_place(self, position: int) -> str:
-        """Return a time for a message whose format states none: when the file changed, plus 1 ms per message before.
+    def time_of(self, own: Any, of_conversation: Any = None, position: int = 0) -> Record:
+        """Return the columns ``timestamp`` and ``time_source`` of a message.
 
         Args:
-            position: Number of messages before it in its conversation.
+            own: The message's own time; None or empty if the file states none.
+            of_conversation: The time of its conversation, its record or its question; None if there is none.
+            position: Number of messages before it in its conversation. Without any time, the message gets the time
+                when the file changed, plus 1 ms per message before.
         """
+        if own not in (None, ""):
+            return {"timestamp": own}
+        if of_conversation not in (None, ""):
+            self.shared_times += 1
+            return {"timestamp": of_conversation, "time_source": "conversation"}
         self.untimed += 1
-        return _time_by_place(self.file.modified_ns // 10**9, position)
+        return {"timestamp": _time_by_place(self.file.modified_ns // 10**9, position), "time_source": "file"}
 
 
 @lru_cache(maxsize=4096)
