@@ -106,7 +106,9 @@ MESSAGES = Table(
             "finds; und when unknown.",
         ),
         Column("character_count", INTEGER, "Number of characters of the cleaned text.", minimum=0),
-        Column("word_count", INTEGER, "Number of words of the cleaned text.", minimum=0),
+        Column(
+            "word_count", INTEGER, "Number of words of the cleaned text, without markers such as [image].", minimum=0
+        ),
         Column(
             "token_count",
             INTEGER,

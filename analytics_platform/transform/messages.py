@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.model.clean_tables import MESSAGES
+from analytics_platform.model.markers import without_markers
 from analytics_platform.model.raw_tables import RAW_MESSAGES
 from analytics_platform.transform.cleaning import DEFAULT_CLEANING, Cleaning
 from analytics_platform.transform.language import detect_languages
@@ -41,6 +42,7 @@ def clean_messages(raw_messages: pa.Table, cleaning: Cleaning = DEFAULT_CLEANING
     cleaned = clean_texts(raw["text"])
     protected = cleaning.privacy.protect(raw["message_id"], cleaned.texts, cleaned.code)
     texts, code = protected.texts, protected.code
+    spoken = without_markers(texts)
     conversations = _runs(raw["conversation_id"])
     return MESSAGES.conform(
         pa.table(
@@ -54,9 +56,9 @@ def clean_messages(raw_messages: pa.Table, cleaning: Cleaning = DEFAULT_CLEANING
                 "quoted_text": cleaning.privacy.protect_text(cleaned.quoted),
                 "pii": protected.kinds,
                 "pii_spans": protected.spans,
-                "language": detect_languages(texts, raw["language"].combine_chunks(), cleaning.detector),
+                "language": detect_languages(spoken, raw["language"].combine_chunks(), cleaning.detector),
                 "character_count": pc.utf8_length(texts),
-                "word_count": count_words(texts),
+                "word_count": count_words(spoken),
                 "token_count": count_tokens(texts),
                 "response_seconds": _response_seconds(
                     conversations,
