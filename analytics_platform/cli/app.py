@@ -328,7 +328,9 @@ def inspect_command(
     files = path or (settings.source_path if settings.source == "files" else None)
     if files is None:
         raise UserError("PATH: name files or folders, or nocodb for the server that NOCODB_URL names")
-    views = inspect_files(files, given, shape=source_format or settings.source_format, whole=whole)
+    views = inspect_files(
+        files, given, shape=source_format or settings.source_format, encoding=settings.source_encoding, whole=whole
+    )
     if write:
         write_mapping(write, views[0], given)
     if as_json:
@@ -427,7 +429,9 @@ def _print_new_source(settings: Settings, platform: Platform) -> None:
             return
         given = load_mapping(settings.source_mapping)
         if settings.source == "files":
-            views = inspect_files(settings.source_path or "", given, shape=settings.source_format)
+            views = inspect_files(
+                settings.source_path or "", given, shape=settings.source_format, encoding=settings.source_encoding
+            )
         else:
             with platform.nocodb_client(deadline_seconds=_SHORT_ANSWER_SECONDS) as client:
                 messages, conversations = settings.nocodb_messages_table or "", settings.nocodb_conversations_table

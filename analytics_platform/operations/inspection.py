@@ -116,13 +116,16 @@ class FileView:
         return asdict(self)
 
 
-def inspect_files(paths: str, mapping: FieldMapping, *, shape: str = "auto", whole: bool = False) -> list[FileView]:
+def inspect_files(
+    paths: str, mapping: FieldMapping, *, shape: str = "auto", encoding: str = "auto", whole: bool = False
+) -> list[FileView]:
     """Look into the files that ``paths`` names.
 
     Args:
         paths: Paths, folders, zips or globs, separated by commas.
         mapping: The field mapping.
         shape: ``auto``, or the name of a shape of ``shapes.catalogue``.
+        encoding: ``auto``, or the encoding of the text files.
         whole: Look at all rows, not only the first ``SAMPLE_ROWS`` of each file.
 
     Returns:
@@ -132,7 +135,7 @@ def inspect_files(paths: str, mapping: FieldMapping, *, shape: str = "auto", who
         SourceError: If a path matches no file.
     """
     located = locate_files(paths)
-    views = [_view(replace(file, shape=shape), mapping, whole=whole) for file in located.files]
+    views = [_view(replace(file, shape=shape, encoding=encoding), mapping, whole=whole) for file in located.files]
     if any(view.kept for view in views):
         for view, file in zip(views, located.files, strict=True):
             if not file.is_named and (view.is_other_table or view.is_empty):

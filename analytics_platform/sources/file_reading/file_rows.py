@@ -5,6 +5,7 @@ The file's content decides what it is; its name decides only where the content l
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -37,7 +38,7 @@ from analytics_platform.sources.formats.content import (
 from analytics_platform.sources.formats.content import seekable as open_seekable
 from analytics_platform.sources.formats.csv_dialect import CsvDialect, below_titles, recognise_dialect
 from analytics_platform.sources.formats.csv_rows import read_csv
-from analytics_platform.sources.formats.encodings import encoding_of, utf8
+from analytics_platform.sources.formats.encodings import AUTO_ENCODING, Utf8Stream, encoding_of, is_guess, utf8
 from analytics_platform.sources.formats.excel_rows import filled_sheets
 from analytics_platform.sources.formats.file_records import Record, Records, rows_of
 from analytics_platform.sources.formats.json_rows import (
@@ -72,6 +73,7 @@ A mapping cannot say that a row holds two messages, or that a private note is no
 _ENCODING_NAMES = {
     "ascii": "ASCII", "utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16",
 }  # fmt: skip
+GUESSED_ENCODING = "The file states no encoding and is no UTF-8; by its characters it was read as"
 UNTIMED = "Messages state no time: they got the time when the file changed, plus 1 ms per message before."
 SHARED_TIMES = "Messages without a time of their own got the time of their conversation, or of the question."
 """Notes about files whose messages have no time of their own."""
@@ -100,6 +102,13 @@ class Recognised:
     columns: dict[str, str] = field(default_factory=dict)
     internal_notes: int = 0
     notes: list[str] = field(default_factory=list)
+
+    def note_encoding(self, encoding: str, *, is_stated: bool) -> None:
+        """Set the encoding of the text so far, and add a note if it is a guess."""
+        self.encoding = _ENCODING_NAMES.get(encoding, encoding)
+        note = f"{GUESSED_ENCODING} {encoding}; ANALYTICS_SOURCE_ENCODING says otherwise where characters are wrong."
+        if is_guess(encoding) and not is_stated and note not in self.notes:
+            self.notes.append(note)
 
     def note_times(self, context: Context) -> None:
         """Add a note if messages so far had no time of their own."""
@@ -203,11 +212,22 @@ def _text(
     file: SourceFile, content: Content, mapping: FieldMapping, recognised: Recognised
 ) -> Iterator[tuple[FieldMapping, Rows]]:
     start = content.peek(SAMPLE_BYTES)
-    encoding = encoding_of(start)
-    recognised.encoding = _ENCODING_NAMES.get(encoding, encoding)
+    encoding = encoding_of(start) if file.encoding == AUTO_ENCODING else file.encoding
     decoded = start.decode(encoding, "replace")
     returns_only = "\n" not in decoded and "\r" in decoded
-    stream = utf8(content.stream, newlines_for_returns=returns_only)
+    decoding = Utf8Stream(content.stream, newlines_for_returns=returns_only, stated=file.encoding)
+    stream = utf8(decoding)
+    try:
+        for result in _text_rows(stream, file, mapping, recognised):
+            recognised.note_encoding(decoding.encoding, is_stated=file.encoding != AUTO_ENCODING)
+            yield result
+    finally:  # a refusal, too, names the encoding
+        recognised.note_encoding(decoding.encoding, is_stated=file.encoding != AUTO_ENCODING)
+
+
+def _text_rows(
+    stream: io.BufferedReader, file: SourceFile, mapping: FieldMapping, recognised: Recognised
+) -> Iterator[tuple[FieldMapping, Rows]]:
     sample = stream.peek(SAMPLE_BYTES)[:SAMPLE_BYTES]
     if _is_json(sample, file):
         yield from _json(cast("BinaryIO", stream), sample, file, mapping, recognised)

@@ -208,7 +208,7 @@ def is_message(value: Any) -> bool:
         return False
     if "role" in value:
         return any(key in value for key in ("content", "parts", "tool_calls", "text"))
-    return value.get("type") in _SPEAKERS and "content" in value
+    return str(value.get("type")) in _SPEAKERS and "content" in value
 
 
 _SPEAKERS = frozenset({"human", "ai", "system", "tool", "chat", "function"})
