@@ -163,7 +163,7 @@ def test_internal_notes_name_no_agent():
             [
                 ("system", "Nachrichten und Anrufe sind Ende-zu-Ende-verschlüsselt."),
                 ("user", "Ist die Jacke noch da?\nGröße M bitte"),
-                ("agent", "<Medien ausgeschlossen>"),
+                ("agent", "[media]"),
                 ("agent", "Ja: noch zwei"),
             ],
             ["2024-06-20T09:58:00", "2024-06-20T09:58:00", "2024-06-20T10:02:00", "2024-06-20T10:03:00"],
