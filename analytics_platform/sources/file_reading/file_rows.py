@@ -19,6 +19,8 @@ from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.file_reading.locating import BOOKS, JSON, known_formats
 from analytics_platform.sources.file_reading.locating import VARIABLE as PATH_VARIABLE
 from analytics_platform.sources.file_reading.unfolding import (
+    holds_pages,
+    names_wrapper,
     numbered,
     records_of,
     unfolded,
@@ -284,7 +286,11 @@ def _json(
         batches = read_json_lines(stream)
         first = next(batches, Records([]))
         if len(first.values) != 1:
-            yield from _records(chain([first], batches), file, mapping, recognised, lines=stream)
+            if holds_pages(first, mapping):
+                recognised.format = "JSON lines with a page each"
+                yield from _records(unwrapped(chain([first], batches), mapping), file, mapping, recognised)
+            else:
+                yield from _records(chain([first], batches), file, mapping, recognised, lines=stream)
             return
         second = next(batches, None)
         if second is None and not first.problems and not _is_message(first.values[0], mapping):
@@ -294,7 +300,8 @@ def _json(
             yield from _records(chain([first], [second] if second else [], batches), file, mapping, recognised)
     else:
         recognised.format = "JSON"
-        yield from _records(unwrapped(read_json_values(stream, file.place), mapping), file, mapping, recognised)
+        values = read_json_values(stream, file.place, keeps_wrapping=names_wrapper(mapping))
+        yield from _records(unwrapped(values, mapping), file, mapping, recognised)
 
 
 def _is_message(record: Record, mapping: FieldMapping) -> bool:
