@@ -51,10 +51,12 @@ class LeftOut:
     Attributes:
         files: The files: their names, or how many there are of each ending.
         reason: Why they are not read.
+        count: Number of the files.
     """
 
     files: str
     reason: str
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def _left_out(places: list[_Place]) -> Iterator[LeftOut]:
     if companions:
         more = len(companions) - _NAMED_LEFT_OUT
         named = ", ".join(companions[:_NAMED_LEFT_OUT]) + (f" and {more:,} more" if more > 0 else "")
-        yield LeftOut(named, "belongs to an export of ChatGPT, Claude or Slack, and has no messages")
+        yield LeftOut(named, "belongs to an export of ChatGPT, Claude or Slack, and has no messages", len(companions))
     others = Counter(
         PurePosixPath(place.name).suffix.lower() or place.name for place in places if place.name not in _COMPANIONS
     )
@@ -135,6 +137,7 @@ def _left_out(places: list[_Place]) -> Iterator[LeftOut]:
         yield LeftOut(
             f"{count:,} further {'file' if count == 1 else 'files'} ({endings})",
             "of a folder and a zip, only tables, JSON and chats are read; name a file to read it",
+            count,
         )
 
 
@@ -248,7 +251,10 @@ def _is_worth_reading(place: _Place) -> bool:
 
 
 def _begins_like_a_table(place: _Place) -> bool:
-    """Tell whether the first two lines of a text have the same separator equally often, at least twice."""
+    """Tell whether the first two lines of a text have the same separator equally often, at least twice.
+
+    Commas are none: notes have them, too.
+    """
     file = SourceFile(place.path, place.name, ".txt", place.size, place.modified_ns, place.member)
     try:
         with open_content(file) as content:
@@ -258,7 +264,9 @@ def _begins_like_a_table(place: _Place) -> bool:
     text = start.decode("utf-16" if start[:2] in {b"\xff\xfe", b"\xfe\xff"} else "latin-1", "replace")
     lines = [line for line in text.splitlines() if line.strip()][:2]
     return len(lines) > 1 and any(
-        lines[0].count(separator) == lines[1].count(separator) >= _FEWEST_SEPARATORS for separator in SEPARATORS
+        lines[0].count(separator) == lines[1].count(separator) >= _FEWEST_SEPARATORS
+        for separator in SEPARATORS
+        if separator != ","
     )
 
 

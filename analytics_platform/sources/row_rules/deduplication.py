@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 
 import duckdb
+import pyarrow as pa
 
 from analytics_platform.model.outcome_words import FAILURE_WORDS, SUCCESS_WORDS
 from analytics_platform.model.raw_tables import MAX_TEXT_CHARACTERS
@@ -112,6 +113,22 @@ WHERE reason IS NULL
     AND (day NOT BETWEEN getvariable('first_day') AND getvariable('last_day') OR is_stray(timestamp));
 """  # noqa: S608  (a constant of our own)
 
+_SESSIONS = """
+gaps AS (
+    SELECT position, conversation_id AS key, timestamp, coalesce(
+        epoch(timestamp) - epoch(lag(timestamp) OVER in_time) > getvariable('session_seconds'), true) AS begins
+    {of_sessions}
+    WINDOW in_time AS (PARTITION BY conversation_id ORDER BY timestamp, position)
+),
+sessions AS (
+    SELECT position, key, max(CASE WHEN begins THEN timestamp END) OVER (
+        PARTITION BY key ORDER BY timestamp, position ROWS UNBOUNDED PRECEDING) AS began
+    FROM gaps
+),
+grouped AS (
+    SELECT position, left(sha256(concat(key, '/', epoch_us(began))), 32) AS conversation_id FROM sessions
+)"""
+
 # Equal rows of one file without an id are separate messages, numbered in the order of the file: later rows change no
 # number. In another export of the same messages they have the same numbers, so they are repeated rows there.
 # A local time that occurs twice is the first one, until the conversation's times have gone back.
@@ -144,20 +161,7 @@ turned AS (
         PARTITION BY file, conversation_id, year(timestamp) ORDER BY sequence NULLS LAST, position
         ROWS UNBOUNDED PRECEDING)
 ),
-gaps AS (
-    SELECT position, conversation_id AS key, timestamp, coalesce(
-        epoch(timestamp) - epoch(lag(timestamp) OVER in_time) > getvariable('session_seconds'), true) AS begins
-    FROM validated WHERE is_session AND {which}
-    WINDOW in_time AS (PARTITION BY conversation_id ORDER BY timestamp, position)
-),
-sessions AS (
-    SELECT position, key, max(CASE WHEN begins THEN timestamp END) OVER (
-        PARTITION BY key ORDER BY timestamp, position ROWS UNBOUNDED PRECEDING) AS began
-    FROM gaps
-),
-grouped AS (
-    SELECT position, left(sha256(concat(key, '/', epoch_us(began))), 32) AS conversation_id FROM sessions
-)
+{sessions}
 SELECT position, grouped.conversation_id, named.message_id, turned.timestamp
 FROM named FULL JOIN turned USING (position) FULL JOIN grouped USING (position)
 """
@@ -202,6 +206,11 @@ GROUP BY conversation_id
 """
 
 
+def _adjustments(which: str) -> str:
+    sessions = _SESSIONS.format(of_sessions=f"FROM validated WHERE is_session AND {which}")
+    return _ADJUSTMENTS.format(which=which, sessions=sessions)
+
+
 def use_window(db: duckdb.DuckDBPyConnection, name: str, first_day: dt.date, last_day: dt.date) -> None:
     """Set the source's name and the days on which conversations may start; call this before the other functions.
 
@@ -222,7 +231,7 @@ def use_window(db: duckdb.DuckDBPyConnection, name: str, first_day: dt.date, las
 def settle_all(db: duckdb.DuckDBPyConnection) -> None:
     """Fill the empty tables ``adjustments``, ``repeats``, ``starts`` and ``file_times`` from all rows."""
     db.execute(_FILE_TIMES)
-    db.execute(_ADJUSTMENTS.format(which="true"))
+    db.execute(_adjustments("true"))
     db.execute(_REPEATS.format(which="true"))
     db.execute(_STARTS.format(which="true"))
 
@@ -248,6 +257,22 @@ def use_outcome_range(db: duckdb.DuckDBPyConnection) -> str:
     return found
 
 
+def sessions_of(db: duckdb.DuckDBPyConnection, messages: pa.Table) -> pa.Table:
+    """Return the conversations that ``settle_all`` makes of the messages of sessions.
+
+    Args:
+        db: Prepared by ``row_validation.prepare_judging``.
+        messages: ``position``, ``conversation_id`` (the key of the session) and ``timestamp``.
+
+    Returns:
+        ``position`` and ``conversation_id``.
+    """
+    db.register("messages_of_sessions", messages)
+    cte = _SESSIONS.format(of_sessions="FROM messages_of_sessions")
+    statement = f"WITH {cte} SELECT position, conversation_id FROM grouped"  # noqa: S608  (no value is in it)
+    return db.sql(statement).to_arrow_table()
+
+
 def name_changed_sessions(db: duckdb.DuckDBPyConnection) -> None:
     """Add to ``changed_conversations`` what changed sessions, and sessions of deleted rows, are called so far."""
     db.execute("""
@@ -271,7 +296,7 @@ def settle_changed(db: duckdb.DuckDBPyConnection) -> None:
         DELETE FROM repeats WHERE position NOT IN (SELECT position FROM validated WHERE reason IS NULL)
             OR position IN (SELECT position FROM validated WHERE {same_conversation});
     """)  # noqa: S608  (no value is in it)
-    db.execute(_ADJUSTMENTS.format(which=same_conversation))
+    db.execute(_adjustments(same_conversation))
     name_changed_sessions(db)
     db.execute(f"DELETE FROM starts WHERE {same_conversation}")  # noqa: S608  (no value is in it)
     db.execute(_REPEATS.format(which=same_conversation))

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from analytics_platform.model.outcome_words import CLOSING_WORDS, SUCCESS_WORDS
-from analytics_platform.system.plain_text import on_one_line
+from analytics_platform.system.plain_text import counted, on_one_line
 
 SUMMARY = "summary.json"
 
@@ -32,8 +32,8 @@ REMEDIES: Mapping[str, str] = {
     "missing_timestamp": f"`columns:` in {_MAPPING} names the column of timestamp",
     "bad_timestamp": f"`timestamp_formats:` in {_MAPPING} says how times are written, e.g. ['%d.%m.%Y %H:%M'], and "
     "`date_order: dmy` or `mdy` in which order dates such as 3/4/2024 are",
-    "outside_partitions": "ANALYTICS_START_DATE and ANALYTICS_END_DATE say which days are kept; without "
-    "ANALYTICS_END_DATE the last day is today by this machine's clock",
+    "outside_partitions": "the two settings say which days are kept; without the second one, the last day is today by "
+    "this machine's clock",
     "conflicting_duplicate": "give each message of a conversation an id of its own",
 }
 _SHOWN = frozenset({"unknown_role", "bad_timestamp", "outside_partitions"})
@@ -90,6 +90,7 @@ class RowSummary:
         repairs: The repaired values by column, most rows first.
         unknown_roles: Role words without a meaning and their rows, most rows first; at most ten.
         warnings: Sentences about what looks wrong though it can be read.
+        files_without_messages: Number of files of folders and zips that are left out, because they hold no messages.
     """
 
     rows_read: int = 0
@@ -104,6 +105,7 @@ class RowSummary:
     repairs: tuple[RepairedColumn, ...] = ()
     unknown_roles: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    files_without_messages: int = 0
 
     @property
     def is_total_loss(self) -> bool:
@@ -146,6 +148,12 @@ class RowSummary:
             yield f"  {repair.rows:,} repaired: {_REPAIRS.get(repair.column, _unreadable(repair.column))}{example}"
         for warning in self.warnings:
             yield f"  {on_one_line(warning)}"
+        if self.files_without_messages:
+            verb = "is" if self.files_without_messages == 1 else "are"
+            yield (
+                f"  {counted(self.files_without_messages, 'table')} without messages {verb} left out; "
+                "`analytics inspect` names them"
+            )
 
 
 _REPAIRS = {
