@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 
 from analytics_platform.operations.file_views import ColumnViews, FileView
 from analytics_platform.sources.base import NoMessagesError, SourceError
-from analytics_platform.sources.file_reading.file_rows import Recognised, read_rows
+from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.file_reading.locating import LeftOut, locate_files
+from analytics_platform.sources.file_reading.recognised import Recognised
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.mapping import LEFT_OUT, FieldMapping
 from analytics_platform.sources.row_rules.deduplication import sessions_of

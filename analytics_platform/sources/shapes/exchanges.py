@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS
 from analytics_platform.sources.shapes.identity import identify_conversation, identify_row
 from analytics_platform.sources.shapes.shape import (
     Context,
@@ -33,10 +34,7 @@ PAIRS = (
 )  # fmt: skip
 """Names of the columns of a question and of its answer."""
 
-_CONVERSATION = (
-    "conversation_id", "session_id", "sessionId", "thread_id", "threadId", "chat_id", "group_id", "conversationId",
-    "attributes.session.id",
-)  # fmt: skip
+_CONVERSATION = (*CONVERSATION_KEYS, "group_id", "attributes.session.id")
 _TIMES = (
     "timestamp", "created_at", "createdAt", "start_time", "startTime", "time", "date", "datetime", "ts", "started_at",
     "request_created_at",

@@ -6,7 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
-from analytics_platform.sources.shapes.identity import Place, Turn, identify, identify_conversation, identify_rows
+from analytics_platform.sources.shapes.identity import (
+    MessagePlace,
+    Turn,
+    identify,
+    identify_conversation,
+    identify_rows,
+)
 from analytics_platform.sources.shapes.shape import Context, Shape, content_text, first_of, role_of
 
 _NOTE = "system"
@@ -72,7 +78,7 @@ def _author_of(comment: Record) -> Any:
     return first_of(comment, "author_id") or _id_of(comment.get("author"))
 
 
-def _message_id(conversation: Any, message: Record, place: Place) -> str:
+def _message_id(conversation: Any, message: Record, place: MessagePlace) -> str:
     return f"{conversation}:{message['id']}" if message.get("id") is not None else place.message_id
 
 
@@ -208,7 +214,7 @@ def _chatwoot(record: Record, context: Context) -> Iterator[Record]:
         yield _chatwoot_message(message, whole, place, context)
 
 
-def _chatwoot_message(message: Record, conversation: Any, place: Place | None, context: Context) -> Record:
+def _chatwoot_message(message: Record, conversation: Any, place: MessagePlace | None, context: Context) -> Record:
     """Return a message as a row; ``place`` is None if the message is a record of its own."""
     kind = str(message.get("message_type")).strip().lower()
     role = _CHATWOOT_ROLES.get(kind, kind)
@@ -234,7 +240,7 @@ def _chatwoot_message(message: Record, conversation: Any, place: Place | None, c
     }
 
 
-def _chatwoot_id(conversation: Any, message: Record, place: Place | None) -> str | None:
+def _chatwoot_id(conversation: Any, message: Record, place: MessagePlace | None) -> str | None:
     """Return a message's id; None if the rules for rows make it."""
     if message.get("id") is None and place is None:
         return None

@@ -14,6 +14,7 @@ from typing import Any
 
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
 
 
 @dataclass
@@ -79,30 +80,12 @@ class Shape:
     hint: str = ""
 
 
-ROLES = {
-    "human": "user", "customer": "user", "end-user": "user", "end_user": "user", "enduser": "user", "contact": "user",
-    "visitor": "user", "lead": "user", "prompter": "user", "user": "user", "client": "user", "requester": "user",
-    "gpt": "assistant", "chatgpt": "assistant", "bing": "assistant", "bard": "assistant", "ai": "assistant",
-    "assistant": "assistant", "bot": "assistant", "model": "assistant", "chatbot": "assistant", "claude": "assistant",
-    "admin": "agent", "operator": "agent", "agent": "agent", "team": "agent", "teammate": "agent",
-    "support": "agent", "system": "system", "developer": "system", "tool": "tool", "function": "tool",
-    "function_call": "assistant", "observation": "tool", "function_response": "tool", "tool_response": "tool",
-    "ipython": "tool",
-}  # fmt: skip
-"""Role words of the formats that have a shape, in lower case."""
-
-
 def role_of(word: Any) -> str | None:
     """Return our role for a format's word; an unknown word stays as it is."""
     if word is None:
         return None
-    return _role_of(str(word))
-
-
-@lru_cache(maxsize=256)
-def _role_of(word: str) -> str:
-    text = word.strip()
-    return ROLES.get(text.lower(), text)
+    text = str(word).strip()
+    return default_role_words().get(plain_word(text), text)
 
 
 def content_text(content: Any) -> str | None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from analytics_platform.sources.file_reading.file_rows import Recognised, read_rows
+from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.file_reading.locating import find_files
+from analytics_platform.sources.file_reading.recognised import Recognised
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.shapes.catalogue import SHAPES
 
