@@ -20,5 +20,16 @@ FAILURE_WORDS = frozenset(
 CLOSING_WORDS = frozenset({"closed", "ended", "finished", "archived"})
 """Words that say that a conversation is over, and not how it ended."""
 
+STATE_WORDS = frozenset(
+    {
+        "new", "open", "opened", "reopened", "active", "assigned", "unassigned", "todo", "to do", "in progress",
+        "pending", "hold", "on hold", "waiting", "waiting on customer", "waiting on third party", "awaiting customer",
+        "snoozed", "deferred", "deleted", "merged",
+    }
+)  # fmt: skip
+"""States of a ticket that say nothing of how it ended."""
+
 OUTCOME_RANGES = ("both", "closings")
-"""Whether a source states failures, too: of tickets that are only ever solved or closed, nobody learns a success."""
+"""Whether a source may state failures, too: of tickets that are only ever open, solved or closed, nobody learns a
+success.
+"""

@@ -192,7 +192,7 @@ def test_a_run_over_a_range_publishes_its_days_and_a_second_one_starts_no_dbt(la
     assert counts == [36, 0, 28]
     assert materialized(first, "dim_user")[None]["dagster/row_count"] == 5
     checks = first.get_asset_check_evaluations()
-    assert len(checks) == 24
+    assert len(checks) == 27
     assert all(check.passed for check in checks)
     assert all(facts["reused"] for facts in materialized(second, "fct_message").values())
     assert materialized(second, "dim_user")[None]["reused"]
@@ -202,7 +202,7 @@ def test_a_run_over_a_range_publishes_its_days_and_a_second_one_starts_no_dbt(la
         ]
         assert hashes[0] == hashes[1]
     again = second.get_asset_check_evaluations()
-    assert len(again) == 24, "a check without a result made Dagster warn of each of its readers"
+    assert len(again) == 27, "a check without a result made Dagster warn of each of its readers"
     assert {check.metadata["reused"].value for check in again} == {True}
     assert not marts.target_dir.exists()
     assert marts.warehouse.path.read_bytes() == before

@@ -14,7 +14,7 @@ import datetime as dt
 import duckdb
 import pyarrow as pa
 
-from analytics_platform.model.outcome_words import FAILURE_WORDS, SUCCESS_WORDS
+from analytics_platform.model.outcome_words import CLOSING_WORDS, STATE_WORDS, SUCCESS_WORDS
 from analytics_platform.model.raw_tables import MAX_TEXT_CHARACTERS
 from analytics_platform.sources.rows import CONTENT_ID
 
@@ -239,19 +239,21 @@ def settle_all(db: duckdb.DuckDBPyConnection) -> None:
 _STATES_FAILURE = """
 SELECT count(*) > 0
 FROM (SELECT outcome_form(outcome) AS form FROM judged WHERE reason IS NULL AND outcome IS NOT NULL)
-WHERE list_contains($failures, form)
-    OR (starts_with(form, 'not ') AND list_contains($successes, substr(form, length('not ') + 1)))
+WHERE form <> '' AND NOT list_contains($states, form)
 """
 
 
 def use_outcome_range(db: duckdb.DuckDBPyConnection) -> str:
-    """Set and return which outcomes the source can state: ``both`` if any is a failure, else ``closings``.
+    """Set and return which outcomes the source can state.
+
+    ``closings`` where every outcome is a state of a ticket, such as open, solved or closed; ``both`` where any is a
+    failure, or a word without a known meaning, which may be one.
 
     Args:
         db: Contains ``judged``.
     """
-    words = {"failures": sorted(FAILURE_WORDS), "successes": sorted(SUCCESS_WORDS)}
-    ((states_failure,),) = db.execute(_STATES_FAILURE, words).fetchall()
+    states = {"states": sorted(SUCCESS_WORDS | CLOSING_WORDS | STATE_WORDS)}
+    ((states_failure,),) = db.execute(_STATES_FAILURE, states).fetchall()
     found = "both" if states_failure else "closings"
     db.execute("SET VARIABLE outcome_range = $range", {"range": found})
     return found

@@ -106,6 +106,7 @@ def test_missing_times_are_said(folder):
         (("Solved", "not_solved"), "both"),
         (("1.0", "0.0"), "both"),
         (("open", "pending"), "closings"),
+        (("on_hold", "solved", "escalated"), "both"),  # what has no known meaning may be a failure
     ],
 )
 def test_outcomes_without_any_failure_are_only_closings(folder, words, expected):
