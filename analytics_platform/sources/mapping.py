@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
-from analytics_platform.model.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT, ROLES
+from analytics_platform.model.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT, ROLES, TIME_SOURCES
 from analytics_platform.sources.base import NoMessagesError, SourceError
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
 from analytics_platform.sources.row_rules.tidying import (
@@ -151,6 +151,14 @@ class FieldMapping(BaseModel):
         unknown = sorted(set(value) - set(INPUT_NAMES))
         if unknown:
             raise ValueError(f"{', '.join(unknown)}: not an input column; these are: {', '.join(INPUT_NAMES)}")
+        return value
+
+    @field_validator("constants")
+    @classmethod
+    def _known_time_source(cls, value: dict[str, str]) -> dict[str, str]:
+        stated = value.get("time_source")
+        if stated is not None and stated not in TIME_SOURCES:
+            raise ValueError(f"time_source: {stated!r} is none of {', '.join(TIME_SOURCES)}")
         return value
 
     @field_validator("roles")

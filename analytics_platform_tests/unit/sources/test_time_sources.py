@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from analytics_platform.sources.base import SourceError
+
 HEADER = "conversation_id,role,text,timestamp\n"
 
 
@@ -80,6 +82,15 @@ def test_a_constant_time_is_no_messages_own(folder):
     mapping = folder.write("mapping.yaml", "constants: {timestamp: '2024-01-05T10:00:00Z'}")
     content = "conversation_id,role,text\na,user,hello\na,agent,yes?\n"
     assert time_sources(folder, "a.csv", content, mapping=mapping) == ["conversation", "conversation"]
+
+
+def test_a_mapping_says_what_a_column_of_times_is_the_time_of(folder):
+    mapping = folder.write("mapping.yaml", "constants: {time_source: conversation}")
+    rows = "a,user,hello,2024-01-05 10:00\na,agent,yes?,2024-01-05 10:02\n"
+    assert time_sources(folder, "a.csv", HEADER + rows, mapping=mapping) == ["conversation", "conversation"]
+    wrong = folder.write("wrong.yaml", "constants: {time_source: ticket}")
+    with pytest.raises(SourceError, match="time_source: 'ticket' is none of message, conversation, day, file"):
+        folder.source("a.csv", mapping=wrong).days()
 
 
 def test_a_dotted_time_of_the_record_is_the_conversations(folder):
