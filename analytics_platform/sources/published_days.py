@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from analytics_platform.model import Table
 from analytics_platform.model.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES, UNPLACED_ROWS
 from analytics_platform.sources.base import NO_ROWS, SourceDay, SourceError, UnplacedRows
-from analytics_platform.sources.row_rules.deduplication import UNPLACED_DAY, use_outcome_range
+from analytics_platform.sources.row_rules.deduplication import UNPLACED_DAY
 
 MANIFEST = "manifest.json"
 _UNPLACED = str(UNPLACED_DAY)
@@ -109,8 +109,8 @@ def write_days(
     """Write the deduplicated rows to one file per table and day.
 
     Args:
-        db: Contains ``judged``, ``read_rows`` (conversation_id of every row read), ``files`` and the tables of
-            ``deduplication``.
+        db: Contains ``judged``, ``read_rows`` (conversation_id of every row read), ``files``, the tables of
+            ``deduplication``, and the variable of ``use_outcome_range``.
         folder: Folder of the manifest.
         part: Folder of the files, below ``folder``.
         only: Days to write, as ``YYYY-MM-DD``; all when None.
@@ -118,7 +118,6 @@ def write_days(
     Returns:
         The manifest's entry of each day that has rows.
     """
-    use_outcome_range(db)
     which = "true"
     if only is not None:
         db.execute("SET VARIABLE only_days = $days::DATE[]", {"days": sorted(only)})

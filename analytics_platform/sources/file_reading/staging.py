@@ -24,7 +24,13 @@ from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.mapping import LEFT_OUT, Batch, FieldMapping
 from analytics_platform.sources.published_days import MANIFEST, manifest_text, write_days
-from analytics_platform.sources.row_rules.deduplication import SETTLED_TABLES, settle_all, use_other_day, use_window
+from analytics_platform.sources.row_rules.deduplication import (
+    SETTLED_TABLES,
+    settle_all,
+    use_other_day,
+    use_outcome_range,
+    use_window,
+)
 from analytics_platform.sources.row_rules.row_summary import SUMMARY, summarise
 from analytics_platform.sources.row_rules.row_validation import judge, prepare_judging
 from analytics_platform.sources.rows import Rows, merge_rows
@@ -64,6 +70,7 @@ def stage(
         use_window(db, name, first_day, last_day)
         settle_all(db)
         use_other_day(db)
+        use_outcome_range(db)
         days = write_days(db, folder)
         summary = replace(summarise(db), files_without_messages=refused)
     shutil.rmtree(work)

@@ -401,3 +401,16 @@ def test_each_row_keeps_the_time_of_its_own_last_change(tmp_path, count):
         put(opened, MESSAGES, *rows)
         ids, stamps = opened.stamps(MESSAGES)
     assert stamps.to_pylist() == [f"time of {number}" for number in ids]
+
+
+def test_the_first_failure_gives_all_days_their_outcomes_back(tmp_path: Path) -> None:
+    """Days that were published before the source stated a failure would stay closings for ever."""
+    mirror = mirror_in(tmp_path)
+
+    def ranges() -> set[str | None]:
+        return {value for found in content(mirror).values() for value in found[3]["outcome_range"].to_pylist()}
+
+    change(mirror, lambda opened: put(opened, MESSAGES, message(1, outcome="solved")))
+    assert ranges() == {"closings"}
+    change(mirror, lambda opened: put(opened, MESSAGES, message(2, "c2", 6, outcome="unresolved")))
+    assert ranges() == {"both"}
