@@ -66,9 +66,10 @@ class Groups:
         return share_lists(rows.group_by(["code", "label"]).aggregate([("row", "count")]), self.size)
 
     def hourly(self, timestamps: pa.ChunkedArray) -> pa.Array:
-        """Count the rows of each group in each UTC hour, as lists of 24 counts from hour 0 to hour 23."""
-        hours = pc.hour(timestamps).to_numpy()
-        counts = np.bincount(self.codes * HOURS + hours, minlength=self.size * HOURS)
+        """Count the rows of each group in each UTC hour, as lists of 24 counts from hour 0 to hour 23; null in none."""
+        known = timestamps.is_valid().to_numpy()
+        hours = pc.hour(timestamps.drop_null()).to_numpy()
+        counts = np.bincount(self.codes[known] * HOURS + hours, minlength=self.size * HOURS)
         return count_lists(counts.reshape(self.size, HOURS))
 
 

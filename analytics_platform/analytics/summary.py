@@ -23,18 +23,21 @@ def summarise(conversations: pa.Table, groups: Groups) -> dict[str, Any]:
     Returns:
         Metric name to one value per group. A mean over no values is null; a count of no rows is 0.
     """
-    answered = groups.count(conversations["first_response_seconds"].is_valid())
+    answered = groups.count(pc.greater(conversations["answer_count"], 0))
     with_outcome = groups.count(conversations["resolved"].is_valid())
     resolved = groups.count(conversations["resolved"])
     count = groups.count()
+    has_hour = pc.is_in(conversations["time_source"], pa.array(["message", "conversation"]))
     return {
         "conversation_count": count,
         "message_count": groups.total(conversations["message_count"]).fill_null(0),
         "user_count": groups.distinct(conversations["user_id"]),
         "agent_count": groups.distinct(conversations["agent_id"]),
         "answered_count": answered,
+        "timed_count": groups.count(pc.equal(conversations["time_source"], "message")),
         "outcome_count": with_outcome,
         "resolved_count": resolved,
+        "closed_count": groups.count(conversations["closed"]),
         "rated_count": groups.count(conversations["rating"].is_valid()),
         "duration_seconds_mean": groups.mean(conversations["duration_seconds"]),
         "first_response_seconds_p50": groups.quantile(conversations["first_response_seconds"], 0.5),
@@ -46,7 +49,9 @@ def summarise(conversations: pa.Table, groups: Groups) -> dict[str, Any]:
         "sentiment_mean": groups.mean(conversations["sentiment"]),
         "topics": groups.shares(conversations["primary_topic"]),
         "intents": groups.shares(conversations["intent"]),
-        "hourly_conversations": groups.hourly(conversations["started_at"]),
+        "hourly_conversations": groups.hourly(
+            pc.if_else(has_hour, conversations["started_at"], pa.scalar(None, conversations["started_at"].type))
+        ),
         "negative_count": groups.count(pc.less(conversations["sentiment"], NEGATIVE_BELOW)),
         "positive_count": groups.count(pc.greater(conversations["sentiment"], POSITIVE_ABOVE)),
         "tokens": groups.total(conversations["tokens"]),

@@ -21,12 +21,14 @@ _COUNTS = (
     "conversation_count",
     "message_count",
     "answered_count",
+    "timed_count",
     "outcome_count",
     "resolved_count",
+    "closed_count",
     "rated_count",
 )
 _WEIGHT_OF_MEAN = {
-    "duration_seconds_mean": "conversation_count",
+    "duration_seconds_mean": "timed_count",
     "rating_mean": "rated_count",
     "quality_score_mean": "conversation_count",
     "sentiment_mean": "conversation_count",

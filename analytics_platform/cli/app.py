@@ -318,7 +318,8 @@ def inspect_command(
     """
     settings = load_settings(InspectSettings)
     from analytics_platform.cli.inspect_lines import inspect_lines
-    from analytics_platform.operations.inspection import inspect_files, write_mapping
+    from analytics_platform.operations.inspection import inspect_files
+    from analytics_platform.operations.mapping_file import write_mapping
     from analytics_platform.sources.mapping import load_mapping
 
     given = load_mapping(mapping or settings.source_mapping)
@@ -328,7 +329,9 @@ def inspect_command(
     files = path or (settings.source_path if settings.source == "files" else None)
     if files is None:
         raise UserError("PATH: name files or folders, or nocodb for the server that NOCODB_URL names")
-    views = inspect_files(files, given, shape=source_format or settings.source_format, whole=whole)
+    views = inspect_files(
+        files, given, shape=source_format or settings.source_format, encoding=settings.source_encoding, whole=whole
+    )
     if write:
         write_mapping(write, views[0], given)
     if as_json:
@@ -350,7 +353,7 @@ def _inspect_nocodb(settings: Settings, given: FieldMapping, write: Path | None,
     from analytics_platform.cli.console import stage_progress
     from analytics_platform.cli.inspect_lines import server_lines
     from analytics_platform.defs.resources.platform import Platform
-    from analytics_platform.operations.inspection import write_mapping
+    from analytics_platform.operations.mapping_file import write_mapping
     from analytics_platform.operations.nocodb_inspection import inspect_server
 
     with (
@@ -418,16 +421,21 @@ def _print_new_source(settings: Settings, platform: Platform) -> None:
     """Say what the files or tables are, if this home has not read them yet."""
     if settings.source == "sample":
         return
-    from analytics_platform.operations.inspection import inspect_files, short_lines
+    from analytics_platform.cli.source_lines import short_lines
+    from analytics_platform.operations.inspection import inspect_files
     from analytics_platform.operations.nocodb_inspection import inspect_tables
     from analytics_platform.sources.mapping import load_mapping
 
     try:
         if platform.source.status().rows is not None:
+            if settings.source == "files":
+                _print_left_out(settings.source_path or "")
             return
         given = load_mapping(settings.source_mapping)
         if settings.source == "files":
-            views = inspect_files(settings.source_path or "", given, shape=settings.source_format)
+            views = inspect_files(
+                settings.source_path or "", given, shape=settings.source_format, encoding=settings.source_encoding
+            )
         else:
             with platform.nocodb_client(deadline_seconds=_SHORT_ANSWER_SECONDS) as client:
                 messages, conversations = settings.nocodb_messages_table or "", settings.nocodb_conversations_table
@@ -441,6 +449,15 @@ def _print_new_source(settings: Settings, platform: Platform) -> None:
         print_message(line)
     if settings.source == "nocodb" and any(view.fault for view in views):
         print_message("`analytics inspect nocodb --write mapping.yaml` guesses the columns and writes a mapping")
+
+
+def _print_left_out(paths: str) -> None:
+    """Say how many files of the source's folders and zips are not read, if any."""
+    from analytics_platform.sources.file_reading.locating import locate_files
+    from analytics_platform.system.plain_text import counted
+
+    if count := sum(files.count for files in locate_files(paths).left_out):
+        print_message(f"{counted(count, 'file')} of the source left out; `analytics inspect` says which, and why")
 
 
 def _print_figures(result: Mapping[str, object]) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from analytics_platform.operations.inspection import FileView, trouble_lines
+from analytics_platform.cli.source_lines import trouble_lines
+from analytics_platform.operations.file_views import FileView
 from analytics_platform.operations.nocodb_inspection import ListedTable, ServerView
+from analytics_platform.system.plain_text import counted
 
 _SHOWN_FILES = 20
 _SHOWN_COLUMNS = 12
@@ -26,7 +28,7 @@ def inspect_lines(views: list[FileView]) -> Iterator[tuple[str | None, str]]:
         yield from _column_lines(view)
         yield from _message_lines(view)
     if len(read) > _SHOWN_FILES:
-        yield None, f"… and {len(read) - _SHOWN_FILES:,} more files; --json shows all"
+        yield None, f"… and {counted(len(read) - _SHOWN_FILES, 'more file')}; --json shows all"
     for view in views:
         if view.skipped:
             yield "bold", view.file
@@ -97,7 +99,7 @@ def server_lines(view: ServerView, written: Path | None) -> Iterator[tuple[str |
 
 
 def _table_lines(table: ListedTable) -> Iterator[tuple[str | None, str]]:
-    rows = "" if table.rows is None else f"  {table.rows:,} rows"
+    rows = "" if table.rows is None else f"  {counted(table.rows, 'row')}"
     taken_for = f"  → {table.taken_for}" if table.taken_for else ""
     yield None, f"  table {table.title} ({table.id}){rows}{taken_for}"
     if table.fault:

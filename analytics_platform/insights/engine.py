@@ -42,6 +42,7 @@ from analytics_platform.model.insight_tables import (
     MESSAGE_INSIGHTS,
     TOPICS_TYPE,
 )
+from analytics_platform.model.markers import without_markers
 
 _SPEAKING_ROLES = ("user", "assistant", "agent")
 _TOPIC_THRESHOLD = 0.2
@@ -77,13 +78,15 @@ class InsightEngine:
         return {"engine's tier": self.tier.name, "taxonomy": self.taxonomy.version, "engine": self.version}
 
     def embed_messages(self, messages: pa.Table) -> pa.Table:
-        """Return ``MESSAGE_EMBEDDINGS`` for the messages that have text and come from a person or an assistant.
+        """Return ``MESSAGE_EMBEDDINGS`` for the messages that say something and come from a person or an assistant.
+
+        A message of markers alone, such as ``[image]``, says nothing.
 
         Args:
             messages: A ``MESSAGES`` table; only date, ids, role and text are used.
         """
         speaks = pc.is_in(messages["role"], value_set=pa.array(_SPEAKING_ROLES))
-        has_text = pc.not_equal(pc.utf8_trim_whitespace(messages["text"]), "")
+        has_text = pc.not_equal(pc.utf8_trim_whitespace(without_markers(messages["text"])), "")
         spoken = messages.filter(pc.and_(speaks, has_text)).select(["date", "conversation_id", "message_id", "text"])
         vectors = self.encoder.encode(spoken["text"]).astype(np.float16)
         embedding = pa.FixedSizeListArray.from_arrays(

@@ -35,20 +35,32 @@ def _mean(
 
 
 _KNOWN_OUTCOME = "whose stated outcome means a success or a failure"
+_CLOSED = "conversations of which the source only says that they were closed, not whether with success"
+_TIMED = "conversations whose source states a time for each message"
+_HOURS = (
+    "Number of conversations started in each UTC hour, from hour 0 to hour 23; without conversations whose source "
+    "states no time of the day."
+)
 _VOLUME = (
     _count("conversation_count", "conversations started"),
     _count("message_count", "messages of any role in these conversations"),
 )
 _SERVICE = (
     _count("answered_count", "conversations that got an answer"),
+    _count("timed_count", _TIMED),
     _count("outcome_count", f"conversations {_KNOWN_OUTCOME}"),
     _count("resolved_count", "conversations whose stated outcome is a success"),
+    _count("closed_count", _CLOSED),
     _count("rated_count", "conversations with a rating by the customer"),
-    _mean("duration_seconds_mean", "Mean time from the first to the last message", unit="s"),
-    _mean("first_response_seconds_p50", "Median time to the first answer, over answered conversations", unit="s"),
+    _mean("duration_seconds_mean", "Mean time from the first to the last message, over timed_count", unit="s"),
+    _mean(
+        "first_response_seconds_p50",
+        "Median time to the first answer, over answered conversations whose messages have times",
+        unit="s",
+    ),
     _mean(
         "first_response_seconds_p90",
-        "90th percentile of the time to the first answer, over answered conversations",
+        "90th percentile of the time to the first answer, over answered conversations whose messages have times",
         unit="s",
     ),
     _mean("answered_rate", "Share of conversations that got an answer", maximum=1),
@@ -95,7 +107,7 @@ DAILY_METRICS = Table(
         Column(
             "hourly_conversations",
             pa.list_(pa.field("item", INTEGER, nullable=False), 24),
-            "Number of conversations started in each UTC hour, from hour 0 to hour 23.",
+            _HOURS,
         ),
         _count("negative_count", "conversations with sentiment below -0.25"),
         _count("positive_count", "conversations with sentiment above 0.25"),
@@ -123,7 +135,7 @@ USER_DAILY = Table(
         Column(
             "hourly_conversations",
             pa.list_(pa.field("item", INTEGER, nullable=False), 24),
-            "Number of conversations started in each UTC hour, from hour 0 to hour 23.",
+            _HOURS,
         ),
     ),
     key=("date", "user_id"),
@@ -172,12 +184,14 @@ USER_ANALYTICS = Table(
         *_VOLUME,
         _count("active_day_count", "UTC days on which the customer started a conversation"),
         _count("answered_count", "conversations that got an answer"),
+        _count("timed_count", _TIMED),
         _count("outcome_count", f"conversations {_KNOWN_OUTCOME}"),
         _count("resolved_count", "conversations whose stated outcome is a success"),
+        _count("closed_count", _CLOSED),
         _count("rated_count", "conversations with a rating by the customer"),
         Column("first_date", DATE, "First UTC day on which the customer started a conversation."),
         Column("last_date", DATE, "Last UTC day on which the customer started a conversation."),
-        _mean("duration_seconds_mean", "Mean time from the first to the last message", unit="s"),
+        _mean("duration_seconds_mean", "Mean time from the first to the last message, over timed_count", unit="s"),
         _mean("answered_rate", "Share of conversations that got an answer", maximum=1),
         _mean("resolved_rate", f"Share of successes among conversations {_KNOWN_OUTCOME}", maximum=1),
         _mean("rating_mean", "Mean rating by customers, on the source's own scale", minimum=None),
@@ -187,7 +201,7 @@ USER_ANALYTICS = Table(
         Column(
             "hourly_conversations",
             pa.list_(pa.field("item", INTEGER, nullable=False), 24),
-            "Number of conversations started in each UTC hour, from hour 0 to hour 23.",
+            _HOURS,
         ),
         Column(
             "weekday_conversations",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from analytics_platform.model.raw_tables import DATE_COLUMN, ROLES
+from analytics_platform.model.raw_tables import DATE_COLUMN, ROLES, TIME_SOURCES
 from analytics_platform.model.table import BOOLEAN, INTEGER, NUMBER, STRING, TIMESTAMP, Column, Table
 
 CONVERSATION_ID = Column("conversation_id", STRING, "Identifier of the conversation.")
@@ -60,6 +60,13 @@ MESSAGES = Table(
             "Time at which the message was sent, UTC. Synthetic for the sample's tau-bench dialogues.",
         ),
         Column(
+            "time_source",
+            STRING,
+            "What sent_at is the time of: the message itself; its conversation, where the source states one time for "
+            "several messages; the day, where the source states no time of the day; or the file, where it states none.",
+            allowed=frozenset(TIME_SOURCES),
+        ),
+        Column(
             "text",
             STRING,
             "Cleaned text: without markup, control characters, code blocks, quoted mails and signatures, personal data "
@@ -99,7 +106,9 @@ MESSAGES = Table(
             "finds; und when unknown.",
         ),
         Column("character_count", INTEGER, "Number of characters of the cleaned text.", minimum=0),
-        Column("word_count", INTEGER, "Number of words of the cleaned text.", minimum=0),
+        Column(
+            "word_count", INTEGER, "Number of words of the cleaned text, without markers such as [image].", minimum=0
+        ),
         Column(
             "token_count",
             INTEGER,
@@ -110,7 +119,8 @@ MESSAGES = Table(
             "response_seconds",
             NUMBER,
             "Time that the customer waited for this message: set on the answer that ends a wait, from "
-            "the customer's first message of that wait; null on all other messages.",
+            "the customer's first message of that wait; null on all other messages, and where the source states no "
+            "time for one of the two messages.",
             nullable=True,
             unit="s",
             minimum=0,
@@ -139,9 +149,17 @@ CONVERSATIONS = Table(
         Column("started_at", TIMESTAMP, "Time of the first message, UTC."),
         Column("ended_at", TIMESTAMP, "Time of the last message, UTC."),
         Column(
+            "time_source",
+            STRING,
+            "The least exact time_source of the messages: message, conversation, day or file. Times between messages "
+            "are known where it is message.",
+            allowed=frozenset(TIME_SOURCES),
+        ),
+        Column(
             "duration_seconds",
             NUMBER,
-            "Time from the first to the last message; 0 for a single message.",
+            "Time from the first to the last message; 0 for a single message; null unless time_source is message.",
+            nullable=True,
             unit="s",
             minimum=0,
         ),
@@ -151,10 +169,12 @@ CONVERSATIONS = Table(
         Column(
             "turn_count", INTEGER, "Number of turns: runs of messages by the same side, customer or agent.", minimum=0
         ),
+        Column("answer_count", INTEGER, "Number of the customer's waits that an answer ended.", minimum=0),
         Column(
             "first_response_seconds",
             NUMBER,
-            "Time from the customer's first message to the first answer; null when the conversation has no answer.",
+            "Time from the customer's first message to the first answer; null when the conversation has no answer, or "
+            "the source states no time for one of the two messages.",
             nullable=True,
             unit="s",
             minimum=0,
@@ -162,7 +182,7 @@ CONVERSATIONS = Table(
         Column(
             "response_seconds_p50",
             NUMBER,
-            "Median of the response times of the conversation; null when it has no answer.",
+            "Median of the response times of the conversation; null when it has none.",
             nullable=True,
             unit="s",
             minimum=0,
@@ -170,7 +190,7 @@ CONVERSATIONS = Table(
         Column(
             "response_seconds_p90",
             NUMBER,
-            "90th percentile of the response times of the conversation; null when it has no answer.",
+            "90th percentile of the response times of the conversation; null when it has none.",
             nullable=True,
             unit="s",
             minimum=0,
@@ -205,14 +225,22 @@ CONVERSATIONS = Table(
             "resolved",
             BOOLEAN,
             "Whether the stated outcome is a success (true) or a failure (false); null when the "
-            "source states none, or a word that means neither.",
+            "source states none, a word that means neither, or no failure anywhere: closed is no success.",
+            nullable=True,
+        ),
+        Column(
+            "closed",
+            BOOLEAN,
+            "Whether the source says that the conversation is over, such as solved or closed, without a way to say "
+            "that it failed; null when it states no outcome.",
             nullable=True,
         ),
         Column(
             "quality_score",
             NUMBER,
             "How well the service went, by share of answered waits, speed and balance; "
-            "docs/data-model.md has the formula. Parts that cannot be measured count 0.",
+            "docs/data-model.md has the formula. Without times of messages, speed is left out; other parts that cannot "
+            "be measured count 0.",
             minimum=0,
             maximum=1,
         ),
@@ -231,6 +259,14 @@ CONVERSATIONS = Table(
             nullable=True,
             unit="USD",
             minimum=0,
+        ),
+        Column(
+            "cost_source",
+            STRING,
+            "Where the cost comes from: stated by the source, computed from model and tokens by ANALYTICS_PRICES, or "
+            "mixed; null without a cost.",
+            allowed=frozenset({"stated", "computed", "mixed"}),
+            nullable=True,
         ),
     ),
     key=("conversation_id",),

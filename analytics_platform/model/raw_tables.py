@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from analytics_platform.model.outcome_words import OUTCOME_RANGES
 from analytics_platform.model.table import DATE, INTEGER, NUMBER, STRING, TIMESTAMP, Column, Table
 
 ROLES = frozenset({"user", "assistant", "agent", "system", "tool"})
@@ -26,6 +27,9 @@ MAX_NUMBER = 1_000_000_000_000
 
 Sums of millions of such numbers fit an int64, and a float can be rounded to nine digits without overflow.
 """
+
+TIME_SOURCES = ("message", "conversation", "day", "file")
+"""Where the time of a message comes from, the most exact first."""
 
 REQUIRED_INPUT = ("conversation_id", "role", "text", "timestamp")
 """Input columns that every source must provide."""
@@ -70,6 +74,13 @@ INPUT_COLUMNS: tuple[Column, ...] = (
         "timestamp",
         TIMESTAMP,
         "Time at which the message was sent, UTC. Synthetic for the sample's tau-bench dialogues.",
+    ),
+    Column(
+        "time_source",
+        STRING,
+        "What the timestamp is the time of: the message itself; its conversation, where the source states one time for "
+        "several messages; the day, where the source states no time of the day; or the file, where it states no time.",
+        allowed=frozenset(TIME_SOURCES),
     ),
     Column(
         "sequence",
@@ -143,6 +154,14 @@ RAW_MESSAGES = Table(
             nullable=True,
         ),
         Column(
+            "outcome_range",
+            STRING,
+            "Whether the outcomes of the whole source can be failures: both; or closings, where they only say that "
+            "something was solved or closed; null without an outcome.",
+            allowed=frozenset(OUTCOME_RANGES),
+            nullable=True,
+        ),
+        Column(
             "extra",
             STRING,
             "All other columns of the source row, as a JSON object of texts with sorted keys, and values that could "
@@ -208,6 +227,12 @@ RAW_CONVERSATIONS = Table(
         ),
         Column("started_at", TIMESTAMP, "Time of the first message, UTC."),
         Column("ended_at", TIMESTAMP, "Time of the last message, UTC."),
+        Column(
+            "time_source",
+            STRING,
+            "The least exact time_source of the messages: message, conversation, day or file.",
+            allowed=frozenset(TIME_SOURCES),
+        ),
         Column("message_count", INTEGER, "Number of messages of any role.", minimum=1),
         Column(
             "rating",
@@ -219,6 +244,14 @@ RAW_CONVERSATIONS = Table(
             "outcome",
             STRING,
             "Outcome: the last word that a message states; null when no message states one.",
+            nullable=True,
+        ),
+        Column(
+            "outcome_range",
+            STRING,
+            "Whether the outcomes of the whole source can be failures: both; or closings, where they only say that "
+            "something was solved or closed; null without an outcome.",
+            allowed=frozenset(OUTCOME_RANGES),
             nullable=True,
         ),
         Column(
@@ -241,6 +274,14 @@ RAW_CONVERSATIONS = Table(
             nullable=True,
             unit="USD",
             minimum=0,
+        ),
+        Column(
+            "cost_source",
+            STRING,
+            "Where the cost comes from: stated by the source, computed from model and tokens by ANALYTICS_PRICES, or "
+            "mixed; null without a cost.",
+            allowed=frozenset({"stated", "computed", "mixed"}),
+            nullable=True,
         ),
     ),
     key=("conversation_id",),

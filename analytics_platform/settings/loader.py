@@ -84,6 +84,11 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         validation_alias="ANALYTICS_SOURCE_FORMAT",
         description="For files: the shape of the export; auto recognises it. docs/sources.md lists the names.",
     )
+    source_encoding: Annotated[str, AfterValidator(checks.source_encoding)] = Field(
+        default="auto",
+        validation_alias="ANALYTICS_SOURCE_ENCODING",
+        description="For files: the encoding of text files, such as cp1250 or shift_jis; auto recognises it.",
+    )
     source_mapping: Path | None = Field(
         default=None,
         validation_alias="ANALYTICS_SOURCE_MAPPING",

@@ -66,6 +66,17 @@ def absolute(path: Path) -> Path:
         raise ValueError("begins with ~ and the name of a user who does not exist on this machine") from None
 
 
+def source_encoding(name: str) -> str:
+    """Return the name of an encoding, or ``auto``; refuse a name that Python does not know as an encoding of text."""
+    if name == "auto":
+        return name
+    try:
+        "".encode(name)
+    except (LookupError, UnicodeError):
+        raise ValueError("must be auto, or an encoding such as utf-8, cp1252, cp1250, cp1251 or shift_jis") from None
+    return name
+
+
 def source_format(name: str) -> str:
     """Return the name of a shape of export; refuse a name that no shape has."""
     if name == "auto":

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
-from analytics_platform.model.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT, ROLES
+from analytics_platform.model.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT, ROLES, TIME_SOURCES
 from analytics_platform.sources.base import NoMessagesError, SourceError
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
 from analytics_platform.sources.row_rules.tidying import (
@@ -31,7 +31,7 @@ from analytics_platform.sources.row_rules.tidying import (
     spellings,
     tidy,
 )
-from analytics_platform.sources.row_rules.time_forms import AUTO, EPOCH_FORMATS
+from analytics_platform.sources.row_rules.time_forms import AUTO, DATE_ONLY, EPOCH_FORMATS
 from analytics_platform.sources.rows import Rows
 
 INPUT_NAMES = tuple(column.name for column in INPUT_COLUMNS)
@@ -46,6 +46,8 @@ VARIABLE = "ANALYTICS_SOURCE_MAPPING"
 
 _UNITS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400}
 _GAP = re.compile(rf"(?P<number>\d+(?:\.\d+)?) ?(?P<unit>{'|'.join(_UNITS)})")
+_LONGEST_DATE = 12
+"""Bytes of the longest date without a time of the day, such as 20/06/2024."""
 _BLANK_CHARACTERS = 64
 """Characters of a value that are looked at to tell whether it is blank."""
 
@@ -149,6 +151,14 @@ class FieldMapping(BaseModel):
         unknown = sorted(set(value) - set(INPUT_NAMES))
         if unknown:
             raise ValueError(f"{', '.join(unknown)}: not an input column; these are: {', '.join(INPUT_NAMES)}")
+        return value
+
+    @field_validator("constants")
+    @classmethod
+    def _known_time_source(cls, value: dict[str, str]) -> dict[str, str]:
+        stated = value.get("time_source")
+        if stated is not None and stated not in TIME_SOURCES:
+            raise ValueError(f"time_source: {stated!r} is none of {', '.join(TIME_SOURCES)}")
         return value
 
     @field_validator("roles")
@@ -299,6 +309,7 @@ class FieldMapping(BaseModel):
                 values = rows.columns.get(sources[name], pa.nulls(count, pa.string()))
                 columns[name] = tidy(name, values, null_words)
         columns["timestamp"] = plain_times(columns["timestamp"], self.date_order)
+        columns["time_source"] = self._time_sources(columns["time_source"], columns["timestamp"])
         for rule in self.rules:
             if rule.role is not None:
                 columns["role"] = pc.if_else(rule.matches(rows.columns, count), rule.role, columns["role"])
@@ -312,6 +323,16 @@ class FieldMapping(BaseModel):
         if name == "sequence" and name not in self.columns and name not in present:
             return next((other for other in SEQUENCE_NAMES if other in present), name)
         return self.column_of(name)
+
+    def _time_sources(self, stated: pa.Array, times: pa.Array) -> pa.Array:
+        """Return what each time is the time of, where the rows or their times say so; null for a message's own time."""
+        if "timestamp" in self.constants:
+            return pc.coalesce(stated, pa.scalar("conversation"))
+        shortest = pc.min(pc.binary_length(times)).as_py()
+        if shortest is None or shortest > _LONGEST_DATE:
+            return stated
+        is_date = pc.match_substring_regex(times, DATE_ONLY)
+        return pc.coalesce(stated, pc.if_else(is_date, "day", pa.scalar(None, pa.string())))
 
     def _instants(self, times: pa.Array) -> pa.Array:
         """Return the moments of plain ISO 8601 times; nulls where the rules of ``time_forms`` must decide."""

@@ -34,8 +34,9 @@ _MESSAGES = """
 SELECT md5_number_lower(CAST(to_json(staged) AS VARCHAR)) AS row_hash, staged.* FROM (
     SELECT
         conversation_days.day AS date, judged.conversation_id, message_id, user_id, agent_id, model, channel, role,
-        text, timestamp AT TIME ZONE 'UTC' AS timestamp,
-        sequence, language, rating, outcome, variant, tokens, input_tokens, output_tokens, cost, cost_source, extra,
+        text, timestamp AT TIME ZONE 'UTC' AS timestamp, time_source,
+        sequence, language, rating, outcome, variant, tokens, input_tokens, output_tokens, cost, cost_source,
+        CASE WHEN outcome IS NOT NULL THEN getvariable('outcome_range') END AS outcome_range, extra,
         getvariable('source') AS source, files.label AS source_file, source_row
     FROM judged
     ANTI JOIN repeats USING (position)
@@ -108,8 +109,8 @@ def write_days(
     """Write the deduplicated rows to one file per table and day.
 
     Args:
-        db: Contains ``judged``, ``read_rows`` (conversation_id of every row read), ``files`` and the tables of
-            ``deduplication``.
+        db: Contains ``judged``, ``read_rows`` (conversation_id of every row read), ``files``, the tables of
+            ``deduplication``, and the variable of ``use_outcome_range``.
         folder: Folder of the manifest.
         part: Folder of the files, below ``folder``.
         only: Days to write, as ``YYYY-MM-DD``; all when None.

@@ -19,6 +19,11 @@ _LINE_ENDS = dict.fromkeys(map(ord, "\x0b\x0c\r\x1c\x1d\x1e\x85\u2028\u2029"), "
 _SYMBOL = "\N{REPLACEMENT CHARACTER}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 row``, ``1,204 rows``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def without_controls(text: str) -> str:
     """Replace each character that controls a terminal or the direction of a line by its hexadecimal code."""
     return _CONTROL.sub(

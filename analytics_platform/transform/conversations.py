@@ -14,15 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.model.clean_tables import CONVERSATIONS, MESSAGES
-from analytics_platform.model.raw_tables import RAW_CONVERSATIONS, RAW_MESSAGES
+from analytics_platform.model.raw_tables import RAW_CONVERSATIONS, RAW_MESSAGES, TIME_SOURCES
 from analytics_platform.transform.language import UNKNOWN, normalise_codes
 from analytics_platform.transform.outcomes import KNOWN_TO_EVERYBODY, Outcomes
 from analytics_platform.transform.privacy import DEFAULT_PRIVACY, Privacy
 from analytics_platform.transform.roles import is_agent, is_customer
+from analytics_platform.transform.waits import says_something, waits_of
 
 _ID = "conversation_id"
-_UNCHANGED = ("date", _ID, "agent_id", "model", "channel", "started_at", "ended_at", "message_count")
-_STATED = ("rating", "outcome", "variant", "tokens", "cost")
+_UNCHANGED = ("date", _ID, "agent_id", "model", "channel", "started_at", "ended_at", "time_source", "message_count")
+_STATED = ("rating", "outcome", "variant", "tokens", "cost", "cost_source")
 _DIGITS = 9  # of computed floats: finer than any measurement, coarser than rounding errors
 
 HALF_SPEED_SECONDS = 300.0
@@ -49,6 +50,7 @@ def raw_conversations(raw_messages: pa.Table) -> pa.Table:
     said_by = pc.if_else(pa.array(is_customer(raw["role"])), raw["user_id"], pa.scalar(None, pa.string()))
     found = (
         raw.append_column("customer", said_by)
+        .append_column("time_rank", pc.index_in(raw["time_source"], pa.array(TIME_SOURCES)))
         .group_by(_ID, use_threads=False)
         .aggregate(
             [
@@ -59,12 +61,16 @@ def raw_conversations(raw_messages: pa.Table) -> pa.Table:
                 ("language", "first"),
                 ("timestamp", "min"),
                 ("timestamp", "max"),
+                ("time_rank", "max"),
                 ("message_id", "count"),
                 ("rating", "last"),
                 ("outcome", "last"),
                 ("variant", "first"),
                 ("tokens", "sum", any_stated),
                 ("cost", "sum", any_stated),
+                ("cost_source", "min"),
+                ("cost_source", "max"),
+                ("outcome_range", "last"),
             ]
         )
     )
@@ -76,14 +82,18 @@ def raw_conversations(raw_messages: pa.Table) -> pa.Table:
                 **{name: found[f"{name}_first"] for name in ("date", "channel", "language", "variant")},
                 # A source may name the author of each message as its user, an agent too.
                 "user_id": pc.coalesce(found["customer_first"], found["user_id_first"]),
-                **{name: found[f"{name}_last"] for name in ("rating", "outcome")},
+                **{name: found[f"{name}_last"] for name in ("rating", "outcome", "outcome_range")},
                 "agent_id": _most_frequent(raw, "agent_id", ids),
                 "model": _most_frequent(raw, "model", ids),
                 "started_at": found["timestamp_min"],
                 "ended_at": found["timestamp_max"],
+                "time_source": pa.array(TIME_SOURCES).take(found["time_rank_max"].combine_chunks()),
                 "message_count": found["message_id_count"],
                 "tokens": found["tokens_sum"],
                 "cost": pc.round(found["cost_sum"], _DIGITS),
+                "cost_source": pc.if_else(
+                    pc.equal(found["cost_source_min"], found["cost_source_max"]), found["cost_source_min"], "mixed"
+                ),
             }
         )
     )
@@ -143,7 +153,11 @@ def conversation_metrics(
     customer_words = np.bincount(codes[customer], words[customer], size)
     agent_words = np.bincount(codes[agent], words[agent], size)
     talk_ratio = _share(agent_words, customer_words + agent_words)
+    answers = agent & says_something(messages["text"], messages["code"])
+    ended_waits = waits_of(codes, customer, answers).ended
     response = _response_times(messages["response_seconds"].to_numpy(), codes, size)
+    resolved = outcomes.resolved(raw["outcome"], raw["outcome_range"])
+    is_timed = pc.equal(raw["time_source"], "message")
     duration = pc.subtract(raw["ended_at"].cast(pa.int64()), raw["started_at"].cast(pa.int64())).to_numpy() / 1e6
     return CONVERSATIONS.conform(
         pa.table(
@@ -154,17 +168,24 @@ def conversation_metrics(
                     normalise_codes(raw["language"].combine_chunks()),
                     _spoken_languages(messages, codes, customer, size),
                 ),
-                "duration_seconds": duration,
+                "duration_seconds": pc.if_else(is_timed, pa.array(duration), pa.scalar(None, pa.float64())),
                 "user_message_count": np.bincount(codes[customer], minlength=size),
                 "agent_message_count": np.bincount(codes[agent], minlength=size),
                 "turn_count": _turn_counts(codes, customer, agent, size),
+                "answer_count": np.bincount(codes[ended_waits], minlength=size),
                 "first_response_seconds": _nullable(response["first"]),
                 "response_seconds_p50": _nullable(response["p50"]),
                 "response_seconds_p90": _nullable(response["p90"]),
                 "agent_talk_ratio": _nullable(talk_ratio),
                 "token_count": np.bincount(codes, messages["token_count"].to_numpy(), size).astype(np.int64),
-                "resolved": outcomes.resolved(raw["outcome"]),
-                "quality_score": _quality(messages, codes, customer, response, talk_ratio),
+                "resolved": resolved,
+                "closed": outcomes.closed(raw["outcome"], resolved),
+                "quality_score": _quality(
+                    _answered_share(codes, customer, ended_waits, size),
+                    response["p50"],
+                    talk_ratio,
+                    is_timed.to_numpy(),
+                ),
             }
         )
     )
@@ -192,10 +213,7 @@ def _conversation_codes(messages: pa.Table, raw: pa.Table) -> npt.NDArray[np.int
 def _response_times(
     seconds: npt.NDArray[np.float64], codes: npt.NDArray[np.int64], size: int
 ) -> dict[str, npt.NDArray[np.floating[Any]]]:
-    """Return per conversation the first response time, p50 and p90 in seconds, and the number of answers.
-
-    The three times are NaN for a conversation without an answer.
-    """
+    """Return per conversation the first response time, p50 and p90 in seconds; NaN without a response time."""
     answered = ~np.isnan(seconds)
     grouped = pd.Series(seconds[answered]).groupby(codes[answered])
     every = range(size)
@@ -203,7 +221,6 @@ def _response_times(
         "first": grouped.first().reindex(every).to_numpy(),
         "p50": grouped.quantile(0.5).reindex(every).round(_DIGITS).to_numpy(),
         "p90": grouped.quantile(0.9).reindex(every).round(_DIGITS).to_numpy(),
-        "count": np.bincount(codes[answered], minlength=size).astype(np.float64),
     }
 
 
@@ -238,39 +255,44 @@ def _turn_counts(
 
 
 def _quality(
-    messages: pa.Table,
-    codes: npt.NDArray[np.int64],
-    customer: npt.NDArray[np.bool_],
-    response: dict[str, npt.NDArray[np.floating[Any]]],
+    answered: npt.NDArray[np.float64],
+    median_seconds: npt.NDArray[np.floating[Any]],
     talk_ratio: npt.NDArray[np.float64],
+    is_timed: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.float64]:
     """Score the service from 0 to 1; docs/data-model.md explains the formula.
 
     ``0.5 * answered + 0.3 * speed + 0.2 * balance``, where answered is the share of the customer's waits that an
     answer ended, speed is ``300 / (300 + median response seconds)`` and balance ``1 - |2 * agent_talk_ratio - 1|``.
-    A part that cannot be measured, because nobody answered or nobody spoke, counts 0.
+    A part that cannot be measured, because nobody answered or nobody spoke, counts 0. Where the source states no times
+    of messages, the two other parts alone make up the score.
     """
-    answers = response["count"]
-    answered = np.nan_to_num(_share(answers, answers + _left_waiting(messages, codes, customer, len(answers))))
-    speed = np.nan_to_num(HALF_SPEED_SECONDS / (HALF_SPEED_SECONDS + response["p50"]))
-    balance = np.nan_to_num(1 - np.abs(2 * talk_ratio - 1))
     weights = QUALITY_WEIGHTS
-    score = weights["answered"] * answered + weights["speed"] * speed + weights["balance"] * balance
+    speed = np.nan_to_num(HALF_SPEED_SECONDS / (HALF_SPEED_SECONDS + median_seconds))
+    balance = np.nan_to_num(1 - np.abs(2 * talk_ratio - 1))
+    untimed = weights["answered"] * answered + weights["balance"] * balance
+    score = np.where(is_timed, untimed + weights["speed"] * speed, untimed / (1 - weights["speed"]))
     rounded: npt.NDArray[np.float64] = np.clip(np.round(score, _DIGITS), 0, 1)
     return rounded
 
 
-def _left_waiting(
-    messages: pa.Table, codes: npt.NDArray[np.int64], customer: npt.NDArray[np.bool_], size: int
-) -> npt.NDArray[np.bool_]:
-    """Tell per conversation whether the customer spoke after the last answer that ended a wait."""
+def _answered_share(
+    codes: npt.NDArray[np.int64], customer: npt.NDArray[np.bool_], ended_waits: npt.NDArray[np.int64], size: int
+) -> npt.NDArray[np.float64]:
+    """Return per conversation the share of the customer's waits that an answer ended; 0 without a wait.
+
+    Args:
+        codes: Conversation of each message.
+        customer: Whether the customer sent the message.
+        ended_waits: Rows of the answers that ended a wait.
+        size: Number of conversations.
+    """
     rows = np.arange(len(codes))
     last_asked, last_answered = np.full(size, -1), np.full(size, -1)
     np.maximum.at(last_asked, codes[customer], rows[customer])
-    answered = messages["response_seconds"].is_valid().to_numpy()
-    np.maximum.at(last_answered, codes[answered], rows[answered])
-    waiting: npt.NDArray[np.bool_] = last_asked > last_answered
-    return waiting
+    np.maximum.at(last_answered, codes[ended_waits], ended_waits)
+    answers = np.bincount(codes[ended_waits], minlength=size).astype(np.float64)
+    return np.nan_to_num(_share(answers, answers + (last_asked > last_answered)))
 
 
 def _share(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

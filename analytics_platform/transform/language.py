@@ -19,27 +19,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics_platform.model.languages import LANGUAGES
+
 UNKNOWN = "und"
 Detector = Literal["fast", "careful"]
 
 _CHARACTERS_READ = 120  # of each text; reading more costs time and changed one answer in 5,000
 _CODE = r"^(?P<code>[a-z]{2,3})(?:[-_].*)?$"
-_NAMES = {
-    "afrikaans": "af", "albanian": "sq", "amharic": "am", "arabic": "ar", "armenian": "hy", "azerbaijani": "az",
-    "basque": "eu", "belarusian": "be", "bengali": "bn", "bosnian": "bs", "bulgarian": "bg", "burmese": "my",
-    "catalan": "ca", "chinese": "zh", "croatian": "hr", "czech": "cs", "danish": "da", "dutch": "nl", "english": "en",
-    "esperanto": "eo", "estonian": "et", "finnish": "fi", "french": "fr", "galician": "gl", "georgian": "ka",
-    "german": "de", "greek": "el", "gujarati": "gu", "hebrew": "he", "hindi": "hi", "hungarian": "hu",
-    "icelandic": "is", "indonesian": "id", "irish": "ga", "italian": "it", "japanese": "ja", "kannada": "kn",
-    "kazakh": "kk", "khmer": "km", "korean": "ko", "lao": "lo", "latin": "la", "latvian": "lv", "lithuanian": "lt",
-    "macedonian": "mk", "malay": "ms", "malayalam": "ml", "marathi": "mr", "mongolian": "mn", "nepali": "ne",
-    "norwegian": "no", "persian": "fa", "polish": "pl", "portuguese": "pt", "punjabi": "pa", "romanian": "ro",
-    "russian": "ru", "serbian": "sr", "sinhala": "si", "slovak": "sk", "slovenian": "sl", "somali": "so",
-    "spanish": "es", "swahili": "sw", "swedish": "sv", "tagalog": "tl", "tamil": "ta", "telugu": "te", "thai": "th",
-    "turkish": "tr", "ukrainian": "uk", "urdu": "ur", "uzbek": "uz", "vietnamese": "vi", "welsh": "cy",
-    "yoruba": "yo", "zulu": "zu",
-}  # fmt: skip
-"""English names of languages, as data sets state them, and their ISO 639-1 codes."""
+_WORDS = pa.array(LANGUAGES, pa.string())
+_CODES = pa.array(LANGUAGES.values(), pa.string())
 # Tokens of no language: placeholders such as <EMAIL>, addresses, #channels, a nickname at the start of a chat line
 # (before a comma only if it is not a word), tokens with digits or damaged characters, and tokens as long as keys.
 _NO_LANGUAGE = (
@@ -87,15 +75,13 @@ def detect_languages(texts: pa.Array, stated: pa.Array, detector: Detector = "fa
 
 
 def normalise_codes(stated: pa.Array) -> pa.Array:
-    """Return the language of each stated code or English name: ``pt`` for ``pt-BR`` and for ``Portuguese``.
+    """Return the language of each stated code or name: ``pt`` for ``pt-BR``, ``por`` and ``Portuguese``.
 
-    Null for ``und`` and for any other text.
+    Null for ``und``, for a code of no language such as ``xx``, and for any other text.
     """
     words = pc.utf8_lower(pc.utf8_trim_whitespace(stated))
     codes = pc.struct_field(pc.extract_regex(words, _CODE), "code")
-    named = pa.array(_NAMES.values(), pa.string()).take(pc.index_in(words, value_set=pa.array(_NAMES, pa.string())))
-    codes = pc.coalesce(named, codes)
-    return pc.if_else(pc.equal(codes, UNKNOWN), None, codes)
+    return _CODES.take(pc.coalesce(pc.index_in(words, value_set=_WORDS), pc.index_in(codes, value_set=_WORDS)))
 
 
 def _spoken(texts: pa.Array) -> pa.Array:

@@ -12,18 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.model.clean_tables import MESSAGES
+from analytics_platform.model.markers import without_markers
 from analytics_platform.model.raw_tables import RAW_MESSAGES
 from analytics_platform.transform.cleaning import DEFAULT_CLEANING, Cleaning
 from analytics_platform.transform.language import detect_languages
 from analytics_platform.transform.roles import is_agent, is_customer
 from analytics_platform.transform.text import clean_texts, count_words
 from analytics_platform.transform.token_counts import count_tokens
+from analytics_platform.transform.waits import says_something, waits_of
 
-_UNCHANGED = ("date", "conversation_id", "message_id", "role", "agent_id", "model", "channel")
-
-
-_TOOL_CALLS = r"^(?:\[tool call: [^\]]*\] ?)+$"
-"""A text that is nothing but the markers that the sources write for tool calls."""
+_UNCHANGED = ("date", "conversation_id", "message_id", "role", "agent_id", "model", "channel", "time_source")
 
 
 def clean_messages(raw_messages: pa.Table, cleaning: Cleaning = DEFAULT_CLEANING) -> pa.Table:
@@ -44,8 +42,7 @@ def clean_messages(raw_messages: pa.Table, cleaning: Cleaning = DEFAULT_CLEANING
     cleaned = clean_texts(raw["text"])
     protected = cleaning.privacy.protect(raw["message_id"], cleaned.texts, cleaned.code)
     texts, code = protected.texts, protected.code
-    has_words = pc.and_not(pc.greater(pc.binary_length(texts), 0), pc.match_substring_regex(texts, _TOOL_CALLS))
-    says_something = pc.or_(has_words, pc.greater(pc.list_value_length(code), 0))
+    spoken = without_markers(texts)
     conversations = _runs(raw["conversation_id"])
     return MESSAGES.conform(
         pa.table(
@@ -59,15 +56,15 @@ def clean_messages(raw_messages: pa.Table, cleaning: Cleaning = DEFAULT_CLEANING
                 "quoted_text": cleaning.privacy.protect_text(cleaned.quoted),
                 "pii": protected.kinds,
                 "pii_spans": protected.spans,
-                "language": detect_languages(texts, raw["language"].combine_chunks(), cleaning.detector),
+                "language": detect_languages(spoken, raw["language"].combine_chunks(), cleaning.detector),
                 "character_count": pc.utf8_length(texts),
-                "word_count": count_words(texts),
+                "word_count": count_words(spoken),
                 "token_count": count_tokens(texts),
                 "response_seconds": _response_seconds(
                     conversations,
-                    raw["timestamp"].cast(pa.int64()).to_numpy(),
+                    raw,
                     is_customer(raw["role"]),
-                    is_agent(raw["role"]) & says_something.to_numpy(zero_copy_only=False),
+                    is_agent(raw["role"]) & says_something(texts, code),
                 ),
             }
         )
@@ -88,21 +85,19 @@ def _positions(conversations: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 def _response_seconds(
     conversations: npt.NDArray[np.int64],
-    microseconds: npt.NDArray[np.int64],
+    raw: pa.Table,
     asks: npt.NDArray[np.bool_],
     answers: npt.NDArray[np.bool_],
 ) -> pa.Array:
     """Return the seconds that the customer had waited, at each message that ends a wait; null at all other messages.
 
-    A wait begins with the customer's first message after an answer (or after the start) and ends with the next answer.
-    System and tool messages, and assistant messages without text and code (tool calls), neither begin nor end a wait.
+    Null, too, where the source states no time for the message that began the wait or for the one that ended it.
     """
-    rows = np.flatnonzero(asks | answers)
-    asking, conversation, time = asks[rows], conversations[rows], microseconds[rows]
-    after_asking = np.zeros(len(rows), np.bool_)
-    after_asking[1:] = asking[:-1] & (conversation[1:] == conversation[:-1])
-    wait_began = np.maximum.accumulate(np.where(asking & ~after_asking, np.arange(len(rows)), 0))
-    ends_wait = ~asking & after_asking
+    microseconds = raw["timestamp"].cast(pa.int64()).to_numpy()
+    is_timed = pc.equal(raw["time_source"], "message").to_numpy()
+    waits = waits_of(conversations, asks, answers)
     seconds = np.full(len(asks), np.nan)
-    seconds[rows[ends_wait]] = (time - time[wait_began])[ends_wait] / 1e6
+    known = is_timed[waits.began] & is_timed[waits.ended]
+    began, ended = waits.began[known], waits.ended[known]
+    seconds[ended] = (microseconds[ended] - microseconds[began]) / 1e6
     return pa.array(seconds, from_pandas=True)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-_WORDS = {
-    True: "resolved solved success successful succeeded completed complete done fixed answered passed pass true yes 1",
-    False: "unresolved unsolved failure failed fail unsuccessful incomplete abandoned unanswered dropped false no 0",
-}
-SUCCESS_OF_OUTCOME = {word: success for success, words in _WORDS.items() for word in words.split()}
+from analytics_platform.model.outcome_words import CLOSING_WORDS, FAILURE_WORDS, SUCCESS_WORDS
+
+SUCCESS_OF_OUTCOME = dict.fromkeys(SUCCESS_WORDS, True) | dict.fromkeys(FAILURE_WORDS, False)
 """Whether an outcome, in lower case, is a success. ``not`` before a word reverses its meaning."""
 _NO_DECIMALS = re.compile(r"(?:\s*\.0+)+\s*$")
 _MEANINGS: dict[str, bool | None] = {"success": True, "failure": False, "neither": None}
@@ -43,16 +43,34 @@ class Outcomes:
     def _success(self) -> dict[str, bool | None]:
         return {**SUCCESS_OF_OUTCOME, **dict(self.own)}
 
-    def resolved(self, outcomes: pa.ChunkedArray) -> pa.Array:
+    def resolved(self, outcomes: pa.ChunkedArray, ranges: pa.ChunkedArray | None = None) -> pa.Array:
         """Return true for a success, false for a failure, null if no outcome is stated or its word means neither.
 
         Case, surrounding space and the difference between space, hyphen and underscore do not matter; ``1.0`` and
         ``0.0`` count as ``1`` and ``0``. Words such as ``closed`` or ``escalated`` mean neither, unless the source's
-        own words define them.
+        own words define them. Where the source states no failure, a word such as ``solved`` says only that the
+        conversation was closed, so that null is returned for it, too, unless the source's own words define it.
+
+        Args:
+            outcomes: The outcomes.
+            ranges: ``outcome_range`` of each; None where the source states failures.
         """
-        encoded = outcomes.combine_chunks().dictionary_encode()
-        meanings = [self._meaning(normal_form(outcome))[1] for outcome in encoded.dictionary.to_pylist()]
-        return pa.array(meanings, pa.bool_()).take(encoded.indices)
+        meanings = _by_word(outcomes, lambda form: self._meaning(form)[1])
+        if ranges is None or any(success is False for _, success in self.own):
+            return meanings
+        is_own = _by_word(outcomes, lambda form: form in dict(self.own))
+        counts = pc.or_(is_own, pc.fill_null(pc.not_equal(ranges.combine_chunks(), "closings"), fill_value=True))
+        return pc.if_else(counts, meanings, pa.scalar(None, pa.bool_()))
+
+    def closed(self, outcomes: pa.ChunkedArray, resolved: pa.Array) -> pa.Array:
+        """Return whether each outcome only says that the conversation is over; null without an outcome.
+
+        Args:
+            outcomes: The outcomes.
+            resolved: From ``resolved``: an outcome that is a success or a failure is no mere closing.
+        """
+        is_closing = _by_word(outcomes, lambda form: form in CLOSING_WORDS or self._meaning(form)[1] is True)
+        return pc.and_(is_closing, pc.is_null(resolved))
 
     def unknown(self, outcomes: pa.ChunkedArray) -> Counter[str]:
         """Count the stated outcomes without a defined meaning, by their normal form."""
@@ -75,6 +93,13 @@ class Outcomes:
 
 
 KNOWN_TO_EVERYBODY = Outcomes()
+
+
+def _by_word(outcomes: pa.ChunkedArray, meaning: Callable[[str], bool | None]) -> pa.Array:
+    """Return what a function says of the normal form of each outcome; it is called once per different outcome."""
+    encoded = outcomes.combine_chunks().dictionary_encode()
+    found = [meaning(normal_form(outcome)) for outcome in encoded.dictionary.to_pylist()]
+    return pa.array(found, pa.bool_()).take(encoded.indices)
 
 
 def normal_form(outcome: str) -> str:

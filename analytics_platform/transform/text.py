@@ -23,6 +23,16 @@ _CONTROL = r"[\x00-\x08\x0e-\x1f\x7f-\x{84}\x{86}-\x{9f}]"
 # Soft hyphen, zero-width space, marks and overrides of direction, byte order mark. The joiners U+200C and U+200D
 # stay: Persian and many emoji are spelt with them.
 _INVISIBLE = r"[\x{AD}\x{61C}\x{200B}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}-\x{206F}\x{FEFF}]"
+# The marks of sources that ChatGPT and OpenAI's assistants write into an answer: as private-use characters around names
+# of search results, as what is left of them in a copied text, as 【12†source】, and as contentReference.
+_CITATION = (
+    r"\x{E200}[^\x{E200}\x{E201}]*\x{E201}|[\x{E200}-\x{E20F}]"
+    r"|\b(?:file)?cite(?:turn\d+[a-z]+\d+)+"
+    r"| ?【\d+(?::\d+)?†[^】]*】| ?【oaicite:[^】]*】| ?:?contentReference\[oaicite:\d+\](?:\{index=\d+\})?"
+)
+_NAMED_ENTITY = (
+    r"\x{E200}(?:entity\x{E202}\[\"[^\"]*\", ?\"([^\"]*)\"|url\x{E202}([^\x{E200}-\x{E20F}]*))[^\x{E201}]*\x{E201}"
+)
 _NO_CHARACTERS = r"[\x{FDD0}-\x{FDEF}]"  # reserved for use within a program, as in transform.html_text
 _REMOVED = "|".join([_IRC_COLOUR, _TERMINAL_SEQUENCE, _CONTROL, _INVISIBLE, _NO_CHARACTERS])
 _SPACES = (
@@ -48,12 +58,15 @@ class CleanTexts(NamedTuple):
 
 
 def clean_texts(texts: pa.ChunkedArray) -> CleanTexts:
-    """Clean texts: remove control characters, markup and quoted mails, normalise to Unicode NFC, and collapse spaces.
+    """Clean texts: remove control characters, marks of citations, markup and quoted mails, and collapse spaces.
+
+    The result is in Unicode NFC.
 
     Args:
         texts: Strings without nulls, of any length and content.
     """
-    cleaned = _replace(texts.combine_chunks(), _REMOVED, "")
+    cleaned = _replace(_replace(texts.combine_chunks(), _NAMED_ENTITY, r"\1\2"), _CITATION, "")
+    cleaned = _replace(cleaned, _REMOVED, "")
     suspicious = pc.match_substring_regex(cleaned, SUSPICIOUS)
     parts = [split_markup(text) for text in cleaned.filter(suspicious).to_pylist()]
     cleaned = pc.replace_with_mask(cleaned, suspicious, pa.array([text for text, _ in parts], pa.string()))

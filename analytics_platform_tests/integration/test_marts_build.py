@@ -37,6 +37,7 @@ PLAIN: dict[str, Any] = {
     **insight_row(), "agent_message_count": 2, "agent_talk_ratio": 0.5, "channel": "irc", "character_count": 5,
     "code": [], "pii": [], "duration_seconds": 300.0, "language": "en", "message_count": 4, "quality_score": 0.5,
     "text": "hello", "token_count": 9, "turn_count": 4, "user_message_count": 2, "word_count": 1,
+    "time_source": "message",
 }  # fmt: skip
 
 
@@ -52,7 +53,7 @@ def conversation(day: str, number: int) -> dict[str, Any]:
         "user_id": None if number % 7 == 6 else f"user-{number % 5}",
         "agent_id": f"agent-{number % 3}", "model": "gpt" if solved else None,
         "started_at": start, "ended_at": start + dt.timedelta(minutes=5),
-        "first_response_seconds": float(number) if number % 4 else None,
+        "first_response_seconds": float(number) if number % 4 else None, "answer_count": 1 if number % 4 else 0,
         "outcome": ("solved", "escalated", None)[number % 3], "resolved": solved,
         "rating": float(number) if number % 2 else None,
         "primary_topic": TOPICS[number % 3], "topics": [{"label": TOPICS[number % 3], "confidence": 0.5}],
@@ -77,7 +78,8 @@ def metrics(day: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "date": dt.date.fromisoformat(day), "conversation_count": len(rows), "message_count": 4 * len(rows),
         "user_count": len({row["user_id"] for row in rows} - {None}),
         "agent_count": len({row["agent_id"] for row in rows}),
-        "answered_count": stated("first_response_seconds"), "outcome_count": stated("resolved"),
+        "answered_count": stated("first_response_seconds"), "timed_count": len(rows), "closed_count": 0,
+        "outcome_count": stated("resolved"),
         "resolved_count": stated("resolved"), "rated_count": stated("rating"),
         "negative_count": sum(row["sentiment"] < -0.25 for row in rows),
         "positive_count": sum(row["sentiment"] > 0.25 for row in rows),
@@ -190,7 +192,7 @@ def test_a_run_over_a_range_publishes_its_days_and_a_second_one_starts_no_dbt(la
     assert counts == [36, 0, 28]
     assert materialized(first, "dim_user")[None]["dagster/row_count"] == 5
     checks = first.get_asset_check_evaluations()
-    assert len(checks) == 24
+    assert len(checks) == 27
     assert all(check.passed for check in checks)
     assert all(facts["reused"] for facts in materialized(second, "fct_message").values())
     assert materialized(second, "dim_user")[None]["reused"]
@@ -200,7 +202,7 @@ def test_a_run_over_a_range_publishes_its_days_and_a_second_one_starts_no_dbt(la
         ]
         assert hashes[0] == hashes[1]
     again = second.get_asset_check_evaluations()
-    assert len(again) == 24, "a check without a result made Dagster warn of each of its readers"
+    assert len(again) == 27, "a check without a result made Dagster warn of each of its readers"
     assert {check.metadata["reused"].value for check in again} == {True}
     assert not marts.target_dir.exists()
     assert marts.warehouse.path.read_bytes() == before

@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from analytics_platform.cli import commands
+from analytics_platform.cli import app, commands
 from analytics_platform.cli.app import main
 from analytics_platform.cli.inspect_lines import inspect_lines
+from analytics_platform.cli.source_lines import short_lines
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.model.operational_tables import DAILY_REPORT_PAGES, REPORT_PAGES
 from analytics_platform.operations import inspection
-from analytics_platform.operations.inspection import inspect_files, mapping_text, short_lines
+from analytics_platform.operations.inspection import inspect_files
+from analytics_platform.operations.mapping_file import mapping_text
 from analytics_platform.operations.run import Outcome
+from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform.sources.mapping import FieldMapping
 
 CASES = Path(__file__).parent / "sources" / "cases"
@@ -70,14 +73,16 @@ def test_a_shape_is_named_with_what_a_reader_should_know() -> None:
 def test_the_written_mapping_is_accepted_and_says_what_is_open(tickets: Path) -> None:
     text = mapping_text(view_of(tickets), FieldMapping())
 
-    mapping = FieldMapping(**yaml.safe_load(text))
+    assert yaml.safe_load(text) is None  # what a run takes by itself is a comment
+    uncommented = text.replace("# columns:", "columns:").replace("  # ", "  ").replace("# roles:", "roles:")
+    mapping = FieldMapping(**yaml.safe_load(uncommented))
     assert mapping.columns == {
         "conversation_id": "Ticket ID",
         "role": "Author Role",
         "text": "Body",
         "timestamp": "Created At",
     }
-    assert "client" in mapping.roles or "# client: user" in text
+    assert mapping.roles == {"client": "user", "agent": "agent"}
     assert "# further columns, kept in extra: Mood" in text
 
 
@@ -149,8 +154,8 @@ def test_a_run_says_reasons_with_an_example_and_the_way_out(tmp_path: Path) -> N
 
     lines = list(short_lines([view_of(path)]))
 
-    assert "  0 of 1 rows usable" in lines
-    assert any("1 rows unknown_role: role is 'wizard'; `roles:` in the file of" in line for line in lines)
+    assert "  0 of 1 row usable" in lines
+    assert any("1 row unknown_role: role is 'wizard'; `roles:` in the file of" in line for line in lines)
 
 
 def test_the_command_stores_nothing_and_fails_when_nothing_is_usable(
@@ -276,3 +281,68 @@ def test_an_empty_file_beside_messages_is_left_out(tmp_path: Path) -> None:
     views = inspect_files(str(tmp_path), FieldMapping())
 
     assert [(view.fault, view.skipped) for view in views] == [(None, None), (None, "is empty")]
+
+
+def test_only_what_a_person_must_decide_is_a_line_of_the_written_mapping(tmp_path: Path) -> None:
+    """Guesses were written as statements, so that a later column of the export was not taken any more."""
+    path = tmp_path / "a.csv"
+    path.write_text("Ticket ID,Author Role,Body,Created At\n7,wizard,hi,2024-01-05T10:00:00Z\n")
+    given = FieldMapping(timezone="Europe/Berlin", columns={"text": "Body"})
+
+    written = yaml.safe_load(mapping_text(view_of(path, **given.model_dump()), given))
+
+    assert written == {"columns": {"text": "Body"}, "roles": {"wizard": "user"}, "timezone": "Europe/Berlin"}
+
+
+def test_the_zone_of_the_mapping_is_shown(tmp_path: Path) -> None:
+    """Times were 'taken as UTC' on the screen, and as those of Berlin in a run."""
+    path = tmp_path / "a.csv"
+    path.write_text("conversation_id,role,text,timestamp\nc,user,hi,2024-07-05 10:00\n")
+
+    view = view_of(path, timezone="Europe/Berlin")
+
+    assert (view.first, view.zone) == (
+        "2024-07-05 08:00:00",
+        "not stated: taken as Europe/Berlin, which the mapping names",
+    )
+
+
+def test_sessions_are_shown_as_a_run_makes_them(tmp_path: Path) -> None:
+    """The screen showed the key of a session, ["anna"], as the conversation of each message."""
+    path = tmp_path / "a.csv"
+    times = ("2024-01-05T08:00:00Z", "2024-01-05T08:05:00Z", "2024-01-06T08:00:00Z")
+    path.write_text("user_id,role,text,timestamp\n" + "".join(f"anna,user,hi {at},{at}\n" for at in times))
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text("session_gap: 4h\n")
+    source = FileSource(
+        str(path),
+        staging_dir=tmp_path / "staging",
+        first_day=dt.date(2024, 1, 1),
+        last_day=dt.date(2024, 12, 31),
+        mapping=mapping,
+    )
+    made = [row for day in source.days() for row in source.read_day(day).messages["conversation_id"].to_pylist()]
+
+    view = view_of(path, session_gap="4h")
+
+    assert [message["conversation_id"] for message in view.messages] == made
+    assert "session_gap 4h makes 2 conversations of 3 messages that name none." in view.notes
+
+
+def test_files_that_are_left_out_are_counted_at_every_run(tmp_path: Path, capsys) -> None:
+    """Only the first run of a source said that files of its folder are not read."""
+    for name in ("a.csv", "users.json", "notes.txt", "photo.png"):
+        (tmp_path / name).write_text(TICKETS)
+    app._print_left_out(str(tmp_path))
+    assert "3 files of the source left out; `analytics inspect` says which" in capsys.readouterr().err
+
+
+def test_tables_without_messages_are_counted_in_the_summary(tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    (folder / "a.csv").write_text(TICKETS)
+    (folder / "users.csv").write_text("id,name,email\n1,Anna,a@example.org\n")
+    source = FileSource(
+        str(folder), staging_dir=tmp_path / "s", first_day=dt.date(2024, 1, 1), last_day=dt.date(2024, 12, 31)
+    )
+    assert "  1 table without messages is left out; `analytics inspect` names them" in list(source.summary().lines())

@@ -1,7 +1,7 @@
 -- Two ways to count the same day, SQL over the facts and the platform's own daily_metrics, agree for each day built.
 {%- set counts = [
-    'conversation_count', 'message_count', 'user_count', 'agent_count', 'answered_count', 'outcome_count',
-    'resolved_count', 'rated_count', 'negative_count', 'positive_count'
+    'conversation_count', 'message_count', 'user_count', 'agent_count', 'answered_count', 'timed_count',
+    'outcome_count', 'resolved_count', 'closed_count', 'rated_count', 'negative_count', 'positive_count'
 ] %}
 with aggregated as (
 

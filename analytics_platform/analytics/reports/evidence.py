@@ -21,7 +21,7 @@ OTHER = "other"
 
 _BEHIND = {
     "answered_rate": "conversation_count",
-    "duration_seconds_mean": "conversation_count",
+    "duration_seconds_mean": "timed_count",
     "first_response_seconds_p50": "answered_count",
     "first_response_seconds_p90": "answered_count",
     "quality_score_mean": "conversation_count",
@@ -58,6 +58,11 @@ class Evidence:
         return int(self.day["conversation_count"])
 
     @property
+    def untimed(self) -> int:
+        """Number of conversations of the day whose source does not state a time for each message."""
+        return self.total - int(self.day["timed_count"])
+
+    @property
     def baseline(self) -> str:
         """Phrase that names the earlier days in a sentence."""
         days = len(self.before)
@@ -88,7 +93,11 @@ def mean_of_days(days: Sequence[Day], name: str) -> float | None:
     not have it.
     """
     behind = _BEHIND.get(name)
-    known = [(day[name], day[behind] if behind else 1) for day in days if day.get(name) is not None]
+    known = [
+        (day[name], day.get(behind, day["conversation_count"]) if behind else 1)
+        for day in days
+        if day.get(name) is not None
+    ]
     weight = sum(weight for _, weight in known)
     return sum(value * weight for value, weight in known) / weight if weight else None
 

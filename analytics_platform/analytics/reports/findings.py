@@ -72,6 +72,16 @@ def _missing(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(min(1.0, 0.5 + failed / (failed + evidence.total)), text)
 
 
+def _untimed(evidence: Evidence) -> Iterator[Finding]:
+    """Yield a finding about conversations without times of messages, since waits and durations leave them out."""
+    if evidence.untimed:
+        text = (
+            f"Of {wording.part(evidence.untimed, evidence.total)} the source states no times of single messages, so "
+            "response times and durations leave them out."
+        )
+        yield Finding(0.3 + 0.3 * evidence.untimed / evidence.total, text)
+
+
 def _topic_growth(evidence: Evidence) -> Iterator[Finding]:
     """Yield a finding about the topic whose share grew most, in standard errors, against the earlier days."""
     total, earlier = evidence.total, evidence.pooled("conversation_count")
@@ -175,6 +185,10 @@ def _mood(evidence: Evidence) -> Iterator[Finding]:
 def _outcomes(evidence: Evidence) -> Iterator[Finding]:
     """Yield a finding about successes among the stated outcomes, with the earlier share if it differs clearly."""
     stated, resolved = evidence.day["outcome_count"], evidence.day["resolved_count"]
+    closed = evidence.day["closed_count"]
+    if closed >= FEW and not stated:
+        text = f"{wording.part(closed, evidence.total)} {'was' if closed == 1 else 'were'} closed; the source states no"
+        yield Finding(0.25, f"{text} failures, so there is no share of successes.")
     if stated < FEW:
         return
     earlier, before = evidence.pooled("outcome_count"), evidence.pooled("resolved_count")
@@ -232,6 +246,7 @@ def _busiest_hour(evidence: Evidence) -> Iterator[Finding]:
 _RULES: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     _volume,
     _missing,
+    _untimed,
     _topic_growth,
     _top_topic,
     _speed,

@@ -80,16 +80,27 @@ def _service(days: Sequence[Day]) -> Iterator[str]:
     total = _sum(days, "conversation_count")
     unanswered = f"{wording.part(total - _sum(days, 'answered_count'), total)} got no answer"
     median = mean_of_days(days, "first_response_seconds_p50")
-    if median is None:
+    timed = sum(day.get("timed_count", day["conversation_count"]) for day in days)
+    if not timed:
+        yield f"{unanswered}; the source states no times of single messages, so waits are unknown."
+    elif median is None:
         yield f"{unanswered}."
     else:
         waited = f"the others typically waited {wording.seconds(median)} for one"
-        yield f"{unanswered}; {waited} (the days' medians, averaged by volume)."
+        partly = f", over the {wording.part(timed, total)} with times of messages" if timed < total else ""
+        yield f"{unanswered}; {waited} (the days' medians, averaged by volume{partly})."
 
 
 def _outcomes(days: Sequence[Day]) -> Iterator[str]:
     """Yield a sentence about the number of successes among the stated outcomes."""
     stated, resolved = _sum(days, "outcome_count"), _sum(days, "resolved_count")
+    closed = sum(day.get("closed_count", 0) for day in days)
+    if closed and not stated:
+        total = _sum(days, "conversation_count")
+        yield (
+            f"{wording.part(closed, total)} {'was' if closed == 1 else 'were'} closed; the source states no failures, "
+            "so there is no share of successes."
+        )
     if stated:
         verb = "was a success" if resolved == 1 else "were successes"
         yield f"{wording.part(resolved, stated, 'stated outcome')} {verb}."

@@ -84,14 +84,15 @@ def day_figures(date: dt.date, history: Mapping[str, pa.Table], conversation_ins
     figures = [Figure("Conversations per day", f"{volume}.", trend)]
     if total >= QUIET_DAY:
         hourly, topics = today["hourly_conversations"], today["topics"]
-        busiest = f"The busiest hour begins at {hourly.index(max(hourly)):02d}:00."
         moods = f"{today['negative_count']} negative, {today['positive_count']} positive, the rest between."
         sentiments = charts.sentiment_distribution(conversation_insights["sentiment"])
         if topics:
             known = [wording.label(topic["label"]) for topic in topics if topic["label"] != OTHER]
             about = f"Most asked about: {', '.join(known[:3])}." if known else "No known topic."
             figures.append(Figure("Topics", about, charts.to_svg(charts.topics_of_day(topics))))
-        figures.append(Figure("Hours of the day", busiest, charts.to_svg(charts.hours_of_day(hourly))))
+        if any(hourly):
+            busiest = f"The busiest hour begins at {hourly.index(max(hourly)):02d}:00."
+            figures.append(Figure("Hours of the day", busiest, charts.to_svg(charts.hours_of_day(hourly))))
         figures.append(Figure("Sentiment", moods, charts.to_svg(sentiments)))
     return figures
 

@@ -118,6 +118,8 @@ def _summary(evidence: Evidence) -> str:
         parts.append(f"{wording.share(day['answered_rate'])} answered")
     if day["first_response_seconds_p50"] is not None:
         parts.append(f"a median of {wording.seconds(day['first_response_seconds_p50'])} to the first answer")
+    elif evidence.untimed == total:
+        parts.append("response times unknown, because the source states no times of single messages")
     known = [topic["label"] for topic in day["topics"] if topic["label"] != OTHER]
     about = f"; asked about most: {wording.label(known[0])}" if known else ""
     return f"{', '.join(parts)}{about}."

@@ -21,6 +21,8 @@ SOURCE_ROWS = dg.AssetKey("source_rows")
 """The asset that represents the source: a sensor observes its state, and no table is stored for it."""
 SOURCES = [file_source, sample_source, nocodb_source]
 """The modules behind the resource ``source``."""
+_PLACE = GraphPlace("raw", frozenset({"parquet", "source"}))
+_AFTER_SOURCE = Upstream(wait_for=[SOURCE_ROWS])
 
 
 def _source_version(day: str, source: Source) -> Mapping[str, str]:
@@ -41,8 +43,8 @@ def _source_counts(day: str, table: pa.Table, source: Source) -> Mapping[str, in
 
 @table_asset(
     tables.RAW_MESSAGES,
-    GraphPlace("raw", frozenset({"parquet", "source"})),
-    upstream=Upstream(wait_for=[SOURCE_ROWS]),
+    _PLACE,
+    upstream=_AFTER_SOURCE,
     code=SOURCES,
     facts=PartitionFacts(version=_source_version, annotate=_counts),
 )
@@ -54,8 +56,8 @@ def raw_messages(day: str, source: Source) -> pa.Table:
 
 @table_asset(
     tables.QUARANTINED_ROWS,
-    GraphPlace("raw", frozenset({"parquet", "source"})),
-    upstream=Upstream(wait_for=[SOURCE_ROWS]),
+    _PLACE,
+    upstream=_AFTER_SOURCE,
     code=SOURCES,
     facts=PartitionFacts(version=_source_version, metadata=_source_counts),
 )
@@ -78,8 +80,8 @@ def _unplaced_counts(day: str, source: Source) -> Mapping[str, str]:
 
 @table_asset(
     tables.UNPLACED_ROWS,
-    GraphPlace("raw", frozenset({"parquet", "source"})),
-    upstream=Upstream(wait_for=[SOURCE_ROWS]),
+    _PLACE,
+    upstream=_AFTER_SOURCE,
     code=SOURCES,
     facts=PartitionFacts(version=_unplaced_version, annotate=_unplaced_counts),
     cadence=Cadence.WHOLE,

@@ -133,6 +133,7 @@ class Platform:
             self.settings.source_path or "",
             mapping=self.settings.source_mapping,
             shape=self.settings.source_format,
+            encoding=self.settings.source_encoding,
             prices=self._prices(),
             staging_dir=self.settings.staging_dir,
             first_day=first_day,

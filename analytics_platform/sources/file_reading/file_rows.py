@@ -5,9 +5,9 @@ The file's content decides what it is; its name decides only where the content l
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+import io
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import BinaryIO, cast
 
@@ -17,13 +17,16 @@ from analytics_platform.model.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.file_reading.locating import BOOKS, JSON, known_formats
 from analytics_platform.sources.file_reading.locating import VARIABLE as PATH_VARIABLE
+from analytics_platform.sources.file_reading.plain_tables import plain_table, refuse_nested, with_usual_columns
+from analytics_platform.sources.file_reading.recognised import Recognised
 from analytics_platform.sources.file_reading.unfolding import (
+    holds_pages,
+    names_wrapper,
     numbered,
     records_of,
     unfolded,
     unwrapped,
     with_mapping,
-    with_plain_text,
 )
 from analytics_platform.sources.formats.content import (
     OLE,
@@ -37,7 +40,7 @@ from analytics_platform.sources.formats.content import (
 from analytics_platform.sources.formats.content import seekable as open_seekable
 from analytics_platform.sources.formats.csv_dialect import CsvDialect, below_titles, recognise_dialect
 from analytics_platform.sources.formats.csv_rows import read_csv
-from analytics_platform.sources.formats.encodings import encoding_of, utf8
+from analytics_platform.sources.formats.encodings import AUTO_ENCODING, Utf8Stream, encoding_of, utf8
 from analytics_platform.sources.formats.excel_rows import filled_sheets
 from analytics_platform.sources.formats.file_records import Record, Records, rows_of
 from analytics_platform.sources.formats.json_rows import (
@@ -57,10 +60,7 @@ from analytics_platform.sources.shapes.helpdesks import CHATWOOT
 from analytics_platform.sources.shapes.nested import nested_shape
 from analytics_platform.sources.shapes.shape import Context, Shape
 from analytics_platform.sources.shapes.slack import SLACK, with_channel
-from analytics_platform.sources.shapes.table_authors import authors_of
-from analytics_platform.sources.shapes.table_columns import usual_columns
-from analytics_platform.sources.shapes.table_roles import role_flags, says_who_speaks
-from analytics_platform.sources.shapes.table_times import date_and_time, with_date_order
+from analytics_platform.sources.shapes.table_roles import says_who_speaks
 from analytics_platform.sources.shapes.whatsapp import date_order, is_whatsapp, read_whatsapp
 
 _WHOLE_SHAPES = (EXCHANGES, CHATWOOT)
@@ -68,44 +68,6 @@ _WHOLE_SHAPES = (EXCHANGES, CHATWOOT)
 
 A mapping cannot say that a row holds two messages, or that a private note is no answer.
 """
-
-_ENCODING_NAMES = {
-    "ascii": "ASCII", "utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16",
-}  # fmt: skip
-UNTIMED = "Messages state no time: they got the time when the file changed, plus 1 ms per message before."
-"""Note about files whose messages have no time of their own."""
-
-
-@dataclass
-class Recognised:
-    """What a file was recognised as, filled while its first rows are read.
-
-    Attributes:
-        format: ``CSV``, ``JSON lines``, ``JSON``, ``Parquet``, ``workbook`` or ``WhatsApp chat``.
-        compression: Layers of compression, outermost first.
-        encoding: Encoding of a text file; None for a binary one.
-        separator: Name of a table's separator; None for other formats.
-        shape: Title of the shape; None for one message per row.
-        columns: Input column to the file's column that was taken for it by its usual name.
-        internal_notes: Number of internal notes of a help desk so far, which are no answers.
-        notes: Sentences that a person should read, about times, roles and conversations.
-    """
-
-    format: str = ""
-    compression: tuple[str, ...] = ()
-    encoding: str | None = None
-    separator: str | None = None
-    shape: str | None = None
-    columns: dict[str, str] = field(default_factory=dict)
-    internal_notes: int = 0
-    notes: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        """Describe the file in one line."""
-        parts = [self.format, *(f"packed as {layer}" for layer in self.compression)]
-        parts += [self.encoding] if self.encoding else []
-        parts += [f"separated by {self.separator}"] if self.separator else []
-        return ", ".join([*parts, self.shape or "one message per row"])
 
 
 def read_rows(
@@ -170,7 +132,7 @@ def _has_required(names: list[str], file: SourceFile, mapping: FieldMapping) -> 
     """Tell whether a line is the header of a table with all required columns, by the mapping or by usual names."""
     if file.shape != ROWS and _shape_of([dict.fromkeys(names)], replace(file, shape=AUTO), mapping) is not None:
         return True
-    missing = _with_usual(names, mapping).missing_columns(names)
+    missing = with_usual_columns(names, mapping).missing_columns(names)
     return not missing or (missing == ["role"] and says_who_speaks(names))
 
 
@@ -188,7 +150,7 @@ def _parquet(
             if wanted or _shape_of(first.values, file, mapping) is not None:
                 yield from _records(chain([first], batches), file, mapping, recognised)
                 return
-            _refuse_nested(first.values, schema.names, _with_usual(schema.names, mapping), file)
+            refuse_nested(first.values, schema.names, with_usual_columns(schema.names, mapping), file)
         yield from _table(read_parquet(stream, file.place), file, mapping, recognised)
 
 
@@ -196,11 +158,22 @@ def _text(
     file: SourceFile, content: Content, mapping: FieldMapping, recognised: Recognised
 ) -> Iterator[tuple[FieldMapping, Rows]]:
     start = content.peek(SAMPLE_BYTES)
-    encoding = encoding_of(start)
-    recognised.encoding = _ENCODING_NAMES.get(encoding, encoding)
+    encoding = encoding_of(start) if file.encoding == AUTO_ENCODING else file.encoding
     decoded = start.decode(encoding, "replace")
     returns_only = "\n" not in decoded and "\r" in decoded
-    stream = utf8(content.stream, newlines_for_returns=returns_only)
+    decoding = Utf8Stream(content.stream, newlines_for_returns=returns_only, stated=file.encoding)
+    stream = utf8(decoding)
+    try:
+        for result in _text_rows(stream, file, mapping, recognised):
+            recognised.note_encoding(decoding.encoding, is_stated=file.encoding != AUTO_ENCODING)
+            yield result
+    finally:  # a refusal, too, names the encoding
+        recognised.note_encoding(decoding.encoding, is_stated=file.encoding != AUTO_ENCODING)
+
+
+def _text_rows(
+    stream: io.BufferedReader, file: SourceFile, mapping: FieldMapping, recognised: Recognised
+) -> Iterator[tuple[FieldMapping, Rows]]:
     sample = stream.peek(SAMPLE_BYTES)[:SAMPLE_BYTES]
     if _is_json(sample, file):
         yield from _json(cast("BinaryIO", stream), sample, file, mapping, recognised)
@@ -257,7 +230,11 @@ def _json(
         batches = read_json_lines(stream)
         first = next(batches, Records([]))
         if len(first.values) != 1:
-            yield from _records(chain([first], batches), file, mapping, recognised, lines=stream)
+            if holds_pages(first, mapping):
+                recognised.format = "JSON lines with a page each"
+                yield from _records(unwrapped(chain([first], batches), mapping), file, mapping, recognised)
+            else:
+                yield from _records(chain([first], batches), file, mapping, recognised, lines=stream)
             return
         second = next(batches, None)
         if second is None and not first.problems and not _is_message(first.values[0], mapping):
@@ -267,13 +244,14 @@ def _json(
             yield from _records(chain([first], [second] if second else [], batches), file, mapping, recognised)
     else:
         recognised.format = "JSON"
-        yield from _records(unwrapped(read_json_values(stream, file.place), mapping), file, mapping, recognised)
+        values = read_json_values(stream, file.place, keeps_wrapping=names_wrapper(mapping))
+        yield from _records(unwrapped(values, mapping), file, mapping, recognised)
 
 
 def _is_message(record: Record, mapping: FieldMapping) -> bool:
     """Tell whether a record has a value of its own for each required column; a list in it holds no messages."""
     names = [name for name, value in record.items() if not isinstance(value, list | dict)]
-    return not _with_usual(names, mapping).missing_columns(names)
+    return not with_usual_columns(names, mapping).missing_columns(names)
 
 
 def _records(
@@ -303,9 +281,8 @@ def _records(
         recognised.format += f", {nested.title}"
         context = Context(file)
         rows = numbered(unfolded(batches, nested, context, paths), paths)
-        for result in _table(rows, file, mapping.with_auto_times(), recognised, nested=[]):
-            if context.untimed and UNTIMED not in recognised.notes:
-                recognised.notes.append(UNTIMED)
+        for result in plain_table(rows, file, mapping.with_auto_times(), recognised, nested=[]):
+            recognised.note_times(context)
             yield result
         return
     if shape is None:
@@ -313,7 +290,7 @@ def _records(
             rows = numbered((with_channel(records, file) for records in batches), paths)
         else:
             rows = numbered(batches, paths) if lines is None else read_json_line_rows(lines, first, paths)
-        yield from _table(rows, file, mapping, recognised, nested=first.values)
+        yield from plain_table(rows, file, mapping, recognised, nested=first.values)
         return
     recognised.shape = shape.title
     if shape.hint:
@@ -322,8 +299,7 @@ def _records(
     rows = numbered(unfolded(batches, shape, context, paths), paths)
     for result in with_mapping(rows, mapping, whole=shape in _WHOLE_SHAPES):
         recognised.internal_notes = context.internal_notes
-        if context.untimed and UNTIMED not in recognised.notes:
-            recognised.notes.append(UNTIMED)
+        recognised.note_times(context)
         yield result
 
 
@@ -345,7 +321,7 @@ def _nested_shape(records: list[Record], file: SourceFile, mapping: FieldMapping
     if file.shape != AUTO or recognise_shape(records) is not None:
         return None
     names = list(dict.fromkeys(name for record in records for name in record))
-    columns = _with_usual(names, mapping)
+    columns = with_usual_columns(names, mapping)
     flags = says_who_speaks(names)
     stated = {name for name in ("role", "text") if columns.column_of(name) in names or name in columns.constants}
     needed = {columns.column_of(name) for name in REQUIRED_INPUT}
@@ -356,97 +332,14 @@ def _nested_shape(records: list[Record], file: SourceFile, mapping: FieldMapping
 
 
 def _table(
-    batches: Iterator[Rows],
-    file: SourceFile,
-    mapping: FieldMapping,
-    recognised: Recognised,
-    nested: list[Record] | None = None,
+    batches: Iterator[Rows], file: SourceFile, mapping: FieldMapping, recognised: Recognised
 ) -> Iterator[tuple[FieldMapping, Rows]]:
     """Yield the rows of a table; a table of a shape that makes other rows of its rows is unfolded first."""
     first = next(batches, None)
     if first is None:
         return
     batches = chain([first], batches)
-    shape = _shape_of([dict.fromkeys(first.columns)], file, mapping) if nested is None and file.shape != ROWS else None
-    if shape is not None:
-        tables = (records_of(rows) for rows in batches)
-        yield from _records(tables, file, mapping, recognised)
-        return
-    effective = _with_usual(first.columns, mapping, _first_values(first))
-    recognised.columns = {name: effective.columns[name] for name in effective.columns.keys() - mapping.columns.keys()}
-    role_column = effective.column_of("role")
-    clock = date_and_time(first.columns, effective, mapping)
-    if clock is not None:
-        effective = effective.model_copy(update={"columns": {**effective.columns, "timestamp": clock.name}})
-        recognised.columns["timestamp"] = clock.name
-        batches = (clock.joined(rows) for rows in batches)
-    effective = with_date_order(first if clock is None else clock.joined(first), effective, recognised.notes)
-    flags = role_flags(
-        first.columns,
-        has_roles=role_column in first.columns or "role" in effective.constants,
-        but={*effective.columns.values(), *(name for rule in mapping.rules for name in rule.when)},
-    )
-    recognised.notes += flags.notes()
-    if not recognised.columns and flags.speaker is None and nested is None:
-        _refuse_data_as_header(first.columns, effective, file)
-    if nested and not flags.speaker:
-        _refuse_nested(nested, first.columns, effective, file)
-    authors = authors_of(first.columns, effective, mapping)
-    recognised.notes += [authors.note()] if authors is not None else []
-    for rows in batches:
-        recognised.internal_notes += flags.count_notes(rows)
-        told = flags.apply(rows, role_column)
-        yield effective, with_plain_text(told if authors is None else authors.apply(told), effective)
-
-
-_DATA = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{9,}|(?i:user|assistant|agent|customer|bot|system)")
-
-
-def _refuse_data_as_header(names: Iterable[str], mapping: FieldMapping, file: SourceFile) -> None:
-    """Refuse a table whose first line is data: a time, and a word for a role.
-
-    Raises:
-        SourceError: Naming the line.
-    """
-    header = list(names)
-    lacking = [
-        name for name in REQUIRED_INPUT if name not in mapping.constants and mapping.column_of(name) not in header
-    ]
-    if len(lacking) > 1 and sum(bool(_DATA.fullmatch(name.strip())) for name in header) >= 2:
-        line = ", ".join(header)[:100]
-        raise SourceError(
-            f"{file.place}: has no header line (it begins with {line!r}); write the names of the columns above, "
-            f"e.g. {','.join(REQUIRED_INPUT)}"
-        )
-
-
-def _first_values(rows: Rows) -> dict[str, list[str | None]]:
-    return {name: values.slice(0, 200).to_pylist() for name, values in rows.columns.items()}
-
-
-def _with_usual(
-    names: Iterable[str], mapping: FieldMapping, values: Mapping[str, list[str | None]] | None = None
-) -> FieldMapping:
-    """Return the mapping with columns that are taken by their usual names."""
-    sessions = {"conversation_id"} if mapping.session_gap else set()  # the mapping makes conversations itself
-    usual = usual_columns(list(names), {*mapping.columns, *mapping.constants} | sessions, values=values)
-    return mapping.model_copy(update={"columns": {**usual, **mapping.columns}}) if usual else mapping
-
-
-def _refuse_nested(records: list[Record], names: Iterable[str], mapping: FieldMapping, file: SourceFile) -> None:
-    """Refuse records that lack required columns and have a list of objects, in which the messages may be.
-
-    Raises:
-        SourceError: Naming the list, its fields, and how to map them.
-    """
-    needed = [name for name in ("role", "text") if name not in mapping.constants]
-    present = set(names)
-    if all(mapping.column_of(name) in present for name in needed):
-        return
-    for name, value in next((record for record in records if record), {}).items():
-        if isinstance(value, list) and value and isinstance(value[0], dict) and value[0]:
-            raise SourceError(
-                f"{file.place}: has one record per conversation, its messages nested in {name} with the fields "
-                f"{', '.join(sorted(value[0]))}; name them in the file of {MAPPING_VARIABLE} as {name}[].FIELD, "
-                f"e.g. columns: {{text: '{name}[].{min(value[0])}'}}"
-            )
+    if file.shape != ROWS and _shape_of([dict.fromkeys(first.columns)], file, mapping) is not None:
+        yield from _records((records_of(rows) for rows in batches), file, mapping, recognised)
+    else:
+        yield from plain_table(batches, file, mapping, recognised)

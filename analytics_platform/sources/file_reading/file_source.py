@@ -24,6 +24,7 @@ from analytics_platform.sources.base import Progress, SourceDay, SourceError, So
 from analytics_platform.sources.file_reading.locating import find_files
 from analytics_platform.sources.file_reading.staging import require_columns, stage
 from analytics_platform.sources.formats.content import SourceFile
+from analytics_platform.sources.formats.encodings import AUTO_ENCODING
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform.sources.published_days import (
     MANIFEST,
@@ -46,7 +47,7 @@ from analytics_platform.sources.staging_holds import (
 )
 from analytics_platform.system.disk_full import disk_full_told
 
-READER_VERSION = 9
+READER_VERSION = 10
 """Increase this number when a code change stages the same files differently."""
 _UNTIL = "-until-"
 """Part of a staging's folder name, between the fingerprint of files and mapping and the last day."""
@@ -67,6 +68,7 @@ class FileSource:
         last_day: Last day of the partitions, inclusive.
         mapping: YAML file with the field mapping; see ``mapping.FieldMapping``.
         shape: ``auto`` to recognise the shape of each file, or a name of ``shapes.catalogue.FORMATS`` for all of them.
+        encoding: ``auto`` to recognise the encoding of each text file, or the encoding of all of them.
         prices: US dollars of a million input and output tokens by model; see ``mapping.FieldMapping``.
         name: Name of the source, stored with every row.
         stages: Whether to stage changed files; otherwise the source reads the newest staging, and neither writes nor
@@ -82,6 +84,7 @@ class FileSource:
         last_day: dt.date,
         mapping: Path | None = None,
         shape: str = AUTO,
+        encoding: str = AUTO_ENCODING,
         prices: Mapping[str, tuple[float, float]] | None = None,
         name: str = "files",
         stages: bool = True,
@@ -93,6 +96,7 @@ class FileSource:
         self._last_day = last_day
         self._mapping = mapping
         self._shape = shape
+        self._encoding = encoding
         self._prices = prices
         self._stages = stages
         self._holds = Holds(self._discard_old)
@@ -208,7 +212,7 @@ class FileSource:
     def _found(self) -> tuple[list[SourceFile], FieldMapping, Path]:
         """Return the files, the mapping, and the folder of their staging, which need not exist."""
         mapping = load_mapping(self._mapping, self._prices)
-        files = [replace(file, shape=self._shape) for file in find_files(self._paths)]
+        files = [replace(file, shape=self._shape, encoding=self._encoding) for file in find_files(self._paths)]
         return files, mapping, self._fitting_folder(self._fingerprint(files, mapping))
 
     def _fitting_folder(self, fingerprint: str) -> Path:
@@ -304,7 +308,16 @@ class FileSource:
             str(self._first_day),
             mapping.model_dump(),
             [
-                [str(file.path), file.member, file.label, file.size, file.modified_ns, file.shape, file.is_named]
+                [
+                    str(file.path),
+                    file.member,
+                    file.label,
+                    file.size,
+                    file.modified_ns,
+                    file.shape,
+                    file.encoding,
+                    file.is_named,
+                ]
                 for file in files
             ],
         ]

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from analytics_platform.sources.base import SourceError
-from analytics_platform.sources.formats.content import SourceFile
+from analytics_platform.sources.formats.content import SourceFile, open_content
+from analytics_platform.sources.formats.csv_dialect import SEPARATORS
 from analytics_platform.system.permissions import find_blocked
 
 VARIABLE = "ANALYTICS_SOURCE_PATH"
@@ -50,10 +51,12 @@ class LeftOut:
     Attributes:
         files: The files: their names, or how many there are of each ending.
         reason: Why they are not read.
+        count: Number of the files.
     """
 
     files: str
     reason: str
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def locate_files(paths: str) -> FoundFiles:
                 found[place] = place
     if not found:
         raise SourceError(f"{VARIABLE}: names no file; give paths, folders or globs of {known_formats()}")
-    read = [place for place in found.values() if place.is_named or _may_hold_messages(place.name)]
+    read = [place for place in found.values() if place.is_named or _is_worth_reading(place)]
     names = Counter(place.name for place in read)
     files = [_describe(place, place.name if names[place.name] == 1 else place.whole) for place in read]
     taken = set(read)
@@ -123,7 +126,7 @@ def _left_out(places: list[_Place]) -> Iterator[LeftOut]:
     if companions:
         more = len(companions) - _NAMED_LEFT_OUT
         named = ", ".join(companions[:_NAMED_LEFT_OUT]) + (f" and {more:,} more" if more > 0 else "")
-        yield LeftOut(named, "belongs to an export of ChatGPT, Claude or Slack, and has no messages")
+        yield LeftOut(named, "belongs to an export of ChatGPT, Claude or Slack, and has no messages", len(companions))
     others = Counter(
         PurePosixPath(place.name).suffix.lower() or place.name for place in places if place.name not in _COMPANIONS
     )
@@ -134,6 +137,7 @@ def _left_out(places: list[_Place]) -> Iterator[LeftOut]:
         yield LeftOut(
             f"{count:,} further {'file' if count == 1 else 'files'} ({endings})",
             "of a folder and a zip, only tables, JSON and chats are read; name a file to read it",
+            count,
         )
 
 
@@ -147,7 +151,7 @@ def _matches(pattern: str) -> list[_Place]:
     _require_readable(_before_wildcards(path))
     if path.is_dir():
         places = [place for file in sorted(path.rglob("*")) for place in _of_folder(file, path)]
-        if not any(_may_hold_messages(place.name) for place in places):
+        if not any(map(_is_worth_reading, places)):
             raise SourceError(f"{VARIABLE}: {pattern} is a folder without files of a known format: {known_formats()}")
         return places
     if path.is_file():
@@ -202,7 +206,7 @@ def _opened(file: Path) -> list[_Place]:
     if not _is_zip(file):
         return [_Place(file, is_named=True)]
     places = _members(file)
-    if not any(_may_hold_messages(place.name) for place in places):
+    if not any(map(_is_worth_reading, places)):
         raise SourceError(f"{VARIABLE}: {file} has no file of a known format; these are: {known_formats()}")
     return places
 
@@ -239,6 +243,34 @@ def _may_hold_messages(name: str) -> bool:
     """Tell whether a file of a folder or zip is worth reading; other texts than chats are most often notes."""
     suffix = _suffix(name)
     return suffix is not None and name not in _COMPANIONS and (suffix != ".txt" or "chat" in name.lower())
+
+
+def _is_worth_reading(place: _Place) -> bool:
+    """Tell whether a file of a folder or zip is worth reading, by its name, or as a text by its first lines."""
+    return _may_hold_messages(place.name) or (_suffix(place.name) == ".txt" and _begins_like_a_table(place))
+
+
+def _begins_like_a_table(place: _Place) -> bool:
+    """Tell whether the first two lines of a text have the same separator equally often, at least twice.
+
+    Commas are none: notes have them, too.
+    """
+    file = SourceFile(place.path, place.name, ".txt", place.size, place.modified_ns, place.member)
+    try:
+        with open_content(file) as content:
+            start = content.peek(_SNIFFED_BYTES)
+    except SourceError:
+        return False
+    text = start.decode("utf-16" if start[:2] in {b"\xff\xfe", b"\xfe\xff"} else "latin-1", "replace")
+    lines = [line for line in text.splitlines() if line.strip()][:2]
+    return len(lines) > 1 and any(
+        lines[0].count(separator) == lines[1].count(separator) >= _FEWEST_SEPARATORS
+        for separator in SEPARATORS
+        if separator != ","
+    )
+
+
+_SNIFFED_BYTES, _FEWEST_SEPARATORS = 4096, 2
 
 
 def _suffix(name: str) -> str | None:

@@ -9,6 +9,7 @@ import datetime as dt
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -23,7 +24,13 @@ from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.mapping import LEFT_OUT, Batch, FieldMapping
 from analytics_platform.sources.published_days import MANIFEST, manifest_text, write_days
-from analytics_platform.sources.row_rules.deduplication import SETTLED_TABLES, settle_all, use_other_day, use_window
+from analytics_platform.sources.row_rules.deduplication import (
+    SETTLED_TABLES,
+    settle_all,
+    use_other_day,
+    use_outcome_range,
+    use_window,
+)
 from analytics_platform.sources.row_rules.row_summary import SUMMARY, summarise
 from analytics_platform.sources.row_rules.row_validation import judge, prepare_judging
 from analytics_platform.sources.rows import Rows, merge_rows
@@ -58,13 +65,14 @@ def stage(
     work.mkdir()
     with staging_database(work / "spill", mapping) as db:
         by_age = sorted(files, key=lambda file: file.modified_ns)  # stable: the list decides between equal times
-        _read_files(db, by_age, mapping, work)
+        refused = _read_files(db, by_age, mapping, work)
         db.execute(SETTLED_TABLES)
         use_window(db, name, first_day, last_day)
         settle_all(db)
         use_other_day(db)
+        use_outcome_range(db)
         days = write_days(db, folder)
-        summary = summarise(db)
+        summary = replace(summarise(db), files_without_messages=refused)
     shutil.rmtree(work)
     (folder / SUMMARY).write_text(summary.as_text(), encoding="utf-8")
     (folder / MANIFEST).write_text(manifest_text(days), encoding="utf-8")
@@ -87,7 +95,10 @@ def staging_database(spill: Path, mapping: FieldMapping) -> Iterator[duckdb.Duck
 
 
 def judged_blocks(
-    db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping: FieldMapping
+    db: duckdb.DuckDBPyConnection,
+    files: list[SourceFile],
+    mapping: FieldMapping,
+    refusals: list[NoMessagesError] | None = None,
 ) -> Iterator[tuple[Batch, pa.Table]]:
     """Yield the mapped rows of all files block by block, each with the same rows as judged.
 
@@ -97,11 +108,13 @@ def judged_blocks(
         db: From ``staging_database``.
         files: The files; their places in the list become ``file``, and decide the order of positions.
         mapping: Field mapping.
+        refusals: Gets the refusal of each file that is left out, because it holds no messages.
 
     Raises:
         SourceError: If a file cannot be read or lacks a column.
     """
-    for number, batch in read_ahead(_all_batches(files, mapping)):
+    refusals = refusals if refusals is not None else []
+    for number, batch in read_ahead(_all_batches(files, mapping, refusals)):
         yield batch, judge(db, batch, file=number, first_position=number * _ROWS_PER_FILE)
 
 
@@ -124,8 +137,13 @@ def require_columns(files: list[SourceFile], mapping: FieldMapping) -> None:
         raise refusals[0]
 
 
-def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping: FieldMapping, work: Path) -> None:
-    """Read every file into two tables on disk: ``read_rows`` with each row read, ``all_rows`` as validated."""
+def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping: FieldMapping, work: Path) -> int:
+    """Read every file into two tables on disk: ``read_rows`` with each row read, ``all_rows`` as validated.
+
+    Returns:
+        Number of files that are left out, because they hold no messages.
+    """
+    refusals: list[NoMessagesError] = []
     db.execute("CREATE TABLE files (file INTEGER, label VARCHAR)")
     db.executemany("INSERT INTO files VALUES (?, ?)", [[number, file.label] for number, file in enumerate(files)])
     nothing = mapping.apply(Rows(np.array([], dtype=np.int64), {}))
@@ -135,7 +153,7 @@ def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping:
         pq.ParquetWriter(work / "judged.parquet", judged.schema) as judged_rows,
         pq.ParquetWriter(work / "read.parquet", as_read.schema) as ledger,
     ):
-        for batch, block in judged_blocks(db, files, mapping):
+        for batch, block in judged_blocks(db, files, mapping, refusals):
             is_counted = pc.not_equal(pc.fill_null(batch.rows["problem"], ""), LEFT_OUT)
             ledger.write_table(batch.rows.filter(is_counted).select(["conversation_id"]))
             judged_rows.write_table(block)
@@ -143,15 +161,17 @@ def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping:
     db.execute(f"CREATE VIEW validated AS FROM all_rows WHERE reason IS DISTINCT FROM '{LEFT_OUT}'")
     if not mapping.session_gap:  # sessions have no name in the rows as they were read; deduplication counts its own
         db.read_parquet(str(work / "read.parquet")).create_view("read_rows")
+    return len(refusals)
 
 
-def _all_batches(files: list[SourceFile], mapping: FieldMapping) -> Iterator[tuple[int, Batch]]:
+def _all_batches(
+    files: list[SourceFile], mapping: FieldMapping, refusals: list[NoMessagesError]
+) -> Iterator[tuple[int, Batch]]:
     """Yield the mapped rows of all files, each batch with the number of its file; refuse missing columns.
 
     A file of a folder or zip that has no columns of messages is left out, if another file can be used.
     """
     seen: set[str] = set()
-    refusals: list[NoMessagesError] = []
     for number, file in enumerate(files):
         checked = False
         try:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.sources.formats.file_records import Record, Records, rows_of
+from analytics_platform.sources.formats.file_records import Record, Records, rows_of, value_at
 from analytics_platform.sources.formats.json_rows import WRAPPERS, no_object
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.rows import Problem, Rows, text_array
 from analytics_platform.sources.shapes.catalogue import recognise_shape
+from analytics_platform.sources.shapes.id_keys import RECORD_KEYS
 from analytics_platform.sources.shapes.nested import nested_shape
 from analytics_platform.sources.shapes.shape import (
     WRITTEN_PARTS,
@@ -24,28 +26,90 @@ from analytics_platform.sources.shapes.shape import (
     parsed,
     with_tool_calls,
 )
+from analytics_platform.sources.shapes.table_columns import usual_columns
 
 
 def unwrapped(batches: Iterator[Records], mapping: FieldMapping) -> Iterator[Records]:
-    """Yield the records of a file, which may stand in a list within its only object, beside a count or a link."""
+    """Yield the records of a file, which may stand in a list within its only object, beside a count or a link.
+
+    A file may also have several such objects, as pages of an interface that were written one after another.
+    """
     first = next(batches, None)
     if first is None:
         return
     if len(first.values) == 1 and recognise_shape(first.values) is None and not _is_conversation(first.values[0]):
         (record,) = first.values
         lists = [name for name in (*WRAPPERS, "messages") if is_list_of(record.get(name), _is_object)]
-        mapped = any(path.startswith(f"{name}[]") for name in lists for path in mapping.columns.values())
-        if lists and not mapped:
-            items = record[lists[0]]
-            problems = {index: no_object(item) for index, item in enumerate(items) if not isinstance(item, dict)}
-            first = Records([item if isinstance(item, dict) else {} for item in items], problems)
+        if lists and not _names_list(mapping, lists):
+            first = _items_of(first, lists[0])
+    elif holds_pages(first, mapping):
+        name = _page_list(first.values[0])
+        batches = (_items_of(records, name) for records in chain([first], batches))
+        first = next(batches)
     yield first
     yield from batches
 
 
+def holds_pages(records: Records, mapping: FieldMapping) -> bool:
+    """Tell whether records are pages of an interface: each has a list of records that say where they belong."""
+    pages = [record for record in records.values if record]
+    if len(pages) < _FEWEST_PAGES or recognise_shape(pages) is not None:
+        return False
+    name = _page_list(pages[0])
+    lists = [page.get(name) for page in pages]
+    if not name or not all(isinstance(items, list) for items in lists) or _names_list(mapping, [name]):
+        return False
+    items = [item for items in lists for item in items or [] if isinstance(item, dict)]
+    of_conversation = mapping.column_of("conversation_id")
+    return (
+        bool(items)
+        and not any(_is_conversation(page) for page in pages)
+        and (
+            recognise_shape(items) is not None
+            or all(value_at(item, of_conversation) is not None for item in items[:_LOOKED_AT])
+            or "conversation_id" in usual_columns(list(items[0]), mapping.columns.keys())
+        )
+    )
+
+
+_FEWEST_PAGES, _LOOKED_AT = 2, 50
+
+
+def names_wrapper(mapping: FieldMapping) -> bool:
+    """Tell whether a mapping names the items of a list in which exports keep their records: ``data[].text``."""
+    return _names_list(mapping, WRAPPERS)
+
+
+def _names_list(mapping: FieldMapping, lists: Iterable[str]) -> bool:
+    return any(path.startswith(f"{name}[]") for name in lists for path in mapping.columns.values())
+
+
+def _page_list(record: Record) -> str:
+    """Return the key of a page's list of records; empty if it has none."""
+    return next((name for name in WRAPPERS if is_list_of(record.get(name), _is_object)), "")
+
+
+def _items_of(records: Records, name: str) -> Records:
+    """Return the items of a list in each record; a record without the list stays as it is."""
+    values: list[Record] = []
+    problems: dict[int, Problem] = {}
+    for index, record in enumerate(records.values):
+        items = record.get(name)
+        if index in records.problems or not isinstance(items, list):
+            if index in records.problems:
+                problems[len(values)] = records.problems[index]
+            values.append(record)
+            continue
+        for item in items:
+            if not isinstance(item, dict):
+                problems[len(values)] = no_object(item)
+            values.append(item if isinstance(item, dict) else {})
+    return Records(values, problems)
+
+
 def _is_conversation(record: Record) -> bool:
     """Tell whether a file's only record is a conversation with an id and its messages, and no page of an interface."""
-    return any(name in record for name in ("id", "number", "uuid", "conversation_id")) and bool(nested_shape([record]))
+    return any(name in record for name in (*RECORD_KEYS, "conversation_id")) and bool(nested_shape([record]))
 
 
 def _is_object(value: object) -> bool:

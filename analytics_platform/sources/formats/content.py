@@ -36,6 +36,7 @@ class SourceFile:
         modified_ns: Time of the last change, in ns since the epoch.
         member: Name of the file inside the zip; None for a file of its own.
         shape: ``auto``, or the name of a shape of ``shapes.catalogue``.
+        encoding: Encoding of a text file, where a person states it; ``auto`` to recognise it.
         is_named: Whether the user named the file itself, and not a folder or zip that contains it.
     """
 
@@ -46,6 +47,7 @@ class SourceFile:
     modified_ns: int
     member: str | None = None
     shape: str = "auto"
+    encoding: str = "auto"
     is_named: bool = True
 
     @property

@@ -9,11 +9,14 @@ from __future__ import annotations
 import codecs
 import io
 import re
+from itertools import pairwise
 from typing import Any
 
-from charset_normalizer import from_bytes
+import chardet
+from chardet import EncodingEra
 
 _BLOCK_BYTES = 1 << 20
+AUTO_ENCODING = "auto"
 _CUT_BYTES = 1 << 12
 """Length from which a sample counts as the beginning of a longer text, whose last character may be cut."""
 
@@ -25,11 +28,30 @@ _WESTERN = frozenset(
     "äöüßÄÖÜéèêëàâáãåæçíìîïñóòôõøúùûœŒÉÈÊÀÂÁÃÅÆÇÍÎÑÓÔÕØÚÛžŽšŠ€…‘’‚“”„–—•°§£´`«»¿¡®©™·²³½¼ªº\xa0"  # noqa: RUF001  # quotes of word processors
 )
 """Characters beyond ASCII that texts in Western European languages contain."""
+_COMMON = frozenset("äöüßÄÖÜéèêëàâçñáíóúîôûœÉÀÇÑ€’‘“”„–—…°«»¿¡´·")  # noqa: RUF001  # quotes of word processors
+"""Those that texts with other encodings, read as cp1252, do not consist of."""
+_WITHIN_WORDS = frozenset("’'´·\xad")  # noqa: RUF001  # quotes of word processors
+"""Signs that stand between the letters of a word."""
+_FEW_CHARACTERS = 2
+"""Different characters beyond ASCII up to which statistics of languages say nothing about an encoding."""
+_WESTERN_RUN = 2
+"""Letters with accents that follow each other in a word of a Western European language."""
 
 _SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]+")
-_FEW_CHARACTERS = 12
-"""Runs of characters beyond ASCII below which statistics of languages say nothing about an encoding."""
+_HIGH_LETTERS = re.compile(r"[^\W\d_\x00-\x7f]+")
+_IN_WORD = re.compile(rb"[A-Za-z][\x80-\xff]|[\x80-\xff][A-Za-z]")
+_KANA = re.compile("[\u3040-\u30ff\uff66-\uff9f]")
+_CYRILLIC_WORD = re.compile("[\u0400-\u045f]?[\u0430-\u045f]{2,}")
+_ERAS = (
+    EncodingEra.MODERN_WEB
+    | EncodingEra.LEGACY_MAC
+    | EncodingEra.LEGACY_ISO
+    | EncodingEra.LEGACY_REGIONAL
+    | EncodingEra.DOS
+)
+_ASKED_BYTES = 64 << 10
+"""Bytes of a sample that an encoding is guessed from."""
 
 
 def encoding_of(sample: bytes) -> str:
@@ -51,21 +73,77 @@ def encoding_of(sample: bytes) -> str:
     return _legacy_encoding(sample) or "utf-8"
 
 
+def is_guess(encoding: str) -> bool:
+    """Tell whether nothing but statistics speaks for an encoding of ``encoding_of``."""
+    return encoding not in {"ascii", "utf-8", "utf-8-sig", "utf-16-le", "utf-16-be"}
+
+
 def _legacy_encoding(sample: bytes) -> str | None:
     """Return the encoding of a sample that is not UTF-8; None if it is, apart from damage."""
-    high = _HIGH.findall(sample)
-    valid = len(_SEQUENCE.findall(b" ".join(high)))
-    damage = _SEQUENCE.sub(b"", b" ".join(high)).replace(b" ", b"")
-    if not damage or valid * 4 > len(damage):
+    high = b" ".join(_HIGH.findall(sample))
+    valid = len(_SEQUENCE.findall(high))
+    damage = _SEQUENCE.sub(b"", high).replace(b" ", b"")
+    if not damage or valid >= len(damage):
         return None
-    text = damage.decode("cp1252", "replace")
-    if all(character in _WESTERN for character in text):
+    lines = b"\n".join(line for line in sample.splitlines() if not line.isascii())[:_ASKED_BYTES]
+    if _is_japanese(lines):
+        return "cp932"
+    text = lines.decode("cp1252", "replace")
+    different = {character for character in text if not character.isascii()}
+    if not _has_sign_in_word(text) and (
+        different <= _COMMON or (len(different) <= _FEW_CHARACTERS and _is_western(text))
+    ):
         return "cp1252"
-    if len(high) >= _FEW_CHARACTERS:
-        best = from_bytes(sample).best()
-        if best is not None and best.encoding not in {"ascii", "utf_8"}:
-            return best.encoding
-    return None
+    asked = sample if len(sample) <= _ASKED_BYTES else lines
+    if len(damage) <= _FEW_CHARACTERS and not different <= _WESTERN and not _IN_WORD.search(lines):
+        return None
+    found = chardet.detect(asked, encoding_era=_ERAS, prefer_superset=True)["encoding"]
+    name = codecs.lookup(found or "cp1252").name
+    if name in {"utf-8", "cp1252", "iso8859-1", "iso8859-15", "mac-cyrillic"}:
+        return "cp1251" if _is_cyrillic(lines) else "mac-cyrillic" if name == "mac-cyrillic" else "cp1252"
+    return name
+
+
+def _is_japanese(lines: bytes) -> bool:
+    """Tell whether lines are Shift-JIS: at least half of what is not ASCII is Japanese syllables."""
+    try:
+        text = lines.decode("cp932")
+    except UnicodeDecodeError:
+        return False
+    high = [character for character in text if not character.isascii()]
+    syllables = _KANA.findall(text)
+    full_width = sum("\u3040" <= syllable <= "\u30ff" for syllable in syllables)
+    return bool(high) and len(syllables) * 2 >= len(high) and full_width * 3 >= len(high)
+
+
+def _is_western(text: str) -> bool:
+    """Tell whether the letters of a text that was decoded as cp1252 look like a Western European language."""
+    if not all(character.isascii() or character in _WESTERN for character in text):
+        return False
+    if any(len(run) > _WESTERN_RUN for run in _HIGH_LETTERS.findall(text)):
+        return False
+    return not any(
+        not character.isascii() and character.isupper() and before.islower() for before, character in pairwise(text)
+    )
+
+
+def _has_sign_in_word(text: str) -> bool:
+    """Tell whether a sign that is no letter stands in a word, as a letter of another encoding does."""
+    padded = f" {text} "
+    for before, character, after in zip(padded, padded[1:], padded[2:], strict=False):
+        if character.isascii() or character.isalpha() or character in _WITHIN_WORDS:
+            continue
+        begins, ends = character not in "¿¡" or not before.isalpha(), character != "£" or not after.isalpha()
+        if (before.isalpha() and after.isalpha()) or not begins or not ends:
+            return True
+    return False
+
+
+def _is_cyrillic(lines: bytes) -> bool:
+    """Tell whether lines that were decoded as cp1251 have Cyrillic words, in small letters after the first one."""
+    text = lines.decode("cp1251", "replace")
+    high = sum(not character.isascii() for character in text)
+    return sum(map(len, _CYRILLIC_WORD.findall(text))) * 4 >= high * 3
 
 
 def _is_cut_utf8(sample: bytes) -> bool:
@@ -86,14 +164,24 @@ class Utf8Stream(io.RawIOBase):
     Args:
         source: The bytes as they are in the file.
         newlines_for_returns: Convert carriage returns to newlines.
+        stated: The encoding, where a person states it; ``auto`` to recognise it.
     """
 
-    def __init__(self, source: io.BufferedReader, *, newlines_for_returns: bool = False) -> None:
+    def __init__(
+        self, source: io.BufferedReader, *, newlines_for_returns: bool = False, stated: str = AUTO_ENCODING
+    ) -> None:
         self._source = source
         self._newlines = newlines_for_returns
         self._decoder: codecs.IncrementalDecoder | None = None
         self._rest = b""
         start = source.peek(4096)
+        if stated != AUTO_ENCODING:
+            self.encoding = codecs.lookup(stated).name
+            bom = next((bom for bom, _ in _BOMS if start.startswith(bom)), b"")
+            source.read(len(bom))
+            if self.encoding not in {"utf-8", "utf-8-sig"}:
+                self._decoder = codecs.getincrementaldecoder(self.encoding)("replace")
+            return
         stated = encoding_of(start)
         # Other encodings than these are decided at the first block with a byte beyond ASCII.
         self.encoding = stated if stated in _STATED else "ascii"
@@ -133,6 +221,6 @@ class Utf8Stream(io.RawIOBase):
         return block.replace(b"\r", b"\n") if self._newlines else block
 
 
-def utf8(source: io.BufferedReader, *, newlines_for_returns: bool = False) -> io.BufferedReader:
+def utf8(stream: Utf8Stream) -> io.BufferedReader:
     """Return a buffered ``Utf8Stream``."""
-    return io.BufferedReader(Utf8Stream(source, newlines_for_returns=newlines_for_returns), 1 << 20)
+    return io.BufferedReader(stream, 1 << 20)

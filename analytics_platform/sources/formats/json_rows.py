@@ -37,6 +37,9 @@ WRAPPERS = (
 _WRAPPED = re.compile(rb'\s*\{\s*"(?:' + "|".join(WRAPPERS).encode() + rb')"\s*:\s*\[(?!\s*\{\s*"(?:from|value)"\s*:)')
 """The beginning of an object whose first key holds the records; ShareGPT's list of turns is none."""
 
+_WRAPPED_TEXT = re.compile(_WRAPPED.pattern.decode())
+_REST_OF_OBJECT = '{"":null'
+"""What stands before the members of an object that come after its list of records, when they are parsed alone."""
 _MANY_DIGITS = re.compile(rb"\d{16}")
 """A run of digits so long that a float may not hold the number exactly."""
 
@@ -144,12 +147,13 @@ def _parsed_by_arrow(content: bytes, first: int, schema: pa.Schema) -> Rows | No
     return Rows(np.arange(first, first + table.num_rows, dtype=np.int64), columns)
 
 
-def read_json_values(stream: BinaryIO, place: str) -> Iterator[Records]:
+def read_json_values(stream: BinaryIO, place: str, *, keeps_wrapping: bool = False) -> Iterator[Records]:
     """Yield the objects of one array, of a list within one object, or of objects that go over several lines.
 
     Args:
         stream: The file's bytes, UTF-8.
         place: Name of the file in messages.
+        keeps_wrapping: Whether an object with a list of records is a record itself.
 
     Raises:
         SourceError: If the JSON is broken.
@@ -157,7 +161,7 @@ def read_json_values(stream: BinaryIO, place: str) -> Iterator[Records]:
     batch: list[Record] = []
     problems: dict[int, Problem] = {}
     size = 0
-    for value, length, suspicious in _values(stream, place):
+    for value, length, suspicious in _values(stream, place, keeps_wrapping=keeps_wrapping):
         if isinstance(value, dict):
             value, damaged = repaired(value) if suspicious else (value, False)
             if damaged:
@@ -194,8 +198,8 @@ def no_object(value: Any) -> Problem:
     return Problem("unreadable_row", f"not a JSON object: {text[:100]}", text)
 
 
-def _values(stream: BinaryIO, place: str) -> Iterator[tuple[Any, int, bool]]:
-    """Yield the values of the file's outermost list, or its values one after another.
+def _values(stream: BinaryIO, place: str, *, keeps_wrapping: bool) -> Iterator[tuple[Any, int, bool]]:
+    """Yield the values of the file's outermost list or lists, or its values one after another.
 
     Returns:
         Each value with its length in characters, and whether it may have characters that UTF-8 cannot encode.
@@ -203,18 +207,28 @@ def _values(stream: BinaryIO, place: str) -> Iterator[tuple[Any, int, bool]]:
     decoder = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=str)
     decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
     block = stream.read(CHUNK_BYTES)
-    wrapped = _WRAPPED.match(block)
-    depth = 1 if wrapped else 0
-    buffer, position, count = decode(block[wrapped.end() if wrapped else 0 :]), 0, 0
+    buffer, position, count, depth, wrapped = decode(block), 0, 0, 0, False
     suspicious = _may_have_surrogates(buffer)
     at_end = not block
     while True:
         position = _end_of(_BETWEEN, buffer, position)
         mark = buffer[position : position + 1]
-        if mark == "]" and depth:
-            if wrapped:
-                return  # what follows the list, such as a count, is no record
+        page = _WRAPPED_TEXT.match(buffer, position) if mark == "{" and not depth and not keeps_wrapping else None
+        if page:
+            depth, position, wrapped = 1, page.end(), True
+        elif mark == "]" and depth:
             depth, position = 0, position + 1
+            if wrapped:  # what follows the list within its object, such as a count, is no record
+                wrapped = False
+                end = _end_of_object(decoder, buffer, position)
+                while end < 0 and not at_end and len(buffer) - position < CHUNK_BYTES:
+                    more = stream.read(CHUNK_BYTES)
+                    at_end = not more
+                    buffer, position = buffer[position:] + decode(more, final=at_end), 0
+                    end = _end_of_object(decoder, buffer, position)
+                if end < 0:
+                    return
+                position, suspicious = end, _may_have_surrogates(buffer)
         elif mark == "[" and not depth:
             depth, position = 1, position + 1
         else:
@@ -230,6 +244,14 @@ def _values(stream: BinaryIO, place: str) -> Iterator[tuple[Any, int, bool]]:
             count += 1
             yield value, end - position, suspicious and bool(_SURROGATE.search(buffer, position, end))
             position = end
+
+
+def _end_of_object(decoder: json.JSONDecoder, buffer: str, position: int) -> int:
+    """Return the position after an object whose last members begin at a position; -1 if its end is not there."""
+    try:
+        return decoder.raw_decode(_REST_OF_OBJECT + buffer[position:])[1] - len(_REST_OF_OBJECT) + position
+    except (json.JSONDecodeError, RecursionError):
+        return -1
 
 
 def _decode_value(

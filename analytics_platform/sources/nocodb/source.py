@@ -39,7 +39,7 @@ from analytics_platform.sources.published_days import StagedDay, placed_days, re
 from analytics_platform.sources.row_rules.row_summary import RowSummary
 from analytics_platform.sources.staging_holds import Holds, discard, hold
 
-MIRROR_VERSION = 5
+MIRROR_VERSION = 6
 """Increase this number when a code change mirrors the same rows differently."""
 
 _IDS_PER_REQUEST = 100

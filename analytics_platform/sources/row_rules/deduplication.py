@@ -1,9 +1,10 @@
 """SQL rules that need the whole source: ids and times of some rows, repeated rows, and the day of each conversation.
 
 The rules read the relation ``validated`` of ``row_validation`` and the places of the rows in ``files``. They write
-three tables: ``adjustments`` (ids and times that depend on other rows), ``repeats`` (rows that repeat other rows) and
-``starts`` (day of each conversation). ``settle_all`` fills the tables; ``settle_changed`` updates them for changed
-conversations. The view ``judged`` has the rows as adjusted.
+four tables: ``adjustments`` (ids and times that depend on other rows), ``repeats`` (rows that repeat other rows),
+``starts`` (day of each conversation) and ``file_times`` (files whose times are none of single messages).
+``settle_all`` fills the tables; ``settle_changed`` updates the first three for changed conversations. The view
+``judged`` has the rows as adjusted.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 import datetime as dt
 
 import duckdb
+import pyarrow as pa
 
+from analytics_platform.model.outcome_words import CLOSING_WORDS, STATE_WORDS, SUCCESS_WORDS
 from analytics_platform.model.raw_tables import MAX_TEXT_CHARACTERS
 from analytics_platform.sources.rows import CONTENT_ID
 
@@ -21,6 +24,7 @@ CREATE TABLE IF NOT EXISTS adjustments (
 );
 CREATE TABLE IF NOT EXISTS repeats (position BIGINT, first_position BIGINT);
 CREATE TABLE IF NOT EXISTS starts (conversation_id VARCHAR, day DATE);
+CREATE TABLE IF NOT EXISTS file_times (file INTEGER, time_source VARCHAR);
 """
 
 LATEST_DAYS = 366
@@ -34,13 +38,20 @@ _VIEWS = f"""
 CREATE OR REPLACE TEMP MACRO is_stray(time) AS time < getvariable('first_day')
     OR time >= CAST(getvariable('last_day') AS DATE) + to_days(getvariable('late_days') + 1);
 
+-- An outcome as ``transform.outcomes`` compares it with its words.
+CREATE OR REPLACE TEMP MACRO outcome_form(given) AS
+    trim(regexp_replace(regexp_replace(lower(given), '(\\s*\\.0+)+\\s*$', ''), '[-_\\s]+', ' ', 'g'));
+
 CREATE OR REPLACE TEMP VIEW judged AS
 SELECT validated.* REPLACE (
     coalesce(adjustments.conversation_id, validated.conversation_id) AS conversation_id,
     coalesce(adjustments.message_id, validated.message_id) AS message_id,
-    coalesce(adjustments.timestamp, validated.timestamp) AS timestamp
+    coalesce(adjustments.timestamp, validated.timestamp) AS timestamp,
+    CASE WHEN validated.time_source = 'message' THEN coalesce(file_times.time_source, 'message')
+        ELSE validated.time_source END AS time_source
 )
-FROM validated LEFT JOIN adjustments ON adjustments.position = validated.position;
+FROM validated LEFT JOIN adjustments ON adjustments.position = validated.position
+LEFT JOIN file_times ON file_times.file = validated.file;
 
 CREATE TEMP VIEW IF NOT EXISTS read_rows AS SELECT conversation_id FROM judged;
 
@@ -102,6 +113,22 @@ WHERE reason IS NULL
     AND (day NOT BETWEEN getvariable('first_day') AND getvariable('last_day') OR is_stray(timestamp));
 """  # noqa: S608  (a constant of our own)
 
+_SESSIONS = """
+gaps AS (
+    SELECT position, conversation_id AS key, timestamp, coalesce(
+        epoch(timestamp) - epoch(lag(timestamp) OVER in_time) > getvariable('session_seconds'), true) AS begins
+    {of_sessions}
+    WINDOW in_time AS (PARTITION BY conversation_id ORDER BY timestamp, position)
+),
+sessions AS (
+    SELECT position, key, max(CASE WHEN begins THEN timestamp END) OVER (
+        PARTITION BY key ORDER BY timestamp, position ROWS UNBOUNDED PRECEDING) AS began
+    FROM gaps
+),
+grouped AS (
+    SELECT position, left(sha256(concat(key, '/', epoch_us(began))), 32) AS conversation_id FROM sessions
+)"""
+
 # Equal rows of one file without an id are separate messages, numbered in the order of the file: later rows change no
 # number. In another export of the same messages they have the same numbers, so they are repeated rows there.
 # A local time that occurs twice is the first one, until the conversation's times have gone back.
@@ -134,20 +161,7 @@ turned AS (
         PARTITION BY file, conversation_id, year(timestamp) ORDER BY sequence NULLS LAST, position
         ROWS UNBOUNDED PRECEDING)
 ),
-gaps AS (
-    SELECT position, conversation_id AS key, timestamp, coalesce(
-        epoch(timestamp) - epoch(lag(timestamp) OVER in_time) > getvariable('session_seconds'), true) AS begins
-    FROM validated WHERE is_session AND {which}
-    WINDOW in_time AS (PARTITION BY conversation_id ORDER BY timestamp, position)
-),
-sessions AS (
-    SELECT position, key, max(CASE WHEN begins THEN timestamp END) OVER (
-        PARTITION BY key ORDER BY timestamp, position ROWS UNBOUNDED PRECEDING) AS began
-    FROM gaps
-),
-grouped AS (
-    SELECT position, left(sha256(concat(key, '/', epoch_us(began))), 32) AS conversation_id FROM sessions
-)
+{sessions}
 SELECT position, grouped.conversation_id, named.message_id, turned.timestamp
 FROM named FULL JOIN turned USING (position) FULL JOIN grouped USING (position)
 """
@@ -166,6 +180,22 @@ SELECT judged.position, firsts.first_position FROM judged JOIN firsts USING (con
 WHERE reason IS NULL AND judged.position <> firsts.first_position
 """
 
+# A file whose conversations of both sides have one time each states the time of a conversation, such as that of a
+# ticket; one whose times are all midnight states days.
+_FILE_TIMES = """
+INSERT INTO file_times
+SELECT file, CASE
+    WHEN bool_and(is_midnight) AND sum(messages) > 1 THEN 'day'
+    WHEN bool_and(first = last) FILTER (WHERE is_two_sided) THEN 'conversation' END
+FROM (
+    SELECT file, count(*) AS messages, min(timestamp) AS first, max(timestamp) AS last,
+        bool_or(role = 'user') AND bool_or(role IN ('agent', 'assistant')) AS is_two_sided,
+        bool_and(epoch_us(timestamp) % 86_400_000_000 = 0) AS is_midnight
+    FROM validated WHERE reason IS NULL AND NOT is_session AND time_source = 'message' GROUP BY file, conversation_id
+)
+GROUP BY file
+"""
+
 _STARTS = """
 INSERT INTO starts
 SELECT conversation_id,
@@ -174,6 +204,11 @@ FROM judged ANTI JOIN repeats USING (position)
 WHERE reason IS NULL AND {which}
 GROUP BY conversation_id
 """
+
+
+def _adjustments(which: str) -> str:
+    sessions = _SESSIONS.format(of_sessions=f"FROM validated WHERE is_session AND {which}")
+    return _ADJUSTMENTS.format(which=which, sessions=sessions)
 
 
 def use_window(db: duckdb.DuckDBPyConnection, name: str, first_day: dt.date, last_day: dt.date) -> None:
@@ -194,10 +229,50 @@ def use_window(db: duckdb.DuckDBPyConnection, name: str, first_day: dt.date, las
 
 
 def settle_all(db: duckdb.DuckDBPyConnection) -> None:
-    """Fill the empty tables ``adjustments``, ``repeats`` and ``starts`` from all rows."""
-    db.execute(_ADJUSTMENTS.format(which="true"))
+    """Fill the empty tables ``adjustments``, ``repeats``, ``starts`` and ``file_times`` from all rows."""
+    db.execute(_FILE_TIMES)
+    db.execute(_adjustments("true"))
     db.execute(_REPEATS.format(which="true"))
     db.execute(_STARTS.format(which="true"))
+
+
+_STATES_FAILURE = """
+SELECT count(*) > 0
+FROM (SELECT outcome_form(outcome) AS form FROM judged WHERE reason IS NULL AND outcome IS NOT NULL)
+WHERE form <> '' AND NOT list_contains($states, form)
+"""
+
+
+def use_outcome_range(db: duckdb.DuckDBPyConnection) -> str:
+    """Set and return which outcomes the source can state.
+
+    ``closings`` where every outcome is a state of a ticket, such as open, solved or closed; ``both`` where any is a
+    failure, or a word without a known meaning, which may be one.
+
+    Args:
+        db: Contains ``judged``.
+    """
+    states = {"states": sorted(SUCCESS_WORDS | CLOSING_WORDS | STATE_WORDS)}
+    ((states_failure,),) = db.execute(_STATES_FAILURE, states).fetchall()
+    found = "both" if states_failure else "closings"
+    db.execute("SET VARIABLE outcome_range = $range", {"range": found})
+    return found
+
+
+def sessions_of(db: duckdb.DuckDBPyConnection, messages: pa.Table) -> pa.Table:
+    """Return the conversations that ``settle_all`` makes of the messages of sessions.
+
+    Args:
+        db: Prepared by ``row_validation.prepare_judging``.
+        messages: ``position``, ``conversation_id`` (the key of the session) and ``timestamp``.
+
+    Returns:
+        ``position`` and ``conversation_id``.
+    """
+    db.register("messages_of_sessions", messages)
+    cte = _SESSIONS.format(of_sessions="FROM messages_of_sessions")
+    statement = f"WITH {cte} SELECT position, conversation_id FROM grouped"  # noqa: S608  (no value is in it)
+    return db.sql(statement).to_arrow_table()
 
 
 def name_changed_sessions(db: duckdb.DuckDBPyConnection) -> None:
@@ -223,7 +298,7 @@ def settle_changed(db: duckdb.DuckDBPyConnection) -> None:
         DELETE FROM repeats WHERE position NOT IN (SELECT position FROM validated WHERE reason IS NULL)
             OR position IN (SELECT position FROM validated WHERE {same_conversation});
     """)  # noqa: S608  (no value is in it)
-    db.execute(_ADJUSTMENTS.format(which=same_conversation))
+    db.execute(_adjustments(same_conversation))
     name_changed_sessions(db)
     db.execute(f"DELETE FROM starts WHERE {same_conversation}")  # noqa: S608  (no value is in it)
     db.execute(_REPEATS.format(which=same_conversation))

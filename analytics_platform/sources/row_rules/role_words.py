@@ -10,13 +10,13 @@ from functools import cache
 from analytics_platform.model.raw_tables import ROLES
 
 _WORDS = {
-    "user": "user human customer client end-user enduser visitor contact requester guest consumer buyer caller "
-    "prompter incoming inbound in",
-    "assistant": "assistant ai bot gpt chatgpt model llm chatbot chat-bot virtual-assistant virtual-agent answer-bot "
-    "bing bard function-call tool-call tool-calls",
-    "agent": "agent admin operator support support-agent customer-support human-agent live-agent representative rep "
-    "staff employee teammate team-member advisor moderator technician csr outgoing outbound out "
-    "outbound-reply outbound-api",
+    "user": "user human customer client end-user enduser visitor contact requester reporter lead guest "
+    "consumer buyer caller prompter incoming inbound in",
+    "assistant": "assistant ai bot gpt claude chatgpt model llm chatbot chat-bot virtual-assistant virtual-agent "
+    "answer-bot bing bard function-call tool-call tool-calls",
+    "agent": "agent assignee admin operator support support-agent customer-support human-agent live-agent "
+    "representative rep staff employee team teammate team-member advisor moderator technician csr outgoing outbound "
+    "out outbound-reply outbound-api",
     "system": "system developer activity event notification",
     "tool": "tool function function-response tool-response tool-result tool-output observation ipython",
 }
@@ -58,8 +58,11 @@ _WORDS_OF_LANGUAGES = {
 
 
 def plain_word(word: str) -> str:
-    """Return a role word as it is compared: without blanks around it, in lower case, with characters of one width."""
-    return unicodedata.normalize("NFKC", word).strip().lower()
+    """Return a role word as it is compared.
+
+    Without blanks around it and a colon after it, in lower case, with characters of one width.
+    """
+    return unicodedata.normalize("NFKC", word).strip().rstrip(": ").lower()
 
 
 @cache

@@ -10,11 +10,13 @@ from typing import Any
 
 import duckdb
 
-from analytics_platform.system.plain_text import on_one_line
+from analytics_platform.model.outcome_words import CLOSING_WORDS, SUCCESS_WORDS
+from analytics_platform.system.plain_text import counted, on_one_line
 
 SUMMARY = "summary.json"
 
 _WORDS_NAMED = 10
+_OVER = tuple(sorted(SUCCESS_WORDS | CLOSING_WORDS))
 _LONG_DAYS, _LONG_SHARE = 7, 0.1
 """A run warns when this share of the conversations lasts longer than this number of days."""
 _MAPPING = "the file of ANALYTICS_SOURCE_MAPPING"
@@ -30,8 +32,8 @@ REMEDIES: Mapping[str, str] = {
     "missing_timestamp": f"`columns:` in {_MAPPING} names the column of timestamp",
     "bad_timestamp": f"`timestamp_formats:` in {_MAPPING} says how times are written, e.g. ['%d.%m.%Y %H:%M'], and "
     "`date_order: dmy` or `mdy` in which order dates such as 3/4/2024 are",
-    "outside_partitions": "ANALYTICS_START_DATE and ANALYTICS_END_DATE say which days are kept; without "
-    "ANALYTICS_END_DATE the last day is today by this machine's clock",
+    "outside_partitions": "the two settings say which days are kept; without the second one, the last day is today by "
+    "this machine's clock",
     "conflicting_duplicate": "give each message of a conversation an id of its own",
 }
 _SHOWN = frozenset({"unknown_role", "bad_timestamp", "outside_partitions"})
@@ -88,6 +90,7 @@ class RowSummary:
         repairs: The repaired values by column, most rows first.
         unknown_roles: Role words without a meaning and their rows, most rows first; at most ten.
         warnings: Sentences about what looks wrong though it can be read.
+        files_without_messages: Number of files of folders and zips that are left out, because they hold no messages.
     """
 
     rows_read: int = 0
@@ -102,6 +105,7 @@ class RowSummary:
     repairs: tuple[RepairedColumn, ...] = ()
     unknown_roles: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    files_without_messages: int = 0
 
     @property
     def is_total_loss(self) -> bool:
@@ -144,6 +148,12 @@ class RowSummary:
             yield f"  {repair.rows:,} repaired: {_REPAIRS.get(repair.column, _unreadable(repair.column))}{example}"
         for warning in self.warnings:
             yield f"  {on_one_line(warning)}"
+        if self.files_without_messages:
+            verb = "is" if self.files_without_messages == 1 else "are"
+            yield (
+                f"  {counted(self.files_without_messages, 'table')} without messages {verb} left out; "
+                "`analytics inspect` names them"
+            )
 
 
 _REPAIRS = {
@@ -236,6 +246,26 @@ def _warnings(rows: Any) -> Iterator[str]:
             f"{lasting:,} of {conversations:,} conversations of several messages last longer than {_LONG_DAYS} days, "
             f"the longest {days:,}: if conversation_id is a customer or a channel, `session_gap: 4h` in {_MAPPING} "
             "makes conversations of its messages"
+        )
+    ((closings,),) = rows(f"""
+        SELECT count(DISTINCT conversation_id) FROM judged
+        WHERE reason IS NULL AND getvariable('outcome_range') = 'closings' AND outcome_form(outcome) IN {_OVER}
+    """)  # noqa: S608  (words of our own)
+    if closings:
+        yield (
+            f"{closings:,} conversations were solved or closed, and the outcome of none says that something failed: "
+            "closed is no success, so there is no share of successes; ANALYTICS_OUTCOMES gives words another meaning"
+        )
+    ((untimed, messages),) = rows("""
+        SELECT coalesce(sum(untimed), 0), coalesce(sum(messages), 0) FROM (
+            SELECT count(*) FILTER (WHERE time_source <> 'message') AS untimed, count(*) AS messages
+            FROM judged ANTI JOIN repeats USING (position) WHERE reason IS NULL
+            GROUP BY conversation_id HAVING count(*) > 1)
+    """)
+    if untimed:
+        yield (
+            f"{untimed:,} of {messages:,} messages have no time of their own in the source, but one of their "
+            "conversation, day or file (time_source): response times and durations leave them out"
         )
     ((computed,),) = rows(
         "SELECT count(*) FROM judged ANTI JOIN repeats USING (position) WHERE cost_source = 'computed'"

@@ -14,7 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.raw_tables import MAX_NUMBER, MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
+from analytics_platform.model.languages import LANGUAGES
+from analytics_platform.model.raw_tables import (
+    MAX_NUMBER,
+    MAX_TEXT_CHARACTERS,
+    MAX_VALUE_CHARACTERS,
+    TIME_SOURCES,
+)
 from analytics_platform.sources.mapping import INPUT_NAMES, SESSION_KEYS, Batch, FieldMapping
 from analytics_platform.sources.row_rules.time_forms import time_macros
 
@@ -23,8 +29,8 @@ UNREADABLE = "unreadable."
 
 JUDGED_COLUMNS = (
     "position", "file", "source_row", "conversation_id", "is_session", "message_id", "is_derived", "user_id",
-    "agent_id", "model", "channel", "role", "text", "timestamp", "sequence", "language", "rating", "outcome",
-    "variant", "tokens", "input_tokens", "output_tokens", "cost", "cost_source", "extra", "reason", "detail",
+    "agent_id", "model", "channel", "role", "text", "timestamp", "time_source", "sequence", "language", "rating",
+    "outcome", "variant", "tokens", "input_tokens", "output_tokens", "cost", "cost_source", "extra", "reason", "detail",
     "repairs", "is_repeated_hour", "is_skipped_hour", "line", "names", "cells",
 )  # fmt: skip
 """Columns of judged rows, in this order."""
@@ -34,6 +40,7 @@ _EXTRA_KEPT = 1_000
 """Characters that are kept of further columns that are too long to store."""
 
 _SETUP = r"""
+CREATE TEMP TABLE languages (word VARCHAR PRIMARY KEY);
 CREATE TEMP TABLE role_words (word VARCHAR PRIMARY KEY, role VARCHAR);
 -- US dollars per million tokens.
 CREATE TEMP TABLE prices (model VARCHAR PRIMARY KEY, input DOUBLE, output DOUBLE);
@@ -63,6 +70,7 @@ CREATE TEMP MACRO json_object_of_pairs(pairs) AS
 CREATE TEMP MACRO json_object_of(names, cells) AS json_object_of_pairs(list_zip(names, cells));
 """
 
+_LANGUAGE_WORDS = pa.table({"word": pa.array(sorted({*LANGUAGES, "und"}), pa.string())})
 _SEQUENCE_LIMIT = "9e15"
 """Largest ``sequence``: a float counts exactly up to it, so that a time in microseconds is a sequence, too."""
 
@@ -72,6 +80,7 @@ _OPTIONAL_TEXTS = ("message_id", "user_id", "agent_id", "model", "channel", "lan
 # Name, unreadable condition: an optional value of which the condition is true becomes null, and is kept in extra.
 _UNREADABLE = {
     **{name: f"length({name}) > $longest_value" for name in _OPTIONAL_TEXTS},
+    "language": "language IS NOT NULL AND NOT is_language",
     "sequence": f"sequence IS NOT NULL AND NOT coalesce(abs(sequence_number) <= {_SEQUENCE_LIMIT}, false)",
     "rating": "rating IS NOT NULL AND NOT usable_number(rating_number)",
     **{name: f"{name} IS NOT NULL AND NOT usable_count({name}_number)" for name in _COUNTS},
@@ -81,7 +90,11 @@ _ANY_UNREADABLE = " OR ".join(f"coalesce({condition}, false)" for condition in _
 _UNREADABLE_PAIRS = ", ".join(
     f"CASE WHEN {condition} THEN ('{UNREADABLE}{name}', {name}) END" for name, condition in _UNREADABLE.items()
 )
-_TEXTS = ", ".join(f"CASE WHEN length({name}) <= $longest_value THEN {name} END AS {name}" for name in _OPTIONAL_TEXTS)
+_TEXTS = ", ".join(
+    f"CASE WHEN {'is_language' if name == 'language' else f'length({name}) <= $longest_value'} "
+    f"THEN {name} END AS {name}"
+    for name in _OPTIONAL_TEXTS
+)
 _COUNT_NUMBERS = ", ".join(f"stated_count({name}) AS {name}_number" for name in _COUNTS)
 _WHOLE_COUNTS = ", ".join(
     f"CASE WHEN usable_count({name}_number) THEN CAST({name}_number AS BIGINT) END AS {name}" for name in _COUNTS
@@ -111,8 +124,11 @@ given AS (
         batch.conversation_id IS NULL AS is_session,
         coalesce(exact.input, plain.input) AS input_price,
         coalesce(exact.output, plain.output) AS output_price,
-        role_words.role AS known_role
+        role_words.role AS known_role,
+        named.word IS NOT NULL OR coded.word IS NOT NULL AS is_language
     FROM batch LEFT JOIN role_words ON role_words.word = lower(batch.role)
+    LEFT JOIN languages AS named ON named.word = lower(batch.language)
+    LEFT JOIN languages AS coded ON coded.word = regexp_extract(lower(batch.language), '^([a-z]{{2,3}})([-_].*)?$', 1)
     -- A model's dated name, and its name after that of a provider, have the price of the plain name.
     LEFT JOIN prices AS exact ON exact.model = lower(batch.model)
     LEFT JOIN prices AS plain
@@ -177,6 +193,8 @@ SELECT
     verdict IS NULL AND message_id IS NULL AS is_derived,
     user_id, agent_id, model, channel, known_role AS role, text,
     CASE WHEN verdict IS NULL THEN make_timestamp(epoch_us(time.at)) END AS timestamp,
+    CASE WHEN verdict IS NOT NULL THEN NULL WHEN time_source IN {TIME_SOURCES} THEN time_source ELSE 'message' END
+        AS time_source,
     sequence, language, rating, outcome, variant,
     coalesce(tokens, input_tokens + output_tokens) AS tokens, input_tokens, output_tokens,
     coalesce(cost, (input_tokens * input_price + output_tokens * output_price) / 1e6) AS cost,
@@ -207,6 +225,9 @@ def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping
     connection.execute("SET VARIABLE largest_number = $most", {"most": float(MAX_NUMBER)})
     connection.execute(_SETUP)
     connection.executemany("INSERT INTO role_words VALUES (?, ?)", sorted(mapping.role_words().items()))
+    connection.register("language_words", _LANGUAGE_WORDS)
+    connection.execute("INSERT INTO languages FROM language_words")
+    connection.unregister("language_words")
     if mapping.prices:
         rows = [[model, *price] for model, price in sorted(mapping.prices.items())]
         connection.executemany("INSERT INTO prices VALUES (?, ?, ?)", rows)
@@ -272,7 +293,8 @@ def _variant(batch: Batch) -> _Variant:
     rows = batch.rows
     names = (*INPUT_NAMES, "problem", "problem_detail")
     null_columns = tuple(name for name in names if rows[name].null_count == rows.num_rows)
-    unchanged = [name for name in _OPTIONAL_TEXTS if name != "message_id" and _are_short(rows[name])]
+    read = ("message_id", *(("language",) if "language" not in null_columns else ()))
+    unchanged = [name for name in _OPTIONAL_TEXTS if name not in read and _are_short(rows[name])]
     if not rows["conversation_id"].null_count and _are_short(rows["conversation_id"]):  # a null may be a session
         unchanged.append("conversation_id")
     has_instants = rows["instant"].null_count == rows["timestamp"].null_count

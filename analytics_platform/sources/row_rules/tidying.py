@@ -52,7 +52,7 @@ def tidy(name: str, values: pa.Array, null_words: pa.Array) -> pa.Array:
     if name == "timestamp":
         values = _plain_blanks(values)
     elif name == "role":
-        values = _one_width(values)
+        values = pc.utf8_rtrim(_one_width(values), characters=": ")  # as in "Human:"
     elif name in IDENTIFIERS:
         values = _whole_numbers(values)
     missing = pc.equal(pc.utf8_trim(values, characters=_INVISIBLE), "")

@@ -13,6 +13,9 @@ from collections.abc import Sequence
 AUTO = "auto"
 EPOCH_FORMATS = ("epoch_seconds", "epoch_milliseconds")
 
+DATE_ONLY = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\.?$|^\d{8}$|^[2-7]\d{4}$"
+"""A time without a time of the day, as RE2 and Python read it."""
+
 # The forms of ISO 8601 and what logs, databases and Java make of it. The first macro reads the common form; the second
 # one is asked about the rest. Each expression is written once: DuckDB may compute a repeated one for every row.
 _MACROS = r"""
@@ -35,14 +38,21 @@ CREATE TEMP MACRO loose_iso_text(given) AS
             '\d{4}-\d{1,2}-\d{1,2}([Tt ]\d{1,2}:\d{2}(:\d{2}([.]\d+)?)? ?(UTC|[Zz]|[+-]\d{2}(:?\d{2})?)?)?')
          THEN regexp_replace(regexp_replace(upper(like_iso(given)), '([.]\d{6})\d+', '\1'), ' ([+-])', '\1') END;
 CREATE TEMP MACRO has_offset(iso) AS regexp_matches(iso, ':\d{2}([.]\d+)? ?(UTC|Z|[+-]\d{2}(:?\d{2})?)$');
+-- A spreadsheet writes a time as the number of days since 1899-12-30: 45123.5 is noon of 2023-07-16. As seconds since
+-- 1970 the same number would be a time of 1970-01-01.
+CREATE TEMP MACRO is_day_number(given) AS regexp_full_match(given, '[2-7]\d{4}([.,]\d+)?');
 -- Seconds have up to 11 digits, milliseconds 12 to 14, microseconds 15 to 17, nanoseconds more: between 1973 and 2099 a
 -- number has one reading only. Nineteen digits are too many for a float.
 CREATE TEMP MACRO epoch_time(given) AS
-    CASE WHEN regexp_full_match(given, '\d{18,19}') THEN micros_time(TRY_CAST(given AS BIGINT) // 1000)
+    CASE WHEN is_day_number(given) THEN NULL
+         WHEN regexp_full_match(given, '\d{18,19}') THEN micros_time(TRY_CAST(given AS BIGINT) // 1000)
          WHEN NOT regexp_full_match(given, '\d{8}|\d{14}') THEN micros_time(TRY_CAST(given AS DOUBLE) * CASE
             WHEN abs(TRY_CAST(given AS DOUBLE)) < 1e11 THEN 1e6
             WHEN abs(TRY_CAST(given AS DOUBLE)) < 1e14 THEN 1e3
             WHEN abs(TRY_CAST(given AS DOUBLE)) < 1e17 THEN 1 ELSE 1e-3 END) END;
+CREATE TEMP MACRO spreadsheet_time(given) AS CASE WHEN is_day_number(given) THEN
+    TIMESTAMP '1899-12-30'
+    + to_milliseconds(CAST(round(CAST(replace(given, ',', '.') AS DOUBLE) * 86_400_000) AS BIGINT)) END;
 CREATE TEMP MACRO mail_time(given) AS
     CASE WHEN regexp_matches(given, '[A-Za-z]{3}') THEN CAST(try_strptime(given, [
         '%a, %d %b %Y %H:%M:%S %z', '%d %b %Y %H:%M:%S %z', '%a, %d %b %Y %H:%M %z', '%d %b %Y %H:%M %z',
@@ -63,14 +73,15 @@ CREATE TEMP MACRO worded_time(given) AS
 
 _AUTO_UTC = """coalesce(
     TRY_CAST(iso_text(given) AS TIMESTAMPTZ), epoch_time(given), TRY_CAST(loose_iso_text(given) AS TIMESTAMPTZ),
-    mail_time(given), CAST(worded_time(given) AS TIMESTAMPTZ))"""
+    mail_time(given), CAST(worded_time(given) AS TIMESTAMPTZ), CAST(spreadsheet_time(given) AS TIMESTAMPTZ))"""
 
 _AUTO_INSTANT = """coalesce(
     CASE WHEN has_offset(iso_text(given)) THEN TRY_CAST(iso_text(given) AS TIMESTAMPTZ) END, epoch_time(given),
     CASE WHEN has_offset(loose_iso_text(given)) THEN TRY_CAST(loose_iso_text(given) AS TIMESTAMPTZ) END,
     mail_time(given))"""
 _AUTO_WALL = """coalesce(
-    TRY_CAST(coalesce(iso_text(given), loose_iso_text(given)) AS TIMESTAMP), worded_time(given))"""
+    TRY_CAST(coalesce(iso_text(given), loose_iso_text(given)) AS TIMESTAMP), worded_time(given),
+    spreadsheet_time(given))"""
 
 
 # Of a local time that occurs twice, the earlier moment; of one that never occurs, the moment an hour later.

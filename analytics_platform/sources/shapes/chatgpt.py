@@ -26,16 +26,17 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
         message = node.get("message")
         if not message or not _is_visible(message):
             continue
-        time = message.get("create_time") or time
+        own = message.get("create_time") or None
         yield {
             "conversation_id": conversation,
             "message_id": message.get("id") or node.get("id"),
             "role": role_of((message.get("author") or {}).get("role")),
             "text": _text(message),
-            "timestamp": time if time is not None else context.time_by_place(position),
+            **context.time_of(own, time, position),
             "model": (message.get("metadata") or {}).get("model_slug"),
             "title": record.get("title"),
         }
+        time = own or time
         position += 1
 
 

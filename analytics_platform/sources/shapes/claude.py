@@ -20,7 +20,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             "message_id": message.get("uuid") or place.message_id,
             "role": turn.role,
             "text": turn.text,
-            "timestamp": turn.time or record.get("created_at") or context.time_by_place(place.position),
+            **context.time_of(turn.time, record.get("created_at"), place.position),
             "model": record.get("model"),
             "user_id": (record.get("account") or {}).get("uuid"),
             "title": record.get("name"),

@@ -30,6 +30,7 @@ def dotted_shape(columns: Mapping[str, str], variable: str) -> Shape | None:
         raise SourceError(f"{variable}: columns name the items of two lists, {' and '.join(lists)}; name those of one")
     (name,) = lists
     of_conversation = columns.get("conversation_id", "")
+    has_shared_time = MARK in columns.get("text", "") and columns.get("timestamp", MARK).find(MARK) < 0
     # A time of the record is none of its messages' own.
     of_message = [
         path if MARK in path else "" for path in (columns.get(key, "") for key in ("role", "text", "timestamp"))
@@ -41,7 +42,7 @@ def dotted_shape(columns: Mapping[str, str], variable: str) -> Shape | None:
             raise KeyError(name)
         rows: list[Record] = []
         for item in items:
-            row: Record = {"message_id": None}
+            row: Record = {"message_id": None, **({"time_source": "conversation"} if has_shared_time else {})}
             for path in paths:
                 rest = path.removeprefix(f"{name}{MARK}").removeprefix(".")
                 row[path] = value_at(item, rest) if path.startswith(f"{name}{MARK}") else value_at(record, path)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS
 from analytics_platform.sources.shapes.identity import identify_conversation, identify_row
 from analytics_platform.sources.shapes.shape import (
     Context,
@@ -33,10 +34,7 @@ PAIRS = (
 )  # fmt: skip
 """Names of the columns of a question and of its answer."""
 
-_CONVERSATION = (
-    "conversation_id", "session_id", "sessionId", "thread_id", "threadId", "chat_id", "group_id", "conversationId",
-    "attributes.session.id",
-)  # fmt: skip
+_CONVERSATION = (*CONVERSATION_KEYS, "group_id", "attributes.session.id")
 _TIMES = (
     "timestamp", "created_at", "createdAt", "start_time", "startTime", "time", "date", "datetime", "ts", "started_at",
     "request_created_at",
@@ -72,7 +70,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
         if isinstance(record.get(inner), Mapping):
             record = {**plain_values(record[inner], but=pair), **record}
     stated = first_of(record, *_TIMES) or _nested_time(record)
-    start = stated or context.time_by_place(0)
+    start, ended = context.time_of(stated), first_of(record, *_ENDS)
     user = first_of(record, "user_id", "userId", "customer_id", "user_identifier", "request_user_id")
     asked = _question(parsed(record.get(pair[0])))
     answered = _answer(parsed(record.get(pair[1])))
@@ -81,7 +79,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     conversation, question_id, answer_id = _identities(record, context, (user, stated, asked, answered))
     common = {"conversation_id": conversation, "user_id": user}
     if asked is not None:
-        yield {**common, "message_id": question_id, "role": "user", "text": asked, "timestamp": start}
+        yield {**common, "message_id": question_id, "role": "user", "text": asked, **start}
     if answered is not None:
         usage = record.get("usage") or record.get("usageDetails") or {}
         usage = usage if isinstance(usage, Mapping) else {}
@@ -90,7 +88,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             "message_id": answer_id,
             "role": "assistant",
             "text": answered,
-            "timestamp": first_of(record, *_ENDS) or start,
+            **(context.time_of(ended, stated) if ended or stated else start),
             "model": first_of(record, "model", "model_name", "providedModelName", "attributes.llm.model_name"),
             "input_tokens": first_of(record, "input_tokens", "promptTokens", "prompt_tokens")
             or first_of(usage, "input", "promptTokens", "prompt_tokens", "input_tokens"),

@@ -6,7 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
-from analytics_platform.sources.shapes.identity import Place, Turn, identify, identify_conversation, identify_rows
+from analytics_platform.sources.shapes.identity import (
+    MessagePlace,
+    Turn,
+    identify,
+    identify_conversation,
+    identify_rows,
+)
 from analytics_platform.sources.shapes.shape import Context, Shape, content_text, first_of, role_of
 
 _NOTE = "system"
@@ -57,7 +63,7 @@ def _zendesk(record: Record, context: Context) -> Iterator[Record]:
             "message_id": _message_id(conversation, comment, place),
             "role": _NOTE if note else role,
             "text": turn.text,
-            "timestamp": turn.time or ticket.get("created_at") or context.time_by_place(place.position),
+            **context.time_of(turn.time, ticket.get("created_at"), place.position),
             "agent_id": author if role != "user" and not note else None,
         }
         if note:
@@ -72,7 +78,7 @@ def _author_of(comment: Record) -> Any:
     return first_of(comment, "author_id") or _id_of(comment.get("author"))
 
 
-def _message_id(conversation: Any, message: Record, place: Place) -> str:
+def _message_id(conversation: Any, message: Record, place: MessagePlace) -> str:
     return f"{conversation}:{message['id']}" if message.get("id") is not None else place.message_id
 
 
@@ -164,7 +170,7 @@ def _freshdesk(record: Record, context: Context) -> Iterator[Record]:
             "message_id": _message_id(conversation, message, place),
             "role": _NOTE if note else role,
             "text": turn.text,
-            "timestamp": turn.time or record.get("created_at") or context.time_by_place(place.position),
+            **context.time_of(turn.time, record.get("created_at"), place.position),
             "user_id": requester,
             "agent_id": message.get("user_id") if role == "agent" and not note else None,
         }
@@ -208,7 +214,7 @@ def _chatwoot(record: Record, context: Context) -> Iterator[Record]:
         yield _chatwoot_message(message, whole, place, context)
 
 
-def _chatwoot_message(message: Record, conversation: Any, place: Place | None, context: Context) -> Record:
+def _chatwoot_message(message: Record, conversation: Any, place: MessagePlace | None, context: Context) -> Record:
     """Return a message as a row; ``place`` is None if the message is a record of its own."""
     kind = str(message.get("message_type")).strip().lower()
     role = _CHATWOOT_ROLES.get(kind, kind)
@@ -227,14 +233,14 @@ def _chatwoot_message(message: Record, conversation: Any, place: Place | None, c
         "message_id": _chatwoot_id(conversation, message, place),
         "role": _NOTE if private else role,
         "text": "\n".join([*([text] if text else []), *files]) or None,
-        "timestamp": message.get("created_at") or context.time_by_place(place.position if place else 0),
+        **context.time_of(message.get("created_at"), position=place.position if place else 0),
         "user_id": person if role == "user" else None,
         "agent_id": person if role in {"agent", "assistant"} and not private else None,
         "private": message.get("private"),
     }
 
 
-def _chatwoot_id(conversation: Any, message: Record, place: Place | None) -> str | None:
+def _chatwoot_id(conversation: Any, message: Record, place: MessagePlace | None) -> str | None:
     """Return a message's id; None if the rules for rows make it."""
     if message.get("id") is None and place is None:
         return None

@@ -34,7 +34,7 @@ class Turn(NamedTuple):
     time: Any = None
 
 
-class Place(NamedTuple):
+class MessagePlace(NamedTuple):
     """What identifies a message within its conversation.
 
     Attributes:
@@ -60,7 +60,9 @@ class _Thread:
     keys: list[int] = field(default_factory=list)
 
 
-def identify(context: Context, conversation: Any, turns: Sequence[Turn], *, continues: bool = True) -> list[Place]:
+def identify(
+    context: Context, conversation: Any, turns: Sequence[Turn], *, continues: bool = True
+) -> list[MessagePlace]:
     """Return the place of each message of one conversation in one record.
 
     Several records of a file may hold messages of one conversation. With times, a message that two records hold is one
@@ -91,7 +93,7 @@ def identify(context: Context, conversation: Any, turns: Sequence[Turn], *, cont
     return [*_numbered(keys[:opening], Counter(), 0), *_numbered(keys[opening:], before, thread.opening + start)]
 
 
-def identify_rows(context: Context, turns: Sequence[tuple[Any, Turn]]) -> list[Place]:
+def identify_rows(context: Context, turns: Sequence[tuple[Any, Turn]]) -> list[MessagePlace]:
     """Return the place of each message of a record that may hold messages of several conversations, as pages do.
 
     Args:
@@ -101,7 +103,7 @@ def identify_rows(context: Context, turns: Sequence[tuple[Any, Turn]]) -> list[P
     indices: dict[Any, list[int]] = {}
     for index, (conversation, _) in enumerate(turns):
         indices.setdefault(conversation, []).append(index)
-    places: dict[int, Place] = {}
+    places: dict[int, MessagePlace] = {}
     for conversation, of_conversation in indices.items():
         found = identify(context, conversation, [turns[index][1] for index in of_conversation])
         places.update(zip(of_conversation, found, strict=True))
@@ -152,14 +154,14 @@ def _start(thread: list[int], hashes: list[int]) -> int:
     return len(thread)
 
 
-def _numbered(keys: Sequence[str], before: Counter[int], position: int) -> list[Place]:
+def _numbered(keys: Sequence[str], before: Counter[int], position: int) -> list[MessagePlace]:
     """Return the places of messages, of which ``before`` counts the equal ones before them."""
     places = []
     for index, key in enumerate(keys, start=position):
         short = int(key[:16], 16)
         occurrence = before.get(short, 0)
         before[short] = occurrence + 1
-        places.append(Place(CONTENT_ID + _with_occurrence(key, occurrence), index))
+        places.append(MessagePlace(CONTENT_ID + _with_occurrence(key, occurrence), index))
     return places
 
 

@@ -10,16 +10,13 @@ from functools import partial
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.id_keys import CONTACT_KEYS, CONVERSATION_KEYS, RECORD_KEYS
 from analytics_platform.sources.shapes.identity import Turn, identify_conversation, identify_rows
 from analytics_platform.sources.shapes.shape import Context, Shape, content_text, first_of, is_list_of
 from analytics_platform.sources.shapes.table_columns import usual_columns
 from analytics_platform.sources.shapes.table_roles import says_who_speaks
 
-_PARENT_IDS = (
-    "conversation_id", "conversationId", "ticket_id", "ticketId", "thread_id", "threadId", "session_id", "sessionId",
-    "chat_id", "chatId", "call_id", "case_id", "ContactId", "contact_id", "sender_id", "id", "uuid", "_id", "number",
-    "key",
-)  # fmt: skip
+_PARENT_IDS = (*CONVERSATION_KEYS, *CONTACT_KEYS, *RECORD_KEYS)
 """Keys of a record that name its conversation, in the order in which they are tried."""
 _MESSAGE_IDS = ("id", "Id", "uuid", "_id")
 _INNER = ("_embedded", "data", "attributes", "conversation", "ticket", "chat", "transcript", "payload", "thread")
@@ -125,8 +122,7 @@ def _messages(path: tuple[str, ...], record: Record, context: Context) -> Iterat
         number = first_of(row, "message_id", *_MESSAGE_IDS)
         if number is None:
             position = place.position
-        if row.get("timestamp") is None:
-            row["timestamp"] = started if started is not None else context.time_by_place(position)
+        row |= context.time_of(row.get("timestamp"), started, position)
         yield {
             **{f"conversation.{name}" if name in row else name: value for name, value in parent.items()},
             **row,

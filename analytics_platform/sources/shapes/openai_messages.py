@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS
 from analytics_platform.sources.shapes.identity import Turn, identify, identify_conversation
 from analytics_platform.sources.shapes.shape import (
     Context,
@@ -37,7 +38,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     name = _list_name(record)
     if name is None:
         raise KeyError("messages")
-    key = first_of(record, "conversation_id", "conversation_hash", "session_id", "thread_id", "chat_id", "id", "uuid")
+    key = first_of(record, *CONVERSATION_KEYS, "id", "uuid")
     time = first_of(record, "timestamp", "created_at", "create_time", "created", "tstamp", "date", "time", "start_time")
     messages = [*record[name], *_answer_of(record)]
     conversation = str(key) if key is not None else identify_conversation(context, time, messages)
@@ -53,7 +54,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             "message_id": place.message_id,
             "role": turn.role,
             "text": turn.text,
-            "timestamp": turn.time or time or context.time_by_place(place.position),
+            **context.time_of(turn.time, time, place.position),
             "sequence": place.position,
         }
         for column in ("model", "language", "user_id", "agent_id") if len(message) > _ROLE_AND_CONTENT else ():

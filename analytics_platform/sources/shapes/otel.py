@@ -86,12 +86,14 @@ def _messages_of(span: Record, resource: Record, context: Context) -> Iterator[R
         return
     trace = (span.get("context") or {}).get("trace_id") or first_of(span, "traceId", "trace_id", "context.trace_id")
     conversation = str(first_of(attributes, *_CONVERSATION) or trace or derived_id(span))
-    start = _time(first_of(span, "startTimeUnixNano", "start_time", "startTime")) or context.time_by_place(0)
-    end = _time(first_of(span, "endTimeUnixNano", "end_time", "endTime")) or start
+    began = _time(first_of(span, "startTimeUnixNano", "start_time", "startTime"))
+    ended = _time(first_of(span, "endTimeUnixNano", "end_time", "endTime"))
+    start = context.time_of(began)
+    end = context.time_of(ended, began) if ended or began else start
     common = {"conversation_id": conversation, "user_id": first_of(attributes, *_USER)}
     history: list[tuple[str | None, str | None]] = []
     for message in asked:
-        yield from _new(message, history, {**common, "timestamp": start}, context)
+        yield from _new(message, history, {**common, **start}, context)
     usage = {
         "model": first_of(attributes, *_MODEL),
         "input_tokens": first_of(attributes, *_INPUT_TOKENS),
@@ -100,7 +102,7 @@ def _messages_of(span: Record, resource: Record, context: Context) -> Iterator[R
     }
     for position, message in enumerate(answered):
         extra = usage if position == 0 else {"model": usage["model"]}
-        yield from _new(message, history, {**common, **extra, "timestamp": end}, context)
+        yield from _new(message, history, {**common, **extra, **end}, context)
 
 
 def _message_of_log(log: Record, resource: Record, context: Context) -> Iterator[Record]:
@@ -108,10 +110,10 @@ def _message_of_log(log: Record, resource: Record, context: Context) -> Iterator
     name = str(log.get("eventName") or attributes.get("event.name") or "")
     body = _value(log.get("body"))
     body = body if isinstance(body, Mapping) else {"content": body} if body else {}
-    time = _time(first_of(log, "timeUnixNano", "observedTimeUnixNano", "timestamp")) or context.time_by_place(0)
+    time = context.time_of(_time(first_of(log, "timeUnixNano", "observedTimeUnixNano", "timestamp")))
     trace = first_of(log, "traceId", "trace_id")
     conversation = str(first_of(attributes, *_CONVERSATION) or trace or derived_id(log))
-    common = {"conversation_id": conversation, "user_id": first_of(attributes, *_USER), "timestamp": time}
+    common = {"conversation_id": conversation, "user_id": first_of(attributes, *_USER), **time}
     asked, answered = _from_event(name, {**attributes, **_flat(body), **body})
     more_asked, more_answered = _from_attributes({**attributes, **_flat(body)})
     asked, answered = asked + more_asked, answered + more_answered

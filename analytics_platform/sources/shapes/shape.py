@@ -14,6 +14,7 @@ from typing import Any
 
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Context:
         number: Number of the record within the file, from 1.
         memory: What a shape keeps between the records of one file.
         untimed: Number of messages that got their time from the file.
+        shared_times: Number of messages that got the time of their conversation.
         internal_notes: Number of notes that the customer does not see.
     """
 
@@ -32,16 +34,25 @@ class Context:
     number: int = 0
     memory: dict[str, Any] = field(default_factory=dict)
     untimed: int = 0
+    shared_times: int = 0
     internal_notes: int = 0
 
-    def time_by_place(self, position: int) -> str:
-        """Return a time for a message whose format states none: when the file changed, plus 1 ms per message before.
+    def time_of(self, own: Any, of_conversation: Any = None, position: int = 0) -> Record:
+        """Return the columns ``timestamp`` and ``time_source`` of a message.
 
         Args:
-            position: Number of messages before it in its conversation.
+            own: The message's own time; None or empty if the file states none.
+            of_conversation: The time of its conversation, its record or its question; None if there is none.
+            position: Number of messages before it in its conversation. Without any time, the message gets the time
+                when the file changed, plus 1 ms per message before.
         """
+        if own not in (None, ""):
+            return {"timestamp": own}
+        if of_conversation not in (None, ""):
+            self.shared_times += 1
+            return {"timestamp": of_conversation, "time_source": "conversation"}
         self.untimed += 1
-        return _time_by_place(self.file.modified_ns // 10**9, position)
+        return {"timestamp": _time_by_place(self.file.modified_ns // 10**9, position), "time_source": "file"}
 
 
 @lru_cache(maxsize=4096)
@@ -69,30 +80,12 @@ class Shape:
     hint: str = ""
 
 
-ROLES = {
-    "human": "user", "customer": "user", "end-user": "user", "end_user": "user", "enduser": "user", "contact": "user",
-    "visitor": "user", "lead": "user", "prompter": "user", "user": "user", "client": "user", "requester": "user",
-    "gpt": "assistant", "chatgpt": "assistant", "bing": "assistant", "bard": "assistant", "ai": "assistant",
-    "assistant": "assistant", "bot": "assistant", "model": "assistant", "chatbot": "assistant", "claude": "assistant",
-    "admin": "agent", "operator": "agent", "agent": "agent", "team": "agent", "teammate": "agent",
-    "support": "agent", "system": "system", "developer": "system", "tool": "tool", "function": "tool",
-    "function_call": "assistant", "observation": "tool", "function_response": "tool", "tool_response": "tool",
-    "ipython": "tool",
-}  # fmt: skip
-"""Role words of the formats that have a shape, in lower case."""
-
-
 def role_of(word: Any) -> str | None:
     """Return our role for a format's word; an unknown word stays as it is."""
     if word is None:
         return None
-    return _role_of(str(word))
-
-
-@lru_cache(maxsize=256)
-def _role_of(word: str) -> str:
-    text = word.strip()
-    return ROLES.get(text.lower(), text)
+    text = str(word).strip()
+    return default_role_words().get(plain_word(text), text)
 
 
 def content_text(content: Any) -> str | None:
@@ -198,7 +191,7 @@ def is_message(value: Any) -> bool:
         return False
     if "role" in value:
         return any(key in value for key in ("content", "parts", "tool_calls", "text"))
-    return value.get("type") in _SPEAKERS and "content" in value
+    return str(value.get("type")) in _SPEAKERS and "content" in value
 
 
 _SPEAKERS = frozenset({"human", "ai", "system", "tool", "chat", "function"})

@@ -31,7 +31,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             "message_id": place.message_id,
             "role": turn.role,
             "text": turn.text,
-            "timestamp": turn.time or time or context.time_by_place(place.position),
+            **context.time_of(turn.time, time, place.position),
             "sequence": place.position,
             "model": record.get("model"),
         }

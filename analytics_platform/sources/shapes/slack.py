@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
 
-from analytics_platform.sources.formats.content import SourceFile
+import orjson
+
+from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.formats.content import SourceFile, open_content
 from analytics_platform.sources.formats.file_records import Record, Records
 from analytics_platform.sources.shapes.shape import Context, Shape, first_of
 
 _TS = re.compile(r"\d{9,11}\.\d{6}")
+_DAY_FILE = re.compile(r"\d{4}-\d{2}-\d{2}\.json")
 _EVENTS = frozenset(
     {
         "channel_join", "channel_leave", "channel_topic", "channel_purpose", "channel_name", "channel_archive",
@@ -31,7 +38,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     openers: dict[str, str] = context.memory.setdefault("openers", {})
     if thread == record["ts"]:
         openers[thread] = str(author)
-    opener = record.get("parent_user_id") or openers.get(thread)
+    opener = record.get("parent_user_id") or openers.get(thread) or _openers_beside(context.file, thread).get(thread)
     role = "user" if author is not None and str(author) == str(opener) else "agent"
     if record.get("bot_id") or record.get("subtype") == "bot_message":
         role = "assistant"
@@ -48,6 +55,48 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
         "user_id": author if role == "user" else None,
         "agent_id": author if role in {"agent", "assistant"} else None,
         "channel": channel,
+    }
+
+
+def _openers_beside(file: SourceFile, thread: str) -> Mapping[str, str]:
+    """Return who opened the threads of the day on which a thread began, from the file of that day in the same folder.
+
+    Slack names a file after the day in the zone of the workspace, which may be the day before or after in UTC.
+    """
+    began = dt.datetime.fromtimestamp(float(thread), dt.UTC).date() if _TS.fullmatch(thread) else None
+    if began is None or not _DAY_FILE.fullmatch(PurePosixPath(file.member or file.path.name).name):
+        return {}
+    openers: dict[str, str] = {}
+    for days in (0, -1, 1):
+        name = f"{began + dt.timedelta(days=days)}.json"
+        member = str(PurePosixPath(file.member).with_name(name)) if file.member else None
+        path = file.path if member else file.path.with_name(name)
+        openers |= _openers_of(path, member, file.modified_ns)
+        if thread in openers:
+            break
+    return openers
+
+
+@lru_cache(maxsize=64)
+def _openers_of(path: Path, member: str | None, modified_ns: int) -> Mapping[str, str]:
+    """Return thread to opener of one day's file; nothing if there is no such file.
+
+    Args:
+        path: The file, or the zip that contains it.
+        member: Name of the file inside the zip.
+        modified_ns: When the file that asks changed, so that a later export is read anew.
+    """
+    del modified_ns
+    file = SourceFile(path, path.name, ".json", 0, 0, member)
+    try:
+        with open_content(file) as content:
+            messages = orjson.loads(content.stream.read())
+    except (SourceError, KeyError, orjson.JSONDecodeError):
+        return {}
+    return {
+        message["ts"]: str(first_of(message, "user", "bot_id", "username"))
+        for message in (messages if isinstance(messages, list) else [])
+        if isinstance(message, dict) and fits(message) and message.get("thread_ts") in {None, message["ts"]}
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -13,8 +12,8 @@ from analytics_platform.model.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.row_rules.role_words import plain_word
 from analytics_platform.sources.rows import Rows
+from analytics_platform.sources.shapes.column_names import by_form
 
-_SEPARATORS = re.compile(r"[\W_]+")
 _AUTHORS = (
     "author_id", "authorid", "sender_id", "senderid", "from_id", "actor_id", "commenter_id", "author_email",
     "sender_email", "from_email", "author_name", "sender_name", "from_name",
@@ -72,9 +71,9 @@ def authors_of(columns: Mapping[str, pa.Array], mapping: FieldMapping, stated: F
     if decided or not filled or role_column not in columns:
         return None
     but = stated.columns.values()
-    by_form = {_SEPARATORS.sub("_", name.strip().lower()).strip("_"): name for name in columns if name not in but}
+    name_of = by_form(name for name in columns if name not in but)
     words = mapping.role_words()
-    for column in (by_form[form] for form in _AUTHORS if form in by_form):
+    for column in (name_of[form] for form in _AUTHORS if form in name_of):
         pairs = zip(_roles(columns[role_column], words).to_pylist(), columns[column].to_pylist(), strict=True)
         of_role: dict[str, set[str]] = {name: set() for name in _WRITERS}
         for role, author in pairs:

@@ -10,6 +10,7 @@ from typing import Any
 
 from analytics_platform.model.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
+from analytics_platform.sources.shapes.column_names import by_form, column_form
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "conversation_id": (
@@ -20,6 +21,9 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "message_tree_id", "conversations_thread_id", "conversation.id", "ticketnummer", "fall",
         "gespräch", "vorgang", "konversation", "conversación", "диалог", "обращение",
         "会话id", "对话id", "会話id", "チケット",
+        "ticket_nr", "ticket_no", "vorgangsnummer", "fallnummer", "numéro_de_ticket", "n_ticket", "id_ticket",
+        "número_de_ticket", "numero_ticket", "numero_di_ticket", "número_do_ticket", "conversazione", "conversa",
+        "gesprek", "rozmowa", "zgłoszenie", "numer_zgłoszenia", "nr_zgłoszenia",
     ),
     "role": (
         "author_role", "author_type", "authortype", "sender_type", "sendertype", "sender_role", "speaker",
@@ -28,6 +32,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "actor", "participant_role", "author_kind", "sender_kind", "from_type",
         "direction", "who", "rolle", "absender", "rôle", "rol", "ruolo", "роль", "отправитель",
         "角色", "役割", "发送者", "送信者",
+        "autor", "autorin", "verfasser", "auteur", "expéditeur", "remitente", "autore", "mittente", "remetente",
+        "afzender", "nadawca",
         "type", "event",
     ),
     "text": (
@@ -35,6 +41,9 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "message_body", "utterance", "msg", "comment_text", "html_body", "value",
         "body_text", "stripped_text", "description_text", "payload_text", "message_content",
         "nachricht", "mensaje", "mensagem", "messaggio", "сообщение", "текст", "内容", "消息", "メッセージ", "本文",
+        "nachrichtentext", "kommentar", "inhalt", "texte", "commentaire", "contenu", "texto", "comentario", "contenido",
+        "testo", "commento", "contenuto", "comentário", "conteúdo", "tekst", "bericht", "opmerking", "inhoud",
+        "wiadomość", "komentarz", "treść",
         "comment",
     ),
     "message_id": (
@@ -49,17 +58,35 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "absolute_time", "date_sent", "start_time",
         "timestamp_ms", "дата", "время", "时间", "日時", "送信日時", "horodatage", "fecha_hora",
         "data_hora", "zeit", "zeitpunkt", "zeitstempel", "datum", "fecha",
+        "erstellt_am", "erstellt", "erstellungsdatum", "gesendet_am", "gesendet", "créé_le", "date_de_création",
+        "envoyé_le", "date_d_envoi", "date_heure", "creado_el", "creado", "fecha_de_creación", "fecha_creación",
+        "enviado_el", "fecha_hora", "creato_il", "creato", "data_di_creazione", "data_creazione", "inviato_il",
+        "data_ora", "criado_em", "data_de_criação", "data_criação", "enviado_em", "enviado", "aangemaakt_op",
+        "aangemaakt", "gemaakt_op", "verzonden_op", "verzonden", "utworzono", "data_utworzenia", "wysłano",
+        "data_wysłania", "data",
     ),
     "user_id": (
         "userid", "customer_id", "customerid", "requester_id", "requesterid", "requester", "contact_id", "client_id",
-        "end_user_id", "customer", "customer_email", "requester_email",
+        "end_user_id", "customer", "customer_email", "requester_email", "kunde", "kunden_id", "kundennummer",
+        "kunden_nr", "anfragender", "client", "id_client", "demandeur", "cliente", "id_cliente", "solicitante",
+        "richiedente", "klant", "klant_id", "klantnummer", "aanvrager", "klient", "id_klienta", "zgłaszający",
     ),
-    "agent_id": ("agentid", "assignee_id", "assignee", "agent", "operator_id", "agent_name", "agent_email"),
-    "channel": ("via", "via_channel", "source_channel"),
+    "agent_id": (
+        "agentid", "assignee_id", "assignee", "agent", "operator_id", "agent_name", "agent_email",
+        "bearbeiter", "zugewiesen_an", "zuständig", "assigné_à", "assigné", "agente", "asignado_a", "asignado",
+        "assegnato_a", "atribuído_a", "behandelaar", "toegewezen_aan", "przypisany_do", "przypisany",
+    ),
+    "channel": ("via", "via_channel", "source_channel", "kanal", "canal", "canale", "kanaal", "kanał"),
     "model": ("model_name", "llm", "engine"),
-    "language": ("lang", "locale", "language_code"),
-    "rating": ("csat", "satisfaction", "satisfaction_score", "score", "stars", "csat_score", "bewertung"),
-    "outcome": ("status", "ticket_status", "resolution", "state"),
+    "language": ("lang", "locale", "language_code", "sprache", "langue", "idioma", "lingua", "taal", "język"),
+    "rating": (
+        "csat", "satisfaction", "satisfaction_score", "score", "stars", "csat_score", "bewertung",
+        "évaluation", "calificación", "valutazione", "avaliação", "beoordeling", "ocena",
+    ),
+    "outcome": (
+        "status", "ticket_status", "resolution", "state", "ergebnis", "statut", "état", "estado", "stato", "stan",
+        "résultat", "resultado", "risultato", "resultaat", "wynik",
+    ),
 }  # fmt: skip
 _REFERRED: dict[str, tuple[str, ...]] = {
     "conversation_id": ("case", "issue", "dialog", "dialogue", "request", "inquiry", "support_request", "call", "room"),
@@ -67,11 +94,11 @@ _REFERRED: dict[str, tuple[str, ...]] = {
     "agent_id": ("operator", "employee", "staff", "representative", "support_agent"),
 }
 """What a table is called whose rows are conversations, customers or agents, further to the names of columns."""
+_FORMS = {column: tuple(dict.fromkeys(map(column_form, names))) for column, names in _NAMES.items()}
 _OPTIONAL = ("user_id", "agent_id", "channel", "model", "language", "rating", "outcome")
 """Columns that are taken by usual names where a table has every required column."""
-_AMBIGUOUS = frozenset({"score", "status", "state", "engine", "via"})
+_AMBIGUOUS = frozenset({"score", "status", "state", "engine", "via", "statut", "etat", "estado", "stato", "stan"})
 """Names that may tell something of a single message: whether it was delivered, or how certain a model is."""
-_SEPARATORS = re.compile(r"[\W_]+")
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LOOKED_AT = 200
 
@@ -104,7 +131,7 @@ def usual_columns(
     lacking = [column for column in _NAMES if column not in names and column not in stated]
     if all(name in names for name in REQUIRED_INPUT):
         wanted = [column for column in lacking if column in _OPTIONAL] if not set(REQUIRED_INPUT) & {*stated} else []
-        certain = [name for name in names if _form(name) not in _AMBIGUOUS]
+        certain = [name for name in names if column_form(name) not in _AMBIGUOUS]
         return _matches(certain, wanted, excluded, values)
     if all(name in names or name in stated for name in REQUIRED_INPUT):
         return {}
@@ -130,10 +157,10 @@ def meaning_of(name: str) -> str | None:
     Args:
         name: Name of a table, or of a column that refers to a table; singular or plural.
     """
-    form = _form(name)
+    form = column_form(name)
     forms = {form, form.removesuffix("s"), form.removesuffix("es")}
     for column in ("conversation_id", "user_id", "agent_id"):
-        if forms & {column, *_NAMES[column], *_REFERRED.get(column, ())}:
+        if forms & {column, *_FORMS[column], *map(column_form, _REFERRED.get(column, ()))}:
             return column
     return None
 
@@ -144,28 +171,22 @@ def _matches(
     excluded: Mapping[str, Collection[str]],
     values: Mapping[str, Iterable[Any]] | None = None,
 ) -> dict[str, str]:
-    by_form: dict[str, str] = {}
+    name_of = by_form(names)
     for name in names:
-        by_form.setdefault(_form(name), name)
-    for name in names:
-        by_form.setdefault(_form(_HUMPS.sub("_", name)), name)
+        name_of.setdefault(column_form(_HUMPS.sub("_", name)), name)
     taken: set[str] = set()
     guessed: dict[str, str] = {}
     for column in wanted:
         unfit = taken | {*excluded.get(column, ())}
-        forms = (column, *_NAMES[column])
-        candidates = [by_form[form] for form in forms if form in by_form and by_form[form] not in unfit]
+        forms = (column, *_FORMS[column])
+        candidates = [name_of[form] for form in forms if form in name_of and name_of[form] not in unfit]
         if column == "role" and values is not None:
             candidates = [one for one in candidates if any(values[one])]  # an empty column says nothing
             candidates.sort(key=lambda one: not _has_role_words(values[one]))
-            if candidates[:1] and candidates[0] == by_form.get("event") and not _has_role_words(values[candidates[0]]):
+            if candidates[:1] and candidates[0] == name_of.get("event") and not _has_role_words(values[candidates[0]]):
                 candidates = []
         match = next(iter(candidates), None)
         if match is not None:
             guessed[column] = match
             taken.add(match)
     return guessed
-
-
-def _form(name: str) -> str:
-    return _SEPARATORS.sub("_", name.strip().lower()).strip("_")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
@@ -10,31 +9,45 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.sources.rows import Rows
+from analytics_platform.sources.shapes.column_names import by_form, column_form
 
-_SEPARATORS = re.compile(r"[\W_]+")
 TRUE_WORDS = (
-    "true", "1", "yes", "t", "y", "ja", "wahr", "oui", "vrai", "sí", "si", "sì", "sim", "tak", "да", "是", "はい",
+    "true", "1", "yes", "t", "y", "ja", "wahr", "oui", "vrai", "vero", "verdadero", "verdadeiro", "waar", "prawda",
+    "sí", "si", "sì", "sim", "tak", "да", "是", "はい",
 )  # fmt: skip
 FALSE_WORDS = (
-    "false", "0", "no", "f", "n", "nein", "falsch", "non", "faux", "não", "nao", "nie", "нет", "否", "いいえ",
+    "false", "0", "no", "f", "n", "nein", "falsch", "non", "faux", "falso", "nee", "onwaar", "fałsz", "não", "nao",
+    "nie", "нет", "否", "いいえ",
 )  # fmt: skip
 """Texts that mean true and false in a column of flags, in any case."""
 _TRUE, _FALSE = pa.array(TRUE_WORDS), pa.array(FALSE_WORDS)
 
 _AGENT_FLAGS = ("from_agent", "is_agent", "is_staff", "by_agent", "outbound", "is_outbound", "is_support", "from_me")
 _CUSTOMER_FLAGS = ("from_customer", "is_customer", "inbound", "is_inbound", "incoming", "by_customer", "from_user")
-_NOTE_FLAGS = ("private", "is_private", "internal", "is_internal", "internal_note", "is_note", "is_internal_note")
-_PUBLIC_FLAGS = ("public", "is_public", "comment_public")
+_NOTE_FLAGS = (
+    "private", "is_private", "internal", "is_internal", "internal_note", "is_note", "is_internal_note",
+    "privat", "intern", "interne_notiz", "prive", "interne", "note_interne", "privado", "interno", "nota_interna",
+    "privato", "nota_privata", "interne_notitie", "prywatny", "prywatne", "wewnetrzny", "wewnetrzne",
+)  # fmt: skip
+_PUBLIC_FLAGS = (
+    "public", "is_public", "comment_public", "offentlich", "ist_offentlich", "publique", "publico", "pubblico",
+    "openbaar", "publiczny", "publiczne",
+)  # fmt: skip
 
 _BOT_FLAGS = ("is_bot", "from_bot", "by_bot", "is_assistant", "is_ai")
 _KINDS = ("type", "message_type", "part_type", "kind", "visibility", "comment_type", "note_type", "event_type")
 NOTE_WORDS = (
     "note", "private_note", "internal_note", "private note", "internal note", "private-note", "internal-note",
     "privatenote", "internalnote", "internal", "private", "internal comment", "internal_comment", "private comment",
-    "private_comment", "notiz", "interne notiz", "intern",
+    "private_comment", "notiz", "interne notiz", "intern", "privat",
+    "note interne", "interne", "privé", "privée", "nota interna", "interno", "interna", "privado", "privada", "privato",
+    "privata", "interne notitie", "notatka wewnętrzna", "wewnętrzna", "prywatna",
 )  # fmt: skip
 """Values that mark an internal note in a column of ``_KINDS``, ``_NOTE_FLAGS`` or ``_PUBLIC_FLAGS``, in any case."""
-_PUBLIC_WORDS = ("public", "reply", "öffentlich")
+_PUBLIC_WORDS = (
+    "public", "reply", "öffentlich", "publique", "público", "pública", "pubblico", "pubblica", "openbaar", "publiczny",
+    "publiczna",
+)  # fmt: skip
 _NOTES, _NOTES_AND_PUBLIC = pa.array(NOTE_WORDS), pa.array([*NOTE_WORDS, *_PUBLIC_WORDS])
 
 
@@ -114,21 +127,21 @@ def role_flags(columns: Mapping[str, pa.Array], *, has_roles: bool, but: Collect
         but: Columns that the mapping decides about.
     """
     names = [name for name in columns if name not in but]
-    by_form = {_SEPARATORS.sub("_", name.strip().lower()).strip("_"): name for name in names}
+    name_of = by_form(names)
     speaker, if_true = None, "agent"
     if not has_roles:
-        agent = next((by_form[form] for form in _AGENT_FLAGS if form in by_form), None)
-        customer = next((by_form[form] for form in _CUSTOMER_FLAGS if form in by_form), None)
-        bot = next((by_form[form] for form in _BOT_FLAGS if form in by_form), None)
+        agent = next((name_of[form] for form in _AGENT_FLAGS if form in name_of), None)
+        customer = next((name_of[form] for form in _CUSTOMER_FLAGS if form in name_of), None)
+        bot = next((name_of[form] for form in _BOT_FLAGS if form in name_of), None)
         speaker, if_true = (agent, "agent") if agent else (customer, "user") if customer else (bot, "assistant")
-    private = next((by_form[form] for form in _NOTE_FLAGS if form in by_form), None)
-    public = next((by_form[form] for form in _PUBLIC_FLAGS if form in by_form), None)
+    private = next((name_of[form] for form in _NOTE_FLAGS if form in name_of), None)
+    public = next((name_of[form] for form in _PUBLIC_FLAGS if form in name_of), None)
     if not _tells_apart(columns, private, note_if_true=True):
         private = None
     if not _tells_apart(columns, public, note_if_true=False):
         public = None
     # A note may stand anywhere in a long file, so that first rows without one decide nothing.
-    marked = {by_form[form]: _is_note_word(columns[by_form[form]]) for form in _KINDS if form in by_form}
+    marked = {name_of[form]: _is_note_word(columns[name_of[form]]) for form in _KINDS if form in name_of}
     kinds = tuple(name for name, is_note in marked.items() if not len(is_note) or not pc.all(is_note).as_py())
     with_notes = tuple(name for name in kinds if pc.any(marked[name]).as_py())
     return RoleFlags(
@@ -158,7 +171,7 @@ def _is_noted(values: pa.Array, *, note_if_true: bool) -> pa.Array:
 
 def says_who_speaks(names: Collection[str]) -> bool:
     """Tell whether a column of truth values tells agents from customers."""
-    forms = {_SEPARATORS.sub("_", name.strip().lower()).strip("_") for name in names}
+    forms = set(map(column_form, names))
     return not forms.isdisjoint({*_AGENT_FLAGS, *_CUSTOMER_FLAGS, *_BOT_FLAGS})
 
 

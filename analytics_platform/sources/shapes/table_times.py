@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -12,8 +11,8 @@ import pyarrow.compute as pc
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.row_rules.time_forms import AUTO
 from analytics_platform.sources.rows import Rows
+from analytics_platform.sources.shapes.column_names import by_form, column_form
 
-_SEPARATORS = re.compile(r"[\W_]+")
 _DATE_NAMES = (
     "date", "datum", "fecha", "data", "day", "sent_date", "message_date", "created_date", "tag", "jour", "дата", "日付",
     "日期",
@@ -64,10 +63,10 @@ def date_and_time(columns: Mapping[str, pa.Array], effective: FieldMapping, give
     """
     if "timestamp" in given.columns or "timestamp" in given.constants or "timestamp" in columns:
         return None
-    by_form = {_SEPARATORS.sub("_", name.strip().lower()).strip("_"): name for name in columns}
+    name_of = by_form(columns)
     taken = effective.column_of("timestamp")
-    dates = [taken, *(by_form[form] for form in _DATE_NAMES if form in by_form)]
-    times = [taken, *(by_form[form] for form in _TIME_NAMES if form in by_form)]
+    dates = [taken, *(name_of[form] for form in map(column_form, _DATE_NAMES) if form in name_of)]
+    times = [taken, *(name_of[form] for form in map(column_form, _TIME_NAMES) if form in name_of)]
     date = next((name for name in dates if name in columns and _all_match(columns[name], _DATE)), None)
     time = next((name for name in times if name in columns and _all_match(columns[name], _TIME)), None)
     return DateAndTime(date, time) if date is not None and time is not None else None

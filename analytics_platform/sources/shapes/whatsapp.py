@@ -11,6 +11,7 @@ from typing import BinaryIO
 from analytics_platform.sources.formats.file_records import Record, Records
 from analytics_platform.sources.shapes.identity import identify_row
 from analytics_platform.sources.shapes.shape import Context
+from analytics_platform.sources.shapes.whatsapp_lines import LEFT_TO_RIGHT, is_notice, said
 
 _INVISIBLE = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _SPACES = re.compile("[\u00a0\u202f\u2009]")
@@ -75,8 +76,8 @@ def read_whatsapp(stream: BinaryIO, order: DateOrder, context: Context) -> Itera
 
     The chat is one conversation. A message's id comes from its time, sender and text, so that a second export adds the
     messages that are new. The chat's first sender is the customer, every other one an agent, unless a mapping says
-    otherwise; a line without a sender has the role system. The columns ``date``, ``username`` and ``message`` keep what
-    the file says, for mappings.
+    otherwise; a line without a sender, and a notice such as that of a deleted message, has the role system. The
+    columns ``date``, ``username`` and ``message`` keep what the file says, for mappings.
 
     Args:
         stream: The file's bytes, UTF-8.
@@ -100,7 +101,8 @@ def read_whatsapp(stream: BinaryIO, order: DateOrder, context: Context) -> Itera
             yield Records(batch)
             batch = []
         stated = _STATED.match(_INVISIBLE.sub("", text))
-        message = _message(start, stated.group(1) if stated else start["date"], order, conversation, context)
+        message = _message(start, stated.group(1) if stated else start["date"], order, conversation)
+        message["is_marked"] = text.partition(": ")[2].startswith(LEFT_TO_RIGHT)
     if message is not None:
         batch.append(_finished(message, context))
     if batch:
@@ -111,21 +113,16 @@ def _plain(line: str) -> str:
     return _SPACES.sub(" ", _INVISIBLE.sub("", line))
 
 
-def _message(start: re.Match[str], stated: str, order: DateOrder, conversation: str, context: Context) -> Record:
+def _message(start: re.Match[str], stated: str, order: DateOrder, conversation: str) -> Record:
     sender, colon, text = start["rest"].partition(": ")
     if not colon and start["rest"].endswith(":"):
         sender, colon, text = start["rest"][:-1], ":", ""
     if not colon:
         sender, text = "", start["rest"]
-    customer = context.memory.setdefault("customer", sender) if sender else None
-    role = "system" if not sender else "user" if sender == customer else "agent"
     return {
         "conversation_id": conversation,
-        "role": role,
         "text": text,
         "timestamp": _time(start, order),
-        "user_id": sender if role == "user" else None,
-        "agent_id": sender if role == "agent" else None,
         "channel": "whatsapp",
         "date": stated,
         "username": sender or None,
@@ -133,7 +130,15 @@ def _message(start: re.Match[str], stated: str, order: DateOrder, conversation: 
 
 
 def _finished(message: Record, context: Context) -> Record:
-    message["text"] = (message["text"] or "").strip() or None
+    text = (message["text"] or "").strip()
+    is_marked, sender = message.pop("is_marked"), message["username"]
+    is_event = sender is None or is_notice(text, is_marked=is_marked)
+    customer = None if is_event else context.memory.setdefault("customer", sender)
+    role = "system" if is_event else "user" if sender == customer else "agent"
+    message["role"] = role
+    message["user_id"] = sender if role == "user" else None
+    message["agent_id"] = sender if role == "agent" else None
+    message["text"] = (text if is_event else said(text, is_marked=is_marked)) or None
     message["message"] = message["text"]
     # The role is left out: it depends on who speaks first in a file.
     content = (message[name] for name in ("conversation_id", "timestamp", "username", "text"))

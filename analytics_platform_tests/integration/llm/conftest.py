@@ -378,6 +378,7 @@ def messages_of(*conversations: str | Sequence[tuple[str, str]], day: dt.date = 
                     "agent_id": None,
                     "model": None,
                     "channel": None,
+                    "time_source": "message",
                     "sent_at": dt.datetime(2006, 6, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=position),
                     "text": text,
                     "code": [],

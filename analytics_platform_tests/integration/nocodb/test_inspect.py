@@ -10,7 +10,7 @@ import pytest
 
 from analytics_platform.cli import commands
 from analytics_platform.cli.app import main
-from analytics_platform.operations.inspection import write_mapping
+from analytics_platform.operations.mapping_file import write_mapping
 from analytics_platform.operations.nocodb_inspection import inspect_server
 from analytics_platform.operations.run import Outcome
 from analytics_platform.sources.mapping import FieldMapping, load_mapping

@@ -34,6 +34,8 @@ def make_pair() -> MakePair:
                 "conversation_id": f"c{number:03}",
                 "language": "en",
                 "started_at": start,
+                "time_source": "message",
+                "answer_count": int(values.get("first_response_seconds") is not None),
                 "ended_at": start + dt.timedelta(seconds=values.get("duration_seconds", 0)),
                 "duration_seconds": 0,
                 "message_count": 1,

@@ -33,6 +33,7 @@ def message(message_id: str, position: int) -> dict[str, object]:
         "message_id": message_id,
         "position": position,
         "role": "user",
+        "time_source": "message",
         "sent_at": dt.datetime(2024, 1, 1, tzinfo=dt.UTC),
         "text": message_id,
         "code": [],

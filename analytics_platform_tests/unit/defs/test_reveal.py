@@ -52,6 +52,7 @@ def compute(platform: Platform, day: str) -> PartitionInfo:
             "role": "user",
             "text": text,
             "timestamp": dt.datetime.fromisoformat(f"{day}T00:00:{number:02}+00:00"),
+            "time_source": "message",
             "source": "test",
             "source_file": "test.jsonl",
             "source_row": number + 1,

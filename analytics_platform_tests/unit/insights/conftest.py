@@ -49,6 +49,7 @@ def make_messages(turns: Sequence[Turn]) -> pa.Table:
                 "agent_id": None,
                 "model": None,
                 "channel": None,
+                "time_source": "message",
                 "sent_at": dt.datetime(2006, 6, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=number),
                 "text": text,
                 "code": [],

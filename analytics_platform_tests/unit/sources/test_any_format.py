@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.sources.base import SourceError
-from analytics_platform.sources.file_reading.file_rows import Recognised, read_rows
+from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.file_reading.locating import find_files
+from analytics_platform.sources.file_reading.recognised import Recognised
 from analytics_platform.sources.formats import csv_rows, json_rows
 from analytics_platform.sources.mapping import FieldMapping
 

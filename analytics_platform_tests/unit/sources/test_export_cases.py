@@ -159,7 +159,7 @@ def test_whatsapp_chat_is_read_with_its_lines_and_marks(read):
     times = [f"{row['timestamp']:%H:%M}" for row in found.messages]
     assert by_conversation(found) == {"whatsapp_converted": ["user", "agent", "user", "agent", "user", "user", "agent"]}
     assert texts[0] == "Hi, is the blue jacket still available?\nI would need size M"
-    assert texts[2] == "image omitted"
+    assert texts[2] == "[image]"
     assert times == ["09:58", "10:02", "10:03", "10:03", "12:15", "12:15", "13:05"]
 
 

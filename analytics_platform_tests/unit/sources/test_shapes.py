@@ -10,8 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from analytics_platform.sources.file_reading.file_rows import Recognised, read_rows
+from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.file_reading.locating import find_files
+from analytics_platform.sources.file_reading.recognised import Recognised
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.shapes.catalogue import SHAPES
 
@@ -163,7 +164,7 @@ def test_internal_notes_name_no_agent():
             [
                 ("system", "Nachrichten und Anrufe sind Ende-zu-Ende-verschlüsselt."),
                 ("user", "Ist die Jacke noch da?\nGröße M bitte"),
-                ("agent", "<Medien ausgeschlossen>"),
+                ("agent", "[media]"),
                 ("agent", "Ja: noch zwei"),
             ],
             ["2024-06-20T09:58:00", "2024-06-20T09:58:00", "2024-06-20T10:02:00", "2024-06-20T10:03:00"],

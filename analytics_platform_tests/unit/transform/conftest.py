@@ -30,6 +30,7 @@ def make_raw() -> MakeRaw:
                 "role": "user",
                 "text": "hello",
                 "timestamp": MIDNIGHT + dt.timedelta(seconds=message.get("at", number)),
+                "time_source": "message",
                 "source": "test",
                 "source_file": "test.jsonl",
                 "source_row": number + 1,

@@ -16,6 +16,7 @@ from analytics_platform.model.clean_tables import CONVERSATIONS, MESSAGES
 from analytics_platform.model.raw_tables import RAW_CONVERSATIONS, RAW_MESSAGES, ROLES
 from analytics_platform.transform.conversations import conversation_metrics, raw_conversations
 from analytics_platform.transform.messages import clean_messages
+from analytics_platform.transform.outcomes import parse_outcomes
 from analytics_platform_tests.sizes import by_day_or_night
 
 MakeRaw = Callable[..., pa.Table]
@@ -56,6 +57,7 @@ def test_what_no_message_states_is_null(make_raw: MakeRaw) -> None:
     (row,) = raw_conversations(make_raw({})).to_pylist()
     assert {name for name, value in row.items() if value is None} == {
         "user_id", "agent_id", "model", "channel", "language", "rating", "outcome", "variant", "tokens", "cost",
+        "outcome_range", "cost_source",
     }  # fmt: skip
 
 
@@ -192,3 +194,59 @@ def test_metrics_equal_those_of_each_conversation_alone(make_raw: MakeRaw, rows:
         if len(times):
             assert row["response_seconds_p90"] == pytest.approx(np.quantile(times, 0.9), abs=1e-8)
         assert row["user_message_count"] + row["agent_message_count"] <= row["message_count"]
+
+
+@pytest.mark.parametrize("source", ["conversation", "day", "file"])
+def test_times_that_no_message_states_make_no_waits(make_raw: MakeRaw, source: str) -> None:
+    """A source without times of messages gave a median of 0 s to the first answer, and a duration of 0 s."""
+    (row,) = measure(make_raw({"role": "user", "time_source": source}, {"role": "agent", "time_source": source}))
+    times = ("duration_seconds", "first_response_seconds", "response_seconds_p50", "response_seconds_p90")
+    assert [row[name] for name in times] == [None] * 4
+    assert (row["time_source"], row["answer_count"]) == (source, 1)
+    assert row["quality_score"] == 1  # answered and balanced; nobody knows how quickly
+
+
+def test_one_message_without_a_time_hides_only_its_own_wait(make_raw: MakeRaw) -> None:
+    (row,) = measure(
+        make_raw(
+            {"role": "user", "time_source": "conversation", "at": 0},
+            {"role": "agent", "at": 5},
+            {"role": "user", "at": 10},
+            {"role": "agent", "at": 17},
+        )
+    )
+    assert (row["response_seconds_p50"], row["answer_count"], row["duration_seconds"]) == (7, 2, None)
+
+
+def test_closed_is_no_success_where_no_failure_can_be_stated(make_raw: MakeRaw) -> None:
+    """A help desk that only ever says solved or closed had 100% successes."""
+    raw = make_raw(
+        {"conversation_id": "a", "outcome": "solved", "outcome_range": "closings"},
+        {"conversation_id": "b", "outcome": "closed", "outcome_range": "closings"},
+        {"conversation_id": "c", "outcome": "solved", "outcome_range": "both"},
+        {"conversation_id": "d", "outcome": "closed", "outcome_range": "both"},
+        {"conversation_id": "e"},
+    )
+    rows = measure(raw)
+    assert [row["resolved"] for row in rows] == [None, None, True, None, None]
+    assert [row["closed"] for row in rows] == [True, True, False, True, None]
+
+
+def test_own_words_for_outcomes_win_over_the_range(make_raw: MakeRaw) -> None:
+    raw = make_raw(
+        {"conversation_id": "a", "outcome": "solved", "outcome_range": "closings"},
+        {"conversation_id": "b", "outcome": "sale", "outcome_range": "closings"},
+    )
+    for setting, expected in (("sale=success", [None, True]), ("sale=failure", [True, False])):
+        metrics = conversation_metrics(clean_messages(raw), raw_conversations(raw), outcomes=parse_outcomes(setting))
+        assert metrics["resolved"].to_pylist() == expected
+
+
+def test_a_conversation_says_where_its_cost_comes_from(make_raw: MakeRaw) -> None:
+    raw = make_raw(
+        {"conversation_id": "a", "cost": 0.1, "cost_source": "stated"},
+        {"conversation_id": "b", "cost": 0.1, "cost_source": "stated"},
+        {"conversation_id": "b", "cost": 0.1, "cost_source": "computed"},
+        {"conversation_id": "c"},
+    )
+    assert [row["cost_source"] for row in measure(raw)] == ["stated", "mixed", None]

@@ -133,3 +133,11 @@ def test_short_messages_of_the_large_languages_are_told_apart() -> None:
 def test_languages_that_are_nearly_one_do_not_make_each_other_doubtful() -> None:
     assert detect("我要退款") == "zh"
     assert detect("tidak berfungsi") == "id"
+
+
+@pytest.mark.parametrize(
+    ("stated", "code"), [("deu", "de"), ("ger", "de"), ("fra-CA", "fr"), ("zho", "zh"), ("xx", None), ("qqq", None)]
+)
+def test_codes_of_three_letters_are_those_of_two_and_unknown_ones_are_null(stated: str, code: str | None) -> None:
+    """``deu`` and ``de`` were two languages, and ``xx`` was one."""
+    assert normalise_codes(pa.array([stated])).to_pylist() == [code]

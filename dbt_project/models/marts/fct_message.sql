@@ -23,6 +23,7 @@ final as (
         messages.model,
         messages.channel,
         messages.sent_at,
+        messages.time_source,
         messages.language,
         messages.character_count,
         messages.word_count,

@@ -22,11 +22,13 @@ renamed as (
         language,
         started_at,
         ended_at,
+        time_source,
         duration_seconds,
         message_count,
         user_message_count,
         agent_message_count,
         turn_count,
+        answer_count,
         first_response_seconds,
         response_seconds_p50,
         response_seconds_p90,
@@ -35,10 +37,12 @@ renamed as (
         rating,
         outcome,
         resolved as is_resolved,
+        closed as is_closed,
         quality_score,
         variant,
         tokens as llm_token_count,
-        cost as llm_cost_usd
+        cost as llm_cost_usd,
+        cost_source as llm_cost_source
     from source
     where conversation_id not in (select failed.conversation_id from failed)
 

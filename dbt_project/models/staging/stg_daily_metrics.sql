@@ -13,8 +13,10 @@ renamed as (
         user_count,
         agent_count,
         answered_count,
+        timed_count,
         outcome_count,
         resolved_count,
+        closed_count,
         rated_count,
         negative_count,
         positive_count

@@ -23,6 +23,7 @@ renamed as (
         model,
         channel,
         sent_at,
+        time_source,
         language,
         character_count,
         word_count,

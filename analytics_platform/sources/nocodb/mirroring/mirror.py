@@ -43,6 +43,7 @@ from analytics_platform.sources.row_rules.deduplication import (
     name_changed_sessions,
     settle_changed,
     use_other_day,
+    use_outcome_range,
     use_window,
 )
 from analytics_platform.sources.row_rules.row_summary import SUMMARY, RowSummary, parse_summary, summarise
@@ -61,6 +62,7 @@ _PARTS = "days"
 _REWRITTEN = "rewritten.duckdb"
 _SPILL = "spill"
 _REMOVED = "rows_removed"
+_OUTCOME_RANGE = "outcome_range"
 """Fact: whether the database file may still contain bytes of removed rows; a missing fact counts as true."""
 _FIRST_POSITION = {MESSAGES: 0, CONVERSATIONS: 1 << 50}
 
@@ -184,10 +186,15 @@ class Mirror:
         new.replace(path)
 
     def _publish(self, db: duckdb.DuckDBPyConnection) -> None:
-        """Write the dirty days, and name them in the manifest."""
+        """Write the dirty days, and name them in the manifest; all days, if the range of the outcomes has changed."""
         dirty = {str(day) for (day,) in db.execute("SELECT DISTINCT day FROM dirty_days").fetchall()}
         if not dirty:
             return
+        found = use_outcome_range(db)
+        mirror = OpenMirror(db, self._mapping)
+        if mirror.facts().get(_OUTCOME_RANGE, found) != found:
+            dirty |= self.manifest().keys()
+        mirror.remember({_OUTCOME_RANGE: found})
         use_other_day(db)
         part = f"{_PARTS}/{time.time_ns():x}"
         written = write_days(db, self.folder, part, dirty)

@@ -26,11 +26,6 @@ def columns_of(records: Sequence[Record]) -> list[str]:
     return sorted(set().union(*records))
 
 
-def stamps_of(records: Sequence[Record]) -> pa.Array:
-    """Return the server's time of each record's last change; null for a record without one."""
-    return pa.array([record.get("UpdatedAt") or record.get("CreatedAt") for record in records], pa.string())
-
-
 def newest_stamp(records: Sequence[Record]) -> str | None:
     """Return the newest time of all records, ISO 8601 in UTC; None when no record has a time."""
     stamps = {record.get(name) for record in records for name in ("CreatedAt", "UpdatedAt")} - {None}

@@ -208,9 +208,8 @@ class _Guessing:
             words = TRUE_WORDS if flags.note_if_true else FALSE_WORDS
             self._rules.append(RowRule(when={flags.note: (*words, *NOTE_WORDS)}, role="system"))
         taken = self._columns.values()
-        self._rules += [
-            RowRule(when={kind: NOTE_WORDS}, role="system") for kind in flags.kinds_with_notes if kind not in taken
-        ]
+        # The sample need not have a note: the mapping is written once, and a note may be written tomorrow.
+        self._rules += [RowRule(when={kind: NOTE_WORDS}, role="system") for kind in flags.kinds if kind not in taken]
         self._notes += flags.notes()
 
     def _values(self, title: str) -> pa.Array:

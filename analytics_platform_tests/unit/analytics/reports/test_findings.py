@@ -191,3 +191,24 @@ def test_conversations_that_could_not_be_processed_are_said_to_be_missing(day: A
     metrics = {one["name"]: one["value"] for one in daily_report(**day(some))["metrics"][0].as_py()}
     assert (metrics["failed_conversation_count"], metrics["quarantined_row_count"]) == (3, 5)
     assert not [text for text in findings(day(make.metrics())) if "could not be" in text]
+
+
+def test_missing_times_of_messages_are_told_instead_of_zero_seconds(day: Any, make: Any) -> None:
+    """A source without times had 'a median of 0 s to the first answer' and a busiest hour."""
+    unknown = dict.fromkeys(("duration_seconds_mean", "first_response_seconds_p50", "first_response_seconds_p90"))
+    tables = day(make.metrics(timed_count=0, hourly_conversations=[0] * 24, **unknown))
+    found = findings(tables)
+    assert about(found, "no times of single messages").startswith("Of 100 of 100 conversations (100%)")
+    assert not any("hour" in text for text in found)
+    assert daily_report(**tables)["summary"][0].as_py() == (
+        "100 conversations with 100 customers, 90% answered, response times unknown, because the source states no "
+        "times of single messages; asked about most: sound."
+    )
+
+
+def test_closed_tickets_are_no_share_of_successes(day: Any, make: Any) -> None:
+    """A help desk that only ever says solved or closed had '100% successes'."""
+    found = findings(day(make.metrics(closed_count=40)))
+    assert about(found, "closed") == (
+        "40 of 100 conversations (40%) were closed; the source states no failures, so there is no share of successes."
+    )

@@ -10,12 +10,13 @@ from analytics_platform.model.analytics_tables import MODEL_DAILY, USER_ANALYTIC
 
 
 def model_day(name: str, stated: int, resolved: int) -> pa.Table:
-    counts = ("conversation_count", "message_count", "user_count", "answered_count", "rated_count")
+    counts = ("conversation_count", "message_count", "user_count", "answered_count", "timed_count", "rated_count")
     row = {
         "date": dt.date(2006, 6, 8),
         "model": name,
         "outcome_count": stated,
         "resolved_count": resolved,
+        "closed_count": 0,
         "topics": [],
     }
     return MODEL_DAILY.from_rows([{**row, **dict.fromkeys(counts, stated)}])
@@ -55,7 +56,10 @@ def test_models_are_compared_by_their_stated_outcomes_over_all_days(make: Any) -
 
 
 def test_returning_customers_are_counted_when_no_outcome_is_stated(make: Any) -> None:
-    counts = ("conversation_count", "message_count", "answered_count", "outcome_count", "resolved_count", "rated_count")
+    counts = (
+        "conversation_count", "message_count", "answered_count", "timed_count", "outcome_count", "resolved_count",
+        "closed_count", "rated_count",
+    )  # fmt: skip
     seen = {
         "first_date": make.date,
         "last_date": make.date,
@@ -67,3 +71,15 @@ def test_returning_customers_are_counted_when_no_outcome_is_stated(make: Any) ->
     users = USER_ANALYTICS.from_rows([{**seen, "user_id": f"u{n}", "active_day_count": n} for n in (1, 2, 3)])
     assert key_findings([make.metrics()], users)[2] == "2 of 3 customers (67%) came back on another day."
     assert len(key_findings([make.metrics()], USER_ANALYTICS.empty())) == 2
+
+
+def test_a_run_says_why_waits_and_successes_are_missing(make: Any) -> None:
+    """A ticket export without times and failures ended with waits of 0 s and 100% successes."""
+    unknown = {"first_response_seconds_p50": None, "timed_count": 0, "closed_count": 60}
+    assert key_findings([make.metrics(**unknown)])[1:] == [
+        (
+            "10 of 100 conversations (10%) got no answer; the source states no times of single messages, so waits are "
+            "unknown."
+        ),
+        "60 of 100 conversations (60%) were closed; the source states no failures, so there is no share of successes.",
+    ]

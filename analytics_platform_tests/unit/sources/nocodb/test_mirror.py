@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.nocodb.mirroring.mirror import CONVERSATIONS, MESSAGES, Mirror, OpenMirror
-from analytics_platform.sources.nocodb.noco_tables.records import stamps_of, to_rows
+from analytics_platform.sources.nocodb.noco_tables.records import to_rows
 from analytics_platform.sources.nocodb.source import NocoSource, NocoTables
 from analytics_platform.sources.published_days import read_day, unplaced_rows
 from analytics_platform_tests.sizes import by_day_or_night
@@ -44,7 +44,12 @@ def mirror_in(folder: Path, first: int = 1, last: int = 31) -> Mirror:
 def put(mirror: OpenMirror, table: int, *records: dict[str, Any]) -> int:
     found = [{"CreatedAt": "2024-02-01 00:00:00+00:00", "UpdatedAt": None, **record} for record in records]
     rows = to_rows(found, table, MAPPING, "messages" if table == MESSAGES else "conversations")
-    return mirror.put(table, rows, stamps_of(found), {"complete": True})
+    return mirror.put(
+        table,
+        rows,
+        pa.array([record.get("UpdatedAt") or record.get("CreatedAt") for record in found], pa.string()),
+        {"complete": True},
+    )
 
 
 def message(number: int, conversation: str | None = "c1", day: int = 5, **fields: Any) -> dict[str, Any]:
@@ -396,3 +401,16 @@ def test_each_row_keeps_the_time_of_its_own_last_change(tmp_path, count):
         put(opened, MESSAGES, *rows)
         ids, stamps = opened.stamps(MESSAGES)
     assert stamps.to_pylist() == [f"time of {number}" for number in ids]
+
+
+def test_the_first_failure_gives_all_days_their_outcomes_back(tmp_path: Path) -> None:
+    """Days that were published before the source stated a failure would stay closings for ever."""
+    mirror = mirror_in(tmp_path)
+
+    def ranges() -> set[str | None]:
+        return {value for found in content(mirror).values() for value in found[3]["outcome_range"].to_pylist()}
+
+    change(mirror, lambda opened: put(opened, MESSAGES, message(1, outcome="solved")))
+    assert ranges() == {"closings"}
+    change(mirror, lambda opened: put(opened, MESSAGES, message(2, "c2", 6, outcome="unresolved")))
+    assert ranges() == {"both"}

@@ -202,3 +202,14 @@ def test_ids_of_linked_records_are_read_in_either_version() -> None:
     values = [{"Id": 7, "Subject": "Lamp"}, {"id": 7, "fields": {}}, [{"Id": 8}], "c1", 9, None, []]
 
     assert ids_in([{"Ticket": value} for value in values], "Ticket") == ["7", "8", "c1", "9"]
+
+
+def test_a_column_of_notes_has_its_rule_before_there_is_a_note() -> None:
+    """The mapping is written once: a note of tomorrow was an answer to the customer."""
+    kinds = {"Ticket": "Number", "Body": "LongText", "Sender": "SingleSelect", "Sent": "DateTime"}
+    row = {"Ticket": 1, "Body": "hello", "Sender": "customer", "Sent": "2026-01-01", "Visibility": "public"}
+    for sample in ([row, {**row, "Sender": "agent"}], []):
+        found = guess(table("Messages", {**kinds, "Visibility": "SingleSelect", "Private": "Checkbox"}), sample)
+        rules = {name: rule for rule in found.rules for name in rule.when}
+        assert rules["Visibility"].role == rules["Private"].role == "system"
+        assert "internal note" in rules["Visibility"].when["Visibility"]

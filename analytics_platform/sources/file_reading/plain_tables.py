@@ -1,0 +1,121 @@
+"""Read a table with a message per row: take its columns by their usual names, and derive roles, times and authors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+
+from analytics_platform.model.raw_tables import REQUIRED_INPUT
+from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.file_reading.recognised import Recognised
+from analytics_platform.sources.file_reading.unfolding import with_plain_text
+from analytics_platform.sources.formats.content import SourceFile
+from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.mapping import VARIABLE as MAPPING_VARIABLE
+from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.rows import Rows
+from analytics_platform.sources.shapes.table_authors import authors_of
+from analytics_platform.sources.shapes.table_columns import usual_columns
+from analytics_platform.sources.shapes.table_roles import role_flags
+from analytics_platform.sources.shapes.table_times import date_and_time, with_date_order
+
+
+def plain_table(
+    batches: Iterator[Rows],
+    file: SourceFile,
+    mapping: FieldMapping,
+    recognised: Recognised,
+    nested: list[Record] | None = None,
+) -> Iterator[tuple[FieldMapping, Rows]]:
+    """Yield the rows of a table with a message per row, each batch with the mapping that applies to it.
+
+    Args:
+        batches: The rows.
+        file: The file.
+        mapping: The mapping of the source.
+        recognised: Filled with the columns that are taken by their usual names, and with notes.
+        nested: The first records, where the rows were records whose values may be nested; None for a table.
+    """
+    first = next(batches, None)
+    if first is None:
+        return
+    batches = chain([first], batches)
+    effective = with_usual_columns(first.columns, mapping, _first_values(first))
+    recognised.columns = {name: effective.columns[name] for name in effective.columns.keys() - mapping.columns.keys()}
+    role_column = effective.column_of("role")
+    clock = date_and_time(first.columns, effective, mapping)
+    if clock is not None:
+        effective = effective.model_copy(update={"columns": {**effective.columns, "timestamp": clock.name}})
+        recognised.columns["timestamp"] = clock.name
+        batches = (clock.joined(rows) for rows in batches)
+    effective = with_date_order(first if clock is None else clock.joined(first), effective, recognised.notes)
+    flags = role_flags(
+        first.columns,
+        has_roles=role_column in first.columns or "role" in effective.constants,
+        but={*effective.columns.values(), *(name for rule in mapping.rules for name in rule.when)},
+    )
+    recognised.notes += flags.notes()
+    if not recognised.columns and flags.speaker is None and nested is None:
+        _refuse_data_as_header(first.columns, effective, file)
+    if nested and not flags.speaker:
+        refuse_nested(nested, first.columns, effective, file)
+    authors = authors_of(first.columns, effective, mapping)
+    recognised.notes += [authors.note()] if authors is not None else []
+    for rows in batches:
+        recognised.internal_notes += flags.count_notes(rows)
+        told = flags.apply(rows, role_column)
+        yield effective, with_plain_text(told if authors is None else authors.apply(told), effective)
+
+
+_DATA = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{9,}|(?i:user|assistant|agent|customer|bot|system)")
+
+
+def _refuse_data_as_header(names: Iterable[str], mapping: FieldMapping, file: SourceFile) -> None:
+    """Refuse a table whose first line is data: a time, and a word for a role.
+
+    Raises:
+        SourceError: Naming the line.
+    """
+    header = list(names)
+    lacking = [
+        name for name in REQUIRED_INPUT if name not in mapping.constants and mapping.column_of(name) not in header
+    ]
+    if len(lacking) > 1 and sum(bool(_DATA.fullmatch(name.strip())) for name in header) >= 2:
+        line = ", ".join(header)[:100]
+        raise SourceError(
+            f"{file.place}: has no header line (it begins with {line!r}); write the names of the columns above, "
+            f"e.g. {','.join(REQUIRED_INPUT)}"
+        )
+
+
+def _first_values(rows: Rows) -> dict[str, list[str | None]]:
+    return {name: values.slice(0, 200).to_pylist() for name, values in rows.columns.items()}
+
+
+def with_usual_columns(
+    names: Iterable[str], mapping: FieldMapping, values: Mapping[str, list[str | None]] | None = None
+) -> FieldMapping:
+    """Return the mapping with columns that are taken by their usual names."""
+    sessions = {"conversation_id"} if mapping.session_gap else set()  # the mapping makes conversations itself
+    usual = usual_columns(list(names), {*mapping.columns, *mapping.constants} | sessions, values=values)
+    return mapping.model_copy(update={"columns": {**usual, **mapping.columns}}) if usual else mapping
+
+
+def refuse_nested(records: list[Record], names: Iterable[str], mapping: FieldMapping, file: SourceFile) -> None:
+    """Refuse records that lack required columns and have a list of objects, in which the messages may be.
+
+    Raises:
+        SourceError: Naming the list, its fields, and how to map them.
+    """
+    needed = [name for name in ("role", "text") if name not in mapping.constants]
+    present = set(names)
+    if all(mapping.column_of(name) in present for name in needed):
+        return
+    for name, value in next((record for record in records if record), {}).items():
+        if isinstance(value, list) and value and isinstance(value[0], dict) and value[0]:
+            raise SourceError(
+                f"{file.place}: has one record per conversation, its messages nested in {name} with the fields "
+                f"{', '.join(sorted(value[0]))}; name them in the file of {MAPPING_VARIABLE} as {name}[].FIELD, "
+                f"e.g. columns: {{text: '{name}[].{min(value[0])}'}}"
+            )
