@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,9 @@ from analytics_platform.insights.tiers.examples import EXAMPLES, as_messages
 KINDS = ("topics", "intents", "urgencies", "resolutions")
 PACKS = [name for name in pack_names() if name != "base"]
 """The packs that are taxonomies by themselves; ``base`` has no topics."""
+
+SCRIPTS = {"LATIN", "CYRILLIC", "CJK", "HIRAGANA", "ARABIC", "HANGUL", "DEVANAGARI"}
+"""Scripts of the examples' languages, as the names of Unicode characters begin."""
 
 FIRST = """\
 topics:
@@ -53,6 +58,17 @@ def test_every_label_of_a_pack_has_eight_examples(pack: str) -> None:
     taxonomy = load_taxonomy((pack,))
     labels = [label for kind in KINDS for label in getattr(taxonomy, kind)]
     assert [label.label for label in labels if len(label.examples) < 8] == []
+
+
+def test_every_topic_of_the_default_pack_has_examples_in_seven_scripts() -> None:
+    """Similarity to English examples alone recognizes texts of other languages, above all of other scripts, badly."""
+    topics = load_taxonomy(("general",)).topics
+    lacking = {topic.label: SCRIPTS - scripts_of(topic.examples) for topic in topics}
+    assert {label: scripts for label, scripts in lacking.items() if scripts} == {}
+
+
+def scripts_of(texts: Sequence[str]) -> set[str]:
+    return {unicodedata.name(character).split()[0] for text in texts for character in text if character.isalpha()}
 
 
 def test_a_label_means_the_same_in_every_pack_and_an_example_has_one_label() -> None:
