@@ -1,4 +1,4 @@
-"""How long label heads are fitted, and with how much memory, against a plain linear model of words.
+"""How long classifiers are fitted, and with how much memory, against a plain linear model of words.
 
 Run: ``python benchmarks/fitting.py [--tier static] [--whole]``. Two files are made of the shipped slice's texts: 4,000
 posts of some 1,000 characters with 20 labels, of which the bounds of ``training_sample`` leave some 1,500, and 6,000
@@ -25,11 +25,13 @@ import pyarrow.parquet as pq
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
-from analytics_platform.insights.encoders.student import general_texts
+from analytics_platform.insights.heads.trials import general_texts
 from analytics_platform.insights.quality.evaluate import evaluate, peak_memory_mb, read_labelled
 
 SIZES = {"long": (4_000, 1_000, 20), "short": (6_000, 40, 60)}
 """Texts, characters of each at least, and labels."""
+_PARTS = 5_000
+"""Most general texts that posts are put together of."""
 _TESTED = 100
 _HINTS = 3
 """Words that tell a text's label, strewn among the others."""
@@ -37,7 +39,7 @@ _HINTS = 3
 
 def fill(path: Path, texts: int, characters: int, labels: int) -> None:
     """Write texts put together of general ones, with words that tell the label."""
-    random, parts = np.random.default_rng(0), general_texts()
+    random, parts = np.random.default_rng(0), general_texts(_PARTS)
     rows: dict[str, list[str]] = {"text": [], "label": []}
     for code in random.integers(labels, size=texts).tolist():
         said = [f"hint{code}of{number}" for number in random.integers(_HINTS, size=_HINTS)]
@@ -50,7 +52,7 @@ def fill(path: Path, texts: int, characters: int, labels: int) -> None:
 
 
 def platform(path: Path, tier: str, whole: bool) -> dict[str, Any]:
-    """Fit a tier's heads and score a few texts, as ``analytics evaluate`` does."""
+    """Fit a tier's classifier and score a few texts, as ``analytics evaluate`` does."""
     result = evaluate(path, path.with_suffix(".test"), tier, device="cpu", seconds=0, whole=whole)
     return {name: result[name] for name in ("fitted_rows", "fitting", "fit_seconds")}
 

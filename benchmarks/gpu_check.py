@@ -1,11 +1,11 @@
 """Whether a GPU gives the CPU's labels, and how much quicker it is; for a machine that has one.
 
 Run: ``python benchmarks/gpu_check.py [--rows 20000]``. For the tiers static and transformer, on the CPU and on the GPU:
-fits the label heads on four fifths of the shipped slice and scores the fifth held out, since of texts that they were
-fitted on the linear expert is never in doubt and the neighbours, the part that a GPU computes, are not asked; and has
-the insight engine label the shipped gold conversations. Prints one JSON object per comparison. The exit status is 1,
-and a line says why, where too many labels differ, confidence does, or the GPU was not asked. Says so in one line where
-there is no GPU.
+fits the classifier on four fifths of the shipped slice and scores the fifth held out, because the linear expert is
+never uncertain about its training texts, and then the neighbours, which a GPU computes, are not asked; and has the
+insight engine label the shipped gold conversations. Prints one JSON object per comparison. The exit status is 1, and a
+line says why, if too many labels or confidences differ, or if the GPU was not asked. Prints one line if there is no
+GPU.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ import numpy as np
 import pyarrow as pa
 
 from analytics_platform.insights.encoders.device import DeviceChoice, resolve_device
-from analytics_platform.insights.encoders.minilm import CudaEncoder
 from analytics_platform.insights.engine import build_engine
-from analytics_platform.insights.heads.label_heads import build_head
+from analytics_platform.insights.heads.classifier import READS, Classifier
+from analytics_platform.insights.heads.lessons import Lessons
 from analytics_platform.insights.quality.evaluate import read_labelled, time_scoring
 from analytics_platform.insights.tiers.examples import as_messages, shipped_gold
 from analytics_platform.insights.tiers.sentiment import SLICE_PATH
 from analytics_platform.insights.tiers.tier import TierError
+from analytics_platform.insights.vectors.static_multilingual import static_encoder
+from analytics_platform.insights.vectors.text_encoder import CudaEncoder, transformer_encoder
 
 MOST_DIFFERENT = {"static": 0.001, "transformer": 0.03}
 """Share of labels that may differ, and the mean distance that confidences may have; the transformer is int8 on the CPU
@@ -79,7 +81,7 @@ def check(tiers: list[str], rows: int) -> list[str]:
     """Compare the devices, print what was found, and return what is wrong, one line each."""
     wrong = []
     for tier in tiers:
-        for ask in (ask_head, ask_engine):
+        for ask in (ask_classifier, ask_engine):
             cpu, gpu = (ask(tier, device, rows) for device in ("cpu", "gpu"))
             name = f"{tier} {ask.__name__.removeprefix('ask_')}"
             result = compare(cpu, gpu)
@@ -112,16 +114,22 @@ def compare(cpu: Answers, gpu: Answers) -> dict[str, Any]:
     }
 
 
-def ask_head(tier: str, device: DeviceChoice, rows: int) -> Answers:
-    """Fit a tier's label head on a part of the shipped slice, and score the part held out."""
+def ask_classifier(tier: str, device: DeviceChoice, rows: int) -> Answers:
+    """Fit a tier's classifier on a part of the shipped slice, and score the part held out."""
     pairs = list(zip(*read_labelled(SLICE_PATH), strict=True))
     held = [text for text, _ in pairs[::_HELD_OUT]]
     texts, labels = zip(*(pair for number, pair in enumerate(pairs) if number % _HELD_OUT), strict=True)
-    head = build_head(tier, device).fit(texts, labels)
+    classifier = Classifier(
+        static_encoder(),
+        Lessons.of_texts(texts, labels),
+        transformer=None if tier == "static" else transformer_encoder(device),
+        reads=READS[tier],
+        device=resolve_device(device),
+    )
     with count_products(device) as products:
-        answers = head.predict(held)
+        answers = classifier.predict(held)
     many = (held * (rows // len(held) + 1))[:rows]
-    speed = time_scoring(head.predict, many, 0.0)["texts_per_second"]
+    speed = time_scoring(classifier.predict, many, 0.0)["texts_per_second"]
     return Answers(answers.argmax(axis=1), answers, products(), {"texts_per_second": speed})
 
 

@@ -201,8 +201,12 @@ def repair(
 
 @app.command("evaluate")
 def evaluate_command(
-    train: Annotated[Path, typer.Option(help="Parquet file with columns text and label to fit on.")],
     test: Annotated[Path, typer.Option(help="Parquet file with columns text and label to score.")],
+    train: Annotated[Path | None, typer.Option(help="Parquet file with columns text and label to fit on.")] = None,
+    taxonomy: Annotated[
+        str | None, typer.Option(help="Packs and files of labels, instead of --train; by default ANALYTICS_TAXONOMY.")
+    ] = None,
+    kind: Annotated[str, typer.Option(help="Kind of label without --train: topic, intent or sentiment.")] = "topic",
     tier: Annotated[str, typer.Option(help="static, cascade or transformer.")] = "static",
     device: OnDevice = None,
     whole: Annotated[
@@ -210,11 +214,19 @@ def evaluate_command(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fit the label heads on one file and score another."""
-    settings = load_settings()
-    from analytics_platform.cli.commands import score
+    """Label the texts of a file as the platform labels messages, and compare with the file's labels.
 
-    result = score(train, test, tier, device or settings.engine, whole=whole, quiet=as_json)
+    With --train, the classifier is fitted on another file; otherwise the taxonomy's labels are used as they are.
+    """
+    settings = load_settings()
+    from analytics_platform.cli.commands import score, score_taxonomy
+
+    if train is not None:
+        if taxonomy is not None:
+            raise UserError("--train and --taxonomy exclude each other: give one of them")
+        result = score(train, test, tier, device or settings.engine, whole=whole, quiet=as_json)
+    else:
+        result = score_taxonomy(settings, taxonomy, test, tier, kind, device or settings.engine, quiet=as_json)
     if as_json:
         print_json(result)
     else:

@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 
@@ -31,7 +31,8 @@ from analytics_platform.defs.resources.dagster_instance import compute_logs_on_s
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.insights.encoders.device import DeviceChoice
-from analytics_platform.insights.quality.evaluate import evaluate
+from analytics_platform.insights.quality.evaluate import evaluate, evaluate_taxonomy
+from analytics_platform.insights.tiers.tier import Kind
 from analytics_platform.model.llm_tables import LLM_INSIGHTS
 from analytics_platform.model.operational_tables import DAILY_REPORT_PAGES
 from analytics_platform.operations.redrive import Redriven, redrive
@@ -39,6 +40,7 @@ from analytics_platform.operations.required_inputs import require_inputs, requir
 from analytics_platform.operations.run import Outcome, materialize, total_loss
 from analytics_platform.operations.training import summary, train
 from analytics_platform.settings.loader import PROJECT_ROOT, Settings, use_dagster_home
+from analytics_platform.settings.validators import split_parts
 from analytics_platform.storage.lake import LakeError
 from analytics_platform.storage.partitions import PartitionStream
 from analytics_platform.storage.warehouse.dbt_project import prepare_manifest
@@ -233,13 +235,40 @@ def busiest_page(platform: Platform, days: Sequence[str]) -> Path | None:
 def score(
     train: Path, test: Path, tier: str, device: DeviceChoice, *, whole: bool = False, quiet: bool = False
 ) -> dict[str, object]:
-    """Fit the label heads on one file and score them on another; see ``insights.quality.evaluate``.
+    """Fit the classifier on one file and score another; see ``insights.quality.evaluate``.
 
     Raises:
         UserError: If a file cannot be used, or the tier or the device is not available.
     """
     with stage_progress(quiet=quiet) as on_stage:
         return evaluate(train, test, tier, device=device, whole=whole, on_stage=on_stage)
+
+
+def score_taxonomy(
+    settings: Settings,
+    taxonomy: str | None,
+    test: Path,
+    tier: str,
+    kind: str,
+    device: DeviceChoice,
+    *,
+    quiet: bool = False,
+) -> dict[str, object]:
+    """Label the texts of a file by a taxonomy; see ``insights.quality.evaluate.evaluate_taxonomy``.
+
+    Raises:
+        UserError: If the file or the taxonomy cannot be used, the kind is unknown, or the tier is not available.
+    """
+    try:
+        parts = settings.taxonomy_parts if taxonomy is None else split_parts(taxonomy)
+    except ValueError as error:
+        raise UserError(f"--taxonomy {error}") from None
+    if not parts:
+        raise UserError("--taxonomy names no pack and no file; give some, such as general,my.yaml")
+    if kind not in ("topic", "intent", "sentiment"):
+        raise UserError(f"--kind {kind} is unknown; use topic, intent or sentiment")
+    with stage_progress(quiet=quiet) as on_stage:
+        return evaluate_taxonomy(parts, test, tier, cast(Kind, kind), device=device, on_stage=on_stage)
 
 
 def repair_stores(settings: Settings, first: dt.date | None, last: dt.date | None, *, dry_run: bool) -> Repair:

@@ -15,8 +15,6 @@ import pyarrow.compute as pc
 
 from analytics_platform.insights import overlay
 from analytics_platform.insights.encoders.device import DeviceChoice, resolve_device
-from analytics_platform.insights.encoders.encoder import StaticEncoder, static_encoder
-from analytics_platform.insights.encoders.minilm import transformer_encoder
 from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.grouping import Conversations, join_messages
 from analytics_platform.insights.heads.label_model import LabelModel
@@ -31,9 +29,14 @@ from analytics_platform.insights.tiers.tier import (
     Documents,
     Floats,
     Kind,
+    Labeller,
     Tier,
     require_tier,
 )
+from analytics_platform.insights.vectors.static_multilingual import StaticEncoder, static_encoder
+from analytics_platform.insights.vectors.text_encoder import TextEncoder, transformer_encoder
+from analytics_platform.insights.vectors.unit_length import unit
+from analytics_platform.insights.verdicts.judge import OutcomeJudge
 from analytics_platform.model.code_version import code_version
 from analytics_platform.model.insight_tables import (
     CONVERSATION_INSIGHTS,
@@ -65,6 +68,12 @@ class InsightEngine:
         self.taxonomy = taxonomy
         self.device = device
         self._rules = RuleBook(taxonomy.rules)
+        self._outcomes = OutcomeJudge(taxonomy)
+
+    @property
+    def transformer(self) -> TextEncoder | None:
+        """The transformer of the tier; None for a tier without one."""
+        return self.tier.transformer if isinstance(self.tier, ReadingTier) else None
 
     @cached_property
     def version(self) -> str:
@@ -141,14 +150,17 @@ class InsightEngine:
         at_message = self._rules.find(said, parts.words, conversations.endings(said["intent"], self._passing))
         fires = conversations.gather(at_message)
         states = {"resolution": _stated(conversations.ids, resolved)}
+        grouped = self._regroup(said, conversations, parts)
+        outcomes = self._outcomes.judge(said, conversations, parts, self.tier, grouped)
+        classifiers: dict[Kind, Labeller] = {**dict.fromkeys(grouped, self.tier), **outcomes}
         kinds = [
-            Decision.of(kind, document, self.tier, self._rules, fires, states.get(kind))
-            for kind, document in self._regroup(said, conversations, parts).items()
+            Decision.of(kind, document, classifiers[kind], self._rules, fires, states.get(kind))
+            for kind, document in grouped.items()
         ]
         topic, intent, sentiment, urgency, resolution = kinds
         rows: list[list[dict[str, object]]] = [[] for _ in range(len(conversations.ids))]
         for kind in kinds:
-            kind.add_reasons(rows, said, conversations.of_message, at_message, self.tier, self._rules)
+            kind.add_reasons(rows, said, conversations.of_message, at_message, classifiers[kind.name], self._rules)
         together = np.cbrt(np.prod([kind.best for kind in kinds[:3]], axis=0))
         columns = {
             "date": conversations.dates,
@@ -173,15 +185,35 @@ class InsightEngine:
             return CONVERSATION_INSIGHTS.conform(own)
         return overlay.overlay(own, answers, {kind.name: kind.firm(self._rules) for kind in kinds})
 
+    def classify_texts(self, kind: Kind, texts: list[str]) -> Classified:
+        """Return the confidence in each label of one kind for texts, each a customer's message; rules apply.
+
+        Args:
+            kind: Kind of label.
+            texts: Any number of texts.
+        """
+        words = split_words(texts)
+        documents = Documents.of_single(texts, words, np.asarray(unit(self.encoder.sum_words(words)), np.float32))
+        said = pa.table({"role": pa.repeat("user", len(texts)), "text": pa.array(texts, pa.string())})
+        return Decision.of(kind, documents, self.tier, self._rules, self._rules.find(said, words)).answer
+
     def conversation_documents(self, messages: pa.Table) -> tuple[pa.Array, dict[Kind, Documents]]:
         """Return the ids of the conversations in ``messages``, and the conversations' documents for each kind of label.
 
         Args:
             messages: As for ``label_conversations``.
         """
-        embeddings = self.embed_messages(messages)
-        said, conversations, parts = self._group(messages, embeddings, self.label_messages(messages, embeddings))
+        said, conversations, parts = self.group(messages)
         return conversations.ids, self._regroup(said, conversations, parts)
+
+    def group(self, messages: pa.Table) -> tuple[pa.Table, Conversations, Documents]:
+        """Return the messages with text, their conversations, and each message as a document.
+
+        Args:
+            messages: As for ``label_conversations``.
+        """
+        embeddings = self.embed_messages(messages)
+        return self._group(messages, embeddings, self.label_messages(messages, embeddings))
 
     @property
     def _passing(self) -> list[str]:
@@ -272,7 +304,7 @@ def build_engine(
         device: ``cpu`` or ``gpu``; ``auto`` uses a GPU for the transformer if one is available, and the CPU for the
             rest.
         taxonomy_path: File of labels, or packs and files that are combined in this order; the demo's pack when None.
-        model: Trained heads for this taxonomy; the default ones when None.
+        model: What corrections taught about this taxonomy; nothing when None.
 
     Raises:
         TierError: If the tier or the device is unknown or not available.
@@ -287,5 +319,7 @@ def build_engine(
     if tier == "static":
         return InsightEngine(static, encoder, taxonomy, where.name)
     transformer = transformer_encoder(device)
-    reading = ReadingTier(static, encoder, taxonomy, transformer, everywhere=tier == "transformer", model=model)
+    reading = ReadingTier(
+        static, encoder, taxonomy, transformer, everywhere=tier == "transformer", model=model, device=where
+    )
     return InsightEngine(reading, encoder, taxonomy, transformer.device)

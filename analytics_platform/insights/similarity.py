@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from analytics_platform.insights.encoders.encoder import unit
 from analytics_platform.insights.grouping import Conversations, join_messages
+from analytics_platform.insights.vectors.unit_length import unit
 from analytics_platform.model.insight_tables import CONVERSATION_EMBEDDINGS, EMBEDDING_DIMENSIONS, MESSAGE_EMBEDDINGS
 from analytics_platform.model.raw_tables import DATE_COLUMN
 

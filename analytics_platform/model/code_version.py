@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from analytics_platform.model.syntax import Import, Statement, read_statements
 
-_DATA = frozenset({".yaml", ".j2", ".parquet", ".safetensors", ".tsv", ".txt"})
+_DATA = frozenset({".onnx", ".yaml", ".j2", ".parquet", ".safetensors", ".tsv", ".txt"})
 """Endings of the data files that code reads. Other files, such as notices and licences, change no result."""
 
 Code: TypeAlias = ModuleType | Callable[..., Any] | str

@@ -30,7 +30,7 @@ REASONS_TYPE = pa.list_(
                 pa.field("message_id", STRING, nullable=False),
                 pa.field("words", pa.list_(pa.field("item", STRING, nullable=False)), nullable=False),
                 pa.field("weight", NUMBER, nullable=False),
-                pa.field("rule", STRING),  # rule of the taxonomy that supports the label; null for other evidence
+                pa.field("rule", STRING),  # rule that supports the label; null for other evidence
             ]
         ),
         nullable=False,
@@ -147,12 +147,12 @@ CONVERSATION_INSIGHTS = Table(
         ),
         _confidence("sentiment_confidence", "sentiment"),
         _URGENCY,
-        _confidence("urgency_confidence", "urgency", "; not calibrated on labelled texts"),
+        _confidence("urgency_confidence", "urgency", "; calibrated on 236 labelled conversations"),
         _RESOLUTION,
         _confidence(
             "resolution_confidence",
             "resolution",
-            "; 1 when the source states the outcome, otherwise not calibrated on labelled texts",
+            "; 1 when the source states the outcome, otherwise calibrated on 236 labelled conversations",
         ),
         Column(
             "confidence",
@@ -164,9 +164,10 @@ CONVERSATION_INSIGHTS = Table(
         Column(
             "reasons",
             REASONS_TYPE,
-            "Evidence for each label: the message, its words, the weight, and the rule of the "
-            "taxonomy when one spoke for the label. The weight is in log-odds, and a confidence in "
-            "reasons of the LLM. A label that a rule forces has a confidence of at least 0.5, though "
+            "Evidence for each label: the message; its words without function words, or the phrase that "
+            "decided; the weight; and the rule, of the taxonomy or of urgency and resolution, that spoke "
+            "for the label. The weight is in log-odds, and a confidence in reasons of the LLM. A label "
+            "that a rule of the taxonomy forces has a confidence of at least 0.5, though "
             "it is not certainly right.",
         ),
         _TIER,

@@ -111,6 +111,15 @@ def taxonomy_parts(value: object) -> object:
     """
     if not isinstance(value, str):
         return value
+    return split_parts(value)
+
+
+def split_parts(value: str) -> tuple[str, ...]:
+    """Return the packs and files of a list such as ``general,my.yaml``.
+
+    Raises:
+        ValueError: If one of them is neither a pack nor a file.
+    """
     if "," in value and _is_file(Path(value.strip())):  # a file whose name has a comma
         return (str(absolute(Path(value.strip()))),)
     return tuple(_taxonomy_part(part.strip()) for part in value.split(",") if part.strip())

@@ -276,7 +276,7 @@ def test_evaluating_on_the_device_named_goes_before_the_setting(monkeypatch, cap
 @pytest.mark.parametrize("progress", [partition_progress, stage_progress])
 @pytest.mark.parametrize("quiet", [True, False])
 def test_the_device_that_the_engine_took_is_told_once_on_standard_error(capfd, progress, quiet) -> None:
-    log = logging.getLogger("analytics_platform.insights.encoders.minilm")
+    log = logging.getLogger("analytics_platform.insights.vectors.text_encoder")
     with progress(quiet=quiet):
         log.info("the transformer runs on the CPU [a]")
     log.info("after all is done")

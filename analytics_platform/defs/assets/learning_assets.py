@@ -20,8 +20,8 @@ from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, 
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.errors import UserError
 from analytics_platform.insights import engine
-from analytics_platform.insights.heads.label_model import LabelModel, fit_model
-from analytics_platform.insights.heads.likeness import labels_of
+from analytics_platform.insights.heads.label_model import LabelModel, make_model
+from analytics_platform.insights.heads.lessons import labels_of
 from analytics_platform.insights.quality import feedback
 from analytics_platform.insights.quality.promotion_gate import evaluate_model, evaluations_of, why_worse
 from analytics_platform.insights.taxonomies.taxonomy import OTHER
@@ -113,8 +113,8 @@ def _known(gold: pa.Table, insights: Insights) -> pa.Table:
 def candidate_model(label_feedback: pa.Table, insights: Insights) -> pa.Table:
     """A model of topics and intents, fitted on the taxonomy, the shipped examples and the corrections."""
     engine = insights.default_engine
-    taught, read = feedback.taught_by(engine, feedback.as_examples(label_feedback, "training"))
-    model = fit_model(engine.encoder, engine.taxonomy, taught, read)
+    taught = feedback.taught_by(engine, feedback.as_examples(label_feedback, "training"))
+    model = make_model(engine.encoder, engine.taxonomy, taught, engine.transformer)
     names = ("model_id", "taxonomy_version", "encoder", "corrections", "content")
     return tables.CANDIDATE_MODEL.from_rows([{name: getattr(model, name) for name in names}])
 

@@ -9,7 +9,7 @@ from typing import Literal
 import pyarrow as pa
 
 from analytics_platform.insights.engine import InsightEngine, build_engine
-from analytics_platform.insights.heads.label_model import LabelModel, fit_model
+from analytics_platform.insights.heads.label_model import LabelModel, make_model
 from analytics_platform.insights.taxonomies.taxonomy import TaxonomyParts
 from analytics_platform.model import Table
 from analytics_platform.model.learning_tables import MODEL_EVALUATION, PROMOTED_MODEL
@@ -58,7 +58,7 @@ class Insights:
     @cached_property
     def default_model(self) -> LabelModel:
         """The default heads as a model."""
-        return fit_model(self.default_engine.encoder, self.default_engine.taxonomy)
+        return make_model(self.default_engine.encoder, self.default_engine.taxonomy)
 
     @cached_property
     def promoted(self) -> LabelModel | None:

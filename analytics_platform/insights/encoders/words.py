@@ -20,13 +20,13 @@ MOST_LETTERS = 64
 WORDS_REVISION = "words-1"
 """Increase the number when the normal form changes, so that older vectors and labels become stale."""
 
-_HAPPY, _SAD = "happyface", "sadface"
+HAPPY, SAD = "happyface", "sadface"
 """Words that replace emoticons and emoji; texts do not contain them."""
 
 _NORMAL_FORM = (
     (r"(?:https?|ftp)://\S+", " "),
-    (r"[:;=]'?-?[)\]]|(?:^|\s)[:;=]-?[dp](?:\s|$)|[😀-😆😊🙂👍❤🎉😍🥰😎]", f" {_HAPPY} "),
-    (r"[:;=]'?-?[(\[]|[😞😟😠😡😢😭😤👎🙁☹💔]", f" {_SAD} "),
+    (r"[:;=]'?-?[)\]]|(?:^|\s)[:;=]-?[dp](?:\s|$)|[😀-😆😊🙂👍❤🎉😍🥰😎]", f" {HAPPY} "),
+    (r"[:;=]'?-?[(\[]|[😞😟😠😡😢😭😤👎🙁☹💔]", f" {SAD} "),
     ("[\u2019`\u00b4]", "'"),
     (r"(^|\s)!+([a-z0-9])", r" \2"),  # a command to a bot, such as !help, exclaims nothing
     (r"([?!])", r" \1 "),
@@ -82,7 +82,7 @@ class Words:
         Args:
             texts: Indices of texts, in the requested order; repeats are allowed.
         """
-        return self._take(texts, ~pc.is_in(self.vocabulary, pa.array([_HAPPY, _SAD])).to_numpy(zero_copy_only=False))
+        return self._take(texts, ~pc.is_in(self.vocabulary, pa.array([HAPPY, SAD])).to_numpy(zero_copy_only=False))
 
     def _take(self, texts: Ints, wanted: NDArray[np.bool_]) -> Words:
         """Return some of the texts, limited to the wanted words; the vocabulary contains only the returned words."""

@@ -1,7 +1,8 @@
-"""A trained model of topics and intents: one small file, named by the hash of its bytes.
+"""A trained model of topics and intents: what people's corrections taught, as one small file named by its hash.
 
-`LabelModel.fits` tells whether a model matches a taxonomy and an encoder; `quality.promotion_gate` decides whether a
-model is good enough to be used.
+The file has vectors of the corrected documents and no text, so that a text that is deleted from the source is in no
+model. `LabelModel.fits` tells whether a model matches a taxonomy and an encoder; `quality.promotion_gate` decides
+whether a model is good enough to be used.
 """
 
 from __future__ import annotations
@@ -16,24 +17,19 @@ import numpy as np
 import orjson
 from safetensors.numpy import load, save
 
-from analytics_platform.insights.encoders.encoder import StaticEncoder
-from analytics_platform.insights.encoders.minilm import TextEncoder
-from analytics_platform.insights.heads.likeness import Likeness, Taught, all_lessons
+from analytics_platform.insights.heads.lessons import Taught
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
-from analytics_platform.insights.tiers.reading_model import load_reader
-from analytics_platform.insights.tiers.tier import Floats, Kind
+from analytics_platform.insights.tiers.tier import Kind
+from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
+from analytics_platform.insights.vectors.text_encoder import TextEncoder
 
-_DECIMALS = 6
-"""Decimals of a stored weight; rounding removes differences between processors."""
-_KINDS: tuple[Kind, ...] = ("topic", "intent")
-_READING = "reading"
 _FACTS = "model"
 """The only key of the file's metadata, because safetensors writes several keys in no fixed order."""
 
 
 @dataclass(frozen=True)
 class LabelModel:
-    """A fitted model.
+    """A model.
 
     Attributes:
         content: Bytes of the model's safetensors file.
@@ -46,17 +42,22 @@ class LabelModel:
         """First 16 hexadecimal digits of the SHA-256 of the file."""
         return hashlib.sha256(self.content).hexdigest()[:16]
 
-    @property
-    def likeness(self) -> dict[Kind, Likeness]:
-        """Weights and bias of each kind of label over static vectors."""
-        return {kind: (self._tensors[f"{kind}.weights"], self._tensors[f"{kind}.bias"]) for kind in _KINDS}
+    def taught(self, transformer: str | None = None) -> dict[Kind, Taught]:
+        """Return the corrected documents by kind.
 
-    def reading(self, transformer: TextEncoder) -> dict[Kind, Likeness]:
-        """Return weights and bias over a transformer's vectors; empty if the model was not fitted with it."""
-        if self._facts.get("transformer") != transformer.name:
-            return {}
-        names = {kind: f"{kind}.{_READING}" for kind in _KINDS}
-        return {kind: (self._tensors[f"{name}.weights"], self._tensors[f"{name}.bias"]) for kind, name in names.items()}
+        Args:
+            transformer: Name of the transformer whose vectors are wanted; they are None if another one made them.
+        """
+        found: dict[Kind, Taught] = {}
+        for kind, labels in self._facts["labels"].items():
+            same = transformer is not None and self._facts.get("transformer") == transformer
+            found[kind] = Taught(
+                self._tensors[f"{kind}.vectors"].astype(np.float64),
+                labels,
+                self._tensors[f"{kind}.weights"].astype(np.float64),
+                self._tensors[f"{kind}.read"].astype(np.float32) if same else None,
+            )
+        return found
 
     @property
     def taxonomy_version(self) -> str:
@@ -70,16 +71,16 @@ class LabelModel:
 
     @property
     def corrections(self) -> int:
-        """Number of corrections that the model was fitted on."""
-        return int(self._facts["corrections"])
+        """Number of corrections that the model learnt from."""
+        return sum(len(labels) for labels in self._facts["labels"].values())
 
     def fits(self, content: Taxonomy, encoder: StaticEncoder) -> bool:
-        """Tell whether the model was fitted for this taxonomy and this encoder."""
-        return (self.taxonomy_version, self.encoder) == (content.version, encoder.name)
+        """Tell whether the model is for this taxonomy and this encoder, and not of the format before version 2."""
+        return "labels" in self._facts and (self.taxonomy_version, self.encoder) == (content.version, encoder.name)
 
     @cached_property
-    def _tensors(self) -> dict[str, Floats]:
-        return {name: tensor.astype(np.float64) for name, tensor in load(self.content).items()}
+    def _tensors(self) -> dict[str, np.ndarray]:
+        return load(self.content)
 
     @cached_property
     def _facts(self) -> Any:
@@ -87,49 +88,30 @@ class LabelModel:
         return orjson.loads(orjson.loads(self.content[8 : 8 + length])["__metadata__"][_FACTS])
 
 
-@dataclass(frozen=True)
-class Read:
-    """Corrected documents encoded by a transformer.
-
-    Attributes:
-        transformer: The transformer.
-        taught: The documents by kind.
-    """
-
-    transformer: TextEncoder
-    taught: Mapping[Kind, Taught]
-
-
-def fit_model(
+def make_model(
     encoder: StaticEncoder,
     content: Taxonomy,
     taught: Mapping[Kind, Taught] | None = None,
-    read: Read | None = None,
+    transformer: TextEncoder | None = None,
 ) -> LabelModel:
-    """Fit a model; equal input gives equal bytes.
+    """Return a model; equal input gives equal bytes.
 
     Args:
-        encoder: Makes the static vectors.
+        encoder: Made the static vectors.
         content: The taxonomy.
-        taught: Corrected documents by kind; without them, the model contains the default heads.
-        read: The same documents encoded by a transformer, for the heads over its vectors; without them, the model has
-            no such heads.
+        taught: Corrected documents by kind; without them, the model is the default.
+        transformer: Made the vectors ``Taught.read``; None if no transformer read the documents.
     """
-    taught = taught or {}
-    fitted: dict[str, Likeness] = {
-        kind: lessons.fit() for kind, lessons in all_lessons(encoder.encode, content, taught).items()
-    }
-    if read:
-        lessons_read = all_lessons(read.transformer.encode, content, read.taught, load_reader().slice_vectors)
-        fitted |= {f"{kind}.{_READING}": lessons.fit() for kind, lessons in lessons_read.items()}
-    tensors: dict[str, np.ndarray] = {}
-    for name, (weights, bias) in fitted.items():
-        tensors[f"{name}.weights"] = np.ascontiguousarray(weights.round(_DECIMALS) + 0.0, np.float32)
-        tensors[f"{name}.bias"] = bias.astype(np.float32)
+    tensors: dict[str, np.ndarray] = {"version": np.array([2], np.int32)}
+    for kind, one in (taught or {}).items():
+        tensors[f"{kind}.vectors"] = one.vectors.astype(np.float16)
+        tensors[f"{kind}.weights"] = np.asarray(one.weights, np.float32)
+        if one.read is not None:
+            tensors[f"{kind}.read"] = one.read.astype(np.float16)
     facts = {
         "taxonomy_version": content.version,
         "encoder": encoder.name,
-        "corrections": sum(len(part.labels) for part in taught.values()),
-        **({"transformer": read.transformer.name} if read else {}),
+        "labels": {kind: list(one.labels) for kind, one in (taught or {}).items()},
+        **({"transformer": transformer.name} if transformer else {}),
     }
     return LabelModel(save(tensors, metadata={_FACTS: orjson.dumps(facts, option=orjson.OPT_SORT_KEYS).decode()}))

@@ -76,7 +76,7 @@ class LinearHead:
         vectors = self.vector_weights - self.vector_weights.mean(axis=1, keepdims=True)
         terms = self.term_weights - self.term_weights.mean(axis=1, keepdims=True)
         shares = self._part_shares(documents, chosen, vectors, terms)
-        rows, parts, weights = _heaviest_per_row(shares)
+        rows, parts, weights = heaviest_per_row(shares)
         best = self._best_words(documents.words, parts, chosen[rows], vectors, terms, encode_words)
         reasons: list[Reason | None] = [None] * len(documents)
         for row, part, weight, words in zip(rows, parts, weights, best, strict=True):
@@ -87,7 +87,7 @@ class LinearHead:
         """Return each part's contribution to its document's chosen label; sparse, positive entries only."""
         weights = documents.weights.tocoo()
         label = chosen[weights.row]
-        _, lengths = _pool(documents)
+        _, lengths = pool_parts(documents)
         scale = _divide((weights.data * documents.masses[weights.col])[:, None], lengths[weights.row])[:, 0]
         by_vector = self.device.matmul(documents.vectors, vectors)[weights.col, label] * scale
         counts = self.matcher.count(documents.words)
@@ -122,10 +122,10 @@ class LinearHead:
             inside = step < found.length
             place = found.start[inside] + step
             np.add.at(share, place, terms[found.term[inside], label[place]] / found.length[inside])
-        return _heaviest_words(subset, share)
+        return heaviest_words(subset, share)
 
 
-def _heaviest_words(words: Words, share: Floats) -> list[tuple[str, ...]]:
+def heaviest_words(words: Words, share: Floats) -> list[tuple[str, ...]]:
     """Return each text's distinct words with the largest positive shares, largest first, ties by first occurrence."""
     count = max(len(words.vocabulary), 1)
     keys, first, of_word = np.unique(words.text_of * count + words.codes, return_index=True, return_inverse=True)
@@ -142,10 +142,10 @@ def _heaviest_words(words: Words, share: Floats) -> list[tuple[str, ...]]:
 
 def pool(documents: Documents) -> Floats:
     """Return the unit-length vector of each document, zeros for a document without one; shape (documents, 256)."""
-    return _divide(*_pool(documents))
+    return _divide(*pool_parts(documents))
 
 
-def _pool(documents: Documents) -> tuple[Floats, Floats]:
+def pool_parts(documents: Documents) -> tuple[Floats, Floats]:
     """Return the weighted sum of the parts' vectors and its length; shapes (documents, 256), (documents, 1)."""
     pooled = np.asarray(documents.weights.multiply(documents.masses[None, :]).tocsr() @ documents.vectors)
     return pooled, np.linalg.norm(pooled, axis=1, keepdims=True)
@@ -155,7 +155,7 @@ def _divide(values: Floats, by: Floats) -> Floats:
     return values / np.where(by > 0, by, 1)
 
 
-def _heaviest_per_row(matrix: sp.csr_matrix) -> tuple[Ints, Ints, Floats]:
+def heaviest_per_row(matrix: sp.csr_matrix) -> tuple[Ints, Ints, Floats]:
     """Return row, column and value of each row's largest entry, the first of equal ones; empty rows are left out."""
     entries = matrix.tocoo()
     order = np.lexsort((entries.col, -np.round(entries.data, 9), entries.row))

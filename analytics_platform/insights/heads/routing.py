@@ -11,6 +11,8 @@ from analytics_platform.insights.tiers.tier import Floats, Ints
 _WORTHWHILE = 5e-4
 """Least gain in accuracy that justifies a larger share."""
 _STEPS = 20
+_FEW = 1_000
+"""Fewest answers by which a gain of a few thousandths can be measured."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,9 @@ class Route:
         tied = ends < len(order)  # texts of equal doubt go on together, or not at all
         ends[tied] = np.searchsorted(-doubts[order], -doubts[order[ends[tied]]], side="left")
         gains = np.concatenate(([0.0], won))[ends]
+        if len(order) < _FEW:
+            end = int(ends[-1])  # too few answers to measure a gain: the costlier expert is trusted
+            return cls(float(doubts[order[end - 1]]), float(reached[end - 1])) if end else cls(np.inf, 0.0)
         good = np.flatnonzero(gains >= gains.max() - _WORTHWHILE)
         end = int(ends[good[0]])
         if gains.max() < _WORTHWHILE or end == 0:

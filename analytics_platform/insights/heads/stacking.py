@@ -8,14 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, softmax
 
-from analytics_platform.insights.tiers.tier import Floats, Singles
+from analytics_platform.insights.tiers.tier import LEAST_REMAINDER, Floats, Singles, choose
 
-_SHRINKAGE = 1e-5
-"""Regularisation of the weights towards zero; it matters only if there are very few texts."""
+_PULL = 2.0
+"""Regularisation of the weights towards the usual ones, in units of one text; it matters only with few texts."""
 _CURVE_PULL = 2.0
 """Regularisation of a calibration curve towards the identity, in units of one answer."""
+_LEAD = 1e-4
+"""Least relative lead of a chosen label's confidence over an even split, so that the label stays the chosen one."""
 
 
 @dataclass(frozen=True)
@@ -24,50 +26,44 @@ class Stack:
 
     Attributes:
         weights: One non-negative factor per expert.
-        outside: Index of the out-of-scope label; None if there is none.
-        bias: Two numbers for the out-of-scope score: a constant added to it, and the factor of the best in-scope score
-            that is added to it.
     """
 
     weights: Floats
-    outside: int | None
-    bias: tuple[float, float]
 
     @classmethod
-    def fit(cls, scores: Sequence[Singles], codes: NDArray[np.int64], importance: Floats, outside: int | None) -> Stack:
+    def fit(
+        cls, scores: Sequence[Singles], codes: NDArray[np.int64], usual: Sequence[float], most: Sequence[float]
+    ) -> Stack:
         """Return the weights that maximise the likelihood of the right labels.
 
         Args:
             scores: Scores of each expert, each of shape (texts, labels).
             codes: Index of each text's label.
-            importance: Weight of each text.
-            outside: Index of the out-of-scope label; None if there is none.
+            usual: Weights that few texts hardly change.
+            most: Largest weight of each expert.
         """
-        experts = len(scores)
-        share = importance / importance.sum()
-        rows = np.arange(len(codes))
+        rows, around = np.arange(len(codes)), np.asarray(usual, np.float64)
+        pull = _PULL / max(len(codes), 1)
+        stacked = np.stack(scores, axis=2).astype(np.float64)
+        own = stacked[rows, codes]
 
-        def surprise(values: Floats) -> float:
-            logits = cls(values[:experts], outside, (values[experts], values[experts + 1]))._combine(scores)
-            return float(-share @ log_softmax(logits, axis=1)[rows, codes] + _SHRINKAGE * (values**2).sum())
+        def surprise(values: Floats) -> tuple[float, Floats]:
+            logits = stacked @ values
+            chance = softmax(logits, axis=1)
+            lost = -np.log(np.maximum(chance[rows, codes], 1e-300)).mean()
+            lost += pull * ((values / around - 1) ** 2).sum()
+            slope = (np.einsum("tl,tle->te", chance, stacked) - own).mean(axis=0)
+            return float(lost), slope + 2 * pull * (values / around - 1) / around
 
-        start = np.concatenate([np.full(experts, 3.0 / experts), [0.0, 0.0]])
-        free = (-20.0, 20.0) if outside is not None else (0.0, 0.0)
-        found = minimize(surprise, start, method="L-BFGS-B", bounds=[(0.0, 100.0)] * experts + [free, free])
-        return cls(found.x[:experts], outside, (float(found.x[experts]), float(found.x[experts + 1])))
+        found = minimize(surprise, around, jac=True, method="L-BFGS-B", bounds=[(0.0, one) for one in most])
+        return cls(np.asarray(found.x))
 
     def predict(self, scores: Sequence[Singles]) -> Floats:
         """Return probabilities; shape (texts, labels)."""
-        return np.asarray(softmax(self._combine(scores), axis=1))
-
-    def _combine(self, scores: Sequence[Singles]) -> Floats:
         logits = np.zeros(scores[0].shape)
         for weight, score in zip(self.weights, scores, strict=True):
             logits += weight * score
-        if self.outside is not None:
-            proper = np.delete(logits, self.outside, axis=1).max(axis=1)
-            logits[:, self.outside] += self.bias[0] + self.bias[1] * proper
-        return logits
+        return np.asarray(softmax(logits, axis=1))
 
 
 @dataclass(frozen=True)
@@ -89,18 +85,20 @@ class Calibration:
     @classmethod
     def fit(cls, answers: Floats, codes: NDArray[np.int64], importance: Floats, outside: int | None) -> Calibration:
         """Fit on out-of-sample probabilities ``answers``; the other arguments are those of ``Stack.fit``."""
-        chosen = answers.argmax(axis=1)
-        best, right = answers.max(axis=1), chosen == codes
+        chosen = choose(answers, outside)
+        best, right = answers[np.arange(len(chosen)), chosen], chosen == codes
         groups = (chosen != outside, chosen == outside)
         first, second = (_fit_curve(best[group], right[group], importance[group]) for group in groups)
         return cls((first, second), outside)
 
     def apply(self, answers: Floats) -> Floats:
-        """Return answers with calibrated confidence; each answer keeps its most probable label."""
-        chosen, best = answers.argmax(axis=1), answers.max(axis=1)
+        """Return answers with calibrated confidence; ``choose`` chooses the same label as before."""
+        chosen = choose(answers, self.outside)
+        best = answers[np.arange(len(chosen)), chosen]
         wanted = np.where(chosen == self.outside, _follow(self.curves[1], best), _follow(self.curves[0], best))
         even = 1 / answers.shape[1]
-        wanted = np.maximum(wanted, even)
+        least = min(even * (1 + _LEAD), 1.0)
+        wanted = np.maximum(wanted, np.where(chosen == self.outside, max(least, LEAST_REMAINDER), least))
         flatten = np.clip((best - wanted) / np.maximum(best - even, 1e-9), 0, 1)[:, None]
         sharpen = np.minimum((1 - wanted) / np.maximum(1 - best, 1e-9), 1)[:, None]
         result = np.where(flatten > 0, (1 - flatten) * answers + flatten * even, answers * sharpen)

@@ -1,6 +1,6 @@
 """Choose the labelled texts that a head is fitted on, so that fitting takes minutes for a file of any size.
 
-The module bounds the input of ``label_heads.LabelHead``; the experts bound their own features and solvers.
+The module bounds the input of ``classifier.Classifier``; the experts bound their own features and solvers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analytics_platform.insights.encoders.features import LONGEST_TEXT
+from analytics_platform.insights.heads.lessons import LONGEST_TEXT
 from analytics_platform.insights.tiers.tier import Ints
 
 MOST_LABELS = 2_000

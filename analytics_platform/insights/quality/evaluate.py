@@ -1,4 +1,4 @@
-"""Evaluation of a tier's heads on labelled texts: accuracy, calibration and speed."""
+"""Evaluation of the engine on labelled texts: accuracy, calibration and speed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,19 @@ import pyarrow.parquet as pq
 from sklearn.metrics import f1_score, roc_auc_score
 
 from analytics_platform.errors import UserError
-from analytics_platform.insights.encoders.device import DeviceChoice
-from analytics_platform.insights.heads.label_heads import OUT_OF_SCOPE, LabelHead, NothingToLearnError, build_head
+from analytics_platform.insights.encoders.device import DeviceChoice, resolve_device
+from analytics_platform.insights.engine import build_engine
+from analytics_platform.insights.heads.classifier import READS, Classifier, NothingToLearnError
+from analytics_platform.insights.heads.lessons import Lessons
 from analytics_platform.insights.heads.training_sample import MOST_LABELS, TrainingSample, draw_sample
-from analytics_platform.insights.tiers.tier import Floats
+from analytics_platform.insights.taxonomies.taxonomy import OTHER, TaxonomyParts
+from analytics_platform.insights.tiers.tier import Floats, Kind, TierError, choose, require_tier
+from analytics_platform.insights.vectors.static_multilingual import static_encoder
+from analytics_platform.insights.vectors.text_encoder import transformer_encoder
+
+OUT_OF_SCOPE = "oos"
+"""Label of texts that fit no label, as in the data set clinc150; ``other`` means the same."""
+Score = Callable[[list[str]], Floats]
 
 _BINS = 15
 _FIRST_BATCH = 256
@@ -47,10 +56,11 @@ def evaluate(
     whole: bool = False,
     on_stage: Callable[[str], object] = str,
 ) -> dict[str, Any]:
-    """Fit the label heads on one file and score another.
+    """Fit the classifier of the engine on one file and score another.
 
     Args:
-        train: Parquet file with columns ``text`` and ``label``; at least two labels.
+        train: Parquet file with columns ``text`` and ``label``; at least two labels. Texts of the label ``oos`` or
+            ``other`` fit no label.
         test: Parquet file with the same columns.
         tier: Tier to evaluate: ``static``, ``cascade`` or ``transformer``.
         device: Device of the computation.
@@ -60,10 +70,10 @@ def evaluate(
         on_stage: Called with a few words when a stage begins, and with the number of scored texts during scoring.
 
     Returns:
-        The results of ``measure`` and ``time_scoring``, and tier, device, student (whether a distilled encoder was
-        fitted), train_rows, fitted_rows (distinct texts that the heads were fitted on), fitting (a sentence about the
-        texts left out; empty if there are none), test_rows, classes, fit_seconds, shares (expected share of texts that
-        each expert after the first scores) and peak_memory_mb of the process.
+        The results of ``measure`` and ``time_scoring``, and tier, device, train_rows, fitted_rows (distinct texts that
+        the classifier was fitted on), fitting (a sentence about the texts left out; empty if there are none),
+        test_rows, classes, fit_seconds, shares (expected share of texts that each expert after the first scores) and
+        peak_memory_mb of the process.
 
     Raises:
         EvaluationError: If a file cannot be read, lacks a column, is empty, has missing values, contains no word, or
@@ -71,7 +81,11 @@ def evaluate(
         TierError: If the tier or device is unknown or not available.
     """
     on_stage(f"loading the tier {tier}")
-    head = build_head(tier, device, bounded=not whole)
+    require_tier(tier)
+    if tier not in READS:
+        raise TierError(f"tier {tier!r} cannot be fitted on labelled texts; use {', '.join(READS)}")
+    where = resolve_device(device)
+    transformer = None if tier == "static" else transformer_encoder(device)
     texts, labels = read_labelled(train)
     test_texts, test_labels = read_labelled(test)
     if len(set(labels)) < 2:
@@ -83,32 +97,110 @@ def evaluate(
         )
     sample = TrainingSample(texts, labels, "") if whole else draw_sample(texts, labels)
     on_stage(sample.statement.replace("fitted on", "fitting on") or f"fitting on {len(texts):,} texts")
+    remainder = next((name for name in (OUT_OF_SCOPE, OTHER) if name in labels), None)
     began = time.perf_counter()
     try:
-        head.fit(sample.texts, sample.labels)
+        classifier = Classifier(
+            static_encoder(),
+            Lessons.of_texts(sample.texts, sample.labels, remainder),
+            transformer=transformer,
+            reads=READS[tier],
+            device=where,
+            bounded=not whole,
+        )
     except NothingToLearnError as error:
         raise EvaluationError(f"{train}: column text holds no word to learn from") from error
     fit_seconds = time.perf_counter() - began
-    confidence, speeds, spent = _score(head, test_texts, on_stage)
+    confidence, speeds, spent = _score(classifier.predict, len(classifier.labels), test_texts, on_stage)
     return {
         "tier": tier,
         "device": device,
-        "student": head.has_student,
-        **measure(head.labels, confidence, test_labels),
-        **(speeds if spent >= seconds else time_scoring(head.predict, test_texts, seconds)),
+        **measure(classifier.labels, confidence, test_labels),
+        **(speeds if spent >= seconds else time_scoring(classifier.predict, test_texts, seconds)),
         "train_rows": len(texts),
         "fitted_rows": len(set(zip(sample.texts, sample.labels, strict=True))),
         "fitting": sample.statement,
         "test_rows": len(test_texts),
-        "classes": len(head.labels),
+        "classes": len(classifier.labels),
         "fit_seconds": fit_seconds,
-        "shares": head.shares,
+        "shares": classifier.shares,
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+def evaluate_taxonomy(
+    taxonomy: TaxonomyParts | None,
+    test: Path,
+    tier: str = "static",
+    kind: Kind = "topic",
+    *,
+    device: DeviceChoice = "auto",
+    seconds: float = 3.0,
+    on_stage: Callable[[str], object] = str,
+) -> dict[str, Any]:
+    """Label the texts of a file as customers' messages by a taxonomy alone, and compare with the file's labels.
+
+    Args:
+        taxonomy: Packs and files of the taxonomy; the demo's when None.
+        test: Parquet file with columns ``text`` and ``label``; a label is one of the taxonomy's, or ``other``.
+        tier: Tier of the engine.
+        kind: Kind of label: ``topic``, ``intent`` or ``sentiment``.
+        device: Device of the computation.
+        seconds: Least duration of the speed measurement.
+        on_stage: As in ``evaluate``.
+
+    Returns:
+        The results of ``measure`` and ``time_scoring``, and tier, kind, other_share (share of texts that are labelled
+        ``other``), auroc_other if the file has the label ``other``, test_rows, classes, fit_seconds, peak_memory_mb. If
+        a file of sentiments has no label ``neutral``, the sign of the sentiment is judged.
+
+    Raises:
+        EvaluationError: If the file cannot be read, lacks a column, is empty, has missing values, or has a label that
+            the taxonomy lacks.
+        TaxonomyError: If the taxonomy is wrong.
+        TierError: If the tier or device is unknown or not available.
+    """
+    on_stage(f"loading the tier {tier}")
+    engine = build_engine(tier, device, taxonomy)
+    texts, truth = read_labelled(test)
+    began = time.perf_counter()
+    on_stage(f"fitting on the {kind}s of the taxonomy")
+    labels = engine.classify_texts(kind, texts[:1]).labels
+    fit_seconds = time.perf_counter() - began
+    unknown = sorted(set(truth) - set(labels))
+    if unknown:
+        raise EvaluationError(
+            f"{test}: column label has {len(unknown):,} values that are no {kind} of the taxonomy, such as "
+            f"{', '.join(map(repr, unknown[:3]))}"
+        )
+    columns = [place for place, name in enumerate(labels) if kind != "sentiment" or name in truth or "neutral" in truth]
+    names = tuple(labels[place] for place in columns)
+
+    def score(some: list[str]) -> Floats:
+        confidence = engine.classify_texts(kind, some).confidence[:, columns]
+        return np.asarray(confidence / np.maximum(confidence.sum(axis=1, keepdims=True), 1e-12))
+
+    confidence, speeds, spent = _score(score, len(names), texts, on_stage)
+    chosen = choose(confidence, names.index(OTHER) if OTHER in names else None)
+    is_other = np.array([name == OTHER for name in truth])
+    figures: dict[str, Any] = {"other_share": float(np.mean([names[column] == OTHER for column in chosen]))}
+    if OTHER in names and 0 < is_other.sum() < len(truth):
+        figures["auroc_other"] = float(roc_auc_score(is_other, confidence[:, names.index(OTHER)]))
+    return {
+        "tier": tier,
+        "kind": kind,
+        **measure(names, confidence, truth),
+        **figures,
+        **(speeds if spent >= seconds else time_scoring(score, texts, seconds)),
+        "test_rows": len(texts),
+        "classes": len(names),
+        "fit_seconds": fit_seconds,
         "peak_memory_mb": peak_memory_mb(),
     }
 
 
 def _score(
-    head: LabelHead, texts: list[str], on_stage: Callable[[str], object]
+    score: Score, labels: int, texts: list[str], on_stage: Callable[[str], object]
 ) -> tuple[Floats, dict[str, float], float]:
     """Score texts in batches of about two seconds, and report progress and speed.
 
@@ -119,10 +211,10 @@ def _score(
     parts: list[Floats] = []
     done, batch, began, worked = 0, _FIRST_BATCH, time.perf_counter(), time.process_time()
     while done < len(texts):
-        parts.append(head.predict(texts[done : done + batch]))
+        parts.append(score(texts[done : done + batch]))
         done += len(parts[-1])
         speed = done / (time.perf_counter() - began)
-        batch = int(min(max(_FIRST_BATCH, _BATCH_SECONDS * speed), max(1, _MOST_SCORES // len(head.labels))))
+        batch = int(min(max(_FIRST_BATCH, _BATCH_SECONDS * speed), max(1, _MOST_SCORES // labels)))
         if done < len(texts):
             on_stage(f"scored {done:,} of {len(texts):,} texts, {speed:,.0f} a second")
     spent, work = time.perf_counter() - began, time.process_time() - worked
@@ -167,15 +259,21 @@ def measure(labels: Sequence[str], confidence: Floats, truth: Sequence[str]) -> 
         the area under the ROC curve of confidence as a detector of in-scope texts.
     """
     names, right_labels = np.asarray(labels, dtype=object), np.asarray(truth, dtype=object)
-    answers = names[confidence.argmax(axis=1)]
+    chosen = choose(confidence, _closing(labels))
+    answers = names[chosen]
     right = answers == right_labels
     present = sorted(set(truth))
     return {
         "accuracy": float(right.mean()),
         "macro_f1": float(f1_score(right_labels, answers, labels=present, average="macro", zero_division=0)),
-        "ece": expected_calibration_error(confidence.max(axis=1), right),
+        "ece": expected_calibration_error(confidence[np.arange(len(chosen)), chosen], right),
         **_out_of_scope(names, confidence, right_labels),
     }
+
+
+def _closing(labels: Sequence[str]) -> int | None:
+    """Return the column of the label of texts that fit no label; None if there is none."""
+    return next((place for place, name in enumerate(labels) if name in (OUT_OF_SCOPE, OTHER)), None)
 
 
 def peak_memory_mb() -> float:
@@ -197,7 +295,7 @@ def _out_of_scope(names: np.ndarray, confidence: Floats, truth: np.ndarray) -> d
     proper = names != OUT_OF_SCOPE
     if in_scope.all() or not in_scope.any() or not proper.any():
         return {}
-    answers = names[confidence.argmax(axis=1)]
+    answers = names[choose(confidence, _closing(names.tolist()))]
     return {
         "in_scope_accuracy": float((answers == truth)[in_scope].mean()),
         "oos_auroc": float(roc_auc_score(in_scope, confidence[:, proper].max(axis=1))),

@@ -17,14 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.insights.engine import InsightEngine
-from analytics_platform.insights.heads.label_model import Read
-from analytics_platform.insights.heads.likeness import Taught, labels_of
-from analytics_platform.insights.heads.linear import pool
+from analytics_platform.insights.heads.classifier import pool_both, read_rows
+from analytics_platform.insights.heads.lessons import Taught, labels_of
 from analytics_platform.insights.heads.training_sample import draw_rows
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, Taxonomy
 from analytics_platform.insights.tiers.examples import EXAMPLES, as_messages
-from analytics_platform.insights.tiers.reading import ReadingTier
-from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES, Floats, Kind
+from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES, Kind
 from analytics_platform.model.learning_tables import LABEL_FEEDBACK
 
 CORRECTION_WEIGHT = 2.0
@@ -179,52 +177,33 @@ def _taught_kinds(examples: pa.Table) -> pa.Table:
     return examples.filter(pc.is_in(examples["kind"], value_set=pa.array(TAUGHT_KINDS)))
 
 
-def taught_by(engine: InsightEngine, examples: pa.Table) -> tuple[dict[Kind, Taught], Read | None]:
+def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, Taught]:
     """Return training documents of topics and intents from examples, encoded as the engine encodes conversations.
 
-    An engine with a transformer uses only the examples that ``draw_examples`` chooses.
+    An engine with a transformer uses only the examples that ``draw_examples`` chooses, and encodes them by the
+    transformer, too.
 
     Args:
-        engine: Engine with the default heads, which groups the messages of a conversation.
+        engine: Engine with the default model, which groups the messages of a conversation.
         examples: ``EXAMPLES``.
-
-    Returns:
-        The documents over static vectors by kind, and the documents over the transformer's vectors; the latter are None
-        if the engine has no transformer or there are no examples.
     """
-    kinds = labels_of(engine.taxonomy)
     examples = _taught_kinds(examples)
     if not examples.num_rows:
-        return {}, None
-    if isinstance(engine.tier, ReadingTier):
+        return {}
+    transformer = engine.transformer
+    if transformer is not None:
         examples, _ = draw_examples(examples)
     ids, documents = engine.conversation_documents(as_messages(examples))
-    documents = {kind: documents[kind] for kind in kinds}
-    taught = _label(examples, ids, {kind: pool(document) for kind, document in documents.items()})
-    tier = engine.tier
-    if not isinstance(tier, ReadingTier):
-        return taught, None
-    everything = np.arange(len(ids))
-    vectors = {kind: tier.read(document, everything) for kind, document in documents.items()}
-    return taught, Read(tier.transformer, _label(examples, ids, vectors))
-
-
-def _label(examples: pa.Table, ids: pa.Array, vectors: Mapping[Kind, Floats]) -> dict[Kind, Taught]:
-    """Return training documents: vectors with the labels of their examples.
-
-    Args:
-        examples: ``EXAMPLES``.
-        ids: Items of the documents.
-        vectors: Vectors of the documents by kind of label, in the order of ``ids``.
-    """
     taught: dict[Kind, Taught] = {}
-    for kind, known in vectors.items():
+    for kind in labels_of(engine.taxonomy):
         rows = examples.filter(pc.equal(examples["kind"], kind))
         place = pc.index_in(rows["item"], value_set=ids)
         labels = rows.filter(pc.is_valid(place))["label"].to_pylist()
         if labels:
-            said = known[place.drop_null().to_numpy()]
-            taught[kind] = Taught(said, labels, np.full(len(labels), CORRECTION_WEIGHT))
+            at = place.drop_null().to_numpy().astype(np.int64)
+            read = None if transformer is None else read_rows(transformer, documents[kind], at)
+            vectors = pool_both(documents[kind], at).astype(np.float64)
+            taught[kind] = Taught(vectors, labels, np.full(len(labels), CORRECTION_WEIGHT), read)
     return taught
 
 

@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 
 from analytics_platform.insights.engine import InsightEngine
 from analytics_platform.insights.heads.label_model import LabelModel
+from analytics_platform.insights.taxonomies.taxonomy import OTHER
 from analytics_platform.insights.tiers.examples import as_messages, version_of
-from analytics_platform.insights.tiers.tier import Kind
+from analytics_platform.insights.tiers.tier import Kind, choose
 from analytics_platform.model.learning_tables import MODEL_EVALUATION
 
 _JUDGED: tuple[Kind, ...] = ("topic", "intent", "sentiment")
@@ -44,8 +45,9 @@ def evaluate_model(engine: InsightEngine, model: LabelModel, gold: pa.Table, at:
         answer = engine.tier.classify(kind, documents[kind])
         confidence = np.round(answer.confidence[place.drop_null().to_numpy()], 6)
         truth = known["label"].to_pylist()
-        chosen = confidence.argmax(axis=1)
-        found = zip(known["item"].to_pylist(), truth, chosen, confidence.max(axis=1), strict=True)
+        chosen = choose(confidence, answer.labels.index(OTHER) if OTHER in answer.labels else None)
+        sure = confidence[np.arange(len(chosen)), chosen]
+        found = zip(known["item"].to_pylist(), truth, chosen, sure, strict=True)
         measures = measure(answer.labels, confidence, truth)
         rows.append(
             {
@@ -59,8 +61,8 @@ def evaluate_model(engine: InsightEngine, model: LabelModel, gold: pa.Table, at:
                 "items": len(truth),
                 **{name: measures[name] for name in ("accuracy", "macro_f1", "ece")},
                 "outcomes": [
-                    {"item": item, "truth": right, "answer": answer.labels[column], "confidence": float(sure)}
-                    for item, right, column, sure in found
+                    {"item": item, "truth": right, "answer": answer.labels[column], "confidence": float(one)}
+                    for item, right, column, one in found
                 ],
             }
         )

@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.insights.encoders.words import quoted
+from analytics_platform.insights.reasons.quotes import Quotes
 from analytics_platform.insights.taxonomies.label_rules import Mask, RuleBook
-from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Tier
+from analytics_platform.insights.taxonomies.taxonomy import OTHER
+from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Labeller, choose
 from analytics_platform.model.insight_tables import REASONS_TYPE
 
 DECIMALS = 4
@@ -46,14 +48,20 @@ class Decision:
 
     @classmethod
     def of(
-        cls, kind: Kind, documents: Documents, tier: Tier, rules: RuleBook, fires: Mask, states: pa.Array | None = None
+        cls,
+        kind: Kind,
+        documents: Documents,
+        tier: Labeller,
+        rules: RuleBook,
+        fires: Mask,
+        states: pa.Array | None = None,
     ) -> Decision:
         """Classify the documents, and apply the rules and the stated labels.
 
         Args:
             kind: Kind of label.
             documents: The documents.
-            tier: The tier that classifies.
+            tier: The tier that classifies, or the answers of another classifier.
             rules: Rules of all kinds.
             fires: Which rules fire on which documents; shape (documents, rules).
             states: The label that the source states for each document, null for none.
@@ -69,14 +77,14 @@ class Decision:
 
     @cached_property
     def chosen(self) -> Ints:
-        """Column of the most confident label per document; digits beyond the ninth break no tie."""
-        return _most_confident(self.answer)
+        """Column of the chosen label per document; see ``choose``."""
+        return _chosen(self.answer)
 
     @cached_property
     def silent(self) -> Mask:
         """Whether a document has no text, no stated label, and no label chosen by a rule."""
         unsaid = self.documents.weights.getnnz(axis=1) == 0
-        return np.asarray(unsaid & ~self.stated & (self.chosen == _most_confident(self.own)))
+        return np.asarray(unsaid & ~self.stated & (self.chosen == _chosen(self.own)))
 
     @cached_property
     def best(self) -> Floats:
@@ -104,36 +112,41 @@ class Decision:
         said: pa.Table,
         of_part: Ints,
         at_part: Mask,
-        tier: Tier,
+        tier: Labeller,
         rules: RuleBook,
     ) -> None:
         """Append the reasons of each document to its row: the words with the largest weight, then the rules.
+
+        Function words are not quoted; see ``reasons.quotes``.
 
         Args:
             rows: One list per document.
             said: The parts: columns position, message_id and text.
             of_part: Index of each part's document; shape (parts,).
             at_part: Which rules fire on which parts; shape (parts, rules).
-            tier: The tier that explains.
+            tier: The classifier that explains.
             rules: Rules of all kinds.
         """
         ids, labels = said["message_id"].to_pylist(), self.answer.labels
         reasons = tier.explain(self.name, self.documents, self.chosen)
+        quotes = Quotes(self.documents.words, (reason.part for reason in reasons if reason))
         for row, column, stated, reason in zip(rows, self.chosen, self.stated, reasons, strict=True):
             if reason is not None and not stated:
-                row.append(self._reason(labels[column], ids[reason.part], reason.words, reason.weight))
-        speaks = rules.speaking(self.name, labels, self.chosen, _most_confident(self.own), self.fires)
+                words = reason.words if reason.is_phrase else quotes.choose(reason.part, reason.words)
+                row.append(self._reason(labels[column], ids[reason.part], words, reason.weight, reason.rule))
+        speaks = rules.speaking(self.name, labels, self.chosen, _chosen(self.own), self.fires)
         speaks &= ~self.stated[:, None]
         order = np.lexsort((said["position"].to_numpy(), of_part))
         for number in np.flatnonzero(speaks.any(axis=0)).tolist():
             firing = order[at_part[order, number] & speaks[of_part[order], number]]
             documents, first = np.unique(of_part[firing], return_index=True)
             parts = firing[first]
-            quotes = rules.quote(number, self.documents.words, said["text"], parts)
+            quoted_words = rules.quote(number, self.documents.words, said["text"], parts)
+            quotes = Quotes(self.documents.words, parts.tolist())
             rule = rules.rules[number]
             weights = np.full(len(documents), abs(rule.strength)) if rule.strength else self._gain[documents]
-            for document, part, words, weight in zip(documents, parts, quotes, weights, strict=True):
-                label = labels[self.chosen[document]]
+            for document, part, words, weight in zip(documents, parts, quoted_words, weights, strict=True):
+                label, words = labels[self.chosen[document]], quotes.choose(int(part), words)
                 rows[document].append(self._reason(label, ids[part], words, weight, rule.name))
 
     @cached_property
@@ -161,5 +174,5 @@ def reasons_array(rows: list[list[dict[str, object]]]) -> pa.Array:
     return pa.array(rows, REASONS_TYPE)
 
 
-def _most_confident(answer: Classified) -> Ints:
-    return np.asarray(np.round(answer.confidence, 9).argmax(axis=1), np.int64)
+def _chosen(answer: Classified) -> Ints:
+    return choose(answer.confidence, answer.labels.index(OTHER) if OTHER in answer.labels else None)

@@ -1,7 +1,4 @@
-"""The tiers with a transformer: it reads every document, or only the documents that the static tier is uncertain about.
-
-`minilm` is the transformer; `reading_model` contains its vectors of the shipped slices.
-"""
+"""The tiers with a transformer: it reads every document, or only those that the static tier is uncertain about."""
 
 from __future__ import annotations
 
@@ -13,34 +10,38 @@ import numpy as np
 import pyarrow.parquet as pq
 from scipy.special import softmax
 
-from analytics_platform.insights.encoders.encoder import StaticEncoder, unit
-from analytics_platform.insights.encoders.minilm import TextEncoder
+from analytics_platform.insights.encoders.device import CPU, Device
+from analytics_platform.insights.encoders.valence import read_valence
 from analytics_platform.insights.encoders.words import split_words
+from analytics_platform.insights.heads.classifier import READS, Classifier, read_rows
 from analytics_platform.insights.heads.label_model import LabelModel
-from analytics_platform.insights.heads.likeness import Lessons, Likeness, all_lessons
-from analytics_platform.insights.heads.routing import Route, doubt, pool_opinions
+from analytics_platform.insights.heads.lessons import labels_of, lessons_of
+from analytics_platform.insights.heads.routing import doubt, pool_opinions
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
 from analytics_platform.insights.tiers.reading_model import BUDGET, WEIGHTS, load_reader
-from analytics_platform.insights.tiers.sentiment import SLICE_PATH
+from analytics_platform.insights.tiers.sentiment import SLICE_PATH, weigh_evidence
 from analytics_platform.insights.tiers.static import StaticTier
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Reason
+from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
+from analytics_platform.insights.vectors.text_encoder import TextEncoder
 from analytics_platform.model.code_version import code_version
 
 _EVERY = 4
 """Every fourth general text is used to estimate the share of messages above a threshold, to a few thousandths."""
+_MOSTLY = 0.5
 
 
 class ReadingTier:
-    """The static tier, pooled with a transformer's opinion by ``WEIGHTS``.
+    """Labels documents as the static tier does, and with a transformer's vectors.
 
     Args:
         static: Answers first, and gives the reasons.
-        encoder: Makes the static vectors of the general texts that bound the cascade's threshold.
+        encoder: Makes the static vectors.
         content: The taxonomy.
         transformer: Encodes the documents' texts.
         everywhere: Whether the transformer reads every document (tier transformer) or uncertain ones (tier cascade).
-        model: The trained heads; fitted on the taxonomy and the shipped slice when None, or when the model has no heads
-            for this transformer.
+        model: What corrections taught; None without.
+        device: Device of the classifiers' products.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class ReadingTier:
         *,
         everywhere: bool,
         model: LabelModel | None = None,
+        device: Device = CPU,
     ) -> None:
         self.name = "transformer" if everywhere else "cascade"
         self._static = static
@@ -60,86 +62,66 @@ class ReadingTier:
         self.transformer = transformer
         self._everywhere = everywhere
         self._model = model
+        self._device = device
         self._reader = load_reader()
         code = code_version(sys.modules[__name__])  # with the shipped slices and vectors
         self.version = hashlib.sha256("\x1f".join((static.version, transformer.name, code)).encode()).hexdigest()[:16]
 
     def classify(self, kind: Kind, documents: Documents) -> Classified:
         """Return the confidence in each label of ``kind`` for each document."""
+        if kind in labels_of(self._taxonomy):
+            return self._classifiers[kind].classify(documents)
         first = self._static.classify(kind, documents)
-        if kind not in self._heads:  # urgency and resolution depend on few words, and on a conversation's end
+        if kind != "sentiment":  # urgency and resolution depend on few words, and on a conversation's end
             return first
         confidence = first.confidence.copy()
-        spoken = np.asarray(documents.weights.getnnz(axis=1) > 0)
-        rows = np.flatnonzero(spoken & (self._everywhere | (_doubt(confidence) >= self._thresholds[kind])))
+        rows = self._choose_rows(documents, confidence)
         if len(rows):
-            weights, bias = self._heads[kind]
-            opinion = softmax(self.read(documents, rows) @ weights + bias, axis=1)
-            confidence[rows] = pool_opinions(confidence[rows], opinion, WEIGHTS[kind])
+            read = read_rows(self.transformer, documents, rows)
+            opinion = softmax(read @ self._reader.sentiment_weights + self._reader.sentiment_bias, axis=1)
+            confidence[rows] = pool_opinions(confidence[rows], opinion, WEIGHTS)
         return Classified(first.labels, confidence)
 
+    def _choose_rows(self, documents: Documents, confidence: Floats) -> Ints:
+        """Return the documents whose sentiment the transformer reads.
+
+        The cascade reads uncertain documents, and documents in a language other than English without a word of
+        feeling, because the static tier has no evidence about them. The choice depends on the document alone, so that
+        a document has the same label in any batch.
+        """
+        spoken = np.asarray(documents.weights.getnnz(axis=1) > 0)
+        if self._everywhere:
+            return np.flatnonzero(spoken)
+        evidence = weigh_evidence(documents, read_valence(documents.words))
+        unseen = (evidence.english[:, 0] < _MOSTLY) & ~evidence.features.any(axis=1)
+        doubts = _doubt(confidence)
+        return np.flatnonzero(spoken & (unseen | (doubts >= self._threshold)))
+
     def explain(self, kind: Kind, documents: Documents, chosen: Ints) -> list[Reason | None]:
-        """Return the reasons of each document's label from the static tier; a transformer gives no reasons."""
+        """Return the reason of each document's label from static vectors and words; a transformer gives no reasons."""
+        if kind in labels_of(self._taxonomy):
+            return self._classifiers[kind].explain(documents, chosen)
         return self._static.explain(kind, documents, chosen)
 
-    def read(self, documents: Documents, rows: Ints) -> Floats:
-        """Return the transformer's vectors of some documents; the transformer reads each part only once.
-
-        Returns:
-            Unit-length vectors, zeros for a document without parts; shape (rows, dimensions).
-        """
-        weights = documents.weights[rows]
-        parts = np.unique(weights.indices)
-        readings = documents.readings
-        new = [part for part in parts.tolist() if part not in readings]
-        if new:
-            readings.update(zip(new, self.transformer.encode([documents.texts[part] for part in new]), strict=True))
-        vectors = np.array([readings[part] for part in parts.tolist()], np.float64).reshape(len(parts), -1)
-        heavy = weights[:, parts].multiply(documents.masses[None, parts]).tocsr()
-        return np.asarray(unit(np.asarray(heavy @ vectors)))
-
     @cached_property
-    def _lessons(self) -> dict[Kind, Lessons]:
-        """Training sets of topic and intent; the transformer reads the taxonomy for them, which takes seconds."""
-        return all_lessons(self.transformer.encode, self._taxonomy, slice_vectors=self._reader.slice_vectors)
-
-    @cached_property
-    def _heads(self) -> dict[Kind, Likeness]:
-        taught = self._model.reading(self.transformer) if self._model else {}
+    def _classifiers(self) -> dict[Kind, Classifier]:
+        """Classifiers of topic and intent, fitted at their first use; the transformer reads their training texts."""
+        taught = self._model.taught(self.transformer.name) if self._model else None
         return {
-            **(taught or {kind: lessons.fit() for kind, lessons in self._lessons.items()}),
-            "sentiment": (self._reader.sentiment_weights, self._reader.sentiment_bias),
+            kind: Classifier(
+                self._encoder, one, transformer=self.transformer, reads=READS[self.name], device=self._device
+            )
+            for kind, one in lessons_of(self._taxonomy, taught).items()
         }
 
     @cached_property
-    def _thresholds(self) -> dict[Kind, float]:
-        """Least uncertainty of a document that the transformer reads, by kind of label.
-
-        It is the larger one of two thresholds: the one that pays on labelled texts by out-of-sample answers, and the
-            one that
-        keeps the share of general messages within ``BUDGET``.
-        """
-        if self._everywhere:
-            return dict.fromkeys(self._heads, 0.0)
+    def _threshold(self) -> float:
+        """Least uncertainty about sentiment of a document that the transformer reads."""
         every = pq.read_table(SLICE_PATH)["text"]
         texts = every.take(np.arange(0, len(every), _EVERY))
         single = Documents.of_single(texts.to_pylist(), split_words(texts), self._encoder.encode(texts))
-        doubts = {kind: _doubt(self._static.classify(kind, single).confidence) for kind in self._heads}
-        pays = {
-            **{kind: self._pays(kind) for kind in self._lessons},
-            "sentiment": float(self._reader.sentiment_threshold),
-        }
-        return {kind: max(pays[kind], float(np.quantile(doubts[kind], 1 - BUDGET))) for kind in self._heads}
-
-    def _pays(self, kind: Kind) -> float:
-        """Return the least uncertainty at which the pooled opinion is more accurate than the static one.
-
-        The comparison uses out-of-sample answers, within ``BUDGET``, so the share is also bounded on texts of the
-        taxonomy's subjects.
-        """
-        lessons, before = self._lessons[kind], self._static.classify_unseen(kind)
-        after = pool_opinions(before, softmax(lessons.left_out(), axis=1), WEIGHTS[kind])
-        return Route.fit(before, after, lessons.codes, np.ones(len(before)), BUDGET).threshold
+        doubts = _doubt(self._static.classify("sentiment", single).confidence)
+        return float(np.quantile(doubts, 1 - BUDGET))
 
 
 def _doubt(confidence: Floats) -> Floats:

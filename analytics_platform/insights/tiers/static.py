@@ -1,7 +1,4 @@
-"""The static tier: taxonomy examples and keywords over static vectors, without a neural network at run time.
-
-`heads.likeness` fits the weights; this module makes linear heads from the weights and the keywords.
-"""
+"""The static tier: a taxonomy's labels by static vectors, without a neural network at run time."""
 
 from __future__ import annotations
 
@@ -12,40 +9,33 @@ from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
-from scipy.special import softmax
 
 from analytics_platform.insights.encoders.device import CPU, Device
-from analytics_platform.insights.encoders.encoder import StaticEncoder
-from analytics_platform.insights.encoders.words import TermMatcher, split_words
+from analytics_platform.insights.heads.classifier import Classifier
+from analytics_platform.insights.heads.experts import KeywordExpert
 from analytics_platform.insights.heads.label_model import LabelModel
-from analytics_platform.insights.heads.likeness import Lessons, Likeness, all_lessons, labels_of
+from analytics_platform.insights.heads.lessons import labels_of, lessons_of
+from analytics_platform.insights.heads.likeness import fit_likeness
 from analytics_platform.insights.heads.linear import LinearHead
 from analytics_platform.insights.taxonomies.taxonomy import REMAINDERS, Label, Taxonomy
-from analytics_platform.insights.tiers import sentiment
-from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Reason
+from analytics_platform.insights.tiers.sentiment import SentimentHead, load_sentiment
+from analytics_platform.insights.tiers.tier import Classified, Documents, Ints, Kind, Reason
+from analytics_platform.insights.vectors.english import english_encoder
+from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
 from analytics_platform.model.code_version import code_version
 
-# Chosen with the constants of ``likeness``, on the same 50 conversations.
 _KEYWORD_STRENGTH = 2.0
-_PHRASE_BONUS = 0.5
-"""Relative increase of a keyword's strength with each further word of a phrase."""
-_SHARPNESS: dict[Kind, float] = {"topic": 1.2, "intent": 0.6}
-"""Factor of the log-odds of a kind; it calibrates confidence on conversations. Of 139 gold intents 61 % are right, at a
-mean confidence of 0.64 with the factor; a smaller factor would give too little confidence on texts like the training
-texts. Of 136 gold topics 76 % are right, at a mean confidence of 0.71 with the factor and 0.65 without it, and the
-log-loss decreases from 1.16 to 1.15. In this tier the factor changes a label only where rules apply; in a tier with a
-transformer it also changes the influence of this tier's opinion.
-"""
+"""Log-odds of a keyword of urgency and resolution; chosen on 50 hand-labelled conversations."""
 
 
 class StaticTier:
-    """Labels documents by linear evidence: similarity to a label's examples, and its keywords.
+    """Labels documents by static vectors, words and keywords.
 
     Args:
         encoder: Makes the vectors of examples and words.
         content: The taxonomy.
         device: Device of the heads' computation.
-        model: The trained heads; fitted on the taxonomy and the shipped slice when None.
+        model: What corrections taught; None without.
     """
 
     name = "static"
@@ -55,42 +45,34 @@ class StaticTier:
     ) -> None:
         self._encoder = encoder
         self._taxonomy = content
-        fitted = model.likeness if model else {kind: one.fit() for kind, one in self._lessons.items()}
+        self._device = device
+        self._model = model
         further: dict[Kind, Sequence[Label]] = {"urgency": content.urgencies, "resolution": content.resolutions}
-        heads: dict[Kind, LinearHead] = {
-            "sentiment": sentiment.load_sentiment(),
-            **{kind: _head(kind, labels, fitted[kind]) for kind, labels in labels_of(content).items()},
-            **{
-                kind: _head(kind, labels, Lessons.of(encoder.encode, labels, kind).fit())
-                for kind, labels in further.items()
-            },
+        heads: dict[Kind, LinearHead | SentimentHead] = {
+            "sentiment": load_sentiment(),
+            **{kind: _head(kind, labels, encoder) for kind, labels in further.items()},
         }
         self._heads = {kind: replace(head, device=device) for kind, head in heads.items()}
         code = code_version(sys.modules[__name__])  # with the shipped slice and weights
-        parts = [content.version.encode(), encoder.name.encode(), model.content if model else b"", code.encode()]
+        names = (encoder.name, english_encoder().name)
+        parts = [
+            content.version.encode(),
+            *(name.encode() for name in names),
+            model.content if model else b"",
+            code.encode(),
+        ]
         self.version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:16]
 
     def classify(self, kind: Kind, documents: Documents) -> Classified:
         """Return the confidence in each label of ``kind`` for each document."""
+        if kind in labels_of(self._taxonomy):
+            return self._classifiers[kind].classify(documents)
         return self._heads[kind].classify(documents)
-
-    def classify_unseen(self, kind: Kind) -> Floats:
-        """Return leave-one-out confidence in each label for the texts by which a head is judged.
-
-        Args:
-            kind: ``topic`` or ``intent``.
-
-        Returns:
-            Shape (rows of ``Lessons.judged``, labels); training documents of a trained model are not considered.
-        """
-        head, lessons = self._heads[kind], self._lessons[kind]
-        by_words = replace(head, vector_weights=np.zeros_like(head.vector_weights), bias=np.zeros_like(head.bias))
-        texts = lessons.texts
-        known = by_words.classify(Documents.of_single(texts, split_words(texts), self._encoder.encode(texts)))
-        return np.asarray(softmax(np.log(known.confidence) + lessons.left_out() * _SHARPNESS[kind], axis=1))
 
     def explain(self, kind: Kind, documents: Documents, chosen: Ints) -> list[Reason | None]:
         """Return the reason of each document's label; None for a remainder label, and if no word is known."""
+        if kind in labels_of(self._taxonomy):
+            return self._classifiers[kind].explain(documents, chosen)
         head = self._heads[kind]
         reasons = head.explain(documents, chosen, self._encoder.encode_words)
         remainder = None if kind == "sentiment" else REMAINDERS[kind]  # a neutral sentiment has words of its own
@@ -99,35 +81,21 @@ class StaticTier:
         ]
 
     @cached_property
-    def _lessons(self) -> dict[Kind, Lessons]:
-        return all_lessons(self._encoder.encode, self._taxonomy)
+    def _classifiers(self) -> dict[Kind, Classifier]:
+        """Classifiers of topic and intent, fitted at their first use, which takes a second or two."""
+        lessons = lessons_of(self._taxonomy, self._model.taught() if self._model else None)
+        return {kind: Classifier(self._encoder, one, device=self._device) for kind, one in lessons.items()}
 
 
-def _head(kind: Kind, labels: Sequence[Label], fitted: Likeness) -> LinearHead:
-    """Make the head of one kind of label from similarity to the examples and from keyword weights."""
-    vector_weights, bias = fitted
-    matcher, term_weights = _keyword_weights(labels)
-    sharpness = _SHARPNESS.get(kind, 1.0)
+def _head(kind: Kind, labels: Sequence[Label], encoder: StaticEncoder) -> LinearHead:
+    """Make the head of urgency or resolution from similarity to the examples and from keywords."""
+    vector_weights, bias = fit_likeness(encoder.encode, labels, kind)
+    names = [label.label for label in labels]
+    keywords = KeywordExpert({label.label: label.keywords for label in labels}, names)
     return LinearHead(
-        labels=(*(label.label for label in labels), REMAINDERS[kind]),
-        matcher=matcher,
-        vector_weights=vector_weights * sharpness,
-        term_weights=term_weights * sharpness,
-        bias=bias * sharpness,
+        labels=(*names, REMAINDERS[kind]),
+        matcher=keywords.matcher,
+        vector_weights=vector_weights,
+        term_weights=np.column_stack([keywords.weights, np.zeros(len(keywords.weights))]) * _KEYWORD_STRENGTH,
+        bias=bias,
     )
-
-
-def _keyword_weights(labels: Sequence[Label]) -> tuple[TermMatcher, np.ndarray]:
-    """Return the matcher of all keywords and their weights; labels with the same keyword share its weight."""
-    owners: dict[str, set[int]] = {}
-    for column, label in enumerate(labels):
-        split = split_words(label.keywords)
-        names = split.vocabulary.to_pylist()
-        for keyword, start, end in zip(label.keywords, split.offsets[:-1], split.offsets[1:], strict=True):
-            normal = " ".join(names[code] for code in split.codes[start:end]) + ("*" if keyword.endswith("*") else "")
-            owners.setdefault(normal, set()).add(column)
-    weights = np.zeros((len(owners), len(labels) + 1))
-    for row, (keyword, columns) in enumerate(owners.items()):
-        strength = _KEYWORD_STRENGTH * (1 + _PHRASE_BONUS * keyword.count(" "))
-        weights[row, sorted(columns)] = strength / len(columns)
-    return TermMatcher(tuple(owners)), weights

@@ -22,6 +22,10 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
+LEAST_REMAINDER = 0.35
+"""Least probability of a chosen remainder. On public texts of 77 and of 10 labels, 0.35 costs 0.004 and 0.002 of the
+accuracy against 0.5 where every text fits a label, and recognises a quarter of the texts that fit none; without a
+least probability it costs 0.014 and 0.018 and recognises two fifths."""
 SENTIMENT_VALUES = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
 TIERS = ("static", "cascade", "transformer", "llm")
 
@@ -56,6 +60,7 @@ class Documents:
         weights: Weight of each part in each document; sparse, shape (documents, parts).
         readings: A transformer's vectors of parts read so far, by index of the part; shared by all documents made of
             the same parts, so that each part is read only once.
+        memory: Further vectors of all parts, by the name of their encoder; shared likewise.
     """
 
     texts: list[str]
@@ -63,6 +68,7 @@ class Documents:
     vectors: Floats
     weights: sp.csr_matrix
     readings: dict[int, Singles] = field(default_factory=dict, repr=False, compare=False)
+    memory: dict[str, Singles] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         """Return the number of documents."""
@@ -77,6 +83,11 @@ class Documents:
     def of_single(cls, texts: list[str], words: Words, vectors: np.ndarray) -> Documents:
         """Return documents with one part each."""
         return cls(texts, words, vectors.astype(np.float64), sp.identity(len(texts), format="csr"))
+
+    def single(self, rows: Ints) -> Documents:
+        """Return some of the documents, which have one part each."""
+        texts = [self.texts[row] for row in rows]
+        return Documents.of_single(texts, self.words.take(rows), self.vectors[rows])
 
     def regroup(self, weights: sp.csr_matrix) -> Documents:
         """Return other documents made of the same parts."""
@@ -104,25 +115,39 @@ class Reason:
         part: Index of the part with the largest contribution.
         words: Words of the part with the largest contributions, largest first.
         weight: The part's contribution to the label's log-odds.
+        rule: Name of the rule that decided, if no words did.
+        is_phrase: Whether the words are a phrase that decided as a whole, and are quoted with its function words.
     """
 
     part: int
     words: tuple[str, ...]
     weight: float
+    rule: str | None = None
+    is_phrase: bool = False
 
 
-class Tier(Protocol):
-    """A method of labelling documents; implementations are safe to share between threads."""
+def choose(confidence: Floats, closing: int | None) -> Ints:
+    """Return the column of the chosen label of each document: the most probable label, digits beyond the ninth ignored.
 
-    @property
-    def name(self) -> str:
-        """Name of the tier, one of ``TIERS``."""
-        ...
+    The remainder is chosen only if it is more probable than each label and than ``LEAST_REMAINDER``: a label that is
+    the best of many improbable ones is more useful than ``other``, and its confidence says how sure it is.
 
-    @property
-    def version(self) -> str:
-        """Hash of everything that the answers depend on, except the documents."""
-        ...
+    Args:
+        confidence: Probabilities; shape (documents, labels).
+        closing: Column of the remainder; None if there is none.
+    """
+    rounded = np.round(confidence, 9)
+    if closing is None or rounded.shape[1] == 1:
+        return np.asarray(rounded.argmax(axis=1), np.int64)
+    others = np.delete(rounded, closing, axis=1).argmax(axis=1)
+    others += others >= closing
+    best = rounded[np.arange(len(rounded)), others]
+    fits_nowhere = (rounded[:, closing] > best) & (rounded[:, closing] >= LEAST_REMAINDER)
+    return np.where(fits_nowhere, closing, others).astype(np.int64)
+
+
+class Labeller(Protocol):
+    """A method of answering for one or more kinds of label, with reasons."""
 
     def classify(self, kind: Kind, documents: Documents) -> Classified:
         """Return the confidence in each label of ``kind`` for each document."""
@@ -133,4 +158,18 @@ class Tier(Protocol):
 
         A reason is None if no part supports the label, as for ``other``.
         """
+        ...
+
+
+class Tier(Labeller, Protocol):
+    """A method of labelling documents; implementations are safe to share between threads."""
+
+    @property
+    def name(self) -> str:
+        """Name of the tier, one of ``TIERS``."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Hash of everything that the answers depend on, except the documents."""
         ...

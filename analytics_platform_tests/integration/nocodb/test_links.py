@@ -146,7 +146,7 @@ def test_a_message_far_behind_that_moves_to_another_ticket_is_found(desk, source
 
 CELLS = {
     "Tags": ("MultiSelect", "a,b"),
-    "Language": ("SingleSelect", "a"),
+    "Language": ("SingleSelect", "de"),
     "Urgent": ("Checkbox", True),
     "Private": ("Checkbox", False),
     "Price": ("Currency", 0.25),
@@ -157,7 +157,7 @@ CELLS = {
 }
 """Title to type and value of a column of messages."""
 
-CHOICES = {"colOptions": {"options": [{"title": "a"}, {"title": "b"}]}}
+CHOICES = {"colOptions": {"options": [{"title": "a"}, {"title": "b"}, {"title": "de"}]}}
 
 CELL_MAPPING = """  conversation_id: Tickets
   user_id: Customer
@@ -204,7 +204,7 @@ def test_cells_of_every_type_have_one_form_in_both_versions(desk, source_of):
         "model",
         "sequence",
     )
-    filled = ("ann", "tests@example.com", "a,b", "a", "true", 0.25, 4.0, "bot", "[image: a.png]", 4)
+    filled = ("ann", "tests@example.com", "a,b", "de", "true", 0.25, 4.0, "bot", "[image: a.png]", 4)
     empty = ("ann", None, None, None, "false", None, None, None, None, None)
     assert messages_of(source, *columns) == [filled, empty]
     assert source.reconcile() == {"vanished": 0, "missing": 0, "changed": 0}

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analytics_platform.insights.encoders.encoder import EncoderError, StaticEncoder, static_encoder
+from analytics_platform.insights.vectors.english import EncoderError, EnglishEncoder
+from analytics_platform.insights.vectors.static_multilingual import static_encoder
 
 TEXTS = ["how do i mount a cdrom?", "", "mounting a cd drive", "my flight was delayed", "🦀", "日本", "x" * 1_000_000]
 
@@ -50,4 +51,4 @@ def test_a_text_without_a_space_encodes_although_long() -> None:
 def test_missing_vectors_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(EncoderError, match="wordllama is not installed"):
-        StaticEncoder()
+        EnglishEncoder()

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import csv
+import datetime as dt
+import json
 import random
 import sys
 from collections.abc import Callable
@@ -14,13 +17,15 @@ import pytest
 
 from analytics_platform.insights.engine import InsightEngine, build_engine
 from analytics_platform.insights.llm.results import SILENT
-from analytics_platform.insights.taxonomies.taxonomy import DEFAULT_PATH
+from analytics_platform.insights.taxonomies.taxonomy import DEFAULT_PATH, OTHER
 from analytics_platform.insights.tiers.examples import as_messages, shipped_gold
-from analytics_platform.insights.tiers.tier import Kind, TierError
+from analytics_platform.insights.tiers.tier import Kind, TierError, choose
 from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS, MESSAGE_INSIGHTS
 from analytics_platform.model.validation import find_violations
 
 Label = Callable[[pa.Table], tuple[pa.Table, pa.Table, pa.Table]]
+
+GOLD = Path(__file__).parents[3] / "training" / "gold"
 
 
 def by_id(table: pa.Table, column: str) -> dict[str, dict[str, Any]]:
@@ -192,15 +197,59 @@ def test_a_word_of_any_length_is_quoted_by_its_beginning(label: Label, build_mes
     assert max(map(len, quoted)) == 64
 
 
-@pytest.mark.parametrize("kind", ["topic", "intent"])
-def test_confidence_in_conversations_is_near_the_share_that_is_right(engine: InsightEngine, kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "topic",
+        pytest.param("intent", marks=pytest.mark.xfail(strict=True, reason="0.81 said, 0.60 right: see evaluation.md")),
+    ],
+)
+def test_confidence_in_the_samples_conversations_is_near_the_share_that_is_right(
+    engine: InsightEngine, kind: Kind
+) -> None:
     gold = shipped_gold()
     ids, documents = engine.conversation_documents(as_messages(gold))
     items = gold.filter(pc.equal(gold["kind"], kind))
     answer = engine.tier.classify(kind, documents[kind])
     confidence = answer.confidence[pc.index_in(items["item"], value_set=ids).to_numpy()]
-    right = np.array(answer.labels)[confidence.argmax(axis=1)] == items["label"].to_pylist()
-    assert confidence.max(axis=1).mean() == pytest.approx(right.mean(), abs=0.08)
+    chosen = choose(confidence, answer.labels.index(OTHER))
+    right = np.array(answer.labels)[chosen] == items["label"].to_pylist()
+    assert confidence[np.arange(len(chosen)), chosen].mean() == pytest.approx(right.mean(), abs=0.08)
+
+
+def as_conversations(read: list[dict[str, Any]]) -> pa.Table:
+    said = [(one["id"], position, message) for one in read for position, message in enumerate(one["messages"])]
+    return pa.Table.from_pylist(
+        [
+            {
+                "date": dt.date(2026, 1, 1),
+                "conversation_id": name,
+                "message_id": f"{name}/{position}",
+                "position": position,
+                "role": message["role"],
+                "text": message["text"],
+            }
+            for name, position, message in said
+        ]
+    )
+
+
+@pytest.mark.parametrize("kind", ["topic", "intent"])
+def test_confidence_in_conversations_is_near_the_share_that_is_right(kind: Kind) -> None:
+    """Confidence that examples alone calibrate said 0.81 where 0.59 were right."""
+    read = [json.loads(line) for line in (GOLD / "conversations.jsonl").read_text(encoding="utf-8").splitlines()]
+    with (GOLD / "gold.csv").open(encoding="utf-8") as file:
+        truth = {row["id"]: row[kind] for row in csv.DictReader(file)}
+    right, sure = [], []
+    for pack in ("general", "llm_assistant"):
+        engine, some = build_engine(taxonomy_path=(pack,)), [one for one in read if one["pack"] == pack]
+        ids, documents = engine.conversation_documents(as_conversations(some))
+        answer = engine.tier.classify(kind, documents[kind])
+        chosen = choose(answer.confidence, answer.labels.index(OTHER))
+        right += [answer.labels[column] == truth[name] for column, name in zip(chosen, ids.to_pylist(), strict=True)]
+        sure += answer.confidence[np.arange(len(chosen)), chosen].tolist()
+    assert len(right) == 150
+    assert np.mean(sure) == pytest.approx(np.mean(right), abs=0.08)
 
 
 def test_leaving_out_the_words_of_a_reason_lowers_the_confidence(

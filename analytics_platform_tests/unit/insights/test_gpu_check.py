@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analytics_platform.insights.heads import label_heads
-from analytics_platform.insights.tiers.tier import TierError
+from analytics_platform.insights.heads import classifier
 from analytics_platform.settings.loader import PROJECT_ROOT
 
 pytestmark = pytest.mark.slow  # fits models
@@ -41,11 +40,7 @@ def _asking_the_cpu_once(ask: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.fixture
 def gpu_check(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script, on a twelfth of the slice and without a student, which would have thousands of texts read."""
-
-    def missing(_: str) -> None:
-        raise TierError("transformer: not installed")
-
+    """The script, on a twelfth of the slice."""
     spec = importlib.util.spec_from_file_location("gpu_check", PROJECT_ROOT / "benchmarks" / "gpu_check.py")
     assert spec
     assert spec.loader
@@ -54,10 +49,8 @@ def gpu_check(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec.loader.exec_module(script)
     read = script.read_labelled
     monkeypatch.setattr(script, "read_labelled", lambda path: tuple(column[::12] for column in read(path)))
-    for name in ("ask_head", "ask_engine"):
+    for name in ("ask_classifier", "ask_engine"):
         monkeypatch.setattr(script, name, _asking_the_cpu_once(getattr(script, name)))
-    monkeypatch.setattr(label_heads, "transformer_encoder", missing)
-    monkeypatch.setattr(label_heads, "general_texts", list)
     return script
 
 
@@ -82,22 +75,23 @@ def test_a_gpu_that_rounds_otherwise_passes_and_the_gap_is_stated(gpu_check: Mod
         assert 0 < compared["largest_gap"] < 0.001
 
 
-def test_a_gpu_that_errs_fails_for_heads_and_engine(gpu_check: ModuleType, monkeypatch, capsys) -> None:
+def test_a_gpu_that_errs_fails_for_classifier_and_engine(gpu_check: ModuleType, monkeypatch, capsys) -> None:
     put_in(monkeypatch, -1)
     monkeypatch.setattr(sys, "argv", ["gpu_check", "--rows", str(ROWS)])
     with pytest.raises(SystemExit) as ended:
         gpu_check.main()
     assert ended.value.code == 1
     said = capsys.readouterr().out
-    assert "failed: static head: labels_differ is" in said
+    assert "failed: static classifier: labels_differ is" in said
     assert "failed: static engine: labels_differ is" in said
 
 
 def test_a_gpu_that_is_not_asked_fails(gpu_check: ModuleType, monkeypatch) -> None:
     put_in(monkeypatch, 1)
-    monkeypatch.setattr(label_heads, "_BUDGETS", (0.0, 0.0))  # no text goes on to the neighbours
-    monkeypatch.setattr(gpu_check, "ask_engine", gpu_check.ask_head)
-    assert "static head: the GPU was never asked, so nothing was compared" in gpu_check.check(["static"], ROWS)
+    monkeypatch.setattr(classifier, "MOST_EXACT", 0)  # the neighbours are asked about doubtful texts alone
+    monkeypatch.setattr(classifier, "BUDGETS", (0.0, 0.0))  # no text goes on to the neighbours
+    monkeypatch.setattr(gpu_check, "ask_engine", gpu_check.ask_classifier)
+    assert "static classifier: the GPU was never asked, so nothing was compared" in gpu_check.check(["static"], ROWS)
 
 
 def test_without_a_gpu_one_line_says_that_nothing_was_compared(gpu_check: ModuleType, monkeypatch, capsys) -> None:

@@ -7,18 +7,20 @@ import datetime as dt
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
+from safetensors.numpy import save
 
-from analytics_platform.insights.encoders.minilm import TRANSFORMER_DIMENSIONS
 from analytics_platform.insights.engine import InsightEngine, build_engine
 from analytics_platform.insights.heads import training_sample
-from analytics_platform.insights.heads.label_model import LabelModel, Read, fit_model
-from analytics_platform.insights.heads.likeness import Taught, labels_of
+from analytics_platform.insights.heads.label_model import LabelModel, make_model
+from analytics_platform.insights.heads.lessons import Taught, labels_of
 from analytics_platform.insights.quality.feedback import (
     as_examples,
     draw_examples,
@@ -30,7 +32,10 @@ from analytics_platform.insights.quality.promotion_gate import evaluate_model, w
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, load_taxonomy
 from analytics_platform.insights.tiers.examples import GOLD_PATH, SLICE_PATH, as_messages, shipped_gold, shipped_slice
 from analytics_platform.insights.tiers.reading import ReadingTier
+from analytics_platform.insights.tiers.tier import Classified
+from analytics_platform.insights.vectors.multilingual import MULTILINGUAL_DIMENSIONS
 from analytics_platform.model import find_violations
+from analytics_platform.model.insight_tables import EMBEDDING_DIMENSIONS
 from analytics_platform.model.learning_tables import GOLD_LABELS, LABEL_FEEDBACK, MODEL_EVALUATION
 
 pytestmark = pytest.mark.slow  # fits models
@@ -170,19 +175,36 @@ def test_a_conversation_and_a_message_of_the_same_id_are_two_items():
     assert len(set(examples["item"].to_pylist())) == examples.num_rows
 
 
+def test_a_model_is_judged_by_the_labels_that_it_would_give():
+    """The gate compared the most probable labels, among them an improbable ``other`` that the engine does not give."""
+    answer = Classified(("audio", "networking", OTHER), np.array([[0.3, 0.28, 0.32]] * 2))
+    engine = SimpleNamespace(
+        conversation_documents=lambda _: (pa.array(["c0", "c1"]), {"topic": None}),
+        tier=SimpleNamespace(classify=lambda *_: answer),
+        version="e",
+        taxonomy=load_taxonomy(),
+    )
+    gold = many(2, 30).set_column(1, "kind", [["topic"] * 2]).set_column(2, "label", [["audio", OTHER]])
+    model = make_model(build_engine().encoder, load_taxonomy())
+    (row,) = evaluate_model(engine, model, GOLD_LABELS.conform(gold), NOON).to_pylist()
+    assert [one["answer"] for one in row["outcomes"]] == ["audio", "audio"]
+    assert [one["confidence"] for one in row["outcomes"]] == pytest.approx([0.3, 0.3])
+    assert row["accuracy"] == 0.5
+
+
 def test_corrections_change_the_label_where_they_apply():
     engine, rows = build_engine(), [correction(str(n), conversation_id=f"c{n}") for n in range(40)]
     feedback = judge_feedback(rows, engine.taxonomy, find_said(rows, [day(*(f"c{n}" for n in range(40)))]), ())
     examples = as_examples(feedback, "training")
     assert 20 < examples.num_rows < 40
-    taught, read = taught_by(engine, examples)
-    assert read is None  # the tier static has no transformer
-    assert taught["topic"].vectors.shape == (examples.num_rows, 256)
-    model = fit_model(engine.encoder, engine.taxonomy, taught)
+    taught = taught_by(engine, examples)
+    assert taught["topic"].read is None  # the tier static has no transformer
+    assert taught["topic"].vectors.shape == (examples.num_rows, 2 * EMBEDDING_DIMENSIONS)
+    model = make_model(engine.encoder, engine.taxonomy, taught)
     gold = as_examples(feedback, "gold")
     before, after = (
         evaluate_model(
-            build_engine(model=one), fit_model(engine.encoder, engine.taxonomy) if one is None else one, gold, NOON
+            build_engine(model=one), make_model(engine.encoder, engine.taxonomy) if one is None else one, gold, NOON
         )
         for one in (None, model)
     )
@@ -192,17 +214,18 @@ def test_corrections_change_the_label_where_they_apply():
 
 def test_a_model_is_a_file_that_says_what_it_fits():
     engine = build_engine()
-    vectors = np.eye(256)[:1]
-    model = fit_model(engine.encoder, engine.taxonomy, {"intent": Taught(vectors, [OTHER], np.ones(1))})
-    again = fit_model(engine.encoder, engine.taxonomy, {"intent": Taught(vectors, [OTHER], np.ones(1))})
+    vectors = np.eye(2 * EMBEDDING_DIMENSIONS)[:1]
+    model = make_model(engine.encoder, engine.taxonomy, {"intent": Taught(vectors, [OTHER], np.ones(1))})
+    again = make_model(engine.encoder, engine.taxonomy, {"intent": Taught(vectors, [OTHER], np.ones(1))})
     assert model.content == again.content
     assert (model.corrections, model.taxonomy_version) == (1, engine.taxonomy.version)
-    read = LabelModel(bytes(model.content))
-    assert read.fits(engine.taxonomy, engine.encoder)
-    assert read.likeness["topic"][0].shape == (256, len(engine.taxonomy.topics) + 1)
-    assert read.reading(Axes()) == {}
+    stored = LabelModel(bytes(model.content))
+    assert stored.fits(engine.taxonomy, engine.encoder)
+    (intents,) = stored.taught().values()
+    np.testing.assert_array_equal(intents.vectors, vectors)
+    assert (intents.labels, intents.weights.tolist(), intents.read) == ([OTHER], [1.0], None)
     other = engine.taxonomy.model_copy(update={"topics": engine.taxonomy.topics[:3]})
-    assert not read.fits(other, engine.encoder)
+    assert not stored.fits(other, engine.encoder)
 
 
 def test_corrections_of_sentiment_alone_teach_nothing_and_leave_the_default_model():
@@ -211,7 +234,7 @@ def test_corrections_of_sentiment_alone_teach_nothing_and_leave_the_default_mode
     feedback = judge_feedback(rows, engine.taxonomy, find_said(rows, [day(TAUGHT)]), ())
     training, unused = (as_examples(feedback, status) for status in ("training", "unused"))
     assert (training.num_rows, unused.num_rows) == (0, 1)
-    assert taught_by(engine, training) == taught_by(engine, unused) == ({}, None)
+    assert taught_by(engine, training) == taught_by(engine, unused) == {}
 
 
 class Axes:
@@ -221,23 +244,40 @@ class Axes:
     device: Literal["cpu", "gpu"] = "cpu"
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        directions = np.array([zlib.crc32(text.encode()) % TRANSFORMER_DIMENSIONS for text in texts], np.int64)
-        return np.eye(TRANSFORMER_DIMENSIONS, dtype=np.float32)[directions]
+        directions = np.array([zlib.crc32(text.encode()) % MULTILINGUAL_DIMENSIONS for text in texts], np.int64)
+        return np.eye(MULTILINGUAL_DIMENSIONS, dtype=np.float32)[directions]
 
 
-def test_a_model_keeps_what_a_transformer_learnt_for_that_transformer_alone():
+def test_a_model_keeps_what_a_transformer_read_for_that_transformer_alone():
     engine = build_engine()
-    said = np.eye(TRANSFORMER_DIMENSIONS)[:1]
-    taught = Taught(said, [engine.taxonomy.topics[0].label], np.full(1, 50.0))
-    model = fit_model(engine.encoder, engine.taxonomy, {}, Read(Axes(), {"topic": taught}))
-    (weights, bias), untaught = model.reading(Axes())["topic"], fit_model(engine.encoder, engine.taxonomy)
-    assert weights.shape == (TRANSFORMER_DIMENSIONS, len(engine.taxonomy.topics) + 1)
-    assert (said @ weights + bias).argmax() == 0
-    renamed = Axes()
-    renamed.name = "axes/2"
-    assert model.reading(renamed) == {}
-    assert untaught.reading(Axes()) == {}
-    np.testing.assert_array_equal(model.likeness["topic"][0], untaught.likeness["topic"][0])
+    said = np.eye(MULTILINGUAL_DIMENSIONS, dtype=np.float32)[:1]
+    taught = Taught(np.eye(2 * EMBEDDING_DIMENSIONS)[:1], [engine.taxonomy.topics[0].label], np.full(1, 50.0), said)
+    model = make_model(engine.encoder, engine.taxonomy, {"topic": taught}, Axes())
+    np.testing.assert_array_equal(model.taught(Axes().name)["topic"].read, said)
+    for name in ("axes/2", None):
+        assert model.taught(name)["topic"].read is None
+    untaught = make_model(engine.encoder, engine.taxonomy)
+    assert (untaught.taught(Axes().name), untaught.corrections) == ({}, 0)
+
+
+def test_a_model_of_an_earlier_format_is_not_used():
+    """Every run failed at the promoted model of an earlier version, which holds weights instead of documents."""
+    engine = build_engine()
+    facts = {"taxonomy_version": engine.taxonomy.version, "encoder": engine.encoder.name, "corrections": 3}
+    weights = {"topic.weights": np.zeros((256, 2), np.float32)}
+    earlier = LabelModel(save(weights, metadata={"model": orjson.dumps(facts).decode()}))
+    assert not earlier.fits(engine.taxonomy, engine.encoder)
+
+
+def test_no_model_holds_what_was_written():
+    """A text that is deleted at the source would stay in the model."""
+    engine, rows = build_engine(), [correction(str(n), conversation_id=f"c{n}") for n in range(12)]
+    said = find_said(rows, [day(*(f"c{n}" for n in range(12)))])
+    examples = as_examples(judge_feedback(rows, engine.taxonomy, said, ()), "training")
+    content = make_model(engine.encoder, engine.taxonomy, taught_by(engine, examples)).content
+    assert b"networking" in content
+    for word in (b"printer", b"jams", b"paper", b"ann"):
+        assert word not in content
 
 
 def evaluation(model: str, answers: str) -> pa.Table:
@@ -332,7 +372,7 @@ def test_a_transformer_is_taught_by_no_more_corrections_than_the_bound(monkeypat
     monkeypatch.setattr(training_sample, "_MOST_TEXTS", 20)
     engine = build_engine()
     reads = ReadingTier(engine.tier, engine.encoder, engine.taxonomy, Axes(), everywhere=True)
-    taught, read = taught_by(InsightEngine(reads, engine.encoder, engine.taxonomy, "cpu"), many(40, 30))
-    assert read is not None
-    assert len(taught["topic"].labels) == len(read.taught["topic"].labels) == 20
-    assert len(taught_by(engine, many(40, 30))[0]["topic"].labels) == 40
+    taught = taught_by(InsightEngine(reads, engine.encoder, engine.taxonomy, "cpu"), many(40, 30))
+    assert taught["topic"].read is not None
+    assert len(taught["topic"].labels) == len(taught["topic"].read) == 20
+    assert len(taught_by(engine, many(40, 30))["topic"].labels) == 40

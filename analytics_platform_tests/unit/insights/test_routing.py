@@ -21,8 +21,15 @@ def test_a_route_takes_the_doubtful_texts_within_the_budget_where_the_next_exper
 
 
 def test_a_route_leads_nowhere_when_the_next_expert_is_no_better() -> None:
+    answers = np.random.default_rng(0).dirichlet([1, 1], size=2_000)
+    assert len(Route.fit(answers, answers, np.zeros(2_000, np.int64), np.ones(2_000), 0.5).select(answers)) == 0
+
+
+def test_with_few_answers_the_costlier_expert_is_trusted_within_the_budget() -> None:
+    """Fifty examples cannot measure a gain of a few thousandths, so the transformer was never asked."""
     answers = np.random.default_rng(0).dirichlet([1, 1], size=100)
-    assert len(Route.fit(answers, answers, np.zeros(100, np.int64), np.ones(100), 0.5).select(answers)) == 0
+    route = Route.fit(answers, answers, np.zeros(100, np.int64), np.ones(100), 0.2)
+    assert 0 < len(route.select(answers)) <= 20
 
 
 def test_doubt_is_the_second_labels_probability() -> None:

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.insights import similarity
-from analytics_platform.insights.encoders.encoder import unit
 from analytics_platform.insights.engine import InsightEngine
 from analytics_platform.insights.similarity import FOUND_SCHEMA, best, conversation_embeddings, nearest, vector_of
+from analytics_platform.insights.vectors.unit_length import unit
 from analytics_platform.model import find_violations
 from analytics_platform.model.insight_tables import CONVERSATION_EMBEDDINGS, EMBEDDING_DIMENSIONS
 

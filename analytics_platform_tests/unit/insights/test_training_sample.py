@@ -8,12 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analytics_platform.insights.encoders.encoder import static_encoder
-from analytics_platform.insights.encoders.features import Features, prepare
-from analytics_platform.insights.heads import experts, label_heads, training_sample
+from analytics_platform.insights.heads import experts, training_sample
 from analytics_platform.insights.heads.experts import LinearExpert
+from analytics_platform.insights.heads.features import Features
+from analytics_platform.insights.heads.lessons import training_documents
 from analytics_platform.insights.heads.training_sample import draw_sample
 from analytics_platform.insights.quality.evaluate import EvaluationError, evaluate
+from analytics_platform.insights.vectors.static_multilingual import static_encoder
 
 HINTS = {"card": "my card is lost", "refund": "give my money back", "hours": "when do you open"}
 
@@ -67,7 +68,6 @@ def write(path: Path, texts: list[str], labels: list[str]) -> Path:
 @pytest.mark.slow
 def test_evaluation_states_the_sample_and_repeats_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bound that nobody states makes figures of a part look like figures of the whole."""
-    monkeypatch.setattr(label_heads, "general_texts", list)
     monkeypatch.setattr(training_sample, "_MOST_CHARACTERS", 6_000)
     train = write(tmp_path / "train.parquet", *posts(400, 60))
     told: list[str] = []
@@ -96,26 +96,27 @@ def test_where_machines_take_too_long_a_ridge_regression_answers(monkeypatch: py
     """Support vector machines for 20,000 texts of 150 labels take more than five minutes."""
     texts, labels = posts(120, 60)
     codes = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    prepared = prepare(texts, static_encoder())
+    prepared = training_documents(texts, static_encoder())
     exact = LinearExpert(bounded=False)
+    monkeypatch.setattr(experts, "_FEWEST_FOR_MACHINES", 0)
     monkeypatch.setattr(experts, "_MOST_WORK", 0)
     cheap = LinearExpert()
-    unseen = prepare(["the card i lost", "my money", "do you open today"], static_encoder())
+    unseen = training_documents(["the card i lost", "my money", "do you open today"], static_encoder())
     for expert in (exact, cheap):
-        left_out = expert.fit(prepared, codes, 4)
+        left_out = expert.fit(prepared, codes, 4, np.ones(120))
         assert (left_out.argmax(axis=1) == codes)[:-1].mean() > 0.95
         assert expert.score(unseen).argmax(axis=1).tolist() == [0, 3, 1]
 
 
 def test_many_outputs_keep_the_most_frequent_ngrams() -> None:
     """The coefficients of 2,000 labels took a gigabyte."""
-    prepared = prepare([f"common word{number}" for number in range(200)], static_encoder())
+    prepared = training_documents([f"common word{number}" for number in range(200)], static_encoder())
     few = Features(outputs=1_000_000).fit(prepared).transform(prepared)
     assert few.shape[1] <= 2 * 10 + 257
     assert Features().fit(prepared).transform(prepared).shape[1] > 600
 
 
-def test_likeness_of_features_is_their_scalar_product() -> None:
-    prepared = prepare([f"text {number} about card {number % 7}" for number in range(40)], static_encoder())
+def test_products_of_features_are_their_scalar_product() -> None:
+    prepared = training_documents([f"text {number} about card {number % 7}" for number in range(40)], static_encoder())
     features = Features().fit(prepared).transform(prepared)
-    np.testing.assert_allclose(Features.likeness(features), (features @ features.T).toarray(), atol=1e-5)
+    np.testing.assert_allclose(Features.products(features), (features @ features.T).toarray(), atol=1e-5)

@@ -20,6 +20,7 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from analytics_platform.insights.encoders.words import WORDS_REVISION, Words, split_words
+from analytics_platform.insights.vectors.unit_length import unit
 from analytics_platform.model.insight_tables import EMBEDDING_DIMENSIONS
 
 _PACKAGE = "wordllama"
@@ -36,8 +37,8 @@ class EncoderError(RuntimeError):
     """The static vectors cannot be loaded; the message names the missing package or file."""
 
 
-class StaticEncoder:
-    """Mean-pooled static vectors of 256 dimensions; safe to share between threads.
+class EnglishEncoder:
+    """Mean-pooled static vectors of English words, 256 dimensions; safe to share between threads.
 
     Equal texts always get equal vectors, bit for bit, in every batch.
 
@@ -53,7 +54,7 @@ class StaticEncoder:
         for name in (_WEIGHTS, _TOKENIZER):
             if not (folder / name).is_file():
                 raise EncoderError(f"static vectors: the installed {_PACKAGE} has no {name}")
-        self._table = load_file(folder / _WEIGHTS)["embedding.weight"].astype(np.float32)
+        self._table = load_file(folder / _WEIGHTS)["embedding.weight"].astype(np.float16)
         self._table[:_FIRST_MEANINGFUL_TOKEN] = 0
         self._tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
         self.name = (
@@ -85,17 +86,12 @@ class StaticEncoder:
         tokens = [item.ids for item in self._tokenizer.encode_batch_fast(short, add_special_tokens=False)]
         offsets = np.concatenate(([0], np.cumsum([len(ids) for ids in tokens], dtype=np.int64)))
         flat = np.fromiter((token for ids in tokens for token in ids), np.int64, int(offsets[-1]))
-        ones = np.ones(len(flat), np.float32)
-        return np.asarray(sp.csr_matrix((ones, flat, offsets), shape=(len(short), len(self._table))) @ self._table)
-
-
-def unit(vectors: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Scale each row to unit length; rows of zeros stay zeros."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)
+        distinct, codes = np.unique(flat, return_inverse=True)
+        used = sp.csr_matrix((np.ones(len(flat), np.float32), codes, offsets), shape=(len(short), len(distinct)))
+        return np.asarray(used @ self._table[distinct].astype(np.float32))
 
 
 @lru_cache(maxsize=1)
-def static_encoder() -> StaticEncoder:
-    """Return the process's static encoder, loaded once in about half a second and 50 MB."""
-    return StaticEncoder()
+def english_encoder() -> EnglishEncoder:
+    """Return the process's encoder of English words, loaded once in about half a second and 50 MB."""
+    return EnglishEncoder()

@@ -1,0 +1,134 @@
+"""Documents with known answers, and the experts' scores of them: what every weight of a classifier is fitted on.
+
+Four groups of documents are tried: training documents, each left out of the training set; training documents that fit
+no label; training documents as if their label did not exist; and general texts, which fit no label either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from analytics_platform.insights.heads.lessons import Lessons, training_documents
+from analytics_platform.insights.tiers.sentiment import SLICE_PATH
+from analytics_platform.insights.tiers.tier import Documents, Floats, Ints, Singles
+from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
+
+_GENERAL = 400
+"""Number of general texts."""
+_GENERAL_SOURCE = "goemotions"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One expert's scores of the documents that are tried.
+
+    Attributes:
+        scores: Shape (documents, labels).
+        nearness: Cosine to the nearest training document, shape (documents,); None for an expert without vectors.
+    """
+
+    scores: Singles
+    nearness: Singles | None = None
+
+
+@dataclass(frozen=True)
+class Trials:
+    """The documents that are tried, in the order: left out, fitting no label, label left out, general.
+
+    Attributes:
+        codes: Index of each training document's label; ``count`` for one that fits no label.
+        count: Number of labels.
+        judged: Rows of the training documents that are left out one by one.
+        outside: Rows of the training documents that fit no label.
+        general: General texts; None if every document fits a label.
+        exact: Whether documents are tried as if their label did not exist.
+        unknown: Share of documents without a fitting label that novelty and calibration assume.
+    """
+
+    codes: Ints
+    count: int
+    judged: Ints
+    outside: Ints
+    general: Documents | None
+    exact: bool
+    unknown: float
+
+    @classmethod
+    def of(cls, lessons: Lessons, encoder: StaticEncoder, *, exact: bool) -> Trials:
+        """Choose the documents of a training set."""
+        codes, count = lessons.codes, len(lessons.labels)
+        known = codes < count
+        typical = lessons.typical if lessons.typical[known].any() else np.ones(len(codes), np.bool_)
+        general = None
+        if lessons.remainder is not None:
+            general = training_documents(general_texts(_GENERAL), encoder)
+        outside = np.flatnonzero(~known)
+        return cls(codes, count, np.flatnonzero(known & typical), outside, general, exact, lessons.unknown)
+
+    @property
+    def open(self) -> bool:
+        """Whether a document may fit no label."""
+        return self.general is not None
+
+    @property
+    def closing(self) -> int | None:
+        """Column of the remainder; None if every document fits a label."""
+        return self.count if self.open else None
+
+    @cached_property
+    def truth(self) -> Ints:
+        """Index of each document's right label."""
+        truth = np.full(sum(self._sizes), self.count, np.int64)
+        truth[: len(self.judged)] = self.codes[self.judged]
+        return truth
+
+    @cached_property
+    def importance(self) -> Floats:
+        """Weight of each document; the groups without a fitting label share the weight that is expected of them."""
+        groups = [size for size in self._sizes[1:] if size]
+        unknown = self.unknown / (1 - self.unknown) * len(self.judged)
+        weights = [np.full(size, unknown / len(groups) / size) for size in groups]
+        return np.concatenate([np.ones(len(self.judged)), *weights])
+
+    @property
+    def _sizes(self) -> tuple[int, int, int, int]:
+        if self.general is None:
+            return len(self.judged), 0, 0, 0
+        return len(self.judged), len(self.outside), len(self.judged) if self.exact else 0, len(self.general)
+
+    def assemble(self, left_out: Singles, without: Singles | None, general: Singles | None) -> Singles:
+        """Return an expert's scores, or nearness, of all documents in their order.
+
+        Args:
+            left_out: Of each training document, without this document; shape (training documents, …).
+            without: Of each training document, without its label; None to take ``left_out`` and make the own label's
+                score the lowest.
+            general: Of each general text.
+        """
+        parts = [left_out[self.judged]]
+        if general is not None:
+            parts.append(left_out[self.outside])
+            if self.exact:
+                parts.append(self._forget(left_out) if without is None else without[self.judged])
+            parts.append(general)
+        return np.concatenate(parts).astype(np.float32)
+
+    def _forget(self, scores: Singles) -> Singles:
+        """Return the judged documents' scores with the lowest score for their own label."""
+        result, own = scores[self.judged].copy(), self.codes[self.judged]
+        rows = np.arange(len(own))
+        result[rows, own] = np.inf
+        result[rows, own] = np.where(self.count > 1, result.min(axis=1), 0)
+        return result
+
+
+def general_texts(most: int) -> list[str]:
+    """Return short texts on any subject from the shipped sentiment slice (see ``data/NOTICE``)."""
+    table = pq.read_table(SLICE_PATH)
+    texts: list[str] = table.filter(pc.equal(table["source"], _GENERAL_SOURCE))["text"].slice(0, most).to_pylist()
+    return texts

@@ -1,0 +1,65 @@
+"""Function words of 27 languages: articles, pronouns, prepositions and auxiliary verbs, which explain no label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from analytics_platform.insights.encoders.folding import fold
+from analytics_platform.insights.encoders.words import Words, normalize
+from analytics_platform.insights.tiers.tier import Ints
+
+MARKS = ("?", "!")
+"""Words of the normal form that are marks, and are quoted by no reason."""
+_FILE = Path(__file__).parent / "function_words.txt"
+
+
+@cache
+def function_words() -> Mapping[str, frozenset[str]]:
+    """Return the folded function words of each language, by its ISO 639-1 code.
+
+    >>> {"the", "all", "dont"} <= function_words()["en"]
+    True
+    """
+    lists: dict[str, frozenset[str]] = {}
+    for line in _FILE.read_text(encoding="utf-8").splitlines():
+        code, *words = line.split()
+        lists[code] = frozenset(fold(normalize(pa.array(words))).to_pylist()) - {""}
+    return lists
+
+
+@dataclass(frozen=True)
+class Languages:
+    """The likeliest language of some texts, by their function words.
+
+    Attributes:
+        is_function: Whether each word of the vocabulary is a function word of each language; shape (languages, words).
+        of_text: Row of ``is_function`` that is each text's language; shape (texts,). English if a text has no function
+            word of any language.
+    """
+
+    is_function: NDArray[np.bool_]
+    of_text: Ints
+
+    @classmethod
+    def of(cls, words: Words) -> Languages:
+        """Find the languages of texts."""
+        vocabulary = fold(words.vocabulary)
+        codes = sorted(function_words(), key=lambda code: code != "en")  # of equal counts the first is taken
+        is_function = np.stack(
+            [pc.is_in(vocabulary, pa.array(sorted(function_words()[code]))).to_numpy(False) for code in codes]
+        ).astype(np.bool_)
+        counts = np.asarray(words.incidence() @ is_function.T.astype(np.float32))
+        marks = pc.is_in(words.vocabulary, pa.array(MARKS)).to_numpy(False).astype(np.bool_)
+        return cls(is_function | marks, counts.argmax(axis=1))
+
+    def explains(self, text: Ints | int, word: Ints | int) -> NDArray[np.bool_]:
+        """Return whether words of the vocabulary are words of content in texts of theirs."""
+        return np.asarray(~self.is_function[self.of_text[text], word])

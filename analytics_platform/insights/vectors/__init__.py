@@ -1,0 +1,1 @@
+"""Texts to vectors of meaning, in any language."""

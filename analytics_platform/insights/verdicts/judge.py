@@ -1,0 +1,221 @@
+"""The classifier of urgency and resolution: rules over cues, beside the tier's opinion where no cue decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.insights.encoders.words import Words
+from analytics_platform.insights.grouping import Conversations
+from analytics_platform.insights.reasons.quotes import Quotes
+from analytics_platform.insights.taxonomies.taxonomy import REMAINDERS, Taxonomy
+from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Reason, Tier
+from analytics_platform.insights.verdicts import resolution, urgency
+from analytics_platform.insights.verdicts.cue_lists import RESOLUTION_CUES, URGENCY_CUES, shipped_cues
+from analytics_platform.insights.verdicts.cue_matching import CueHits, CueMatcher, Mask
+from analytics_platform.insights.verdicts.decision_table import DecisionTable, Verdict
+from analytics_platform.insights.verdicts.dialogue import Dialogue
+from analytics_platform.model.insight_tables import RESOLUTIONS, URGENCIES
+
+KINDS: tuple[Kind, ...] = ("urgency", "resolution")
+
+OPINION_WEIGHT = 0.25
+"""Weight of the tier's log-odds of a label against the remainder, where no cue decides. Chosen of 0, 0.25, 0.5 and 1 by
+the log-loss on the labelled conversations."""
+BAR = 0.5
+"""Least probability of a resolution; a guess below it says ``unclear``."""
+_UNCLEAR_MARGIN = 1e-6
+_LEAST_WEIGHT = 0.01
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Answers of one kind for a day's conversations, in the form of a tier's answers.
+
+    Attributes:
+        answer: Probabilities of the labels.
+        reasons: What decided each conversation; None for a remainder.
+    """
+
+    answer: Classified
+    reasons: Sequence[Reason | None]
+
+    def classify(self, kind: Kind, documents: Documents) -> Classified:  # noqa: ARG002
+        """Return the answer."""
+        return self.answer
+
+    def explain(self, kind: Kind, documents: Documents, chosen: Ints) -> list[Reason | None]:  # noqa: ARG002
+        """Return the reasons of the conversations whose own label is the chosen one."""
+        own = np.round(self.answer.confidence, 9).argmax(axis=1)
+        return [reason if same else None for reason, same in zip(self.reasons, own == chosen, strict=True)]
+
+
+class OutcomeJudge:
+    """Judges urgency and resolution; safe to share between threads.
+
+    Args:
+        taxonomy: Its keywords of urgencies and resolutions are added to the shipped cues.
+    """
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        words = {label.label: label.keywords for label in (*taxonomy.urgencies, *taxonomy.resolutions)}
+        of_urgency = {"can_wait": "low", "pressing": "high", "endangered": "critical"}
+        of_resolution = {"confirms": "resolved", "partly": "partly_resolved", "complains": "unresolved"}
+        self._matchers = {
+            "urgency": CueMatcher(
+                shipped_cues(URGENCY_CUES).extend({cue: words.get(label, ()) for cue, label in of_urgency.items()}),
+                urgency.OPPOSITES,
+            ),
+            "resolution": CueMatcher(
+                shipped_cues(RESOLUTION_CUES).extend(
+                    {cue: words.get(label, ()) for cue, label in of_resolution.items()}
+                ),
+                resolution.OPPOSITES,
+            ),
+        }
+        self._tables = {
+            "urgency": DecisionTable.load("urgency", URGENCIES, urgency.RULES),
+            "resolution": DecisionTable.load("resolution", RESOLUTIONS, resolution.RULES),
+        }
+
+    def judge(
+        self, said: pa.Table, conversations: Conversations, parts: Documents, tier: Tier, grouped: dict[Kind, Documents]
+    ) -> dict[Kind, Verdicts]:
+        """Return the answers for urgency and resolution.
+
+        Args:
+            said: The messages: columns text and role.
+            conversations: The conversations of the messages.
+            parts: The messages as documents.
+            tier: Gives its opinion where no cue decides.
+            grouped: The conversations' documents by kind of label.
+        """
+        return {
+            kind: self._verdicts(kind, outcome, hits, parts, tier.classify(kind, grouped[kind]))
+            for kind, (outcome, hits) in self.decide(said, conversations, parts).items()
+        }
+
+    def decide(
+        self, said: pa.Table, conversations: Conversations, parts: Documents
+    ) -> dict[Kind, tuple[Verdict, CueHits]]:
+        """Return for both kinds the rule of each conversation, and the cues of the messages; arguments as `judge`."""
+        dialogue = Dialogue(
+            conversations.of_message, conversations.position, conversations.by_customer, len(conversations.ids)
+        )
+        hits = {kind: matcher.find(parts.words, said["text"]) for kind, matcher in self._matchers.items()}
+        return {
+            "urgency": (urgency.decide(dialogue, hits["urgency"], said), hits["urgency"]),
+            "resolution": (resolution.decide(dialogue, hits["resolution"], parts, said), hits["resolution"]),
+        }
+
+    def _verdicts(self, kind: Kind, outcome: Verdict, hits: CueHits, parts: Documents, opinion: Classified) -> Verdicts:
+        table = self._tables[kind]
+        confidence = table.shares[outcome.rule]
+        guesses = resolution.GUESSES if kind == "resolution" else urgency.GUESSES
+        rows = np.flatnonzero(np.isin(outcome.rule, table.places(guesses)))
+        confidence[rows] = with_opinion(confidence[rows], table.labels, opinion, rows, REMAINDERS[kind])
+        if kind == "resolution":
+            finish_resolution(confidence, outcome.rule, table)
+        answer = Classified(table.labels, confidence)
+        return Verdicts(answer, self._reasons(kind, outcome, hits, parts, answer))
+
+    def _reasons(
+        self, kind: Kind, outcome: Verdict, hits: CueHits, parts: Documents, answer: Classified
+    ) -> list[Reason | None]:
+        """Return the words that decided each conversation; of a rule without words its name."""
+        chosen = np.round(answer.confidence, 9).argmax(axis=1)
+        best = np.clip(answer.confidence[np.arange(len(chosen)), chosen], 1e-6, 1 - 1e-6)
+        weights = np.maximum(np.log(best / (1 - best)) + np.log(len(answer.labels) - 1), _LEAST_WEIGHT)
+        rules = list(self._tables[kind].rules)
+        shown = (outcome.message >= 0) & (chosen != answer.labels.index(REMAINDERS[kind]))
+        by_question = np.isin(outcome.rule, [rules.index(rule) for rule in resolution.BY_QUESTION if rule in rules])
+        words = self._phrases(kind, outcome, hits, parts, shown)
+        asked = np.flatnonzero(shown & by_question)
+        quotes = Quotes(parts.words, outcome.message[asked].tolist())
+        for place, opening in zip(asked.tolist(), quotes.openings(), strict=True):
+            words[place] = opening
+        reasons: list[Reason | None] = [None] * len(shown)
+        for row in np.flatnonzero(shown).tolist():
+            rule = None if words[row] else rules[outcome.rule[row]]
+            reasons[row] = Reason(int(outcome.message[row]), words[row], float(weights[row]), rule, is_phrase=True)
+        return reasons
+
+    def _phrases(
+        self, kind: Kind, outcome: Verdict, hits: CueHits, parts: Documents, shown: Mask
+    ) -> list[tuple[str, ...]]:
+        """Return the phrase that decided each conversation as the message writes it, empty without a cue."""
+        column = np.array([hits.names.index(cue) if cue else -1 for cue in outcome.cue], np.int64)
+        rows = np.flatnonzero(shown & (column >= 0))
+        messages = outcome.message[rows]
+        start, length = hits.start[messages, column[rows]], hits.length[messages, column[rows]].astype(np.int64)
+        words: list[tuple[str, ...]] = [()] * len(column)
+        spaced = np.flatnonzero(start >= 0)
+        first = parts.words.offsets[messages[spaced]] + start[spaced]
+        for row, phrase in zip(rows[spaced], _spans(parts.words, first, length[spaced]), strict=True):
+            words[row] = (phrase,)
+        for place in np.flatnonzero(start < 0).tolist():
+            row = rows[place]
+            phrase = self._matchers[kind].quote(outcome.cue[row], parts.texts[messages[place]])
+            words[row] = (phrase,) if phrase else ()
+        return words
+
+
+def _spans(words: Words, first: Ints, length: Ints) -> list[str]:
+    """Return the words from some places on, joined by spaces.
+
+    Args:
+        words: The words.
+        first: Index of each span's first word in ``Words.codes``.
+        length: Number of words of each span.
+    """
+    offsets = np.concatenate(([0], np.cumsum(length)))
+    places = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], length)
+    names = words.vocabulary.take(pa.array(words.codes[places]))
+    joined: list[str] = pc.binary_join(pa.ListArray.from_arrays(offsets.astype(np.int32), names), " ").to_pylist()
+    return joined
+
+
+def with_opinion(
+    confidence: Floats,
+    labels: Sequence[str],
+    opinion: Classified,
+    rows: Ints,
+    remainder: str,
+    weight: float = OPINION_WEIGHT,
+) -> Floats:
+    """Return probabilities after the tier's evidence for labels that it holds likelier than the remainder.
+
+    Args:
+        confidence: Probabilities by the rules; shape (rows, labels).
+        labels: Names of the columns.
+        opinion: The tier's answer for all conversations.
+        rows: Conversations of the rows.
+        remainder: The label without evidence.
+        weight: Weight of the tier's log-odds.
+    """
+    order = [opinion.labels.index(label) for label in labels]
+    theirs = np.log(np.clip(opinion.confidence[rows][:, order], 1e-9, 1))
+    odds = np.maximum(theirs - theirs[:, [labels.index(remainder)]], 0)
+    raised = confidence * np.exp(weight * odds)
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+
+def finish_resolution(confidence: Floats, rule: Ints, table: DecisionTable) -> None:
+    """Make unanswered questions never resolved, and choose ``unclear`` where no resolution reaches the bar, in place.
+
+    Args:
+        confidence: Probabilities; shape (conversations, labels).
+        rule: Number of each conversation's rule.
+        table: The rules and labels.
+    """
+    unanswered = np.isin(rule, table.places(resolution.NEVER_RESOLVED))
+    confidence[unanswered, table.labels.index("resolved")] = 0
+    unclear = table.labels.index("unclear")
+    others = np.delete(confidence, unclear, axis=1).max(axis=1)
+    below = np.flatnonzero((others < BAR) & (others >= confidence[:, unclear]))
+    confidence[below, unclear] = others[below] + _UNCLEAR_MARGIN
+    confidence /= confidence.sum(axis=1, keepdims=True)

@@ -1,0 +1,239 @@
+"""Urgency and resolution as the engine answers them, for conversations whose outcome two people would not dispute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from analytics_platform.insights.engine import InsightEngine, build_engine
+
+Build = Callable[[Sequence[Any]], pa.Table]
+Judge = Callable[..., dict[str, Any]]
+Turns = Sequence[tuple[str, str]]
+"""Role and text of each message; ``u`` is the customer, ``a`` an agent, ``m`` an assistant."""
+_ROLES = {"u": "user", "a": "agent", "m": "assistant"}
+
+
+@pytest.fixture(scope="module", params=["demo", "general"])
+def judge(request: pytest.FixtureRequest, build_messages: Build) -> Judge:
+    """Label one conversation."""
+    engine = build_engine(taxonomy_path=(request.param,))
+
+    def run(*turns: tuple[str, str]) -> dict[str, Any]:
+        messages = build_messages([("c", _ROLES[role], text) for role, text in turns])
+        return _labelled(engine, messages)["c"]
+
+    return run
+
+
+def _labelled(engine: InsightEngine, messages: pa.Table) -> dict[str, Any]:
+    embeddings = engine.embed_messages(messages)
+    rows = engine.label_conversations(messages, embeddings, engine.label_messages(messages, embeddings))
+    return {row["conversation_id"]: row for row in rows.to_pylist()}
+
+
+def _reasons(row: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [reason for reason in row["reasons"] if reason["kind"] == kind]
+
+
+_ADVICE = ("a", "please restart the device and try again")
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [("u", "does it work? works fine on my old laptop"), ("u", "does it work? it works fine on my old laptop")],
+        [("u", "is there a charger that works great with the x31? solved it for the x30 already")],
+        [("u", "perfect sound on windows, but how do i get any sound here?")],
+        [("u", "how do i reset my password"), ("u", "thanks in advance")],
+        [("u", "my invoice is wrong, can you fix it?"), ("u", "thank you very much")],
+        [("u", "¿la aplicación funciona bien sin conexión? en mi otro teléfono ya funciona")],
+        [("u", "Läuft das auch unter Linux? Unter Windows funktioniert es perfekt.")],
+        [("u", "这个软件在平板上能正常使用吗？在电脑上已经可以了")],
+        [("a", "Hi, how may I help?"), ("u", "it works on my phone, why does it not open on the tablet?")],
+    ],
+)
+def test_an_unanswered_question_is_never_resolved(judge: Judge, turns: Turns) -> None:
+    """A question with "works fine" in it was resolved with confidence 0.997."""
+    row = judge(*turns)
+    assert row["resolution"] == "unresolved"
+    assert row["resolution_confidence"] > 0.7
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [("u", "the export stops at 1000 rows"), _ADVICE, ("u", "that did it, all rows are there, thank you")],
+        [("u", "der drucker druckt nicht"), _ADVICE, ("u", "jetzt funktioniert es, vielen dank")],
+        [("u", "no puedo entrar en mi cuenta"), _ADVICE, ("u", "ya funciona, muchas gracias")],
+        [("u", "打印机没有反应"), ("a", "请您重启一下打印机"), ("u", "可以了，谢谢")],
+        [("u", "画面が真っ暗です"), ("a", "再起動してください"), ("u", "直りました、ありがとうございます")],
+        [("u", "принтер не печатает"), _ADVICE, ("u", "заработало, спасибо")],
+        [("u", "الطابعة لا تطبع"), _ADVICE, ("u", "تم حل المشكلة شكرا")],
+        [("u", "please cancel my order"), ("a", "I have cancelled your order."), ("u", "great, bye")],
+        [("u", "please cancel my order"), ("a", "Done, your order has been cancelled."), ("u", "no that's all")],
+        [("u", "how do i map a drive?"), ("u", "never mind, found it in the manual")],
+    ],
+)
+def test_what_the_customer_confirms_or_gets_done_is_resolved(judge: Judge, turns: Turns) -> None:
+    assert judge(*turns)["resolution"] == "resolved"
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [("u", "the wifi drops"), _ADVICE, ("u", "did that, still the same")],
+        [("u", "das wlan bricht ab"), _ADVICE, ("u", "schon gemacht, hilft nicht")],
+        [("u", "se corta el wifi"), _ADVICE, ("u", "ya lo hice y sigue igual")],
+        [("u", "优惠券有问题"), ("a", "请您清除缓存"), ("u", "试过了，还是不行")],
+        [
+            ("u", "i want my money back"),
+            ("a", "We are unable to refund this ticket."),
+            ("u", "ok, thanks anyway"),
+        ],
+        [("u", "ich will mein geld zurück"), ("a", "Das ist leider nicht möglich."), ("u", "schade, danke trotzdem")],
+        [("u", "我想退货"), ("a", "抱歉，已经超过七天，无法退货"), ("u", "好吧，谢谢")],
+        [("u", "where is my parcel?"), ("a", "We will look into it and get back to you."), ("u", "thanks")],
+        [("u", "my bill is wrong"), ("a", "Which month do you mean?")],
+        [("u", "i want to talk to a real person"), ("a", "I can help with cards."), ("u", "no, a human agent please")],
+        [("u", "that works? no. my screen is not working now"), _ADVICE, ("u", "it is not working now")],
+    ],
+)
+def test_a_refusal_a_promise_or_a_failure_stays_unresolved(judge: Judge, turns: Turns) -> None:
+    """Thanks behind a refusal counted as success, and languages other than English had no cues."""
+    assert judge(*turns)["resolution"] == "unresolved"
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [("u", "hello"), ("a", "hi, how can i help?")],
+        [("u", "good night everyone")],
+        [("u", "my laptop is slow"), _ADVICE, ("u", "i'll try that tonight")],
+        [("u", "mein laptop ist langsam"), _ADVICE, ("u", "probiere ich gleich aus")],
+    ],
+)
+def test_without_anything_to_tell_by_the_resolution_is_unclear(judge: Judge, turns: Turns) -> None:
+    row = judge(*turns)
+    assert row["resolution"] == "unclear"
+    assert _reasons(row, "resolution") == []
+
+
+def test_a_success_with_a_rest_is_partly_resolved(judge: Judge) -> None:
+    row = judge(("u", "sync is broken"), ("a", "please reconnect"), ("u", "it works now but notes are missing"))
+    assert row["resolution"] == "partly_resolved"
+
+
+def test_a_full_answer_of_an_assistant_resolves_with_modest_confidence(judge: Judge) -> None:
+    answer = (
+        "A list can be changed after it is made, a tuple cannot be changed. So a tuple may be the key of a dictionary, "
+        "and a list may not. Would you like an example of each of them?"
+    )
+    row = judge(("u", "what is the difference between a list and a tuple"), ("m", answer))
+    assert row["resolution"] == "resolved"
+    assert row["resolution_confidence"] < 0.95
+    assert [reason["rule"] for reason in _reasons(row, "resolution")] == ["answered_at_length"]
+
+
+_BOOKED = [("u", "book a table for two at eight"), ("a", "It is booked. Is there anything else I can help with?")]
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [*_BOOKED, ("u", "no, not at the moment")],
+        [*_BOOKED, ("u", "no, that would be enough for today"), ("a", "have a great day")],
+        [("u", "can i smoke on the balcony?"), ("a", "no, smoking is not allowed"), ("u", "thanks, big help")],
+    ],
+)
+def test_no_to_an_offer_and_no_as_an_answer_are_no_failure(judge: Judge, turns: Turns) -> None:
+    """ "No, not at the moment" to "anything else?" was taken for a complaint, "not allowed" for a refusal."""
+    assert judge(*turns)["resolution"] == "resolved"
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [("u", "i want a new card"), ("a", "What is your customer number?"), ("u", "customer 55 12 31")],
+        [("u", "my lamp came broken"), ("a", "Please send us a picture of it.")],
+        [("u", "die lampe kam kaputt an"), ("a", "Bitte senden Sie uns ein Foto.")],
+    ],
+)
+def test_details_asked_for_leave_the_matter_open(judge: Judge, turns: Turns) -> None:
+    assert judge(*turns)["resolution"] == "unresolved"
+
+
+def test_a_refusal_of_an_assistant_is_unresolved(judge: Judge) -> None:
+    refusal = "I'm sorry, but I cannot help with finding the private address of a person, for reasons of privacy."
+    assert judge(("u", "give me her home address"), ("m", refusal))["resolution"] == "unresolved"
+
+
+@pytest.mark.parametrize(
+    ("turns", "message", "words"),
+    [
+        ([("u", "no sound"), _ADVICE, ("u", "now it is working again")], "c-002", ["is working again"]),
+        ([("u", "i want a refund"), ("a", "we are unable to do so"), ("u", "ok thanks")], "c-001", ["unable to"]),
+        ([("u", "打印机没有反应"), ("a", "请您重启"), ("u", "可以了，谢谢")], "c-002", ["可以了"]),
+    ],
+)
+def test_a_reason_quotes_the_words_that_decided_the_resolution(
+    judge: Judge, turns: Turns, message: str, words: list[str]
+) -> None:
+    reason = _reasons(judge(*turns), "resolution")[0]
+    assert (reason["message_id"], reason["words"], reason["rule"]) == (message, words, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "urgency"),
+    [
+        ("please hurry, my flight leaves in an hour and i need the ticket", "high"),
+        ("ich brauche das dringend noch heute", "high"),
+        ("necesito una respuesta lo antes posible, es urgente", "high"),
+        ("请尽快处理，今天之内必须寄出", "high"),
+        ("至急お願いします", "high"),
+        ("somebody stole my card and is paying with it, these payments are fraud", "critical"),
+        ("jemand hat mein konto gehackt", "critical"),
+        ("me robaron la tarjeta", "critical"),
+        ("我的卡被盗刷了", "critical"),
+        ("our shop is down for everyone, customers cannot pay and we are losing money", "critical"),
+        ("it is not urgent at all", "low"),
+        ("no hay prisa, cuando puedan", "low"),
+        ("das ist nicht dringend", "low"),
+        ("不着急，有空的时候看一下", "low"),
+        ("急ぎではありません", "low"),
+        ("we are at the desk, boarding closes in 25 min", "high"),
+        ("do you have a table for four tonight", "normal"),
+        ("WHERE IS THE MANUAL OF THE PRINTER!!!!", "normal"),
+        ("how do i add a second printer?", "normal"),
+    ],
+)
+def test_urgency_is_told_in_many_languages_and_shouting_weighs_little(judge: Judge, text: str, urgency: str) -> None:
+    """Of 905 conversations 890 were of normal urgency, and only English keywords told another one."""
+    assert judge(("u", text))["urgency"] == urgency
+
+
+def test_urgency_is_that_of_the_customers_most_telling_message(judge: Judge) -> None:
+    row = judge(("u", "hello"), ("u", "there is a problem and it is urgent"), ("a", "no rush"), ("u", "thanks, bye"))
+    assert row["urgency"] == "high"
+    assert [(reason["message_id"], reason["words"]) for reason in _reasons(row, "urgency")] == [("c-001", ["urgent"])]
+
+
+def test_keywords_of_a_taxonomy_are_cues(tmp_path: Any, build_messages: Build) -> None:
+    """Keywords of urgencies and resolutions that a file declares must count beside the shipped cues."""
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        """
+extends: [base]
+topics: [{label: boats, description: Boats., examples: [a boat]}]
+urgencies: [{label: critical, keywords: [mayday]}]
+resolutions: [{label: resolved, keywords: [shipshape]}]
+""",
+        encoding="utf-8",
+    )
+    engine = build_engine(taxonomy_path=path)
+    turns = [("c", "user", "mayday, we take on water"), ("c", "agent", "pump"), ("c", "user", "shipshape")]
+    row = _labelled(engine, build_messages(turns))["c"]
+    assert (row["urgency"], row["resolution"]) == ("critical", "resolved")

@@ -1,0 +1,58 @@
+"""The words that reasons quote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from analytics_platform.insights.encoders.words import split_words
+from analytics_platform.insights.reasons.function_words import function_words
+from analytics_platform.insights.reasons.quotes import Quotes
+
+Build = Callable[[Sequence[Any]], pa.Table]
+Label = Callable[[pa.Table], tuple[pa.Table, pa.Table, pa.Table]]
+
+_TEXTS = (
+    "does anyone know where all the flights to the coast are",
+    "ich habe das paket mit der post noch nicht bekommen",
+    "no me han devuelto el dinero de la reserva",
+    "can you do it for me now",
+)
+
+
+def test_reasons_of_no_kind_quote_function_words(label: Label, build_messages: Build) -> None:
+    """Reasons quoted "the", "all" and "to", which explain nothing."""
+    turns = [(f"c{number}", "user", text) for number, text in enumerate(_TEXTS)]
+    every = frozenset.union(*(function_words()[code] for code in ("en", "de", "es")))
+    for row in label(build_messages(turns))[2].to_pylist():
+        for reason in row["reasons"]:
+            assert not set(reason["words"]) & every, reason
+
+
+@pytest.mark.parametrize(
+    ("text", "ranked", "quoted"),
+    [
+        ("all the flights to the coast", ["the", "flights", "all"], ("flights",)),
+        ("all the flights to the coast", ["all", "the"], ("all the flights",)),
+        ("the coast to the north", ["to"], ("coast to",)),
+        ("is it on", ["it"], ("is it on",)),
+        ("wann kommt die post", ["die", "post"], ("post",)),
+        ("the die is broken", ["die", "broken"], ("die", "broken")),
+    ],
+)
+def test_function_words_give_way_to_content_or_a_phrase(text: str, ranked: list[str], quoted: tuple[str, ...]) -> None:
+    assert Quotes(split_words([text]), [0]).choose(0, ranked) == quoted
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["我昨天在你们的网站上买的鞋子到现在还没有收到", "昨日サイトで買った靴がまだ届いていません"],
+)
+def test_languages_without_spaces_are_quoted_by_a_short_piece(text: str) -> None:
+    """A word of such a language is a whole sentence."""
+    [piece] = Quotes(split_words([text]), [0]).choose(0, [text])
+    assert piece in text
+    assert 2 <= len(piece) <= 12
