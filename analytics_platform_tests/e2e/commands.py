@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing.context import ForkServerProcess
@@ -25,6 +27,7 @@ from analytics_platform import definitions
 from analytics_platform.cli import app, commands, console, doctor, lookups
 from analytics_platform.settings.validators import PREFIXES
 
+_POLL_SECONDS = 0.1
 ANALYTICS = Path(sys.executable).with_name("analytics")
 # Modules and not their names: an import that fails in the server of forks would go unnoticed, and only cost time.
 _PRELOADED = [module.__name__ for module in (app, commands, console, definitions, doctor, lookups, dbt.cli.main)]
@@ -90,6 +93,19 @@ def heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def peak_of(process: int) -> float:
+    """Return the peak of a running process's own memory in MiB; 0 if it has none any more.
+
+    ``ru_maxrss`` would count the process that started it as well: the peak of a fork begins with its parent's.
+    """
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0.0
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) / 1024 if found else 0.0
+
+
 def run_installed(home: Path, folder: Path, *arguments: str, **variables: str) -> Finished:
     """Run the installed command to its end.
 
@@ -108,13 +124,17 @@ def run_installed(home: Path, folder: Path, *arguments: str, **variables: str) -
             stdout=out,
             stderr=err,
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        peak = 0.0
+        while not (waited := os.wait4(process.pid, os.WNOHANG))[0]:
+            peak = max(peak, peak_of(process.pid))
+            time.sleep(_POLL_SECONDS)
+        _, status, usage = waited
         process.returncode = os.waitstatus_to_exitcode(status)
     texts = [(folder / name).read_text(errors="replace") for name in ("out", "err")]
     return Finished(
         process.returncode,
         *texts,
-        peak_megabytes=usage.ru_maxrss / 1024,
+        peak_megabytes=peak,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
     )
 
