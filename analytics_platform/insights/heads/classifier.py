@@ -114,7 +114,8 @@ class _Stage:
         fitting = self.stack.predict([one.scores for one in tried])
         if self.novelty is None:
             return fitting
-        new = np.where(_equals_a_labelled_one(tried), 0.0, self.novelty.predict(evidence_of(tried)))[:, None]
+        equal, has_a_label = _find_equal(tried)
+        new = np.where(equal, np.where(has_a_label, 0.0, 1.0), self.novelty.predict(evidence_of(tried)))[:, None]
         return np.hstack([fitting * (1 - new), new])
 
 
@@ -267,13 +268,15 @@ class Classifier:
         return [None if column != own else reason for column, own, reason in zip(chosen, columns, reasons, strict=True)]
 
 
-def _equals_a_labelled_one(tried: Sequence[Trial]) -> np.ndarray:
-    """Return whether each document is nearly equal to a training document that has a label, such as a corrected one."""
-    equal = np.zeros(len(tried[0].scores), np.bool_)
+def _find_equal(tried: Sequence[Trial]) -> tuple[np.ndarray, np.ndarray]:
+    """Return whether each document nearly equals a training document, such as a corrected one, and one with a label."""
+    equal, has_a_label = np.zeros((2, len(tried[0].scores)), np.bool_)
     for one in tried:
         if one.nearness is not None:
-            equal |= (one.nearness >= _EQUAL) & (one.scores.max(axis=1) >= _HAS_A_LABEL)
-    return equal
+            alike = one.nearness >= _EQUAL
+            equal |= alike
+            has_a_label |= alike & (one.scores.max(axis=1) >= _HAS_A_LABEL)
+    return equal, has_a_label
 
 
 def read_rows(transformer: TextEncoder, documents: Documents, rows: Ints) -> Singles:

@@ -307,6 +307,14 @@ def test_equal_training_sets_give_equal_classifiers(banking: Classifier) -> None
     np.testing.assert_array_equal(again.predict(RELATED), banking.predict(RELATED))
 
 
+def test_a_document_corrected_to_other_is_other() -> None:
+    """Near a document that fits no label, `other` became less probable: the document was taken for a known one."""
+    said = ["when does the museum open", "my cat sleeps all day"]
+    taught = Taught(voting_vectors(said), [OTHER] * 2, np.full(2, 2.0))
+    answers = Classifier(static_encoder(), Lessons.of_labels(LABELS, OTHER, further=taught)).predict(said)
+    assert (answers[:, -1] > 0.5).all()
+
+
 def test_corrected_documents_change_what_is_said_of_texts_like_them() -> None:
     said = ["i want a dark theme", "the colours of the app are too bright"]
     vectors = voting_vectors(said)
