@@ -43,7 +43,7 @@ _ENGLISH_WEIGHT = 0.7
 """Length of the vector of English words, against 1 for the vector of many languages."""
 _EQUAL = 0.995
 """Least cosine of documents that are nearly equal."""
-_HAS_A_LABEL = 0.4
+_HAS_A_LABEL = 0.2
 """Least score of a label by which a training document with this label scores itself; one without a label scores 0."""
 _BATCH = 32_768
 """Most texts of a batch; each distinct word of a batch is split into n-grams once, in Python."""

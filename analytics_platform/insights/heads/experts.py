@@ -213,7 +213,8 @@ class NeighbourExpert:
         return slopes
 
     def _centred(self, vectors: Dense) -> Dense:
-        centred: Dense = unit(vectors - self._centre)
+        has_words = vectors.any(axis=1, keepdims=True)  # documents without a known word resemble nothing
+        centred: Dense = unit(np.where(has_words, vectors - self._centre, 0.0))
         return centred if self._exact else centred.astype(np.float32)
 
 

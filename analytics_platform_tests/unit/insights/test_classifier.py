@@ -307,6 +307,21 @@ def test_equal_training_sets_give_equal_classifiers(banking: Classifier) -> None
     np.testing.assert_array_equal(again.predict(RELATED), banking.predict(RELATED))
 
 
+def test_documents_without_a_known_word_do_not_vote_for_each_other() -> None:
+    """A correction of one document without a known word gave its label to every other such document."""
+    taught = Taught(np.zeros((1, 512)), ["exchange_rate"], np.full(1, 2.0))
+    column = list(EXAMPLES).index("exchange_rate")
+    before, after = (
+        Classifier(static_encoder(), Lessons.of_labels(LABELS, OTHER, further=one)).predict(["\x07\x07"])[:, column]
+        for one in (None, taught)
+    )
+    np.testing.assert_allclose(after, before, atol=0.05)
+    neighbours = NeighbourExpert(10)
+    vectors = np.vstack([np.eye(4, dtype=np.float32), np.zeros((1, 4), np.float32)])
+    neighbours.fit(vectors, np.array([0, 0, 1, 1, 1]), 2, np.ones(5))
+    assert neighbours.score(np.zeros((1, 4), np.float32))[1].tolist() == [0.0]
+
+
 def test_a_document_corrected_to_other_is_other() -> None:
     """Near a document that fits no label, `other` became less probable: the document was taken for a known one."""
     said = ["when does the museum open", "my cat sleeps all day"]
