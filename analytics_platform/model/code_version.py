@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 from analytics_platform.model.syntax import Import, Statement, read_statements
+from analytics_platform.model.version_cache import VersionCache
 
 _DATA = frozenset({".onnx", ".yaml", ".j2", ".parquet", ".safetensors", ".tsv", ".txt"})
 """Endings of the data files that code reads. Other files, such as notices and licences, change no result."""
@@ -38,10 +39,37 @@ def code_version(*code: Code) -> str:
     Returns:
         12 hexadecimal digits.
     """
+    kept = _kept_versions() if all(_is_ours(one) for one in code) else None
+    key = " ".join(map(_name_of, code))
+    if kept is not None and (version := kept.get(key)):
+        return version
+    version = _compute(code)
+    if kept is not None:
+        kept.put(key, version)
+    return version
+
+
+def _compute(code: Iterable[Code]) -> str:
     parts = _closure(map(_start, code))
     digests = {part.place: part.digest for part in parts} | {_place(file): _digest(file) for file in _data_of(parts)}
     content = "\x1f".join(f"{place} {digests[place]}" for place in sorted(digests))
     return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+@cache
+def _kept_versions() -> VersionCache:
+    return VersionCache(_root(Path(__file__)))
+
+
+def _is_ours(code: Code) -> bool:
+    """Tell whether code belongs to this package; all files that its version depends on are then in the package."""
+    return _name_of(code).partition(".")[0] == __name__.partition(".")[0]
+
+
+def _name_of(code: Code) -> str:
+    if isinstance(code, str):
+        return code
+    return code.__name__ if isinstance(code, ModuleType) else f"{code.__module__}:{code.__qualname__}"
 
 
 @dataclass(frozen=True)
