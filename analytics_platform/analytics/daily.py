@@ -17,6 +17,8 @@ from analytics_platform.analytics.summary import summarise
 from analytics_platform.model.analytics_tables import AGENT_DAILY, DAILY_METRICS, MODEL_DAILY, USER_DAILY
 from analytics_platform.model.table import Table
 
+DATE = "date"
+
 
 def daily_metrics(
     date: dt.date,
@@ -55,8 +57,8 @@ def user_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.T
     """Compute the metrics of each customer's day, ``USER_DAILY``; conversations without a customer are left out.
 
     Args:
-        conversations: ``CONVERSATIONS`` of the day.
-        conversation_insights: ``CONVERSATION_INSIGHTS`` of the day, one row per conversation.
+        conversations: ``CONVERSATIONS`` of one or several days.
+        conversation_insights: ``CONVERSATION_INSIGHTS`` of the same days, one row per conversation.
 
     Raises:
         ValueError: If the two tables have different conversations.
@@ -70,8 +72,8 @@ def agent_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.
     A conversation counts for the agent who sent most of its messages.
 
     Args:
-        conversations: ``CONVERSATIONS`` of the day.
-        conversation_insights: ``CONVERSATION_INSIGHTS`` of the day, one row per conversation.
+        conversations: ``CONVERSATIONS`` of one or several days.
+        conversation_insights: ``CONVERSATION_INSIGHTS`` of the same days, one row per conversation.
 
     Raises:
         ValueError: If the two tables have different conversations.
@@ -83,8 +85,8 @@ def model_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.
     """Compute the metrics of each LLM's day, ``MODEL_DAILY``; conversations without an LLM are left out.
 
     Args:
-        conversations: ``CONVERSATIONS`` of the day.
-        conversation_insights: ``CONVERSATION_INSIGHTS`` of the day, one row per conversation.
+        conversations: ``CONVERSATIONS`` of one or several days.
+        conversation_insights: ``CONVERSATION_INSIGHTS`` of the same days, one row per conversation.
 
     Raises:
         ValueError: If the two tables have different conversations.
@@ -93,20 +95,22 @@ def model_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.
 
 
 def _by(declared: Table, key: str, conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
+    """Return the metrics of each day and value of ``key``, in canonical form; the tables may span several days."""
     joined = with_insights(conversations, conversation_insights)
     joined = joined.filter(joined[key].is_valid())
     if not joined.num_rows:
         return declared.empty()
-    encoded = joined[key].combine_chunks().dictionary_encode()
-    groups = Groups(encoded.indices.to_numpy().astype(np.int64), len(encoded.dictionary))
-    seen = pa.table({"code": groups.codes, "started_at": joined["started_at"], "ended_at": joined["ended_at"]})
-    span = seen.group_by("code").aggregate([("started_at", "min"), ("ended_at", "max")]).sort_by("code")
+    seen = joined.select([DATE, key, "started_at", "ended_at"]).append_column("row", pa.array(range(joined.num_rows)))
+    span = seen.group_by([DATE, key]).aggregate([("row", "list"), ("started_at", "min"), ("ended_at", "max")])
+    owners = pc.list_parent_indices(span["row_list"].combine_chunks())
+    codes = np.empty(joined.num_rows, np.int64)
+    codes[pc.list_flatten(span["row_list"]).to_numpy()] = owners.to_numpy()
     return _chosen(
         declared,
         {
-            **summarise(joined, groups),
-            "date": pa.repeat(joined["date"][0], groups.size),
-            key: encoded.dictionary,
+            **summarise(joined, Groups(codes, span.num_rows)),
+            DATE: span[DATE],
+            key: span[key],
             "first_seen_at": span["started_at_min"],
             "last_seen_at": span["ended_at_max"],
         },

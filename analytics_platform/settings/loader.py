@@ -144,7 +144,7 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         ge=1,
         le=256,
         validation_alias="ANALYTICS_WORKERS",
-        description="Number of partitions computed at once; by default the number of cores.",
+        description="Number of blocks of partitions computed at once; by default the number of cores.",
     )
     dbt_project_dir: Path = Field(
         default=PROJECT_ROOT / "dbt_project",

@@ -16,6 +16,7 @@ import pyarrow as pa
 from analytics_platform.model import Table, find_violations
 from analytics_platform.storage import frames
 from analytics_platform.storage.asset_events import CONTENT_HASH
+from analytics_platform.storage.blocks import Block, Planned, contents_of, units
 from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
 from analytics_platform.storage.partitions import (
     PATH,
@@ -29,6 +30,7 @@ from analytics_platform.storage.partitions import (
 )
 from analytics_platform.storage.provenance import Provenance
 from analytics_platform.storage.staleness import RecomputeDecision
+from analytics_platform.storage.validated import Validated
 from analytics_platform.system.disk_full import DiskFullError, find_disk_full
 from analytics_platform.system.plain_text import on_one_line, plain_metadata
 
@@ -58,6 +60,7 @@ class StoreIOManager(dg.IOManager):
         tables: Each table's declaration by name; content that does not fit its declaration is refused.
         workers: Number of partitions computed at once.
         on_partition: Called with (table name, info) after each partition is stored, e.g. to show progress.
+        validated: Gets every partition that was computed, and therefore validated.
     """
 
     def __init__(
@@ -66,11 +69,13 @@ class StoreIOManager(dg.IOManager):
         tables: Mapping[str, Table],
         workers: int,
         on_partition: Callable[[str, PartitionInfo], None] | None = None,
+        validated: Validated | None = None,
     ) -> None:
         self._store = store
         self._tables = tables
         self._workers = workers
         self._on_partition = on_partition
+        self._validated = validated
         self._full: DiskFullError | None = None
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
@@ -90,8 +95,10 @@ class StoreIOManager(dg.IOManager):
         store, table = self._store(), self._tables[name]
         written: list[tuple[PartitionInfo, tuple[str, ...]]] = []
         try:
-            for info, reasons in run_tasks(result.tasks, lambda task: _work(store, table, task), self._workers):
+            for info, reasons in _run(result, store, table, self._workers):
                 written.append((info, reasons))
+                if self._validated and reasons:
+                    self._validated.add(name, info.key)
                 if result.written:
                     result.written(info, reasons, partial(store.read, name, info.key))
                 if self._on_partition:
@@ -193,15 +200,75 @@ def _itself(table: pa.Table) -> pa.Table:
     return table
 
 
-def _work(store: PartitionStore, table: Table, task: PartitionTask) -> tuple[PartitionInfo, tuple[str, ...]]:
-    """Store one partition unless it is current; return its info and the reasons why it was computed."""
+Stored = tuple[PartitionInfo, tuple[str, ...]]
+"""A stored partition, and the reasons why it was computed; no reasons if it was reused."""
+
+
+def _run(result: PartitionTasks, store: PartitionStore, table: Table, workers: int) -> Iterator[Stored]:
+    """Store every partition of a result, and yield them in their order.
+
+    After the first failure no further unit of work starts; the failure is raised after the partitions that were stored.
+    """
+    failures: list[Exception] = []
+    planned = (Planned(task, _decided(store, table, task)) for task in result.tasks if not failures)
+    work = partial(_work_on_unit, store, table, result.block)
+    for stored, failure in run_tasks(units(planned, result.block), work, workers):
+        yield from stored
+        if failure is not None:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
+
+
+def _work_on_unit(
+    store: PartitionStore, table: Table, block: Block | None, unit: Sequence[Planned]
+) -> tuple[list[Stored], Exception | None]:
+    """Store the partitions of a unit up to the first that fails; return them, and the failure."""
+    contents = contents_of(unit, block, partial(_checked, table))
+    stored = []
+    for one in unit:
+        try:
+            stored.append(_finish(store, table, one, contents.get(one.task.key)))
+        except Exception as error:  # noqa: BLE001  (of any kind: the caller raises it after the stored partitions)
+            return stored, error
+    return stored, None
+
+
+def _work(store: PartitionStore, table: Table, task: PartitionTask) -> Stored:
+    """Store one partition unless it is current."""
+    return _finish(store, table, Planned(task, _decided(store, table, task)), None)
+
+
+def _decided(store: PartitionStore, table: Table, task: PartitionTask) -> RecomputeDecision | Exception:
+    """Decide whether a partition must be computed; return an error, so that it is raised in the partition's turn."""
     try:
         stored = partial(store.info, table.name, task.key)
-        decision = task.decide(stored) if task.decide else RecomputeDecision(("it has no provenance",), Provenance())
+        return task.decide(stored) if task.decide else RecomputeDecision(("it has no provenance",), Provenance())
+    except Exception as error:  # noqa: BLE001  (of any kind: see above)
+        return error
+
+
+def _finish(store: PartitionStore, table: Table, planned: Planned, content: pa.Table | None) -> Stored:
+    """Store one partition unless it is current.
+
+    Args:
+        store: The store.
+        table: Declaration of the partition's table.
+        planned: The partition.
+        content: Its checked content if it was computed in a block; None to compute it now.
+
+    Raises:
+        PartitionError: Naming the partition.
+        DiskFullError: If a disk is full.
+    """
+    task, decision = planned.task, planned.decision
+    try:
+        if isinstance(decision, Exception):
+            raise decision  # noqa: TRY301  (it gets the partition's name below, like every other error)
         if decision.stored is not None and not decision.is_stale:
             return decision.stored, ()
         provenance = decision.known_provenance()
-        content = _content(table, task)
+        content = _content(table, task) if content is None else content
         annotations = task.annotate(decision.stored if decision.unchanged else None) if task.annotate else None
         return store.write(table.name, task.key, content, provenance.text(), annotations), decision.reasons
     except Exception as error:  # of any kind: it is raised again with the name of its partition

@@ -18,9 +18,11 @@ import pyarrow as pa
 from analytics_platform.errors import UserError
 from analytics_platform.system import interruption
 
-if TYPE_CHECKING:  # decisions are about ``PartitionInfo``
+if TYPE_CHECKING:  # blocks and decisions are about the classes of this module
+    from analytics_platform.storage.blocks import Block
     from analytics_platform.storage.staleness import RecomputeDecision
 
+Task = TypeVar("Task")
 T = TypeVar("T")
 
 PATH = "path"
@@ -150,10 +152,12 @@ class PartitionTasks:
         tasks: The tasks; consumed once.
         written: Called in key order after each partition is stored, with its info, the reasons why it was computed
             (empty when it was reused), and a function that reads it.
+        block: How several partitions are computed at once; None to compute each alone.
     """
 
     tasks: Iterable[PartitionTask]
     written: Callable[[PartitionInfo, tuple[str, ...], Callable[[], pa.Table]], None] | None = None
+    block: Block | None = None
 
 
 class StoreUnreachableError(UserError):
@@ -164,10 +168,10 @@ class PartitionError(RuntimeError):
     """Computing or storing one partition failed; the message names table and partition, ``__cause__`` is the reason."""
 
 
-def run_tasks(tasks: Iterable[PartitionTask], work: Callable[[PartitionTask], T], workers: int) -> Iterator[T]:
+def run_tasks(tasks: Iterable[Task], work: Callable[[Task], T], workers: int) -> Iterator[T]:
     """Run ``work`` on every task, ``workers`` at a time, and yield the results in the order of the tasks.
 
-    At most ``workers`` tasks are being computed or wait to be yielded, so memory holds at most that many partitions.
+    At most ``workers`` tasks are being computed or wait to be yielded, so memory holds at most that many results.
     The first failure, in task order, is raised after the results of all tasks that had started and succeed; tasks that
     have not started never start. An interruption does not wait for running tasks: each task stores its partition as a
     whole or not at all.

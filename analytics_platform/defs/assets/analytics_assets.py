@@ -45,19 +45,19 @@ def daily_metrics(
     )
 
 
-@table_asset(tables.USER_DAILY, PLACE, upstream=Upstream(UPSTREAM))
+@table_asset(tables.USER_DAILY, PLACE, upstream=Upstream(UPSTREAM), spans_days=True)
 def user_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
     """Conversations, response times, topics and sentiment of each customer on the day."""
     return daily.user_daily(conversations, conversation_insights)
 
 
-@table_asset(tables.AGENT_DAILY, PLACE, upstream=Upstream(UPSTREAM))
+@table_asset(tables.AGENT_DAILY, PLACE, upstream=Upstream(UPSTREAM), spans_days=True)
 def agent_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
     """Conversations, response times, topics and sentiment of each agent, person or assistant, on the day."""
     return daily.agent_daily(conversations, conversation_insights)
 
 
-@table_asset(tables.MODEL_DAILY, PLACE, upstream=Upstream(UPSTREAM))
+@table_asset(tables.MODEL_DAILY, PLACE, upstream=Upstream(UPSTREAM), spans_days=True)
 def model_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
     """Conversations, response times, topics, sentiment, tokens and cost of each LLM on the day."""
     return daily.model_daily(conversations, conversation_insights)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -12,8 +12,10 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from analytics_platform.defs.framework.computation import Computation
+from analytics_platform.defs.framework.isolation import without
 from analytics_platform.model import Table
 from analytics_platform.model.cadence import Cadence
+from analytics_platform.storage.blocks import Block
 from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
 from analytics_platform.storage.partitions import (
     PartitionInfo,
@@ -91,6 +93,8 @@ class Recipe:
         code_version: Hash of the code that computes the table.
         facts: What else decides about a partition, and is stored or shown with it.
         isolates: Whether conversations that fail alone are left out, instead of failing the partition.
+        spans_days: Whether the function computes several days at once from tables of several days; its result for a day
+            does not depend on the other days.
     """
 
     table: Table
@@ -101,6 +105,7 @@ class Recipe:
     code_version: str
     facts: PartitionFacts = field(default_factory=PartitionFacts)
     isolates: bool = False
+    spans_days: bool = False
 
     @cached_property
     def takes_day(self) -> bool:
@@ -173,6 +178,23 @@ class Recipe:
             rescue=computation.rescue,
             annotate=annotate,
         )
+
+    def block(self, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any]) -> Block | None:
+        """Return how partitions are computed together; None if the function computes one partition at a time."""
+        if not self.spans_days:
+            return None
+        tables = [name for name, given in self.inputs.items() if given.gives == "table"]
+
+        def rows(day: str) -> int:
+            found = [streams[name].info(day) for name in tables]
+            return max((info.rows for info in found if info), default=0)
+
+        def compute(days: Sequence[str]) -> pa.Table:
+            read = [without(self._read(day, streams), self._left_out(day, streams)) for day in days]
+            joined = {name: pa.concat_tables([inputs[name] for inputs in read]) for name in tables}
+            return self.compute(**resources, **joined)
+
+        return Block(rows, compute)
 
     def _read(self, day: str, streams: Mapping[str, PartitionStream]) -> dict[str, Any]:
         """Return the arguments of the function that come from inputs."""

@@ -104,6 +104,7 @@ def table_asset(
     cadence: Cadence = Cadence.DAILY,
     store: str = "lake",
     isolates: bool = False,
+    spans_days: bool = False,
 ) -> Callable[[Callable[..., pa.Table]], TableAsset]:
     """Make an asset of a function that computes one partition of ``table``.
 
@@ -126,6 +127,7 @@ def table_asset(
         cadence: The period of one partition, ``DAILY`` or ``WHOLE``.
         store: Resource key of the IO manager that stores the table.
         isolates: See ``Recipe``; only for functions that treat each conversation separately.
+        spans_days: See ``Recipe``; functions that treat each conversation separately always span days.
 
     Raises:
         ValueError: If the cadence is not supported; names the table and the cadence.
@@ -147,6 +149,7 @@ def table_asset(
             code_version=code_version(compute, *code),
             facts=facts or PartitionFacts(),
             isolates=isolates,
+            spans_days=isolates or spans_days,
         )
         return TableAsset(recipe, _definition(recipe, place, read))
 
@@ -188,7 +191,7 @@ def _definition(recipe: Recipe, place: GraphPlace, upstream: Upstream) -> dg.Ass
 
         tasks = (recipe.task(day, streams, resources, policy=policy) for day in days)
         return dg.MaterializeResult(
-            value=PartitionTasks(tasks, written),
+            value=PartitionTasks(tasks, written, recipe.block(streams, resources)),
             metadata=column_lineage(table, {asset.key: asset.recipe.table for asset in upstream.tables.values()}),
         )
 

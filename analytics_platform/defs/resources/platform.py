@@ -35,6 +35,7 @@ from analytics_platform.storage.lake import S3_ATTEMPTS, Lake
 from analytics_platform.storage.mongo import Corrections, EmbeddedMongo, MongoLlmStore, MongoStore
 from analytics_platform.storage.page_store import PageStore
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStore
+from analytics_platform.storage.validated import Validated
 from analytics_platform.storage.warehouse.marts_build import Marts
 from analytics_platform.storage.warehouse.warehouse_file import Warehouse
 from analytics_platform.system import interruption
@@ -342,12 +343,15 @@ class Platform:
         declared: dict[str, dict[str, Table]] = {"lake": {}, "mongo": {}, "pages": {}}
         for recipe in tables:
             declared[recipe.store][recipe.table.name] = recipe.table
+        validated = Validated()
         managers = {
-            name: StoreIOManager(partial(self.store, name), declared[name], workers, on_partition) for name in declared
+            name: StoreIOManager(partial(self.store, name), declared[name], workers, on_partition, validated)
+            for name in declared
         }
         return {
             **managers,
             "stores": self.store,
+            "validated": validated,
             DAYS_RESOURCE: dg.ResourceDefinition(self._days_of_run),
             "origin": dg.ResourceDefinition(lambda _: self.source),
             "source": dg.ResourceDefinition(self._source_of_run),

@@ -6,6 +6,7 @@ The footer of each file keeps the content hash, the provenance and the annotatio
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import io
 import itertools
 import re
@@ -23,6 +24,7 @@ from pyarrow import fs
 from analytics_platform.errors import UserError
 from analytics_platform.files import remove_staged, write_atomically
 from analytics_platform.storage.content_hash import content_hash
+from analytics_platform.storage.lake.footers import Footers, stamp_of
 from analytics_platform.storage.lake.placement import misplaced, place
 from analytics_platform.storage.lake.uploads import UnfinishedUploads
 from analytics_platform.storage.partitions import PartitionInfo, StoreUnreachableError
@@ -72,6 +74,8 @@ class Lake:
         self._fs = filesystem
         self.root = root.rstrip("/")
         self._uploads = uploads
+        self._footers = Footers()
+        self._checksums: dict[str, bytes] = {}
         self._local = isinstance(filesystem, fs.LocalFileSystem)
 
     def __repr__(self) -> str:
@@ -159,20 +163,24 @@ class Lake:
         """
         path = self.path(name, key)
         with _named(path, "read"):
-            entry = self._fs.get_file_info(path)
-            if entry.type == fs.FileType.NotFound:
+            stamp = stamp_of(self._fs, path)
+            if stamp is None:
                 return None
+            if known := self._footers.get(path, stamp):
+                return known
             with self._fs.open_input_file(path) as file:
                 metadata = pq.read_metadata(file)
         footer = self._footer(path, name, key, metadata)
-        return PartitionInfo(
+        info = PartitionInfo(
             key=key,
             rows=metadata.num_rows,
-            bytes=entry.size,
+            bytes=stamp.size,
             content_hash=footer["content_hash"],
             provenance=footer[STORED_FIELD],
             annotations=footer["annotations"],
         )
+        self._footers.put(path, stamp, info)
+        return info
 
     def _footer(self, path: str, name: str, key: str, metadata: pq.FileMetaData) -> Mapping[str, Any]:
         """Return the platform's part of the footer after checking that the file belongs to this table and day.
@@ -262,7 +270,24 @@ class Lake:
             else:  # an object appears when its upload is complete
                 with self._fs.open_output_stream(path) as stream:
                     stream.write(buffer.getbuffer())
+        self._checksums[path] = hashlib.sha256(buffer.getbuffer()).digest()
         return PartitionInfo(key, table.num_rows, buffer.getbuffer().nbytes, digest, provenance, facts)
+
+    def is_as_written(self, name: str, key: str) -> bool:
+        """Tell whether a partition's file is, byte for byte, the last one that this object wrote for the partition.
+
+        Raises:
+            LakeError: If the file cannot be read.
+        """
+        path = self.path(name, key)
+        written = self._checksums.get(path)
+        if written is None:
+            return False
+        try:
+            with _named(path, "read"), self._fs.open_input_file(path) as file:
+                return hashlib.sha256(file.read_buffer()).digest() == written
+        except FileNotFoundError:
+            return False
 
     def sweep(self, names: Collection[str], older_than: dt.timedelta = LEFT_OVER_AFTER) -> int:
         """Remove the left-overs of killed writers from the folders of some tables.

@@ -302,3 +302,43 @@ def test_a_truncated_file_is_told_by_its_path_also_when_only_its_footer_is_asked
 def test_a_verified_partition_that_is_not_there_is_a_key_error(lake):
     with pytest.raises(KeyError, match=f"numbers has no partition '{DAY}'"):
         lake.read_verified("numbers", DAY)
+
+
+def test_the_footer_of_a_settled_file_is_read_once(lake, monkeypatch):
+    """Each of the tables that read a partition opened its file again to learn its content hash."""
+    lake.write("messages", DAY, numbers(1, 2, 3), "")
+    settle(lake)
+    first = lake.info("messages", DAY)
+    monkeypatch.setattr("pyarrow.parquet.read_metadata", None)
+    assert lake.info("messages", DAY) == first
+
+
+def test_a_footer_is_read_again_after_any_change_of_the_file(lake):
+    lake.write("messages", DAY, numbers(1, 2, 3), "one")
+    settle(lake)
+    assert lake.info("messages", DAY).provenance == "one"
+    Lake.open(lake.root).write("messages", DAY, numbers(1, 2, 3), "two")  # of the same size
+    assert lake.info("messages", DAY).provenance == "two"
+    settle(lake)  # to the very same time as before
+    assert lake.info("messages", DAY).provenance == "two"
+    Path(lake.path("messages", DAY)).unlink()
+    assert lake.info("messages", DAY) is None
+
+
+def test_only_a_file_that_is_as_this_process_wrote_it_is_intact(lake):
+    assert not lake.is_as_written("messages", DAY)
+    lake.write("messages", DAY, numbers(1, 2, 3), "")
+    assert lake.is_as_written("messages", DAY)
+    assert not Lake.open(lake.root).is_as_written("messages", DAY)
+    path = Path(lake.path("messages", DAY))
+    content = path.read_bytes()
+    path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+    assert not lake.is_as_written("messages", DAY)
+    path.unlink()
+    assert not lake.is_as_written("messages", DAY)
+
+
+def settle(lake):
+    """Make every file an hour old, so that its time says whether it has changed since."""
+    for path in Path(lake.root).rglob("*.parquet"):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
