@@ -1,0 +1,142 @@
+"""What a run of the graph costs beside its own functions: without MongoDB, marts and reports.
+
+Run: ``python benchmarks/graph.py [--messages 100000] [--days 365] [--few-days 30] [--runs 3]``. The chats are
+resampled from the sample (``common/chats.py``). ``graph`` is ``analytics run`` of the groups raw, clean, insights and
+analytics on a fresh home; ``bare`` is one script that stages the same file, calls the same functions on blocks of days
+and writes each day's tables as Parquet, without checks, event history and provenance. ``again`` is a second
+``analytics run``, which finds nothing to do. Each measurement runs in processes of its own. Prints one JSON object, and
+a table of ratios: by the clock, and by processor time, which other work on the machine disturbs less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from common.chats import write_chats
+
+GROUPS = "group:raw or group:clean or group:insights or group:analytics"
+
+
+def environment(home: Path, chats: Path) -> dict[str, str]:
+    """Return the environment of a command over a file, without settings of whoever runs the benchmark."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANALYTICS_", "DAGSTER_"))}
+    return {**kept, "ANALYTICS_HOME": str(home), "ANALYTICS_SOURCE": "files", "ANALYTICS_SOURCE_PATH": str(chats)}
+
+
+def timed(command: list[str], variables: dict[str, str]) -> dict[str, float]:
+    """Run a command, and return its seconds, processor seconds and peak memory in MB."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"{' '.join(command)}: ended with {os.waitstatus_to_exitcode(status)}")
+    seconds = time.perf_counter() - started
+    return {
+        "seconds": seconds,
+        "cpu_seconds": used.ru_utime + used.ru_stime,
+        "peak_mb": used.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2),
+    }
+
+
+def run_bare(chats: Path, home: Path) -> None:
+    """Compute all daily tables of a file by their functions alone, and write them."""
+    import pyarrow as pa  # noqa: PLC0415  # only this process pays for it
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    from analytics_platform.definitions import TABLES  # noqa: PLC0415
+    from analytics_platform.defs.resources.platform import Platform  # noqa: PLC0415
+    from analytics_platform.settings.loader import load_settings  # noqa: PLC0415
+    from analytics_platform.storage.blocks import BLOCK_ROWS, split  # noqa: PLC0415
+
+    del chats
+    platform = Platform(load_settings())
+    resources = platform.recipe_resources()
+    source = platform.fresh_source()
+    recipes = [asset.recipe for asset in TABLES if asset.recipe.spans_days]
+    rows, block = 0, []
+    days = list(source.days())
+    for day in days:
+        block.append(day)
+        rows += source.rows_by_day()[day]
+        if rows < BLOCK_ROWS and day != days[-1]:
+            continue
+        tables = {"raw_messages": pa.concat_tables([source.read_day(one).messages for one in block])}
+        for recipe in recipes:
+            given = {name: tables[name] for name in recipe.inputs if name in tables and name != "processing_errors"}
+            held = {name: resources[name] for name in recipe.resources}
+            tables[recipe.table.name] = recipe.table.conform(recipe.compute(**given, **held))
+        for name, table in tables.items():
+            for one, part in split(table, block).items():
+                folder = home / "bare" / name / f"date={one}"
+                folder.mkdir(parents=True)
+                pq.write_table(part, folder / "data.parquet", compression="zstd")
+        rows, block = 0, []
+    platform.close()
+
+
+def measure(chats: Path) -> dict[str, dict[str, float]]:
+    """Return the figures of one graph, one repeated and one bare run over a file."""
+    analytics = str(Path(sys.executable).with_name("analytics"))
+    with tempfile.TemporaryDirectory() as name:
+        home, other = Path(name) / "home", Path(name) / "bare"
+        run = [analytics, "run", "--select", GROUPS]
+        return {
+            "graph": timed(run, environment(home, chats)),
+            "again": timed(run, environment(home, chats)),
+            "bare": timed([sys.executable, __file__, "--bare", str(chats), str(other)], environment(other, chats)),
+        }
+
+
+def medians(runs: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """Return the median of each figure of several runs."""
+    return {
+        task: {name: round(statistics.median(run[task][name] for run in runs), 2) for name in figures}
+        for task, figures in runs[0].items()
+    }
+
+
+def _ratio(one: dict[str, float], other: dict[str, float]) -> tuple[float, float]:
+    return one["seconds"] / other["seconds"], one["cpu_seconds"] / other["cpu_seconds"]
+
+
+def main() -> None:
+    """Measure many days and few days with the same number of messages, and print figures and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--few-days", type=int, default=30)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--bare", nargs=2, type=Path, metavar=("CHATS", "HOME"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.bare:
+        run_bare(*options.bare)
+        return
+    report: dict[str, dict[str, dict[str, float]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for days in (options.days, options.few_days):
+            chats = Path(folder) / f"chats-{days}.parquet"
+            write_chats(chats, messages=options.messages, days=days)
+            report[f"{days} days"] = medians([measure(chats) for _ in range(options.runs)])
+    many, few = report.values()
+    ratios = {
+        "graph by bare, many days": _ratio(many["graph"], many["bare"]),
+        "graph by bare, few days": _ratio(few["graph"], few["bare"]),
+        "many days by few days": _ratio(many["graph"], few["graph"]),
+        "nothing to do by everything, many days": _ratio(many["again"], many["graph"]),
+    }
+    print(json.dumps({"messages": options.messages, **report}, indent=2))
+    print("\n| ratio | clock | processor |\n|---|---|---|")
+    for name, (clock, processor) in ratios.items():
+        print(f"| {name} | {clock:.2f} | {processor:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
