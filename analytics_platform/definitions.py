@@ -60,9 +60,12 @@ The name of a job begins with its cadence: ``daily`` for partitions of days, ``n
 
 
 def tables_of(settings: Settings) -> list[TableAsset]:
-    """Return the everyday tables for the tier of the settings, each after the tables it is computed from."""
+    """Return the everyday tables under these settings, each after the tables it is computed from."""
     others = insight_assets.BY_LLM if settings.tier == "llm" else {}
-    return [others.get(asset.key, asset) for asset in TABLES]
+    if settings.has_mongo:
+        return [others.get(asset.key, asset) for asset in TABLES]
+    others |= {asset.key: asset for asset in report_assets.in_lake()}
+    return [others.get(asset.key, asset) for asset in TABLES if asset.key not in operational_assets.KEYS]
 
 
 def recipes_of(settings: Settings) -> dict[dg.AssetKey, Recipe]:
@@ -111,7 +114,12 @@ def build_definitions(
     specs = [spec for asset in everyday for spec in asset.specs]
     agreement_checks = store_agreement.agreement_checks(recipes, platform.hold_days)
     return dg.Definitions(
-        assets=[source_sensor.source_asset(platform, OWNERS), *everyday, *(asset.definition for asset in LEARNING)],
+        assets=[
+            source_sensor.source_asset(platform, OWNERS),
+            *everyday,
+            *(asset.definition for asset in LEARNING),
+            *([] if settings.has_mongo else operational_assets.switched_off()),
+        ],
         asset_checks=[
             *declarations.all_checks([*tables, *LEARNING]),
             processing_errors.conversations_add_up,

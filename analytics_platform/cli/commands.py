@@ -315,7 +315,7 @@ def _sweep(platform: Platform) -> None:
 
 def _advise_real_mongodb(platform: Platform, days: Sequence[str]) -> None:
     """Warn, before any work, if the largest of the days is too large for the embedded MongoDB."""
-    if platform.settings.mongo_uri is not None or not days:
+    if platform.settings.mongo_uri is not None or not days:  # a server, or no MongoDB
         return
     rows = platform.source.rows_by_day()
     day = max(days, key=lambda one: rows.get(one, 0))

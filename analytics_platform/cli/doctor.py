@@ -116,6 +116,8 @@ def _lake(platform: Platform) -> str:
 
 def _mongo(platform: Platform) -> str:
     settings = platform.settings
+    if not settings.has_mongo:
+        return "off (ANALYTICS_MONGO_URI=off)"
     which = "server of ANALYTICS_MONGO_URI" if settings.mongo_uri else "embedded server"
     if not settings.mongo_uri and not settings.mongo_dir.exists():
         return f"{which}, no data yet ({server_program()})"

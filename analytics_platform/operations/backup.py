@@ -126,7 +126,8 @@ def back_up(platform: Platform, path: Path) -> Backup:
 
 
 def _documents(platform: Platform, staged: Path) -> list[tuple[str, dict[str, Any]]]:
-    is_empty = platform.settings.mongo_uri is None and not platform.settings.mongo_dir.exists()
+    settings = platform.settings
+    is_empty = not settings.has_mongo or (settings.mongo_uri is None and not settings.mongo_dir.exists())
     exported = []
     for name, file in _DOCUMENTS.items():
         lines = () if is_empty else export_lines(platform.mongo, name)

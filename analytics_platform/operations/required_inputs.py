@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.errors import UserError
 from analytics_platform.insights.engine import require_available
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
 from analytics_platform.sources.file_reading.locating import find_files
@@ -31,13 +32,18 @@ def require_inputs(platform: Platform, *, source_files: bool = True) -> None:
     load_taxonomy(settings.taxonomy_parts)
     require_available(settings.engine_tier, settings.engine)
     require_places(settings.home, settings.lake, settings.dbt_project_dir)
-    if uri := platform.secret("mongo_uri"):
+    if settings.has_mongo and (uri := platform.secret("mongo_uri")):
         require_mongo_address(uri)
     if source_files:
         require_source(platform)
     else:
         load_mapping(settings.source_mapping)
     if platform.llm.is_on:
+        if not settings.has_mongo:
+            raise UserError(
+                "ANALYTICS_LLM_MODEL: an LLM needs MongoDB, which keeps its paid answers and the ledger of its calls; "
+                "unset ANALYTICS_LLM_MODEL, or unset ANALYTICS_MONGO_URI, which is off"
+            )
         platform.llm.require_usable()
     _ = platform.cleaning
 

@@ -118,7 +118,8 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
     mongo_uri: Annotated[SecretStr | None, AfterValidator(checks.mongo_uri)] = Field(
         default=None,
         validation_alias="ANALYTICS_MONGO_URI",
-        description="URI of a MongoDB server; unset, the platform starts the embedded server.",
+        description="URI of a MongoDB server, or off for a platform without MongoDB; unset, the platform starts the "
+        "embedded server.",
     )
     mongo_database: Annotated[str, AfterValidator(checks.mongo_database)] = Field(
         default="analytics", validation_alias="ANALYTICS_MONGO_DATABASE", description="Name of the MongoDB database."
@@ -210,6 +211,11 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
     def engine_tier(self) -> Literal["static", "cascade", "transformer"]:
         """The tier of the engine that labels messages, and conversations without an answer of the LLM."""
         return "static" if self.tier == "llm" else self.tier
+
+    @property
+    def has_mongo(self) -> bool:
+        """Whether the platform has a MongoDB: that of ``mongo_uri``, or the embedded one."""
+        return self.mongo_uri is None or self.mongo_uri.get_secret_value() != checks.MONGO_OFF
 
     @property
     def taxonomy_parts(self) -> tuple[str, ...]:

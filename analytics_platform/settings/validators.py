@@ -185,11 +185,17 @@ def lake(uri: str | None) -> str | None:
     return uri.rstrip("/")
 
 
+MONGO_OFF = "off"
+"""Value in the place of MongoDB's address: there is no MongoDB."""
+
+
 def mongo_uri(uri: SecretStr | None) -> SecretStr | None:
     """Refuse an address with a scheme other than MongoDB's. A reference to a secret in AWS is accepted unread."""
     value = uri.get_secret_value() if uri else ""
     if value and not is_reference(value) and not value.startswith(("mongodb://", "mongodb+srv://")):
-        raise ValueError("must begin with mongodb:// or mongodb+srv://")
+        if value.strip().casefold() != MONGO_OFF:
+            raise ValueError(f"must be {MONGO_OFF}, or begin with mongodb:// or mongodb+srv://")
+        return SecretStr(MONGO_OFF)
     return uri
 
 

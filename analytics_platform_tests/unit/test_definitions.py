@@ -12,6 +12,7 @@ from analytics_platform.defs.assets import insight_assets
 from analytics_platform.defs.consistency import store_agreement
 from analytics_platform.defs.consistency.repairer import Repair
 from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.errors import UserError
 from analytics_platform.insights.taxonomies.taxonomy import DEFAULT_PATH
 from analytics_platform.settings.loader import load_settings
 
@@ -261,3 +262,22 @@ def test_whatever_computes_or_compares_takes_the_recipes_of_the_tier(tmp_path, m
     assert taken.keys() == users
     assert all(recipes[key] is by_llm.recipe for recipes in taken.values())
     assert recipes_of(settings)[key] is by_llm.recipe
+
+
+def test_without_mongodb_the_collections_are_shown_as_off_and_nothing_reads_or_checks_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("ANALYTICS_HOME", str(tmp_path))
+    monkeypatch.setenv("ANALYTICS_MONGO_URI", "off")
+    settings = load_settings()
+    definitions = build_definitions(Platform(settings))
+    graph = definitions.resolve_asset_graph()
+    collections = [key for key in graph.get_all_asset_keys() if key.path[0] == "mongo"]
+    assert len(collections) == 5
+    for key in collections:
+        assert not graph.get(key).is_executable
+        assert graph.get(key).description.startswith("Off: ")
+    recipes = recipes_of(settings).values()
+    assert {recipe.store for recipe in recipes} == {"lake", "pages"}
+    assert all(given.store in ("lake", "pages") for recipe in recipes for given in recipe.inputs.values())
+    assert not {key.asset_key for key in graph.asset_check_keys} & {*collections}
+    with pytest.raises(UserError, match="ANALYTICS_MONGO_URI=off"):
+        _ = Platform(settings).mongo

@@ -92,6 +92,15 @@ def test_cost_without_a_model_or_with_a_wrong_taxonomy_is_refused_before_any_wor
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.parametrize("command", ["run", "redrive", "train"])
+def test_an_llm_without_a_mongodb_for_its_answers_is_refused_before_any_work(tmp_path, monkeypatch, capsys, command):
+    """Paid answers would have no place, and each run would pay for them again."""
+    monkeypatch.setenv("ANALYTICS_LLM_MODEL", "gpt-4.1-mini")
+    monkeypatch.setenv("ANALYTICS_MONGO_URI", "off")
+    assert refused(monkeypatch, capsys, command).startswith("ANALYTICS_LLM_MODEL: an LLM needs MongoDB")
+    assert not (tmp_path / "home").exists()
+
+
 def test_reconcile_refuses_a_wrong_mapping_and_a_missing_source_before_any_work(files, tmp_path, monkeypatch, capsys):
     """The home was made before the mapping was read."""
     monkeypatch.setenv("ANALYTICS_SOURCE", "files")

@@ -95,7 +95,7 @@ def test_an_empty_value_counts_as_unset(field: str, monkeypatch: pytest.MonkeyPa
         ("ANALYTICS_END_DATE", "1999-12-31", "after the last day, 1999-12-31 (ANALYTICS_END_DATE)"),
         ("ANALYTICS_LAKE_URI", "gs://bucket/lake", "must be a folder or s3://bucket/prefix"),
         ("ANALYTICS_LAKE_URI", "s3://", "must be a folder or s3://bucket/prefix"),
-        ("ANALYTICS_MONGO_URI", "localhost:27017", "must begin with mongodb://"),
+        ("ANALYTICS_MONGO_URI", "localhost:27017", "must be off, or begin with mongodb://"),
         ("ANALYTICS_MONGO_DATABASE", "a.b", "must be 1 to 63 letters"),
         ("ANALYTICS_ENGINE", "tpu", "'auto', 'cpu' or 'gpu', not 'tpu'"),
         ("ANALYTICS_TAXONOMY", ".", "must be an existing file"),

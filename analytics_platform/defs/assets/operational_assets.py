@@ -90,3 +90,14 @@ ASSETS = [
     conversation_translations,
     user_analytics,
 ]
+KEYS = frozenset(asset.key for asset in ASSETS)
+
+
+def switched_off() -> list[dg.AssetSpec]:
+    """Return the collections of a platform without MongoDB: they stay in the lineage, and nothing computes them."""
+    told = "Off: this platform has no MongoDB (ANALYTICS_MONGO_URI=off); the collection is neither written nor read."
+    return [
+        spec.replace_attributes(description=f"{told}\n\n{spec.description}", metadata={}, partitions_def=None)
+        for asset in ASSETS
+        for spec in asset.definition.specs
+    ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -22,7 +23,7 @@ from analytics_platform.defs.assets import (
     processing_errors,
 )
 from analytics_platform.defs.framework.recipe import PartitionFacts
-from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
+from analytics_platform.defs.framework.table_asset import GraphPlace, TableAsset, Upstream, table_asset
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.operational_tables import DAILY_REPORT_PAGES, DAILY_REPORTS
 from analytics_platform.storage.partitions import PartitionStream
@@ -107,3 +108,11 @@ def daily_report_page(
 
 
 ASSETS = [daily_report, daily_report_page]
+
+
+def in_lake() -> list[TableAsset]:
+    """Return the assets of a platform without MongoDB: the document of the report is stored in the lake."""
+    facts_only = [key for key in operational_assets.AGREEING if key not in operational_assets.KEYS]
+    report = daily_report.stored_in("lake", replace(daily_report.upstream, wait_for=facts_only))
+    tables = {**daily_report_page.upstream.tables, "daily_report": report}
+    return [report, daily_report_page.stored_in("pages", replace(daily_report_page.upstream, tables=tables))]

@@ -60,7 +60,7 @@ class Audit:
 
     Args:
         lake: The lake, which is the truth.
-        mongo: The MongoDB store.
+        mongo: The MongoDB store; None for a platform without MongoDB, whose recipes name no such store.
         marts: The warehouse and its build.
         recipes: The recipe of every table, each after the tables it is computed from.
         wait_for_runs: Returns a context that waits until no run works on a range of days, and keeps runs away. An audit
@@ -69,7 +69,7 @@ class Audit:
     """
 
     lake: Lake
-    mongo: MongoStore
+    mongo: MongoStore | None
     marts: Marts
     recipes: Sequence[Recipe]
     wait_for_runs: Callable[[str, str], AbstractContextManager[None]] | None = None
@@ -78,6 +78,12 @@ class Audit:
     def collections(self) -> list[Recipe]:
         """Recipes of the collections that can be computed again from the lake alone."""
         return [recipe for recipe in self.recipes if recipe.store == "mongo" and rederivable(recipe)]
+
+    @property
+    def documents(self) -> MongoStore:
+        """The MongoDB store, for comparisons of ``collections``."""
+        assert self.mongo is not None
+        return self.mongo
 
     def all(self, days: Collection[str] | None = None) -> Iterator[Disagreement]:
         """Yield every disagreement of every store, the lake's first.
@@ -156,10 +162,12 @@ class Audit:
 
     def _collection(self, recipe: Recipe, days: Collection[str] | None) -> Iterator[Disagreement]:
         name = recipe.table.name
-        recorded = set(self.mongo.keys(name))
+        recorded = set(self.documents.keys(name))
         lake_keys = set.intersection(*(set(self.lake.keys(source.table)) for source in recipe.inputs.values()))
         document_days, strays = (
-            self.mongo.dates(name, lake_keys) if days is None else ([] if recipe.cadence is Cadence.WHOLE else days, [])
+            self.documents.dates(name, lake_keys)
+            if days is None
+            else ([] if recipe.cadence is Cadence.WHOLE else days, [])
         )
         for key in _within(recipe, recorded.union(lake_keys, document_days), days):
             is_expected = key in recorded or key in lake_keys
@@ -178,19 +186,19 @@ class Audit:
         expected = recipe.table.conform(recipe.compute(**without(tables, frozenset().union(*failed))))
         place = Disagreement("mongo", recipe.table.name, key, "")
         rows = by_id(wire_table(recipe.table, expected))
-        stored = self.mongo.read_back(place.table, key, page_ends(rows))
+        stored = self.documents.read_back(place.table, key, page_ends(rows))
         pages = ((rows_within(rows, page.ids), page.table, page.misfits) for page in stored)
         return compare_pages(place, pages, ["_id"]) or self._ledger(place, expected)
 
     def _orphans(self, name: str, key: str) -> Disagreement | None:
         """Return a disagreement about the documents of a day that neither lake nor ledger has; None without any."""
-        pages = self.mongo.read_back(name, key)
+        pages = self.documents.read_back(name, key)
         ids = sorted(row_id for page in pages for row_id in (*page.misfits, *page.table["_id"].to_pylist()))
         return Disagreement("mongo", name, key, ORPHANED, len(ids), tuple(ids[:IDS_SHOWN])) if ids else None
 
     def _ledger(self, place: Disagreement, expected: pa.Table) -> Disagreement | None:
         """Compare the ledger's rows and content hash with documents that agree with the lake."""
-        info = self.mongo.info(place.table, place.day)
+        info = self.documents.info(place.table, place.day)
         if info is None:
             return Disagreement("mongo", place.table, place.day, "the ledger has no entry for the documents")
         if (info.rows, info.content_hash) == (expected.num_rows, content_hash(expected)):
@@ -282,13 +290,13 @@ class Audit:
 
     def _keys(self, recipe: Recipe) -> list[str]:
         """Return the stored partitions of a table; none for pages, whose documents give the same evidence."""
-        stores: dict[str, PartitionStore] = {"lake": self.lake, "mongo": self.mongo}
-        return stores[recipe.store].keys(recipe.table.name) if recipe.store in stores else []
+        stores: dict[str, PartitionStore | None] = {"lake": self.lake, "mongo": self.mongo}
+        store = stores.get(recipe.store)
+        return store.keys(recipe.table.name) if store is not None else []
 
     def _reported(self) -> list[str]:
         """Return the days with a report, ascending."""
-        reports = [recipe for recipe in self.recipes if recipe.table.name == LAST_TABLE]
-        return self.mongo.keys(LAST_TABLE) if reports else []
+        return [day for recipe in self.recipes if recipe.table.name == LAST_TABLE for day in self._keys(recipe)]
 
     def _built(self) -> set[str]:
         with Facts(self.marts.warehouse.path, self.marts.project_dir).open() as facts:

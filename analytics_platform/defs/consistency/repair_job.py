@@ -136,7 +136,7 @@ def build_repair_job(
 
 
 def _audit(platform: Platform, tables: Mapping[dg.AssetKey, Recipe]) -> Audit:
-    return Audit(platform.lake, platform.mongo, platform.marts, tuple(tables.values()))
+    return Audit(platform.lake, platform.mongo_if_any, platform.marts, tuple(tables.values()))
 
 
 def _was_repaired(recipe: Recipe, repair: Repair) -> bool:

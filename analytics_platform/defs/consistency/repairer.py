@@ -72,7 +72,9 @@ class Repairer:
         self._audit = audit
         self._resources = resources
         self._on_message = on_message
-        self._stores: dict[str, PartitionStore] = {"lake": audit.lake, "mongo": audit.mongo}
+        self._stores: dict[str, PartitionStore] = {"lake": audit.lake}
+        if audit.mongo is not None:
+            self._stores["mongo"] = audit.mongo
 
     def repair(self, days: Collection[str] | None) -> Repair:
         """Repair every disagreement, and compare again.
@@ -151,10 +153,10 @@ class Repairer:
             for wrong in list(self._audit.of_collection(recipe, days)):
                 outcome.found.append(wrong)
                 if wrong.problem == ORPHANED:
-                    self._audit.mongo.delete(name, wrong.day)
+                    self._audit.documents.delete(name, wrong.day)
                     outcome.mended.append(RepairedPartition("mongo", name, wrong.day))
                 elif wrong.problem == STRAY:
-                    self._audit.mongo.discard(name, self._audit.mongo.dates(name)[1])
+                    self._audit.documents.discard(name, self._audit.documents.dates(name)[1])
                     outcome.mended.append(RepairedPartition("mongo", name, ""))
                 elif wrong.store == "mongo":
                     self._compute(recipe, wrong.day, outcome)

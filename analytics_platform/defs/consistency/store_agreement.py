@@ -58,6 +58,7 @@ def _agreement_check(
         what: The recipe of a collection, or the name of a fact.
         hold_days: As for ``agreement_checks``.
     """
+    has_mongo = any(one.store == "mongo" for one in recipes)
 
     @dg.asset_check(
         asset=key,
@@ -68,7 +69,8 @@ def _agreement_check(
     )
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         stores = context.resources.stores
-        audit = Audit(stores("lake"), stores("mongo"), context.resources.marts, recipes, hold_days)
+        mongo = stores("mongo") if has_mongo else None
+        audit = Audit(stores("lake"), mongo, context.resources.marts, recipes, hold_days)
         days = days_of_run(context)
         problems = [str(found) for found in _disagreements(audit, what, days)]
         return check_result(problems, partitions=_stored_partitions(audit, what, days))
@@ -78,7 +80,7 @@ def _agreement_check(
 
 def _stored_partitions(audit: Audit, what: Recipe | str, days: Sequence[str] | None) -> int:
     """Return the number of stored partitions that the check compares."""
-    stored = audit.marts.warehouse.days() if isinstance(what, str) else audit.mongo.keys(what.table.name)
+    stored = audit.marts.warehouse.days() if isinstance(what, str) else audit.documents.keys(what.table.name)
     daily = isinstance(what, str) or what.cadence is Cadence.DAILY
     return sum(days is None or not daily or key in days for key in stored)
 

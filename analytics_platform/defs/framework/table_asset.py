@@ -6,7 +6,7 @@ The asset gets its metadata from the table's declaration. A run streams through 
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import dagster as dg
@@ -38,15 +38,34 @@ NO_RETRY_TAG = "analytics/no_retry"
 
 @dataclass(frozen=True)
 class TableAsset:
-    """An asset of one table, with the recipe of the table."""
+    """An asset of one table.
+
+    Attributes:
+        recipe: The recipe of the table.
+        definition: The Dagster asset.
+        place: Where the asset stands in the graph.
+        upstream: What the asset is computed from.
+    """
 
     recipe: Recipe
     definition: dg.AssetsDefinition
+    place: "GraphPlace"
+    upstream: "Upstream"
 
     @property
     def key(self) -> dg.AssetKey:
         """The asset's key."""
         return self.definition.key
+
+    def stored_in(self, store: str, upstream: "Upstream") -> "TableAsset":
+        """Return the same asset, stored in another store.
+
+        Args:
+            store: Resource key of the IO manager that stores the table.
+            upstream: What the asset is computed from: the same tables, which may be in other stores, too.
+        """
+        recipe = replace(self.recipe, store=store, inputs=upstream.inputs(self.recipe.compute))
+        return _table_asset(recipe, self.place, upstream)
 
 
 @dataclass(frozen=True)
@@ -151,9 +170,13 @@ def table_asset(
             isolates=isolates,
             spans_days=isolates or spans_days,
         )
-        return TableAsset(recipe, _definition(recipe, place, read))
+        return _table_asset(recipe, place, read)
 
     return decorate
+
+
+def _table_asset(recipe: Recipe, place: GraphPlace, upstream: Upstream) -> TableAsset:
+    return TableAsset(recipe, _definition(recipe, place, upstream), place, upstream)
 
 
 def _definition(recipe: Recipe, place: GraphPlace, upstream: Upstream) -> dg.AssetsDefinition:

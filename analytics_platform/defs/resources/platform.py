@@ -18,6 +18,7 @@ from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.defs.framework.table_asset import DAYS_RESOURCE
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.defs.resources.llm_resource import Llm
+from analytics_platform.errors import UserError
 from analytics_platform.insights.llm.api.prices import load_prices
 from analytics_platform.insights.llm.config import LlmConfig
 from analytics_platform.model import Table
@@ -209,7 +210,13 @@ class Platform:
 
     @cached_property
     def mongo(self) -> MongoStore:
-        """MongoDB: the server of ANALYTICS_MONGO_URI, or the embedded server."""
+        """MongoDB: the server of ANALYTICS_MONGO_URI, or the embedded server.
+
+        Raises:
+            UserError: If the platform has no MongoDB.
+        """
+        if not self.settings.has_mongo:
+            raise UserError("ANALYTICS_MONGO_URI=off: this platform has no MongoDB; unset it for the embedded server")
         uri = self.secret("mongo_uri")
         if uri is not None:
             return MongoStore(uri, self.settings.mongo_database)
@@ -218,6 +225,11 @@ class Platform:
         self._embedded = embedded
         interruption.before_forced_end(embedded.release)
         return store
+
+    @property
+    def mongo_if_any(self) -> MongoStore | None:
+        """MongoDB; None if the platform has none."""
+        return self.mongo if self.settings.has_mongo else None
 
     @property
     def pages(self) -> PageStore:
@@ -362,6 +374,6 @@ class Platform:
             ),
             "cleaning": dg.ResourceDefinition(lambda _: self.cleaning),
             "insights": dg.ResourceDefinition(lambda _: self.insights),
-            "corrections": dg.ResourceDefinition(lambda _: Corrections(self.mongo)),
+            "corrections": dg.ResourceDefinition(lambda _: Corrections(self.mongo_if_any)),
             "llm": self.llm,
         }

@@ -16,15 +16,17 @@ class Corrections:
     """The corrections as they were at the first read, so that a run sees one state of them.
 
     Args:
-        mongo: The database.
+        mongo: The database; None if there is none, and so no corrections.
     """
 
-    def __init__(self, mongo: MongoStore) -> None:
+    def __init__(self, mongo: MongoStore | None) -> None:
         self._mongo = mongo
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
         """Every correction with its ``feedback_id``, ascending by ``feedback_id``."""
+        if self._mongo is None:
+            return []
         self._mongo.migrate()
         with self._mongo.lend(LABEL_FEEDBACK.name) as collection:
             documents = [{**document, "feedback_id": str(document.pop("_id"))} for document in collection.find({})]
