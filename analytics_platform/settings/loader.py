@@ -147,6 +147,13 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         validation_alias="ANALYTICS_WORKERS",
         description="Number of blocks of partitions computed at once; by default the number of cores.",
     )
+    block_rows: int = Field(
+        default=20_000,
+        ge=1,
+        validation_alias="ANALYTICS_BLOCK_ROWS",
+        description="Rows from which a block of neighbouring days takes no further day; smaller blocks need less "
+        "memory and more time.",
+    )
     dbt_project_dir: Path = Field(
         default=PROJECT_ROOT / "dbt_project",
         validation_alias="ANALYTICS_DBT_PROJECT_DIR",

@@ -16,7 +16,7 @@ import pyarrow as pa
 from analytics_platform.model import Table, find_violations
 from analytics_platform.storage import frames
 from analytics_platform.storage.asset_events import CONTENT_HASH
-from analytics_platform.storage.blocks import Block, Planned, contents_of, units
+from analytics_platform.storage.blocks import BLOCK_ROWS, Block, Planned, contents_of, units
 from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
 from analytics_platform.storage.partitions import (
     PATH,
@@ -58,9 +58,10 @@ class StoreIOManager(dg.IOManager):
     Args:
         store: Returns the store; called at first use, so that nothing connects earlier.
         tables: Each table's declaration by name; content that does not fit its declaration is refused.
-        workers: Number of partitions computed at once.
+        workers: Number of blocks of partitions computed at once.
         on_partition: Called with (table name, info) after each partition is stored, e.g. to show progress.
         validated: Gets every partition that was computed, and therefore validated.
+        block_rows: Rows from which a block takes no further partition.
     """
 
     def __init__(
@@ -69,13 +70,16 @@ class StoreIOManager(dg.IOManager):
         tables: Mapping[str, Table],
         workers: int,
         on_partition: Callable[[str, PartitionInfo], None] | None = None,
+        *,
         validated: Validated | None = None,
+        block_rows: int = BLOCK_ROWS,
     ) -> None:
         self._store = store
         self._tables = tables
         self._workers = workers
         self._on_partition = on_partition
         self._validated = validated
+        self._block_rows = block_rows
         self._full: DiskFullError | None = None
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
@@ -95,7 +99,7 @@ class StoreIOManager(dg.IOManager):
         store, table = self._store(), self._tables[name]
         written: list[tuple[PartitionInfo, tuple[str, ...]]] = []
         try:
-            for info, reasons in _run(result, store, table, self._workers):
+            for info, reasons in _run(result, store, table, self._workers, self._block_rows):
                 written.append((info, reasons))
                 if self._validated and reasons:
                     self._validated.add(name, info.key)
@@ -204,7 +208,9 @@ Stored = tuple[PartitionInfo, tuple[str, ...]]
 """A stored partition, and the reasons why it was computed; no reasons if it was reused."""
 
 
-def _run(result: PartitionTasks, store: PartitionStore, table: Table, workers: int) -> Iterator[Stored]:
+def _run(
+    result: PartitionTasks, store: PartitionStore, table: Table, workers: int, block_rows: int = BLOCK_ROWS
+) -> Iterator[Stored]:
     """Store every partition of a result, and yield them in their order.
 
     After the first failure no further unit of work starts; the failure is raised after the partitions that were stored.
@@ -212,7 +218,7 @@ def _run(result: PartitionTasks, store: PartitionStore, table: Table, workers: i
     failures: list[Exception] = []
     planned = (Planned(task, _decided(store, table, task)) for task in result.tasks if not failures)
     work = partial(_work_on_unit, store, table, result.block)
-    for stored, failure in run_tasks(units(planned, result.block), work, workers):
+    for stored, failure in run_tasks(units(planned, result.block, block_rows), work, workers):
         yield from stored
         if failure is not None:
             failures.append(failure)

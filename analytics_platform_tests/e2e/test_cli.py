@@ -270,6 +270,8 @@ def generated_days(path: Path, days: int, messages_per_day: int) -> Path:
 
 FEW, MANY = by_day_or_night(4, 10), by_day_or_night(24, 120)
 MESSAGES_PER_DAY = by_day_or_night(1000, 400)
+BLOCK_ROWS = "2000"
+"""So few that the short range fills a block for each of two workers."""
 
 
 def test_a_long_range_needs_hardly_more_memory_than_a_short_one(installed_analytics, tmp_path):
@@ -278,7 +280,8 @@ def test_a_long_range_needs_hardly_more_memory_than_a_short_one(installed_analyt
         home = tmp_path / str(days)
         home.mkdir()
         path = generated_days(home / "chats.csv", days, messages_per_day=MESSAGES_PER_DAY)
-        finished = installed_analytics(home, "run", "--json", ANALYTICS_SOURCE="files", ANALYTICS_SOURCE_PATH=str(path))
+        source = {"ANALYTICS_SOURCE": "files", "ANALYTICS_SOURCE_PATH": str(path)}
+        finished = installed_analytics(home, "run", "--json", ANALYTICS_BLOCK_ROWS=BLOCK_ROWS, **source)
         result = finished.json()
         assert result["failures"] == []
         assert {t["asset"]: t["partitions"] for t in result["tables"]}["conversations"] == days

@@ -357,7 +357,14 @@ class Platform:
             declared[recipe.store][recipe.table.name] = recipe.table
         validated = Validated()
         managers = {
-            name: StoreIOManager(partial(self.store, name), declared[name], workers, on_partition, validated)
+            name: StoreIOManager(
+                partial(self.store, name),
+                declared[name],
+                workers,
+                on_partition,
+                validated=validated,
+                block_rows=self.settings.block_rows,
+            )
             for name in declared
         }
         return {
