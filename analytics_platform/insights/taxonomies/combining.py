@@ -115,15 +115,16 @@ def combine(files: Sequence[TaxonomyFile], defaults: Mapping[str, Any]) -> Combi
     """Combine valid parts in their order; a later part extends and overrides the earlier ones.
 
     A label stays at its first place. Its examples and keywords are united; its description and ``social`` are the last
-    ones stated. A rule replaces an earlier rule of its name. ``without`` removes labels of earlier parts with the rules
-    for these labels, and rules.
+    ones stated. An example that a later part gives to another label is that label's alone. A rule replaces an earlier
+    rule of its name. ``without`` removes labels of earlier parts with the rules for these labels, and rules.
 
     Args:
         files: The parts, whose content has the right form.
         defaults: Sections for the first part if it lacks them.
 
     Raises:
-        TaxonomyError: If ``without`` names something that no earlier part has.
+        TaxonomyError: If ``without`` names something that no earlier part has, or a part takes the last example of an
+            earlier label.
     """
     combined = Combined()
     for place, file in enumerate(files):
@@ -134,8 +135,12 @@ def combine(files: Sequence[TaxonomyFile], defaults: Mapping[str, Any]) -> Combi
         for section in (*LABEL_SECTIONS, RULES):
             if section in content:
                 _add(combined, section, content[section], file)
+                if section != RULES:
+                    mistakes += [((section, *place), what) for place, what in _move_examples(combined, section, file)]
             elif not place and section in defaults:
                 _add(combined, section, defaults[section])
+        if mistakes:
+            raise TaxonomyError(*file.problems(mistakes))
     return combined
 
 
@@ -173,6 +178,29 @@ def _add(combined: Combined, section: str, items: Sequence[dict[str, Any]], file
             before = target[places[name]]
             united = {key: list(dict.fromkeys([*before.get(key, ()), *item.get(key, ())])) for key in _UNITED}
             target[places[name]] = {**before, **item, **{key: values for key, values in united.items() if values}}
+
+
+def plain_example(example: object) -> str:
+    """Return an example in the form in which equal examples are equal: case and blanks do not count."""
+    return " ".join(str(example).casefold().split())
+
+
+def _move_examples(combined: Combined, section: str, file: TaxonomyFile) -> Iterator[tuple[Location, str]]:
+    """Remove the examples of a part's labels from all other labels, in place; yield each label that has none left."""
+    labels, added = combined.content[section], file.content[section]
+    owner = {
+        plain_example(example): (_name(label), number)
+        for number, label in enumerate(added)
+        for example in label.get("examples", ())
+    }
+    for label in labels:
+        name, examples = _name(label), label.get("examples", [])
+        kept = [example for example in examples if owner.get(plain_example(example), (name,))[0] == name]
+        if examples and not kept:
+            taker, number = owner[plain_example(examples[0])]
+            yield (number, "examples"), f"{taker} takes the last example of {name}; give {name} another one"
+        if len(kept) < len(examples):
+            label["examples"] = kept
 
 
 def _name(item: Mapping[str, Any]) -> str:

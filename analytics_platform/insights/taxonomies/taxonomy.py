@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from textwrap import shorten
 from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 
 import orjson
@@ -28,7 +29,14 @@ from pydantic import (
 )
 
 from analytics_platform.insights.encoders.words import TermMatcher, count_words, is_matchable, require_term
-from analytics_platform.insights.taxonomies.combining import EXTENDS, RULES, WITHOUT, combine, read_parts
+from analytics_platform.insights.taxonomies.combining import (
+    EXTENDS,
+    RULES,
+    WITHOUT,
+    combine,
+    plain_example,
+    read_parts,
+)
 from analytics_platform.insights.taxonomies.pack_files import DEMO, part_file
 from analytics_platform.insights.taxonomies.quoting import quoting
 from analytics_platform.insights.taxonomies.taxonomy_file import Location, TaxonomyError, TaxonomyFile
@@ -59,14 +67,26 @@ square of the labels, and every message is scored for every label."""
 _MOST_STRENGTH = 20.0
 """Largest boost of a rule in log-odds; a stronger rule should force or forbid."""
 
-_WORDS_FOR = {
+_WORDS_FOR: dict[str, str] = {
     "model_type": "must be lines of `key: value`",
+    "dict_type": "must be lines of `key: value`",
     "tuple_type": "must be a list",
     "too_short": "must have at least one item",
     "missing": "is missing",
     "extra_forbidden": "is no known field",
+    "string_type": "must be a text, not {value}; put it in quotes",
+    "string_too_short": "must not be empty",
+    "string_pattern_mismatch": "{value} must be of small letters, digits and _ and begin with a letter, such as {name}",
+    "literal_error": "{value} is none of {expected}",
+    "bool_type": "must be true or false, not {value}",
+    "bool_parsing": "must be true or false, not {value}",
+    "float_type": "must be a number, not {value}",
+    "float_parsing": "must be a number, not {value}",
+    "greater_than_equal": "must be at least {ge:g}, not {value}",
+    "less_than_equal": "must be at most {le:g}, not {value}",
 }
-"""Plain-English messages for pydantic's error types."""
+"""Plain-English messages for pydantic's error types; the fields are those of the error, and ``value`` and ``name``."""
+_LONGEST_VALUE = 60
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -211,6 +231,20 @@ class _Sections(BaseModel):
     @classmethod
     def _labels_are_distinct(cls, labels: tuple[_AnyLabel, ...]) -> tuple[_AnyLabel, ...]:
         _require_distinct("label", [label.label for label in labels])
+        return labels
+
+    @field_validator("topics", "intents", "urgencies", "resolutions", mode="after", check_fields=False)
+    @classmethod
+    def _examples_have_one_label(cls, labels: tuple[_AnyLabel, ...]) -> tuple[_AnyLabel, ...]:
+        owner: dict[str, str] = {}
+        mistakes: list[tuple[Location, str]] = []
+        for place, label in enumerate(labels):
+            for number, example in enumerate(label.examples):
+                first = owner.setdefault(plain_example(example), label.label)
+                if first != label.label:
+                    message = f"{example!r} is an example of {first} and of {label.label}; remove it from one of them"
+                    mistakes.append(((place, "examples", number), message))
+        _refuse(mistakes)
         return labels
 
     @field_validator("rules", mode="after", check_fields=False)
@@ -368,9 +402,20 @@ def _mistakes(item: Any) -> Iterator[tuple[Location, str]]:
     if item["type"] == "too_short" and item["input"]:
         return
     cause = item.get("ctx", {}).get("error")
-    message = _WORDS_FOR.get(item["type"], str(item["msg"]).removeprefix("Value error, "))
+    message = _WORDS_FOR.get(item["type"], "{msg}").format(
+        **item.get("ctx", {}),
+        msg=str(item["msg"]).removeprefix("Value error, "),
+        value=shorten(repr(item["input"]), _LONGEST_VALUE, placeholder="…"),
+        name=_as_name(str(item["input"])),
+    )
     for location, told in cause.mistakes if isinstance(cause, _MisplacedError) else [((), message)]:
         yield (*item["loc"], *location), told
+
+
+def _as_name(text: str) -> str:
+    """Return a name of the form of labels that resembles a text: ``my_label`` for "My label!"."""
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    return name if re.match(r"[a-z]", name) else f"label_{name}".rstrip("_")
 
 
 def _words_of_keywords(content: object) -> dict[str, int]:

@@ -118,6 +118,18 @@ def test_a_later_part_may_add_only_keywords_to_a_label(tmp_path: Path) -> None:
     assert (billing.description, billing.keywords) == ("Money.", ("invoice", "vat"))
 
 
+def test_an_example_that_a_later_part_gives_to_another_label_is_that_labels_alone(tmp_path: Path) -> None:
+    """The example stayed with both labels, and neither was recognised by it."""
+    later = "topics: [{label: spam, examples: ['I was charged  twice', win a car]}]"
+    assert refusal(tmp_path, FIRST, later) == [
+        "part1.yaml:1: topics.0.examples: spam takes the last example of billing; give billing another one"
+    ]
+    taxonomy = combine(tmp_path, FIRST.replace("[i was charged twice]", "[i was charged twice, my bill]"), later)
+    assert {label.label: label.examples for label in taxonomy.topics} == {
+        "billing": ("my bill",), "spam": ("buy now", "I was charged  twice", "win a car"),
+    }  # fmt: skip
+
+
 def test_rules_are_concatenated_and_one_of_the_same_name_is_replaced(tmp_path: Path) -> None:
     later = """\
 rules:
@@ -175,7 +187,12 @@ def test_the_shipped_sections_stand_in_a_first_part_without_them(tmp_path: Path)
     [
         (
             "topics: [{label: Billing}]",
-            ["part1.yaml:1: topics.0.label: String should match pattern '^[a-z][a-z0-9_]*$'"],
+            [
+                (
+                    "part1.yaml:1: topics.0.label: 'Billing' must be of small letters, digits and _ and begin with a "
+                    "letter, such as billing"
+                )
+            ],
         ),
         ("\ntopics:\n  - {label: new, examples: [a]}", ["part1.yaml:3: topics.0.description: is missing"]),
         ("topics:\n  - {label: new, description: Two words.}", ["part1.yaml:2: topics.0.examples: is missing"]),

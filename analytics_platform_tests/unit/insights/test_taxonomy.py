@@ -61,7 +61,7 @@ def test_the_version_follows_the_content_and_not_the_layout(tmp_path: Path) -> N
         ("[invoice]", "[one two three four five]", 5, "1 to 4 words"),
         ("[i was charged twice]", "[]", 4, "topics.0.examples"),
         ("[what is it]", "[what is it, yes]", 9, "intents.0.examples.1"),
-        ("[i was charged twice]", "[3.5]", 4, "topics.0.examples.0: Input should be a valid string"),
+        ("[i was charged twice]", "[3.5]", 4, "topics.0.examples.0: must be a text, not 3.5"),
         ("label: billing", "label: 12", 2, "topics.0.label"),
         ("label: billing", "label: billing\n    label: bills", 3, "topics.0.label: is here a second time"),
         ("[invoice]", "[invoice]\nintents: []", 7, "intents: is here a second time"),
@@ -173,7 +173,8 @@ def test_keywords_are_searched_in_one_pass_whatever_their_number(tmp_path: Path)
 
     def arrow_calls(topics: int) -> int:
         labels = "".join(
-            f"  - label: t{number}\n    description: d\n    examples: [e]\n    keywords: [a{number}, b{number} c]\n"
+            f"  - label: t{number}\n    description: d\n    examples: [e{number}]\n"
+            f"    keywords: [a{number}, b{number} c]\n"
             for number in range(topics)
         )
         path = write(tmp_path, f"topics:\n{labels}intents:\n{labels}")
@@ -192,14 +193,17 @@ def test_blanks_around_a_keyword_do_not_matter(tmp_path: Path, blank: str) -> No
 
 
 def test_a_merge_may_be_overridden(tmp_path: Path) -> None:
-    text = GOOD.replace("  - label: ask", "  - &ask\n    label: ask") + "  - <<: *ask\n    label: ask_more\n"
+    text = (
+        GOOD.replace("  - label: ask", "  - &ask\n    label: ask")
+        + "  - <<: *ask\n    label: ask_more\n    examples: [and then]\n"
+    )
     assert [intent.label for intent in load_taxonomy(write(tmp_path, text)).intents] == ["ask", "ask_more"]
 
 
 @pytest.mark.parametrize("section", ["topics", "intents"])
 def test_a_taxonomy_of_too_many_labels_is_refused_when_it_is_read(tmp_path: Path, section: str) -> None:
     """Ten thousand labels were accepted, and then filled the memory when the engine was built."""
-    label = "  - {{label: l{}, description: One., examples: [a thing]}}\n"
+    label = "  - {{label: l{0}, description: One., examples: [thing {0}]}}\n"
     head, tail = GOOD.split("intents:\n")
     parts = {"topics": head.removeprefix("topics:\n"), "intents": tail}
     parts[section] = "".join(label.format(number) for number in range(1_001))
@@ -208,3 +212,49 @@ def test_a_taxonomy_of_too_many_labels_is_refused_when_it_is_read(tmp_path: Path
     parts[section] = "".join(label.format(number) for number in range(1_000))
     path = write(tmp_path, "".join(f"{name}:\n{content}" for name, content in parts.items()))
     assert len(getattr(load_taxonomy(path), section)) == 1_000
+
+
+@pytest.mark.parametrize("section", ["topics", "intents"])
+def test_an_example_of_two_labels_is_refused_with_both_labels(tmp_path: Path, section: str) -> None:
+    """One example under two labels was accepted, and ruined the fit of both."""
+    head, tail = GOOD.split("intents:\n")
+    more = "  - label: late\n    description: D.\n    examples: [new, '{}']\n"
+    text = {
+        "topics": head + more.format("I was  charged twice") + "intents:\n" + tail,
+        "intents": GOOD + more.format("WHAT is it"),
+    }[section]
+    place = text[: text.index("[new")].count("\n") + 1
+    first = {"topics": "billing", "intents": "ask"}[section]
+    problem = refusal(write(tmp_path, text))
+    assert problem.startswith(f"{tmp_path}/labels.yaml:{place}: {section}.1.examples.1: ")
+    assert f"is an example of {first} and of late; remove it from one of them" in problem
+    assert len(problem.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("label: billing", "label: My Bills!", "topics.0.label: 'My Bills!' must be of small letters, digits and _"),
+        ("label: billing", "label: 2nd", "such as label_2nd"),
+        ("Money.", "[a, b]", "topics.0.description: must be a text, not ['a', 'b']"),
+        ("[i was charged twice]", "['']", "topics.0.examples.0: must not be empty"),
+        ("keywords: [invoice]", "social: perhaps", "topics.0.social: must be true or false, not 'perhaps'"),
+        (
+            "intents:",
+            "rules: [{name: r, kind: mood, label: billing, when: [a], effect: force}]\nintents:",
+            "rules.0.kind: 'mood' is none of 'topic', 'intent'",
+        ),
+        (
+            "intents:",
+            "rules: [{name: r, kind: topic, label: billing, when: [a], effect: boost, strength: 99}]\nintents:",
+            "rules.0.strength: must be at most 20, not 99",
+        ),
+    ],
+)
+def test_a_mistake_is_told_in_words_of_the_file_and_not_of_a_library(
+    tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    """A label in capitals was answered with "String should match pattern '^[a-z][a-z0-9_]*$'"."""
+    problem = refusal(write(tmp_path, GOOD.replace(old, new, 1)))
+    assert words in problem
+    assert not any(raw in problem for raw in ("should", "Input", "^["))
