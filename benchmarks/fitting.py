@@ -25,8 +25,8 @@ import pyarrow.parquet as pq
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
-from analytics_platform.insights.heads.trials import general_texts
 from analytics_platform.insights.quality.evaluate import evaluate, peak_memory_mb, read_labelled
+from analytics_platform.insights.tiers.examples import general_texts
 
 SIZES = {"long": (4_000, 1_000, 20), "short": (6_000, 40, 60)}
 """Texts, characters of each at least, and labels."""

@@ -10,17 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from analytics_platform.insights.heads.lessons import Lessons, training_documents
-from analytics_platform.insights.tiers.sentiment import SLICE_PATH
+from analytics_platform.insights.tiers.examples import general_texts
 from analytics_platform.insights.tiers.tier import Documents, Floats, Ints, Singles
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
 
 _GENERAL = 400
 """Number of general texts."""
-_GENERAL_SOURCE = "goemotions"
 
 
 @dataclass(frozen=True)
@@ -125,10 +122,3 @@ class Trials:
         result[rows, own] = np.inf
         result[rows, own] = np.where(self.count > 1, result.min(axis=1), 0)
         return result
-
-
-def general_texts(most: int) -> list[str]:
-    """Return short texts on any subject from the shipped sentiment slice (see ``data/NOTICE``)."""
-    table = pq.read_table(SLICE_PATH)
-    texts: list[str] = table.filter(pc.equal(table["source"], _GENERAL_SOURCE))["text"].slice(0, most).to_pylist()
-    return texts

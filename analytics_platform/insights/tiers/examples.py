@@ -20,6 +20,8 @@ from analytics_platform.model.learning_tables import GOLD_LABELS
 DATA = Path(__file__).parents[1] / "data"
 SLICE_PATH = DATA / "labels.parquet"
 GOLD_PATH = DATA / "gold.parquet"
+_GENERAL_PATH = DATA / "sentiment.parquet"
+_GENERAL_SOURCE = "goemotions"
 EXAMPLES = GOLD_LABELS
 """Table of training examples; it has the form of gold labels, but fits read only examples and evaluations only gold."""
 
@@ -40,6 +42,18 @@ def slice_texts() -> list[str]:
 def shipped_gold() -> pa.Table:
     """Return the gold labels of the sample's conversations, all by one annotator."""
     return pq.read_table(GOLD_PATH)
+
+
+def general_texts(most: int, first: int = 0) -> list[str]:
+    """Return short texts on any subject from the shipped sentiment slice (see ``data/NOTICE``).
+
+    Args:
+        most: Number of texts.
+        first: Number of texts that are passed over.
+    """
+    table = pq.read_table(_GENERAL_PATH)
+    texts: list[str] = table.filter(pc.equal(table["source"], _GENERAL_SOURCE))["text"].slice(first, most).to_pylist()
+    return texts
 
 
 def as_messages(examples: pa.Table) -> pa.Table:
