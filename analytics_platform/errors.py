@@ -10,6 +10,7 @@
     ├── EmbeddedMongoError              storage.mongo.embedded
     ├── EvaluationError                 insights.quality.evaluate
     ├── HomeRemovedError                system.home
+    ├── LabelFileError                  insights.learning.label_files
     ├── LakeError                       storage.lake.parquet_lake
     │   ├── DamagedPartitionError
     │   └── LakeUnreachableError        also a StoreUnreachableError

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analytics_platform.cli import lookups
-from analytics_platform.cli.arguments import AsJson, Force, From, OnDevice, Select, To, read_range
+from analytics_platform.cli import backups, label_commands, lookups
+from analytics_platform.cli.arguments import AsJson, Force, From, Select, To, read_range
 from analytics_platform.errors import UserError
 from analytics_platform.settings.loader import PROJECT_ROOT, InspectSettings, Settings, load_settings
 from analytics_platform.system import interruption
 from analytics_platform.system.disk_full import find_disk_full
 from analytics_platform.system.home import find_removed, open_home
-from analytics_platform.system.output import print_json, print_message, print_result, print_warnings_of_logs
+from analytics_platform.system.output import (
+    print_figures,
+    print_json,
+    print_message,
+    print_result,
+    print_warnings_of_logs,
+)
 from analytics_platform.system.permissions import explain_refusal
 
 if TYPE_CHECKING:
@@ -32,7 +37,8 @@ _ANSWER_SECONDS, _SHORT_ANSWER_SECONDS = 30.0, 10.0
 """Seconds that ``analytics inspect``, and the begin of a run, wait for one answer of NocoDB, with all tries."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.add_typer(lookups.app)
+for _part in (lookups, label_commands, backups):
+    app.add_typer(_part.app)
 
 
 @app.callback()
@@ -86,73 +92,6 @@ def redrive(first: From = None, last: To = None, as_json: AsJson = False) -> Non
 
 
 @app.command()
-def train(as_json: AsJson = False) -> None:
-    """Learn from the corrections of labels: fit a model, evaluate it on gold labels, promote it when it is no worse."""
-    settings = load_settings()
-    from analytics_platform.cli.commands import train_model
-    from analytics_platform.cli.console import print_troubles, trained_lines
-    from analytics_platform.defs.resources.platform import Platform
-
-    with closing(Platform(settings)) as platform:
-        training = train_model(platform)
-    if as_json:
-        print_json(training)
-    else:
-        for line in trained_lines(training):
-            print_result(line)
-        print_troubles(failures=training["failures"])
-    if training["failures"]:
-        raise typer.Exit(1)
-
-
-@app.command()
-def backup(
-    path: Annotated[Path, typer.Argument(help="A new folder, outside the home.")], as_json: AsJson = False
-) -> None:
-    """Save what no run can compute again: corrections, answers of the LLM, models and their evaluations."""
-    settings = load_settings()
-    from analytics_platform.cli.console import backup_lines
-    from analytics_platform.defs.resources.platform import Platform
-    from analytics_platform.operations.backup import back_up
-
-    with closing(Platform(settings, stages=False)) as platform:
-        written = back_up(platform, path)
-    if as_json:
-        import dataclasses
-
-        print_json(dataclasses.asdict(written))
-        return
-    for line in backup_lines(written):
-        print_result(line)
-
-
-@app.command()
-def restore(
-    path: Annotated[Path, typer.Argument(help="A folder that `analytics backup` made.")],
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Restore also where this home has a newer document or model.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Restore a backup into this home; of two documents of one id the newer stays, and no other document changes."""
-    settings = load_settings()
-    from analytics_platform.cli.console import print_troubles, restored_lines
-    from analytics_platform.defs.resources.platform import Platform
-    from analytics_platform.operations.backup import restore as restore_backup
-
-    with closing(Platform(settings, stages=False)) as platform:
-        restored = restore_backup(platform, path, replace=replace)
-    if as_json:
-        print_json(restored.as_json())
-    else:
-        for line in restored_lines(restored):
-            print_result(line)
-        print_troubles(failures=restored.failures)
-    if restored.failures:
-        raise typer.Exit(1)
-
-
-@app.command()
 def demo() -> None:
     """Compute the sample through the whole graph, and print its key findings."""
     settings = load_settings()
@@ -199,40 +138,6 @@ def repair(
         raise typer.Exit(1)
 
 
-@app.command("evaluate")
-def evaluate_command(
-    test: Annotated[Path, typer.Option(help="Parquet file with columns text and label to score.")],
-    train: Annotated[Path | None, typer.Option(help="Parquet file with columns text and label to fit on.")] = None,
-    taxonomy: Annotated[
-        str | None, typer.Option(help="Packs and files of labels, instead of --train; by default ANALYTICS_TAXONOMY.")
-    ] = None,
-    kind: Annotated[str, typer.Option(help="Kind of label without --train: topic, intent or sentiment.")] = "topic",
-    tier: Annotated[str, typer.Option(help="static, cascade or transformer.")] = "static",
-    device: OnDevice = None,
-    whole: Annotated[
-        bool, typer.Option("--whole", help="Fit on the whole file, however long and however much memory it takes.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Label the texts of a file as the platform labels messages, and compare with the file's labels.
-
-    With --train, the classifier is fitted on another file; otherwise the taxonomy's labels are used as they are.
-    """
-    settings = load_settings()
-    from analytics_platform.cli.commands import score, score_taxonomy
-
-    if train is not None:
-        if taxonomy is not None:
-            raise UserError("--train and --taxonomy exclude each other: give one of them")
-        result = score(train, test, tier, device or settings.engine, whole=whole, quiet=as_json)
-    else:
-        result = score_taxonomy(settings, taxonomy, test, tier, kind, device or settings.engine, quiet=as_json)
-    if as_json:
-        print_json(result)
-    else:
-        _print_figures(result)
-
-
 @app.command("llm-cost")
 def llm_cost(first: From = None, last: To = None, as_json: AsJson = False) -> None:
     """Estimate the cost of labelling a range of days by the LLM, without a request to it."""
@@ -243,7 +148,7 @@ def llm_cost(first: From = None, last: To = None, as_json: AsJson = False) -> No
     if as_json:
         print_json(total)
     else:
-        _print_figures(total)
+        print_figures(total)
 
 
 @app.command()
@@ -470,11 +375,6 @@ def _print_left_out(paths: str) -> None:
 
     if count := sum(files.count for files in locate_files(paths).left_out):
         print_message(f"{counted(count, 'file')} of the source left out; `analytics inspect` says which, and why")
-
-
-def _print_figures(result: Mapping[str, object]) -> None:
-    for name, value in result.items():
-        print_result(f"{name:22} {value:.4f}" if isinstance(value, float) else f"{name:22} {value}")
 
 
 def _relative(path: Path) -> Path:

@@ -315,6 +315,9 @@ def trained_lines(training: Mapping[str, Any]) -> Iterator[str]:
     """Yield the result of a training as lines."""
     for status, count in training["feedback"].items():
         yield f"corrections, {status:12} {count:,}"
+    if count := training.get("llm", {}).get("lessons"):
+        used = "learnt" if training["llm"]["used"] else "not learnt, as people's labels do not show that they help"
+        yield f"labels of the LLM     {count:,}, {used}"
     yield from training.get("left_out", ())
     for kind, row in training["kinds"].items():
         before = "" if row["before"] is None else f"{row['before']:.3f} before, "

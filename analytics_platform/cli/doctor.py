@@ -6,6 +6,7 @@ The examination changes nothing: it makes no folder, stages no source file, and 
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from analytics_platform.settings.loader import Settings
 from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform.storage.mongo import server_program
 from analytics_platform.system.home import restrict_new_files, too_open
+from analytics_platform.system.plain_text import counted
 
 EXPECTED = (UserError, OSError, RuntimeError, ValueError, LookupError)
 """Errors of an unreachable or misconfigured part. Any other error is a bug and is raised."""
@@ -66,6 +68,8 @@ def examine(settings: Settings) -> Iterator[Examination]:
     }
     if settings.llm_model:
         parts["llm"] = _llm
+    if settings.training or settings.corrections or settings.nocodb_corrections_table:
+        parts["labels"] = _labels
     try:
         for what, ask in parts.items():
             try:
@@ -135,6 +139,14 @@ def _insights(platform: Platform) -> str:
     engine = platform.insights.engine
     parts = ", ".join(platform.settings.taxonomy_parts)
     return f"tier {engine.tier.name} on {engine.device}, version {engine.version}, taxonomy {parts}"
+
+
+def _labels(platform: Platform) -> str:
+    training, rows = platform.training(), platform.corrections.rows
+    texts = sum(map(len, training.texts.values()))
+    origins = ", ".join(f"{count:,} of {origin}" for origin, count in Counter(row["origin"] for row in rows).items())
+    taught = f"{counted(texts, 'labelled text')}, {counted(len(training.conversations), 'labelled conversation')}"
+    return f"{taught}, {counted(len(rows), 'correction')}{f' ({origins})' if origins else ''}"
 
 
 def _alerts(platform: Platform) -> str:

@@ -6,18 +6,21 @@ The engine selects tier and device, and converts a tier's answers to the tables 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from analytics_platform.insights import overlay
 from analytics_platform.insights.encoders.device import DeviceChoice, resolve_device
 from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.grouping import Conversations, join_messages
 from analytics_platform.insights.heads.label_model import LabelModel
+from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.label_rules import RuleBook
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS, Taxonomy, TaxonomyParts, load_taxonomy
 from analytics_platform.insights.tiers.decisions import DECIMALS, Decision, reasons_array
@@ -60,13 +63,17 @@ class InsightEngine:
         encoder: Makes the stored vectors.
         taxonomy: Names the labels.
         device: Device of the computation, ``"cpu"`` or ``"gpu"``.
+        training: The labelled texts that the tier learnt from.
     """
 
-    def __init__(self, tier: Tier, encoder: StaticEncoder, taxonomy: Taxonomy, device: str) -> None:
+    def __init__(
+        self, tier: Tier, encoder: StaticEncoder, taxonomy: Taxonomy, device: str, training: Training = NOTHING
+    ) -> None:
         self.tier = tier
         self.encoder = encoder
         self.taxonomy = taxonomy
         self.device = device
+        self.training = training
         self._rules = RuleBook(taxonomy.rules)
         self._outcomes = OutcomeJudge(taxonomy)
 
@@ -84,7 +91,13 @@ class InsightEngine:
     @property
     def versions(self) -> Mapping[str, str]:
         """Versions that the labels depend on, by name; ``engine`` is the hash of all of them, including the code."""
-        return {"engine's tier": self.tier.name, "taxonomy": self.taxonomy.version, "engine": self.version}
+        training = {"training": self.training.version} if self.training.teaches else {}
+        return {
+            "engine's tier": self.tier.name,
+            "taxonomy": self.taxonomy.version,
+            **training,
+            "engine": self.version,
+        }
 
     def embed_messages(self, messages: pa.Table) -> pa.Table:
         """Return ``MESSAGE_EMBEDDINGS`` for the messages that say something and come from a person or an assistant.
@@ -134,6 +147,7 @@ class InsightEngine:
         message_insights: pa.Table,
         resolved: pa.Table | None = None,
         answers: pa.Table | None = None,
+        corrected: Callable[[pa.Array], Mapping[Kind, pa.Array]] | None = None,
     ) -> pa.Table:
         """Return ``CONVERSATION_INSIGHTS``, exactly one row per conversation in ``messages``.
 
@@ -145,16 +159,19 @@ class InsightEngine:
                 override the tier's resolution. None if the source states none.
             answers: ``LLM_INSIGHTS`` of some of the conversations. Their labels override the tier's labels, but not a
                 stated outcome, and not labels of rules that force or forbid. None without an LLM.
+            corrected: Takes conversation ids; returns by kind the label that a person gave each conversation, null for
+                none. These labels override all others. None without corrections.
         """
         said, conversations, parts = self._group(messages, message_embeddings, message_insights)
         at_message = self._rules.find(said, parts.words, conversations.endings(said["intent"], self._passing))
         fires = conversations.gather(at_message)
         states = {"resolution": _stated(conversations.ids, resolved)}
+        by_person = corrected(conversations.ids) if corrected else {}
         grouped = self._regroup(said, conversations, parts)
         outcomes = self._outcomes.judge(said, conversations, parts, self.tier, grouped)
         classifiers: dict[Kind, Labeller] = {**dict.fromkeys(grouped, self.tier), **outcomes}
         kinds = [
-            Decision.of(kind, document, classifiers[kind], self._rules, fires, states.get(kind))
+            Decision.of(kind, document, classifiers[kind], self._rules, fires, states.get(kind), by_person.get(kind))
             for kind, document in grouped.items()
         ]
         topic, intent, sentiment, urgency, resolution = kinds
@@ -188,12 +205,17 @@ class InsightEngine:
     def classify_texts(self, kind: Kind, texts: list[str]) -> Classified:
         """Return the confidence in each label of one kind for texts, each a customer's message; rules apply.
 
+        A text without words of a person, such as an empty one or ``[image]``, has the remainder.
+
         Args:
             kind: Kind of label.
             texts: Any number of texts.
         """
         words = split_words(texts)
         documents = Documents.of_single(texts, words, np.asarray(unit(self.encoder.sum_words(words)), np.float32))
+        rows = np.flatnonzero(has_words(texts))
+        one_each = (np.ones(len(rows)), (rows, rows))
+        documents = documents.regroup(sp.csr_matrix(one_each, shape=(len(texts), len(texts))))
         said = pa.table({"role": pa.repeat("user", len(texts)), "text": pa.array(texts, pa.string())})
         return Decision.of(kind, documents, self.tier, self._rules, self._rules.find(said, words)).answer
 
@@ -240,6 +262,12 @@ class InsightEngine:
             "urgency": parts.regroup(conversations.urgency_weights(telling)),
             "resolution": parts.regroup(conversations.resolution_weights()),
         }
+
+
+def has_words(texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Tell of each text whether it has more than markers such as ``[image]``."""
+    bare = pc.utf8_trim_whitespace(without_markers(pa.chunked_array([pa.array(texts, pa.string())])))
+    return np.asarray(pc.not_equal(bare, "").to_numpy(), np.bool_)
 
 
 def _stated(ids: pa.Array, resolved: pa.Table | None) -> pa.Array | None:
@@ -296,6 +324,7 @@ def build_engine(
     device: DeviceChoice = "auto",
     taxonomy_path: TaxonomyParts | None = None,
     model: LabelModel | None = None,
+    training: Training = NOTHING,
 ) -> InsightEngine:
     """Return the engine for the arguments; a process builds each engine once.
 
@@ -305,6 +334,7 @@ def build_engine(
             rest.
         taxonomy_path: File of labels, or packs and files that are combined in this order; the demo's pack when None.
         model: What corrections taught about this taxonomy; nothing when None.
+        training: Labelled texts of this taxonomy, which teach beside its examples.
 
     Raises:
         TierError: If the tier or the device is unknown or not available.
@@ -315,11 +345,18 @@ def build_engine(
     where = resolve_device(device)
     taxonomy = load_taxonomy(taxonomy_path)
     encoder = static_encoder()
-    static = StaticTier(encoder, taxonomy, where, model)
+    static = StaticTier(encoder, taxonomy, where, model, training)
     if tier == "static":
-        return InsightEngine(static, encoder, taxonomy, where.name)
+        return InsightEngine(static, encoder, taxonomy, where.name, training)
     transformer = transformer_encoder(device)
     reading = ReadingTier(
-        static, encoder, taxonomy, transformer, everywhere=tier == "transformer", model=model, device=where
+        static,
+        encoder,
+        taxonomy,
+        transformer,
+        everywhere=tier == "transformer",
+        model=model,
+        training=training,
+        device=where,
     )
-    return InsightEngine(reading, encoder, taxonomy, transformer.device)
+    return InsightEngine(reading, encoder, taxonomy, transformer.device, training)

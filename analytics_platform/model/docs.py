@@ -53,6 +53,7 @@ _LAYERS: dict[str, tuple[Table, ...]] = {
     "learning": (
         learning_tables.LABEL_FEEDBACK,
         learning_tables.GOLD_LABELS,
+        learning_tables.LLM_LESSONS,
         learning_tables.CANDIDATE_MODEL,
         learning_tables.PROMOTED_MODEL,
         learning_tables.MODEL_EVALUATION,

@@ -152,7 +152,7 @@ CONVERSATION_INSIGHTS = Table(
         _confidence(
             "resolution_confidence",
             "resolution",
-            "; 1 when the source states the outcome, otherwise calibrated on 236 labelled conversations",
+            "; 1 when the source or a person states the outcome, otherwise calibrated on 236 labelled conversations",
         ),
         Column(
             "confidence",
@@ -168,7 +168,8 @@ CONVERSATION_INSIGHTS = Table(
             "decided; the weight; and the rule, of the taxonomy or of urgency and resolution, that spoke "
             "for the label. The weight is in log-odds, and a confidence in reasons of the LLM. A label "
             "that a rule of the taxonomy forces has a confidence of at least 0.5, though "
-            "it is not certainly right.",
+            "it is not certainly right. The rule `corrected by a person` marks a label that a person gave, whose "
+            "confidence is 1.",
         ),
         _TIER,
         Column("taxonomy_version", STRING, "Hash of the taxonomy that the labels come from."),

@@ -37,9 +37,20 @@ _MODEL_ID = Column("model_id", STRING, "Identifier of the model: the hash of its
 
 LABEL_FEEDBACK = Table(
     name="label_feedback",
-    grain="one row per correction of a label by a person",
+    grain="one row per correction of a label by a person, and per labelled conversation of a file",
     columns=(
-        Column("feedback_id", STRING, "Identifier of the correction: its _id in MongoDB."),
+        Column(
+            "feedback_id",
+            STRING,
+            "Identifier of the label: its _id in MongoDB, or the file's name and the row, or nocodb and the row's Id.",
+        ),
+        Column(
+            "origin",
+            STRING,
+            "Where the label comes from: a correction in MongoDB, in a NocoDB table or in a file of corrections "
+            "(file), or a row of a labelled file (training).",
+            allowed=frozenset({"mongodb", "nocodb", "file", "training"}),
+        ),
         Column(
             "conversation_id",
             STRING,
@@ -55,7 +66,8 @@ LABEL_FEEDBACK = Table(
         Column(
             "kind",
             STRING,
-            "Kind of label that is corrected: topic, intent or sentiment; null when the correction names none.",
+            "Kind of label that is corrected: topic, intent, sentiment, urgency or resolution; null when the "
+            "correction names none.",
             nullable=True,
         ),
         Column("label", STRING, "Right label; null when the correction names none.", nullable=True),
@@ -66,9 +78,9 @@ LABEL_FEEDBACK = Table(
             "status",
             STRING,
             "Use of the correction: models learn from it (training), are judged by it (gold), a later "
-            "correction or a shipped gold label takes its place (superseded), it is of sentiment, which "
-            "no model learns from corrections, and is not held out (unused), or it is invalid "
-            "(quarantined).",
+            "correction or a shipped gold label takes its place (superseded), no model learns its kind from "
+            "people, as sentiment, urgency and resolution (unused), or it is invalid (quarantined). Whatever its use, "
+            "the latest valid correction of a conversation is the conversation's label.",
             allowed=frozenset({"training", "gold", "superseded", "unused", "quarantined"}),
         ),
         Column(
@@ -91,9 +103,25 @@ GOLD_LABELS = Table(
         _KIND,
         Column("label", STRING, "Right label; other when no label of the taxonomy fits."),
         Column(
-            "source", STRING, "Where the label comes from: shipped (part of the platform) or feedback (a correction)."
+            "source",
+            STRING,
+            "Where the label comes from: shipped (part of the platform), feedback (a correction) or training "
+            "(a labelled file).",
         ),
         Column("messages", SAID_TYPE, "Cleaned messages of the item, each with its role."),
+    ),
+    key=("item", "kind"),
+)
+
+LLM_LESSONS = Table(
+    name="llm_lessons",
+    grain="one row per conversation and kind of label that a model may learn from an LLM's answer",
+    columns=(
+        Column("item", STRING, "Identifier of the conversation."),
+        _KIND,
+        Column("label", STRING, "Label that the LLM gave."),
+        Column("source", STRING, "Where the label comes from: llm in every row."),
+        Column("messages", SAID_TYPE, "Cleaned messages of the conversation, each with its role."),
     ),
     key=("item", "kind"),
 )
@@ -102,7 +130,7 @@ _MODEL_COLUMNS = (
     _MODEL_ID,
     Column("taxonomy_version", STRING, "Hash of the taxonomy whose labels the model gives."),
     Column("encoder", STRING, "Name and version of the encoder whose vectors the model reads."),
-    Column("corrections", INTEGER, "Number of corrections that the model was fitted on.", minimum=0),
+    Column("corrections", INTEGER, "Number of corrections and other labels that the model was fitted on.", minimum=0),
     Column("content", pa.binary(), "File of the model, in the format safetensors."),
 )
 CANDIDATE_MODEL = Table(

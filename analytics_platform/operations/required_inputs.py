@@ -7,6 +7,7 @@ from pathlib import Path
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.insights.engine import require_available
+from analytics_platform.insights.learning.corrections_file import read_corrections_file
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
 from analytics_platform.sources.file_reading.locating import find_files
 from analytics_platform.sources.mapping import load_mapping
@@ -18,8 +19,8 @@ from analytics_platform.system.home import require_folder
 def require_inputs(platform: Platform, *, source_files: bool = True) -> None:
     """Refuse every wrong setting and file that can be detected before any work. No store is contacted, nothing is made.
 
-    The checks cover the taxonomy, the engine, the folders of home, lake and dbt project, the address of MongoDB, the
-    field mapping, the source path, the keys, and the files of the LLM.
+    The checks cover the taxonomy, files of labels and corrections, the engine, the folders of home, lake and dbt
+    project, the address of MongoDB, the field mapping, the source path, the keys, and the files of the LLM.
 
     Args:
         platform: The platform whose settings are checked.
@@ -29,7 +30,9 @@ def require_inputs(platform: Platform, *, source_files: bool = True) -> None:
         UserError: Naming the file and the place in it, or the variable.
     """
     settings = platform.settings
-    load_taxonomy(settings.taxonomy_parts)
+    platform.training()  # with the taxonomy
+    for path in settings.corrections:
+        read_corrections_file(path)
     require_available(settings.engine_tier, settings.engine)
     require_places(settings.home, settings.lake, settings.dbt_project_dir)
     if settings.has_mongo and (uri := platform.secret("mongo_uri")):

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from analytics_platform.defs.assets.learning_assets import ASSETS
+from analytics_platform.defs.assets.learning_assets import ASSETS, promoted_model
 from analytics_platform.defs.automation.learning_schedule import JOB
 from analytics_platform.defs.framework.execution import execute
 from analytics_platform.insights.quality import feedback
@@ -41,19 +41,24 @@ def summary(lake: PartitionStore, before: str, *, reads: bool = False) -> dict[s
         before: ``model_id`` of the model that labelled before.
         reads: Whether a transformer read the corrections, so that some may have been left out.
     """
-    if any(lake.info(asset.recipe.table.name, "") is None for asset in ASSETS[:4]):
-        return {"promoted": False, "changed": False, "corrections": 0, "left_out": [], "kinds": {}, "feedback": {}}
-    tables = {asset.recipe.table.name: lake.read(asset.recipe.table.name, "") for asset in ASSETS[:4]}
+    names = [asset.recipe.table.name for asset in ASSETS if asset is not promoted_model]
+    if any(lake.info(name, "") is None for name in names):
+        nothing = {"corrections": 0, "left_out": [], "llm": {"lessons": 0, "used": False}, "kinds": {}, "feedback": {}}
+        return {"promoted": False, "changed": False, **nothing}
+    tables = {name: lake.read(name, "") for name in names}
     candidate = tables["candidate_model"]["model_id"][0].as_py()
     gold, history = version_of(tables["gold_labels"]), tables["model_evaluation"]
     old, new = evaluations_of(history, before, gold), evaluations_of(history, candidate, gold)
     stored = lake.info("promoted_model", "")
     promoted = lake.read("promoted_model", "")["model_id"][0].as_py() if stored else None
     counts = tables["label_feedback"]["status"].value_counts().to_pylist()
+    by_people = feedback.as_examples(tables["label_feedback"], "training").num_rows
+    learnt = tables["candidate_model"]["corrections"][0].as_py()
     return {
         "promoted": promoted == candidate,
         "changed": promoted == candidate != before,
-        "corrections": tables["candidate_model"]["corrections"][0].as_py(),
+        "corrections": learnt,
+        "llm": {"lessons": tables["llm_lessons"].num_rows, "used": learnt > by_people},
         "left_out": _left_out(tables["label_feedback"]) if reads else [],
         "kinds": {
             kind: {

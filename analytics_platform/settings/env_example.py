@@ -30,8 +30,8 @@ def _entry(field: str, info: FieldInfo) -> str:
 
 
 def _shown(default: object) -> str:
-    """Return a default as a person would write it: empty for None, and relative for a path in the project."""
-    if default is None:
+    """Return a default as a person would write it: empty for none, and relative for a path in the project."""
+    if default is None or default == ():
         return ""
     if isinstance(default, Path) and default.is_relative_to(PROJECT_ROOT):
         return str(default.relative_to(PROJECT_ROOT))

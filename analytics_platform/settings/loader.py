@@ -140,6 +140,18 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         description="Packs of labels and YAML files of your own, separated by commas, a later one extends the earlier; "
         "by default general, or demo for the sample. docs/taxonomies.md lists the packs.",
     )
+    training: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(checks.label_files)] = Field(
+        default=(),
+        validation_alias="ANALYTICS_TRAINING",
+        description="Labelled files that teach beside the taxonomy, separated by commas: CSV, JSON lines or Parquet "
+        "with the columns text or conversation_id, label, and maybe kind.",
+    )
+    corrections: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(checks.label_files)] = Field(
+        default=(),
+        validation_alias="ANALYTICS_CORRECTIONS",
+        description="Files of corrections, separated by commas, with the columns conversation_id, kind, label, who and "
+        "when; a correction holds for its conversation.",
+    )
     workers: int | None = Field(
         default=None,
         ge=1,
@@ -198,6 +210,8 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         if self.source == "nocodb" and (missing := self.missing_for_nocodb()):
             hint = "; `analytics inspect nocodb` finds the tables" if missing == ["NOCODB_MESSAGES_TABLE"] else ""
             raise ValueError(f"{', '.join(missing)}: needed when ANALYTICS_SOURCE=nocodb{hint}")
+        if self.nocodb_corrections_table and not (self.nocodb_url and self.nocodb_token):
+            raise ValueError("NOCODB_URL, NOCODB_TOKEN: needed with NOCODB_CORRECTIONS_TABLE")
         if self.tier == "llm" and not self.llm_model:
             raise ValueError("ANALYTICS_LLM_MODEL: needed when ANALYTICS_TIER=llm")
         if self.aws_access_key_id and not self.aws_secret_access_key:

@@ -29,6 +29,12 @@ class NocoSettings(BaseSettings):
         validation_alias="NOCODB_CONVERSATIONS_TABLE",
         description="For nocodb: id of the table of conversations; unset if there is none.",
     )
+    nocodb_corrections_table: str | None = Field(
+        default=None,
+        validation_alias="NOCODB_CORRECTIONS_TABLE",
+        description="Id of a NocoDB table of corrections, with the columns conversation_id, kind, label, who and when; "
+        "of any source.",
+    )
     nocodb_api_version: Literal["v2", "v3"] = Field(
         default="v2", validation_alias="NOCODB_API_VERSION", description="For nocodb: version of its API."
     )

@@ -97,6 +97,17 @@ def existing_file(path: Path | None) -> Path | None:
     return absolute(path)
 
 
+def label_files(value: object) -> object:
+    """Return the absolute paths of a list of files such as ``a.csv,b.parquet``; refuse a path that is no file."""
+    if not isinstance(value, str):
+        return value
+    whole = Path(value.strip())
+    parts = [whole] if _is_file(whole) else [Path(part.strip()) for part in value.split(",") if part.strip()]
+    if missing := next((part for part in parts if not _is_file(part)), None):
+        raise ValueError(f"{missing}: must be an existing file")
+    return tuple(absolute(part) for part in parts)
+
+
 def _is_file(path: Path) -> bool:
     try:
         return absolute(path).is_file()

@@ -25,7 +25,7 @@ INPUT = "input "
 """Prefix of the parts that name an input table."""
 
 _WORDS = {CODE: "code", SCHEMA: "declaration of the table", "source": "rows at the source", FILE: "file"}
-_IMPLIED_BY = {"engine": ("taxonomy", "engine's tier")}
+_IMPLIED_BY = {"engine": ("taxonomy", "engine's tier", "training")}
 """Parts that always change with more specific parts; the message then names only the specific parts."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from typing import NoReturn
 
 from rich.console import Console
@@ -59,6 +60,12 @@ def print_message(text: str, style: str | None = None) -> None:
         style: Colour of the message on a terminal.
     """
     _messages.print(on_one_line(text), style=style)
+
+
+def print_figures(result: Mapping[str, object]) -> None:
+    """Print figures of a result, one line each; fractions with four digits."""
+    for name, value in result.items():
+        print_result(f"{name:22} {value:.4f}" if isinstance(value, float) else f"{name:22} {value}")
 
 
 def print_json(result: dict[str, object]) -> None:

@@ -51,8 +51,9 @@ DAILY = {"daily_metrics", "user_daily", "agent_daily", "model_daily"}
 COLLECTIONS = {f"mongo/conversation_{name}" for name in ("analytics", "messages", "categories")}
 LABELS = {"message_embeddings", "message_insights", "conversation_insights"}
 REPORTS = {"daily_report", "daily_report_page"}
-CORRECTED = {"label_feedback", "gold_labels", "candidate_model"}
-LEARNING = CORRECTED | {"model_evaluation", "promoted_model"}
+CORRECTED = {"label_feedback", "gold_labels", "llm_lessons", "candidate_model"}
+JUDGED = {"candidate_model", "model_evaluation", "promoted_model"}  # with and without an LLM's lessons
+LEARNING = CORRECTED | JUDGED
 ROWS = {"raw_messages", "quarantined_rows", "unplaced_rows"}
 DOMAIN = {"model", "sources", "transform", "insights", "analytics"}
 EDITS: list[tuple[str, str, str, set[str]]] = [
@@ -66,7 +67,7 @@ EDITS: list[tuple[str, str, str, set[str]]] = [
     ("insights/similarity.py", "_MOST_WORDS = 40", "_MOST_WORDS = 41", {"conversation_embeddings"}),
     ("insights/tiers/reading.py", "_EVERY = 4", "_EVERY = 5", LABELS | LEARNING),
     ("insights/quality/feedback.py", "_HELD_OUT = 5", "_HELD_OUT = 6", CORRECTED),
-    ("insights/quality/evaluate.py", "_BINS = 15", "_BINS = 16", LEARNING - CORRECTED),
+    ("insights/quality/evaluate.py", "_BINS = 15", "_BINS = 16", JUDGED),
     ("insights/llm/api/rate_limits.py", "_BURST_SHARE = 0.1", "_BURST_SHARE = 0.2", {"llm_insights"}),
     ("insights/llm/prompts/conversation.v1.md.j2", "conversation", "dialogue", {"llm_insights"}),
     ("insights/taxonomies/packs/demo.yaml", "\n", "\n# edited\n", LABELS | LEARNING | {"llm_insights"}),

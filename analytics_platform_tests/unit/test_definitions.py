@@ -16,7 +16,7 @@ from analytics_platform.errors import UserError
 from analytics_platform.insights.taxonomies.taxonomy import DEFAULT_PATH
 from analytics_platform.settings.loader import load_settings
 
-LEARNING = {"label_feedback", "gold_labels", "candidate_model", "model_evaluation", "promoted_model"}
+LEARNING = {"label_feedback", "gold_labels", "llm_lessons", "candidate_model", "model_evaluation", "promoted_model"}
 """Not of the everyday job."""
 GROUPS = {
     "learning": LEARNING,

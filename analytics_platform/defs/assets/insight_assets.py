@@ -9,6 +9,7 @@ import pyarrow as pa
 from analytics_platform.defs.assets import clean_assets, llm_assets
 from analytics_platform.defs.framework.recipe import PartitionFacts
 from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
+from analytics_platform.defs.resources.corrections_resource import Corrections
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.insights import engine, similarity
 from analytics_platform.model import insight_tables as tables
@@ -19,6 +20,10 @@ PLACE = GraphPlace("insights", KINDS)
 
 def _engine_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001  (the signature of PartitionFacts.version)
     return insights.engine.versions
+
+
+def _label_versions(day: str, insights: Insights, corrections: Corrections) -> Mapping[str, str]:
+    return {**insights.engine.versions, **corrections.version(day)}
 
 
 @table_asset(
@@ -74,19 +79,29 @@ _READ = {
     PLACE,
     upstream=Upstream(_READ),
     code=[engine],
-    facts=PartitionFacts(version=_engine_version),
+    facts=PartitionFacts(version=_label_versions),
     isolates=True,
 )
 def conversation_insights(
+    day: str,
     messages: pa.Table,
     message_embeddings: pa.Table,
     message_insights: pa.Table,
     conversations: pa.Table,
     insights: Insights,
+    corrections: Corrections,
 ) -> pa.Table:
-    """Topics, intent, sentiment, urgency and resolution of each conversation, with confidence and reasons."""
-    resolved = conversations.select(["conversation_id", "resolved"])
-    return insights.engine.label_conversations(messages, message_embeddings, message_insights, resolved)
+    """Topics, intent, sentiment, urgency and resolution of each conversation, with confidence and reasons.
+
+    A label that a person corrected is the person's.
+    """
+    return insights.engine.label_conversations(
+        messages,
+        message_embeddings,
+        message_insights,
+        conversations.select(["conversation_id", "resolved"]),
+        corrected=corrections.of_day(day).by_kind,
+    )
 
 
 @table_asset(
@@ -94,25 +109,32 @@ def conversation_insights(
     GraphPlace("insights", KINDS | llm_assets.KINDS),
     upstream=Upstream({**_READ, "llm_insights": llm_assets.llm_insights}),
     code=[engine],
-    facts=PartitionFacts(version=_engine_version),
+    facts=PartitionFacts(version=_label_versions),
     isolates=True,
 )
 def conversation_insights_by_llm(
+    day: str,
     messages: pa.Table,
     message_embeddings: pa.Table,
     message_insights: pa.Table,
     conversations: pa.Table,
     llm_insights: pa.Table,
     insights: Insights,
+    corrections: Corrections,
 ) -> pa.Table:
     """Topics, intent, sentiment, urgency and resolution of each conversation, with confidence and reasons.
 
     The labels are the LLM's. The engine's labels remain for conversations that the LLM has not answered, for
-    resolutions that the source states, and for labels that a rule of the taxonomy forces or forbids.
+    resolutions that the source states, and for labels that a rule of the taxonomy forces or forbids. A label that a
+    person corrected is the person's.
     """
-    resolved = conversations.select(["conversation_id", "resolved"])
     return insights.engine.label_conversations(
-        messages, message_embeddings, message_insights, resolved, answers=llm_insights
+        messages,
+        message_embeddings,
+        message_insights,
+        conversations.select(["conversation_id", "resolved"]),
+        answers=llm_insights,
+        corrected=corrections.of_day(day).by_kind,
     )
 
 

@@ -1,4 +1,4 @@
-"""The ``learning`` group: corrections, gold labels, models, their evaluations, and the promoted model.
+"""The ``learning`` group: people's labels, an LLM's labels, gold labels, models, evaluations, the promoted model.
 
 The everyday job leaves this group out; the job ``weekly_learning`` and ``analytics train`` run it. A model is promoted
 when a blocking check finds it no worse than the model before it. All days that the old model labelled are then stale,
@@ -14,21 +14,22 @@ import orjson
 import pyarrow as pa
 
 from analytics_platform.analytics.reports import charts, model_charts
-from analytics_platform.defs.assets import clean_assets
+from analytics_platform.defs.assets import clean_assets, llm_assets
 from analytics_platform.defs.framework.recipe import PartitionFacts
 from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
+from analytics_platform.defs.resources.corrections_resource import Corrections
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.errors import UserError
 from analytics_platform.insights import engine
 from analytics_platform.insights.heads.label_model import LabelModel, make_model
 from analytics_platform.insights.heads.lessons import labels_of
+from analytics_platform.insights.learning import llm_lesson_choice as lessons_of_llm
 from analytics_platform.insights.quality import feedback
 from analytics_platform.insights.quality.promotion_gate import evaluate_model, evaluations_of, why_worse
-from analytics_platform.insights.taxonomies.taxonomy import OTHER
+from analytics_platform.insights.taxonomies.taxonomy import Taxonomy, load_taxonomy
 from analytics_platform.insights.tiers.examples import shipped_gold, version_of
 from analytics_platform.model import learning_tables as tables
 from analytics_platform.model.cadence import Cadence
-from analytics_platform.storage.mongo import Corrections
 from analytics_platform.storage.partitions import PartitionStream
 from analytics_platform.storage.provenance import short_hash
 
@@ -42,11 +43,21 @@ PLACE = GraphPlace(GROUP, KINDS)
 
 def _feedback_version(day: str, corrections: Corrections, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001
     rows = orjson.dumps(corrections.rows, default=str).decode()
-    return {"list of corrections": short_hash(rows), "taxonomy": insights.default_engine.taxonomy.version}
+    training = insights.training.version
+    return {
+        "list of corrections": short_hash(rows),
+        "taxonomy": insights.default_engine.taxonomy.version,
+        **({"training": training} if training else {}),
+    }
 
 
 def _default_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001  (the signature of PartitionFacts.version)
-    return insights.default_engine.versions
+    training = insights.training.version
+    return {**insights.default_engine.versions, **({"training": training} if training else {})}
+
+
+def _taxonomy_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001
+    return {"taxonomy": insights.default_engine.taxonomy.version}
 
 
 def _models_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001
@@ -63,11 +74,18 @@ def _models_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa:
     cadence=Cadence.WHOLE,
 )
 def label_feedback(messages: PartitionStream, corrections: Corrections, insights: Insights) -> pa.Table:
-    """Corrections of labels by people, each with its use; an unusable correction is quarantined with a reason."""
-    rows = corrections.rows
+    """Corrections by people, and labelled conversations of files, each with its use.
+
+    An unusable one is quarantined with a reason.
+    """
+    labelled = [
+        {**row, "feedback_id": f"{row['file']}:{row['row']}", "author": row["file"], "origin": feedback.TRAINING}
+        for row in insights.training.conversations
+    ]
+    rows = [*corrections.rows, *labelled]
     read = messages.select("conversation_id", "message_id", "position", "role", "text")
     said = feedback.find_said(rows, read.values() if rows else [])
-    shipped = _known(shipped_gold(), insights)
+    shipped = _shipped_gold(insights.default_engine.taxonomy)
     gold = frozenset(zip(shipped["item"].to_pylist(), shipped["kind"].to_pylist(), strict=True))
     return feedback.judge_feedback(rows, insights.default_engine.taxonomy, said, gold)
 
@@ -81,42 +99,83 @@ def label_feedback(messages: PartitionStream, corrections: Corrections, insights
     cadence=Cadence.WHOLE,
 )
 def gold_labels(label_feedback: pa.Table, insights: Insights) -> pa.Table:
-    """Labels that models are evaluated on: the shipped ones, and the corrections of one conversation in five.
+    """Labels that models are evaluated on: corrections of one conversation in five, and one labelled text in five.
 
-    Labels that the taxonomy does not have are left out. In a tier with a transformer, a random choice of these
-    corrections is used when there are more than the transformer reads in bounded time.
+    With the sample's taxonomy, the shipped labels of the sample, too. They say nothing about another taxonomy. In a
+    tier with a transformer, a random choice of the corrections is used when there are more than the transformer reads
+    in bounded time.
     """
     if insights.reads:
         held_out, _ = feedback.draw_taught(label_feedback, "gold")
     else:
         held_out = feedback.as_examples(label_feedback, "gold")
-    return _known(pa.concat_tables([shipped_gold(), held_out]), insights)
+    return pa.concat_tables([_shipped_gold(insights.default_engine.taxonomy), held_out, insights.training.gold()])
 
 
-def _known(gold: pa.Table, insights: Insights) -> pa.Table:
-    """Return the gold labels that occur in the taxonomy, with all sentiments and the label ``other``."""
-    known = {(kind, label.label) for kind, of in labels_of(insights.default_engine.taxonomy).items() for label in of}
-    pairs = zip(gold["kind"].to_pylist(), gold["label"].to_pylist(), strict=True)
-    return gold.filter(
-        pa.array([kind == "sentiment" or label == OTHER or (kind, label) in known for kind, label in pairs])
+def _shipped_gold(taxonomy: Taxonomy) -> pa.Table:
+    """Return the shipped gold labels; none for a taxonomy with other topics or intents than the sample's."""
+    mine, samples = (
+        {(kind, label.label) for kind, labels in labels_of(one).items() for label in labels}
+        for one in (taxonomy, load_taxonomy())
+    )
+    return shipped_gold() if mine == samples else shipped_gold().slice(0, 0)
+
+
+@table_asset(
+    tables.LLM_LESSONS,
+    PLACE,
+    upstream=Upstream(
+        {"llm_insights": llm_assets.llm_insights, "messages": clean_assets.messages, "label_feedback": label_feedback}
+    ),
+    facts=PartitionFacts(version=_taxonomy_version),
+    cadence=Cadence.WHOLE,
+)
+def llm_lessons(
+    llm_insights: PartitionStream, messages: PartitionStream, label_feedback: pa.Table, insights: Insights
+) -> pa.Table:
+    """Labels of an LLM that a model may learn from: confident ones of conversations that people have not labelled."""
+    return lessons_of_llm.llm_lessons(
+        llm_insights.select(*lessons_of_llm.COLUMNS).values(),
+        messages.select("conversation_id", "message_id", "position", "role", "text"),
+        label_feedback,
+        insights.default_engine.taxonomy.version,
     )
 
 
 @table_asset(
     tables.CANDIDATE_MODEL,
     PLACE,
-    upstream=Upstream({"label_feedback": label_feedback}),
+    upstream=Upstream({"label_feedback": label_feedback, "gold_labels": gold_labels, "llm_lessons": llm_lessons}),
     code=[engine],
     facts=PartitionFacts(version=_default_version),
     cadence=Cadence.WHOLE,
 )
-def candidate_model(label_feedback: pa.Table, insights: Insights) -> pa.Table:
-    """A model of topics and intents, fitted on the taxonomy, the shipped examples and the corrections."""
-    engine = insights.default_engine
-    taught = feedback.taught_by(engine, feedback.as_examples(label_feedback, "training"))
-    model = make_model(engine.encoder, engine.taxonomy, taught, engine.transformer)
+def candidate_model(
+    label_feedback: pa.Table, gold_labels: pa.Table, llm_lessons: pa.Table, insights: Insights
+) -> pa.Table:
+    """A model of topics and intents: what people's labels add to the taxonomy, the labelled texts and shipped examples.
+
+    It learns the LLM's labels, too, if with them it is no worse on the gold labels than without them.
+    """
+    people = feedback.as_examples(label_feedback, "training")
+    model = _fit(insights, people)
+    if llm_lessons.num_rows:
+        with_llm = _fit(insights, pa.concat_tables([people, llm_lessons]))
+        judged = [_evaluate(insights, one, gold_labels) for one in (model, with_llm)]
+        if not why_worse(pa.concat_tables(judged), version_of(gold_labels), with_llm.model_id, [model.model_id]):
+            model = with_llm
     names = ("model_id", "taxonomy_version", "encoder", "corrections", "content")
     return tables.CANDIDATE_MODEL.from_rows([{name: getattr(model, name) for name in names}])
+
+
+def _fit(insights: Insights, examples: pa.Table) -> LabelModel:
+    engine = insights.default_engine
+    return make_model(engine.encoder, engine.taxonomy, feedback.taught_by(engine, examples), engine.transformer)
+
+
+def _evaluate(insights: Insights, model: LabelModel, gold: pa.Table) -> pa.Table:
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    return evaluate_model(insights.judged_engine_of(model), model, gold, now)
 
 
 def _charts(_day: str, evaluations: pa.Table, **_: object) -> Mapping[str, Any]:
@@ -128,6 +187,8 @@ def _charts(_day: str, evaluations: pa.Table, **_: object) -> Mapping[str, Any]:
             ("reliability", model_charts.reliability(row["outcomes"])),
         ):
             drawn[f"{row['kind']}_{name}"] = (f"{name} of {row['kind']}, model {row['model_id']}", chart)
+    if not evaluations.num_rows:
+        return {}
     drawn["history"] = ("Accuracy of every evaluation", model_charts.history(evaluations.to_pylist()))
     return {
         name: dg.MetadataValue.md(charts.metadata_chart(title, charts.to_svg(chart)))
@@ -150,11 +211,10 @@ def model_evaluation(candidate_model: pa.Table, gold_labels: pa.Table, insights:
     """
     candidate = LabelModel(candidate_model["content"][0].as_py())
     history, gold_version = insights.evaluations, version_of(gold_labels)
-    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
     for model in filter(None, (insights.default_model, insights.promoted, candidate)):
-        engine, known = insights.engine_of(model), evaluations_of(history, model.model_id, gold_version)
+        engine, known = insights.judged_engine_of(model), evaluations_of(history, model.model_id, gold_version)
         if {row["engine_version"] for row in known.values()} != {engine.version}:
-            history = pa.concat_tables([history, evaluate_model(engine, model, gold_labels, now)])
+            history = pa.concat_tables([history, _evaluate(insights, model, gold_labels)])
     return history
 
 
@@ -180,7 +240,10 @@ def promoted_model(
 def promotion_problems(insights: Insights, candidate: pa.Table, evaluations: pa.Table, gold: pa.Table) -> list[str]:
     """Return why the candidate model is not promoted, one line per kind of label; empty if it is promoted."""
     references = [model.model_id for model in (insights.default_model, insights.promoted) if model]
-    return why_worse(evaluations, version_of(gold), candidate["model_id"][0].as_py(), references)
+    model_id = candidate["model_id"][0].as_py()
+    if set(references) == {model_id}:  # nothing was learnt, and nothing labels differently
+        return []
+    return why_worse(evaluations, version_of(gold), model_id, references)
 
 
-ASSETS = [label_feedback, gold_labels, candidate_model, model_evaluation, promoted_model]
+ASSETS = [label_feedback, gold_labels, llm_lessons, candidate_model, model_evaluation, promoted_model]

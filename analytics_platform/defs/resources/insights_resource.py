@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from analytics_platform.insights.engine import InsightEngine, build_engine
 from analytics_platform.insights.heads.label_model import LabelModel, make_model
+from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.taxonomy import TaxonomyParts
 from analytics_platform.model import Table
 from analytics_platform.model.learning_tables import MODEL_EVALUATION, PROMOTED_MODEL
@@ -26,6 +27,7 @@ class Insights:
         device: Device of the computation.
         taxonomy: Packs and files of labels, combined in this order; the demo's pack when None.
         lake: Returns the store of the models.
+        training: Returns the labelled files, which teach beside the taxonomy; called at first use.
     """
 
     def __init__(
@@ -34,11 +36,22 @@ class Insights:
         device: Literal["auto", "cpu", "gpu"],
         taxonomy: TaxonomyParts | None,
         lake: Callable[[], PartitionStore],
+        training: Callable[[], Training] = lambda: NOTHING,
     ) -> None:
         self._tier = tier
         self._device = device
         self._taxonomy = taxonomy
         self._lake = lake
+        self._read_training = training
+
+    @cached_property
+    def training(self) -> Training:
+        """The labelled files.
+
+        Raises:
+            LabelFileError: If a file cannot be used.
+        """
+        return self._read_training()
 
     @property
     def reads(self) -> bool:
@@ -53,7 +66,7 @@ class Insights:
     @cached_property
     def default_engine(self) -> InsightEngine:
         """The engine with the default heads."""
-        return build_engine(self._tier, self._device, self._taxonomy)
+        return build_engine(self._tier, self._device, self._taxonomy, training=self.training)
 
     @cached_property
     def default_model(self) -> LabelModel:
@@ -81,7 +94,13 @@ class Insights:
 
     def engine_of(self, model: LabelModel) -> InsightEngine:
         """Return the engine with the given model."""
-        return build_engine(self._tier, self._device, self._taxonomy, model)
+        return build_engine(self._tier, self._device, self._taxonomy, model, self.training)
+
+    def judged_engine_of(self, model: LabelModel) -> InsightEngine:
+        """Return the engine by which a model is evaluated: it has not learnt the texts that the gold labels are of."""
+        if not self.training.teaches:
+            return self.engine_of(model)
+        return build_engine(self._tier, self._device, self._taxonomy, model, self.training.without_held_out())
 
     def _stored(self, table: Table) -> pa.Table:
         store = self._lake()

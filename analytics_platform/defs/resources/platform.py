@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -16,11 +17,15 @@ from pydantic import SecretStr
 from analytics_platform.alerting import Alerts
 from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.defs.framework.table_asset import DAYS_RESOURCE
+from analytics_platform.defs.resources.corrections_resource import Corrections
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.defs.resources.llm_resource import Llm
 from analytics_platform.errors import UserError
+from analytics_platform.insights.learning.corrections_file import COLUMNS, read_corrections_file
+from analytics_platform.insights.learning.training_files import Training, read_training
 from analytics_platform.insights.llm.api.prices import load_prices
 from analytics_platform.insights.llm.config import LlmConfig
+from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
 from analytics_platform.model import Table
 from analytics_platform.settings.aws_secrets import SecretReferences
 from analytics_platform.settings.llm_settings import LlmSettings
@@ -28,12 +33,14 @@ from analytics_platform.settings.loader import Settings, environment_name
 from analytics_platform.sources.base import Progress, Source
 from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform.sources.nocodb import CircuitChange, NocoClient
+from analytics_platform.sources.nocodb.corrections_table import read_corrections_table
 from analytics_platform.sources.nocodb.source import NocoSource, NocoTables
 from analytics_platform.sources.sample_source import sample_source
 from analytics_platform.storage.day_locks import days_locked
 from analytics_platform.storage.io_manager import StoreIOManager
 from analytics_platform.storage.lake import S3_ATTEMPTS, Lake
-from analytics_platform.storage.mongo import Corrections, EmbeddedMongo, MongoLlmStore, MongoStore
+from analytics_platform.storage.mongo import EmbeddedMongo, MongoLlmStore, MongoStore
+from analytics_platform.storage.mongo.label_feedback import read_corrections
 from analytics_platform.storage.page_store import PageStore
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStore
 from analytics_platform.storage.validated import Validated
@@ -43,6 +50,8 @@ from analytics_platform.system import interruption
 from analytics_platform.transform.cleaning import Cleaning
 from analytics_platform.transform.outcomes import parse_outcomes
 from analytics_platform.transform.privacy import Privacy
+
+logger = logging.getLogger(__name__)
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
@@ -81,6 +90,7 @@ class Platform:
         )
         self._embedded: EmbeddedMongo | None = None
         self._looked = False
+        self._warned: set[str] = set()
 
     @cached_property
     def _references(self) -> SecretReferences:
@@ -112,7 +122,49 @@ class Platform:
     def insights(self) -> Insights:
         """A new insight resource with the model promoted now; each run gets its own."""
         settings = self.settings
-        return Insights(settings.engine_tier, settings.engine, settings.taxonomy_parts, lambda: self.lake)
+        return Insights(
+            settings.engine_tier, settings.engine, settings.taxonomy_parts, lambda: self.lake, self.training
+        )
+
+    def training(self) -> Training:
+        """Return the labelled files of the settings; warn once of what is wrong with their rows.
+
+        Raises:
+            LabelFileError: If a file cannot be used.
+        """
+        training = read_training(self.settings.training, load_taxonomy(self.settings.taxonomy_parts))
+        for problem in set(training.problems) - self._warned:
+            logger.warning("%s", problem)
+        self._warned.update(training.problems)
+        return training
+
+    @property
+    def corrections(self) -> Corrections:
+        """A new resource of the corrections; each run gets its own, which reads them once."""
+        settings, places = self.settings, {"mongodb": self._corrections_of_mongo}
+        if settings.nocodb_corrections_table:
+            places["nocodb"] = self._corrections_of_nocodb
+        if settings.corrections:
+            places["file"] = lambda: [row for path in settings.corrections for row in read_corrections_file(path)]
+        return Corrections(
+            places,
+            settings.home / "corrections",
+            lambda: self.lake,
+            lambda: load_taxonomy(settings.taxonomy_parts),
+            self._warned,
+            remembers=self._stages,
+        )
+
+    def _corrections_of_mongo(self) -> list[dict[str, Any]]:
+        if not self.settings.has_mongo:
+            return []
+        if self.settings.mongo_uri is None and not self.settings.mongo_dir.exists():
+            return []  # an embedded server without data need not be started
+        return read_corrections(self.mongo)
+
+    def _corrections_of_nocodb(self) -> list[dict[str, Any]]:
+        with self.nocodb_client() as client:
+            return read_corrections_table(client, self.settings.nocodb_corrections_table or "", COLUMNS)
 
     @property
     def source(self) -> Source:
@@ -344,6 +396,7 @@ class Platform:
             "source_name": self.source.name,
             "cleaning": self.cleaning,
             "insights": self.insights,
+            "corrections": self.corrections,
             "llm": self.llm,
         }
 
@@ -381,6 +434,6 @@ class Platform:
             ),
             "cleaning": dg.ResourceDefinition(lambda _: self.cleaning),
             "insights": dg.ResourceDefinition(lambda _: self.insights),
-            "corrections": dg.ResourceDefinition(lambda _: Corrections(self.mongo_if_any)),
+            "corrections": dg.ResourceDefinition(lambda _: self.corrections),
             "llm": self.llm,
         }

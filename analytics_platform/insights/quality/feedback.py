@@ -1,8 +1,9 @@
-"""Corrections of labels by people: validate them, and convert them to training documents or gold labels.
+"""Labels of conversations and messages by people: validate them, and make training documents or gold labels of them.
 
-Corrections of sentiment are never training documents: the sentiment head is fitted on its own labelled slice.
+Labels of sentiment, urgency and resolution are never training documents: the sentiment head is fitted on its own
+labelled slice, and rules decide urgency and resolution.
 
-`storage.mongo.corrections` reads the corrections.
+`defs.resources.corrections_resource` reads the corrections; `learning.standing_corrections` says which of them hold.
 """
 
 from __future__ import annotations
@@ -20,21 +21,28 @@ from analytics_platform.insights.engine import InsightEngine
 from analytics_platform.insights.heads.classifier import pool_both, read_rows
 from analytics_platform.insights.heads.lessons import Taught, labels_of
 from analytics_platform.insights.heads.training_sample import draw_rows
-from analytics_platform.insights.taxonomies.taxonomy import OTHER, Taxonomy
+from analytics_platform.insights.taxonomies.taxonomy import FIXED_LABELS, OTHER, Taxonomy
 from analytics_platform.insights.tiers.examples import EXAMPLES, as_messages
-from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES, Kind
+from analytics_platform.insights.tiers.tier import Kind
 from analytics_platform.model.learning_tables import LABEL_FEEDBACK
 
 CORRECTION_WEIGHT = 2.0
 """Weight of a correction in the fit, in examples of the taxonomy. Training on one half of the shipped gold labels
 raised accuracy on the other half from 0.69 to 0.74 for topics and from 0.59 to 0.62 for intents; a weight of 5 or more
 lowered it for intents."""
+_WEIGHTS = {"training": 1.0, "llm": 1.0}
+"""Weight of a label by its source, a labelled file or an LLM; any other label is a person's correction."""
 _HELD_OUT = 5
 """One conversation in five, selected by the hash of its id, gives gold labels instead of training documents."""
 _TEXT_FIELDS = ("conversation_id", "message_id", "kind", "label", "author", "note")
 
 TAUGHT_KINDS = ("topic", "intent")
 """Kinds of labels whose corrections are used for training, the kinds of ``labels_of``."""
+GOLD_KINDS = (*TAUGHT_KINDS, "sentiment")
+"""Kinds of labels on which models are evaluated. Rules decide the other kinds, whatever the model."""
+TRAINING = "training"
+"""Origin of a row of a labelled file; every other origin is a place of corrections."""
+_LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 Item = tuple[str, str, str | None]
 """A corrected item: ``conversation`` or ``message``, its id, and for a message the id of its conversation.
@@ -82,27 +90,23 @@ def judge_feedback(
 
     Of several corrections of the same item and kind, the latest counts; a shipped gold label precedes all of them. A
     fifth of the conversations, and every conversation with a shipped gold label of any kind, are held out for
-    evaluation, and are never used for training. The other corrections of a kind outside ``TAUGHT_KINDS``, that is of
-    sentiment, are ``unused``.
+    evaluation, and are never used for training. The other corrections of a kind outside ``TAUGHT_KINDS`` are
+    ``unused``, and so are all of a kind outside ``GOLD_KINDS``. A correction counts before a row of a labelled file.
 
     Args:
-        rows: Corrections as their source returns them, with ``feedback_id``.
+        rows: Corrections and rows of labelled files, with ``feedback_id`` and ``origin``.
         content: The taxonomy.
         said: From ``find_said``.
         gold: Conversation and kind of each shipped gold label.
     """
-    known: dict[str, set[str]] = {
-        kind: {OTHER, *(label.label for label in labels)} for kind, labels in labels_of(content).items()
-    }
-    known["sentiment"] = set(SENTIMENT_VALUES)
+    known = known_labels(content)
     reserved = {conversation for conversation, _ in gold}
     judged: list[dict[str, Any]] = []
     for row in rows:
-        entry: dict[str, Any] = {name: _text(row.get(name)) for name in _TEXT_FIELDS}
-        entry |= {"feedback_id": str(row["feedback_id"]), "corrected_at": _time(row.get("corrected_at"))}
-        reason = _fault(entry, known, said)
+        entry = tidy(row)
+        reason = label_fault(entry, known) or _place_fault(entry, said)
         conversation, messages = said.get(_item(entry), ("", []))
-        held = conversation in reserved or _is_held_out(conversation)
+        held = entry["kind"] in GOLD_KINDS and (conversation in reserved or is_held_out(conversation))
         use = "training" if entry["kind"] in TAUGHT_KINDS else "unused"
         status = "quarantined" if reason else "gold" if held else use
         if not reason and not entry["message_id"] and (conversation, entry["kind"]) in gold:
@@ -110,7 +114,7 @@ def judge_feedback(
         judged.append({**entry, "status": status, "reason": reason, "messages": messages})
     latest: dict[tuple[Item, str], dict[str, Any]] = {}
     usable = [entry for entry in judged if entry["status"] in ("training", "gold", "unused")]
-    for entry in sorted(usable, key=lambda entry: (entry["corrected_at"], entry["feedback_id"])):
+    for entry in sorted(usable, key=precedence):
         what, identifier, _ = _item(entry)
         item = (what, identifier, said[_item(entry)][0])  # with its conversation, which not every correction names
         before = latest.get((item, entry["kind"]))
@@ -133,7 +137,7 @@ def as_examples(feedback: pa.Table, status: str) -> pa.Table:
                     used["conversation_id"],
                 ),
                 **{name: used[name] for name in ("kind", "label", "messages")},
-                "source": pa.repeat("feedback", used.num_rows),
+                "source": pc.if_else(pc.equal(used["origin"], TRAINING), TRAINING, "feedback"),
             }
         )
     )
@@ -192,7 +196,9 @@ def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, Taught]:
         return {}
     transformer = engine.transformer
     if transformer is not None:
-        examples, _ = draw_examples(examples)
+        by_llm = pc.equal(examples["source"], "llm")
+        of_people, of_llm = (draw_examples(examples.filter(mask))[0] for mask in (pc.invert(by_llm), by_llm))
+        examples = pa.concat_tables([of_people, of_llm])
     ids, documents = engine.conversation_documents(as_messages(examples))
     taught: dict[Kind, Taught] = {}
     for kind in labels_of(engine.taxonomy):
@@ -203,22 +209,53 @@ def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, Taught]:
             at = place.drop_null().to_numpy().astype(np.int64)
             read = None if transformer is None else read_rows(transformer, documents[kind], at)
             vectors = pool_both(documents[kind], at).astype(np.float64)
-            taught[kind] = Taught(vectors, labels, np.full(len(labels), CORRECTION_WEIGHT), read)
+            sources = rows.filter(pc.is_valid(place))["source"].to_pylist()
+            taught[kind] = Taught(
+                vectors, labels, np.array([_WEIGHTS.get(source, CORRECTION_WEIGHT) for source in sources]), read
+            )
     return taught
 
 
-def _fault(entry: Mapping[str, Any], known: Mapping[str, Collection[str]], said: Said) -> str | None:
-    """Return the reason why a correction cannot be used, or None."""
+def known_labels(content: Taxonomy) -> dict[str, set[str]]:
+    """Return the labels of each kind that a person may give."""
+    return {
+        **{kind: {OTHER, *(label.label for label in labels)} for kind, labels in labels_of(content).items()},
+        **{kind: set(labels) for kind, labels in FIXED_LABELS.items()},
+    }
+
+
+def tidy(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a correction, trimmed; None for a field that is missing, and for a time that is none."""
+    return {
+        **{name: _text(row.get(name)) for name in _TEXT_FIELDS},
+        "feedback_id": str(row["feedback_id"]),
+        "origin": str(row.get("origin") or "mongodb"),
+        "corrected_at": _time(row.get("corrected_at")),
+    }
+
+
+def precedence(entry: Mapping[str, Any]) -> tuple[bool, dt.datetime, str]:
+    """Return the rank of a valid label among the labels of one item and kind; the greatest rank counts."""
+    return entry["origin"] != TRAINING, entry["corrected_at"] or _LONG_AGO, entry["feedback_id"]
+
+
+def label_fault(entry: Mapping[str, Any], known: Mapping[str, Collection[str]]) -> str | None:
+    """Return what is wrong with a correction, whatever is stored; None if nothing is."""
     if entry["kind"] not in known:
         return f"kind is none of {', '.join(sorted(known))}"
     if entry["label"] not in known[entry["kind"]]:
         return f"label is no {entry['kind']} of the taxonomy"
-    if entry["corrected_at"] is None:
+    if entry["corrected_at"] is None and entry["origin"] != TRAINING:
         return "corrected_at is no time"
     if entry["author"] is None:
         return "author is missing"
     if not _item(entry)[1]:
         return "neither conversation_id nor message_id"
+    return None
+
+
+def _place_fault(entry: Mapping[str, Any], said: Said) -> str | None:
+    """Return why the item of a correction cannot be found among the stored messages, or None."""
     if _item(entry) not in said:
         if ("message", entry["message_id"], None) in said:
             return "message is not of that conversation"
@@ -234,7 +271,8 @@ def _item(entry: Mapping[str, Any]) -> Item:
     return "conversation", entry["conversation_id"] or "", None
 
 
-def _is_held_out(conversation: str) -> bool:
+def is_held_out(conversation: str) -> bool:
+    """Tell whether labels of a conversation are evaluated on and never learnt from."""
     return int(hashlib.sha256(conversation.encode()).hexdigest(), 16) % _HELD_OUT == 0
 
 

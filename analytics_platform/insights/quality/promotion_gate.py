@@ -29,11 +29,13 @@ def evaluate_model(engine: InsightEngine, model: LabelModel, gold: pa.Table, at:
     Args:
         engine: Engine with this model.
         model: The model.
-        gold: ``GOLD_LABELS``; at least one.
+        gold: ``GOLD_LABELS``; without any, there is nothing to return.
         at: Time of the evaluation.
     """
     from analytics_platform.insights.quality.evaluate import measure  # noqa: PLC0415  (scikit-learn takes seconds to import)
 
+    if not gold.num_rows:
+        return MODEL_EVALUATION.empty()
     ids, documents = engine.conversation_documents(as_messages(gold))
     rows: list[dict[str, Any]] = []
     for kind in _JUDGED:
@@ -98,7 +100,11 @@ def why_worse(history: pa.Table, gold_version: str, candidate: str, references: 
     mine = evaluations_of(history, candidate, gold_version)
     items = sum(row["items"] for row in mine.values())
     if items < FEWEST_ITEMS:
-        return [f"only {items} gold labels to judge by, fewer than {FEWEST_ITEMS}"]
+        problem = (
+            f"only {items} gold labels to judge by, fewer than {FEWEST_ITEMS}: correct more conversations, of which "
+            "one in five is held out, or name labelled files in ANALYTICS_TRAINING"
+        )
+        return [problem]
     found = []
     for reference in dict.fromkeys(references):
         theirs = evaluations_of(history, reference, gold_version)

@@ -23,7 +23,9 @@ from analytics_platform.model.insight_tables import REASONS_TYPE
 DECIMALS = 4
 """Stored decimals: few enough that threads and batch sizes cannot change them."""
 _MOST_GAIN = 20.0
-"""Largest stored weight of a forcing or forbidding rule, in log-odds; without it, certainty would be infinite."""
+"""Largest stored weight of a rule or a correction, in log-odds; without it, certainty would be infinite."""
+BY_A_PERSON = "corrected by a person"
+"""What the field ``rule`` of a reason says about a label that a person gave."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Decision:
         own: The tier's answer.
         answer: The answer after rules and stated outcomes.
         fires: Which rules fire on which documents; shape (documents, rules).
-        stated: Whether the source states a document's label; shape (documents,).
+        stated: Whether the source or a person states a document's label; shape (documents,).
+        corrected: Whether a person states it; shape (documents,).
     """
 
     name: Kind
@@ -45,6 +48,7 @@ class Decision:
     answer: Classified
     fires: Mask
     stated: Mask
+    corrected: Mask
 
     @classmethod
     def of(
@@ -55,8 +59,9 @@ class Decision:
         rules: RuleBook,
         fires: Mask,
         states: pa.Array | None = None,
+        corrections: pa.Array | None = None,
     ) -> Decision:
-        """Classify the documents, and apply the rules and the stated labels.
+        """Classify the documents, and apply the rules, the labels that the source states and those of people.
 
         Args:
             kind: Kind of label.
@@ -65,15 +70,12 @@ class Decision:
             rules: Rules of all kinds.
             fires: Which rules fire on which documents; shape (documents, rules).
             states: The label that the source states for each document, null for none.
+            corrections: The label that a person gave each document, null for none; it overrides all others.
         """
         own = tier.classify(kind, documents)
         answer = rules.apply(kind, own, fires)
-        stated = np.zeros(len(documents), np.bool_)
-        if states is not None:
-            columns = pc.index_in(states, pa.array(answer.labels)).fill_null(-1).to_numpy().astype(np.int64)
-            stated = columns >= 0
-            answer.confidence[stated] = np.eye(len(answer.labels))[columns[stated]]
-        return cls(kind, documents, own, answer, fires, stated)
+        stated, corrected = (_state(answer, labels) for labels in (states, corrections))
+        return cls(kind, documents, own, answer, fires, stated | corrected, corrected)
 
     @cached_property
     def chosen(self) -> Ints:
@@ -117,7 +119,8 @@ class Decision:
     ) -> None:
         """Append the reasons of each document to its row: the words with the largest weight, then the rules.
 
-        Function words are not quoted; see ``reasons.quotes``.
+        Function words are not quoted; see ``reasons.quotes``. A label that a person gave has this as its only reason,
+        at the conversation's first message with text.
 
         Args:
             rows: One list per document.
@@ -134,9 +137,12 @@ class Decision:
             if reason is not None and not stated:
                 words = reason.words if reason.is_phrase else quotes.choose(reason.part, reason.words)
                 row.append(self._reason(labels[column], ids[reason.part], words, reason.weight, reason.rule))
+        order = np.lexsort((said["position"].to_numpy(), of_part))
+        for document, part in self._corrected_parts(of_part, order):
+            label = labels[self.chosen[document]]
+            rows[document].append(self._reason(label, ids[part], (), _MOST_GAIN, BY_A_PERSON))
         speaks = rules.speaking(self.name, labels, self.chosen, _chosen(self.own), self.fires)
         speaks &= ~self.stated[:, None]
-        order = np.lexsort((said["position"].to_numpy(), of_part))
         for number in np.flatnonzero(speaks.any(axis=0)).tolist():
             firing = order[at_part[order, number] & speaks[of_part[order], number]]
             documents, first = np.unique(of_part[firing], return_index=True)
@@ -148,6 +154,14 @@ class Decision:
             for document, part, words, weight in zip(documents, parts, quoted_words, weights, strict=True):
                 label, words = labels[self.chosen[document]], quotes.choose(int(part), words)
                 rows[document].append(self._reason(label, ids[part], words, weight, rule.name))
+
+    def _corrected_parts(self, of_part: Ints, order: Ints) -> list[tuple[int, int]]:
+        """Return each document whose label a person gave, with its first part; ``order`` sorts parts by document."""
+        if not self.corrected.any():
+            return []
+        found, first = np.unique(of_part[order], return_index=True)
+        wanted = self.corrected[found]
+        return list(zip(found[wanted].tolist(), order[first[wanted]].tolist(), strict=True))
 
     @cached_property
     def _gain(self) -> Floats:
@@ -172,6 +186,21 @@ class Decision:
 def reasons_array(rows: list[list[dict[str, object]]]) -> pa.Array:
     """Return reasons as an Arrow array of the stored type."""
     return pa.array(rows, REASONS_TYPE)
+
+
+def _state(answer: Classified, labels: pa.Array | None) -> Mask:
+    """Make stated labels certain, in place; return which documents have one that is a label of the answer.
+
+    Args:
+        answer: The answer.
+        labels: The stated label of each document, null for none; None for no labels.
+    """
+    if labels is None:
+        return np.zeros(len(answer.confidence), np.bool_)
+    columns = pc.index_in(labels, pa.array(answer.labels)).fill_null(-1).to_numpy().astype(np.int64)
+    stated = columns >= 0
+    answer.confidence[stated] = np.eye(len(answer.labels))[columns[stated]]
+    return np.asarray(stated)
 
 
 def _chosen(answer: Classified) -> Ints:

@@ -17,6 +17,7 @@ from analytics_platform.insights.heads.classifier import READS, Classifier, read
 from analytics_platform.insights.heads.label_model import LabelModel
 from analytics_platform.insights.heads.lessons import labels_of, lessons_of
 from analytics_platform.insights.heads.routing import doubt, pool_opinions
+from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
 from analytics_platform.insights.tiers.reading_model import BUDGET, WEIGHTS, load_reader
 from analytics_platform.insights.tiers.sentiment import SLICE_PATH, weigh_evidence
@@ -41,6 +42,7 @@ class ReadingTier:
         transformer: Encodes the documents' texts.
         everywhere: Whether the transformer reads every document (tier transformer) or uncertain ones (tier cascade).
         model: What corrections taught; None without.
+        training: Labelled texts, which teach beside the taxonomy's examples.
         device: Device of the classifiers' products.
     """
 
@@ -53,6 +55,7 @@ class ReadingTier:
         *,
         everywhere: bool,
         model: LabelModel | None = None,
+        training: Training = NOTHING,
         device: Device = CPU,
     ) -> None:
         self.name = "transformer" if everywhere else "cascade"
@@ -62,6 +65,7 @@ class ReadingTier:
         self.transformer = transformer
         self._everywhere = everywhere
         self._model = model
+        self._training = training
         self._device = device
         self._reader = load_reader()
         code = code_version(sys.modules[__name__])  # with the shipped slices and vectors
@@ -111,7 +115,7 @@ class ReadingTier:
             kind: Classifier(
                 self._encoder, one, transformer=self.transformer, reads=READS[self.name], device=self._device
             )
-            for kind, one in lessons_of(self._taxonomy, taught).items()
+            for kind, one in lessons_of(self._taxonomy, taught, self._training.texts).items()
         }
 
     @cached_property

@@ -17,6 +17,7 @@ from analytics_platform.insights.heads.label_model import LabelModel
 from analytics_platform.insights.heads.lessons import labels_of, lessons_of
 from analytics_platform.insights.heads.likeness import fit_likeness
 from analytics_platform.insights.heads.linear import LinearHead
+from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.taxonomy import REMAINDERS, Label, Taxonomy
 from analytics_platform.insights.tiers.sentiment import SentimentHead, load_sentiment
 from analytics_platform.insights.tiers.tier import Classified, Documents, Ints, Kind, Reason
@@ -36,17 +37,24 @@ class StaticTier:
         content: The taxonomy.
         device: Device of the heads' computation.
         model: What corrections taught; None without.
+        training: Labelled texts, which teach beside the taxonomy's examples.
     """
 
     name = "static"
 
     def __init__(
-        self, encoder: StaticEncoder, content: Taxonomy, device: Device = CPU, model: LabelModel | None = None
+        self,
+        encoder: StaticEncoder,
+        content: Taxonomy,
+        device: Device = CPU,
+        model: LabelModel | None = None,
+        training: Training = NOTHING,
     ) -> None:
         self._encoder = encoder
         self._taxonomy = content
         self._device = device
         self._model = model
+        self._training = training
         further: dict[Kind, Sequence[Label]] = {"urgency": content.urgencies, "resolution": content.resolutions}
         heads: dict[Kind, LinearHead | SentimentHead] = {
             "sentiment": load_sentiment(),
@@ -60,6 +68,7 @@ class StaticTier:
             *(name.encode() for name in names),
             model.content if model else b"",
             code.encode(),
+            *([training.version.encode()] if training.teaches else []),
         ]
         self.version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:16]
 
@@ -83,7 +92,7 @@ class StaticTier:
     @cached_property
     def _classifiers(self) -> dict[Kind, Classifier]:
         """Classifiers of topic and intent, fitted at their first use, which takes a second or two."""
-        lessons = lessons_of(self._taxonomy, self._model.taught() if self._model else None)
+        lessons = lessons_of(self._taxonomy, self._model.taught() if self._model else None, self._training.texts)
         return {kind: Classifier(self._encoder, one, device=self._device) for kind, one in lessons.items()}
 
 

@@ -1,7 +1,6 @@
 """MongoDB: the operational collections, their migrations, the store that writes them, and the embedded server."""
 
 from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection
-from analytics_platform.storage.mongo.corrections import Corrections
 from analytics_platform.storage.mongo.embedded import EmbeddedMongo, EmbeddedMongoError, server_program
 from analytics_platform.storage.mongo.mongo_errors import MongoStoreError
 from analytics_platform.storage.mongo.mongo_llm_store import MongoLlmStore
@@ -10,7 +9,6 @@ from analytics_platform.storage.mongo.mongo_store import MongoStore, require_mon
 __all__ = [
     "COLLECTIONS",
     "Collection",
-    "Corrections",
     "EmbeddedMongo",
     "EmbeddedMongoError",
     "MongoLlmStore",

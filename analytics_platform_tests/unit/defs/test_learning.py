@@ -9,13 +9,19 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from analytics_platform.defs.assets.learning_assets import model_evaluation
+from analytics_platform.defs.assets.learning_assets import (
+    candidate_model,
+    gold_labels,
+    model_evaluation,
+    promotion_problems,
+)
 from analytics_platform.defs.automation.learning_schedule import JOB
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.insights.engine import build_engine
+from analytics_platform.insights.learning.training_files import Training as LabelledFiles
 from analytics_platform.insights.tiers.examples import shipped_gold
 from analytics_platform.model import find_violations
-from analytics_platform.model.learning_tables import CANDIDATE_MODEL, MODEL_EVALUATION
+from analytics_platform.model.learning_tables import CANDIDATE_MODEL, LABEL_FEEDBACK, LLM_LESSONS, MODEL_EVALUATION
 from analytics_platform.operations.training import train
 from analytics_platform.storage.lake import Lake
 
@@ -89,3 +95,93 @@ def test_a_check_that_fails_is_told_and_one_that_warns_is_not(severity, metadata
     definitions = dg.Definitions(assets=[model], asset_checks=[judged], jobs=[dg.define_asset_job(JOB)])
     with dg.DagsterInstance.ephemeral() as instance:
         assert train(definitions, instance) == failures
+
+
+OWN = """\
+intents:
+  - {label: ask, description: asks, examples: [can you tell me, what is it]}
+  - {label: thank, description: thanks, examples: [thank you, thanks a lot]}
+topics:
+  - {label: parcels, description: parcels, examples: [where is my parcel, my parcel is late, it did not arrive]}
+  - {label: refunds, description: refunds, examples: [i want my money back, where is my refund, pay me back]}
+"""
+
+
+@pytest.fixture
+def own(tmp_path) -> tuple[str, ...]:
+    """A taxonomy with other topics than the sample's."""
+    (tmp_path / "own.yaml").write_text(OWN)
+    return (str(tmp_path / "own.yaml"),)
+
+
+def insights_of(tmp_path, taxonomy: tuple[str, ...] | None, **files: LabelledFiles) -> Insights:
+    lake = Lake.open(str(tmp_path / "lake"))
+    return Insights("static", "cpu", taxonomy, lambda: lake, lambda: files.get("training", LabelledFiles()))
+
+
+def test_the_samples_gold_labels_judge_no_other_taxonomy(tmp_path, own):
+    """Models of everybody's taxonomy were judged by Ubuntu's and an airline's conversations."""
+    compute, nothing = gold_labels.recipe.compute, LABEL_FEEDBACK.empty()
+    assert compute(label_feedback=nothing, insights=insights_of(tmp_path, own)).num_rows == 0
+    samples = compute(label_feedback=nothing, insights=insights_of(tmp_path, None))
+    assert samples.num_rows == shipped_gold().num_rows
+
+
+def test_held_out_texts_judge_an_engine_that_has_not_learnt_them(tmp_path, own):
+    pairs = tuple((f"parcel {number} is late", "parcels") for number in range(100))
+    insights = insights_of(tmp_path, own, training=LabelledFiles("v", {"topic": pairs}))
+    gold = gold_labels.recipe.compute(label_feedback=LABEL_FEEDBACK.empty(), insights=insights)
+    assert set(gold["source"].to_pylist()) == {"training"}
+    judging = insights.judged_engine_of(insights.default_model)
+    learnt = {text for text, _ in judging.training.texts["topic"]}
+    held_out = {row["messages"][0]["text"] for row in gold.to_pylist()}
+    assert held_out
+    assert not learnt & held_out
+    assert held_out <= {text for text, _ in insights.default_engine.training.texts["topic"]}
+    assert judging.version != insights.default_engine.version
+
+
+@pytest.mark.slow
+def test_lessons_of_an_llm_are_learnt_only_where_people_show_no_loss(tmp_path, own):
+    texts = {"parcels": "the driver left box {} with a neighbour", "refunds": "return the amount of invoice {}"}
+    other = {"parcels": "refunds", "refunds": "parcels"}
+
+    def labelled(numbers: range, source: str, *, wrong: bool = False) -> pa.Table:
+        return LLM_LESSONS.from_rows(
+            [
+                {
+                    "item": f"{label}/{number}",
+                    "kind": "topic",
+                    "label": other[label] if wrong else label,
+                    "source": source,
+                    "messages": [{"role": "user", "text": text.format(number)}],
+                }
+                for number in numbers
+                for label, text in texts.items()
+            ]
+        )
+
+    def learnt(lessons: pa.Table) -> int:
+        table = candidate_model.recipe.compute(
+            label_feedback=LABEL_FEEDBACK.empty(),
+            gold_labels=labelled(range(15), "feedback"),
+            llm_lessons=lessons,
+            insights=insights_of(tmp_path, own),
+        )
+        return table["corrections"][0].as_py()
+
+    assert learnt(labelled(range(20, 30), "llm")) == 20
+    assert learnt(labelled(range(20, 30), "llm", wrong=True)) == 0
+
+
+def test_with_too_few_labels_of_ones_own_nothing_is_promoted_and_the_reason_is_said(tmp_path, own):
+    insights = insights_of(tmp_path, own)
+    gold = gold_labels.recipe.compute(label_feedback=LABEL_FEEDBACK.empty(), insights=insights)
+    names = ("model_id", "taxonomy_version", "encoder", "corrections", "content")
+    same = CANDIDATE_MODEL.from_rows([{name: getattr(insights.default_model, name) for name in names}])
+    evaluations = model_evaluation.recipe.compute(candidate_model=same, gold_labels=gold, insights=insights)
+    assert evaluations.num_rows == 0
+    assert promotion_problems(insights, same, evaluations, gold) == []  # nothing was learnt, so nothing is refused
+    learnt = same.set_column(0, "model_id", [["another"]])
+    (problem,) = promotion_problems(insights, learnt, evaluations, gold)
+    assert problem.startswith("only 0 gold labels to judge by, fewer than 20: correct more conversations")

@@ -19,6 +19,7 @@ NOT_PER_DAY = {
     "unplaced_rows",
     "label_feedback",
     "gold_labels",
+    "llm_lessons",
     "candidate_model",
     "promoted_model",
     "model_evaluation",

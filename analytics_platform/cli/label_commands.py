@@ -1,0 +1,114 @@
+"""The subcommands about labels: `correct`, `train` and `evaluate`."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from getpass import getuser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analytics_platform.cli.arguments import AsJson, OnDevice
+from analytics_platform.errors import UserError
+from analytics_platform.settings.loader import load_settings
+from analytics_platform.system.output import print_figures, print_json, print_result
+
+app = typer.Typer()
+
+
+@app.command()
+def correct(
+    conversation_id: Annotated[str, typer.Argument(help="A stored conversation.")],
+    topic: Annotated[str | None, typer.Option(help="The right primary topic; other when none fits.")] = None,
+    intent: Annotated[str | None, typer.Option(help="The right intent; other when none fits.")] = None,
+    sentiment: Annotated[str | None, typer.Option(help="negative, neutral or positive.")] = None,
+    urgency: Annotated[str | None, typer.Option(help="low, normal, high or critical.")] = None,
+    resolution: Annotated[str | None, typer.Option(help="resolved, partly_resolved, unresolved or unclear.")] = None,
+    author: Annotated[str | None, typer.Option(help="Who corrects; by default the user of this machine.")] = None,
+    note: Annotated[str | None, typer.Option(help="Why the label is wrong.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Correct labels of a conversation; they hold from the next `analytics run` on."""
+    settings = load_settings()
+    from analytics_platform.defs.resources.platform import Platform
+    from analytics_platform.operations.correct import correct as correct_conversation
+
+    given = {"topic": topic, "intent": intent, "sentiment": sentiment, "urgency": urgency, "resolution": resolution}
+    labels = {kind: label.strip() for kind, label in given.items() if label is not None}
+    with closing(Platform(settings, stages=False)) as platform:
+        corrected = correct_conversation(platform, conversation_id, labels, author or _user(), note)
+    if as_json:
+        print_json(corrected.as_json())
+        return
+    told = ", ".join(f"{kind} {label}" for kind, label in corrected.labels.items())
+    print_result(f"{corrected.conversation_id} of {corrected.date}: {told}, corrected by {corrected.author}")
+    print_result("`analytics run` shows it; `analytics train` learns topics and intents from it")
+
+
+def _user() -> str:
+    try:
+        return getuser()
+    except (OSError, KeyError):  # a user without a name, as in some containers
+        raise UserError("--author: this machine's user has no name; name the author") from None
+
+
+@app.command()
+def train(as_json: AsJson = False) -> None:
+    """Learn from the corrections of labels: fit a model, evaluate it on gold labels, promote it when it is no worse."""
+    settings = load_settings()
+    from analytics_platform.cli.commands import train_model
+    from analytics_platform.cli.console import print_troubles, trained_lines
+    from analytics_platform.defs.resources.platform import Platform
+
+    with closing(Platform(settings)) as platform:
+        training = train_model(platform)
+    if as_json:
+        print_json(training)
+    else:
+        for line in trained_lines(training):
+            print_result(line)
+        print_troubles(failures=training["failures"])
+    if training["failures"]:
+        raise typer.Exit(1)
+
+
+@app.command("evaluate")
+def evaluate_command(
+    test: Annotated[Path, typer.Option(help="Parquet file with columns text and label to score.")],
+    train: Annotated[Path | None, typer.Option(help="Parquet file with columns text and label to fit on.")] = None,
+    taxonomy: Annotated[
+        str | None, typer.Option(help="Packs and files of labels, instead of --train; by default ANALYTICS_TAXONOMY.")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Kind of label without --train: topic, the default, intent or sentiment.")
+    ] = None,
+    tier: Annotated[str, typer.Option(help="static, cascade or transformer.")] = "static",
+    device: OnDevice = None,
+    whole: Annotated[
+        bool,
+        typer.Option("--whole", help="With --train: fit on the whole file, however long and much memory it takes."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Label the texts of a file as the platform labels messages, and compare with the file's labels.
+
+    With --train, the classifier is fitted on another file; otherwise the taxonomy's labels are used as they are.
+    """
+    settings = load_settings()
+    from analytics_platform.cli.commands import score, score_taxonomy
+
+    if train is not None:
+        for option, value in (("--taxonomy", taxonomy), ("--kind", kind)):
+            if value is not None:
+                raise UserError(f"--train and {option} exclude each other: the labels are those of the --train file")
+        result = score(train, test, tier, device or settings.engine, whole=whole, quiet=as_json)
+    else:
+        if whole:
+            raise UserError("--whole needs --train: a taxonomy is always learnt as a whole")
+        device = device or settings.engine
+        result = score_taxonomy(settings, taxonomy, test, tier, kind or "topic", device, quiet=as_json)
+    if as_json:
+        print_json(result)
+    else:
+        print_figures(result)

@@ -1,0 +1,154 @@
+"""Corrections of labels as a resource: from MongoDB, a NocoDB table and a file, as they are when a run first asks.
+
+A place that does not answer does not stop a run: the corrections that it had at the last reading hold meanwhile, so
+that no label changes back and forth.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import orjson
+
+from analytics_platform.errors import UserError
+from analytics_platform.files import write_atomically
+from analytics_platform.insights.learning.standing_corrections import (
+    NO_CORRECTIONS,
+    StandingCorrections,
+    standing_corrections,
+)
+from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
+from analytics_platform.storage.partitions import PartitionStore
+
+logger = logging.getLogger(__name__)
+
+Rows = list[dict[str, Any]]
+_TABLE = "conversations"
+
+
+class Corrections:
+    """The corrections of all places; safe to share between threads. A run has one object, so it sees one state.
+
+    Args:
+        places: Reader of the corrections of each place, by its name; called at most once.
+        folder: Folder of the copies of what each place had last.
+        lake: Returns the store of the conversations.
+        taxonomy: Returns the taxonomy that names the labels.
+        warned: Warnings that this process has given, which are not repeated.
+        remembers: Whether copies are written.
+    """
+
+    def __init__(
+        self,
+        places: Mapping[str, Callable[[], Rows]],
+        folder: Path,
+        lake: Callable[[], PartitionStore],
+        taxonomy: Callable[[], Taxonomy],
+        warned: set[str] | None = None,
+        *,
+        remembers: bool = True,
+    ) -> None:
+        self._places = places
+        self._folder = folder
+        self._lake = lake
+        self._taxonomy = taxonomy
+        self._warned = set() if warned is None else warned
+        self._remembers = remembers
+        self._lock = RLock()
+        self._fetched: dict[str, Rows] = {}
+        self._faults: dict[str, UserError] = {}
+        self._days: dict[str, tuple[str, StandingCorrections]] = {}
+
+    @property
+    def rows(self) -> Rows:
+        """Every correction with its ``feedback_id`` and ``origin``, ascending by ``feedback_id``.
+
+        Raises:
+            UserError: If a place does not answer.
+        """
+        return _sorted({origin: self._read(origin) for origin in self._places})
+
+    def version(self, day: str) -> Mapping[str, str]:
+        """Return the part of a day's provenance that names its corrections; empty for a day without any."""
+        version = self.of_day(day).version
+        return {"corrections": version} if version else {}
+
+    def of_day(self, day: str) -> StandingCorrections:
+        """Return the corrections of a day's stored conversations that hold."""
+        with self._lock:
+            if not self._standing.labels.num_rows:
+                return NO_CORRECTIONS
+            lake = self._lake()
+            info = lake.info(_TABLE, day)
+            if info is None:
+                return NO_CORRECTIONS
+            known = self._days.get(day)
+            if known is None or known[0] != info.content_hash:
+                ids = lake.read(_TABLE, day, ["conversation_id"])["conversation_id"]
+                known = self._days[day] = (info.content_hash, self._standing.of(ids))
+            return known[1]
+
+    @cached_property
+    def _standing(self) -> StandingCorrections:
+        by_place = {}
+        for origin in self._places:
+            try:
+                by_place[origin] = self._read(origin)
+            except UserError as error:
+                by_place[origin] = self._last_known(origin)
+                self._warn(
+                    f"corrections of {origin} cannot be read, and the {len(by_place[origin]):,} of the last reading "
+                    f"hold meanwhile: {error.faults[0]}"
+                )
+        found = standing_corrections(_sorted(by_place), self._taxonomy())
+        if found.problem:
+            self._warn(found.problem)
+        return found
+
+    def _read(self, origin: str) -> Rows:
+        """Return the rows of one place, or raise its error again; the place is asked once."""
+        with self._lock:
+            if origin in self._faults:
+                raise self._faults[origin]
+            if origin not in self._fetched:
+                try:
+                    rows = [{**row, "origin": origin} for row in self._places[origin]()]
+                except UserError as error:
+                    self._faults[origin] = error
+                    raise
+                if self._remembers:
+                    self._remember(origin, rows)
+                self._fetched[origin] = rows
+            return self._fetched[origin]
+
+    def _remember(self, origin: str, rows: Rows) -> None:
+        path, content = self._copy(origin), orjson.dumps(rows, default=_plain)
+        if (rows or path.exists()) and (not path.exists() or path.read_bytes() != content):
+            write_atomically(path, content)
+
+    def _last_known(self, origin: str) -> Rows:
+        path = self._copy(origin)
+        return orjson.loads(path.read_bytes()) if path.exists() else []
+
+    def _copy(self, origin: str) -> Path:
+        return self._folder / f"{origin}.json"
+
+    def _warn(self, line: str) -> None:
+        if line not in self._warned:
+            self._warned.add(line)
+            logger.warning("%s", line)
+
+
+def _sorted(by_place: Mapping[str, Sequence[dict[str, Any]]]) -> Rows:
+    rows = [row for place in by_place.values() for row in place]
+    return sorted(rows, key=lambda row: str(row["feedback_id"]))
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, dt.datetime) else str(value)

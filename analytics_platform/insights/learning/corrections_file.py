@@ -1,0 +1,49 @@
+"""Read a file of corrections: which conversation has which label, by whom and when."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+from analytics_platform.insights.learning.label_files import ROW, read_label_file, require_columns
+
+COLUMNS = {
+    "conversation_id": ("conversation_id",),
+    "message_id": ("message_id",),
+    "kind": ("kind",),
+    "label": ("label",),
+    "author": ("who", "author"),
+    "corrected_at": ("when", "corrected_at"),
+    "note": ("note",),
+}
+"""Names under which each field of a correction may stand in a file or a table of corrections."""
+
+
+def read_corrections_file(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a file as corrections.
+
+    A row without ``who`` is by the file, a row without ``when`` of the file's last change, a row without ``kind`` of a
+    topic. A row that is no row of a table is a correction without a label, which its reader counts as unusable.
+
+    Args:
+        path: File of CSV, JSON lines or Parquet.
+
+    Raises:
+        LabelFileError: If the file cannot be read or lacks a column.
+    """
+    table, bad = read_label_file(path, COLUMNS)
+    require_columns(
+        path, table, ["conversation_id", "label"], "corrections have conversation_id, kind, label, who and when"
+    )
+    changed = dt.datetime.fromtimestamp(int(path.stat().st_mtime), dt.UTC)
+    usual = {"author": path.name, "corrected_at": changed, "kind": "topic"}
+    rows = [
+        {
+            **row,
+            **{name: row.get(name) or value for name, value in usual.items()},
+            "feedback_id": f"{path.name}:{row[ROW]}",
+        }
+        for row in table.to_pylist()
+    ]
+    return [*rows, *({**usual, "feedback_id": f"{path.name}:{number}"} for number in bad.reasons)]

@@ -1,0 +1,107 @@
+"""Corrections as a run sees them: read once, of the days of their conversations, and kept through an outage."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from analytics_platform.defs.resources.corrections_resource import Corrections
+from analytics_platform.errors import UserError
+from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
+from analytics_platform.storage.lake import Lake
+
+NOON = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
+DAYS = {"2026-11-01": ["c1", "c2"], "2026-11-02": ["c3"]}
+
+
+def correction(conversation: str, label: str = "audio") -> dict[str, Any]:
+    return {
+        "feedback_id": f"{conversation}/{label}", "conversation_id": conversation, "kind": "topic", "label": label,
+        "author": "ann", "corrected_at": NOON,
+    }  # fmt: skip
+
+
+class Place:
+    """A place of corrections that can go down, and counts how often it is read."""
+
+    def __init__(self, *rows: dict[str, Any]) -> None:
+        self.rows = list(rows)
+        self.is_down = False
+        self.reads = 0
+
+    def read(self) -> list[dict[str, Any]]:
+        self.reads += 1
+        if self.is_down:
+            raise UserError("the server does not answer")
+        return [dict(row) for row in self.rows]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake.open(str(tmp_path / "lake"))
+    for day, ids in DAYS.items():
+        lake.write("conversations", day, pa.table({"conversation_id": ids}), "")
+    return lake
+
+
+def corrections(lake: Lake, folder: Path, **places: Place) -> Corrections:
+    readers = {name: place.read for name, place in places.items()}
+    return Corrections(readers, folder, lambda: lake, load_taxonomy)
+
+
+def labels(made: Corrections, day: str) -> dict[str, str]:
+    table = made.of_day(day).labels
+    return dict(zip(table["conversation_id"].to_pylist(), table["label"].to_pylist(), strict=True))
+
+
+def test_only_the_day_of_a_corrected_conversation_has_another_version(lake: Lake, tmp_path: Path) -> None:
+    """One correction would have made every stored day stale."""
+    place = Place(correction("c3"))
+    made = corrections(lake, tmp_path / "copies", mongodb=place)
+    assert [dict(made.version(day)) for day in ("2026-11-01", "2026-11-03")] == [{}, {}]
+    assert labels(made, "2026-11-02") == {"c3": "audio"}
+    before = made.version("2026-11-02")
+    assert set(before) == {"corrections"}
+    place.rows = [correction("c3", "networking"), correction("nobody")]
+    assert corrections(lake, tmp_path / "copies", mongodb=place).version("2026-11-02") != before
+    assert made.version("2026-11-02") == before  # a run sees one state
+    assert place.reads == 2
+
+
+def test_a_conversation_that_a_run_stores_is_corrected_in_this_run(lake: Lake, tmp_path: Path) -> None:
+    made = corrections(lake, tmp_path / "copies", mongodb=Place(correction("new")))
+    assert labels(made, "2026-11-02") == {}
+    lake.write("conversations", "2026-11-02", pa.table({"conversation_id": ["c3", "new"]}), "")
+    assert labels(made, "2026-11-02") == {"new": "audio"}
+
+
+def test_corrections_of_a_place_that_does_not_answer_hold_as_last_read(
+    lake: Lake, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Labels would change back while a server is down, and stop the run or not as the order of tables happens to be."""
+    first, second = Place(correction("c1")), Place(correction("c3"))
+    before = corrections(lake, tmp_path / "copies", mongodb=first, nocodb=second)
+    versions = [before.version(day) for day in DAYS]
+    first.is_down = True
+    during = corrections(lake, tmp_path / "copies", mongodb=first, nocodb=second)
+    assert [during.version(day) for day in DAYS] == versions
+    assert "corrections of mongodb cannot be read, and the 1 of the last reading hold meanwhile" in caplog.text
+    with pytest.raises(UserError, match="does not answer"):
+        _ = during.rows  # whoever learns from all of them is not given a part
+    assert first.reads == 2
+    first.is_down, first.rows = False, []
+    after = corrections(lake, tmp_path / "copies", mongodb=first, nocodb=second)
+    assert [bool(after.version(day)) for day in DAYS] == [False, True]
+
+
+def test_without_corrections_nothing_is_written_and_no_conversation_read(tmp_path: Path) -> None:
+    def no_lake() -> Lake:
+        raise AssertionError("the lake is not needed")
+
+    made = Corrections({"mongodb": list}, tmp_path / "copies", no_lake, load_taxonomy)
+    assert dict(made.version("2026-11-01")) == {}
+    assert not (tmp_path / "copies").exists()
