@@ -18,7 +18,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from analytics_platform.errors import UserError
 from analytics_platform.insights.encoders.device import DeviceChoice, resolve_device
-from analytics_platform.insights.engine import build_engine
+from analytics_platform.insights.engine import build_engine, has_words
 from analytics_platform.insights.heads.classifier import READS, Classifier, NothingToLearnError
 from analytics_platform.insights.heads.lessons import Lessons
 from analytics_platform.insights.heads.training_sample import MOST_LABELS, TrainingSample, draw_sample
@@ -111,12 +111,19 @@ def evaluate(
     except NothingToLearnError as error:
         raise EvaluationError(f"{train}: column text holds no word to learn from") from error
     fit_seconds = time.perf_counter() - began
-    confidence, speeds, spent = _score(classifier.predict, len(classifier.labels), test_texts, on_stage)
+
+    def predict(some: list[str]) -> Floats:
+        chances = classifier.predict(some)
+        if remainder is not None:  # as in the product, a text without words fits no label
+            chances[~has_words(some)] = np.eye(len(classifier.labels))[-1]
+        return chances
+
+    confidence, speeds, spent = _score(predict, len(classifier.labels), test_texts, on_stage)
     return {
         "tier": tier,
         "device": device,
         **measure(classifier.labels, confidence, test_labels),
-        **(speeds if spent >= seconds else time_scoring(classifier.predict, test_texts, seconds)),
+        **(speeds if spent >= seconds else time_scoring(predict, test_texts, seconds)),
         "train_rows": len(texts),
         "fitted_rows": len(set(zip(sample.texts, sample.labels, strict=True))),
         "fitting": sample.statement,
@@ -142,7 +149,8 @@ def evaluate_taxonomy(
 
     Args:
         taxonomy: Packs and files of the taxonomy; the demo's when None.
-        test: Parquet file with columns ``text`` and ``label``; a label is one of the taxonomy's, or ``other``.
+        test: Parquet file with columns ``text`` and ``label``; a label is one of the taxonomy's, or ``other``, or
+            ``oos``, which means the same.
         tier: Tier of the engine.
         kind: Kind of label: ``topic``, ``intent`` or ``sentiment``.
         device: Device of the computation.
@@ -167,6 +175,8 @@ def evaluate_taxonomy(
     on_stage(f"fitting on the {kind}s of the taxonomy")
     labels = engine.classify_texts(kind, texts[:1]).labels
     fit_seconds = time.perf_counter() - began
+    if OTHER in labels and OUT_OF_SCOPE not in labels:
+        truth = [OTHER if name == OUT_OF_SCOPE else name for name in truth]
     unknown = sorted(set(truth) - set(labels))
     if unknown:
         raise EvaluationError(

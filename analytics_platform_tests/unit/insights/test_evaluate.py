@@ -277,3 +277,50 @@ def test_what_cannot_be_judged_by_a_taxonomy_is_refused(
         assert isinstance(told, str), told
         assert message in told
         assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (("--train", "a.parquet", "--kind", "intent"), "--train and --kind exclude each other"),
+        (("--train", "a.parquet", "--taxonomy", "general"), "--train and --taxonomy exclude each other"),
+        (("--taxonomy", "general", "--whole"), "--whole needs --train"),
+        (("--whole",), "--whole needs --train"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    command: Callable[..., Any], options: tuple[str, ...], fault: str
+) -> None:
+    """`--kind` beside `--train`, and `--whole` beside a taxonomy, were ignored without a word."""
+    assert fault in command(*options, "--test", "b.parquet")
+
+
+def test_texts_without_words_have_no_label_and_oos_means_other(
+    command: Callable[..., Any], bank: Path, tmp_path: Path
+) -> None:
+    """An empty text had a topic, and the label `oos` was refused with a taxonomy."""
+    rows = [(text, "oos") for text in ("", "   ", "[image]")]
+    result = command("--taxonomy", bank, "--test", write(tmp_path / "empty.parquet", rows))
+    assert (result["accuracy"], result["other_share"]) == (1, 1)
+    known = [*((text, label) for label, texts in UNSEEN.items() for text in texts), ("sing a song", "oos")]
+    fitted = command("--train", write(tmp_path / "known.parquet", known), "--test", tmp_path / "empty.parquet")
+    assert fitted["accuracy"] == 1
+
+
+def test_the_only_label_of_a_taxonomy_is_given_to_its_subject_alone(
+    command: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Every text had the only label, with a confidence of 0.92."""
+    plants = tmp_path / "plants.yaml"
+    topic = {
+        "label": "watering",
+        "description": "when and how much to water a plant",
+        "examples": [
+            "how often do i water a cactus", "leaves are yellow, too much water?", "can i give my orchid tap water",
+            "the soil is dry after a day", "how much water does basil need",
+        ],
+    }  # fmt: skip
+    plants.write_text(HEADER + yaml.safe_dump({"topics": [topic]}))
+    rows = [(text, "watering") for text in ("does my fern need water every day", "do i water orchids in winter")]
+    rows += [(text, "other") for text in ("please refund my money", "my invoice is wrong", "the driver crashes")]
+    assert command("--taxonomy", plants, "--test", write(tmp_path / "plants.parquet", rows))["accuracy"] == 1
