@@ -7,12 +7,15 @@ from typing import Any
 
 from analytics_platform.sources.nocodb.noco_api.client import NocoClient
 from analytics_platform.sources.nocodb.noco_api.nocodb_errors import NocoContractError
+from analytics_platform.sources.nocodb.noco_tables.cell_values import joined, plain_values
 
 
 def read_corrections_table(
     client: NocoClient, table_id: str, columns: Mapping[str, Sequence[str]]
 ) -> list[dict[str, Any]]:
     """Return the rows of a table as corrections; a row without a time has the time of its last change.
+
+    A column may be of any type that people see as a text, such as a choice or a user.
 
     Args:
         client: Client of the server.
@@ -31,12 +34,14 @@ def read_corrections_table(
             f"NOCODB_CORRECTIONS_TABLE: the table {table.title} lacks the column {wanted}; corrections have "
             "conversation_id, kind, label, who and when"
         )
-    wanted_titles = sorted({title for title in places.values() if title} | set(table.times))
-    rows = [row for page in client.pages(table_id, fields=wanted_titles) for row in page]
-    return [_correction(row, places, table.times) for row in rows]
+    kinds = {column.title: column.type for column in table.columns}
+    chosen = {field: (title, kinds[title]) for field, title in places.items() if title}
+    asked = sorted({title for title, _ in chosen.values()} | set(table.times))
+    rows = [row for page in client.pages(table_id, fields=asked) for row in page]
+    return [_correction(row, chosen, table.times) for row in rows]
 
 
-def _correction(row: Mapping[str, Any], places: Mapping[str, str | None], times: Sequence[str]) -> dict[str, Any]:
-    entry = {field: row.get(title) for field, title in places.items() if title}
+def _correction(row: Mapping[str, Any], chosen: Mapping[str, tuple[str, str]], times: Sequence[str]) -> dict[str, Any]:
+    entry = {field: joined(kind, plain_values(kind, row.get(title))) for field, (title, kind) in chosen.items()}
     changed = next((row[title] for title in times if row.get(title)), None)
     return {**entry, "corrected_at": entry.get("corrected_at") or changed, "feedback_id": f"nocodb:{row['Id']}"}
