@@ -47,9 +47,9 @@ LABEL_FEEDBACK = Table(
         Column(
             "origin",
             STRING,
-            "Where the label comes from: a correction in MongoDB, in a NocoDB table or in a file of corrections "
-            "(file), or a row of a labelled file (training).",
-            allowed=frozenset({"mongodb", "nocodb", "file", "training"}),
+            "Where the label comes from: a correction in MongoDB, of `analytics correct` (command), in a NocoDB table "
+            "or in a file of corrections (file), or a row of a labelled file (training).",
+            allowed=frozenset({"mongodb", "command", "nocodb", "file", "training"}),
         ),
         Column(
             "conversation_id",

@@ -7,9 +7,10 @@ personal data.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,10 @@ from analytics_platform.operations.backup_archive import (
 )
 from analytics_platform.operations.backup_verification import verify_documents, verify_table
 from analytics_platform.storage.content_hash import content_hash
+from analytics_platform.storage.entered_corrections import read_entered
 from analytics_platform.storage.lake import Lake
-from analytics_platform.storage.mongo.irreplaceable import IRREPLACEABLE, Merge, export_lines, merge_lines
+from analytics_platform.storage.mongo.collections import LABEL_FEEDBACK
+from analytics_platform.storage.mongo.irreplaceable import IRREPLACEABLE, Merge, as_lines, export_lines, merge_lines
 from analytics_platform.storage.partitions import PartitionInfo
 from analytics_platform.system.home import open_home
 
@@ -131,8 +134,16 @@ def _documents(platform: Platform, staged: Path) -> list[tuple[str, dict[str, An
     exported = []
     for name, file in _DOCUMENTS.items():
         lines = () if is_empty else export_lines(platform.mongo, name)
+        if name == LABEL_FEEDBACK.name:  # a restore puts them into MongoDB, and no correction counts twice
+            lines = chain(lines, as_lines(_entered(platform)))
         exported.append((name, {"name": name, "kind": "collection", "rows": write_lines(staged / file, lines)}))
     return exported
+
+
+def _entered(platform: Platform) -> Iterator[dict[str, Any]]:
+    """Yield the corrections that `analytics correct` entered, as documents of ``label_feedback``."""
+    for row in read_entered(platform.settings.entered_corrections):
+        yield {"_id": row["feedback_id"], **{name: value for name, value in row.items() if name != "feedback_id"}}
 
 
 def _tables(platform: Platform, staged: Path) -> list[tuple[str, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Correct the labels of a stored conversation: check them, and add them to the corrections in MongoDB."""
+"""Correct the labels of a stored conversation: check them, and add them to the corrections in the home."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from analytics_platform.errors import UserError
 from analytics_platform.insights.quality.feedback import known_labels
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
 from analytics_platform.model.clean_tables import CONVERSATIONS
-from analytics_platform.storage.mongo.label_feedback import add_corrections
+from analytics_platform.storage.entered_corrections import add_entered
 from analytics_platform.system.home import open_home
 
 _SHOWN = 12
@@ -48,7 +48,7 @@ def correct(
     """Add a correction for each of the labels; the next run shows them.
 
     Args:
-        platform: The platform of the conversation; its MongoDB keeps the corrections.
+        platform: The platform of the conversation; its home keeps the corrections, so that no MongoDB is needed.
         conversation_id: A stored conversation.
         labels: The right label by kind.
         author: Who corrects.
@@ -72,7 +72,10 @@ def correct(
         "corrected_at": now,
         "note": note,
     }
-    add_corrections(platform.mongo, [{**about, "kind": kind, "label": label} for kind, label in labels.items()])
+    add_entered(
+        platform.settings.entered_corrections,
+        [{**about, "kind": kind, "label": label} for kind, label in labels.items()],
+    )
     return Corrected(conversation_id, day, labels, author)
 
 

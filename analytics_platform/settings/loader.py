@@ -283,6 +283,11 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         return self.home / "mongo"
 
     @property
+    def entered_corrections(self) -> Path:
+        """The file of the corrections that ``analytics correct`` enters."""
+        return self.home / "corrections.jsonl"
+
+    @property
     def reports_dir(self) -> Path:
         """Folder of the HTML reports."""
         return self.home / "reports"

@@ -1,4 +1,4 @@
-"""Corrections of labels as a resource: from MongoDB, a NocoDB table and a file, as they are when a run first asks.
+"""Corrections of labels as a resource: from all places that hold some, as they are when a run first asks.
 
 A place that does not answer does not stop a run: the corrections that it had at the last reading hold meanwhile, so
 that no label changes back and forth.
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 Rows = list[dict[str, Any]]
 _TABLE = "conversations"
+_REMOTE = frozenset({"mongodb", "nocodb"})
+"""Places that may not answer for a while; a file that cannot be read is a mistake, and stops a run."""
 
 
 class Corrections:
@@ -37,7 +39,7 @@ class Corrections:
 
     Args:
         places: Reader of the corrections of each place, by its name; called at most once.
-        folder: Folder of the copies of what each place had last.
+        folder: Folder of the copies of what each server had last.
         lake: Returns the store of the conversations.
         taxonomy: Returns the taxonomy that names the labels.
         warned: Warnings that this process has given, which are not repeated.
@@ -101,6 +103,8 @@ class Corrections:
             try:
                 by_place[origin] = self._read(origin)
             except UserError as error:
+                if origin not in _REMOTE:
+                    raise
                 by_place[origin] = self._last_known(origin)
                 self._warn(
                     f"corrections of {origin} cannot be read, and the {len(by_place[origin]):,} of the last reading "
@@ -122,7 +126,7 @@ class Corrections:
                 except UserError as error:
                     self._faults[origin] = error
                     raise
-                if self._remembers:
+                if self._remembers and origin in _REMOTE:
                     self._remember(origin, rows)
                 self._fetched[origin] = rows
             return self._fetched[origin]
@@ -146,8 +150,9 @@ class Corrections:
 
 
 def _sorted(by_place: Mapping[str, Sequence[dict[str, Any]]]) -> Rows:
-    rows = [row for place in by_place.values() for row in place]
-    return sorted(rows, key=lambda row: str(row["feedback_id"]))
+    """Return the rows of all places by id; a restored backup may have put one into a second place."""
+    rows = {str(row["feedback_id"]): row for place in reversed(list(by_place.values())) for row in place}
+    return [rows[name] for name in sorted(rows)]
 
 
 def _plain(value: object) -> str:

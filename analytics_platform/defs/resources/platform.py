@@ -37,6 +37,7 @@ from analytics_platform.sources.nocodb.corrections_table import read_corrections
 from analytics_platform.sources.nocodb.source import NocoSource, NocoTables
 from analytics_platform.sources.sample_source import sample_source
 from analytics_platform.storage.day_locks import days_locked
+from analytics_platform.storage.entered_corrections import read_entered
 from analytics_platform.storage.io_manager import StoreIOManager
 from analytics_platform.storage.lake import S3_ATTEMPTS, Lake
 from analytics_platform.storage.mongo import EmbeddedMongo, MongoLlmStore, MongoStore
@@ -142,6 +143,7 @@ class Platform:
     def corrections(self) -> Corrections:
         """A new resource of the corrections; each run gets its own, which reads them once."""
         settings, places = self.settings, {"mongodb": self._corrections_of_mongo}
+        places["command"] = lambda: read_entered(settings.entered_corrections)
         if settings.nocodb_corrections_table:
             places["nocodb"] = self._corrections_of_nocodb
         if settings.corrections:

@@ -104,6 +104,12 @@ def export_lines(mongo: MongoStore, name: str) -> Iterator[bytes]:
             yield _text(document).encode() + b"\n"
 
 
+def as_lines(documents: Iterable[Document]) -> Iterator[bytes]:
+    """Yield documents of any place in the form of ``export_lines``."""
+    for document in documents:
+        yield _text(document).encode() + b"\n"
+
+
 def merge_lines(
     mongo: MongoStore, collection: IrreplaceableCollection, lines: Iterable[bytes], *, replace: bool = False
 ) -> Merge:

@@ -1,11 +1,10 @@
-"""The collection ``label_feedback``: corrections of labels that people, applications and `analytics correct` write.
+"""The collection ``label_feedback``: corrections of labels that people and applications write.
 
 `insights.quality.feedback` validates the corrections.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from analytics_platform.storage.mongo.collections import LABEL_FEEDBACK
@@ -20,14 +19,3 @@ def read_corrections(mongo: MongoStore) -> list[dict[str, Any]]:
     """
     with mongo.lend(LABEL_FEEDBACK.name) as collection:
         return [{"feedback_id": str(document.pop("_id")), **document} for document in collection.find({})]
-
-
-def add_corrections(mongo: MongoStore, documents: Sequence[dict[str, Any]]) -> None:
-    """Add documents to the collection, which is made if the database lacks it.
-
-    Raises:
-        MongoStoreError: If the server does not answer or refuses the documents.
-    """
-    mongo.migrate()
-    with mongo.lend(LABEL_FEEDBACK.name) as collection:
-        collection.insert_many([dict(document) for document in documents])

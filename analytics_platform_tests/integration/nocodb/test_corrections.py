@@ -13,6 +13,7 @@ import pytest
 from analytics_platform.cli.commands import run_graph
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
+from analytics_platform.operations.backup import back_up, restore
 from analytics_platform.operations.correct import correct
 from analytics_platform.settings.loader import load_settings
 from analytics_platform_tests.integration.nocodb.server import NocoServer
@@ -119,6 +120,11 @@ def test_corrections_of_every_kind_show_after_the_next_run_on_their_day_alone(
     }
     run(conversation_insights=0)
 
+    with closing(Platform(load_settings())) as platform:  # a backup keeps what was entered, and no correction doubles
+        assert back_up(platform, home / "backup").rows["label_feedback"] == 1
+        assert restore(platform, home / "backup").parts["label_feedback"].added == 1
+
     noco.edit(table, [{"Id": ids[1], "label": "unresolved"}])
     third = run(conversation_insights=1)
     assert_corrected(third[by_table], {**BY_TABLE, "resolution": "unresolved"})
+    assert_corrected(third[by_command], {"topic": "refunds"})

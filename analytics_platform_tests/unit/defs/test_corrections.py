@@ -98,6 +98,19 @@ def test_corrections_of_a_place_that_does_not_answer_hold_as_last_read(
     assert [bool(after.version(day)) for day in DAYS] == [False, True]
 
 
+def test_a_correction_that_a_restore_put_into_a_second_place_counts_once(lake: Lake, tmp_path: Path) -> None:
+    both = corrections(lake, tmp_path / "copies", mongodb=Place(correction("c1")), command=Place(correction("c1")))
+    assert [row["origin"] for row in both.rows] == ["mongodb"]
+    assert labels(both, "2026-11-01") == {"c1": "audio"}
+
+
+def test_a_file_that_cannot_be_read_stops_the_run(lake: Lake, tmp_path: Path) -> None:
+    place = Place()
+    place.is_down = True
+    with pytest.raises(UserError, match="does not answer"):
+        corrections(lake, tmp_path / "copies", file=place).version("2026-11-01")
+
+
 def test_without_corrections_nothing_is_written_and_no_conversation_read(tmp_path: Path) -> None:
     def no_lake() -> Lake:
         raise AssertionError("the lake is not needed")

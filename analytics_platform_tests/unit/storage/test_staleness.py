@@ -52,9 +52,10 @@ def test_a_reason_names_the_part_that_changed(before, expected):
     assert reasons(stored(Provenance(before))) == expected
 
 
-def test_an_engine_that_changed_with_the_taxonomy_is_not_told_twice():
-    before, now = ({"engine": f"e{n}", "taxonomy": f"t{n}"} for n in (1, 2))
-    assert Provenance.of(now).changes_since(Provenance.of(before)) == ("changed taxonomy",)
+@pytest.mark.parametrize("part", ["taxonomy", "training"])
+def test_an_engine_that_changed_with_what_it_learnt_is_not_told_twice(part):
+    before, now = ({"engine": f"e{n}", part: f"t{n}"} for n in (1, 2))
+    assert Provenance.of(now).changes_since(Provenance.of(before)) == (f"changed {part}",)
 
 
 def test_a_partition_of_an_older_version_of_the_platform_is_stale():
