@@ -83,7 +83,6 @@ _READ = {
     isolates=True,
 )
 def conversation_insights(
-    day: str,
     messages: pa.Table,
     message_embeddings: pa.Table,
     message_insights: pa.Table,
@@ -100,7 +99,7 @@ def conversation_insights(
         message_embeddings,
         message_insights,
         conversations.select(["conversation_id", "resolved"]),
-        corrected=corrections.of_day(day).by_kind,
+        corrected=corrections.by_kind,
     )
 
 
@@ -113,7 +112,6 @@ def conversation_insights(
     isolates=True,
 )
 def conversation_insights_by_llm(
-    day: str,
     messages: pa.Table,
     message_embeddings: pa.Table,
     message_insights: pa.Table,
@@ -134,7 +132,7 @@ def conversation_insights_by_llm(
         message_insights,
         conversations.select(["conversation_id", "resolved"]),
         answers=llm_insights,
-        corrected=corrections.of_day(day).by_kind,
+        corrected=corrections.by_kind,
     )
 
 

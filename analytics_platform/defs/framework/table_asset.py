@@ -13,7 +13,7 @@ import dagster as dg
 import pyarrow as pa
 
 from analytics_platform.defs.framework.columns import column_lineage, table_metadata
-from analytics_platform.defs.framework.recipe import Input, PartitionFacts, Recipe
+from analytics_platform.defs.framework.recipe import DAY_PARAMETER, Input, PartitionFacts, Recipe
 from analytics_platform.model import Table
 from analytics_platform.model.cadence import SUPPORTED, Cadence
 from analytics_platform.model.code_version import Code, code_version
@@ -149,7 +149,7 @@ def table_asset(
         spans_days: See ``Recipe``; functions that treat each conversation separately always span days.
 
     Raises:
-        ValueError: If the cadence is not supported; names the table and the cadence.
+        ValueError: If the cadence is not supported, or a function that spans days takes one day; names the table.
     """
     if cadence not in SUPPORTED:
         raise ValueError(
@@ -159,6 +159,11 @@ def table_asset(
 
     def decorate(compute: Callable[..., pa.Table]) -> TableAsset:
         read = upstream or Upstream()
+        several = isolates or spans_days
+        if several and DAY_PARAMETER in inspect.signature(compute).parameters:
+            raise ValueError(
+                f"table {table.name}: a function that spans days cannot take the parameter {DAY_PARAMETER}"
+            )
         recipe = Recipe(
             table=table,
             store=store,
@@ -168,7 +173,7 @@ def table_asset(
             code_version=code_version(compute, *code),
             facts=facts or PartitionFacts(),
             isolates=isolates,
-            spans_days=isolates or spans_days,
+            spans_days=several,
         )
         return _table_asset(recipe, place, read)
 

@@ -15,6 +15,7 @@ from threading import RLock
 from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from analytics_platform.errors import UserError
 from analytics_platform.files import write_atomically
@@ -24,6 +25,7 @@ from analytics_platform.insights.learning.standing_corrections import (
     standing_corrections,
 )
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
+from analytics_platform.insights.tiers.tier import Kind
 from analytics_platform.storage.partitions import PartitionStore
 
 logger = logging.getLogger(__name__)
@@ -75,6 +77,11 @@ class Corrections:
             UserError: If a place does not answer.
         """
         return _sorted({origin: self._read(origin) for origin in self._places})
+
+    def by_kind(self, ids: pa.Array) -> Mapping[Kind, pa.Array]:
+        """Return by kind the label that a person gave each conversation, null for none; shape (ids,)."""
+        with self._lock:
+            return self._standing.by_kind(ids)
 
     def version(self, day: str) -> Mapping[str, str]:
         """Return the part of a day's provenance that names its corrections; empty for a day without any."""
