@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import available_timezones
 
 import duckdb
@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 from analytics_platform.model.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT, ROLES, TIME_SOURCES
 from analytics_platform.sources.base import NoMessagesError, SourceError
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
+from analytics_platform.sources.row_rules.text_bytes import begin_visibly
 from analytics_platform.sources.row_rules.tidying import (
     INSTANT,
     NULL_WORDS,
@@ -58,17 +59,40 @@ class Batch:
 
     Attributes:
         rows: Shape (rows, ...): ``source_row``, the input columns, ``instant`` (the moment of ``timestamp``, null where
-            validation must parse it), ``cells`` and ``extra_cells`` (lists as long as
-            the names below), and ``problem``, ``problem_detail``, ``line`` (see ``rows.Problem``).
-        names: The file's columns, sorted; ``cells`` has their values.
-        extra_names: The file's columns that no input column is read from, sorted; ``extra_cells`` has their values.
-        auto_times: Whether times that are in none of the mapping's forms are read as ``auto``.
+            validation must parse it), and ``problem``, ``problem_detail``, ``line`` (see ``rows.Problem``).
+        columns: The file's columns as they were read, by name, sorted.
+        extra_names: The names of ``columns`` that no input column is read from, sorted.
+        mapping: The mapping that was applied.
     """
 
     rows: pa.Table
-    names: list[str]
+    columns: Mapping[str, pa.Array]
     extra_names: list[str]
-    auto_times: bool = False
+    mapping: FieldMapping
+
+    @property
+    def names(self) -> list[str]:
+        """The file's columns, sorted."""
+        return list(self.columns)
+
+    @property
+    def auto_times(self) -> bool:
+        """Whether times that are in none of the mapping's forms are read as ``auto``."""
+        return AUTO in self.mapping.time_formats()
+
+    def extras(self) -> dict[str, pa.Array]:
+        """Return the columns that no input column is read from, by name, with one spelling of truth values."""
+        return {name: _plain_booleans(self.columns[name]) for name in self.extra_names}
+
+    def take(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> Batch:
+        """Return the rows at places of the batch."""
+        taken = pa.array(places)
+        columns = {name: values.take(taken) for name, values in self.columns.items()}
+        return Batch(self.rows.take(taken), columns, self.extra_names, self.mapping)
+
+    def cells(self) -> pa.Array:
+        """Return the original values of each row as a list, an item per column; shape (rows,)."""
+        return row_lists(list(self.columns.values()), self.rows.num_rows)
 
 
 class RowRule(BaseModel):
@@ -298,8 +322,6 @@ class FieldMapping(BaseModel):
         count = len(rows.numbers)
         sources = {name: self._source_of(name, rows.columns) for name in INPUT_NAMES if name not in self.constants}
         used = set(sources.values())
-        names = sorted(rows.columns)
-        extra_names = [name for name in names if name not in used]
         null_words = _spellings(self.null_words)
         columns: dict[str, pa.Array] = {"source_row": pa.array(rows.numbers)}
         for name in INPUT_NAMES:
@@ -314,9 +336,9 @@ class FieldMapping(BaseModel):
             if rule.role is not None:
                 columns["role"] = pc.if_else(rule.matches(rows.columns, count), rule.role, columns["role"])
         columns["instant"] = self._instants(columns["timestamp"])
-        columns["cells"] = _row_lists([rows.columns[name] for name in names], count)
-        columns["extra_cells"] = _row_lists([_plain_booleans(rows.columns[name]) for name in extra_names], count)
-        return Batch(pa.table(columns | self._problems(rows)), names, extra_names, AUTO in self.time_formats())
+        as_read = {name: rows.columns[name] for name in sorted(rows.columns)}
+        extra_names = [name for name in as_read if name not in used]
+        return Batch(pa.table(columns | self._problems(rows)), as_read, extra_names, self)
 
     def _source_of(self, name: str, present: Collection[str]) -> str:
         """Return the file's column that an input column is read from; a place in the conversation has several names."""
@@ -425,6 +447,8 @@ def _blank_rows(rows: Rows) -> pa.Array:
     """Return which rows have no value in any column; spreadsheets write such rows below the last one."""
     blank = pa.repeat(pa.scalar(bool(rows.columns)), len(rows.numbers))
     for values in rows.columns.values():
+        if begin_visibly(values).all():
+            return pa.repeat(pa.scalar(value=False), len(rows.numbers))
         if not pc.any(blank).as_py():
             break
         empty = pc.equal(pc.utf8_trim_whitespace(pc.utf8_slice_codeunits(values, 0, _BLANK_CHARACTERS)), "")
@@ -432,7 +456,7 @@ def _blank_rows(rows: Rows) -> pa.Array:
     return blank
 
 
-def _row_lists(columns: list[pa.Array], count: int) -> pa.Array:
+def row_lists(columns: list[pa.Array], count: int) -> pa.Array:
     """Return the values of each row as a list: columns of shape (count,) become ``count`` lists, an item per column."""
     width = len(columns)
     # Column after column becomes row after row: cell (row, column) of the stacked columns is at column * count + row.
@@ -445,4 +469,6 @@ def _row_lists(columns: list[pa.Array], count: int) -> pa.Array:
 def _plain_booleans(values: pa.Array) -> pa.Array:
     """Convert ``True`` and ``False``, as Python's CSV writers write them, to the lower case of the other formats."""
     capitalised = pc.is_in(values, value_set=pa.array(["True", "False"]))
+    if not pc.any(capitalised).as_py():
+        return values
     return pc.if_else(capitalised, pc.utf8_lower(values), values)

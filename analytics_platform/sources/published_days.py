@@ -65,6 +65,7 @@ SELECT md5_number_lower(CAST(to_json(staged) AS VARCHAR)) AS row_hash, staged.* 
             coalesce(line, json_object_of(names, cells)) AS whole
         FROM refused
         JOIN judged ON judged.position = refused.position
+        LEFT JOIN originals ON originals.position = refused.position
         JOIN files ON files.file = judged.file
         LEFT JOIN conversation_days ON conversation_days.conversation_id = judged.conversation_id
         WHERE {which}
@@ -109,8 +110,9 @@ def write_days(
     """Write the deduplicated rows to one file per table and day.
 
     Args:
-        db: Contains ``judged``, ``read_rows`` (conversation_id of every row read), ``files``, the tables of
-            ``deduplication``, and the variable of ``use_outcome_range``.
+        db: Contains ``judged``, ``originals`` (``position``, ``names`` and ``cells`` of at least every refused row),
+            ``read_rows`` (conversation_id of every row read), ``files``, the tables of ``deduplication``, and the
+            variable of ``use_outcome_range``.
         folder: Folder of the manifest.
         part: Folder of the files, below ``folder``.
         only: Days to write, as ``YYYY-MM-DD``; all when None.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from analytics_platform.sources.base import NoMessagesError
 from analytics_platform.sources.file_reading.file_rows import read_rows
+from analytics_platform.sources.file_reading.originals import Originals
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.mapping import LEFT_OUT, Batch, FieldMapping
 from analytics_platform.sources.published_days import MANIFEST, manifest_text, write_days
@@ -37,6 +38,11 @@ from analytics_platform.sources.rows import Rows, merge_rows
 from analytics_platform.system.read_ahead import read_ahead
 
 MEMORY_LIMIT = "512MB"
+_REPEATING = [
+    "user_id", "agent_id", "model", "channel", "role", "time_source", "language", "outcome", "variant", "cost_source",
+    "reason",
+]  # fmt: skip
+"""Columns of judged rows whose values repeat; a dictionary of the others' values costs time and saves nothing."""
 _ROWS_PER_FILE = 1 << 40
 """Positions reserved per file: ``file * _ROWS_PER_FILE + row`` orders the rows of a whole source."""
 
@@ -63,14 +69,15 @@ def stage(
     """
     work = folder / "work"
     work.mkdir()
-    with staging_database(work / "spill", mapping) as db:
+    with staging_database(work / "spill", mapping) as db, closing(Originals(work / "originals")) as originals:
         by_age = sorted(files, key=lambda file: file.modified_ns)  # stable: the list decides between equal times
-        refused = _read_files(db, by_age, mapping, work)
+        refused = _read_files(db, by_age, mapping, work, originals)
         db.execute(SETTLED_TABLES)
         use_window(db, name, first_day, last_day)
         settle_all(db)
         use_other_day(db)
         use_outcome_range(db)
+        originals.create_view(db)
         days = write_days(db, folder)
         summary = replace(summarise(db), files_without_messages=refused)
     shutil.rmtree(work)
@@ -114,7 +121,8 @@ def judged_blocks(
         SourceError: If a file cannot be read or lacks a column.
     """
     refusals = refusals if refusals is not None else []
-    for number, batch in read_ahead(_all_batches(files, mapping, refusals)):
+    for number, of_file, rows in read_ahead(_all_rows(files, mapping, refusals)):
+        batch = of_file.apply(rows)
         yield batch, judge(db, batch, file=number, first_position=number * _ROWS_PER_FILE)
 
 
@@ -137,8 +145,12 @@ def require_columns(files: list[SourceFile], mapping: FieldMapping) -> None:
         raise refusals[0]
 
 
-def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping: FieldMapping, work: Path) -> int:
+def _read_files(
+    db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping: FieldMapping, work: Path, originals: Originals
+) -> int:
     """Read every file into two tables on disk: ``read_rows`` with each row read, ``all_rows`` as validated.
+
+    ``originals`` gets the rows as they were read.
 
     Returns:
         Number of files that are left out, because they hold no messages.
@@ -150,13 +162,14 @@ def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping:
     judged = judge(db, nothing, file=0, first_position=0)
     as_read = nothing.rows.select(["conversation_id"])
     with (
-        pq.ParquetWriter(work / "judged.parquet", judged.schema) as judged_rows,
+        pq.ParquetWriter(work / "judged.parquet", judged.schema, use_dictionary=_REPEATING) as judged_rows,
         pq.ParquetWriter(work / "read.parquet", as_read.schema) as ledger,
     ):
         for batch, block in judged_blocks(db, files, mapping, refusals):
             is_counted = pc.not_equal(pc.fill_null(batch.rows["problem"], ""), LEFT_OUT)
             ledger.write_table(batch.rows.filter(is_counted).select(["conversation_id"]))
             judged_rows.write_table(block)
+            originals.add(block["position"], batch.columns)
     db.read_parquet(str(work / "judged.parquet")).create_view("all_rows")
     db.execute(f"CREATE VIEW validated AS FROM all_rows WHERE reason IS DISTINCT FROM '{LEFT_OUT}'")
     if not mapping.session_gap:  # sessions have no name in the rows as they were read; deduplication counts its own
@@ -164,10 +177,10 @@ def _read_files(db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping:
     return len(refusals)
 
 
-def _all_batches(
+def _all_rows(
     files: list[SourceFile], mapping: FieldMapping, refusals: list[NoMessagesError]
-) -> Iterator[tuple[int, Batch]]:
-    """Yield the mapped rows of all files, each batch with the number of its file; refuse missing columns.
+) -> Iterator[tuple[int, FieldMapping, Rows]]:
+    """Yield the rows of all files, each block with the number of its file and its mapping; refuse missing columns.
 
     A file of a folder or zip that has no columns of messages is left out, if another file can be used.
     """
@@ -180,7 +193,7 @@ def _all_batches(
                     of_file.require_columns(rows.columns, file.place)
                     checked = True
                 seen.update(rows.columns)
-                yield number, of_file.apply(rows)
+                yield number, of_file, rows
         except NoMessagesError as refusal:
             if file.is_named:
                 raise

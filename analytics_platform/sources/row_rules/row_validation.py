@@ -14,14 +14,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.languages import LANGUAGES
 from analytics_platform.model.raw_tables import (
     MAX_NUMBER,
     MAX_TEXT_CHARACTERS,
     MAX_VALUE_CHARACTERS,
     TIME_SOURCES,
 )
-from analytics_platform.sources.mapping import INPUT_NAMES, SESSION_KEYS, Batch, FieldMapping
+from analytics_platform.sources.mapping import INPUT_NAMES, SESSION_KEYS, Batch, FieldMapping, row_lists
+from analytics_platform.sources.row_rules.plain_rows import (
+    COUNTS,
+    LANGUAGE_WORDS,
+    LARGEST_SEQUENCE,
+    OPTIONAL_TEXTS,
+    REPAIRS,
+    PlainRows,
+    judge_plain,
+)
 from analytics_platform.sources.row_rules.time_forms import time_macros
 
 UNREADABLE = "unreadable."
@@ -31,11 +39,9 @@ JUDGED_COLUMNS = (
     "position", "file", "source_row", "conversation_id", "is_session", "message_id", "is_derived", "user_id",
     "agent_id", "model", "channel", "role", "text", "timestamp", "time_source", "sequence", "language", "rating",
     "outcome", "variant", "tokens", "input_tokens", "output_tokens", "cost", "cost_source", "extra", "reason", "detail",
-    "repairs", "is_repeated_hour", "is_skipped_hour", "line", "names", "cells",
+    "repairs", "is_repeated_hour", "is_skipped_hour", "line",
 )  # fmt: skip
 """Columns of judged rows, in this order."""
-_ORIGINAL = ("line", "cells")
-"""Columns that no rule reads: the original row, for the quarantine."""
 _EXTRA_KEPT = 1_000
 """Characters that are kept of further columns that are too long to store."""
 
@@ -66,24 +72,20 @@ CREATE TEMP MACRO json_object_of_pairs(pairs) AS
     '{' || array_to_string(list_transform(
         list_filter(pairs, lambda pair: pair[2] IS NOT NULL),
         lambda pair: to_json(pair[1]) || ':' || to_json(pair[2])), ',') || '}';
+-- The id of a message to which its source gives none.
+CREATE TEMP MACRO derived_id(conversation, micros, known_role, said, customer, agent) AS left(sha256(
+    CAST(to_json([conversation, CAST(micros AS VARCHAR), known_role, said, customer, agent]) AS VARCHAR)), 32);
 -- A JSON object of the values that are there, in the order of the names.
 CREATE TEMP MACRO json_object_of(names, cells) AS json_object_of_pairs(list_zip(names, cells));
 """
 
-_LANGUAGE_WORDS = pa.table({"word": pa.array(sorted({*LANGUAGES, "und"}), pa.string())})
-_SEQUENCE_LIMIT = "9e15"
-"""Largest ``sequence``: a float counts exactly up to it, so that a time in microseconds is a sequence, too."""
-
-_COUNTS = ("tokens", "input_tokens", "output_tokens")
-_OPTIONAL_TEXTS = ("message_id", "user_id", "agent_id", "model", "channel", "language", "outcome", "variant")
-
 # Name, unreadable condition: an optional value of which the condition is true becomes null, and is kept in extra.
 _UNREADABLE = {
-    **{name: f"length({name}) > $longest_value" for name in _OPTIONAL_TEXTS},
+    **{name: f"length({name}) > $longest_value" for name in OPTIONAL_TEXTS},
     "language": "language IS NOT NULL AND NOT is_language",
-    "sequence": f"sequence IS NOT NULL AND NOT coalesce(abs(sequence_number) <= {_SEQUENCE_LIMIT}, false)",
+    "sequence": f"sequence IS NOT NULL AND NOT coalesce(abs(sequence_number) <= {LARGEST_SEQUENCE}, false)",
     "rating": "rating IS NOT NULL AND NOT usable_number(rating_number)",
-    **{name: f"{name} IS NOT NULL AND NOT usable_count({name}_number)" for name in _COUNTS},
+    **{name: f"{name} IS NOT NULL AND NOT usable_count({name}_number)" for name in COUNTS},
     "cost": "cost IS NOT NULL AND NOT (usable_number(cost_number) AND cost_number >= 0)",
 }
 _ANY_UNREADABLE = " OR ".join(f"coalesce({condition}, false)" for condition in _UNREADABLE.values())
@@ -93,11 +95,11 @@ _UNREADABLE_PAIRS = ", ".join(
 _TEXTS = ", ".join(
     f"CASE WHEN {'is_language' if name == 'language' else f'length({name}) <= $longest_value'} "
     f"THEN {name} END AS {name}"
-    for name in _OPTIONAL_TEXTS
+    for name in OPTIONAL_TEXTS
 )
-_COUNT_NUMBERS = ", ".join(f"stated_count({name}) AS {name}_number" for name in _COUNTS)
+_COUNT_NUMBERS = ", ".join(f"stated_count({name}) AS {name}_number" for name in COUNTS)
 _WHOLE_COUNTS = ", ".join(
-    f"CASE WHEN usable_count({name}_number) THEN CAST({name}_number AS BIGINT) END AS {name}" for name in _COUNTS
+    f"CASE WHEN usable_count({name}_number) THEN CAST({name}_number AS BIGINT) END AS {name}" for name in COUNTS
 )
 
 _NULL_COLUMNS, _TIME, _PLAIN_EXTRA = "/* null columns */", "/* time */", "/* extra */"
@@ -156,9 +158,9 @@ joined AS (
     FROM read
 ),
 ruled AS (
-    SELECT * EXCLUDE ({", ".join(_OPTIONAL_TEXTS)}, {", ".join(_COUNTS)}, sequence, rating, cost), {_TEXTS},
+    SELECT * EXCLUDE ({", ".join(OPTIONAL_TEXTS)}, {", ".join(COUNTS)}, sequence, rating, cost), {_TEXTS},
         {_WHOLE_COUNTS},
-        CASE WHEN abs(sequence_number) <= {_SEQUENCE_LIMIT} THEN sequence_number END AS sequence,
+        CASE WHEN abs(sequence_number) <= {LARGEST_SEQUENCE} THEN sequence_number END AS sequence,
         CASE WHEN usable_number(rating_number) THEN rating_number END AS rating,
         CASE WHEN usable_number(cost_number) AND cost_number >= 0 THEN cost_number END AS cost,
         CASE WHEN length(whole_extra) > $longest_text
@@ -187,9 +189,8 @@ SELECT
     CASE WHEN is_session AND verdict IS NULL OR NOT is_session AND length(conversation_id) <= $longest_value
         THEN conversation_id END AS conversation_id,
     is_session AND verdict IS NULL AS is_session,
-    CASE WHEN verdict IS NULL THEN coalesce(message_id, left(sha256(CAST(to_json([
-        conversation_id, CAST(epoch_us(time.at) AS VARCHAR), known_role, text, user_id, agent_id
-    ]) AS VARCHAR)), 32)) END AS message_id,
+    CASE WHEN verdict IS NULL THEN coalesce(message_id,
+        derived_id(conversation_id, epoch_us(time.at), known_role, text, user_id, agent_id)) END AS message_id,
     verdict IS NULL AND message_id IS NULL AS is_derived,
     user_id, agent_id, model, channel, known_role AS role, text,
     CASE WHEN verdict IS NULL THEN make_timestamp(epoch_us(time.at)) END AS timestamp,
@@ -225,7 +226,7 @@ def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping
     connection.execute("SET VARIABLE largest_number = $most", {"most": float(MAX_NUMBER)})
     connection.execute(_SETUP)
     connection.executemany("INSERT INTO role_words VALUES (?, ?)", sorted(mapping.role_words().items()))
-    connection.register("language_words", _LANGUAGE_WORDS)
+    connection.register("language_words", pa.table({"word": LANGUAGE_WORDS}))
     connection.execute("INSERT INTO languages FROM language_words")
     connection.unregister("language_words")
     if mapping.prices:
@@ -242,21 +243,63 @@ def judge(connection: duckdb.DuckDBPyConnection, batch: Batch, *, file: int, fir
     """Return the typed rows of a batch, one per input row; ``reason`` and ``detail`` are null for usable rows.
 
     Args:
-        connection: Prepared by ``prepare_judging``.
+        connection: Prepared by ``prepare_judging`` with the mapping of the batch, or one that differs in its columns.
         batch: Rows of one file after mapping.
         file: Number of the file within the source.
         first_position: Offset that converts a row's number to its position in the whole source.
 
     Returns:
-        One row per input row. Further to the input columns: ``extra`` (JSON), the place (``position``, ``file``,
-        ``source_row``), the verdict (``reason``, ``detail``), ``repairs`` (name and value of what became null or was
-        mended), ``is_derived`` (whether the source gives no message_id), ``is_session`` (whether conversation_id is the
-        key of a session, of which ``deduplication`` makes conversations), ``is_repeated_hour`` and ``is_skipped_hour``
-        (see ``time_forms``), and the original row: ``line``, or ``names`` and ``cells`` for ``json_object_of``.
+        One row per input row, in the order of the input. Further to the input columns: ``extra`` (JSON), the place
+        (``position``, ``file``, ``source_row``), the verdict (``reason``, ``detail``), ``repairs`` (name and value of
+        what became null or was mended), ``is_derived`` (whether the source gives no message_id), ``is_session``
+        (whether conversation_id is the key of a session, of which ``deduplication`` makes conversations),
+        ``is_repeated_hour`` and ``is_skipped_hour`` (see ``time_forms``), and ``line``, the original row if it could
+        not be split into columns.
     """
-    rows = batch.rows
+    plain = judge_plain(batch, file=file, first_position=first_position)
+    others = np.flatnonzero(~plain.is_plain)
+    if len(others) == batch.rows.num_rows:
+        return _judge_by_rules(connection, batch, file, first_position)
+    judged = _with_derived_ids(connection, plain)
+    if not len(others):
+        return judged
+    by_rules = _judge_by_rules(connection, batch.take(others), file, first_position)
+    order = np.argsort(np.concatenate([np.flatnonzero(plain.is_plain), others]))
+    return pa.concat_tables([judged.filter(pa.array(plain.is_plain)), by_rules]).take(pa.array(order))
+
+
+def with_originals(judged: pa.Table, batch: Batch) -> pa.Table:
+    """Return judged rows with the original rows: ``names`` and ``cells``, for the macro ``json_object_of``."""
+    names = _repeated(batch.names, batch.rows.num_rows)
+    return judged.append_column("names", names).append_column("cells", batch.cells())
+
+
+_DERIVED_IDS = """
+SELECT derived_id(conversation_id, epoch_us(timestamp), role, text, user_id, agent_id) AS message_id
+FROM without_id ORDER BY place
+"""
+
+
+def _with_derived_ids(connection: duckdb.DuckDBPyConnection, plain: PlainRows) -> pa.Table:
+    """Return the judged columns with an id for each plain row to which the source gives none."""
+    columns = plain.columns
+    places = np.flatnonzero(plain.is_plain & columns["is_derived"].to_numpy(zero_copy_only=False))
+    if len(places):
+        names = ("conversation_id", "timestamp", "role", "text", "user_id", "agent_id")
+        without_id = pa.table({"place": places, **{name: columns[name].take(pa.array(places)) for name in names}})
+        connection.register("without_id", without_id)
+        derived = connection.sql(_DERIVED_IDS).to_arrow_table()["message_id"].combine_chunks()
+        is_derived = np.zeros(len(plain.is_plain), dtype=bool)
+        is_derived[places] = True
+        columns = {**columns, "message_id": pc.replace_with_mask(columns["message_id"], pa.array(is_derived), derived)}
+    return pa.table({name: columns[name] for name in JUDGED_COLUMNS})
+
+
+def _judge_by_rules(connection: duckdb.DuckDBPyConnection, batch: Batch, file: int, first_position: int) -> pa.Table:
+    """Return the typed rows of a batch by the rules in SQL; see ``judge``."""
     variant = _variant(batch)
-    connection.register("registered_rows", rows.drop_columns([*variant.null_columns, *_ORIGINAL]))
+    rows = batch.rows.append_column("extra_cells", row_lists(list(batch.extras().values()), batch.rows.num_rows))
+    connection.register("registered_rows", rows.drop_columns([*variant.null_columns, "line"]))
     parameters = {
         "file": file,
         "first_position": first_position,
@@ -265,9 +308,10 @@ def judge(connection: duckdb.DuckDBPyConnection, batch: Batch, *, file: int, fir
         "longest_value": MAX_VALUE_CHARACTERS,
     }
     judged = _in_order_of(rows, connection.sql(_statement(variant), params=parameters).to_arrow_table())
-    known = {name: rows[name] for name in (*variant.unchanged, *_ORIGINAL)}
-    known |= {"file": pa.repeat(file, rows.num_rows).cast(pa.int32()), "names": _repeated(batch.names, rows.num_rows)}
-    return pa.table({name: known[name] if name in known else judged[name] for name in JUDGED_COLUMNS})
+    known = {name: rows[name] for name in (*variant.unchanged, "line")}
+    known |= {"file": pa.repeat(pa.scalar(file, pa.int32()), rows.num_rows)}
+    table = pa.table({name: known[name] if name in known else judged[name] for name in JUDGED_COLUMNS})
+    return table.set_column(JUDGED_COLUMNS.index("repairs"), "repairs", table["repairs"].cast(REPAIRS))
 
 
 @dataclass(frozen=True)
@@ -294,7 +338,7 @@ def _variant(batch: Batch) -> _Variant:
     names = (*INPUT_NAMES, "problem", "problem_detail")
     null_columns = tuple(name for name in names if rows[name].null_count == rows.num_rows)
     read = ("message_id", *(("language",) if "language" not in null_columns else ()))
-    unchanged = [name for name in _OPTIONAL_TEXTS if name not in read and _are_short(rows[name])]
+    unchanged = [name for name in OPTIONAL_TEXTS if name not in read and _are_short(rows[name])]
     if not rows["conversation_id"].null_count and _are_short(rows["conversation_id"]):  # a null may be a session
         unchanged.append("conversation_id")
     has_instants = rows["instant"].null_count == rows["timestamp"].null_count

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics_platform.sources.row_rules.text_bytes import begin_visibly, end_visibly, valid_mask
+
 IDENTIFIERS = frozenset({"conversation_id", "message_id", "user_id", "agent_id"})
 NAMES = frozenset({"model", "channel", "language", "outcome", "variant"})
 NUMBERS = frozenset({"sequence", "rating", "tokens", "input_tokens", "output_tokens", "cost"})
@@ -48,17 +50,29 @@ def tidy(name: str, values: pa.Array, null_words: pa.Array) -> pa.Array:
     """
     if name == "text" or values.null_count == len(values):
         return values
-    values = pc.utf8_trim(values, characters=_BLANKS)
+    trimmed = _trimmed(values)
+    tidied = trimmed
     if name == "timestamp":
-        values = _plain_blanks(values)
+        tidied = _plain_blanks(tidied)
     elif name == "role":
-        values = pc.utf8_rtrim(_one_width(values), characters=": ")  # as in "Human:"
+        tidied = _one_width(tidied)
+        if tidied is not trimmed or pc.any(pc.ends_with(tidied, ":")).as_py():
+            tidied = pc.utf8_rtrim(tidied, characters=": ")  # as in "Human:"
     elif name in IDENTIFIERS:
-        values = _whole_numbers(values)
-    missing = pc.equal(pc.utf8_trim(values, characters=_INVISIBLE), "")
+        tidied = _whole_numbers(tidied)
+    missing = None if tidied is values else pc.equal(pc.utf8_trim(tidied, characters=_INVISIBLE), "")
     if name in IDENTIFIERS | NAMES | NUMBERS and len(null_words):
-        missing = pc.or_(missing, pc.is_in(values, value_set=null_words))
-    return pc.if_else(missing, pa.scalar(None, pa.string()), values)
+        is_word = pc.is_in(tidied, value_set=null_words)
+        missing = is_word if missing is None else pc.or_(missing, is_word)
+    if missing is None or not pc.any(missing).as_py():
+        return tidied
+    return pc.if_else(missing, pa.scalar(None, pa.string()), tidied)
+
+
+def _trimmed(values: pa.Array) -> pa.Array:
+    """Return values without blanks and invisible characters at both ends; the same object where none has any."""
+    is_clean = (begin_visibly(values) & end_visibly(values)) | ~valid_mask(values)
+    return values if is_clean.all() else pc.utf8_trim(values, characters=_BLANKS)
 
 
 def plain_instants(times: pa.Array, *, naive_is_utc: bool) -> pa.Array:

@@ -47,7 +47,7 @@ from analytics_platform.sources.row_rules.deduplication import (
     use_window,
 )
 from analytics_platform.sources.row_rules.row_summary import SUMMARY, RowSummary, parse_summary, summarise
-from analytics_platform.sources.row_rules.row_validation import judge, prepare_judging
+from analytics_platform.sources.row_rules.row_validation import judge, prepare_judging, with_originals
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.staging_holds import nobody_holds
 
@@ -401,7 +401,8 @@ class OpenMirror:
     def _judge(self, table: int, rows: Rows) -> pa.Table:
         first = _FIRST_POSITION[table]
         if table == MESSAGES:
-            return judge(self._db, self._mapping.apply(rows), file=table, first_position=first)
+            batch = self._mapping.apply(rows)
+            return with_originals(judge(self._db, batch, file=table, first_position=first), batch)
         mapping = self._mapping.of_conversations()
         return judge_attributes(self._db, mapping.apply(rows), file=table, first_position=first)
 

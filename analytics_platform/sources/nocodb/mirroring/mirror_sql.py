@@ -42,7 +42,10 @@ SELECT
     line, names, cells
 FROM ranked WHERE NOT usable;
 
-CREATE OR REPLACE TEMP VIEW validated AS SELECT * FROM all_rows WHERE reason IS DISTINCT FROM '{LEFT_OUT}';
+CREATE OR REPLACE TEMP VIEW originals AS SELECT position, names, cells FROM all_rows;
+
+CREATE OR REPLACE TEMP VIEW validated AS
+SELECT * EXCLUDE (names, cells) FROM all_rows WHERE reason IS DISTINCT FROM '{LEFT_OUT}';
 
 CREATE OR REPLACE TEMP VIEW repaired_rows AS
 SELECT position, repairs FROM message_rows

@@ -65,7 +65,7 @@ def judge_attributes(
         file: Number of the table within the source.
         first_position: Offset that converts a row's number to its position in the whole source.
     """
-    connection.register("batch", batch.rows)
+    connection.register("batch", batch.rows.append_column("cells", batch.cells()))
     parameters = {
         "file": file,
         "first_position": first_position,
