@@ -151,8 +151,8 @@ _QUOTE = ord('"')
 
 def _all_before_newlines(content: np.ndarray[Any, np.dtype[np.uint8]]) -> bool:
     """Tell whether each carriage return stands before a newline."""
-    returns = content == ord("\r")
-    return not returns[-1] and bool((content[1:][returns[:-1]] == ord("\n")).all())
+    returns = np.flatnonzero(content == ord("\r"))
+    return int(returns[-1]) < len(content) - 1 and bool((content[returns + 1] == ord("\n")).all())
 
 
 def _column_names(header: bytes, place: str, dialect: CsvDialect) -> list[str]:

@@ -11,7 +11,7 @@ import io
 import json
 import re
 from collections.abc import Collection, Iterator
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 import orjson
@@ -121,8 +121,15 @@ def _plain_schema(records: Records) -> pa.Schema | None:
     return pa.schema([(name, _ARROW_TYPES[types.get(name, str)]) for name in names])
 
 
-def _parsed_by_arrow(content: bytes, first: int, schema: pa.Schema) -> Rows | None:
-    """Return the rows of lines; None if a line is broken, blank or damaged, or a value could look otherwise as text."""
+def _parsed_by_arrow(content: bytes, first: int, schema: pa.Schema, *, objects: int | None = None) -> Rows | None:
+    """Return the rows of lines; None if a line is broken, blank or damaged, or a value could look otherwise as text.
+
+    Args:
+        content: The lines.
+        first: Row number of the first object.
+        schema: Types of the columns.
+        objects: Number of objects; None for one per line.
+    """
     if not is_utf8(content):
         return None
     try:
@@ -133,7 +140,7 @@ def _parsed_by_arrow(content: bytes, first: int, schema: pa.Schema) -> Rows | No
         )
     except pa.ArrowInvalid:
         return None
-    if table.num_rows != content.count(b"\n") + (not content.endswith(b"\n")):
+    if table.num_rows != (content.count(b"\n") + (not content.endswith(b"\n")) if objects is None else objects):
         return None
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
@@ -147,35 +154,197 @@ def _parsed_by_arrow(content: bytes, first: int, schema: pa.Schema) -> Rows | No
     return Rows(np.arange(first, first + table.num_rows, dtype=np.int64), columns)
 
 
-def read_json_values(stream: BinaryIO, place: str, *, keeps_wrapping: bool = False) -> Iterator[Records]:
-    """Yield the objects of one array, of a list within one object, or of objects that go over several lines.
+class JsonValues:
+    """The objects of one array, of a list within one object, or of objects that go over several lines.
+
+    Iterate once: over the objects in batches, or over the first batch and then with ``rows``.
 
     Args:
         stream: The file's bytes, UTF-8.
         place: Name of the file in messages.
         keeps_wrapping: Whether an object with a list of records is a record itself.
-
-    Raises:
-        SourceError: If the JSON is broken.
+        count: Number of values that were read before, for messages.
     """
-    batch: list[Record] = []
-    problems: dict[int, Problem] = {}
-    size = 0
-    for value, length, suspicious in _values(stream, place, keeps_wrapping=keeps_wrapping):
-        if isinstance(value, dict):
-            value, damaged = repaired(value) if suspicious else (value, False)
-            if damaged:
-                problems[len(batch)] = Problem("invalid_utf8", "a text is not UTF-8")
-            batch.append(value)
-        else:
-            problems[len(batch)] = no_object(value)
-            batch.append({})
-        size += length
-        if size >= CHUNK_BYTES:
+
+    def __init__(self, stream: BinaryIO, place: str, *, keeps_wrapping: bool = False, count: int = 0) -> None:
+        self._stream = stream
+        self._place = place
+        self._keeps_wrapping = keeps_wrapping
+        self._count = count
+        self._buffer, self._position = "", 0
+        self._opening = ""
+
+    @property
+    def is_in_list(self) -> bool:
+        """Whether the values that are read next are items of a list."""
+        return bool(self._opening)
+
+    def __iter__(self) -> Iterator[Records]:
+        """Yield the objects in batches.
+
+        Raises:
+            SourceError: If the JSON is broken.
+        """
+        batch: list[Record] = []
+        problems: dict[int, Problem] = {}
+        size = 0
+        for value, length, suspicious in self._values():
+            if isinstance(value, dict):
+                value, damaged = repaired(value) if suspicious else (value, False)
+                if damaged:
+                    problems[len(batch)] = Problem("invalid_utf8", "a text is not UTF-8")
+                batch.append(value)
+            else:
+                problems[len(batch)] = no_object(value)
+                batch.append({})
+            size += length
+            if size >= CHUNK_BYTES:
+                yield Records(batch, problems)
+                batch, problems, size = [], {}, 0
+        if batch:
             yield Records(batch, problems)
-            batch, problems, size = [], {}, 0
-    if batch:
-        yield Records(batch, problems)
+
+    def rows(self, first: Records, paths: Collection[str] = ()) -> Iterator[Rows]:
+        """Yield the rows of a list in which every object is a row; Arrow parses what it can, as of lines.
+
+        Args:
+            first: The first batch.
+            paths: Dotted paths that become columns.
+
+        Raises:
+            SourceError: If the JSON is broken.
+        """
+        yield rows_of(first, 1, paths)
+        number = 1 + len(first.values)
+        schema = None if any(map(is_path, paths)) else _plain_schema(first)
+        rest = self._buffer[self._position :].encode("utf-8", "surrogateescape").lstrip(b" \t\r\n,")
+        while schema is not None and (block := self._stream.read(CHUNK_BYTES)):
+            rest += block
+            items, after = _whole_items(rest)
+            if not items:
+                if len(rest) > _LONGEST_WAIT:
+                    break
+                continue
+            quick = _parsed_items(items, number, schema)
+            try:
+                parsed = [quick] if quick is not None else self._slowly_parsed_items(items, number, paths)
+            except SourceError:  # the items were cut in the middle of one
+                break
+            rest = rest[after:]
+            for rows in parsed:
+                number += len(rows.numbers)
+                yield rows
+        stream = cast("BinaryIO", _Joined(self._opening.encode() + rest, self._stream))
+        for records in JsonValues(stream, self._place, count=number - 1):
+            yield rows_of(records, number, paths)
+            number += len(records.values)
+
+    def _slowly_parsed_items(self, items: bytes, number: int, paths: Collection[str]) -> list[Rows]:
+        found = []
+        for records in JsonValues(io.BytesIO(b"[" + items + b"]"), self._place, count=number - 1):
+            found.append(rows_of(records, number, paths))
+            number += len(records.values)
+        return found
+
+    def _values(self) -> Iterator[tuple[Any, int, bool]]:
+        """Yield the values of the file's outermost list or lists, or its values one after another.
+
+        Returns:
+            Each value with its length in characters, and whether it may have characters that UTF-8 cannot encode.
+        """
+        stream, place = self._stream, self._place
+        decoder = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=str)
+        decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
+        block = stream.read(CHUNK_BYTES)
+        buffer, position = decode(block), 0
+        suspicious = _may_have_surrogates(buffer)
+        at_end = not block
+        while True:
+            position = _end_of(_BETWEEN, buffer, position)
+            mark = buffer[position : position + 1]
+            may_be_page = mark == "{" and not self._opening and not self._keeps_wrapping
+            page = _WRAPPED_TEXT.match(buffer, position) if may_be_page else None
+            if page:
+                self._opening, position = page.group(), page.end()
+            elif mark == "]" and self._opening:
+                wrapped, self._opening, position = self._opening != "[", "", position + 1
+                if wrapped:  # what follows the list within its object, such as a count, is no record
+                    end = _end_of_object(decoder, buffer, position)
+                    while end < 0 and not at_end and len(buffer) - position < CHUNK_BYTES:
+                        more = stream.read(CHUNK_BYTES)
+                        at_end = not more
+                        buffer, position = buffer[position:] + decode(more, final=at_end), 0
+                        end = _end_of_object(decoder, buffer, position)
+                    if end < 0:
+                        return
+                    position, suspicious = end, _may_have_surrogates(buffer)
+            elif mark == "[" and not self._opening:
+                self._opening, position = "[", position + 1
+            else:
+                value, end = _decode_value(decoder, buffer, position, place, self._count, at_end=at_end)
+                if end < 0:  # the value goes on in the next block
+                    if at_end:
+                        return
+                    more = stream.read(max(CHUNK_BYTES, len(buffer) - position))
+                    at_end = not more
+                    buffer, position = buffer[position:] + decode(more, final=at_end), 0
+                    suspicious = _may_have_surrogates(buffer)
+                    continue
+                self._count += 1
+                length, is_suspicious = end - position, suspicious and bool(_SURROGATE.search(buffer, position, end))
+                position = end
+                self._buffer, self._position = buffer, position
+                yield value, length, is_suspicious
+
+
+_LONGEST_WAIT = 16 << 20
+"""Bytes in which two items of a list of rows must meet, for Arrow to parse the list."""
+_BETWEEN_ITEMS = re.compile(rb'\}\s*,\s*(?=\{\s*")')
+"""Where two objects meet. Within a text, a quote stands after a backslash, or ends the text."""
+
+
+def _whole_items(content: bytes) -> tuple[bytes, int]:
+    """Return the whole items with which a part of a list begins, and the length with the comma after them.
+
+    Where objects stand within an item or a text, the items may be cut in the middle of one; no parser accepts them.
+    """
+    for size in (1 << 16, len(content)):
+        start = max(len(content) - size, 0)
+        last = None
+        for last in _BETWEEN_ITEMS.finditer(content, start):  # noqa: B007  (the last one)
+            pass
+        if last is not None:
+            return content[: last.start() + 1], last.end()
+    return b"", 0
+
+
+def _parsed_items(items: bytes, first: int, schema: pa.Schema) -> Rows | None:
+    """Return the rows of the items of a list; None if Arrow cannot parse all of them.
+
+    A line end replaces each comma between two objects. Within an item or a text, it makes the item invalid: objects in
+    a list need a comma, and a text has no line end.
+    """
+    if b"\n" in items:
+        lines, count = _BETWEEN_ITEMS.subn(b"}\n", items)
+    else:
+        count = items.count(b'},{"') + items.count(b'}, {"')
+        lines = items.replace(b'},{"', b'}\n{"').replace(b'}, {"', b'}\n{"')
+    return _parsed_by_arrow(lines, first, schema, objects=count + 1)
+
+
+class _Joined:
+    """A stream of bytes, and of another stream after them."""
+
+    def __init__(self, start: bytes, stream: BinaryIO) -> None:
+        self._start = start
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        """Return at most ``size`` bytes, fewer at the seam; none at the end."""
+        if self._start:
+            found, self._start = (self._start, b"") if size < 0 else (self._start[:size], self._start[size:])
+            return found
+        return self._stream.read(size)
 
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
@@ -196,54 +365,6 @@ def no_object(value: Any) -> Problem:
     """Return the problem of a JSON value in the place of a record."""
     text = escape_undecodable(json.dumps(value, ensure_ascii=False))
     return Problem("unreadable_row", f"not a JSON object: {text[:100]}", text)
-
-
-def _values(stream: BinaryIO, place: str, *, keeps_wrapping: bool) -> Iterator[tuple[Any, int, bool]]:
-    """Yield the values of the file's outermost list or lists, or its values one after another.
-
-    Returns:
-        Each value with its length in characters, and whether it may have characters that UTF-8 cannot encode.
-    """
-    decoder = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=str)
-    decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
-    block = stream.read(CHUNK_BYTES)
-    buffer, position, count, depth, wrapped = decode(block), 0, 0, 0, False
-    suspicious = _may_have_surrogates(buffer)
-    at_end = not block
-    while True:
-        position = _end_of(_BETWEEN, buffer, position)
-        mark = buffer[position : position + 1]
-        page = _WRAPPED_TEXT.match(buffer, position) if mark == "{" and not depth and not keeps_wrapping else None
-        if page:
-            depth, position, wrapped = 1, page.end(), True
-        elif mark == "]" and depth:
-            depth, position = 0, position + 1
-            if wrapped:  # what follows the list within its object, such as a count, is no record
-                wrapped = False
-                end = _end_of_object(decoder, buffer, position)
-                while end < 0 and not at_end and len(buffer) - position < CHUNK_BYTES:
-                    more = stream.read(CHUNK_BYTES)
-                    at_end = not more
-                    buffer, position = buffer[position:] + decode(more, final=at_end), 0
-                    end = _end_of_object(decoder, buffer, position)
-                if end < 0:
-                    return
-                position, suspicious = end, _may_have_surrogates(buffer)
-        elif mark == "[" and not depth:
-            depth, position = 1, position + 1
-        else:
-            value, end = _decode_value(decoder, buffer, position, place, count, at_end=at_end)
-            if end < 0:  # the value goes on in the next block
-                if at_end:
-                    return
-                more = stream.read(max(CHUNK_BYTES, len(buffer) - position))
-                at_end = not more
-                buffer, position = buffer[position:] + decode(more, final=at_end), 0
-                suspicious = _may_have_surrogates(buffer)
-                continue
-            count += 1
-            yield value, end - position, suspicious and bool(_SURROGATE.search(buffer, position, end))
-            position = end
 
 
 def _end_of_object(decoder: json.JSONDecoder, buffer: str, position: int) -> int:

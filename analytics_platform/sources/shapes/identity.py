@@ -77,7 +77,7 @@ def identify(
     """
     keys = [_key(conversation, turn) for turn in turns]
     if not continues or all(turn.time is not None for turn in turns):
-        return _numbered(keys, Counter(), 0)
+        return _numbered(keys, _shortened(keys), Counter(), 0)
     threads: dict[Any, _Thread] = context.memory.setdefault("threads", {})
     thread = threads.pop(conversation) if conversation in threads else _Thread()
     threads[conversation] = thread  # the last one of the dictionary was read last
@@ -85,12 +85,14 @@ def identify(
         threads.pop(next(iter(threads)))
     opening = next((index for index, turn in enumerate(turns) if turn.role != "system"), len(turns))
     thread.opening = max(thread.opening, opening)
-    hashes = [int(key[:16], 16) for key in keys[opening:]]
+    short = _shortened(keys)
+    hashes = short[opening:]
     start = _start(thread.keys, hashes)
     before = Counter(thread.keys[:start])
     if thread.keys[start : start + len(hashes)] != hashes:
         thread.keys[start:] = hashes
-    return [*_numbered(keys[:opening], Counter(), 0), *_numbered(keys[opening:], before, thread.opening + start)]
+    instructions = _numbered(keys[:opening], short[:opening], Counter(), 0)
+    return [*instructions, *_numbered(keys[opening:], hashes, before, thread.opening + start)]
 
 
 def identify_rows(context: Context, turns: Sequence[tuple[Any, Turn]]) -> list[MessagePlace]:
@@ -154,13 +156,16 @@ def _start(thread: list[int], hashes: list[int]) -> int:
     return len(thread)
 
 
-def _numbered(keys: Sequence[str], before: Counter[int], position: int) -> list[MessagePlace]:
-    """Return the places of messages, of which ``before`` counts the equal ones before them."""
+def _shortened(keys: Sequence[str]) -> list[int]:
+    return [int(key[:16], 16) for key in keys]
+
+
+def _numbered(keys: Sequence[str], short: Sequence[int], before: Counter[int], position: int) -> list[MessagePlace]:
+    """Return the places of messages with these keys, of which ``before`` counts the equal ones before them."""
     places = []
-    for index, key in enumerate(keys, start=position):
-        short = int(key[:16], 16)
-        occurrence = before.get(short, 0)
-        before[short] = occurrence + 1
+    for index, (key, number) in enumerate(zip(keys, short, strict=True), start=position):
+        occurrence = before.get(number, 0)
+        before[number] = occurrence + 1
         places.append(MessagePlace(CONTENT_ID + _with_occurrence(key, occurrence), index))
     return places
 

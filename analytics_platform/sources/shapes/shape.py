@@ -82,9 +82,12 @@ class Shape:
 
 def role_of(word: Any) -> str | None:
     """Return our role for a format's word; an unknown word stays as it is."""
-    if word is None:
-        return None
-    text = str(word).strip()
+    return None if word is None else _role_of_text(str(word))
+
+
+@lru_cache(maxsize=4096)
+def _role_of_text(word: str) -> str:
+    text = word.strip()
     return default_role_words().get(plain_word(text), text)
 
 
