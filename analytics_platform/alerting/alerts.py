@@ -13,7 +13,7 @@ from pathlib import Path
 from analytics_platform.alerting.alert import Alert, Kind
 from analytics_platform.alerting.channels import Channel, open_channels
 from analytics_platform.alerting.outbox import Outbox
-from analytics_platform.system.plain_text import on_one_line
+from analytics_platform.system.plain_text import agreeing, counted, on_one_line
 
 logger = logging.getLogger(__name__)
 
@@ -109,4 +109,5 @@ class Alerts:
         if reason is None:
             self._outbox.sent(channel.id, list(waiting))
             return True, None
-        return False, f"{channel.name}: {reason}; {len(waiting)} alerts wait for the next try"
+        alerts = f"{counted(len(waiting), 'alert')} {agreeing(len(waiting), 'waits', 'wait')}"
+        return False, f"{channel.name}: {reason}; {alerts} for the next try"

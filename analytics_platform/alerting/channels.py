@@ -16,6 +16,7 @@ from typing import Any
 from analytics_platform.alerting.alert import Alert
 from analytics_platform.alerting.sending import silence_libraries
 from analytics_platform.errors import UserError
+from analytics_platform.system.plain_text import counted
 
 SEND_SECONDS = 10.0
 START_SECONDS = 30.0
@@ -102,7 +103,7 @@ def message(alerts: Sequence[Alert]) -> tuple[str, str]:
         return title, body
     if len(alerts) > ALERTS_SHOWN:
         parts.append(f"... and {len(alerts) - ALERTS_SHOWN} more")
-    return f"{len(alerts)} alerts", "\n\n".join(parts)
+    return counted(len(alerts), "alert"), "\n\n".join(parts)
 
 
 def _stable_name(plugin: Any) -> str | None:

@@ -45,6 +45,7 @@ from analytics_platform.storage.lake import LakeError
 from analytics_platform.storage.partitions import PartitionStream
 from analytics_platform.storage.warehouse.dbt_project import prepare_manifest
 from analytics_platform.system.home import open_home
+from analytics_platform.system.plain_text import counted
 
 logger = logging.getLogger(__name__)
 
@@ -348,7 +349,7 @@ def _days(platform: Platform, first: dt.date | None, last: dt.date | None) -> li
     stored = platform.lake.keys("raw_messages")
     if outside := sorted(set(stored).difference(within)):
         raise UserError(
-            f"{platform.lake.root} holds {len(outside)} days outside {within[0]} to {within[-1]} (the end: "
+            f"{platform.lake.root} holds {counted(len(outside), 'day')} outside {within[0]} to {within[-1]} (the end: "
             f"{platform.settings.last_day_reason}), first {outside[0]}: {_cause_of_days_outside(platform, outside)}"
         )
     with_data = sorted({*platform.source.days(), *stored}.intersection(within))

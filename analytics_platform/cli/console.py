@@ -25,7 +25,7 @@ from analytics_platform.operations.why import Explanation
 from analytics_platform.sources.base import Progress as RowsProgress
 from analytics_platform.storage.partitions import PartitionInfo
 from analytics_platform.system.output import print_message, print_result
-from analytics_platform.system.plain_text import on_one_line
+from analytics_platform.system.plain_text import agreeing, counted, on_one_line
 
 
 class PartitionProgress:
@@ -145,8 +145,9 @@ def reconciled_line(different: Mapping[str, int], rows_by_day: Mapping[str, int]
         unplaced: Number of source rows that belong to no day.
     """
     days = sorted(rows_by_day)
-    rows = f"{sum(rows_by_day.values()):,} rows of {len(days):,} days" + (f", {days[0]} to {days[-1]}" if days else "")
-    rows += f", and {unplaced:,} rows without a day" if unplaced else ""
+    rows = f"{counted(sum(rows_by_day.values()), 'row')} of {counted(len(days), 'day')}"
+    rows += f", {days[0]} to {days[-1]}" if days else ""
+    rows += f", and {counted(unplaced, 'row')} without a day" if unplaced else ""
     if not different:
         return f"always read as a whole: {rows}; `analytics run` computes new and changed days"
     counts = ", ".join(f"{count:,} {what}" for what, count in different.items())
@@ -160,7 +161,7 @@ def status_lines(status: Status) -> Iterator[tuple[str, str]]:
     source = status.source
     read = "all read" if source.complete else "not all read yet; `analytics run` reads it"
     facts = {
-        "source": f"{status.name}, {read}" + (f", {source.rows:,} rows" if source.rows is not None else ""),
+        "source": f"{status.name}, {read}" + (f", {counted(source.rows, 'row')}" if source.rows is not None else ""),
         "read until": source.cursor,
         "refreshed": source.refreshed_at,
         "reconciled": source.reconciled_at,
@@ -171,7 +172,7 @@ def status_lines(status: Status) -> Iterator[tuple[str, str]]:
         if status.waiting
         else None,
         "time left": f"about {status.seconds_left:,.0f} s" if status.seconds_left is not None else None,
-        "quarantined": f"{status.quarantined:,} rows"
+        "quarantined": counted(status.quarantined, "row")
         + (f", {status.unplaced:,} of them without a day (table unplaced_rows)" if status.unplaced else ""),
     }
     return ((what, says) for what, says in facts.items() if says is not None)
@@ -187,9 +188,9 @@ def redriven_lines(redriven: Redriven) -> Iterator[str]:
     for entry in redriven.still_failing:
         yield f"still failing  {entry.date} {entry.conversation_id}: {entry.table_name}: {entry.error}"
     yield (
-        f"{len(redriven.days):,} days tried again: {len(redriven.mended):,} succeeded, "
+        f"{counted(len(redriven.days), 'day')} tried again: {len(redriven.mended):,} succeeded, "
         f"{len(redriven.still_failing):,} still failing; "
-        f"{redriven.quarantined_after:,} rows in quarantine, {redriven.quarantined_before:,} before"
+        f"{counted(redriven.quarantined_after, 'row')} in quarantine, {redriven.quarantined_before:,} before"
     )
 
 
@@ -244,9 +245,12 @@ def similar_lines(similar: Similar) -> Iterator[str]:
             f"{row.date}  {row.conversation_id:{wide_id}}  {row.similarity:6.3f}  {topic:{wide_topic}}  "
             f"{row.first_words or ''}"
         ).rstrip()
-    yield f"{len(rows):,} of {similar.searched:,} conversations of {similar.days:,} days"
-    if similar.days_without_vectors:
-        yield f"{similar.days_without_vectors:,} days with conversations have no vectors yet and were not searched"
+    yield f"{len(rows):,} of {counted(similar.searched, 'conversation')} of {counted(similar.days, 'day')}"
+    if days := similar.days_without_vectors:
+        yield (
+            f"{counted(days, 'day')} with conversations {agreeing(days, 'has', 'have')} no vectors yet and "
+            f"{agreeing(days, 'was', 'were')} not searched"
+        )
 
 
 def why_lines(explanation: Explanation) -> Iterator[str]:
@@ -321,9 +325,10 @@ def trained_lines(training: Mapping[str, Any]) -> Iterator[str]:
     yield from training.get("left_out", ())
     for kind, row in training["kinds"].items():
         before = "" if row["before"] is None else f"{row['before']:.3f} before, "
-        yield f"{kind:10} {before}{row['after']:.3f} after, of {row['items']:,} gold labels"
+        yield f"{kind:10} {before}{row['after']:.3f} after, of {counted(row['items'], 'gold label')}"
     if training["promoted"] and not training["changed"]:
-        yield f"{training['corrections']:,} corrections: nothing new to learn; the promoted model does not change"
+        corrections = counted(training["corrections"], "correction")
+        yield f"{corrections}: nothing new to learn; the promoted model does not change"
     else:
         yield "promoted; `analytics run` labels again" if training["promoted"] else "not promoted"
 
@@ -356,7 +361,7 @@ def restored_lines(restored: Restored) -> Iterator[str]:
 def unknown_outcomes_line(unknown: UnknownOutcomes) -> str:
     """Return a line that lists stated outcomes without a known meaning, and the setting that defines their meaning."""
     listed = ", ".join(f"{word!r} {count:,}" for word, count in unknown.words.items())
-    more = f" and {unknown.more:,} more words" if unknown.more else ""
+    more = f" and {counted(unknown.more, 'more word')}" if unknown.more else ""
     first = next(iter(unknown.words))
     return (
         f"Outcomes without a known meaning, with their numbers of conversations: {listed}{more}. "
@@ -371,16 +376,17 @@ def print_outcome(outcome: Outcome) -> None:
         print_result(outcome_table(outcome))
         print_result("")
         empty = outcome.checks_without_data
-        without_data = f"{empty:,} {'check' if empty == 1 else 'checks'} without data, " if empty else ""
-        quarantined = f"{outcome.quarantined:,} rows in quarantine, " if outcome.is_quarantine_current else ""
+        without_data = f"{counted(empty, 'check')} without data, " if empty else ""
+        quarantined = f"{counted(outcome.quarantined, 'row')} in quarantine, " if outcome.is_quarantine_current else ""
         print_result(
-            f"{quarantined}{outcome.checks_passed:,} checks passed, {without_data}"
-            f"{len(outcome.failures)} failures, {len(outcome.warnings)} warnings, {outcome.seconds:.1f} s"
+            f"{quarantined}{counted(outcome.checks_passed, 'check')} passed, {without_data}"
+            f"{counted(len(outcome.failures), 'failure')}, {counted(len(outcome.warnings), 'warning')}, "
+            f"{outcome.seconds:.1f} s"
         )
-        if outcome.failed_conversations:
+        if failed := outcome.failed_conversations:
             print_message(
-                f"{outcome.failed_conversations:,} conversations could not be processed and are left out; the table "
-                "processing_errors has their errors",
+                f"{counted(failed, 'conversation')} could not be processed and {agreeing(failed, 'is', 'are')} left "
+                f"out; the table processing_errors has {agreeing(failed, 'its', 'their')} errors",
                 "yellow",
             )
         if outcome.unknown_outcomes.words:

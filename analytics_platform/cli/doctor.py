@@ -109,13 +109,13 @@ def _source(platform: Platform) -> str:
     days = sorted(platform.source.days())
     if not days:
         return f"{platform.source.name}: no rows"
-    return f"{platform.source.name}: {len(days)} days with rows, {days[0]} to {days[-1]}"
+    return f"{platform.source.name}: {counted(len(days), 'day')} with rows, {days[0]} to {days[-1]}"
 
 
 def _lake(platform: Platform) -> str:
     stored = platform.lake.keys("conversations")
     span = f", {stored[0]} to {stored[-1]}" if stored else ""
-    return f"{platform.settings.lake}: {len(stored)} days of conversations{span}"
+    return f"{platform.settings.lake}: {counted(len(stored), 'day')} of conversations{span}"
 
 
 def _mongo(platform: Platform) -> str:
@@ -126,13 +126,17 @@ def _mongo(platform: Platform) -> str:
     if not settings.mongo_uri and not settings.mongo_dir.exists():
         return f"{which}, no data yet ({server_program()})"
     stored = platform.mongo.keys("conversation_analytics")
-    return f"{which}, database {settings.mongo_database}: {len(stored)} days of conversations"
+    return f"{which}, database {settings.mongo_database}: {counted(len(stored), 'day')} of conversations"
 
 
 def _warehouse(platform: Platform) -> str:
     path: Path = platform.settings.warehouse_path
     rows = platform.marts.warehouse.rows()
-    return f"{path}: {sum(rows.values()):,} rows in {len(rows)} tables" if rows else f"{path}: not built yet"
+    return (
+        f"{path}: {counted(sum(rows.values()), 'row')} in {counted(len(rows), 'table')}"
+        if rows
+        else f"{path}: not built yet"
+    )
 
 
 def _insights(platform: Platform) -> str:

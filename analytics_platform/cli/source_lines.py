@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analytics_platform.operations.file_views import FileView
-from analytics_platform.sources.row_rules.row_summary import REMEDIES
+from analytics_platform.sources.row_rules.row_summary import remedy_of
 from analytics_platform.system.plain_text import counted
 
 _SHOWN_FILES = 5
@@ -33,6 +33,7 @@ def _time_range(view: FileView) -> str:
 def trouble_lines(view: FileView) -> Iterator[str]:
     """Yield a line per reason of quarantine, with its first detail and the way out, and per column with repairs."""
     for reason, count in sorted(view.quarantined.items(), key=lambda item: -item[1]):
-        yield f"{counted(count, 'row')} {reason}: {view.reasons[reason]}; {REMEDIES.get(reason, 'mend the row')}"
+        remedy = remedy_of(reason, count, view.rows)
+        yield f"{counted(count, 'row')} {reason}: {view.reasons[reason]}; {remedy}"
     for name, count in view.repaired.items():
         yield f"{counted(count, 'row')} with an unreadable {name}, which is left out or mended"

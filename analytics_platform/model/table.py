@@ -10,6 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics_platform.system.plain_text import counted
+
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 DATE = pa.date32()
 STRING = pa.string()
@@ -174,7 +176,7 @@ class Table:
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
             raise SchemaError(f"{where}: {error}") from error
         if values.null_count and not column.nullable:
-            raise SchemaError(f"{where}: {values.null_count} missing values")
+            raise SchemaError(f"{where}: {counted(values.null_count, 'missing value')}")
         if missing := _missing_items(values):
             raise SchemaError(f"{where}: {missing} missing values inside its lists")
         return values

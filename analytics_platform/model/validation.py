@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.model.table import Column, Table
+from analytics_platform.system.plain_text import agreeing, counted
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Violation:
 
     def __str__(self) -> str:
         """Return the violation as one sentence."""
-        return f"{self.table}.{self.column}: {self.rows} rows break «{self.rule}»"
+        breaking = f"{counted(self.rows, 'row')} {agreeing(self.rows, 'breaks', 'break')}"
+        return f"{self.table}.{self.column}: {breaking} «{self.rule}»"
 
 
 def find_violations(declared: Table, table: pa.Table) -> list[Violation]:

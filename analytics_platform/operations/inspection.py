@@ -25,6 +25,7 @@ from analytics_platform.sources.row_rules.deduplication import sessions_of
 from analytics_platform.sources.row_rules.role_words import ENGLISH, plain_word, words_of_languages
 from analytics_platform.sources.row_rules.row_validation import judge, prepare_judging
 from analytics_platform.sources.rows import Rows
+from analytics_platform.system.plain_text import agreeing, counted
 
 SAMPLE_ROWS = 100_000
 """Rows of each file that are looked at unless the whole file is asked for."""
@@ -75,10 +76,15 @@ def _view(file: SourceFile, mapping: FieldMapping, *, whole: bool) -> FileView:
         view.fault = (
             f"{file.place}: is empty: it has no row; export it again, or leave it out of the source"
             if view.is_empty
-            else f"{file.place}: has no row to read: its {view.left_out:,} rows are blank, or a rule drops them"
+            else f"{file.place}: has no row to read: its {counted(view.left_out, 'row')} "
+            f"{agreeing(view.left_out, 'is blank, or a rule drops it', 'are blank, or a rule drops them')}"
         )
     if recognised.internal_notes:
-        view.notes.append(f"{recognised.internal_notes:,} internal notes got the role system: they are no answers.")
+        notes = recognised.internal_notes
+        view.notes.append(
+            f"{counted(notes, 'internal note')} got the role system: "
+            f"{agreeing(notes, 'it is no answer', 'they are no answers')}."
+        )
     return view
 
 
@@ -138,9 +144,10 @@ def _name_sessions(view: FileView, sessions: pa.Table, mapping: FieldMapping) ->
     for message in view.messages:
         message["conversation_id"] = names.get(message["source_row"], message["conversation_id"])
     if names:
+        made = pc.count_distinct(sessions["conversation_id"]).as_py()
         view.notes.append(
-            f"session_gap {mapping.session_gap} makes {pc.count_distinct(sessions['conversation_id']).as_py():,} "
-            f"conversations of {len(names):,} messages that name none."
+            f"session_gap {mapping.session_gap} makes {counted(made, 'conversation')} of "
+            f"{counted(len(names), 'message')} that {agreeing(len(names), 'names', 'name')} none."
         )
 
 

@@ -32,6 +32,7 @@ from analytics_platform.operations.unknown_outcomes import UnknownOutcomes, find
 from analytics_platform.sources.base import NothingUsableError, require_usable
 from analytics_platform.sources.row_rules.row_summary import RowSummary
 from analytics_platform.storage.staleness import RecomputePolicy
+from analytics_platform.system.plain_text import counted
 
 MAXIMUM_PASSES = 3
 """The most passes of a call. A restated day makes later days stale that read it, such as reports; no chain is
@@ -232,7 +233,7 @@ def _tell_source(platform: Platform, outcome: Outcome) -> None:
     share = platform.settings.quarantine_warn_share
     if summary.quarantined and summary.lost_share >= share:
         outcome.warnings.append(
-            f"{summary.quarantined:,} of {summary.rows_read:,} rows of the source cannot be used "
+            f"{summary.quarantined:,} of {counted(summary.rows_read, 'row')} of the source cannot be used "
             f"({summary.lost_share:.0%}; ANALYTICS_QUARANTINE_WARN_SHARE={share:g}); the reasons are above"
         )
 

@@ -23,6 +23,7 @@ from analytics_platform.insights.vectors.static_multilingual import StaticEncode
 from analytics_platform.model.clean_tables import CONVERSATIONS, MESSAGES
 from analytics_platform.model.insight_tables import CONVERSATION_EMBEDDINGS, CONVERSATION_INSIGHTS
 from analytics_platform.storage.partitions import PartitionStore, PartitionStream, PartitionTask, run_tasks
+from analytics_platform.system.plain_text import counted
 
 T = TypeVar("T")
 
@@ -108,8 +109,8 @@ class SimilarSearch:
         day = next((day for day, there in zip(everywhere, places, strict=True) if there), None)
         if day is None:
             raise SimilarError(
-                f"conversation {conversation_id!r} has no vector in the {len(everywhere):,} days stored: the lake does "
-                "not hold the conversation, or its messages have no words"
+                f"conversation {conversation_id!r} has no vector in the {counted(len(everywhere), 'day')} stored: the "
+                "lake does not hold the conversation, or its messages have no words"
             )
         vector = vector_of(self._checked(day, self._lake.read(VECTORS, day)), conversation_id)
         if vector is None or not vector.any():

@@ -38,7 +38,7 @@ def require_usable(summary: RowSummary) -> None:
     if summary.is_total_loss:
         most = summary.reasons[0]
         raise NothingUsableError(
-            f"none of the {summary.rows_read:,} rows of the source can be used, so nothing is computed and nothing "
+            f"{_none_of(summary.rows_read)} be used, so nothing is computed and nothing "
             f"replaced: {most.rows:,} {most.reason}, e.g. {most.example}; {most.remedy}"
         )
 
@@ -73,6 +73,10 @@ class SourceDay:
     def quarantined(self) -> pa.Table:
         """The unusable rows, each with its reason; canonical ``QUARANTINED_ROWS``."""
         return self.read_quarantined()
+
+
+def _none_of(rows: int) -> str:
+    return "the only row of the source cannot" if rows == 1 else f"none of the {rows:,} rows of the source can"
 
 
 NO_ROWS = "no rows"

@@ -24,6 +24,7 @@ from analytics_platform.model import Table
 from analytics_platform.model.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES, UNPLACED_ROWS
 from analytics_platform.sources.base import NO_ROWS, SourceDay, SourceError, UnplacedRows
 from analytics_platform.sources.row_rules.deduplication import UNPLACED_DAY
+from analytics_platform.system.plain_text import counted
 
 MANIFEST = "manifest.json"
 _UNPLACED = str(UNPLACED_DAY)
@@ -185,7 +186,9 @@ def read_day(folder: Path, days: Mapping[str, StagedDay], day: str) -> SourceDay
     messages, quarantined = (_count_rows(place, declared, day) for declared in (RAW_MESSAGES, QUARANTINED_ROWS))
     found = messages + quarantined + staged.duplicates
     if found != staged.rows_read:
-        raise SourceError(f"{folder}: {day} has {staged.rows_read} rows, and its files hold {found}: {_REMOVED}")
+        raise SourceError(
+            f"{folder}: {day} has {counted(staged.rows_read, 'row')}, and its files hold {found}: {_REMOVED}"
+        )
     return SourceDay(
         partial(_read_table, place, RAW_MESSAGES, day, messages),
         partial(_read_table, place, QUARANTINED_ROWS, day, quarantined),
@@ -228,7 +231,7 @@ def _read_table(folder: Path, declared: Table, day: str, rows: int) -> pa.Table:
         with pq.ParquetFile(path) as file:
             table = declared.conform(file.read())
     if table.num_rows != rows:
-        raise SourceError(f"{path}: {day} has {rows} rows, and the file holds {table.num_rows}: {_REMOVED}")
+        raise SourceError(f"{path}: {day} has {counted(rows, 'row')}, and the file holds {table.num_rows}: {_REMOVED}")
     return table
 
 

@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from analytics_platform.storage.content_hash import content_hash
+from analytics_platform.system.plain_text import agreeing, counted
 
 IDS_SHOWN = 5
 
@@ -92,8 +93,10 @@ def compare_pages(
         f"{counts[kind]} {kind}" for kind in ("missing", "foreign", "changed", "misfit") if counts[kind]
     )
     ids = tuple(sorted(kinds)[:IDS_SHOWN])
-    differ = "1 row differs" if len(kinds) == 1 else f"{len(kinds)} rows differ"
-    problem = f"{differ} from the lake ({details}; {actual_rows} rows where the lake gives {expected_rows})"
+    differ = f"{counted(len(kinds), 'row')} {agreeing(len(kinds), 'differs', 'differ')}"
+    problem = (
+        f"{differ} from the lake ({details}; {counted(actual_rows, 'row')} where the lake gives {expected_rows:,})"
+    )
     return replace(place, problem=problem, rows=len(kinds), ids=ids)
 
 

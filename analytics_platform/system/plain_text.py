@@ -24,6 +24,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def agreeing(number: int, one: str, several: str) -> str:
+    """Return the form of a verb or a pronoun that agrees with a number: ``has`` for 1, else ``have``."""
+    return one if number == 1 else several
+
+
 def without_controls(text: str) -> str:
     """Replace each character that controls a terminal or the direction of a line by its hexadecimal code."""
     return _CONTROL.sub(

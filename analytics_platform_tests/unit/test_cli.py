@@ -410,7 +410,7 @@ def test_doctor_sees_what_the_beginning_of_a_file_tells_and_the_days_once_they_a
     assert "chats.csv: lacks the column role" in examined("source")["source"].says
     chats.write_text("conversation_id,role,text,timestamp\na,user,hi,2024-01-01\n")
     Platform(load_settings()).source.days()
-    assert "1 days with rows, 2024-01-01 to 2024-01-01" in examined("source")["source"].says
+    assert "1 day with rows, 2024-01-01 to 2024-01-01" in examined("source")["source"].says
 
 
 def test_doctor_names_model_and_host_of_the_llm_where_one_is_configured_and_never_the_key(chats, monkeypatch) -> None:

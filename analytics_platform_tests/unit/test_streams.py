@@ -66,7 +66,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (["run"], "messages", [WARNING, FAILURE, "2 conversations could not be processed", "ANALYTICS_OUTCOMES"]),
         (["demo"], "messages", [WARNING, FAILURE]),
-        (["redrive"], "1 days tried again", [WARNING, FAILURE]),
+        (["redrive"], "1 day tried again", [WARNING, FAILURE]),
         (["train"], "corrections, used", [FAILURE]),
         (["repair"], "not repaired: disagreement", []),
         (["llm-cost"], "conversations          7", []),

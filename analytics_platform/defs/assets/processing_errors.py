@@ -19,6 +19,7 @@ from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, 
 from analytics_platform.model import error_tables as tables
 from analytics_platform.storage.failures import Failures
 from analytics_platform.storage.partitions import PartitionStore
+from analytics_platform.system.plain_text import counted
 
 ISOLATING = [
     asset for asset in (*raw_assets.ASSETS, *clean_assets.ASSETS, *insight_assets.ASSETS) if asset.recipe.isolates
@@ -94,7 +95,7 @@ def _lost_on(lake: PartitionStore, day: str) -> Iterator[str]:
     expected = _ids(lake, "raw_messages", day) - _ids(lake, tables.PROCESSING_ERRORS.name, day)
     for name in ("conversations", "conversation_insights"):
         if lost := expected - _ids(lake, name, day):
-            yield f"{name} lacks {len(lost)} conversations that did not fail, e.g. {min(lost)!r}"
+            yield f"{name} lacks {counted(len(lost), 'conversation')} that did not fail, e.g. {min(lost)!r}"
 
 
 def _ids(lake: PartitionStore, name: str, day: str) -> set[str]:

@@ -13,6 +13,7 @@ from analytics_platform.alerting import Alerts, Links
 from analytics_platform.alerting.overdue import overdue_since
 from analytics_platform.defs.automation.event_log import EventPosition, FailedCheck, FailedRun, read_failures
 from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG
+from analytics_platform.system.plain_text import counted
 
 INTERVAL_SECONDS = 60
 
@@ -58,7 +59,10 @@ def alerts_sensor(
         context.update_cursor(cursor.to_text())  # every alert is in the outbox
         delivery = post.deliver()
         warnings = sum(isinstance(failure, FailedCheck) and failure.warns for failure in failures)
-        summary = f"{len(failures) - warnings} failures, {warnings} warnings, {delivery.sent} messages sent"
+        summary = (
+            f"{counted(len(failures) - warnings, 'failure')}, {counted(warnings, 'warning')}, "
+            f"{counted(delivery.sent, 'message')} sent"
+        )
         return dg.SkipReason("; ".join([summary, *delivery.problems]))
 
     return sensor
@@ -92,7 +96,8 @@ def raise_failure(alerts: Alerts, links: Links, failure: FailedCheck | FailedRun
         "check_warned" if failure.warns else "check_failed",
         f"{asset} {name} {ends[-1]}",
         f"Check {name} of {asset} {'warns' if failure.warns else 'failed'}",
-        (f"{count.value} problems. " if count else "") + f"Severity {evaluation.severity.value}, run {run.run_id}.",
+        (f"{counted(int(count.value), 'problem')}. " if count else "")
+        + f"Severity {evaluation.severity.value}, run {run.run_id}.",
         links.check(evaluation.asset_key.path, name),
     )
 

@@ -28,7 +28,7 @@ from analytics_platform.defs.consistency.stale_days import stale_days
 from analytics_platform.defs.framework.day_ranges import days_between, few_ranges
 from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG, Platform
 from analytics_platform.sources.base import Source, SourceError, SourceStatus, require_usable
-from analytics_platform.system.plain_text import on_one_line, plain_metadata
+from analytics_platform.system.plain_text import counted, on_one_line, plain_metadata
 
 SENSOR = "source_changes"
 RECONCILIATION = "nightly_reconciliation"
@@ -133,7 +133,7 @@ def _follow(
     runs = instance.get_runs(dg.RunsFilter(tags=tag))
     unfinished = [run for run in runs if run.status not in _DONE]
     if unfinished:
-        return cursor, f"waiting for {len(unfinished)} of {len(runs)} runs"
+        return cursor, f"waiting for {len(unfinished)} of {counted(len(runs), 'run')}"
     if not runs and now < request.asked_at + LOST_AFTER:
         return cursor, "waiting for the runs to be launched"
     failed = {day for run in runs if run.status is not dg.DagsterRunStatus.SUCCESS for day in _days_of(run)}

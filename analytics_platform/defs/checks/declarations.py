@@ -18,7 +18,7 @@ from analytics_platform.model.cadence import Cadence
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.partitions import PartitionStore, StoreUnreachableError
 from analytics_platform.storage.validated import Validated
-from analytics_platform.system.plain_text import plain_metadata
+from analytics_platform.system.plain_text import counted, plain_metadata
 
 PROBLEMS_SHOWN = 20
 COMPARED_NOTHING = "compared_nothing"
@@ -106,7 +106,8 @@ def _missing_unplaced_rows(store: PartitionStore) -> Iterator[str]:
     if stored is not None:
         read, duplicates = int(stored.annotations["rows_read"]), int(stored.annotations["duplicates"])
         if read != stored.rows + duplicates:
-            yield f"{read} rows read without a day, {duplicates} duplicates + {stored.rows} in unplaced_rows"
+            accounted = f"{counted(duplicates, 'duplicate')} + {stored.rows:,} in unplaced_rows"
+            yield f"{counted(read, 'row')} read without a day, {accounted}"
 
 
 def _missing_rows(store: PartitionStore, day: str) -> Iterator[str]:
@@ -116,8 +117,8 @@ def _missing_rows(store: PartitionStore, day: str) -> Iterator[str]:
     read, duplicates = int(kept.annotations["rows_read"]), int(kept.annotations["duplicates"])
     refused = quarantined.rows if quarantined else int(kept.annotations["quarantined"])  # if it was not selected
     if read != kept.rows + duplicates + refused:
-        accounted = f"{kept.rows} kept + {duplicates} duplicates + {refused} quarantined"
-        yield f"{read} rows read, {accounted}"
+        accounted = f"{kept.rows:,} kept + {counted(duplicates, 'duplicate')} + {refused:,} quarantined"
+        yield f"{counted(read, 'row')} read, {accounted}"
 
 
 def check_result(problems: Iterable[str], *, partitions: int | None = None) -> dg.AssetCheckResult:

@@ -19,6 +19,7 @@ from analytics_platform.insights.llm.llm_store import LlmStore
 from analytics_platform.insights.taxonomies.taxonomy import TaxonomyParts, load_taxonomy
 from analytics_platform.model.llm_tables import LLM_CALLS, LLM_FAILURES, LLM_INSIGHTS
 from analytics_platform.storage.content_hash import content_hash
+from analytics_platform.system.plain_text import agreeing, counted
 
 if TYPE_CHECKING:
     from analytics_platform.insights.llm.llm_tier import LlmTier, Plan
@@ -133,7 +134,9 @@ class Llm:
         listed = ", ".join(
             f"{count:,} {_REASONS.get(reason, reason.replace('_', ' '))}" for reason, count in reasons.most_common()
         )
-        return [f"llm_insights: {reasons.total():,} conversations have no answer: {listed}; see the table llm_failures"]
+        without = reasons.total()
+        lacking = f"{counted(without, 'conversation')} {agreeing(without, 'has', 'have')} no answer"
+        return [f"llm_insights: {lacking}: {listed}; see the table llm_failures"]
 
     def has_not_done(self, day: str) -> bool:
         """Tell whether conversations of a day wait for this run.

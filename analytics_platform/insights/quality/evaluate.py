@@ -26,6 +26,7 @@ from analytics_platform.insights.taxonomies.taxonomy import OTHER, TaxonomyParts
 from analytics_platform.insights.tiers.tier import Floats, Kind, TierError, choose, require_tier
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 from analytics_platform.insights.vectors.text_encoder import transformer_encoder
+from analytics_platform.system.plain_text import counted
 
 OUT_OF_SCOPE = "oos"
 """Label of texts that fit no label, as in the data set clinc150; ``other`` means the same."""
@@ -336,6 +337,6 @@ def read_labelled(path: Path) -> tuple[list[str], list[str]]:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise EvaluationError(f"{path}: column {name} is not text: {error}") from error
         if column.null_count:
-            raise EvaluationError(f"{path}: column {name} has {column.null_count} missing values")
+            raise EvaluationError(f"{path}: column {name} has {counted(column.null_count, 'missing value')}")
         columns.append(column.to_pylist())
     return columns[0], columns[1]

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from analytics_platform.errors import UserError
+from analytics_platform.system.plain_text import counted
 
 Location = tuple[str | int, ...]
 """Path to a part of the content: keys of mappings and indices of lists."""
@@ -85,7 +86,7 @@ class TaxonomyFile:
         """Return the first lines and the number of further ones, which are not made because each one is costly."""
         shown = list(islice(lines, MOST_MISTAKES))
         if count > len(shown):
-            shown.append(f"{self.path}: and {count - len(shown):,} more mistakes")
+            shown.append(f"{self.path}: and {counted(count - len(shown), 'more mistake')}")
         return shown
 
     def _node(self, location: Location) -> yaml.Node | None:

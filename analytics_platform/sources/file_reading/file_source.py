@@ -46,8 +46,9 @@ from analytics_platform.sources.staging_holds import (
     hold,
 )
 from analytics_platform.system.disk_full import disk_full_told
+from analytics_platform.system.plain_text import counted
 
-READER_VERSION = 10
+READER_VERSION = 11
 """Increase this number when a code change stages the same files differently."""
 _UNTIL = "-until-"
 """Part of a staging's folder name, between the fingerprint of files and mapping and the last day."""
@@ -202,12 +203,12 @@ class FileSource:
         """
         files, mapping, folder = self._found()
         megabytes = sum(file.size for file in files) / 1e6
-        what = f"{len(files)} {'file' if len(files) == 1 else 'files'}, {megabytes:,.1f} MB"
+        what = f"{counted(len(files), 'file')}, {megabytes:,.1f} MB"
         if not (folder / MANIFEST).is_file():
             require_columns(files, mapping)
             return f"{what}, not read since they changed"
         days = list(placed_days(_days(folder)))
-        return f"{what}, {len(days)} days with rows, {days[0]} to {days[-1]}" if days else f"{what}, no rows"
+        return f"{what}, {counted(len(days), 'day')} with rows, {days[0]} to {days[-1]}" if days else f"{what}, no rows"
 
     def _found(self) -> tuple[list[SourceFile], FieldMapping, Path]:
         """Return the files, the mapping, and the folder of their staging, which need not exist."""

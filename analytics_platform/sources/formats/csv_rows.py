@@ -27,6 +27,7 @@ from analytics_platform.sources.rows import (
     repair_undecodable,
     single_array,
 )
+from analytics_platform.system.plain_text import counted
 
 CHUNK_BYTES = 4 << 20
 """Bytes read at a time."""
@@ -212,7 +213,7 @@ def _with_refused(
     """Return the parsed rows with the refused ones at their positions, which have null values and a problem."""
     problems = {first + index: Problem("invalid_utf8", detail) for index, detail in undecodable.items()}
     for row in refused:
-        detail = f"{row.actual_columns} fields where the header has {row.expected_columns}"
+        detail = f"{counted(row.actual_columns, 'field')} where the header has {row.expected_columns}"
         problems[first + row.number - 1] = Problem("unreadable_row", detail, row.text)
     numbers = np.arange(first, first + table.num_rows + len(refused), dtype=np.int64)
     if not refused:

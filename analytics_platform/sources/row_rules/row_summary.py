@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from analytics_platform.model.outcome_words import CLOSING_WORDS, SUCCESS_WORDS
-from analytics_platform.system.plain_text import counted, on_one_line
+from analytics_platform.system.plain_text import agreeing, counted, on_one_line
 
 SUMMARY = "summary.json"
 
@@ -36,8 +36,29 @@ REMEDIES: Mapping[str, str] = {
     "this machine's clock",
     "conflicting_duplicate": "give each message of a conversation an id of its own",
 }
+_REMEDIES_OF_SOME_ROWS: Mapping[str, str] = {
+    "missing_conversation_id": "fill in the conversation of each such row, or leave the row out of the file",
+    "missing_role": "fill in who speaks in each such row, or leave the row out of the file",
+    "missing_text": "a row without a text is no message; nothing needs to be done, unless somebody wrote one",
+    "missing_timestamp": "fill in the time of each such row, or leave the row out of the file",
+    "value_too_long": "shorten the value",
+}
+"""Remedies where other rows of the source have the value, so that the mapping names the right column."""
 _SHOWN = frozenset({"unknown_role", "bad_timestamp", "outside_partitions"})
 """Reasons whose detail quotes nothing that a customer said."""
+
+
+def remedy_of(reason: str, rows: int, of_rows: int) -> str:
+    """Return what mends the rows that cannot be used for a reason.
+
+    Args:
+        reason: One of ``QUARANTINE_REASONS``.
+        rows: Number of rows with the reason.
+        of_rows: Number of all rows.
+    """
+    if rows < of_rows and reason in _REMEDIES_OF_SOME_ROWS:
+        return _REMEDIES_OF_SOME_ROWS[reason]
+    return REMEDIES.get(reason, "mend the row in the source")
 
 
 @dataclass(frozen=True)
@@ -135,8 +156,8 @@ class RowSummary:
         repaired = f" ({self.repaired:,} repaired)" if self.repaired else ""
         left_out = "".join(f", {rows:,} left out ({what})" for what, rows in self.left_out.items())
         yield (
-            f"Source: {self.rows_read:,} rows read = {self.kept:,} messages{repaired} + {self.duplicates:,} duplicates "
-            f"+ {self.quarantined:,} in quarantine{left_out}"
+            f"Source: {counted(self.rows_read, 'row')} read = {counted(self.kept, 'message')}{repaired} + "
+            f"{counted(self.duplicates, 'duplicate')} + {self.quarantined:,} in quarantine{left_out}"
         )
         for reason in self.reasons:
             yield f"  {reason.rows:,} {reason.reason}: e.g. {on_one_line(reason.example)}; {reason.remedy}"
@@ -149,10 +170,10 @@ class RowSummary:
         for warning in self.warnings:
             yield f"  {on_one_line(warning)}"
         if self.files_without_messages:
-            verb = "is" if self.files_without_messages == 1 else "are"
+            tables = self.files_without_messages
             yield (
-                f"  {counted(self.files_without_messages, 'table')} without messages {verb} left out; "
-                "`analytics inspect` names them"
+                f"  {counted(tables, 'table')} without messages {agreeing(tables, 'is', 'are')} left out; "
+                f"`analytics inspect` names {agreeing(tables, 'it', 'them')}"
             )
 
 
@@ -211,18 +232,18 @@ def summarise(db: duckdb.DuckDBPyConnection) -> RowSummary:
         without_day=sum(row[-1] for row in reasons),
         after_last_day=after_last_day,
         left_out=dict(left_out),
-        reasons=tuple(_reason(*row[:4]) for row in reasons),
+        reasons=tuple(_reason(*row[:4], of_rows=read) for row in reasons),
         repairs=tuple(RepairedColumn(name, count, example or "") for name, count, example in repairs),
         unknown_roles=dict(unknown),
         warnings=tuple(_warnings(rows)),
     )
 
 
-def _reason(reason: str, rows: int, detail: str, place: str) -> QuarantineReason:
+def _reason(reason: str, rows: int, detail: str, place: str, *, of_rows: int) -> QuarantineReason:
     if reason == "outside_partitions" and "starts on" in detail:  # without the id, which may name a person
         detail = f"a conversation {detail[detail.rindex('starts on') :]}"
     example = f"{detail} ({place})" if reason in _SHOWN else place
-    return QuarantineReason(reason, rows, example, REMEDIES.get(reason, "mend the source"))
+    return QuarantineReason(reason, rows, example, remedy_of(reason, rows, of_rows))
 
 
 def _warnings(rows: Any) -> Iterator[str]:
@@ -232,7 +253,8 @@ def _warnings(rows: Any) -> Iterator[str]:
     """)
     if rounded:
         yield (
-            f"{rounded:,} conversation ids look like numbers that a spreadsheet rounded, e.g. {example}: different "
+            f"{counted(rounded, 'conversation id')} {agreeing(rounded, 'looks like a number', 'look like numbers')} "
+            f"that a spreadsheet rounded, e.g. {example}: different "
             "conversations may have become one; export the column as text"
         )
     ((lasting, conversations, days),) = rows(f"""
@@ -243,7 +265,8 @@ def _warnings(rows: Any) -> Iterator[str]:
     """)  # noqa: S608  (a number of our own)
     if lasting and lasting >= _LONG_SHARE * conversations:
         yield (
-            f"{lasting:,} of {conversations:,} conversations of several messages last longer than {_LONG_DAYS} days, "
+            f"{lasting:,} of {counted(conversations, 'conversation')} of several messages "
+            f"{agreeing(lasting, 'lasts', 'last')} longer than {_LONG_DAYS} days, "
             f"the longest {days:,}: if conversation_id is a customer or a channel, `session_gap: 4h` in {_MAPPING} "
             "makes conversations of its messages"
         )
@@ -253,7 +276,8 @@ def _warnings(rows: Any) -> Iterator[str]:
     """)  # noqa: S608  (words of our own)
     if closings:
         yield (
-            f"{closings:,} conversations were solved or closed, and the outcome of none says that something failed: "
+            f"{counted(closings, 'conversation')} {agreeing(closings, 'was', 'were')} solved or closed, and no outcome "
+            "of the source says that something failed: "
             "closed is no success, so there is no share of successes; ANALYTICS_OUTCOMES gives words another meaning"
         )
     ((untimed, messages),) = rows("""
@@ -264,26 +288,32 @@ def _warnings(rows: Any) -> Iterator[str]:
     """)
     if untimed:
         yield (
-            f"{untimed:,} of {messages:,} messages have no time of their own in the source, but one of their "
-            "conversation, day or file (time_source): response times and durations leave them out"
+            f"{untimed:,} of {counted(messages, 'message')} {agreeing(untimed, 'has', 'have')} no time of "
+            f"{agreeing(untimed, 'its', 'their')} own in the source, but that of a conversation, day or file "
+            f"(time_source): response times and durations leave {agreeing(untimed, 'it', 'them')} out"
         )
     ((computed,),) = rows(
         "SELECT count(*) FROM judged ANTI JOIN repeats USING (position) WHERE cost_source = 'computed'"
     )
     if computed:
         yield (
-            f"{computed:,} costs were computed from model and tokens, because the source states none (ANALYTICS_PRICES)"
+            f"{counted(computed, 'cost')} {agreeing(computed, 'was', 'were')} computed from model and tokens, because "
+            "the source states none (ANALYTICS_PRICES)"
         )
     ((repeated, skipped),) = rows(
         "SELECT count(*) FILTER (WHERE is_repeated_hour), count(*) FILTER (WHERE is_skipped_hour) FROM judged"
     )
     if repeated:
         yield (
-            f"{repeated:,} local times occur twice, because clocks were set back: the first one was taken, until a "
+            f"{counted(repeated, 'local time')} {agreeing(repeated, 'occurs', 'occur')} twice, because clocks were set "
+            "back: the first one was taken, until a "
             "conversation's times go back in the order of the file"
         )
     if skipped:
-        yield f"{skipped:,} local times do not exist, because clocks were set forward: they were taken as an hour later"
+        yield (
+            f"{counted(skipped, 'local time')} {agreeing(skipped, 'does', 'do')} not exist, because clocks were set "
+            f"forward: {agreeing(skipped, 'it was', 'they were')} taken as an hour later"
+        )
 
 
 def parse_summary(path: Path) -> RowSummary:

@@ -24,6 +24,7 @@ from pymongo.errors import BulkWriteError
 from analytics_platform.storage.mongo.collections import LABEL_FEEDBACK
 from analytics_platform.storage.mongo.mongo_llm_store import ANSWERS, BATCHES, CALLS
 from analytics_platform.storage.mongo.mongo_store import MongoStore
+from analytics_platform.system.plain_text import counted
 
 MOST_LEVELS, MOST_BYTES = 100, 16 * 1024 * 1024
 """MongoDB's limits of a document: levels of nested documents and arrays, and bytes of BSON."""
@@ -161,7 +162,7 @@ def read_line(collection: IrreplaceableCollection, line: bytes) -> dict[str, Any
     if not isinstance(document, dict):
         raise ExportedLineError("no document, but another JSON value")
     if size > MOST_BYTES:
-        raise ExportedLineError(f"{size:,} bytes, and MongoDB stores {MOST_BYTES:,}")
+        raise ExportedLineError(f"{counted(size, 'byte')}, and MongoDB stores {MOST_BYTES:,}")
     if fault := _fault(collection, document):
         raise ExportedLineError(fault)
     return document

@@ -12,6 +12,8 @@ from typing import Any
 
 import duckdb
 
+from analytics_platform.system.plain_text import counted
+
 PROBLEMS_LISTED = 5
 """Most problems of one test that are described; further problems are only counted."""
 _DAYS_TOLD = 3
@@ -133,7 +135,7 @@ def _told_days(days: Sequence[str]) -> str:
     if not days:
         return ""
     rest = len(days) - _DAYS_TOLD
-    return ", ".join(days[:_DAYS_TOLD]) + (f" and {rest:,} more days: " if rest > 0 else ": ")
+    return ", ".join(days[:_DAYS_TOLD]) + (f" and {counted(rest, 'more day')}: " if rest > 0 else ": ")
 
 
 def _shown(value: object) -> str:

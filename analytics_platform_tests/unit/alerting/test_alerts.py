@@ -101,7 +101,7 @@ def test_a_channel_that_refuses_gets_it_at_the_next_try_and_the_others_get_it_on
         raise_one(both)
         first = both.deliver()
         assert first.sent == 1
-        assert first.problems == ["channel 1, JSON: refused with HTTP 503; 1 alerts wait for the next try"]
+        assert first.problems == ["channel 1, JSON: refused with HTTP 503; 1 alert waits for the next try"]
         webhook.status = 200
         assert both.deliver() == type(first)(1, [])
         assert both.deliver() == type(first)(0, [])

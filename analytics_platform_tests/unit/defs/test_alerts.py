@@ -122,7 +122,7 @@ def test_a_check_that_only_warns_is_told_as_a_warning(world):
 
 def test_a_warning_of_an_old_day_does_not_silence_that_of_another(world):
     world.run(bad="WARN", end="2026-01-06")
-    assert world.tick().skip_message.startswith("0 failures, 1 warnings, ")
+    assert world.tick().skip_message.startswith("0 failures, 1 warning, ")
     world.run(bad="WARN", end="2026-01-06")
     world.run(bad="WARN", end="2026-01-07")
     world.tick()

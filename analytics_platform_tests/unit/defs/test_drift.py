@@ -100,7 +100,7 @@ def test_a_run_is_no_worse_for_a_warning_and_tells_of_it_once(days, capsys):
     assert warning.startswith(f"{check} warns for 2024-01-12 to 2024-01-13: ['shares of primary_topic differ by 0.")
     print_outcome(outcome)
     printed = capsys.readouterr()
-    assert "0 failures, 1 warnings" in printed.out
+    assert "0 failures, 1 warning" in printed.out
     assert f"warning: {warning}\n" in printed.err
 
 

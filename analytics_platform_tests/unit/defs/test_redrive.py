@@ -79,7 +79,7 @@ def test_a_conversation_that_is_nowhere_is_named(platform):
     }.items():  # fmt: skip
         platform.lake.write(name, "2006-05-15", pa.table({"conversation_id": ids}), "")
     assert list(_lost(platform.lake, ["2006-05-15"])) == [
-        "2006-05-15: conversation_insights lacks 1 conversations that did not fail, e.g. 'c2'"
+        "2006-05-15: conversation_insights lacks 1 conversation that did not fail, e.g. 'c2'"
     ]
 
 
@@ -89,7 +89,7 @@ def test_a_redrive_reads_as_a_line_for_each_failure_and_a_sum():
     assert list(redriven_lines(Redriven(outcome, ["2006-05-15"], [entry], [entry], 5, 2))) == [
         "succeeded      2006-05-15 c1: messages",
         "still failing  2006-05-15 c1: messages: E in f (g.py:1)",
-        "1 days tried again: 1 succeeded, 1 still failing; 2 rows in quarantine, 5 before",
+        "1 day tried again: 1 succeeded, 1 still failing; 2 rows in quarantine, 5 before",
     ]
     assert list(redriven_lines(Redriven(outcome, [], [], [], 0, 0))) == [
         "Nothing failed on these days, and no row is in quarantine."

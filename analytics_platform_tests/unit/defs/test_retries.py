@@ -192,7 +192,7 @@ def test_a_row_that_breaks_its_declaration_fails_alone_too(graph) -> None:
     info, _ = _work(graph.lake, ROOTS, task)
     [failure] = failures_of(info)
     assert (failure.conversation_id, info.rows) == ("c0", 8)
-    assert "roots.n: 1 rows break" in failure.error
+    assert "roots.n: 1 row breaks" in failure.error
 
 
 def test_too_many_failures_fail_the_day_with_the_first_error(graph) -> None:

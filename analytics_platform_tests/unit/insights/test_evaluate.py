@@ -138,7 +138,7 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, files: tuple[Path
         (empty, r"empty\.parquet: has no rows"),
         (garbage, r"garbage\.parquet: cannot be read as Parquet"),
         (tmp_path / "absent.parquet", r"absent\.parquet: there is no such file"),
-        (holes, r"holes\.parquet: column text has 1 missing values"),
+        (holes, r"holes\.parquet: column text has 1 missing value"),
         (one, r"one\.parquet: needs at least two different labels"),
         (silent, r"silent\.parquet: column text holds no word to learn from"),
     ):

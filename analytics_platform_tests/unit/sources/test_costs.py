@@ -51,7 +51,7 @@ def test_changed_prices_change_the_days_of_the_source(folder):
 def test_computed_costs_are_told(folder):
     folder.write("a.jsonl", json.dumps(ROW | TOKENS | {"model": "gpt-4o"}))
     (line,) = folder.source("a.jsonl", prices=PRICES).summary().warnings
-    assert line == "1 costs were computed from model and tokens, because the source states none (ANALYTICS_PRICES)"
+    assert line == "1 cost was computed from model and tokens, because the source states none (ANALYTICS_PRICES)"
 
 
 def test_a_mapping_gives_no_prices(folder):

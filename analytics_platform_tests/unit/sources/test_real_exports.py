@@ -73,7 +73,7 @@ def test_long_numbers_as_ids_keep_all_digits(case):
 def test_ids_that_a_spreadsheet_rounded_are_warned_of(case):
     """Two customers' cases became one conversation without a word."""
     (warning,) = case("big_and_sci_ids", "excel.csv").summary().warnings
-    assert "1 conversation ids look like numbers that a spreadsheet rounded, e.g. 7.20576E+16" in warning
+    assert "1 conversation id looks like a number that a spreadsheet rounded, e.g. 7.20576E+16" in warning
 
 
 def test_private_notes_are_dropped_by_a_rule(case):

@@ -35,7 +35,7 @@ def test_every_row_of_the_source_is_counted_once(folder):
     assert found.left_out == {"a row without any value": 1}
     counts, bad_timestamp, unknown_role, words, repaired = found.lines()
     assert counts.startswith(
-        "Source: 5 rows read = 2 messages (1 repaired) + 1 duplicates + 2 in quarantine, 1 left out"
+        "Source: 5 rows read = 2 messages (1 repaired) + 1 duplicate + 2 in quarantine, 1 left out"
     )
     assert bad_timestamp.startswith(
         "  1 bad_timestamp: e.g. timestamp is 'at noon' (a.csv row 5); `timestamp_formats:`"

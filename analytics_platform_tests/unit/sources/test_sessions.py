@@ -97,7 +97,7 @@ def test_a_customer_as_a_conversation_is_warned_of(folder):
     mapping = "{columns: {conversation_id: customer}}"
     read(folder, *(line("ann", day * 1440) for day in range(20)), mapping=mapping)
     (warning,) = folder.source("a.csv", mapping=folder.path / "mapping.yaml").summary().warnings
-    assert warning.startswith("1 of 1 conversations of several messages last longer than 7 days, the longest 19")
+    assert warning.startswith("1 of 1 conversation of several messages lasts longer than 7 days, the longest 19")
     assert "session_gap" in warning
 
 

@@ -203,7 +203,7 @@ def test_a_column_of_private_notes_needs_no_rules(folder, column, values, roles)
 
     assert [row["role"] for row in found.messages] == roles
     (view,) = inspect_files(str(path), FieldMapping())
-    assert ("1 internal notes got the role system: they are no answers." in view.notes) == ("system" in roles)
+    assert ("1 internal note got the role system: it is no answer." in view.notes) == ("system" in roles)
 
 
 def test_a_note_late_in_a_file_is_no_answer(folder, monkeypatch):

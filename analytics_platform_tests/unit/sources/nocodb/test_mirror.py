@@ -319,7 +319,7 @@ def test_days_whose_files_were_removed_by_hand_are_an_error_and_not_empty(tmp_pa
     change(mirror_in(tmp_path), lambda m: put(m, MESSAGES, message(1)))
     for path in tmp_path.rglob("*.parquet"):
         path.unlink()
-    with pytest.raises(SourceError, match="2024-01-05 has 1 rows, and its files hold 0"):
+    with pytest.raises(SourceError, match="2024-01-05 has 1 row, and its files hold 0"):
         read_day(tmp_path, mirror_in(tmp_path).manifest(), "2024-01-05")
 
 
