@@ -33,7 +33,7 @@ def _time_range(view: FileView) -> str:
 def trouble_lines(view: FileView) -> Iterator[str]:
     """Yield a line per reason of quarantine, with its first detail and the way out, and per column with repairs."""
     for reason, count in sorted(view.quarantined.items(), key=lambda item: -item[1]):
-        remedy = remedy_of(reason, count, view.rows)
+        remedy = remedy_of(reason, count, view.rows, view.reasons[reason])
         yield f"{counted(count, 'row')} {reason}: {view.reasons[reason]}; {remedy}"
     for name, count in view.repaired.items():
         yield f"{counted(count, 'row')} with an unreadable {name}, which is left out or mended"

@@ -116,7 +116,7 @@ def view_rows(
                     view.whole = False
                     break
                 columns.add(rows, of_batch)
-                if not view.rows:
+                if not view.rows and rows.columns:  # lines that cannot be read have none
                     of_batch.require_columns(rows.columns, place)
                 batch = of_batch.apply(rows)
                 judged = judge(db, batch, file=0, first_position=0)

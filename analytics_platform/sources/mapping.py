@@ -296,10 +296,11 @@ class FieldMapping(BaseModel):
             columns = [
                 name if self.column_of(name) == name else f"{self.column_of(name)} (for {name})" for name in missing
             ]
-            raise (NoMessagesError if "text" in missing and len(missing) > 1 else SourceError)(
-                f"{place}: lacks the column {', '.join(columns)}; it has {', '.join(names) or 'none'}; "
-                f"say in the file of {VARIABLE} what its columns are called"
-            )
+            lacks = f"{place}: lacks the column {', '.join(columns)}; it has {', '.join(names) or 'none'}; "
+            remedy = f"say in the file of {VARIABLE} what its columns are called"
+            if "text" in missing and len(missing) > 1:
+                raise NoMessagesError(f"{lacks}if it holds messages, {remedy}; otherwise leave it out of the source")
+            raise SourceError(lacks + remedy)
 
     def require_mapped_columns(self, present: Iterable[str]) -> None:
         """Check that each column in the mapping occurs in a file of the source.

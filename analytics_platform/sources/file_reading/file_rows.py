@@ -192,7 +192,11 @@ def _text_rows(
         _refuse_other_text(sample, file)
         dialect = below_titles(sample, recognise_dialect(sample), lambda names: _has_required(names, file, mapping))
         if file.suffix == ".txt" and len(_header(sample, dialect)) < 2:
-            raise SourceError(f"{PATH_VARIABLE}: {file.place} is of no known format; these are: {known_formats()}")
+            line = sample.lstrip().splitlines()[0][:60].decode("utf-8", "replace") if sample.strip() else ""
+            raise SourceError(
+                f"{PATH_VARIABLE}: {file.place} is of no known format: a text that is neither a table nor a chat of "
+                f"WhatsApp (it begins with {line!r}); export a table or JSON: {known_formats()}"
+            )
         recognised.format, recognised.separator = "CSV", dialect.separator_name
         yield from _table(read_csv(cast("BinaryIO", stream), file.place, dialect), file, mapping, recognised)
 
@@ -206,10 +210,19 @@ def _is_json(sample: bytes, file: SourceFile) -> bool:
     return file.suffix in JSON and any(line.lstrip().startswith((b"{", b"[")) for line in start.splitlines()[:20])
 
 
+_CONTROLS = tuple(bytes([code]) for code in (*range(9), *range(14, 27), *range(28, 32)))
+"""Control characters that no text has, except by a fault."""
+_LEAST_SAMPLE, _MOST_CONTROLS = 64, 0.05
+
+
 def _refuse_other_text(sample: bytes, file: SourceFile) -> None:
     start = sample.lstrip()[:200].lower()
     if start.startswith((b"<!doctype html", b"<html", b"<table")):
         raise SourceError(f"{file.place}: is a web page (HTML), no export of messages; export as CSV or JSON")
+    if start.startswith(b"version https://git-lfs"):
+        raise SourceError(f"{file.place}: is a pointer of Git LFS, without the content; run `git lfs pull`")
+    if len(sample) >= _LEAST_SAMPLE and sum(map(sample[:4096].count, _CONTROLS)) > len(sample[:4096]) * _MOST_CONTROLS:
+        raise SourceError(f"{file.place}: is no text, no workbook and no Parquet; export as CSV or JSON")
     if start.startswith(b"%pdf"):
         raise SourceError(f"{file.place}: is a PDF, no export of messages; export as CSV or JSON")
     if file.suffix in JSON and sample and len(_header(sample, recognise_dialect(sample))) < 2:

@@ -398,9 +398,10 @@ def _decode_value(
             return None, -1
         reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
         where = f"after record {count}" if count else "at its beginning"
+        is_end = cut and at_end
+        remedy = "the file ends within a record, so export or copy it again" if is_end else "export the file again"
         raise SourceError(
-            f"{place}: broken JSON {where} ({reason}, at {buffer[position : position + 60]!r}); export the file again, "
-            'or write one object per line with jq -c ".[]"'
+            f"{place}: broken JSON {where} ({reason}, at {buffer[position : position + 60]!r}); {remedy}"
         ) from None
     if end == len(buffer) and not at_end and not isinstance(value, dict):
         return None, -1  # a number may go on

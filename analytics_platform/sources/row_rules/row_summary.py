@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -42,20 +43,36 @@ _REMEDIES_OF_SOME_ROWS: Mapping[str, str] = {
     "missing_text": "a row without a text is no message; nothing needs to be done, unless somebody wrote one",
     "missing_timestamp": "fill in the time of each such row, or leave the row out of the file",
     "value_too_long": "shorten the value",
+    "bad_timestamp": f"`timestamp_formats:` in {_MAPPING} lists every form of times in the source; a time that is "
+    "none, such as 25:61, must be mended in its row",
 }
 """Remedies where other rows of the source have the value, so that the mapping names the right column."""
+_REMEDIES_BY_DETAIL: tuple[tuple[str, str, str], ...] = (
+    ("unreadable_row", r"fields? where the header has", "a cell with the separator or a line end in it needs quotes"),
+    ("unreadable_row", r"^broken quotes", 'close the quote; a quote within a quoted cell is written ""'),
+    ("unreadable_row", r"^broken JSON", "export the file again: a line must hold one whole JSON object"),
+    ("bad_timestamp", r"outside the years", "correct the time in the file"),
+    ("bad_timestamp", r"'\d{1,2}:\d{2}(:\d{2})?'", "a time needs its date, in the same column or in one called date"),
+)
+"""Reason, pattern of the detail, and what mends rows with such a detail."""
 _SHOWN = frozenset({"unknown_role", "bad_timestamp", "outside_partitions"})
 """Reasons whose detail quotes nothing that a customer said."""
+_SHOWN_DETAIL = re.compile(r"\d+ fields? where the header has \d+|broken JSON: [\w ',:()-]+")
+"""Other details that quote nothing of a row."""
 
 
-def remedy_of(reason: str, rows: int, of_rows: int) -> str:
+def remedy_of(reason: str, rows: int, of_rows: int, detail: str) -> str:
     """Return what mends the rows that cannot be used for a reason.
 
     Args:
         reason: One of ``QUARANTINE_REASONS``.
         rows: Number of rows with the reason.
         of_rows: Number of all rows.
+        detail: The detail of the first of these rows.
     """
+    for of_reason, pattern, remedy in _REMEDIES_BY_DETAIL:
+        if reason == of_reason and re.search(pattern, detail):
+            return remedy
     if rows < of_rows and reason in _REMEDIES_OF_SOME_ROWS:
         return _REMEDIES_OF_SOME_ROWS[reason]
     return REMEDIES.get(reason, "mend the row in the source")
@@ -242,8 +259,9 @@ def summarise(db: duckdb.DuckDBPyConnection) -> RowSummary:
 def _reason(reason: str, rows: int, detail: str, place: str, *, of_rows: int) -> QuarantineReason:
     if reason == "outside_partitions" and "starts on" in detail:  # without the id, which may name a person
         detail = f"a conversation {detail[detail.rindex('starts on') :]}"
-    example = f"{detail} ({place})" if reason in _SHOWN else place
-    return QuarantineReason(reason, rows, example, remedy_of(reason, rows, of_rows))
+    is_shown = reason in _SHOWN or _SHOWN_DETAIL.fullmatch(detail)
+    example = f"{detail} ({place})" if is_shown else place
+    return QuarantineReason(reason, rows, example, remedy_of(reason, rows, of_rows, detail))
 
 
 def _warnings(rows: Any) -> Iterator[str]:

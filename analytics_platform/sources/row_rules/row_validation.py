@@ -180,7 +180,8 @@ ruled AS (
                 'detail': concat('text has ', length(text), ' characters; the most is ', $longest_text)}}
             WHEN timestamp IS NULL THEN {{'reason': 'missing_timestamp', 'detail': 'timestamp is empty'}}
             WHEN time.at IS NULL OR time.at < '1970-01-01 00:00:00Z' OR time.at >= '2100-01-01 00:00:00Z'
-                THEN {{'reason': 'bad_timestamp', 'detail': concat('timestamp is ''', left(timestamp, 100), '''')}}
+                THEN {{'reason': 'bad_timestamp', 'detail': concat('timestamp is ''', left(timestamp, 100), '''',
+                    CASE WHEN time.at IS NOT NULL THEN ', outside the years 1970 to 2099' ELSE '' END)}}
         END AS verdict
     FROM joined
 )

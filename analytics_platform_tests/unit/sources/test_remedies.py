@@ -49,3 +49,39 @@ def test_one_of_a_kind_is_counted_in_the_singular():
     (line,) = RowSummary(rows_read=1, kept=1).lines()
 
     assert line == "Source: 1 row read = 1 message + 0 duplicates + 0 in quarantine"
+
+
+MESSAGE = '{"conversation_id":"c1","role":"user","text":"hi","timestamp":"2024-01-05T10:00:00Z"}'
+FAULTS = {
+    "unquoted.csv": (HEADER + "c1,m1,user,hello, it is Jo,2024-01-05T10:00:00Z\n", "needs quotes"),
+    "two.jsonl": (f"{MESSAGE}{MESSAGE}\n", "a line must hold one whole JSON object"),
+    "python.jsonl": (MESSAGE.replace('"', "'") * 2 + "\n", "a line must hold one whole JSON object"),
+    "time.csv": (HEADER + "c1,m1,user,hello,10:00\n", "a time needs its date"),
+    "future.csv": (HEADER + "c1,m1,user,hello,2124-01-05T10:00:00Z\n", "outside the years 1970 to 2099"),
+    "cut.json": (f"[{MESSAGE},{MESSAGE[:30]}", "the file ends within a record"),
+    "log.txt": ("2024-01-05 10:00 INFO started\n", "neither a table nor a chat of WhatsApp"),
+    "error.json": ('{"error":{"code":401}}', "if it holds messages"),
+    "binary.csv": ("".join(map(chr, range(32))) * 4, "is no text, no workbook and no Parquet"),
+    "pointer.jsonl": ("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run `git lfs pull`"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_broken_file_is_told_what_is_wrong_with_it(tmp_path, name):
+    """Lines that are no JSON, a time of 2124 and a binary file were told to mend their mapping."""
+    content, advice = FAULTS[name]
+    (tmp_path / name).write_text(content)
+
+    text = "\n".join(short_lines(inspect_files(str(tmp_path / name), FieldMapping())))
+
+    assert advice in text
+    assert "timestamp_formats" not in text
+
+
+def test_an_example_on_the_screen_quotes_no_message(tmp_path):
+    row = "c1,m1,user,my password is hunter2, please,2024-01-05T10:00:00Z\n"
+
+    _, after = said(tmp_path, HEADER + GOOD + row + 'c1,m3,user,"hunter2' + "\n")
+
+    assert "1 unreadable_row" in after or "2 unreadable_row" in after
+    assert "hunter2" not in after
