@@ -3,8 +3,8 @@
 The rules read the relation ``validated`` of ``row_validation`` and the places of the rows in ``files``. They write
 four tables: ``adjustments`` (ids and times that depend on other rows), ``repeats`` (rows that repeat other rows),
 ``starts`` (day of each conversation) and ``file_times`` (files whose times are none of single messages).
-``settle_all`` fills the tables; ``settle_changed`` updates the first three for changed conversations. The view
-``judged`` has the rows as adjusted.
+``settle_all`` fills the tables; ``settle_changed`` updates the first three for changed conversations, and
+``settle_file_times`` the last one. The view ``judged`` has the rows as adjusted.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ FROM (
     SELECT file, count(*) AS messages, min(timestamp) AS first, max(timestamp) AS last,
         bool_or(role = 'user') AND bool_or(role IN ('agent', 'assistant')) AS is_two_sided,
         bool_and(epoch_us(timestamp) % 86_400_000_000 = 0) AS is_midnight
-    FROM validated WHERE reason IS NULL AND NOT is_session AND time_source = 'message' GROUP BY file, conversation_id
+    FROM {rows} WHERE reason IS NULL AND NOT is_session AND time_source = 'message' GROUP BY file, conversation_id
 )
 GROUP BY file
 """
@@ -230,7 +230,7 @@ def use_window(db: duckdb.DuckDBPyConnection, name: str, first_day: dt.date, las
 
 def settle_all(db: duckdb.DuckDBPyConnection) -> None:
     """Fill the empty tables ``adjustments``, ``repeats``, ``starts`` and ``file_times`` from all rows."""
-    db.execute(_FILE_TIMES)
+    settle_file_times(db)
     db.execute(_adjustments("true"))
     db.execute(_REPEATS.format(which="true"))
     db.execute(_STARTS.format(which="true"))
@@ -257,6 +257,19 @@ def use_outcome_range(db: duckdb.DuckDBPyConnection) -> str:
     found = "both" if states_failure else "closings"
     db.execute("SET VARIABLE outcome_range = $range", {"range": found})
     return found
+
+
+def settle_file_times(db: duckdb.DuckDBPyConnection, rows: str = "validated") -> bool:
+    """Fill ``file_times`` from all rows; returns whether the table has changed.
+
+    Args:
+        db: Contains ``file_times`` and the rows.
+        rows: Name of a relation with the columns of ``validated`` that tell what times are the times of.
+    """
+    before = db.execute("FROM file_times ORDER BY file").fetchall()
+    db.execute("DELETE FROM file_times")
+    db.execute(_FILE_TIMES.format(rows=rows))
+    return db.execute("FROM file_times ORDER BY file").fetchall() != before
 
 
 def sessions_of(db: duckdb.DuckDBPyConnection, messages: pa.Table) -> pa.Table:

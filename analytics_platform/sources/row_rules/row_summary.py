@@ -190,7 +190,7 @@ class RowSummary:
             tables = self.files_without_messages
             yield (
                 f"  {counted(tables, 'table')} without messages {agreeing(tables, 'is', 'are')} left out; "
-                f"`analytics inspect` names {agreeing(tables, 'it', 'them')}"
+                "`analytics inspect` names them"
             )
 
 

@@ -42,6 +42,7 @@ from analytics_platform.sources.published_days import (
 from analytics_platform.sources.row_rules.deduplication import (
     name_changed_sessions,
     settle_changed,
+    settle_file_times,
     use_other_day,
     use_outcome_range,
     use_window,
@@ -359,10 +360,19 @@ class OpenMirror:
             settle_changed(self._db)
             other_day = str(use_other_day(self._db))
             self._db.execute(TOUCHED)
+            if self._may_have_other_times() and settle_file_times(self._db, "message_rows"):
+                self._db.execute("INSERT INTO dirty_days SELECT DISTINCT day FROM conversation_days")
             if other_day_before is not None and (other_day_before != other_day or window_before != kept_days):
                 self._db.executemany("INSERT INTO dirty_days VALUES (?)", [[other_day_before], [other_day]])
             self._db.execute("DELETE FROM changed_conversations")
             self.remember({"window": kept_days, "other_day": other_day})
+
+    def _may_have_other_times(self) -> bool:
+        """Tell whether rows have changed since it was settled what the times of a table are the times of."""
+        ((changed, settled),) = self._db.execute(
+            "SELECT (SELECT count(*) FROM changed_conversations), (SELECT count(*) FROM file_times)"
+        ).fetchall()
+        return bool(changed or not settled)
 
     def _move_window(self, first: str, last: str) -> None:
         """Make the days dirty that the new window adds or removes; the old window was ``first`` to ``last``."""

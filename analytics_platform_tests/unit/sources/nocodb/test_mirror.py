@@ -86,6 +86,20 @@ def test_a_conversation_that_starts_earlier_restates_the_day_it_leaves_and_the_o
     assert read_day(mirror.folder, after, "2024-01-03").messages["message_id"].to_pylist() == ["m3", "m1"]
 
 
+def test_messages_with_one_time_per_ticket_are_told_as_those_of_a_file(tmp_path):
+    """A table whose messages have the time of their ticket gave response times of zero; a file had none."""
+    mirror = mirror_in(tmp_path)
+    pair = [message(1, day=5), message(2, day=5, role="agent")]
+    change(mirror, lambda m: put(m, MESSAGES, *pair, message(3, "c2", 9), message(4, "c2", 9, role="agent")))
+    shared = {day: rows[3]["time_source"].to_pylist() for day, rows in content(mirror).items()}
+    later = message(5, "c2", role="agent", timestamp="2024-01-09T11:00:00Z")
+    change(mirror, lambda m: put(m, MESSAGES, later))
+    single = {day: rows[3]["time_source"].to_pylist() for day, rows in content(mirror).items()}
+
+    assert shared == {"2024-01-05": ["conversation"] * 2, "2024-01-09": ["conversation"] * 2}
+    assert single == {"2024-01-05": ["message"] * 2, "2024-01-09": ["message"] * 3}
+
+
 def test_a_row_that_comes_again_as_it_was_publishes_nothing(tmp_path):
     mirror = mirror_in(tmp_path)
     change(mirror, lambda m: put(m, MESSAGES, message(1)))
