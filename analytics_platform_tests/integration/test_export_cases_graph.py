@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from analytics_platform.operations.run import Outcome, materialize
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform.storage.warehouse.dbt_project import prepare_manifest
+from analytics_platform_tests.sizes import NIGHTLY
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -72,6 +73,22 @@ def messages_of(case: Path, staging: Path) -> list[dict[str, Any]]:
     ]
 
 
+@contextmanager
+def computed(patch: pytest.MonkeyPatch, home: Path, settings: dict[str, object]) -> Iterator[tuple[Platform, Outcome]]:
+    """Compute all days of files in a home, and give the platform and the outcome."""
+    for name, value in {"HOME": home, "SOURCE": "files", **settings}.items():
+        patch.setenv(f"ANALYTICS_{name}", str(value))
+    with closing(Platform(load_settings())) as platform:
+        prepare_manifest(platform.settings.dbt_project_dir)
+        with dg.DagsterInstance.ephemeral() as instance:
+            outcome = materialize(
+                platform, build_definitions(platform), list(platform.source.days()),
+                job_name=EVERYTHING, assets=tables_of(platform.settings), selection=None, force=False,
+                instance=instance,
+            )  # fmt: skip
+        yield platform, outcome
+
+
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Platform, Outcome, dict[str, int]]]:
     """Compute the messages of all cases in one home; also return their number per case."""
@@ -81,19 +98,8 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Platform
     rows = [row for messages in written.values() for row in messages]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {
-            "HOME": folder / "home", "SOURCE": "files", "SOURCE_PATH": folder / "rows.jsonl",
-            "START_DATE": FIRST_DAY, "END_DATE": "2025-12-31",
-        }.items():  # fmt: skip
-            patch.setenv(f"ANALYTICS_{name}", str(value))
-        with closing(Platform(load_settings())) as platform:
-            prepare_manifest(platform.settings.dbt_project_dir)
-            with dg.DagsterInstance.ephemeral() as instance:
-                outcome = materialize(
-                    platform, build_definitions(platform), list(platform.source.days()),
-                    job_name=EVERYTHING, assets=tables_of(platform.settings), selection=None, force=False,
-                    instance=instance,
-                )  # fmt: skip
+        settings = {"SOURCE_PATH": folder / "rows.jsonl", "START_DATE": FIRST_DAY, "END_DATE": "2025-12-31"}
+        with computed(patch, folder / "home", settings) as (platform, outcome):
             yield platform, outcome, {name: len(messages) for name, messages in written.items()}
 
 
@@ -114,3 +120,19 @@ def test_every_message_of_every_export_reaches_the_last_tables(exports):
         days = platform.source.days()
         assert sum(store.info(table, day).rows for day in days) == sum(expected.values())
     assert all(expected.values())
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="a run of the whole graph for each case takes 15 minutes; `make test-nightly`")
+@pytest.mark.parametrize("case", [case.name for case in sorted(CASES.iterdir()) if case.is_dir()])
+def test_an_accepted_export_alone_passes_all_checks(tmp_path, monkeypatch, case):
+    """An export with one side, one day or one message could fail where many exports together do not."""
+    name, mapping = INPUTS.get(case, ("", None))
+    stated = {"SOURCE_MAPPING": CASES / case / mapping} if mapping else {}
+    settings = {"SOURCE_PATH": CASES / case / name, "START_DATE": "2015-01-01", "END_DATE": "2030-12-31", **stated}
+
+    with computed(monkeypatch, tmp_path / "home", settings) as (platform, outcome):
+        assert (outcome.failures, outcome.failed_conversations) == ([], 0)
+        assert outcome.checks_passed > 0
+        kept = platform.source.summary().kept
+        days = platform.source.days()
+        assert 0 < kept == sum(platform.lake.info(RAW_MESSAGES.name, day).rows for day in days)
