@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
+from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS
 
 _ROW: dict[str, Any] = {
     "topics": [],

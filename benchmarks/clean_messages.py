@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from analytics_platform.model.raw_tables import RAW_MESSAGES
+from analytics_platform.model.tables.raw_tables import RAW_MESSAGES
 from analytics_platform.transform.language import detect_languages
 from analytics_platform.transform.messages import clean_messages
 from analytics_platform.transform.text import clean_texts, count_words

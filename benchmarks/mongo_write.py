@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pymongo import InsertOne, MongoClient, ReplaceOne
 
-from analytics_platform.model.operational_tables import CONVERSATION_MESSAGES
+from analytics_platform.model.tables.operational_tables import CONVERSATION_MESSAGES
 from analytics_platform.storage.mongo import EmbeddedMongo, MongoStore
 from analytics_platform.storage.mongo.migrations import migrate
 from analytics_platform.storage.mongo.wire_documents import document_ids, to_documents

@@ -28,7 +28,11 @@ import pyarrow as pa
 from analytics_platform.insights.similarity import best, conversation_embeddings, nearest
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 from analytics_platform.insights.vectors.unit_length import unit
-from analytics_platform.model.insight_tables import CONVERSATION_EMBEDDINGS, EMBEDDING_DIMENSIONS, MESSAGE_EMBEDDINGS
+from analytics_platform.model.tables.insight_tables import (
+    CONVERSATION_EMBEDDINGS,
+    EMBEDDING_DIMENSIONS,
+    MESSAGE_EMBEDDINGS,
+)
 from analytics_platform.operations.similar import SimilarSearch
 from analytics_platform.storage.lake import Lake
 

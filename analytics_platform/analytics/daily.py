@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from analytics_platform.analytics.groups import Groups
 from analytics_platform.analytics.pairing import with_insights
 from analytics_platform.analytics.summary import summarise
-from analytics_platform.model.analytics_tables import AGENT_DAILY, DAILY_METRICS, MODEL_DAILY, USER_DAILY
 from analytics_platform.model.table import Table
+from analytics_platform.model.tables.analytics_tables import AGENT_DAILY, DAILY_METRICS, MODEL_DAILY, USER_DAILY
 
 DATE = "date"
 

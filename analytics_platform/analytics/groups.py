@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.analytics_tables import SHARES_TYPE
+from analytics_platform.model.tables.analytics_tables import SHARES_TYPE
 
 HOURS = 24
 

@@ -1,6 +1,6 @@
 """Joins clean and insight tables into the tables whose rows become documents for applications.
 
-``model.operational_tables`` declares the tables; ``storage`` writes the documents to MongoDB.
+``model.tables.operational_tables`` declares the tables; ``storage`` writes the documents to MongoDB.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.analytics.pairing import with_insights
-from analytics_platform.model.clean_tables import MESSAGES, STAYS_IN_THE_LAKE
-from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
 from analytics_platform.model.message_keys import message_keys
-from analytics_platform.model.operational_tables import (
+from analytics_platform.model.tables.clean_tables import MESSAGES, STAYS_IN_THE_LAKE
+from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
+from analytics_platform.model.tables.operational_tables import (
     CONVERSATION_ANALYTICS,
     CONVERSATION_CATEGORIES,
     CONVERSATION_MESSAGES,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.clean_tables import CONVERSATIONS
-from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
+from analytics_platform.model.tables.clean_tables import CONVERSATIONS
+from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS
 
 _ID = "conversation_id"
 

@@ -1,4 +1,4 @@
-"""Defines every metric of a group of conversations once; the tables of ``model.analytics_tables`` select by name."""
+"""Defines every metric of a group of conversations once; the tables of ``analytics_tables`` select by name."""
 
 from __future__ import annotations
 

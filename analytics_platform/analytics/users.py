@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.analytics.groups import HOURS, count_lists, ratio, share_lists
-from analytics_platform.model.analytics_tables import USER_ANALYTICS, USER_DAILY
+from analytics_platform.model.tables.analytics_tables import USER_ANALYTICS, USER_DAILY
 
 WEEKDAYS = 7
 _DIGITS = 9  # absorbs the rounding error of turning a daily mean into a sum

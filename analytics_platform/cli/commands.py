@@ -33,8 +33,8 @@ from analytics_platform.errors import UserError
 from analytics_platform.insights.encoders.device import DeviceChoice
 from analytics_platform.insights.quality.evaluate import evaluate, evaluate_taxonomy
 from analytics_platform.insights.tiers.tier import Kind
-from analytics_platform.model.llm_tables import LLM_INSIGHTS
-from analytics_platform.model.operational_tables import DAILY_REPORT_PAGES
+from analytics_platform.model.tables.llm_tables import LLM_INSIGHTS
+from analytics_platform.model.tables.operational_tables import DAILY_REPORT_PAGES
 from analytics_platform.operations.redrive import Redriven, redrive
 from analytics_platform.operations.required_inputs import require_inputs, require_llm, require_places
 from analytics_platform.operations.run import Outcome, materialize, total_loss

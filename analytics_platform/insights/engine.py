@@ -1,6 +1,6 @@
 """The insight engine: tables of messages in, tables of vectors, labels and reasons out.
 
-The engine selects tier and device, and converts a tier's answers to the tables of ``model.insight_tables``.
+The engine selects tier and device, and converts a tier's answers to the tables of ``model.tables.insight_tables``.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from analytics_platform.insights.vectors.text_encoder import TextEncoder, transf
 from analytics_platform.insights.vectors.unit_length import unit
 from analytics_platform.insights.verdicts.judge import OutcomeJudge
 from analytics_platform.model.code_version import code_version
-from analytics_platform.model.insight_tables import (
+from analytics_platform.model.tables.insight_tables import (
     CONVERSATION_INSIGHTS,
     EMBEDDING_DIMENSIONS,
     MESSAGE_EMBEDDINGS,
     MESSAGE_INSIGHTS,
     TOPICS_TYPE,
 )
-from analytics_platform.model.markers import without_markers
+from analytics_platform.model.words.markers import without_markers
 
 _SPEAKING_ROLES = ("user", "assistant", "agent")
 _TOPIC_THRESHOLD = 0.2

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from analytics_platform.insights.taxonomies.label_rules import Mask
 from analytics_platform.insights.tiers.tier import Kind
-from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
+from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS
 
 _COLUMNS: Mapping[Kind, tuple[str, ...]] = {
     "topic": ("topics", "primary_topic"),

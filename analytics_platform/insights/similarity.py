@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 
 from analytics_platform.insights.grouping import Conversations, join_messages
 from analytics_platform.insights.vectors.unit_length import unit
-from analytics_platform.model.insight_tables import CONVERSATION_EMBEDDINGS, EMBEDDING_DIMENSIONS, MESSAGE_EMBEDDINGS
-from analytics_platform.model.raw_tables import DATE_COLUMN
+from analytics_platform.model.tables.insight_tables import (
+    CONVERSATION_EMBEDDINGS,
+    EMBEDDING_DIMENSIONS,
+    MESSAGE_EMBEDDINGS,
+)
+from analytics_platform.model.tables.raw_tables import DATE_COLUMN
 
 _MOST_WORDS = 40
 """Most words that add to a message's weight, so that a pasted log does not outweigh the question."""

@@ -11,7 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from analytics_platform.errors import UserError
-from analytics_platform.model import (
+from analytics_platform.model.table import Column, Table
+from analytics_platform.model.tables import (
     analytics_tables,
     clean_tables,
     error_tables,
@@ -21,7 +22,6 @@ from analytics_platform.model import (
     operational_tables,
     raw_tables,
 )
-from analytics_platform.model.table import Column, Table
 
 _MARK = "<!-- Made by `make data-model` from the declarations of the tables; a test compares. -->"
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.model import Table
-from analytics_platform.model.learning_tables import MODEL_EVALUATION, PROMOTED_MODEL
+from analytics_platform.model.tables.learning_tables import MODEL_EVALUATION, PROMOTED_MODEL
 from analytics_platform.operations.backup_archive import (
     Archive,
     BackupError,

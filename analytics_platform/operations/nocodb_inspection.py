@@ -43,7 +43,7 @@ from analytics_platform.sources.nocodb.noco_tables.table_guessing import (
 )
 from analytics_platform.sources.row_rules.row_validation import prepare_judging
 from analytics_platform.sources.rows import Rows
-from analytics_platform.sources.shapes.table_columns import meaning_of
+from analytics_platform.sources.shapes.table_parts.table_columns import meaning_of
 
 logger = logging.getLogger(__name__)
 

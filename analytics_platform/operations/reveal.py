@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from analytics_platform.defs.assets.clean_assets import SPANS_KEPT
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
-from analytics_platform.model.clean_tables import MESSAGES
+from analytics_platform.model.tables.clean_tables import MESSAGES
 from analytics_platform.storage.partitions import PartitionStore, PartitionTask, run_tasks
 from analytics_platform.transform.pii.sealing import Findings, Sealer
 from analytics_platform.transform.privacy import Privacy

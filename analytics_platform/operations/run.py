@@ -26,8 +26,8 @@ from analytics_platform.defs.framework.table_asset import FORCE_TAG, NO_RETRY_TA
 from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG, Platform
 from analytics_platform.errors import UserError
 from analytics_platform.model.cadence import Cadence
-from analytics_platform.model.clean_tables import CONVERSATIONS
-from analytics_platform.model.raw_tables import RAW_MESSAGES
+from analytics_platform.model.tables.clean_tables import CONVERSATIONS
+from analytics_platform.model.tables.raw_tables import RAW_MESSAGES
 from analytics_platform.operations.unknown_outcomes import UnknownOutcomes, find_unknown_outcomes
 from analytics_platform.sources.base import NothingUsableError, require_usable
 from analytics_platform.sources.row_rules.row_summary import RowSummary

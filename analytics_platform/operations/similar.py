@@ -20,8 +20,8 @@ from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.insights.similarity import best, nearest, vector_of
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder, static_encoder
-from analytics_platform.model.clean_tables import CONVERSATIONS, MESSAGES
-from analytics_platform.model.insight_tables import CONVERSATION_EMBEDDINGS, CONVERSATION_INSIGHTS
+from analytics_platform.model.tables.clean_tables import CONVERSATIONS, MESSAGES
+from analytics_platform.model.tables.insight_tables import CONVERSATION_EMBEDDINGS, CONVERSATION_INSIGHTS
 from analytics_platform.storage.partitions import PartitionStore, PartitionStream, PartitionTask, run_tasks
 from analytics_platform.system.plain_text import counted
 

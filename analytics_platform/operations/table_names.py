@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 
-from analytics_platform.model import (
-    Table,
+from analytics_platform.model import Table
+from analytics_platform.model.tables import (
     analytics_tables,
     clean_tables,
     error_tables,

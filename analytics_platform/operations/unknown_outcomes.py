@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from analytics_platform.model.clean_tables import CONVERSATIONS
+from analytics_platform.model.tables.clean_tables import CONVERSATIONS
 from analytics_platform.storage.partitions import PartitionStore
 from analytics_platform.transform import pii
 from analytics_platform.transform.cleaning import Cleaning

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
-from analytics_platform.model.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT, ROLES, TIME_SOURCES
+from analytics_platform.model.tables.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT, ROLES, TIME_SOURCES
 from analytics_platform.sources.base import NoMessagesError, SourceError
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
 from analytics_platform.sources.row_rules.text_bytes import begin_visibly

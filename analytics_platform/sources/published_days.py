@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analytics_platform.model import Table
-from analytics_platform.model.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES, UNPLACED_ROWS
+from analytics_platform.model.tables.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES, UNPLACED_ROWS
 from analytics_platform.sources.base import NO_ROWS, SourceDay, SourceError, UnplacedRows
 from analytics_platform.sources.row_rules.deduplication import UNPLACED_DAY
 from analytics_platform.system.plain_text import counted

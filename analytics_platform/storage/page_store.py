@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from analytics_platform.errors import UserError
 from analytics_platform.files import remove_staged, write_atomically
-from analytics_platform.model.operational_tables import REPORT_PAGES
 from analytics_platform.model.table import KIND_SEPARATOR
+from analytics_platform.model.tables.operational_tables import REPORT_PAGES
 from analytics_platform.storage.partitions import PATH, PartitionInfo
 from analytics_platform.storage.provenance import FILE, STORED_FIELD, Provenance, short_hash
 

@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.clean_tables import CONVERSATIONS, MESSAGES
-from analytics_platform.model.raw_tables import RAW_CONVERSATIONS, RAW_MESSAGES, TIME_SOURCES
+from analytics_platform.model.tables.clean_tables import CONVERSATIONS, MESSAGES
+from analytics_platform.model.tables.raw_tables import RAW_CONVERSATIONS, RAW_MESSAGES, TIME_SOURCES
 from analytics_platform.transform.language import UNKNOWN, normalise_codes
 from analytics_platform.transform.outcomes import KNOWN_TO_EVERYBODY, Outcomes
 from analytics_platform.transform.privacy import DEFAULT_PRIVACY, Privacy

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.model.operational_tables import DAILY_REPORTS
+from analytics_platform.model.tables.operational_tables import DAILY_REPORTS
 from analytics_platform.storage.lake import Lake
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]

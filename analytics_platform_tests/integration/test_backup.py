@@ -30,7 +30,7 @@ from typer.testing import CliRunner
 from analytics_platform.cli.app import app
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
-from analytics_platform.model.learning_tables import MODEL_EVALUATION, PROMOTED_MODEL
+from analytics_platform.model.tables.learning_tables import MODEL_EVALUATION, PROMOTED_MODEL
 from analytics_platform.operations import backup_archive
 from analytics_platform.operations.backup import NAMES, back_up, merge_evaluations, restore
 from analytics_platform.settings.loader import load_settings

@@ -71,7 +71,7 @@ EDITS: list[tuple[str, str, str, set[str]]] = [
     ("insights/llm/api/rate_limits.py", "_BURST_SHARE = 0.1", "_BURST_SHARE = 0.2", {"llm_insights"}),
     ("insights/llm/prompts/conversation.v1.md.j2", "conversation", "dialogue", {"llm_insights"}),
     ("insights/taxonomies/packs/demo.yaml", "\n", "\n# edited\n", LABELS | LEARNING | {"llm_insights"}),
-    ("model/raw_tables.py", "MAX_NUMBER = 1_", "MAX_NUMBER = 2_", ROWS),
+    ("model/tables/raw_tables.py", "MAX_NUMBER = 1_", "MAX_NUMBER = 2_", ROWS),
     ("sources/row_rules/row_validation.py", "_EXTRA_KEPT = 1_000", "_EXTRA_KEPT = 2_000", ROWS),
     ("transform/text.py", '_INVISIBLE = r"[', '_INVISIBLE = r"[ ', {"messages"}),
     ("transform/conversations.py", "_DIGITS = 9", "_DIGITS = 8", {"raw_conversations", "conversations"}),

@@ -14,7 +14,7 @@ import pytest
 
 from analytics_platform.definitions import EVERYTHING, build_definitions, tables_of
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.model.raw_tables import RAW_MESSAGES
+from analytics_platform.model.tables.raw_tables import RAW_MESSAGES
 from analytics_platform.operations.run import Outcome, materialize
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.sources.file_reading.file_source import FileSource

@@ -17,10 +17,10 @@ import pytest
 
 from analytics_platform.defs.assets.mart_assets import build_marts
 from analytics_platform.model import Table
-from analytics_platform.model.analytics_tables import DAILY_METRICS
-from analytics_platform.model.clean_tables import CONVERSATIONS, MESSAGES
-from analytics_platform.model.error_tables import PROCESSING_ERRORS
-from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
+from analytics_platform.model.tables.analytics_tables import DAILY_METRICS
+from analytics_platform.model.tables.clean_tables import CONVERSATIONS, MESSAGES
+from analytics_platform.model.tables.error_tables import PROCESSING_ERRORS
+from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
 from analytics_platform.settings.loader import PROJECT_ROOT
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.warehouse.dbt_project import load_manifest, prepare_manifest

@@ -17,7 +17,7 @@ import pymongo
 import pytest
 from pymongo import MongoClient
 
-from analytics_platform.model.operational_tables import CONVERSATION_CATEGORIES
+from analytics_platform.model.tables.operational_tables import CONVERSATION_CATEGORIES
 from analytics_platform.storage.mongo import EmbeddedMongo, EmbeddedMongoError, MongoStore
 
 pytestmark = pytest.mark.integration

@@ -19,7 +19,7 @@ from pymongo import MongoClient, monitoring
 from pymongo.collection import Collection as DriverCollection
 from pymongo.errors import WriteError
 
-from analytics_platform.model.operational_tables import (
+from analytics_platform.model.tables.operational_tables import (
     ANALYTICS_REPORTS,
     CONVERSATION_CATEGORIES,
     DAILY_REPORTS,

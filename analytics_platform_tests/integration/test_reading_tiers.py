@@ -25,7 +25,7 @@ from analytics_platform.insights.tiers.tier import Documents
 from analytics_platform.insights.vectors.multilingual import MULTILINGUAL_DIMENSIONS
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 from analytics_platform.model import find_violations
-from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
+from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS
 
 pytestmark = pytest.mark.integration
 

@@ -31,8 +31,8 @@ from analytics_platform.definitions import mart_names, recipes_of
 from analytics_platform.defs.consistency.left_out import count_quarantined
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
-from analytics_platform.model.learning_tables import PROMOTED_MODEL
-from analytics_platform.model.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES
+from analytics_platform.model.tables.learning_tables import PROMOTED_MODEL
+from analytics_platform.model.tables.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES
 from analytics_platform.operations.reveal import Revealed, RevealedMessage
 from analytics_platform.operations.run import Outcome, TableOutcome
 from analytics_platform.operations.similar import Similar, SimilarConversation

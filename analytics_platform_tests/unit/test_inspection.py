@@ -15,7 +15,7 @@ from analytics_platform.cli.app import main
 from analytics_platform.cli.inspect_lines import inspect_lines
 from analytics_platform.cli.source_lines import short_lines
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.model.operational_tables import DAILY_REPORT_PAGES, REPORT_PAGES
+from analytics_platform.model.tables.operational_tables import DAILY_REPORT_PAGES, REPORT_PAGES
 from analytics_platform.operations import inspection
 from analytics_platform.operations.inspection import inspect_files
 from analytics_platform.operations.mapping_file import mapping_text

@@ -15,7 +15,7 @@ from analytics_platform.analytics.reports import charts
 from analytics_platform.analytics.reports.page import Figure, render_page
 from analytics_platform.analytics.reports.reading_list import Listed
 from analytics_platform.defs.checks.declarations import check_result
-from analytics_platform.model.operational_tables import ANALYTICS_REPORTS
+from analytics_platform.model.tables.operational_tables import ANALYTICS_REPORTS
 from analytics_platform.storage.failures import Failure, as_annotations
 from analytics_platform.storage.io_manager import partition_metadata
 from analytics_platform.storage.partitions import PartitionInfo

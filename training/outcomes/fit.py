@@ -29,7 +29,7 @@ from analytics_platform.insights.tiers.examples import as_messages, shipped_gold
 from analytics_platform.insights.tiers.tier import Classified, Kind
 from analytics_platform.insights.verdicts import judge, resolution, urgency
 from analytics_platform.insights.verdicts.decision_table import COUNTS, PRIOR_WEIGHT, DecisionTable, shares_of
-from analytics_platform.model.insight_tables import RESOLUTIONS, URGENCIES
+from analytics_platform.model.tables.insight_tables import RESOLUTIONS, URGENCIES
 
 HERE = Path(__file__).parent
 RULES = {"urgency": urgency.RULES, "resolution": resolution.RULES}

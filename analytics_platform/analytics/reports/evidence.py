@@ -17,7 +17,7 @@ QUIET_DAY = 10
 """Number of conversations below which shares and distributions of a day are not meaningful."""
 
 OTHER = "other"
-"""The topic of conversations that no topic of the taxonomy fits, see ``model.insight_tables``."""
+"""The topic of conversations that no topic of the taxonomy fits, see ``model.tables.insight_tables``."""
 
 _BEHIND = {
     "answered_rate": "conversation_count",

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from analytics_platform.analytics.reports import findings, wording
 from analytics_platform.analytics.reports.evidence import FEW, OTHER, Evidence, read_days
-from analytics_platform.model.operational_tables import ANALYTICS_REPORTS
+from analytics_platform.model.tables.operational_tables import ANALYTICS_REPORTS
 
 Unit = Literal[
     "conversations", "messages", "people", "share", "s", "points", "score", "sentiment", "tokens", "USD", "rows"

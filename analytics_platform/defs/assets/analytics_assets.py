@@ -9,8 +9,8 @@ import pyarrow as pa
 from analytics_platform.analytics import daily, users
 from analytics_platform.defs.assets import clean_assets, insight_assets, processing_errors, raw_assets
 from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
-from analytics_platform.model import analytics_tables as tables
 from analytics_platform.model.cadence import Cadence
+from analytics_platform.model.tables import analytics_tables as tables
 from analytics_platform.storage.partitions import PartitionStream
 
 KINDS = frozenset({"parquet", "pandas"})

@@ -9,7 +9,7 @@ import pyarrow as pa
 from analytics_platform.defs.assets import raw_assets
 from analytics_platform.defs.framework.recipe import PartitionFacts
 from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
-from analytics_platform.model import clean_tables as tables
+from analytics_platform.model.tables import clean_tables as tables
 from analytics_platform.transform.cleaning import Cleaning
 from analytics_platform.transform.conversations import conversation_metrics
 from analytics_platform.transform.messages import clean_messages

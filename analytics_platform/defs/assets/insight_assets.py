@@ -12,7 +12,7 @@ from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, 
 from analytics_platform.defs.resources.corrections_resource import Corrections
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.insights import engine, similarity
-from analytics_platform.model import insight_tables as tables
+from analytics_platform.model.tables import insight_tables as tables
 
 KINDS = frozenset({"parquet", "numpy"})
 PLACE = GraphPlace("insights", KINDS)

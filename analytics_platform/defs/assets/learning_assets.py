@@ -28,8 +28,8 @@ from analytics_platform.insights.quality import feedback
 from analytics_platform.insights.quality.promotion_gate import evaluate_model, evaluations_of, why_worse
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy, load_taxonomy
 from analytics_platform.insights.tiers.examples import shipped_gold, version_of
-from analytics_platform.model import learning_tables as tables
 from analytics_platform.model.cadence import Cadence
+from analytics_platform.model.tables import learning_tables as tables
 from analytics_platform.storage.partitions import PartitionStream
 from analytics_platform.storage.provenance import short_hash
 

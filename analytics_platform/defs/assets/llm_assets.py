@@ -14,7 +14,7 @@ from analytics_platform.defs.framework.recipe import PartitionFacts
 from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
 from analytics_platform.defs.resources.llm_resource import Llm
 from analytics_platform.insights.llm import llm_store
-from analytics_platform.model import llm_tables as tables
+from analytics_platform.model.tables import llm_tables as tables
 
 KINDS = frozenset({"parquet", "openai"})
 PLACE = GraphPlace("insights", KINDS)

@@ -10,8 +10,8 @@ import pyarrow as pa
 from analytics_platform.analytics import operational_documents
 from analytics_platform.defs.assets import analytics_assets, clean_assets, insight_assets, processing_errors
 from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
-from analytics_platform.model import operational_tables as tables
 from analytics_platform.model.cadence import Cadence
+from analytics_platform.model.tables import operational_tables as tables
 from analytics_platform.storage.warehouse import facts
 
 collection_asset = partial(

@@ -16,7 +16,7 @@ import pyarrow as pa
 from analytics_platform.defs.assets import clean_assets, insight_assets, raw_assets
 from analytics_platform.defs.checks.declarations import check_result, days_of_run, problems_by_day
 from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
-from analytics_platform.model import error_tables as tables
+from analytics_platform.model.tables import error_tables as tables
 from analytics_platform.storage.failures import Failures
 from analytics_platform.storage.partitions import PartitionStore
 from analytics_platform.system.plain_text import counted

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from analytics_platform.defs.framework.recipe import PartitionFacts
 from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
-from analytics_platform.model import raw_tables as tables
 from analytics_platform.model.cadence import Cadence
+from analytics_platform.model.tables import raw_tables as tables
 from analytics_platform.sources import sample_source
 from analytics_platform.sources.base import NO_ROWS, Source, require_usable
 from analytics_platform.sources.file_reading import file_source

@@ -25,7 +25,7 @@ from analytics_platform.defs.assets import (
 from analytics_platform.defs.framework.recipe import PartitionFacts
 from analytics_platform.defs.framework.table_asset import GraphPlace, TableAsset, Upstream, table_asset
 from analytics_platform.model.cadence import Cadence
-from analytics_platform.model.operational_tables import DAILY_REPORT_PAGES, DAILY_REPORTS
+from analytics_platform.model.tables.operational_tables import DAILY_REPORT_PAGES, DAILY_REPORTS
 from analytics_platform.storage.partitions import PartitionStream
 
 SAMPLE_NOTE = (

@@ -10,7 +10,7 @@ from analytics_platform.defs.consistency.left_out import days_with_errors, store
 from analytics_platform.defs.framework.day_ranges import few_ranges
 from analytics_platform.defs.framework.table_asset import REDRIVE_TAG
 from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG, Platform
-from analytics_platform.model.error_tables import PROCESSING_ERRORS
+from analytics_platform.model.tables.error_tables import PROCESSING_ERRORS
 from analytics_platform.storage.failures import MOST_TRIES
 
 REDRIVE = "on_demand_redrive"

@@ -18,7 +18,7 @@ import pyarrow as pa
 from analytics_platform.defs.framework.isolation import in_one_line, without
 from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.model.cadence import Cadence
-from analytics_platform.model.operational_tables import DAILY_REPORTS
+from analytics_platform.model.tables.operational_tables import DAILY_REPORTS
 from analytics_platform.storage.agreement import IDS_SHOWN, Disagreement, compare, compare_pages, same_content
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.failures import left_out_of

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from analytics_platform.defs.assets.processing_errors import ISOLATING
 from analytics_platform.defs.framework.table_asset import TableAsset
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.model.error_tables import PROCESSING_ERRORS
-from analytics_platform.model.raw_tables import QUARANTINED_ROWS, UNPLACED_ROWS
+from analytics_platform.model.tables.error_tables import PROCESSING_ERRORS
+from analytics_platform.model.tables.raw_tables import QUARANTINED_ROWS, UNPLACED_ROWS
 from analytics_platform.storage.failures import Failure, failures_of
 from analytics_platform.storage.partitions import PartitionStore
 

@@ -13,7 +13,7 @@ from analytics_platform.insights.heads.label_model import LabelModel, make_model
 from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.taxonomy import TaxonomyParts
 from analytics_platform.model import Table
-from analytics_platform.model.learning_tables import MODEL_EVALUATION, PROMOTED_MODEL
+from analytics_platform.model.tables.learning_tables import MODEL_EVALUATION, PROMOTED_MODEL
 from analytics_platform.storage.partitions import PartitionStore
 
 

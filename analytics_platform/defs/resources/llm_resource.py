@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from analytics_platform.insights.llm.config import LlmConfig, LlmError
 from analytics_platform.insights.llm.llm_store import LlmStore
 from analytics_platform.insights.taxonomies.taxonomy import TaxonomyParts, load_taxonomy
-from analytics_platform.model.llm_tables import LLM_CALLS, LLM_FAILURES, LLM_INSIGHTS
+from analytics_platform.model.tables.llm_tables import LLM_CALLS, LLM_FAILURES, LLM_INSIGHTS
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.system.plain_text import agreeing, counted
 

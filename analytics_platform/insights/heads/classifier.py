@@ -27,7 +27,7 @@ from analytics_platform.insights.vectors.english import english_encoder
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
 from analytics_platform.insights.vectors.text_encoder import TextEncoder
 from analytics_platform.insights.vectors.unit_length import unit
-from analytics_platform.model.insight_tables import EMBEDDING_DIMENSIONS
+from analytics_platform.model.tables.insight_tables import EMBEDDING_DIMENSIONS
 
 Reads = Literal["nothing", "doubtful", "everything"]
 """Documents that the transformer reads during scoring."""

@@ -17,7 +17,7 @@ from analytics_platform.insights.encoders.valence import measure_valence
 from analytics_platform.insights.encoders.words import TermMatcher, Words, normalize
 from analytics_platform.insights.heads.linear import pool
 from analytics_platform.insights.tiers.tier import Documents, Singles
-from analytics_platform.model.insight_tables import EMBEDDING_DIMENSIONS
+from analytics_platform.model.tables.insight_tables import EMBEDDING_DIMENSIONS
 
 _CHARACTER_NGRAMS = (2, 5)
 _LONGEST_WORD = 40

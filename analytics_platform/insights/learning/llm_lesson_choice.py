@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from analytics_platform.insights.quality.feedback import find_said, is_held_out
 from analytics_platform.insights.taxonomies.taxonomy import OTHER
-from analytics_platform.model.learning_tables import LLM_LESSONS
+from analytics_platform.model.tables.learning_tables import LLM_LESSONS
 
 SOURCE = "llm"
 MOST_CONVERSATIONS = 5_000

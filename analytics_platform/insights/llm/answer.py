@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, cre
 from analytics_platform.insights.llm.transcript import Transcript
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, Taxonomy
 from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES
-from analytics_platform.model.insight_tables import RESOLUTIONS, URGENCIES
+from analytics_platform.model.tables.insight_tables import RESOLUTIONS, URGENCIES
 
 Labels = dict[str, Any]
 """A checked answer, as it is cached: reasons refer to message numbers, so that equal conversations can share it."""

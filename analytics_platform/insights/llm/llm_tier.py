@@ -39,7 +39,7 @@ from analytics_platform.insights.llm.results import (
 )
 from analytics_platform.insights.llm.transcript import Transcript, read_transcripts
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
-from analytics_platform.model.llm_tables import LLM_CALLS
+from analytics_platform.model.tables.llm_tables import LLM_CALLS
 
 EXPECTED_ANSWER_TOKENS = 300
 """Tokens of an answer that the dry run assumes; its upper bound uses ``answer_tokens``."""

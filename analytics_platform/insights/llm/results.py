@@ -15,7 +15,7 @@ from analytics_platform.insights.llm.answer import Labels
 from analytics_platform.insights.llm.llm_store import Document, moment
 from analytics_platform.insights.llm.transcript import Transcript
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS
-from analytics_platform.model.llm_tables import LLM_FAILURES, LLM_INSIGHTS
+from analytics_platform.model.tables.llm_tables import LLM_FAILURES, LLM_INSIGHTS
 
 _DECIMALS = 4
 SILENT: Labels = {

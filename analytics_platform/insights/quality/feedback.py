@@ -24,7 +24,7 @@ from analytics_platform.insights.heads.training_sample import draw_rows
 from analytics_platform.insights.taxonomies.taxonomy import FIXED_LABELS, OTHER, Taxonomy
 from analytics_platform.insights.tiers.examples import EXAMPLES, as_messages
 from analytics_platform.insights.tiers.tier import Kind
-from analytics_platform.model.learning_tables import LABEL_FEEDBACK
+from analytics_platform.model.tables.learning_tables import LABEL_FEEDBACK
 
 CORRECTION_WEIGHT = 2.0
 """Weight of a correction in the fit, in examples of the taxonomy. Training on one half of the shipped gold labels

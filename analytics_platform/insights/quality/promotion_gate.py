@@ -16,7 +16,7 @@ from analytics_platform.insights.heads.label_model import LabelModel
 from analytics_platform.insights.taxonomies.taxonomy import OTHER
 from analytics_platform.insights.tiers.examples import as_messages, version_of
 from analytics_platform.insights.tiers.tier import Kind, choose
-from analytics_platform.model.learning_tables import MODEL_EVALUATION
+from analytics_platform.model.tables.learning_tables import MODEL_EVALUATION
 
 _JUDGED: tuple[Kind, ...] = ("topic", "intent", "sentiment")
 FEWEST_ITEMS = 20

@@ -18,7 +18,7 @@ from analytics_platform.insights.reasons.quotes import Quotes
 from analytics_platform.insights.taxonomies.label_rules import Mask, RuleBook
 from analytics_platform.insights.taxonomies.taxonomy import OTHER
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Labeller, choose
-from analytics_platform.model.insight_tables import REASONS_TYPE
+from analytics_platform.model.tables.insight_tables import REASONS_TYPE
 
 DECIMALS = 4
 """Stored decimals: few enough that threads and batch sizes cannot change them."""

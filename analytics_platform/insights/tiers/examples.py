@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from analytics_platform.model.learning_tables import GOLD_LABELS
+from analytics_platform.model.tables.learning_tables import GOLD_LABELS
 
 DATA = Path(__file__).parents[1] / "data"
 SLICE_PATH = DATA / "labels.parquet"

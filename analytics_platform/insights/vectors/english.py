@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 
 from analytics_platform.insights.encoders.words import WORDS_REVISION, Words, split_words
 from analytics_platform.insights.vectors.unit_length import unit
-from analytics_platform.model.insight_tables import EMBEDDING_DIMENSIONS
+from analytics_platform.model.tables.insight_tables import EMBEDDING_DIMENSIONS
 
 _PACKAGE = "wordllama"
 _WEIGHTS = "weights/l2_supercat_256.safetensors"

@@ -21,7 +21,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from analytics_platform.insights.encoders.words import WORDS_REVISION, Words, split_words
 from analytics_platform.insights.vectors.unit_length import unit
-from analytics_platform.model.insight_tables import EMBEDDING_DIMENSIONS
+from analytics_platform.model.tables.insight_tables import EMBEDDING_DIMENSIONS
 
 VECTORS_FILE = Path(__file__).with_name("data") / "static_multilingual.safetensors"
 _REVISION = "2"

@@ -19,7 +19,7 @@ from analytics_platform.insights.verdicts.cue_lists import RESOLUTION_CUES, URGE
 from analytics_platform.insights.verdicts.cue_matching import CueHits, CueMatcher, Mask
 from analytics_platform.insights.verdicts.decision_table import DecisionTable, Verdict
 from analytics_platform.insights.verdicts.dialogue import Dialogue
-from analytics_platform.model.insight_tables import RESOLUTIONS, URGENCIES
+from analytics_platform.model.tables.insight_tables import RESOLUTIONS, URGENCIES
 
 KINDS: tuple[Kind, ...] = ("urgency", "resolution")
 

@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
-from analytics_platform.model.raw_tables import REQUIRED_INPUT
+from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.file_reading.locating import BOOKS, JSON, known_formats
 from analytics_platform.sources.file_reading.locating import VARIABLE as PATH_VARIABLE
@@ -56,13 +56,13 @@ from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.catalogue import AUTO, ROWS, WHATSAPP, recognise_shape
 from analytics_platform.sources.shapes.dotted import dotted_shape
-from analytics_platform.sources.shapes.exchanges import EXCHANGES
-from analytics_platform.sources.shapes.helpdesks import CHATWOOT
+from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
+from analytics_platform.sources.shapes.exports.helpdesks import CHATWOOT
+from analytics_platform.sources.shapes.exports.slack import SLACK, with_channel
+from analytics_platform.sources.shapes.exports.whatsapp import date_order, is_whatsapp, read_whatsapp
 from analytics_platform.sources.shapes.nested import nested_shape
 from analytics_platform.sources.shapes.shape import Context, Shape
-from analytics_platform.sources.shapes.slack import SLACK, with_channel
-from analytics_platform.sources.shapes.table_roles import says_who_speaks
-from analytics_platform.sources.shapes.whatsapp import date_order, is_whatsapp, read_whatsapp
+from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
 
 _WHOLE_SHAPES = (EXCHANGES, CHATWOOT)
 """Shapes that decide roles and texts even where a mapping names columns for them.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
-from analytics_platform.model.raw_tables import REQUIRED_INPUT
+from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.file_reading.recognised import Recognised
 from analytics_platform.sources.file_reading.unfolding import with_plain_text
@@ -15,10 +15,10 @@ from analytics_platform.sources.formats.file_records import Record
 from analytics_platform.sources.mapping import VARIABLE as MAPPING_VARIABLE
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.rows import Rows
-from analytics_platform.sources.shapes.table_authors import authors_of
-from analytics_platform.sources.shapes.table_columns import usual_columns
-from analytics_platform.sources.shapes.table_roles import role_flags
-from analytics_platform.sources.shapes.table_times import date_and_time, with_date_order
+from analytics_platform.sources.shapes.table_parts.table_authors import authors_of
+from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
+from analytics_platform.sources.shapes.table_parts.table_roles import role_flags
+from analytics_platform.sources.shapes.table_parts.table_times import date_and_time, with_date_order
 
 
 def plain_table(

@@ -26,7 +26,7 @@ from analytics_platform.sources.shapes.shape import (
     parsed,
     with_tool_calls,
 )
-from analytics_platform.sources.shapes.table_columns import usual_columns
+from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
 
 
 def unwrapped(batches: Iterator[Records], mapping: FieldMapping) -> Iterator[Records]:

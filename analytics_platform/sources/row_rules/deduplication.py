@@ -14,8 +14,8 @@ import datetime as dt
 import duckdb
 import pyarrow as pa
 
-from analytics_platform.model.outcome_words import CLOSING_WORDS, STATE_WORDS, SUCCESS_WORDS
-from analytics_platform.model.raw_tables import MAX_TEXT_CHARACTERS
+from analytics_platform.model.tables.raw_tables import MAX_TEXT_CHARACTERS
+from analytics_platform.model.words.outcome_words import CLOSING_WORDS, STATE_WORDS, SUCCESS_WORDS
 from analytics_platform.sources.rows import CONTENT_ID
 
 SETTLED_TABLES = """

@@ -17,8 +17,13 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.languages import LANGUAGES
-from analytics_platform.model.raw_tables import MAX_NUMBER, MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS, TIME_SOURCES
+from analytics_platform.model.tables.raw_tables import (
+    MAX_NUMBER,
+    MAX_TEXT_CHARACTERS,
+    MAX_VALUE_CHARACTERS,
+    TIME_SOURCES,
+)
+from analytics_platform.model.words.languages import LANGUAGES
 from analytics_platform.sources.mapping import Batch
 from analytics_platform.sources.row_rules.text_bytes import Mask, begin_visibly, bytes_of, valid_mask
 

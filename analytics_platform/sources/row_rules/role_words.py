@@ -7,7 +7,7 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 
-from analytics_platform.model.raw_tables import ROLES
+from analytics_platform.model.tables.raw_tables import ROLES
 
 _WORDS = {
     "user": "user human customer client end-user enduser visitor contact requester reporter lead guest "

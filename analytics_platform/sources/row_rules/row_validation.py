@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.raw_tables import (
+from analytics_platform.model.tables.raw_tables import (
     MAX_NUMBER,
     MAX_TEXT_CHARACTERS,
     MAX_VALUE_CHARACTERS,

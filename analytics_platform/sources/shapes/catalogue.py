@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.formats.file_records import Record
-from analytics_platform.sources.shapes.chatgpt import CHATGPT
-from analytics_platform.sources.shapes.claude import CLAUDE
-from analytics_platform.sources.shapes.exchanges import EXCHANGES
-from analytics_platform.sources.shapes.helpdesks import CHATWOOT, FRESHDESK, INTERCOM, ZENDESK
-from analytics_platform.sources.shapes.messengers import DISCORD, MESSENGER, TELEGRAM
-from analytics_platform.sources.shapes.openai_messages import MESSAGES
-from analytics_platform.sources.shapes.otel import OTEL
+from analytics_platform.sources.shapes.exports.chatgpt import CHATGPT
+from analytics_platform.sources.shapes.exports.claude import CLAUDE
+from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
+from analytics_platform.sources.shapes.exports.helpdesks import CHATWOOT, FRESHDESK, INTERCOM, ZENDESK
+from analytics_platform.sources.shapes.exports.messengers import DISCORD, MESSENGER, TELEGRAM
+from analytics_platform.sources.shapes.exports.openai_messages import MESSAGES
+from analytics_platform.sources.shapes.exports.otel import OTEL
+from analytics_platform.sources.shapes.exports.sharegpt import SHAREGPT
+from analytics_platform.sources.shapes.exports.slack import SLACK
 from analytics_platform.sources.shapes.shape import Shape
-from analytics_platform.sources.shapes.sharegpt import SHAREGPT
-from analytics_platform.sources.shapes.slack import SLACK
 
 SHAPES: tuple[Shape, ...] = (
     CHATGPT, CLAUDE, OTEL, ZENDESK, INTERCOM, FRESHDESK, CHATWOOT, SLACK, TELEGRAM, DISCORD, MESSENGER, SHAREGPT,

@@ -13,8 +13,8 @@ from analytics_platform.sources.formats.file_records import Record
 from analytics_platform.sources.shapes.id_keys import CONTACT_KEYS, CONVERSATION_KEYS, RECORD_KEYS
 from analytics_platform.sources.shapes.identity import Turn, identify_conversation, identify_rows
 from analytics_platform.sources.shapes.shape import Context, Shape, content_text, first_of, is_list_of
-from analytics_platform.sources.shapes.table_columns import usual_columns
-from analytics_platform.sources.shapes.table_roles import says_who_speaks
+from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
+from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
 
 _PARENT_IDS = (*CONVERSATION_KEYS, *CONTACT_KEYS, *RECORD_KEYS)
 """Keys of a record that name its conversation, in the order in which they are tried."""

@@ -1,6 +1,6 @@
 """Declarations of the six operational collections and of ``label_feedback``: tables, partitions and indexes.
 
-`model.operational_tables` declares the columns; `migrations` applies validators and indexes to a database.
+`model.tables.operational_tables` declares the columns; `migrations` applies validators and indexes to a database.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from analytics_platform.model import Table
 from analytics_platform.model.cadence import Cadence
-from analytics_platform.model.operational_tables import (
+from analytics_platform.model.table import KIND_SEPARATOR
+from analytics_platform.model.tables.operational_tables import (
     CONVERSATION_ANALYTICS,
     CONVERSATION_CATEGORIES,
     CONVERSATION_MESSAGES,
@@ -23,7 +24,6 @@ from analytics_platform.model.operational_tables import (
     DAILY_REPORTS,
     USER_PROFILES,
 )
-from analytics_platform.model.table import KIND_SEPARATOR
 from analytics_platform.storage.mongo.collection_validators import validator
 
 

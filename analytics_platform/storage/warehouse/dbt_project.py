@@ -42,7 +42,7 @@ class NodeOutcome:
     """Result of one model or test of a ``dbt build``.
 
     Attributes:
-        unique_id: dbt's identifier, e.g. ``model.analytics_tables.fct_message``.
+        unique_id: dbt's identifier, e.g. ``model.tables.analytics_tables.fct_message``.
         status: ``success``, ``pass``, ``warn``, ``fail``, ``error`` or ``skipped``.
         failures: Number of failing rows; None for models and for tests that did not run.
         message: dbt's message; may be empty.

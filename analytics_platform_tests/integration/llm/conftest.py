@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from analytics_platform.insights.llm.config import LlmConfig
 from analytics_platform.insights.llm.llm_tier import LlmTier
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy, load_taxonomy
-from analytics_platform.model.clean_tables import MESSAGES
+from analytics_platform.model.tables.clean_tables import MESSAGES
 from analytics_platform_tests.memory_llm_store import MemoryLlmStore
 
 KEY = "sk-the-secret-key-0123456789"

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from analytics_platform.insights.llm.llm_store import moment
-from analytics_platform.model.llm_tables import LLM_CALLS, LLM_FAILURES
+from analytics_platform.model.tables.llm_tables import LLM_CALLS, LLM_FAILURES
 from analytics_platform.storage.mongo import EmbeddedMongo, MongoLlmStore, MongoStore
 from analytics_platform_tests.memory_llm_store import MemoryLlmStore
 

@@ -15,7 +15,7 @@ import pytest
 
 from analytics_platform.insights.llm.api.prices import Usage, load_prices
 from analytics_platform.insights.llm.config import LlmError
-from analytics_platform.model.llm_tables import LLM_CALLS, LLM_FAILURES, LLM_INSIGHTS
+from analytics_platform.model.tables.llm_tables import LLM_CALLS, LLM_FAILURES, LLM_INSIGHTS
 from analytics_platform.model.validation import find_violations
 
 pytestmark = pytest.mark.integration

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from analytics_platform.model.clean_tables import CONVERSATIONS
-from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
+from analytics_platform.model.tables.clean_tables import CONVERSATIONS
+from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS
 from analytics_platform_tests.insight_rows import insight_row
 
 DAY = dt.date(2024, 1, 1)  # a Monday

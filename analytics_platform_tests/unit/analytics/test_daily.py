@@ -11,9 +11,9 @@ import pytest
 
 from analytics_platform.analytics.daily import agent_daily, daily_metrics, model_daily, user_daily
 from analytics_platform.model import Table, find_violations
-from analytics_platform.model.analytics_tables import AGENT_DAILY, DAILY_METRICS, MODEL_DAILY, USER_DAILY
-from analytics_platform.model.clean_tables import CONVERSATIONS
-from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
+from analytics_platform.model.tables.analytics_tables import AGENT_DAILY, DAILY_METRICS, MODEL_DAILY, USER_DAILY
+from analytics_platform.model.tables.clean_tables import CONVERSATIONS
+from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS
 
 DAY = dt.date(2024, 1, 1)
 Pair = tuple[pa.Table, pa.Table]

@@ -14,9 +14,9 @@ from analytics_platform.analytics.operational_documents import (
     conversation_messages,
 )
 from analytics_platform.model import find_violations
-from analytics_platform.model.clean_tables import CONVERSATIONS, MESSAGES
-from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
-from analytics_platform.model.operational_tables import (
+from analytics_platform.model.tables.clean_tables import CONVERSATIONS, MESSAGES
+from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
+from analytics_platform.model.tables.operational_tables import (
     CONVERSATION_ANALYTICS,
     CONVERSATION_CATEGORIES,
     CONVERSATION_MESSAGES,

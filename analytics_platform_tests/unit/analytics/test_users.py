@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from analytics_platform.analytics.daily import user_daily
 from analytics_platform.analytics.users import user_analytics
 from analytics_platform.model import find_violations
-from analytics_platform.model.analytics_tables import USER_ANALYTICS, USER_DAILY
 from analytics_platform.model.table import SchemaError
+from analytics_platform.model.tables.analytics_tables import USER_ANALYTICS, USER_DAILY
 from analytics_platform_tests.sizes import by_day_or_night
 
 MakePair = Callable[..., tuple[pa.Table, pa.Table]]

@@ -21,7 +21,12 @@ from analytics_platform.insights.engine import build_engine
 from analytics_platform.insights.learning.training_files import Training as LabelledFiles
 from analytics_platform.insights.tiers.examples import shipped_gold
 from analytics_platform.model import find_violations
-from analytics_platform.model.learning_tables import CANDIDATE_MODEL, LABEL_FEEDBACK, LLM_LESSONS, MODEL_EVALUATION
+from analytics_platform.model.tables.learning_tables import (
+    CANDIDATE_MODEL,
+    LABEL_FEEDBACK,
+    LLM_LESSONS,
+    MODEL_EVALUATION,
+)
 from analytics_platform.operations.training import train
 from analytics_platform.storage.lake import Lake
 

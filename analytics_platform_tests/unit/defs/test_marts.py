@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from analytics_platform.defs.assets.mart_assets import build_marts
-from analytics_platform.model.clean_tables import MESSAGES
-from analytics_platform.model.error_tables import PROCESSING_ERRORS as ERRORS
+from analytics_platform.model.tables.clean_tables import MESSAGES
+from analytics_platform.model.tables.error_tables import PROCESSING_ERRORS as ERRORS
 from analytics_platform.settings.loader import PROJECT_ROOT
 from analytics_platform.storage.warehouse.dbt_project import ManifestError, load_manifest, prepare_manifest
 from analytics_platform.storage.warehouse.facts import render

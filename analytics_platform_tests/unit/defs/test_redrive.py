@@ -13,7 +13,7 @@ from analytics_platform.defs.assets.processing_errors import _lost, processing_e
 from analytics_platform.defs.automation.retry import RETRIED_DAYS, build_retry_schedule, days_to_retry
 from analytics_platform.defs.consistency.left_out import FailedConversation, failed_conversations
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.model.clean_tables import MESSAGES
+from analytics_platform.model.tables.clean_tables import MESSAGES
 from analytics_platform.operations.redrive import Redriven
 from analytics_platform.operations.run import Outcome
 from analytics_platform.settings.loader import load_settings

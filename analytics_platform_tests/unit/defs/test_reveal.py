@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from analytics_platform.cli.app import app
 from analytics_platform.defs.assets.clean_assets import messages as asset
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.model.raw_tables import RAW_MESSAGES
+from analytics_platform.model.tables.raw_tables import RAW_MESSAGES
 from analytics_platform.operations.reveal import RevealError, reveal
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.io_manager import partition_metadata, store_task

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder, static_encoder
-from analytics_platform.model.clean_tables import CONVERSATIONS, MESSAGES
-from analytics_platform.model.insight_tables import CONVERSATION_EMBEDDINGS
+from analytics_platform.model.tables.clean_tables import CONVERSATIONS, MESSAGES
+from analytics_platform.model.tables.insight_tables import CONVERSATION_EMBEDDINGS
 from analytics_platform.operations.similar import SimilarError, SimilarSearch
 from analytics_platform.storage.lake import Lake
 

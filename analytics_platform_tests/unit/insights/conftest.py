@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.insights.engine import InsightEngine, build_engine
-from analytics_platform.model.clean_tables import MESSAGES
+from analytics_platform.model.tables.clean_tables import MESSAGES
 
 Turn = tuple[str, str, str]  # conversation, role, text
 

@@ -20,7 +20,7 @@ from analytics_platform.insights.llm.results import SILENT
 from analytics_platform.insights.taxonomies.taxonomy import DEFAULT_PATH, OTHER
 from analytics_platform.insights.tiers.examples import as_messages, shipped_gold
 from analytics_platform.insights.tiers.tier import Kind, TierError, choose
-from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS, MESSAGE_INSIGHTS
+from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS, MESSAGE_INSIGHTS
 from analytics_platform.model.validation import find_violations
 
 Label = Callable[[pa.Table], tuple[pa.Table, pa.Table, pa.Table]]

@@ -35,8 +35,8 @@ from analytics_platform.insights.tiers.reading import ReadingTier
 from analytics_platform.insights.tiers.tier import Classified
 from analytics_platform.insights.vectors.multilingual import MULTILINGUAL_DIMENSIONS
 from analytics_platform.model import find_violations
-from analytics_platform.model.insight_tables import EMBEDDING_DIMENSIONS
-from analytics_platform.model.learning_tables import GOLD_LABELS, LABEL_FEEDBACK, MODEL_EVALUATION
+from analytics_platform.model.tables.insight_tables import EMBEDDING_DIMENSIONS
+from analytics_platform.model.tables.learning_tables import GOLD_LABELS, LABEL_FEEDBACK, MODEL_EVALUATION
 
 pytestmark = pytest.mark.slow  # fits models
 

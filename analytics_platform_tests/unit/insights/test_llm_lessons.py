@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from analytics_platform.insights.learning.llm_lesson_choice import COLUMNS, llm_lessons
 from analytics_platform.model import find_violations
-from analytics_platform.model.learning_tables import LABEL_FEEDBACK, LLM_LESSONS
-from analytics_platform.model.llm_tables import LLM_INSIGHTS
+from analytics_platform.model.tables.learning_tables import LABEL_FEEDBACK, LLM_LESSONS
+from analytics_platform.model.tables.llm_tables import LLM_INSIGHTS
 
 HELD_OUT, FREE = "c2", "c0"  # by their hashes
 

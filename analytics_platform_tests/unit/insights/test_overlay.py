@@ -12,8 +12,8 @@ import yaml
 
 from analytics_platform.insights.engine import InsightEngine, build_engine
 from analytics_platform.insights.taxonomies.taxonomy import DEFAULT_PATH
-from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
-from analytics_platform.model.llm_tables import LLM_INSIGHTS
+from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS
+from analytics_platform.model.tables.llm_tables import LLM_INSIGHTS
 from analytics_platform.model.validation import find_violations
 
 pytestmark = pytest.mark.slow  # fits models

@@ -18,7 +18,7 @@ from analytics_platform.insights.engine import InsightEngine
 from analytics_platform.insights.similarity import FOUND_SCHEMA, best, conversation_embeddings, nearest, vector_of
 from analytics_platform.insights.vectors.unit_length import unit
 from analytics_platform.model import find_violations
-from analytics_platform.model.insight_tables import CONVERSATION_EMBEDDINGS, EMBEDDING_DIMENSIONS
+from analytics_platform.model.tables.insight_tables import CONVERSATION_EMBEDDINGS, EMBEDDING_DIMENSIONS
 
 DAY = dt.date(2006, 6, 1)
 

@@ -12,7 +12,7 @@ from analytics_platform.insights.engine import build_engine
 from analytics_platform.insights.learning.standing_corrections import NO_CORRECTIONS, standing_corrections
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
 from analytics_platform.model import find_violations
-from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
+from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS
 
 NOON = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
 EVERY_KIND = {

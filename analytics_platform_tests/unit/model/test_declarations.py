@@ -11,8 +11,8 @@ import pytest
 
 from analytics_platform import model
 from analytics_platform.model import Table, find_violations
-from analytics_platform.model.clean_tables import MESSAGES, STAYS_IN_THE_LAKE
-from analytics_platform.model.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT
+from analytics_platform.model.tables.clean_tables import MESSAGES, STAYS_IN_THE_LAKE
+from analytics_platform.model.tables.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT
 
 NOT_PER_DAY = {
     "user_analytics",

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.model import find_violations
-from analytics_platform.model.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES
+from analytics_platform.model.tables.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES
 from analytics_platform_tests.sizes import by_day_or_night
 
 COLUMNS = ["conversation_id", "message_id", "role", "text", "timestamp", "rating"]

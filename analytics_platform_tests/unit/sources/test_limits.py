@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analytics_platform.model.clean_tables import MESSAGES
-from analytics_platform.model.raw_tables import INPUT_COLUMNS, MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
+from analytics_platform.model.tables.clean_tables import MESSAGES
+from analytics_platform.model.tables.raw_tables import INPUT_COLUMNS, MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
 from analytics_platform.storage.mongo.wire_documents import MAX_DOCUMENT_BYTES, to_documents
 from analytics_platform.transform.messages import clean_messages
 

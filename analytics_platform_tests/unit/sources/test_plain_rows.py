@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.model.raw_tables import MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
+from analytics_platform.model.tables.raw_tables import MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.row_rules import row_validation
 from analytics_platform.sources.row_rules.plain_rows import PlainRows, judge_plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analytics_platform.sources.shapes.table_columns import meaning_of, usual_columns
+from analytics_platform.sources.shapes.table_parts.table_columns import meaning_of, usual_columns
 
 
 def test_a_column_called_comment_is_the_text_where_no_other_is() -> None:

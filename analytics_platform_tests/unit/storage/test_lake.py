@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analytics_platform.model import find_violations
-from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS
+from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS
 from analytics_platform.storage.lake import DamagedPartitionError, Lake, LakeError
 from analytics_platform_tests.insight_rows import insight_row
 from analytics_platform_tests.rights import usual_rights

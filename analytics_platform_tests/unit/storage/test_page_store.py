@@ -7,7 +7,7 @@ import datetime as dt
 import orjson
 import pytest
 
-from analytics_platform.model.operational_tables import DAILY_REPORT_PAGES, REPORT_PAGES
+from analytics_platform.model.tables.operational_tables import DAILY_REPORT_PAGES, REPORT_PAGES
 from analytics_platform.storage import page_store
 from analytics_platform.storage.page_store import PageStore, PageStoreError
 from analytics_platform.storage.provenance import Provenance

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from analytics_platform.model.raw_tables import RAW_MESSAGES
+from analytics_platform.model.tables.raw_tables import RAW_MESSAGES
 
 MIDNIGHT = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 MakeRaw = Callable[..., pa.Table]

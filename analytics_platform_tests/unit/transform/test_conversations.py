@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.model import find_violations
-from analytics_platform.model.clean_tables import CONVERSATIONS, MESSAGES
-from analytics_platform.model.raw_tables import RAW_CONVERSATIONS, RAW_MESSAGES, ROLES
+from analytics_platform.model.tables.clean_tables import CONVERSATIONS, MESSAGES
+from analytics_platform.model.tables.raw_tables import RAW_CONVERSATIONS, RAW_MESSAGES, ROLES
 from analytics_platform.transform.conversations import conversation_metrics, raw_conversations
 from analytics_platform.transform.messages import clean_messages
 from analytics_platform.transform.outcomes import parse_outcomes

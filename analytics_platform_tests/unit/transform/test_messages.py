@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.model import find_violations
-from analytics_platform.model.clean_tables import MESSAGES
-from analytics_platform.model.raw_tables import RAW_MESSAGES, ROLES
 from analytics_platform.model.table import SchemaError
+from analytics_platform.model.tables.clean_tables import MESSAGES
+from analytics_platform.model.tables.raw_tables import RAW_MESSAGES, ROLES
 from analytics_platform.transform.messages import clean_messages
 
 MakeRaw = Callable[..., pa.Table]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
-from analytics_platform.model.raw_tables import MAX_VALUE_CHARACTERS
+from analytics_platform.model.tables.raw_tables import MAX_VALUE_CHARACTERS
 from analytics_platform.sources.mapping import Batch
 
 ATTRIBUTES = ("user_id", "agent_id", "model", "channel", "language", "rating", "outcome", "variant")

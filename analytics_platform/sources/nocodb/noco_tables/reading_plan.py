@@ -18,7 +18,7 @@ from analytics_platform.sources.nocodb.noco_tables.attributes import ATTRIBUTES
 from analytics_platform.sources.nocodb.noco_tables.cell_values import CHECKBOX_NUMBER
 from analytics_platform.sources.nocodb.noco_tables.linked_records import Link
 from analytics_platform.sources.nocodb.noco_tables.record_reading import Place, RecordReading
-from analytics_platform.sources.shapes.table_columns import usual_columns
+from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """Guess which tables of a NocoDB server hold messages and conversations, and what their columns mean.
 
-Names are read as those of a file's columns (``shapes.table_columns``). Types of columns, Links and a sample of rows add
-what the names leave open.
+Names are read as those of a file's columns (``shapes.table_parts.table_columns``). Types of columns, Links and a sample
+of rows add what the names leave open.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from analytics_platform.model.raw_tables import REQUIRED_INPUT
+from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.mapping import INPUT_NAMES, FieldMapping, RowRule
 from analytics_platform.sources.nocodb.noco_api.nocodb_bases import NocoBase
 from analytics_platform.sources.nocodb.noco_api.nocodb_tables import NocoColumn, NocoTable
@@ -21,8 +21,8 @@ from analytics_platform.sources.nocodb.noco_tables.attributes import ATTRIBUTES
 from analytics_platform.sources.nocodb.noco_tables.records import ID, Record
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
 from analytics_platform.sources.rows import as_text, text_array
-from analytics_platform.sources.shapes.table_columns import meaning_of, usual_attributes, usual_columns
-from analytics_platform.sources.shapes.table_roles import FALSE_WORDS, NOTE_WORDS, TRUE_WORDS, role_flags
+from analytics_platform.sources.shapes.table_parts.table_columns import meaning_of, usual_attributes, usual_columns
+from analytics_platform.sources.shapes.table_parts.table_roles import FALSE_WORDS, NOTE_WORDS, TRUE_WORDS, role_flags
 
 _TIMES = frozenset({"Date", "DateTime", "Time", "CreatedTime", "LastModifiedTime", "Year", "Duration"})
 _NUMBERS = frozenset({"Number", "Decimal", "Currency", "Percent", "Rating", "AutoNumber", "Rollup", "Count"})

@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from analytics_platform.model.analytics_tables import AGENT_DAILY, DAILY_METRICS
-from analytics_platform.model.clean_tables import CONVERSATIONS
-from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS
+from analytics_platform.model.tables.analytics_tables import AGENT_DAILY, DAILY_METRICS
+from analytics_platform.model.tables.clean_tables import CONVERSATIONS
+from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS
 from analytics_platform_tests.insight_rows import insight_row
 
 DATE = dt.date(2006, 6, 8)

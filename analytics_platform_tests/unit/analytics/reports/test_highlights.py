@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from analytics_platform.analytics.reports import key_findings
-from analytics_platform.model.analytics_tables import MODEL_DAILY, USER_ANALYTICS
+from analytics_platform.model.tables.analytics_tables import MODEL_DAILY, USER_ANALYTICS
 
 
 def model_day(name: str, stated: int, resolved: int) -> pa.Table:

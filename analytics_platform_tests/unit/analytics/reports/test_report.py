@@ -9,8 +9,8 @@ import pytest
 
 from analytics_platform.analytics.reports import daily_report
 from analytics_platform.model import find_violations
-from analytics_platform.model.analytics_tables import DAILY_METRICS
-from analytics_platform.model.operational_tables import ANALYTICS_REPORTS
+from analytics_platform.model.tables.analytics_tables import DAILY_METRICS
+from analytics_platform.model.tables.operational_tables import ANALYTICS_REPORTS
 
 
 def metric(report: pa.Table, name: str) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.model import Column, Table
-from analytics_platform.model.operational_tables import ANALYTICS_REPORTS, CONVERSATION_CATEGORIES, USER_PROFILES
 from analytics_platform.model.table import STRING, SchemaError
+from analytics_platform.model.tables.operational_tables import ANALYTICS_REPORTS, CONVERSATION_CATEGORIES, USER_PROFILES
 from analytics_platform.storage.mongo.collection_validators import validator
 from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.model import Column, Table
-from analytics_platform.model.operational_tables import CONVERSATION_CATEGORIES
 from analytics_platform.model.table import BOOLEAN, DATE, INTEGER, NUMBER, STRING, TIMESTAMP, SchemaError
+from analytics_platform.model.tables.operational_tables import CONVERSATION_CATEGORIES
 from analytics_platform.storage.mongo.wire_documents import DocumentError, to_documents, to_table
 
 PAIR = pa.struct([pa.field("label", STRING, nullable=False), pa.field("weight", NUMBER)])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from analytics_platform.model.clean_tables import CONVERSATION_ID, MESSAGE_ID
-from analytics_platform.model.raw_tables import DATE_COLUMN
 from analytics_platform.model.table import NUMBER, STRING, Column, Table
+from analytics_platform.model.tables.clean_tables import CONVERSATION_ID, MESSAGE_ID
+from analytics_platform.model.tables.raw_tables import DATE_COLUMN
 
 EMBEDDING_DIMENSIONS = 256
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from analytics_platform.sources.formats.file_records import Record, Records
+from analytics_platform.sources.shapes.exports.whatsapp_lines import LEFT_TO_RIGHT, is_notice, said
 from analytics_platform.sources.shapes.identity import identify_row
 from analytics_platform.sources.shapes.shape import Context
-from analytics_platform.sources.shapes.whatsapp_lines import LEFT_TO_RIGHT, is_notice, said
 
 _INVISIBLE = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _SPACES = re.compile("[\u00a0\u202f\u2009]")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from analytics_platform.model.raw_tables import DATE_COLUMN
 from analytics_platform.model.table import DATE, INTEGER, NUMBER, STRING, TIMESTAMP, Column, Table
+from analytics_platform.model.tables.raw_tables import DATE_COLUMN
 
 SHARES_TYPE = pa.list_(
     pa.field(

@@ -1,13 +1,13 @@
 """The table of conversations that could not be processed.
 
-``model.raw_tables`` declares the table of source rows that could not be used.
+``model.tables.raw_tables`` declares the table of source rows that could not be used.
 """
 
 from __future__ import annotations
 
-from analytics_platform.model.clean_tables import CONVERSATION_ID
-from analytics_platform.model.raw_tables import DATE_COLUMN
 from analytics_platform.model.table import INTEGER, STRING, TIMESTAMP, Column, Table
+from analytics_platform.model.tables.clean_tables import CONVERSATION_ID
+from analytics_platform.model.tables.raw_tables import DATE_COLUMN
 
 PROCESSING_ERRORS = Table(
     name="processing_errors",

@@ -10,18 +10,18 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from analytics_platform.model.analytics_tables import SHARES_TYPE, USER_ANALYTICS
 from analytics_platform.model.cadence import Cadence
-from analytics_platform.model.clean_tables import (
+from analytics_platform.model.table import DATE, INTEGER, NUMBER, STRING, Column, Table
+from analytics_platform.model.tables.analytics_tables import SHARES_TYPE, USER_ANALYTICS
+from analytics_platform.model.tables.clean_tables import (
     CONVERSATION_ID,
     CONVERSATIONS,
     MESSAGE_ID,
     MESSAGES,
     STAYS_IN_THE_LAKE,
 )
-from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
-from analytics_platform.model.raw_tables import DATE_COLUMN
-from analytics_platform.model.table import DATE, INTEGER, NUMBER, STRING, Column, Table
+from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
+from analytics_platform.model.tables.raw_tables import DATE_COLUMN
 
 
 def _beside(left: Table, right: Table, *, optional: str = "") -> tuple[Column, ...]:

@@ -8,9 +8,9 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
-from analytics_platform.model.raw_tables import REQUIRED_INPUT
+from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
-from analytics_platform.sources.shapes.column_names import by_form, column_form
+from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "conversation_id": (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from analytics_platform.model.clean_tables import CONVERSATION_ID
-from analytics_platform.model.insight_tables import CONVERSATION_INSIGHTS, REASONS_TYPE, RESOLUTIONS, URGENCIES
-from analytics_platform.model.raw_tables import DATE_COLUMN
 from analytics_platform.model.table import BOOLEAN, INTEGER, NUMBER, STRING, TIMESTAMP, Column, Table
+from analytics_platform.model.tables.clean_tables import CONVERSATION_ID
+from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS, REASONS_TYPE, RESOLUTIONS, URGENCIES
+from analytics_platform.model.tables.raw_tables import DATE_COLUMN
 
 CALL_STATUSES = frozenset(
     {

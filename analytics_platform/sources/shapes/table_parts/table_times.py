@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.row_rules.time_forms import AUTO
 from analytics_platform.sources.rows import Rows
-from analytics_platform.sources.shapes.column_names import by_form, column_form
+from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form
 
 _DATE_NAMES = (
     "date", "datum", "fecha", "data", "day", "sent_date", "message_date", "created_date", "tag", "jour", "дата", "日付",

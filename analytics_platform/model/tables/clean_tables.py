@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from analytics_platform.model.raw_tables import DATE_COLUMN, ROLES, TIME_SOURCES
 from analytics_platform.model.table import BOOLEAN, INTEGER, NUMBER, STRING, TIMESTAMP, Column, Table
+from analytics_platform.model.tables.raw_tables import DATE_COLUMN, ROLES, TIME_SOURCES
 
 CONVERSATION_ID = Column("conversation_id", STRING, "Identifier of the conversation.")
 MESSAGE_ID = Column("message_id", STRING, "Identifier of the message within its conversation.")

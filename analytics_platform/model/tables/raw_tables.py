@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from analytics_platform.model.outcome_words import OUTCOME_RANGES
 from analytics_platform.model.table import DATE, INTEGER, NUMBER, STRING, TIMESTAMP, Column, Table
+from analytics_platform.model.words.outcome_words import OUTCOME_RANGES
 
 ROLES = frozenset({"user", "assistant", "agent", "system", "tool"})
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.sources.rows import Rows
-from analytics_platform.sources.shapes.column_names import by_form, column_form
+from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form
 
 TRUE_WORDS = (
     "true", "1", "yes", "t", "y", "ja", "wahr", "oui", "vrai", "vero", "verdadero", "verdadeiro", "waar", "prawda",

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.raw_tables import REQUIRED_INPUT
+from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.row_rules.role_words import plain_word
 from analytics_platform.sources.rows import Rows
-from analytics_platform.sources.shapes.column_names import by_form
+from analytics_platform.sources.shapes.table_parts.column_names import by_form
 
 _AUTHORS = (
     "author_id", "authorid", "sender_id", "senderid", "from_id", "actor_id", "commenter_id", "author_email",

@@ -1,0 +1,1 @@
+"""The declarations of all tables, a module per group of the graph."""
