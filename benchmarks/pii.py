@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from common.pages import write_tables
 
-from analytics_platform.model.words.pii_kinds import KINDS, STRUCTURED
+from analytics_platform.model.word_sets.pii_kinds import KINDS, STRUCTURED
 from analytics_platform.settings.loader import PROJECT_ROOT
 from analytics_platform.transform.pii import find_pii, redact
 

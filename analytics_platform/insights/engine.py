@@ -48,7 +48,7 @@ from analytics_platform.model.tables.insight_tables import (
     MESSAGE_INSIGHTS,
     TOPICS_TYPE,
 )
-from analytics_platform.model.words.markers import without_markers
+from analytics_platform.model.word_sets.markers import without_markers
 
 _SPEAKING_ROLES = ("user", "assistant", "agent")
 _TOPIC_THRESHOLD = 0.2

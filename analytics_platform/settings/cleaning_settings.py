@@ -97,12 +97,12 @@ class CleaningSettings(BaseSettings):
 
 
 def _columns_named(columns: str) -> frozenset[str]:
-    from analytics_platform.model.words.pii_kinds import columns_named  # noqa: PLC0415  (as below)
+    from analytics_platform.model.word_sets.pii_kinds import columns_named  # noqa: PLC0415  (as below)
 
     return columns_named(columns)
 
 
 def _kinds_named(kinds: str) -> frozenset[str]:
-    from analytics_platform.model.words.pii_kinds import kinds_named  # noqa: PLC0415  (the model takes half a second to import)
+    from analytics_platform.model.word_sets.pii_kinds import kinds_named  # noqa: PLC0415  (the model takes half a second to import)
 
     return kinds_named(kinds)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.words.languages import LANGUAGES
+from analytics_platform.model.word_sets.languages import LANGUAGES
 
 UNKNOWN = "und"
 Detector = Literal["fast", "careful"]

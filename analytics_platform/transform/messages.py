@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from analytics_platform.model.tables.clean_tables import MESSAGES
 from analytics_platform.model.tables.raw_tables import RAW_MESSAGES
-from analytics_platform.model.words.markers import without_markers
+from analytics_platform.model.word_sets.markers import without_markers
 from analytics_platform.transform.cleaning import DEFAULT_CLEANING, Cleaning
 from analytics_platform.transform.language import detect_languages
 from analytics_platform.transform.roles import is_agent, is_customer

@@ -15,7 +15,7 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.words.outcome_words import CLOSING_WORDS, FAILURE_WORDS, SUCCESS_WORDS
+from analytics_platform.model.word_sets.outcome_words import CLOSING_WORDS, FAILURE_WORDS, SUCCESS_WORDS
 
 SUCCESS_OF_OUTCOME = dict.fromkeys(SUCCESS_WORDS, True) | dict.fromkeys(FAILURE_WORDS, False)
 """Whether an outcome, in lower case, is a success. ``not`` before a word reverses its meaning."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.words.pii_kinds import STRUCTURED
+from analytics_platform.model.word_sets.pii_kinds import STRUCTURED
 from analytics_platform.transform import pii
 from analytics_platform.transform.pii.sealing import SEALED, SealedValue, seal_column
 
@@ -43,9 +43,9 @@ class Privacy:
     """The privacy policy.
 
     Attributes:
-        kinds: Kinds of personal data to look for, of ``model.words.pii_kinds.KINDS``; empty for none.
+        kinds: Kinds of personal data to look for, of ``model.word_sets.pii_kinds.KINDS``; empty for none.
         redact: Whether personal data is taken out of the texts; otherwise it is counted and stays.
-        columns: Columns beside texts, of ``model.words.pii_kinds.REDACTABLE_COLUMNS``, that are redacted, too.
+        columns: Columns beside texts, of ``model.word_sets.pii_kinds.REDACTABLE_COLUMNS``, that are redacted, too.
         key: Key of the pseudonyms; users keep their ids when None.
         spans_key: Key under which personal data is kept encrypted beside the text; it is not kept when None.
     """

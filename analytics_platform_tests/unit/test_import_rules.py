@@ -81,3 +81,13 @@ def test_no_two_modules_or_classes_share_a_name(names) -> None:
 
 def test_the_root_of_the_package_holds_no_loose_module() -> None:
     assert {path.name for path in PACKAGE.glob("*.py")} == ROOT_MODULES
+
+
+MOST_MODULES = 17
+
+
+def test_no_folder_holds_more_modules_than_a_reader_can_take_in() -> None:
+    """``sources/shapes`` had 23 modules: shapes of exports, columns of tables, and what both share."""
+    counts = Counter(path.parent for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+
+    assert [str(folder) for folder, count in counts.items() if count > MOST_MODULES] == []

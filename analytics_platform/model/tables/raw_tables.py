@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from analytics_platform.model.table import DATE, INTEGER, NUMBER, STRING, TIMESTAMP, Column, Table
-from analytics_platform.model.words.outcome_words import OUTCOME_RANGES
+from analytics_platform.model.word_sets.outcome_words import OUTCOME_RANGES
 
 ROLES = frozenset({"user", "assistant", "agent", "system", "tool"})
 

@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from analytics_platform.model.tables.raw_tables import MAX_TEXT_CHARACTERS
-from analytics_platform.model.words.outcome_words import CLOSING_WORDS, STATE_WORDS, SUCCESS_WORDS
+from analytics_platform.model.word_sets.outcome_words import CLOSING_WORDS, STATE_WORDS, SUCCESS_WORDS
 from analytics_platform.sources.rows import CONTENT_ID
 
 SETTLED_TABLES = """

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from analytics_platform.model.words.outcome_words import CLOSING_WORDS, SUCCESS_WORDS
+from analytics_platform.model.word_sets.outcome_words import CLOSING_WORDS, SUCCESS_WORDS
 from analytics_platform.system.plain_text import agreeing, counted, on_one_line
 
 SUMMARY = "summary.json"

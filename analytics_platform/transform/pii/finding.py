@@ -10,7 +10,7 @@ from collections.abc import Collection
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.words.pii_kinds import KINDS
+from analytics_platform.model.word_sets.pii_kinds import KINDS
 from analytics_platform.transform.pii import addresses, credentials, identifiers, network, phones, secret_tokens
 from analytics_platform.transform.pii.ascii_forms import in_ascii_forms
 from analytics_platform.transform.pii.names import KIND as NAME

@@ -20,7 +20,7 @@ class PiiRule:
     """A rule that finds one kind of personal data.
 
     Attributes:
-        kind: One of ``model.words.pii_kinds.KINDS``.
+        kind: One of ``model.word_sets.pii_kinds.KINDS``.
         hint: RE2 expression that matches every text with a span. It runs over the whole column, so it must be cheap.
         find: Finds and validates the spans of one matching text, in time linear in the text's length.
         has_digit: Whether every text with a span contains a digit from 0 to 9. The rule then skips texts without a

@@ -36,7 +36,7 @@ class SealedValue:
     Attributes:
         piece: Index of the piece of code that contains it, from 0; None for the text.
         start: Start in the original text or piece of code, in code points.
-        kind: Its kind, of ``model.words.pii_kinds.KINDS``.
+        kind: Its kind, of ``model.word_sets.pii_kinds.KINDS``.
         value: The original characters.
     """
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.words.pii_kinds import KINDS
+from analytics_platform.model.word_sets.pii_kinds import KINDS
 
 SPANS = pa.schema(
     [

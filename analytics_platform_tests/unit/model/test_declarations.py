@@ -27,9 +27,8 @@ NOT_PER_DAY = {
 
 
 def declared_tables() -> list[Table]:
-    modules = [
-        importlib.import_module(f"{model.__name__}.{info.name}") for info in pkgutil.iter_modules(model.__path__)
-    ]
+    found = pkgutil.walk_packages(model.__path__, f"{model.__name__}.")
+    modules = [importlib.import_module(info.name) for info in found]
     tables = [value for module in modules for value in vars(module).values() if isinstance(value, Table)]
     return list({id(table): table for table in tables}.values())  # one module may import another's table
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.model.words.pii_kinds import STRUCTURED
+from analytics_platform.model.word_sets.pii_kinds import STRUCTURED
 from analytics_platform.transform.pii import find_pii, redact
 
 NOBODYS = st.one_of(

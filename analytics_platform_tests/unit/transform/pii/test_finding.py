@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from analytics_platform.model.words.pii_kinds import KINDS
+from analytics_platform.model.word_sets.pii_kinds import KINDS
 from analytics_platform.transform.pii import SPANS, find_pii, redact
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum import iban, luhn
 
-from analytics_platform.model.words.pii_kinds import STRUCTURED
+from analytics_platform.model.word_sets.pii_kinds import STRUCTURED
 from analytics_platform.transform.pii import find_pii, redact
 
 WORDS = st.lists(

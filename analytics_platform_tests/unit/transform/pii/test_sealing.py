@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.model.words.pii_kinds import KINDS
+from analytics_platform.model.word_sets.pii_kinds import KINDS
 from analytics_platform.transform.pii.sealing import Findings, SealedValue, Sealer, SealError
 from analytics_platform.transform.pii.spans import placeholder
 
