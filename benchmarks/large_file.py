@@ -1,6 +1,6 @@
 """How much memory a large file of JSON lines takes, and whether that grows with the file.
 
-Run: ``python benchmarks/large_file.py [--gigabytes 1 10]``. For each size the script writes a file of as many bytes
+Run: ``python benchmarks/large_file.py [--gigabytes 0.2 1]``. For each size the script writes a file of as many bytes
 into a temporary folder, stages it and reads every day in a process of its own, and deletes the file. It prints a JSON
 object per size, and the ratio of the peaks of memory of the last size and the first. The folder, of ``TMPDIR``, needs
 about three times the size of the largest file.
@@ -67,7 +67,7 @@ def read_source(path: Path, folder: Path) -> int:
 def main() -> None:
     """Measure each size, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--gigabytes", type=float, nargs="+", default=[1.0, 10.0])
+    parser.add_argument("--gigabytes", type=float, nargs="+", default=[0.2, 1.0])
     peaks = []
     for gigabytes in parser.parse_args().gigabytes:
         with tempfile.TemporaryDirectory() as name:

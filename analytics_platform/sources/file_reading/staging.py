@@ -93,12 +93,27 @@ def staging_database(spill: Path, mapping: FieldMapping) -> Iterator[duckdb.Duck
         spill: Folder for what does not fit into memory.
         mapping: Field mapping.
     """
-    with duckdb.connect() as db:
+    with _system_memory(), duckdb.connect() as db:
         db.execute("SET memory_limit = $limit", {"limit": MEMORY_LIMIT})
         db.execute("SET temp_directory = $folder", {"folder": str(spill)})
         db.execute("SET TimeZone = 'UTC'")
         prepare_judging(db, mapping)
         yield db
+
+
+@contextmanager
+def _system_memory() -> Iterator[None]:
+    """Let Arrow take memory from the C library within the block.
+
+    Arrow's own allocator gives the memory of each block of rows back to the operating system, and clears it when it
+    takes it again: as much work as judging the block.
+    """
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
 
 
 def judged_blocks(
