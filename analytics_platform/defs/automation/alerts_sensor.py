@@ -91,12 +91,13 @@ def raise_failure(alerts: Alerts, links: Links, failure: FailedCheck | FailedRun
         return
     evaluation = failure.evaluation
     asset, name = evaluation.asset_key.to_user_string(), evaluation.check_name
-    count = evaluation.metadata.get("problem_count")
+    stated = evaluation.metadata.get("problem_count")
+    count = stated.value if stated else None
     alerts.raise_alert(
         "check_warned" if failure.warns else "check_failed",
         f"{asset} {name} {ends[-1]}",
         f"Check {name} of {asset} {'warns' if failure.warns else 'failed'}",
-        (f"{counted(int(count.value), 'problem')}. " if count else "")
+        (f"{counted(count, 'problem')}. " if isinstance(count, int) else "")
         + f"Severity {evaluation.severity.value}, run {run.run_id}.",
         links.check(evaluation.asset_key.path, name),
     )
