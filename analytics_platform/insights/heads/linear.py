@@ -5,7 +5,7 @@ The weights come from ``tiers.static`` (the taxonomy) and ``tiers.sentiment`` (l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from scipy.special import softmax
 
 from analytics_platform.insights.encoders.device import CPU, Device
-from analytics_platform.insights.encoders.words import TermMatcher, Words
+from analytics_platform.insights.encoders.words import Occurrences, TermMatcher, Words
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Reason
 
 _WORDS_PER_REASON = 4
@@ -78,10 +78,7 @@ class LinearHead:
         shares = self._part_shares(documents, chosen, vectors, terms)
         rows, parts, weights = heaviest_per_row(shares)
         best = self._best_words(documents.words, parts, chosen[rows], vectors, terms, encode_words)
-        reasons: list[Reason | None] = [None] * len(documents)
-        for row, part, weight, words in zip(rows, parts, weights, best, strict=True):
-            reasons[row] = Reason(int(part), words, float(weight))
-        return reasons
+        return reasons_by_row(len(documents), rows, parts, weights, best)
 
     def _part_shares(self, documents: Documents, chosen: Ints, vectors: Floats, terms: Floats) -> sp.csr_matrix:
         """Return each part's contribution to its document's chosen label; sparse, positive entries only."""
@@ -118,11 +115,40 @@ class LinearHead:
         length = np.linalg.norm(subset.incidence() @ meaning, axis=1)
         share = (meaning @ vectors)[subset.codes, label] / np.maximum(length, 1e-9)[subset.text_of]
         found = self.matcher.find(subset)
-        for step in range(int(found.length.max(initial=0))):
-            inside = step < found.length
-            place = found.start[inside] + step
-            np.add.at(share, place, terms[found.term[inside], label[place]] / found.length[inside])
+        add_terms(share, found, terms[found.term, label[found.start]])
         return heaviest_words(subset, share)
+
+
+def reasons_by_row(
+    count: int, rows: Ints, parts: Ints, weights: Floats, words: Sequence[tuple[str, ...]]
+) -> list[Reason | None]:
+    """Return one reason per document, None for a document without one.
+
+    Args:
+        count: Number of documents.
+        rows: Documents with a reason.
+        parts: Part of each of them that contributes most.
+        weights: Contribution of these parts.
+        words: Words of these parts that contribute most.
+    """
+    reasons: list[Reason | None] = [None] * count
+    for row, part, weight, quoted in zip(rows, parts, weights, words, strict=True):
+        reasons[row] = Reason(int(part), quoted, float(weight))
+    return reasons
+
+
+def add_terms(share: Floats, found: Occurrences, of_occurrence: Floats) -> None:
+    """Add what each found term contributes to its words in equal parts, in place.
+
+    Args:
+        share: Contribution of each word, or of each word to each label; shape (words,) or (words, labels).
+        found: The terms among the words.
+        of_occurrence: Contribution of each found term; shape (occurrences,) or (occurrences, labels).
+    """
+    per_word = (of_occurrence.T / found.length).T
+    for step in range(int(found.length.max(initial=0))):
+        inside = step < found.length
+        np.add.at(share, found.start[inside] + step, per_word[inside])
 
 
 def heaviest_words(words: Words, share: Floats) -> list[tuple[str, ...]]:

@@ -27,7 +27,14 @@ from scipy.special import softmax
 from analytics_platform.insights.encoders.device import CPU, Device
 from analytics_platform.insights.encoders.valence import Valence, read_valence
 from analytics_platform.insights.encoders.words import HAPPY, SAD, TermMatcher, Words, normalize, split_words
-from analytics_platform.insights.heads.linear import heaviest_per_row, heaviest_words, pool, saturate
+from analytics_platform.insights.heads.linear import (
+    add_terms,
+    heaviest_per_row,
+    heaviest_words,
+    pool,
+    reasons_by_row,
+    saturate,
+)
 from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES, Classified, Documents, Floats, Ints, Reason
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder, static_encoder
 from analytics_platform.insights.vectors.unit_length import unit
@@ -136,11 +143,7 @@ class SentimentHead:
         share = self._score_words(words, encode_words)[np.arange(len(words.codes)), labels]
         is_face = pc.is_in(words.vocabulary, pa.array([HAPPY, SAD])).to_numpy(zero_copy_only=False)
         share[is_face[words.codes]] = 0  # readers did not write these words
-        reasons: list[Reason | None] = [None] * len(documents)
-        best = heaviest_words(words, share)
-        for row, part, weight, quoted in zip(rows, parts, weights, best, strict=True):
-            reasons[row] = Reason(int(part), quoted, float(weight))
-        return reasons
+        return reasons_by_row(len(documents), rows, parts, weights, heaviest_words(words, share))
 
     def _score_words(self, words: Words, encode_words: Callable[[pa.StringArray], np.ndarray]) -> Floats:
         """Return what each word adds to each label above the mean of all labels; shape (words, labels)."""
@@ -153,10 +156,7 @@ class SentimentHead:
         by_value = np.hstack([value, np.maximum(value, 0), np.maximum(-value, 0)]) * _VALENCE_SLOPES
         own = (meaning @ self.vector_weights)[words.codes] * scale + by_value @ self.valence_weights
         found = self.matcher.find(words)
-        for step in range(int(found.length.max(initial=0))):
-            inside = step < found.length
-            place = found.start[inside] + step
-            np.add.at(own, place, self.term_weights[found.term[inside]] / found.length[inside, None])
+        add_terms(own, found, self.term_weights[found.term])
         other = (meaning @ self.other_vector_weights)[words.codes] * scale + by_value @ self.other_valence_weights
         scores = np.where(english, own, other)
         return np.asarray(scores - scores.mean(axis=1, keepdims=True))
