@@ -188,6 +188,7 @@ class InsightEngine:
             "intent_confidence": _rounded(intent.best),
             "sentiment": _rounded(np.where(sentiment.silent, 0.0, _polarity(sentiment.answer))),
             "sentiment_confidence": _rounded(sentiment.best),
+            "sentiment_change": pc.round(conversations.change(said["sentiment"].to_numpy()), DECIMALS),
             "urgency": urgency.label,
             "urgency_confidence": _rounded(urgency.best),
             "resolution": resolution.label,
@@ -246,9 +247,9 @@ class InsightEngine:
     def _group(
         messages: pa.Table, message_embeddings: pa.Table, message_insights: pa.Table
     ) -> tuple[pa.Table, Conversations, Documents]:
-        """Return the embedded messages with texts and intents, the conversations, and each message as a document."""
+        """Return the embedded messages with their labels, the conversations, and each message as a document."""
         said = join_messages(message_embeddings, messages, ("text", "role", "position"))
-        said = join_messages(said, message_insights, ("intent",))
+        said = join_messages(said, message_insights, ("intent", "sentiment"))
         return said, Conversations.of(messages, said), _documents(said)
 
     def _regroup(self, said: pa.Table, conversations: Conversations, parts: Documents) -> dict[Kind, Documents]:

@@ -126,6 +126,24 @@ class Conversations:
         last = self._most(rank)
         return self._weights(np.where(self.by_customer, _RESOLUTION_DECAY ** (last[self.of_message] - rank), 0))
 
+    def change(self, of_message: Floats) -> pa.Array:
+        """Return the customer's last value minus the first one; null with fewer than two messages of the customer.
+
+        Args:
+            of_message: A value of each message; shape (messages,).
+
+        Returns:
+            One value per conversation.
+        """
+        order = np.lexsort((self.position, self.of_message))
+        order = order[self.by_customer[order]]
+        group = self.of_message[order]
+        rows, first, count = np.unique(group, return_index=True, return_counts=True)
+        values = np.full(len(self.ids), np.nan)
+        values[rows] = of_message[order[first + count - 1]] - of_message[order[first]]
+        values[rows[count < 2]] = np.nan
+        return pa.array(values, from_pandas=True)
+
     def endings(self, intents: pa.ChunkedArray, social: Sequence[str]) -> dict[str, np.ndarray]:
         """Return for each ending that rules may name the messages at which it occurs, always a customer's last message.
 

@@ -146,13 +146,22 @@ CONVERSATION_INSIGHTS = Table(
             maximum=1,
         ),
         _confidence("sentiment_confidence", "sentiment"),
+        Column(
+            "sentiment_change",
+            NUMBER,
+            "Sentiment of the customer's last message minus that of the first one, as message_insights has them: "
+            "above 0, the customer ends happier; null when the customer wrote fewer than two messages with text.",
+            nullable=True,
+            minimum=-2,
+            maximum=2,
+        ),
         _URGENCY,
-        _confidence("urgency_confidence", "urgency", "; calibrated on 236 labelled conversations"),
+        _confidence("urgency_confidence", "urgency", "; calibrated on labelled conversations"),
         _RESOLUTION,
         _confidence(
             "resolution_confidence",
             "resolution",
-            "; 1 when the source or a person states the outcome, otherwise calibrated on 236 labelled conversations",
+            "; 1 when the source or a person states the outcome, otherwise calibrated on labelled conversations",
         ),
         Column(
             "confidence",

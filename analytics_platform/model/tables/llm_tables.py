@@ -50,11 +50,14 @@ _OWN = {
 }
 """Columns that differ from the engine's, because the LLM knows neither stated outcomes nor the taxonomy's rules."""
 
+_UNASKED = frozenset({"sentiment_change"})
+"""Columns that the LLM is not asked for, because the engine computes them from single messages."""
+
 LLM_INSIGHTS = Table(
     name="llm_insights",
     grain="one row per conversation that the LLM labelled",
     columns=(
-        *(_OWN.get(column.name, column) for column in CONVERSATION_INSIGHTS.columns),
+        *(_OWN.get(column.name, column) for column in CONVERSATION_INSIGHTS.columns if column.name not in _UNASKED),
         Column(
             "was_cut", BOOLEAN, "Whether the LLM saw only a part of the conversation, because the whole is too long."
         ),
