@@ -75,7 +75,7 @@ class InsightEngine:
         self.device = device
         self.training = training
         self._rules = RuleBook(taxonomy.rules)
-        self._outcomes = OutcomeJudge(taxonomy)
+        self._outcomes = OutcomeJudge(taxonomy, self.transformer)
 
     @property
     def transformer(self) -> TextEncoder | None:

@@ -27,6 +27,7 @@ from analytics_platform.insights.engine import build_engine
 from analytics_platform.insights.taxonomies.taxonomy import REMAINDERS
 from analytics_platform.insights.tiers.examples import as_messages, shipped_gold
 from analytics_platform.insights.tiers.tier import Classified, Kind
+from analytics_platform.insights.vectors.text_encoder import transformer_encoder
 from analytics_platform.insights.verdicts import judge, resolution, urgency
 from analytics_platform.insights.verdicts.decision_table import COUNTS, PRIOR_WEIGHT, DecisionTable, shares_of
 from analytics_platform.model.tables.insight_tables import RESOLUTIONS, URGENCIES
@@ -62,15 +63,19 @@ def main() -> None:
     engine = build_engine(taxonomy_path=("general",))
     said, conversations, parts = engine.group(messages)
     outcomes = judge.OutcomeJudge(engine.taxonomy).decide(said, conversations, parts)
+    read = judge.OutcomeJudge(engine.taxonomy, transformer_encoder("cpu")).decide(said, conversations, parts)
     grouped = engine.conversation_documents(messages)[1]
     written = {}
-    for kind in judge.KINDS:
-        rule = outcomes[kind][0].rule
+    counted: dict[str, tuple[Kind, np.ndarray]] = {
+        **{kind: (kind, outcomes[kind][0].rule) for kind in judge.KINDS},
+        "resolution_by_transformer": ("resolution", read["resolution"][0].rule),
+    }
+    for name_of_counts, (kind, rule) in counted.items():
         names = list(RULES[kind])
         counts = np.zeros((len(names), len(LABELS[kind])))
         right = np.array([LABELS[kind].index(labels[kind][item]) for item in conversations.ids.to_pylist()])
         np.add.at(counts, (rule, right), 1)
-        written[kind] = {
+        written[name_of_counts] = {
             name: {label: int(n) for label, n in zip(LABELS[kind], row, strict=True) if n}
             for name, row in zip(names, counts, strict=True)
             if row.any()

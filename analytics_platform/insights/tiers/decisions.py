@@ -22,6 +22,8 @@ from analytics_platform.model.tables.insight_tables import REASONS_TYPE
 
 DECIMALS = 4
 """Stored decimals: few enough that threads and batch sizes cannot change them."""
+LEAST_WEIGHT = 0.05
+"""Least weight of a shown reason, in log-odds; words below it explain nothing to a reader."""
 _MOST_GAIN = 20.0
 """Largest stored weight of a rule or a correction, in log-odds; without it, certainty would be infinite."""
 BY_A_PERSON = "corrected by a person"
@@ -134,7 +136,7 @@ class Decision:
         reasons = tier.explain(self.name, self.documents, self.chosen)
         quotes = Quotes(self.documents.words, (reason.part for reason in reasons if reason))
         for row, column, stated, reason in zip(rows, self.chosen, self.stated, reasons, strict=True):
-            if reason is not None and not stated:
+            if reason is not None and not stated and reason.weight >= LEAST_WEIGHT:
                 words = reason.words if reason.is_phrase else quotes.choose(reason.part, reason.words)
                 row.append(self._reason(labels[column], ids[reason.part], words, reason.weight, reason.rule))
         order = np.lexsort((said["position"].to_numpy(), of_part))

@@ -150,6 +150,7 @@ class Course:
         hits = self.hits
         content = hits["confirms"] | hits["own_solution"]
         upset = hits["complains"] | (hits["persists"] & ~self.has_question_mark & ~hits["thanks"])
+        upset |= hits["thanks_anyway"] & ~content
         confirmed = np.maximum(hits.place("confirms"), hits.place("own_solution"))
         later = confirmed > np.maximum(hits.place("complains"), hits.place("persists"))
         rest = hits["contrasts"] & (hits.unspaced | (hits.place("contrasts") > confirmed))
@@ -206,6 +207,13 @@ class Course:
         """Whether the customer confirmed an earlier answer."""
         content = self.hits["confirms"] & self.dialogue.by_customer & self.dialogue.after(self.begun)
         return np.asarray((self.dialogue.last(content) >= 0) & self.answered)
+
+    @cached_property
+    def done_and_refused(self) -> Mask:
+        """Whether the agent did one thing that the customer asked for, and refused another."""
+        agent = ~self.dialogue.by_customer & self.dialogue.after(self.begun)
+        refused = self.dialogue.last(agent & (self.hits["refuses"] | self.hits["excluded"]))
+        return np.asarray((self.dialogue.last(agent & self.hits["done"]) >= 0) & (refused >= 0))
 
     @cached_property
     def open_last(self) -> Mask:

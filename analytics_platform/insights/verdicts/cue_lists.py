@@ -14,7 +14,7 @@ from analytics_platform.insights.encoders.folding import fold_terms
 RESOLUTION_CUES = Path(__file__).parent / "resolution_cues.yaml"
 URGENCY_CUES = Path(__file__).parent / "urgency_cues.yaml"
 
-UNSPACED = frozenset({"zh", "ja", "ko"})
+UNSPACED = frozenset({"zh", "ja", "ko", "th"})
 """Languages whose phrases are found anywhere in a text, because they have no spaces, or endings behind every word."""
 
 

@@ -24,7 +24,7 @@ Mask = NDArray[np.bool_]
 NEGATES, SUPPOSES = "negates", "supposes"
 _REACH = 3
 """Words between a negation or supposition and the end of its reach."""
-_UNSPACED_SCRIPTS = "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+_UNSPACED_SCRIPTS = "[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 
 
 @dataclass(frozen=True)

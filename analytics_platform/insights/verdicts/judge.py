@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,11 @@ from analytics_platform.insights.encoders.words import Words
 from analytics_platform.insights.grouping import Conversations
 from analytics_platform.insights.reasons.quotes import Quotes
 from analytics_platform.insights.taxonomies.taxonomy import REMAINDERS, Taxonomy
+from analytics_platform.insights.tiers.decisions import LEAST_WEIGHT
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Reason, Tier
+from analytics_platform.insights.vectors.text_encoder import TextEncoder
 from analytics_platform.insights.verdicts import resolution, urgency
+from analytics_platform.insights.verdicts.acts import ActReader
 from analytics_platform.insights.verdicts.cue_lists import RESOLUTION_CUES, URGENCY_CUES, shipped_cues
 from analytics_platform.insights.verdicts.cue_matching import CueHits, CueMatcher, Mask
 from analytics_platform.insights.verdicts.decision_table import DecisionTable, Verdict
@@ -28,8 +31,12 @@ OPINION_WEIGHT = 0.25
 the log-loss on the labelled conversations."""
 BAR = 0.5
 """Least probability of a resolution; a guess below it says ``unclear``."""
+MISREAD: Mapping[Kind, float] = {"urgency": 0.24, "resolution": 0.16}
+"""Share of conversations that the rules misread beyond what their counts tell, because the counted conversations are
+plainer than customers' are. One number per kind, at which the mean confidence on the conversations of
+``training/gold`` is the share that is right. Chosen on three of their domains and measured on the fourth, it lowers the
+calibration error of urgency from 0.16 to 0.10 and of resolution from 0.11 to 0.08."""
 _UNCLEAR_MARGIN = 1e-6
-_LEAST_WEIGHT = 0.01
 
 
 @dataclass(frozen=True)
@@ -59,9 +66,10 @@ class OutcomeJudge:
 
     Args:
         taxonomy: Its keywords of urgencies and resolutions are added to the shipped cues.
+        transformer: Reads the messages that no cue decides; None for the static vectors.
     """
 
-    def __init__(self, taxonomy: Taxonomy) -> None:
+    def __init__(self, taxonomy: Taxonomy, transformer: TextEncoder | None = None) -> None:
         words = {label.label: label.keywords for label in (*taxonomy.urgencies, *taxonomy.resolutions)}
         of_urgency = {"can_wait": "low", "pressing": "high", "endangered": "critical"}
         of_resolution = {"confirms": "resolved", "partly": "partly_resolved", "complains": "unresolved"}
@@ -77,9 +85,11 @@ class OutcomeJudge:
                 resolution.OPPOSITES,
             ),
         }
+        self._reader = ActReader(transformer)
+        counted = "resolution_by_transformer" if transformer else "resolution"
         self._tables = {
             "urgency": DecisionTable.load("urgency", URGENCIES, urgency.RULES),
-            "resolution": DecisionTable.load("resolution", RESOLUTIONS, resolution.RULES),
+            "resolution": DecisionTable.load(counted, RESOLUTIONS, resolution.RULES),
         }
 
     def judge(
@@ -109,7 +119,10 @@ class OutcomeJudge:
         hits = {kind: matcher.find(parts.words, said["text"]) for kind, matcher in self._matchers.items()}
         return {
             "urgency": (urgency.decide(dialogue, hits["urgency"], said), hits["urgency"]),
-            "resolution": (resolution.decide(dialogue, hits["resolution"], parts, said), hits["resolution"]),
+            "resolution": (
+                resolution.decide(dialogue, hits["resolution"], parts, said, self._reader),
+                hits["resolution"],
+            ),
         }
 
     def _verdicts(self, kind: Kind, outcome: Verdict, hits: CueHits, parts: Documents, opinion: Classified) -> Verdicts:
@@ -120,7 +133,7 @@ class OutcomeJudge:
         confidence[rows] = with_opinion(confidence[rows], table.labels, opinion, rows, REMAINDERS[kind])
         if kind == "resolution":
             finish_resolution(confidence, outcome.rule, table)
-        answer = Classified(table.labels, confidence)
+        answer = Classified(table.labels, with_doubt(confidence, outcome.rule, kind, table))
         return Verdicts(answer, self._reasons(kind, outcome, hits, parts, answer))
 
     def _reasons(
@@ -129,7 +142,7 @@ class OutcomeJudge:
         """Return the words that decided each conversation; of a rule without words its name."""
         chosen = np.round(answer.confidence, 9).argmax(axis=1)
         best = np.clip(answer.confidence[np.arange(len(chosen)), chosen], 1e-6, 1 - 1e-6)
-        weights = np.maximum(np.log(best / (1 - best)) + np.log(len(answer.labels) - 1), _LEAST_WEIGHT)
+        weights = np.maximum(np.log(best / (1 - best)) + np.log(len(answer.labels) - 1), LEAST_WEIGHT)
         rules = list(self._tables[kind].rules)
         shown = (outcome.message >= 0) & (chosen != answer.labels.index(REMAINDERS[kind]))
         by_question = np.isin(outcome.rule, [rules.index(rule) for rule in resolution.BY_QUESTION if rule in rules])
@@ -202,6 +215,23 @@ def with_opinion(
     odds = np.maximum(theirs - theirs[:, [labels.index(remainder)]], 0)
     raised = confidence * np.exp(weight * odds)
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+
+def with_doubt(confidence: Floats, rule: Ints, kind: Kind, table: DecisionTable) -> Floats:
+    """Return probabilities with the share that is misread divided among all labels; the chosen labels stay.
+
+    Args:
+        confidence: Probabilities; shape (conversations, labels).
+        rule: Number of each conversation's rule.
+        kind: Kind of label.
+        table: The rules and labels.
+    """
+    possible = np.ones_like(confidence)
+    if kind == "resolution":
+        never = np.isin(rule, table.places(resolution.NEVER_RESOLVED))
+        possible[never, table.labels.index("resolved")] = 0
+    share = MISREAD[kind]
+    return np.asarray((1 - share) * confidence + share * possible / possible.sum(axis=1, keepdims=True))
 
 
 def finish_resolution(confidence: Floats, rule: Ints, table: DecisionTable) -> None:

@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from analytics_platform.insights.tiers.tier import Documents, Ints
+from analytics_platform.insights.verdicts import closing
+from analytics_platform.insights.verdicts.acts import ActReader
 from analytics_platform.insights.verdicts.course import Course
 from analytics_platform.insights.verdicts.cue_matching import CueHits, Mask
 from analytics_platform.insights.verdicts.decision_table import Verdict, first_rule
@@ -37,6 +39,7 @@ RULES: Mapping[str, str] = {
     "refused": "unresolved",
     "promised": "unresolved",
     "will_try": "unclear",
+    "done_and_refused": "partly_resolved",
     "done_and_accepted": "resolved",
     "declined_more": "resolved",
     "thanked_not_knowing": "unresolved",
@@ -54,13 +57,17 @@ RULES: Mapping[str, str] = {
     "regretted": "unresolved",
     "question_answered": "resolved",
     "answered": "unclear",
+    **closing.RULES,
 }
 """The rules in their order, with the label that each is expected to mean."""
 
 NEVER_RESOLVED = ("thanked_unanswered", "unanswered", "remark_unanswered", "left_open", "further_question")
 """Rules of an unanswered question."""
-BY_QUESTION = (*NEVER_RESOLVED, "details_given", "last_remark", "asked_twice", "replied_briefly")
-"""Rules whose reason quotes the content of a customer's message."""
+BY_QUESTION = (
+    *("left_open", "further_question", "details_given", "last_remark", "asked_twice", "replied_briefly"),
+    *closing.BY_CUSTOMER,
+)
+"""Rules whose reason quotes the content of a customer's message. Where nobody answered, the rule is the reason."""
 GUESSES = (
     *("last_remark", "will_try", "thanked", "accepted", "asked_back", "complaint_answered", "answered_at_length"),
     *("replied_briefly", "regretted", "question_answered", "answered"),
@@ -75,11 +82,12 @@ _CUES: Mapping[str, tuple[str, ...]] = {
     "wanted_person": ("wants_person",),
     "confirmed": ("confirms", "own_solution"),
     "partly_confirmed": ("partly", "complains", "persists", "contrasts"),
-    "complained": ("complains", "persists"),
+    "complained": ("complains", "persists", "thanks_anyway"),
     "handed_over": ("hands_over",),
     "refused": ("refuses", "excluded"),
     "promised": ("promises",),
     "will_try": ("will_try",),
+    "done_and_refused": ("refuses", "excluded"),
     "done_and_accepted": ("done",),
     "declined_more": ("no_more", "negates"),
     "thanked_not_knowing": ("not_known",),
@@ -94,14 +102,23 @@ _CUES: Mapping[str, tuple[str, ...]] = {
 """Cues whose words are quoted as the reason of a rule; the message of a rule without cues is quoted by its content."""
 
 _BY_AGENT = frozenset(
-    {"handed_over", "refused", "promised", "done_and_accepted", "thanked_not_knowing", "closed_unheard", "done"}
+    {
+        "handed_over",
+        "refused",
+        "promised",
+        "done_and_refused",
+        "done_and_accepted",
+        "thanked_not_knowing",
+        "closed_unheard",
+        "done",
+    }
     | {"welcomed", "asked_back", "not_known", "regretted", "question_answered", "complaint_answered"}
-    | {"answered_at_length", "answered"}
+    | {"answered_at_length", "answered", "task_answered", "agent_served", "agent_declined", "agent_advised"}
 )
 """Rules that an agent's message decides."""
 
 
-def decide(dialogue: Dialogue, hits: CueHits, parts: Documents, said: pa.Table) -> Verdict:
+def decide(dialogue: Dialogue, hits: CueHits, parts: Documents, said: pa.Table, reader: ActReader) -> Verdict:
     """Return the rule of each conversation.
 
     Args:
@@ -109,6 +126,7 @@ def decide(dialogue: Dialogue, hits: CueHits, parts: Documents, said: pa.Table) 
         hits: Cues of the messages.
         parts: The messages as documents.
         said: Columns text and role of the messages.
+        reader: Reads messages in which no list of phrases finds anything decisive.
     """
     course = Course(dialogue, hits, parts, said)
     answered, tail = course.answered, course.tail
@@ -140,6 +158,7 @@ def decide(dialogue: Dialogue, hits: CueHits, parts: Documents, said: pa.Table) 
         "refused": (decided("refuses") | (decided("excluded") & ~(tail["thanks"] & course.question_answered))) & ~done,
         "promised": decided("promises") & ~done,
         "will_try": tail["will_try"],
+        "done_and_refused": course.done_and_refused,
         "done_and_accepted": done & ~customer_left,
         "declined_more": tail["no_more"],
         "thanked_not_knowing": tail["thanks"] & (agent["not_known"] > course.substance),
@@ -158,9 +177,12 @@ def decide(dialogue: Dialogue, hits: CueHits, parts: Documents, said: pa.Table) 
         "question_answered": course.question_answered,
         "answered": np.ones(dialogue.count, np.bool_),
     }
-    rule = first_rule([conditions[name] for name in RULES])
-    twice = list(RULES).index("asked_twice")
+    names = list(RULES)
+    rule = first_rule([conditions[name] for name in conditions])
+    rule = np.array([names.index(name) for name in conditions])[rule]
+    twice = names.index("asked_twice")
     rule[course.asked_twice(rule > twice)] = twice  # comparing texts is costly, and few conversations come to this rule
+    rule = closing.refine(course, rule, names, reader)
     return Verdict(rule, *_evidence(course, rule))
 
 
@@ -190,13 +212,13 @@ def _evidence(course: Course, rule: Ints) -> tuple[Ints, list[str]]:
 
 def _deciding_turn(course: Course, rule: str, cues: tuple[str, ...]) -> Ints:
     """Return the turn of the message that decides if a rule holds."""
-    if rule in ("customer_silent", "nothing_asked"):
+    if rule in ("customer_silent", "nothing_asked", "opening_chat"):
         return np.full(course.dialogue.count, -1)
     if rule in _BY_AGENT:
         return np.maximum.reduce([course.last_of_agent(cue) for cue in cues]) if cues else course.last_answer
     if rule in ("confirmed", "partly_confirmed", "complained"):
         return course.substance
-    if rule == "replied_briefly":
+    if rule in ("replied_briefly", *closing.BY_CUSTOMER):
         return course.last_customer
     if cues:
         found = np.any([course.hits[cue] for cue in cues], axis=0)

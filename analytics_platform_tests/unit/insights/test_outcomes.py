@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -219,6 +223,93 @@ def test_urgency_is_that_of_the_customers_most_telling_message(judge: Judge) -> 
     row = judge(("u", "hello"), ("u", "there is a problem and it is urgent"), ("a", "no rush"), ("u", "thanks, bye"))
     assert row["urgency"] == "high"
     assert [(reason["message_id"], reason["words"]) for reason in _reasons(row, "urgency")] == [("c-001", ["urgent"])]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "leider ohne Erfolg, trotzdem danke",
+        "sadly no improvement, but thank you",
+        "sans succès malheureusement, merci quand même",
+        "lamentablemente sin éxito, gracias de todos modos",
+        "infelizmente sem sucesso, obrigado mesmo assim",
+        "purtroppo senza successo, grazie comunque",
+        "helaas zonder resultaat, toch bedankt",
+        "niestety bez skutku, mimo to dziękuję",
+        "maalesef sonuç değişmedi, yine de teşekkürler",
+        "bohužel bez výsledku, přesto děkuji",
+        "tyvärr ingen skillnad, tack ändå",
+        "للأسف بدون فائدة، شكرا على كل حال",
+        "很遗憾,没有效果,还是谢谢",
+        "残念ながらだめでした。ありがとうございました",
+        "아쉽게도 효과가 없네요. 그래도 감사합니다",
+    ],
+)
+def test_thanks_for_an_advice_that_failed_resolve_nothing(judge: Judge, last: str) -> None:
+    """Thanks at the end counted as success, although the customer says that the advice failed."""
+    assert judge(("u", "the app closes at once"), _ADVICE, ("u", last))["resolution"] == "unresolved"
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [("u", "Můžu platit kartou?"), ("a", "Ano, na všech pokladnách."), ("u", "super, teď to chápu")],
+        [("u", "Hur byter jag språk?"), ("a", "Inställningar > Språk."), ("u", "snyggt, nu syns det")],
+        [("u", "wo finde ich meine rechnung"), ("a", "Unter Konto > Rechnungen."), ("u", "ah, jetzt sehe ich sie")],
+        [("u", "écris un petit poème sur la lune"), ("m", "La lune dort, le chat la garde."), ("u", "je le garde !")],
+        [("u", "convert 9 inches to cm"), ("m", "9 inches are 22.86 cm.")],
+        [("u", "translate to english: ich komme leider später"), ("m", "Unfortunately I am coming later.")],
+        [("u", "给猫起三个名字"), ("m", "咪咪、豆豆、雪球。")],
+        [("u", "kde máte otevřeno v neděli"), ("a", "Otevřeno máme v Brně od devíti do šesti.")],
+    ],
+)
+def test_an_answer_that_serves_the_customer_resolves_in_any_words(judge: Judge, turns: Turns) -> None:
+    """Only listed phrases counted, so that a finished task and joy in other words were unclear or unresolved."""
+    assert judge(*turns)["resolution"] == "resolved"
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [("u", "what is the score right now"), ("m", "I have no access to live results."), ("u", "ok")],
+        [("u", "připomeň mi zítra nákup"), ("m", "Bohužel takovou funkci nemám."), ("u", "ok")],
+        [("u", "min pakke er væk"), ("a", "Vi har spurgt fragtfirmaet og venter på svar."), ("u", "ok")],
+        [("u", "il corriere non arriva"), ("a", "Abbiamo chiesto al deposito."), ("u", "ok, allora aspetto")],
+    ],
+)
+def test_taking_note_of_a_refusal_or_delay_resolves_nothing(judge: Judge, turns: Turns) -> None:
+    """An "ok" counted as success whatever the agent had said in words of no list."""
+    assert judge(*turns)["resolution"] == "unresolved"
+
+
+def test_the_reason_of_an_unanswered_question_is_that_nobody_answered(judge: Judge) -> None:
+    """The reason quoted the question's words, which do not say why the matter is open."""
+    reasons = _reasons(judge(("u", "how do i reset the router in my office?")), "resolution")
+    assert reasons[0]["rule"] == "unanswered"
+    assert [reason["words"] for reason in reasons] == [[]] * len(reasons)
+
+
+def test_the_change_of_sentiment_is_the_customers_end_minus_opening(judge: Judge) -> None:
+    turns = [("u", "this is terrible, i hate it"), ("a", "i love it"), ("u", "wow, this is wonderful, i love it")]
+    assert judge(*turns)["sentiment_change"] > 0.5
+    assert judge(*turns[::-1])["sentiment_change"] < -0.5
+    assert judge(*turns[:2])["sentiment_change"] is None
+
+
+def test_confidence_in_outcomes_of_the_gold_is_near_the_share_that_is_right(build_messages: Build) -> None:
+    """Confidence in the urgency was 0.97 on average where 0.78 were right."""
+    folder = Path(__file__).parents[3] / "training" / "gold"
+    lines = (folder / "conversations.jsonl").read_text(encoding="utf-8").splitlines()
+    written = [row for row in map(json.loads, lines) if "messages" in row]
+    with (folder / "gold.csv").open(encoding="utf-8") as file:
+        truth = {row["id"]: row for row in csv.DictReader(file)}
+    engine = build_engine(taxonomy_path=("general",))
+    said = [(row["id"], one["role"], one["text"]) for row in written for one in row["messages"]]
+    rows = _labelled(engine, build_messages(said))
+    for kind in ("urgency", "resolution"):
+        right = np.mean([rows[name][kind] == truth[name][kind] for name in rows])
+        sure = np.mean([rows[name][f"{kind}_confidence"] for name in rows])
+        assert sure == pytest.approx(right, abs=0.08)
 
 
 def test_keywords_of_a_taxonomy_are_cues(tmp_path: Any, build_messages: Build) -> None:
