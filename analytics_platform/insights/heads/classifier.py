@@ -6,10 +6,10 @@ Experts of rising cost score a document where they help: `experts` scores, `stac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
@@ -18,16 +18,14 @@ from analytics_platform.insights.heads.experts import MOST_EXACT, KeywordExpert,
 from analytics_platform.insights.heads.explanation import Slopes, explain_documents
 from analytics_platform.insights.heads.lessons import LONGEST_TEXT, Lessons, Taught, training_documents
 from analytics_platform.insights.heads.linear import pool
-from analytics_platform.insights.heads.novelty import Novelty, evidence_of
-from analytics_platform.insights.heads.routing import Route
-from analytics_platform.insights.heads.stacking import Calibration, Stack
+from analytics_platform.insights.heads.stages import Expert, Ladder
 from analytics_platform.insights.heads.trials import Trial, Trials
+from analytics_platform.insights.reasons.function_words import languages_of_parts
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Reason, Singles
 from analytics_platform.insights.vectors.english import english_encoder
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
 from analytics_platform.insights.vectors.text_encoder import TextEncoder
 from analytics_platform.insights.vectors.unit_length import unit
-from analytics_platform.model.tables.insight_tables import EMBEDDING_DIMENSIONS
 
 Reads = Literal["nothing", "doubtful", "everything"]
 """Documents that the transformer reads during scoring."""
@@ -36,32 +34,20 @@ READS: dict[str, Reads] = {"static": "nothing", "cascade": "doubtful", "transfor
 _MOST_NEIGHBOURS, _MOST_READERS = 10_000, 20_000
 """Most training documents that vote by static vectors, and by the transformer's vectors. Votes cost little compared
 with the transformer, so the second number is larger."""
-BUDGETS = (0.25, 0.2)
-"""Largest share of documents that go to the neighbours where there are many, which keeps scoring within 50 µs a text,
-and that the cascade sends to the transformer."""
 _ENGLISH_WEIGHT = 0.7
 """Length of the vector of English words, against 1 for the vector of many languages."""
-_EQUAL = 0.995
-"""Least cosine of documents that are nearly equal."""
-_HAS_A_LABEL = 0.2
-"""Least score of a label by which a training document with this label scores itself; one without a label scores 0."""
+_FAMILIAR = 0.1
+"""Least share of the training texts that are in a language for its texts to be judged by their words, too."""
+_FEWEST_ABROAD = 100
+"""Fewest training texts in unfamiliar languages by which the experts of unfamiliar languages are weighed."""
+_OPENNESS_ABROAD = 0.5
+"""Factor of the probability that a document fits no label if no training text is in its language: unlike texts and
+texts of another language differ from the training texts in the same way."""
 _BATCH = 32_768
 """Most texts of a batch; each distinct word of a batch is split into n-grams once, in Python."""
 _BATCH_CHARACTERS, _BATCH_SCORES = 2_000_000, 8_000_000
 """Most characters of a batch, and most texts times labels. Without these limits, 20,000 posts of 1,000 characters took
 600 MB more than fitting did."""
-
-
-class _Weight(NamedTuple):
-    """The usual and the largest weight of an expert."""
-
-    usual: float
-    most: float
-
-
-_LINEAR, _KEYWORDS, _VOTES = _Weight(1.0, 100.0), _Weight(1.0, 4.0), _Weight(13.0, 100.0)
-"""Usual weights are those of five to twenty examples a label. The largest weight of keywords is small, because the
-examples, on which it is fitted, contain more keywords than other texts."""
 
 
 class NothingToLearnError(ValueError):
@@ -85,38 +71,6 @@ class _Voter:
     def score(self, documents: Documents, rows: Ints) -> Trial:
         """Return scores and nearness of some documents."""
         return Trial(*self.neighbours.score(self.encode(documents, rows)))
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """What is decided when some of the experts have scored a document.
-
-    Attributes:
-        stack: Combines the scores.
-        novelty: Recognises documents that fit no label; None if every document fits one.
-    """
-
-    stack: Stack
-    novelty: Novelty | None
-
-    @classmethod
-    def fit(cls, tried: Sequence[Trial], trials: Trials, weights: Sequence[_Weight]) -> _Stage:
-        """Fit on the scores of the documents that are tried; ``weights`` bound the weights of the experts."""
-        judged = len(trials.judged)
-        stack = Stack.fit([one.scores[:judged] for one in tried], trials.truth[:judged], *zip(*weights, strict=True))
-        if not trials.open:
-            return cls(stack, None)
-        is_new = trials.truth == trials.count
-        return cls(stack, Novelty.fit(evidence_of(tried), is_new, trials.importance))
-
-    def answer(self, tried: Sequence[Trial]) -> Floats:
-        """Return probabilities; the last column is the remainder if there is one."""
-        fitting = self.stack.predict([one.scores for one in tried])
-        if self.novelty is None:
-            return fitting
-        equal, has_a_label = _find_equal(tried)
-        new = np.where(equal, np.where(has_a_label, 0.0, 1.0), self.novelty.predict(evidence_of(tried)))[:, None]
-        return np.hstack([fitting * (1 - new), new])
 
 
 class Classifier:
@@ -157,25 +111,25 @@ class Classifier:
         voters = len(lessons.texts) + (0 if lessons.further is None else len(lessons.further.labels))
         trials = Trials.of(lessons, encoder, exact=voters <= MOST_EXACT)
         self._linear = LinearExpert(bounded=bounded)
-        tried = [self._fit_linear(lessons, documents, trials)]
-        weights = [_LINEAR]
+        tried: dict[Expert, Trial] = {"linear": self._fit_linear(lessons, documents, trials)}
         self._keywords = KeywordExpert(lessons.keywords, lessons.labels) if lessons.keywords else None
         if self._keywords:
-            tried.append(_try_keywords(self._keywords, documents, trials))
-            weights.append(_KEYWORDS)
+            tried["keywords"] = _try_keywords(self._keywords, documents, trials)
         fit_voter = partial(_fit_voter, documents, lessons, trials)
-        by_vector = NeighbourExpert(_MOST_NEIGHBOURS, device)
         further = lessons.further
-        self._voters = [fit_voter(pool_both, by_vector, None if further is None else further.vectors)]
+        halves = (None, None) if further is None else split_pooled(further.vectors)
+        self._voters: dict[Expert, _Voter] = {
+            "multilingual": fit_voter(pool_multilingual, NeighbourExpert(_MOST_NEIGHBOURS, device), halves[0]),
+            "english": fit_voter(pool_english, NeighbourExpert(_MOST_NEIGHBOURS, device), halves[1]),
+        }
         if transformer is not None and reads != "nothing":
-            read = partial(read_rows, transformer)
             by_reading = NeighbourExpert(_MOST_READERS, device)
-            self._voters.append(fit_voter(read, by_reading, None if further is None else further.read))
-        always = int(trials.exact)
-        self._always = len(self._voters) if reads == "everything" else always  # voters asked about every document
-        tried += [one.trial for one in self._voters]
-        weights += [_VOTES] * len(self._voters)
-        self._fit_stages(tried, trials, weights)
+            read = partial(read_rows, transformer)
+            self._voters["transformer"] = fit_voter(read, by_reading, None if further is None else further.read)
+        tried |= {name: voter.trial for name, voter in self._voters.items()}
+        self._languages = languages_of_parts(documents.words)
+        self._familiar = np.flatnonzero(np.bincount(self._languages) >= _FAMILIAR * len(documents))
+        self._fit_ladders(tried, trials, reads)
 
     def _fit_linear(self, lessons: Lessons, documents: Documents, trials: Trials) -> Trial:
         known = np.flatnonzero(trials.codes < trials.count)
@@ -187,49 +141,63 @@ class Classifier:
         far = None if trials.general is None else self._linear.score(trials.general)
         return Trial(trials.assemble(scores, None, far))
 
-    def _fit_stages(self, tried: Sequence[Trial], trials: Trials, weights: Sequence[_Weight]) -> None:
-        """Fit what is decided after each expert, and the routes between the experts."""
-        plain = len(tried) - len(self._voters)
-        asked = plain + self._always
-        self._first = _Stage.fit(tried[:asked], trials, weights[:asked])
-        answers = self._first.answer(tried[:asked])
-        self._steps: list[tuple[Route, _Stage]] = []
-        for voter in range(self._always, len(self._voters)):
-            asked = plain + voter + 1
-            stage = _Stage.fit(tried[:asked], trials, weights[:asked])
-            after = stage.answer(tried[:asked])
-            route = Route.fit(answers, after, trials.truth, trials.importance, BUDGETS[voter])
-            answers = route.take(answers, after)
-            self._steps.append((route, stage))
-        self._calibration = Calibration.fit(answers, trials.truth, trials.importance, trials.closing)
+    def _fit_ladders(self, tried: Mapping[Expert, Trial], trials: Trials, reads: Reads) -> None:
+        """Fit what is decided about documents in the languages of the training texts, and in other languages.
+
+        Words and word vectors of the training texts' languages say nothing about texts in other languages, so there
+        only keywords and vectors of many languages are asked, and a transformer about every document.
+        """
+        of_words: tuple[Expert, ...] = ("linear", *(("keywords",) if self._keywords else ()))
+        every = tuple(tried)
+        static: tuple[Expert, ...] = (*of_words, "multilingual", "english")
+        stages = [every] if reads == "everything" else list(dict.fromkeys([static, every]))
+        if not trials.exact and reads != "everything":
+            stages.insert(0, of_words)
+        self._home = Ladder.fit(stages, tried, trials)
+        of_languages = tuple(expert for expert in every if expert not in ("linear", "english"))
+        abroad = ~np.isin(self._languages[trials.judged], self._familiar)
+        if abroad.sum() < _FEWEST_ABROAD:
+            self._abroad = Ladder.fit([of_languages], tried, trials, _OPENNESS_ABROAD)
+        else:
+            rows, some = trials.restrict(abroad)
+            self._abroad = Ladder.fit([of_languages], {name: one.take(rows) for name, one in tried.items()}, some)
 
     @property
     def shares(self) -> dict[str, float]:
         """Expected share of documents that each expert after the first scores, by expert."""
-        shares = [1.0] * self._always + [route.share for route, _ in self._steps]
-        return dict(zip(("neighbours", "transformer"), shares, strict=False))
+        shares = {"neighbours": 1.0} if "multilingual" in self._home.first.experts else {}
+        if "transformer" in self._home.first.experts:
+            shares["transformer"] = 1.0
+        names = ["transformer" if "transformer" in stage.experts else "neighbours" for _, stage in self._home.steps]
+        return shares | dict(zip(names, (route.share for route, _ in self._home.steps), strict=True))
 
     def classify(self, documents: Documents) -> Classified:
         """Return the confidence in each label for each document; the last label is the remainder if there is one."""
+        answers = np.zeros((len(documents), len(self.labels)))
         if not len(documents):
-            return Classified(self.labels, np.zeros((0, len(self.labels))))
-        rows = np.arange(len(documents))
-        plain = [Trial(self._linear.score(documents))]
-        if self._keywords:
-            plain.append(Trial(self._keywords.score(documents)))
-        known = [*plain, *(voter.score(documents, rows) for voter in self._voters[: self._always])]
-        answers = self._first.answer(known)
+            return Classified(self.labels, answers)
         spoken = documents.weights.getnnz(axis=1) > 0
-        if self._first.novelty is not None:
-            answers[~spoken] = np.eye(answers.shape[1])[-1]  # a document without words fits no label
-        for number, (route, stage) in enumerate(self._steps, self._always):
-            rows = route.select(answers)
-            rows = rows[spoken[rows]]
+        is_home = self._is_home(documents)
+        for ladder, chosen in ((self._home, is_home), (self._abroad, ~is_home)):
+            rows = np.flatnonzero(chosen)
             if len(rows):
-                earlier = [_take(one, rows) for one in plain]
-                asked = [voter.score(documents, rows) for voter in self._voters[: number + 1]]
-                answers[rows] = stage.answer([*earlier, *asked])
-        return Classified(self.labels, self._calibration.apply(answers))
+                answers[rows] = ladder.answer(partial(self._score, documents), rows, spoken[rows])
+        return Classified(self.labels, answers)
+
+    def _score(self, documents: Documents, expert: Expert, rows: Ints) -> Trial:
+        """Return one expert's scores of some documents."""
+        if expert in self._voters:
+            return self._voters[expert].score(documents, rows)
+        some = documents if len(rows) == len(documents) else documents.regroup(documents.weights[rows])
+        if expert == "keywords" and self._keywords:
+            return Trial(self._keywords.score(some))
+        return Trial(self._linear.score(some))
+
+    def _is_home(self, documents: Documents) -> np.ndarray:
+        """Return whether most of each document is in the training texts' languages; shape (documents,)."""
+        known = np.isin(languages_of_parts(documents.words), self._familiar)
+        heavy = documents.weights.multiply(np.maximum(documents.masses, 1e-3)[None, :]).tocsr()
+        return np.asarray(heavy @ known >= heavy @ ~known)
 
     def predict(self, texts: Sequence[str]) -> Floats:
         """Return the probability of each label of each text; shape (texts, labels)."""
@@ -247,36 +215,21 @@ class Classifier:
             documents: The documents.
             chosen: Column of the label of each document.
         """
-        columns = np.minimum(chosen, len(self.labels) - 1 - (self._first.novelty is not None))
-        weights = self._first.stack.weights
-        vectors = weights[0] * self._linear.slope(columns)
-        if self._always:
-            votes = weights[-self._always if len(self._voters) == self._always else -1]
-            vectors = (
-                vectors
-                + votes
-                * self._voters[0].neighbours.slope(pool_both(documents, np.arange(len(documents))), columns)[
-                    :, :EMBEDDING_DIMENSIONS
-                ]
-            )
+        first = self._home.first
+        columns = np.minimum(chosen, len(self.labels) - 1 - (first.novelty is not None))
+        vectors = first.weight("linear") * self._linear.slope(columns)
+        if "multilingual" in first.experts:
+            pooled = pool_multilingual(documents, np.arange(len(documents)))
+            votes = self._voters["multilingual"].neighbours.slope(pooled, columns)
+            vectors = vectors + first.weight("multilingual") * votes
+        words = self._linear.features.score_words(documents.words, self._linear.contrast)
         slopes = Slopes(
             vectors,
-            weights[0] * self._linear.features.score_words(documents.words, self._linear.contrast),
-            (self._keywords, weights[1]) if self._keywords else None,
+            first.weight("linear") * words,
+            (self._keywords, first.weight("keywords")) if self._keywords else None,
         )
         reasons = explain_documents(documents, columns, slopes, self._encoder.encode_words)
         return [None if column != own else reason for column, own, reason in zip(chosen, columns, reasons, strict=True)]
-
-
-def _find_equal(tried: Sequence[Trial]) -> tuple[np.ndarray, np.ndarray]:
-    """Return whether each document nearly equals a training document, such as a corrected one, and one with a label."""
-    equal, has_a_label = np.zeros((2, len(tried[0].scores)), np.bool_)
-    for one in tried:
-        if one.nearness is not None:
-            alike = one.nearness >= _EQUAL
-            equal |= alike
-            has_a_label |= alike & (one.scores.max(axis=1) >= _HAS_A_LABEL)
-    return equal, has_a_label
 
 
 def read_rows(transformer: TextEncoder, documents: Documents, rows: Ints) -> Singles:
@@ -296,16 +249,34 @@ def read_rows(transformer: TextEncoder, documents: Documents, rows: Ints) -> Sin
     return np.asarray(unit(np.asarray(heavy @ vectors)), np.float32)
 
 
-def pool_both(documents: Documents, rows: Ints) -> Singles:
-    """Return the pooled vectors of many languages and of English words side by side; shape (rows, 512).
+def pool_multilingual(documents: Documents, rows: Ints) -> Singles:
+    """Return the pooled static vectors of many languages; shape (rows, 256)."""
+    return np.asarray(pool(documents)[rows], np.float32)
 
-    The vectors of English words tell English texts apart that are alike in the vectors of many languages.
+
+def pool_english(documents: Documents, rows: Ints) -> Singles:
+    """Return the pooled vectors of English words; shape (rows, 256).
+
+    They tell English texts apart that are alike in the vectors of many languages.
     """
     english = english_encoder()
     if english.name not in documents.memory:
         documents.memory[english.name] = np.asarray(unit(english.sum_words(documents.words)), np.float32)
-    second = pool(replace(documents, vectors=documents.memory[english.name].astype(np.float64)))
-    return np.asarray(unit(np.hstack([pool(documents)[rows], _ENGLISH_WEIGHT * second[rows]])), np.float32)
+    return np.asarray(
+        pool(replace(documents, vectors=documents.memory[english.name].astype(np.float64)))[rows], np.float32
+    )
+
+
+def pool_both(documents: Documents, rows: Ints) -> Singles:
+    """Return ``pool_multilingual`` and ``pool_english`` side by side, as models store them; shape (rows, 512)."""
+    english = _ENGLISH_WEIGHT * pool_english(documents, rows)
+    return np.asarray(unit(np.hstack([pool_multilingual(documents, rows), english])), np.float32)
+
+
+def split_pooled(vectors: Floats) -> tuple[Singles, Singles]:
+    """Return the two vectors of ``pool_both``, each of unit length; shapes (documents, 256)."""
+    first, second = np.hsplit(vectors, 2)
+    return np.asarray(unit(first), np.float32), np.asarray(unit(second), np.float32)
 
 
 def _fit_voter(
@@ -338,10 +309,6 @@ def _codes_of(taught: Taught, labels: Sequence[str]) -> Ints:
 def _try_keywords(keywords: KeywordExpert, documents: Documents, trials: Trials) -> Trial:
     far = None if trials.general is None else keywords.score(trials.general)
     return Trial(trials.assemble(keywords.score(documents), None, far))
-
-
-def _take(trial: Trial, rows: Ints) -> Trial:
-    return Trial(trial.scores[rows], None if trial.nearness is None else trial.nearness[rows])
 
 
 def _batches(texts: Sequence[str], labels: int) -> Iterator[tuple[int, int]]:

@@ -44,6 +44,9 @@ _ABSENT = -2.0
 _SHARPNESS = 2.0
 """Sharpness of the kernel exp(sharpness * (cosine - 1))."""
 _RIDGE = 0.1
+_STEPS = 2048
+"""Steps from 0 to 1 to which vectors are rounded. Cosines are then sums of multiples of 2 to the power -22 that stay
+below 4, which single precision adds without rounding: the batch of a text changes no digit of them."""
 MOST_EXACT = 3_000
 """Most documents that vote in double precision, and whose labels are left out one after the other."""
 _TEXTS_AT_ONCE = 2048
@@ -166,11 +169,15 @@ class NeighbourExpert:
         kept = np.sort(np.random.default_rng(0).permutation(len(codes))[: self._most])
         groups = codes[kept]
         self._centre = vectors[kept].mean(axis=0, dtype=np.float64)
+        if count == 1:
+            self._centre *= 0  # the mean of one label's documents is what makes them alike
         self._exact = len(codes) <= min(self._most, MOST_EXACT)
         self.anchors = self._centred(vectors[kept])
-        wanted = np.eye(count + 1, count, dtype=self.anchors.dtype)[groups]
+        cosines: Dense = self.anchors @ self.anchors.T
+        if self._exact:
+            cosines = cosines.astype(np.float64)
+        wanted = np.eye(count + 1, count, dtype=cosines.dtype)[groups]
         ridge = np.asarray(_RIDGE / weights[kept])
-        cosines = self.anchors @ self.anchors.T
         if self._exact:
             self.votes, left_out, without = leave_groups_out(_kernel(cosines), ridge, wanted, groups)
             np.fill_diagonal(cosines, -1)
@@ -194,7 +201,8 @@ class NeighbourExpert:
             rows = slice(start, start + _TEXTS_AT_ONCE)
             cosines = self._device.matmul(self._centred(vectors[rows]), self.anchors.T)
             near[rows] = cosines.max(axis=1)
-            scores[rows] = self._device.matmul(_kernel(cosines), self.votes)
+            values = _kernel(cosines).astype(self.votes.dtype, copy=False)
+            scores[rows] = self._device.matmul(values, self.votes)
         return scores, near
 
     def slope(self, vectors: Dense, columns: Codes) -> Floats:
@@ -214,8 +222,8 @@ class NeighbourExpert:
 
     def _centred(self, vectors: Dense) -> Dense:
         has_words = vectors.any(axis=1, keepdims=True)  # documents without a known word resemble nothing
-        centred: Dense = unit(np.where(has_words, vectors - self._centre, 0.0))
-        return centred if self._exact else centred.astype(np.float32)
+        centred = unit(np.where(has_words, vectors - self._centre, 0.0))
+        return np.asarray(np.rint(centred * _STEPS) / _STEPS, np.float32)
 
 
 class KeywordExpert:

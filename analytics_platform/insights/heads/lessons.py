@@ -13,9 +13,10 @@ from analytics_platform.insights.taxonomies.taxonomy import OTHER, Label, Taxono
 from analytics_platform.insights.tiers.examples import general_texts, shipped_slice, slice_texts
 from analytics_platform.insights.tiers.tier import Documents, Floats, Ints, Kind, Singles
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
+from analytics_platform.insights.vectors.unit_length import unit
 
 _DESCRIPTION_WEIGHT = 0.5
-_UNKNOWN: dict[Kind, float] = {"topic": 0.15, "intent": 0.03}
+_UNKNOWN: dict[Kind, float] = {"topic": 0.12, "intent": 0.03}
 """Share of documents that fit no label. Nearly everything that customers write has one of the intents; any subject
 may come up."""
 _BESIDE_ONE_LABEL = (200, 400)
@@ -184,4 +185,4 @@ def slice_examples(labels: Sequence[Label], kind: Kind) -> list[tuple[str, str]]
 def training_documents(texts: list[str], encoder: StaticEncoder) -> Documents:
     """Return each text as one document."""
     words = split_words(texts)
-    return Documents.of_single(texts, words, encoder.encode(texts))
+    return Documents.of_single(texts, words, np.asarray(unit(encoder.sum_words(words)), np.float32))

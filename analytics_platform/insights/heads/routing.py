@@ -11,6 +11,8 @@ from analytics_platform.insights.tiers.tier import Floats, Ints
 _WORTHWHILE = 5e-4
 """Least gain in accuracy that justifies a larger share."""
 _STEPS = 20
+_LEAST_DOUBT = 0.01
+"""Least uncertainty of an answer that a costlier expert may change."""
 _FEW = 1_000
 """Fewest answers by which a gain of a few thousandths can be measured."""
 
@@ -46,6 +48,7 @@ class Route:
         ends = np.searchsorted(reached, np.linspace(0, budget, _STEPS + 1)[1:] + 1e-9, side="right")
         tied = ends < len(order)  # texts of equal doubt go on together, or not at all
         ends[tied] = np.searchsorted(-doubts[order], -doubts[order[ends[tied]]], side="left")
+        ends = np.minimum(ends, np.searchsorted(-doubts[order], -_LEAST_DOUBT, side="right"))
         gains = np.concatenate(([0.0], won))[ends]
         if len(order) < _FEW:
             end = int(ends[-1])  # too few answers to measure a gain: the costlier expert is trusted

@@ -12,10 +12,13 @@ from scipy.special import expit, softmax
 
 from analytics_platform.insights.tiers.tier import LEAST_REMAINDER, Floats, Singles, choose
 
-_PULL = 2.0
-"""Regularisation of the weights towards the usual ones, in units of one text; it matters only with few texts."""
-_CURVE_PULL = 2.0
-"""Regularisation of a calibration curve towards the identity, in units of one answer."""
+_PULL = 60.0
+"""Number of texts at which the regularisation of the weights towards the usual ones weighs as much as the texts; it
+falls with the third power of their number."""
+_CURVE_PULL = 200.0
+"""Number of answers at which the regularisation of a calibration curve towards the identity weighs as much as the
+answers; it falls with the third power of their number. An answer about an example that is left out of five is more
+often wrong than an answer about another text, so that few examples say little about confidence."""
 _LEAD = 1e-4
 """Least relative lead of a chosen label's confidence over an even split, so that the label stays the chosen one."""
 
@@ -43,7 +46,7 @@ class Stack:
             most: Largest weight of each expert.
         """
         rows, around = np.arange(len(codes)), np.asarray(usual, np.float64)
-        pull = _PULL / max(len(codes), 1)
+        pull = (_PULL / max(len(codes), 1)) ** 3
         stacked = np.stack(scores, axis=2).astype(np.float64)
         own = stacked[rows, codes]
 
@@ -119,7 +122,7 @@ def _fit_curve(confidence: Floats, right: NDArray[np.bool_], importance: Floats)
     """Return the three parameters of the curve; with few answers it stays near the identity."""
     evidence, share = _evidence(confidence), importance / max(importance.sum(), 1.0)
     diagonal = np.array([1.0, 1.0, 0.0])
-    pull = _CURVE_PULL / max(len(confidence), 1)
+    pull = (_CURVE_PULL / max(importance.sum(), 1.0)) ** 3
 
     def surprise(curve: Floats) -> float:
         chance = evidence @ curve

@@ -6,7 +6,7 @@ no label; training documents as if their label did not exist; and general texts,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,10 @@ from analytics_platform.insights.vectors.static_multilingual import StaticEncode
 
 _GENERAL = 400
 """Number of general texts."""
+_SHARES = (1.0, 0.25, 1.0)
+"""Relative weights of the groups of documents that fit no label: training documents, training documents whose label is
+left out, general texts. The second weighs little, because in a taxonomy of many labels its documents resemble the
+labels that are left."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,10 @@ class Trial:
     scores: Singles
     nearness: Singles | None = None
 
+    def take(self, rows: Ints) -> Trial:
+        """Return the scores of some of the documents."""
+        return Trial(self.scores[rows], None if self.nearness is None else self.nearness[rows])
+
 
 @dataclass(frozen=True)
 class Trials:
@@ -43,7 +51,7 @@ class Trials:
         judged: Rows of the training documents that are left out one by one.
         outside: Rows of the training documents that fit no label.
         general: General texts; None if every document fits a label.
-        exact: Whether documents are tried as if their label did not exist.
+        exact: Whether the votes of every document can be computed as if its label did not exist.
         unknown: Share of documents without a fitting label that novelty and calibration assume.
     """
 
@@ -73,6 +81,11 @@ class Trials:
         return self.general is not None
 
     @property
+    def forgets(self) -> bool:
+        """Whether documents are tried as if their label did not exist; without the only label nothing is known."""
+        return self.exact and self.count > 1
+
+    @property
     def closing(self) -> int | None:
         """Column of the remainder; None if every document fits a label."""
         return self.count if self.open else None
@@ -87,16 +100,32 @@ class Trials:
     @cached_property
     def importance(self) -> Floats:
         """Weight of each document; the groups without a fitting label share the weight that is expected of them."""
-        groups = [size for size in self._sizes[1:] if size]
+        sizes = np.array(self._sizes[1:])
+        shares = np.where(sizes > 0, _SHARES, 0.0)
         unknown = self.unknown / (1 - self.unknown) * len(self.judged)
-        weights = [np.full(size, unknown / len(groups) / size) for size in groups]
+        weights = [
+            np.full(size, unknown * share / shares.sum() / size)
+            for size, share in zip(sizes.tolist(), shares.tolist(), strict=True)
+            if size
+        ]
         return np.concatenate([np.ones(len(self.judged)), *weights])
 
     @property
     def _sizes(self) -> tuple[int, int, int, int]:
         if self.general is None:
             return len(self.judged), 0, 0, 0
-        return len(self.judged), len(self.outside), len(self.judged) if self.exact else 0, len(self.general)
+        return len(self.judged), len(self.outside), len(self.judged) if self.forgets else 0, len(self.general)
+
+    def restrict(self, kept: np.ndarray) -> tuple[Ints, Trials]:
+        """Return the rows of some of the judged documents, with all that fit no label, and these documents alone.
+
+        Args:
+            kept: Whether each judged document is kept; shape (judged documents,).
+        """
+        judged, outside, forgotten, general = self._sizes
+        rest = np.ones(outside, np.bool_), kept[:forgotten], np.ones(general, np.bool_)
+        rows = np.flatnonzero(np.concatenate([kept[:judged], *rest]))
+        return rows, replace(self, judged=self.judged[kept])
 
     def assemble(self, left_out: Singles, without: Singles | None, general: Singles | None) -> Singles:
         """Return an expert's scores, or nearness, of all documents in their order.
@@ -110,7 +139,7 @@ class Trials:
         parts = [left_out[self.judged]]
         if general is not None:
             parts.append(left_out[self.outside])
-            if self.exact:
+            if self.forgets:
                 parts.append(self._forget(left_out) if without is None else without[self.judged])
             parts.append(general)
         return np.concatenate(parts).astype(np.float32)

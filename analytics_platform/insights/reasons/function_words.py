@@ -63,3 +63,14 @@ class Languages:
     def explains(self, text: Ints | int, word: Ints | int) -> NDArray[np.bool_]:
         """Return whether words of the vocabulary are words of content in texts of theirs."""
         return np.asarray(~self.is_function[self.of_text[text], word])
+
+
+def languages_of_parts(words: Words) -> Ints:
+    """Return a number for the language of each text: English if a text has no function word of any language.
+
+    Texts of mostly letters that are not Latin, without a function word, have the number after the last language.
+    """
+    languages = Languages.of(words)
+    foreign = pc.match_substring_regex(words.vocabulary, r"[^\P{L}\p{Latin}]").to_numpy(False).astype(np.float32)
+    mostly = np.asarray(words.incidence() @ foreign) > words.lengths / 2
+    return np.where(mostly & (languages.of_text == 0), len(languages.is_function), languages.of_text)

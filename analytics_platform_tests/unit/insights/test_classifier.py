@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import scipy.sparse as sp
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,14 +22,16 @@ from analytics_platform.insights.heads.classifier import Classifier, Reads, pool
 from analytics_platform.insights.heads.experts import NeighbourExpert
 from analytics_platform.insights.heads.features import Features
 from analytics_platform.insights.heads.lessons import Lessons, Taught, training_documents
-from analytics_platform.insights.taxonomies.taxonomy import OTHER
+from analytics_platform.insights.taxonomies.taxonomy import OTHER, Label
 from analytics_platform.insights.tiers.sentiment import SLICE_PATH
 from analytics_platform.insights.tiers.tier import choose
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
+from analytics_platform.insights.vectors.text_encoder import transformer_encoder
 from analytics_platform_tests.unit.insights.banking_like import EXAMPLES, LABELS, RELATED, UNRELATED, UNSEEN
 
 pytestmark = pytest.mark.slow  # fits models
 
+REPOSITORY = Path(__file__).parents[3]
 ODD_TEXTS = (
     "",
     "   \n\t",
@@ -77,6 +81,18 @@ def test_scores_are_those_of_the_features_whichever_way_they_are_computed() -> N
     rows = features.transform(unseen)
     coefficients = np.random.default_rng(0).normal(size=(rows.shape[1], 3)).astype(np.float32)
     np.testing.assert_allclose(features.score(unseen, coefficients), rows @ coefficients, atol=1e-3)
+
+
+def test_votes_are_the_same_in_any_batch_to_the_last_bit() -> None:
+    """Single precision rounds sums in an order that depends on the batch, so cosines must be sums without rounding."""
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(300, 256)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    neighbours = NeighbourExpert(1000)
+    neighbours.fit(vectors[:200], np.arange(200) % 5, 5, np.ones(200))
+    near = neighbours.score(vectors)[1]
+    for start, end in ((0, 1), (7, 20), (100, 299)):
+        np.testing.assert_array_equal(neighbours.score(vectors[start:end])[1], near[start:end])
 
 
 def test_scores_of_a_text_left_out_are_those_of_neighbours_fitted_without_it() -> None:
@@ -249,6 +265,27 @@ def test_five_examples_a_label_are_enough_to_tell_labels_apart(banking: Classifi
     answers = np.array(banking.labels)[choose(banking.predict(RELATED), len(LABELS))]
     assert (answers == OTHER).mean() < 0.15
     assert (answers == truth).mean() > 0.75
+
+
+@pytest.mark.parametrize(("reads", "least"), [("nothing", 0.6), ("doubtful", 0.77)])
+def test_english_examples_label_texts_in_other_languages(reads: Reads, least: float) -> None:
+    """Words and English vectors had the largest say, and 42 % of the texts in other languages were ``other``."""
+    document = yaml.safe_load((REPOSITORY / "training" / "vectors" / "evaluation.yaml").read_text(encoding="utf-8"))
+    labels = [Label(label=name, description=name, examples=texts) for name, texts in document["english"].items()]
+    others = [(text, name) for by in document["others"].values() for name, texts in by.items() for text in texts]
+    transformer = transformer_encoder("cpu") if reads != "nothing" else None
+    made = Classifier(static_encoder(), Lessons.of_labels(labels, OTHER), transformer=transformer, reads=reads)
+    answers = np.array(made.labels)[choose(made.predict([text for text, _ in others]), len(labels))]
+    assert (answers == [name for _, name in others]).mean() >= least
+    assert (answers == OTHER).mean() < 0.2
+
+
+def test_a_taxonomy_of_one_label_says_other() -> None:
+    """Every text had the only label, with a confidence of 0.92, whatever it said."""
+    made = Classifier(static_encoder(), Lessons.of_labels(LABELS[:1], OTHER))
+    chosen = choose(made.predict([*UNSEEN[LABELS[0].label], *UNRELATED]), 1)
+    assert (chosen[: len(UNSEEN[LABELS[0].label])] == 0).mean() > 0.7
+    assert (chosen[len(UNSEEN[LABELS[0].label]) :] == 1).mean() > 0.5
 
 
 POOL = [*RELATED, *UNRELATED, *ODD_TEXTS[:2], *ODD_TEXTS[4:]]

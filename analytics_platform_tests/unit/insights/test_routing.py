@@ -43,3 +43,10 @@ def test_opinions_are_pooled_by_their_weight() -> None:
     surer = pool_opinions(first, first, (0.8, 0.4))
     np.testing.assert_allclose(surer[:, 0] / surer[:, 1], 4**1.2)
     np.testing.assert_allclose(surer.sum(axis=1), 1)
+
+
+def test_texts_whose_label_is_certain_are_not_sent_on() -> None:
+    """With few examples the whole budget was used, on texts whose second label had a probability of 0.00002."""
+    second = np.linspace(1e-6, 1e-5, 100)
+    answers = np.column_stack([1 - second, second])
+    assert len(Route.fit(answers, answers, np.zeros(100, np.int64), np.ones(100), 0.2).select(answers)) == 0
