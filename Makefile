@@ -52,10 +52,12 @@ check: style test-unit ## Check style, types, import rules, SQL and the unit tes
 bench: .venv/.dev .venv/.prepared ## Run every benchmark
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
-evaluation: .venv/.dev ## Measure tiers and privacy against baselines, and write the tables in docs/: DATA="banking77=train.parquet", PII=labelled.parquet PLAIN=texts.parquet
+evaluation: .venv/.dev ## Measure tiers and privacy against baselines, and write the tables in docs/: DATA=folder of data sets, PII=labelled.parquet PLAIN=texts.parquet
 # With PII alone, only that.
-ifneq (,$(DATA)$(if $(PII),,x))
-	@$(BIN)/python benchmarks/tiers.py $(foreach item,$(DATA),--data $(item)) $(if $(DATA),--out docs/evaluation.md)
+ifneq (,$(DATA))
+	@$(BIN)/python benchmarks/tiers.py $(DATA) --out docs/evaluation.md
+else ifeq (,$(PII))
+	@echo "make evaluation: set DATA to a folder with banking77, clinc150 and uci_sentiment_sentences, or PII to a file" >&2; exit 2
 endif
 ifneq (,$(PII))
 	@$(BIN)/python benchmarks/pii.py $(PII) $(if $(PLAIN),--plain $(PLAIN)) --presidio --out docs/privacy.md
