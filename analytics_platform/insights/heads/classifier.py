@@ -154,9 +154,11 @@ class Classifier:
         if not trials.exact and reads != "everything":
             stages.insert(0, of_words)
         self._home = Ladder.fit(stages, tried, trials)
-        of_languages = tuple(expert for expert in every if expert not in ("linear", "english"))
         abroad = ~np.isin(self._languages[trials.judged], self._familiar)
-        if abroad.sum() < _FEWEST_ABROAD:
+        has_examples = abroad.sum() >= _FEWEST_ABROAD
+        of_one_language = ("english",) if has_examples else ("linear", "english")
+        of_languages = tuple(expert for expert in every if expert not in of_one_language)
+        if not has_examples:
             self._abroad = Ladder.fit([of_languages], tried, trials, _OPENNESS_ABROAD)
         else:
             rows, some = trials.restrict(abroad)

@@ -10,9 +10,10 @@ import pytest
 from analytics_platform.insights.engine import build_engine
 from analytics_platform.insights.taxonomies.combining import taxonomy_content
 from analytics_platform.insights.taxonomies.pack_files import pack_names
-from analytics_platform.insights.taxonomies.taxonomy import Taxonomy, load_taxonomy
+from analytics_platform.insights.taxonomies.taxonomy import OTHER, Taxonomy, load_taxonomy
 from analytics_platform.insights.taxonomies.taxonomy_file import TaxonomyError
 from analytics_platform.insights.tiers.examples import EXAMPLES, as_messages
+from analytics_platform.insights.tiers.tier import choose
 
 KINDS = ("topics", "intents", "urgencies", "resolutions")
 PACKS = [name for name in pack_names() if name != "base"]
@@ -267,3 +268,32 @@ topics:
     messages = as_messages(EXAMPLES.from_rows(rows))
     labelled = engine.label_messages(messages, engine.embed_messages(messages)).to_pylist()
     assert {row["conversation_id"]: row["topics"][0]["label"] for row in labelled} == texts
+
+
+def test_the_general_pack_says_other_where_nothing_fits() -> None:
+    """Examples whose label is left out resemble other labels of a large pack, so that hardly any text was `other`."""
+    trivia = [
+        "who was the nineteenth president of the united states",
+        "how many teeth does a shark have",
+        "does water boil faster on a mountain",
+        "what did the stock market do yesterday",
+        "how tall is the tallest tree in the world",
+        "which team won the cup in 1998",
+        "why do cats purr",
+        "when did the roman empire fall",
+    ]
+    service = [
+        "where is my parcel",
+        "i forgot my password",
+        "please cancel my subscription",
+        "i was charged twice this month",
+        "the app crashes when i open it",
+        "how do i return these shoes",
+        "i want to talk to a person",
+    ]
+    answer = build_engine("static", "cpu", ("general",)).classify_texts("topic", [*trivia, *service])
+    other = answer.labels.index(OTHER)
+    chosen = choose(answer.confidence, other) == other
+    assert chosen[: len(trivia)].mean() > 0.4
+    assert not chosen[len(trivia) :].any()
+    assert answer.confidence[: len(trivia), other].mean() > 10 * answer.confidence[len(trivia) :, other].mean()
