@@ -14,8 +14,8 @@ import scipy.sparse as sp
 
 from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.engine import InsightEngine, build_engine
-from analytics_platform.insights.heads.classifier import BUDGETS
 from analytics_platform.insights.heads.label_model import make_model
+from analytics_platform.insights.heads.stages import BUDGETS
 from analytics_platform.insights.quality.feedback import taught_by
 from analytics_platform.insights.tiers.examples import as_messages, shipped_gold
 from analytics_platform.insights.tiers.reading import ReadingTier

@@ -1,7 +1,8 @@
 """The classifier of labels: it is fitted on a training set, labels documents with calibrated confidence, and explains.
 
-Experts of rising cost score a document where they help: `experts` scores, `stacking` combines and calibrates,
-`routing` decides which documents go to the next expert, and `novelty` decides whether a document fits no label.
+Experts score a document where they help: `experts` scores, and `stages` decides which experts are asked about a
+document, in the languages of the training texts and in others. `stacking` combines and calibrates, `routing` decides
+which documents go to the next stage, and `novelty` decides whether a document fits no label.
 """
 
 from __future__ import annotations
@@ -144,8 +145,9 @@ class Classifier:
     def _fit_ladders(self, tried: Mapping[Expert, Trial], trials: Trials, reads: Reads) -> None:
         """Fit what is decided about documents in the languages of the training texts, and in other languages.
 
-        Words and word vectors of the training texts' languages say nothing about texts in other languages, so there
-        only keywords and vectors of many languages are asked, and a transformer about every document.
+        English vectors say nothing about texts in other languages, nor do words if no training text is in their
+        language. So there only keywords and vectors of many languages are asked, and a transformer about every
+        document.
         """
         of_words: tuple[Expert, ...] = ("linear", *(("keywords",) if self._keywords else ()))
         every = tuple(tried)
@@ -158,11 +160,9 @@ class Classifier:
         has_examples = abroad.sum() >= _FEWEST_ABROAD
         of_one_language = ("english",) if has_examples else ("linear", "english")
         of_languages = tuple(expert for expert in every if expert not in of_one_language)
-        if not has_examples:
-            self._abroad = Ladder.fit([of_languages], tried, trials, _OPENNESS_ABROAD)
-        else:
-            rows, some = trials.restrict(abroad)
-            self._abroad = Ladder.fit([of_languages], {name: one.take(rows) for name, one in tried.items()}, some)
+        rows, judged = trials.restrict(abroad) if has_examples else (np.arange(len(trials.truth)), trials)
+        scores = {expert: trial.take(rows) for expert, trial in tried.items()}
+        self._abroad = Ladder.fit([of_languages], scores, judged, 1.0 if has_examples else _OPENNESS_ABROAD)
 
     @property
     def shares(self) -> dict[str, float]:
@@ -190,10 +190,10 @@ class Classifier:
         """Return one expert's scores of some documents."""
         if expert in self._voters:
             return self._voters[expert].score(documents, rows)
-        some = documents if len(rows) == len(documents) else documents.regroup(documents.weights[rows])
+        chosen = documents if len(rows) == len(documents) else documents.regroup(documents.weights[rows])
         if expert == "keywords" and self._keywords:
-            return Trial(self._keywords.score(some))
-        return Trial(self._linear.score(some))
+            return Trial(self._keywords.score(chosen))
+        return Trial(self._linear.score(chosen))
 
     def _is_home(self, documents: Documents) -> np.ndarray:
         """Return whether most of each document is in the training texts' languages; shape (documents,)."""

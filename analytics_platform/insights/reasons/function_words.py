@@ -20,6 +20,9 @@ MARKS = ("?", "!")
 """Words of the normal form that are marks, and are quoted by no reason."""
 _FILE = Path(__file__).parent / "function_words.txt"
 
+_OF_NO_LANGUAGE = ("ok", "okay")
+"""Words of some languages' lists that are written in any language."""
+
 
 @cache
 def function_words() -> Mapping[str, frozenset[str]]:
@@ -56,7 +59,8 @@ class Languages:
         is_function = np.stack(
             [pc.is_in(vocabulary, pa.array(sorted(function_words()[code]))).to_numpy(False) for code in codes]
         ).astype(np.bool_)
-        counts = np.asarray(words.incidence() @ is_function.T.astype(np.float32))
+        telling = is_function & ~pc.is_in(vocabulary, pa.array(_OF_NO_LANGUAGE)).to_numpy(False).astype(np.bool_)
+        counts = np.asarray(words.incidence() @ telling.T.astype(np.float32))
         marks = pc.is_in(words.vocabulary, pa.array(MARKS)).to_numpy(False).astype(np.bool_)
         return cls(is_function | marks, counts.argmax(axis=1))
 
@@ -71,6 +75,8 @@ def languages_of_parts(words: Words) -> Ints:
     Texts of mostly letters that are not Latin, without a function word, have the number after the last language.
     """
     languages = Languages.of(words)
-    foreign = pc.match_substring_regex(words.vocabulary, r"[^\P{L}\p{Latin}]").to_numpy(False).astype(np.float32)
-    mostly = np.asarray(words.incidence() @ foreign) > words.lengths / 2
-    return np.where(mostly & (languages.of_text == 0), len(languages.is_function), languages.of_text)
+    other, latin = (
+        words.incidence() @ pc.match_substring_regex(words.vocabulary, letters).to_numpy(False).astype(np.float32)
+        for letters in (r"[^\P{L}\p{Latin}]", r"\p{Latin}")
+    )
+    return np.where((other > latin) & (languages.of_text == 0), len(languages.is_function), languages.of_text)

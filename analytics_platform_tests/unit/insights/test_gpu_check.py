@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analytics_platform.insights.heads import classifier
+from analytics_platform.insights.heads import classifier, stages
 from analytics_platform.settings.loader import PROJECT_ROOT
 
 pytestmark = pytest.mark.slow  # fits models
@@ -89,7 +89,9 @@ def test_a_gpu_that_errs_fails_for_classifier_and_engine(gpu_check: ModuleType, 
 def test_a_gpu_that_is_not_asked_fails(gpu_check: ModuleType, monkeypatch) -> None:
     put_in(monkeypatch, 1)
     monkeypatch.setattr(classifier, "MOST_EXACT", 0)  # the neighbours are asked about doubtful texts alone
-    monkeypatch.setattr(classifier, "BUDGETS", (0.0, 0.0))  # no text goes on to the neighbours
+    monkeypatch.setattr(stages, "BUDGETS", (0.0, 0.0))  # no text goes on to the neighbours
+    every = np.ones(10_000, np.bool_)  # texts in other languages are always shown to the neighbours
+    monkeypatch.setattr(classifier.Classifier, "_is_home", lambda _, documents: every[: len(documents)])
     monkeypatch.setattr(gpu_check, "ask_engine", gpu_check.ask_classifier)
     assert "static classifier: the GPU was never asked, so nothing was compared" in gpu_check.check(["static"], ROWS)
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.insights.encoders.words import split_words
-from analytics_platform.insights.reasons.function_words import function_words
+from analytics_platform.insights.reasons.function_words import function_words, languages_of_parts
 from analytics_platform.insights.reasons.quotes import Quotes
 
 Build = Callable[[Sequence[Any]], pa.Table]
@@ -56,3 +56,19 @@ def test_languages_without_spaces_are_quoted_by_a_short_piece(text: str) -> None
     [piece] = Quotes(split_words([text]), [0]).choose(0, [text])
     assert piece in text
     assert 2 <= len(piece) <= 12
+
+
+def test_the_language_of_a_text_follows_from_function_words_or_script() -> None:
+    """A text in letters that are not Latin, without a function word between spaces, counted as English."""
+    texts = [
+        "where is my order",
+        "wo ist denn meine bestellung",
+        "怎么把个人账号改成企业账号?",
+        "refund",
+        "สวัสดีครับ",
+        "👍 ok",
+    ]
+    english, german, chinese, bare, thai, emoji = languages_of_parts(split_words(texts)).tolist()
+    assert english == bare == emoji
+    assert len({english, german, chinese}) == 3
+    assert thai not in (english, german)
