@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from analytics_platform.insights.encoders.blas_threads import one_blas_thread
 from analytics_platform.insights.encoders.device import CPU, Dense, Device
 from analytics_platform.insights.heads.experts import MOST_EXACT, KeywordExpert, LinearExpert, NeighbourExpert
 from analytics_platform.insights.heads.explanation import Slopes, explain_documents
@@ -182,7 +183,9 @@ class Classifier:
         is_home = self._is_home(documents)
         for ladder, chosen in ((self._home, is_home), (self._abroad, ~is_home)):
             rows = np.flatnonzero(chosen)
-            if len(rows):
+            if not len(rows):
+                continue
+            with one_blas_thread():
                 answers[rows] = ladder.answer(partial(self._score, documents), rows, spoken[rows])
         return Classified(self.labels, answers)
 

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from analytics_platform.insights.encoders.blas_threads import one_blas_thread
+
+
+def blas_threads() -> set[int]:
+    np.ones((2, 2)) @ np.ones((2, 2))
+    return {library["num_threads"] for library in ThreadpoolController().select(user_api="blas").info()}
+
+
+def test_overlapping_blocks_give_blas_its_threads_back_at_the_last_end() -> None:
+    """Blocks that end in the order in which they began would restore the limit of the earlier one for ever."""
+    with ThreadpoolController().limit(limits=2, user_api="blas"):
+        before = blas_threads()
+        first, second = ExitStack(), ExitStack()
+        first.enter_context(one_blas_thread())
+        second.enter_context(one_blas_thread())
+        first.close()
+        assert blas_threads() == {1}
+        second.close()
+        assert blas_threads() == before
