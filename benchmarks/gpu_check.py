@@ -143,12 +143,17 @@ def ask_engine(tier: str, device: DeviceChoice, _: int) -> Answers:
         tables = said, engine.label_conversations(messages, embeddings, said)
     kinds = ("intent", "primary_topic", "urgency", "resolution")
     labels = [table[name].to_numpy() for table in tables for name in kinds if name in table.column_names]
-    numbers = [table[field.name].to_numpy() for table in tables for field in table.schema if _is_number(field)]
+    columns = [table[field.name] for table in tables for field in table.schema if _is_number(field)]
+    numbers = [column.fill_null(_NO_NUMBER).to_numpy() for column in columns]
     return Answers(np.concatenate(labels), np.concatenate(numbers), products(), {})
 
 
 def _is_number(field: pa.Field) -> bool:
     return bool(pa.types.is_floating(field.type))
+
+
+_NO_NUMBER = 9.0
+"""Stands for null; it differs from every number of the tables by more than any gap that passes."""
 
 
 @contextmanager
