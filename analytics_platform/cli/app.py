@@ -235,8 +235,8 @@ def inspect_command(
     """
     settings = load_settings(InspectSettings)
     from analytics_platform.cli.inspect_lines import inspect_lines
-    from analytics_platform.operations.inspection import inspect_files
-    from analytics_platform.operations.mapping_file import write_mapping
+    from analytics_platform.operations.inspecting.inspection import inspect_files
+    from analytics_platform.operations.inspecting.mapping_file import write_mapping
     from analytics_platform.sources.mapping import load_mapping
 
     given = load_mapping(mapping or settings.source_mapping)
@@ -270,8 +270,8 @@ def _inspect_nocodb(settings: Settings, given: FieldMapping, write: Path | None,
     from analytics_platform.cli.console import stage_progress
     from analytics_platform.cli.inspect_lines import server_lines
     from analytics_platform.defs.resources.platform import Platform
-    from analytics_platform.operations.mapping_file import write_mapping
-    from analytics_platform.operations.nocodb_inspection import inspect_server
+    from analytics_platform.operations.inspecting.mapping_file import write_mapping
+    from analytics_platform.operations.inspecting.nocodb_inspection import inspect_server
 
     with (
         closing(Platform(settings, stages=False)) as platform,
@@ -339,8 +339,8 @@ def _print_new_source(settings: Settings, platform: Platform) -> None:
     if settings.source == "sample":
         return
     from analytics_platform.cli.source_lines import short_lines
-    from analytics_platform.operations.inspection import inspect_files
-    from analytics_platform.operations.nocodb_inspection import inspect_tables
+    from analytics_platform.operations.inspecting.inspection import inspect_files
+    from analytics_platform.operations.inspecting.nocodb_inspection import inspect_tables
     from analytics_platform.sources.mapping import load_mapping
 
     try:

@@ -7,8 +7,8 @@ from itertools import groupby
 from pathlib import Path
 
 from analytics_platform.cli.source_lines import trouble_lines
-from analytics_platform.operations.file_views import FileView
-from analytics_platform.operations.nocodb_inspection import ListedTable, ServerView
+from analytics_platform.operations.inspecting.file_views import FileView
+from analytics_platform.operations.inspecting.nocodb_inspection import ListedTable, ServerView
 from analytics_platform.system.plain_text import counted
 
 _SHOWN_FILES = 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analytics_platform.operations.file_views import FileView
+from analytics_platform.operations.inspecting.file_views import FileView
 from analytics_platform.sources.row_rules.row_summary import remedy_of
 from analytics_platform.system.plain_text import counted
 

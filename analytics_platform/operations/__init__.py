@@ -1,1 +1,1 @@
-"""The work of the commands, without printing: runs, retries, backups, status, search, explanation, reveal, training."""
+"""The work of the commands, without printing: runs, retries, backups, inspection, search, explanation, training."""

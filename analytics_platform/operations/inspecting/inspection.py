@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.operations.file_views import ColumnViews, FileView
+from analytics_platform.operations.inspecting.file_views import ColumnViews, FileView
 from analytics_platform.sources.base import NoMessagesError, SourceError
 from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.file_reading.locating import LeftOut, locate_files

@@ -13,7 +13,7 @@ import yaml
 from analytics_platform.errors import UserError
 from analytics_platform.files import write_atomically
 from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
-from analytics_platform.operations.file_views import FileView
+from analytics_platform.operations.inspecting.file_views import FileView
 from analytics_platform.sources.mapping import INPUT_NAMES, FieldMapping
 from analytics_platform.sources.row_rules.role_words import plain_word
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import duckdb
 
-from analytics_platform.operations.file_views import ColumnViews, FileView
-from analytics_platform.operations.inspection import view_rows
+from analytics_platform.operations.inspecting.file_views import ColumnViews, FileView
+from analytics_platform.operations.inspecting.inspection import view_rows
 from analytics_platform.sources.base import Progress, SourceError
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.nocodb import (

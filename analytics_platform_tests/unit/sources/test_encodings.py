@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analytics_platform.operations.inspection import inspect_files
+from analytics_platform.operations.inspecting.inspection import inspect_files
 from analytics_platform.sources.formats.encodings import encoding_of
 from analytics_platform.sources.mapping import FieldMapping
 

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from analytics_platform.cli.source_lines import short_lines
-from analytics_platform.operations.inspection import inspect_files
+from analytics_platform.operations.inspecting.inspection import inspect_files
 from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.row_rules.row_summary import RowSummary

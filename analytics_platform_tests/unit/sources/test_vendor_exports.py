@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from analytics_platform.operations.inspection import inspect_files
+from analytics_platform.operations.inspecting.inspection import inspect_files
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.formats import csv_rows
 from analytics_platform.sources.mapping import FieldMapping

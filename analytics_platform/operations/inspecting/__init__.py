@@ -1,0 +1,1 @@
+"""`analytics inspect`: what files or the tables of a NocoDB server are, and the mapping for them."""
