@@ -22,7 +22,7 @@ endif
 USABLE := $(shell $(BIN)/python -c '$(SUPPORTED)' 2>/dev/null && { test ! -e .venv/.home || test "$$(cat .venv/.home)" = "$(CURDIR)"; } && echo yes)
 DBT_FILES := $(shell find dbt_project \( -name target -o -name logs \) -prune -o -type f -print)
 
-.PHONY: help install demo dev test test-unit test-fast test-nightly check style nocodb-server bench evaluation gpu-check lint format lock env-example data-model browser clean FORCE
+.PHONY: help install demo dev test test-unit test-fast test-nightly check style nocodb-server bench bench-quick evaluation gpu-check lint format lock env-example data-model browser clean FORCE
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ check: style test-unit ## Check style, types, import rules, SQL and the unit tes
 
 bench: .venv/.dev .venv/.prepared ## Run every benchmark
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+bench-quick: .venv/.dev .venv/.prepared ## Compare a run of the graph with its bare functions, on few messages
+	@$(BIN)/python benchmarks/graph.py --messages 10000 --days 60 --few-days 6 --runs 1
 
 evaluation: .venv/.dev ## Measure tiers and privacy against baselines, and write the tables in docs/: DATA=folder of data sets, PII=labelled.parquet PLAIN=texts.parquet
 # With PII alone, only that.
