@@ -39,8 +39,10 @@ _ANSWERED = (
 """Weak rules of conversations that end with an agent's message."""
 _ANSWERED_TASK = (*_ANSWERED, "answered_at_length", "promised", "refused", "done", "handed_over")
 """The same where the answer is a text that was ordered, and its words say nothing about the conversation."""
-_REMARKED = ("last_remark", "details_given", "replied_briefly", "nothing_asked", "remark_unanswered")
-"""Weak rules of conversations that end with a customer's message."""
+_ANSWERED_REMARK = ("last_remark", "details_given", "replied_briefly", "nothing_asked")
+_REMARKED = (*_ANSWERED_REMARK, "remark_unanswered")
+"""Weak rules of conversations that end with a customer's message. Where nobody answered, nothing is resolved, however
+content the customer sounds."""
 _TOOK_NOTE = ("accepted", "will_try")
 """Rules of customers who take note, of whatever the agent said."""
 
@@ -88,10 +90,10 @@ def refine(course: Course, rule: Ints, names: Sequence[str], reader: ActReader) 
         | (ends & by("replied_briefly") & declined & ~customer.among("content", "discontent", "waits", "thanks")),
         "agent_served": by_agent & by(*_ANSWERED) & answer.among("done", "informs"),
         "agent_advised": by_agent & by(*_ANSWERED) & answer.among("advises") & opening.among("problem"),
-        "customer_content": ends & by(*_REMARKED) & customer.among("content"),
+        "customer_content": ends & by(*_ANSWERED_REMARK) & customer.among("content"),
         "customer_upset": ends & by(*_REMARKED, "accepted") & customer.among("discontent"),
         "customer_waits": ends & by(*_REMARKED, "accepted") & customer.among("waits"),
-        "customer_thanked": ends & by(*_REMARKED) & customer.among("thanks"),
+        "customer_thanked": ends & by(*_ANSWERED_REMARK) & customer.among("thanks"),
     }
     free = np.ones(len(rows), np.bool_)
     for name, holds in conditions.items():

@@ -70,6 +70,18 @@ def test_an_unanswered_question_is_never_resolved(judge: Judge, turns: Turns) ->
 @pytest.mark.parametrize(
     "turns",
     [
+        [("a", "Hi, how may I help?"), ("u", "the screen stays dark since the update, otherwise I love the app")],
+        [("a", "Welcome! You will be served soon."), ("u", "the second lamp is missing, the first one is perfect")],
+    ],
+)
+def test_praise_beside_a_report_that_nobody_answered_resolves_nothing(judge: Judge, turns: Turns) -> None:
+    """A greeting by a robot counted as an answer."""
+    assert judge(*turns)["resolution"] == "unresolved"
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
         [("u", "the export stops at 1000 rows"), _ADVICE, ("u", "that did it, all rows are there, thank you")],
         [("u", "der drucker druckt nicht"), _ADVICE, ("u", "jetzt funktioniert es, vielen dank")],
         [("u", "no puedo entrar en mi cuenta"), _ADVICE, ("u", "ya funciona, muchas gracias")],
