@@ -63,6 +63,7 @@ def _files(folder: Path, place: str) -> Iterator[str]:
             if entry.is_dir():
                 if entry.name != _FILE.parent.name:
                     yield from _files(folder / entry.name, f"{place}{entry.name}/")
-            else:
+                continue
+            with contextlib.suppress(FileNotFoundError):  # a link to nothing, as editors leave it
                 found = entry.stat()
                 yield f"{place}{entry.name}\x1f{found.st_mtime_ns}\x1f{found.st_size}\x1e"

@@ -63,6 +63,13 @@ def test_nothing_is_written_where_python_writes_no_bytecode(package, monkeypatch
     assert not (package / "__pycache__").exists()
 
 
+def test_a_link_to_nothing_in_the_package_is_no_error(package):
+    """Editors lock a file by such a link; every command would have ended with a traceback."""
+    VersionCache(package).put("one", "abc")
+    (package / ".#one.py").symlink_to("nobody@nowhere")
+    assert VersionCache(package).get("one") == "abc"
+
+
 def test_a_folder_that_cannot_be_written_is_no_error(package):
     (package / "__pycache__").write_text("a file in the place of the folder")
     cache = VersionCache(package)
