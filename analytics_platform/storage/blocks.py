@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from analytics_platform.errors import UserError
 from analytics_platform.storage.partitions import PartitionTask
 from analytics_platform.storage.staleness import RecomputeDecision
 
@@ -102,6 +103,8 @@ def _computed(keys: Sequence[str], block: Block, checked: Callable[[pa.Table], p
         return {}
     try:
         return split(checked(block.compute(keys)), keys)
+    except (UserError, OSError):  # a server or a setting, which halves of the block would meet again and again
+        return {}
     except Exception:  # noqa: BLE001  (of any kind: the failing partition's own task raises it again)
         middle = len(keys) // 2
         return _computed(keys[:middle], block, checked) | _computed(keys[middle:], block, checked)

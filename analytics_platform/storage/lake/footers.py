@@ -1,8 +1,9 @@
 """Footers that this process has read: a partition's info without opening its file again while the file is the same.
 
 A footer is trusted while the size, the modification time and, on a local disk, the inode of the file are those that it
-had. A file that was read within two seconds of its modification is read again, because a second change within the
-resolution of the file system's clock would leave no trace.
+had. A file that was read soon after its modification is read again, because a second change within the resolution of
+the file system's clock would leave no trace: two seconds on a local disk, and minutes on S3, whose clock is another
+one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pyarrow import fs
 from analytics_platform.storage.partitions import PartitionInfo
 
 SETTLED_AFTER_SECONDS = 2.0
+SETTLED_ON_S3_AFTER_SECONDS = 600.0
+"""More than the clocks of two machines differ."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Footers:
 
     def put(self, path: str, stamp: Stamp, info: PartitionInfo) -> None:
         """Keep an info that was read just now, after the stamp, if the file is old enough."""
-        if time.time_ns() - stamp.modified_ns > SETTLED_AFTER_SECONDS * 1e9:
+        settled = SETTLED_AFTER_SECONDS if stamp.inode else SETTLED_ON_S3_AFTER_SECONDS
+        if time.time_ns() - stamp.modified_ns > settled * 1e9:
             self._known[path] = stamp, info
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics_platform.errors import UserError
 from analytics_platform.model import Column, Table
 from analytics_platform.model.table import DATE, INTEGER
 from analytics_platform.storage.blocks import Block, Planned, contents_of, split, units
@@ -72,9 +73,23 @@ def test_only_days_that_fail_are_left_to_their_own_task(broken):
         return rows(*((day, int(day[-2:])) for day in days))
 
     contents = contents_of([planned(day) for day in DAYS], Block(lambda _: 1, compute), lambda table: table)
-    assert not contents.keys() & broken
     assert all(part["n"].to_pylist() == [int(day[-2:])] for day, part in contents.items())
-    assert computed == [len(DAYS)] if not broken else contents.keys() <= set(DAYS) - broken
+    pairs = zip(DAYS[::2], DAYS[1::2], strict=True)  # eight days are halved down to pairs, and a pair to its own tasks
+    assert contents.keys() == {day for pair in pairs for day in pair if not broken.intersection(pair)}
+    assert computed[0] == len(DAYS)
+
+
+@pytest.mark.parametrize("error", [UserError("the server does not answer"), OSError("the server does not answer")])
+def test_an_outage_is_not_met_once_for_each_half_of_a_block(error):
+    """Each attempt waits for the server: a block of a year would have waited for hours before anything was told."""
+    attempts = []
+
+    def compute(days):
+        attempts.append(days)
+        raise error
+
+    assert contents_of([planned(day) for day in DAYS], Block(lambda _: 1, compute), lambda table: table) == {}
+    assert len(attempts) == 1
 
 
 def test_days_before_a_failing_day_of_a_block_are_stored_and_told(tmp_path):
