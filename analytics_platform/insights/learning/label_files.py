@@ -121,7 +121,7 @@ def _read_csv(path: Path) -> tuple[pa.Table, dict[int, str]]:
         pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
     )
     numbers = np.setdiff1d(np.arange(1, table.num_rows + len(bad) + 1), list(bad))
-    return table.append_column(ROW, pa.array(numbers, pa.int64())), bad
+    return _numbered(table, numbers), bad
 
 
 def _delimiter(header: str) -> str:
@@ -130,19 +130,44 @@ def _delimiter(header: str) -> str:
 
 def _read_json(path: Path) -> tuple[pa.Table, dict[int, str]]:
     with duckdb.connect() as database:
-        options: dict[str, Any] = {"format": "newline_delimited", "ignore_errors": True}
-        names = database.read_json(str(path), **options).columns
-        table = database.read_json(str(path), **options, columns=dict.fromkeys(names, "VARCHAR")).to_arrow_table()
+        # DuckDB's own search for columns reads a sample, and takes a file with one line that is no object for no table.
+        lines = database.read_json(
+            str(path), format="newline_delimited", ignore_errors=True, records="false", columns={"line": "JSON"}
+        )
+        table = lines.project(*(_cell(keys).alias(name) for name, keys in _json_keys(lines).items())).to_arrow_table()
     numbers = np.arange(1, table.num_rows + 1)
     empty = np.logical_and.reduce([pc.is_null(column).to_numpy() for column in table.columns])
     bad = dict.fromkeys(numbers[empty].tolist(), "not a JSON object with these columns")
-    return table.append_column(ROW, pa.array(numbers, pa.int64())).filter(pa.array(~empty)), bad
+    return _numbered(table, numbers).filter(pa.array(~empty)), bad
+
+
+def _json_keys(lines: duckdb.DuckDBPyRelation) -> dict[str, list[str]]:
+    """Return the keys of all objects by the name of their column: the key in lower case, without outer spaces."""
+    objects = lines.filter("json_type(line) = 'OBJECT'")
+    keys = objects.project("unnest(json_keys(line)) AS key").aggregate("key, count(*) AS rows").order("rows DESC, key")
+    by_name: dict[str, list[str]] = {}
+    for key, _ in keys.fetchall():
+        by_name.setdefault(key.strip().lower(), []).append(key)
+    return by_name or {"": [""]}
+
+
+def _cell(keys: Sequence[str]) -> duckdb.Expression:
+    """Return the first value that an object has under one of the keys, as text."""
+    pointers = ("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
+    line = duckdb.ColumnExpression("line")
+    values = (duckdb.FunctionExpression("json_extract_string", line, duckdb.ConstantExpression(p)) for p in pointers)
+    return duckdb.CoalesceOperator(*values)
 
 
 def _read_parquet(path: Path) -> tuple[pa.Table, dict[int, str]]:
     table = pq.read_table(path)
+    return _numbered(table, np.arange(1, table.num_rows + 1)), {}
+
+
+def _numbered(table: pa.Table, numbers: np.ndarray[Any, Any]) -> pa.Table:
+    """Return the table with the numbers of its rows, in place of a column of the file with this name."""
     table = table.drop_columns([name for name in table.column_names if name == ROW])
-    return table.append_column(ROW, pa.array(range(1, table.num_rows + 1), pa.int64())), {}
+    return table.append_column(ROW, pa.array(numbers, pa.int64()))
 
 
 def _trimmed(path: Path, column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:

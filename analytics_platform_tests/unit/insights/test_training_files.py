@@ -93,6 +93,40 @@ def test_labels_that_the_taxonomy_lacks_are_one_error_with_their_number(tmp_path
     )
 
 
+def test_a_column_that_begins_late_in_json_lines_is_read(tmp_path: Path, taxonomy: Taxonomy) -> None:
+    """DuckDB took the columns of a sample of rows, so a correction of the last rows became a topic."""
+    lines = '{"text": "where is my parcel", "label": "delivery"}\n' * 30_000
+    last = '{"text": "how much is it", "label": "ask", "kind": "intent"}\n'
+    training = read_training([write(tmp_path, "labels.jsonl", lines + last)], taxonomy)
+    assert training.texts["intent"] == (("how much is it", "ask"),)
+
+
+@pytest.mark.parametrize("odd", ["null", "[1]", "3", "broken", '{"": "x", "a/b": {"c": 1}}'])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_odd_line_leaves_the_other_json_lines_usable(
+    tmp_path: Path, taxonomy: Taxonomy, odd: str, is_first: bool
+) -> None:
+    """One list among the lines, or an unnamed key, made DuckDB see no columns in the file."""
+    lines = ['{"text": "too dear", "label": "billing"}', '{"Text": "late again", "Label": "delivery"}']
+    lines.insert(0 if is_first else 1, odd)
+    training = read_training([write(tmp_path, "labels.jsonl", "\n".join(lines))], taxonomy)
+    assert set(training.texts["topic"]) == {("too dear", "billing"), ("late again", "delivery")}
+    (problem,) = training.problems
+    assert f"1 row left out (row {1 if is_first else 2}: " in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "row,text,label\n7,too dear,billing\n"),
+        ("a.jsonl", '{"row": 7, "text": "too dear", "label": "billing"}'),
+    ],
+)
+def test_a_file_with_a_column_named_row_is_read(tmp_path: Path, taxonomy: Taxonomy, name: str, text: str) -> None:
+    """The number of a row in its file was a second column of the same name."""
+    assert read_training([write(tmp_path, name, text)], taxonomy).texts["topic"] == (("too dear", "billing"),)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "fault"),
     [
