@@ -6,6 +6,7 @@ A row has a text or the id of a stored conversation, a label, and optionally a k
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -41,6 +42,9 @@ _MOST_GOLD = 1_000
 """Most held-out texts of a kind that models are evaluated on; more would tell hardly more, and are stored with each
 evaluation."""
 _SHOWN = 5
+_LONGEST_NAME = 40
+_NAME = re.compile(r"(?!.*\d{4})[^\W\d_][\w/&.-]*( [\w/&-]+){0,2}")
+"""One to three words without the marks of a sentence or an address, and without long numbers."""
 
 Pairs = tuple[tuple[str, str], ...]
 """Texts and their labels."""
@@ -184,21 +188,41 @@ def _read_file(path: Path, known: frozenset[tuple[str, str]]) -> tuple[pa.Table,
 
 
 def _unknown(path: Path, table: pa.Table, known: frozenset[tuple[str, str]]) -> list[str]:
-    """Return one line about the labels that the taxonomy lacks; none if it has all."""
-    counts = table.group_by(["kind", "label"]).aggregate([([], "count_all")]).to_pylist()
-    missing = [row for row in counts if (row["kind"], row["label"]) not in known]
+    """Return one line about the labels that the taxonomy lacks; none if it has all.
+
+    The line quotes no value unless all of them look like names: in swapped columns they are messages of customers.
+    """
+    labels = pa.array(sorted({label for _, label in known}), pa.string())
+    marked = table.append_column("is_label", pc.is_in(table["text"], labels))
+    groups = marked.group_by(["kind", "label"]).aggregate([([], "count_all"), (ROW, "min"), ("is_label", "any")])
+    missing = [row for row in groups.to_pylist() if (row["kind"], row["label"]) not in known]
     if not missing:
         return []
     missing.sort(key=lambda row: (-row["count_all"], row["kind"], row["label"]))
-    named = ", ".join(
-        f"{row['kind']} {row['label']!r} ({counted(row['count_all'], 'row')})" for row in missing[:_SHOWN]
-    )
+    swapped = any(row["is_label_any"] or not _looks_like_name(row["label"]) for row in missing)
+    named = ", ".join(_mention(row, quotes=not swapped) for row in missing[:_SHOWN])
     more = f" and {len(missing) - _SHOWN:,} more" if len(missing) > _SHOWN else ""
+    remedy = "correct the rows" if not swapped else "correct the rows: the columns text and label may be swapped"
     fault = (
         f"{path}: column label has {counted(len(missing), 'label')} that the taxonomy lacks: {named}{more}; "
-        "add topics and intents to a file of ANALYTICS_TAXONOMY, or correct the rows"
+        f"add topics and intents to a file of ANALYTICS_TAXONOMY, or {remedy}"
     )
     return [fault]
+
+
+def _mention(row: Mapping[str, Any], *, quotes: bool) -> str:
+    """Return the kind, the value or its length, and the rows of one unknown label."""
+    label, count = row["label"], row["count_all"]
+    value = repr(label) if quotes else f"a value of {counted(len(label), 'character')}"
+    first = f", first in row {row[f'{ROW}_min']:,}" if count > 1 else f": row {row[f'{ROW}_min']:,}"
+    return f"{row['kind']} {value} ({counted(count, 'row')}{first})"
+
+
+def _looks_like_name(label: str) -> bool:
+    """Tell whether a value looks like the name of a label rather than like a sentence, a number or an address."""
+    # Scripts without capitals, such as Japanese, write a sentence in as few characters as a name, often without spaces.
+    has_cases = all(letter.lower() != letter.upper() for letter in label if letter.isalpha())
+    return has_cases and len(label) <= _LONGEST_NAME and bool(_NAME.fullmatch(label))
 
 
 def _last_of_each(rows: pa.Table) -> tuple[pa.Table, int]:

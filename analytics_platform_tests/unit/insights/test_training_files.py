@@ -88,8 +88,9 @@ def test_labels_that_the_taxonomy_lacks_are_one_error_with_their_number(tmp_path
         read_training([write(tmp_path, "labels.csv", text)], taxonomy)
     (fault,) = caught.value.faults
     assert fault == (
-        f"{tmp_path}/labels.csv: column label has 2 labels that the taxonomy lacks: topic 'warranty' (2 rows), topic "
-        "'spare_parts' (1 row); add topics and intents to a file of ANALYTICS_TAXONOMY, or correct the rows"
+        f"{tmp_path}/labels.csv: column label has 2 labels that the taxonomy lacks: topic 'warranty' (2 rows, first in "
+        "row 1), topic 'spare_parts' (1 row: row 3); add topics and intents to a file of "
+        "ANALYTICS_TAXONOMY, or correct the rows"
     )
 
 
@@ -125,6 +126,36 @@ def test_an_odd_line_leaves_the_other_json_lines_usable(
 def test_a_file_with_a_column_named_row_is_read(tmp_path: Path, taxonomy: Taxonomy, name: str, text: str) -> None:
     """The number of a row in its file was a second column of the same name."""
     assert read_training([write(tmp_path, name, text)], taxonomy).texts["topic"] == (("too dear", "billing"),)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "My name is Ann Lee, where is my parcel?",
+        "my card is 4111 1111 1111 1111",
+        "ann.lee@example.com",
+        "+49 170 1234567",
+        "私の荷物はまだ届いていません",
+        "where_is_my_parcel_" * 3,
+        "Ann Lee",
+    ],
+)
+def test_an_unknown_label_that_may_be_a_message_is_not_quoted(tmp_path: Path, taxonomy: Taxonomy, message: str) -> None:
+    """With swapped columns, whole messages of customers stood on the screen and in logs."""
+    text = f'text,label\nwhere is it,delivery\nbilling,"{message}"\n'
+    with pytest.raises(LabelFileError) as caught:
+        read_training([write(tmp_path, "labels.csv", text)], taxonomy)
+    (fault,) = caught.value.faults
+    assert message not in fault
+    assert f"topic a value of {len(message)} characters (1 row: row 2); add" in fault
+    assert fault.endswith("or correct the rows: the columns text and label may be swapped")
+
+
+@pytest.mark.parametrize("label", ["card_arrival", "Refund", "billing question", "spare parts/tools", "Rückgabe"])
+def test_an_unknown_label_that_looks_like_a_name_is_quoted(tmp_path: Path, taxonomy: Taxonomy, label: str) -> None:
+    with pytest.raises(LabelFileError) as caught:
+        read_training([write(tmp_path, "labels.csv", f"text,label\nwhere is it,{label}\n")], taxonomy)
+    assert f"topic {label!r} (1 row: row 1)" in str(caught.value)
 
 
 @pytest.mark.parametrize(
