@@ -172,6 +172,7 @@ class JsonValues:
         self._keeps_wrapping = keeps_wrapping
         self._count = count
         self._buffer, self._position = "", 0
+        self._bytes = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._opening = ""
 
     @property
@@ -218,6 +219,7 @@ class JsonValues:
         number = 1 + len(first.values)
         schema = None if any(map(is_path, paths)) else _plain_schema(first)
         rest = self._buffer[self._position :].encode("utf-8", "surrogateescape").lstrip(b" \t\r\n,")
+        rest += self._bytes.getstate()[0]  # the beginning of a character that the end of the block cut
         while schema is not None and (block := self._stream.read(CHUNK_BYTES)):
             rest += block
             items, after = _whole_items(rest)
@@ -254,7 +256,7 @@ class JsonValues:
         """
         stream, place = self._stream, self._place
         decoder = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=str)
-        decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
+        decode = self._bytes.decode
         block = stream.read(CHUNK_BYTES)
         buffer, position = decode(block), 0
         suspicious = _may_have_surrogates(buffer)

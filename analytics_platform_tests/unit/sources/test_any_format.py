@@ -252,6 +252,7 @@ def test_chunks_of_any_size_read_back_equal(table, size, tmp_path):
     contents = {
         "a.csv": csv_text(table, ",", "\r\n"),
         "b.json": json.dumps(table),
+        "unescaped.json": json.dumps(table, ensure_ascii=False),
         "c.jsonl": json_lines(table).decode(),
     }
     with pytest.MonkeyPatch.context() as patched:

@@ -46,6 +46,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("escapes", [True, False])
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("wrap", [lambda rows: rows, lambda rows: {"data": rows, "count": len(rows)}])
 @pytest.mark.parametrize(
@@ -62,14 +63,32 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=["plain", "other number", "late column", "nested", "long number", "code", "half an emoji"],
 )
 def test_a_list_of_rows_gives_the_rows_of_its_objects(
-    tmp_path: Path, indent: int | None, wrap: Callable[[Any], Any], odd: Callable[[int], dict[str, Any]]
+    tmp_path: Path,
+    escapes: bool,
+    indent: int | None,
+    wrap: Callable[[Any], Any],
+    odd: Callable[[int], dict[str, Any]],
 ):
     """A list that is split where two objects meet must not be split within a text or a nested list."""
     rows = [message(number, **odd(number)) for number in range(ROWS)]
-    (tmp_path / "lines.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (tmp_path / "list.json").write_text(json.dumps(wrap(rows), indent=indent))
+    lines = "".join(json.dumps(row, ensure_ascii=escapes) + "\n" for row in rows)
+    content = json.dumps(wrap(rows), indent=indent, ensure_ascii=escapes)
+    (tmp_path / "lines.jsonl").write_text(lines, encoding="utf-8", errors="surrogatepass")
+    (tmp_path / "list.json").write_text(content, encoding="utf-8", errors="surrogatepass")
 
     assert values_of(tmp_path / "list.json") == values_of(tmp_path / "lines.jsonl")
+
+
+@pytest.mark.parametrize("padding", range(6))
+def test_a_character_across_two_blocks_of_a_list_stays_whole(
+    tmp_path: Path, padding: int, monkeypatch: pytest.MonkeyPatch
+):
+    """The bytes of a character that the end of the first block cut were lost, and U+FFFD stood in the text."""
+    monkeypatch.setattr(json_rows, "CHUNK_BYTES", 256)
+    rows = [message(number, text=f"{'x' * padding}荷物はまだ届いていません{number}") for number in range(60)]
+    (tmp_path / "list.json").write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
+
+    assert [row["text"] for row in values_of(tmp_path / "list.json")] == [row["text"] for row in rows]
 
 
 @pytest.mark.usefixtures("small_parts")
