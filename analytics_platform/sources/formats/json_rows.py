@@ -122,7 +122,10 @@ def _plain_schema(records: Records) -> pa.Schema | None:
 
 
 def _parsed_by_arrow(content: bytes, first: int, schema: pa.Schema, *, objects: int | None = None) -> Rows | None:
-    """Return the rows of lines; None if a line is broken, blank or damaged, or a value could look otherwise as text.
+    """Return the rows of lines; None if Arrow could give other rows than parsing the objects one by one.
+
+    Arrow cannot be trusted with a line that is broken, blank, damaged or no object, or has two objects; nor with
+    numbers that it could write otherwise.
 
     Args:
         content: The lines.
@@ -130,6 +133,10 @@ def _parsed_by_arrow(content: bytes, first: int, schema: pa.Schema, *, objects: 
         schema: Types of the columns.
         objects: Number of objects; None for one per line.
     """
+    lines = content.count(b"\n") + (not content.endswith(b"\n"))
+    # Arrow takes null for an object without values, and a null at the beginning ends the process (SIGSEGV).
+    if not content.startswith(b"{") or (objects is None and content.count(b"\n{") != lines - 1):
+        return None
     if not is_utf8(content):
         return None
     try:
@@ -140,13 +147,14 @@ def _parsed_by_arrow(content: bytes, first: int, schema: pa.Schema, *, objects: 
         )
     except pa.ArrowInvalid:
         return None
-    if table.num_rows != (content.count(b"\n") + (not content.endswith(b"\n")) if objects is None else objects):
+    if table.num_rows != (lines if objects is None else objects):
         return None
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         values = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
         if pa.types.is_floating(values.type):
-            if pc.any(pc.equal(pc.floor(values), values)).as_py():  # 4 and 4.0 are different texts
+            # 4 and 4.0 are different texts; NaN and nan are, too.
+            if pc.any(pc.or_(pc.equal(pc.floor(values), values), pc.is_nan(values))).as_py():
                 return None
             columns[name] = text_array(values.to_pylist())
         else:
