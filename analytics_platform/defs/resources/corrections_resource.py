@@ -26,7 +26,12 @@ from analytics_platform.insights.learning.standing_corrections import (
 )
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
 from analytics_platform.insights.tiers.tier import Kind
-from analytics_platform.storage.partitions import PartitionStore
+from analytics_platform.sources.nocodb.noco_api.nocodb_errors import (
+    NocoCircuitOpenError,
+    NocoRateLimitError,
+    NocoServerError,
+)
+from analytics_platform.storage.partitions import PartitionStore, StoreUnreachableError
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +39,9 @@ Rows = list[dict[str, Any]]
 _TABLE = "conversations"
 _REMOTE = frozenset({"mongodb", "nocodb"})
 """Places that may not answer for a while; a file that cannot be read is a mistake, and stops a run."""
+_OUTAGES = (StoreUnreachableError, NocoServerError, NocoRateLimitError, NocoCircuitOpenError)
+"""Errors of a server that does not answer at present. Any other error, such as a refused token or a renamed column,
+lasts until a person mends it, and stops a run."""
 
 
 class Corrections:
@@ -109,7 +117,7 @@ class Corrections:
         for origin in self._places:
             try:
                 by_place[origin] = self._read(origin)
-            except UserError as error:
+            except _OUTAGES as error:
                 if origin not in _REMOTE:
                     raise
                 by_place[origin] = self._last_known(origin)

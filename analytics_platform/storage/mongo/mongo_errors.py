@@ -70,7 +70,7 @@ def translated(place: str, action: str, timeout_seconds: float, embedded_in: Pat
         embedded_in: Folder of the embedded server; None for the server of ANALYTICS_MONGO_URI.
 
     Raises:
-        MongoUnreachableError: If no server answers.
+        MongoUnreachableError: If no server answers, or it stops answering.
         MongoStoreError: For another error of the driver.
         DiskFullError: If the server's disk is full.
     """
@@ -82,9 +82,15 @@ def translated(place: str, action: str, timeout_seconds: float, embedded_in: Pat
         server = f"embedded MongoDB in {embedded_in}" if embedded_in else f"MongoDB at {place}"
         reason = _reason(error, timeout_seconds, is_embedded=embedded_in is not None)
         message = f"{server}, {action}: {reason}"
-        gone = isinstance(error, errors.ServerSelectionTimeoutError)
-        kind = MongoUnreachableError if gone else MongoStoreError
+        kind = MongoUnreachableError if _is_outage(error) else MongoStoreError
         raise kind(message) from None  # the driver's message may quote documents
+
+
+def _is_outage(error: errors.PyMongoError) -> bool:
+    """Tell whether the server did not answer, before or during a request."""
+    if isinstance(error, errors.BulkWriteError):
+        return False
+    return error.timeout or isinstance(error, errors.ConnectionFailure) or _CANCELLED in str(error)
 
 
 def _reason(error: errors.PyMongoError, timeout_seconds: float, *, is_embedded: bool) -> str:

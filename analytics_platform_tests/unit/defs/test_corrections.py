@@ -12,7 +12,16 @@ import pytest
 from analytics_platform.defs.resources.corrections_resource import Corrections
 from analytics_platform.errors import UserError
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
+from analytics_platform.sources.nocodb import (
+    NocoAuthError,
+    NocoCircuitOpenError,
+    NocoContractError,
+    NocoNotFoundError,
+    NocoRateLimitError,
+    NocoServerError,
+)
 from analytics_platform.storage.lake import Lake
+from analytics_platform.storage.partitions import StoreUnreachableError
 
 NOON = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
 DAYS = {"2026-11-01": ["c1", "c2"], "2026-11-02": ["c3"]}
@@ -31,12 +40,13 @@ class Place:
     def __init__(self, *rows: dict[str, Any]) -> None:
         self.rows = list(rows)
         self.is_down = False
+        self.error: UserError = StoreUnreachableError("the server does not answer")
         self.reads = 0
 
     def read(self) -> list[dict[str, Any]]:
         self.reads += 1
         if self.is_down:
-            raise UserError("the server does not answer")
+            raise self.error
         return [dict(row) for row in self.rows]
 
 
@@ -118,3 +128,21 @@ def test_without_corrections_nothing_is_written_and_no_conversation_read(tmp_pat
     made = Corrections({"mongodb": list}, tmp_path / "copies", no_lake, load_taxonomy)
     assert dict(made.version("2026-11-01")) == {}
     assert not (tmp_path / "copies").exists()
+
+
+@pytest.mark.parametrize("kind", [NocoAuthError, NocoContractError, NocoNotFoundError])
+def test_a_wrong_setting_of_a_server_stops_the_run(lake: Lake, tmp_path: Path, kind: type[UserError]) -> None:
+    """A revoked token or a renamed column counted as an outage, so that old corrections held for ever."""
+    place = Place(correction("c1"))
+    corrections(lake, tmp_path / "copies", nocodb=place).version("2026-11-01")
+    place.is_down, place.error = True, kind("a wrong setting")
+    with pytest.raises(kind, match="a wrong setting"):
+        corrections(lake, tmp_path / "copies", nocodb=place).version("2026-11-01")
+
+
+@pytest.mark.parametrize("kind", [NocoServerError, NocoRateLimitError, NocoCircuitOpenError])
+def test_corrections_of_nocodb_hold_through_an_outage(lake: Lake, tmp_path: Path, kind: type[UserError]) -> None:
+    place = Place(correction("c1"))
+    before = corrections(lake, tmp_path / "copies", nocodb=place).version("2026-11-01")
+    place.is_down, place.error = True, kind("no answer")
+    assert corrections(lake, tmp_path / "copies", nocodb=place).version("2026-11-01") == before

@@ -6,11 +6,12 @@ import traceback
 
 import pymongo
 import pytest
-from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure, _OperationCancelled
+from pymongo.errors import AutoReconnect, BulkWriteError, NetworkTimeout, OperationFailure, _OperationCancelled
 
 from analytics_platform.storage.mongo import MongoStore, MongoStoreError, mongo_store
 from analytics_platform.storage.mongo.mongo_errors import address, translated
 from analytics_platform.storage.mongo.replacement import refuses_transactions
+from analytics_platform.storage.partitions import StoreUnreachableError
 
 SECRET = "hunter2"
 
@@ -54,6 +55,7 @@ def test_a_server_that_does_not_answer_is_one_clear_error_within_the_timeout(por
     with MongoStore(uri, "analytics", timeout_seconds=0.4) as store, pytest.raises(MongoStoreError) as caught:
         store.keys("user_analytics")
     assert time.monotonic() - started < 3
+    assert isinstance(caught.value, StoreUnreachableError)
     told = "".join(traceback.format_exception(caught.value))
     assert "within 0.4 s" in str(caught.value)
     assert "127.0.0.1" in str(caught.value)
@@ -85,6 +87,15 @@ def test_a_cancelled_operation_tells_its_reason(embedded, says, error, tmp_path)
         pytest.raises(MongoStoreError, match=says),
         translated("host:27017", "write messages", 1.0, tmp_path if embedded else None),
     ):
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error", [AutoReconnect("reset"), NetworkTimeout("timed out"), _OperationCancelled("operation cancelled")]
+)
+def test_a_server_that_stops_answering_counts_as_unreachable(error):
+    """Only a server that never answered did, so that callers took an outage in a request for a lasting mistake."""
+    with pytest.raises(StoreUnreachableError), translated("host:27017", "read label_feedback", 1.0):
         raise error
 
 
