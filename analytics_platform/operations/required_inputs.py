@@ -7,7 +7,7 @@ from pathlib import Path
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.insights.engine import require_available
-from analytics_platform.insights.learning.corrections_file import read_corrections_file
+from analytics_platform.insights.learning.corrections_file import read_corrections_files
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
 from analytics_platform.sources.file_reading.locating import find_files
 from analytics_platform.sources.mapping import load_mapping
@@ -31,8 +31,7 @@ def require_inputs(platform: Platform, *, source_files: bool = True) -> None:
     """
     settings = platform.settings
     platform.training()  # with the taxonomy
-    for path in settings.corrections:
-        read_corrections_file(path)
+    read_corrections_files(settings.corrections)
     require_available(settings.engine_tier, settings.engine)
     require_places(settings.home, settings.lake, settings.dbt_project_dir)
     if settings.has_mongo and (uri := platform.secret("mongo_uri")):

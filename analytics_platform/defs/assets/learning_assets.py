@@ -78,8 +78,13 @@ def label_feedback(messages: PartitionStream, corrections: Corrections, insights
 
     An unusable one is quarantined with a reason.
     """
-    labelled = [
-        {**row, "feedback_id": f"{row['file']}:{row['row']}", "author": row["file"], "origin": feedback.TRAINING}
+    labelled = [  # a file of corrections may have the name of a labelled file
+        {
+            **row,
+            "feedback_id": f"{feedback.TRAINING}:{row['file']}:{row['row']}",
+            "author": row["file"],
+            "origin": feedback.TRAINING,
+        }
         for row in insights.training.conversations
     ]
     rows = [*corrections.rows, *labelled]

@@ -21,7 +21,7 @@ from analytics_platform.defs.resources.corrections_resource import Corrections
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.defs.resources.llm_resource import Llm
 from analytics_platform.errors import UserError
-from analytics_platform.insights.learning.corrections_file import COLUMNS, read_corrections_file
+from analytics_platform.insights.learning.corrections_file import COLUMNS, read_corrections_files
 from analytics_platform.insights.learning.training_files import Training, read_training
 from analytics_platform.insights.llm.api.prices import load_prices
 from analytics_platform.insights.llm.config import LlmConfig
@@ -147,7 +147,7 @@ class Platform:
         if settings.nocodb_corrections_table:
             places["nocodb"] = self._corrections_of_nocodb
         if settings.corrections:
-            places["file"] = lambda: [row for path in settings.corrections for row in read_corrections_file(path)]
+            places["file"] = lambda: read_corrections_files(settings.corrections)
         return Corrections(
             places,
             settings.home / "corrections",

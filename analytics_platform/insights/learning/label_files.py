@@ -49,6 +49,23 @@ class BadRows:
         return f"{self.path}: {counted(len(self.reasons), 'row')} left out ({first})"
 
 
+def distinct_names(paths: Iterable[Path]) -> dict[Path, str]:
+    """Return for each file the shortest end of its path that no other of the files has: usually its name alone.
+
+    Args:
+        paths: The files; two of them may have one name, such as ``a/labels.csv`` and ``b/labels.csv``.
+    """
+    every = list(dict.fromkeys(paths))
+    names: dict[Path, str] = {}
+    for path in every:
+        for length in range(1, max(len(one.parts) for one in every) + 1):
+            end = path.parts[-length:]
+            if sum(one.parts[-length:] == end for one in every) == 1:
+                names[path] = str(Path(*end))
+                break
+    return names
+
+
 def read_label_file(path: Path, columns: Mapping[str, Sequence[str]]) -> tuple[pa.Table, BadRows]:
     """Read some columns of a file as trimmed texts, null where a cell is empty.
 

@@ -23,6 +23,7 @@ from analytics_platform.insights.learning.label_files import (
     ROW,
     BadRows,
     LabelFileError,
+    distinct_names,
     read_label_file,
     require_columns,
 )
@@ -125,11 +126,12 @@ def _stamp(path: Path) -> tuple[int, int]:
 @lru_cache(maxsize=4)
 def _read(files: tuple[tuple[Path, int, int], ...], known: frozenset[tuple[str, str]]) -> Training:
     tables, problems, faults = [], [], []
+    names = distinct_names(path for path, *_ in files)
     for path, *_ in files:
         table, bad = _read_file(path, known)
         problems.append(bad.statement)
         faults += _unknown(path, table, known)
-        name = pa.array([path.name] * table.num_rows, pa.string())
+        name = pa.array([names[path]] * table.num_rows, pa.string())
         tables.append(table.append_column("file", name))
     if faults:
         raise LabelFileError(*faults)

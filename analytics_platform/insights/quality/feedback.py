@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -42,6 +43,8 @@ GOLD_KINDS = (*TAUGHT_KINDS, "sentiment")
 """Kinds of labels on which models are evaluated. Rules decide the other kinds, whatever the model."""
 TRAINING = "training"
 """Origin of a row of a labelled file; every other origin is a place of corrections."""
+_NUMBERED = re.compile(r"(.*:)([0-9]{1,18})", re.DOTALL)
+"""A ``feedback_id`` that ends in the number of a row."""
 _LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 Item = tuple[str, str, str | None]
@@ -234,9 +237,15 @@ def tidy(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def precedence(entry: Mapping[str, Any]) -> tuple[bool, dt.datetime, str]:
-    """Return the rank of a valid label among the labels of one item and kind; the greatest rank counts."""
-    return entry["origin"] != TRAINING, entry["corrected_at"] or _LONG_AGO, entry["feedback_id"]
+def precedence(entry: Mapping[str, Any]) -> tuple[bool, dt.datetime, str, int, str]:
+    """Return the rank of a valid label among the labels of one item and kind; the greatest rank counts.
+
+    Of two rows of one file or table with equal times, the later row counts: row 10 after row 9.
+    """
+    identifier = entry["feedback_id"]
+    numbered = _NUMBERED.fullmatch(identifier)
+    place, row = (numbered[1], int(numbered[2])) if numbered else (identifier, 0)
+    return entry["origin"] != TRAINING, entry["corrected_at"] or _LONG_AGO, place, row, identifier
 
 
 def label_fault(entry: Mapping[str, Any], known: Mapping[str, Collection[str]]) -> str | None:

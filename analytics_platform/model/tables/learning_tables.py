@@ -42,7 +42,8 @@ LABEL_FEEDBACK = Table(
         Column(
             "feedback_id",
             STRING,
-            "Identifier of the label: its _id in MongoDB, or the file's name and the row, or nocodb and the row's Id.",
+            "Identifier of the label: its _id in MongoDB, the file's name and the row, the same behind the word "
+            "training for a labelled file, or nocodb and the row's Id.",
         ),
         Column(
             "origin",

@@ -10,8 +10,10 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.defs.resources.corrections_resource import Corrections
+from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
+from analytics_platform.settings.loader import load_settings
 from analytics_platform.sources.nocodb import (
     NocoAuthError,
     NocoCircuitOpenError,
@@ -146,3 +148,18 @@ def test_corrections_of_nocodb_hold_through_an_outage(lake: Lake, tmp_path: Path
     before = corrections(lake, tmp_path / "copies", nocodb=place).version("2026-11-01")
     place.is_down, place.error = True, kind("no answer")
     assert corrections(lake, tmp_path / "copies", nocodb=place).version("2026-11-01") == before
+
+
+def test_files_of_one_name_keep_all_of_their_corrections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file's name and the row were the id, so that of two files of one name only one counted, without a word."""
+    paths = [tmp_path / folder / "corrections.csv" for folder in ("a", "b")] + [tmp_path / "more.csv"]
+    for number, path in enumerate(paths):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"conversation_id,label,who\nc{number},audio,ann\n")
+    monkeypatch.setenv("ANALYTICS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ANALYTICS_MONGO_URI", "off")
+    monkeypatch.setenv("ANALYTICS_CORRECTIONS", ",".join(map(str, paths)))
+    first, second = (Platform(load_settings(), stages=False).corrections.rows for _ in range(2))
+    assert sorted(row["conversation_id"] for row in first) == ["c0", "c1", "c2"]
+    assert {row["feedback_id"] for row in first} == {"a/corrections.csv:1", "b/corrections.csv:1", "more.csv:1"}
+    assert first == second

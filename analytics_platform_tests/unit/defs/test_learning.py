@@ -12,13 +12,18 @@ import pytest
 from analytics_platform.defs.assets.learning_assets import (
     candidate_model,
     gold_labels,
+    label_feedback,
     model_evaluation,
     promotion_problems,
 )
 from analytics_platform.defs.automation.learning_schedule import JOB
+from analytics_platform.defs.resources.corrections_resource import Corrections
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.insights.engine import build_engine
+from analytics_platform.insights.learning.corrections_file import read_corrections_files
 from analytics_platform.insights.learning.training_files import Training as LabelledFiles
+from analytics_platform.insights.learning.training_files import read_training
+from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
 from analytics_platform.insights.tiers.examples import shipped_gold
 from analytics_platform.model import find_violations
 from analytics_platform.model.tables.learning_tables import (
@@ -29,6 +34,7 @@ from analytics_platform.model.tables.learning_tables import (
 )
 from analytics_platform.operations.training import train
 from analytics_platform.storage.lake import Lake
+from analytics_platform.storage.partitions import PartitionStream
 
 NOON = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
 
@@ -190,3 +196,38 @@ def test_with_too_few_labels_of_ones_own_nothing_is_promoted_and_the_reason_is_s
     learnt = same.set_column(0, "model_id", [["another"]])
     (problem,) = promotion_problems(insights, learnt, evaluations, gold)
     assert problem.startswith("only 0 gold labels to judge by, fewer than 20: correct more conversations")
+
+
+MESSAGE_SCHEMA = pa.schema(
+    [("conversation_id", pa.string()), ("message_id", pa.string()), ("position", pa.int64())]
+    + [(name, pa.string()) for name in ("role", "text")]
+)
+
+
+def stream(lake: Lake, name: str, table: pa.Table) -> PartitionStream:
+    lake.write(name, "2026-11-02", table, "")
+    return PartitionStream(lake, name, ["2026-11-02"])
+
+
+def message(conversation: str) -> dict[str, object]:
+    return {"conversation_id": conversation, "message_id": "m1", "position": 0, "role": "user", "text": "no sound"}
+
+
+def test_labelled_files_and_corrections_of_one_name_have_ids_of_their_own(tmp_path):
+    """The key of ``label_feedback`` was repeated, and `analytics train` failed."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "labels.csv").write_text(f"conversation_id,kind,label\n{folder},topic,audio\n")
+    paths = [tmp_path / folder / "labels.csv" for folder in ("a", "b")]
+    files = read_training(paths, load_taxonomy())
+    corrections = Corrections(
+        {"file": lambda: read_corrections_files(paths[:1])}, tmp_path, lambda: None, load_taxonomy
+    )
+    messages = pa.Table.from_pylist([message("a"), message("b")], MESSAGE_SCHEMA)
+    table = label_feedback.recipe.compute(
+        messages=stream(Lake.open(str(tmp_path / "inputs")), "messages", messages),
+        corrections=corrections,
+        insights=insights_of(tmp_path, None, training=files),
+    )
+    assert table.num_rows == 3
+    assert find_violations(LABEL_FEEDBACK, table) == []

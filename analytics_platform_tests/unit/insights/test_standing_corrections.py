@@ -48,6 +48,14 @@ def test_the_latest_valid_correction_of_a_conversation_and_kind_holds() -> None:
     )
 
 
+@pytest.mark.parametrize("place", ["c.csv", "nocodb"])
+def test_the_later_of_two_rows_without_times_holds(place: str) -> None:
+    """Row 9 beat row 10, because the ids were compared as texts."""
+    rows = [correction(f"{place}:{row}", label=label) for row, label in ((9, "audio"), (10, "networking"))]
+    for ordered in (rows, rows[::-1]):
+        assert standing_corrections(ordered, load_taxonomy()).labels["label"].to_pylist() == ["networking"]
+
+
 def test_the_version_is_of_the_labels_of_the_conversations_alone() -> None:
     """A correction of one conversation must make no other day stale."""
     rows = [correction("a"), correction("b", conversation_id="c1")]
