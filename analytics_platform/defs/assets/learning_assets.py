@@ -144,6 +144,7 @@ def llm_lessons(
         messages.select("conversation_id", "message_id", "position", "role", "text"),
         label_feedback,
         insights.default_engine.taxonomy.version,
+        frozenset(_shipped_gold(insights.default_engine.taxonomy)["item"].to_pylist()),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -23,22 +23,28 @@ COLUMNS = ("conversation_id", "topics", "primary_topic", "intent", "intent_confi
 
 
 def llm_lessons(
-    answers: Iterable[pa.Table], messages: Mapping[str, pa.Table], feedback: pa.Table, taxonomy_version: str
+    answers: Iterable[pa.Table],
+    messages: Mapping[str, pa.Table],
+    feedback: pa.Table,
+    taxonomy_version: str,
+    shipped: Collection[str] = (),
 ) -> pa.Table:
     """Return ``LLM_LESSONS``: the topics and intents of which the LLM is confident.
 
-    Left out are conversations that are held out for evaluation, labels that people gave, answers by another taxonomy or
-    about a part of a conversation, and ``other``, which says nothing about the conversation.
+    Left out are conversations that are held out for evaluation or have a shipped gold label, labels that people gave,
+    answers by another taxonomy or about a part of a conversation, and ``other``, which says nothing about the
+    conversation.
 
     Args:
         answers: ``LLM_INSIGHTS`` of each day, with ``COLUMNS``.
         messages: ``MESSAGES`` by day; read only if there is a lesson.
         feedback: ``LABEL_FEEDBACK``.
         taxonomy_version: Version of the present taxonomy.
+        shipped: Conversations with a shipped gold label of any kind; models are evaluated on them.
     """
     used = feedback.filter(pc.not_equal(feedback["status"], "quarantined"))
     by_people = set(zip(used["conversation_id"].to_pylist(), used["kind"].to_pylist(), strict=True))
-    gold = {
+    gold = set(shipped) | {
         name
         for name, status in zip(used["conversation_id"].to_pylist(), used["status"].to_pylist(), strict=True)
         if status in ("gold", "superseded")

@@ -13,6 +13,7 @@ from analytics_platform.defs.assets.learning_assets import (
     candidate_model,
     gold_labels,
     label_feedback,
+    llm_lessons,
     model_evaluation,
     promotion_problems,
 )
@@ -32,6 +33,7 @@ from analytics_platform.model.tables.learning_tables import (
     LLM_LESSONS,
     MODEL_EVALUATION,
 )
+from analytics_platform.model.tables.llm_tables import LLM_INSIGHTS
 from analytics_platform.operations.training import train
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.partitions import PartitionStream
@@ -211,6 +213,32 @@ def stream(lake: Lake, name: str, table: pa.Table) -> PartitionStream:
 
 def message(conversation: str) -> dict[str, object]:
     return {"conversation_id": conversation, "message_id": "m1", "position": 0, "role": "user", "text": "no sound"}
+
+
+def test_an_llm_teaches_no_conversation_with_a_shipped_gold_label(tmp_path):
+    """The model was evaluated on conversations that it had learnt with the LLM's labels."""
+    insights = insights_of(tmp_path, None)
+    judged, free = shipped_gold()["item"].to_pylist(), "c0"
+    version = insights.default_engine.taxonomy.version
+    answers = [
+        {
+            "conversation_id": name, "topics": [{"label": "audio", "confidence": 0.9}], "primary_topic": "audio",
+            "intent": "complain", "intent_confidence": 0.9, "taxonomy_version": version, "was_cut": False,
+        }
+        for name in (*dict.fromkeys(judged), free)
+    ]  # fmt: skip
+    schema = LLM_INSIGHTS.empty().schema
+    lake = Lake.open(str(tmp_path / "inputs"))
+    messages = pa.Table.from_pylist([message(row["conversation_id"]) for row in answers], MESSAGE_SCHEMA)
+    names = list(answers[0])
+    said = pa.Table.from_pylist(answers, pa.schema([schema.field(name) for name in names]))
+    lessons = llm_lessons.recipe.compute(
+        llm_insights=stream(lake, "llm_insights", said),
+        messages=stream(lake, "messages", messages),
+        label_feedback=LABEL_FEEDBACK.empty(),
+        insights=insights,
+    )
+    assert set(lessons["item"].to_pylist()) == {free}
 
 
 def test_labelled_files_and_corrections_of_one_name_have_ids_of_their_own(tmp_path):
