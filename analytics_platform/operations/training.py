@@ -11,6 +11,7 @@ import pyarrow as pa
 from analytics_platform.defs.assets.learning_assets import ASSETS, promoted_model
 from analytics_platform.defs.automation.learning_schedule import JOB
 from analytics_platform.defs.framework.execution import execute
+from analytics_platform.insights.heads.label_model import LabelModel
 from analytics_platform.insights.quality import feedback
 from analytics_platform.insights.quality.promotion_gate import evaluations_of
 from analytics_platform.insights.tiers.examples import version_of
@@ -52,13 +53,12 @@ def summary(lake: PartitionStore, before: str, *, reads: bool = False) -> dict[s
     stored = lake.info("promoted_model", "")
     promoted = lake.read("promoted_model", "")["model_id"][0].as_py() if stored else None
     counts = tables["label_feedback"]["status"].value_counts().to_pylist()
-    by_people = feedback.as_examples(tables["label_feedback"], "training").num_rows
-    learnt = tables["candidate_model"]["corrections"][0].as_py()
+    model = LabelModel(tables["candidate_model"]["content"][0].as_py())
     return {
         "promoted": promoted == candidate,
         "changed": promoted == candidate != before,
-        "corrections": learnt,
-        "llm": {"lessons": tables["llm_lessons"].num_rows, "used": learnt > by_people},
+        "corrections": model.corrections,
+        "llm": {"lessons": tables["llm_lessons"].num_rows, "used": model.learnt_of_llm > 0},
         "left_out": _left_out(tables["label_feedback"]) if reads else [],
         "kinds": {
             kind: {

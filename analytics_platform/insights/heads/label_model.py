@@ -56,6 +56,7 @@ class LabelModel:
                 labels,
                 self._tensors[f"{kind}.weights"].astype(np.float64),
                 self._tensors[f"{kind}.read"].astype(np.float32) if same else None,
+                self._facts.get("by_llm", {}).get(kind, 0),
             )
         return found
 
@@ -73,6 +74,11 @@ class LabelModel:
     def corrections(self) -> int:
         """Number of corrections that the model learnt from."""
         return sum(len(labels) for labels in self._facts["labels"].values())
+
+    @property
+    def learnt_of_llm(self) -> int:
+        """Number of labels of an LLM that the model learnt from."""
+        return sum(self._facts.get("by_llm", {}).values())
 
     def fits(self, content: Taxonomy, encoder: StaticEncoder) -> bool:
         """Tell whether the model is for this taxonomy and this encoder, and not of the format before version 2."""
@@ -108,10 +114,12 @@ def make_model(
         tensors[f"{kind}.weights"] = np.asarray(one.weights, np.float32)
         if one.read is not None:
             tensors[f"{kind}.read"] = one.read.astype(np.float16)
+    by_llm = {kind: one.by_llm for kind, one in (taught or {}).items() if one.by_llm}
     facts = {
         "taxonomy_version": content.version,
         "encoder": encoder.name,
         "labels": {kind: list(one.labels) for kind, one in (taught or {}).items()},
         **({"transformer": transformer.name} if transformer else {}),
+        **({"by_llm": by_llm} if by_llm else {}),
     }
     return LabelModel(save(tensors, metadata={_FACTS: orjson.dumps(facts, option=orjson.OPT_SORT_KEYS).decode()}))

@@ -36,12 +36,14 @@ class Taught:
         labels: The right label of each document; ``other`` means similarity to no label.
         weights: Weight of each document, against 1 for an example of the taxonomy; shape (documents,).
         read: A transformer's vectors of the documents; None if no transformer read them.
+        by_llm: Number of documents whose label an LLM gave.
     """
 
     vectors: Floats
     labels: Sequence[str]
     weights: Floats
     read: Singles | None = None
+    by_llm: int = 0
 
 
 @dataclass(frozen=True)

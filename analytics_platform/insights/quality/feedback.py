@@ -213,9 +213,8 @@ def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, Taught]:
             read = None if transformer is None else read_rows(transformer, documents[kind], at)
             vectors = pool_both(documents[kind], at).astype(np.float64)
             sources = rows.filter(pc.is_valid(place))["source"].to_pylist()
-            taught[kind] = Taught(
-                vectors, labels, np.array([_WEIGHTS.get(source, CORRECTION_WEIGHT) for source in sources]), read
-            )
+            weights = np.array([_WEIGHTS.get(source, CORRECTION_WEIGHT) for source in sources])
+            taught[kind] = Taught(vectors, labels, weights, read, sources.count("llm"))
     return taught
 
 

@@ -34,7 +34,7 @@ from analytics_platform.model.tables.learning_tables import (
     MODEL_EVALUATION,
 )
 from analytics_platform.model.tables.llm_tables import LLM_INSIGHTS
-from analytics_platform.operations.training import train
+from analytics_platform.operations.training import summary, train
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.partitions import PartitionStream
 
@@ -259,3 +259,42 @@ def test_labelled_files_and_corrections_of_one_name_have_ids_of_their_own(tmp_pa
     )
     assert table.num_rows == 3
     assert find_violations(LABEL_FEEDBACK, table) == []
+
+
+@pytest.mark.slow
+def test_the_summary_says_that_lessons_of_an_llm_were_learnt(tmp_path, own):
+    """Labels of people that the model did not read, as after a transformer's choice, hid those of the LLM."""
+    lake = Lake.open(str(tmp_path / "tables"))
+    unread = [
+        dict.fromkeys(LABEL_FEEDBACK.column_names)
+        | {
+            "feedback_id": str(number), "origin": "file", "conversation_id": f"p{number}", "kind": "topic",
+            "label": "parcels", "status": "training", "messages": [],
+        }
+        for number in range(30)
+    ]  # fmt: skip
+    texts = {"parcels": "the driver left box {} with a neighbour", "refunds": "return the amount of invoice {}"}
+
+    def labelled(numbers: range, source: str) -> pa.Table:
+        return LLM_LESSONS.from_rows(
+            [
+                {
+                    "item": f"{label}/{number}", "kind": "topic", "label": label, "source": source,
+                    "messages": [{"role": "user", "text": text.format(number)}],
+                }
+                for number in numbers
+                for label, text in texts.items()
+            ]
+        )  # fmt: skip
+
+    tables = {
+        "label_feedback": LABEL_FEEDBACK.from_rows(unread),
+        "gold_labels": labelled(range(15), "feedback"),
+        "llm_lessons": labelled(range(20, 30), "llm"),
+    }
+    candidate = candidate_model.recipe.compute(**tables, insights=insights_of(tmp_path, own))
+    tables |= {"candidate_model": candidate, "model_evaluation": MODEL_EVALUATION.empty()}
+    for name, table in tables.items():
+        lake.write(name, "", table, "")
+    found = summary(lake, "default")
+    assert (found["corrections"], found["llm"]) == (20, {"lessons": 20, "used": True})
