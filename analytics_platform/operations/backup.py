@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -28,14 +28,24 @@ from analytics_platform.operations.backup_archive import (
     staged_folder,
     write_lines,
 )
+from analytics_platform.operations.backup_corrections import merge_entered
 from analytics_platform.operations.backup_verification import verify_documents, verify_table
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.entered_corrections import read_entered
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.mongo.collections import LABEL_FEEDBACK
-from analytics_platform.storage.mongo.irreplaceable import IRREPLACEABLE, Merge, as_lines, export_lines, merge_lines
+from analytics_platform.storage.mongo.irreplaceable import (
+    IRREPLACEABLE,
+    Merge,
+    as_lines,
+    export_lines,
+    merge_lines,
+    read_line,
+)
+from analytics_platform.storage.mongo.mongo_store import MongoStore
 from analytics_platform.storage.partitions import PartitionInfo
 from analytics_platform.system.home import open_home
+from analytics_platform.system.plain_text import counted
 
 TABLES: tuple[Table, ...] = (MODEL_EVALUATION, PROMOTED_MODEL)
 KEYS = ("ANALYTICS_PSEUDONYM_KEY", "ANALYTICS_PII_SPANS_KEY")
@@ -74,21 +84,29 @@ class Restored:
         created_at: When the backup was made, ISO 8601, UTC.
         parts: Counts of merged documents or rows, by collection or table.
         keys: Names of the settings whose values must be equal in the restored home and in the home of the backup.
+        without_mongo: Number of documents that are not restored because the platform has no MongoDB, by collection.
     """
 
     path: str
     created_at: str
     parts: Mapping[str, Merge]
     keys: Sequence[str] = KEYS
+    without_mongo: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def failures(self) -> list[str]:
-        """One line for each collection that refused documents."""
-        return [
+        """One line for each collection that refused documents or could not be restored."""
+        refused = [
             f"{name}: the validator refuses {len(part.refused):,} documents of the backup, first {part.refused[0]!r}"
             for name, part in self.parts.items()
             if part.refused
         ]
+        left_out = [
+            f"{name}: {counted(count, 'document')} of the backup not restored, because ANALYTICS_MONGO_URI is off; "
+            "unset it or name a server, and restore again"
+            for name, count in self.without_mongo.items()
+        ]
+        return [*refused, *left_out]
 
     def as_json(self) -> dict[str, Any]:
         """Return the result as a dictionary for JSON."""
@@ -135,15 +153,24 @@ def _documents(platform: Platform, staged: Path) -> list[tuple[str, dict[str, An
     for name, file in _DOCUMENTS.items():
         lines = () if is_empty else export_lines(platform.mongo, name)
         if name == LABEL_FEEDBACK.name:  # a restore puts them into MongoDB, and no correction counts twice
-            lines = chain(lines, as_lines(_entered(platform)))
+            lines = chain(lines, as_lines(_entered_only(platform, None if is_empty else platform.mongo)))
         exported.append((name, {"name": name, "kind": "collection", "rows": write_lines(staged / file, lines)}))
     return exported
 
 
-def _entered(platform: Platform) -> Iterator[dict[str, Any]]:
-    """Yield the corrections that `analytics correct` entered, as documents of ``label_feedback``."""
-    for row in read_entered(platform.settings.entered_corrections):
-        yield {"_id": row["feedback_id"], **{name: value for name, value in row.items() if name != "feedback_id"}}
+def _entered_only(platform: Platform, mongo: MongoStore | None) -> Iterator[dict[str, Any]]:
+    """Yield what `analytics correct` entered and MongoDB lacks, as documents of ``label_feedback``.
+
+    MongoDB has an entered correction, too, if a backup was restored into the home that it was made of.
+    """
+    rows = {str(row.pop("feedback_id")): row for row in read_entered(platform.settings.entered_corrections)}
+    stored: set[str] = set()
+    if mongo is not None and rows:
+        with mongo.lend(LABEL_FEEDBACK.name) as collection:
+            stored = {document["_id"] for document in collection.find({"_id": {"$in": list(rows)}}, {"_id": 1})}
+    for name, row in rows.items():
+        if name not in stored:
+            yield {"_id": name, **row}
 
 
 def _tables(platform: Platform, staged: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -163,6 +190,9 @@ def _tables(platform: Platform, staged: Path) -> list[tuple[str, dict[str, Any]]
 def restore(platform: Platform, path: Path, *, replace: bool = False) -> Restored:
     """Merge a backup into the database and the lake; restoring the same backup again changes nothing.
 
+    Without MongoDB, corrections are merged into the home's file of entered corrections, and the LLM's documents are not
+    restored, which ``Restored.failures`` says.
+
     Data that the backup lacks is unchanged. Of two documents with one ``_id`` the newer one wins; of two promoted
     models, the present one wins.
 
@@ -177,14 +207,25 @@ def restore(platform: Platform, path: Path, *, replace: bool = False) -> Restore
     archive = open_archive(path.absolute(), NAMES)
     tables = _verify_content(archive)
     open_home(platform.settings.home, platform.settings.home_access)
-    platform.mongo.migrate()
+    mongo = platform.mongo_if_any
+    if mongo is not None:
+        mongo.migrate()
     parts: dict[str, Merge] = {}
+    without_mongo: dict[str, int] = {}
     for collection in IRREPLACEABLE:
-        file = _DOCUMENTS[collection.name]
-        if file in archive.rows:
-            lines = read_lines(archive.path / file)
-            parts[collection.name] = merge_lines(platform.mongo, collection, lines, replace=replace)
-    return Restored(str(archive.path), archive.created_at, {**parts, **_restore_tables(platform.lake, tables, replace)})
+        name, file = collection.name, _DOCUMENTS[collection.name]
+        if file not in archive.rows:
+            continue
+        lines = read_lines(archive.path / file)
+        if mongo is not None:
+            parts[name] = merge_lines(mongo, collection, lines, replace=replace)
+        elif name == LABEL_FEEDBACK.name:
+            documents = (read_line(collection, line) for line in lines)
+            parts[name] = merge_entered(platform.settings.entered_corrections, documents, replace=replace)
+        elif archive.rows[file]:
+            without_mongo[name] = archive.rows[file]
+    parts |= _restore_tables(platform.lake, tables, replace)
+    return Restored(str(archive.path), archive.created_at, parts, without_mongo=without_mongo)
 
 
 def _verify_content(archive: Archive) -> dict[str, tuple[pa.Table, PartitionInfo]]:

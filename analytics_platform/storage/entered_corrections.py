@@ -20,7 +20,8 @@ def add_entered(path: Path, corrections: Sequence[dict[str, Any]]) -> None:
 
     Args:
         path: The file; made if it does not exist.
-        corrections: Corrections without a ``feedback_id``, which each of them gets here.
+        corrections: Corrections. One without a ``feedback_id`` gets one here; one with the ``feedback_id`` of an
+            earlier line replaces this line for readers.
 
     Raises:
         DiskFullError: If the disk has no space.
@@ -40,17 +41,20 @@ def add_entered(path: Path, corrections: Sequence[dict[str, Any]]) -> None:
 
 
 def read_entered(path: Path) -> list[dict[str, Any]]:
-    """Return the corrections of the file, with their times; a line that a killed process left unfinished is none."""
+    """Return the corrections of the file, with their times; a line that a killed process left unfinished is none.
+
+    Of several lines with one ``feedback_id``, the last counts.
+    """
     if not path.exists():
         return []
-    rows = []
+    rows: dict[str, dict[str, Any]] = {}
     for line in path.read_bytes().splitlines():
         try:
             row = orjson.loads(line)
-            rows.append({**row, "corrected_at": dt.datetime.fromisoformat(row["corrected_at"])})
+            rows[row["feedback_id"]] = {**row, "corrected_at": dt.datetime.fromisoformat(row["corrected_at"])}
         except (ValueError, KeyError, TypeError):
             continue
-    return rows
+    return list(rows.values())
 
 
 def _last_byte(path: Path) -> bytes:

@@ -34,6 +34,7 @@ from analytics_platform.model.tables.learning_tables import MODEL_EVALUATION, PR
 from analytics_platform.operations import backup_archive
 from analytics_platform.operations.backup import NAMES, back_up, merge_evaluations, restore
 from analytics_platform.settings.loader import load_settings
+from analytics_platform.storage.entered_corrections import add_entered
 from analytics_platform_tests.integration.secret_search import found_below
 from analytics_platform_tests.servers import MongoServer
 
@@ -138,6 +139,45 @@ def test_restored_into_an_empty_home_everything_is_as_it_was(filled, use, tmp_pa
     again = restore(target, tmp_path / "backup")
     assert {(part.added, part.replaced, part.equal) for part in again.parts.values()} == {(0, 0, 1)}
     assert everything(target) == everything(filled)
+
+
+def test_a_home_without_mongodb_gets_the_corrections_and_tables(filled, use, tmp_path, monkeypatch):
+    """A restore asked for MongoDB first, so that a home with ANALYTICS_MONGO_URI=off could not be restored at all."""
+    entered = {"conversation_id": "c2", "kind": "topic", "label": "audio", "author": "ann", "corrected_at": LATER}
+    add_entered(filled.settings.entered_corrections, [entered])
+    back_up(filled, tmp_path / "backup")
+    use("off")
+    monkeypatch.setenv("ANALYTICS_MONGO_URI", "off")
+    target = Platform(load_settings(), stages=False)
+    found = restore(target, tmp_path / "backup")
+    rows = {row["conversation_id"]: row for row in target.corrections.rows}
+    assert set(rows) == {"c1", "c2"}
+    assert rows["c1"]["feedback_id"] == str(CORRECTION["_id"])
+    assert (rows["c1"]["corrected_at"], rows["c1"]["note"]) == (NOON, CORRECTION["note"])
+    for table in (PROMOTED_MODEL, MODEL_EVALUATION):
+        assert target.lake.info(table.name, "") == filled.lake.info(table.name, "")
+    failures = [
+        failure.split(" of the backup not restored, because ANALYTICS_MONGO_URI is off")[0]
+        for failure in found.failures
+    ]
+    assert failures == [f"{name}: 1 document" for name in ("llm_answers", "llm_calls", "llm_batches")]
+    again = restore(target, tmp_path / "backup").parts["label_feedback"]
+    assert (again.added, again.replaced, again.equal, again.kept) == (0, 0, 2, 0)
+    assert target.corrections.rows == sorted(rows.values(), key=lambda row: row["feedback_id"])
+    add_entered(target.settings.entered_corrections, [{**rows["c1"], "label": "mine", "corrected_at": LATER}])
+    assert restore(target, tmp_path / "backup").parts["label_feedback"].kept == 1
+    assert restore(target, tmp_path / "backup", replace=True).parts["label_feedback"].replaced == 1
+    assert {row["conversation_id"]: row["label"] for row in target.corrections.rows} == {"c1": "audio", "c2": "audio"}
+
+
+def test_a_home_restored_from_its_own_backup_can_be_backed_up_again(filled, tmp_path):
+    """An entered correction was in MongoDB, too, and the next backup with both was refused as damaged."""
+    entered = {"conversation_id": "c2", "kind": "topic", "label": "audio", "author": "ann", "corrected_at": LATER}
+    add_entered(filled.settings.entered_corrections, [entered])
+    assert back_up(filled, tmp_path / "one").rows["label_feedback"] == 2
+    restore(filled, tmp_path / "one")
+    assert back_up(filled, tmp_path / "two").rows["label_feedback"] == 2
+    assert restore(filled, tmp_path / "two").parts["label_feedback"].equal == 2
 
 
 def test_of_equal_ids_the_newer_wins_and_rows_of_the_target_stay(filled, use, tmp_path):

@@ -33,3 +33,11 @@ def test_a_line_that_a_killed_writer_left_unfinished_spoils_no_other(tmp_path: P
     path.write_bytes(path.read_bytes() + b'{"conversation_id": "c2", "ki')
     add_entered(path, [correction("c3"), correction("c4")])
     assert [row["conversation_id"] for row in read_entered(path)] == ["c1", "c3", "c4"]
+
+
+def test_a_restored_correction_replaces_the_line_of_its_id(tmp_path: Path) -> None:
+    """A backup would have held two documents of one id, and a restore refuses such a backup as damaged."""
+    path = tmp_path / "corrections.jsonl"
+    add_entered(path, [{**correction("c1"), "feedback_id": "one"}, {**correction("c2"), "feedback_id": "two"}])
+    add_entered(path, [{**correction("c1"), "feedback_id": "one", "label": "y"}])
+    assert [(row["feedback_id"], row["label"]) for row in read_entered(path)] == [("one", "y"), ("two", "x")]
