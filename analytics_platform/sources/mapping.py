@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import available_timezones
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
@@ -22,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 
 from analytics_platform.model.tables.raw_tables import INPUT_COLUMNS, REQUIRED_INPUT, ROLES, TIME_SOURCES
 from analytics_platform.sources.base import NoMessagesError, SourceError
+from analytics_platform.sources.mapped_rows import Batch
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
 from analytics_platform.sources.row_rules.text_bytes import begin_visibly
 from analytics_platform.sources.row_rules.tidying import (
@@ -51,48 +50,6 @@ _LONGEST_DATE = 12
 """Bytes of the longest date without a time of the day, such as 20/06/2024."""
 _BLANK_CHARACTERS = 64
 """Characters of a value that are looked at to tell whether it is blank."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Rows after mapping and before validation; every value is text.
-
-    Attributes:
-        rows: Shape (rows, ...): ``source_row``, the input columns, ``instant`` (the moment of ``timestamp``, null where
-            validation must parse it), and ``problem``, ``problem_detail``, ``line`` (see ``rows.Problem``).
-        columns: The file's columns as they were read, by name, sorted.
-        extra_names: The names of ``columns`` that no input column is read from, sorted.
-        mapping: The mapping that was applied.
-    """
-
-    rows: pa.Table
-    columns: Mapping[str, pa.Array]
-    extra_names: list[str]
-    mapping: FieldMapping
-
-    @property
-    def names(self) -> list[str]:
-        """The file's columns, sorted."""
-        return list(self.columns)
-
-    @property
-    def auto_times(self) -> bool:
-        """Whether times that are in none of the mapping's forms are read as ``auto``."""
-        return AUTO in self.mapping.time_formats()
-
-    def extras(self) -> dict[str, pa.Array]:
-        """Return the columns that no input column is read from, by name, with one spelling of truth values."""
-        return {name: _plain_booleans(self.columns[name]) for name in self.extra_names}
-
-    def take(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> Batch:
-        """Return the rows at places of the batch."""
-        taken = pa.array(places)
-        columns = {name: values.take(taken) for name, values in self.columns.items()}
-        return Batch(self.rows.take(taken), columns, self.extra_names, self.mapping)
-
-    def cells(self) -> pa.Array:
-        """Return the original values of each row as a list, an item per column; shape (rows,)."""
-        return row_lists(list(self.columns.values()), self.rows.num_rows)
 
 
 class RowRule(BaseModel):
@@ -455,21 +412,3 @@ def _blank_rows(rows: Rows) -> pa.Array:
         empty = pc.equal(pc.utf8_trim_whitespace(pc.utf8_slice_codeunits(values, 0, _BLANK_CHARACTERS)), "")
         blank = pc.and_(blank, pc.fill_null(empty, fill_value=True))
     return blank
-
-
-def row_lists(columns: list[pa.Array], count: int) -> pa.Array:
-    """Return the values of each row as a list: columns of shape (count,) become ``count`` lists, an item per column."""
-    width = len(columns)
-    # Column after column becomes row after row: cell (row, column) of the stacked columns is at column * count + row.
-    by_row = np.arange(width * count).reshape(width, count).T.ravel()
-    stacked = pa.concat_arrays([pa.array([], pa.string()), *columns])
-    offsets = np.arange(count + 1, dtype=np.int32) * width
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), stacked.take(pa.array(by_row)))
-
-
-def _plain_booleans(values: pa.Array) -> pa.Array:
-    """Convert ``True`` and ``False``, as Python's CSV writers write them, to the lower case of the other formats."""
-    capitalised = pc.is_in(values, value_set=pa.array(["True", "False"]))
-    if not pc.any(capitalised).as_py():
-        return values
-    return pc.if_else(capitalised, pc.utf8_lower(values), values)

@@ -23,7 +23,8 @@ from analytics_platform.sources.base import NoMessagesError
 from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.file_reading.originals import Originals
 from analytics_platform.sources.formats.content import SourceFile
-from analytics_platform.sources.mapping import LEFT_OUT, Batch, FieldMapping
+from analytics_platform.sources.mapped_rows import Batch
+from analytics_platform.sources.mapping import LEFT_OUT, FieldMapping
 from analytics_platform.sources.published_days import MANIFEST, manifest_text, write_days
 from analytics_platform.sources.row_rules.deduplication import (
     SETTLED_TABLES,

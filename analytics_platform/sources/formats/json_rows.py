@@ -15,13 +15,11 @@ from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 import orjson
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.json
 
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.formats.file_records import Record, Records, is_path, repaired, rows_of
-from analytics_platform.sources.rows import Problem, Rows, empty_to_null, escape_undecodable, is_utf8, text_array
+from analytics_platform.sources.formats.json_by_arrow import parse_items, parse_lines, plain_schema, whole_items
+from analytics_platform.sources.rows import Problem, Rows, escape_undecodable
 
 CHUNK_BYTES = 4 << 20
 
@@ -91,75 +89,16 @@ def read_json_line_rows(stream: BinaryIO, first: Records, paths: Collection[str]
     """
     yield rows_of(first, 1, paths)
     number = 1 + len(first.values)
-    schema = None if any(map(is_path, paths)) else _plain_schema(first)
+    schema = None if any(map(is_path, paths)) else plain_schema(first)
     while content := stream.read(CHUNK_BYTES):
         content += stream.readline()
-        rows = _parsed_by_arrow(content, number, schema) if schema is not None else None
+        rows = parse_lines(content, number, schema) if schema is not None else None
         if rows is None:
             written = [line for line in io.BytesIO(content) if not line.isspace()]
             rows = rows_of(_parse(written), number, paths)
         number += len(rows.numbers)
         if len(rows.numbers):
             yield rows
-
-
-_ARROW_TYPES = {str: pa.string(), int: pa.int64(), bool: pa.bool_(), float: pa.float64()}
-
-
-def _plain_schema(records: Records) -> pa.Schema | None:
-    """Return the types of the columns if each has texts, integers, floats or booleans only; None otherwise."""
-    types: dict[str, type] = {}
-    for record in records.values:
-        for name, value in record.items():
-            if value is None:
-                continue
-            if types.setdefault(name, type(value)) is not type(value):
-                return None
-    names = sorted(set().union(*records.values))
-    if not names or not set(types.values()) <= _ARROW_TYPES.keys():
-        return None
-    return pa.schema([(name, _ARROW_TYPES[types.get(name, str)]) for name in names])
-
-
-def _parsed_by_arrow(content: bytes, first: int, schema: pa.Schema, *, objects: int | None = None) -> Rows | None:
-    """Return the rows of lines; None if Arrow could give other rows than parsing the objects one by one.
-
-    Arrow cannot be trusted with a line that is broken, blank, damaged or no object, or has two objects; nor with
-    numbers that it could write otherwise.
-
-    Args:
-        content: The lines.
-        first: Row number of the first object.
-        schema: Types of the columns.
-        objects: Number of objects; None for one per line.
-    """
-    lines = content.count(b"\n") + (not content.endswith(b"\n"))
-    # Arrow takes null for an object without values, and a null at the beginning ends the process (SIGSEGV).
-    if not content.startswith(b"{") or (objects is None and content.count(b"\n{") != lines - 1):
-        return None
-    if not is_utf8(content):
-        return None
-    try:
-        table = pa.json.read_json(
-            pa.BufferReader(content),
-            read_options=pa.json.ReadOptions(use_threads=False, block_size=len(content) + 1),
-            parse_options=pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
-        )
-    except pa.ArrowInvalid:
-        return None
-    if table.num_rows != (lines if objects is None else objects):
-        return None
-    columns = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        values = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-        if pa.types.is_floating(values.type):
-            # 4 and 4.0 are different texts; NaN and nan are, too.
-            if pc.any(pc.or_(pc.equal(pc.floor(values), values), pc.is_nan(values))).as_py():
-                return None
-            columns[name] = text_array(values.to_pylist())
-        else:
-            columns[name] = empty_to_null(values) if pa.types.is_string(values.type) else values.cast(pa.string())
-    return Rows(np.arange(first, first + table.num_rows, dtype=np.int64), columns)
 
 
 class JsonValues:
@@ -225,17 +164,17 @@ class JsonValues:
         """
         yield rows_of(first, 1, paths)
         number = 1 + len(first.values)
-        schema = None if any(map(is_path, paths)) else _plain_schema(first)
+        schema = None if any(map(is_path, paths)) else plain_schema(first)
         rest = self._buffer[self._position :].encode("utf-8", "surrogateescape").lstrip(b" \t\r\n,")
         rest += self._bytes.getstate()[0]  # the beginning of a character that the end of the block cut
         while schema is not None and (block := self._stream.read(CHUNK_BYTES)):
             rest += block
-            items, after = _whole_items(rest)
+            items, after = whole_items(rest)
             if not items:
                 if len(rest) > _LONGEST_WAIT:
                     break
                 continue
-            quick = _parsed_items(items, number, schema)
+            quick = parse_items(items, number, schema)
             try:
                 parsed = [quick] if quick is not None else self._slowly_parsed_items(items, number, paths)
             except SourceError:  # the items were cut in the middle of one
@@ -309,37 +248,6 @@ class JsonValues:
 
 _LONGEST_WAIT = 16 << 20
 """Bytes in which two items of a list of rows must meet, for Arrow to parse the list."""
-_BETWEEN_ITEMS = re.compile(rb'\}\s*,\s*(?=\{\s*")')
-"""Where two objects meet. Within a text, a quote stands after a backslash, or ends the text."""
-
-
-def _whole_items(content: bytes) -> tuple[bytes, int]:
-    """Return the whole items with which a part of a list begins, and the length with the comma after them.
-
-    Where objects stand within an item or a text, the items may be cut in the middle of one; no parser accepts them.
-    """
-    for size in (1 << 16, len(content)):
-        start = max(len(content) - size, 0)
-        last = None
-        for last in _BETWEEN_ITEMS.finditer(content, start):  # noqa: B007  (the last one)
-            pass
-        if last is not None:
-            return content[: last.start() + 1], last.end()
-    return b"", 0
-
-
-def _parsed_items(items: bytes, first: int, schema: pa.Schema) -> Rows | None:
-    """Return the rows of the items of a list; None if Arrow cannot parse all of them.
-
-    A line end replaces each comma between two objects. Within an item or a text, it makes the item invalid: objects in
-    a list need a comma, and a text has no line end.
-    """
-    if b"\n" in items:
-        lines, count = _BETWEEN_ITEMS.subn(b"}\n", items)
-    else:
-        count = items.count(b'},{"') + items.count(b'}, {"')
-        lines = items.replace(b'},{"', b'}\n{"').replace(b'}, {"', b'}\n{"')
-    return _parsed_by_arrow(lines, first, schema, objects=count + 1)
 
 
 class _Joined:

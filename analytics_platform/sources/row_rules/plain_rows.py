@@ -24,7 +24,7 @@ from analytics_platform.model.tables.raw_tables import (
     TIME_SOURCES,
 )
 from analytics_platform.model.word_sets.languages import LANGUAGES
-from analytics_platform.sources.mapping import Batch
+from analytics_platform.sources.mapped_rows import Batch
 from analytics_platform.sources.row_rules.text_bytes import Mask, begin_visibly, bytes_of, valid_mask
 
 LANGUAGE_WORDS = pa.array(sorted({*LANGUAGES, "und"}), pa.string())

@@ -20,7 +20,8 @@ from analytics_platform.model.tables.raw_tables import (
     MAX_VALUE_CHARACTERS,
     TIME_SOURCES,
 )
-from analytics_platform.sources.mapping import INPUT_NAMES, SESSION_KEYS, Batch, FieldMapping, row_lists
+from analytics_platform.sources.mapped_rows import Batch, row_lists
+from analytics_platform.sources.mapping import INPUT_NAMES, SESSION_KEYS, FieldMapping
 from analytics_platform.sources.row_rules.plain_rows import (
     COUNTS,
     LANGUAGE_WORDS,

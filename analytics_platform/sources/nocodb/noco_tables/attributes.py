@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from analytics_platform.model.tables.raw_tables import MAX_VALUE_CHARACTERS
-from analytics_platform.sources.mapping import Batch
+from analytics_platform.sources.mapped_rows import Batch
 
 ATTRIBUTES = ("user_id", "agent_id", "model", "channel", "language", "rating", "outcome", "variant")
 """Input columns that a conversation row may state for all of its messages; a message's own value takes precedence."""
