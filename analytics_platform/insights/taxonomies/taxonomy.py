@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from textwrap import shorten
 from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 
 import orjson
@@ -37,6 +36,7 @@ from analytics_platform.insights.taxonomies.combining import (
     plain_example,
     read_parts,
 )
+from analytics_platform.insights.taxonomies.mistakes import mistakes_of, refuse
 from analytics_platform.insights.taxonomies.pack_files import DEMO, part_file
 from analytics_platform.insights.taxonomies.quoting import quoting
 from analytics_platform.insights.taxonomies.taxonomy_file import Location, TaxonomyError, TaxonomyFile
@@ -67,44 +67,11 @@ square of the labels, and every message is scored for every label."""
 _MOST_STRENGTH = 20.0
 """Largest boost of a rule in log-odds; a stronger rule should force or forbid."""
 
-_WORDS_FOR: dict[str, str] = {
-    "model_type": "must be lines of `key: value`",
-    "dict_type": "must be lines of `key: value`",
-    "tuple_type": "must be a list",
-    "too_short": "must have at least one item",
-    "missing": "is missing",
-    "extra_forbidden": "is no known field",
-    "string_type": "must be a text, not {value}; put it in quotes",
-    "string_too_short": "must not be empty",
-    "string_pattern_mismatch": "{value} must be of small letters, digits and _ and begin with a letter, such as {name}",
-    "literal_error": "{value} is none of {expected}",
-    "bool_type": "must be true or false, not {value}",
-    "bool_parsing": "must be true or false, not {value}",
-    "float_type": "must be a number, not {value}",
-    "float_parsing": "must be a number, not {value}",
-    "greater_than_equal": "must be at least {ge:g}, not {value}",
-    "less_than_equal": "must be at most {le:g}, not {value}",
-}
-"""Plain-English messages for pydantic's error types; the fields are those of the error, and ``value`` and ``name``."""
-_LONGEST_VALUE = 60
-
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 _MISPLACED_STAR = re.compile(r"\*.|(?<!\w)\*")
-
-
-class _MisplacedError(ValueError):
-    """Mistakes in items of a list that only a check of the whole list or taxonomy can find.
-
-    Attributes:
-        mistakes: Location within the list and description of each mistake.
-    """
-
-    def __init__(self, mistakes: Sequence[tuple[Location, str]]) -> None:
-        super().__init__("; ".join(message for _, message in mistakes))
-        self.mistakes = mistakes
 
 
 def _not_reserved(label: str) -> str:
@@ -244,7 +211,7 @@ class _Sections(BaseModel):
                 if first != label.label:
                     message = f"{example!r} is an example of {first} and of {label.label}; remove it from one of them"
                     mistakes.append(((place, "examples", number), message))
-        _refuse(mistakes)
+        refuse(mistakes)
         return labels
 
     @field_validator("rules", mode="after", check_fields=False)
@@ -258,7 +225,7 @@ class _Sections(BaseModel):
     def _labels_are_known(cls, labels: tuple[_AnyLabel, ...], info: ValidationInfo) -> tuple[_AnyLabel, ...]:
         kind = {"urgencies": "urgency", "resolutions": "resolution"}[str(info.field_name)]
         wanted = [label for label in FIXED_LABELS[kind] if label != REMAINDERS[kind]]
-        _refuse(
+        refuse(
             ((place, "label"), f"{label.label} is none of {', '.join(wanted)}")
             for place, label in enumerate(labels)
             if label.label not in wanted
@@ -322,7 +289,7 @@ class Taxonomy(_Sections):
         for kind, section in (("topic", "topics"), ("intent", "intents")):
             if section in info.data:  # else it has errors of its own
                 known[kind] = {OTHER, *(label.label for label in info.data[section])}
-        _refuse(
+        refuse(
             ((place, "label"), f"{rule.label} is no {rule.kind} of this taxonomy")
             for place, rule in enumerate(rules)
             if rule.label not in known.get(rule.kind, {rule.label})
@@ -392,30 +359,8 @@ def _validate(model: type[_Model], content: Any, problems: Callable[[list[tuple[
     try:
         return model.model_validate(content, context=_words_of_keywords(content))
     except ValidationError as error:
-        mistakes = [mistake for item in error.errors(include_url=False) for mistake in _mistakes(item)]
+        mistakes = [mistake for item in error.errors(include_url=False) for mistake in mistakes_of(item)]
         raise TaxonomyError(*problems(mistakes)) from None
-
-
-def _mistakes(item: Any) -> Iterator[tuple[Location, str]]:
-    """Yield location and description of each mistake in a pydantic error."""
-    # pydantic counts only valid items as present; the invalid items have errors of their own.
-    if item["type"] == "too_short" and item["input"]:
-        return
-    cause = item.get("ctx", {}).get("error")
-    message = _WORDS_FOR.get(item["type"], "{msg}").format(
-        **item.get("ctx", {}),
-        msg=str(item["msg"]).removeprefix("Value error, "),
-        value=shorten(repr(item["input"]), _LONGEST_VALUE, placeholder="…"),
-        name=_as_name(str(item["input"])),
-    )
-    for location, told in cause.mistakes if isinstance(cause, _MisplacedError) else [((), message)]:
-        yield (*item["loc"], *location), told
-
-
-def _as_name(text: str) -> str:
-    """Return a name of the form of labels that resembles a text: ``my_label`` for "My label!"."""
-    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-    return name if re.match(r"[a-z]", name) else f"label_{name}".rstrip("_")
 
 
 def _words_of_keywords(content: object) -> dict[str, int]:
@@ -458,13 +403,8 @@ def _searchable(keywords: tuple[str, ...], words_of: Mapping[str, int] | None) -
 
 def _require_distinct(field: str, names: Sequence[str]) -> None:
     first = {name: place for place, name in reversed(list(enumerate(names)))}
-    _refuse(
+    refuse(
         ((place, field), f"{name} is named already, further up")
         for place, name in enumerate(names)
         if first[name] < place
     )
-
-
-def _refuse(mistakes: Iterable[tuple[Location, str]]) -> None:
-    if found := list(mistakes):
-        raise _MisplacedError(found)
