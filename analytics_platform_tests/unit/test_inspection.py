@@ -16,7 +16,7 @@ from analytics_platform.cli.inspect_lines import inspect_lines
 from analytics_platform.cli.source_lines import short_lines
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.model.tables.operational_tables import DAILY_REPORT_PAGES, REPORT_PAGES
-from analytics_platform.operations import inspection
+from analytics_platform.operations.inspecting import inspection
 from analytics_platform.operations.inspecting.inspection import inspect_files
 from analytics_platform.operations.inspecting.mapping_file import mapping_text
 from analytics_platform.operations.run import Outcome
