@@ -36,7 +36,6 @@ from analytics_platform.settings.loader import Settings, load_settings
 from analytics_platform.storage.partitions import PartitionInfo
 from analytics_platform.storage.warehouse.dbt_project import load_manifest
 from analytics_platform.system.home import restrict_new_files
-from analytics_platform.system.memory import limit_pools
 
 TABLES = [
     *raw_assets.ASSETS,
@@ -155,7 +154,6 @@ def build_definitions(
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the graph for the settings of the environment. The processes that Dagster starts call this function."""
-    limit_pools()
     settings = load_settings()
     restrict_new_files(settings.home_access)
     return build_definitions(Platform(settings))

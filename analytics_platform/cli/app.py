@@ -20,7 +20,6 @@ from analytics_platform.settings.loader import PROJECT_ROOT, InspectSettings, Se
 from analytics_platform.system import interruption
 from analytics_platform.system.disk_full import find_disk_full
 from analytics_platform.system.home import find_removed, open_home
-from analytics_platform.system.memory import limit_pools
 from analytics_platform.system.output import (
     print_figures,
     print_json,
@@ -384,7 +383,6 @@ def _relative(path: Path) -> Path:
 
 def main() -> None:
     """Run the command. An error that a person can act on is printed without a trace, and the exit status is 2."""
-    limit_pools()
     print_warnings_of_logs()
     with interruption.heeded():
         try:

@@ -32,6 +32,7 @@ from analytics_platform.storage.provenance import Provenance
 from analytics_platform.storage.staleness import RecomputeDecision
 from analytics_platform.storage.validated import Validated
 from analytics_platform.system.disk_full import DiskFullError, find_disk_full
+from analytics_platform.system.memory import release_freed_memory
 from analytics_platform.system.plain_text import on_one_line, plain_metadata
 
 TABLE_KEY = "analytics/table"
@@ -237,6 +238,9 @@ def _work_on_unit(
             stored.append(_finish(store, table, one, contents.get(one.task.key)))
         except Exception as error:  # noqa: BLE001  (of any kind: the caller raises it after the stored partitions)
             return stored, error
+    del contents
+    if block is not None:
+        release_freed_memory()
     return stored, None
 
 
