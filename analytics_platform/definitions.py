@@ -8,17 +8,8 @@ from collections.abc import Callable
 import dagster as dg
 
 from analytics_platform.alerting import Links
-from analytics_platform.defs.assets import (
-    analytics_assets,
-    clean_assets,
-    insight_assets,
-    learning_assets,
-    llm_assets,
-    operational_assets,
-    processing_errors,
-    raw_assets,
-    report_assets,
-)
+from analytics_platform.defs.assets import learning_assets, operational_assets, processing_errors
+from analytics_platform.defs.assets.everyday import recipes_of, tables_of
 from analytics_platform.defs.assets.mart_assets import build_marts
 from analytics_platform.defs.automation import retry, source_sensor
 from analytics_platform.defs.automation.alerts_sensor import alerts_sensor
@@ -28,7 +19,6 @@ from analytics_platform.defs.checks import declarations, label_drift, promotion
 from analytics_platform.defs.consistency import store_agreement
 from analytics_platform.defs.consistency.repair_job import build_repair_job
 from analytics_platform.defs.framework.daily_partitions import daily_partitions, partitioned
-from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.defs.framework.table_asset import OWNERS, TableAsset
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.insights.taxonomies.combining import taxonomy_content
@@ -37,17 +27,6 @@ from analytics_platform.storage.partitions import PartitionInfo
 from analytics_platform.storage.warehouse.dbt_project import load_manifest
 from analytics_platform.system.home import restrict_new_files
 
-TABLES = [
-    *raw_assets.ASSETS,
-    *clean_assets.ASSETS,
-    *llm_assets.ASSETS,
-    *insight_assets.ASSETS,
-    *processing_errors.ASSETS,
-    *analytics_assets.ASSETS,
-    *operational_assets.ASSETS,
-    *report_assets.ASSETS,
-]
-"""The everyday tables of every tier but ``llm``, each after the tables it is computed from."""
 LEARNING = learning_assets.ASSETS
 """The tables of the group ``learning``, which the everyday job does not compute."""
 _LABELLING = frozenset({"insights", "llm"})
@@ -57,24 +36,6 @@ EVERYTHING = "daily_tables"
 
 The name of a job begins with its cadence: ``daily`` for partitions of days, ``nightly``, ``weekly``, or ``on_demand``.
 """
-
-
-def tables_of(settings: Settings) -> list[TableAsset]:
-    """Return the everyday tables under these settings, each after the tables it is computed from."""
-    others = insight_assets.BY_LLM if settings.tier == "llm" else {}
-    if settings.has_mongo:
-        return [others.get(asset.key, asset) for asset in TABLES]
-    others |= {asset.key: asset for asset in report_assets.in_lake()}
-    return [others.get(asset.key, asset) for asset in TABLES if asset.key not in operational_assets.KEYS]
-
-
-def recipes_of(settings: Settings) -> dict[dg.AssetKey, Recipe]:
-    """Return the recipe of each everyday table under these settings, in the order of ``tables_of``.
-
-    Code that computes or compares partitions takes its recipes from this function, because the recipe of
-    ``conversation_insights`` depends on the tier.
-    """
-    return {asset.key: asset.recipe for asset in tables_of(settings)}
 
 
 def mart_names(settings: Settings) -> list[str]:

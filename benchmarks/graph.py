@@ -51,7 +51,7 @@ def run_bare(chats: Path, home: Path) -> None:
     import pyarrow as pa  # noqa: PLC0415  # only this process pays for it
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    from analytics_platform.definitions import TABLES  # noqa: PLC0415
+    from analytics_platform.defs.assets.everyday import TABLES  # noqa: PLC0415
     from analytics_platform.defs.resources.platform import Platform  # noqa: PLC0415
     from analytics_platform.settings.loader import load_settings  # noqa: PLC0415
     from analytics_platform.storage.blocks import BLOCK_ROWS, split  # noqa: PLC0415

@@ -21,8 +21,9 @@ import dagster as dg
 
 from analytics_platform.analytics.reports import key_findings
 from analytics_platform.cli.console import partition_progress, rows_progress, stage_progress
-from analytics_platform.definitions import EVERYTHING, build_definitions, recipes_of, tables_of
+from analytics_platform.definitions import EVERYTHING, build_definitions
 from analytics_platform.defs.assets import learning_assets
+from analytics_platform.defs.assets.everyday import recipes_of, tables_of
 from analytics_platform.defs.automation.housekeeping import sweep, sweep_stagings
 from analytics_platform.defs.consistency.repair_job import find_disagreements, run_repair
 from analytics_platform.defs.consistency.repairer import Repair

@@ -61,7 +61,8 @@ def why(
         raise UserError(unknown_table(asset, names_of_assets(settings.dbt_project_dir)))
     from analytics_platform.cli.commands import prepare
     from analytics_platform.cli.console import why_lines
-    from analytics_platform.definitions import mart_names, recipes_of
+    from analytics_platform.definitions import mart_names
+    from analytics_platform.defs.assets.everyday import recipes_of
     from analytics_platform.defs.resources.dagster_instance import open_instance
     from analytics_platform.defs.resources.platform import Platform
     from analytics_platform.operations.why import explain

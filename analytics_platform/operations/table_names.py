@@ -1,6 +1,6 @@
 """Names of the everyday tables, from their declarations alone: a mistyped name is refused without importing Dagster.
 
-`definitions.recipes_of` and `definitions.mart_names` are exact, and take seconds to import.
+`everyday.recipes_of` and `definitions.mart_names` are exact, and take seconds to import.
 """
 
 from __future__ import annotations

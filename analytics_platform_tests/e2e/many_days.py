@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pymongo import MongoClient
 
-from analytics_platform.definitions import TABLES
+from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.settings.loader import PROJECT_ROOT
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.mongo import COLLECTIONS, EmbeddedMongo

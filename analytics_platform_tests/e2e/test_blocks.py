@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.definitions import TABLES
+from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.content_hash import content_hash

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
+from analytics_platform.definitions import EVERYTHING, build_definitions
+from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.run import materialize
 from analytics_platform.settings.loader import load_settings

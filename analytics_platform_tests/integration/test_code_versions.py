@@ -21,7 +21,8 @@ import json, os, sys
 from pathlib import Path
 
 def ask():
-    from analytics_platform.definitions import TABLES, LEARNING
+    from analytics_platform.definitions import LEARNING
+    from analytics_platform.defs.assets.everyday import TABLES
     versions = {asset.key.to_user_string(): asset.recipe.code_version for asset in [*TABLES, *LEARNING]}
     if "engine" in sys.argv:
         from analytics_platform.insights.engine import build_engine

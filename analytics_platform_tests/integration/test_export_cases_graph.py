@@ -12,7 +12,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from analytics_platform.definitions import EVERYTHING, build_definitions, tables_of
+from analytics_platform.definitions import EVERYTHING, build_definitions
+from analytics_platform.defs.assets.everyday import tables_of
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.model.tables.raw_tables import RAW_MESSAGES
 from analytics_platform.operations.run import Outcome, materialize

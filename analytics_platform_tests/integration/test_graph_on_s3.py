@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
+from analytics_platform.definitions import EVERYTHING, build_definitions
+from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.defs.framework.day_ranges import days_between
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.run import Outcome, materialize

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.cli.app import main
-from analytics_platform.definitions import TABLES
 from analytics_platform.defs.assets import clean_assets
+from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.defs.consistency.left_out import stored_failures
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.insights.engine import InsightEngine

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.definitions import EVERYTHING, build_definitions, tables_of
+from analytics_platform.definitions import EVERYTHING, build_definitions
+from analytics_platform.defs.assets.everyday import tables_of
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.run import Outcome, materialize
 from analytics_platform.settings.loader import load_settings

@@ -27,7 +27,8 @@ from analytics_platform.cli.console import (
     trained_lines,
 )
 from analytics_platform.cli.doctor import Examination, examine
-from analytics_platform.definitions import mart_names, recipes_of
+from analytics_platform.definitions import mart_names
+from analytics_platform.defs.assets.everyday import recipes_of
 from analytics_platform.defs.consistency.left_out import count_quarantined
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError

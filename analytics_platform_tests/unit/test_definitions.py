@@ -7,8 +7,9 @@ import pytest
 
 from analytics_platform import definitions as code_location
 from analytics_platform.cli import commands
-from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions, recipes_of, tables_of
+from analytics_platform.definitions import EVERYTHING, build_definitions
 from analytics_platform.defs.assets import insight_assets
+from analytics_platform.defs.assets.everyday import TABLES, recipes_of, tables_of
 from analytics_platform.defs.consistency import store_agreement
 from analytics_platform.defs.consistency.repairer import Repair
 from analytics_platform.defs.resources.platform import Platform

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from analytics_platform.cli.app import app
 from analytics_platform.cli.commands import run_graph
-from analytics_platform.definitions import EVERYTHING, build_definitions, tables_of
+from analytics_platform.definitions import EVERYTHING, build_definitions
+from analytics_platform.defs.assets.everyday import tables_of
 from analytics_platform.defs.framework.day_ranges import days_between
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.run import materialize

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
+from analytics_platform.definitions import EVERYTHING, build_definitions
+from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.defs.automation.sensor_state import SensorState
 from analytics_platform.defs.automation.source_sensor import SENSOR
 from analytics_platform.defs.resources.platform import Platform

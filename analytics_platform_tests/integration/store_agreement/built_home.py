@@ -13,7 +13,8 @@ import duckdb
 import pymongo
 from pymongo.database import Database
 
-from analytics_platform.definitions import EVERYTHING, build_definitions, recipes_of
+from analytics_platform.definitions import EVERYTHING, build_definitions
+from analytics_platform.defs.assets.everyday import recipes_of
 from analytics_platform.defs.consistency.repair_job import find_disagreements, run_repair
 from analytics_platform.defs.consistency.repairer import Repair
 from analytics_platform.defs.resources.platform import Platform

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from analytics_platform.definitions import EVERYTHING, TABLES
+from analytics_platform.definitions import EVERYTHING
+from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.operations.run import materialize
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.warehouse.dbt_project import prepare_manifest

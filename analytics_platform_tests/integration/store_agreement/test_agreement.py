@@ -15,7 +15,7 @@ from pyarrow import fs
 from typer.testing import CliRunner
 
 from analytics_platform.cli.app import app
-from analytics_platform.definitions import TABLES
+from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.defs.consistency.audit import Audit
 from analytics_platform.defs.consistency.repair_job import STORE_REPAIR, find_disagreements
 from analytics_platform.defs.consistency.store_agreement import AGREES, FITS, STORE_AGREEMENT

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import dagster as dg
 import pytest
 
-from analytics_platform.definitions import EVERYTHING, TABLES, build_definitions
+from analytics_platform.definitions import EVERYTHING, build_definitions
+from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.defs.automation.sensor_state import SensorState
 from analytics_platform.defs.automation.source_sensor import next_tick, run_requests
 from analytics_platform.defs.resources.platform import Platform

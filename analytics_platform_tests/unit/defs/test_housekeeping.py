@@ -11,7 +11,8 @@ import dagster as dg
 import pytest
 from dagster._utils.schedules import cron_string_iterator
 
-from analytics_platform.definitions import TABLES, build_definitions
+from analytics_platform.definitions import build_definitions
+from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.defs.automation.housekeeping import housekeeping_schedule
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.settings.loader import load_settings

@@ -6,7 +6,8 @@ import dagster as dg
 import pytest
 
 from analytics_platform.cli.console import why_lines
-from analytics_platform.definitions import mart_names, recipes_of
+from analytics_platform.definitions import mart_names
+from analytics_platform.defs.assets.everyday import recipes_of
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.why import Explanation, UnknownPartitionError, explain
 from analytics_platform.sources import published_days

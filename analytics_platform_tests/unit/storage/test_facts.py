@@ -6,7 +6,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from analytics_platform.definitions import TABLES
+from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.settings.loader import PROJECT_ROOT
 from analytics_platform.storage.warehouse.dbt_project import load_manifest
 from analytics_platform.storage.warehouse.facts import FACTS, Facts, render

@@ -1,0 +1,49 @@
+"""The everyday tables: which there are, and which of them the settings ask for."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from analytics_platform.defs.assets import (
+    analytics_assets,
+    clean_assets,
+    insight_assets,
+    llm_assets,
+    operational_assets,
+    processing_errors,
+    raw_assets,
+    report_assets,
+)
+from analytics_platform.defs.framework.recipe import Recipe
+from analytics_platform.defs.framework.table_asset import TableAsset
+from analytics_platform.settings.loader import Settings
+
+TABLES = [
+    *raw_assets.ASSETS,
+    *clean_assets.ASSETS,
+    *llm_assets.ASSETS,
+    *insight_assets.ASSETS,
+    *processing_errors.ASSETS,
+    *analytics_assets.ASSETS,
+    *operational_assets.ASSETS,
+    *report_assets.ASSETS,
+]
+"""The everyday tables of every tier but ``llm``, each after the tables it is computed from."""
+
+
+def tables_of(settings: Settings) -> list[TableAsset]:
+    """Return the everyday tables under these settings, each after the tables it is computed from."""
+    others = insight_assets.BY_LLM if settings.tier == "llm" else {}
+    if settings.has_mongo:
+        return [others.get(asset.key, asset) for asset in TABLES]
+    others |= {asset.key: asset for asset in report_assets.in_lake()}
+    return [others.get(asset.key, asset) for asset in TABLES if asset.key not in operational_assets.KEYS]
+
+
+def recipes_of(settings: Settings) -> dict[dg.AssetKey, Recipe]:
+    """Return the recipe of each everyday table under these settings, in the order of ``tables_of``.
+
+    Code that computes or compares partitions takes its recipes from this function, because the recipe of
+    ``conversation_insights`` depends on the tier.
+    """
+    return {asset.key: asset.recipe for asset in tables_of(settings)}
