@@ -18,6 +18,7 @@ from analytics_platform.defs.automation.learning_schedule import learning_schedu
 from analytics_platform.defs.checks import declarations, label_drift, promotion
 from analytics_platform.defs.consistency import store_agreement
 from analytics_platform.defs.consistency.repair_job import build_repair_job
+from analytics_platform.defs.executors.choice import delegate_of
 from analytics_platform.defs.framework.daily_partitions import daily_partitions, partitioned
 from analytics_platform.defs.framework.table_asset import OWNERS, TableAsset
 from analytics_platform.defs.resources.platform import Platform
@@ -25,6 +26,7 @@ from analytics_platform.insights.taxonomies.combining import taxonomy_content
 from analytics_platform.settings.loader import Settings, load_settings
 from analytics_platform.storage.partitions import PartitionInfo
 from analytics_platform.storage.warehouse.dbt_project import load_manifest
+from analytics_platform.storage.work.orders import Delegate
 from analytics_platform.system.home import restrict_new_files
 
 LEARNING = learning_assets.ASSETS
@@ -59,13 +61,16 @@ def _versioned(asset: TableAsset, settings: Settings) -> dg.AssetsDefinition:
 
 
 def build_definitions(
-    platform: Platform, on_partition: Callable[[str, PartitionInfo], None] | None = None
+    platform: Platform,
+    on_partition: Callable[[str, PartitionInfo], None] | None = None,
+    delegate: Delegate | None = None,
 ) -> dg.Definitions:
     """Return the whole graph. Only the taxonomy and the dbt manifest are read; nothing is written or contacted.
 
     Args:
         platform: The source, the stores and the engine that the assets use. Tests and the command line pass their own.
         on_partition: Called with (table name, partition info) after each partition is stored.
+        delegate: Passes blocks to other processes; by default the one that the settings ask for.
     """
     settings = platform.settings
     days = daily_partitions(settings.first_day, settings.end_date_fixed)
@@ -73,6 +78,9 @@ def build_definitions(
     tables, recipes = tables_of(settings), recipes_of(settings)
     everyday = [*(partitioned(_versioned(asset, settings), days) for asset in tables), marts]
     specs = [spec for asset in everyday for spec in asset.specs]
+    delegate = delegate or delegate_of(settings, lambda: platform.lake)
+    if delegate is not None:
+        platform.before_closing(delegate.close)
     agreement_checks = store_agreement.agreement_checks(recipes, platform.hold_days)
     return dg.Definitions(
         assets=[
@@ -107,7 +115,7 @@ def build_definitions(
             source_sensor.build_sensor(platform, EVERYTHING),
             alerts_sensor(lambda: platform.alerts, Links(settings.ui_url), specs, stale_hours=settings.stale_hours),
         ],
-        resources=platform.resources([asset.recipe for asset in [*tables, *LEARNING]], on_partition),
+        resources=platform.resources([asset.recipe for asset in [*tables, *LEARNING]], on_partition, delegate),
         executor=dg.in_process_executor,
     )
 

@@ -54,7 +54,7 @@ def run_bare(chats: Path, home: Path) -> None:
     from analytics_platform.defs.assets.everyday import TABLES  # noqa: PLC0415
     from analytics_platform.defs.resources.platform import Platform  # noqa: PLC0415
     from analytics_platform.settings.loader import load_settings  # noqa: PLC0415
-    from analytics_platform.storage.blocks import BLOCK_ROWS, split  # noqa: PLC0415
+    from analytics_platform.storage.work.blocks import BLOCK_ROWS, split  # noqa: PLC0415
 
     del chats
     platform = Platform(load_settings())

@@ -27,6 +27,7 @@ from analytics_platform.errors import UserError
 from analytics_platform.insights.taxonomies.pack_files import DEMO, GENERAL
 from analytics_platform.settings import validators as checks
 from analytics_platform.settings.cleaning_settings import CleaningSettings
+from analytics_platform.settings.computing_settings import ComputingSettings
 from analytics_platform.settings.llm_settings import LlmSettings
 from analytics_platform.settings.nocodb_settings import NocoSettings
 from analytics_platform.settings.operations_settings import OperationsSettings
@@ -49,7 +50,7 @@ def today() -> dt.date:
     return dt.datetime.now(dt.UTC).date()
 
 
-class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
+class Settings(CleaningSettings, ComputingSettings, LlmSettings, NocoSettings, OperationsSettings):
     """The platform's settings, read from the environment and from ``.env`` in the working directory.
 
     The environment wins over ``.env``; an empty value counts as unset; paths are made absolute, so that
@@ -152,20 +153,6 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
         description="Files of corrections, separated by commas, with the columns conversation_id, kind, label, who and "
         "when; a correction holds for its conversation.",
     )
-    workers: int | None = Field(
-        default=None,
-        ge=1,
-        le=256,
-        validation_alias="ANALYTICS_WORKERS",
-        description="Number of blocks of partitions computed at once; by default the number of cores.",
-    )
-    block_rows: int = Field(
-        default=20_000,
-        ge=1,
-        validation_alias="ANALYTICS_BLOCK_ROWS",
-        description="Rows from which a block of neighbouring days takes no further day; smaller blocks need less "
-        "memory and more time.",
-    )
     dbt_project_dir: Path = Field(
         default=PROJECT_ROOT / "dbt_project",
         validation_alias="ANALYTICS_DBT_PROJECT_DIR",
@@ -212,6 +199,8 @@ class Settings(CleaningSettings, LlmSettings, NocoSettings, OperationsSettings):
             raise ValueError(f"{', '.join(missing)}: needed when ANALYTICS_SOURCE=nocodb{hint}")
         if self.nocodb_corrections_table and not (self.nocodb_url and self.nocodb_token):
             raise ValueError("NOCODB_URL, NOCODB_TOKEN: needed with NOCODB_CORRECTIONS_TABLE")
+        if self.executor == "dask" and not self.dask_scheduler:
+            raise ValueError("ANALYTICS_DASK_SCHEDULER: needed when ANALYTICS_EXECUTOR=dask")
         if self.tier == "llm" and not self.llm_model:
             raise ValueError("ANALYTICS_LLM_MODEL: needed when ANALYTICS_TIER=llm")
         if self.aws_access_key_id and not self.aws_secret_access_key:

@@ -13,26 +13,24 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from analytics_platform.model import Table, find_violations
+from analytics_platform.model import Table
 from analytics_platform.storage import frames
 from analytics_platform.storage.asset_events import CONTENT_HASH
-from analytics_platform.storage.blocks import BLOCK_ROWS, Block, Planned, contents_of, units
 from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
 from analytics_platform.storage.partitions import (
     PATH,
-    PartitionError,
     PartitionInfo,
     PartitionStore,
     PartitionStream,
     PartitionTask,
     PartitionTasks,
-    run_tasks,
 )
 from analytics_platform.storage.provenance import Provenance
-from analytics_platform.storage.staleness import RecomputeDecision
 from analytics_platform.storage.validated import Validated
-from analytics_platform.system.disk_full import DiskFullError, find_disk_full
-from analytics_platform.system.memory import release_freed_memory
+from analytics_platform.storage.work.blocks import BLOCK_ROWS
+from analytics_platform.storage.work.orders import Delegate
+from analytics_platform.storage.work.storing import store_all
+from analytics_platform.system.disk_full import DiskFullError
 from analytics_platform.system.plain_text import on_one_line, plain_metadata
 
 TABLE_KEY = "analytics/table"
@@ -63,6 +61,7 @@ class StoreIOManager(dg.IOManager):
         on_partition: Called with (table name, info) after each partition is stored, e.g. to show progress.
         validated: Gets every partition that was computed, and therefore validated.
         block_rows: Rows from which a block takes no further partition.
+        delegate: Passes blocks to other processes; None for a store whose blocks are all computed in this process.
     """
 
     def __init__(
@@ -74,6 +73,7 @@ class StoreIOManager(dg.IOManager):
         *,
         validated: Validated | None = None,
         block_rows: int = BLOCK_ROWS,
+        delegate: Delegate | None = None,
     ) -> None:
         self._store = store
         self._tables = tables
@@ -81,6 +81,7 @@ class StoreIOManager(dg.IOManager):
         self._on_partition = on_partition
         self._validated = validated
         self._block_rows = block_rows
+        self._delegate = delegate
         self._full: DiskFullError | None = None
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
@@ -100,7 +101,7 @@ class StoreIOManager(dg.IOManager):
         store, table = self._store(), self._tables[name]
         written: list[tuple[PartitionInfo, tuple[str, ...]]] = []
         try:
-            for info, reasons in _run(result, store, table, self._workers, self._block_rows):
+            for info, reasons in store_all(result, store, table, self._workers, self._block_rows, self._delegate):
                 written.append((info, reasons))
                 if self._validated and reasons:
                     self._validated.add(name, info.key)
@@ -164,17 +165,6 @@ def partition_metadata(
     return {name: plain_metadata(value) for name, value in facts.items()}
 
 
-def store_task(store: PartitionStore, table: Table, task: PartitionTask) -> PartitionInfo:
-    """Compute and store one partition outside a Dagster step, by the same rules as an asset's result.
-
-    Raises:
-        PartitionError: Naming the partition, if computing fails, the table does not fit its declaration, or storing
-            fails.
-        DiskFullError: If a disk is full.
-    """
-    return _work(store, table, task)[0]
-
-
 def as_tasks(obj: Any, key: str) -> PartitionTasks:
     """Convert an asset's return value to partition tasks.
 
@@ -203,104 +193,3 @@ def _given(pairs: Iterable[tuple[str, pa.Table]]) -> Iterator[PartitionTask]:
 
 def _itself(table: pa.Table) -> pa.Table:
     return table
-
-
-Stored = tuple[PartitionInfo, tuple[str, ...]]
-"""A stored partition, and the reasons why it was computed; no reasons if it was reused."""
-
-
-def _run(
-    result: PartitionTasks, store: PartitionStore, table: Table, workers: int, block_rows: int = BLOCK_ROWS
-) -> Iterator[Stored]:
-    """Store every partition of a result, and yield them in their order.
-
-    After the first failure no further unit of work starts; the failure is raised after the partitions that were stored.
-    """
-    failures: list[Exception] = []
-    planned = (Planned(task, _decided(store, table, task)) for task in result.tasks if not failures)
-    work = partial(_work_on_unit, store, table, result.block)
-    for stored, failure in run_tasks(units(planned, result.block, block_rows), work, workers):
-        yield from stored
-        if failure is not None:
-            failures.append(failure)
-    if failures:
-        raise failures[0]
-
-
-def _work_on_unit(
-    store: PartitionStore, table: Table, block: Block | None, unit: Sequence[Planned]
-) -> tuple[list[Stored], Exception | None]:
-    """Store the partitions of a unit up to the first that fails; return them, and the failure."""
-    contents = contents_of(unit, block, partial(_checked, table))
-    stored = []
-    for one in unit:
-        try:
-            stored.append(_finish(store, table, one, contents.get(one.task.key)))
-        except Exception as error:  # noqa: BLE001  (of any kind: the caller raises it after the stored partitions)
-            return stored, error
-    del contents
-    if block is not None:
-        release_freed_memory()
-    return stored, None
-
-
-def _work(store: PartitionStore, table: Table, task: PartitionTask) -> Stored:
-    """Store one partition unless it is current."""
-    return _finish(store, table, Planned(task, _decided(store, table, task)), None)
-
-
-def _decided(store: PartitionStore, table: Table, task: PartitionTask) -> RecomputeDecision | Exception:
-    """Decide whether a partition must be computed; return an error, so that it is raised in the partition's turn."""
-    try:
-        stored = partial(store.info, table.name, task.key)
-        return task.decide(stored) if task.decide else RecomputeDecision(("it has no provenance",), Provenance())
-    except Exception as error:  # noqa: BLE001  (of any kind: see above)
-        return error
-
-
-def _finish(store: PartitionStore, table: Table, planned: Planned, content: pa.Table | None) -> Stored:
-    """Store one partition unless it is current.
-
-    Args:
-        store: The store.
-        table: Declaration of the partition's table.
-        planned: The partition.
-        content: Its checked content if it was computed in a block; None to compute it now.
-
-    Raises:
-        PartitionError: Naming the partition.
-        DiskFullError: If a disk is full.
-    """
-    task, decision = planned.task, planned.decision
-    try:
-        if isinstance(decision, Exception):
-            raise decision  # noqa: TRY301  (it gets the partition's name below, like every other error)
-        if decision.stored is not None and not decision.is_stale:
-            return decision.stored, ()
-        provenance = decision.known_provenance()
-        content = _content(table, task) if content is None else content
-        annotations = task.annotate(decision.stored if decision.unchanged else None) if task.annotate else None
-        return store.write(table.name, task.key, content, provenance.text(), annotations), decision.reasons
-    except Exception as error:  # of any kind: it is raised again with the name of its partition
-        place = f"partition {task.key} of {table.name}" if task.key else table.name
-        if full := find_disk_full(error, place):
-            raise full from error
-        message = error.args[0] if isinstance(error, KeyError) and error.args else error  # a KeyError quotes itself
-        raise PartitionError(on_one_line(f"{place}: {message}")) from error
-
-
-def _content(table: Table, task: PartitionTask) -> pa.Table:
-    """Return the checked content of a partition; if computing fails, the result of the task's ``rescue``."""
-    try:
-        return _checked(table, task.compute())
-    except Exception as error:  # of any kind: the task decides what a failed computation leaves
-        if task.rescue is None:
-            raise
-        return task.rescue(error, partial(_checked, table))
-
-
-def _checked(table: Table, content: pa.Table) -> pa.Table:
-    content = table.conform(frames.leave_gpu(content))
-    if violations := find_violations(table, content):
-        raise ValueError("; ".join(map(str, violations)))
-    return content

@@ -19,8 +19,9 @@ from analytics_platform.errors import UserError
 from analytics_platform.system import interruption
 
 if TYPE_CHECKING:  # blocks and decisions are about the classes of this module
-    from analytics_platform.storage.blocks import Block
     from analytics_platform.storage.staleness import RecomputeDecision
+    from analytics_platform.storage.work.blocks import Block
+    from analytics_platform.storage.work.orders import Order
 
 Task = TypeVar("Task")
 T = TypeVar("T")
@@ -91,6 +92,13 @@ class PartitionStream(Mapping[str, pa.Table]):
         stored = set(store.keys(name))
         self._keys = dict.fromkeys(key for key in keys if key in stored)
 
+    @classmethod
+    def unlisted(cls, store: PartitionStore, name: str, keys: Iterable[str]) -> PartitionStream:
+        """Return a stream of keys without asking the store which of them it has; ``info`` tells it of each."""
+        stream = cls.__new__(cls)
+        stream.store, stream.name, stream.columns, stream._keys = store, name, None, dict.fromkeys(keys)
+        return stream
+
     def __getitem__(self, key: str) -> pa.Table:
         """Read one partition."""
         if key not in self._keys:
@@ -153,11 +161,14 @@ class PartitionTasks:
         written: Called in key order after each partition is stored, with its info, the reasons why it was computed
             (empty when it was reused), and a function that reads it.
         block: How several partitions are computed at once; None to compute each alone.
+        order: Returns the order by which another process computes partitions, given the decisions about them by key;
+            None if only this process can compute them.
     """
 
     tasks: Iterable[PartitionTask]
     written: Callable[[PartitionInfo, tuple[str, ...], Callable[[], pa.Table]], None] | None = None
     block: Block | None = None
+    order: Callable[[Mapping[str, RecomputeDecision]], Order] | None = None
 
 
 class StoreUnreachableError(UserError):

@@ -56,16 +56,20 @@ class Runs:
 
     def start(self, home: Path, *arguments: str, **variables: str) -> ForkServerProcess:
         """Start one in a home and leave it running; what it prints is in ``home/output``."""
+        home.mkdir(exist_ok=True)
+        printed = home / "output"
+        given = self.environment(home, **variables)
+        return self._forked.start(("run", *arguments), given, out=printed, err=printed)
+
+    def environment(self, home: Path, **variables: str) -> dict[str, str]:
+        """Return the environment of a process that works on all days in a home."""
         given = {
             "ANALYTICS_SOURCE": "files",
             "ANALYTICS_SOURCE_PATH": str(self._chats),
             "ANALYTICS_START_DATE": START.date().isoformat(),
             "ANALYTICS_END_DATE": (START + dt.timedelta(days=DAYS - 1)).date().isoformat(),
-            **variables,
         }
-        home.mkdir(exist_ok=True)
-        printed = home / "output"
-        return self._forked.start(("run", *arguments), environment(home, **given), out=printed, err=printed)
+        return environment(home, **{**given, **variables})
 
     def finish(self, home: Path, *arguments: str, **variables: str) -> None:
         """Run one to its end, which must be a good one."""
@@ -79,13 +83,18 @@ def output(home: Path) -> str:
     return (home / "output").read_text()
 
 
-def stored(home: Path, *, lake: Lake | None = None, mongo_uri: str | None = None) -> Content:
-    """Return what lake and MongoDB hold; they are those of the home unless others are named."""
+def in_lake(home: Path, lake: Lake | None = None) -> Content:
+    """Return what a lake holds, the home's unless another is given."""
     tables = {asset.recipe.table.name for asset in TABLES if asset.recipe.store == "lake"}
     if lake is None:
         lake = Lake.open(str(home / "lake"))
         tables |= {path.name for path in (home / "lake").iterdir()}
-    found = {f"{name}/{key}": lake.info(name, key).content_hash for name in sorted(tables) for key in lake.keys(name)}
+    return {f"{name}/{key}": lake.info(name, key).content_hash for name in sorted(tables) for key in lake.keys(name)}
+
+
+def stored(home: Path, *, lake: Lake | None = None, mongo_uri: str | None = None) -> Content:
+    """Return what lake and MongoDB hold; they are those of the home unless others are named."""
+    found = in_lake(home, lake)
     if mongo_uri is not None:
         return found | _documents(mongo_uri)
     with EmbeddedMongo(home / "mongo") as uri:

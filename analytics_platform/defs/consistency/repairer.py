@@ -16,12 +16,12 @@ from analytics_platform.defs.framework.isolation import in_one_line
 from analytics_platform.defs.framework.recipe import Input, Recipe
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.storage.agreement import Disagreement
-from analytics_platform.storage.io_manager import store_task
 from analytics_platform.storage.lake import LakeError
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStore, PartitionStream, StoreUnreachableError
 from analytics_platform.storage.staleness import RecomputePolicy
 from analytics_platform.storage.warehouse.facts import FACTS
 from analytics_platform.storage.warehouse.marts_build import LAKE_TABLES
+from analytics_platform.storage.work.storing import store_task
 from analytics_platform.system.disk_full import DiskFullError
 
 _NOT_REPAIRED = "not repaired: the source no longer has this day, and other tables hold rows of it"

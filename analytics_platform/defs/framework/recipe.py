@@ -15,7 +15,6 @@ from analytics_platform.defs.framework.computation import Computation
 from analytics_platform.defs.framework.isolation import without
 from analytics_platform.model import Table
 from analytics_platform.model.cadence import Cadence
-from analytics_platform.storage.blocks import Block
 from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
 from analytics_platform.storage.partitions import (
     PartitionInfo,
@@ -25,11 +24,15 @@ from analytics_platform.storage.partitions import (
 )
 from analytics_platform.storage.provenance import CODE, INPUT, SCHEMA, Provenance, short_hash
 from analytics_platform.storage.staleness import MissingInputError, RecomputeDecision, RecomputePolicy, decide
+from analytics_platform.storage.work.blocks import Block
+from analytics_platform.storage.work.orders import Order
 
 SOURCE_RESOURCE = "source"
 """Name of the resource that reads the source."""
 DAY_PARAMETER = "day"
 """Parameter of a recipe's function that gets the key of the partition."""
+_ELSEWHERE = frozenset({"cleaning", "insights", "corrections"})
+"""The resources that another process makes from its own settings, and from what an order holds."""
 
 
 @dataclass(frozen=True)
@@ -195,6 +198,26 @@ class Recipe:
             return self.compute(**resources, **joined)
 
         return Block(rows, compute)
+
+    def order(
+        self, run: str, resources: Mapping[str, Any], policy: RecomputePolicy
+    ) -> Callable[[Mapping[str, RecomputeDecision]], Order] | None:
+        """Return what makes orders for other processes; None if only this process can compute the table.
+
+        Args:
+            run: Identity of the run.
+            resources: The resources of the recipe, by name.
+            policy: Which partitions are computed again although nothing has changed.
+        """
+        by_day = all(given.gives in ("table", "nothing") for given in self.inputs.values())
+        if not (self.spans_days and by_day and self.store == "lake" and _ELSEWHERE.issuperset(self.resources)):
+            return None
+
+        def ordered(decisions: Mapping[str, RecomputeDecision]) -> Order:
+            corrections = resources["corrections"].by_place if "corrections" in resources else {}
+            return Order(self.table.name, run, decisions, policy, corrections)
+
+        return ordered
 
     def _read(self, day: str, streams: Mapping[str, PartitionStream]) -> dict[str, Any]:
         """Return the arguments of the function that come from inputs."""

@@ -218,8 +218,9 @@ def _definition(recipe: Recipe, place: GraphPlace, upstream: Upstream) -> dg.Ass
             context.add_asset_metadata(facts, partition_key=info.key or None)
 
         tasks = (recipe.task(day, streams, resources, policy=policy) for day in days)
+        order = recipe.order(context.run_id, resources, policy)
         return dg.MaterializeResult(
-            value=PartitionTasks(tasks, written, recipe.block(streams, resources)),
+            value=PartitionTasks(tasks, written, recipe.block(streams, resources), order),
             metadata=column_lineage(table, {asset.key: asset.recipe.table for asset in upstream.tables.values()}),
         )
 

@@ -111,8 +111,18 @@ class Corrections:
                 known = self._days[day] = (info.content_hash, self._standing.of(ids))
             return known[1]
 
+    @property
+    def by_place(self) -> Mapping[str, Rows]:
+        """The rows that hold, by place: those of the last reading for a place that does not answer.
+
+        Raises:
+            UserError: If a place cannot be read, except for a while.
+        """
+        with self._lock:
+            return self._holding
+
     @cached_property
-    def _standing(self) -> StandingCorrections:
+    def _holding(self) -> Mapping[str, Rows]:
         by_place = {}
         for origin in self._places:
             try:
@@ -125,7 +135,11 @@ class Corrections:
                     f"corrections of {origin} cannot be read, and the {len(by_place[origin]):,} of the last reading "
                     f"hold meanwhile: {error.faults[0]}"
                 )
-        found = standing_corrections(_sorted(by_place), self._taxonomy())
+        return by_place
+
+    @cached_property
+    def _standing(self) -> StandingCorrections:
+        found = standing_corrections(_sorted(self._holding), self._taxonomy())
         if found.problem:
             self._warn(found.problem)
         return found

@@ -47,6 +47,7 @@ from analytics_platform.storage.partitions import PartitionInfo, PartitionStore
 from analytics_platform.storage.validated import Validated
 from analytics_platform.storage.warehouse.marts_build import Marts
 from analytics_platform.storage.warehouse.warehouse_file import Warehouse
+from analytics_platform.storage.work.orders import Delegate
 from analytics_platform.system import interruption
 from analytics_platform.transform.cleaning import Cleaning
 from analytics_platform.transform.outcomes import parse_outcomes
@@ -402,8 +403,15 @@ class Platform:
             "llm": self.llm,
         }
 
+    def before_closing(self, do: Callable[[], None]) -> None:
+        """Register a function that ``close`` calls first."""
+        self._reading.callback(do)
+
     def resources(
-        self, tables: Iterable[Recipe], on_partition: Callable[[str, PartitionInfo], None] | None
+        self,
+        tables: Iterable[Recipe],
+        on_partition: Callable[[str, PartitionInfo], None] | None,
+        delegate: Delegate | None = None,
     ) -> dict[str, Any]:
         """Return the resources of the graph by key."""
         workers = self.settings.workers or os.cpu_count() or 1
@@ -419,6 +427,7 @@ class Platform:
                 on_partition,
                 validated=validated,
                 block_rows=self.settings.block_rows,
+                delegate=delegate if name == "lake" else None,
             )
             for name in declared
         }

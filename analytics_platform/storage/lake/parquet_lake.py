@@ -273,6 +273,18 @@ class Lake:
         self._checksums[path] = hashlib.sha256(buffer.getbuffer()).digest()
         return PartitionInfo(key, table.num_rows, buffer.getbuffer().nbytes, digest, provenance, facts)
 
+    def checksum(self, name: str, key: str) -> bytes:
+        """Return the SHA-256 of the file that this object wrote last for a partition.
+
+        Raises:
+            KeyError: If this object wrote none.
+        """
+        return self._checksums[self.path(name, key)]
+
+    def adopt(self, name: str, key: str, checksum: bytes) -> None:
+        """Count a file that another process of the same run wrote as written by this object."""
+        self._checksums[self.path(name, key)] = checksum
+
     def is_as_written(self, name: str, key: str) -> bool:
         """Tell whether a partition's file is, byte for byte, the last one that this object wrote for the partition.
 

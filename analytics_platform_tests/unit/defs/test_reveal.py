@@ -16,9 +16,10 @@ from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.model.tables.raw_tables import RAW_MESSAGES
 from analytics_platform.operations.reveal import RevealError, reveal
 from analytics_platform.settings.loader import load_settings
-from analytics_platform.storage.io_manager import partition_metadata, store_task
+from analytics_platform.storage.io_manager import partition_metadata
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStream
 from analytics_platform.storage.staleness import RecomputePolicy
+from analytics_platform.storage.work.storing import store_task
 from analytics_platform.transform.privacy import Privacy
 
 KEY = "a key of thirty-two characters.."

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from analytics_platform.errors import UserError
 from analytics_platform.model import Column, Table
 from analytics_platform.model.table import DATE, INTEGER
-from analytics_platform.storage.blocks import Block, Planned, contents_of, split, units
-from analytics_platform.storage.io_manager import _run
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.partitions import PartitionError, PartitionTask, PartitionTasks
 from analytics_platform.storage.provenance import Provenance
 from analytics_platform.storage.staleness import RecomputeDecision
+from analytics_platform.storage.work.blocks import Block, Planned, contents_of, split, units
+from analytics_platform.storage.work.storing import store_all
 
 DAYS = [f"2024-03-{day:02}" for day in range(1, 9)]
 NUMBERS = Table("numbers", "one row per number", (Column("date", DATE, "Day."), Column("n", INTEGER, "N.")), ("n",))
@@ -108,7 +108,8 @@ def test_days_before_a_failing_day_of_a_block_are_stored_and_told(tmp_path):
     told = []
     with pytest.raises(PartitionError, match=f"partition {DAYS[5]} of numbers: no number"):
         told.extend(
-            info.key for info, _ in _run(PartitionTasks(tasks, block=Block(lambda _: 1, compute)), lake, NUMBERS, 2)
+            info.key
+            for info, _ in store_all(PartitionTasks(tasks, block=Block(lambda _: 1, compute)), lake, NUMBERS, 2)
         )
     assert told == DAYS[:5] == lake.keys("numbers")
 
@@ -117,8 +118,8 @@ def test_a_block_is_stored_with_the_same_content_as_its_days_alone(tmp_path):
     blocks, alone = Lake.open(str(tmp_path / "blocks")), Lake.open(str(tmp_path / "alone"))
     block = Block(lambda _: 1, lambda days: rows(*((day, int(day[-2:])) for day in reversed(days))))
     tasks = [planned(day).task for day in DAYS]
-    list(_run(PartitionTasks(tasks, block=block), blocks, NUMBERS, 2))
-    list(_run(PartitionTasks(tasks), alone, NUMBERS, 2))
+    list(store_all(PartitionTasks(tasks, block=block), blocks, NUMBERS, 2))
+    list(store_all(PartitionTasks(tasks), alone, NUMBERS, 2))
     files = [(tmp_path / name).rglob("*.parquet") for name in ("blocks", "alone")]
     first, second = (
         {str(path.relative_to(tmp_path)).partition("/")[2]: path.read_bytes() for path in paths} for paths in files

@@ -1,0 +1,104 @@
+"""Workers of a Dask cluster, each with the settings of its own machine.
+
+A run sends the names of partitions and what it decided about them; the workers read and write the lake themselves.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from analytics_platform.defs.executors.deliveries import accepted
+from analytics_platform.errors import UserError
+from analytics_platform.settings.loader import load_settings
+from analytics_platform.storage.lake import Lake
+from analytics_platform.storage.work.orders import Delivery, Order, Stored
+
+if TYPE_CHECKING:  # a worker imports it when it starts; the process of the run does without
+    from analytics_platform.defs.executors.workbench import Workbench
+
+logger = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 20.0
+_WORKING = threading.Lock()
+_benches: list[Workbench] = []
+"""The workbench of a process of the cluster, once it has one."""
+
+
+class DaskError(UserError):
+    """The Dask cluster cannot be used; the message names its address and the way out."""
+
+
+class DaskCluster:
+    """Passes orders to the workers of a Dask scheduler.
+
+    Args:
+        address: Address of the scheduler, such as ``tcp://scheduler:8786``.
+        lake: Returns the lake of this process.
+    """
+
+    least_rows = 1
+
+    def __init__(self, address: str, lake: Callable[[], Lake]) -> None:
+        self._address = address
+        self._lake = lake
+
+    @cached_property
+    def _client(self) -> Any:
+        try:
+            client = importlib.import_module("distributed").Client
+        except ImportError:
+            raise DaskError(
+                "ANALYTICS_EXECUTOR=dask needs the package distributed: pip install 'analytics-platform[dask]'"
+            ) from None
+        try:
+            return client(self._address, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:  # a scheduler that does not answer raises a TimeoutError, an OSError
+            raise DaskError(
+                f"ANALYTICS_DASK_SCHEDULER: {self._address} does not answer as a Dask scheduler within "
+                f"{CONNECT_SECONDS:.0f} s ({type(error).__name__}); start one, or unset ANALYTICS_EXECUTOR"
+            ) from error
+
+    @property
+    def width(self) -> int:
+        """Number of threads of all workers, and at least one: a cluster without workers waits for the first.
+
+        Raises:
+            DaskError: If the scheduler does not answer.
+        """
+        threads: Mapping[str, int] = self._client.nthreads()
+        return max(1, sum(threads.values()))
+
+    def deliver(self, order: Order) -> Mapping[str, Stored]:
+        """Have a worker compute an order; Dask gives the order of a worker that died to another one.
+
+        Raises:
+            DaskError: If the scheduler does not answer.
+        """
+        future: Any = self._client.submit(_work, order, pure=False)
+        try:
+            delivery = future.result()
+        except Exception as error:  # noqa: BLE001  (of any kind: this process computes the order, and raises its errors)
+            delivery = Delivery(declined=f"{type(error).__name__}: {error}")
+        return accepted(order, delivery, self._lake())
+
+    def close(self) -> None:
+        """Leave the cluster; its workers go on."""
+        if "_client" in self.__dict__:
+            self._client.close()
+            del self._client
+
+
+def _work(order: Order) -> Delivery:
+    """Compute an order in a process of the cluster, which makes its workbench at its first order."""
+    from analytics_platform.defs.executors.workbench import Workbench  # noqa: PLC0415  (only workers need it)
+    from analytics_platform.defs.resources.platform import Platform  # noqa: PLC0415  (see above)
+
+    with _WORKING:
+        if not _benches:
+            _benches.append(Workbench(Platform(load_settings(), stages=False)))
+    return _benches[0].work(order)

@@ -1,0 +1,27 @@
+"""What a run takes from a delivery of another process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from analytics_platform.storage.lake import Lake
+from analytics_platform.storage.work.orders import Delivery, Order, Stored
+from analytics_platform.system.plain_text import on_one_line
+
+logger = logging.getLogger(__name__)
+
+
+def accepted(order: Order, delivery: Delivery, lake: Lake) -> Mapping[str, Stored]:
+    """Return the stored partitions of a delivery, after noting their checksums for the checks; log why one declined.
+
+    Args:
+        order: The order.
+        delivery: What the other process did.
+        lake: The lake of this process.
+    """
+    if delivery.declined:
+        logger.warning("%s", on_one_line(f"a worker left {order.table} to this process: {delivery.declined}"))
+    for key, checksum in delivery.checksums.items():
+        lake.adopt(order.table, key, checksum)
+    return delivery.stored
