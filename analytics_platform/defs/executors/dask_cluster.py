@@ -9,7 +9,6 @@ import importlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from analytics_platform.defs.executors.deliveries import accepted
@@ -46,9 +45,23 @@ class DaskCluster:
     def __init__(self, address: str, lake: Callable[[], Lake]) -> None:
         self._address = address
         self._lake = lake
+        self._connecting = threading.Lock()
+        self._connected: Any = None
 
-    @cached_property
+    @property
     def _client(self) -> Any:
+        with self._connecting:
+            if isinstance(self._connected, DaskError):
+                raise self._connected  # a run would wait for the scheduler once for each of its tables
+            if self._connected is None:
+                try:
+                    self._connected = self._connect()
+                except DaskError as error:
+                    self._connected = error
+                    raise
+            return self._connected
+
+    def _connect(self) -> Any:
         try:
             client = importlib.import_module("distributed").Client
         except ImportError:
@@ -61,7 +74,7 @@ class DaskCluster:
             raise DaskError(
                 f"ANALYTICS_DASK_SCHEDULER: {self._address} does not answer as a Dask scheduler within "
                 f"{CONNECT_SECONDS:.0f} s ({type(error).__name__}); start one, or unset ANALYTICS_EXECUTOR"
-            ) from error
+            ) from None  # the run reports the cause of an error, and this one says less
 
     @property
     def width(self) -> int:
@@ -88,9 +101,9 @@ class DaskCluster:
 
     def close(self) -> None:
         """Leave the cluster; its workers go on."""
-        if "_client" in self.__dict__:
-            self._client.close()
-            del self._client
+        if self._connected is not None and not isinstance(self._connected, DaskError):
+            self._connected.close()
+        self._connected = None
 
 
 def _work(order: Order) -> Delivery:
