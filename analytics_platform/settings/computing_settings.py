@@ -33,7 +33,7 @@ class ComputingSettings(BaseSettings):
         description="Number of blocks of partitions computed at once; by default the number of cores.",
     )
     block_rows: int = Field(
-        default=20_000,
+        default=10_000,
         ge=1,
         validation_alias="ANALYTICS_BLOCK_ROWS",
         description="Rows from which a block of neighbouring days takes no further day; smaller blocks need less "
