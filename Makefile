@@ -103,7 +103,7 @@ LOCK = uv pip compile pyproject.toml --quiet --generate-hashes --no-emit-index-u
 
 lock: ## Write the lock files from pyproject.toml (needs uv and a network)
 	@command -v uv >/dev/null || { echo "make lock needs uv; install it, or edit the lock files on a machine that has it" >&2; exit 1; }
-	$(LOCK) --universal --python-version 3.11 --extra local --extra llm --extra dask --extra transformer --extra dev -o requirements-dev.lock
+	$(LOCK) --universal --python-version 3.11 --extra local --extra llm --extra dask --extra postgres --extra transformer --extra dev -o requirements-dev.lock
 	$(LOCK) --universal --python-version 3.11 --extra local --extra transformer -c requirements-dev.lock -o requirements.lock
 	$(LOCK) --python-version 3.12 --python-platform x86_64-manylinux_2_28 --extra local --extra gpu -o requirements-gpu.lock
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 import boto3
 from botocore.config import Config
@@ -34,12 +35,16 @@ class Server:
         folder: For its data and its log.
         command: How it is started, the same each time.
         variables: Further environment variables of it.
+        owner: User whose process it is; None for the user of the tests.
     """
 
-    def __init__(self, folder: Path, command: Sequence[str], variables: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, command: Sequence[str], variables: dict[str, str] | None = None, owner: str | None = None
+    ) -> None:
         self.folder = folder
         self._command = [program(command[0]), *command[1:]]
         self._environment = {**os.environ, **(variables or {})}
+        self._owner = owner
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -53,7 +58,7 @@ class Server:
         """Start it and wait until it answers."""
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, env=self._environment, stdout=log, stderr=log, cwd=self.folder
+                self._command, env=self._environment, stdout=log, stderr=log, cwd=self.folder, user=self._owner
             )
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
@@ -160,4 +165,42 @@ def program(name: str) -> str:
     """Return the path of a program that is installed beside Python."""
     found = shutil.which(name, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     assert found, f"{name} is not installed: make test installs it"
+    return found
+
+
+class PostgresServer(Server):
+    """A PostgreSQL server of Debian's package, which refuses to run as root; one database and one user."""
+
+    PASSWORD = "pass%word"
+
+    def __init__(self, folder: Path) -> None:
+        owner = "nobody" if os.geteuid() == 0 else None
+        if owner:
+            shutil.chown(folder, owner)
+        (secret := folder / "password").write_text(self.PASSWORD)
+        self.port = free_port()
+        data = folder / "data"
+        subprocess.run(
+            [_of_postgres("initdb"), "-D", data, "-U", "analytics", "-A", "scram-sha-256", f"--pwfile={secret}"],
+            user=owner, check=True, capture_output=True, cwd=folder,
+        )  # fmt: skip
+        options = ["-c", "fsync=off", "-k", str(folder), "-h", "127.0.0.1", "-p", str(self.port)]
+        super().__init__(folder, [_of_postgres("postgres"), "-D", str(data), *options], owner=owner)
+
+    @property
+    def url(self) -> str:
+        """Address of its database, with user and password."""
+        return f"postgresql://analytics:{quote(self.PASSWORD)}@127.0.0.1:{self.port}/postgres"
+
+    def answers(self) -> bool:
+        """Whether it accepts connections."""
+        command = [_of_postgres("pg_isready"), "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _of_postgres(name: str) -> str:
+    """Return the path of a program of PostgreSQL; Debian puts the server's own programs beside no others."""
+    versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    found = str(versions[-1]) if versions else shutil.which(name)
+    assert found, f"{name} is missing; install the Debian package postgresql"
     return found

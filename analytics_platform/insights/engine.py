@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from analytics_platform.insights import overlay
+from analytics_platform.insights.encoders.blas_threads import one_blas_thread
 from analytics_platform.insights.encoders.device import DeviceChoice, resolve_device
 from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.grouping import Conversations, join_messages
@@ -99,6 +100,7 @@ class InsightEngine:
             "engine": self.version,
         }
 
+    @one_blas_thread()
     def embed_messages(self, messages: pa.Table) -> pa.Table:
         """Return ``MESSAGE_EMBEDDINGS`` for the messages that say something and come from a person or an assistant.
 
@@ -117,6 +119,7 @@ class InsightEngine:
         table = spoken.drop_columns("text").append_column("embedding", embedding)
         return MESSAGE_EMBEDDINGS.conform(table.append_column("encoder", pa.repeat(self.encoder.name, len(table))))
 
+    @one_blas_thread()
     def label_messages(self, messages: pa.Table, message_embeddings: pa.Table) -> pa.Table:
         """Return ``MESSAGE_INSIGHTS``, one row per row of ``message_embeddings``.
 
@@ -140,6 +143,7 @@ class InsightEngine:
         }
         return MESSAGE_INSIGHTS.conform(pa.table(columns))
 
+    @one_blas_thread()
     def label_conversations(
         self,
         messages: pa.Table,
@@ -320,6 +324,7 @@ def require_available(tier: str, device: DeviceChoice) -> None:
 
 
 @lru_cache(maxsize=8)
+@one_blas_thread()  # the last digits of a fit depend on the number of threads, and labels must not
 def build_engine(
     tier: str = "static",
     device: DeviceChoice = "auto",

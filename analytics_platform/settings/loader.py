@@ -354,6 +354,16 @@ def dagster_home() -> Path:
         raise SettingsError(checks.presentable(f"DAGSTER_HOME: {error}")) from None
 
 
+def history_address() -> str | None:
+    """Return the address of the PostgreSQL database of the event history, or None if the home holds the history.
+
+    Raises:
+        SettingsError: If the settings are wrong.
+    """
+    address = load_settings(InspectSettings).history_url
+    return address.get_secret_value() if address else None
+
+
 def use_dagster_home(folder: Path) -> None:
     """Set Dagster's variables for this process and its children: the folder of the instance, and batches of events."""
     os.environ["DAGSTER_HOME"] = str(folder)

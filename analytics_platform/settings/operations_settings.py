@@ -54,6 +54,12 @@ class OperationsSettings(BaseSettings):
         validation_alias="ANALYTICS_QUARANTINE_WARN_SHARE",
         description="Share of the source's rows from which a run warns that rows cannot be used; 0.1 is a tenth.",
     )
+    history_url: SecretStr | None = Field(
+        default=None,
+        validation_alias="ANALYTICS_HISTORY_URL",
+        description="postgresql://user:password@host:port/database for Dagster's event history, which machines may "
+        "share; unset, it is a folder of the home.",
+    )
     compute_logs_uri: str | None = Field(
         default=None,
         validation_alias="ANALYTICS_COMPUTE_LOGS_URI",
@@ -74,6 +80,16 @@ class OperationsSettings(BaseSettings):
         if urls is not None and not _ADDRESS.match(urls.get_secret_value()):
             raise ValueError("must be addresses such as slack://... or mailto://..., separated by commas")
         return urls
+
+    @field_validator("history_url")
+    @classmethod
+    def _history(cls, url: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(url.get_secret_value()) if url else None
+        if parts and (
+            parts.scheme not in {"postgresql", "postgres"} or not parts.hostname or not parts.path.strip("/")
+        ):
+            raise ValueError("must be postgresql://user:password@host:port/database")
+        return url
 
     @field_validator("compute_logs_uri")
     @classmethod

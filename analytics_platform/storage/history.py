@@ -21,7 +21,7 @@ from typing import Any
 from dagster import AssetKey, DagsterEventType, EventLogEntry
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
-from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
@@ -40,7 +40,29 @@ FOLLOWED_RUNS = 64
 """Number of runs whose latest event time is kept; a process writes events of few runs at once."""
 
 
-class PooledSqliteEventLogStorage(SqliteEventLogStorage):
+class CompletedEvents(SqlEventLogStorage):
+    """An event log that gives events their data version and their time, see ``asset_events``."""
+
+    _latest_times: dict[str, float]
+
+    def _completed(self, events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
+        return [self._with_next_time(event) for event in with_content_versions(events, self._latest_versions)]
+
+    def _with_next_time(self, event: EventLogEntry) -> EventLogEntry:
+        time = next_time(event, self._latest_times.pop(event.run_id, 0.0))
+        if len(self._latest_times) >= FOLLOWED_RUNS:
+            self._latest_times.pop(next(iter(self._latest_times)))
+        self._latest_times[event.run_id] = time  # the run written to most recently last
+        return event if time == event.timestamp else event._replace(timestamp=time)
+
+    def _latest_versions(self, asset: AssetKey, partitions: Sequence[str]) -> dict[str, str]:
+        tags = self.get_latest_tags_by_partition(
+            asset, DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION_TAG], asset_partitions=list(partitions)
+        )
+        return {partition: found[DATA_VERSION_TAG] for partition, found in tags.items()}
+
+
+class PooledSqliteEventLogStorage(CompletedEvents, SqliteEventLogStorage):
     """The event log with one engine and one open connection per database."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
@@ -96,22 +118,6 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         for event, number in stored:
             if event.dagster_event_type in ASSET_CHECK_EVENTS:
                 self.store_asset_check_event(event, number)
-
-    def _completed(self, events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
-        return [self._with_next_time(event) for event in with_content_versions(events, self._latest_versions)]
-
-    def _with_next_time(self, event: EventLogEntry) -> EventLogEntry:
-        time = next_time(event, self._latest_times.pop(event.run_id, 0.0))
-        if len(self._latest_times) >= FOLLOWED_RUNS:
-            self._latest_times.pop(next(iter(self._latest_times)))
-        self._latest_times[event.run_id] = time  # the run written to most recently last
-        return event if time == event.timestamp else event._replace(timestamp=time)
-
-    def _latest_versions(self, asset: AssetKey, partitions: Sequence[str]) -> dict[str, str]:
-        tags = self.get_latest_tags_by_partition(
-            asset, DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION_TAG], asset_partitions=list(partitions)
-        )
-        return {partition: found[DATA_VERSION_TAG] for partition, found in tags.items()}
 
     def has_table(self, table_name: str) -> bool:
         """Return whether the index database has a table; a positive answer is cached."""

@@ -20,7 +20,7 @@ from analytics_platform.settings.loader import PROJECT_ROOT
 PROJECT = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = {
     "requirements.lock": ["local", "transformer"],
-    "requirements-dev.lock": ["local", "llm", "dask", "transformer", "dev"],
+    "requirements-dev.lock": ["local", "llm", "dask", "postgres", "transformer", "dev"],
     "requirements-gpu.lock": ["local", "gpu"],
 }
 # torch comes in one build per machine: see docs/operations.md; languages is a choice of its own: see docs/privacy.md
