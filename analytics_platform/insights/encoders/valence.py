@@ -55,7 +55,11 @@ def measure_valence(words: Words) -> Floats:
 
 
 def read_valence(words: Words) -> Valence:
-    """Return the valence of texts and of their words."""
+    """Return the valence of texts and of their words; remembered by the words."""
+    return words.remember("valence", lambda: _read_valence(words))
+
+
+def _read_valence(words: Words) -> Valence:
     lists = valence_lists()
     found = lists.find(words)
     count = len(lists.languages)
@@ -94,24 +98,28 @@ def _groups(mentions: Mentions) -> Ints:
 def _drop_covered(mentions: Mentions) -> Mentions:
     """Return the mentions that no longer mention covers, and no equally long one that begins earlier.
 
+    The mentions must be in the order of text, language and start.
+
     A term of several roles stays with each of them.
     """
     group = _groups(mentions)
     if not len(group):
         return mentions
-    span = int(mentions.end.max()) + 1
-    begin, length = group * span + mentions.start, mentions.end - mentions.start
-    kept = np.zeros(len(begin), np.bool_)
-    taken = np.zeros(0, np.int64)
-    for size in np.unique(length)[::-1].tolist():
+    firsts = np.flatnonzero(np.diff(group, prepend=-1))
+    lows, highs = mentions.start[firsts], np.maximum.reduceat(mentions.end, firsts)
+    ends = np.cumsum(highs - lows)
+    begin = mentions.start + (ends - highs)[group]  # the groups stand side by side, without a gap
+    length = mentions.end - mentions.start
+    kept, taken = np.zeros(len(begin), np.bool_), np.zeros(int(ends[-1]), np.bool_)
+    for size in np.flatnonzero(np.bincount(length))[::-1].tolist():
         rows = np.flatnonzero(length == size)
-        places = begin[rows, None] + np.arange(size)
-        rows = rows[~np.isin(places, taken).any(axis=1)]
-        starts = np.unique(begin[rows])
-        clash = np.diff(starts, prepend=-size) < size
-        rows = rows[~np.isin(begin[rows], starts[clash])]
+        rows = rows[~taken[begin[rows, None] + np.arange(size)].any(axis=1)]
+        gap = np.diff(begin[rows], prepend=-size)
+        is_first = gap > 0  # several entries may begin at one place
+        clash = (gap < size)[is_first]
+        rows = rows[~clash[np.cumsum(is_first) - 1]]
         kept[rows] = True
-        taken = np.union1d(taken, (begin[rows, None] + np.arange(size)).ravel())
+        taken[begin[rows, None] + np.arange(size)] = True
     return mentions.take(kept)
 
 

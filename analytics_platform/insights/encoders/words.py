@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+T = TypeVar("T")
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 MAX_TERM_WORDS = 4
 MOST_LETTERS = 64
@@ -43,11 +46,16 @@ class Words:
         vocabulary: The distinct words.
         codes: Index into the vocabulary of each word of each text, text after text; shape (words,).
         offsets: Start of each text in ``codes``; shape (texts + 1,).
+        memory: What ``remember`` computed so far.
+        source: Words of which these are a selection, and the index of each word of the vocabulary there; None for
+            words that were split from texts.
     """
 
     vocabulary: pa.StringArray
     codes: Ints
     offsets: Ints
+    memory: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    source: tuple[Words, Ints] | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         """Return the number of texts."""
@@ -63,10 +71,44 @@ class Words:
         """Index of each word's text; shape (words,)."""
         return np.repeat(np.arange(len(self)), self.lengths)
 
+    def remember(self, name: Hashable, compute: Callable[[], T]) -> T:
+        """Return a result that depends on these words alone; it is computed once and must not be changed.
+
+        Several classifiers and their explanations ask the same of the same words.
+
+        Args:
+            name: Name of the result.
+            compute: Makes the result.
+        """
+        if name not in self.memory:
+            self.memory[name] = compute()
+        return cast("T", self.memory[name])
+
+    def of_vocabulary(self, name: Hashable, compute: Callable[[pa.StringArray], NDArray[Scalar]]) -> NDArray[Scalar]:
+        """Return a result for each word of the vocabulary, remembered; a selection of words takes it from its source.
+
+        Args:
+            name: Name of the result.
+            compute: Makes an array with one row per word; a row depends on its word alone.
+        """
+        if self.source is None:
+            return self.remember(name, lambda: compute(self.vocabulary))
+        words, rows = self.source
+        return self.remember(name, lambda: words.of_vocabulary(name, compute)[rows])
+
     def incidence(self) -> sp.csr_matrix:
         """Return the sparse matrix (texts, vocabulary) with one entry per word occurrence, in order of occurrence."""
+        return self.remember("incidence", self._make_incidence)
+
+    def _make_incidence(self) -> sp.csr_matrix:
         ones = np.ones(len(self.codes), np.float32)
         return sp.csr_matrix((ones, self.codes, self.offsets), shape=(len(self), len(self.vocabulary)))
+
+    def places(self, texts: Ints) -> Ints:
+        """Return the index in ``codes`` of each word of some texts, text after text; repeats are allowed."""
+        lengths = self.lengths[texts]
+        ends = np.cumsum(lengths)
+        return np.arange(int(lengths.sum())) + np.repeat(self.offsets[texts] - (ends - lengths), lengths)
 
     def take(self, texts: Ints) -> Words:
         """Return some of the texts.
@@ -86,12 +128,16 @@ class Words:
 
     def _take(self, texts: Ints, wanted: NDArray[np.bool_]) -> Words:
         """Return some of the texts, limited to the wanted words; the vocabulary contains only the returned words."""
-        lengths = self.lengths[texts]
-        offsets = np.concatenate(([0], np.cumsum(lengths)))
-        places = np.arange(offsets[-1]) + np.repeat(self.offsets[texts] - offsets[:-1], lengths)
-        kept = wanted[self.codes[places]]
-        used, codes = np.unique(self.codes[places[kept]], return_inverse=True)
-        return Words(self.vocabulary.take(pa.array(used)), codes, np.concatenate(([0], np.cumsum(kept)))[offsets])
+        offsets = np.concatenate(([0], np.cumsum(self.lengths[texts])))
+        codes = self.codes[self.places(texts)]
+        kept = wanted[codes]
+        codes = codes[kept]
+        place = np.zeros(len(self.vocabulary), np.int64)
+        place[codes] = 1
+        used = np.flatnonzero(place)
+        place[used] = np.arange(len(used))
+        ends = np.concatenate(([0], np.cumsum(kept)))[offsets]
+        return Words(self.vocabulary.take(pa.array(used)), place[codes], ends, source=(self, used))
 
 
 def normalize(texts: pa.Array) -> pa.Array:
@@ -182,6 +228,20 @@ class Occurrences:
     length: Ints
 
 
+class _Table(NamedTuple):
+    """The terms of one length.
+
+    Attributes:
+        keys: The words of each term as one integer, ascending.
+        terms: Index of each of these terms.
+        is_step: Whether a word is the first, second, … word of a term; shape (length, vocabulary + 1).
+    """
+
+    keys: Ints
+    terms: Ints
+    is_step: NDArray[np.bool_]
+
+
 class TermMatcher:
     """Finds words, phrases and word prefixes in texts.
 
@@ -207,11 +267,14 @@ class TermMatcher:
         self._prefixes = [
             (int(i), parts.vocabulary[parts.codes[parts.offsets[i]]].as_py()) for i in is_prefix.nonzero()[0]
         ]
-        self._tables: dict[int, tuple[Ints, Ints]] = {}
+        self._tables: dict[int, _Table] = {}
         for length in np.unique(parts.lengths[~is_prefix]).tolist():
             chosen = np.flatnonzero((parts.lengths == length) & ~is_prefix)
             order = np.argsort(keys[chosen], kind="stable")
-            self._tables[length] = (keys[chosen][order], chosen[order])
+            codes = parts.codes[parts.offsets[chosen][:, None] + np.arange(length)]
+            is_step = np.zeros((length, self._base), np.bool_)  # the last column is that of words in no term
+            is_step[np.arange(length), codes] = True
+            self._tables[length] = _Table(keys[chosen][order], chosen[order], is_step)
 
     def _keys(self, codes: Ints, starts: Ints, lengths: Ints) -> Ints:
         """Encode the word codes of each span as one integer."""
@@ -224,10 +287,9 @@ class TermMatcher:
     def find(self, words: Words) -> Occurrences:
         """Return every occurrence of every term: prefixes first, then shorter terms before longer ones."""
         known = pc.index_in(words.vocabulary, value_set=self._vocabulary)
-        codes = pc.fill_null(known, -1).to_numpy(zero_copy_only=False).astype(np.int64)[words.codes]
-        ends = words.offsets[1:][words.text_of]
+        codes = pc.fill_null(known, -1).to_numpy(zero_copy_only=False).astype(np.int64)
         found = [self._find_prefix(words, term, prefix) for term, prefix in self._prefixes]
-        found += [self._find_spans(codes, ends, length) for length in self._tables]
+        found += [self._find_spans(words, codes, length) for length in self._tables]
         if not found:
             nothing = np.zeros(0, np.int64)
             return Occurrences(nothing, nothing, nothing)
@@ -237,12 +299,22 @@ class TermMatcher:
             length=np.concatenate([one.length for one in found]),
         )
 
-    def _find_spans(self, codes: Ints, ends: Ints, length: int) -> Occurrences:
-        keys, terms = self._tables[length]
-        starts = np.flatnonzero((codes >= 0) & (np.arange(len(codes)) + length <= ends))
+    def _find_spans(self, words: Words, codes: Ints, length: int) -> Occurrences:
+        """Return the occurrences of the terms of one length.
+
+        Args:
+            words: Words of texts.
+            codes: Index of each word of their vocabulary in this matcher's vocabulary, -1 for a word in no term.
+            length: Number of words of the terms.
+        """
+        keys, terms, is_step = self._tables[length]
+        starts = np.flatnonzero(is_step[0][codes][words.codes])
+        starts = starts[starts + length <= words.offsets[1:][words.text_of[starts]]]
         for step in range(1, length):
-            starts = starts[codes[starts + step] >= 0]
-        wanted = self._keys(codes, starts, np.full(len(starts), length))
+            starts = starts[is_step[step][codes][words.codes[starts + step]]]
+        wanted = np.zeros(len(starts), np.int64)
+        for step in range(length):
+            wanted = wanted * self._base + codes[words.codes[starts + step]] + 1
         place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         hit = np.flatnonzero(keys[place] == wanted)
         return Occurrences(terms[place[hit]], starts[hit], np.full(len(hit), length))
@@ -254,7 +326,10 @@ class TermMatcher:
         return Occurrences(np.full(len(starts), term), starts, np.ones(len(starts), np.int64))
 
     def count(self, words: Words) -> sp.csr_matrix:
-        """Return the number of occurrences of each term in each text; sparse, shape (texts, terms)."""
+        """Return the number of occurrences of each term in each text; sparse, shape (texts, terms); remembered."""
+        return words.remember(self, lambda: self._count(words))
+
+    def _count(self, words: Words) -> sp.csr_matrix:
         found = self.find(words)
         ones = np.ones(len(found.term))
         rows = words.text_of[found.start]

@@ -8,7 +8,7 @@ which documents go to the next stage, and `novelty` decides whether a document f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -193,7 +193,7 @@ class Classifier:
         """Return one expert's scores of some documents."""
         if expert in self._voters:
             return self._voters[expert].score(documents, rows)
-        chosen = documents if len(rows) == len(documents) else documents.regroup(documents.weights[rows])
+        chosen = documents.take(rows)
         if expert == "keywords" and self._keywords:
             return Trial(self._keywords.score(chosen))
         return Trial(self._linear.score(chosen))
@@ -265,11 +265,8 @@ def pool_english(documents: Documents, rows: Ints) -> Singles:
     They tell English texts apart that are alike in the vectors of many languages.
     """
     english = english_encoder()
-    if english.name not in documents.memory:
-        documents.memory[english.name] = np.asarray(unit(english.sum_words(documents.words)), np.float32)
-    return np.asarray(
-        pool(replace(documents, vectors=documents.memory[english.name].astype(np.float64)))[rows], np.float32
-    )
+    view = documents.view(english.name, lambda: np.asarray(unit(english.sum_words(documents.words)), np.float32))
+    return np.asarray(pool(view)[rows], np.float32)
 
 
 def pool_both(documents: Documents, rows: Ints) -> Singles:

@@ -10,11 +10,12 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from analytics_platform.insights.heads.experts import KeywordExpert
-from analytics_platform.insights.heads.linear import heaviest_per_row, heaviest_words, pool_parts, saturate
+from analytics_platform.insights.heads.linear import heaviest_per_row, heaviest_words, saturate
 from analytics_platform.insights.tiers.tier import Documents, Floats, Ints, Reason, Singles
+from analytics_platform.insights.vectors.unit_length import row_lengths
 
-_WORDS_AT_ONCE = 65_536
-"""Words whose vectors are multiplied at once, 128 MB."""
+_ROWS_AT_ONCE = 512
+"""Pairs of vectors that are multiplied at once: few enough that both stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,11 @@ def explain_documents(
     reasons: list[Reason | None] = [None] * len(documents)
     if not len(documents) or not len(documents.words.vocabulary):
         return reasons
-    meaning = np.asarray(encode_words(documents.words.vocabulary), np.float64)
+    meaning = np.asarray(documents.words.of_vocabulary(encode_words, encode_words), np.float64)
     entries = documents.weights.tocoo()
-    _, lengths = pool_parts(documents)
+    _, lengths = documents.pooled
     scale = entries.data * documents.masses[entries.col] / np.maximum(lengths[entries.row, 0], 1e-9)
-    share = np.einsum("ij,ij->i", documents.vectors[entries.col], slopes.vectors[entries.row]) * scale
+    share = _multiply_rows(documents.vectors, entries.col, slopes.vectors, entries.row) * scale
     share += _of_words(documents, entries, columns, slopes)
     keep = share > 0
     shares = sp.csr_matrix((share[keep], (entries.row[keep], entries.col[keep])), shape=documents.weights.shape)
@@ -80,6 +81,15 @@ def _of_words(documents: Documents, entries: sp.coo_matrix, columns: Ints, slope
     return np.asarray(found * entries.data)
 
 
+def _multiply_rows(left: Floats, left_rows: Ints, right: Floats, right_rows: Ints) -> Floats:
+    """Return the scalar products of some rows of one matrix with some rows of another one."""
+    products = np.empty(len(left_rows))
+    for start in range(0, len(products), _ROWS_AT_ONCE):
+        some = slice(start, start + _ROWS_AT_ONCE)
+        products[some] = np.einsum("ij,ij->i", left[left_rows[some]], right[right_rows[some]])
+    return products
+
+
 def _best_words(
     documents: Documents, rows: Ints, parts: Ints, columns: Ints, slopes: Slopes, meaning: Floats
 ) -> list[tuple[str, ...]]:
@@ -87,13 +97,11 @@ def _best_words(
     words = documents.words.take_written(parts)
     if not len(words.codes):
         return [()] * len(parts)
-    place = pa.compute.index_in(words.vocabulary, value_set=documents.words.vocabulary).to_numpy()
+    assert words.source is not None
+    place = words.source[1]
     known, of_word = place[words.codes], rows[words.text_of]
-    share = np.empty(len(known))
-    for start in range(0, len(known), _WORDS_AT_ONCE):
-        some = slice(start, start + _WORDS_AT_ONCE)
-        share[some] = np.einsum("ij,ij->i", meaning[known[some]], slopes.vectors[of_word[some]])
-    sums = np.linalg.norm(words.incidence() @ meaning[place], axis=1)
+    share = _multiply_rows(meaning, known, slopes.vectors, of_word)
+    sums = row_lengths(words.incidence() @ meaning[place])[:, 0]
     share /= np.maximum(sums, 1e-9)[words.text_of]
     share += slopes.words[known, columns[of_word]] / np.sqrt(words.lengths)[words.text_of]
     if slopes.keywords is not None:

@@ -17,6 +17,7 @@ from scipy.special import softmax
 from analytics_platform.insights.encoders.device import CPU, Device
 from analytics_platform.insights.encoders.words import Occurrences, TermMatcher, Words
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Reason
+from analytics_platform.insights.vectors.unit_length import row_lengths
 
 _WORDS_PER_REASON = 4
 
@@ -84,7 +85,7 @@ class LinearHead:
         """Return each part's contribution to its document's chosen label; sparse, positive entries only."""
         weights = documents.weights.tocoo()
         label = chosen[weights.row]
-        _, lengths = pool_parts(documents)
+        _, lengths = documents.pooled
         scale = _divide((weights.data * documents.masses[weights.col])[:, None], lengths[weights.row])[:, 0]
         by_vector = self.device.matmul(documents.vectors, vectors)[weights.col, label] * scale
         counts = self.matcher.count(documents.words)
@@ -110,9 +111,9 @@ class LinearHead:
     ) -> list[tuple[str, ...]]:
         """Return the words of each part that contribute most to the label chosen for the part."""
         subset = words.take_written(parts)
-        meaning = np.asarray(encode_words(subset.vocabulary), np.float64)
+        meaning = np.asarray(subset.of_vocabulary(encode_words, encode_words), np.float64)
         label = chosen[subset.text_of]
-        length = np.linalg.norm(subset.incidence() @ meaning, axis=1)
+        length = row_lengths(subset.incidence() @ meaning)[:, 0]
         share = (meaning @ vectors)[subset.codes, label] / np.maximum(length, 1e-9)[subset.text_of]
         found = self.matcher.find(subset)
         add_terms(share, found, terms[found.term, label[found.start]])
@@ -168,13 +169,7 @@ def heaviest_words(words: Words, share: Floats) -> list[tuple[str, ...]]:
 
 def pool(documents: Documents) -> Floats:
     """Return the unit-length vector of each document, zeros for a document without one; shape (documents, 256)."""
-    return _divide(*pool_parts(documents))
-
-
-def pool_parts(documents: Documents) -> tuple[Floats, Floats]:
-    """Return the weighted sum of the parts' vectors and its length; shapes (documents, 256), (documents, 1)."""
-    pooled = np.asarray(documents.weights.multiply(documents.masses[None, :]).tocsr() @ documents.vectors)
-    return pooled, np.linalg.norm(pooled, axis=1, keepdims=True)
+    return documents.pooled[0]
 
 
 def _divide(values: Floats, by: Floats) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -53,27 +53,46 @@ class Languages:
 
     @classmethod
     def of(cls, words: Words) -> Languages:
-        """Find the languages of texts."""
-        vocabulary = fold(words.vocabulary)
-        codes = sorted(function_words(), key=lambda code: code != "en")  # of equal counts the first is taken
-        is_function = np.stack(
-            [pc.is_in(vocabulary, pa.array(sorted(function_words()[code]))).to_numpy(False) for code in codes]
-        ).astype(np.bool_)
-        telling = is_function & ~pc.is_in(vocabulary, pa.array(_OF_NO_LANGUAGE)).to_numpy(False).astype(np.bool_)
-        counts = np.asarray(words.incidence() @ telling.T.astype(np.float32))
-        marks = pc.is_in(words.vocabulary, pa.array(MARKS)).to_numpy(False).astype(np.bool_)
-        return cls(is_function | marks, counts.argmax(axis=1))
+        """Find the languages of texts; remembered by the words."""
+        return words.remember("languages", lambda: cls._of(words))
+
+    @classmethod
+    def _of(cls, words: Words) -> Languages:
+        is_function = words.of_vocabulary("function words", _find_function_words)
+        of_none = words.of_vocabulary(
+            "words of no language", lambda vocabulary: _is_in(fold(vocabulary), _OF_NO_LANGUAGE)
+        )
+        telling = is_function & ~of_none[:, None]
+        counts = np.asarray(words.incidence() @ telling.astype(np.float32))
+        marks = _is_in(words.vocabulary, MARKS)
+        return cls(is_function.T | marks, counts.argmax(axis=1))
 
     def explains(self, text: Ints | int, word: Ints | int) -> NDArray[np.bool_]:
         """Return whether words of the vocabulary are words of content in texts of theirs."""
         return np.asarray(~self.is_function[self.of_text[text], word])
 
 
+def _find_function_words(vocabulary: pa.StringArray) -> NDArray[np.bool_]:
+    """Return whether each word is a function word of each language, English first; shape (words, languages)."""
+    folded = fold(vocabulary)
+    codes = sorted(function_words(), key=lambda code: code != "en")  # of equal counts the first is taken
+    return np.column_stack([_is_in(folded, sorted(function_words()[code])) for code in codes])
+
+
+def _is_in(words: pa.StringArray, listed: Sequence[str]) -> NDArray[np.bool_]:
+    return np.asarray(pc.is_in(words, pa.array(listed)).to_numpy(zero_copy_only=False), np.bool_)
+
+
 def languages_of_parts(words: Words) -> Ints:
     """Return a number for the language of each text: English if a text has no function word of any language.
 
-    Texts of mostly letters that are not Latin, without a function word, have the number after the last language.
+    Texts of mostly letters that are not Latin, without a function word, have the number after the last language. The
+    words remember the numbers.
     """
+    return words.remember("languages of parts", lambda: _languages_of_parts(words))
+
+
+def _languages_of_parts(words: Words) -> Ints:
     languages = Languages.of(words)
     other, latin = (
         words.incidence() @ pc.match_substring_regex(words.vocabulary, letters).to_numpy(False).astype(np.float32)

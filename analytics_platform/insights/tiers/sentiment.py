@@ -37,7 +37,7 @@ from analytics_platform.insights.heads.linear import (
 )
 from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES, Classified, Documents, Floats, Ints, Reason
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder, static_encoder
-from analytics_platform.insights.vectors.unit_length import unit
+from analytics_platform.insights.vectors.unit_length import row_lengths, unit
 
 SLICE_PATH = Path(__file__).parents[1] / "data" / "sentiment.parquet"
 WEIGHTS_PATH = Path(__file__).parents[1] / "data" / "sentiment.safetensors"
@@ -131,8 +131,8 @@ class SentimentHead:
             One reason per document; None if no part contributes to the chosen label.
         """
         scores = self._score_words(documents.words, encode_words)
-        of_part = np.zeros((len(documents.words), len(self.labels)))
-        np.add.at(of_part, documents.words.text_of, scores)
+        text_of, count = documents.words.text_of, len(documents.words)
+        of_part = np.column_stack([np.bincount(text_of, column, count) for column in scores.T])
         entries = documents.weights.tocoo()
         share = of_part[entries.col, chosen[entries.row]] * entries.data
         keep = share > 0
@@ -140,7 +140,7 @@ class SentimentHead:
         rows, parts, weights = heaviest_per_row(shares)
         words = documents.words.take(parts)
         labels = chosen[rows][words.text_of]
-        share = self._score_words(words, encode_words)[np.arange(len(words.codes)), labels]
+        share = scores[documents.words.places(parts), labels]
         is_face = pc.is_in(words.vocabulary, pa.array([HAPPY, SAD])).to_numpy(zero_copy_only=False)
         share[is_face[words.codes]] = 0  # readers did not write these words
         return reasons_by_row(len(documents), rows, parts, weights, heaviest_words(words, share))
@@ -149,8 +149,8 @@ class SentimentHead:
         """Return what each word adds to each label above the mean of all labels; shape (words, labels)."""
         valence = read_valence(words)
         english = valence.english[words.text_of][:, None]
-        meaning = np.asarray(encode_words(words.vocabulary), np.float64)
-        length = np.linalg.norm(words.incidence() @ meaning, axis=1)
+        meaning = np.asarray(words.of_vocabulary(encode_words, encode_words), np.float64)
+        length = row_lengths(words.incidence() @ meaning)[:, 0]
         scale = (1 / np.maximum(length, 1e-9))[words.text_of][:, None]
         value = valence.by_word[:, None]
         by_value = np.hstack([value, np.maximum(value, 0), np.maximum(-value, 0)]) * _VALENCE_SLOPES

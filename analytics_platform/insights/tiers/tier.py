@@ -6,6 +6,7 @@ tier pools the evidence of the parts, and a transformer encodes them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, Protocol
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from analytics_platform.errors import UserError
 from analytics_platform.insights.encoders.words import Words
+from analytics_platform.insights.vectors.unit_length import row_lengths
 
 Kind = Literal["topic", "intent", "sentiment", "urgency", "resolution"]
 Floats = NDArray[np.float64]
@@ -61,6 +63,7 @@ class Documents:
         readings: A transformer's vectors of parts read so far, by index of the part; shared by all documents made of
             the same parts, so that each part is read only once.
         memory: Further vectors of all parts, by the name of their encoder; shared likewise.
+        views: These documents with further vectors, by the name of their encoder.
     """
 
     texts: list[str]
@@ -69,6 +72,7 @@ class Documents:
     weights: sp.csr_matrix
     readings: dict[int, Singles] = field(default_factory=dict, repr=False, compare=False)
     memory: dict[str, Singles] = field(default_factory=dict, repr=False, compare=False)
+    views: dict[str, Documents] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         """Return the number of documents."""
@@ -78,6 +82,57 @@ class Documents:
     def masses(self) -> Floats:
         """Weight of each part's vector in a pooled vector: its number of words, at most 40; shape (parts,)."""
         return np.minimum(self.words.lengths, 40).astype(np.float64)
+
+    @cached_property
+    def is_single(self) -> bool:
+        """Whether each document is the part of its own number, with weight 1."""
+        weights = self.weights
+        count = len(self)
+        return bool(
+            weights.shape[1] == count
+            and weights.nnz == count
+            and (weights.indices == np.arange(count)).all()
+            and (weights.indptr == np.arange(count + 1)).all()
+            and (weights.data == 1).all()
+        )
+
+    @cached_property
+    def pooled(self) -> tuple[Floats, Floats]:
+        """Pooled vectors, the weighted sums of the parts' vectors, by direction and length.
+
+        The directions have unit length, or are zeros for a document without a vector; shapes (documents, 256) and
+        (documents, 1).
+        """
+        if self.is_single:
+            sums = self.masses[:, None] * self.vectors
+            sums += 0.0  # no negative zero, as in a sum
+        else:
+            sums = np.asarray(self.weights.multiply(self.masses[None, :]).tocsr() @ self.vectors)
+        lengths = row_lengths(sums)
+        sums /= np.where(lengths > 0, lengths, 1)
+        return sums, lengths
+
+    def take(self, rows: Ints) -> Documents:
+        """Return some of the documents, made of the same parts."""
+        if len(rows) == len(self) and (rows == np.arange(len(self))).all():
+            return self
+        taken = replace(self, weights=self.weights[rows])
+        directions, lengths = self.pooled
+        taken.__dict__["pooled"] = directions[rows], lengths[rows]
+        return taken
+
+    def view(self, encoder: str, encode: Callable[[], Singles]) -> Documents:
+        """Return these documents with the parts' vectors of another encoder; both are remembered.
+
+        Args:
+            encoder: Name of the encoder.
+            encode: Makes the vectors; shape (parts, dimensions).
+        """
+        if encoder not in self.views:
+            if encoder not in self.memory:
+                self.memory[encoder] = encode()
+            self.views[encoder] = replace(self, vectors=self.memory[encoder].astype(np.float64))
+        return self.views[encoder]
 
     @classmethod
     def of_single(cls, texts: list[str], words: Words, vectors: np.ndarray) -> Documents:

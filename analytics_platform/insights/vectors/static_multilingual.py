@@ -69,7 +69,7 @@ class StaticEncoder:
 
     def sum_words(self, words: Words) -> NDArray[np.float32]:
         """Return the sum of each text's word vectors; shape (texts, 256)."""
-        return np.asarray(words.incidence() @ self.encode_words(words.vocabulary))
+        return np.asarray(words.incidence() @ words.of_vocabulary(self.encode_words, self.encode_words))
 
     def encode_words(self, words: pa.StringArray) -> NDArray[np.float32]:
         """Return the vector of each word: the sum of its pieces' vectors, not of unit length; shape (words, 256)."""

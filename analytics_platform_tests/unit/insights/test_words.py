@@ -86,3 +86,28 @@ def test_of_a_text_that_is_taken_as_written_only_words_that_stand_in_it_are_left
     assert [names[code] for code in taken.codes] == ["no", "thanks", "a", "lot", "no"]
     assert taken.lengths.tolist() == [1, 3, 0, 1]
     assert sorted(names) == ["a", "lot", "no", "thanks"]
+
+
+def test_results_of_words_are_computed_once() -> None:
+    """Several heads that read the same words would each compute their valence again."""
+    words, calls = split_words(["good morning", "good night"]), []
+
+    first, second = (words.remember("sizes", lambda: calls.append(1) or words.lengths.sum()) for _ in range(2))
+
+    assert (first, second, len(calls)) == (4, 4, 1)
+
+
+def test_selection_of_texts_takes_results_from_its_source() -> None:
+    """A selection would encode its words again."""
+    words, asked = split_words(["red apple", "green pear", "red pear"]), []
+
+    def sizes(vocabulary: pa.StringArray) -> np.ndarray:
+        asked.append(len(vocabulary))
+        return pa.compute.utf8_length(vocabulary).to_numpy()
+
+    selection = words.take(np.array([2, 1]))
+
+    assert selection.of_vocabulary("sizes", sizes)[selection.codes].tolist() == [3, 4, 5, 4]
+    assert selection.take(np.array([1])).of_vocabulary("sizes", sizes).tolist() == [5, 4]
+    assert asked == [4]
+    assert words.codes[words.places(np.array([2, 1]))].tolist() == [*words.codes[4:], *words.codes[2:4]]
