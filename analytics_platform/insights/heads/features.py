@@ -6,6 +6,7 @@ document are sums over its parts, so a conversation and a single message have fe
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
+from analytics_platform.insights.encoders.character_ngrams import CharacterNgrams, is_countable
 from analytics_platform.insights.encoders.valence import measure_valence
 from analytics_platform.insights.encoders.words import TermMatcher, Words, normalize
 from analytics_platform.insights.heads.linear import pool
@@ -135,12 +137,24 @@ class Features:
         terms = len(self._terms.terms)
         return terms, terms + len(self._characters.vocabulary_)
 
+    @cached_property
+    def _ngrams(self) -> CharacterNgrams | None:
+        """The fitted n-grams; None for the rare vocabulary that scikit-learn has to count."""
+        vocabulary = self._characters.vocabulary_
+        return CharacterNgrams(vocabulary, _CHARACTER_NGRAMS) if is_countable(vocabulary, _CHARACTER_NGRAMS) else None
+
     def _count_characters(self, words: Words) -> sp.csr_matrix:
         """Return the counts of character n-grams of each distinct word; sparse, shape (words, n-grams)."""
-        return self._characters.transform(_short_words(words))
+        count = self._ngrams.count if self._ngrams else self._characters.transform
+        return count(_short_words(words))
 
     def _weigh_characters(self, words: Words) -> sp.csr_matrix:
-        return self._count_characters(words).multiply(self._character_weights.idf_).tocsr().astype(np.float32)
+        """Return the weighted n-grams of each distinct word, which the words remember; shape (words, n-grams)."""
+        return words.remember((self, "characters"), lambda: self._weigh(self._count_characters(words)))
+
+    def _weigh(self, counts: sp.csr_matrix) -> sp.csr_matrix:
+        weights = (counts.data * self._character_weights.idf_[counts.indices]).astype(np.float32)
+        return sp.csr_matrix((weights, counts.indices, counts.indptr), shape=counts.shape)
 
     def _transform_terms(self, documents: Documents) -> sp.csr_matrix:
         counts = (_mix(documents) @ self._terms.count(documents.words)).tocsr()
