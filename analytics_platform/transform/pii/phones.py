@@ -11,7 +11,8 @@ from analytics_platform.transform.pii.pii_rules import Found, PiiRule, after, be
 
 _EXTENSION = r"(?:[ ,;]{0,2}(?:x|ext\.?|extension)[ .:]{0,2}[0-9]{1,6})?"
 _CANDIDATE = re.compile(
-    begins(r"(?<![\w./#$€£=+(-])(?<![0-9][,:])")
+    r"(?=[0-9(+])"  # rejects most characters sooner than the look-behinds
+    + begins(r"(?<![\w./#$€£=+(-])(?<![0-9][,:])")
     + rf"(?:\(?\+|00)?\(?[0-9](?:[ .\-/()]{{0,3}}[0-9]){{5,16}}{_EXTENSION}"
     + ends(r"(?![\w:/=%]|[.,][0-9]|-[0-9])"),
     re.IGNORECASE,
