@@ -32,6 +32,7 @@ from analytics_platform.insights.tiers.tier import (
     Classified,
     Documents,
     Floats,
+    Ints,
     Kind,
     Labeller,
     Tier,
@@ -128,12 +129,24 @@ class InsightEngine:
             message_embeddings: From ``embed_messages``.
         """
         said = join_messages(message_embeddings, messages, ("text", "role"))
+        first, place = _distinct(said)
+        labels = self._label(said.take(first)).take(place)
+        ids = said.select(["date", "conversation_id", "message_id"])
+        return MESSAGE_INSIGHTS.conform(
+            pa.table({name: table[name] for table in (ids, labels) for name in table.column_names})
+        )
+
+    def _label(self, said: pa.Table) -> pa.Table:
+        """Return the labels of messages.
+
+        Args:
+            said: Columns embedding, text and role of the messages.
+        """
         documents = _documents(said)
         fires = self._rules.find(said, documents.words)
         of_message: tuple[Kind, ...] = ("sentiment", "intent", "topic")
         sentiment, intent, topic = (Decision.of(kind, documents, self.tier, self._rules, fires) for kind in of_message)
         columns = {
-            **{name: said[name] for name in ("date", "conversation_id", "message_id")},
             "sentiment": _rounded(_polarity(sentiment.answer)),
             "sentiment_confidence": _rounded(sentiment.best),
             "intent": intent.label,
@@ -141,7 +154,7 @@ class InsightEngine:
             "topics": _topics(topic.answer),
             "tier": pa.repeat(self.tier.name, len(said)),
         }
-        return MESSAGE_INSIGHTS.conform(pa.table(columns))
+        return pa.table(columns)
 
     @one_blas_thread()
     def label_conversations(
@@ -285,9 +298,30 @@ def _stated(ids: pa.Array, resolved: pa.Table | None) -> pa.Array | None:
 
 def _documents(said: pa.Table) -> Documents:
     """Return each message as one document."""
+    return Documents.of_single(said["text"].to_pylist(), split_words(said["text"]), _vectors(said))
+
+
+def _vectors(said: pa.Table) -> NDArray[np.float16]:
     flat = said["embedding"].combine_chunks().flatten().to_numpy()
-    vectors = flat.reshape(len(said), EMBEDDING_DIMENSIONS)
-    return Documents.of_single(said["text"].to_pylist(), split_words(said["text"]), vectors)
+    return np.asarray(flat.reshape(len(said), EMBEDDING_DIMENSIONS))
+
+
+def _distinct(said: pa.Table) -> tuple[Ints, Ints]:
+    """Return the messages that differ in text or role from all before them, and each message's place among these.
+
+    Canned answers and short replies repeat, and equal messages have equal labels. If equal texts have different
+    vectors, every message is returned.
+
+    Args:
+        said: Columns embedding, text and role of the messages.
+    """
+    texts, roles = (said[name].combine_chunks().dictionary_encode() for name in ("text", "role"))
+    keys = texts.indices.to_numpy().astype(np.int64) * max(len(roles.dictionary), 1) + roles.indices.to_numpy()
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    vectors = _vectors(said).view(np.uint16)
+    if not np.array_equal(vectors[first][place], vectors):
+        first = place = np.arange(len(said))
+    return first, place
 
 
 def _polarity(answer: Classified) -> Floats:

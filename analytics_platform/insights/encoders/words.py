@@ -161,6 +161,16 @@ def split_words(texts: pa.Array | pa.ChunkedArray | Sequence[str]) -> Words:
         texts = texts.combine_chunks()
     elif not isinstance(texts, pa.Array):
         texts = pa.array(texts, pa.string())
+    encoded = texts.dictionary_encode(null_encoding="encode")
+    words = _split_words(encoded.dictionary)
+    if len(encoded.dictionary) == len(texts):
+        return words
+    place = encoded.indices.to_numpy().astype(np.int64)  # chats repeat themselves
+    offsets = np.concatenate(([0], np.cumsum(words.lengths[place])))
+    return Words(words.vocabulary, words.codes[words.places(place)], offsets)
+
+
+def _split_words(texts: pa.Array) -> Words:
     lists = pc.utf8_split_whitespace(normalize(texts))
     encoded = lists.flatten().dictionary_encode()
     codes = encoded.indices.to_numpy().astype(np.int64)

@@ -213,6 +213,7 @@ class Classifier:
         ]
         return np.concatenate(batches) if batches else np.zeros((0, len(self.labels)))
 
+    @one_blas_thread()
     def explain(self, documents: Documents, chosen: Ints) -> list[Reason | None]:
         """Return the reason of each document's label; None for the remainder, and if no part supports the label.
 

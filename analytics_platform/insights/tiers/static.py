@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from analytics_platform.insights.encoders.blas_threads import one_blas_thread
 from analytics_platform.insights.encoders.device import CPU, Device
 from analytics_platform.insights.heads.classifier import Classifier
 from analytics_platform.insights.heads.experts import KeywordExpert
@@ -76,14 +77,16 @@ class StaticTier:
         """Return the confidence in each label of ``kind`` for each document."""
         if kind in labels_of(self._taxonomy):
             return self._classifiers[kind].classify(documents)
-        return self._heads[kind].classify(documents)
+        with one_blas_thread():
+            return self._heads[kind].classify(documents)
 
     def explain(self, kind: Kind, documents: Documents, chosen: Ints) -> list[Reason | None]:
         """Return the reason of each document's label; None for a remainder label, and if no word is known."""
         if kind in labels_of(self._taxonomy):
             return self._classifiers[kind].explain(documents, chosen)
         head = self._heads[kind]
-        reasons = head.explain(documents, chosen, self._encoder.encode_words)
+        with one_blas_thread():
+            reasons = head.explain(documents, chosen, self._encoder.encode_words)
         remainder = None if kind == "sentiment" else REMAINDERS[kind]  # a neutral sentiment has words of its own
         return [
             None if head.labels[column] == remainder else reason for column, reason in zip(chosen, reasons, strict=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics_platform.insights.encoders.blas_threads import one_blas_thread
 from analytics_platform.insights.encoders.words import Words
 from analytics_platform.insights.grouping import Conversations
 from analytics_platform.insights.reasons.quotes import Quotes
@@ -92,6 +93,7 @@ class OutcomeJudge:
             "resolution": DecisionTable.load(counted, RESOLUTIONS, resolution.RULES),
         }
 
+    @one_blas_thread()
     def judge(
         self, said: pa.Table, conversations: Conversations, parts: Documents, tier: Tier, grouped: dict[Kind, Documents]
     ) -> dict[Kind, Verdicts]:
