@@ -108,7 +108,7 @@ class Words:
         """Return the index in ``codes`` of each word of some texts, text after text; repeats are allowed."""
         lengths = self.lengths[texts]
         ends = np.cumsum(lengths)
-        return np.arange(int(lengths.sum())) + np.repeat(self.offsets[texts] - (ends - lengths), lengths)
+        return np.asarray(np.arange(int(lengths.sum())) + np.repeat(self.offsets[texts] - (ends - lengths), lengths))
 
     def take(self, texts: Ints) -> Words:
         """Return some of the texts.

@@ -181,6 +181,7 @@ class Classifier:
             return Classified(self.labels, answers)
         spoken = documents.weights.getnnz(axis=1) > 0
         is_home = self._is_home(documents)
+        _ = documents.pooled  # before threads that would each compute it
         for ladder, chosen in ((self._home, is_home), (self._abroad, ~is_home)):
             rows = np.flatnonzero(chosen)
             if not len(rows):

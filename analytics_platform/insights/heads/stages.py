@@ -24,8 +24,10 @@ _EQUAL = 0.995
 """Least cosine of documents that are nearly equal."""
 _HAS_A_LABEL = 0.2
 """Least score of a label by which a training document with this label scores itself; one without a label scores 0."""
-_FEWEST_SIDE_BY_SIDE = 256
-"""Fewest documents that experts score in threads of their own."""
+_OF_WORDS: tuple[Expert, ...] = ("linear", "keywords")
+"""Experts that hold the interpreter's lock most of the time."""
+_FEWEST_SIDE_BY_SIDE = 4096
+"""Fewest documents that are scored in two threads. Fewer cost more for waiting than the second thread saves."""
 
 
 class _Weight(NamedTuple):
@@ -174,11 +176,21 @@ class Ladder:
 
 
 def _ask(experts: Sequence[Expert], score: Callable[[Expert, Ints], Trial], rows: Ints) -> dict[Expert, Trial]:
-    """Return the scores of some documents by some experts, side by side if there are many documents."""
-    if len(rows) < _FEWEST_SIDE_BY_SIDE or len(experts) == 1:
-        return {expert: score(expert, rows) for expert in experts}
-    with ThreadPoolExecutor(len(experts)) as pool:
-        return dict(zip(experts, pool.map(lambda expert: score(expert, rows), experts), strict=True))
+    """Return the scores of some documents by some experts.
+
+    If there are many documents, the votes by vectors, which are products of matrices, are computed beside the rest.
+    """
+
+    def ask(some: Sequence[Expert]) -> dict[Expert, Trial]:
+        return {expert: score(expert, rows) for expert in some}
+
+    of_vectors = [expert for expert in experts if expert not in _OF_WORDS]
+    if len(rows) < _FEWEST_SIDE_BY_SIDE or len(of_vectors) in (0, len(experts)):
+        return ask(experts)
+    with ThreadPoolExecutor(1) as pool:
+        votes = pool.submit(ask, of_vectors)
+        scores = ask([expert for expert in experts if expert in _OF_WORDS])
+        return scores | votes.result()
 
 
 def _find_equal(scores: Mapping[Expert, Trial]) -> tuple[np.ndarray, np.ndarray]:

@@ -108,7 +108,7 @@ class Documents:
             sums += 0.0  # no negative zero, as in a sum
         else:
             sums = np.asarray(self.weights.multiply(self.masses[None, :]).tocsr() @ self.vectors)
-        lengths = row_lengths(sums)
+        lengths = np.asarray(row_lengths(sums), np.float64)
         sums /= np.where(lengths > 0, lengths, 1)
         return sums, lengths
 
