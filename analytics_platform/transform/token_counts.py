@@ -11,12 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tokenizers import Tokenizer
 
+from analytics_platform.system.word_cache import WordCache
+
 
 def count_tokens(texts: pa.Array) -> pa.Array:
     """Count the subword tokens of each text.
 
     No token of this vocabulary crosses a space, so a text has the tokens of its words. Each distinct word is encoded
-    once, which is three times faster than encoding whole texts.
+    once, which is three times faster than encoding whole texts, and its number is kept for the next texts.
 
     Args:
         texts: Cleaned texts: words with one space between them; an empty text has no token.
@@ -26,11 +28,19 @@ def count_tokens(texts: pa.Array) -> pa.Array:
     """
     words = pc.split_pattern(texts, " ")
     distinct = words.flatten().dictionary_encode()
-    encodings = _tokenizer().encode_batch_fast(distinct.dictionary.to_pylist(), add_special_tokens=False)
-    lengths = np.fromiter(map(len, encodings), np.int64, len(encodings))
+    lengths = np.array(_counts().results(distinct.dictionary.to_pylist()), np.int64)
     running = np.concatenate([[0], np.cumsum(lengths[distinct.indices.to_numpy()])])
     ends = words.offsets.to_numpy()
     return pa.array(running[ends[1:]] - running[ends[:-1]])
+
+
+@cache
+def _counts() -> WordCache[int]:
+    return WordCache(_count)
+
+
+def _count(words: list[str]) -> list[int]:
+    return [len(item) for item in _tokenizer().encode_batch_fast(words, add_special_tokens=False)]
 
 
 @cache

@@ -22,6 +22,7 @@ from tokenizers import Tokenizer
 from analytics_platform.insights.encoders.words import WORDS_REVISION, Words, split_words
 from analytics_platform.insights.vectors.unit_length import unit
 from analytics_platform.model.tables.insight_tables import EMBEDDING_DIMENSIONS
+from analytics_platform.system.word_cache import WordCache
 
 _PACKAGE = "wordllama"
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
@@ -57,6 +58,7 @@ class EnglishEncoder:
         self._table = load_file(folder / _WEIGHTS)["embedding.weight"].astype(np.float16)
         self._table[:_FIRST_MEANINGFUL_TOKEN] = 0
         self._tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
+        self._tokens = WordCache(self._tokenize)
         self.name = (
             f"{_PACKAGE}-l2-supercat-{EMBEDDING_DIMENSIONS}/{importlib.metadata.version(_PACKAGE)}/{WORDS_REVISION}"
         )
@@ -83,12 +85,15 @@ class EnglishEncoder:
     def encode_words(self, words: pa.StringArray) -> NDArray[np.float32]:
         """Return the vector of each word: the sum of its subword vectors, not of unit length; shape (words, 256)."""
         short = pc.utf8_slice_codeunits(words, 0, _LONGEST_WORD).to_pylist()
-        tokens = [item.ids for item in self._tokenizer.encode_batch_fast(short, add_special_tokens=False)]
+        tokens = self._tokens.results(short)
         offsets = np.concatenate(([0], np.cumsum([len(ids) for ids in tokens], dtype=np.int64)))
         flat = np.fromiter((token for ids in tokens for token in ids), np.int64, int(offsets[-1]))
         distinct, codes = np.unique(flat, return_inverse=True)
         used = sp.csr_matrix((np.ones(len(flat), np.float32), codes, offsets), shape=(len(short), len(distinct)))
         return np.asarray(used @ self._table[distinct].astype(np.float32))
+
+    def _tokenize(self, words: list[str]) -> list[list[int]]:
+        return [item.ids for item in self._tokenizer.encode_batch_fast(words, add_special_tokens=False)]
 
 
 @lru_cache(maxsize=1)

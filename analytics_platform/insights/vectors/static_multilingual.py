@@ -7,8 +7,8 @@ vectors tell of the language. So texts of one meaning are near to each other acr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from analytics_platform.insights.encoders.words import WORDS_REVISION, Words, split_words
 from analytics_platform.insights.vectors.unit_length import unit
 from analytics_platform.model.tables.insight_tables import EMBEDDING_DIMENSIONS
+from analytics_platform.system.word_cache import WordCache
 
 VECTORS_FILE = Path(__file__).with_name("data") / "static_multilingual.safetensors"
 _REVISION = "2"
@@ -50,6 +51,7 @@ class StaticEncoder:
         self._codes = tensors["vectors"]
         self._scales = tensors["scales"].astype(np.float32)
         self._tokenizer = make_tokenizer(tensors["pieces"].tobytes().decode().split("\n"), tensors["scores"])
+        self._pieces = WordCache(partial(find_pieces, self._tokenizer))
         self.name = f"multilingual-static-{EMBEDDING_DIMENSIONS}/{_REVISION}/{WORDS_REVISION}"
 
     def encode(self, texts: pa.ChunkedArray | pa.Array | Sequence[str]) -> NDArray[np.float32]:
@@ -73,7 +75,7 @@ class StaticEncoder:
 
     def encode_words(self, words: pa.StringArray) -> NDArray[np.float32]:
         """Return the vector of each word: the sum of its pieces' vectors, not of unit length; shape (words, 256)."""
-        counts = count_pieces(self._tokenizer, words)
+        counts = count_pieces(self._tokenizer, words, self._pieces.results)
         distinct, codes = np.unique(counts.indices, return_inverse=True)
         pieces = self._codes[distinct] * self._scales[distinct, None]
         used = sp.csr_matrix((counts.data, codes, counts.indptr), shape=(len(words), len(distinct)))
@@ -89,14 +91,28 @@ def make_tokenizer(pieces: list[str], scores: NDArray[np.floating]) -> Tokenizer
     return tokenizer
 
 
-def count_pieces(tokenizer: Tokenizer, words: pa.StringArray) -> sp.csr_matrix:
+def find_pieces(tokenizer: Tokenizer, words: list[str]) -> list[list[int]]:
+    """Return the tokens of each word."""
+    return [item.ids for item in tokenizer.encode_batch_fast(words, add_special_tokens=False)]
+
+
+def count_pieces(
+    tokenizer: Tokenizer,
+    words: pa.StringArray,
+    pieces: Callable[[list[str]], list[list[int]]] | None = None,
+) -> sp.csr_matrix:
     """Return the pieces of each word, in their order; characters without a piece are left out.
+
+    Args:
+        tokenizer: Cuts words into pieces.
+        words: The words.
+        pieces: Returns the tokens of each word as ``find_pieces`` does; the tokenizer is asked when None.
 
     Returns:
         Sparse matrix of ones with shape (words, pieces); a piece that a word has twice has two entries.
     """
     short = pc.utf8_slice_codeunits(words, 0, _LONGEST_WORD).to_pylist()
-    tokens = [item.ids for item in tokenizer.encode_batch_fast(short, add_special_tokens=False)]
+    tokens = pieces(short) if pieces else find_pieces(tokenizer, short)
     offsets = np.concatenate(([0], np.cumsum([len(ids) for ids in tokens], dtype=np.int64)))
     flat = np.fromiter((token for ids in tokens for token in ids), np.int64, int(offsets[-1])) - 1
     known = flat >= 0
