@@ -12,7 +12,7 @@ from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 from analytics_platform.settings.loader import PROJECT_ROOT
 
 PACKAGE = PROJECT_ROOT / "analytics_platform"
-READS_THE_ENVIRONMENT = {"settings/loader.py", "settings/operations_settings.py"}
+READS_THE_ENVIRONMENT = {"settings/loader.py", "settings/operations_settings.py", "settings/blas_variables.py"}
 ROOT_MODULES = {"__init__.py", "definitions.py", "errors.py", "files.py"}
 
 

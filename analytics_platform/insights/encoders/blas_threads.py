@@ -9,26 +9,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
-from threadpoolctl import ThreadpoolController
+import scipy.linalg  # noqa: F401  (its BLAS is another one than numpy's, and must be loaded to be limited)
+from threadpoolctl import threadpool_limits
 
 _LOCK = threading.Lock()
 _LIMITS: list[Any] = []
 """The limit in force, once for each block that is running."""
 
 
-@cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Limit BLAS to one thread in this process until the last such block ends, in whichever thread it runs."""
+    """Limit BLAS to one thread in this process until the last such block ends, in whichever thread it runs.
+
+    Sums of products differ in their last digits with the number of threads, so what is fitted or labelled within is
+    the same on any number of cores. Libraries that are loaded within the outermost block are not limited.
+    """
     with _LOCK:
-        _LIMITS.append(_LIMITS[0] if _LIMITS else _controller().limit(limits=1, user_api="blas"))
+        _LIMITS.append(_LIMITS[0] if _LIMITS else threadpool_limits(limits=1))
     try:
         yield
     finally:
