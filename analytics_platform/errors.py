@@ -14,6 +14,7 @@
     ├── LakeError                       storage.lake.parquet_lake
     │   ├── DamagedPartitionError
     │   └── LakeUnreachableError        also a StoreUnreachableError
+    ├── LeaseLostError                  storage.leases.held_lease
     ├── LlmError                        insights.llm.config
     ├── ManifestError                   storage.warehouse.dbt_project
     ├── MartsFailedError                storage.warehouse.marts_build
@@ -39,6 +40,7 @@
     │       ├── NocoRequestError
     │       └── NocoServerError
     ├── StoreUnreachableError           storage.partitions
+    │   └── LeasesUnreachableError      storage.leases.registers
     ├── TaxonomyError                   insights.taxonomies.taxonomy_file
     ├── TierError                       insights.tiers.tier
     ├── UnknownPartitionError           operations.why

@@ -36,10 +36,10 @@ from analytics_platform.sources.nocodb import CircuitChange, NocoClient
 from analytics_platform.sources.nocodb.corrections_table import read_corrections_table
 from analytics_platform.sources.nocodb.source import NocoSource, NocoTables
 from analytics_platform.sources.sample_source import sample_source
-from analytics_platform.storage.day_locks import days_locked
 from analytics_platform.storage.entered_corrections import read_entered
 from analytics_platform.storage.io_manager import StoreIOManager
 from analytics_platform.storage.lake import S3_ATTEMPTS, Lake
+from analytics_platform.storage.leases.day_locks import days_locked
 from analytics_platform.storage.mongo import EmbeddedMongo, MongoLlmStore, MongoStore
 from analytics_platform.storage.mongo.label_feedback import read_corrections
 from analytics_platform.storage.page_store import PageStore

@@ -24,11 +24,17 @@ from pyarrow import fs
 from analytics_platform.errors import UserError
 from analytics_platform.files import remove_staged, write_atomically
 from analytics_platform.storage.content_hash import content_hash
+from analytics_platform.storage.lake.fenced_writes import FencedWrites, ObjectBusyError
 from analytics_platform.storage.lake.footers import Footers, stamp_of
 from analytics_platform.storage.lake.placement import misplaced, place
 from analytics_platform.storage.lake.uploads import UnfinishedUploads
+from analytics_platform.storage.leases.day_leases import DayLeases
+from analytics_platform.storage.leases.held_lease import Lease
+from analytics_platform.storage.leases.registers import FolderRegister, Register
+from analytics_platform.storage.leases.s3_register import FOLDER, S3Register
 from analytics_platform.storage.partitions import PartitionInfo, StoreUnreachableError
 from analytics_platform.storage.provenance import STORED_FIELD
+from analytics_platform.storage.s3_access import S3Access
 from analytics_platform.system.home import require_folder
 from analytics_platform.system.permissions import find_blocked
 
@@ -40,6 +46,7 @@ S3_ATTEMPTS = 7
 """Tries of one request with growing pauses; together they bridge a server restart of half a minute."""
 _FOOTER_KEY = b"analytics_platform"
 _S3_ERROR = "AWS Error"
+_S3_HINT = "; does the server of AWS_ENDPOINT_URL answer, and take these keys?"
 _PARTITION = re.compile(r"(?:^|/)date=([^/]+)/data\.parquet$")
 
 
@@ -67,13 +74,18 @@ class Lake:
     Args:
         filesystem: The file system that holds the root.
         root: Path of the root within the file system.
-        uploads: Unfinished uploads below the root, for a lake on S3.
+        s3: Access to the root by boto3, for a lake on S3.
+
+    Attributes:
+        leases: The leases under which partitions are written; None if no other machine shares the lake.
     """
 
-    def __init__(self, filesystem: fs.FileSystem, root: str, uploads: UnfinishedUploads | None = None) -> None:
+    def __init__(self, filesystem: fs.FileSystem, root: str, s3: S3Access | None = None) -> None:
         self._fs = filesystem
         self.root = root.rstrip("/")
-        self._uploads = uploads
+        self.leases: DayLeases | None = None
+        self._s3 = s3
+        self._fenced = FencedWrites(s3) if s3 else None
         self._footers = Footers()
         self._checksums: dict[str, bytes] = {}
         self._local = isinstance(filesystem, fs.LocalFileSystem)
@@ -136,7 +148,7 @@ class Lake:
             "aws_secret_access_key": secret_key,
             "aws_session_token": session_token,
         }
-        return cls(filesystem, location, UnfinishedUploads(location, options, timeout_seconds))
+        return cls(filesystem, location, S3Access(location, options, timeout_seconds, attempts))
 
     def path(self, name: str, key: str) -> str:
         """Return the path of a partition's file within the filesystem."""
@@ -255,6 +267,7 @@ class Lake:
 
         Raises:
             LakeError: If the file cannot be written.
+            LeaseLostError: If the lease under which it is written is lost; the partition stays as it was.
         """
         digest, facts = content_hash(table), dict(sorted((annotations or {}).items()))
         kept = orjson.dumps(
@@ -265,11 +278,7 @@ class Lake:
         pq.write_table(described, buffer, compression="zstd", use_dictionary=_dictionary_columns(table.schema))
         path = self.path(name, key)
         with _named(path, "written"):
-            if self._local:
-                write_atomically(Path(path), buffer.getvalue())
-            else:  # an object appears when its upload is complete
-                with self._fs.open_output_stream(path) as stream:
-                    stream.write(buffer.getbuffer())
+            self._put(path, buffer.getvalue(), self.leases.lease_of(key) if self.leases else None)
         self._checksums[path] = hashlib.sha256(buffer.getbuffer()).digest()
         return PartitionInfo(key, table.num_rows, buffer.getbuffer().nbytes, digest, provenance, facts)
 
@@ -284,6 +293,23 @@ class Lake:
     def adopt(self, name: str, key: str, checksum: bytes) -> None:
         """Count a file that another process of the same run wrote as written by this object."""
         self._checksums[self.path(name, key)] = checksum
+
+    def _put(self, path: str, content: bytes, lease: Lease | None) -> None:
+        """Replace a file; under a lease, only while the lease is held."""
+        if self._fenced and lease:
+            self._fenced.write(path.removeprefix(f"{self.root}/"), content, lease)
+            return
+        if lease:
+            lease.require()
+        if self._local:
+            write_atomically(Path(path), content)
+        else:  # an object appears when its upload is complete
+            with self._fs.open_output_stream(path) as stream:
+                stream.write(content)
+
+    def register(self) -> Register:
+        """Return the register of the leases on days of this lake; it is not contacted."""
+        return S3Register(self._s3) if self._s3 else FolderRegister(Path(self.root) / FOLDER)
 
     def is_as_written(self, name: str, key: str) -> bool:
         """Tell whether a partition's file is, byte for byte, the last one that this object wrote for the partition.
@@ -320,11 +346,11 @@ class Lake:
                 itertools.chain.from_iterable((folder, *folder.glob("date=*")) for folder in folders),
                 older_than.total_seconds(),
             )
-        if self._uploads is None:
+        if self._s3 is None:
             return 0
         begun_before = dt.datetime.now(dt.UTC) - max(older_than, UPLOAD_LEFT_OVER_AFTER)
         try:
-            return self._uploads.abort(names, begun_before)
+            return UnfinishedUploads(self._s3).abort(names, begun_before)
         except (BotoCoreError, ClientError) as error:
             raise LakeError(f"{self.root}: cannot clear away unfinished uploads: {error}") from error
 
@@ -343,11 +369,14 @@ def _named(path: str, done: str) -> Iterator[None]:
         raise
     except pa.ArrowInvalid as error:
         raise _damaged(path, error) from error
+    except (BotoCoreError, ClientError) as error:
+        raise LakeUnreachableError(f"{path}: cannot be {done} (S3 says {error}){_S3_HINT}") from None
+    except ObjectBusyError as error:
+        raise LakeError(f"{path}: cannot be {done} ({error}); does another program write this lake?") from None
     except OSError as error:
         _, from_s3, said = str(error).partition(_S3_ERROR)
         if from_s3:
-            hint = "; does the server of AWS_ENDPOINT_URL answer, and take these keys?"
-            raise LakeUnreachableError(f"{path}: cannot be {done} (S3 says {said.strip()}){hint}") from None
+            raise LakeUnreachableError(f"{path}: cannot be {done} (S3 says {said.strip()}){_S3_HINT}") from None
         if isinstance(error, PermissionError) and (blocked := find_blocked(Path(path), writable=done == "written")):
             raise LakeError(blocked) from None
         hint = "; if it is damaged, `analytics repair` computes it again" if done == "read" else ""

@@ -1,7 +1,7 @@
 """Allow one run per day at a time, across the processes of one machine.
 
 A day is one byte of a lock file, so one call locks a range of days, and the operating system releases the lock when
-the process dies. Machines that share a lake do not share this lock.
+the process dies. Machines that share a lake do not share this lock; ``day_leases`` keeps them apart.
 """
 
 from __future__ import annotations
@@ -56,6 +56,20 @@ def days_locked(path: Path, first: str, last: str, *, wait_seconds: float) -> It
         yield
     finally:
         os.close(descriptor)  # releases the lock too
+
+
+def lock_identity(path: Path) -> str:
+    """Return a text that two processes share only if the same locks keep them apart; empty if the system lacks one.
+
+    Args:
+        path: The lock file, which exists.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+    file = path.stat()
+    return f"{boot}:{file.st_dev}:{file.st_ino}"
 
 
 def _taken(descriptor: int, start: int, length: int) -> bool:

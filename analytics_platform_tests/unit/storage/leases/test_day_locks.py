@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from analytics_platform.storage.day_locks import DaysBusyError, days_locked
+from analytics_platform.storage.leases.day_locks import DaysBusyError, days_locked
 
 HOLD = """
 import sys
 from pathlib import Path
-from analytics_platform.storage.day_locks import days_locked
+from analytics_platform.storage.leases.day_locks import days_locked
 with days_locked(Path(sys.argv[1]), sys.argv[2], sys.argv[3], wait_seconds=0):
     print("held", flush=True)
     sys.stdin.read()
