@@ -19,11 +19,13 @@ from pymongo.database import Database
 from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
 
 from analytics_platform.storage.content_hash import content_hash
+from analytics_platform.storage.leases.held_lease import Fence
 from analytics_platform.storage.mongo.collections import COLLECTIONS, LABEL_FEEDBACK, Collection
 from analytics_platform.storage.mongo.migrations import LEDGER, migrate
 from analytics_platform.storage.mongo.mongo_errors import MongoStoreError, address, timeout_of, translated
 from analytics_platform.storage.mongo.readback import StoredPage, read_pages, read_rows, stored_dates
 from analytics_platform.storage.mongo.replacement import (
+    LEASE_FIELD,
     PAGE_ENDS,
     Replacement,
     TooMuchForTransactionError,
@@ -80,6 +82,7 @@ class MongoStore:
         collections: The collections that the store accepts.
         transactions: Whether to use transactions, as long as the server supports them.
         embedded_in: Folder of the embedded server, for messages; None for the server of ANALYTICS_MONGO_URI.
+        fence: Tells the lease under which a partition is written; None if no machine shares the database.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class MongoStore:
         collections: Sequence[Collection] = COLLECTIONS,
         transactions: bool = True,
         embedded_in: Path | None = None,
+        fence: Fence | None = None,
     ) -> None:
         self._uri = uri
         self._name = database
@@ -98,6 +102,7 @@ class MongoStore:
         self._collections = {collection.address: collection for collection in collections}
         self._transactions = transactions
         self._embedded_in = embedded_in
+        self._fence = fence
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._client: MongoClient[Any] | None = None
@@ -160,7 +165,9 @@ class MongoStore:
         """Return the ledger's entry of a partition, or None when the partition is not stored."""
         self._collection(name)
         with self._translated(f"look up partition {key!r} of {name}"):
-            entry = self._database()[LEDGER].find_one({"_id": f"{name}/{key}"}, {"_id": 0, PAGE_ENDS: 0})
+            entry = self._database()[LEDGER].find_one(
+                {"_id": f"{name}/{key}"}, {"_id": 0, PAGE_ENDS: 0, LEASE_FIELD: 0}
+            )
         return PartitionInfo(key=key, provenance=entry.pop(STORED_FIELD), **entry) if entry else None
 
     def read(self, name: str, key: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -217,8 +224,14 @@ class MongoStore:
             delete_documents(self._database(), collection.name, {}, identities)
 
     def delete(self, name: str, key: str) -> None:
-        """Delete a partition; a partition that is not stored is no error."""
+        """Delete a partition; a partition that is not stored is no error.
+
+        Raises:
+            LeaseLostError: If the lease under which it is deleted is lost.
+        """
         collection = self._collection(name)
+        if lease := self._fence.lease_of(key) if self._fence else None:
+            lease.require()
         with self._translated(f"delete partition {key!r} of {name}"):
             delete_partition(self._database(), collection, key)
 
@@ -238,6 +251,7 @@ class MongoStore:
             ValueError: If the table has rows of other partitions, repeats an ``_id`` or contains too large a document.
             SchemaError: If the table does not have the declared schema, or contains a number that is not finite.
             MongoStoreError: If the server cannot be reached or refuses a document.
+            LeaseLostError: If the lease under which the partition is written is lost.
         """
         collection = self._collection(name)
         collection.check_scope(table, key)
@@ -249,10 +263,15 @@ class MongoStore:
         }
         if not self._migrated:
             self.migrate()
-        replacement = Replacement(self._database(), collection, key, table, kept)
+        lease = self._fence.lease_of(key) if self._fence else None
+        # A holder of other days writes an unpartitioned table, too, so the higher token is not always the later write.
+        token = lease.token if lease and key else None
+        replacement = Replacement(self._database(), collection, key, table, kept, token)
         # One transaction at a time: the embedded server answers two that touch the same pages with an internal error,
         # and is no faster with several writers.
         with self._writing, self._translated(f"write partition {key!r} of {name}"):
+            if lease:
+                lease.require()
             size = self._replace(replacement)
         return PartitionInfo(key, kept["rows"], size, kept["content_hash"], provenance, kept["annotations"])
 

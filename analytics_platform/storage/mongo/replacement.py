@@ -13,6 +13,10 @@ each request has a timeout of its own. The ledger entry keeps the page ends for 
 Obsolete documents are deleted ``DELETED_IDS`` per request; a page without new documents is deleted in one request.
 One request per document would cost the embedded server five times as long, because it waits for the disk after each.
 
+A partition that is written under a lease gets the lease's token in its ledger entry. A holder that lost its lease, and
+does not know it yet, has a lower token than its successor and is refused: in a transaction before anything changes;
+without transactions possibly in the middle, and then the partition counts as not stored, so that it is written again.
+
 Documents that are stored already, byte for byte, are not sent again. A conversation that moved to another day keeps its
 ``_id``: writing the new day moves it, and writing the old day deletes only documents that still have the old date.
 """
@@ -31,8 +35,9 @@ from pymongo import DeleteMany, DeleteOne, InsertOne, MongoClient, ReplaceOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection as DriverCollection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 
+from analytics_platform.storage.leases.held_lease import LeaseLostError
 from analytics_platform.storage.mongo.collections import Collection
 from analytics_platform.storage.mongo.id_pages import (
     by_id,
@@ -58,6 +63,9 @@ DELETED_IDS = 100
 """Documents deleted by one list of ``_id``s. The embedded server searches the list for each document, so a longer list
 costs more time; shorter lists cost more waits for the disk."""
 
+LEASE_FIELD = "lease"
+"""Field of a ledger entry: the fencing token of the lease under which the partition was written."""
+
 _UNFINISHED = "unfinished:"
 """Prefix of a ledger entry's ``_id``: the entry keeps the page ends of a partition that is being replaced."""
 
@@ -82,6 +90,7 @@ class Replacement:
         key: The partition.
         table: All rows of the new content.
         kept: The partition's facts for the ledger, besides its size.
+        token: Fencing token of the lease under which the partition is written; None without a lease.
     """
 
     database: Database[Any]
@@ -89,6 +98,7 @@ class Replacement:
     key: str
     table: pa.Table
     kept: Mapping[str, Any]
+    token: int | None = None
 
     def run(self, client: MongoClient[Any], *, transaction: bool) -> int:
         """Replace the documents and the ledger entry, and return the size of the new documents in bytes.
@@ -101,6 +111,7 @@ class Replacement:
             OperationFailure: If the server refuses a request; ``refuses_transactions`` tells whether it lacks
                 transactions.
             TooMuchForTransactionError: If the partition is too large for one transaction; nothing has changed.
+            LeaseLostError: If the partition was written under a later lease.
         """
         try:
             return self._attempt(client, transaction=transaction, insert=True)
@@ -116,6 +127,7 @@ class Replacement:
         ends = page_ends(rows)
         known = stored_page_ends(self.database, self.collection.address, self.key)
         if not transaction:
+            self._refuse_if_superseded(None)
             begin(self.database, self.collection.address, self.key, [*ends, *known])
             return self._apply(rows, ends, known, None, insert=insert)
         if rows.num_rows > TRANSACTION_ROWS or rows.nbytes > TRANSACTION_BYTES:
@@ -126,11 +138,46 @@ class Replacement:
     def _apply(
         self, rows: pa.Table, ends: list[str], known: list[str], session: ClientSession | None, *, insert: bool
     ) -> int:
+        if session is not None:
+            self._refuse_if_superseded(session)
         size = self._replace_documents(rows, [*ends, *known], session, insert=insert)
-        entry = {"_id": self._entry, "bytes": size, PAGE_ENDS: ends, **self.kept}
-        self.database[LEDGER].replace_one({"_id": self._entry}, entry, upsert=True, session=session)
+        self._enter({"bytes": size, PAGE_ENDS: ends, **self.kept}, session)
         finish(self.database, self.collection.address, self.key, [*ends, *known], session)
         return size
+
+    def _enter(self, facts: Mapping[str, Any], session: ClientSession | None) -> None:
+        """Write the ledger entry, unless a later lease's is there."""
+        ledger, identity = self.database[LEDGER], {"_id": self._entry}
+        if self.token is None:
+            ledger.replace_one(identity, {**identity, **facts}, upsert=True, session=session)
+            return
+        earlier = {**identity, LEASE_FIELD: {"$not": {"$gt": self.token}}}
+        try:
+            ledger.replace_one(earlier, {**identity, **facts, LEASE_FIELD: self.token}, upsert=True, session=session)
+        except DuplicateKeyError:
+            if not self._is_superseded(None):
+                raise
+            if session is None:  # the documents of two holders are mixed: the partition is written again
+                ledger.delete_one(identity)
+            raise self._superseded from None
+
+    def _refuse_if_superseded(self, session: ClientSession | None) -> None:
+        if self._is_superseded(session):
+            raise self._superseded
+
+    def _is_superseded(self, session: ClientSession | None) -> bool:
+        """Tell whether the partition was written under a later lease."""
+        if self.token is None:
+            return False
+        later = {"_id": self._entry, LEASE_FIELD: {"$gt": self.token}}
+        return self.database[LEDGER].find_one(later, {"_id": 1}, session=session) is not None
+
+    @property
+    def _superseded(self) -> LeaseLostError:
+        return LeaseLostError(
+            f"MongoDB, {self._entry}: a run with a later lease on this day has written it; run again to compute what "
+            "is missing"
+        )
 
     def _replace_documents(
         self, rows: pa.Table, ends: Iterable[str], session: ClientSession | None, *, insert: bool
