@@ -115,7 +115,8 @@ def _source(platform: Platform) -> str:
 def _lake(platform: Platform) -> str:
     stored = platform.lake.keys("conversations")
     span = f", {stored[0]} to {stored[-1]}" if stored else ""
-    return f"{platform.settings.lake}: {counted(len(stored), 'day')} of conversations{span}"
+    shared = f"; shared by machines: {platform.lake.leases.describe()}" if platform.lake.leases else ""
+    return f"{platform.settings.lake}: {counted(len(stored), 'day')} of conversations{span}{shared}"
 
 
 def _mongo(platform: Platform) -> str:

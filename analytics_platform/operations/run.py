@@ -167,7 +167,7 @@ def run_range(
         elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             _count_check(outcome, event.asset_check_evaluation_data, " to ".join(dict.fromkeys((first, last))))
     if not result.success and not outcome.failures:
-        outcome.failures.append(f"run {result.run_id} failed; open it in the UI (`make dev`)")
+        outcome.failures.append(_failure_without_step(result))
 
 
 def _count(outcome: Outcome, materialization: dg.AssetMaterialization, groups: dict[dg.AssetKey, str]) -> None:
@@ -190,6 +190,12 @@ def _count(outcome: Outcome, materialization: dg.AssetMaterialization, groups: d
         rows=sum(part.rows for part in parts.values()),
         bytes=sum(part.bytes for part in parts.values()),
     )
+
+
+def _failure_without_step(result: dg.ExecuteInProcessResult) -> str:
+    """Return why a run failed before its first step, for example because its days are held by another run."""
+    error = result.get_run_failure_event().job_failure_data.error
+    return _cause(error) if error else f"run {result.run_id} failed; open it in the UI (`make dev`)"
 
 
 def _cause(error: Any) -> str:

@@ -262,6 +262,11 @@ class Settings(CleaningSettings, ComputingSettings, LlmSettings, NocoSettings, O
         return self.lake_uri or str(self.home / "lake")
 
     @property
+    def is_lake_shared(self) -> bool:
+        """Whether other machines may work on the lake: it is on S3, or in a folder outside the home."""
+        return "://" in self.lake or not Path(self.lake).is_relative_to(self.home)
+
+    @property
     def warehouse_path(self) -> Path:
         """The DuckDB file of the warehouse."""
         return self.home / "warehouse.duckdb"

@@ -1,4 +1,4 @@
-"""The settings of access, alerts and logs. ``loader.Settings`` inherits them."""
+"""The settings of access, alerts, logs and leases. ``loader.Settings`` inherits them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S")
 
 
 class OperationsSettings(BaseSettings):
-    """Settings of access to the home, of alerts and warnings, and of logs."""
+    """Settings of access to the home, of alerts and warnings, of logs, and of leases on days."""
 
     home_access: Access = Field(
         default="private",
@@ -59,6 +59,14 @@ class OperationsSettings(BaseSettings):
         validation_alias="ANALYTICS_HISTORY_URL",
         description="postgresql://user:password@host:port/database for Dagster's event history, which machines may "
         "share; unset, it is a folder of the home.",
+    )
+    lease_seconds: float = Field(
+        default=60,
+        ge=2,
+        le=3600,
+        validation_alias="ANALYTICS_LEASE_SECONDS",
+        description="For a lake on S3 or outside the home: seconds after which other machines take over the days of a "
+        "machine that has died or sleeps.",
     )
     compute_logs_uri: str | None = Field(
         default=None,

@@ -17,6 +17,7 @@ from analytics_platform.model import Table
 from analytics_platform.storage import frames
 from analytics_platform.storage.asset_events import CONTENT_HASH
 from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
+from analytics_platform.storage.leases.held_lease import LeaseLostError
 from analytics_platform.storage.partitions import (
     PATH,
     PartitionInfo,
@@ -82,7 +83,7 @@ class StoreIOManager(dg.IOManager):
         self._validated = validated
         self._block_rows = block_rows
         self._delegate = delegate
-        self._full: DiskFullError | None = None
+        self._ended: DiskFullError | LeaseLostError | None = None
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Compute and store every partition of the result, in order.
@@ -93,9 +94,10 @@ class StoreIOManager(dg.IOManager):
             DiskFullError: If a disk is full. After one asset of the run has met a full disk, every later asset raises
                 this error at once: Dagster continues with steps that do not depend on the failed one, and they would
                 fail too.
+            LeaseLostError: If another machine has taken over the run's days; also for every later asset.
         """
-        if self._full is not None:
-            raise self._full
+        if self._ended is not None:
+            raise self._ended
         name = context.definition_metadata[TABLE_KEY]
         result = as_tasks(obj, context.partition_key if context.has_partition_key else "")
         store, table = self._store(), self._tables[name]
@@ -110,7 +112,7 @@ class StoreIOManager(dg.IOManager):
                 if self._on_partition:
                     self._on_partition(name, info)
         except Exception as error:  # of any kind: the stored partitions are reported before it is raised again
-            self._full = error if isinstance(error, DiskFullError) else None
+            self._ended = error if isinstance(error, DiskFullError | LeaseLostError) else None
             for info, reasons in written:
                 context.log_event(
                     dg.AssetMaterialization(

@@ -1,4 +1,4 @@
-"""Runs one Dagster job in this process, and ends it at once on an interruption or a full disk."""
+"""Runs one Dagster job in this process, and ends it at once on an interruption, a full disk or a lost lease."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from analytics_platform.storage.leases.held_lease import LeaseLostError
 from analytics_platform.system import interruption
 from analytics_platform.system.disk_full import DiskFullError, disk_full_told, is_nearly_full
 
@@ -42,6 +43,7 @@ def execute(
     Raises:
         KeyboardInterrupt: If the process was interrupted; Dagster has then recorded the run as failed.
         DiskFullError: If a step or the event history found the disk full.
+        LeaseLostError: If another machine has taken over the days of the run.
     """
     home = Path(instance.root_directory).parent
     with disk_full_told(home), _without_storing_failures():
@@ -56,7 +58,18 @@ def execute(
     for event in result.all_events:
         if event.is_step_failure and (full := _full_disk_of(event.step_failure_data.error, home)):
             raise full
+        if event.is_step_failure and (lost := _lost_lease_of(event.step_failure_data.error)):
+            raise lost
     return result
+
+
+def _lost_lease_of(error: Any) -> LeaseLostError | None:
+    """Return a ``LeaseLostError`` if a stored error, or a cause of it, is one; Dagster stores only its message."""
+    while error is not None:
+        if error.cls_name == LeaseLostError.__name__:
+            return LeaseLostError(str(error.message).strip().partition(f"{error.cls_name}: ")[2])
+        error = error.cause or error.context
+    return None
 
 
 def _full_disk_of(error: Any, home: Path) -> DiskFullError | None:

@@ -39,7 +39,8 @@ from analytics_platform.sources.sample_source import sample_source
 from analytics_platform.storage.entered_corrections import read_entered
 from analytics_platform.storage.io_manager import StoreIOManager
 from analytics_platform.storage.lake import S3_ATTEMPTS, Lake
-from analytics_platform.storage.leases.day_locks import days_locked
+from analytics_platform.storage.leases.day_leases import DayLeases
+from analytics_platform.storage.leases.exclusive_days import days_held
 from analytics_platform.storage.mongo import EmbeddedMongo, MongoLlmStore, MongoStore
 from analytics_platform.storage.mongo.label_feedback import read_corrections
 from analytics_platform.storage.page_store import PageStore
@@ -252,9 +253,9 @@ class Platform:
 
     @cached_property
     def lake(self) -> Lake:
-        """The Parquet lake."""
+        """The Parquet lake; if machines may share it, it is written under leases."""
         settings = self.settings
-        return Lake.open(
+        lake = Lake.open(
             settings.lake,
             endpoint_url=settings.aws_endpoint_url,
             region=settings.aws_region,
@@ -262,6 +263,10 @@ class Platform:
             secret_key=self.secret("aws_secret_access_key"),
             session_token=self.secret("aws_session_token"),
         )
+        if settings.is_lake_shared:
+            lake.leases = DayLeases(lake.register(), seconds=settings.lease_seconds)
+            interruption.before_forced_end(lake.leases.release_all)
+        return lake
 
     @cached_property
     def mongo(self) -> MongoStore:
@@ -274,7 +279,7 @@ class Platform:
             raise UserError("ANALYTICS_MONGO_URI=off: this platform has no MongoDB; unset it for the embedded server")
         uri = self.secret("mongo_uri")
         if uri is not None:
-            return MongoStore(uri, self.settings.mongo_database)
+            return MongoStore(uri, self.settings.mongo_database, fence=self.lake.leases)
         embedded = EmbeddedMongo(self.settings.mongo_dir)
         store = MongoStore(embedded.acquire(), self.settings.mongo_database, embedded_in=embedded.directory)
         self._embedded = embedded
@@ -379,8 +384,10 @@ class Platform:
 
         Raises:
             DaysBusyError: If another run still works on the days after three hours.
+            LeasesUnreachableError: If the leases of a shared lake cannot be read or written.
         """
-        return days_locked(self.settings.home / "days.lock", first, last, wait_seconds=DAYS_WAIT_SECONDS)
+        lock = self.settings.home / "days.lock"
+        return days_held(lock, self.lake.leases, first, last, wait_seconds=DAYS_WAIT_SECONDS)
 
     def store(self, name: str) -> PartitionStore:
         """Return the store named ``lake``, ``mongo`` or ``pages``."""

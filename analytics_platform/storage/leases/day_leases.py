@@ -109,11 +109,11 @@ class DayLeases:
         """
         table, _ = read_table(self._register)
         if table.is_reliable is None:
-            return "no run has tried yet whether it keeps machines apart"
+            return "the first run finds out whether they can be kept apart"
         if not table.is_reliable:
-            return "does not keep machines apart: its server does not honour conditional writes"
+            return "they are not kept apart, because the store does not honour conditional writes"
         held = [f"{one.first} to {one.last} by {one.holder}" for one in table.leases]
-        return f"keeps machines apart; {'; '.join(held) if held else 'no day is worked on'}"
+        return f"they are kept apart; {'; '.join(held) if held else 'no day is worked on'}"
 
     def release_all(self) -> None:
         """Release every lease, for a process that ends without leaving its contexts."""

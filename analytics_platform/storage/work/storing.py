@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from analytics_platform.model import Table, find_violations
 from analytics_platform.storage import frames
+from analytics_platform.storage.leases.held_lease import LeaseLostError
 from analytics_platform.storage.partitions import (
     PartitionError,
     PartitionInfo,
@@ -147,6 +148,7 @@ def _finish(store: PartitionStore, table: Table, planned: Planned, content: pa.T
     Raises:
         PartitionError: Naming the partition.
         DiskFullError: If a disk is full.
+        LeaseLostError: If another machine has taken over the run's days.
     """
     task, decision = planned.task, planned.decision
     try:
@@ -158,6 +160,8 @@ def _finish(store: PartitionStore, table: Table, planned: Planned, content: pa.T
         content = _content(table, task) if content is None else content
         annotations = task.annotate(decision.stored if decision.unchanged else None) if task.annotate else None
         return store.write(table.name, task.key, content, provenance.text(), annotations), decision.reasons
+    except LeaseLostError:  # of all days of the run, so that its partition does not matter
+        raise
     except Exception as error:  # of any kind: it is raised again with the name of its partition
         place = f"partition {task.key} of {table.name}" if task.key else table.name
         if full := find_disk_full(error, place):

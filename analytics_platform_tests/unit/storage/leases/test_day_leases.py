@@ -153,7 +153,7 @@ def test_a_store_without_conditional_writes_is_named_once_and_grants_nothing(clo
                 assert lease is None
                 assert leases.lease_of("2024-01-01") is None
     assert [record.message.count("are not kept apart, because 2 of 4") for record in caplog.records] == [1]
-    assert "does not keep machines apart" in leases.describe()
+    assert "they are not kept apart" in leases.describe()
 
 
 def test_another_program_s_file_in_the_place_of_the_leases_is_named(register, machine):
