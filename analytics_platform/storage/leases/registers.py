@@ -117,7 +117,9 @@ class FolderRegister:
             finally:
                 staged.unlink(missing_ok=True)
             numbers = self._numbers()
-            if max(numbers) > number:  # the state that the caller saw is so old that its successor was removed
+            # The number may have been free again, because the caller saw a state whose successors are removed. A caller
+            # that merely stood still for so many states is refused, too: it reads again and finds its text taken up.
+            if max(numbers) - number >= KEPT_STATES:
                 self._state(number).unlink(missing_ok=True)
                 return None
             for old in (one for one in numbers if one <= number - KEPT_STATES):

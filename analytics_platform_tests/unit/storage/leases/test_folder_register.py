@@ -51,8 +51,8 @@ def test_no_replacement_of_several_writers_at_once_is_lost(register):
             done = register.replace(str(int(content or 0) + 1).encode(), version)
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(count, range(120)))
-    assert register.read()[0] == b"120"
+        list(pool.map(count, range(KEPT_STATES)))
+    assert register.read()[0] == str(KEPT_STATES).encode()
 
 
 def test_the_trial_of_a_usual_folder_finds_no_fault_and_leaves_nothing(register):
