@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from analytics_platform.defs.executors.deliveries import accepted
+from analytics_platform.defs.executors.deliveries import accepted, leased
 from analytics_platform.errors import UserError
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.lake import Lake
@@ -92,7 +92,7 @@ class DaskCluster:
         Raises:
             DaskError: If the scheduler does not answer.
         """
-        future: Any = self._client.submit(_work, order, pure=False)
+        future: Any = self._client.submit(_work, leased(order, self._lake()), pure=False)
         try:
             delivery = future.result()
         except Exception as error:  # noqa: BLE001  (of any kind: this process computes the order, and raises its errors)

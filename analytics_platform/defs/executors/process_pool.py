@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from analytics_platform.defs.executors.deliveries import accepted
+from analytics_platform.defs.executors.deliveries import accepted, leased
 from analytics_platform.settings.loader import Settings
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.work.orders import Delivery, Order, Stored
@@ -67,7 +67,7 @@ class LocalProcesses:
         if self._broken:
             return {}
         try:
-            delivery = self._pool.submit(_work, order).result()
+            delivery = self._pool.submit(_work, leased(order, self._lake())).result()
         except BrokenProcessPool:
             if not self._broken:
                 logger.warning("a worker process died, so this process computes what is left")

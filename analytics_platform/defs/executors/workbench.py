@@ -52,6 +52,8 @@ class Workbench:
         if recipe is None:
             return Delivery(declined=f"no table is named {order.table} under the settings of this worker")
         lake, resources = self._platform.lake, self._resources(recipe, order)
+        if lake.leases:
+            lake.leases.join(order.lease)
         keys = list(order.decisions)
         streams = {name: PartitionStream.unlisted(lake, given.table, keys) for name, given in recipe.inputs.items()}
         unit = []

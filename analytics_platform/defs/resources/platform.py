@@ -39,7 +39,6 @@ from analytics_platform.sources.sample_source import sample_source
 from analytics_platform.storage.entered_corrections import read_entered
 from analytics_platform.storage.io_manager import StoreIOManager
 from analytics_platform.storage.lake import S3_ATTEMPTS, Lake
-from analytics_platform.storage.leases.day_leases import DayLeases
 from analytics_platform.storage.leases.exclusive_days import days_held
 from analytics_platform.storage.mongo import EmbeddedMongo, MongoLlmStore, MongoStore
 from analytics_platform.storage.mongo.label_feedback import read_corrections
@@ -255,18 +254,15 @@ class Platform:
     def lake(self) -> Lake:
         """The Parquet lake; if machines may share it, it is written under leases."""
         settings = self.settings
-        lake = Lake.open(
+        return Lake.open(
             settings.lake,
             endpoint_url=settings.aws_endpoint_url,
             region=settings.aws_region,
             access_key=self.secret("aws_access_key_id"),
             secret_key=self.secret("aws_secret_access_key"),
             session_token=self.secret("aws_session_token"),
+            lease_seconds=settings.lease_seconds if settings.is_lake_shared else None,
         )
-        if settings.is_lake_shared:
-            lake.leases = DayLeases(lake.register(), seconds=settings.lease_seconds)
-            interruption.before_forced_end(lake.leases.release_all)
-        return lake
 
     @cached_property
     def mongo(self) -> MongoStore:
@@ -341,9 +337,7 @@ class Platform:
             del self.mongo
 
     def fresh_source(self, on_progress: Progress | None = None) -> Source:
-        """Return the source after reading its changes, once per process, so that a run sees one state of the source.
-
-        The state stays until ``close``, even if other processes read newer changes.
+        """Return the source after reading its changes, once per process: until ``close``, a run sees one state of it.
 
         Raises:
             SourceError: If the source cannot be read.
@@ -384,10 +378,8 @@ class Platform:
 
         Raises:
             DaysBusyError: If another run still works on the days after three hours.
-            LeasesUnreachableError: If the leases of a shared lake cannot be read or written.
         """
-        lock = self.settings.home / "days.lock"
-        return days_held(lock, self.lake.leases, first, last, wait_seconds=DAYS_WAIT_SECONDS)
+        return days_held(self.settings.home, self.lake.leases, first, last, wait_seconds=DAYS_WAIT_SECONDS)
 
     def store(self, name: str) -> PartitionStore:
         """Return the store named ``lake``, ``mongo`` or ``pages``."""

@@ -106,6 +106,7 @@ class Lake:
         session_token: str | None = None,
         timeout_seconds: float = 30,
         attempts: int = S3_ATTEMPTS,
+        lease_seconds: float | None = None,
     ) -> Lake:
         """Return the lake at a local path or ``s3://bucket/prefix``, without contacting a server.
 
@@ -118,6 +119,7 @@ class Lake:
             session_token: Token of temporary credentials.
             timeout_seconds: Time allowed to connect, and for each request.
             attempts: Tries of each S3 request; the pauses between tries grow from milliseconds to 20 s.
+            lease_seconds: Time of a lease on days; None for a lake whose days are not leased.
 
         Raises:
             LakeError: If the URI has another scheme.
@@ -126,7 +128,7 @@ class Lake:
         scheme, separator, location = uri.partition("://")
         if not separator:
             require_folder("ANALYTICS_LAKE_URI", Path(uri).absolute(), writable=False)
-            return cls(fs.LocalFileSystem(), str(Path(uri).absolute()))
+            return cls(fs.LocalFileSystem(), str(Path(uri).absolute()))._leased(lease_seconds)
         if scheme != "s3" or not location.strip("/"):
             raise LakeError(f"ANALYTICS_LAKE_URI: {uri!r} is neither a folder nor s3://bucket/prefix")
         endpoint_scheme, _, host = (endpoint_url or "https://").partition("://")
@@ -148,7 +150,12 @@ class Lake:
             "aws_secret_access_key": secret_key,
             "aws_session_token": session_token,
         }
-        return cls(filesystem, location, S3Access(location, options, timeout_seconds, attempts))
+        return cls(filesystem, location, S3Access(location, options, timeout_seconds, attempts))._leased(lease_seconds)
+
+    def _leased(self, seconds: float | None) -> Lake:
+        if seconds is not None:
+            self.leases = DayLeases(self.register(), seconds=seconds)
+        return self
 
     def path(self, name: str, key: str) -> str:
         """Return the path of a partition's file within the filesystem."""

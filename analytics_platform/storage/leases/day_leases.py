@@ -17,9 +17,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from analytics_platform.storage.leases.day_locks import DaysBusyError
-from analytics_platform.storage.leases.held_lease import SAFE_SHARE, Clocks, HeldLease, LeaseLostError, read_table
+from analytics_platform.storage.leases.held_lease import (
+    SAFE_SHARE,
+    Clocks,
+    HeldLease,
+    JoinedLease,
+    LeaseLostError,
+    read_table,
+)
 from analytics_platform.storage.leases.lease_table import Expiry, LeaseEntry, LeaseTable
 from analytics_platform.storage.leases.registers import LeasesUnreachableError, Register
+from analytics_platform.system import interruption
 
 logger = logging.getLogger(__name__)
 
@@ -46,11 +54,29 @@ class DayLeases:
         self._clocks = clocks or Clocks()
         self._renews = renews
         self._held: list[HeldLease] = []
+        self._joined: dict[str, JoinedLease] = {}
+        self._ends_with_release = False
         self._is_reliable: bool | None = None
 
-    def lease_of(self, key: str) -> HeldLease | None:
+    def lease_of(self, key: str) -> HeldLease | JoinedLease | None:
         """Return the latest lease that covers a day, or the latest lease for the key of an unpartitioned table."""
-        return next((one for one in reversed(self._held) if not key or one.entry.covers(key)), None)
+        leases: list[HeldLease | JoinedLease] = [*self._joined.values(), *self._held]
+        return next((one for one in reversed(leases) if not key or one.entry.covers(key)), None)
+
+    def join(self, entry: LeaseEntry | None) -> None:
+        """Write the days of a lease under it from now on, although another process holds it.
+
+        Args:
+            entry: The lease of the run for which this process computes; None if the run has none. It stays until
+                another run's lease on one of its days is joined.
+        """
+        if entry is None:
+            self._joined = {}
+        elif entry.identity not in self._joined:
+            others = {
+                name: one for name, one in self._joined.items() if not one.entry.overlaps(entry.first, entry.last)
+            }
+            self._joined = {**others, entry.identity: JoinedLease(self._register, entry)}
 
     @contextmanager
     def held(self, first: str, last: str, *, wait_seconds: float, local_lock: str = "") -> Iterator[HeldLease | None]:
@@ -87,6 +113,9 @@ class DayLeases:
         )
         lease = self._granted(wanted, wait_seconds, expiry)
         self._held.append(lease)
+        if not self._ends_with_release:
+            self._ends_with_release = True
+            interruption.before_forced_end(self.release_all)
         stop = threading.Event()
         thread = threading.Thread(target=self._renew_until, args=(lease, stop), name="leases", daemon=True)
         if self._renews:

@@ -12,14 +12,14 @@ from analytics_platform.storage.leases.day_locks import days_locked, lock_identi
 
 
 @contextmanager
-def days_held(lock: Path, leases: DayLeases | None, first: str, last: str, *, wait_seconds: float) -> Iterator[None]:
+def days_held(home: Path, leases: DayLeases | None, first: str, last: str, *, wait_seconds: float) -> Iterator[None]:
     """Keep all other processes away from days, and first wait for a process that works on them.
 
     The lock comes first: it costs nothing, it is exact, and whoever has it knows that a lease of the same lock file is
     the left-over of a process that died.
 
     Args:
-        lock: The lock file of the home; created when missing.
+        home: The home, which holds the lock file.
         leases: The leases of the lake; None for a lake that no other machine shares.
         first: First day, ``YYYY-MM-DD``.
         last: Last day, inclusive.
@@ -29,7 +29,7 @@ def days_held(lock: Path, leases: DayLeases | None, first: str, last: str, *, wa
         DaysBusyError: If another process still works on one of the days after ``wait_seconds``.
         LeasesUnreachableError: If the leases cannot be read or written.
     """
-    deadline = time.monotonic() + wait_seconds
+    lock, deadline = home / "days.lock", time.monotonic() + wait_seconds
     with ExitStack() as held:
         held.enter_context(days_locked(lock, first, last, wait_seconds=wait_seconds))
         if leases is not None:

@@ -135,7 +135,7 @@ class HeldLease:
         for _ in range(_MOST_CONFLICTS):
             table, version = self._latest or read_table(self._register)
             if table.find(self.entry.identity) is None:
-                self._lost = self._loss(table)
+                self._lost = _loss(self.entry, table)
                 raise LeaseLostError(self._lost)
             sent_at = self._clocks.always()
             renewed = table.renewing(self.entry.identity)
@@ -147,15 +147,31 @@ class HeldLease:
             self._latest = None
         raise LeasesUnreachableError(f"{self._register.place}: replaced by others at each of {_MOST_CONFLICTS} tries")
 
-    def _loss(self, table: LeaseTable) -> str:
-        entry = self.entry
-        later = [one for one in table.overlapping(entry.first, entry.last) if one.token > entry.token]
-        who = f"{later[0].holder}, has taken them over" if later else "another run has worked on them"
-        return (
-            f"{entry.first} to {entry.last}: the lease of this run on these days has expired, and {who} (this process "
-            f"or its machine stood still for more than {entry.seconds:g} s); the refused partition keeps the other "
-            "run's content; run again to compute what is missing"
-        )
+
+class JoinedLease:
+    """A lease that another process holds and renews: that of the run for which a worker computes.
+
+    Nobody tells the worker when the lease was renewed, so that it asks the store each time.
+
+    Args:
+        register: Where the table of leases is.
+        entry: The lease.
+    """
+
+    def __init__(self, register: Register, entry: LeaseEntry) -> None:
+        self.entry = entry
+        self.token, self.first, self.last = entry.token, entry.first, entry.last
+        self._register = register
+
+    def require(self) -> None:
+        """Return if the lease is held according to the store."""
+        table, _ = read_table(self._register)
+        if table.find(self.entry.identity) is None:
+            raise LeaseLostError(_loss(self.entry, table))
+
+    def confirm(self) -> None:
+        """Return if the lease is held according to the store."""
+        self.require()
 
 
 def read_table(register: Register) -> tuple[LeaseTable, str]:
@@ -171,3 +187,13 @@ def read_table(register: Register) -> tuple[LeaseTable, str]:
         raise LeasesUnreachableError(
             f"{register.place}: {error}; if no run is at work on this lake, remove it, and it is made anew"
         ) from error
+
+
+def _loss(entry: LeaseEntry, table: LeaseTable) -> str:
+    later = [one for one in table.overlapping(entry.first, entry.last) if one.token > entry.token]
+    who = f"{later[0].holder}, has taken them over" if later else "another run has worked on them"
+    return (
+        f"{entry.first} to {entry.last}: the lease of this run on these days has expired, and {who} (this process or "
+        f"its machine stood still for more than {entry.seconds:g} s); the refused partition keeps the other run's "
+        "content; run again to compute what is missing"
+    )

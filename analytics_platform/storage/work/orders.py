@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
+from analytics_platform.storage.leases.lease_table import LeaseEntry
 from analytics_platform.storage.partitions import PartitionInfo
 from analytics_platform.storage.staleness import RecomputeDecision, RecomputePolicy
 
@@ -27,6 +28,7 @@ class Order:
         decisions: The decision about each partition, by its key, in the order of the partitions.
         policy: Which partitions the run computes again although nothing has changed.
         corrections: Rows of corrections by place, as the run read them; empty for a table that uses none.
+        lease: The run's lease on the days of the partitions; None for a lake that no other machine shares.
     """
 
     table: str
@@ -34,6 +36,7 @@ class Order:
     decisions: Mapping[str, RecomputeDecision]
     policy: RecomputePolicy
     corrections: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    lease: LeaseEntry | None = None
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,21 @@ def test_one_process_may_hold_a_day_twice_as_with_its_lock(machine):
     assert leases.lease_of("2024-01-05") is None
 
 
+def test_a_worker_writes_under_the_lease_of_its_run_until_the_run_has_lost_it(machine, clock):
+    """Workers in other processes wrote for a run whose days another machine had taken over."""
+    run, worker = machine(), machine()
+    with run.held("2024-01-01", "2024-01-31", wait_seconds=0) as lease:
+        worker.join(lease.entry)
+        worker.lease_of("2024-01-05").require()
+        with machine().held("2024-01-07", "2024-01-07", wait_seconds=HOUR), pytest.raises(LeaseLostError):
+            worker.lease_of("2024-01-05").require()
+    with run.held("2024-01-01", "2024-01-31", wait_seconds=0) as lease:
+        worker.join(lease.entry)
+        worker.lease_of("2024-01-05").require()
+        worker.join(None)
+        assert worker.lease_of("2024-01-05") is None
+
+
 def test_leases_of_dead_machines_do_not_pile_up(machine, register, clock):
     machine().held("2024-02-01", "2024-02-01", wait_seconds=0).__enter__()
     with machine().held("2024-01-01", "2024-01-31", wait_seconds=0) as lease:
