@@ -12,7 +12,7 @@ import orjson
 import psutil
 import pytest
 
-from analytics_platform.definitions import TABLES
+from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.storage.lake import Lake
 from analytics_platform_tests.e2e.many_days import Content, Runs, output
 from analytics_platform_tests.servers import S3Server
