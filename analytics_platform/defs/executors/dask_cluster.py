@@ -15,7 +15,7 @@ from analytics_platform.defs.executors.deliveries import accepted, leased
 from analytics_platform.errors import UserError
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.lake import Lake
-from analytics_platform.storage.work.orders import Delivery, Order, Stored
+from analytics_platform.storage.work.orders import Delivered, Order, Stored
 
 if TYPE_CHECKING:  # a worker imports it when it starts; the process of the run does without
     from analytics_platform.defs.executors.workbench import Workbench
@@ -96,7 +96,7 @@ class DaskCluster:
         try:
             delivery = future.result()
         except Exception as error:  # noqa: BLE001  (of any kind: this process computes the order, and raises its errors)
-            delivery = Delivery(declined=f"{type(error).__name__}: {error}")
+            delivery = Delivered(declined=f"{type(error).__name__}: {error}")
         return accepted(order, delivery, self._lake())
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ class DaskCluster:
         self._connected = None
 
 
-def _work(order: Order) -> Delivery:
+def _work(order: Order) -> Delivered:
     """Compute an order in a process of the cluster, which makes its workbench at its first order."""
     from analytics_platform.defs.executors.workbench import Workbench  # noqa: PLC0415  (only workers need it)
     from analytics_platform.defs.resources.platform import Platform  # noqa: PLC0415  (see above)

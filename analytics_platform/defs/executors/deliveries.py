@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from analytics_platform.storage.lake import Lake
-from analytics_platform.storage.work.orders import Delivery, Order, Stored
+from analytics_platform.storage.work.orders import Delivered, Order, Stored
 from analytics_platform.system.plain_text import on_one_line
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ def leased(order: Order, lake: Lake) -> Order:
     return replace(order, lease=lease.entry if lease else None)
 
 
-def accepted(order: Order, delivery: Delivery, lake: Lake) -> Mapping[str, Stored]:
+def accepted(order: Order, delivery: Delivered, lake: Lake) -> Mapping[str, Stored]:
     """Return the stored partitions of a delivery, after noting their checksums for the checks; log why one declined.
 
     Args:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from analytics_platform.defs.executors.deliveries import accepted, leased
 from analytics_platform.settings.loader import Settings
 from analytics_platform.storage.lake import Lake
-from analytics_platform.storage.work.orders import Delivery, Order, Stored
+from analytics_platform.storage.work.orders import Delivered, Order, Stored
 from analytics_platform.system import lifeline
 
 if TYPE_CHECKING:  # a worker imports it when it starts; the process of the run does without
@@ -74,7 +74,7 @@ class LocalProcesses:
             self._broken = True
             return {}
         except Exception as error:  # noqa: BLE001  (of any kind: this process computes the order, and raises its errors)
-            delivery = Delivery(declined=f"{type(error).__name__}: {error}")
+            delivery = Delivered(declined=f"{type(error).__name__}: {error}")
         return accepted(order, delivery, self._lake())
 
     def close(self) -> None:
@@ -100,6 +100,6 @@ def _start(settings: Settings) -> None:
     _bench = Workbench(Platform(settings, stages=False))
 
 
-def _work(order: Order) -> Delivery:
+def _work(order: Order) -> Delivered:
     assert _bench is not None
     return _bench.work(order)

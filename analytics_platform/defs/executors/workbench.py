@@ -22,7 +22,7 @@ from analytics_platform.storage.partitions import PartitionStream
 from analytics_platform.storage.provenance import Provenance
 from analytics_platform.storage.staleness import MissingInputError
 from analytics_platform.storage.work.blocks import Planned
-from analytics_platform.storage.work.orders import Delivery, Order
+from analytics_platform.storage.work.orders import Delivered, Order
 from analytics_platform.storage.work.storing import store_unit
 
 _RUNS = 2
@@ -42,7 +42,7 @@ class Workbench:
         self._lock = threading.Lock()
         self._insights_of = lru_cache(_RUNS)(self._new_insights)
 
-    def work(self, order: Order) -> Delivery:
+    def work(self, order: Order) -> Delivered:
         """Compute and store the partitions of an order, up to the first that fails.
 
         Raises:
@@ -50,7 +50,7 @@ class Workbench:
         """
         recipe = self._recipes.get(order.table)
         if recipe is None:
-            return Delivery(declined=f"no table is named {order.table} under the settings of this worker")
+            return Delivered(declined=f"no table is named {order.table} under the settings of this worker")
         lake, resources = self._platform.lake, self._resources(recipe, order)
         if lake.leases:
             lake.leases.join(order.lease)
@@ -59,10 +59,10 @@ class Workbench:
         unit = []
         for key, decision in order.decisions.items():
             if differing := _difference(recipe, key, streams, resources, decision.provenance):
-                return Delivery(declined=f"{order.table} {key}: {differing}")
+                return Delivered(declined=f"{order.table} {key}: {differing}")
             unit.append(Planned(recipe.task(key, streams, resources, policy=order.policy), decision))
         stored, _ = store_unit(lake, recipe.table, recipe.block(streams, resources), unit, {})
-        return Delivery(
+        return Delivered(
             {info.key: (info, reasons) for info, reasons in stored},
             {info.key: lake.checksum(order.table, info.key) for info, _ in stored},
         )

@@ -40,7 +40,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Delivery:
+class Delivered:
     """What another process did about an order.
 
     Attributes:

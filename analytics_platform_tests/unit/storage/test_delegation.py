@@ -16,7 +16,7 @@ from analytics_platform.storage.partitions import PartitionError, PartitionTask,
 from analytics_platform.storage.staleness import RecomputePolicy
 from analytics_platform.storage.validated import Validated
 from analytics_platform.storage.work.blocks import Block
-from analytics_platform.storage.work.orders import Delivery, Order
+from analytics_platform.storage.work.orders import Delivered, Order
 from analytics_platform.storage.work.storing import store_all
 
 DAYS = [f"2024-03-{day:02}" for day in range(1, 9)]
@@ -50,7 +50,7 @@ class OtherProcess:
         stored = {
             key: (self._own.write(order.table, key, number(key), "{}"), order.decisions[key].reasons) for key in mine
         }
-        delivery = Delivery(stored, {key: self._own.checksum(order.table, key) for key in mine})
+        delivery = Delivered(stored, {key: self._own.checksum(order.table, key) for key in mine})
         return accepted(order, delivery, self._lake)
 
     def close(self) -> None:
