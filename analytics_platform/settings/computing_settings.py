@@ -18,7 +18,7 @@ class ComputingSettings(BaseSettings):
         default="local",
         validation_alias="ANALYTICS_EXECUTOR",
         description="Who computes blocks: local is this process, and for many rows further processes of this machine, "
-        "each with some 400 MB; threads is this process alone; dask is the cluster of ANALYTICS_DASK_SCHEDULER.",
+        "each with about a gigabyte; threads is this process alone; dask is the cluster of ANALYTICS_DASK_SCHEDULER.",
     )
     dask_scheduler: str | None = Field(
         default=None,
