@@ -175,9 +175,10 @@ class PostgresServer(Server):
 
     def __init__(self, folder: Path) -> None:
         owner = "nobody" if os.geteuid() == 0 else None
-        if owner:
-            shutil.chown(folder, owner)
         (secret := folder / "password").write_text(self.PASSWORD)
+        if owner:
+            for path in (folder, secret):  # other tests of the process may have made new files private
+                shutil.chown(path, owner)
         self.port = free_port()
         data = folder / "data"
         subprocess.run(

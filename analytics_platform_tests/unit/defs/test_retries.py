@@ -12,10 +12,10 @@ from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, 
 from analytics_platform.model import Column, Table
 from analytics_platform.model.table import INTEGER, STRING
 from analytics_platform.storage.failures import MOST_TRIES, Failures, failures_of, has_tries_left, left_out_of
-from analytics_platform.storage.io_manager import _work
 from analytics_platform.storage.lake import Lake
-from analytics_platform.storage.partitions import PartitionError, PartitionStream
+from analytics_platform.storage.partitions import PartitionError, PartitionStream, PartitionTasks
 from analytics_platform.storage.staleness import RecomputePolicy
+from analytics_platform.storage.work.storing import store_all
 
 COLUMNS = (Column("conversation_id", STRING, "It."), Column("n", INTEGER, "A number.", minimum=0))
 NUMBERS = Table("numbers", "one row per number", COLUMNS, ("conversation_id",))
@@ -82,7 +82,8 @@ class Graph:
             recipe = asset.recipe
             streams = {name: PartitionStream(self.lake, given.table, [DAY]) for name, given in recipe.inputs.items()}
             given = {name: self.resources[name] for name in recipe.resources}
-            _, reasons = _work(self.lake, recipe.table, recipe.task(DAY, streams, given, policy=again))
+            task = recipe.task(DAY, streams, given, policy=again)
+            [(_, reasons)] = store_all(PartitionTasks([task]), self.lake, recipe.table, 1)
             computed += [recipe.table.name] if reasons else []
         return computed
 
@@ -189,7 +190,7 @@ def test_a_row_that_breaks_its_declaration_fails_alone_too(graph) -> None:
         {"broken": graph.broken},
         policy=RecomputePolicy.NOTHING,
     )
-    info, _ = _work(graph.lake, ROOTS, task)
+    [(info, _)] = store_all(PartitionTasks([task]), graph.lake, ROOTS, 1)
     [failure] = failures_of(info)
     assert (failure.conversation_id, info.rows) == ("c0", 8)
     assert "roots.n: 1 row breaks" in failure.error

@@ -91,7 +91,7 @@ def test_partitions_that_another_process_leaves_undone_are_computed_here(tmp_pat
     lake = Lake.open(str(tmp_path))
     other = OtherProcess(str(tmp_path), lake, refused=(DAYS[1], DAYS[2], DAYS[7]))
     stored = list(store_all(result(computed), lake, NUMBERS, 1, block_rows=4, delegate=other))
-    assert computed == [DAYS[1], DAYS[2], DAYS[7]]
+    assert sorted(computed) == [DAYS[1], DAYS[2], DAYS[7]]
     assert [lake.read("numbers", info.key)["n"].to_pylist() for info, _ in stored] == [[n] for n in range(1, 9)]
 
 
