@@ -6,7 +6,6 @@ A run sends the names of partitions and what it decided about them; the workers 
 from __future__ import annotations
 
 import importlib
-import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -19,8 +18,6 @@ from analytics_platform.storage.work.orders import Delivered, Order, Stored
 
 if TYPE_CHECKING:  # a worker imports it when it starts; the process of the run does without
     from analytics_platform.defs.executors.workbench import Workbench
-
-logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 20.0
 _WORKING = threading.Lock()
