@@ -38,6 +38,7 @@ from analytics_platform.storage.mongo import (
 from analytics_platform.storage.mongo.collections import Collection
 from analytics_platform.storage.mongo.id_pages import PAGE_ROWS
 from analytics_platform.storage.mongo.migrations import LEDGER, MIGRATIONS, RECORD, Migration, migrate
+from analytics_platform.storage.mongo.server import end_sessions
 from analytics_platform.storage.mongo.wire_documents import document_ids
 from analytics_platform_tests.servers import MongoServer
 from analytics_platform_tests.sizes import by_day_or_night
@@ -286,10 +287,14 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_partition_or_none(uri, dat
     with MongoStore(uri, database.name, transactions=transactions) as store:
         info = store.info(CATEGORIES, DAY)
         if info is not None:
-            assert content_hash(store.read(CATEGORIES, DAY)) == info.content_hash
+            content = content_hash(store.read(CATEGORIES, DAY))
+            # The server may complete the killed writer's last request between the two readings.
+            assert content in {info.content_hash, store.info(CATEGORIES, DAY).content_hash}
         if transactions:
             assert info is not None
-            return  # a server keeps an abandoned transaction, and what it locked, for up to a minute
+            # For up to a minute, a server keeps an abandoned transaction with its locks, and all later versions of
+            # every document. Meanwhile large partitions are written so slowly that other tests would run out of time.
+            end_sessions(uri)
         table = categories(DAY, range(10))
         store.write(CATEGORIES, DAY, table, "f")
         assert store.read(CATEGORIES, DAY).equals(table)
