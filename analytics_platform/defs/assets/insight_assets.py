@@ -137,5 +137,5 @@ def conversation_insights_by_llm(
 
 
 ASSETS = [message_embeddings, conversation_embeddings, message_insights, conversation_insights]
-BY_LLM = {conversation_insights.key: conversation_insights_by_llm}
-"""Assets that take the place of ``ASSETS`` in the tier ``llm``, by the key of the asset that they replace."""
+BY_LLM = {conversation_insights.name: conversation_insights_by_llm}
+"""Assets that take the place of ``ASSETS`` in the tier ``llm``, by the name of the asset that they replace."""

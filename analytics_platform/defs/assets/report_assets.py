@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import dagster as dg
 import pyarrow as pa
 
 from analytics_platform.analytics.reports import charts, evidence, page, report
@@ -39,6 +38,8 @@ def _notes(source_name: str) -> list[str]:
 
 
 def _shown(_: str, document: pa.Table, **__: object) -> Mapping[str, Any]:
+    import dagster as dg  # noqa: PLC0415  (only a run shows it, and has imported Dagster)
+
     topics = document["topics"][0].as_py()
     if not topics:
         return {}
@@ -112,7 +113,7 @@ ASSETS = [daily_report, daily_report_page]
 
 def in_lake() -> list[TableAsset]:
     """Return the assets of a platform without MongoDB: the document of the report is stored in the lake."""
-    facts_only = [key for key in operational_assets.AGREEING if key not in operational_assets.KEYS]
+    facts_only = [name for name in operational_assets.AGREEING if name not in operational_assets.NAMES]
     report = daily_report.stored_in("lake", replace(daily_report.upstream, wait_for=facts_only))
     tables = {**daily_report_page.upstream.tables, "daily_report": report}
     return [report, daily_report_page.stored_in("pages", replace(daily_report_page.upstream, tables=tables))]
