@@ -5,7 +5,6 @@ The engine selects tier and device, and converts a tier's answers to the tables 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 
@@ -25,6 +24,7 @@ from analytics_platform.insights.learning.training_files import NOTHING, Trainin
 from analytics_platform.insights.taxonomies.label_rules import RuleBook
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS, Taxonomy, TaxonomyParts, load_taxonomy
 from analytics_platform.insights.tiers.decisions import DECIMALS, Decision, reasons_array
+from analytics_platform.insights.tiers.label_versions import engine_version, label_versions
 from analytics_platform.insights.tiers.reading import ReadingTier
 from analytics_platform.insights.tiers.static import StaticTier
 from analytics_platform.insights.tiers.tier import (
@@ -42,7 +42,6 @@ from analytics_platform.insights.vectors.static_multilingual import StaticEncode
 from analytics_platform.insights.vectors.text_encoder import TextEncoder, transformer_encoder
 from analytics_platform.insights.vectors.unit_length import unit
 from analytics_platform.insights.verdicts.judge import OutcomeJudge
-from analytics_platform.model.code_version import code_version
 from analytics_platform.model.tables.insight_tables import (
     CONVERSATION_INSIGHTS,
     EMBEDDING_DIMENSIONS,
@@ -87,19 +86,12 @@ class InsightEngine:
     @cached_property
     def version(self) -> str:
         """Hash of everything that the labels depend on: taxonomy, encoder, weights and code."""
-        code = code_version(InsightEngine)
-        return hashlib.sha256("\x1f".join((self.tier.name, self.tier.version, code)).encode()).hexdigest()[:16]
+        return engine_version(self.tier.name, self.tier.version)
 
     @property
     def versions(self) -> Mapping[str, str]:
         """Versions that the labels depend on, by name; ``engine`` is the hash of all of them, including the code."""
-        training = {"training": self.training.version} if self.training.teaches else {}
-        return {
-            "engine's tier": self.tier.name,
-            "taxonomy": self.taxonomy.version,
-            **training,
-            "engine": self.version,
-        }
+        return label_versions(self.tier.name, self.tier.version, self.taxonomy, self.training)
 
     @one_blas_thread()
     def embed_messages(self, messages: pa.Table) -> pa.Table:
@@ -343,18 +335,6 @@ def _topics(answer: Classified) -> pa.Array:
     labels = pa.array(answer.labels, pa.string()).take(pa.array(order[keep]))
     items = pa.StructArray.from_arrays([labels, pa.array(top[keep])], fields=list(TOPICS_TYPE.value_type))
     return pa.ListArray.from_arrays(offsets, items, type=TOPICS_TYPE)
-
-
-def require_available(tier: str, device: DeviceChoice) -> None:
-    """Refuse a tier or a device that this machine lacks; loaded models stay loaded for ``build_engine``.
-
-    Raises:
-        TierError: If the tier or the device is unknown or not available.
-    """
-    require_tier(tier)
-    resolve_device(device)
-    if tier != "static":
-        transformer_encoder(device)
 
 
 @lru_cache(maxsize=8)

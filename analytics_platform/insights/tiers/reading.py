@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import sys
 from functools import cached_property
 
 import numpy as np
@@ -19,13 +17,13 @@ from analytics_platform.insights.heads.lessons import labels_of, lessons_of
 from analytics_platform.insights.heads.routing import doubt, pool_opinions
 from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
+from analytics_platform.insights.tiers.label_versions import reading_version
 from analytics_platform.insights.tiers.reading_model import BUDGET, WEIGHTS, load_reader
 from analytics_platform.insights.tiers.sentiment import SLICE_PATH, weigh_evidence
 from analytics_platform.insights.tiers.static import StaticTier
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Reason
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
 from analytics_platform.insights.vectors.text_encoder import TextEncoder
-from analytics_platform.model.code_version import code_version
 
 _EVERY = 4
 """Every fourth general text is used to estimate the share of messages above a threshold, to a few thousandths."""
@@ -68,8 +66,7 @@ class ReadingTier:
         self._training = training
         self._device = device
         self._reader = load_reader()
-        code = code_version(sys.modules[__name__])  # with the shipped slices and vectors
-        self.version = hashlib.sha256("\x1f".join((static.version, transformer.name, code)).encode()).hexdigest()[:16]
+        self.version = reading_version(static.version, transformer.name)
 
     def classify(self, kind: Kind, documents: Documents) -> Classified:
         """Return the confidence in each label of ``kind`` for each document."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -20,11 +18,10 @@ from analytics_platform.insights.heads.likeness import fit_likeness
 from analytics_platform.insights.heads.linear import LinearHead
 from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.taxonomy import REMAINDERS, Label, Taxonomy
+from analytics_platform.insights.tiers.label_versions import static_version
 from analytics_platform.insights.tiers.sentiment import SentimentHead, load_sentiment
 from analytics_platform.insights.tiers.tier import Classified, Documents, Ints, Kind, Reason
-from analytics_platform.insights.vectors.english import english_encoder
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
-from analytics_platform.model.code_version import code_version
 
 _KEYWORD_STRENGTH = 2.0
 """Log-odds of a keyword of urgency and resolution; chosen on 50 hand-labelled conversations."""
@@ -62,16 +59,7 @@ class StaticTier:
             **{kind: _head(kind, labels, encoder) for kind, labels in further.items()},
         }
         self._heads = {kind: replace(head, device=device) for kind, head in heads.items()}
-        code = code_version(sys.modules[__name__])  # with the shipped slice and weights
-        names = (encoder.name, english_encoder().name)
-        parts = [
-            content.version.encode(),
-            *(name.encode() for name in names),
-            model.content if model else b"",
-            code.encode(),
-            *([training.version.encode()] if training.teaches else []),
-        ]
-        self.version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:16]
+        self.version = static_version(content, model, training)
 
     def classify(self, kind: Kind, documents: Documents) -> Classified:
         """Return the confidence in each label of ``kind`` for each document."""
