@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,7 @@ from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.warehouse.dbt_project import mart_names
 from analytics_platform.system.output import print_message
+from analytics_platform_tests.heavy_imports import STALE_ONLY
 from analytics_platform_tests.rights import usual_rights
 
 HEAVY = {"dagster", "pyarrow", "pandas", "numpy", "duckdb", "pymongo", "sklearn", "altair"}
@@ -73,6 +75,28 @@ def test_what_needs_no_work_is_answered_before_anything_heavy_is_imported(argume
     )
     finished = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60)
     assert finished.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_command_and_a_status_import_nothing_that_only_a_stale_day_needs(tmp_path: Path) -> None:
+    """A status of a small home took five processor-seconds, nearly all of them for imports."""
+    (tmp_path / "chats.csv").write_text("conversation_id,role,text,timestamp\nc,user,hi,2024-01-05T10:00:00Z\n")
+    script = (
+        "import sys\nfrom analytics_platform.cli.app import main\n"
+        f"print(sorted({HEAVY | STALE_ONLY!r} & set(sys.modules)))\n"
+        f"try:\n    main()\nfinally:\n    print(sorted({STALE_ONLY!r} & set(sys.modules)))"
+    )
+    chats = {"ANALYTICS_SOURCE": "files", "ANALYTICS_SOURCE_PATH": str(tmp_path / "chats.csv")}
+    finished = subprocess.run(
+        [sys.executable, "-c", script, "status"],
+        env={**os.environ, **chats},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert finished.returncode == 0, finished.stderr
+    of_the_command, *_, of_the_status = finished.stdout.splitlines()
+    assert (of_the_command, of_the_status) == ("[]", "[]")
+    assert "files, not all read yet" in finished.stdout
 
 
 def test_a_table_that_does_not_exist_is_refused_before_the_graph_is_imported() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from analytics_platform.analytics.reports import charts, evidence, page, report
+from analytics_platform.analytics.reports import evidence, report
 from analytics_platform.defs.assets import (
     analytics_assets,
     clean_assets,
@@ -39,6 +39,8 @@ def _notes(source_name: str) -> list[str]:
 
 def _shown(_: str, document: pa.Table, **__: object) -> Mapping[str, Any]:
     import dagster as dg  # noqa: PLC0415  (only a run shows it, and has imported Dagster)
+
+    from analytics_platform.analytics.reports import charts  # noqa: PLC0415  (imports Altair)
 
     topics = document["topics"][0].as_py()
     if not topics:
@@ -87,7 +89,7 @@ def daily_report(
             "conversation_insights": insight_assets.conversation_insights,
             "processing_errors": processing_errors.processing_errors,
         },
-        days_before=page.CHARTED_DAYS,
+        days_before=evidence.CHARTED_DAYS,
     ),
     facts=PartitionFacts(version=lambda _, source_name: {"notes": "\n".join(_notes(source_name))}),
     store="pages",
@@ -101,6 +103,8 @@ def daily_report_page(
     source_name: str,
 ) -> pa.Table:
     """The report of the day as a self-contained HTML page, with charts and the conversations worth reading."""
+    from analytics_platform.analytics.reports import page  # noqa: PLC0415  (imports Altair)
+
     history = dict(daily_metrics)
     html = page.daily_page(daily_report, history, conversations, conversation_insights, _notes(source_name))
     return DAILY_REPORT_PAGES.from_rows(
