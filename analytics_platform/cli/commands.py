@@ -24,10 +24,10 @@ from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.model.tables.llm_tables import LLM_INSIGHTS
 from analytics_platform.model.tables.operational_tables import DAILY_REPORT_PAGES
-from analytics_platform.operations.graph import Graph
-from analytics_platform.operations.outcome import Outcome
 from analytics_platform.operations.required_inputs import require_inputs
-from analytics_platform.operations.run import materialize, total_loss
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.outcome import Outcome
+from analytics_platform.operations.runs.run import materialize, total_loss
 from analytics_platform.storage.lake import LakeError
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStream
 

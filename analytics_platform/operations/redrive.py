@@ -19,8 +19,8 @@ from analytics_platform.defs.consistency.left_out import (
 from analytics_platform.defs.consistency.stale_days import stale_days
 from analytics_platform.defs.framework.day_ranges import ranges
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.operations.graph import Graph
-from analytics_platform.operations.outcome import Outcome
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.outcome import Outcome
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from analytics_platform.definitions import EVERYTHING, build_definitions
 from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.operations.graph import Graph
-from analytics_platform.operations.run import materialize
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.run import materialize
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform_tests.sizes import by_day_or_night

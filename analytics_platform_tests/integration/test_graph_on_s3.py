@@ -15,9 +15,9 @@ from analytics_platform.definitions import EVERYTHING, build_definitions
 from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.defs.framework.day_ranges import days_between
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.operations.graph import Graph
-from analytics_platform.operations.outcome import Outcome
-from analytics_platform.operations.run import materialize
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.outcome import Outcome
+from analytics_platform.operations.runs.run import materialize
 from analytics_platform.settings.loader import PROJECT_ROOT, SAMPLE_START, load_settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]

@@ -26,8 +26,8 @@ from analytics_platform.defs.resources.graph_resources import graph_resources
 from analytics_platform.defs.resources.instance_folder import open_instance
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
-from analytics_platform.operations.graph_run import run_range
-from analytics_platform.operations.outcome import Outcome
+from analytics_platform.operations.runs.graph_run import run_range
+from analytics_platform.operations.runs.outcome import Outcome
 from analytics_platform.settings.loader import Settings, environment_name, load_settings
 from analytics_platform_tests.integration.secret_search import found_below, found_in, reprs
 from analytics_platform_tests.servers import MongoServer, S3Server, free_port

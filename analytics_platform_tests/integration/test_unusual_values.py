@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from analytics_platform.definitions import EVERYTHING, build_definitions
 from analytics_platform.defs.assets.everyday import tables_of
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.operations.graph import Graph
-from analytics_platform.operations.outcome import Outcome
-from analytics_platform.operations.run import materialize
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.outcome import Outcome
+from analytics_platform.operations.runs.run import materialize
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.warehouse.dbt_project import prepare_manifest
 from analytics_platform_tests.sizes import by_day_or_night

@@ -35,11 +35,11 @@ from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.model.tables.learning_tables import PROMOTED_MODEL
 from analytics_platform.model.tables.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES
-from analytics_platform.operations.outcome import Outcome, TableOutcome
 from analytics_platform.operations.reveal import Revealed, RevealedMessage
+from analytics_platform.operations.runs.outcome import Outcome, TableOutcome
+from analytics_platform.operations.runs.unknown_outcomes import UnknownOutcomes
 from analytics_platform.operations.similar import Similar, SimilarConversation
 from analytics_platform.operations.table_names import may_be_table, names_of_assets
-from analytics_platform.operations.unknown_outcomes import UnknownOutcomes
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.warehouse.dbt_project import mart_names

@@ -18,9 +18,9 @@ from analytics_platform.cli.app import main
 from analytics_platform.cli.console import print_outcome
 from analytics_platform.defs.consistency.repairer import Repair
 from analytics_platform.operations import status as status_module
-from analytics_platform.operations.outcome import Outcome, TableOutcome
 from analytics_platform.operations.redrive import Redriven
-from analytics_platform.operations.unknown_outcomes import UnknownOutcomes
+from analytics_platform.operations.runs.outcome import Outcome, TableOutcome
+from analytics_platform.operations.runs.unknown_outcomes import UnknownOutcomes
 from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform.system.output import (
     PIPE_CLOSED,

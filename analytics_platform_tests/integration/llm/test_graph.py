@@ -16,8 +16,8 @@ from analytics_platform.definitions import EVERYTHING, build_definitions
 from analytics_platform.defs.assets.everyday import tables_of
 from analytics_platform.defs.framework.day_ranges import days_between
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.operations.graph import Graph
-from analytics_platform.operations.run import materialize
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.run import materialize
 from analytics_platform.settings.loader import load_settings
 
 pytestmark = pytest.mark.integration

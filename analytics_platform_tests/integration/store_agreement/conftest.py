@@ -7,8 +7,8 @@ import pytest
 
 from analytics_platform.definitions import EVERYTHING
 from analytics_platform.defs.assets.everyday import TABLES
-from analytics_platform.operations.graph import Graph
-from analytics_platform.operations.run import materialize
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.run import materialize
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.warehouse.dbt_project import prepare_manifest
 from analytics_platform_tests.integration.store_agreement.built_home import DAYS, Home

@@ -19,7 +19,7 @@ from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.defs.consistency.audit import Audit
 from analytics_platform.defs.consistency.repair_job import STORE_REPAIR, find_disagreements
 from analytics_platform.defs.consistency.store_agreement import AGREES, FITS, STORE_AGREEMENT
-from analytics_platform.operations.outcome import Outcome
+from analytics_platform.operations.runs.outcome import Outcome
 from analytics_platform_tests.integration.store_agreement.built_home import (
     AT,
     DAY,

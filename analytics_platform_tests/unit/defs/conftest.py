@@ -11,9 +11,9 @@ from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.defs.automation.sensor_state import SensorState
 from analytics_platform.defs.automation.source_sensor import next_tick, run_requests
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.operations.graph import Graph
-from analytics_platform.operations.outcome import Outcome
-from analytics_platform.operations.run import materialize
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.outcome import Outcome
+from analytics_platform.operations.runs.run import materialize
 from analytics_platform.settings.loader import load_settings
 
 HEADER = "conversation_id,message_id,role,text,timestamp\n"

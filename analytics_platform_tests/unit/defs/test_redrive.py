@@ -15,8 +15,8 @@ from analytics_platform.defs.checks.completeness import _lost
 from analytics_platform.defs.consistency.left_out import FailedConversation, failed_conversations
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.model.tables.clean_tables import MESSAGES
-from analytics_platform.operations.outcome import Outcome
 from analytics_platform.operations.redrive import Redriven
+from analytics_platform.operations.runs.outcome import Outcome
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.failures import MOST_TRIES, Failure, as_annotations
 

@@ -14,7 +14,7 @@ import dagster as dg
 from analytics_platform.defs.checks.declarations import compared_nothing
 from analytics_platform.defs.framework.day_ranges import RANGE_END_TAG, RANGE_START_TAG
 from analytics_platform.defs.framework.execution import execute
-from analytics_platform.operations.outcome import Outcome, PartOutcome, TableOutcome
+from analytics_platform.operations.runs.outcome import Outcome, PartOutcome, TableOutcome
 
 
 def run_range(

@@ -22,9 +22,9 @@ from analytics_platform.errors import UserError
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.tables.clean_tables import CONVERSATIONS
 from analytics_platform.model.tables.raw_tables import RAW_MESSAGES
-from analytics_platform.operations.graph import Graph
-from analytics_platform.operations.outcome import Outcome
-from analytics_platform.operations.unknown_outcomes import find_unknown_outcomes
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.outcome import Outcome
+from analytics_platform.operations.runs.unknown_outcomes import find_unknown_outcomes
 from analytics_platform.sources.base import NothingUsableError, require_usable
 from analytics_platform.sources.row_rules.row_summary import RowSummary
 from analytics_platform.storage.staleness import RecomputePolicy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from analytics_platform.operations.unknown_outcomes import UnknownOutcomes
+from analytics_platform.operations.runs.unknown_outcomes import UnknownOutcomes
 from analytics_platform.sources.row_rules.row_summary import RowSummary
 
 

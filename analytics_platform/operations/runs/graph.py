@@ -11,7 +11,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from analytics_platform.operations.outcome import Outcome
+from analytics_platform.operations.runs.outcome import Outcome
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -58,7 +58,7 @@ class Graph:
         tags: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Materialize a range of days as one Dagster run; see ``graph_run.run_range``."""
-        from analytics_platform.operations.graph_run import run_range  # noqa: PLC0415  (imports Dagster)
+        from analytics_platform.operations.runs.graph_run import run_range  # noqa: PLC0415  (imports Dagster)
 
         run_range(
             self.definitions, job_name, first, last, outcome, selection=selection, tags=tags, instance=self.instance
