@@ -20,6 +20,7 @@ from analytics_platform.insights.encoders.device import DeviceChoice, resolve_de
 from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.grouping import Conversations, join_messages
 from analytics_platform.insights.heads.label_model import LabelModel
+from analytics_platform.insights.keeping.kept_classifiers import NOT_KEPT, KeptClassifiers
 from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.label_rules import RuleBook
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS, Taxonomy, TaxonomyParts, load_taxonomy
@@ -345,6 +346,7 @@ def build_engine(
     taxonomy_path: TaxonomyParts | None = None,
     model: LabelModel | None = None,
     training: Training = NOTHING,
+    kept: KeptClassifiers = NOT_KEPT,
 ) -> InsightEngine:
     """Return the engine for the arguments; a process builds each engine once.
 
@@ -355,6 +357,7 @@ def build_engine(
         taxonomy_path: File of labels, or packs and files that are combined in this order; the demo's pack when None.
         model: What corrections taught about this taxonomy; nothing when None.
         training: Labelled texts of this taxonomy, which teach beside its examples.
+        kept: Keeps the fitted classifiers.
 
     Raises:
         TierError: If the tier or the device is unknown or not available.
@@ -365,7 +368,7 @@ def build_engine(
     where = resolve_device(device)
     taxonomy = load_taxonomy(taxonomy_path)
     encoder = static_encoder()
-    static = StaticTier(encoder, taxonomy, where, model, training)
+    static = StaticTier(encoder, taxonomy, where, model, training, kept)
     if tier == "static":
         return InsightEngine(static, encoder, taxonomy, where.name, training)
     transformer = transformer_encoder(device)
@@ -377,6 +380,7 @@ def build_engine(
         everywhere=tier == "transformer",
         model=model,
         training=training,
+        kept=kept,
         device=where,
     )
     return InsightEngine(reading, encoder, taxonomy, transformer.device, training)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
@@ -32,6 +33,7 @@ class Insights:
         taxonomy: Packs and files of labels, combined in this order; the demo's pack when None.
         lake: Returns the store of the models.
         training: Returns the labelled files, which teach beside the taxonomy; called at first use.
+        kept: Folder of fitted classifiers; None to keep none.
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class Insights:
         taxonomy: TaxonomyParts | None,
         lake: Callable[[], PartitionStore],
         training: Callable[[], Training] = lambda: NOTHING,
+        kept: Path | None = None,
     ) -> None:
         self._tier = tier
         self._device = device
         self._taxonomy = taxonomy
         self._lake = lake
         self._read_training = training
+        self._kept = kept
 
     @cached_property
     def training(self) -> Training:
@@ -123,9 +127,12 @@ class Insights:
         return self._build(model, self.training.without_held_out())
 
     def _build(self, model: LabelModel | None, training: Training) -> InsightEngine:
-        from analytics_platform.insights.engine import build_engine  # noqa: PLC0415  (scikit-learn, to label only)
+        # Half a second of imports, which only labelling needs.
+        from analytics_platform.insights.engine import build_engine  # noqa: PLC0415
+        from analytics_platform.insights.keeping.kept_classifiers import KeptClassifiers  # noqa: PLC0415
 
-        return build_engine(self._tier, self._device, self._taxonomy, model, training)
+        kept = KeptClassifiers(self._kept)
+        return build_engine(self._tier, self._device, self._taxonomy, model, training, kept)
 
     def _stored(self, table: Table) -> pa.Table:
         store = self._lake()

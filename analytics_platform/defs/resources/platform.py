@@ -113,7 +113,12 @@ class Platform:
         """A new insight resource with the model promoted now; each run gets its own."""
         settings = self.settings
         return Insights(
-            settings.engine_tier, settings.engine, settings.taxonomy_parts, lambda: self.lake, self.training
+            settings.engine_tier,
+            settings.engine,
+            settings.taxonomy_parts,
+            lambda: self.lake,
+            self.training,
+            settings.home / "classifiers",
         )
 
     def training(self) -> Training:

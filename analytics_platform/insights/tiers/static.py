@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 
@@ -13,9 +13,10 @@ from analytics_platform.insights.encoders.device import CPU, Device
 from analytics_platform.insights.heads.classifier import Classifier
 from analytics_platform.insights.heads.experts import KeywordExpert
 from analytics_platform.insights.heads.label_model import LabelModel
-from analytics_platform.insights.heads.lessons import labels_of, lessons_of
+from analytics_platform.insights.heads.lessons import Lessons, labels_of, lessons_of
 from analytics_platform.insights.heads.likeness import fit_likeness
 from analytics_platform.insights.heads.linear import LinearHead
+from analytics_platform.insights.keeping.kept_classifiers import NOT_KEPT, KeptClassifiers
 from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.taxonomy import REMAINDERS, Label, Taxonomy
 from analytics_platform.insights.tiers.label_versions import static_version
@@ -36,6 +37,7 @@ class StaticTier:
         device: Device of the heads' computation.
         model: What corrections taught; None without.
         training: Labelled texts, which teach beside the taxonomy's examples.
+        kept: Keeps the fitted classifiers of topic and intent.
     """
 
     name = "static"
@@ -47,12 +49,14 @@ class StaticTier:
         device: Device = CPU,
         model: LabelModel | None = None,
         training: Training = NOTHING,
+        kept: KeptClassifiers = NOT_KEPT,
     ) -> None:
         self._encoder = encoder
         self._taxonomy = content
         self._device = device
         self._model = model
         self._training = training
+        self._kept = kept
         further: dict[Kind, Sequence[Label]] = {"urgency": content.urgencies, "resolution": content.resolutions}
         heads: dict[Kind, LinearHead | SentimentHead] = {
             "sentiment": load_sentiment(),
@@ -82,9 +86,21 @@ class StaticTier:
 
     @cached_property
     def _classifiers(self) -> dict[Kind, Classifier]:
-        """Classifiers of topic and intent, fitted at their first use, which takes a second or two."""
-        lessons = lessons_of(self._taxonomy, self._model.taught() if self._model else None, self._training.texts)
-        return {kind: Classifier(self._encoder, one, device=self._device) for kind, one in lessons.items()}
+        """Classifiers of topic and intent, read or fitted at their first use; fitting takes a second or two each."""
+
+        @cache
+        def every() -> dict[Kind, Lessons]:
+            return lessons_of(self._taxonomy, self._model.taught() if self._model else None, self._training.texts)
+
+        def lessons(kind: Kind) -> Lessons:
+            return every()[kind]
+
+        return {
+            kind: self._kept.classifier(
+                self._encoder, partial(lessons, kind), (self.version, kind), device=self._device
+            )
+            for kind in labels_of(self._taxonomy)
+        }
 
 
 def _head(kind: Kind, labels: Sequence[Label], encoder: StaticEncoder) -> LinearHead:
