@@ -118,7 +118,7 @@ class Platform:
             settings.taxonomy_parts,
             lambda: self.lake,
             self.training,
-            settings.home / "classifiers",
+            settings.classifiers_dir,
         )
 
     def training(self) -> Training:

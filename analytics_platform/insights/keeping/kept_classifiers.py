@@ -2,6 +2,10 @@
 
 A file is named by the hash of everything that the fit depends on, so that a change of any of it gives another file. The
 files that were not used for longest are removed. A damaged file is made again.
+
+A fit on labelled files keeps words of their texts, and no whole text. Its file is removed as soon as a classifier is
+asked for that learns from other labelled files or from none, so that a text that a person deletes from a labelled file
+leaves no word.
 """
 
 from __future__ import annotations
@@ -37,6 +41,9 @@ logger = logging.getLogger(__name__)
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "pyarrow", "tokenizers")
 """Libraries that compute a fit."""
 _CLASSES = (Ladder, Stage, Stack, Novelty, Route, Calibration)
+_ENDING = ".safetensors"
+_LABELLED = "-labelled-"
+"""Part of a file's name before the hash of the labelled files that it learnt from."""
 MOST_FILES = 12
 """Most files of a folder: topics and intents of the taxonomies, tiers and models that were used last."""
 _WAIT_SECONDS = 120.0
@@ -59,6 +66,7 @@ class KeptClassifiers:
         lessons: Callable[[], Lessons],
         depends_on: Sequence[str],
         *,
+        labelled: str = "",
         transformer: TextEncoder | None = None,
         reads: Reads = "nothing",
         device: Device = CPU,
@@ -69,6 +77,7 @@ class KeptClassifiers:
             encoder: As for ``Classifier``.
             lessons: Returns the training set; called only to fit.
             depends_on: Everything that the training set and the fit depend on, apart from libraries and device.
+            labelled: Version of the labelled files that the training set has texts of; empty for none.
             transformer: As for ``Classifier``.
             reads: As for ``Classifier``.
             device: As for ``Classifier``.
@@ -79,7 +88,9 @@ class KeptClassifiers:
 
         if self.folder is None:
             return fit()
-        path = self.folder / f"{_fingerprint((*depends_on, reads, device.name))}.safetensors"
+        ending = f"{_LABELLED}{_hash(labelled)}{_ENDING}" if labelled else _ENDING
+        path = self.folder / f"{_hash(*depends_on, labelled, reads, device.name, *_machine())}{ending}"
+        _remove_other_labelled(self.folder, ending)
         if path.exists() and (kept := _read(path, encoder, transformer, device)):
             return kept
         with _alone(self.folder):
@@ -90,12 +101,20 @@ class KeptClassifiers:
         return fitted
 
 
+def _remove_other_labelled(folder: Path, ending: str) -> None:
+    """Remove the files that learnt from labelled files, except those whose name has the ending."""
+    with contextlib.suppress(OSError):  # a home that this user may only read
+        for file in folder.glob(f"*{_LABELLED}*"):
+            if not file.name.endswith(ending) or ending == _ENDING:
+                file.unlink(missing_ok=True)
+
+
 NOT_KEPT = KeptClassifiers()
 """Every process fits."""
 
 
-def _fingerprint(depends_on: Sequence[str]) -> str:
-    return hashlib.sha256("\x1f".join((*depends_on, *_machine())).encode()).hexdigest()[:32]
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
 @cache
@@ -121,7 +140,7 @@ def _keep(path: Path, fitted: Classifier) -> None:
     """Write a file, and remove the files that were not used for longest; a failure is logged and costs another fit."""
     try:
         write_atomically(path, pack(fitted.state))
-        files = sorted(path.parent.glob("*.safetensors"), key=lambda file: file.stat().st_mtime, reverse=True)
+        files = sorted(path.parent.glob(f"*{_ENDING}"), key=lambda file: file.stat().st_mtime, reverse=True)
         for old in files[MOST_FILES:]:
             old.unlink(missing_ok=True)
     except (OSError, UserError) as error:  # a full disk, or a home that this user may only read

@@ -128,6 +128,7 @@ class ReadingTier:
                 self._encoder,
                 partial(lessons, kind),
                 (self.version, kind),
+                labelled=self._training.version if self._training.teaches else "",
                 transformer=self.transformer,
                 reads=READS[self.name],
                 device=self._device,

@@ -97,7 +97,11 @@ class StaticTier:
 
         return {
             kind: self._kept.classifier(
-                self._encoder, partial(lessons, kind), (self.version, kind), device=self._device
+                self._encoder,
+                partial(lessons, kind),
+                (self.version, kind),
+                labelled=self._training.version if self._training.teaches else "",
+                device=self._device,
             )
             for kind in labels_of(self._taxonomy)
         }

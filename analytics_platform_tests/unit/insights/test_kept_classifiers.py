@@ -137,6 +137,21 @@ def test_the_files_that_were_used_last_stay(tmp_path, fits):
 
 
 @pytest.mark.slow
+def test_no_file_keeps_words_of_labelled_files_that_were_changed(tmp_path, fits):
+    """A text that a person deleted from a labelled file would stay in the words of a kept classifier."""
+    kept = KeptClassifiers(tmp_path)
+
+    def names(labelled: str) -> set[str]:
+        kept.classifier(static_encoder(), fits, WHAT, labelled=labelled)
+        return {file.name for file in tmp_path.iterdir()} - {".lock"}
+
+    (one,), (two,), (none,) = names("one"), names("two"), names("")
+    assert len({one, two, none}) == 3
+    assert names("two") == {two, none}
+    assert names("") == {none}
+
+
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_made_costs_a_fit_and_nothing_else(tmp_path, fits):
     (tmp_path / "file").write_text("in the way")
     kept = KeptClassifiers(tmp_path / "file" / "classifiers")
