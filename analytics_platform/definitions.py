@@ -8,19 +8,20 @@ from collections.abc import Callable
 import dagster as dg
 
 from analytics_platform.alerting import Links
-from analytics_platform.defs.assets import learning_assets, operational_assets, processing_errors
-from analytics_platform.defs.assets.everyday import recipes_of, tables_of
+from analytics_platform.defs.assets import learning_assets, operational_assets
+from analytics_platform.defs.assets.everyday import EVERYTHING, recipes_of, tables_of
 from analytics_platform.defs.assets.mart_assets import build_marts
 from analytics_platform.defs.automation import retry, source_sensor
 from analytics_platform.defs.automation.alerts_sensor import alerts_sensor
 from analytics_platform.defs.automation.housekeeping import housekeeping_schedule
 from analytics_platform.defs.automation.learning_schedule import learning_schedule
-from analytics_platform.defs.checks import declarations, label_drift, promotion
+from analytics_platform.defs.checks import completeness, declarations, label_drift, promotion
 from analytics_platform.defs.consistency import store_agreement
 from analytics_platform.defs.consistency.repair_job import build_repair_job
 from analytics_platform.defs.executors.choice import delegate_of
 from analytics_platform.defs.framework.daily_partitions import daily_partitions, partitioned
 from analytics_platform.defs.framework.table_asset import OWNERS, TableAsset
+from analytics_platform.defs.resources.graph_resources import graph_resources
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.insights.taxonomies.combining import taxonomy_content
 from analytics_platform.settings.loader import Settings, load_settings
@@ -33,18 +34,6 @@ LEARNING = learning_assets.ASSETS
 """The tables of the group ``learning``, which the everyday job does not compute."""
 _LABELLING = frozenset({"insights", "llm"})
 """The resources that read the taxonomy. An asset that uses one of them makes labels."""
-EVERYTHING = "daily_tables"
-"""The job that materializes all groups but ``learning`` over a range of days.
-
-The name of a job begins with its cadence: ``daily`` for partitions of days, ``nightly``, ``weekly``, or ``on_demand``.
-"""
-
-
-def mart_names(settings: Settings) -> list[str]:
-    """Return the names of the tables of the warehouse: every dbt model that dbt builds as a table."""
-    nodes = load_manifest(settings.dbt_project_dir)["nodes"].values()
-    models = (node for node in nodes if node["resource_type"] == "model")
-    return sorted(node["name"] for node in models if node["config"]["materialized"] != "ephemeral")
 
 
 def _versioned(asset: TableAsset, settings: Settings) -> dg.AssetsDefinition:
@@ -91,7 +80,7 @@ def build_definitions(
         ],
         asset_checks=[
             *declarations.all_checks([*tables, *LEARNING]),
-            processing_errors.conversations_add_up,
+            completeness.conversations_add_up,
             label_drift.labels_are_steady,
             promotion.no_worse_than_promoted,
             *agreement_checks,
@@ -115,7 +104,7 @@ def build_definitions(
             source_sensor.build_sensor(platform, EVERYTHING),
             alerts_sensor(lambda: platform.alerts, Links(settings.ui_url), specs, stale_hours=settings.stale_hours),
         ],
-        resources=platform.resources([asset.recipe for asset in [*tables, *LEARNING]], on_partition, delegate),
+        resources=graph_resources(platform, [asset.recipe for asset in [*tables, *LEARNING]], on_partition, delegate),
         executor=dg.in_process_executor,
     )
 

@@ -75,8 +75,8 @@ def run(
 def redrive(first: From = None, last: To = None, as_json: AsJson = False) -> None:
     """Try failed conversations and quarantined rows of a range of days again, and list the results."""
     settings, start, end = read_range(first, last)
-    from analytics_platform.cli.commands import redrive_days
     from analytics_platform.cli.console import print_troubles, redriven_lines
+    from analytics_platform.cli.graph_commands import redrive_days
     from analytics_platform.defs.resources.platform import Platform
 
     with closing(Platform(settings)) as platform:
@@ -123,8 +123,8 @@ def repair(
 ) -> None:
     """Compare lake, MongoDB and warehouse, and compute again exactly the partitions that are wrong."""
     settings, start, end = read_range(first, last)
-    from analytics_platform.cli.commands import repair_stores
     from analytics_platform.cli.console import repair_lines
+    from analytics_platform.cli.graph_commands import repair_stores
 
     outcome = repair_stores(settings, start, end, dry_run=dry_run)
     if as_json:
@@ -142,7 +142,7 @@ def repair(
 def llm_cost(first: From = None, last: To = None, as_json: AsJson = False) -> None:
     """Estimate the cost of labelling a range of days by the LLM, without a request to it."""
     settings, start, end = read_range(first, last)
-    from analytics_platform.cli.commands import price_llm
+    from analytics_platform.cli.graphless import price_llm
 
     total = price_llm(settings, start, end)
     if as_json:
@@ -174,15 +174,15 @@ def doctor() -> None:
 def status(as_json: AsJson = False) -> None:
     """Say how far the source has been read, and which days wait."""
     settings = load_settings()
-    from analytics_platform.cli.commands import prepare as prepare_home
     from analytics_platform.cli.console import status_lines
-    from analytics_platform.defs.resources.dagster_instance import open_instance
+    from analytics_platform.cli.preparing import prepare as prepare_home
+    from analytics_platform.defs.resources.instance_folder import open_instance
     from analytics_platform.defs.resources.platform import Platform
     from analytics_platform.operations.status import examine
 
     prepare_home(settings)
-    with closing(Platform(settings, stages=False)) as platform, open_instance(settings.dagster_home) as instance:
-        examined = examine(platform, instance)
+    with closing(Platform(settings, stages=False)) as platform:
+        examined = examine(platform, lambda: open_instance(settings.dagster_home))
     if as_json:
         print_json(examined.as_json())
         return
@@ -302,9 +302,9 @@ def _inspect_nocodb(settings: Settings, given: FieldMapping, write: Path | None,
 def prepare() -> None:
     """Prepare a fresh installation: the dbt manifest and the Dagster instance."""
     settings = load_settings()
-    from analytics_platform.cli import commands
+    from analytics_platform.cli.preparing import prepare as prepare_home
 
-    commands.prepare(settings)
+    prepare_home(settings)
 
 
 @app.command()
@@ -314,10 +314,10 @@ def dev(
 ) -> None:
     """Open the Dagster UI and run the daemon until interrupted."""
     settings = load_settings()
-    from analytics_platform.cli import commands
+    from analytics_platform.cli.preparing import prepare_dev, require_free
 
-    commands.require_free(host, port)
-    commands.prepare_dev(settings)
+    require_free(host, port)
+    prepare_dev(settings)
     command = ["-m", "dagster", "dev", "-w", str(PROJECT_ROOT / "workspace.yaml"), "-h", host, "-p", str(port)]
     print_message(f"Dagster UI: http://{host}:{port} (Ctrl-C stops it)")
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  (takes this process's place, and its signals)

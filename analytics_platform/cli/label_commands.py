@@ -57,8 +57,8 @@ def _user() -> str:
 def train(as_json: AsJson = False) -> None:
     """Learn from the corrections of labels: fit a model, evaluate it on gold labels, promote it when it is no worse."""
     settings = load_settings()
-    from analytics_platform.cli.commands import train_model
     from analytics_platform.cli.console import print_troubles, trained_lines
+    from analytics_platform.cli.graph_commands import train_model
     from analytics_platform.defs.resources.platform import Platform
 
     with closing(Platform(settings)) as platform:
@@ -96,7 +96,7 @@ def evaluate_command(
     With --train, the classifier is fitted on another file; otherwise the taxonomy's labels are used as they are.
     """
     settings = load_settings()
-    from analytics_platform.cli.commands import score, score_taxonomy
+    from analytics_platform.cli.graphless import score, score_taxonomy
 
     if train is not None:
         for option, value in (("--taxonomy", taxonomy), ("--kind", kind)):

@@ -59,17 +59,18 @@ def why(
 
     if not may_be_table(asset, settings.dbt_project_dir):  # before the imports below, which take seconds
         raise UserError(unknown_table(asset, names_of_assets(settings.dbt_project_dir)))
-    from analytics_platform.cli.commands import prepare
     from analytics_platform.cli.console import why_lines
-    from analytics_platform.definitions import mart_names
+    from analytics_platform.cli.preparing import prepare
     from analytics_platform.defs.assets.everyday import recipes_of
-    from analytics_platform.defs.resources.dagster_instance import open_instance
+    from analytics_platform.defs.resources.instance_folder import open_instance
     from analytics_platform.defs.resources.platform import Platform
     from analytics_platform.operations.why import explain
+    from analytics_platform.storage.warehouse.dbt_project import mart_names
 
     prepare(settings)
     with closing(Platform(settings, stages=False)) as platform, open_instance(settings.dagster_home) as instance:
-        explanation = explain(platform, recipes_of(settings), mart_names(settings), instance, day, asset)
+        marts = mart_names(settings.dbt_project_dir)
+        explanation = explain(platform, recipes_of(settings), marts, instance, day, asset)
     if as_json:
         print_json(explanation.as_json())
         return

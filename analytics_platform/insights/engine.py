@@ -5,7 +5,6 @@ The engine selects tier and device, and converts a tier's answers to the tables 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 
@@ -21,10 +20,12 @@ from analytics_platform.insights.encoders.device import DeviceChoice, resolve_de
 from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.grouping import Conversations, join_messages
 from analytics_platform.insights.heads.label_model import LabelModel
+from analytics_platform.insights.keeping.kept_classifiers import NOT_KEPT, KeptClassifiers
 from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.label_rules import RuleBook
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS, Taxonomy, TaxonomyParts, load_taxonomy
 from analytics_platform.insights.tiers.decisions import DECIMALS, Decision, reasons_array
+from analytics_platform.insights.tiers.label_versions import engine_version, label_versions
 from analytics_platform.insights.tiers.reading import ReadingTier
 from analytics_platform.insights.tiers.static import StaticTier
 from analytics_platform.insights.tiers.tier import (
@@ -42,7 +43,6 @@ from analytics_platform.insights.vectors.static_multilingual import StaticEncode
 from analytics_platform.insights.vectors.text_encoder import TextEncoder, transformer_encoder
 from analytics_platform.insights.vectors.unit_length import unit
 from analytics_platform.insights.verdicts.judge import OutcomeJudge
-from analytics_platform.model.code_version import code_version
 from analytics_platform.model.tables.insight_tables import (
     CONVERSATION_INSIGHTS,
     EMBEDDING_DIMENSIONS,
@@ -87,19 +87,12 @@ class InsightEngine:
     @cached_property
     def version(self) -> str:
         """Hash of everything that the labels depend on: taxonomy, encoder, weights and code."""
-        code = code_version(InsightEngine)
-        return hashlib.sha256("\x1f".join((self.tier.name, self.tier.version, code)).encode()).hexdigest()[:16]
+        return engine_version(self.tier.name, self.tier.version)
 
     @property
     def versions(self) -> Mapping[str, str]:
         """Versions that the labels depend on, by name; ``engine`` is the hash of all of them, including the code."""
-        training = {"training": self.training.version} if self.training.teaches else {}
-        return {
-            "engine's tier": self.tier.name,
-            "taxonomy": self.taxonomy.version,
-            **training,
-            "engine": self.version,
-        }
+        return label_versions(self.tier.name, self.tier.version, self.taxonomy, self.training)
 
     @one_blas_thread()
     def embed_messages(self, messages: pa.Table) -> pa.Table:
@@ -345,18 +338,6 @@ def _topics(answer: Classified) -> pa.Array:
     return pa.ListArray.from_arrays(offsets, items, type=TOPICS_TYPE)
 
 
-def require_available(tier: str, device: DeviceChoice) -> None:
-    """Refuse a tier or a device that this machine lacks; loaded models stay loaded for ``build_engine``.
-
-    Raises:
-        TierError: If the tier or the device is unknown or not available.
-    """
-    require_tier(tier)
-    resolve_device(device)
-    if tier != "static":
-        transformer_encoder(device)
-
-
 @lru_cache(maxsize=8)
 @one_blas_thread()  # the last digits of a fit depend on the number of threads, and labels must not
 def build_engine(
@@ -365,6 +346,7 @@ def build_engine(
     taxonomy_path: TaxonomyParts | None = None,
     model: LabelModel | None = None,
     training: Training = NOTHING,
+    kept: KeptClassifiers = NOT_KEPT,
 ) -> InsightEngine:
     """Return the engine for the arguments; a process builds each engine once.
 
@@ -375,6 +357,7 @@ def build_engine(
         taxonomy_path: File of labels, or packs and files that are combined in this order; the demo's pack when None.
         model: What corrections taught about this taxonomy; nothing when None.
         training: Labelled texts of this taxonomy, which teach beside its examples.
+        kept: Keeps the fitted classifiers.
 
     Raises:
         TierError: If the tier or the device is unknown or not available.
@@ -385,7 +368,7 @@ def build_engine(
     where = resolve_device(device)
     taxonomy = load_taxonomy(taxonomy_path)
     encoder = static_encoder()
-    static = StaticTier(encoder, taxonomy, where, model, training)
+    static = StaticTier(encoder, taxonomy, where, model, training, kept)
     if tier == "static":
         return InsightEngine(static, encoder, taxonomy, where.name, training)
     transformer = transformer_encoder(device)
@@ -397,6 +380,7 @@ def build_engine(
         everywhere=tier == "transformer",
         model=model,
         training=training,
+        kept=kept,
         device=where,
     )
     return InsightEngine(reading, encoder, taxonomy, transformer.device, training)

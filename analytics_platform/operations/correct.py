@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
-from analytics_platform.insights.quality.feedback import known_labels
+from analytics_platform.insights.learning.correction_rows import known_labels
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
 from analytics_platform.model.tables.clean_tables import CONVERSATIONS
 from analytics_platform.storage.entered_corrections import add_entered

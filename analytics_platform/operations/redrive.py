@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import dagster as dg
-
 from analytics_platform.defs.assets import raw_assets
 from analytics_platform.defs.automation.retry import REDRIVE, REDRIVE_TAGS
 from analytics_platform.defs.consistency.left_out import (
@@ -21,7 +19,8 @@ from analytics_platform.defs.consistency.left_out import (
 from analytics_platform.defs.consistency.stale_days import stale_days
 from analytics_platform.defs.framework.day_ranges import ranges
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.operations.run import Outcome, run_range
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -50,20 +49,13 @@ class Redriven:
         return {**asdict(self), "outcome": self.outcome.as_json()}
 
 
-def redrive(
-    platform: Platform,
-    definitions: dg.Definitions,
-    days: Sequence[str],
-    *,
-    instance: dg.DagsterInstance,
-) -> Redriven:
+def redrive(platform: Platform, graph: Graph, days: Sequence[str]) -> Redriven:
     """Compute the days with failures or quarantined rows again.
 
     Args:
         platform: The platform of the assets.
-        definitions: The graph over that platform, with the job ``on_demand_redrive``.
+        graph: The graph over that platform, with the job ``on_demand_redrive``.
         days: Days to search, ascending; days without failures and quarantined rows are left alone.
-        instance: The Dagster instance that records the runs.
     """
     started = time.monotonic()
     failing = days_with_errors(platform.lake, days)
@@ -76,7 +68,7 @@ def redrive(
         troubled = sorted({*troubled, *mended}) or [days[-1]]
     quarantined, outcome = count_quarantined(platform.lake, troubled) + unplaced, Outcome()
     for first, last in ranges(troubled, gap=1):
-        run_range(definitions, REDRIVE, first, last, outcome, tags=REDRIVE_TAGS, instance=instance)
+        graph.run(REDRIVE, first, last, outcome, tags=REDRIVE_TAGS)
     after = failed_conversations(platform, troubled)
     names = {(entry.date, entry.conversation_id, entry.table_name) for entry in after}
     outcome.quarantined = count_quarantined(platform.lake, troubled) + count_unplaced(platform.lake)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
-from analytics_platform.insights.engine import require_available
+from analytics_platform.insights.availability import require_available
 from analytics_platform.insights.learning.corrections_file import read_corrections_files
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
 from analytics_platform.sources.file_reading.locating import find_files

@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
-
-import dagster as dg
+from typing import TYPE_CHECKING, Any
 
 from analytics_platform.defs.assets import raw_assets
 from analytics_platform.defs.consistency.left_out import count_quarantined, count_unplaced
 from analytics_platform.defs.consistency.stale_days import stale_days
-from analytics_platform.defs.framework.day_ranges import days_between
-from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG, Platform
+from analytics_platform.defs.framework.day_ranges import RANGE_END_TAG, RANGE_START_TAG, days_between
+from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.sources.base import SourceStatus
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,18 @@ class Status:
         return asdict(self)
 
 
-def examine(platform: Platform, instance: dg.DagsterInstance) -> Status:
-    """Return the status, from the read state of the source, the lake, and the duration of the last run."""
+def examine(platform: Platform, open_instance: Callable[[], dg.DagsterInstance]) -> Status:
+    """Return the status, from the read state of the source, the lake, and the duration of the last run.
+
+    Args:
+        platform: The platform.
+        open_instance: Returns the instance with the earlier runs, which is closed here; called when a day waits.
+    """
     with platform.source.held():
-        return _examine(platform, instance)
+        return _examine(platform, open_instance)
 
 
-def _examine(platform: Platform, instance: dg.DagsterInstance) -> Status:
+def _examine(platform: Platform, open_instance: Callable[[], dg.DagsterInstance]) -> Status:
     source, days = platform.source.status(), list(platform.source.days())
     within = days_between(platform.settings.first_day, platform.settings.last_day)
     all_days = sorted({*days, *platform.lake.keys(raw_assets.raw_messages.recipe.table.name)}.intersection(within))
@@ -66,23 +72,26 @@ def _examine(platform: Platform, instance: dg.DagsterInstance) -> Status:
         waiting=waiting,
         quarantined=count_quarantined(platform.lake, all_days) + count_unplaced(platform.lake),
         unplaced=count_unplaced(platform.lake),
-        seconds_left=_seconds_left(source, len(waiting), instance),
+        seconds_left=_seconds_left(source, len(waiting), open_instance),
     )
 
 
-def _seconds_left(source: SourceStatus, waiting: int, instance: dg.DagsterInstance) -> float | None:
+def _seconds_left(source: SourceStatus, waiting: int, open_instance: Callable[[], dg.DagsterInstance]) -> float | None:
     """Estimate the seconds left from the speed of the last pull and the seconds per day of the last run."""
     unread = 0.0
     if not source.complete and source.expected_rows and source.rows_per_second:
         unread = max(0, source.expected_rows - (source.rows or 0)) / source.rows_per_second
     if not waiting:
         return unread or None
-    a_day = _seconds_a_day(instance)
+    with open_instance() as instance:
+        a_day = _seconds_a_day(instance)
     return None if a_day is None else unread + waiting * a_day
 
 
 def _seconds_a_day(instance: dg.DagsterInstance) -> float | None:
     """Return the seconds per day of the last successful run over days; None without such a run."""
+    import dagster as dg  # noqa: PLC0415  (half a second, which a home without waiting days does without)
+
     finished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS])
     for record in instance.get_run_records(finished, limit=20):
         tags = record.dagster_run.tags

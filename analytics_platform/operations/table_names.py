@@ -1,6 +1,6 @@
 """Names of the everyday tables, from their declarations alone: a mistyped name is refused without importing Dagster.
 
-`everyday.recipes_of` and `definitions.mart_names` are exact, and take seconds to import.
+`everyday.recipes_of` and `dbt_project.mart_names` are exact, and take longer to import.
 """
 
 from __future__ import annotations

@@ -6,19 +6,19 @@ import datetime as dt
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
-
-import dagster as dg
+from typing import TYPE_CHECKING, Any
 
 from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.operations.table_names import unknown_table
-from analytics_platform.storage.io_manager import COMPUTED_BECAUSE
 from analytics_platform.storage.provenance import Provenance
 from analytics_platform.storage.staleness import RecomputeDecision
 from analytics_platform.storage.warehouse.marts_build import LAKE_TABLES
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 EVENTS_READ = 100
 """Number of the last materializations that are searched for the last one that computed the partition."""
@@ -79,7 +79,7 @@ class Explanation:
 
 def explain(
     platform: Platform,
-    recipes: Mapping[dg.AssetKey, Recipe],
+    recipes: Mapping[str, Recipe],
     marts: Collection[str],
     instance: dg.DagsterInstance,
     day: str,
@@ -89,7 +89,7 @@ def explain(
 
     Args:
         platform: The platform of the stores.
-        recipes: The recipe of each table, by its asset.
+        recipes: The recipe of each table, by the name of its asset.
         marts: Names of the tables of the warehouse. A dimension is explained by the build of the given day.
         instance: The Dagster instance with the event history.
         day: ``YYYY-MM-DD``; ignored for a table that is one partition.
@@ -98,13 +98,13 @@ def explain(
     Raises:
         UnknownPartitionError: If there is no such table.
     """
-    key = dg.AssetKey(asset) if asset in marts else _find(recipes, marts, asset)
+    name = asset if asset in marts else _find(recipes, marts, asset)
     with platform.source.held():
         decided = _Decisions(platform, recipes, day)
         if asset in marts:
             decision, store, inputs = platform.marts.decisions([day])[day], "warehouse", list(LAKE_TABLES)
         else:
-            recipe = recipes[key]
+            recipe = recipes[name]
             decision, store = decided.of(recipe), recipe.store
             inputs = [source.table for source in recipe.inputs.values()] if recipe.cadence is Cadence.DAILY else []
             day = recipe.cadence.partition_of(day)
@@ -112,9 +112,9 @@ def explain(
         changed = not platform.source.status().complete
     stored = Provenance.parse(decision.stored.provenance).parts if decision.stored else {}
     now = decision.provenance.parts if decision.provenance else {}
-    because, at = _last_computed(instance, key, day)
+    because, at = _last_computed(instance, name, day)
     return Explanation(
-        key.to_user_string(),
+        name,
         day,
         store,
         is_stored=decision.stored is not None,
@@ -130,7 +130,7 @@ def explain(
 class _Decisions:
     """Recompute decisions for the tables of one day."""
 
-    def __init__(self, platform: Platform, recipes: Mapping[dg.AssetKey, Recipe], day: str) -> None:
+    def __init__(self, platform: Platform, recipes: Mapping[str, Recipe], day: str) -> None:
         self._platform = platform
         self._recipes = {recipe.table.name: recipe for recipe in recipes.values()}
         self._resources = platform.recipe_resources()
@@ -162,15 +162,20 @@ class _Decisions:
         return stale
 
 
-def _find(recipes: Mapping[dg.AssetKey, Recipe], marts: Collection[str], asset: str) -> dg.AssetKey:
-    for key, recipe in recipes.items():
-        if asset in {key.to_user_string(), key.path[-1], recipe.table.name, recipe.table.base_name}:
-            return key
-    raise UnknownPartitionError(unknown_table(asset, {key.to_user_string() for key in recipes} | set(marts)))
+def _find(recipes: Mapping[str, Recipe], marts: Collection[str], asset: str) -> str:
+    for name, recipe in recipes.items():
+        if asset in {name, name.rpartition("/")[2], recipe.table.name, recipe.table.base_name}:
+            return name
+    raise UnknownPartitionError(unknown_table(asset, {*recipes, *marts}))
 
 
-def _last_computed(instance: dg.DagsterInstance, key: dg.AssetKey, day: str) -> tuple[str | None, str | None]:
+def _last_computed(instance: dg.DagsterInstance, asset: str, day: str) -> tuple[str | None, str | None]:
     """Return reason and time of the partition's last computation; None for each that the event history lacks."""
+    import dagster as dg  # noqa: PLC0415  (the rest of this module does without)
+
+    from analytics_platform.storage.io_manager import COMPUTED_BECAUSE  # noqa: PLC0415  (imports Dagster)
+
+    key = dg.AssetKey.from_user_string(asset)
     wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[day] if day else None)
     for record in instance.fetch_materializations(wanted, limit=EVENTS_READ).records:
         materialization = record.asset_materialization

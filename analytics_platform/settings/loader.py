@@ -282,6 +282,11 @@ class Settings(CleaningSettings, ComputingSettings, LlmSettings, NocoSettings, O
         return self.home / "corrections.jsonl"
 
     @property
+    def classifiers_dir(self) -> Path:
+        """Folder of fitted classifiers."""
+        return self.home / "classifiers"
+
+    @property
     def reports_dir(self) -> Path:
         """Folder of the HTML reports."""
         return self.home / "reports"

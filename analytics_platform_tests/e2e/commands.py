@@ -1,6 +1,6 @@
 """`analytics` as a process of its own: installed and started as users do, or forked with all imports done.
 
-Importing takes eight of the ten CPU seconds of a short command. A forked command runs the same `main` with the same
+Importing takes most of the CPU time of a short command. A forked command runs the same `main` with the same
 arguments, environment, signals and file descriptors; it lacks only the imports.
 """
 
@@ -24,13 +24,15 @@ import dbt.cli.main
 import orjson
 
 from analytics_platform import definitions
-from analytics_platform.cli import app, commands, console, doctor, lookups
+from analytics_platform.cli import app, console, doctor, graph_commands, graphless, lookups
 from analytics_platform.settings.validators import PREFIXES
 
 _POLL_SECONDS = 0.1
 ANALYTICS = Path(sys.executable).with_name("analytics")
 # Modules and not their names: an import that fails in the server of forks would go unnoticed, and only cost time.
-_PRELOADED = [module.__name__ for module in (app, commands, console, definitions, doctor, lookups, dbt.cli.main)]
+_PRELOADED = [
+    module.__name__ for module in (app, console, definitions, doctor, graph_commands, graphless, lookups, dbt.cli.main)
+]
 # A process of `multiprocessing` ends without what is registered with atexit.
 _CODE = """
 import atexit, os, sys

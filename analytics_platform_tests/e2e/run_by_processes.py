@@ -13,7 +13,8 @@ import psutil
 from analytics_platform.definitions import EVERYTHING, build_definitions
 from analytics_platform.defs.executors.process_pool import LocalProcesses
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.operations.run import Outcome, run_range
+from analytics_platform.operations.runs.graph_run import run_range
+from analytics_platform.operations.runs.outcome import Outcome
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.partitions import PartitionInfo
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -17,13 +19,33 @@ from pymongo import MongoClient
 
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.mongo import EmbeddedMongo
+from analytics_platform_tests.e2e.commands import environment
 from analytics_platform_tests.e2e.conftest import THREE_DAYS
 from analytics_platform_tests.e2e.many_days import stored
+from analytics_platform_tests.heavy_imports import STALE_ONLY
 from analytics_platform_tests.sizes import by_day_or_night
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 DAY = "2006-05-27"
+IMPORTED = f"""
+import sys
+from analytics_platform.cli.app import main
+try:
+    main()
+except SystemExit as ended:
+    print(sorted({STALE_ONLY!r} & set(sys.modules)))
+    raise
+"""
+"""Runs a command, and prints which of the libraries it has imported that only a stale day needs."""
+
+
+def run_script(
+    script: str, variables: dict[str, str], folder: Path, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a Python script as a process of its own, to its end."""
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, env=variables, cwd=folder, capture_output=True, text=True, timeout=300)
 
 
 def content_hashes(home: Path) -> dict[str, str]:
@@ -73,6 +95,15 @@ def test_a_second_demo_is_quick_and_changes_nothing(demo, installed_analytics):
     assert again.cpu_seconds < first.cpu_seconds / 2  # nearly all of it is imports; the time on the wall is the load's
     assert stored(home) == before
     assert {path: path.stat().st_mtime_ns for path in home.rglob("*.parquet")} == stamps
+
+
+@pytest.mark.parametrize("command", ["run", "status"])
+def test_a_command_without_a_stale_day_imports_neither_the_graph_nor_the_classifiers(demo, tmp_path, command):
+    """Imports took four of the seven processor-seconds of a run of 365 days in which nothing was stale."""
+    finished = run_script(IMPORTED, environment(demo[0]), tmp_path, command)
+    assert finished.returncode == 0, finished.stderr
+    assert command == "status" or "up to date" in finished.stderr
+    assert finished.stdout.splitlines()[-1] == "[]"
 
 
 def test_another_home_and_one_worker_give_the_same_content_byte_for_byte(three_days, analytics, tmp_path):

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from analytics_platform.definitions import EVERYTHING, build_definitions
 from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.operations.run import materialize
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.run import materialize
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform_tests.sizes import by_day_or_night
@@ -133,8 +134,8 @@ def test_the_whole_graph_takes_ten_thousand_bad_rows(tmp_path, monkeypatch):
         days = list(platform.source.days())
         with dg.DagsterInstance.ephemeral() as instance:
             outcome = materialize(
-                platform, build_definitions(platform), days,
-                job_name=EVERYTHING, assets=TABLES, selection=None, force=False, instance=instance,
+                platform, Graph.of(build_definitions(platform), instance), days,
+                job_name=EVERYTHING, assets=TABLES, selection=None, force=False,
             )  # fmt: skip
         assert outcome.failures == []
         lake = platform.lake

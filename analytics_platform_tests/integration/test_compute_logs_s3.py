@@ -8,7 +8,7 @@ import boto3
 import dagster as dg
 import pytest
 
-from analytics_platform.defs.resources.dagster_instance import compute_logs_on_s3, open_instance, prepare_instance
+from analytics_platform.defs.resources.instance_folder import compute_logs_on_s3, open_instance, prepare_instance
 from analytics_platform.settings.loader import PROJECT_ROOT, load_settings
 
 pytestmark = pytest.mark.integration

@@ -16,7 +16,9 @@ from analytics_platform.definitions import EVERYTHING, build_definitions
 from analytics_platform.defs.assets.everyday import tables_of
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.model.tables.raw_tables import RAW_MESSAGES
-from analytics_platform.operations.run import Outcome, materialize
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.outcome import Outcome
+from analytics_platform.operations.runs.run import materialize
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform.storage.warehouse.dbt_project import prepare_manifest
@@ -83,9 +85,8 @@ def computed(patch: pytest.MonkeyPatch, home: Path, settings: dict[str, object])
         prepare_manifest(platform.settings.dbt_project_dir)
         with dg.DagsterInstance.ephemeral() as instance:
             outcome = materialize(
-                platform, build_definitions(platform), list(platform.source.days()),
+                platform, Graph.of(build_definitions(platform), instance), list(platform.source.days()),
                 job_name=EVERYTHING, assets=tables_of(platform.settings), selection=None, force=False,
-                instance=instance,
             )  # fmt: skip
         yield platform, outcome
 

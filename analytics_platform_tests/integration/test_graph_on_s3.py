@@ -15,7 +15,9 @@ from analytics_platform.definitions import EVERYTHING, build_definitions
 from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.defs.framework.day_ranges import days_between
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.operations.run import Outcome, materialize
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.outcome import Outcome
+from analytics_platform.operations.runs.run import materialize
 from analytics_platform.settings.loader import PROJECT_ROOT, SAMPLE_START, load_settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -33,8 +35,9 @@ def run(home: Path, monkeypatch, instance, **variables: str) -> tuple[Outcome, H
     platform = Platform(settings)
     try:
         outcome = materialize(
-            platform, build_definitions(platform), days_between(settings.first_day, settings.last_day),
-            job_name=EVERYTHING, assets=TABLES, selection=None, force=False, instance=instance,
+            platform, Graph.of(build_definitions(platform), instance),
+            days_between(settings.first_day, settings.last_day),
+            job_name=EVERYTHING, assets=TABLES, selection=None, force=False,
         )  # fmt: skip
         hashes = {
             (asset.recipe.table.name, key): platform.store(asset.recipe.store)

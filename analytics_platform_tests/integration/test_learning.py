@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from analytics_platform.cli.commands import run_graph, train_model
+from analytics_platform.cli.commands import run_graph
+from analytics_platform.cli.graph_commands import train_model
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.insights.quality.feedback import find_said, judge_feedback
 from analytics_platform.insights.tiers.examples import shipped_gold

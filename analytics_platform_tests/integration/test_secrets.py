@@ -19,13 +19,15 @@ import pytest
 from pydantic import SecretStr
 from pymongo import MongoClient
 
-from analytics_platform.cli.commands import prepare
 from analytics_platform.cli.doctor import examine
+from analytics_platform.cli.preparing import prepare
 from analytics_platform.definitions import EVERYTHING, build_definitions
-from analytics_platform.defs.resources.dagster_instance import open_instance
+from analytics_platform.defs.resources.graph_resources import graph_resources
+from analytics_platform.defs.resources.instance_folder import open_instance
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
-from analytics_platform.operations.run import Outcome, run_range
+from analytics_platform.operations.runs.graph_run import run_range
+from analytics_platform.operations.runs.outcome import Outcome
 from analytics_platform.settings.loader import Settings, environment_name, load_settings
 from analytics_platform_tests.integration.secret_search import found_below, found_in, reprs
 from analytics_platform_tests.servers import MongoServer, S3Server, free_port
@@ -136,7 +138,7 @@ def attempt(tmp_path, monkeypatch, capfd, caplog, echo) -> Callable[..., tuple[O
                 said += [repr(entry) for run in outcome.runs for entry in instance.all_logs(run)]
             platform.alerts.raise_alert("run_failed", DAY, "a run failed", "\n".join(outcome.failures))
             said += platform.alerts.deliver().problems
-            said += [reprs(platform, platform.resources([], None)), repr(definitions)]
+            said += [reprs(platform, graph_resources(platform, [], None)), repr(definitions)]
         except UserError:
             said.append(traceback.format_exc())  # the daemon prints traces
         finally:

@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from analytics_platform.definitions import EVERYTHING, build_definitions
 from analytics_platform.defs.assets.everyday import tables_of
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.operations.run import Outcome, materialize
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.outcome import Outcome
+from analytics_platform.operations.runs.run import materialize
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.warehouse.dbt_project import prepare_manifest
 from analytics_platform_tests.sizes import by_day_or_night
@@ -108,8 +110,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def run(platform: Platform) -> Outcome:
     with dg.DagsterInstance.ephemeral() as instance:
         return materialize(
-            platform, build_definitions(platform), DAYS,
-            job_name=EVERYTHING, assets=tables_of(platform.settings), selection=None, force=False, instance=instance,
+            platform, Graph.of(build_definitions(platform), instance), DAYS,
+            job_name=EVERYTHING, assets=tables_of(platform.settings), selection=None, force=False,
         )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from analytics_platform.cli import commands
+from analytics_platform.cli import graphless
 from analytics_platform.cli.app import main
 from analytics_platform.cli.console import (
     outcome_table,
@@ -27,7 +28,7 @@ from analytics_platform.cli.console import (
     trained_lines,
 )
 from analytics_platform.cli.doctor import Examination, examine
-from analytics_platform.definitions import mart_names
+from analytics_platform.cli.requested_days import requested_days
 from analytics_platform.defs.assets.everyday import recipes_of
 from analytics_platform.defs.consistency.left_out import count_quarantined
 from analytics_platform.defs.resources.platform import Platform
@@ -35,13 +36,15 @@ from analytics_platform.errors import UserError
 from analytics_platform.model.tables.learning_tables import PROMOTED_MODEL
 from analytics_platform.model.tables.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES
 from analytics_platform.operations.reveal import Revealed, RevealedMessage
-from analytics_platform.operations.run import Outcome, TableOutcome
+from analytics_platform.operations.runs.outcome import Outcome, TableOutcome
+from analytics_platform.operations.runs.unknown_outcomes import UnknownOutcomes
 from analytics_platform.operations.similar import Similar, SimilarConversation
 from analytics_platform.operations.table_names import may_be_table, names_of_assets
-from analytics_platform.operations.unknown_outcomes import UnknownOutcomes
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.lake import Lake
+from analytics_platform.storage.warehouse.dbt_project import mart_names
 from analytics_platform.system.output import print_message
+from analytics_platform_tests.heavy_imports import STALE_ONLY
 from analytics_platform_tests.rights import usual_rights
 
 HEAVY = {"dagster", "pyarrow", "pandas", "numpy", "duckdb", "pymongo", "sklearn", "altair"}
@@ -74,6 +77,28 @@ def test_what_needs_no_work_is_answered_before_anything_heavy_is_imported(argume
     assert finished.stdout.splitlines()[-1] == "[]"
 
 
+def test_the_command_and_a_status_import_nothing_that_only_a_stale_day_needs(tmp_path: Path) -> None:
+    """A status of a small home took five processor-seconds, nearly all of them for imports."""
+    (tmp_path / "chats.csv").write_text("conversation_id,role,text,timestamp\nc,user,hi,2024-01-05T10:00:00Z\n")
+    script = (
+        "import sys\nfrom analytics_platform.cli.app import main\n"
+        f"print(sorted({HEAVY | STALE_ONLY!r} & set(sys.modules)))\n"
+        f"try:\n    main()\nfinally:\n    print(sorted({STALE_ONLY!r} & set(sys.modules)))"
+    )
+    chats = {"ANALYTICS_SOURCE": "files", "ANALYTICS_SOURCE_PATH": str(tmp_path / "chats.csv")}
+    finished = subprocess.run(
+        [sys.executable, "-c", script, "status"],
+        env={**os.environ, **chats},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert finished.returncode == 0, finished.stderr
+    of_the_command, *_, of_the_status = finished.stdout.splitlines()
+    assert (of_the_command, of_the_status) == ("[]", "[]")
+    assert "files, not all read yet" in finished.stdout
+
+
 def test_a_table_that_does_not_exist_is_refused_before_the_graph_is_imported() -> None:
     """The refusal took 11 s, and 17 to 52 s on a loaded machine: it waited for Dagster and every asset."""
     script = (
@@ -92,9 +117,9 @@ def test_names_known_without_the_graph_are_those_of_the_graph() -> None:
     """A table missing among the declared names could not be explained."""
     settings = load_settings()
     recipes = recipes_of(settings)
-    names = {key.to_user_string() for key in recipes} | set(mart_names(settings))
+    names = {*recipes, *mart_names(settings.dbt_project_dir)}
     assert set(names_of_assets(settings.dbt_project_dir)) == names
-    others = {key.path[-1] for key in recipes} | {recipe.table.name for recipe in recipes.values()}
+    others = {name.rpartition("/")[2] for name in recipes} | {recipe.table.name for recipe in recipes.values()}
     every = names | others | {recipe.table.base_name for recipe in recipes.values()}
     assert [name for name in sorted(every) if not may_be_table(name, settings.dbt_project_dir)] == []
 
@@ -219,7 +244,7 @@ def test_stored_days_outside_the_partitions_are_explained(monkeypatch, home, sto
     monkeypatch.setattr("analytics_platform.settings.loader.today", lambda: dt.date(2006, 5, 28))
     Lake.open(str(home / "lake")).write("raw_messages", stored, RAW_MESSAGES.empty(), "made of this")
     with closing(Platform(load_settings())) as platform, pytest.raises(UserError, match=says) as refused:
-        commands._days(platform, None, None)
+        requested_days(platform, None, None)
     assert "(the end: today is 2006-05-28 by this machine's clock), first" in str(refused.value)
     assert "ANALYTICS_END_DATE" not in str(refused.value)
 
@@ -290,9 +315,9 @@ def test_the_device_that_the_engine_took_is_told_once_on_standard_error(capfd, p
 def test_evaluating_shows_stages_on_standard_error_unless_quiet(monkeypatch, capfd) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     seen = []
-    monkeypatch.setattr(commands, "evaluate", lambda *_, on_stage, **__: seen.append(on_stage("fitting on 2 texts")))
+    monkeypatch.setattr(graphless, "evaluate", lambda *_, on_stage, **__: seen.append(on_stage("fitting on 2 texts")))
     for quiet in (True, False):
-        commands.score(Path("a"), Path("b"), "static", "cpu", quiet=quiet)
+        graphless.score(Path("a"), Path("b"), "static", "cpu", quiet=quiet)
         out, err = capfd.readouterr()
         assert (out, "fitting on 2 texts" in err) == ("", not quiet)
 

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from analytics_platform import definitions as code_location
-from analytics_platform.cli import commands
+from analytics_platform.cli import graph_commands
 from analytics_platform.definitions import EVERYTHING, build_definitions
 from analytics_platform.defs.assets import insight_assets
 from analytics_platform.defs.assets.everyday import TABLES, recipes_of, tables_of
@@ -226,7 +226,7 @@ def test_each_table_comes_after_those_it_is_computed_from(tmp_path, monkeypatch,
         monkeypatch.setenv("ANALYTICS_LLM_MODEL", "gpt-4.1-mini")
     seen: set[tuple[str, str]] = set()
     for asset in tables_of(load_settings()):
-        assert {(source.store, source.table) for source in asset.recipe.inputs.values()} <= seen, asset.key
+        assert {(source.store, source.table) for source in asset.recipe.inputs.values()} <= seen, asset.name
         seen.add((asset.recipe.store, asset.recipe.table.name))
 
 
@@ -252,17 +252,17 @@ def test_whatever_computes_or_compares_takes_the_recipes_of_the_tier(tmp_path, m
     watch(code_location, "build_repair_job", 1)
     for name in ("find_disagreements", "run_repair"):
         monkeypatch.setattr(
-            commands, name, lambda _platform, recipes, *_, name=name: taken.update({name: recipes}) or Repair()
+            graph_commands, name, lambda _platform, recipes, *_, name=name: taken.update({name: recipes}) or Repair()
         )
     settings = load_settings()
     build_definitions(Platform(settings))
     for dry_run in (True, False):
-        commands.repair_stores(settings, None, None, dry_run=dry_run)
-    [(key, by_llm)] = insight_assets.BY_LLM.items()
+        graph_commands.repair_stores(settings, None, None, dry_run=dry_run)
+    [(name, by_llm)] = insight_assets.BY_LLM.items()
     users = {"agreement_checks", "agreement_schedule", "build_repair_job", "find_disagreements", "run_repair"}
     assert taken.keys() == users
-    assert all(recipes[key] is by_llm.recipe for recipes in taken.values())
-    assert recipes_of(settings)[key] is by_llm.recipe
+    assert all(recipes[name] is by_llm.recipe for recipes in taken.values())
+    assert recipes_of(settings)[name] is by_llm.recipe
 
 
 def test_without_mongodb_the_collections_are_shown_as_off_and_nothing_reads_or_checks_them(tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ from analytics_platform.model.tables.operational_tables import DAILY_REPORT_PAGE
 from analytics_platform.operations.inspecting import inspection
 from analytics_platform.operations.inspecting.inspection import inspect_files
 from analytics_platform.operations.inspecting.mapping_file import mapping_text
-from analytics_platform.operations.run import Outcome
+from analytics_platform.operations.runs.outcome import Outcome
 from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform.sources.mapping import FieldMapping
 

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.cli import commands
 from analytics_platform.cli.app import main
+from analytics_platform.cli.commands import run_graph
 from analytics_platform.cli.console import print_troubles
 from analytics_platform.cli.doctor import examine
+from analytics_platform.cli.graph_commands import redrive_days, train_model
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.operations.required_inputs import require_inputs
@@ -37,7 +38,7 @@ def wrong_taxonomy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return taxonomy
 
 
-@pytest.mark.parametrize("command", [commands.run_graph, commands.redrive_days, commands.train_model])
+@pytest.mark.parametrize("command", [run_graph, redrive_days, train_model])
 def test_wrong_taxonomy_is_refused_with_its_line_before_any_work(wrong_taxonomy, tmp_path, command):
     with pytest.raises(UserError, match=f"{wrong_taxonomy}:2: "):
         command(Platform(load_settings()))

@@ -13,14 +13,14 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import example, given
 
-from analytics_platform.cli import commands
+from analytics_platform.cli import commands, graph_commands, graphless
 from analytics_platform.cli.app import main
 from analytics_platform.cli.console import print_outcome
 from analytics_platform.defs.consistency.repairer import Repair
 from analytics_platform.operations import status as status_module
 from analytics_platform.operations.redrive import Redriven
-from analytics_platform.operations.run import Outcome, TableOutcome
-from analytics_platform.operations.unknown_outcomes import UnknownOutcomes
+from analytics_platform.operations.runs.outcome import Outcome, TableOutcome
+from analytics_platform.operations.runs.unknown_outcomes import UnknownOutcomes
 from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform.system.output import (
     PIPE_CLOSED,
@@ -77,7 +77,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_results_go_to_standard_output_and_messages_to_standard_error(monkeypatch, capsys, arguments, result, messages):
     """Results of every command but two went to standard error, so that no pipe and no file got them."""
     for name, canned in CANNED.items():
-        monkeypatch.setattr(commands, name, lambda *_, canned=canned, **__: canned)
+        [place] = [place for place in (commands, graph_commands, graphless) if name in vars(place)]
+        monkeypatch.setattr(place, name, lambda *_, canned=canned, **__: canned)
     monkeypatch.setattr(FileSource, "reconcile", lambda *_, **__: {"days": 4})
     monkeypatch.setattr(FileSource, "rows_by_day", lambda *_: {})
     monkeypatch.setattr(sys, "argv", ["analytics", *arguments])

@@ -11,6 +11,8 @@ import pyarrow as pa
 
 BASELINE_DAYS = 7
 """Number of days before the reported day with which its figures are compared."""
+CHARTED_DAYS = 14
+"""Number of days before the reported day that the first chart of the page shows, as far as they have data."""
 FEW = 5
 """Least number of conversations, answers or outcomes for a comparison."""
 QUIET_DAY = 10

@@ -18,13 +18,17 @@ import pyarrow as pa
 from markupsafe import Markup, escape
 
 from analytics_platform.analytics.reports import charts, wording
-from analytics_platform.analytics.reports.evidence import BASELINE_DAYS, OTHER, QUIET_DAY, mean_of_days, read_days
+from analytics_platform.analytics.reports.evidence import (
+    BASELINE_DAYS,
+    CHARTED_DAYS,
+    OTHER,
+    QUIET_DAY,
+    mean_of_days,
+    read_days,
+)
 from analytics_platform.analytics.reports.reading_list import Listed, reading_list
 from analytics_platform.analytics.reports.report import HEADLINES, Unit
 from analytics_platform.system.plain_text import with_symbols
-
-CHARTED_DAYS = 14
-"""Number of days before the reported day that the first chart shows, as far as they have data."""
 
 _RIGHT_TO_LEFT = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 _RIGHT_TO_LEFT_PHRASE = re.compile(rf"{_RIGHT_TO_LEFT}(?:[ \d'’./_\u200c\u200d-]*{_RIGHT_TO_LEFT})*")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dagster as dg
-
 from analytics_platform.defs.assets import (
     analytics_assets,
     clean_assets,
@@ -18,6 +16,11 @@ from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.defs.framework.table_asset import TableAsset
 from analytics_platform.settings.loader import Settings
 
+EVERYTHING = "daily_tables"
+"""The job that materializes all groups but ``learning`` over a range of days.
+
+The name of a job begins with its cadence: ``daily`` for partitions of days, ``nightly``, ``weekly``, or ``on_demand``.
+"""
 TABLES = [
     *raw_assets.ASSETS,
     *clean_assets.ASSETS,
@@ -35,15 +38,15 @@ def tables_of(settings: Settings) -> list[TableAsset]:
     """Return the everyday tables under these settings, each after the tables it is computed from."""
     others = insight_assets.BY_LLM if settings.tier == "llm" else {}
     if settings.has_mongo:
-        return [others.get(asset.key, asset) for asset in TABLES]
-    others |= {asset.key: asset for asset in report_assets.in_lake()}
-    return [others.get(asset.key, asset) for asset in TABLES if asset.key not in operational_assets.KEYS]
+        return [others.get(asset.name, asset) for asset in TABLES]
+    others |= {asset.name: asset for asset in report_assets.in_lake()}
+    return [others.get(asset.name, asset) for asset in TABLES if asset.name not in operational_assets.NAMES]
 
 
-def recipes_of(settings: Settings) -> dict[dg.AssetKey, Recipe]:
-    """Return the recipe of each everyday table under these settings, in the order of ``tables_of``.
+def recipes_of(settings: Settings) -> dict[str, Recipe]:
+    """Return the recipe of each everyday table under these settings by name of asset, in the order of ``tables_of``.
 
     Code that computes or compares partitions takes its recipes from this function, because the recipe of
     ``conversation_insights`` depends on the tier.
     """
-    return {asset.key: asset.recipe for asset in tables_of(settings)}
+    return {asset.name: asset.recipe for asset in tables_of(settings)}

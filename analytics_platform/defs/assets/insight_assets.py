@@ -11,26 +11,28 @@ from analytics_platform.defs.framework.recipe import PartitionFacts
 from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
 from analytics_platform.defs.resources.corrections_resource import Corrections
 from analytics_platform.defs.resources.insights_resource import Insights
-from analytics_platform.insights import engine, similarity
+from analytics_platform.insights import similarity
 from analytics_platform.model.tables import insight_tables as tables
 
 KINDS = frozenset({"parquet", "numpy"})
 PLACE = GraphPlace("insights", KINDS)
+_ENGINE = "analytics_platform.insights.engine"
+"""The module behind the resource ``insights``, by name: importing it takes a second, which only labelling needs."""
 
 
 def _engine_version(day: str, insights: Insights) -> Mapping[str, str]:  # noqa: ARG001  (the signature of PartitionFacts.version)
-    return insights.engine.versions
+    return insights.versions
 
 
 def _label_versions(day: str, insights: Insights, corrections: Corrections) -> Mapping[str, str]:
-    return {**insights.engine.versions, **corrections.version(day)}
+    return {**insights.versions, **corrections.version(day)}
 
 
 @table_asset(
     tables.MESSAGE_EMBEDDINGS,
     PLACE,
     upstream=Upstream({"messages": clean_assets.messages}),
-    code=[engine],
+    code=[_ENGINE],
     facts=PartitionFacts(version=_engine_version),
     isolates=True,
 )
@@ -57,7 +59,7 @@ def conversation_embeddings(messages: pa.Table, message_embeddings: pa.Table) ->
     tables.MESSAGE_INSIGHTS,
     PLACE,
     upstream=Upstream({"messages": clean_assets.messages, "message_embeddings": message_embeddings}),
-    code=[engine],
+    code=[_ENGINE],
     facts=PartitionFacts(version=_engine_version),
     isolates=True,
 )
@@ -78,7 +80,7 @@ _READ = {
     tables.CONVERSATION_INSIGHTS,
     PLACE,
     upstream=Upstream(_READ),
-    code=[engine],
+    code=[_ENGINE],
     facts=PartitionFacts(version=_label_versions),
     isolates=True,
 )
@@ -107,7 +109,7 @@ def conversation_insights(
     tables.CONVERSATION_INSIGHTS,
     GraphPlace("insights", KINDS | llm_assets.KINDS),
     upstream=Upstream({**_READ, "llm_insights": llm_assets.llm_insights}),
-    code=[engine],
+    code=[_ENGINE],
     facts=PartitionFacts(version=_label_versions),
     isolates=True,
 )
@@ -137,5 +139,5 @@ def conversation_insights_by_llm(
 
 
 ASSETS = [message_embeddings, conversation_embeddings, message_insights, conversation_insights]
-BY_LLM = {conversation_insights.key: conversation_insights_by_llm}
-"""Assets that take the place of ``ASSETS`` in the tier ``llm``, by the key of the asset that they replace."""
+BY_LLM = {conversation_insights.name: conversation_insights_by_llm}
+"""Assets that take the place of ``ASSETS`` in the tier ``llm``, by the name of the asset that they replace."""

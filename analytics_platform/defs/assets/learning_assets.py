@@ -24,6 +24,7 @@ from analytics_platform.insights import engine
 from analytics_platform.insights.heads.label_model import LabelModel, make_model
 from analytics_platform.insights.heads.lessons import labels_of
 from analytics_platform.insights.learning import llm_lesson_choice as lessons_of_llm
+from analytics_platform.insights.learning.correction_rows import TRAINING
 from analytics_platform.insights.quality import feedback
 from analytics_platform.insights.quality.promotion_gate import evaluate_model, evaluations_of, why_worse
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy, load_taxonomy
@@ -81,9 +82,9 @@ def label_feedback(messages: PartitionStream, corrections: Corrections, insights
     labelled = [  # a file of corrections may have the name of a labelled file
         {
             **row,
-            "feedback_id": f"{feedback.TRAINING}:{row['file']}:{row['row']}",
+            "feedback_id": f"{TRAINING}:{row['file']}:{row['row']}",
             "author": row["file"],
-            "origin": feedback.TRAINING,
+            "origin": TRAINING,
         }
         for row in insights.training.conversations
     ]

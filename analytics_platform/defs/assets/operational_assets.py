@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
-import dagster as dg
 import pyarrow as pa
 
 from analytics_platform.analytics import operational_documents
@@ -13,6 +13,9 @@ from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, 
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.tables import operational_tables as tables
 from analytics_platform.storage.warehouse import facts
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 collection_asset = partial(
     table_asset, place=GraphPlace("operational", frozenset({"mongodb"}), prefix="mongo"), store="mongo"
@@ -65,8 +68,8 @@ def conversation_translations(messages: pa.Table) -> pa.Table:  # noqa: ARG001  
 
 
 AGREEING = [
-    *(asset.key for asset in (conversation_analytics, conversation_messages, conversation_categories)),
-    *(dg.AssetKey(name) for name in facts.FACTS),
+    *(asset.name for asset in (conversation_analytics, conversation_messages, conversation_categories)),
+    *facts.FACTS,
 ]
 """The assets that store conversations outside the lake. ``daily_report`` and ``mongo/user_analytics`` wait until
 each of these assets agrees with the lake.
@@ -90,7 +93,7 @@ ASSETS = [
     conversation_translations,
     user_analytics,
 ]
-KEYS = frozenset(asset.key for asset in ASSETS)
+NAMES = frozenset(asset.name for asset in ASSETS)
 
 
 def switched_off() -> list[dg.AssetSpec]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import dagster as dg
 import pyarrow as pa
 
 from analytics_platform.defs.framework.recipe import PartitionFacts
@@ -17,7 +16,7 @@ from analytics_platform.sources.file_reading import file_source
 from analytics_platform.sources.nocodb import source as nocodb_source
 from analytics_platform.transform import conversations
 
-SOURCE_ROWS = dg.AssetKey("source_rows")
+SOURCE_ROWS = "source_rows"
 """The asset that represents the source: a sensor observes its state, and no table is stored for it."""
 SOURCES = [file_source, sample_source, nocodb_source]
 """The modules behind the resource ``source``."""

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import dagster as dg
 import pyarrow as pa
 
-from analytics_platform.analytics.reports import charts, evidence, page, report
+from analytics_platform.analytics.reports import evidence, report
 from analytics_platform.defs.assets import (
     analytics_assets,
     clean_assets,
@@ -39,6 +38,10 @@ def _notes(source_name: str) -> list[str]:
 
 
 def _shown(_: str, document: pa.Table, **__: object) -> Mapping[str, Any]:
+    import dagster as dg  # noqa: PLC0415  (only a run shows it, and has imported Dagster)
+
+    from analytics_platform.analytics.reports import charts  # noqa: PLC0415  (imports Altair)
+
     topics = document["topics"][0].as_py()
     if not topics:
         return {}
@@ -86,7 +89,7 @@ def daily_report(
             "conversation_insights": insight_assets.conversation_insights,
             "processing_errors": processing_errors.processing_errors,
         },
-        days_before=page.CHARTED_DAYS,
+        days_before=evidence.CHARTED_DAYS,
     ),
     facts=PartitionFacts(version=lambda _, source_name: {"notes": "\n".join(_notes(source_name))}),
     store="pages",
@@ -100,6 +103,8 @@ def daily_report_page(
     source_name: str,
 ) -> pa.Table:
     """The report of the day as a self-contained HTML page, with charts and the conversations worth reading."""
+    from analytics_platform.analytics.reports import page  # noqa: PLC0415  (imports Altair)
+
     history = dict(daily_metrics)
     html = page.daily_page(daily_report, history, conversations, conversation_insights, _notes(source_name))
     return DAILY_REPORT_PAGES.from_rows(
@@ -112,7 +117,7 @@ ASSETS = [daily_report, daily_report_page]
 
 def in_lake() -> list[TableAsset]:
     """Return the assets of a platform without MongoDB: the document of the report is stored in the lake."""
-    facts_only = [key for key in operational_assets.AGREEING if key not in operational_assets.KEYS]
+    facts_only = [name for name in operational_assets.AGREEING if name not in operational_assets.NAMES]
     report = daily_report.stored_in("lake", replace(daily_report.upstream, wait_for=facts_only))
     tables = {**daily_report_page.upstream.tables, "daily_report": report}
     return [report, daily_report_page.stored_in("pages", replace(daily_report_page.upstream, tables=tables))]

@@ -12,7 +12,7 @@ import dagster as dg
 from analytics_platform.alerting import Alerts, Links
 from analytics_platform.alerting.overdue import overdue_since
 from analytics_platform.defs.automation.event_log import EventPosition, FailedCheck, FailedRun, read_failures
-from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG
+from analytics_platform.defs.framework.day_ranges import RANGE_END_TAG, RANGE_START_TAG
 from analytics_platform.system.plain_text import counted
 
 INTERVAL_SECONDS = 60

@@ -4,29 +4,13 @@ from collections.abc import Iterable
 
 import dagster as dg
 
+from analytics_platform.defs.automation.leftovers import sweep, sweep_stagings
 from analytics_platform.defs.framework.table_asset import TableAsset
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.sources.staging_holds import discard_other_sources
-from analytics_platform.storage.lake.parquet_lake import LEFT_OVER_AFTER
 
 HOUSEKEEPING = "nightly_housekeeping"
 """Name of the job that removes the leftovers of killed processes."""
 NIGHTLY = "17 3 * * *"
-
-
-def sweep(platform: Platform, assets: Iterable[TableAsset]) -> int:
-    """Remove leftover files from the lake and the reports folder, and return their number.
-
-    Raises:
-        LakeError: If the lake cannot be swept.
-    """
-    tables = {asset.recipe.table.name for asset in assets if asset.recipe.store == "lake"}
-    return platform.lake.sweep(tables) + platform.pages.sweep(LEFT_OVER_AFTER.total_seconds())
-
-
-def sweep_stagings(platform: Platform) -> None:
-    """Remove the stagings of sources that the settings no longer name: copies of texts that nothing updates."""
-    discard_other_sources(platform.settings.staging_dir, platform.source.name)
 
 
 def housekeeping_schedule(platform: Platform, assets: Iterable[TableAsset]) -> dg.ScheduleDefinition:

@@ -7,9 +7,9 @@ import dagster as dg
 from analytics_platform.defs.assets.learning_assets import EVERYDAY
 from analytics_platform.defs.assets.processing_errors import ISOLATING
 from analytics_platform.defs.consistency.left_out import days_with_errors, stored_failures
-from analytics_platform.defs.framework.day_ranges import few_ranges
+from analytics_platform.defs.framework.day_ranges import RANGE_END_TAG, RANGE_START_TAG, few_ranges
 from analytics_platform.defs.framework.table_asset import REDRIVE_TAG
-from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG, Platform
+from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.model.tables.error_tables import PROCESSING_ERRORS
 from analytics_platform.storage.failures import MOST_TRIES
 

@@ -25,8 +25,8 @@ from analytics_platform.defs.automation.sensor_state import (
     short,
 )
 from analytics_platform.defs.consistency.stale_days import stale_days
-from analytics_platform.defs.framework.day_ranges import days_between, few_ranges
-from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG, Platform
+from analytics_platform.defs.framework.day_ranges import RANGE_END_TAG, RANGE_START_TAG, days_between, few_ranges
+from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.sources.base import Source, SourceError, SourceStatus, require_usable
 from analytics_platform.system.plain_text import counted, on_one_line, plain_metadata
 

@@ -46,7 +46,7 @@ class RepairConfig(dg.Config):
         return days_between(first, last)
 
 
-def find_disagreements(platform: Platform, tables: Mapping[dg.AssetKey, Recipe], days: Sequence[str] | None) -> Repair:
+def find_disagreements(platform: Platform, tables: Mapping[str, Recipe], days: Sequence[str] | None) -> Repair:
     """Return the disagreements that a repair would find, without repairing any.
 
     Args:
@@ -60,7 +60,7 @@ def find_disagreements(platform: Platform, tables: Mapping[dg.AssetKey, Recipe],
 
 def run_repair(
     platform: Platform,
-    tables: Mapping[dg.AssetKey, Recipe],
+    tables: Mapping[str, Recipe],
     days: Sequence[str] | None,
     instance: dg.DagsterInstance,
 ) -> Repair:
@@ -82,18 +82,19 @@ def run_repair(
 
 def build_repair_job(
     platform: Platform,
-    tables: Mapping[dg.AssetKey, Recipe],
+    tables: Mapping[str, Recipe],
     on_repair: Callable[[Repair], None] = lambda _: None,
 ) -> dg.JobDefinition:
     """Return the job. Nothing is contacted before it runs.
 
     Args:
         platform: The platform whose stores are repaired.
-        tables: The recipe of every table by its asset, each after the tables it is computed from.
+        tables: The recipe of every table by the name of its asset, each after the tables it is computed from.
         on_repair: Called with the result of the repair, also if a disagreement is left.
     """
-    keys = {(recipe.store, recipe.table.name): key for key, recipe in tables.items()}
-    keys |= {("warehouse", name): dg.AssetKey(name) for name in FACTS}
+    names = {(recipe.store, recipe.table.name): name for name, recipe in tables.items()}
+    names |= {("warehouse", name): name for name in FACTS}
+    keys = {place: dg.AssetKey.from_user_string(name) for place, name in names.items()}
 
     @dg.op(name=MEND)
     def mend_stores(context: dg.OpExecutionContext, config: RepairConfig) -> None:
@@ -112,8 +113,8 @@ def build_repair_job(
         for repaired in repair.mended:
             context.log_event(_materialization(keys[repaired.store, repaired.table], repaired))
         checked = [*audit.collections, *(recipe for recipe in tables.values() if _was_repaired(recipe, repair))]
-        names = [(recipe.store, recipe.table.name) for recipe in checked] + [("warehouse", name) for name in FACTS]
-        for store, table in names:
+        places = [(recipe.store, recipe.table.name) for recipe in checked] + [("warehouse", name) for name in FACTS]
+        for store, table in places:
             problems = [str(one) for one in repair.left if one.store == store and one.table in (table, EVERY_TABLE)]
             verdict = _verdict(keys[store, table], FITS if store == "lake" else AGREES, problems)
             context.log_event(verdict)  # type: ignore[arg-type]  # it takes verdicts; its annotation lacks them
@@ -135,7 +136,7 @@ def build_repair_job(
     return store_repair
 
 
-def _audit(platform: Platform, tables: Mapping[dg.AssetKey, Recipe]) -> Audit:
+def _audit(platform: Platform, tables: Mapping[str, Recipe]) -> Audit:
     return Audit(platform.lake, platform.mongo_if_any, platform.marts, tuple(tables.values()))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from analytics_platform.defs.framework.table_asset import TableAsset
 from analytics_platform.defs.resources.platform import Platform
@@ -29,9 +30,14 @@ def stale_days(
     stores: dict[str, PartitionStore] = {name: platform.store(name) for name in needed}
     resources = platform.recipe_resources()
     stale: set[str] = set()
+
+    @cache
+    def stored(store: str, table: str) -> Sequence[str]:
+        return stores[store].keys(table)
+
     for asset in assets:
         keys = dict.fromkeys(map(asset.recipe.cadence.partition_of, days))
-        decisions = asset.recipe.decisions(keys, stores, resources, policy)
+        decisions = asset.recipe.decisions(keys, stores, resources, policy, stored)
         stale.update(key or days[-1] for key, decision in decisions.items() if decision.is_stale)
     if marts:
         decisions = platform.marts.decisions(days)

@@ -28,24 +28,24 @@ _DESCRIPTION = (
 
 
 def agreement_checks(
-    tables: Mapping[dg.AssetKey, Recipe], hold_days: Callable[[str, str], AbstractContextManager[None]]
+    tables: Mapping[str, Recipe], hold_days: Callable[[str, str], AbstractContextManager[None]]
 ) -> list[dg.AssetChecksDefinition]:
     """Return the check of every collection and fact that can be computed again from the lake alone.
 
     Args:
-        tables: The recipe of every table by its asset, each after the tables it is computed from.
+        tables: The recipe of every table by the name of its asset, each after the tables it is computed from.
         hold_days: Returns a context that keeps all runs away from a range of days.
     """
     recipes = tuple(tables.values())
-    collections = {key: recipe for key, recipe in tables.items() if recipe.store == "mongo" and rederivable(recipe)}
+    collections = {name: recipe for name, recipe in tables.items() if recipe.store == "mongo" and rederivable(recipe)}
     return [
-        *(_agreement_check(key, recipes, recipe, hold_days) for key, recipe in collections.items()),
-        *(_agreement_check(dg.AssetKey(name), recipes, name, hold_days) for name in FACTS),
+        *(_agreement_check(name, recipes, recipe, hold_days) for name, recipe in collections.items()),
+        *(_agreement_check(name, recipes, name, hold_days) for name in FACTS),
     ]
 
 
 def _agreement_check(
-    key: dg.AssetKey,
+    asset: str,
     recipes: Sequence[Recipe],
     what: Recipe | str,
     hold_days: Callable[[str, str], AbstractContextManager[None]],
@@ -53,7 +53,7 @@ def _agreement_check(
     """Return the check of one asset.
 
     Args:
-        key: Key of the asset.
+        asset: Name of the asset.
         recipes: The recipe of every table.
         what: The recipe of a collection, or the name of a fact.
         hold_days: As for ``agreement_checks``.
@@ -61,7 +61,7 @@ def _agreement_check(
     has_mongo = any(one.store == "mongo" for one in recipes)
 
     @dg.asset_check(
-        asset=key,
+        asset=dg.AssetKey.from_user_string(asset),
         name=AGREES,
         blocking=True,
         description=_DESCRIPTION,
@@ -93,7 +93,7 @@ def _disagreements(audit: Audit, what: Recipe | str, days: Sequence[str] | None)
 
 
 def agreement_schedule(
-    tables: Mapping[dg.AssetKey, Recipe], checks: Sequence[dg.AssetChecksDefinition]
+    tables: Mapping[str, Recipe], checks: Sequence[dg.AssetChecksDefinition]
 ) -> dg.ScheduleDefinition:
     """Return the nightly schedule of the job that checks every day of every store. The job computes nothing.
 
@@ -101,7 +101,11 @@ def agreement_schedule(
         tables: As for ``agreement_checks``.
         checks: The result of ``agreement_checks``.
     """
-    whole = [dg.AssetCheckKey(key, FITS) for key, recipe in tables.items() if recipe.store == "lake"]
+    whole = [
+        dg.AssetCheckKey(dg.AssetKey.from_user_string(name), FITS)
+        for name, recipe in tables.items()
+        if recipe.store == "lake"
+    ]
     keys = [*whole, *(key for check in checks for key in check.check_keys)]
     job = dg.define_asset_job(
         STORE_AGREEMENT,

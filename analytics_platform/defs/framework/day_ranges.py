@@ -1,10 +1,14 @@
-"""Arithmetic on days and ranges of days."""
+"""Arithmetic on days and ranges of days, and the run tags that name them."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
 
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+PARTITION_TAG = "dagster/partition"
+"""Dagster's run tags: the first and the last day of a run over a range, and the day of a run over one day."""
 GAP_DAYS = 7
 """Stale days at most this many days apart share a run: passing over a current day costs less than a run."""
 

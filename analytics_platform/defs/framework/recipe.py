@@ -243,6 +243,7 @@ class Recipe:
         stores: Mapping[str, PartitionStore],
         resources: Mapping[str, Any],
         policy: RecomputePolicy = RecomputePolicy.UNFINISHED,
+        keys: Callable[[str, str], Sequence[str]] | None = None,
     ) -> dict[str, RecomputeDecision]:
         """Decide for each partition whether it must be computed.
 
@@ -251,10 +252,13 @@ class Recipe:
             stores: Every store by name.
             resources: Every resource by name.
             policy: Which partitions are computed again although nothing has changed.
+            keys: Returns the keys of the stored partitions, given the names of a store and of a table; the store is
+                asked when None. Who decides about many tables lists each input once.
         """
         mine = {name: resources[name] for name in self.resources}
+        listed = keys or (lambda store, table: stores[store].keys(table))
         streams = {
-            name: PartitionStream(stores[source.store], source.table, stores[source.store].keys(source.table))
+            name: PartitionStream.unlisted(stores[source.store], source.table, listed(source.store, source.table))
             for name, source in self.inputs.items()
         }
         stored = stores[self.store].info

@@ -1,27 +1,29 @@
 """The decorator that makes a Dagster asset of a pure function computing one partition of a table.
 
-The asset gets its metadata from the table's declaration. A run streams through its range of partitions.
+`asset_definition` makes the Dagster asset at its first use. So a command that asks only which partitions are stale
+does without Dagster, whose import and definitions take a second.
 """
+
+from __future__ import annotations
 
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
-import dagster as dg
 import pyarrow as pa
 
-from analytics_platform.defs.framework.columns import column_lineage, table_metadata
 from analytics_platform.defs.framework.recipe import DAY_PARAMETER, Input, PartitionFacts, Recipe
 from analytics_platform.model import Table
 from analytics_platform.model.cadence import SUPPORTED, Cadence
 from analytics_platform.model.code_version import Code, code_version
-from analytics_platform.storage.failures import Failures, failures_of
-from analytics_platform.storage.io_manager import TABLE_KEY, partition_metadata
-from analytics_platform.storage.partitions import PartitionInfo, PartitionStream, PartitionTasks
-from analytics_platform.storage.staleness import RecomputePolicy
-from analytics_platform.system.plain_text import on_one_line
+from analytics_platform.storage.failures import Failures
+from analytics_platform.storage.partitions import PartitionStream
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 OWNERS = ["team:analytics"]
 CADENCE_TAG = "analytics/cadence"
@@ -42,22 +44,33 @@ class TableAsset:
 
     Attributes:
         recipe: The recipe of the table.
-        definition: The Dagster asset.
         place: Where the asset stands in the graph.
         upstream: What the asset is computed from.
     """
 
     recipe: Recipe
-    definition: dg.AssetsDefinition
-    place: "GraphPlace"
-    upstream: "Upstream"
+    place: GraphPlace
+    upstream: Upstream
+
+    @property
+    def name(self) -> str:
+        """The asset's name, as its key is written: ``conversations``, or ``mongo/conversation_analytics``."""
+        name = self.place.name or self.recipe.table.name
+        return f"{self.place.prefix}/{name}" if self.place.prefix else name
+
+    @cached_property
+    def definition(self) -> dg.AssetsDefinition:
+        """The Dagster asset."""
+        from analytics_platform.defs.framework.asset_definition import define_asset  # noqa: PLC0415  (imports Dagster)
+
+        return define_asset(self)
 
     @property
     def key(self) -> dg.AssetKey:
         """The asset's key."""
         return self.definition.key
 
-    def stored_in(self, store: str, upstream: "Upstream") -> "TableAsset":
+    def stored_in(self, store: str, upstream: Upstream) -> TableAsset:
         """Return the same asset, stored in another store.
 
         Args:
@@ -65,7 +78,7 @@ class TableAsset:
             upstream: What the asset is computed from: the same tables, which may be in other stores, too.
         """
         recipe = replace(self.recipe, store=store, inputs=upstream.inputs(self.recipe.compute))
-        return _table_asset(recipe, self.place, upstream)
+        return TableAsset(recipe, self.place, upstream)
 
 
 @dataclass(frozen=True)
@@ -92,12 +105,13 @@ class Upstream:
     Attributes:
         tables: Assets that the function reads, by parameter.
         days_before: Number of days that a daily asset's streams reach back.
-        wait_for: Further assets that must be materialized, with their blocking checks passed, before this asset.
+        wait_for: Names of further assets that must be materialized, with their blocking checks passed, before this
+            asset.
     """
 
     tables: Mapping[str, TableAsset] = field(default_factory=dict)
     days_before: int = 0
-    wait_for: Sequence[dg.AssetKey] = ()
+    wait_for: Sequence[str] = ()
 
     def inputs(self, compute: Callable[..., pa.Table]) -> dict[str, Input]:
         """Return the inputs of a function by parameter; an input's annotation says what the function gets."""
@@ -175,62 +189,9 @@ def table_asset(
             isolates=isolates,
             spans_days=several,
         )
-        return _table_asset(recipe, place, read)
+        return TableAsset(recipe, place, read)
 
     return decorate
-
-
-def _table_asset(recipe: Recipe, place: GraphPlace, upstream: Upstream) -> TableAsset:
-    return TableAsset(recipe, _definition(recipe, place, upstream), place, upstream)
-
-
-def _definition(recipe: Recipe, place: GraphPlace, upstream: Upstream) -> dg.AssetsDefinition:
-    """Return the Dagster asset that computes a run's partitions by a recipe."""
-    table, show = recipe.table, recipe.facts.metadata
-
-    @dg.asset(
-        name=place.name or table.name,
-        key_prefix=place.prefix,
-        description=_description(recipe),
-        group_name=place.group,
-        owners=OWNERS,
-        kinds=set(place.kinds),
-        code_version=recipe.code_version,
-        ins={parameter: _asset_in(recipe, parameter, asset) for parameter, asset in upstream.tables.items()},
-        deps=list(upstream.wait_for),
-        required_resource_keys={*recipe.resources, DAYS_RESOURCE},
-        io_manager_key=recipe.store,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        metadata={TABLE_KEY: table.name, **table_metadata(table)},
-        tags={CADENCE_TAG: recipe.cadence.value},
-    )
-    def definition(context: dg.AssetExecutionContext, **streams: PartitionStream) -> dg.MaterializeResult[Any]:
-        resources = {key: getattr(context.resources, key) for key in recipe.resources}
-        days = context.partition_keys if recipe.cadence is not Cadence.WHOLE else [""]
-        policy = _policy(context.run.tags)
-
-        def written(info: PartitionInfo, reasons: tuple[str, ...], read: Callable[[], pa.Table]) -> None:
-            for failure in failures_of(info):
-                left_out = f"{info.key}: left out {failure.conversation_id}: {failure.error}"
-                context.log.warning(on_one_line(left_out))
-            shown = show(info.key, read(), **resources) if show else None
-            facts = partition_metadata(info, reasons, shown)
-            context.add_asset_metadata(facts, partition_key=info.key or None)
-
-        tasks = (recipe.task(day, streams, resources, policy=policy) for day in days)
-        order = recipe.order(context.run_id, resources, policy)
-        return dg.MaterializeResult(
-            value=PartitionTasks(tasks, written, recipe.block(streams, resources), order),
-            metadata=column_lineage(table, {asset.key: asset.recipe.table for asset in upstream.tables.values()}),
-        )
-
-    return definition
-
-
-def _description(recipe: Recipe) -> str:
-    """Return the table's grain as a sentence, and below it the docstring of the function."""
-    grain = recipe.table.grain
-    return f"{grain[:1].upper()}{grain[1:]}.\n\n{inspect.getdoc(recipe.compute)}"
 
 
 _GIVEN: Mapping[Any, Literal["table", "stream", "failures", "nothing"]] = {
@@ -239,21 +200,3 @@ _GIVEN: Mapping[Any, Literal["table", "stream", "failures", "nothing"]] = {
     Failures: "failures",
     None: "nothing",
 }
-
-
-def _policy(tags: Mapping[str, str]) -> RecomputePolicy:
-    """Return the recompute policy that the run's tags ask for."""
-    asked = {
-        FORCE_TAG: RecomputePolicy.EVERYTHING,
-        REDRIVE_TAG: RecomputePolicy.FAILURES,
-        NO_RETRY_TAG: RecomputePolicy.NOTHING,
-    }
-    return next((policy for tag, policy in asked.items() if tag in tags), RecomputePolicy.UNFINISHED)
-
-
-def _asset_in(recipe: Recipe, parameter: str, upstream: TableAsset) -> dg.AssetIn:
-    """Return the Dagster input; the partition mapping of a stream into a daily table includes the days before."""
-    back = recipe.inputs[parameter].days_before
-    lagged = recipe.cadence is Cadence.DAILY and recipe.inputs[parameter].whole and back
-    mapping = dg.TimeWindowPartitionMapping(start_offset=-back) if lagged else None
-    return dg.AssetIn(key=upstream.key, partition_mapping=mapping)

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack
-from functools import cache, cached_property, partial
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cache, cached_property
 from typing import Any
 
-import dagster as dg
-from dagster_duckdb import DuckDBResource
 from pydantic import SecretStr
 
 from analytics_platform.alerting import Alerts
-from analytics_platform.defs.framework.recipe import Recipe
-from analytics_platform.defs.framework.table_asset import DAYS_RESOURCE
 from analytics_platform.defs.resources.corrections_resource import Corrections
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.defs.resources.llm_resource import Llm
@@ -26,7 +21,6 @@ from analytics_platform.insights.learning.training_files import Training, read_t
 from analytics_platform.insights.llm.api.prices import load_prices
 from analytics_platform.insights.llm.config import LlmConfig
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
-from analytics_platform.model import Table
 from analytics_platform.settings.aws_secrets import SecretReferences
 from analytics_platform.settings.llm_settings import LlmSettings
 from analytics_platform.settings.loader import Settings, environment_name
@@ -37,17 +31,14 @@ from analytics_platform.sources.nocodb.corrections_table import read_corrections
 from analytics_platform.sources.nocodb.source import NocoSource, NocoTables
 from analytics_platform.sources.sample_source import sample_source
 from analytics_platform.storage.entered_corrections import read_entered
-from analytics_platform.storage.io_manager import StoreIOManager
 from analytics_platform.storage.lake import S3_ATTEMPTS, Lake
 from analytics_platform.storage.leases.exclusive_days import days_held
 from analytics_platform.storage.mongo import EmbeddedMongo, MongoLlmStore, MongoStore
 from analytics_platform.storage.mongo.label_feedback import read_corrections
 from analytics_platform.storage.page_store import PageStore
-from analytics_platform.storage.partitions import PartitionInfo, PartitionStore
-from analytics_platform.storage.validated import Validated
+from analytics_platform.storage.partitions import PartitionStore
 from analytics_platform.storage.warehouse.marts_build import Marts
 from analytics_platform.storage.warehouse.warehouse_file import Warehouse
-from analytics_platform.storage.work.orders import Delegate
 from analytics_platform.system import interruption
 from analytics_platform.transform.cleaning import Cleaning
 from analytics_platform.transform.outcomes import parse_outcomes
@@ -55,9 +46,6 @@ from analytics_platform.transform.privacy import Privacy
 
 logger = logging.getLogger(__name__)
 
-RANGE_START_TAG = "dagster/asset_partition_range_start"
-RANGE_END_TAG = "dagster/asset_partition_range_end"
-PARTITION_TAG = "dagster/partition"
 DAYS_WAIT_SECONDS = 3 * 3600.0
 """Seconds that a run waits for another run that works on one of its days."""
 
@@ -125,7 +113,12 @@ class Platform:
         """A new insight resource with the model promoted now; each run gets its own."""
         settings = self.settings
         return Insights(
-            settings.engine_tier, settings.engine, settings.taxonomy_parts, lambda: self.lake, self.training
+            settings.engine_tier,
+            settings.engine,
+            settings.taxonomy_parts,
+            lambda: self.lake,
+            self.training,
+            settings.classifiers_dir,
         )
 
     def training(self) -> Training:
@@ -347,8 +340,13 @@ class Platform:
             self._look(on_progress)
         return self.source
 
-    def _source_of_run(self, _: dg.InitResourceContext) -> Iterator[Source]:
-        """Yield the source to a run, and release its read state when the run ends."""
+    @contextmanager
+    def reading_source(self) -> Iterator[Source]:
+        """Return a context that holds the source for a run, read once per process, and releases its state at the end.
+
+        Raises:
+            SourceError: If the source cannot be read.
+        """
         with self.source.held():
             if not self._looked:
                 self._look(None)
@@ -357,17 +355,6 @@ class Platform:
     def _look(self, on_progress: Progress | None) -> None:
         self.source.refresh(on_progress=on_progress)
         self._looked = True
-
-    def _days_of_run(self, context: dg.InitResourceContext) -> Iterator[None]:
-        """Hold the days of a run while its assets work on them."""
-        tags = context.run.tags if context.run else {}
-        first = tags.get(RANGE_START_TAG) or tags.get(PARTITION_TAG)
-        last = tags.get(RANGE_END_TAG) or tags.get(PARTITION_TAG)
-        if first is None or last is None:
-            yield None
-            return
-        with self.hold_days(first, last):
-            yield None
 
     def hold_days(self, first: str, last: str) -> AbstractContextManager[None]:
         """Return a context that keeps runs of all other processes away from days, and first waits for a run on them.
@@ -405,45 +392,3 @@ class Platform:
     def before_closing(self, do: Callable[[], None]) -> None:
         """Register a function that ``close`` calls first."""
         self._reading.callback(do)
-
-    def resources(
-        self,
-        tables: Iterable[Recipe],
-        on_partition: Callable[[str, PartitionInfo], None] | None,
-        delegate: Delegate | None = None,
-    ) -> dict[str, Any]:
-        """Return the resources of the graph by key."""
-        workers = self.settings.workers or os.cpu_count() or 1
-        declared: dict[str, dict[str, Table]] = {"lake": {}, "mongo": {}, "pages": {}}
-        for recipe in tables:
-            declared[recipe.store][recipe.table.name] = recipe.table
-        validated = Validated()
-        managers = {
-            name: StoreIOManager(
-                partial(self.store, name),
-                declared[name],
-                workers,
-                on_partition,
-                validated=validated,
-                block_rows=self.settings.block_rows,
-                delegate=delegate if name == "lake" else None,
-            )
-            for name in declared
-        }
-        return {
-            **managers,
-            "stores": self.store,
-            "validated": validated,
-            DAYS_RESOURCE: dg.ResourceDefinition(self._days_of_run),
-            "origin": dg.ResourceDefinition(lambda _: self.source),
-            "source": dg.ResourceDefinition(self._source_of_run),
-            "source_name": self.settings.source,
-            "marts": dg.ResourceDefinition(lambda _: self.marts),
-            "warehouse": DuckDBResource(
-                database=str(self.settings.warehouse_path), connection_config={"access_mode": "READ_ONLY"}
-            ),
-            "cleaning": dg.ResourceDefinition(lambda _: self.cleaning),
-            "insights": dg.ResourceDefinition(lambda _: self.insights),
-            "corrections": dg.ResourceDefinition(lambda _: self.corrections),
-            "llm": self.llm,
-        }

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analytics_platform.insights.encoders.blas_threads import one_blas_thread
 from analytics_platform.insights.encoders.device import CPU, Dense, Device
@@ -22,6 +23,7 @@ from analytics_platform.insights.heads.lessons import LONGEST_TEXT, Lessons, Tau
 from analytics_platform.insights.heads.linear import pool
 from analytics_platform.insights.heads.stages import Expert, Ladder
 from analytics_platform.insights.heads.trials import Trial, Trials
+from analytics_platform.insights.keeping.packing import State
 from analytics_platform.insights.reasons.function_words import languages_of_parts
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Reason, Singles
 from analytics_platform.insights.vectors.english import english_encoder
@@ -63,12 +65,10 @@ class _Voter:
     Attributes:
         encode: Makes the vectors of some documents: documents and row numbers.
         neighbours: The votes.
-        trial: Their out-of-sample scores.
     """
 
     encode: Callable[[Documents, Ints], Singles]
     neighbours: NeighbourExpert
-    trial: Trial
 
     def score(self, documents: Documents, rows: Ints) -> Trial:
         """Return scores and nearness of some documents."""
@@ -120,18 +120,60 @@ class Classifier:
         fit_voter = partial(_fit_voter, documents, lessons, trials)
         further = lessons.further
         halves = (None, None) if further is None else split_pooled(further.vectors)
-        self._voters: dict[Expert, _Voter] = {
+        fitted: dict[Expert, tuple[_Voter, Trial]] = {
             "multilingual": fit_voter(pool_multilingual, NeighbourExpert(_MOST_NEIGHBOURS, device), halves[0]),
             "english": fit_voter(pool_english, NeighbourExpert(_MOST_NEIGHBOURS, device), halves[1]),
         }
         if transformer is not None and reads != "nothing":
             by_reading = NeighbourExpert(_MOST_READERS, device)
             read = partial(read_rows, transformer)
-            self._voters["transformer"] = fit_voter(read, by_reading, None if further is None else further.read)
-        tried |= {name: voter.trial for name, voter in self._voters.items()}
-        self._languages = languages_of_parts(documents.words)
-        self._familiar = np.flatnonzero(np.bincount(self._languages) >= _FAMILIAR * len(documents))
-        self._fit_ladders(tried, trials, reads)
+            fitted["transformer"] = fit_voter(read, by_reading, None if further is None else further.read)
+        self._voters = {name: voter for name, (voter, _) in fitted.items()}
+        tried |= {name: trial for name, (_, trial) in fitted.items()}
+        languages = languages_of_parts(documents.words)
+        self._familiar = np.flatnonzero(np.bincount(languages) >= _FAMILIAR * len(documents))
+        self._fit_ladders(tried, trials, reads, ~np.isin(languages[trials.judged], self._familiar))
+
+    @property
+    def state(self) -> State:
+        """What ``of_state`` needs to make a classifier with the same answers, to the last digit."""
+        return {
+            "labels": self.labels,
+            "linear": self._linear.state,
+            "keywords": self._keywords.keywords if self._keywords else None,
+            "voters": {name: voter.neighbours.state for name, voter in self._voters.items()},
+            "familiar": self._familiar,
+            "home": self._home,
+            "abroad": self._abroad,
+        }
+
+    @classmethod
+    def of_state(
+        cls, encoder: StaticEncoder, state: State, *, transformer: TextEncoder | None = None, device: Device = CPU
+    ) -> Classifier:
+        """Return the fitted classifier of a state; its training set is not needed.
+
+        Args:
+            encoder: Makes the static vectors, as in the fit.
+            state: From ``state``.
+            transformer: Reads documents, as in the fit.
+            device: Device of the products with neighbours.
+        """
+        classifier = cls.__new__(cls)
+        classifier._encoder = encoder
+        classifier.labels = state["labels"]
+        classifier._linear = LinearExpert.of_state(state["linear"])
+        keywords = state["keywords"]
+        classifier._keywords = None if keywords is None else KeywordExpert(keywords, tuple(keywords))
+        encoders = {"multilingual": pool_multilingual, "english": pool_english}
+        if transformer is not None:
+            encoders["transformer"] = partial(read_rows, transformer)
+        classifier._voters = {
+            name: _Voter(encoders[name], NeighbourExpert.of_state(one, device)) for name, one in state["voters"].items()
+        }
+        classifier._familiar = state["familiar"]
+        classifier._home, classifier._abroad = state["home"], state["abroad"]
+        return classifier
 
     def _fit_linear(self, lessons: Lessons, documents: Documents, trials: Trials) -> Trial:
         known = np.flatnonzero(trials.codes < trials.count)
@@ -143,12 +185,20 @@ class Classifier:
         far = None if trials.general is None else self._linear.score(trials.general)
         return Trial(trials.assemble(scores, None, far))
 
-    def _fit_ladders(self, tried: Mapping[Expert, Trial], trials: Trials, reads: Reads) -> None:
+    def _fit_ladders(
+        self, tried: Mapping[Expert, Trial], trials: Trials, reads: Reads, abroad: NDArray[np.bool_]
+    ) -> None:
         """Fit what is decided about documents in the languages of the training texts, and in other languages.
 
         English vectors say nothing about texts in other languages, nor do words if no training text is in their
         language. So there only keywords and vectors of many languages are asked, and a transformer about every
         document.
+
+        Args:
+            tried: Scores of each expert.
+            trials: The documents.
+            reads: Documents that the transformer reads during scoring.
+            abroad: Whether each judged document is in another language than most training texts.
         """
         of_words: tuple[Expert, ...] = ("linear", *(("keywords",) if self._keywords else ()))
         every = tuple(tried)
@@ -157,7 +207,6 @@ class Classifier:
         if not trials.exact and reads != "everything":
             stages.insert(0, of_words)
         self._home = Ladder.fit(stages, tried, trials)
-        abroad = ~np.isin(self._languages[trials.judged], self._familiar)
         has_examples = abroad.sum() >= _FEWEST_ABROAD
         of_one_language = ("english",) if has_examples else ("linear", "english")
         of_languages = tuple(expert for expert in every if expert not in of_one_language)
@@ -290,8 +339,12 @@ def _fit_voter(
     encode: Callable[[Documents, Ints], Singles],
     neighbours: NeighbourExpert,
     further: Dense | None,
-) -> _Voter:
-    """Fit the votes of one kind of vector, with the documents of which only vectors are known."""
+) -> tuple[_Voter, Trial]:
+    """Fit the votes of one kind of vector, with the documents of which only vectors are known.
+
+    Returns:
+        The votes, and their out-of-sample scores.
+    """
     vectors, codes, weights = encode(documents, np.arange(len(documents))), trials.codes, lessons.weights
     if further is not None and lessons.further is not None:
         vectors = np.concatenate([vectors, further.astype(np.float32)])
@@ -302,7 +355,8 @@ def _fit_voter(
     if trials.general is not None:
         far = neighbours.score(encode(trials.general, np.arange(len(trials.general))))
     scores = trials.assemble(known.scores, known.without, far and far[0])
-    return _Voter(encode, neighbours, Trial(scores, trials.assemble(known.near, known.near_without, far and far[1])))
+    near = trials.assemble(known.near, known.near_without, far and far[1])
+    return _Voter(encode, neighbours), Trial(scores, near)
 
 
 def _codes_of(taught: Taught, labels: Sequence[str]) -> Ints:

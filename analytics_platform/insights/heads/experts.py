@@ -13,14 +13,13 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.model_selection import KFold
-from sklearn.svm import LinearSVC
 
 from analytics_platform.insights.encoders.device import CPU, Dense, Device
 from analytics_platform.insights.encoders.words import TermMatcher, split_words
 from analytics_platform.insights.heads.features import Features
 from analytics_platform.insights.heads.linear import saturate
 from analytics_platform.insights.heads.ridge import fit_ridge, leave_groups_out
+from analytics_platform.insights.keeping.packing import State
 from analytics_platform.insights.tiers.tier import Documents, Floats, Singles
 from analytics_platform.insights.vectors.unit_length import unit
 
@@ -82,6 +81,8 @@ class LinearExpert:
         work = count * sum(len(text) + _WORK_PER_TEXT for text in documents.texts)
         if len(codes) < _FEWEST_FOR_MACHINES or (self._bounded and work > _MOST_WORK):
             return self._fit_ridge(features, codes, count, weights)
+        from sklearn.model_selection import KFold  # noqa: PLC0415  (half a second; only fitting needs it)
+
         scores = np.zeros((len(codes), count), np.float32)
         for train, held in KFold(min(_FOLDS, len(codes)), shuffle=True, random_state=0).split(codes):
             coefficients, bias = _fit_machines(features[train], codes[train], count, weights[train])
@@ -96,6 +97,19 @@ class LinearExpert:
         votes, left_out = fit_ridge(Features.products(features), _MACHINE_RIDGE / weights, wanted - self._bias)
         self.coefficients = np.asarray(features.T @ votes, np.float32)
         return np.asarray(left_out + self._bias, np.float32)
+
+    @property
+    def state(self) -> State:
+        """What ``of_state`` needs to make an expert with the same scores."""
+        return {"features": self.features.state, "coefficients": self.coefficients, "bias": self._bias}
+
+    @classmethod
+    def of_state(cls, state: State) -> LinearExpert:
+        """Return the fitted expert of a state."""
+        expert = cls()
+        expert.features = Features.of_state(state["features"])
+        expert.coefficients, expert._bias = state["coefficients"], state["bias"]
+        return expert
 
     def score(self, documents: Documents) -> Singles:
         """Return the score of each label; shape (documents, labels)."""
@@ -113,6 +127,8 @@ class LinearExpert:
 
 def _fit_machines(features: sp.csr_matrix, codes: Codes, count: int, weights: Floats) -> tuple[Singles, Singles]:
     """Return coefficients of shape (features, labels) and bias of shape (labels,)."""
+    from sklearn.svm import LinearSVC  # noqa: PLC0415  (half a second; only fitting needs it)
+
     coefficients, bias = np.zeros((features.shape[1], count), np.float32), np.full(count, _ABSENT, np.float32)
     present = np.unique(codes)
     if len(present) == 1:  # a fold of a tiny file
@@ -194,6 +210,23 @@ class NeighbourExpert:
         scores[kept], near[kept] = left_out, near_other
         return Votes(scores, near)
 
+    @property
+    def state(self) -> State:
+        """What ``of_state`` needs to make an expert with the same scores."""
+        return {"most": self._most, "centre": self._centre, "anchors": self.anchors, "votes": self.votes}
+
+    @classmethod
+    def of_state(cls, state: State, device: Device) -> NeighbourExpert:
+        """Return the fitted expert of a state.
+
+        Args:
+            state: From ``state``.
+            device: Device of the products during scoring.
+        """
+        expert = cls(state["most"], device)
+        expert._centre, expert.anchors, expert.votes = state["centre"], state["anchors"], state["votes"]
+        return expert
+
     def score(self, vectors: Dense) -> tuple[Singles, Singles]:
         """Return the score of each label, about 0 to 1, shape (documents, labels), and the cosine to the nearest."""
         scores = np.empty((len(vectors), self.votes.shape[1]), np.float32)
@@ -236,9 +269,9 @@ class KeywordExpert:
     """
 
     def __init__(self, keywords: Mapping[str, Sequence[str]], labels: Sequence[str]) -> None:
+        self.keywords = {label: tuple(keywords.get(label, ())) for label in labels}
         owners: dict[str, set[int]] = {}
-        for column, label in enumerate(labels):
-            listed = keywords.get(label, ())
+        for column, listed in enumerate(self.keywords.values()):
             split = split_words(listed)
             names = split.vocabulary.to_pylist()
             for keyword, start, end in zip(listed, split.offsets[:-1], split.offsets[1:], strict=True):

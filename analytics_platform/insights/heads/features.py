@@ -6,20 +6,24 @@ document are sums over its parts, so a conversation and a single message have fe
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
-from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from analytics_platform.insights.encoders.character_ngrams import CharacterNgrams, is_countable
 from analytics_platform.insights.encoders.valence import measure_valence
 from analytics_platform.insights.encoders.words import TermMatcher, Words, normalize
 from analytics_platform.insights.heads.linear import pool
+from analytics_platform.insights.keeping.packing import State
 from analytics_platform.insights.tiers.tier import Documents, Singles
 from analytics_platform.model.tables.insight_tables import EMBEDDING_DIMENSIONS
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import CountVectorizer
 
 _CHARACTER_NGRAMS = (2, 5)
 _LONGEST_WORD = 40
@@ -46,28 +50,42 @@ class Features:
 
     def __init__(self, outputs: int = 1) -> None:
         self._most = _MOST_COEFFICIENTS // 2 // outputs
-        self._characters = CountVectorizer(
-            analyzer="char_wb",
-            ngram_range=_CHARACTER_NGRAMS,
-            lowercase=False,
-            dtype=np.float32,
-            max_features=self._most,
-        )
-        self._word_weights = TfidfTransformer()
-        self._character_weights = TfidfTransformer()
 
     def fit(self, documents: Documents) -> Self:
         """Fit vocabulary and inverse document frequencies."""
+        from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415  (half a second; only to fit)
+
         words = documents.words
         pairs = CountVectorizer(
             tokenizer=str.split, token_pattern=None, lowercase=False, ngram_range=(1, 2), max_features=self._most
         )
         normal = normalize(pa.array(documents.texts, pa.string())).to_pylist()
         self._terms = TermMatcher(sorted(pairs.fit(normal).vocabulary_))
-        self._word_weights.fit(_mix(documents) @ self._terms.count(words))
-        self._characters.fit(_short_words(words))
-        self._character_weights.fit(_mix(documents) @ words.incidence() @ self._count_characters(words))
+        self._word_weights = _Tfidf.fit(_mix(documents) @ self._terms.count(words))
+        self._vocabulary: dict[str, int] = _vectorizer(self._most).fit(_short_words(words)).vocabulary_
+        counts = _mix(documents) @ words.incidence() @ self._count_characters(words)
+        self._character_weights = _Tfidf.fit(counts)
         return self
+
+    @property
+    def state(self) -> State:
+        """What ``of_state`` needs to make the same features."""
+        return {
+            "terms": self._terms.terms,
+            "ngrams": tuple(sorted(self._vocabulary, key=self._vocabulary.__getitem__)),
+            "word_weights": self._word_weights.idf,
+            "character_weights": self._character_weights.idf,
+        }
+
+    @classmethod
+    def of_state(cls, state: State) -> Features:
+        """Return the fitted features of a state."""
+        features = cls()
+        features._terms = TermMatcher(state["terms"])
+        features._vocabulary = {ngram: column for column, ngram in enumerate(state["ngrams"])}
+        features._word_weights = _Tfidf(state["word_weights"])
+        features._character_weights = _Tfidf(state["character_weights"])
+        return features
 
     def transform(self, documents: Documents) -> sp.csr_matrix:
         """Return the features of documents; sparse, single precision, shape (documents, features)."""
@@ -124,7 +142,7 @@ class Features:
         alone = Words(words.vocabulary, np.arange(size), np.arange(size + 1))
         if not size:
             return np.zeros((0, coefficients.shape[1]), np.float32)
-        terms = self._terms.count(alone).multiply(self._word_weights.idf_).tocsr()
+        terms = self._terms.count(alone).multiply(self._word_weights.idf).tocsr()
         return np.asarray(terms @ by_term + self._weigh_characters(alone) @ by_character, np.float32)
 
     def vector_part(self, coefficients: Singles) -> Singles:
@@ -135,17 +153,18 @@ class Features:
     @property
     def _boundaries(self) -> tuple[int, int]:
         terms = len(self._terms.terms)
-        return terms, terms + len(self._characters.vocabulary_)
+        return terms, terms + len(self._vocabulary)
 
     @cached_property
     def _ngrams(self) -> CharacterNgrams | None:
         """The fitted n-grams; None for the rare vocabulary that scikit-learn has to count."""
-        vocabulary = self._characters.vocabulary_
-        return CharacterNgrams(vocabulary, _CHARACTER_NGRAMS) if is_countable(vocabulary, _CHARACTER_NGRAMS) else None
+        if not is_countable(self._vocabulary, _CHARACTER_NGRAMS):
+            return None
+        return CharacterNgrams(self._vocabulary, _CHARACTER_NGRAMS)
 
     def _count_characters(self, words: Words) -> sp.csr_matrix:
         """Return the counts of character n-grams of each distinct word; sparse, shape (words, n-grams)."""
-        count = self._ngrams.count if self._ngrams else self._characters.transform
+        count = self._ngrams.count if self._ngrams else _vectorizer(None, self._vocabulary).transform
         return count(_short_words(words))
 
     def _weigh_characters(self, words: Words) -> sp.csr_matrix:
@@ -153,7 +172,7 @@ class Features:
         return words.remember((self, "characters"), lambda: self._weigh(self._count_characters(words)))
 
     def _weigh(self, counts: sp.csr_matrix) -> sp.csr_matrix:
-        weights = (counts.data * self._character_weights.idf_[counts.indices]).astype(np.float32)
+        weights = (counts.data * self._character_weights.idf[counts.indices]).astype(np.float32)
         return sp.csr_matrix((weights, counts.indices, counts.indptr), shape=counts.shape)
 
     def _transform_terms(self, documents: Documents) -> sp.csr_matrix:
@@ -165,6 +184,53 @@ class Features:
     def _transform_dense(documents: Documents) -> Singles:
         valence = _mix(documents) @ measure_valence(documents.words) * _VALENCE_WEIGHT
         return np.column_stack([pool(documents) * _VECTOR_WEIGHT, valence]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Tfidf:
+    """Weights of terms by their rarity; the products and lengths of scikit-learn's ``TfidfTransformer``, bit for bit.
+
+    Attributes:
+        idf: Inverse document frequency of each term; shape (terms,).
+    """
+
+    idf: np.ndarray
+
+    @classmethod
+    def fit(cls, counts: sp.csr_matrix) -> _Tfidf:
+        from sklearn.feature_extraction.text import TfidfTransformer  # noqa: PLC0415  (half a second; only to fit)
+
+        return cls(TfidfTransformer().fit(counts).idf_)
+
+    def transform(self, counts: sp.csr_matrix) -> sp.csr_matrix:
+        """Return weighted counts, each row of unit length or empty; shape (documents, terms)."""
+        weighted = counts.tocsr(copy=True)
+        if not np.issubdtype(weighted.dtype, np.floating):
+            weighted = weighted.astype(np.float64)
+        weighted.data *= self.idf[weighted.indices]
+        row_of = np.repeat(np.arange(weighted.shape[0]), np.diff(weighted.indptr))
+        lengths = np.sqrt(np.bincount(row_of, weighted.data * weighted.data, weighted.shape[0]))
+        weighted.data = (weighted.data / np.where(lengths > 0, lengths, 1.0)[row_of]).astype(weighted.dtype)
+        return weighted
+
+
+def _vectorizer(most: int | None, vocabulary: dict[str, int] | None = None) -> CountVectorizer:
+    """Return scikit-learn's counter of character n-grams.
+
+    Args:
+        most: The most n-grams that it fits; all when None.
+        vocabulary: Column of each n-gram, instead of fitting.
+    """
+    from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415  (half a second; only to fit)
+
+    return CountVectorizer(
+        analyzer="char_wb",
+        ngram_range=_CHARACTER_NGRAMS,
+        lowercase=False,
+        dtype=np.float32,
+        max_features=most,
+        vocabulary=vocabulary,
+    )
 
 
 def _mix(documents: Documents) -> sp.csr_matrix:

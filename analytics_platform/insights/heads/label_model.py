@@ -80,9 +80,14 @@ class LabelModel:
         """Number of labels of an LLM that the model learnt from."""
         return sum(self._facts.get("by_llm", {}).values())
 
-    def fits(self, content: Taxonomy, encoder: StaticEncoder) -> bool:
-        """Tell whether the model is for this taxonomy and this encoder, and not of the format before version 2."""
-        return "labels" in self._facts and (self.taxonomy_version, self.encoder) == (content.version, encoder.name)
+    def fits(self, content: Taxonomy, encoder: str) -> bool:
+        """Tell whether the model is for this taxonomy and this encoder, and not of the format before version 2.
+
+        Args:
+            content: The taxonomy.
+            encoder: Name of the static encoder.
+        """
+        return "labels" in self._facts and (self.taxonomy_version, self.encoder) == (content.version, encoder)
 
     @cached_property
     def _tensors(self) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.insights.quality.feedback import known_labels, label_fault, precedence, tidy
+from analytics_platform.insights.learning.correction_rows import known_labels, label_fault, precedence, tidy
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
 from analytics_platform.insights.tiers.tier import Kind
 from analytics_platform.system.plain_text import counted

@@ -8,9 +8,7 @@ labelled slice, and rules decide urgency and resolution.
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,7 +20,16 @@ from analytics_platform.insights.engine import InsightEngine
 from analytics_platform.insights.heads.classifier import pool_both, read_rows
 from analytics_platform.insights.heads.lessons import Taught, labels_of
 from analytics_platform.insights.heads.training_sample import draw_rows
-from analytics_platform.insights.taxonomies.taxonomy import FIXED_LABELS, OTHER, Taxonomy
+from analytics_platform.insights.learning.correction_rows import (
+    TRAINING,
+    Item,
+    item_of,
+    known_labels,
+    label_fault,
+    precedence,
+    tidy,
+)
+from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
 from analytics_platform.insights.tiers.examples import EXAMPLES, as_messages
 from analytics_platform.insights.tiers.tier import Kind
 from analytics_platform.model.tables.learning_tables import LABEL_FEEDBACK
@@ -35,23 +42,10 @@ _WEIGHTS = {"training": 1.0, "llm": 1.0}
 """Weight of a label by its source, a labelled file or an LLM; any other label is a person's correction."""
 _HELD_OUT = 5
 """One conversation in five, selected by the hash of its id, gives gold labels instead of training documents."""
-_TEXT_FIELDS = ("conversation_id", "message_id", "kind", "label", "author", "note")
-
 TAUGHT_KINDS = ("topic", "intent")
 """Kinds of labels whose corrections are used for training, the kinds of ``labels_of``."""
 GOLD_KINDS = (*TAUGHT_KINDS, "sentiment")
 """Kinds of labels on which models are evaluated. Rules decide the other kinds, whatever the model."""
-TRAINING = "training"
-"""Origin of a row of a labelled file; every other origin is a place of corrections."""
-_NUMBERED = re.compile(r"(.*:)([0-9]{1,18})", re.DOTALL)
-"""A ``feedback_id`` that ends in the number of a row."""
-_LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
-
-Item = tuple[str, str, str | None]
-"""A corrected item: ``conversation`` or ``message``, its id, and for a message the id of its conversation.
-
-A message whose correction names no conversation has None there. A conversation and a message may have equal ids.
-"""
 Said = Mapping[Item, tuple[str, list[dict[str, str]]]]
 """Conversation id and messages (role and text) by item; no conversation id for a message id of several ones."""
 
@@ -66,7 +60,8 @@ def find_said(rows: Sequence[Mapping[str, Any]], days: Iterable[pa.Table]) -> di
     Returns:
         See ``Said``; items that occur in no day are absent.
     """
-    wanted = pa.array(sorted({str(row[name]) for row in rows for name in _TEXT_FIELDS[:2] if row.get(name)}))
+    names = ("conversation_id", "message_id")
+    wanted = pa.array(sorted({str(row[name]) for row in rows for name in names if row.get(name)}))
     found: dict[Item, Any] = {}
     for day in days:
         named = pc.or_(
@@ -108,7 +103,7 @@ def judge_feedback(
     for row in rows:
         entry = tidy(row)
         reason = label_fault(entry, known) or _place_fault(entry, said)
-        conversation, messages = said.get(_item(entry), ("", []))
+        conversation, messages = said.get(item_of(entry), ("", []))
         held = entry["kind"] in GOLD_KINDS and (conversation in reserved or is_held_out(conversation))
         use = "training" if entry["kind"] in TAUGHT_KINDS else "unused"
         status = "quarantined" if reason else "gold" if held else use
@@ -118,8 +113,8 @@ def judge_feedback(
     latest: dict[tuple[Item, str], dict[str, Any]] = {}
     usable = [entry for entry in judged if entry["status"] in ("training", "gold", "unused")]
     for entry in sorted(usable, key=precedence):
-        what, identifier, _ = _item(entry)
-        item = (what, identifier, said[_item(entry)][0])  # with its conversation, which not every correction names
+        what, identifier, _ = item_of(entry)
+        item = (what, identifier, said[item_of(entry)][0])  # with its conversation, which not every correction names
         before = latest.get((item, entry["kind"]))
         if before:
             before["status"] = "superseded"
@@ -218,86 +213,17 @@ def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, Taught]:
     return taught
 
 
-def known_labels(content: Taxonomy) -> dict[str, set[str]]:
-    """Return the labels of each kind that a person may give."""
-    return {
-        **{kind: {OTHER, *(label.label for label in labels)} for kind, labels in labels_of(content).items()},
-        **{kind: set(labels) for kind, labels in FIXED_LABELS.items()},
-    }
-
-
-def tidy(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a correction, trimmed; None for a field that is missing, and for a time that is none."""
-    return {
-        **{name: _text(row.get(name)) for name in _TEXT_FIELDS},
-        "feedback_id": str(row["feedback_id"]),
-        "origin": str(row.get("origin") or "mongodb"),
-        "corrected_at": _time(row.get("corrected_at")),
-    }
-
-
-def precedence(entry: Mapping[str, Any]) -> tuple[bool, dt.datetime, str, int, str]:
-    """Return the rank of a valid label among the labels of one item and kind; the greatest rank counts.
-
-    Of two rows of one file or table with equal times, the later row counts: row 10 after row 9.
-    """
-    identifier = entry["feedback_id"]
-    numbered = _NUMBERED.fullmatch(identifier)
-    place, row = (numbered[1], int(numbered[2])) if numbered else (identifier, 0)
-    return entry["origin"] != TRAINING, entry["corrected_at"] or _LONG_AGO, place, row, identifier
-
-
-def label_fault(entry: Mapping[str, Any], known: Mapping[str, Collection[str]]) -> str | None:
-    """Return what is wrong with a correction, whatever is stored; None if nothing is."""
-    if entry["kind"] not in known:
-        return f"kind is none of {', '.join(sorted(known))}"
-    if entry["label"] not in known[entry["kind"]]:
-        return f"label is no {entry['kind']} of the taxonomy"
-    if entry["corrected_at"] is None and entry["origin"] != TRAINING:
-        return "corrected_at is no time"
-    if entry["author"] is None:
-        return "author is missing"
-    if not _item(entry)[1]:
-        return "neither conversation_id nor message_id"
-    return None
-
-
 def _place_fault(entry: Mapping[str, Any], said: Said) -> str | None:
     """Return why the item of a correction cannot be found among the stored messages, or None."""
-    if _item(entry) not in said:
+    if item_of(entry) not in said:
         if ("message", entry["message_id"], None) in said:
             return "message is not of that conversation"
         return "message is not known" if entry["message_id"] else "conversation is not known"
-    if not said[_item(entry)][0]:
+    if not said[item_of(entry)][0]:
         return "message_id is in several conversations, and conversation_id is missing"
     return None
-
-
-def _item(entry: Mapping[str, Any]) -> Item:
-    if entry["message_id"]:
-        return "message", entry["message_id"], entry["conversation_id"]
-    return "conversation", entry["conversation_id"] or "", None
 
 
 def is_held_out(conversation: str) -> bool:
     """Tell whether labels of a conversation are evaluated on and never learnt from."""
     return int(hashlib.sha256(conversation.encode()).hexdigest(), 16) % _HELD_OUT == 0
-
-
-def _text(value: object) -> str | None:
-    return str(value).strip() or None if value is not None else None
-
-
-def _time(value: object) -> dt.datetime | None:
-    """Parse a time; a time without a zone is UTC; None for an invalid time."""
-    if isinstance(value, str):
-        try:
-            value = dt.datetime.fromisoformat(value.strip())
-        except ValueError:
-            return None
-    if not isinstance(value, dt.datetime):
-        return None
-    try:
-        return value.astimezone(dt.UTC) if value.tzinfo else value.replace(tzinfo=dt.UTC)
-    except OverflowError:  # a time that overflows when it is converted to UTC
-        return None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import sys
-from functools import cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,17 +13,18 @@ from analytics_platform.insights.encoders.valence import read_valence
 from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.heads.classifier import READS, Classifier, read_rows
 from analytics_platform.insights.heads.label_model import LabelModel
-from analytics_platform.insights.heads.lessons import labels_of, lessons_of
+from analytics_platform.insights.heads.lessons import Lessons, labels_of, lessons_of
 from analytics_platform.insights.heads.routing import doubt, pool_opinions
+from analytics_platform.insights.keeping.kept_classifiers import NOT_KEPT, KeptClassifiers
 from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
+from analytics_platform.insights.tiers.label_versions import reading_version
 from analytics_platform.insights.tiers.reading_model import BUDGET, WEIGHTS, load_reader
 from analytics_platform.insights.tiers.sentiment import SLICE_PATH, weigh_evidence
 from analytics_platform.insights.tiers.static import StaticTier
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Reason
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
 from analytics_platform.insights.vectors.text_encoder import TextEncoder
-from analytics_platform.model.code_version import code_version
 
 _EVERY = 4
 """Every fourth general text is used to estimate the share of messages above a threshold, to a few thousandths."""
@@ -43,6 +42,7 @@ class ReadingTier:
         everywhere: Whether the transformer reads every document (tier transformer) or uncertain ones (tier cascade).
         model: What corrections taught; None without.
         training: Labelled texts, which teach beside the taxonomy's examples.
+        kept: Keeps the fitted classifiers of topic and intent.
         device: Device of the classifiers' products.
     """
 
@@ -56,6 +56,7 @@ class ReadingTier:
         everywhere: bool,
         model: LabelModel | None = None,
         training: Training = NOTHING,
+        kept: KeptClassifiers = NOT_KEPT,
         device: Device = CPU,
     ) -> None:
         self.name = "transformer" if everywhere else "cascade"
@@ -66,10 +67,10 @@ class ReadingTier:
         self._everywhere = everywhere
         self._model = model
         self._training = training
+        self._kept = kept
         self._device = device
         self._reader = load_reader()
-        code = code_version(sys.modules[__name__])  # with the shipped slices and vectors
-        self.version = hashlib.sha256("\x1f".join((static.version, transformer.name, code)).encode()).hexdigest()[:16]
+        self.version = reading_version(static.version, transformer.name)
 
     def classify(self, kind: Kind, documents: Documents) -> Classified:
         """Return the confidence in each label of ``kind`` for each document."""
@@ -109,13 +110,30 @@ class ReadingTier:
 
     @cached_property
     def _classifiers(self) -> dict[Kind, Classifier]:
-        """Classifiers of topic and intent, fitted at their first use; the transformer reads their training texts."""
-        taught = self._model.taught(self.transformer.name) if self._model else None
+        """Classifiers of topic and intent, read or fitted at their first use.
+
+        The transformer reads the training texts of a fit, which takes minutes.
+        """
+
+        @cache
+        def every() -> dict[Kind, Lessons]:
+            taught = self._model.taught(self.transformer.name) if self._model else None
+            return lessons_of(self._taxonomy, taught, self._training.texts)
+
+        def lessons(kind: Kind) -> Lessons:
+            return every()[kind]
+
         return {
-            kind: Classifier(
-                self._encoder, one, transformer=self.transformer, reads=READS[self.name], device=self._device
+            kind: self._kept.classifier(
+                self._encoder,
+                partial(lessons, kind),
+                (self.version, kind),
+                labelled=self._training.version if self._training.teaches else "",
+                transformer=self.transformer,
+                reads=READS[self.name],
+                device=self._device,
             )
-            for kind, one in lessons_of(self._taxonomy, taught, self._training.texts).items()
+            for kind in labels_of(self._taxonomy)
         }
 
     @cached_property

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 
@@ -15,16 +13,16 @@ from analytics_platform.insights.encoders.device import CPU, Device
 from analytics_platform.insights.heads.classifier import Classifier
 from analytics_platform.insights.heads.experts import KeywordExpert
 from analytics_platform.insights.heads.label_model import LabelModel
-from analytics_platform.insights.heads.lessons import labels_of, lessons_of
+from analytics_platform.insights.heads.lessons import Lessons, labels_of, lessons_of
 from analytics_platform.insights.heads.likeness import fit_likeness
 from analytics_platform.insights.heads.linear import LinearHead
+from analytics_platform.insights.keeping.kept_classifiers import NOT_KEPT, KeptClassifiers
 from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.taxonomy import REMAINDERS, Label, Taxonomy
+from analytics_platform.insights.tiers.label_versions import static_version
 from analytics_platform.insights.tiers.sentiment import SentimentHead, load_sentiment
 from analytics_platform.insights.tiers.tier import Classified, Documents, Ints, Kind, Reason
-from analytics_platform.insights.vectors.english import english_encoder
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
-from analytics_platform.model.code_version import code_version
 
 _KEYWORD_STRENGTH = 2.0
 """Log-odds of a keyword of urgency and resolution; chosen on 50 hand-labelled conversations."""
@@ -39,6 +37,7 @@ class StaticTier:
         device: Device of the heads' computation.
         model: What corrections taught; None without.
         training: Labelled texts, which teach beside the taxonomy's examples.
+        kept: Keeps the fitted classifiers of topic and intent.
     """
 
     name = "static"
@@ -50,28 +49,21 @@ class StaticTier:
         device: Device = CPU,
         model: LabelModel | None = None,
         training: Training = NOTHING,
+        kept: KeptClassifiers = NOT_KEPT,
     ) -> None:
         self._encoder = encoder
         self._taxonomy = content
         self._device = device
         self._model = model
         self._training = training
+        self._kept = kept
         further: dict[Kind, Sequence[Label]] = {"urgency": content.urgencies, "resolution": content.resolutions}
         heads: dict[Kind, LinearHead | SentimentHead] = {
             "sentiment": load_sentiment(),
             **{kind: _head(kind, labels, encoder) for kind, labels in further.items()},
         }
         self._heads = {kind: replace(head, device=device) for kind, head in heads.items()}
-        code = code_version(sys.modules[__name__])  # with the shipped slice and weights
-        names = (encoder.name, english_encoder().name)
-        parts = [
-            content.version.encode(),
-            *(name.encode() for name in names),
-            model.content if model else b"",
-            code.encode(),
-            *([training.version.encode()] if training.teaches else []),
-        ]
-        self.version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:16]
+        self.version = static_version(content, model, training)
 
     def classify(self, kind: Kind, documents: Documents) -> Classified:
         """Return the confidence in each label of ``kind`` for each document."""
@@ -94,9 +86,25 @@ class StaticTier:
 
     @cached_property
     def _classifiers(self) -> dict[Kind, Classifier]:
-        """Classifiers of topic and intent, fitted at their first use, which takes a second or two."""
-        lessons = lessons_of(self._taxonomy, self._model.taught() if self._model else None, self._training.texts)
-        return {kind: Classifier(self._encoder, one, device=self._device) for kind, one in lessons.items()}
+        """Classifiers of topic and intent, read or fitted at their first use; fitting takes a second or two each."""
+
+        @cache
+        def every() -> dict[Kind, Lessons]:
+            return lessons_of(self._taxonomy, self._model.taught() if self._model else None, self._training.texts)
+
+        def lessons(kind: Kind) -> Lessons:
+            return every()[kind]
+
+        return {
+            kind: self._kept.classifier(
+                self._encoder,
+                partial(lessons, kind),
+                (self.version, kind),
+                labelled=self._training.version if self._training.teaches else "",
+                device=self._device,
+            )
+            for kind in labels_of(self._taxonomy)
+        }
 
 
 def _head(kind: Kind, labels: Sequence[Label], encoder: StaticEncoder) -> LinearHead:

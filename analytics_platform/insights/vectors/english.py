@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from analytics_platform.system.word_cache import WordCache
 _PACKAGE = "wordllama"
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+_MISSING = f"static vectors: the package {_PACKAGE} is not installed"
 _FIRST_MEANINGFUL_TOKEN = 259
 """Id of the first subword token; smaller ids are control tokens and single bytes, which carry no meaning."""
 _LONGEST_WORD = 256
@@ -48,9 +49,10 @@ class EnglishEncoder:
     """
 
     def __init__(self) -> None:
+        self.name = english_name()
         spec = importlib.util.find_spec(_PACKAGE)
         if spec is None or not spec.submodule_search_locations:
-            raise EncoderError(f"static vectors: the package {_PACKAGE} is not installed")
+            raise EncoderError(_MISSING)
         folder = Path(next(iter(spec.submodule_search_locations)))
         for name in (_WEIGHTS, _TOKENIZER):
             if not (folder / name).is_file():
@@ -59,9 +61,6 @@ class EnglishEncoder:
         self._table[:_FIRST_MEANINGFUL_TOKEN] = 0
         self._tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
         self._tokens = WordCache(self._tokenize)
-        self.name = (
-            f"{_PACKAGE}-l2-supercat-{EMBEDDING_DIMENSIONS}/{importlib.metadata.version(_PACKAGE)}/{WORDS_REVISION}"
-        )
 
     def encode(self, texts: pa.ChunkedArray | pa.Array | Sequence[str]) -> NDArray[np.float32]:
         """Encode texts.
@@ -94,6 +93,20 @@ class EnglishEncoder:
 
     def _tokenize(self, words: list[str]) -> list[list[int]]:
         return [item.ids for item in self._tokenizer.encode_batch_fast(words, add_special_tokens=False)]
+
+
+@cache
+def english_name() -> str:
+    """Return the name of the encoder of English words, with the version of its vectors; nothing is loaded.
+
+    Raises:
+        EncoderError: If the package with the vectors is not installed.
+    """
+    try:
+        installed = importlib.metadata.version(_PACKAGE)
+    except importlib.metadata.PackageNotFoundError:
+        raise EncoderError(_MISSING) from None
+    return f"{_PACKAGE}-l2-supercat-{EMBEDDING_DIMENSIONS}/{installed}/{WORDS_REVISION}"
 
 
 @lru_cache(maxsize=1)

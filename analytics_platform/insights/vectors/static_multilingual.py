@@ -27,6 +27,8 @@ from analytics_platform.system.word_cache import WordCache
 VECTORS_FILE = Path(__file__).with_name("data") / "static_multilingual.safetensors"
 _REVISION = "2"
 """Increase the number when the file or the arithmetic changes, so that stored vectors become stale."""
+ENCODER_NAME = f"multilingual-static-{EMBEDDING_DIMENSIONS}/{_REVISION}/{WORDS_REVISION}"
+"""Name of the encoder: a stored vector of another name is stale."""
 _UNKNOWN_SCORE = -30.0
 """Logarithm of the probability of a character outside the vocabulary; lower than that of every piece."""
 _LONGEST_WORD = 256
@@ -52,7 +54,7 @@ class StaticEncoder:
         self._scales = tensors["scales"].astype(np.float32)
         self._tokenizer = make_tokenizer(tensors["pieces"].tobytes().decode().split("\n"), tensors["scores"])
         self._pieces = WordCache(partial(find_pieces, self._tokenizer))
-        self.name = f"multilingual-static-{EMBEDDING_DIMENSIONS}/{_REVISION}/{WORDS_REVISION}"
+        self.name = ENCODER_NAME
 
     def encode(self, texts: pa.ChunkedArray | pa.Array | Sequence[str]) -> NDArray[np.float32]:
         """Encode texts.

@@ -160,6 +160,16 @@ def load_manifest(project_dir: Path) -> dict[str, Any]:
     return loaded
 
 
+def mart_names(project_dir: Path) -> list[str]:
+    """Return the names of the tables of the warehouse: every dbt model that dbt builds as a table.
+
+    Raises:
+        ManifestError: As ``load_manifest``.
+    """
+    models = (node for node in load_manifest(project_dir)["nodes"].values() if node["resource_type"] == "model")
+    return sorted(node["name"] for node in models if node["config"]["materialized"] != "ephemeral")
+
+
 def build_project(
     project_dir: Path,
     target_dir: Path,

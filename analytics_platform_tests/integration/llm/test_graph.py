@@ -16,7 +16,8 @@ from analytics_platform.definitions import EVERYTHING, build_definitions
 from analytics_platform.defs.assets.everyday import tables_of
 from analytics_platform.defs.framework.day_ranges import days_between
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.operations.run import materialize
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.run import materialize
 from analytics_platform.settings.loader import load_settings
 
 pytestmark = pytest.mark.integration
@@ -42,8 +43,8 @@ def run(*names):
     try:
         with dg.DagsterInstance.ephemeral() as instance:
             outcome = materialize(
-                platform, definitions, days,
-                job_name=EVERYTHING, assets=tables_of(settings), selection=sorted(keys), force=False, instance=instance,
+                platform, Graph.of(definitions, instance), days,
+                job_name=EVERYTHING, assets=tables_of(settings), selection=sorted(keys), force=False,
             )  # fmt: skip
         assert outcome.failures == []
         rows = {name: sum(platform.lake.read(name, day).num_rows for day in days) for name in READ}

@@ -7,7 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from analytics_platform.cli.commands import run_graph, train_model
+from analytics_platform.cli.commands import run_graph
+from analytics_platform.cli.graph_commands import train_model
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.backup import back_up, restore
 from analytics_platform.settings.loader import load_settings

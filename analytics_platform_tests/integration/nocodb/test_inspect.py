@@ -12,7 +12,7 @@ from analytics_platform.cli import commands
 from analytics_platform.cli.app import main
 from analytics_platform.operations.inspecting.mapping_file import write_mapping
 from analytics_platform.operations.inspecting.nocodb_inspection import inspect_server
-from analytics_platform.operations.run import Outcome
+from analytics_platform.operations.runs.outcome import Outcome
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform_tests.integration.nocodb.server import NocoServer
 

@@ -18,7 +18,8 @@ from analytics_platform.defs.assets.everyday import recipes_of
 from analytics_platform.defs.consistency.repair_job import find_disagreements, run_repair
 from analytics_platform.defs.consistency.repairer import Repair
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.operations.run import Outcome, run_range
+from analytics_platform.operations.runs.graph_run import run_range
+from analytics_platform.operations.runs.outcome import Outcome
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.mongo import EmbeddedMongo
 

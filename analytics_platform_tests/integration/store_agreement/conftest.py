@@ -7,7 +7,8 @@ import pytest
 
 from analytics_platform.definitions import EVERYTHING
 from analytics_platform.defs.assets.everyday import TABLES
-from analytics_platform.operations.run import materialize
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.run import materialize
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.warehouse.dbt_project import prepare_manifest
 from analytics_platform_tests.integration.store_agreement.built_home import DAYS, Home
@@ -25,8 +26,8 @@ def built(tmp_path_factory) -> Iterator[Home]:
         built = Home(path, instance)
         try:
             outcome = materialize(
-                built.platform, built.definitions, DAYS, job_name=EVERYTHING, assets=TABLES, selection=None,
-                force=False, instance=instance,
+                built.platform, Graph.of(built.definitions, instance), DAYS,
+                job_name=EVERYTHING, assets=TABLES, selection=None, force=False,
             )  # fmt: skip
             assert outcome.failures == []
             yield built

@@ -19,7 +19,7 @@ from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.defs.consistency.audit import Audit
 from analytics_platform.defs.consistency.repair_job import STORE_REPAIR, find_disagreements
 from analytics_platform.defs.consistency.store_agreement import AGREES, FITS, STORE_AGREEMENT
-from analytics_platform.operations.run import Outcome
+from analytics_platform.operations.runs.outcome import Outcome
 from analytics_platform_tests.integration.store_agreement.built_home import (
     AT,
     DAY,
@@ -240,7 +240,7 @@ def test_what_seems_wrong_while_a_run_is_at_work_is_compared_again_when_it_has_e
 
     platform = home.platform
     audit = Audit(platform.lake, platform.mongo, platform.marts, tuple(home.recipes.values()), wait_for_the_run)
-    recipe = home.recipes[dg.AssetKey(["mongo", "conversation_messages"])]
+    recipe = home.recipes["mongo/conversation_messages"]
     assert list(audit.of_collection(recipe)) == []
     edit_a_document(home)
     assert [one.day for one in audit.of_collection(recipe, {DAY})] == [DAY]

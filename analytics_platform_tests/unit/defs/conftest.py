@@ -11,7 +11,9 @@ from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.defs.automation.sensor_state import SensorState
 from analytics_platform.defs.automation.source_sensor import next_tick, run_requests
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.operations.run import Outcome, materialize
+from analytics_platform.operations.runs.graph import Graph
+from analytics_platform.operations.runs.outcome import Outcome
+from analytics_platform.operations.runs.run import materialize
 from analytics_platform.settings.loader import load_settings
 
 HEADER = "conversation_id,message_id,role,text,timestamp\n"
@@ -59,13 +61,12 @@ class Home:
     def materialize(self, *days: str, selection: Sequence[dg.AssetKey] = RAW) -> Outcome:
         return materialize(
             self.platform,
-            self.definitions,
+            Graph.of(self.definitions, self.instance),
             days,
             job_name=EVERYTHING,
             assets=TABLES,
             selection=selection,
             force=False,
-            instance=self.instance,
         )
 
     def ranges(self, requests: list[dg.RunRequest]) -> list[tuple[str, str]]:

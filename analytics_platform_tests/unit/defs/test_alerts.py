@@ -7,8 +7,8 @@ import pytest
 
 from analytics_platform.alerting import Alerts, Links
 from analytics_platform.defs.automation.alerts_sensor import alerts_sensor
-from analytics_platform.defs.resources.dagster_instance import open_instance, prepare_instance
-from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG
+from analytics_platform.defs.framework.day_ranges import RANGE_END_TAG, RANGE_START_TAG
+from analytics_platform.defs.resources.instance_folder import open_instance, prepare_instance
 from analytics_platform.settings.loader import PROJECT_ROOT
 
 SECRET_ROW = "my name is Ada and my card is 4111"

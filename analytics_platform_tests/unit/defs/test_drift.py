@@ -9,9 +9,10 @@ import pytest
 from analytics_platform.cli.console import print_outcome
 from analytics_platform.defs.automation.event_log import EventPosition, read_failures
 from analytics_platform.defs.checks.label_drift import labels_are_steady
-from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG
+from analytics_platform.defs.framework.day_ranges import RANGE_END_TAG, RANGE_START_TAG
 from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS
-from analytics_platform.operations.run import Outcome, run_range
+from analytics_platform.operations.runs.graph_run import run_range
+from analytics_platform.operations.runs.outcome import Outcome
 from analytics_platform.storage.lake import Lake
 from analytics_platform_tests.insight_rows import insight_row
 

@@ -9,13 +9,14 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.cli.console import redriven_lines
-from analytics_platform.defs.assets.processing_errors import _lost, processing_errors
+from analytics_platform.defs.assets.processing_errors import processing_errors
 from analytics_platform.defs.automation.retry import RETRIED_DAYS, build_retry_schedule, days_to_retry
+from analytics_platform.defs.checks.completeness import _lost
 from analytics_platform.defs.consistency.left_out import FailedConversation, failed_conversations
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.model.tables.clean_tables import MESSAGES
 from analytics_platform.operations.redrive import Redriven
-from analytics_platform.operations.run import Outcome
+from analytics_platform.operations.runs.outcome import Outcome
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.failures import MOST_TRIES, Failure, as_annotations
 

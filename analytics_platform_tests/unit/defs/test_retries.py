@@ -205,7 +205,8 @@ def test_too_many_failures_fail_the_day_with_the_first_error(graph) -> None:
 
 def test_the_tags_of_a_run_say_what_is_computed_again() -> None:
     from analytics_platform.defs.automation.retry import redrive_job
-    from analytics_platform.defs.framework.table_asset import FORCE_TAG, NO_RETRY_TAG, _policy
+    from analytics_platform.defs.framework.asset_definition import _policy
+    from analytics_platform.defs.framework.table_asset import FORCE_TAG, NO_RETRY_TAG
 
     assert _policy({}) is RecomputePolicy.UNFINISHED
     assert _policy({FORCE_TAG: "true"}) is RecomputePolicy.EVERYTHING

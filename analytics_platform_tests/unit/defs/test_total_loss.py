@@ -10,8 +10,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from analytics_platform.cli.commands import redrive_days, run_graph
+from analytics_platform.cli.commands import run_graph
 from analytics_platform.cli.console import print_outcome
+from analytics_platform.cli.graph_commands import redrive_days
 from analytics_platform.defs.automation.sensor_state import SensorState
 from analytics_platform.defs.automation.source_sensor import next_tick
 from analytics_platform.defs.resources.platform import Platform
@@ -85,12 +86,10 @@ def test_rows_without_a_day_are_counted_over_any_days_and_redriven(tmp_path, mon
         stored = platform.lake.info("unplaced_rows", "")
         run_graph(platform, DAY, DAY, SELECT, quiet=True, force=True)
         assert platform.lake.info("unplaced_rows", "").content_hash == stored.content_hash
-        with dg.DagsterInstance.ephemeral() as instance:
-            status = examine(platform, instance)
+        status = examine(platform, dg.DagsterInstance.ephemeral)
         assert (status.quarantined, status.unplaced) == (1, 1)
     with platform_over(tmp_path, good + "c2,user,hi,2024-06-19\n", monkeypatch) as platform:
-        with dg.DagsterInstance.ephemeral() as instance:
-            waiting = examine(platform, instance).waiting
+        waiting = examine(platform, dg.DagsterInstance.ephemeral).waiting
         redriven = redrive_days(platform, DAY, DAY, quiet=True)
         assert (redriven.outcome.failures, redriven.quarantined_before, redriven.quarantined_after) == ([], 1, 0)
     assert "2024-06-19" in waiting

@@ -7,6 +7,7 @@ import duckdb
 import pytest
 from dagster_duckdb import DuckDBResource
 
+from analytics_platform.defs.resources.graph_resources import graph_resources
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.settings.loader import load_settings
 
@@ -27,5 +28,5 @@ def test_an_asset_reads_the_marts_and_is_refused_to_write_them(platform):
                 connection.execute("delete from fct_conversation")
             return [topic for (topic,) in connection.sql("select primary_topic from fct_conversation").fetchall()]
 
-    warehouse = platform.resources([], on_partition=None)["warehouse"]
+    warehouse = graph_resources(platform, [], on_partition=None)["warehouse"]
     assert dg.materialize_to_memory([topics], resources={"warehouse": warehouse}).output_for_node("topics") == ["mail"]

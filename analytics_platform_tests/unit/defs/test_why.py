@@ -6,21 +6,21 @@ import dagster as dg
 import pytest
 
 from analytics_platform.cli.console import why_lines
-from analytics_platform.definitions import mart_names
 from analytics_platform.defs.assets.everyday import recipes_of
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.why import Explanation, UnknownPartitionError, explain
 from analytics_platform.sources import published_days
 from analytics_platform.sources.row_rules.deduplication import UNPLACED_DAY
+from analytics_platform.storage.warehouse.dbt_project import mart_names
 
 DAY = "2024-01-05"
 RAW = [dg.AssetKey(name) for name in ("raw_messages", "quarantined_rows", "unplaced_rows")]
 
 
 def why(home, asset: str = "raw_messages", day: str = DAY) -> Explanation:
-    return explain(
-        home.platform, recipes_of(home.platform.settings), mart_names(home.platform.settings), home.instance, day, asset
-    )
+    settings = home.platform.settings
+    marts = mart_names(settings.dbt_project_dir)
+    return explain(home.platform, recipes_of(settings), marts, home.instance, day, asset)
 
 
 @pytest.fixture
@@ -85,7 +85,8 @@ def test_a_source_that_was_not_read_since_it_changed_is_told(stored):
     stored.write(stored.row("a", "1", DAY, "changed"))
     looking = Platform(stored.platform.settings, stages=False)
     settings = looking.settings
-    found = explain(looking, recipes_of(settings), mart_names(settings), stored.instance, DAY, "raw_messages")
+    marts = mart_names(settings.dbt_project_dir)
+    found = explain(looking, recipes_of(settings), marts, stored.instance, DAY, "raw_messages")
     assert found.source_changed
     assert "current" not in next(iter(why_lines(found)))
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from analytics_platform.cli.app import main
-from analytics_platform.cli.commands import score
+from analytics_platform.cli.graphless import score
 from analytics_platform.insights.heads.lessons import Lessons
 from analytics_platform.insights.quality import evaluate as evaluation
 from analytics_platform.insights.quality.evaluate import (

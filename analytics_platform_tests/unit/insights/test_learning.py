@@ -220,12 +220,12 @@ def test_a_model_is_a_file_that_says_what_it_fits():
     assert model.content == again.content
     assert (model.corrections, model.taxonomy_version) == (1, engine.taxonomy.version)
     stored = LabelModel(bytes(model.content))
-    assert stored.fits(engine.taxonomy, engine.encoder)
+    assert stored.fits(engine.taxonomy, engine.encoder.name)
     (intents,) = stored.taught().values()
     np.testing.assert_array_equal(intents.vectors, vectors)
     assert (intents.labels, intents.weights.tolist(), intents.read) == ([OTHER], [1.0], None)
     other = engine.taxonomy.model_copy(update={"topics": engine.taxonomy.topics[:3]})
-    assert not stored.fits(other, engine.encoder)
+    assert not stored.fits(other, engine.encoder.name)
 
 
 def test_corrections_of_sentiment_alone_teach_nothing_and_leave_the_default_model():
@@ -266,7 +266,7 @@ def test_a_model_of_an_earlier_format_is_not_used():
     facts = {"taxonomy_version": engine.taxonomy.version, "encoder": engine.encoder.name, "corrections": 3}
     weights = {"topic.weights": np.zeros((256, 2), np.float32)}
     earlier = LabelModel(save(weights, metadata={"model": orjson.dumps(facts).decode()}))
-    assert not earlier.fits(engine.taxonomy, engine.encoder)
+    assert not earlier.fits(engine.taxonomy, engine.encoder.name)
 
 
 def test_no_model_holds_what_was_written():

@@ -1,0 +1,1 @@
+"""Fitted classifiers kept in files from one process to the next."""
