@@ -20,6 +20,7 @@ from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailu
 
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.leases.held_lease import Fence
+from analytics_platform.storage.mongo.collection_validators import satisfies_validator
 from analytics_platform.storage.mongo.collections import COLLECTIONS, LABEL_FEEDBACK, Collection
 from analytics_platform.storage.mongo.migrations import LEDGER, migrate
 from analytics_platform.storage.mongo.mongo_errors import MongoStoreError, address, timeout_of, translated
@@ -81,7 +82,8 @@ class MongoStore:
         timeout_seconds: Time to find the server, and for each request; ``timeoutMS`` of the URI takes precedence.
         collections: The collections that the store accepts.
         transactions: Whether to use transactions, as long as the server supports them.
-        embedded_in: Folder of the embedded server, for messages; None for the server of ANALYTICS_MONGO_URI.
+        embedded_in: Folder of the embedded server, for messages; None for the server of ANALYTICS_MONGO_URI. The
+            embedded server does not validate documents that the store has checked.
         fence: Tells the lease under which a partition is written; None if no machine shares the database.
     """
 
@@ -266,7 +268,8 @@ class MongoStore:
         lease = self._fence.lease_of(key) if self._fence else None
         # A holder of other days writes an unpartitioned table, too, so the higher token is not always the later write.
         token = lease.token if lease and key else None
-        replacement = Replacement(self._database(), collection, key, table, kept, token)
+        is_valid = self._embedded_in is not None and satisfies_validator(collection.table, table)
+        replacement = Replacement(self._database(), collection, key, table, kept, token, is_valid)
         # One transaction at a time: the embedded server answers two that touch the same pages with an internal error,
         # and is no faster with several writers.
         with self._writing, self._translated(f"write partition {key!r} of {name}"):

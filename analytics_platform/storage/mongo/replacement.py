@@ -17,6 +17,14 @@ A partition that is written under a lease gets the lease's token in its ledger e
 does not know it yet, has a lower token than its successor and is refused: in a transaction before anything changes;
 without transactions possibly in the middle, and then the partition counts as not stored, so that it is written again.
 
+A day that was never stored is inserted without reading and comparing: the ledger has no entry of any kind for it, and a
+count on the partition's index finds no document. A document that is stored under another day, or that another writer
+inserts meanwhile, is a duplicate key; the partition is then replaced as above.
+
+The next batch of new documents is encoded while the server works on the current one. Documents that the store has
+checked against the declaration pass the server's validator unchecked, if the server is the embedded one: its validator
+costs a third of an insert, and a server with users refuses the bypass to users who may only read and write.
+
 Documents that are stored already, byte for byte, are not sent again. A conversation that moved to another day keeps its
 ``_id``: writing the new day moves it, and writing the old day deletes only documents that still have the old date.
 """
@@ -49,6 +57,7 @@ from analytics_platform.storage.mongo.id_pages import (
 )
 from analytics_platform.storage.mongo.migrations import LEDGER
 from analytics_platform.storage.mongo.wire_documents import BATCH_ROWS, encoded, wire_table
+from analytics_platform.system.read_ahead import read_ahead
 
 TRANSACTION_ROWS = 5_000
 """Most rows of a partition written in one transaction; they take 10 s on the embedded server, less on a mongod."""
@@ -91,6 +100,7 @@ class Replacement:
         table: All rows of the new content.
         kept: The partition's facts for the ledger, besides its size.
         token: Fencing token of the lease under which the partition is written; None without a lease.
+        is_valid: Whether every row is known to satisfy the collection's validator, which then need not check it.
     """
 
     database: Database[Any]
@@ -99,6 +109,7 @@ class Replacement:
     table: pa.Table
     kept: Mapping[str, Any]
     token: int | None = None
+    is_valid: bool = False
 
     def run(self, client: MongoClient[Any], *, transaction: bool) -> int:
         """Replace the documents and the ledger entry, and return the size of the new documents in bytes.
@@ -120,27 +131,45 @@ class Replacement:
                 raise
         # A new document is there already: under another day, or another writer was quicker. Replacing bears that, but
         # costs two to three times as much as inserting, so it is not the first try.
+        if not transaction and self._is_superseded(None):
+            self._disown()  # some documents were inserted before the duplicate
+            raise self._superseded
         return self._attempt(client, transaction=transaction, insert=False)
 
     def _attempt(self, client: MongoClient[Any], *, transaction: bool, insert: bool) -> int:
         rows = by_id(wire_table(self.collection.table, self.table))
         ends = page_ends(rows)
-        known = stored_page_ends(self.database, self.collection.address, self.key)
+        entries = _ledger_entries(self.database, self.collection.address, self.key)
+        known = _page_ends_of(entries)
+        is_new = insert and not entries and not self._has_documents()
         if not transaction:
             self._refuse_if_superseded(None)
             begin(self.database, self.collection.address, self.key, [*ends, *known])
-            return self._apply(rows, ends, known, None, insert=insert)
+            return self._apply(rows, ends, known, None, insert=insert, is_new=is_new)
         if rows.num_rows > TRANSACTION_ROWS or rows.nbytes > TRANSACTION_BYTES:
             raise TooMuchForTransactionError
         with client.start_session() as session:
-            return session.with_transaction(lambda running: self._apply(rows, ends, known, running, insert=insert))
+            return session.with_transaction(
+                lambda running: self._apply(rows, ends, known, running, insert=insert, is_new=is_new)
+            )
+
+    def _has_documents(self) -> bool:
+        """Tell whether the database has documents of the partition, by a count on the partition's index."""
+        return bool(self.database[self.collection.name].count_documents(self.collection.scope(self.key), limit=1))
 
     def _apply(
-        self, rows: pa.Table, ends: list[str], known: list[str], session: ClientSession | None, *, insert: bool
+        self,
+        rows: pa.Table,
+        ends: list[str],
+        known: list[str],
+        session: ClientSession | None,
+        *,
+        insert: bool,
+        is_new: bool,
     ) -> int:
         if session is not None:
             self._refuse_if_superseded(session)
-        size = self._replace_documents(rows, [*ends, *known], session, insert=insert)
+        size = self._replace_documents(rows, [*ends, *known], session, insert=insert, is_new=is_new)
         self._enter({"bytes": size, PAGE_ENDS: ends, **self.kept}, session)
         finish(self.database, self.collection.address, self.key, [*ends, *known], session)
         return size
@@ -157,9 +186,13 @@ class Replacement:
         except DuplicateKeyError:
             if not self._is_superseded(None):
                 raise
-            if session is None:  # the documents of two holders are mixed: the partition is written again
-                ledger.delete_one(identity)
+            if session is None:
+                self._disown()
             raise self._superseded from None
+
+    def _disown(self) -> None:
+        """Delete the ledger entry of a later lease: the documents of two holders are mixed, and are written again."""
+        self.database[LEDGER].delete_one({"_id": self._entry})
 
     def _refuse_if_superseded(self, session: ClientSession | None) -> None:
         if self._is_superseded(session):
@@ -180,9 +213,11 @@ class Replacement:
         )
 
     def _replace_documents(
-        self, rows: pa.Table, ends: Iterable[str], session: ClientSession | None, *, insert: bool
+        self, rows: pa.Table, ends: Iterable[str], session: ClientSession | None, *, insert: bool, is_new: bool
     ) -> int:
         """Replace the documents of every page; ``rows`` are ascending by ``_id``."""
+        if is_new:
+            return sum(self._insert(batch, session) for batch in read_ahead(encoded(self.collection.table, rows)))
         scope = self.collection.scope(self.key)
         name = self.collection.name
         ranges = id_ranges(ends)
@@ -229,21 +264,19 @@ class Replacement:
         insert: bool,
     ) -> int:
         """Write the differing documents of a batch, remove the batch from ``stored``, and return the batch's bytes."""
-        new: list[InsertOne[RawBSONDocument]] = []
+        new: list[tuple[str, RawBSONDocument]] = []
         changed: list[tuple[str, RawBSONDocument]] = []
         unseen: list[tuple[str, RawBSONDocument]] = []
         for identity, document in batch:
             known = stored.pop(identity, None)
             if known is None and insert:
-                new.append(InsertOne(document))
+                new.append((identity, document))
             elif known is None:
                 unseen.append((identity, document))
             elif known != _digest(document):
                 changed.append((identity, document))
-        # Alone and in order: a document that exists elsewhere ends the transaction, and the server's answers to later
-        # requests would make the driver repeat the transaction instead of raising the error.
         if new:
-            self._target.bulk_write(new, ordered=True, session=session)
+            self._insert(new, session)
         # Not as upserts: a server completes the last request of a killed writer, and an upsert would restore documents
         # that the next writer has deleted meanwhile.
         if changed and self._replace(changed, session, upsert=False) < len(changed):
@@ -252,6 +285,18 @@ class Replacement:
             self._replace(unseen, session, upsert=True)
         return sum(len(document.raw) for _, document in batch)
 
+    def _insert(self, documents: Sequence[tuple[str, RawBSONDocument]], session: ClientSession | None) -> int:
+        """Insert new documents, and return their bytes.
+
+        Inserts are one request, in order: a document that exists elsewhere ends the transaction, and the server's
+        answers to later requests would make the driver repeat the transaction instead of raising the error.
+        """
+        requests = [InsertOne(document) for _, document in documents]
+        self._target.bulk_write(
+            requests, ordered=True, bypass_document_validation=self.is_valid or None, session=session
+        )
+        return sum(len(document.raw) for _, document in documents)
+
     def _replace(
         self, documents: Sequence[tuple[str, RawBSONDocument]], session: ClientSession | None, *, upsert: bool
     ) -> int:
@@ -259,7 +304,9 @@ class Replacement:
         requests: list[ReplaceOne[RawBSONDocument]] = [
             ReplaceOne({"_id": identity}, document, upsert=upsert) for identity, document in documents
         ]
-        return self._target.bulk_write(requests, ordered=False, session=session).matched_count
+        return self._target.bulk_write(
+            requests, ordered=False, bypass_document_validation=self.is_valid or None, session=session
+        ).matched_count
 
     @property
     def _target(self) -> DriverCollection[RawBSONDocument]:
@@ -277,8 +324,17 @@ def stored_page_ends(database: Database[Any], name: str, key: str) -> list[str]:
     empty for a partition of one page, a partition that is not stored, and a partition written before the ledger kept
     page ends.
     """
+    return _page_ends_of(_ledger_entries(database, name, key))
+
+
+def _ledger_entries(database: Database[Any], name: str, key: str) -> list[Mapping[str, Any]]:
+    """Return ``_id`` and page ends of a partition's ledger entry, and of the entry of an unfinished replacement."""
     entries = {"_id": {"$in": [f"{name}/{key}", f"{_UNFINISHED}{name}/{key}"]}}
-    return [str(end) for entry in database[LEDGER].find(entries, {PAGE_ENDS: 1}) for end in entry.get(PAGE_ENDS) or []]
+    return list(database[LEDGER].find(entries, {PAGE_ENDS: 1}))
+
+
+def _page_ends_of(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [str(end) for entry in entries for end in entry.get(PAGE_ENDS) or []]
 
 
 def begin(database: Database[Any], name: str, key: str, ends: Sequence[str]) -> None:
