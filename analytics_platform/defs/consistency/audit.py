@@ -37,6 +37,9 @@ DAYS_AT_ONCE = 7
 Compared = Callable[[Collection[str] | None], Iterator[Disagreement]]
 """A comparison of one table over the given days, or over all stored days for None."""
 
+OnEqual = Callable[[str, pa.Table], None]
+"""Takes the key of a partition and its content."""
+
 DAMAGED = "damaged"
 MISSING = "missing"
 UNCOMPARED = "cannot be compared"
@@ -116,9 +119,17 @@ class Audit:
             if key not in stored and _within(recipe, [key], days):
                 yield Disagreement("lake", name, key, f"{MISSING}, though {why}")
 
-    def of_collection(self, recipe: Recipe, days: Collection[str] | None = None) -> Iterator[Disagreement]:
-        """Yield the partitions of a collection whose documents differ from the result of the lake."""
-        return self._confirmed(partial(self._collection, recipe), days)
+    def of_collection(
+        self, recipe: Recipe, days: Collection[str] | None = None, on_equal: OnEqual | None = None
+    ) -> Iterator[Disagreement]:
+        """Yield the partitions of a collection whose documents differ from the result of the lake.
+
+        Args:
+            recipe: The recipe of the collection.
+            days: Days to compare; all stored days when None. A collection of one partition is compared in any case.
+            on_equal: Called with the key of each partition that agrees, and with its content as the lake gives it.
+        """
+        return self._confirmed(partial(self._collection, recipe, on_equal), days)
 
     def of_warehouse(
         self, days: Collection[str] | None = None, names: Iterable[str] = tuple(FACTS)
@@ -160,7 +171,9 @@ class Audit:
             else:
                 yield disagreement
 
-    def _collection(self, recipe: Recipe, days: Collection[str] | None) -> Iterator[Disagreement]:
+    def _collection(
+        self, recipe: Recipe, on_equal: OnEqual | None, days: Collection[str] | None
+    ) -> Iterator[Disagreement]:
         name = recipe.table.name
         recorded = set(self.documents.keys(name))
         lake_keys = set.intersection(*(set(self.lake.keys(source.table)) for source in recipe.inputs.values()))
@@ -171,12 +184,12 @@ class Audit:
         )
         for key in _within(recipe, recorded.union(lake_keys, document_days), days):
             is_expected = key in recorded or key in lake_keys
-            compared = partial(self._documents, recipe) if is_expected else partial(self._orphans, name)
+            compared = partial(self._documents, recipe, on_equal) if is_expected else partial(self._orphans, name)
             yield from _differences(Disagreement("mongo", name, key, ""), partial(compared, key))
         if strays:
             yield Disagreement("mongo", name, "", STRAY, len(strays), tuple(map(str, strays[:IDS_SHOWN])))
 
-    def _documents(self, recipe: Recipe, key: str) -> Disagreement | None:
+    def _documents(self, recipe: Recipe, on_equal: OnEqual | None, key: str) -> Disagreement | None:
         """Return the disagreement of one partition of a collection with the lake; None if they agree."""
         inputs = self._read([source.table for source in recipe.inputs.values()], key)
         if isinstance(inputs, Disagreement):
@@ -188,7 +201,10 @@ class Audit:
         rows = by_id(wire_table(recipe.table, expected))
         stored = self.documents.read_back(place.table, key, page_ends(rows))
         pages = ((rows_within(rows, page.ids), page.table, page.misfits) for page in stored)
-        return compare_pages(place, pages, ["_id"]) or self._ledger(place, expected)
+        disagreement = compare_pages(place, pages, ["_id"]) or self._ledger(place, expected)
+        if disagreement is None and on_equal is not None:
+            on_equal(key, expected)
+        return disagreement
 
     def _orphans(self, name: str, key: str) -> Disagreement | None:
         """Return a disagreement about the documents of a day that neither lake nor ledger has; None without any."""

@@ -172,6 +172,18 @@ class MongoStore:
             )
         return PartitionInfo(key=key, provenance=entry.pop(STORED_FIELD), **entry) if entry else None
 
+    def is_as_written(self, name: str, info: PartitionInfo) -> bool:
+        """Tell whether the ledger still has this entry of a partition, and the server counts its number of documents.
+
+        A document that was edited in place is not noticed; ``read_back`` shows it.
+        """
+        if self.info(name, info.key) != info:
+            return False
+        collection = self._collection(name)
+        with self._translated(f"count partition {info.key!r} of {name}"):
+            stored = self._database()[collection.name]
+            return bool(stored.count_documents(collection.scope(info.key)) == info.rows)
+
     def read(self, name: str, key: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a partition, or some of its columns, in the declared order of rows.
 
