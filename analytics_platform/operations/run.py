@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +22,7 @@ from analytics_platform.defs.consistency.left_out import (
 from analytics_platform.defs.consistency.stale_days import stale_days
 from analytics_platform.defs.framework.day_ranges import days_between, ranges
 from analytics_platform.defs.framework.execution import execute
-from analytics_platform.defs.framework.table_asset import FORCE_TAG, NO_RETRY_TAG, TableAsset
+from analytics_platform.defs.framework.table_asset import FORCE_TAG, NO_RETRY_TAG, TableAsset, remove_old_days
 from analytics_platform.defs.resources.platform import RANGE_END_TAG, RANGE_START_TAG, Platform
 from analytics_platform.errors import UserError
 from analytics_platform.model.cadence import Cadence
@@ -244,6 +244,13 @@ def _tell_source(platform: Platform, outcome: Outcome) -> None:
         )
 
 
+def _remove_old_days(platform: Platform, assets: Iterable[TableAsset]) -> None:
+    """Remove the days that MongoDB no longer keeps; a run does so, too, but no run begins where no day is stale."""
+    for asset in assets:
+        if asset.recipe.kept_days is not None:
+            remove_old_days(asset.recipe, platform.mongo)
+
+
 def materialize(
     platform: Platform,
     definitions: dg.Definitions,
@@ -277,6 +284,7 @@ def materialize(
     outcome = Outcome(is_quarantine_current=selection is None or of_quarantine <= {*selection})
     chosen = [asset for asset in assets if selection is None or asset.key in selection]
     marts = selection is None or any(key not in {asset.key for asset in assets} for key in selection)
+    _remove_old_days(platform, chosen)
     also = left_behind(platform, days) if raw_messages in chosen else []
     tags = {FORCE_TAG: "true"} if force else {}
     worked: set[str] = set()

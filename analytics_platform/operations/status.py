@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from analytics_platform.defs.assets import raw_assets
+from analytics_platform.defs.assets.everyday import kept_mongo_days
 from analytics_platform.defs.consistency.left_out import count_quarantined, count_unplaced
 from analytics_platform.defs.consistency.stale_days import stale_days
 from analytics_platform.defs.framework.day_ranges import days_between
@@ -31,6 +32,7 @@ class Status:
         waiting: Days whose version in the lake differs from the source, ascending.
         quarantined: Number of quarantined rows, of all days and of none.
         unplaced: Number of these rows that belong to no day.
+        mongo_from: First day of conversations that MongoDB keeps; None if it keeps all days, or if there is none.
         seconds_left: Estimated seconds until the platform has caught up; None if nothing is missing, or if no earlier
             run tells how long a day takes.
     """
@@ -41,6 +43,7 @@ class Status:
     waiting: Sequence[str]
     quarantined: int
     unplaced: int
+    mongo_from: str | None
     seconds_left: float | None
 
     def as_json(self) -> dict[str, Any]:
@@ -58,6 +61,7 @@ def _examine(platform: Platform, instance: dg.DagsterInstance) -> Status:
     source, days = platform.source.status(), list(platform.source.days())
     within = days_between(platform.settings.first_day, platform.settings.last_day)
     all_days = sorted({*days, *platform.lake.keys(raw_assets.raw_messages.recipe.table.name)}.intersection(within))
+    kept = kept_mongo_days(platform.settings)
     waiting = stale_days(platform, raw_assets.OF_SOURCE, all_days, marts=False) if all_days else []
     return Status(
         name=platform.source.name,
@@ -66,6 +70,7 @@ def _examine(platform: Platform, instance: dg.DagsterInstance) -> Status:
         waiting=waiting,
         quarantined=count_quarantined(platform.lake, all_days) + count_unplaced(platform.lake),
         unplaced=count_unplaced(platform.lake),
+        mongo_from=kept.first if kept else None,
         seconds_left=_seconds_left(source, len(waiting), instance),
     )
 

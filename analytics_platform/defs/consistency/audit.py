@@ -44,6 +44,7 @@ DAMAGED = "damaged"
 MISSING = "missing"
 UNCOMPARED = "cannot be compared"
 ORPHANED = "rows of a day that the lake does not hold"
+NOT_KEPT = "rows of a day that MongoDB does not keep"
 STRAY = "rows without a day"
 EVERY_TABLE = "every table"
 """Name that stands for all tables of a store that is wrong as a whole."""
@@ -176,7 +177,8 @@ class Audit:
     ) -> Iterator[Disagreement]:
         name = recipe.table.name
         recorded = set(self.documents.keys(name))
-        lake_keys = set.intersection(*(set(self.lake.keys(source.table)) for source in recipe.inputs.values()))
+        stored = set.intersection(*(set(self.lake.keys(source.table)) for source in recipe.inputs.values()))
+        lake_keys = set(filter(recipe.keeps, stored))
         document_days, strays = (
             self.documents.dates(name, lake_keys)
             if days is None
@@ -184,7 +186,12 @@ class Audit:
         )
         for key in _within(recipe, recorded.union(lake_keys, document_days), days):
             is_expected = key in recorded or key in lake_keys
-            compared = partial(self._documents, recipe, on_equal) if is_expected else partial(self._orphans, name)
+            if key in recorded and not recipe.keeps(key):
+                continue  # the next run removes it
+            problem = ORPHANED if recipe.keeps(key) else NOT_KEPT
+            compared = (
+                partial(self._documents, recipe, on_equal) if is_expected else partial(self._orphans, name, problem)
+            )
             yield from _differences(Disagreement("mongo", name, key, ""), partial(compared, key))
         if strays:
             yield Disagreement("mongo", name, "", STRAY, len(strays), tuple(map(str, strays[:IDS_SHOWN])))
@@ -206,11 +213,11 @@ class Audit:
             on_equal(key, expected)
         return disagreement
 
-    def _orphans(self, name: str, key: str) -> Disagreement | None:
-        """Return a disagreement about the documents of a day that neither lake nor ledger has; None without any."""
+    def _orphans(self, name: str, problem: str, key: str) -> Disagreement | None:
+        """Return a disagreement about the documents of a day that MongoDB should not have; None without any."""
         pages = self.documents.read_back(name, key)
         ids = sorted(row_id for page in pages for row_id in (*page.misfits, *page.table["_id"].to_pylist()))
-        return Disagreement("mongo", name, key, ORPHANED, len(ids), tuple(ids[:IDS_SHOWN])) if ids else None
+        return Disagreement("mongo", name, key, problem, len(ids), tuple(ids[:IDS_SHOWN])) if ids else None
 
     def _ledger(self, place: Disagreement, expected: pa.Table) -> Disagreement | None:
         """Compare the ledger's rows and content hash with documents that agree with the lake."""

@@ -19,9 +19,10 @@ from analytics_platform.model.cadence import SUPPORTED, Cadence
 from analytics_platform.model.code_version import Code, code_version
 from analytics_platform.storage.failures import Failures, failures_of
 from analytics_platform.storage.io_manager import TABLE_KEY, partition_metadata
+from analytics_platform.storage.mongo import MongoStore
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStream, PartitionTasks
-from analytics_platform.storage.staleness import RecomputePolicy
-from analytics_platform.system.plain_text import on_one_line
+from analytics_platform.storage.staleness import KeptDays, RecomputePolicy
+from analytics_platform.system.plain_text import counted, on_one_line
 
 OWNERS = ["team:analytics"]
 CADENCE_TAG = "analytics/cadence"
@@ -32,6 +33,8 @@ FORCE_TAG = "analytics/force"
 """Run tag: compute every partition, even if it is current."""
 REDRIVE_TAG = "analytics/redrive"
 """Run tag: read the source again, and compute every partition with failures again with a new count of tries."""
+NOT_KEPT = "not_kept"
+"""Metadata of a partition that is not stored, because its store keeps the most recent days only: which days."""
 NO_RETRY_TAG = "analytics/no_retry"
 """Run tag: do not retry failures, even if they have tries left."""
 
@@ -66,6 +69,10 @@ class TableAsset:
         """
         recipe = replace(self.recipe, store=store, inputs=upstream.inputs(self.recipe.compute))
         return _table_asset(recipe, self.place, upstream)
+
+    def keeping(self, kept_days: KeptDays) -> "TableAsset":
+        """Return the same asset, whose store keeps these days only; a run removes the earlier ones."""
+        return _table_asset(replace(self.recipe, kept_days=kept_days), self.place, self.upstream)
 
 
 @dataclass(frozen=True)
@@ -198,7 +205,7 @@ def _definition(recipe: Recipe, place: GraphPlace, upstream: Upstream) -> dg.Ass
         code_version=recipe.code_version,
         ins={parameter: _asset_in(recipe, parameter, asset) for parameter, asset in upstream.tables.items()},
         deps=list(upstream.wait_for),
-        required_resource_keys={*recipe.resources, DAYS_RESOURCE},
+        required_resource_keys={*recipe.resources, DAYS_RESOURCE, *(["stores"] if recipe.kept_days else [])},
         io_manager_key=recipe.store,
         backfill_policy=dg.BackfillPolicy.single_run(),
         metadata={TABLE_KEY: table.name, **table_metadata(table)},
@@ -217,7 +224,9 @@ def _definition(recipe: Recipe, place: GraphPlace, upstream: Upstream) -> dg.Ass
             facts = partition_metadata(info, reasons, shown)
             context.add_asset_metadata(facts, partition_key=info.key or None)
 
-        tasks = (recipe.task(day, streams, resources, policy=policy) for day in days)
+        if recipe.kept_days is not None:
+            _drop_days(context, recipe, days)
+        tasks = (recipe.task(day, streams, resources, policy=policy) for day in days if recipe.keeps(day))
         order = recipe.order(context.run_id, resources, policy)
         return dg.MaterializeResult(
             value=PartitionTasks(tasks, written, recipe.block(streams, resources), order),
@@ -228,9 +237,25 @@ def _definition(recipe: Recipe, place: GraphPlace, upstream: Upstream) -> dg.Ass
 
 
 def _description(recipe: Recipe) -> str:
-    """Return the table's grain as a sentence, and below it the docstring of the function."""
-    grain = recipe.table.grain
-    return f"{grain[:1].upper()}{grain[1:]}.\n\n{inspect.getdoc(recipe.compute)}"
+    """Return the table's grain as a sentence, below it the docstring of the function, and the number of kept days."""
+    grain, kept = recipe.table.grain, recipe.kept_days
+    number = f"\n\nThe last {kept.count} days only ({kept.setting}); the lake keeps all days." if kept else ""
+    return f"{grain[:1].upper()}{grain[1:]}.\n\n{inspect.getdoc(recipe.compute)}{number}"
+
+
+def _drop_days(context: dg.AssetExecutionContext, recipe: Recipe, days: Sequence[str]) -> None:
+    """Remove the days that the store no longer keeps, and say of the run's days among them that they are not stored."""
+    removed = remove_old_days(recipe, context.resources.stores(recipe.store))
+    if removed:
+        context.log.info(f"removed {counted(len(removed), 'day')} from {removed[0]} to {removed[-1]}")
+    for day in days:
+        if not recipe.keeps(day):
+            context.add_asset_metadata({NOT_KEPT: f"not stored: MongoDB keeps {recipe.kept_days}"}, partition_key=day)
+
+
+def remove_old_days(recipe: Recipe, store: MongoStore) -> list[str]:
+    """Remove the days of a table that its store no longer keeps, and return them, ascending."""
+    return store.delete_before(recipe.table.name, recipe.kept_days.first) if recipe.kept_days else []
 
 
 _GIVEN: Mapping[Any, Literal["table", "stream", "failures", "nothing"]] = {

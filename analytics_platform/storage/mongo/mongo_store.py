@@ -32,6 +32,7 @@ from analytics_platform.storage.mongo.replacement import (
     TooMuchForTransactionError,
     delete_documents,
     delete_partition,
+    recorded_keys,
     refuses_transactions,
     stored_page_ends,
 )
@@ -159,9 +160,7 @@ class MongoStore:
         """Return the keys of the partitions stored for a collection, ascending."""
         self._collection(name)
         with self._translated(f"list the partitions of {name}"):
-            # The identities that start with "name/"; "0" is the character after "/".
-            found = self._database()[LEDGER].find({"_id": {"$gte": f"{name}/", "$lt": f"{name}0"}}, {"_id": 1})
-            return sorted(entry["_id"].removeprefix(f"{name}/") for entry in found)
+            return recorded_keys(self._database(), name, unfinished=False)
 
     def info(self, name: str, key: str) -> PartitionInfo | None:
         """Return the ledger's entry of a partition, or None when the partition is not stored."""
@@ -248,6 +247,18 @@ class MongoStore:
             lease.require()
         with self._translated(f"delete partition {key!r} of {name}"):
             delete_partition(self._database(), collection, key)
+
+    def delete_before(self, name: str, first: str) -> list[str]:
+        """Delete the partitions of the days before ``first``, and return those days, ascending.
+
+        A deletion that was interrupted is completed.
+        """
+        self._collection(name)
+        with self._translated(f"list the partitions of {name}"):
+            days = [key for key in recorded_keys(self._database(), name) if key < first]
+        for day in days:
+            self.delete(name, day)
+        return days
 
     def write(
         self, name: str, key: str, table: pa.Table, provenance: str, annotations: Mapping[str, str] | None = None

@@ -317,6 +317,22 @@ class Replacement:
         return f"{self.collection.address}/{self.key}"
 
 
+def recorded_keys(database: Database[Any], name: str, *, unfinished: bool = True) -> list[str]:
+    """Return the keys of the partitions in the ledger, ascending.
+
+    Args:
+        database: The database.
+        name: The ``address`` of the collection.
+        unfinished: Whether to add the partitions whose replacement or deletion was interrupted.
+    """
+    keys: set[str] = set()
+    for prefix in (f"{name}/", *([f"{_UNFINISHED}{name}/"] if unfinished else [])):
+        # The identities that start with the prefix; "0" is the character after "/".
+        entries = database[LEDGER].find({"_id": {"$gte": prefix, "$lt": f"{prefix[:-1]}0"}}, {"_id": 1})
+        keys.update(entry["_id"].removeprefix(prefix) for entry in entries)
+    return sorted(keys)
+
+
 def stored_page_ends(database: Database[Any], name: str, key: str) -> list[str]:
     """Return the page ends of a stored partition from the ledger: the last ``_id`` of each page but the last page.
 
@@ -337,7 +353,7 @@ def _page_ends_of(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     return [str(end) for entry in entries for end in entry.get(PAGE_ENDS) or []]
 
 
-def begin(database: Database[Any], name: str, key: str, ends: Sequence[str]) -> None:
+def begin(database: Database[Any], name: str, key: str, ends: Sequence[str], *, marks_empty: bool = False) -> None:
     """Delete a partition's ledger entry, and keep its page ends in a second entry until ``finish``.
 
     Without the second entry, a writer that continues after a kill would have to request the whole partition at once.
@@ -347,8 +363,9 @@ def begin(database: Database[Any], name: str, key: str, ends: Sequence[str]) -> 
         name: The ``address`` of the collection.
         key: The partition.
         ends: The page ends of the stored documents and of the new ones.
+        marks_empty: Whether to write the second entry also for a partition of one page, which has no page ends.
     """
-    if ends:
+    if ends or marks_empty:
         entry = {"_id": f"{_UNFINISHED}{name}/{key}", PAGE_ENDS: sorted(set(ends))}
         database[LEDGER].replace_one({"_id": entry["_id"]}, entry, upsert=True)
     database[LEDGER].delete_one({"_id": f"{name}/{key}"})
@@ -372,12 +389,12 @@ def delete_partition(database: Database[Any], collection: Collection, key: str) 
     """
     scope, documents = collection.scope(key), database[collection.name]
     ends = stored_page_ends(database, collection.address, key)
-    begin(database, collection.address, key, ends)
+    begin(database, collection.address, key, ends, marks_empty=True)
     for one in id_ranges(ends):
         documents.delete_many(one.within(scope))
     if ends:  # the remaining documents have an `_id` that is not a string
         documents.delete_many(scope)
-    finish(database, collection.address, key, ends)
+    database[LEDGER].delete_one({"_id": f"{_UNFINISHED}{collection.address}/{key}"})
 
 
 def delete_foreign(
