@@ -24,17 +24,19 @@ from analytics_platform.storage.mongo.collection_validators import satisfies_val
 from analytics_platform.storage.mongo.collections import COLLECTIONS, LABEL_FEEDBACK, Collection
 from analytics_platform.storage.mongo.migrations import LEDGER, migrate
 from analytics_platform.storage.mongo.mongo_errors import MongoStoreError, address, timeout_of, translated
-from analytics_platform.storage.mongo.readback import StoredPage, read_pages, read_rows, stored_dates
-from analytics_platform.storage.mongo.replacement import (
+from analytics_platform.storage.mongo.partition_ledger import (
     LEASE_FIELD,
     PAGE_ENDS,
+    recorded_keys,
+    stored_page_ends,
+)
+from analytics_platform.storage.mongo.readback import StoredPage, read_pages, read_rows, stored_dates
+from analytics_platform.storage.mongo.replacement import (
     Replacement,
     TooMuchForTransactionError,
     delete_documents,
     delete_partition,
-    recorded_keys,
     refuses_transactions,
-    stored_page_ends,
 )
 from analytics_platform.storage.mongo.wire_documents import fields_needed, to_table
 from analytics_platform.storage.partitions import PartitionInfo

@@ -32,8 +32,8 @@ Documents that are stored already, byte for byte, are not sent again. A conversa
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -56,6 +56,16 @@ from analytics_platform.storage.mongo.id_pages import (
     time_for_pages,
 )
 from analytics_platform.storage.mongo.migrations import LEDGER
+from analytics_platform.storage.mongo.partition_ledger import (
+    LEASE_FIELD,
+    PAGE_ENDS,
+    begin,
+    finish,
+    is_unfinished,
+    ledger_entries,
+    page_ends_of,
+    stored_page_ends,
+)
 from analytics_platform.storage.mongo.wire_documents import BATCH_ROWS, encoded, wire_table
 from analytics_platform.system.read_ahead import read_ahead
 
@@ -65,18 +75,13 @@ TRANSACTION_ROWS = 5_000
 TRANSACTION_BYTES = 64 * 1024 * 1024
 """Most bytes of a partition written in one transaction; the server holds all of them until the commit."""
 
-PAGE_ENDS = "page_ends"
-"""Field of a ledger entry: the last ``_id`` of each page of the partition but the last page."""
+REPLACED_AT_ONCE = 50
+"""Documents replaced by one request outside a transaction. The embedded server waits for the disk once per document:
+500 in one request took longer than the timeout of 30 s while other processes wrote to the disk."""
 
 DELETED_IDS = 100
 """Documents deleted by one list of ``_id``s. The embedded server searches the list for each document, so a longer list
 costs more time; shorter lists cost more waits for the disk."""
-
-LEASE_FIELD = "lease"
-"""Field of a ledger entry: the fencing token of the lease under which the partition was written."""
-
-_UNFINISHED = "unfinished:"
-"""Prefix of a ledger entry's ``_id``: the entry keeps the page ends of a partition that is being replaced."""
 
 _DUPLICATE_KEY = 11000
 _NO_TRANSACTIONS = frozenset({20, 115, 263})
@@ -87,6 +92,35 @@ _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocumen
 
 class TooMuchForTransactionError(Exception):
     """The stored documents of a partition, or the new ones, are too many or too large for one transaction."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a replacement starts from.
+
+    Attributes:
+        rows: The new content as ``wire_documents.wire_table``, ascending by ``_id``.
+        new_ends: Page ends of the new content.
+        stored_ends: Page ends of the stored documents.
+        is_recorded: Whether the partition has a ledger entry. If not, its writer may have been killed, and the server
+            completes the last request of a killed writer, perhaps after this replacement has read the documents.
+        is_unfinished: Whether an earlier replacement or deletion was interrupted.
+        insert: Whether to try to insert documents that the partition does not have, instead of replacing them anywhere.
+        is_new: Whether the database holds nothing of the partition.
+    """
+
+    rows: pa.Table
+    new_ends: list[str]
+    stored_ends: list[str]
+    is_recorded: bool
+    is_unfinished: bool
+    insert: bool
+    is_new: bool
+
+    @property
+    def ends(self) -> list[str]:
+        """All page ends, in no order."""
+        return [*self.new_ends, *self.stored_ends]
 
 
 @dataclass(frozen=True)
@@ -137,41 +171,43 @@ class Replacement:
         return self._attempt(client, transaction=transaction, insert=False)
 
     def _attempt(self, client: MongoClient[Any], *, transaction: bool, insert: bool) -> int:
-        rows = by_id(wire_table(self.collection.table, self.table))
-        ends = page_ends(rows)
-        entries = _ledger_entries(self.database, self.collection.address, self.key)
-        known = _page_ends_of(entries)
-        is_new = insert and not entries and not self._has_documents()
+        plan = self._plan(insert=insert)
         if not transaction:
             self._refuse_if_superseded(None)
-            begin(self.database, self.collection.address, self.key, [*ends, *known])
-            return self._apply(rows, ends, known, None, insert=insert, is_new=is_new)
-        if rows.num_rows > TRANSACTION_ROWS or rows.nbytes > TRANSACTION_BYTES:
+            begin(self.database, self.collection.address, self.key, plan.ends)
+            return self._apply(plan, None)
+        if plan.rows.num_rows > TRANSACTION_ROWS or plan.rows.nbytes > TRANSACTION_BYTES:
             raise TooMuchForTransactionError
         with client.start_session() as session:
-            return session.with_transaction(
-                lambda running: self._apply(rows, ends, known, running, insert=insert, is_new=is_new)
-            )
+            return session.with_transaction(lambda running: self._apply(plan, running))
 
-    def _has_documents(self) -> bool:
-        """Tell whether the database has documents of the partition, by a count on the partition's index."""
-        return bool(self.database[self.collection.name].count_documents(self.collection.scope(self.key), limit=1))
+    def _plan(self, *, insert: bool) -> _Plan:
+        rows = by_id(wire_table(self.collection.table, self.table))
+        entries = ledger_entries(self.database, self.collection.address, self.key)
+        unfinished = is_unfinished(entries)
+        return _Plan(
+            rows,
+            page_ends(rows),
+            page_ends_of(entries),
+            is_recorded=len(entries) > unfinished,
+            is_unfinished=unfinished,
+            insert=insert,
+            is_new=insert and not entries and not self._count(),
+        )
 
-    def _apply(
-        self,
-        rows: pa.Table,
-        ends: list[str],
-        known: list[str],
-        session: ClientSession | None,
-        *,
-        insert: bool,
-        is_new: bool,
-    ) -> int:
+    def _count(self) -> int:
+        """Return the number of the partition's documents; the server counts on the partition's index."""
+        return self.database[self.collection.name].count_documents(self.collection.scope(self.key))
+
+    def _apply(self, plan: _Plan, session: ClientSession | None) -> int:
         if session is not None:
             self._refuse_if_superseded(session)
-        size = self._replace_documents(rows, [*ends, *known], session, insert=insert, is_new=is_new)
-        self._enter({"bytes": size, PAGE_ENDS: ends, **self.kept}, session)
-        finish(self.database, self.collection.address, self.key, [*ends, *known], session)
+        size = self._replace_documents(plan, session)
+        if session is None and not plan.is_recorded and self._count() != plan.rows.num_rows:
+            size = self._replace_documents(replace(plan, is_new=False), session)  # see is_recorded
+        self._enter({"bytes": size, PAGE_ENDS: plan.new_ends, **self.kept}, session)
+        if plan.ends or plan.is_unfinished:
+            finish(self.database, self.collection.address, self.key, session)
         return size
 
     def _enter(self, facts: Mapping[str, Any], session: ClientSession | None) -> None:
@@ -212,24 +248,22 @@ class Replacement:
             "is missing"
         )
 
-    def _replace_documents(
-        self, rows: pa.Table, ends: Iterable[str], session: ClientSession | None, *, insert: bool, is_new: bool
-    ) -> int:
-        """Replace the documents of every page; ``rows`` are ascending by ``_id``."""
-        if is_new:
-            return sum(self._insert(batch, session) for batch in read_ahead(encoded(self.collection.table, rows)))
+    def _replace_documents(self, plan: _Plan, session: ClientSession | None) -> int:
+        """Insert the documents of a new partition, or replace those of every page; return the bytes of all."""
+        if plan.is_new:
+            return sum(self._insert(batch, session) for batch in read_ahead(encoded(self.collection.table, plan.rows)))
         scope = self.collection.scope(self.key)
         name = self.collection.name
-        ranges = id_ranges(ends)
+        ranges = id_ranges(plan.ends)
         size = 0
         compared = 0
         for one in ranges:
-            page = rows_within(rows, one)
+            page = rows_within(plan.rows, one)
             if page.num_rows:
                 stored, foreign = self._stored(one.within(scope), session)
                 compared += len(stored)
                 for batch in encoded(self.collection.table, page):
-                    size += self._write(batch, stored, session, insert=insert)
+                    size += self._write(batch, stored, session, insert=plan.insert)
                 delete_documents(self.database, name, scope, [*stored, *foreign], session)
             else:
                 compared += self.database[name].delete_many(one.within(scope), session=session).deleted_count
@@ -304,9 +338,17 @@ class Replacement:
         requests: list[ReplaceOne[RawBSONDocument]] = [
             ReplaceOne({"_id": identity}, document, upsert=upsert) for identity, document in documents
         ]
-        return self._target.bulk_write(
-            requests, ordered=False, bypass_document_validation=self.is_valid or None, session=session
-        ).matched_count
+        at_once = REPLACED_AT_ONCE if session is None else len(requests)
+        results = (
+            self._target.bulk_write(
+                requests[start : start + at_once],
+                ordered=False,
+                bypass_document_validation=self.is_valid or None,
+                session=session,
+            )
+            for start in range(0, len(requests), at_once)
+        )
+        return sum(result.matched_count for result in results)
 
     @property
     def _target(self) -> DriverCollection[RawBSONDocument]:
@@ -315,68 +357,6 @@ class Replacement:
     @property
     def _entry(self) -> str:
         return f"{self.collection.address}/{self.key}"
-
-
-def recorded_keys(database: Database[Any], name: str, *, unfinished: bool = True) -> list[str]:
-    """Return the keys of the partitions in the ledger, ascending.
-
-    Args:
-        database: The database.
-        name: The ``address`` of the collection.
-        unfinished: Whether to add the partitions whose replacement or deletion was interrupted.
-    """
-    keys: set[str] = set()
-    for prefix in (f"{name}/", *([f"{_UNFINISHED}{name}/"] if unfinished else [])):
-        # The identities that start with the prefix; "0" is the character after "/".
-        entries = database[LEDGER].find({"_id": {"$gte": prefix, "$lt": f"{prefix[:-1]}0"}}, {"_id": 1})
-        keys.update(entry["_id"].removeprefix(prefix) for entry in entries)
-    return sorted(keys)
-
-
-def stored_page_ends(database: Database[Any], name: str, key: str) -> list[str]:
-    """Return the page ends of a stored partition from the ledger: the last ``_id`` of each page but the last page.
-
-    After an interrupted replacement or deletion these are the page ends of the old and the new documents. The list is
-    empty for a partition of one page, a partition that is not stored, and a partition written before the ledger kept
-    page ends.
-    """
-    return _page_ends_of(_ledger_entries(database, name, key))
-
-
-def _ledger_entries(database: Database[Any], name: str, key: str) -> list[Mapping[str, Any]]:
-    """Return ``_id`` and page ends of a partition's ledger entry, and of the entry of an unfinished replacement."""
-    entries = {"_id": {"$in": [f"{name}/{key}", f"{_UNFINISHED}{name}/{key}"]}}
-    return list(database[LEDGER].find(entries, {PAGE_ENDS: 1}))
-
-
-def _page_ends_of(entries: Iterable[Mapping[str, Any]]) -> list[str]:
-    return [str(end) for entry in entries for end in entry.get(PAGE_ENDS) or []]
-
-
-def begin(database: Database[Any], name: str, key: str, ends: Sequence[str], *, marks_empty: bool = False) -> None:
-    """Delete a partition's ledger entry, and keep its page ends in a second entry until ``finish``.
-
-    Without the second entry, a writer that continues after a kill would have to request the whole partition at once.
-
-    Args:
-        database: The database.
-        name: The ``address`` of the collection.
-        key: The partition.
-        ends: The page ends of the stored documents and of the new ones.
-        marks_empty: Whether to write the second entry also for a partition of one page, which has no page ends.
-    """
-    if ends or marks_empty:
-        entry = {"_id": f"{_UNFINISHED}{name}/{key}", PAGE_ENDS: sorted(set(ends))}
-        database[LEDGER].replace_one({"_id": entry["_id"]}, entry, upsert=True)
-    database[LEDGER].delete_one({"_id": f"{name}/{key}"})
-
-
-def finish(
-    database: Database[Any], name: str, key: str, ends: Sequence[str], session: ClientSession | None = None
-) -> None:
-    """Delete the entry that ``begin`` wrote; ``ends`` are the page ends given to ``begin``, or those in the ledger."""
-    if ends:
-        database[LEDGER].delete_one({"_id": f"{_UNFINISHED}{name}/{key}"}, session=session)
 
 
 def delete_partition(database: Database[Any], collection: Collection, key: str) -> None:
@@ -394,7 +374,7 @@ def delete_partition(database: Database[Any], collection: Collection, key: str) 
         documents.delete_many(one.within(scope))
     if ends:  # the remaining documents have an `_id` that is not a string
         documents.delete_many(scope)
-    database[LEDGER].delete_one({"_id": f"{_UNFINISHED}{collection.address}/{key}"})
+    finish(database, collection.address, key)
 
 
 def delete_foreign(
