@@ -66,8 +66,8 @@ class KeptDays:
         return key >= self.first
 
     def __str__(self) -> str:
-        """Return a phrase such as ``the last 90 days, from 2026-09-02 on``."""
-        return f"the last {counted(self.count, 'day')}, from {self.first} on ({self.setting}={self.count})"
+        """Return a phrase such as ``90 days, from 2026-09-02 on (ANALYTICS_MONGO_DAYS=90)``."""
+        return f"{counted(self.count, 'day')}, from {self.first} on ({self.setting}={self.count})"
 
 
 @dataclass(frozen=True)

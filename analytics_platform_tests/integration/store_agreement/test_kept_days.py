@@ -62,7 +62,7 @@ def test_earlier_days_are_removed_and_neither_written_nor_missed(home, limited):
     assert examine(recent.platform, recent.instance).mongo_from == DAYS[1]
     explained = explain(recent.platform, recent.recipes, [], recent.instance, DAYS[0], "mongo/conversation_messages")
     assert (explained.stale_because, explained.is_stored) == ((), False)
-    assert explained.not_kept == f"MongoDB keeps the last 2 days, from {DAYS[1]} on (ANALYTICS_MONGO_DAYS=2)"
+    assert explained.not_kept == f"MongoDB keeps 2 days, from {DAYS[1]} on (ANALYTICS_MONGO_DAYS=2)"
 
 
 def test_without_the_limit_removed_days_come_back(home, limited):
@@ -88,7 +88,7 @@ def test_the_graph_says_how_many_days_a_collection_keeps(home, limited):
     descriptions = {
         spec.key.to_user_string(): spec.description for spec in recent.definitions.resolve_all_asset_specs()
     }
-    assert "The last 2 days only (ANALYTICS_MONGO_DAYS)" in descriptions["mongo/conversation_messages"]
+    assert "MongoDB keeps 2 days only (ANALYTICS_MONGO_DAYS)" in descriptions["mongo/conversation_messages"]
     assert "ANALYTICS_MONGO_DAYS" not in descriptions["mongo/user_analytics"] + descriptions["daily_report"]
 
 
