@@ -40,7 +40,16 @@ def day_of_messages(day: dt.date, rows: int, sentiment: float) -> pa.Table:
     """Return a day of messages with their insights."""
     midnight = dt.datetime.combine(day, dt.time(), dt.UTC)
     base: dict[str, Any] = dict.fromkeys(CONVERSATION_MESSAGES.column_names)
-    base |= {"date": day, "role": "user", "text": TEXT, "code": [], "pii": [], "language": "en", "tier": "static"}
+    base |= {
+        "date": day,
+        "time_source": "message",
+        "role": "user",
+        "text": TEXT,
+        "code": [],
+        "pii": [],
+        "language": "en",
+        "tier": "static",
+    }
     base |= {"character_count": len(TEXT), "word_count": 36, "token_count": 40, "sentiment": sentiment}
     base |= {"sentiment_confidence": 0.5, "intent": "ask", "intent_confidence": 0.5}
     base |= {"topics": [{"label": "install", "confidence": 0.5}]}

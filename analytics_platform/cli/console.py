@@ -176,6 +176,7 @@ def status_lines(status: Status) -> Iterator[tuple[str, str]]:
         "time left": f"about {status.seconds_left:,.0f} s" if status.seconds_left is not None else None,
         "quarantined": counted(status.quarantined, "row")
         + (f", {status.unplaced:,} of them without a day (table unplaced_rows)" if status.unplaced else ""),
+        "MongoDB": f"conversations from {status.mongo_from} on (ANALYTICS_MONGO_DAYS)" if status.mongo_from else None,
     }
     return ((what, says) for what, says in facts.items() if says is not None)
 
@@ -258,6 +259,8 @@ def similar_lines(similar: Similar) -> Iterator[str]:
 def why_lines(explanation: Explanation) -> Iterator[str]:
     """Yield the explanation of a partition: whether it is current, when and why it was computed, and its provenance."""
     yield _verdict(explanation)
+    if explanation.not_kept:
+        yield f"Reason: {explanation.not_kept}."
     if explanation.stale_because:
         yield f"Reason: {'; '.join(explanation.stale_because)}."
     if explanation.stale_inputs:
@@ -272,6 +275,8 @@ def why_lines(explanation: Explanation) -> Iterator[str]:
 def _verdict(explanation: Explanation) -> str:
     """Return a sentence that says whether a run would compute a partition."""
     name = f"{explanation.asset} {explanation.day}".rstrip() + f" ({explanation.store})"
+    if explanation.not_kept:
+        return f"{name} {'will be removed by the next run' if explanation.is_stored else 'is not stored, as intended'}."
     if explanation.stale_because and explanation.is_stored:
         return f"{name} is stale: a run would compute it again."
     if explanation.stale_because:

@@ -127,7 +127,8 @@ def _mongo(platform: Platform) -> str:
     if not settings.mongo_uri and not settings.mongo_dir.exists():
         return f"{which}, no data yet ({server_program()})"
     stored = platform.mongo.keys("conversation_analytics")
-    return f"{which}, database {settings.mongo_database}: {counted(len(stored), 'day')} of conversations"
+    limit = f", at most {settings.mongo_days:,} (ANALYTICS_MONGO_DAYS)" if settings.mongo_days else ""
+    return f"{which}, database {settings.mongo_database}: {counted(len(stored), 'day')} of conversations{limit}"
 
 
 def _warehouse(platform: Platform) -> str:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from analytics_platform.defs.assets import raw_assets
+from analytics_platform.defs.assets.everyday import kept_mongo_days
 from analytics_platform.defs.consistency.left_out import count_quarantined, count_unplaced
 from analytics_platform.defs.consistency.stale_days import stale_days
 from analytics_platform.defs.framework.day_ranges import RANGE_END_TAG, RANGE_START_TAG, days_between
@@ -32,6 +33,7 @@ class Status:
         waiting: Days whose version in the lake differs from the source, ascending.
         quarantined: Number of quarantined rows, of all days and of none.
         unplaced: Number of these rows that belong to no day.
+        mongo_from: First day of conversations that MongoDB keeps; None if it keeps all days, or if there is none.
         seconds_left: Estimated seconds until the platform has caught up; None if nothing is missing, or if no earlier
             run tells how long a day takes.
     """
@@ -42,6 +44,7 @@ class Status:
     waiting: Sequence[str]
     quarantined: int
     unplaced: int
+    mongo_from: str | None
     seconds_left: float | None
 
     def as_json(self) -> dict[str, Any]:
@@ -64,6 +67,7 @@ def _examine(platform: Platform, open_instance: Callable[[], dg.DagsterInstance]
     source, days = platform.source.status(), list(platform.source.days())
     within = days_between(platform.settings.first_day, platform.settings.last_day)
     all_days = sorted({*days, *platform.lake.keys(raw_assets.raw_messages.recipe.table.name)}.intersection(within))
+    kept = kept_mongo_days(platform.settings)
     waiting = stale_days(platform, raw_assets.OF_SOURCE, all_days, marts=False) if all_days else []
     return Status(
         name=platform.source.name,
@@ -72,6 +76,7 @@ def _examine(platform: Platform, open_instance: Callable[[], dg.DagsterInstance]
         waiting=waiting,
         quarantined=count_quarantined(platform.lake, all_days) + count_unplaced(platform.lake),
         unplaced=count_unplaced(platform.lake),
+        mongo_from=kept.first if kept else None,
         seconds_left=_seconds_left(source, len(waiting), open_instance),
     )
 

@@ -55,6 +55,7 @@ class Explanation:
         stale_because: Why a run would compute the partition, one phrase each; empty if it is current.
         stale_inputs: Upstream tables that a run would compute first, each with its reasons. If the content of one
             changes, this partition is computed, too.
+        not_kept: Why the store does not keep the partition, so that no run computes it; None for a partition to keep.
         source_changed: Whether the source was not read since it changed, as far as is visible without reading it.
         computed_because: Why it was last computed; None if the event history does not say.
         computed_at: When it was last computed, UTC, ISO 8601; None if the event history does not say.
@@ -67,6 +68,7 @@ class Explanation:
     is_stored: bool
     stale_because: tuple[str, ...]
     stale_inputs: tuple[str, ...]
+    not_kept: str | None
     source_changed: bool
     computed_because: str | None
     computed_at: str | None
@@ -120,6 +122,7 @@ def explain(
         is_stored=decision.stored is not None,
         stale_because=decision.reasons,
         stale_inputs=tuple(stale),
+        not_kept=decision.not_kept,
         source_changed=changed,
         computed_because=because,
         computed_at=at,

@@ -125,6 +125,14 @@ class Settings(CleaningSettings, ComputingSettings, LlmSettings, NocoSettings, O
     mongo_database: Annotated[str, AfterValidator(checks.mongo_database)] = Field(
         default="analytics", validation_alias="ANALYTICS_MONGO_DATABASE", description="Name of the MongoDB database."
     )
+    mongo_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        validation_alias="ANALYTICS_MONGO_DAYS",
+        description="Days of conversations that MongoDB keeps, counted back from the last daily partition; a run "
+        "removes earlier ones, and reports stay; unset, MongoDB keeps all days.",
+    )
     engine: Literal["auto", "cpu", "gpu"] = Field(
         default="auto",
         validation_alias="ANALYTICS_ENGINE",

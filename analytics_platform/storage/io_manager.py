@@ -106,7 +106,7 @@ class StoreIOManager(dg.IOManager):
             for info, reasons in store_all(result, store, table, self._workers, self._block_rows, self._delegate):
                 written.append((info, reasons))
                 if self._validated and reasons:
-                    self._validated.add(name, info.key)
+                    self._validated.add(name, info, context.run_id)
                 if result.written:
                     result.written(info, reasons, partial(store.read, name, info.key))
                 if self._on_partition:

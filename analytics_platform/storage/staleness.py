@@ -5,6 +5,7 @@ The IO manager, the warehouse build, the plan of a run and `analytics why` all u
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -12,6 +13,7 @@ from enum import Enum
 from analytics_platform.storage.failures import failures_of, has_tries_left
 from analytics_platform.storage.partitions import PartitionInfo
 from analytics_platform.storage.provenance import Provenance
+from analytics_platform.system.plain_text import counted
 
 
 class RecomputePolicy(Enum):
@@ -41,6 +43,34 @@ class MissingInputError(KeyError):
 
 
 @dataclass(frozen=True)
+class KeptDays:
+    """The most recent days of a daily table; its store keeps no earlier ones.
+
+    Args:
+        count: Number of days.
+        last_day: Returns the last of them, which may move on at midnight.
+        setting: Variable that sets the number, for people.
+    """
+
+    count: int
+    last_day: Callable[[], dt.date]
+    setting: str
+
+    @property
+    def first(self) -> str:
+        """The earliest day that is kept, ``YYYY-MM-DD``."""
+        return str(self.last_day() - dt.timedelta(days=self.count - 1))
+
+    def __contains__(self, key: str) -> bool:
+        """Tell whether the partition of a day is kept."""
+        return key >= self.first
+
+    def __str__(self) -> str:
+        """Return a phrase such as ``90 days, from 2026-09-02 on (ANALYTICS_MONGO_DAYS=90)``."""
+        return f"{counted(self.count, 'day')}, from {self.first} on ({self.setting}={self.count})"
+
+
+@dataclass(frozen=True)
 class RecomputeDecision:
     """Whether a partition must be computed.
 
@@ -50,6 +80,7 @@ class RecomputeDecision:
         missing: The error that names the missing input; None when every input is stored.
         stored: The stored partition; None when there is none, or when the decision did not look it up.
         unchanged: Whether the stored partition has the same provenance.
+        not_kept: Why the store does not keep the partition, so that no run computes it; None for a partition to keep.
     """
 
     reasons: tuple[str, ...]
@@ -57,6 +88,7 @@ class RecomputeDecision:
     missing: MissingInputError | None = None
     stored: PartitionInfo | None = None
     unchanged: bool = False
+    not_kept: str | None = None
 
     @property
     def is_stale(self) -> bool:
@@ -106,6 +138,11 @@ def decide(
     if changes := now.changes_since(Provenance.parse(info.provenance)):
         return RecomputeDecision(changes, now, stored=info)
     return RecomputeDecision(_due(policy, info, reads_source=reads_source), now, stored=info, unchanged=True)
+
+
+def decide_not_kept(stored: Callable[[], PartitionInfo | None], kept: KeptDays) -> RecomputeDecision:
+    """Return the decision about a partition that its store does not keep; it may still be stored until the next run."""
+    return RecomputeDecision((), None, stored=stored(), not_kept=f"MongoDB keeps {kept}")
 
 
 def _due(policy: RecomputePolicy, info: PartitionInfo, *, reads_source: bool) -> tuple[str, ...]:

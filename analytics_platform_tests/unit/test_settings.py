@@ -97,6 +97,8 @@ def test_an_empty_value_counts_as_unset(field: str, monkeypatch: pytest.MonkeyPa
         ("ANALYTICS_LAKE_URI", "s3://", "must be a folder or s3://bucket/prefix"),
         ("ANALYTICS_MONGO_URI", "localhost:27017", "must be off, or begin with mongodb://"),
         ("ANALYTICS_MONGO_DATABASE", "a.b", "must be 1 to 63 letters"),
+        ("ANALYTICS_MONGO_DAYS", "0", "greater than or equal to 1, not '0'"),
+        ("ANALYTICS_MONGO_DAYS", "a month", "valid integer"),
         ("ANALYTICS_ENGINE", "tpu", "'auto', 'cpu' or 'gpu', not 'tpu'"),
         ("ANALYTICS_TAXONOMY", ".", "must be an existing file"),
         ("ANALYTICS_OUTCOMES", "a=failure, b", "entry 2 must be word=success, word=failure or word=neither, not 'a="),

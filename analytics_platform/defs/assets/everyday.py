@@ -15,6 +15,7 @@ from analytics_platform.defs.assets import (
 from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.defs.framework.table_asset import TableAsset
 from analytics_platform.settings.loader import Settings
+from analytics_platform.storage.staleness import KeptDays
 
 EVERYTHING = "daily_tables"
 """The job that materializes all groups but ``learning`` over a range of days.
@@ -37,10 +38,19 @@ TABLES = [
 def tables_of(settings: Settings) -> list[TableAsset]:
     """Return the everyday tables under these settings, each after the tables it is computed from."""
     others = insight_assets.BY_LLM if settings.tier == "llm" else {}
+    if kept := kept_mongo_days(settings):
+        others |= {asset.name: asset.keeping(kept) for asset in operational_assets.DAILY}
     if settings.has_mongo:
         return [others.get(asset.name, asset) for asset in TABLES]
     others |= {asset.name: asset for asset in report_assets.in_lake()}
     return [others.get(asset.name, asset) for asset in TABLES if asset.name not in operational_assets.NAMES]
+
+
+def kept_mongo_days(settings: Settings) -> KeptDays | None:
+    """Return the days that the daily collections of MongoDB keep; None if they keep all days, or there are none."""
+    if settings.mongo_days is None or not settings.has_mongo:
+        return None
+    return KeptDays(settings.mongo_days, lambda: settings.last_day, "ANALYTICS_MONGO_DAYS")
 
 
 def recipes_of(settings: Settings) -> dict[str, Recipe]:

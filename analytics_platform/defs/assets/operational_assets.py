@@ -93,6 +93,10 @@ ASSETS = [
     conversation_translations,
     user_analytics,
 ]
+DAILY = [asset for asset in ASSETS if asset.recipe.cadence is Cadence.DAILY]
+"""The collections that a run computes again from the lake day by day, so that old days may be removed. The daily report
+is not one of them: its document is the only copy, which the page of the report is made of.
+"""
 NAMES = frozenset(asset.name for asset in ASSETS)
 
 

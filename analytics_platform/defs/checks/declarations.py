@@ -12,6 +12,7 @@ import dagster as dg
 
 from analytics_platform.defs.assets import raw_assets
 from analytics_platform.defs.framework.isolation import in_one_line
+from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.defs.framework.table_asset import TableAsset
 from analytics_platform.model import Table, find_violations
 from analytics_platform.model.cadence import Cadence
@@ -21,6 +22,14 @@ from analytics_platform.storage.validated import Validated
 from analytics_platform.system.plain_text import counted, plain_metadata
 
 PROBLEMS_SHOWN = 20
+FITS = "fits_its_declaration"
+"""Name of the check that stored partitions satisfy their declaration."""
+FITS_DESCRIPTION = (
+    "Every stored partition is readable and unchanged since it was written; its columns, types, nulls, ranges, labels "
+    "and keys are as its table declares. A partition that this run computed was validated before it was written; of "
+    "such a partition only the checksum of its file is compared, and in MongoDB its entry in the ledger and the number "
+    "of its documents."
+)
 COMPARED_NOTHING = "compared_nothing"
 """Metadata key of a check that had nothing to compare; the description says why."""
 
@@ -39,22 +48,26 @@ def declaration_check(asset: TableAsset) -> dg.AssetChecksDefinition:
 
     @dg.asset_check(
         asset=asset.key,
-        name="fits_its_declaration",
+        name=FITS,
         blocking=True,
-        description="Every stored partition is readable and unchanged since it was written; its columns, types, nulls, "
-        "ranges, labels and keys are as its table declares. A partition that this run computed was validated before it "
-        "was written; of such a partition only the checksum of its file is compared.",
+        description=FITS_DESCRIPTION,
         required_resource_keys={"stores", "validated"},
     )
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         store: PartitionStore = context.resources.stores(recipe.store)
         validated: Validated = context.resources.validated
-        wanted = [""] if recipe.cadence is Cadence.WHOLE else days_of_run(context)
-        days = [day for day in store.keys(recipe.table.name) if wanted is None or day in wanted]
-        problems = problems_by_day(days, partial(_violations, store, recipe.table, validated))
+        days = stored_days_of_run(context, store, recipe)
+        unread = (day for day in days if not validated.covers(store, recipe.table.name, day, context.run.run_id))
+        problems = problems_by_day(unread, partial(violations_of, store, recipe.table))
         return check_result(problems, partitions=len(days))
 
     return check
+
+
+def stored_days_of_run(context: dg.AssetCheckExecutionContext, store: PartitionStore, recipe: Recipe) -> list[str]:
+    """Return the run's partitions of a table that are stored; all stored ones for a run without partitions."""
+    wanted = [""] if recipe.cadence is Cadence.WHOLE else days_of_run(context)
+    return [day for day in store.keys(recipe.table.name) if wanted is None or day in wanted]
 
 
 def problems_by_day(days: Iterable[str], problems: Callable[[str], Iterable[str]]) -> Iterator[str]:
@@ -73,9 +86,8 @@ def problems_by_day(days: Iterable[str], problems: Callable[[str], Iterable[str]
         yield from (f"{day or 'all days'}: {problem}" for problem in found)
 
 
-def _violations(store: PartitionStore, table: Table, validated: Validated, day: str) -> list[str]:
-    if validated.covers(store, table.name, day):
-        return []
+def violations_of(store: PartitionStore, table: Table, day: str) -> list[str]:
+    """Return the rules of the declaration that a stored partition breaks, one phrase each."""
     content = store.read_verified(table.name, day) if isinstance(store, Lake) else store.read(table.name, day)
     return list(map(str, find_violations(table, content)))
 

@@ -37,10 +37,14 @@ DAYS_AT_ONCE = 7
 Compared = Callable[[Collection[str] | None], Iterator[Disagreement]]
 """A comparison of one table over the given days, or over all stored days for None."""
 
+OnEqual = Callable[[str, pa.Table], None]
+"""Takes the key of a partition and its content."""
+
 DAMAGED = "damaged"
 MISSING = "missing"
 UNCOMPARED = "cannot be compared"
 ORPHANED = "rows of a day that the lake does not hold"
+NOT_KEPT = "rows of a day that MongoDB does not keep"
 STRAY = "rows without a day"
 EVERY_TABLE = "every table"
 """Name that stands for all tables of a store that is wrong as a whole."""
@@ -116,9 +120,17 @@ class Audit:
             if key not in stored and _within(recipe, [key], days):
                 yield Disagreement("lake", name, key, f"{MISSING}, though {why}")
 
-    def of_collection(self, recipe: Recipe, days: Collection[str] | None = None) -> Iterator[Disagreement]:
-        """Yield the partitions of a collection whose documents differ from the result of the lake."""
-        return self._confirmed(partial(self._collection, recipe), days)
+    def of_collection(
+        self, recipe: Recipe, days: Collection[str] | None = None, on_equal: OnEqual | None = None
+    ) -> Iterator[Disagreement]:
+        """Yield the partitions of a collection whose documents differ from the result of the lake.
+
+        Args:
+            recipe: The recipe of the collection.
+            days: Days to compare; all stored days when None. A collection of one partition is compared in any case.
+            on_equal: Called with the key of each partition that agrees, and with its content as the lake gives it.
+        """
+        return self._confirmed(partial(self._collection, recipe, on_equal), days)
 
     def of_warehouse(
         self, days: Collection[str] | None = None, names: Iterable[str] = tuple(FACTS)
@@ -160,10 +172,13 @@ class Audit:
             else:
                 yield disagreement
 
-    def _collection(self, recipe: Recipe, days: Collection[str] | None) -> Iterator[Disagreement]:
+    def _collection(
+        self, recipe: Recipe, on_equal: OnEqual | None, days: Collection[str] | None
+    ) -> Iterator[Disagreement]:
         name = recipe.table.name
         recorded = set(self.documents.keys(name))
-        lake_keys = set.intersection(*(set(self.lake.keys(source.table)) for source in recipe.inputs.values()))
+        stored = set.intersection(*(set(self.lake.keys(source.table)) for source in recipe.inputs.values()))
+        lake_keys = set(filter(recipe.keeps, stored))
         document_days, strays = (
             self.documents.dates(name, lake_keys)
             if days is None
@@ -171,12 +186,17 @@ class Audit:
         )
         for key in _within(recipe, recorded.union(lake_keys, document_days), days):
             is_expected = key in recorded or key in lake_keys
-            compared = partial(self._documents, recipe) if is_expected else partial(self._orphans, name)
+            if key in recorded and not recipe.keeps(key):
+                continue  # the next run removes it
+            problem = ORPHANED if recipe.keeps(key) else NOT_KEPT
+            compared = (
+                partial(self._documents, recipe, on_equal) if is_expected else partial(self._orphans, name, problem)
+            )
             yield from _differences(Disagreement("mongo", name, key, ""), partial(compared, key))
         if strays:
             yield Disagreement("mongo", name, "", STRAY, len(strays), tuple(map(str, strays[:IDS_SHOWN])))
 
-    def _documents(self, recipe: Recipe, key: str) -> Disagreement | None:
+    def _documents(self, recipe: Recipe, on_equal: OnEqual | None, key: str) -> Disagreement | None:
         """Return the disagreement of one partition of a collection with the lake; None if they agree."""
         inputs = self._read([source.table for source in recipe.inputs.values()], key)
         if isinstance(inputs, Disagreement):
@@ -188,13 +208,16 @@ class Audit:
         rows = by_id(wire_table(recipe.table, expected))
         stored = self.documents.read_back(place.table, key, page_ends(rows))
         pages = ((rows_within(rows, page.ids), page.table, page.misfits) for page in stored)
-        return compare_pages(place, pages, ["_id"]) or self._ledger(place, expected)
+        disagreement = compare_pages(place, pages, ["_id"]) or self._ledger(place, expected)
+        if disagreement is None and on_equal is not None:
+            on_equal(key, expected)
+        return disagreement
 
-    def _orphans(self, name: str, key: str) -> Disagreement | None:
-        """Return a disagreement about the documents of a day that neither lake nor ledger has; None without any."""
+    def _orphans(self, name: str, problem: str, key: str) -> Disagreement | None:
+        """Return a disagreement about the documents of a day that MongoDB should not have; None without any."""
         pages = self.documents.read_back(name, key)
         ids = sorted(row_id for page in pages for row_id in (*page.misfits, *page.table["_id"].to_pylist()))
-        return Disagreement("mongo", name, key, ORPHANED, len(ids), tuple(ids[:IDS_SHOWN])) if ids else None
+        return Disagreement("mongo", name, key, problem, len(ids), tuple(ids[:IDS_SHOWN])) if ids else None
 
     def _ledger(self, place: Disagreement, expected: pa.Table) -> Disagreement | None:
         """Compare the ledger's rows and content hash with documents that agree with the lake."""

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
 
-from analytics_platform.defs.checks.declarations import PROBLEMS_SHOWN
+from analytics_platform.defs.checks.declarations import FITS, PROBLEMS_SHOWN
 from analytics_platform.defs.consistency.audit import EVERY_TABLE, Audit
+from analytics_platform.defs.consistency.collection_checks import AGREES
 from analytics_platform.defs.consistency.repairer import Repair, RepairedPartition, Repairer
-from analytics_platform.defs.consistency.store_agreement import AGREES, FITS
 from analytics_platform.defs.framework.day_ranges import days_between
 from analytics_platform.defs.framework.execution import execute
 from analytics_platform.defs.framework.recipe import Recipe

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from analytics_platform.defs.consistency.audit import EVERY_TABLE, ORPHANED, STRAY, UNCOMPARED, Audit
+from analytics_platform.defs.consistency.audit import EVERY_TABLE, NOT_KEPT, ORPHANED, STRAY, UNCOMPARED, Audit
 from analytics_platform.defs.framework.isolation import in_one_line
 from analytics_platform.defs.framework.recipe import Input, Recipe
 from analytics_platform.model.cadence import Cadence
@@ -152,7 +152,7 @@ class Repairer:
             name = recipe.table.name
             for wrong in list(self._audit.of_collection(recipe, days)):
                 outcome.found.append(wrong)
-                if wrong.problem == ORPHANED:
+                if wrong.problem in (ORPHANED, NOT_KEPT):
                     self._audit.documents.delete(name, wrong.day)
                     outcome.mended.append(RepairedPartition("mongo", name, wrong.day))
                 elif wrong.problem == STRAY:

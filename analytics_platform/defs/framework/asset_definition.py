@@ -6,7 +6,7 @@ The asset gets its metadata from the table's declaration.
 # No `from __future__ import annotations`: Dagster reads the annotations of asset functions.
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -19,16 +19,18 @@ from analytics_platform.defs.framework.table_asset import (
     DAYS_RESOURCE,
     FORCE_TAG,
     NO_RETRY_TAG,
+    NOT_KEPT,
     OWNERS,
     REDRIVE_TAG,
     TableAsset,
+    remove_old_days,
 )
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.storage.failures import failures_of
 from analytics_platform.storage.io_manager import TABLE_KEY, partition_metadata
 from analytics_platform.storage.partitions import PartitionInfo, PartitionStream, PartitionTasks
 from analytics_platform.storage.staleness import RecomputePolicy
-from analytics_platform.system.plain_text import on_one_line
+from analytics_platform.system.plain_text import counted, on_one_line
 
 
 def define_asset(asset: TableAsset) -> dg.AssetsDefinition:
@@ -46,7 +48,7 @@ def define_asset(asset: TableAsset) -> dg.AssetsDefinition:
         code_version=recipe.code_version,
         ins={parameter: _asset_in(recipe, parameter, asset) for parameter, asset in upstream.tables.items()},
         deps=[dg.AssetKey.from_user_string(name) for name in upstream.wait_for],
-        required_resource_keys={*recipe.resources, DAYS_RESOURCE},
+        required_resource_keys={*recipe.resources, DAYS_RESOURCE, *(["stores"] if recipe.kept_days else [])},
         io_manager_key=recipe.store,
         backfill_policy=dg.BackfillPolicy.single_run(),
         metadata={TABLE_KEY: table.name, **table_metadata(table)},
@@ -65,7 +67,9 @@ def define_asset(asset: TableAsset) -> dg.AssetsDefinition:
             facts = partition_metadata(info, reasons, shown)
             context.add_asset_metadata(facts, partition_key=info.key or None)
 
-        tasks = (recipe.task(day, streams, resources, policy=policy) for day in days)
+        if recipe.kept_days is not None:
+            _drop_days(context, recipe, days)
+        tasks = (recipe.task(day, streams, resources, policy=policy) for day in days if recipe.keeps(day))
         order = recipe.order(context.run_id, resources, policy)
         return dg.MaterializeResult(
             value=PartitionTasks(tasks, written, recipe.block(streams, resources), order),
@@ -76,9 +80,20 @@ def define_asset(asset: TableAsset) -> dg.AssetsDefinition:
 
 
 def _description(recipe: Recipe) -> str:
-    """Return the table's grain as a sentence, and below it the docstring of the function."""
-    grain = recipe.table.grain
-    return f"{grain[:1].upper()}{grain[1:]}.\n\n{inspect.getdoc(recipe.compute)}"
+    """Return the table's grain as a sentence, below it the docstring of the function, and the number of kept days."""
+    grain, kept = recipe.table.grain, recipe.kept_days
+    number = f"\n\nThe last {kept.count} days only ({kept.setting}); the lake keeps all days." if kept else ""
+    return f"{grain[:1].upper()}{grain[1:]}.\n\n{inspect.getdoc(recipe.compute)}{number}"
+
+
+def _drop_days(context: dg.AssetExecutionContext, recipe: Recipe, days: Sequence[str]) -> None:
+    """Remove the days that the store no longer keeps, and say of the run's days among them that they are not stored."""
+    removed = remove_old_days(recipe, context.resources.stores(recipe.store))
+    if removed:
+        context.log.info(f"removed {counted(len(removed), 'day')} from {removed[0]} to {removed[-1]}")
+    for day in days:
+        if not recipe.keeps(day):
+            context.add_asset_metadata({NOT_KEPT: f"not stored: MongoDB keeps {recipe.kept_days}"}, partition_key=day)
 
 
 def _policy(tags: Mapping[str, str]) -> RecomputePolicy:

@@ -23,7 +23,14 @@ from analytics_platform.storage.partitions import (
     PartitionTask,
 )
 from analytics_platform.storage.provenance import CODE, INPUT, SCHEMA, Provenance, short_hash
-from analytics_platform.storage.staleness import MissingInputError, RecomputeDecision, RecomputePolicy, decide
+from analytics_platform.storage.staleness import (
+    KeptDays,
+    MissingInputError,
+    RecomputeDecision,
+    RecomputePolicy,
+    decide,
+    decide_not_kept,
+)
 from analytics_platform.storage.work.blocks import Block
 from analytics_platform.storage.work.orders import Order
 
@@ -98,6 +105,7 @@ class Recipe:
         isolates: Whether conversations that fail alone are left out, instead of failing the partition.
         spans_days: Whether the function computes several days at once from tables of several days; its result for a day
             does not depend on the other days.
+        kept_days: The days that the store keeps; None if it keeps all.
     """
 
     table: Table
@@ -109,6 +117,11 @@ class Recipe:
     facts: PartitionFacts = field(default_factory=PartitionFacts)
     isolates: bool = False
     spans_days: bool = False
+    kept_days: KeptDays | None = None
+
+    def keeps(self, key: str) -> bool:
+        """Tell whether the store keeps a partition."""
+        return self.kept_days is None or self.cadence is Cadence.WHOLE or key in self.kept_days
 
     @cached_property
     def takes_day(self) -> bool:
@@ -150,6 +163,8 @@ class Recipe:
         policy: RecomputePolicy,
     ) -> RecomputeDecision:
         """Decide whether one partition must be computed; ``stored`` looks up the stored partition."""
+        if self.kept_days is not None and not self.keeps(day):
+            return decide_not_kept(stored, self.kept_days)
         return decide(
             stored,
             partial(self.provenance, day, streams, resources),

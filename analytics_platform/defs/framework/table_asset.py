@@ -25,6 +25,9 @@ from analytics_platform.storage.partitions import PartitionStream
 if TYPE_CHECKING:
     import dagster as dg
 
+    from analytics_platform.storage.mongo import MongoStore
+    from analytics_platform.storage.staleness import KeptDays
+
 OWNERS = ["team:analytics"]
 CADENCE_TAG = "analytics/cadence"
 DAYS_RESOURCE = "days"
@@ -34,6 +37,8 @@ FORCE_TAG = "analytics/force"
 """Run tag: compute every partition, even if it is current."""
 REDRIVE_TAG = "analytics/redrive"
 """Run tag: read the source again, and compute every partition with failures again with a new count of tries."""
+NOT_KEPT = "not_kept"
+"""Metadata of a partition that is not stored, because its store keeps the most recent days only: which days."""
 NO_RETRY_TAG = "analytics/no_retry"
 """Run tag: do not retry failures, even if they have tries left."""
 
@@ -79,6 +84,10 @@ class TableAsset:
         """
         recipe = replace(self.recipe, store=store, inputs=upstream.inputs(self.recipe.compute))
         return TableAsset(recipe, self.place, upstream)
+
+    def keeping(self, kept_days: KeptDays) -> TableAsset:
+        """Return the same asset, whose store keeps these days only; a run removes the earlier ones."""
+        return TableAsset(replace(self.recipe, kept_days=kept_days), self.place, self.upstream)
 
 
 @dataclass(frozen=True)
@@ -192,6 +201,11 @@ def table_asset(
         return TableAsset(recipe, place, read)
 
     return decorate
+
+
+def remove_old_days(recipe: Recipe, store: MongoStore) -> list[str]:
+    """Remove the days of a table that its store no longer keeps, and return them, ascending."""
+    return store.delete_before(recipe.table.name, recipe.kept_days.first) if recipe.kept_days else []
 
 
 _GIVEN: Mapping[Any, Literal["table", "stream", "failures", "nothing"]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from analytics_platform.defs.assets.raw_assets import quarantined_rows, raw_messages, unplaced_rows
@@ -16,7 +16,7 @@ from analytics_platform.defs.consistency.left_out import (
 )
 from analytics_platform.defs.consistency.stale_days import stale_days
 from analytics_platform.defs.framework.day_ranges import days_between, ranges
-from analytics_platform.defs.framework.table_asset import FORCE_TAG, NO_RETRY_TAG, TableAsset
+from analytics_platform.defs.framework.table_asset import FORCE_TAG, NO_RETRY_TAG, TableAsset, remove_old_days
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.model.cadence import Cadence
@@ -81,6 +81,13 @@ def _tell_source(platform: Platform, outcome: Outcome) -> None:
         )
 
 
+def _remove_old_days(platform: Platform, assets: Iterable[TableAsset]) -> None:
+    """Remove the days that MongoDB no longer keeps; a run does so, too, but no run begins where no day is stale."""
+    for asset in assets:
+        if asset.recipe.kept_days is not None:
+            remove_old_days(asset.recipe, platform.mongo)
+
+
 def materialize(
     platform: Platform,
     graph: Graph,
@@ -115,6 +122,7 @@ def materialize(
     outcome = Outcome(is_quarantine_current=names is None or of_quarantine <= names)
     chosen = [asset for asset in assets if names is None or asset.name in names]
     marts = names is None or not names.issubset(asset.name for asset in assets)
+    _remove_old_days(platform, chosen)
     also = left_behind(platform, days) if raw_messages in chosen else []
     tags = {FORCE_TAG: "true"} if force else {}
     worked: set[str] = set()

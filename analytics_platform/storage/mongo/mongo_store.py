@@ -20,19 +20,23 @@ from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailu
 
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.leases.held_lease import Fence
+from analytics_platform.storage.mongo.collection_validators import satisfies_validator
 from analytics_platform.storage.mongo.collections import COLLECTIONS, LABEL_FEEDBACK, Collection
 from analytics_platform.storage.mongo.migrations import LEDGER, migrate
 from analytics_platform.storage.mongo.mongo_errors import MongoStoreError, address, timeout_of, translated
-from analytics_platform.storage.mongo.readback import StoredPage, read_pages, read_rows, stored_dates
-from analytics_platform.storage.mongo.replacement import (
+from analytics_platform.storage.mongo.partition_ledger import (
     LEASE_FIELD,
     PAGE_ENDS,
+    recorded_keys,
+    stored_page_ends,
+)
+from analytics_platform.storage.mongo.readback import StoredPage, read_pages, read_rows, stored_dates
+from analytics_platform.storage.mongo.replacement import (
     Replacement,
     TooMuchForTransactionError,
     delete_documents,
     delete_partition,
     refuses_transactions,
-    stored_page_ends,
 )
 from analytics_platform.storage.mongo.wire_documents import fields_needed, to_table
 from analytics_platform.storage.partitions import PartitionInfo
@@ -81,7 +85,8 @@ class MongoStore:
         timeout_seconds: Time to find the server, and for each request; ``timeoutMS`` of the URI takes precedence.
         collections: The collections that the store accepts.
         transactions: Whether to use transactions, as long as the server supports them.
-        embedded_in: Folder of the embedded server, for messages; None for the server of ANALYTICS_MONGO_URI.
+        embedded_in: Folder of the embedded server, for messages; None for the server of ANALYTICS_MONGO_URI. The
+            embedded server does not validate documents that the store has checked.
         fence: Tells the lease under which a partition is written; None if no machine shares the database.
     """
 
@@ -157,9 +162,7 @@ class MongoStore:
         """Return the keys of the partitions stored for a collection, ascending."""
         self._collection(name)
         with self._translated(f"list the partitions of {name}"):
-            # The identities that start with "name/"; "0" is the character after "/".
-            found = self._database()[LEDGER].find({"_id": {"$gte": f"{name}/", "$lt": f"{name}0"}}, {"_id": 1})
-            return sorted(entry["_id"].removeprefix(f"{name}/") for entry in found)
+            return recorded_keys(self._database(), name, unfinished=False)
 
     def info(self, name: str, key: str) -> PartitionInfo | None:
         """Return the ledger's entry of a partition, or None when the partition is not stored."""
@@ -169,6 +172,18 @@ class MongoStore:
                 {"_id": f"{name}/{key}"}, {"_id": 0, PAGE_ENDS: 0, LEASE_FIELD: 0}
             )
         return PartitionInfo(key=key, provenance=entry.pop(STORED_FIELD), **entry) if entry else None
+
+    def is_as_written(self, name: str, info: PartitionInfo) -> bool:
+        """Tell whether the ledger still has this entry of a partition, and the server counts its number of documents.
+
+        A document that was edited in place is not noticed; ``read_back`` shows it.
+        """
+        if self.info(name, info.key) != info:
+            return False
+        collection = self._collection(name)
+        with self._translated(f"count partition {info.key!r} of {name}"):
+            stored = self._database()[collection.name]
+            return bool(stored.count_documents(collection.scope(info.key)) == info.rows)
 
     def read(self, name: str, key: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a partition, or some of its columns, in the declared order of rows.
@@ -235,6 +250,18 @@ class MongoStore:
         with self._translated(f"delete partition {key!r} of {name}"):
             delete_partition(self._database(), collection, key)
 
+    def delete_before(self, name: str, first: str) -> list[str]:
+        """Delete the partitions of the days before ``first``, and return those days, ascending.
+
+        A deletion that was interrupted is completed.
+        """
+        self._collection(name)
+        with self._translated(f"list the partitions of {name}"):
+            days = [key for key in recorded_keys(self._database(), name) if key < first]
+        for day in days:
+            self.delete(name, day)
+        return days
+
     def write(
         self, name: str, key: str, table: pa.Table, provenance: str, annotations: Mapping[str, str] | None = None
     ) -> PartitionInfo:
@@ -266,7 +293,8 @@ class MongoStore:
         lease = self._fence.lease_of(key) if self._fence else None
         # A holder of other days writes an unpartitioned table, too, so the higher token is not always the later write.
         token = lease.token if lease and key else None
-        replacement = Replacement(self._database(), collection, key, table, kept, token)
+        is_valid = self._embedded_in is not None and satisfies_validator(collection.table, table)
+        replacement = Replacement(self._database(), collection, key, table, kept, token, is_valid)
         # One transaction at a time: the embedded server answers two that touch the same pages with an internal error,
         # and is no faster with several writers.
         with self._writing, self._translated(f"write partition {key!r} of {name}"):

@@ -17,6 +17,14 @@ A partition that is written under a lease gets the lease's token in its ledger e
 does not know it yet, has a lower token than its successor and is refused: in a transaction before anything changes;
 without transactions possibly in the middle, and then the partition counts as not stored, so that it is written again.
 
+A day that was never stored is inserted without reading and comparing: the ledger has no entry of any kind for it, and a
+count on the partition's index finds no document. A document that is stored under another day, or that another writer
+inserts meanwhile, is a duplicate key; the partition is then replaced as above.
+
+The next batch of new documents is encoded while the server works on the current one. Documents that the store has
+checked against the declaration pass the server's validator unchecked, if the server is the embedded one: its validator
+costs a third of an insert, and a server with users refuses the bypass to users who may only read and write.
+
 Documents that are stored already, byte for byte, are not sent again. A conversation that moved to another day keeps its
 ``_id``: writing the new day moves it, and writing the old day deletes only documents that still have the old date.
 """
@@ -24,8 +32,8 @@ Documents that are stored already, byte for byte, are not sent again. A conversa
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -48,7 +56,18 @@ from analytics_platform.storage.mongo.id_pages import (
     time_for_pages,
 )
 from analytics_platform.storage.mongo.migrations import LEDGER
+from analytics_platform.storage.mongo.partition_ledger import (
+    LEASE_FIELD,
+    PAGE_ENDS,
+    begin,
+    finish,
+    is_unfinished,
+    ledger_entries,
+    page_ends_of,
+    stored_page_ends,
+)
 from analytics_platform.storage.mongo.wire_documents import BATCH_ROWS, encoded, wire_table
+from analytics_platform.system.read_ahead import read_ahead
 
 TRANSACTION_ROWS = 5_000
 """Most rows of a partition written in one transaction; they take 10 s on the embedded server, less on a mongod."""
@@ -56,18 +75,13 @@ TRANSACTION_ROWS = 5_000
 TRANSACTION_BYTES = 64 * 1024 * 1024
 """Most bytes of a partition written in one transaction; the server holds all of them until the commit."""
 
-PAGE_ENDS = "page_ends"
-"""Field of a ledger entry: the last ``_id`` of each page of the partition but the last page."""
+REPLACED_AT_ONCE = 50
+"""Documents replaced by one request outside a transaction. The embedded server waits for the disk once per document:
+500 in one request took longer than the timeout of 30 s while other processes wrote to the disk."""
 
 DELETED_IDS = 100
 """Documents deleted by one list of ``_id``s. The embedded server searches the list for each document, so a longer list
 costs more time; shorter lists cost more waits for the disk."""
-
-LEASE_FIELD = "lease"
-"""Field of a ledger entry: the fencing token of the lease under which the partition was written."""
-
-_UNFINISHED = "unfinished:"
-"""Prefix of a ledger entry's ``_id``: the entry keeps the page ends of a partition that is being replaced."""
 
 _DUPLICATE_KEY = 11000
 _NO_TRANSACTIONS = frozenset({20, 115, 263})
@@ -81,6 +95,35 @@ class TooMuchForTransactionError(Exception):
 
 
 @dataclass(frozen=True)
+class _Plan:
+    """What a replacement starts from.
+
+    Attributes:
+        rows: The new content as ``wire_documents.wire_table``, ascending by ``_id``.
+        new_ends: Page ends of the new content.
+        stored_ends: Page ends of the stored documents.
+        is_recorded: Whether the partition has a ledger entry. If not, its writer may have been killed, and the server
+            completes the last request of a killed writer, perhaps after this replacement has read the documents.
+        is_unfinished: Whether an earlier replacement or deletion was interrupted.
+        insert: Whether to try to insert documents that the partition does not have, instead of replacing them anywhere.
+        is_new: Whether the database holds nothing of the partition.
+    """
+
+    rows: pa.Table
+    new_ends: list[str]
+    stored_ends: list[str]
+    is_recorded: bool
+    is_unfinished: bool
+    insert: bool
+    is_new: bool
+
+    @property
+    def ends(self) -> list[str]:
+        """All page ends, in no order."""
+        return [*self.new_ends, *self.stored_ends]
+
+
+@dataclass(frozen=True)
 class Replacement:
     """The replacement of one partition's documents.
 
@@ -91,6 +134,7 @@ class Replacement:
         table: All rows of the new content.
         kept: The partition's facts for the ledger, besides its size.
         token: Fencing token of the lease under which the partition is written; None without a lease.
+        is_valid: Whether every row is known to satisfy the collection's validator, which then need not check it.
     """
 
     database: Database[Any]
@@ -99,6 +143,7 @@ class Replacement:
     table: pa.Table
     kept: Mapping[str, Any]
     token: int | None = None
+    is_valid: bool = False
 
     def run(self, client: MongoClient[Any], *, transaction: bool) -> int:
         """Replace the documents and the ledger entry, and return the size of the new documents in bytes.
@@ -120,29 +165,49 @@ class Replacement:
                 raise
         # A new document is there already: under another day, or another writer was quicker. Replacing bears that, but
         # costs two to three times as much as inserting, so it is not the first try.
+        if not transaction and self._is_superseded(None):
+            self._disown()  # some documents were inserted before the duplicate
+            raise self._superseded
         return self._attempt(client, transaction=transaction, insert=False)
 
     def _attempt(self, client: MongoClient[Any], *, transaction: bool, insert: bool) -> int:
-        rows = by_id(wire_table(self.collection.table, self.table))
-        ends = page_ends(rows)
-        known = stored_page_ends(self.database, self.collection.address, self.key)
+        plan = self._plan(insert=insert)
         if not transaction:
             self._refuse_if_superseded(None)
-            begin(self.database, self.collection.address, self.key, [*ends, *known])
-            return self._apply(rows, ends, known, None, insert=insert)
-        if rows.num_rows > TRANSACTION_ROWS or rows.nbytes > TRANSACTION_BYTES:
+            begin(self.database, self.collection.address, self.key, plan.ends)
+            return self._apply(plan, None)
+        if plan.rows.num_rows > TRANSACTION_ROWS or plan.rows.nbytes > TRANSACTION_BYTES:
             raise TooMuchForTransactionError
         with client.start_session() as session:
-            return session.with_transaction(lambda running: self._apply(rows, ends, known, running, insert=insert))
+            return session.with_transaction(lambda running: self._apply(plan, running))
 
-    def _apply(
-        self, rows: pa.Table, ends: list[str], known: list[str], session: ClientSession | None, *, insert: bool
-    ) -> int:
+    def _plan(self, *, insert: bool) -> _Plan:
+        rows = by_id(wire_table(self.collection.table, self.table))
+        entries = ledger_entries(self.database, self.collection.address, self.key)
+        unfinished = is_unfinished(entries)
+        return _Plan(
+            rows,
+            page_ends(rows),
+            page_ends_of(entries),
+            is_recorded=len(entries) > unfinished,
+            is_unfinished=unfinished,
+            insert=insert,
+            is_new=insert and not entries and not self._count(),
+        )
+
+    def _count(self) -> int:
+        """Return the number of the partition's documents; the server counts on the partition's index."""
+        return self.database[self.collection.name].count_documents(self.collection.scope(self.key))
+
+    def _apply(self, plan: _Plan, session: ClientSession | None) -> int:
         if session is not None:
             self._refuse_if_superseded(session)
-        size = self._replace_documents(rows, [*ends, *known], session, insert=insert)
-        self._enter({"bytes": size, PAGE_ENDS: ends, **self.kept}, session)
-        finish(self.database, self.collection.address, self.key, [*ends, *known], session)
+        size = self._replace_documents(plan, session)
+        if session is None and not plan.is_recorded and self._count() != plan.rows.num_rows:
+            size = self._replace_documents(replace(plan, is_new=False), session)  # see is_recorded
+        self._enter({"bytes": size, PAGE_ENDS: plan.new_ends, **self.kept}, session)
+        if plan.ends or plan.is_unfinished:
+            finish(self.database, self.collection.address, self.key, session)
         return size
 
     def _enter(self, facts: Mapping[str, Any], session: ClientSession | None) -> None:
@@ -157,9 +222,13 @@ class Replacement:
         except DuplicateKeyError:
             if not self._is_superseded(None):
                 raise
-            if session is None:  # the documents of two holders are mixed: the partition is written again
-                ledger.delete_one(identity)
+            if session is None:
+                self._disown()
             raise self._superseded from None
+
+    def _disown(self) -> None:
+        """Delete the ledger entry of a later lease: the documents of two holders are mixed, and are written again."""
+        self.database[LEDGER].delete_one({"_id": self._entry})
 
     def _refuse_if_superseded(self, session: ClientSession | None) -> None:
         if self._is_superseded(session):
@@ -179,22 +248,22 @@ class Replacement:
             "is missing"
         )
 
-    def _replace_documents(
-        self, rows: pa.Table, ends: Iterable[str], session: ClientSession | None, *, insert: bool
-    ) -> int:
-        """Replace the documents of every page; ``rows`` are ascending by ``_id``."""
+    def _replace_documents(self, plan: _Plan, session: ClientSession | None) -> int:
+        """Insert the documents of a new partition, or replace those of every page; return the bytes of all."""
+        if plan.is_new:
+            return sum(self._insert(batch, session) for batch in read_ahead(encoded(self.collection.table, plan.rows)))
         scope = self.collection.scope(self.key)
         name = self.collection.name
-        ranges = id_ranges(ends)
+        ranges = id_ranges(plan.ends)
         size = 0
         compared = 0
         for one in ranges:
-            page = rows_within(rows, one)
+            page = rows_within(plan.rows, one)
             if page.num_rows:
                 stored, foreign = self._stored(one.within(scope), session)
                 compared += len(stored)
                 for batch in encoded(self.collection.table, page):
-                    size += self._write(batch, stored, session, insert=insert)
+                    size += self._write(batch, stored, session, insert=plan.insert)
                 delete_documents(self.database, name, scope, [*stored, *foreign], session)
             else:
                 compared += self.database[name].delete_many(one.within(scope), session=session).deleted_count
@@ -229,21 +298,19 @@ class Replacement:
         insert: bool,
     ) -> int:
         """Write the differing documents of a batch, remove the batch from ``stored``, and return the batch's bytes."""
-        new: list[InsertOne[RawBSONDocument]] = []
+        new: list[tuple[str, RawBSONDocument]] = []
         changed: list[tuple[str, RawBSONDocument]] = []
         unseen: list[tuple[str, RawBSONDocument]] = []
         for identity, document in batch:
             known = stored.pop(identity, None)
             if known is None and insert:
-                new.append(InsertOne(document))
+                new.append((identity, document))
             elif known is None:
                 unseen.append((identity, document))
             elif known != _digest(document):
                 changed.append((identity, document))
-        # Alone and in order: a document that exists elsewhere ends the transaction, and the server's answers to later
-        # requests would make the driver repeat the transaction instead of raising the error.
         if new:
-            self._target.bulk_write(new, ordered=True, session=session)
+            self._insert(new, session)
         # Not as upserts: a server completes the last request of a killed writer, and an upsert would restore documents
         # that the next writer has deleted meanwhile.
         if changed and self._replace(changed, session, upsert=False) < len(changed):
@@ -252,6 +319,18 @@ class Replacement:
             self._replace(unseen, session, upsert=True)
         return sum(len(document.raw) for _, document in batch)
 
+    def _insert(self, documents: Sequence[tuple[str, RawBSONDocument]], session: ClientSession | None) -> int:
+        """Insert new documents, and return their bytes.
+
+        Inserts are one request, in order: a document that exists elsewhere ends the transaction, and the server's
+        answers to later requests would make the driver repeat the transaction instead of raising the error.
+        """
+        requests = [InsertOne(document) for _, document in documents]
+        self._target.bulk_write(
+            requests, ordered=True, bypass_document_validation=self.is_valid or None, session=session
+        )
+        return sum(len(document.raw) for _, document in documents)
+
     def _replace(
         self, documents: Sequence[tuple[str, RawBSONDocument]], session: ClientSession | None, *, upsert: bool
     ) -> int:
@@ -259,7 +338,17 @@ class Replacement:
         requests: list[ReplaceOne[RawBSONDocument]] = [
             ReplaceOne({"_id": identity}, document, upsert=upsert) for identity, document in documents
         ]
-        return self._target.bulk_write(requests, ordered=False, session=session).matched_count
+        at_once = REPLACED_AT_ONCE if session is None else len(requests)
+        results = (
+            self._target.bulk_write(
+                requests[start : start + at_once],
+                ordered=False,
+                bypass_document_validation=self.is_valid or None,
+                session=session,
+            )
+            for start in range(0, len(requests), at_once)
+        )
+        return sum(result.matched_count for result in results)
 
     @property
     def _target(self) -> DriverCollection[RawBSONDocument]:
@@ -268,42 +357,6 @@ class Replacement:
     @property
     def _entry(self) -> str:
         return f"{self.collection.address}/{self.key}"
-
-
-def stored_page_ends(database: Database[Any], name: str, key: str) -> list[str]:
-    """Return the page ends of a stored partition from the ledger: the last ``_id`` of each page but the last page.
-
-    After an interrupted replacement or deletion these are the page ends of the old and the new documents. The list is
-    empty for a partition of one page, a partition that is not stored, and a partition written before the ledger kept
-    page ends.
-    """
-    entries = {"_id": {"$in": [f"{name}/{key}", f"{_UNFINISHED}{name}/{key}"]}}
-    return [str(end) for entry in database[LEDGER].find(entries, {PAGE_ENDS: 1}) for end in entry.get(PAGE_ENDS) or []]
-
-
-def begin(database: Database[Any], name: str, key: str, ends: Sequence[str]) -> None:
-    """Delete a partition's ledger entry, and keep its page ends in a second entry until ``finish``.
-
-    Without the second entry, a writer that continues after a kill would have to request the whole partition at once.
-
-    Args:
-        database: The database.
-        name: The ``address`` of the collection.
-        key: The partition.
-        ends: The page ends of the stored documents and of the new ones.
-    """
-    if ends:
-        entry = {"_id": f"{_UNFINISHED}{name}/{key}", PAGE_ENDS: sorted(set(ends))}
-        database[LEDGER].replace_one({"_id": entry["_id"]}, entry, upsert=True)
-    database[LEDGER].delete_one({"_id": f"{name}/{key}"})
-
-
-def finish(
-    database: Database[Any], name: str, key: str, ends: Sequence[str], session: ClientSession | None = None
-) -> None:
-    """Delete the entry that ``begin`` wrote; ``ends`` are the page ends given to ``begin``, or those in the ledger."""
-    if ends:
-        database[LEDGER].delete_one({"_id": f"{_UNFINISHED}{name}/{key}"}, session=session)
 
 
 def delete_partition(database: Database[Any], collection: Collection, key: str) -> None:
@@ -316,12 +369,12 @@ def delete_partition(database: Database[Any], collection: Collection, key: str) 
     """
     scope, documents = collection.scope(key), database[collection.name]
     ends = stored_page_ends(database, collection.address, key)
-    begin(database, collection.address, key, ends)
+    begin(database, collection.address, key, ends, marks_empty=True)
     for one in id_ranges(ends):
         documents.delete_many(one.within(scope))
     if ends:  # the remaining documents have an `_id` that is not a string
         documents.delete_many(scope)
-    finish(database, collection.address, key, ends)
+    finish(database, collection.address, key)
 
 
 def delete_foreign(

@@ -16,9 +16,11 @@ from typer.testing import CliRunner
 
 from analytics_platform.cli.app import app
 from analytics_platform.defs.assets.everyday import TABLES
+from analytics_platform.defs.checks.declarations import FITS
 from analytics_platform.defs.consistency.audit import Audit
+from analytics_platform.defs.consistency.collection_checks import AGREES
 from analytics_platform.defs.consistency.repair_job import STORE_REPAIR, find_disagreements
-from analytics_platform.defs.consistency.store_agreement import AGREES, FITS, STORE_AGREEMENT
+from analytics_platform.defs.consistency.store_agreement import STORE_AGREEMENT
 from analytics_platform.operations.runs.outcome import Outcome
 from analytics_platform_tests.integration.store_agreement.built_home import (
     AT,

@@ -41,8 +41,8 @@ def test_a_file_damaged_after_it_was_validated_fails_the_check(tmp_path, damaged
     """The check compares checksums of the files that its process wrote, and reads all others."""
     lake, validated = Lake.open(str(tmp_path)), Validated()
     Lake.open(str(tmp_path)).write("numbers", DAYS[1], NUMBERS.conform(pa.table({"n": [2]})), "")
-    lake.write("numbers", DAYS[0], NUMBERS.conform(pa.table({"n": [1]})), "")
-    validated.add("numbers", DAYS[0])
+    written = lake.write("numbers", DAYS[0], NUMBERS.conform(pa.table({"n": [1]})), "")
+    validated.add("numbers", written, "an earlier run")
     assert run(declaration_check(numbers), lake, validated)[1].passed
     path = Path(lake.path("numbers", damaged))
     content = bytearray(path.read_bytes())

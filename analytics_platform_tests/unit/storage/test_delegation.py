@@ -83,8 +83,8 @@ def test_what_another_process_stores_is_not_computed_here_and_counts_as_validate
     assert [info.key for info, _ in stored] == DAYS == lake.keys("numbers")
     assert sorted(other.ordered) == [DAYS[:3], DAYS[3:6], DAYS[6:]]
     validated = Validated()
-    validated.add("numbers", DAYS[0])
-    assert validated.covers(lake, "numbers", DAYS[0])
+    validated.add("numbers", stored[0][0], "a run")
+    assert validated.covers(lake, "numbers", DAYS[0], "another run")
 
 
 def test_partitions_that_another_process_leaves_undone_are_computed_here(tmp_path, computed):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,13 @@ from hypothesis import strategies as st
 from analytics_platform.storage.failures import Failure, as_annotations
 from analytics_platform.storage.partitions import PartitionInfo
 from analytics_platform.storage.provenance import CODE, Provenance
-from analytics_platform.storage.staleness import MissingInputError, RecomputePolicy, decide
+from analytics_platform.storage.staleness import (
+    KeptDays,
+    MissingInputError,
+    RecomputePolicy,
+    decide,
+    decide_not_kept,
+)
 
 PARTS = st.dictionaries(st.text(min_size=1, max_size=12), st.text(max_size=80), max_size=5)
 NOW = Provenance.of({CODE: "a", "taxonomy": "t", "input messages": "m"})
@@ -102,3 +110,29 @@ def test_an_unfinished_partition_is_stale_and_still_told_as_stored():
     assert decision.reasons == ("conversations without an answer of the LLM",)
     assert decision.stored == stored(NOW)
     assert not decision.unchanged
+
+
+def test_a_store_keeps_as_many_days_as_it_is_told_up_to_the_last_day():
+    kept = KeptDays(2, lambda: dt.date(2024, 3, 1), "ANALYTICS_MONGO_DAYS")
+    assert kept.first == "2024-02-29"
+    assert [day in kept for day in ("2024-02-28", "2024-02-29", "2024-03-01", "2024-03-02")] == [
+        False,
+        True,
+        True,
+        True,
+    ]
+
+
+def test_the_kept_days_move_on_with_the_last_day():
+    """A process that runs for weeks went on with the days of its first day."""
+    days = iter([dt.date(2024, 3, 1), dt.date(2024, 3, 2)])
+    kept = KeptDays(1, lambda: next(days), "ANALYTICS_MONGO_DAYS")
+    assert "2024-03-01" in kept
+    assert "2024-03-01" not in kept
+
+
+@pytest.mark.parametrize("info", [None, stored("old")])
+def test_a_day_that_is_not_kept_is_never_stale(info):
+    decision = decide_not_kept(lambda: info, KeptDays(1, lambda: dt.date(2024, 3, 1), "ANALYTICS_MONGO_DAYS"))
+    assert (decision.is_stale, decision.stored) == (False, info)
+    assert decision.not_kept == "MongoDB keeps 1 day, from 2024-03-01 on (ANALYTICS_MONGO_DAYS=1)"

@@ -8,7 +8,7 @@ import pytest
 from analytics_platform.model import Column, Table
 from analytics_platform.model.table import STRING, SchemaError
 from analytics_platform.model.tables.operational_tables import ANALYTICS_REPORTS, CONVERSATION_CATEGORIES, USER_PROFILES
-from analytics_platform.storage.mongo.collection_validators import validator
+from analytics_platform.storage.mongo.collection_validators import satisfies_validator, validator
 from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection
 
 CATEGORIES = Collection(CONVERSATION_CATEGORIES)
@@ -92,3 +92,31 @@ def test_a_type_without_a_bson_form_is_refused_by_name():
     table = Table("t", "one row", (Column("k", pa.duration("s"), "Key."),), key=("k",))
     with pytest.raises(SchemaError, match=r"table t, column k: type duration\[s\]"):
         validator(table)
+
+
+REPORT = {
+    "kind": "daily",
+    **dict.fromkeys(("date", "period_start", "period_end"), dt.date(2026, 1, 5)),
+    **dict.fromkeys(("title", "summary", "html"), "text"),
+    "metrics": [{"name": "conversations", "value": 3.0, "unit": None, "change": None}],
+    "findings": ["Nothing."],
+    "topics": [{"label": "billing", "count": 3}],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "accepted"),
+    [
+        ({}, True),
+        ({"metrics": [], "findings": [], "topics": []}, True),
+        ({"kind": "yearly"}, False),
+        ({"metrics": [{"name": None, "value": 3.0, "unit": None, "change": None}]}, False),
+        ({"findings": ["Nothing.", None]}, False),
+        ({"metrics": [None]}, False),
+    ],
+    ids=str,
+)
+def test_the_store_accepts_what_the_validator_accepts(changes, accepted):
+    """The embedded server does not check a document again that the store has accepted."""
+    table = pa.Table.from_pylist([{**REPORT, **changes}], ANALYTICS_REPORTS.arrow_schema)
+    assert satisfies_validator(ANALYTICS_REPORTS, table) is accepted
