@@ -295,6 +295,7 @@ class MongoStore:
         token = lease.token if lease and key else None
         is_valid = self._embedded_in is not None and satisfies_validator(collection.table, table)
         replacement = Replacement(self._database(), collection, key, table, kept, token, is_valid)
+        _ = replacement.rows  # made here, while another thread writes
         # One transaction at a time: the embedded server answers two that touch the same pages with an internal error,
         # and is no faster with several writers.
         with self._writing, self._translated(f"write partition {key!r} of {name}"):

@@ -34,6 +34,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -145,6 +146,16 @@ class Replacement:
     token: int | None = None
     is_valid: bool = False
 
+    @cached_property
+    def rows(self) -> pa.Table:
+        """The new content as ``wire_documents.wire_table``, ascending by ``_id``; computed at the first access.
+
+        Raises:
+            SchemaError: If the table has another schema, or a number is not finite.
+            DocumentError: If two rows share an ``_id``.
+        """
+        return by_id(wire_table(self.collection.table, self.table))
+
     def run(self, client: MongoClient[Any], *, transaction: bool) -> int:
         """Replace the documents and the ledger entry, and return the size of the new documents in bytes.
 
@@ -182,7 +193,7 @@ class Replacement:
             return session.with_transaction(lambda running: self._apply(plan, running))
 
     def _plan(self, *, insert: bool) -> _Plan:
-        rows = by_id(wire_table(self.collection.table, self.table))
+        rows = self.rows
         entries = ledger_entries(self.database, self.collection.address, self.key)
         unfinished = is_unfinished(entries)
         return _Plan(
