@@ -29,6 +29,7 @@ from analytics_platform.sources.file_reading.unfolding import (
     unwrapped,
     with_mapping,
 )
+from analytics_platform.sources.file_reading.written_lists import candidate_columns, with_read_lists, written_lists
 from analytics_platform.sources.formats.content import (
     OLE,
     PARQUET,
@@ -295,6 +296,13 @@ def _records(
     if first is None:
         return
     batches = chain([first], batches)
+    names = dict.fromkeys(name for record in first.values for name in record)
+    lists = written_lists(names, first, mapping) if file.shape != ROWS else []
+    if lists:
+        recognised.notes.append(f"The column {lists[0]} holds the messages of a conversation, written as a list.")
+        batches, quick_rows = with_read_lists(batches, lists), None
+        first = next(batches)
+        batches = chain([first], batches)
     shape = _shape_of(first.values, file, mapping)
     paths = list(mapping.columns.values())
     nested = _nested_shape(first.values, file, mapping) if shape is None else None
@@ -360,7 +368,11 @@ def _table(
     if first is None:
         return
     batches = chain([first], batches)
-    if file.shape != ROWS and _shape_of([dict.fromkeys(first.columns)], file, mapping) is not None:
+    has_shape = file.shape != ROWS and (
+        _shape_of([dict.fromkeys(first.columns)], file, mapping) is not None
+        or (candidate_columns(first.columns, mapping) and written_lists(first.columns, records_of(first), mapping))
+    )
+    if has_shape:
         yield from _records((records_of(rows) for rows in batches), file, mapping, recognised)
     else:
         yield from plain_table(batches, file, mapping, recognised)

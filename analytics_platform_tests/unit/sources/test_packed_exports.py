@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+
+from analytics_platform.sources.base import SourceError
 
 SECONDS = 1718870400
 CHATWOOT = {
@@ -79,3 +85,61 @@ def test_a_text_that_looks_like_deep_json_is_a_text(folder):
     found = folder.rows_of("traces.jsonl", "".join(f"{json.dumps(one)}\n" for one in records))
 
     assert sorted(row["text"][:5] for row in found.messages) == ["Hello", "Hello", "Hi", "[[[[["]
+
+
+OPENAI = [{"role": "user", "content": "It's broken"}, {"role": "assistant", "content": "We help."}]
+SHAREGPT = [{"from": "human", "value": "It's broken"}, {"from": "gpt", "value": "We help."}]
+DATE = "2024-06-20T08:00:00Z"
+
+
+def table(names: list[str], *rows: list[str]) -> str:
+    written = io.StringIO()
+    csv.writer(written).writerows([names, *rows])
+    return written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("column", "content"),
+    [
+        ("messages", json.dumps(OPENAI)),
+        ("conversations", json.dumps(SHAREGPT)),
+        ("messages", str(OPENAI)),
+        (
+            "transcript",
+            json.dumps([{"speaker": "customer", "text": "It's broken"}, {"speaker": "bot", "text": "We help."}]),
+        ),
+    ],
+    ids=["OpenAI", "ShareGPT", "Python", "other"],
+)
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_a_column_of_written_messages_is_unfolded(folder, suffix, column, content):
+    """Databases and pandas write the list of messages as text; it was refused with a hint to map columns."""
+    names, rows = ["id", "created_at", column], [["c1", DATE, content], ["c2", DATE, content]]
+    if suffix == "parquet":
+        pq.write_table(pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), folder.path / "chats.parquet")
+    else:
+        records = [dict(zip(names, row, strict=True)) for row in rows]
+        lines = "".join(f"{json.dumps(record)}\n" for record in records)
+        folder.write(f"chats.{suffix}", table(names, *rows) if suffix == "csv" else lines)
+
+    source = folder.source(f"chats.{suffix}")
+
+    said = [
+        (row["conversation_id"], row["role"], row["text"]) for row in source.read_day("2024-06-20").messages.to_pylist()
+    ]
+    both = [("user", "It's broken"), ("assistant", "We help.")]
+    assert said == [(conversation, *one) for conversation in ("c1", "c2") for one in both]
+
+
+def test_a_history_beside_each_message_is_not_unfolded(folder):
+    names = ["conversation_id", "role", "text", "timestamp", "history"]
+
+    found = folder.rows_of("rows.csv", table(names, ["c1", "user", "And now?", DATE, json.dumps(OPENAI)]))
+
+    assert [row["text"] for row in found.messages] == ["And now?"]
+
+
+def test_messages_of_no_conversation_are_refused_with_the_session_gap(folder):
+    """The refusal asked what the column is called, where none exists."""
+    with pytest.raises(SourceError, match=r"lacks the column conversation_id; .*`session_gap: 4h`"):
+        folder.rows_of("rows.csv", table(["customer", "role", "text", "timestamp"], ["m1", "user", "Hi", DATE]))
