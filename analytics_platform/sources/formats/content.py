@@ -137,5 +137,11 @@ def seekable(content: Content) -> Iterator[BinaryIO]:
         yield cast("BinaryIO", copy)
 
 
+def skip_line(stream: BinaryIO) -> None:
+    """Read past the end of the line in which a stream stands, in bounded memory."""
+    while (piece := stream.readline(1 << 20)) and not piece.endswith(b"\n"):
+        pass
+
+
 def _buffered(raw: IO[bytes]) -> io.BufferedReader:
     return io.BufferedReader(cast("io.RawIOBase", raw), SAMPLE_BYTES)
