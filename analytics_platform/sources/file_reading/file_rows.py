@@ -5,6 +5,7 @@ The file's content decides what it is; its name decides only where the content l
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
@@ -89,8 +90,7 @@ def read_rows(
     with open_content(file) as content:
         recognised.compression = content.compression
         start = content.peek(SAMPLE_BYTES)
-        if start[257:262] == b"ustar":
-            raise SourceError(f"{file.place}: is a tar archive; unpack it with `tar -xf`, and name the folder")
+        _refuse_other_format(start, file)
         if start.startswith(PARQUET) or (file.suffix == ".parquet" and not start):
             yield from _parquet(file, content, mapping, recognised)
         elif start.startswith((ZIP, OLE)) or (file.suffix in BOOKS and not start):
@@ -103,6 +103,25 @@ def read_rows(
             )
         else:
             yield from _text(file, content, mapping, recognised)
+
+
+_ARCHIVES = {
+    b"BZh": ("packed with bzip2", "bunzip2"),
+    b"\xfd7zXZ": ("packed with xz", "unxz"),
+    b"7z\xbc\xaf": ("a 7-Zip archive", "7z x"),
+    b"Rar!": ("a RAR archive", "unrar x"),
+}
+"""First bytes of packed files that are not read, what they are, and the command that unpacks them."""
+
+
+def _refuse_other_format(start: bytes, file: SourceFile) -> None:
+    if start[257:262] == b"ustar":
+        raise SourceError(f"{file.place}: is a tar archive; unpack it with `tar -xf`, and name the folder")
+    for beginning, (kind, command) in _ARCHIVES.items():
+        if start.startswith(beginning):
+            raise SourceError(f"{file.place}: is {kind}; unpack it with `{command}`, and name what comes out")
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        raise SourceError(f"{file.place}: is UTF-32; save it as UTF-8")
 
 
 def _workbook(
@@ -192,7 +211,7 @@ def _text_rows(
     else:
         _refuse_other_text(sample, file)
         dialect = below_titles(sample, recognise_dialect(sample), lambda names: _has_required(names, file, mapping))
-        if file.suffix == ".txt" and len(_header(sample, dialect)) < 2:
+        if file.suffix in {".txt", ""} and len(_header(sample, dialect)) < 2:
             line = sample.lstrip().splitlines()[0][:60].decode("utf-8", "replace") if sample.strip() else ""
             raise SourceError(
                 f"{PATH_VARIABLE}: {file.place} is of no known format: a text that is neither a table nor a chat of "
@@ -220,6 +239,8 @@ def _refuse_other_text(sample: bytes, file: SourceFile) -> None:
     start = sample.lstrip()[:200].lower()
     if start.startswith((b"<!doctype html", b"<html", b"<table")):
         raise SourceError(f"{file.place}: is a web page (HTML), no export of messages; export as CSV or JSON")
+    if start.startswith(b"<?xml"):
+        raise SourceError(f"{file.place}: is XML; export as CSV or JSON")
     if start.startswith(b"version https://git-lfs"):
         raise SourceError(f"{file.place}: is a pointer of Git LFS, without the content; run `git lfs pull`")
     if len(sample) >= _LEAST_SAMPLE and sum(map(sample[:4096].count, _CONTROLS)) > len(sample[:4096]) * _MOST_CONTROLS:

@@ -239,7 +239,7 @@ def _is_zip(file: Path) -> bool:
     """Tell whether a file is a zip by its name, or by its content if its name is that of a text or of JSON."""
     if file.name.lower().endswith(".zip"):
         return True
-    if _suffix(file.name) not in (*TABLES, *JSON):
+    if _suffix(file.name) not in (None, *TABLES, *JSON):
         return False
     try:
         with file.open("rb") as content:
@@ -303,9 +303,7 @@ def _suffix(name: str) -> str | None:
 
 
 def _describe(place: _Place, label: str) -> SourceFile:
-    suffix = _suffix(place.name)
-    if suffix is None:
-        raise SourceError(f"{VARIABLE}: {place.path} is of no known format; these are: {known_formats()}")
+    suffix = _suffix(place.name) or ""  # only a file that is named itself may have another ending
     if place.member:
         return SourceFile(place.path, label, suffix, place.size, place.modified_ns, place.member, is_named=False)
     status = place.path.stat()

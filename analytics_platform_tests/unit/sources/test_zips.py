@@ -1,8 +1,11 @@
-"""Zips as programs write them: without a time, with a rare compression, encrypted, or under the name of a table."""
+"""Zips as programs write them, and files whose ending says nothing, or that are packed in another way."""
 
 from __future__ import annotations
 
+import bz2
 import io
+import json
+import lzma
 import struct
 import zipfile
 from pathlib import Path
@@ -64,14 +67,13 @@ def test_an_unreadable_member_is_refused_with_the_way_out(tmp_path, field, value
         row_count(path)
 
 
-@pytest.mark.parametrize("name", ["export.csv", "export.json"])
+@pytest.mark.parametrize("name", ["export.csv", "export.json", "export", "export.bak"])
 def test_a_zip_with_the_ending_of_a_table_is_opened(tmp_path, name):
     """It was refused as a broken workbook."""
     path = tmp_path / name
     path.write_bytes(zip_with("chat.csv", MESSAGES))
 
     assert row_count(path) == 1
-    assert row_count(tmp_path) == 1
 
 
 def test_a_zip_with_nothing_but_a_zip_is_refused_as_such(tmp_path):
@@ -80,3 +82,34 @@ def test_a_zip_with_nothing_but_a_zip_is_refused_as_such(tmp_path):
 
     with pytest.raises(SourceError, match="has zips and no export in it; unpack it"):
         find_files(str(path))
+
+
+@pytest.mark.parametrize("name", ["chat.log", "messages", "export.csv.bak", "export.csv.1"])
+@pytest.mark.parametrize("kind", ["csv", "lines", "array"])
+def test_a_named_file_is_read_by_its_content_whatever_its_ending(tmp_path, name, kind):
+    """The docs say that the content decides; other endings were refused as no known format."""
+    record = {"conversation_id": "1", "role": "user", "text": "hello", "timestamp": "2024-06-20T08:00:00Z"}
+    lines = {"csv": MESSAGES, "lines": f"{json.dumps(record)}\n", "array": json.dumps([record], indent=1)}
+    path = tmp_path / name
+    path.write_text(lines[kind])
+
+    assert row_count(path) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (bz2.compress(MESSAGES.encode() * 50), "is packed with bzip2; unpack it with `bunzip2`"),
+        (lzma.compress(MESSAGES.encode() * 50), "is packed with xz; unpack it with `unxz`"),
+        (MESSAGES.encode("utf-32"), "is UTF-32; save it as UTF-8"),
+        (b'<?xml version="1.0"?><tickets><ticket/></tickets>', "is XML; export as CSV or JSON"),
+        (b"Dear team\nhere are my notes.\n", "neither a table nor a chat of WhatsApp"),
+    ],
+    ids=["bzip2", "xz", "UTF-32", "XML", "notes"],
+)
+@pytest.mark.parametrize("name", ["export", "export.bin"])
+def test_a_file_of_another_kind_is_refused_by_what_it_is(tmp_path, name, content, reason):
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(SourceError, match=reason):
+        row_count(tmp_path / name)
