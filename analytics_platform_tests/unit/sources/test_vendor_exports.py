@@ -255,3 +255,31 @@ def test_a_tar_archive_is_named_as_one(folder):
     content = b"a.csv".ljust(257, b"\0") + b"ustar" + b"\0" * 250 + b"conversation_id,role\n"
     with pytest.raises(SourceError, match="is a tar archive; unpack it"):
         folder.rows_of("export.csv", content)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("see <https://shop.example.com/cart|the cart> &amp; help", "see the cart &amp; help"),
+        ("see <https://shop.example.com/cart>", "see https://shop.example.com/cart"),
+        ("mail <mailto:help@example.com|help@example.com>", "mail help@example.com"),
+        ("<!here> and <@U07NEW03> in <#C1|general>", "@here and @U07NEW03 in #general"),
+        ("<!subteam^S1|@support> on <!date^1392734382^{date}|18 February>", "@support on 18 February"),
+        ("if a &lt; b, and 1 < 2 > 0", "if a &lt; b, and 1 < 2 > 0"),
+    ],
+)
+def test_slack_texts_stand_as_slack_shows_them(folder, written, shown):
+    """Words and sentiment were those of ``<https://…|label>`` too, which nobody typed."""
+    message = {"type": "message", "user": "U1", "text": written, "ts": "1718870400.000100"}
+
+    found = folder.rows_of("2024-06-20.json", json.dumps([message]))
+
+    assert [row["text"] for row in found.messages] == [shown]
+
+
+@pytest.mark.parametrize("word", ["Endbenutzer", "Anfragender", "utilisateur final", "usuario final", "エンドユーザー"])
+def test_end_users_of_translated_help_desks_are_customers(folder, word):
+    """Zendesk's own word for a customer was unknown in every language but English."""
+    found = folder.rows_of("a.csv", f"conversation_id,role,text,timestamp\n1,{word},Hallo,{AT_0}\n")
+
+    assert [row["role"] for row in found.messages] == ["user"]
