@@ -328,7 +328,7 @@ def _records(
     paths = list(mapping.columns.values())
     nested = _nested_shape(first.values, file, mapping) if shape is None else None
     if nested is not None:
-        recognised.format += f", {nested.title}"
+        recognised.shape = nested.title
         context = Context(file)
         rows = numbered(unfolded(batches, nested, context, paths), paths)
         for result in plain_table(rows, file, mapping.with_auto_times(), recognised, nested=[]):
