@@ -20,7 +20,8 @@ def inspect_lines(views: list[FileView]) -> Iterator[tuple[str | None, str]]:
     read = [view for view in views if not view.skipped]
     for view in read[:_SHOWN_FILES]:
         yield "bold", view.file
-        yield None, f"  is        {view.what}"
+        if view.what:
+            yield None, f"  is        {view.what}"
         yield from ((None, f"  note      {note}") for note in view.notes)
         if view.fault:
             yield "red", f"  fault     {view.fault}"

@@ -346,3 +346,25 @@ def test_tables_without_messages_are_counted_in_the_summary(tmp_path: Path) -> N
         str(folder), staging_dir=tmp_path / "s", first_day=dt.date(2024, 1, 1), last_day=dt.date(2024, 12, 31)
     )
     assert "  1 table without messages is left out; `analytics inspect` names them" in list(source.summary().lines())
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"BZh9" + bytes(100), ""),
+        (b"20.06.24, 08:00 - Mia: Hi\n20.06.24, 08:01 - Shop: Hello\n", "WhatsApp chat, ASCII"),
+        (
+            b'{"tickets": [{"id": 1, "entries": [{"author_type": "user", "body": "Hi", "created_at": "2024-06-20"}]}]}',
+            "JSON, ASCII, records with messages in entries",
+        ),
+    ],
+    ids=["refused", "chat", "nested"],
+)
+def test_a_file_is_described_without_what_it_is_not(tmp_path, content, what):
+    """A refused file was ', one message per row', a chat twice a chat, and nested records one message per row."""
+    path = tmp_path / "export"
+    path.write_bytes(content)
+
+    (view,) = inspect_files(str(path), FieldMapping())
+
+    assert view.what == what

@@ -5,6 +5,7 @@ The file's content decides what it is; its name decides only where the content l
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
@@ -29,6 +30,7 @@ from analytics_platform.sources.file_reading.unfolding import (
     unwrapped,
     with_mapping,
 )
+from analytics_platform.sources.file_reading.written_lists import candidate_columns, with_read_lists, written_lists
 from analytics_platform.sources.formats.content import (
     OLE,
     PARQUET,
@@ -88,8 +90,7 @@ def read_rows(
     with open_content(file) as content:
         recognised.compression = content.compression
         start = content.peek(SAMPLE_BYTES)
-        if start[257:262] == b"ustar":
-            raise SourceError(f"{file.place}: is a tar archive; unpack it with `tar -xf`, and name the folder")
+        _refuse_other_format(start, file)
         if start.startswith(PARQUET) or (file.suffix == ".parquet" and not start):
             yield from _parquet(file, content, mapping, recognised)
         elif start.startswith((ZIP, OLE)) or (file.suffix in BOOKS and not start):
@@ -102,6 +103,25 @@ def read_rows(
             )
         else:
             yield from _text(file, content, mapping, recognised)
+
+
+_ARCHIVES = {
+    b"BZh": ("packed with bzip2", "bunzip2"),
+    b"\xfd7zXZ": ("packed with xz", "unxz"),
+    b"7z\xbc\xaf": ("a 7-Zip archive", "7z x"),
+    b"Rar!": ("a RAR archive", "unrar x"),
+}
+"""First bytes of packed files that are not read, what they are, and the command that unpacks them."""
+
+
+def _refuse_other_format(start: bytes, file: SourceFile) -> None:
+    if start[257:262] == b"ustar":
+        raise SourceError(f"{file.place}: is a tar archive; unpack it with `tar -xf`, and name the folder")
+    for beginning, (kind, command) in _ARCHIVES.items():
+        if start.startswith(beginning):
+            raise SourceError(f"{file.place}: is {kind}; unpack it with `{command}`, and name what comes out")
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        raise SourceError(f"{file.place}: is UTF-32; save it as UTF-8")
 
 
 def _workbook(
@@ -191,7 +211,7 @@ def _text_rows(
     else:
         _refuse_other_text(sample, file)
         dialect = below_titles(sample, recognise_dialect(sample), lambda names: _has_required(names, file, mapping))
-        if file.suffix == ".txt" and len(_header(sample, dialect)) < 2:
+        if file.suffix in {".txt", ""} and len(_header(sample, dialect)) < 2:
             line = sample.lstrip().splitlines()[0][:60].decode("utf-8", "replace") if sample.strip() else ""
             raise SourceError(
                 f"{PATH_VARIABLE}: {file.place} is of no known format: a text that is neither a table nor a chat of "
@@ -219,6 +239,8 @@ def _refuse_other_text(sample: bytes, file: SourceFile) -> None:
     start = sample.lstrip()[:200].lower()
     if start.startswith((b"<!doctype html", b"<html", b"<table")):
         raise SourceError(f"{file.place}: is a web page (HTML), no export of messages; export as CSV or JSON")
+    if start.startswith(b"<?xml"):
+        raise SourceError(f"{file.place}: is XML; export as CSV or JSON")
     if start.startswith(b"version https://git-lfs"):
         raise SourceError(f"{file.place}: is a pointer of Git LFS, without the content; run `git lfs pull`")
     if len(sample) >= _LEAST_SAMPLE and sum(map(sample[:4096].count, _CONTROLS)) > len(sample[:4096]) * _MOST_CONTROLS:
@@ -295,11 +317,18 @@ def _records(
     if first is None:
         return
     batches = chain([first], batches)
+    names = dict.fromkeys(name for record in first.values for name in record)
+    lists = written_lists(names, first, mapping) if file.shape != ROWS else []
+    if lists:
+        recognised.notes.append(f"The column {lists[0]} holds the messages of a conversation, written as a list.")
+        batches, quick_rows = with_read_lists(batches, lists), None
+        first = next(batches)
+        batches = chain([first], batches)
     shape = _shape_of(first.values, file, mapping)
     paths = list(mapping.columns.values())
     nested = _nested_shape(first.values, file, mapping) if shape is None else None
     if nested is not None:
-        recognised.format += f", {nested.title}"
+        recognised.shape = nested.title
         context = Context(file)
         rows = numbered(unfolded(batches, nested, context, paths), paths)
         for result in plain_table(rows, file, mapping.with_auto_times(), recognised, nested=[]):
@@ -360,7 +389,11 @@ def _table(
     if first is None:
         return
     batches = chain([first], batches)
-    if file.shape != ROWS and _shape_of([dict.fromkeys(first.columns)], file, mapping) is not None:
+    has_shape = file.shape != ROWS and (
+        _shape_of([dict.fromkeys(first.columns)], file, mapping) is not None
+        or (candidate_columns(first.columns, mapping) and written_lists(first.columns, records_of(first), mapping))
+    )
+    if has_shape:
         yield from _records((records_of(rows) for rows in batches), file, mapping, recognised)
     else:
         yield from plain_table(batches, file, mapping, recognised)

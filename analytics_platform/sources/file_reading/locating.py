@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from analytics_platform.sources.base import SourceError
-from analytics_platform.sources.formats.content import SourceFile, open_content
+from analytics_platform.sources.formats.content import ZIP, SourceFile, open_content
 from analytics_platform.sources.formats.csv_dialect import SEPARATORS
 from analytics_platform.system.permissions import find_blocked
 
@@ -207,6 +207,8 @@ def _opened(file: Path) -> list[_Place]:
         return [_Place(file, is_named=True)]
     places = _members(file)
     if not any(map(_is_worth_reading, places)):
+        if any(place.name.lower().endswith(".zip") for place in places):
+            raise SourceError(f"{VARIABLE}: {file} has zips and no export in it; unpack it, and name the folder")
         raise SourceError(f"{VARIABLE}: {file} has no file of a known format; these are: {known_formats()}")
     return places
 
@@ -226,12 +228,31 @@ def _members(file: Path) -> list[_Place]:
 
 
 def _member(file: Path, member: zipfile.ZipInfo) -> _Place:
-    modified = dt.datetime(*member.date_time, tzinfo=dt.UTC)
-    return _Place(file, member.filename, member.file_size, int(modified.timestamp()) * 10**9)
+    try:
+        modified_ns = int(dt.datetime(*member.date_time, tzinfo=dt.UTC).timestamp()) * 10**9
+    except ValueError:  # programs that state no time write day 0 of month 0
+        modified_ns = file.stat().st_mtime_ns
+    return _Place(file, member.filename, member.file_size, modified_ns)
 
 
 def _is_zip(file: Path) -> bool:
-    return file.name.lower().endswith(".zip")
+    """Tell whether a file is a zip by its name, or by its content if its name is that of a text or of JSON."""
+    if file.name.lower().endswith(".zip"):
+        return True
+    if _suffix(file.name) not in (None, *TABLES, *JSON):
+        return False
+    try:
+        with file.open("rb") as content:
+            if content.read(len(ZIP)) != ZIP:
+                return False
+            with zipfile.ZipFile(content) as archive:
+                return not _OF_WORKBOOKS & set(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False  # reading the file says why
+
+
+_OF_WORKBOOKS = frozenset({"[Content_Types].xml", "content.xml"})
+"""Members of which each workbook, of Excel or OpenDocument, has one."""
 
 
 def _is_hidden(part: str) -> bool:
@@ -282,9 +303,7 @@ def _suffix(name: str) -> str | None:
 
 
 def _describe(place: _Place, label: str) -> SourceFile:
-    suffix = _suffix(place.name)
-    if suffix is None:
-        raise SourceError(f"{VARIABLE}: {place.path} is of no known format; these are: {known_formats()}")
+    suffix = _suffix(place.name) or ""  # only a file that is named itself may have another ending
     if place.member:
         return SourceFile(place.path, label, suffix, place.size, place.modified_ns, place.member, is_named=False)
     status = place.path.stat()

@@ -56,9 +56,9 @@ def plain_table(
         but={*effective.columns.values(), *(name for rule in mapping.rules for name in rule.when)},
     )
     recognised.notes += flags.notes()
-    if not recognised.columns and flags.speaker is None and nested is None:
+    if not recognised.columns and not flags.tells_speaker and nested is None:
         _refuse_data_as_header(first.columns, effective, file)
-    if nested and not flags.speaker:
+    if nested and not flags.tells_speaker:
         refuse_nested(nested, first.columns, effective, file)
     authors = authors_of(first.columns, effective, mapping)
     recognised.notes += [authors.note()] if authors is not None else []

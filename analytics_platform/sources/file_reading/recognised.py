@@ -54,8 +54,11 @@ class Recognised:
                 self.notes.append(note)
 
     def __str__(self) -> str:
-        """Describe the file in one line."""
+        """Describe the file in one line; empty if it was refused before anything was recognised."""
+        if not self.format:
+            return ""
         parts = [self.format, *(f"packed as {layer}" for layer in self.compression)]
         parts += [self.encoding] if self.encoding else []
         parts += [f"separated by {self.separator}"] if self.separator else []
-        return ", ".join([*parts, self.shape or "one message per row"])
+        shape = self.shape or "one message per row"
+        return ", ".join(parts if shape == self.format else [*parts, shape])

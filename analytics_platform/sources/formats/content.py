@@ -114,10 +114,15 @@ def open_content(file: SourceFile) -> Iterator[Content]:
                     break
             yield Content(buffered, tuple(layers))
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "password" not in str(error):
-            raise
-        reason = "it is encrypted" if isinstance(error, RuntimeError) else str(error)
-        raise SourceError(f"{file.place}: cannot be read to its end ({reason}); copy the file again") from error
+        if isinstance(error, NotImplementedError):  # a member of a zip, in a compression that Python lacks
+            reason = f"is packed in a way that cannot be read here ({error}); unpack the zip, and name the folder"
+        elif isinstance(error, RuntimeError):
+            if "password" not in str(error):
+                raise
+            reason = "is encrypted; unpack the zip with its password, and name the folder"
+        else:
+            reason = f"cannot be read to its end ({error}); copy the file again"
+        raise SourceError(f"{file.place}: {reason}") from error
 
 
 @contextmanager
@@ -130,6 +135,12 @@ def seekable(content: Content) -> Iterator[BinaryIO]:
         shutil.copyfileobj(content.stream, copy, 1 << 20)
         copy.seek(0)
         yield cast("BinaryIO", copy)
+
+
+def skip_line(stream: BinaryIO) -> None:
+    """Read past the end of the line in which a stream stands, in bounded memory."""
+    while (piece := stream.readline(1 << 20)) and not piece.endswith(b"\n"):
+        pass
 
 
 def _buffered(raw: IO[bytes]) -> io.BufferedReader:

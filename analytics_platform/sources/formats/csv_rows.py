@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.formats.content import skip_line
 from analytics_platform.sources.formats.csv_dialect import CsvDialect
 from analytics_platform.sources.rows import (
     Problem,
@@ -34,6 +35,9 @@ CHUNK_BYTES = 4 << 20
 
 RECORD_BYTES = 64 << 20
 """Longest record. A quote that is still open after as many bytes counts as one that is never closed."""
+
+_KEPT_BYTES = 1 << 20
+"""Bytes that are kept of a line longer than ``RECORD_BYTES``."""
 
 
 class _Grammar:
@@ -115,6 +119,11 @@ def _pieces(stream: BinaryIO, grammar: _Grammar, dialect: CsvDialect) -> Iterato
             position = end
             newline = chunk.find(b"\n", position)
             may_go_on = not at_end and len(chunk) - position < RECORD_BYTES
+            if newline < 0 and not at_end and not may_go_on:
+                yield chunk[position : position + _KEPT_BYTES] + b"\n", False
+                skip_line(stream)
+                position = len(chunk)
+                break
             if newline < 0 or (may_go_on and grammar.unfinished.match(chunk, position)):
                 break
             yield chunk[position : newline + 1], False

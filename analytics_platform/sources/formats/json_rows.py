@@ -17,6 +17,7 @@ import numpy as np
 import orjson
 
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.formats.content import skip_line
 from analytics_platform.sources.formats.file_records import Record, Records, is_path, repaired, rows_of
 from analytics_platform.sources.formats.json_by_arrow import parse_items, parse_lines, plain_schema, whole_items
 from analytics_platform.sources.rows import Problem, Rows, escape_undecodable
@@ -24,7 +25,7 @@ from analytics_platform.sources.rows import Problem, Rows, escape_undecodable
 CHUNK_BYTES = 4 << 20
 
 RECORD_CHARACTERS = 256 << 20
-"""Longest object of an array; what is longer cannot be one conversation."""
+"""Longest object of an array, and longest line; what is longer cannot be one conversation."""
 
 WRAPPERS = (
     "resourceSpans", "resourceLogs", "tickets", "conversations", "traces", "observations", "spans", "threads",
@@ -70,10 +71,22 @@ def read_json_lines(stream: BinaryIO) -> Iterator[Records]:
     Args:
         stream: The file's bytes, UTF-8.
     """
-    while lines := stream.readlines(CHUNK_BYTES):
-        written = [line for line in lines if line and not line.isspace()]
+    while content := _whole_lines(stream):
+        written = [line for line in io.BytesIO(content) if not line.isspace()]
         if written:
             yield _parse(written)
+
+
+def _whole_lines(stream: BinaryIO) -> bytes:
+    """Return the next lines, about ``CHUNK_BYTES``; of a line longer than ``RECORD_CHARACTERS`` only the beginning."""
+    content = stream.read(CHUNK_BYTES)
+    if not content or content.endswith(b"\n"):
+        return content
+    rest = stream.readline(RECORD_CHARACTERS)
+    if len(rest) < RECORD_CHARACTERS or rest.endswith(b"\n"):
+        return content + rest
+    skip_line(stream)
+    return content + b"\n"
 
 
 def read_json_line_rows(stream: BinaryIO, first: Records, paths: Collection[str] = ()) -> Iterator[Rows]:
@@ -90,8 +103,7 @@ def read_json_line_rows(stream: BinaryIO, first: Records, paths: Collection[str]
     yield rows_of(first, 1, paths)
     number = 1 + len(first.values)
     schema = None if any(map(is_path, paths)) else plain_schema(first)
-    while content := stream.read(CHUNK_BYTES):
-        content += stream.readline()
+    while content := _whole_lines(stream):
         rows = parse_lines(content, number, schema) if schema is not None else None
         if rows is None:
             written = [line for line in io.BytesIO(content) if not line.isspace()]

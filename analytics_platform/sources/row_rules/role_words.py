@@ -25,6 +25,10 @@ _WORDS = {
 _WORDS_OF_LANGUAGES = {
     "user": (
         "kunde kundin nutzer nutzerin benutzer benutzerin besucher besucherin "  # German, Danish, Norwegian
+        "endbenutzer endbenutzerin endnutzer endnutzerin endkunde endkundin anfragender anfragende "  # German
+        "utilisateur-final demandeur usuario-final solicitante usuário-final utilizador-final utente-finale "
+        "richiedente eindgebruiker aanvrager slutanvändare slutbruger sluttbruker użytkownik-końcowy "
+        "конечный-пользователь "
         "cliente clienta usuario usuaria visitante usuário usuária utilizador utente "  # Spanish, Portuguese, Italian
         "cliente utilisateur utilisatrice visiteur "  # French
         "klant gebruiker bezoeker kund användare bruger bruker asiakas käyttäjä "  # Dutch, Nordic
@@ -35,8 +39,8 @@ _WORDS_OF_LANGUAGES = {
         "πελάτης χρήστης "  # Greek
         "عميل العميل مستخدم المستخدم مشتری کاربر לקוח לקוחה משתמש "  # Arabic, Persian, Hebrew
         "ग्राहक उपयोगकर्ता ลูกค้า ผู้ใช้ "  # Hindi, Thai
-        "客户 顾客 用户 客戶 顧客 用戶 使用者 "  # Chinese
-        "お客様 お客さま ユーザー ユーザ 利用者 고객 고객님 사용자"  # Japanese, Korean
+        "客户 顾客 用户 客戶 顧客 用戶 使用者 最终用户 終端使用者 "  # Chinese
+        "エンドユーザー エンドユーザ お客様 お客さま ユーザー ユーザ 利用者 고객 고객님 사용자"  # Japanese, Korean
     ),
     "assistant": (
         "assistent assistentin assistente assistante asistente asistent asystent asszisztens asistan asisten "

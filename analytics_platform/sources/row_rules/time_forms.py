@@ -13,8 +13,17 @@ from collections.abc import Sequence
 AUTO = "auto"
 EPOCH_FORMATS = ("epoch_seconds", "epoch_milliseconds")
 
-DATE_ONLY = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\.?$|^\d{8}$|^[2-7]\d{4}$"
+DATE_ONLY = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\.?$|^\d{8}$|^[2-7]\d{4}$|^[^:]*[^\d:\s.,/-]{3}[^:]*\d{4}$"
 """A time without a time of the day, as RE2 and Python read it."""
+
+_MONTHS = (
+    "jan jän ene gen", "feb fév fev", "mar mär mrz maa mrt", "apr avr abr", "may mai mag mei", "jun juin giu",
+    "jul juil lug", "aug aoû ago", "sep set", "oct okt ott out", "nov", "dec dez déc dic",
+)  # fmt: skip
+"""First letters of the months in English, German, French, Spanish, Italian, Portuguese and Dutch."""
+_MONTH_NUMBERS = "CREATE TEMP MACRO months() AS MAP {{{}}};\n".format(
+    ", ".join(f"'{word}': {number}" for number, words in enumerate(_MONTHS, start=1) for word in words.split())
+)
 
 # The forms of ISO 8601 and what logs, databases and Java make of it. The first macro reads the common form; the second
 # one is asked about the rest. Each expression is written once: DuckDB may compute a repeated one for every row.
@@ -58,17 +67,30 @@ CREATE TEMP MACRO mail_time(given) AS
         '%a, %d %b %Y %H:%M:%S %z', '%d %b %Y %H:%M:%S %z', '%a, %d %b %Y %H:%M %z', '%d %b %Y %H:%M %z',
         '%a, %d %b %Y %H:%M:%S %Z', '%d %b %Y %H:%M:%S %Z', '%a %b %d %H:%M:%S %z %Y', '%a %b %d %H:%M:%S %Z %Y'
     ]) AS TIMESTAMPTZ) END;
+CREATE TEMP MACRO without_uhr(given) AS regexp_replace(regexp_replace(given, ' ?Uhr$', ''), ',? um ', ' ');
+CREATE TEMP MACRO month_of(word) AS coalesce(months()[word[:4]], months()[word[:3]]);
+CREATE TEMP MACRO time_of_parts(parts) AS CASE WHEN parts.day <> '' THEN TRY(make_timestamp(
+    CAST(parts.year AS BIGINT), month_of(lower(parts.month)), CAST(parts.day AS BIGINT),
+    coalesce(TRY_CAST(parts.hour AS BIGINT), 0), coalesce(TRY_CAST(parts.minute AS BIGINT), 0),
+    coalesce(TRY_CAST(parts.second AS DOUBLE), 0))) END;
+CREATE TEMP MACRO named_month_time(given) AS time_of_parts(regexp_extract(given,
+    '^(?:\p{L}+[.,]* )?(\d{1,2})(?:[.]|er|º)? ?(?:de )?(\p{L}{3,})[.]?,? (?:de )?(\d{4})' ||
+    '(?:,? (?:um |à |a las |às |alle |om )?(\d{1,2})[:h](\d{2})(?::(\d{2}))?)?(?: Uhr)?$',
+    ['day', 'month', 'year', 'hour', 'minute', 'second']));
 CREATE TEMP MACRO worded_time(given) AS
     CASE WHEN regexp_matches(given, '[AaPp][Mm]$') AND regexp_matches(given, '^\d{4}-') THEN try_strptime(given, [
         '%Y-%m-%d %I:%M:%S %p', '%Y-%m-%d %I:%M %p', '%Y-%m-%d %I:%M:%S%p', '%Y-%m-%d %I:%M%p'])
-    WHEN regexp_full_match(given, '\d{1,2}[.]\d{1,2}[.]\d{4}.*') THEN try_strptime(given, [
+    WHEN regexp_full_match(given, '\d{1,2}[.]\d{1,2}[.]\d{4}.*') THEN try_strptime(without_uhr(given), [
         '%d.%m.%Y %H:%M:%S', '%d.%m.%Y %H:%M', '%d.%m.%Y, %H:%M:%S', '%d.%m.%Y, %H:%M', '%d.%m.%Y',
         '%d.%m.%Y %H:%M:%S.%f'])
-    WHEN regexp_matches(given, '[A-Za-z]{3}') THEN try_strptime(given, [
+    WHEN regexp_full_match(given, '\d{1,2}[.]\d{1,2}[.]\d{2}([ ,].*)?') THEN try_strptime(without_uhr(given), [
+        '%d.%m.%y %H:%M:%S', '%d.%m.%y %H:%M', '%d.%m.%y, %H:%M:%S', '%d.%m.%y, %H:%M', '%d.%m.%y'])
+    WHEN regexp_matches(given, '\p{L}{3}') THEN coalesce(try_strptime(given, [
         '%b %d, %Y, %I:%M:%S %p', '%b %d, %Y %I:%M:%S %p', '%b %d, %Y, %I:%M %p', '%b %d, %Y %I:%M %p',
         '%B %d, %Y, %I:%M:%S %p', '%B %d, %Y %I:%M %p', '%B %d, %Y at %I:%M %p', '%b %d, %Y', '%d %b %Y %H:%M:%S',
-        '%d %b %Y %H:%M', '%d %b %Y', '%d %B %Y %H:%M', '%a %b %d %H:%M:%S %Y'
-    ]) END;
+        '%d %b %Y %H:%M', '%d %b %Y', '%d %B %Y %H:%M', '%a %b %d %H:%M:%S %Y',
+        '%d %b %Y, %H:%M:%S', '%d %b %Y, %H:%M', '%d-%b-%Y %H:%M:%S', '%d-%b-%Y %H:%M'
+    ]), named_month_time(given)) END;
 """
 
 _AUTO_UTC = """coalesce(
@@ -107,7 +129,13 @@ def time_macros(formats: Sequence[str], zone: str | None) -> str:
     """
     moments = "" if zone is None else _MOMENTS.format(zone=_quoted(zone))
     either = formats if AUTO in formats else (*formats, AUTO)
-    return _MACROS + moments + _macro("given_time", formats, zone) + _macro("given_or_auto_time", either, zone)
+    return (
+        _MONTH_NUMBERS
+        + _MACROS
+        + moments
+        + _macro("given_time", formats, zone)
+        + _macro("given_or_auto_time", either, zone)
+    )
 
 
 def _macro(name: str, formats: Sequence[str], zone: str | None) -> str:

@@ -6,10 +6,13 @@ The records become flat ones, whose columns are then taken by their usual names 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.catalogue import recognise_shape
+from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
 from analytics_platform.sources.shapes.id_keys import CONTACT_KEYS, CONVERSATION_KEYS, RECORD_KEYS
 from analytics_platform.sources.shapes.identity import Turn, identify_conversation, identify_rows
 from analytics_platform.sources.shapes.shape import Context, Shape, content_text, first_of, is_list_of
@@ -26,7 +29,7 @@ _TEXTS = frozenset({"content", "text", "body", "message", "parts"})
 _MOST_DEPTH = 3
 _SAMPLE = 50
 
-Unfold = Callable[[Record, Context], Iterator[Record]]
+Unfold = Callable[[Record, Context], Iterable[Record]]
 
 
 def nested_shape(records: Sequence[Record]) -> Shape | None:
@@ -39,6 +42,9 @@ def nested_shape(records: Sequence[Record]) -> Shape | None:
         The shape; None if no list and no object gives every message a text and a speaker.
     """
     sample = [record for record in records if record][:_SAMPLE]
+    packed = _packed_shape(sample)
+    if packed is not None:
+        return packed
     found = _unfolding(sample, ())
     if found is not None:
         path, unfold = found
@@ -47,6 +53,19 @@ def nested_shape(records: Sequence[Record]) -> Shape | None:
         flat = [flat_record(record) for record in sample]
         if _has_messages(flat):
             return Shape("nested", "records with nested values", lambda _: True, lambda one, _: [flat_record(one)])
+    return None
+
+
+def _packed_shape(sample: Sequence[Record]) -> Shape | None:
+    """Return a known shape whose records stand in a list within an answer of an interface; None if there is none.
+
+    Questions with answers are not looked for: a record may keep them in a list of steps beside its messages.
+    """
+    for path in dict.fromkeys(path for record in sample for path in _lists(record)):
+        shape = recognise_shape([item for record in sample for item in _items(record, path)])
+        if shape is not None and shape is not EXCHANGES:
+            title = f"{shape.title} in {'.'.join(path)}"
+            return replace(shape, title=title, unfold=partial(_messages_of_items, path, shape.unfold))
     return None
 
 

@@ -236,7 +236,7 @@ def parsed(value: Any) -> Any:
     if isinstance(value, str) and value[:1] in {"{", "["}:
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or nested too deeply
             return value
     return value
 

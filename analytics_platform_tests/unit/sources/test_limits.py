@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 
 from analytics_platform.model.tables.clean_tables import MESSAGES
 from analytics_platform.model.tables.raw_tables import INPUT_COLUMNS, MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
+from analytics_platform.sources.formats import csv_rows, json_rows
 from analytics_platform.storage.mongo.wire_documents import MAX_DOCUMENT_BYTES, to_documents
 from analytics_platform.transform.messages import clean_messages
 
@@ -186,3 +189,25 @@ def test_long_numbers_are_kept_within_further_columns_too(folder):
         "id": "123456789012345678901234567890",
         "price": 9.5,
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "limit"),
+    [("a.jsonl", json_rows, "RECORD_CHARACTERS"), ("a.csv", csv_rows, "RECORD_BYTES")],
+)
+def test_an_endless_line_costs_one_row_and_little_memory(folder, everything, monkeypatch, name, module, limit):
+    """A packed file of 7 MB with one line of 1.5 GB took all memory, or, as CSV, never ended."""
+    monkeypatch.setattr(module, limit, 8 << 20)
+    long = GOOD | {"message_id": "m2", "text": "x" * (40 << 20)}
+    WRITERS[name](folder.path / name, [GOOD, long, GOOD | {"message_id": "m3"}])
+    packed = folder.path / f"{name}.gz"
+    packed.write_bytes(gzip.compress((folder.path / name).read_bytes(), 1))
+
+    tracemalloc.start()
+    found = everything(folder.source(packed.name))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert [row["message_id"] for row in found.messages] == ["m1", "m3"]
+    assert list(found.reasons.values()) == ["unreadable_row"]
+    assert peak < 100 << 20

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
+from analytics_platform.sources.base import SourceError
+
 HEADER = "Ticket ID,Author Role,Author Name,Author ID,Public,Comment Body,Created At\n"
 ROWS = """1,End-user,Anna,501,true,Where is my lamp?,2024-06-03T08:00:00Z
 1,Agent,Tom,701,true,On its way.,2024-06-03T08:05:00Z
@@ -46,3 +50,28 @@ def test_a_mapping_of_all_required_columns_leaves_authors_alone(folder):
     found = folder.rows_of("a.csv", HEADER + ROWS, mapping=mapping)
 
     assert {row[1:] for row in people(found)} == {(None, None)}
+
+
+COMMENTS = """ticket_id,requester_id,assignee_id,comment_id,author_id,body,public,created_at
+1,501,701,11,501,Where is my lamp?,true,2024-06-03T08:00:00Z
+1,501,701,12,701,Check the carrier.,false,2024-06-03T08:04:00Z
+1,501,701,13,701,On its way.,true,2024-06-03T08:05:00Z
+2,502,,14,502,No bulb,true,2024-06-03T09:00:00Z
+2,502,,15,,Merged,true,2024-06-03T09:10:00Z
+"""
+
+
+def test_the_requester_of_a_ticket_is_the_customer_of_its_comments(folder):
+    """A Zendesk table of comments by ids, as databases keep them, was refused for want of a column of roles."""
+    found = folder.rows_of("comments.csv", COMMENTS)
+
+    assert people(found) == [
+        ("user", "501", "701"), ("system", "501", "701"), ("agent", "501", "701"), ("user", "502", None)
+    ]  # fmt: skip
+    assert [row["reason"] for row in found.quarantined] == ["missing_role"]
+
+
+def test_authors_who_are_never_the_customer_say_nothing_of_roles(folder):
+    """Where an author is a number and a customer a name, every message would be an agent's."""
+    with pytest.raises(SourceError, match="lacks the column role"):
+        folder.rows_of("comments.csv", COMMENTS.replace(",501,701", ",Mia,701").replace(",502,,", ",Tom,,"))

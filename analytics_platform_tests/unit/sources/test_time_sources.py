@@ -36,7 +36,13 @@ def test_equal_times_in_some_conversations_stay_stated(folder):
 
 @pytest.mark.parametrize(
     "times",
-    [("2024-01-05", "2024-01-06"), ("05.01.2024", "06.01.2024"), ("2024-01-05T00:00:00Z", "2024-01-06T00:00:00Z")],
+    [
+        ("2024-01-05", "2024-01-06"),
+        ("05.01.2024", "06.01.2024"),
+        ("2024-01-05T00:00:00Z", "2024-01-06T00:00:00Z"),
+        ("5 Jan 2024", "6 Jan 2024"),
+        ("5. Januar 2024", "6. Januar 2024"),
+    ],
 )
 def test_a_date_without_time_of_day_is_a_day(folder, times):
     """Whole days gave waits of 0 s and of 86,400 s."""

@@ -137,6 +137,12 @@ def test_an_exchange_of_unknown_form_is_quarantined(folder):
     ("header", "rows", "expected"),
     [
         ("time", ["20.06.2024 09:00", "20.06.2024 09:05:07"], ["09:00:00", "09:05:07"]),
+        ("time", ["20.06.24 09:00", "20.06.24 09:05:07"], ["09:00:00", "09:05:07"]),
+        ("time", ["20.06.2024 um 09:00 Uhr", "20.06.2024 09:05 Uhr"], ["09:00:00", "09:05:00"]),
+        ("time", ["20. Juni 2024 09:00", "Donnerstag 20. Juni 2024 um 09:05 Uhr"], ["09:00:00", "09:05:00"]),
+        ("time", ["20 juin 2024 à 09:00", "20 juin 2024 09:05:07"], ["09:00:00", "09:05:07"]),
+        ("time", ["20 de junio de 2024 9:00", "20 giugno 2024 alle 09:05"], ["09:00:00", "09:05:00"]),
+        ("time", ["20-Jun-2024 09:00:00", "20-JUN-2024 09:05"], ["09:00:00", "09:05:00"]),
         ("time", ["6/20/2024 9:00", "6/20/2024 1:05 p.m."], ["09:00:00", "13:05:00"]),
         ("time", ["20/06/2024 09:00", "20/06/2024 09:05"], ["09:00:00", "09:05:00"]),
         ("time", ["2024-06-20 11:00:00 CEST", "2024-06-20 01:05:00 PST"], ["09:00:00", "09:05:00"]),
@@ -255,3 +261,31 @@ def test_a_tar_archive_is_named_as_one(folder):
     content = b"a.csv".ljust(257, b"\0") + b"ustar" + b"\0" * 250 + b"conversation_id,role\n"
     with pytest.raises(SourceError, match="is a tar archive; unpack it"):
         folder.rows_of("export.csv", content)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("see <https://shop.example.com/cart|the cart> &amp; help", "see the cart &amp; help"),
+        ("see <https://shop.example.com/cart>", "see https://shop.example.com/cart"),
+        ("mail <mailto:help@example.com|help@example.com>", "mail help@example.com"),
+        ("<!here> and <@U07NEW03> in <#C1|general>", "@here and @U07NEW03 in #general"),
+        ("<!subteam^S1|@support> on <!date^1392734382^{date}|18 February>", "@support on 18 February"),
+        ("if a &lt; b, and 1 < 2 > 0", "if a &lt; b, and 1 < 2 > 0"),
+    ],
+)
+def test_slack_texts_stand_as_slack_shows_them(folder, written, shown):
+    """Words and sentiment were those of ``<https://…|label>`` too, which nobody typed."""
+    message = {"type": "message", "user": "U1", "text": written, "ts": "1718870400.000100"}
+
+    found = folder.rows_of("2024-06-20.json", json.dumps([message]))
+
+    assert [row["text"] for row in found.messages] == [shown]
+
+
+@pytest.mark.parametrize("word", ["Endbenutzer", "Anfragender", "utilisateur final", "usuario final", "エンドユーザー"])
+def test_end_users_of_translated_help_desks_are_customers(folder, word):
+    """Zendesk's own word for a customer was unknown in every language but English."""
+    found = folder.rows_of("a.csv", f"conversation_id,role,text,timestamp\n1,{word},Hallo,{AT_0}\n")
+
+    assert [row["role"] for row in found.messages] == ["user"]

@@ -72,3 +72,35 @@ def test_the_notice_of_encryption_makes_nobody_the_customer(folder):
     rows = chat(folder, f"[12.03.24, 10:14:00] Lampen Shop: {notice}", ASKED.strip(), "[12.03.24, 10:16:02] Laden: Ja")
     assert [row["role"] for row in rows] == ["system", "user", "agent"]
     assert rows[1]["user_id"] == "Anna"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("20/06/2024 à 08:00 - ", "20/06/2024 à 13:05 - "),
+        ("20.6.2024 klo 8.00 - ", "20.6.2024 klo 13.05 - "),
+        ("2024. 06. 20. 8:00 - ", "2024. 06. 20. 13:05 - "),
+        ("2024-06-20 8 h 00 - ", "2024-06-20 13 h 05 - "),
+        ("20.06.24 г., 8:00 ч. - ", "20.06.24 г., 13:05 ч. - "),
+        ("2024/6/20 上午8:00 - ", "2024/6/20 下午1:05 - "),
+        ("[2024. 6. 20. 오전 8:00:00] ", "[2024. 6. 20. 오후 1:05:00] "),
+        ("\u200f20\u200f/6\u200f/2024, 8:00 ص - ", "\u200f20\u200f/6\u200f/2024, 1:05 م - "),
+        ("٢٠\u200f/٦\u200f/٢٠٢٤، ٨:٠٠ ص - ", "٢٠\u200f/٦\u200f/٢٠٢٤، ١:٠٥ م - "),
+        ("20/6/24, 8:00 π.μ. - ", "20/6/24, 1:05 μ.μ. - "),
+    ],
+    ids=["French", "Finnish", "Hungarian", "Quebec", "Bulgarian", "Chinese", "Korean", "Arabic", "digits", "Greek"],
+)
+def test_dates_of_more_locales_begin_messages(folder, question, answer):
+    """These chats were refused as texts of no known format, or as CSV files that lack columns."""
+    found = folder.rows_of("chat.txt", f"{question}Mia: Hello\nthere\n{answer}Shop: Hi\n")
+
+    assert [(row["role"], row["text"]) for row in found.messages] == [("user", "Hello\nthere"), ("agent", "Hi")]
+    assert [f"{row['timestamp']:%Y-%m-%d %H:%M}" for row in found.messages] == ["2024-06-20 08:00", "2024-06-20 13:05"]
+
+
+@pytest.mark.parametrize(("half", "day"), [("AM", "2024-05-06"), ("am", "2024-06-05"), ("a. m.", "2024-06-05")])
+def test_only_american_halves_of_a_day_put_the_month_first(folder, half, day):
+    """Phones in India, Australia and Latin America write the day first, and am in small letters."""
+    found = folder.rows_of("chat.txt", f"5/6/24, 8:00 {half} - Mia: Hello\n5/6/24, 8:05 {half} - Shop: Hi\n")
+
+    assert list(found.days) == [day]

@@ -90,9 +90,9 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             "text": answered,
             **(context.time_of(ended, stated) if ended or stated else start),
             "model": first_of(record, "model", "model_name", "providedModelName", "attributes.llm.model_name"),
-            "input_tokens": first_of(record, "input_tokens", "promptTokens", "prompt_tokens")
+            "input_tokens": first_of(record, "input_tokens", "inputTokens", "promptTokens", "prompt_tokens")
             or first_of(usage, "input", "promptTokens", "prompt_tokens", "input_tokens"),
-            "output_tokens": first_of(record, "output_tokens", "completionTokens", "completion_tokens")
+            "output_tokens": first_of(record, "output_tokens", "outputTokens", "completionTokens", "completion_tokens")
             or first_of(usage, "output", "completionTokens", "completion_tokens", "output_tokens"),
             "cost": first_of(record, "cost", "totalCost", "total_cost", "calculatedTotalCost"),
             "rating": first_of(record, "rating", "score"),

@@ -210,8 +210,13 @@ def _chatwoot(record: Record, context: Context) -> Iterator[Record]:
         (whole, Turn(message.get("message_type"), message.get("content"), message.get("created_at")))
         for whole, message in messages
     ]
+    meta = record.get("meta")
+    common = {
+        "outcome": record.get("status"),
+        "channel": meta.get("channel") if isinstance(meta, Mapping) else None,
+    }
     for (whole, message), place in zip(messages, identify_rows(context, turns), strict=True):
-        yield _chatwoot_message(message, whole, place, context)
+        yield {**common, **_chatwoot_message(message, whole, place, context)}
 
 
 def _chatwoot_message(message: Record, conversation: Any, place: MessagePlace | None, context: Context) -> Record:

@@ -115,8 +115,8 @@ def _message_of_log(log: Record, resource: Record, context: Context) -> Iterator
     conversation = str(first_of(attributes, *_CONVERSATION) or trace or derived_id(log))
     common = {"conversation_id": conversation, "user_id": first_of(attributes, *_USER), **time}
     asked, answered = _from_event(name, {**attributes, **_flat(body), **body})
-    more_asked, more_answered = _from_attributes({**attributes, **_flat(body)})
-    asked, answered = asked + more_asked, answered + more_answered
+    if not asked and not answered:
+        asked, answered = _from_attributes({**attributes, **_flat(body)})
     # The events of one call follow each other; together they are the conversation up to this call.
     call = first_of(log, "spanId", "span_id") or trace
     if context.memory.get("call") != call:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import orjson
 
@@ -45,7 +46,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     if record.get("subtype") in _EVENTS:
         role = "system"
     files = [f"[file: {file.get('name') or 'unnamed'}]" for file in record.get("files") or [] if isinstance(file, dict)]
-    text = record.get("text")
+    text = _plain(record.get("text"))
     yield {
         "conversation_id": f"{channel}:{thread}",
         "message_id": f"{channel}:{record['ts']}:{record.get('subtype') or ''}{author or ''}",
@@ -56,6 +57,24 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
         "agent_id": author if role in {"agent", "assistant"} else None,
         "channel": channel,
     }
+
+
+def _plain(text: Any) -> Any:
+    """Return a text as Slack shows it: the labels of links, and mentions such as ``@here`` and ``#channel``."""
+    return _MARKUP.sub(_shown, text) if isinstance(text, str) and "<" in text else text
+
+
+def _shown(markup: re.Match[str]) -> str:
+    sign, target, label = markup.groups()
+    if sign in {"@", "#"}:
+        return sign + (label or target).removeprefix(sign)
+    if sign == "!":  # <!here>, <!subteam^S1|@support>, <!date^1392734382^{date}|in February>
+        return label or f"@{target.partition('^')[0]}"
+    return label or target.removeprefix("mailto:")
+
+
+_MARKUP = re.compile(r"<([@#!]?)([^<>|\s][^<>|]*)(?:\|([^<>]*))?>")
+"""A link or a mention; a sign that somebody typed is ``&lt;``."""
 
 
 def _openers_beside(file: SourceFile, thread: str) -> Mapping[str, str]:
@@ -107,7 +126,10 @@ def with_channel(records: Records, file: SourceFile) -> Records:
         records: Messages of a day.
         file: Their file.
     """
-    named = [{"channel": file.folder_name, **record} if record else record for record in records.values]
+    named = [
+        {"channel": file.folder_name, **record, "text": _plain(record.get("text"))} if record else record
+        for record in records.values
+    ]
     return Records(named, records.problems)
 
 

@@ -15,15 +15,20 @@ from analytics_platform.sources.shapes.shape import Context
 
 _INVISIBLE = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _SPACES = re.compile("[\u00a0\u202f\u2009]")
+_MORNING = ("ص", "πμ", "sa", "오전", "上午", "午前", "凌晨", "清晨", "早上")
+_AFTERNOON = ("م", "μμ", "ch", "오후", "下午", "午後", "中午", "傍晚", "晚上")
+"""Words for the half of the day beside am and pm: Arabic, Greek, Vietnamese, Korean, Chinese, Japanese."""
 _START = re.compile(
-    r"""\[?(?P<date>\d{1,4}[./-]\d{1,2}[./-]\d{1,4})(?:,|\ )\ ?
-    (?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2}))?(?:\ ?(?P<half>[AaPp])\.?\ ?[Mm]\.?)?
+    rf"""\[?(?P<stated>(?P<date>\d{{1,4}}(?:[./-]|[년年])\ ?\d{{1,2}}(?:[./-]|[월月])\ ?\d{{1,4}}[.일日]?)
+    (?:[,،]\ ?|\ |(?=[^\W\d]))\ ?(?:(?P<early>{"|".join((*_MORNING, *_AFTERNOON))})\ ?|[^\W\d_]{{1,4}}\.?,?\ )?
+    (?P<hour>\d{{1,2}})(?:[:.]|\ h\ )(?P<minute>\d{{2}})(?:[:.](?P<second>\d{{2}}))?
+    (?:\ ?(?:(?P<late>[AaPp]\.?\ ?[Mm]\.?|[πμ]\.μ\.|SA|CH|ص|م)|ч\.|h))?)
     (?:\]\ ?|\ -\ )(?P<rest>.*)""",
     re.VERBOSE | re.DOTALL,
 )
-_DATE = re.compile(r"[./-]")
+"""The beginning of a message. Between date and time may stand a word, such as ``à`` or ``klo``."""
+_NUMBER = re.compile(r"\d+")
 _BATCH = 2000
-_STATED = re.compile(r"\[?([^\]\-]*?[\d.apmAPM\u202f\u00a0 :]+)(?:\]| - )")
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ def date_order(sample: bytes) -> DateOrder:
         sample: The first bytes of the file, UTF-8.
     """
     found = [
-        (_DATE.split(match["date"]), match["date"], match["half"])
+        (_NUMBER.findall(match["date"]), match["date"], match["late"])
         for line in sample.decode("utf-8", "replace").splitlines()
         if (match := _START.fullmatch(_plain(line)))
     ]
@@ -67,7 +72,8 @@ def date_order(sample: bytes) -> DateOrder:
         return DateOrder("dmy", certain=True)
     if any(int(parts[1]) > 12 for parts, _, _ in found):
         return DateOrder("mdy", certain=True)
-    american = any(half and "/" in date for _, date, half in found)
+    # Elsewhere in the world, phones write am and pm in small letters or with points.
+    american = any(half in {"AM", "PM"} and "/" in date for _, date, half in found)
     return DateOrder("mdy" if american else "dmy", certain=False)
 
 
@@ -100,8 +106,7 @@ def read_whatsapp(stream: BinaryIO, order: DateOrder, context: Context) -> Itera
         if len(batch) >= _BATCH:
             yield Records(batch)
             batch = []
-        stated = _STATED.match(_INVISIBLE.sub("", text))
-        message = _message(start, stated.group(1) if stated else start["date"], order, conversation)
+        message = _message(start, _INVISIBLE.sub("", text)[slice(*start.span("stated"))], order, conversation)
         message["is_marked"] = text.partition(": ")[2].startswith(LEFT_TO_RIGHT)
     if message is not None:
         batch.append(_finished(message, context))
@@ -148,11 +153,12 @@ def _finished(message: Record, context: Context) -> Record:
 
 def _time(start: re.Match[str], order: DateOrder) -> str:
     """Return the time as ISO 8601 without a zone; as the file says it if there is no such time."""
-    numbers = dict(zip(order.order, map(int, _DATE.split(start["date"])), strict=True))
+    numbers = dict(zip(order.order, map(int, _NUMBER.findall(start["date"])), strict=True))
     year = numbers["y"] + (2000 if numbers["y"] < 100 else 0)
     hour = int(start["hour"])
-    if start["half"]:
-        hour = hour % 12 + (12 if start["half"].lower() == "p" else 0)
+    half = (start["early"] or start["late"] or "").lower().replace(".", "")
+    if half:
+        hour = hour % 12 + (12 if half.startswith(("p", *_AFTERNOON)) else 0)
     try:
         return dt.datetime(  # noqa: DTZ001  # the phone's time; the mapping states its zone
             year, numbers["m"], numbers["d"], hour, int(start["minute"]), int(start["second"] or 0)

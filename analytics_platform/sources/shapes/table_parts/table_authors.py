@@ -14,10 +14,11 @@ from analytics_platform.sources.row_rules.role_words import plain_word
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.table_parts.column_names import by_form
 
-_AUTHORS = (
+AUTHORS = (
     "author_id", "authorid", "sender_id", "senderid", "from_id", "actor_id", "commenter_id", "author_email",
     "sender_email", "from_email", "author_name", "sender_name", "from_name",
 )  # fmt: skip
+"""Usual names of the column of who wrote a row."""
 _WRITERS = {"user_id": ("user",), "agent_id": ("agent", "assistant")}
 """Input column to the roles of the rows whose author it names."""
 
@@ -73,7 +74,7 @@ def authors_of(columns: Mapping[str, pa.Array], mapping: FieldMapping, stated: F
     but = stated.columns.values()
     name_of = by_form(name for name in columns if name not in but)
     words = mapping.role_words()
-    for column in (name_of[form] for form in _AUTHORS if form in name_of):
+    for column in (name_of[form] for form in AUTHORS if form in name_of):
         pairs = zip(_roles(columns[role_column], words).to_pylist(), columns[column].to_pylist(), strict=True)
         of_role: dict[str, set[str]] = {name: set() for name in _WRITERS}
         for role, author in pairs:

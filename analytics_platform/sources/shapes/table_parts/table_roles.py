@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form
+from analytics_platform.sources.shapes.table_parts.table_authors import AUTHORS
 
 TRUE_WORDS = (
     "true", "1", "yes", "t", "y", "ja", "wahr", "oui", "vrai", "vero", "verdadero", "verdadeiro", "waar", "prawda",
@@ -34,6 +35,11 @@ _PUBLIC_FLAGS = (
     "openbaar", "publiczny", "publiczne",
 )  # fmt: skip
 
+_REQUESTERS = (
+    "requester_id", "requesterid", "customer_id", "customerid", "contact_id", "requester_email", "customer_email",
+    "requester_name", "customer_name", "requester", "customer",
+)  # fmt: skip
+"""Usual names of the column of the customer of a ticket, on each of its rows."""
 _BOT_FLAGS = ("is_bot", "from_bot", "by_bot", "is_assistant", "is_ai")
 _KINDS = ("type", "message_type", "part_type", "kind", "visibility", "comment_type", "note_type", "event_type")
 NOTE_WORDS = (
@@ -58,6 +64,8 @@ class RoleFlags:
     Attributes:
         speaker: Column that is true for an agent, or for a customer; None if a column of roles exists.
         speaker_if_true: Role of a row in which ``speaker`` is true.
+        author: Column of who wrote a row, where no other column says who speaks and it names the customer on some rows.
+        requester: Column of the ticket's customer, beside ``author``.
         note: Column that tells internal notes from messages; None if the table has none.
         note_if_true: Whether ``note`` is true for a note.
         kinds: Columns that may say ``note`` or ``internal`` of an internal note, each row for itself.
@@ -66,10 +74,17 @@ class RoleFlags:
 
     speaker: str | None = None
     speaker_if_true: str = "agent"
+    author: str | None = None
+    requester: str | None = None
     note: str | None = None
     note_if_true: bool = True
     kinds: tuple[str, ...] = ()
     kinds_with_notes: tuple[str, ...] = ()
+
+    @property
+    def tells_speaker(self) -> bool:
+        """Whether columns other than one of roles say who speaks."""
+        return self.speaker is not None or self.author is not None
 
     def apply(self, rows: Rows, role_column: str) -> Rows:
         """Return rows with a column of roles in which internal notes have the role system.
@@ -83,6 +98,8 @@ class RoleFlags:
             other = "agent" if self.speaker_if_true == "user" else "user"
             flag = _flag(columns[self.speaker])
             columns[role_column] = pc.if_else(flag, self.speaker_if_true, other)
+        if self.author in columns and self.requester in columns:
+            columns[role_column] = pc.if_else(_is_same(columns[self.author], columns[self.requester]), "user", "agent")
         if role_column in columns and not columns.keys().isdisjoint((self.note, *self.kinds)):
             columns[role_column] = pc.if_else(self._is_note(rows), "system", columns[role_column])
         return replace(rows, columns=columns)
@@ -106,6 +123,10 @@ class RoleFlags:
         if self.speaker:
             sentences.append(
                 f"Who speaks is told by the column {self.speaker}: {self.speaker_if_true} where it is true."
+            )
+        if self.author:
+            sentences.append(
+                f"Who speaks is told by the column {self.author}: user where it is {self.requester}, else agent."
             )
         if self.note:
             which = "true or private" if self.note_if_true else "false or private"
@@ -134,6 +155,7 @@ def role_flags(columns: Mapping[str, pa.Array], *, has_roles: bool, but: Collect
         customer = next((name_of[form] for form in _CUSTOMER_FLAGS if form in name_of), None)
         bot = next((name_of[form] for form in _BOT_FLAGS if form in name_of), None)
         speaker, if_true = (agent, "agent") if agent else (customer, "user") if customer else (bot, "assistant")
+    author, requester = (None, None) if has_roles or speaker else _author_and_requester(columns)
     private = next((name_of[form] for form in _NOTE_FLAGS if form in name_of), None)
     public = next((name_of[form] for form in _PUBLIC_FLAGS if form in name_of), None)
     if not _tells_apart(columns, private, note_if_true=True):
@@ -147,11 +169,28 @@ def role_flags(columns: Mapping[str, pa.Array], *, has_roles: bool, but: Collect
     return RoleFlags(
         speaker,
         if_true,
+        author,
+        requester,
         private or public,
         note_if_true=private is not None,
         kinds=kinds,
         kinds_with_notes=with_notes,
     )
+
+
+def _author_and_requester(columns: Mapping[str, pa.Array]) -> tuple[str, str] | tuple[None, None]:
+    """Return the columns of the author and of the ticket's customer, if the customer wrote some of the first rows."""
+    name_of = by_form(columns)
+    for author in (name_of[form] for form in AUTHORS if form in name_of):
+        for requester in (name_of[form] for form in _REQUESTERS if form in name_of):
+            if pc.any(_is_same(columns[author], columns[requester])).as_py():
+                return author, requester
+    return None, None
+
+
+def _is_same(author: pa.Array, requester: pa.Array) -> pa.Array:
+    """Return which rows their ticket's customer wrote; null where one of the two is not stated."""
+    return pc.equal(pc.utf8_trim_whitespace(author), pc.utf8_trim_whitespace(requester))
 
 
 def _is_note_word(values: pa.Array) -> pa.Array:
@@ -170,9 +209,10 @@ def _is_noted(values: pa.Array, *, note_if_true: bool) -> pa.Array:
 
 
 def says_who_speaks(names: Collection[str]) -> bool:
-    """Tell whether a column of truth values tells agents from customers."""
+    """Tell whether columns other than one of roles may tell agents from customers."""
     forms = set(map(column_form, names))
-    return not forms.isdisjoint({*_AGENT_FLAGS, *_CUSTOMER_FLAGS, *_BOT_FLAGS})
+    has_pair = not forms.isdisjoint(AUTHORS) and not forms.isdisjoint(_REQUESTERS)
+    return has_pair or not forms.isdisjoint({*_AGENT_FLAGS, *_CUSTOMER_FLAGS, *_BOT_FLAGS})
 
 
 def _tells_apart(columns: Mapping[str, pa.Array], name: str | None, *, note_if_true: bool) -> bool:

@@ -1,0 +1,60 @@
+"""Tables with the messages of a conversation in one column, as JSON or as Python shows a list."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from analytics_platform.sources.file_reading.plain_tables import with_usual_columns
+from analytics_platform.sources.formats.file_records import Records
+from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.shapes.shape import is_list_of, parsed
+
+_COLUMNS = (
+    "messages", "conversation", "conversations", "comments", "turns", "dialogue", "history", "chat", "transcript",
+)  # fmt: skip
+
+
+def written_lists(columns: Collection[str], records: Records, mapping: FieldMapping) -> list[str]:
+    """Return the columns that hold written lists of messages; none for a table with a column of texts.
+
+    Args:
+        columns: The columns of the table.
+        records: Its first records.
+        mapping: The mapping of the source; a column that it names is no such list.
+    """
+    candidates = candidate_columns(columns, mapping)
+    values = {name: next((record[name] for record in records.values if record.get(name)), None) for name in candidates}
+    return [name for name, value in values.items() if isinstance(value, str) and _is_list_of_objects(_read(value))]
+
+
+def candidate_columns(columns: Collection[str], mapping: FieldMapping) -> list[str]:
+    """Return the columns that may hold lists of messages, by their names."""
+    candidates = [name for name in _COLUMNS if name in columns and name not in mapping.columns.values()]
+    if candidates and "text" in with_usual_columns(columns, mapping).missing_columns(columns):
+        return candidates
+    return []
+
+
+def with_read_lists(batches: Iterator[Records], columns: Collection[str]) -> Iterator[Records]:
+    """Yield records with the lists that are written in ``columns``."""
+    for records in batches:
+        values = [
+            {name: _read(value) if name in columns else value for name, value in record.items()}
+            for record in records.values
+        ]
+        yield Records(values, records.problems)
+
+
+def _read(value: Any) -> Any:
+    read = parsed(value)
+    if isinstance(read, str) and read.startswith("[{'"):
+        with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            return ast.literal_eval(read)
+    return read
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return is_list_of(value, lambda item: isinstance(item, dict))
