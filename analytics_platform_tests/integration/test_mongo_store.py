@@ -37,6 +37,7 @@ from analytics_platform.storage.mongo import (
 )
 from analytics_platform.storage.mongo.collections import Collection
 from analytics_platform.storage.mongo.id_pages import PAGE_ROWS
+from analytics_platform.storage.mongo.ledger_snapshot import LedgerSnapshot
 from analytics_platform.storage.mongo.migrations import LEDGER, MIGRATIONS, RECORD, Migration, migrate
 from analytics_platform.storage.mongo.server import end_sessions
 from analytics_platform.storage.mongo.wire_documents import document_ids
@@ -442,31 +443,48 @@ def test_a_large_partition_cut_short_is_gone_on_with_page_by_page(uri, database,
     assert {entry["_id"] for entry in database[LEDGER].find()} <= {f"{CATEGORIES}/{DAY}"}
 
 
-class Deletes(monitoring.CommandListener):
-    """Counts the requests that delete."""
+class Requests(monitoring.CommandListener):
+    """Keeps the names of the commands that were sent."""
 
     def __init__(self) -> None:
-        self.requests = 0
+        self.names: list[str] = []
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        self.requests += event.command_name == "delete"
+        self.names.append(event.command_name)
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
 
 
-def test_many_documents_are_deleted_by_few_requests(uri, database, monkeypatch):
+@pytest.fixture
+def requests(monkeypatch) -> Requests:
+    """What stores that are opened from now on send to the server."""
+    requests = Requests()
+    monkeypatch.setattr(mongo_store, "MongoClient", partial(MongoClient, event_listeners=[requests]))
+    return requests
+
+
+def test_many_documents_are_deleted_by_few_requests(uri, database, requests):
     """The embedded server waits for the disk after each delete: one for each document took ten times as long."""
-    deletes = Deletes()
-    monkeypatch.setattr(mongo_store, "MongoClient", partial(MongoClient, event_listeners=[deletes]))
     rows = categories(DAY, range(4_000))
     ids = document_ids(CONVERSATION_CATEGORIES, rows).to_pylist()
     with MongoStore(uri, database.name) as store:
         store.write(CATEGORIES, DAY, rows, "f")
         store.discard(CATEGORIES, ids[::2])
         assert database[CATEGORIES].count_documents({}) == 2_000
-    assert 1 <= deletes.requests <= 2_000 / 100 + 1
+    assert 1 <= requests.names.count("delete") <= 2_000 / 100 + 1
+
+
+def test_a_snapshot_of_the_ledger_asks_once_for_all_partitions_of_a_collection(uri, database, requests):
+    """A run of 365 days in which nothing was stale asked 2,191 times, and took 8 to 17 seconds."""
+    with MongoStore(uri, database.name) as store:
+        infos = [store.write(CATEGORIES, day, categories(day, range(3)), "f") for day in (DAY, NEXT_DAY)]
+        requests.names.clear()
+        snapshot = LedgerSnapshot(store)
+        assert snapshot.keys(CATEGORIES) == [DAY, NEXT_DAY]
+        assert [snapshot.info(CATEGORIES, day) for day in (DAY, NEXT_DAY, "2020-01-01")] == [*infos, None]
+        assert requests.names == ["find"]
 
 
 def test_only_the_days_that_nobody_knows_are_listed(uri, database):

@@ -7,6 +7,7 @@ from functools import cache
 
 from analytics_platform.defs.framework.table_asset import TableAsset
 from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.storage.mongo.ledger_snapshot import LedgerSnapshot
 from analytics_platform.storage.partitions import PartitionStore
 from analytics_platform.storage.staleness import RecomputePolicy
 
@@ -28,6 +29,8 @@ def stale_days(
         name for asset in assets for name in (asset.recipe.store, *(i.store for i in asset.recipe.inputs.values()))
     }
     stores: dict[str, PartitionStore] = {name: platform.store(name) for name in needed}
+    if "mongo" in needed:
+        stores["mongo"] = LedgerSnapshot(platform.mongo)
     resources = platform.recipe_resources()
     stale: set[str] = set()
 

@@ -27,6 +27,7 @@ from analytics_platform.storage.mongo.mongo_errors import MongoStoreError, addre
 from analytics_platform.storage.mongo.partition_ledger import (
     LEASE_FIELD,
     PAGE_ENDS,
+    entries_of,
     recorded_keys,
     stored_page_ends,
 )
@@ -50,6 +51,9 @@ _NO_ADDRESS = (
 _PROBE_SECONDS = 2.0
 """Time for the one request that a server which was silent must answer before the store asks it anything else."""
 
+_FACTS = {PAGE_ENDS: 0, LEASE_FIELD: 0}
+"""The projection of a ledger entry that leaves its ``PartitionInfo``."""
+
 _TIMEOUTS_OF_A_TRANSACTION = 2
 """Limit of a whole transaction, in timeouts of one request; the driver would otherwise repeat it for two minutes."""
 
@@ -66,6 +70,11 @@ def require_mongo_address(uri: str) -> None:
         MongoClient(uri, connect=False).close()
     except (ConfigurationError, ValueError):
         raise MongoStoreError(_NO_ADDRESS) from None
+
+
+def _info(entry: Mapping[str, Any]) -> PartitionInfo:
+    facts = {name: value for name, value in entry.items() if name not in ("_id", STORED_FIELD)}
+    return PartitionInfo(key=entry["_id"].rpartition("/")[2], provenance=entry[STORED_FIELD], **facts)
 
 
 class MongoStore:
@@ -168,10 +177,15 @@ class MongoStore:
         """Return the ledger's entry of a partition, or None when the partition is not stored."""
         self._collection(name)
         with self._translated(f"look up partition {key!r} of {name}"):
-            entry = self._database()[LEDGER].find_one(
-                {"_id": f"{name}/{key}"}, {"_id": 0, PAGE_ENDS: 0, LEASE_FIELD: 0}
-            )
-        return PartitionInfo(key=key, provenance=entry.pop(STORED_FIELD), **entry) if entry else None
+            entry = self._database()[LEDGER].find_one({"_id": f"{name}/{key}"}, _FACTS)
+        return _info(entry) if entry else None
+
+    def infos(self, name: str) -> dict[str, PartitionInfo]:
+        """Return the ledger's entries of all partitions of a collection by key, ascending; one request."""
+        self._collection(name)
+        with self._translated(f"look up the partitions of {name}"):
+            infos = map(_info, self._database()[LEDGER].find(entries_of(name), _FACTS, sort=[("_id", 1)]))
+            return {info.key: info for info in infos}
 
     def is_as_written(self, name: str, info: PartitionInfo) -> bool:
         """Tell whether the ledger still has this entry of a partition, and the server counts its number of documents.

@@ -33,11 +33,15 @@ def recorded_keys(database: Database[Any], name: str, *, unfinished: bool = True
         unfinished: Whether to add the partitions whose replacement or deletion was interrupted.
     """
     keys: set[str] = set()
-    for prefix in (f"{name}/", *([f"{_UNFINISHED}{name}/"] if unfinished else [])):
-        # The identities that start with the prefix; "0" is the character after "/".
-        entries = database[LEDGER].find({"_id": {"$gte": prefix, "$lt": f"{prefix[:-1]}0"}}, {"_id": 1})
-        keys.update(entry["_id"].removeprefix(prefix) for entry in entries)
+    for address in (name, *([f"{_UNFINISHED}{name}"] if unfinished else [])):
+        entries = database[LEDGER].find(entries_of(address), {"_id": 1})
+        keys.update(entry["_id"].removeprefix(f"{address}/") for entry in entries)
     return sorted(keys)
+
+
+def entries_of(address: str) -> dict[str, Any]:
+    """Return the filter of the ledger entries whose ``_id`` is the address, a slash, and a key."""
+    return {"_id": {"$gte": f"{address}/", "$lt": f"{address}0"}}  # "0" is the character after "/"
 
 
 def stored_page_ends(database: Database[Any], name: str, key: str) -> list[str]:
