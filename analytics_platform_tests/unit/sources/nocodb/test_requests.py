@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
-import itertools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -145,9 +144,10 @@ def test_requests_of_all_threads_are_spaced_by_the_rate_limit(server):
     began = []
     server.script = [lambda request: began.append(time.monotonic()) or server.answer(request)] * 8
     with server.client(requests_per_second=50) as client, ThreadPoolExecutor(4) as threads:
+        started = time.monotonic()
         list(threads.map(lambda _: client.count("m1"), range(8)))
-    assert began[-1] - began[0] >= 7 * 0.02 - 0.005
-    assert all(later - earlier >= 0.01 for earlier, later in itertools.pairwise(began))
+    # Not from one request to the next: a busy machine delays one of them, and the next is due.
+    assert all(moment - started >= number * 0.02 - 0.005 for number, moment in enumerate(sorted(began)))
 
 
 def test_a_rate_limit_that_leaves_no_time_is_told(server):
