@@ -78,7 +78,8 @@ def store(uri: str, database: Any, requests: Requests, request: pytest.FixtureRe
 def test_a_new_day_is_counted_and_inserted_but_not_read(store, requests):
     rows = categories(DAY, range(1_100))
     info = store.write(CATEGORIES, DAY, rows, "f")
-    assert requests.names == ["aggregate", "insert", "insert", "insert"]
+    assert requests.names[:4] == ["aggregate", "insert", "insert", "insert"]
+    assert requests.names[4:] in ([], ["aggregate"])  # outside a transaction the server counts once more
     assert store.info(CATEGORIES, DAY) == info
     assert store.read(CATEGORIES, DAY) == rows
     requests.clear()
