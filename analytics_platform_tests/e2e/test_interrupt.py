@@ -57,8 +57,11 @@ def interrupt(
 
 
 def run_statuses(home: Path) -> set[str]:
-    """Return the statuses of the runs in the event history of a home."""
-    with sqlite3.connect(home / "dagster" / "history" / "runs.db") as runs:
+    """Return the statuses of the runs in the event history of a home; none if no run has opened the history."""
+    history = home / "dagster" / "history" / "runs.db"
+    if not history.exists():
+        return set()
+    with sqlite3.connect(history) as runs:
         return {status for (status,) in runs.execute("select status from runs")}
 
 
