@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analytics_platform.operations.inspecting.file_views import FileView
+from analytics_platform.operations.inspecting.file_views import NOT_STATED, FileView
 from analytics_platform.sources.row_rules.row_summary import remedy_of
 from analytics_platform.system.plain_text import counted
 
@@ -27,7 +27,10 @@ def short_lines(views: list[FileView]) -> Iterator[str]:
 
 
 def _time_range(view: FileView) -> str:
-    return f", {view.first} to {view.last} UTC" if view.first else ""
+    if view.first is None:
+        return ""
+    is_assumed = view.zone is not None and view.zone.startswith(NOT_STATED)
+    return f", {view.first} to {view.last} UTC" + (f" (zone {view.zone})" if is_assumed else "")
 
 
 def trouble_lines(view: FileView) -> Iterator[str]:

@@ -158,6 +158,15 @@ def test_a_run_says_reasons_with_an_example_and_the_way_out(tmp_path: Path) -> N
     assert any("1 row unknown_role: role is 'wizard'; `roles:` in the file of" in line for line in lines)
 
 
+@pytest.mark.parametrize(("end", "said"), [("", " UTC (zone not stated: taken as UTC)"), ("Z", " UTC")])
+def test_a_run_says_that_times_do_not_state_their_zone(tmp_path: Path, end: str, said: str) -> None:
+    """The range of local times was printed as UTC without a word."""
+    path = tmp_path / "chats.csv"
+    path.write_text(f"conversation_id,role,text,timestamp\nc1,user,Hello there,2024-06-20 08:00:00{end}\n")
+    lines = list(short_lines([view_of(path)]))
+    assert lines[1] == f"  1 of 1 row usable, 2024-06-20 08:00:00 to 2024-06-20 08:00:00{said}"
+
+
 def test_the_command_stores_nothing_and_fails_when_nothing_is_usable(
     tickets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

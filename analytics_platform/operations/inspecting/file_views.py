@@ -11,6 +11,9 @@ from analytics_platform.sources.mapping import INPUT_NAMES, FieldMapping
 from analytics_platform.sources.rows import Rows
 
 _EXAMPLES, _EXAMPLE_CHARACTERS = 3, 40
+NOT_STATED = "not stated"
+"""Beginning of ``FileView.zone`` where the times do not state their zone."""
+
 _ZONE = re.compile(r".*\d[ ]?(?:[Zz]|UTC|GMT|[+-]\d{2}:?\d{2})(?:\[.*\])?\s*")
 _NUMBER = re.compile(r"\s*[\d.eE+]+\s*")
 _DAY_NUMBER = re.compile(r"\s*[2-7]\d{4}(?:[.,]\d+)?\s*")
@@ -130,12 +133,12 @@ class ColumnViews:
         if not examples:
             return None
         if all(_DAY_NUMBER.fullmatch(example) for example in examples):
-            return f"not stated by these days since 1899-12-30: {self._assumed()}"
+            return f"{NOT_STATED} by these days since 1899-12-30: {self._assumed()}"
         if all(_NUMBER.fullmatch(example) for example in examples):
             return "seconds or parts of them since 1970, which are UTC"
         if all(_ZONE.fullmatch(example) for example in examples):
             return "stated by each time"
-        return f"not stated: {self._assumed()}"
+        return f"{NOT_STATED}: {self._assumed()}"
 
     def _assumed(self) -> str:
         return f"taken as {self._zone}, which the mapping names" if self._zone else "taken as UTC"
