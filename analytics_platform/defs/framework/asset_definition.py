@@ -82,7 +82,7 @@ def define_asset(asset: TableAsset) -> dg.AssetsDefinition:
 def _description(recipe: Recipe) -> str:
     """Return the table's grain as a sentence, below it the docstring of the function, and the number of kept days."""
     grain, kept = recipe.table.grain, recipe.kept_days
-    number = f"\n\nThe last {kept.count} days only ({kept.setting}); the lake keeps all days." if kept else ""
+    number = f"\n\nMongoDB keeps {counted(kept.count, 'day')} only ({kept.setting}), the lake all." if kept else ""
     return f"{grain[:1].upper()}{grain[1:]}.\n\n{inspect.getdoc(recipe.compute)}{number}"
 
 
