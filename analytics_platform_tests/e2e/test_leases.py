@@ -14,7 +14,7 @@ import pytest
 
 from analytics_platform.defs.assets.everyday import TABLES
 from analytics_platform.storage.lake import Lake
-from analytics_platform_tests.e2e.many_days import Content, Runs, output
+from analytics_platform_tests.e2e.many_days import DAYS, Content, Runs, output
 from analytics_platform_tests.servers import S3Server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -44,6 +44,7 @@ def variables(s3) -> dict[str, str]:
         "ANALYTICS_LAKE_URI": f"s3://{s3.bucket}/lake",
         "ANALYTICS_LEASE_SECONDS": str(LEASE_SECONDS),
         "ANALYTICS_MONGO_URI": "off",
+        "ANALYTICS_BLOCK_ROWS": "1",  # a run of one block is over before a busy machine sees it at work
     }
 
 
@@ -78,8 +79,28 @@ def wait_until(reached: Callable[[], bool]) -> None:
 
 
 def is_at_work(lake: Lake) -> bool:
-    """Tell whether a run has stored some days, and is far from its end."""
+    """Tell whether a run has stored some days of one of its first tables, and holds its lease."""
     return len(lake.keys("messages")) >= 2 and bool(leases(lake))
+
+
+def suspend_at_work(process_id: int, lake: Lake) -> None:
+    """Suspend a run that is at work; the run is suspended during each look, so that it cannot end meanwhile."""
+    run = psutil.Process(process_id)
+
+    def is_suspended_at_work() -> bool:
+        run.suspend()
+        if is_at_work(lake):
+            return True
+        run.resume()
+        time.sleep(0.2)
+        return False
+
+    wait_until(is_suspended_at_work)
+
+
+def is_far_from_its_end(lake: Lake) -> bool:
+    """Tell whether the lake lacks days of one of the last tables."""
+    return len(lake.keys("daily_report")) < DAYS
 
 
 def test_two_machines_at_once_work_one_after_the_other_and_leave_what_one_leaves(
@@ -105,9 +126,9 @@ def test_a_machine_that_is_stopped_past_its_lease_writes_nothing_over_its_succes
     """A laptop that slept in the middle of a run wrote over the days of the machine that had taken them over."""
     sleeper, successor = tmp_path / "sleeper", tmp_path / "successor"
     process = runs.start(sleeper, **variables)
-    wait_until(lambda: is_at_work(lake))
-    psutil.Process(process.pid).suspend()
+    suspend_at_work(process.pid, lake)
     assert process.is_alive()
+    assert is_far_from_its_end(lake)
     runs.finish(successor, **variables)
     assert "waiting for process" in output(successor)
     assert content(lake) == expected
