@@ -36,6 +36,7 @@ from analytics_platform.insights.quality.evaluate import evaluate, evaluate_taxo
 from analytics_platform.insights.tiers.tier import Kind
 from analytics_platform.model.tables.llm_tables import LLM_INSIGHTS
 from analytics_platform.model.tables.operational_tables import DAILY_REPORT_PAGES
+from analytics_platform.operations.discover import discover_file
 from analytics_platform.operations.redrive import Redriven, redrive
 from analytics_platform.operations.required_inputs import require_inputs, require_llm, require_places
 from analytics_platform.operations.run import Outcome, materialize, total_loss
@@ -244,6 +245,18 @@ def score(
     """
     with stage_progress(quiet=quiet) as on_stage:
         return evaluate(train, test, tier, device=device, whole=whole, on_stage=on_stage)
+
+
+def discover_topics(
+    texts: Path, out: Path, previous: Path | None, tier: str | None, device: DeviceChoice, *, quiet: bool = False
+) -> dict[str, Any]:
+    """Find the topics of a file's texts, and write them into another file; see ``operations.discover``.
+
+    Raises:
+        UserError: If a file cannot be used, or the tier or the device is not available.
+    """
+    with stage_progress(quiet=quiet) as on_stage:
+        return asdict(discover_file(texts, out, previous, tier, device=device, on_stage=on_stage))
 
 
 def score_taxonomy(

@@ -1,0 +1,1 @@
+"""Topics that are found in texts without being told: clustering, ids that stay, names."""

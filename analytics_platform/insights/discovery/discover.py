@@ -1,0 +1,146 @@
+"""Texts in; their topics out, with ids that stay when the topics of an earlier call are continued."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.insights.discovery.founding import MOST_FOUNDING, Texts, bear, found
+from analytics_platform.insights.discovery.naming import TEXTS_PER_TOPIC, name_topics
+from analytics_platform.insights.discovery.topic_model import NOWHERE, Keys, TopicModel, TopicModelError
+from analytics_platform.insights.discovery.vector_space import VectorSpace
+from analytics_platform.insights.tiers.tier import Floats, Ints
+
+Encode = Callable[[Sequence[str]], np.ndarray]
+
+_BATCH = 8_192
+_PARENT_TOPICS = 3
+"""Largest topics of a parent whose first terms are its name."""
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """Topics of texts.
+
+    Attributes:
+        model: The topics, for later calls.
+        topics: Number of each text's topic in ``model.ids``, or ``NOWHERE``; shape (texts,).
+        confidence: Confidence in each text's topic, 0 to 1; 0 for ``NOWHERE``.
+        born: Number of topics that are not those of an earlier call.
+    """
+
+    model: TopicModel
+    topics: Ints
+    confidence: Floats
+    born: int
+
+
+def discover(
+    texts: pa.ChunkedArray | pa.Array,
+    encoder: str,
+    encode: Encode,
+    previous: TopicModel | None = None,
+    *,
+    on_stage: Callable[[str], object] = str,
+) -> Discovery:
+    """Find the topics of texts, or continue known ones.
+
+    The order of the texts makes no difference.
+
+    Args:
+        texts: The texts; null counts as empty.
+        encoder: Name of the encoder.
+        encode: Returns the vectors of texts; zeros for a text without a word.
+        previous: Topics of an earlier call, whose ids stay; None to find all topics anew.
+        on_stage: Called with a few words when a stage begins.
+
+    Raises:
+        TopicModelError: If the earlier topics are those of another encoder.
+    """
+    if previous is not None and previous.space.encoder != encoder:
+        raise TopicModelError(
+            f"the earlier topics are of the encoder {previous.space.encoder}, this call uses {encoder}; "
+            "use the same tier and version, or discover the topics anew"
+        )
+    distinct, keys, place = _distinct_texts(texts)
+    on_stage(f"encoding {len(distinct):,} different texts")
+    vectors = _encode(distinct, encode)
+    rows = np.bincount(place, minlength=len(distinct))
+    said = np.flatnonzero(vectors.any(axis=1)) if len(vectors) else np.zeros(0, np.int64)
+    space = previous.space if previous is not None else VectorSpace.of(encoder, vectors[said])
+    on_stage(f"comparing {len(said):,} texts")
+    if previous is None:
+        model = found(space, _founding(space, vectors, keys, rows, said))
+    else:
+        model = bear(previous, _founding(space, vectors, keys, rows, said, previous.known_keys))
+    topics, confidence, fit = _assign(model, vectors)
+    born = len(model.ids) - (len(previous.ids) if previous else 0)
+    on_stage(f"naming {born:,} topics")
+    model = _name(model, born, distinct, topics, fit)
+    return Discovery(model, topics[place], confidence[place], born)
+
+
+def _distinct_texts(texts: pa.ChunkedArray | pa.Array) -> tuple[list[str], Keys, Ints]:
+    """Return the distinct texts in the order of their hashes, the hashes, and the number of each text among them."""
+    whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    encoded = pc.fill_null(whole.cast(pa.large_string()), "").dictionary_encode()
+    distinct = np.asarray(encoded.dictionary.to_pylist(), dtype=object)
+    keys = pd.util.hash_array(distinct, categorize=False) if len(distinct) else np.zeros(0, np.uint64)
+    order = np.argsort(keys, kind="stable")
+    number = np.empty(len(order), np.int64)
+    number[order] = np.arange(len(order))
+    return distinct[order].tolist(), keys[order], number[encoded.indices.to_numpy()]
+
+
+def _encode(texts: list[str], encode: Encode) -> np.ndarray:
+    """Return vectors in half precision; shape (texts, dimensions)."""
+    parts = [encode(texts[start : start + _BATCH]).astype(np.float16) for start in range(0, len(texts), _BATCH)]
+    return np.concatenate(parts) if parts else encode([]).astype(np.float16)
+
+
+def _founding(
+    space: VectorSpace, vectors: np.ndarray, keys: Keys, rows: Ints, said: Ints, known: Keys | None = None
+) -> Texts:
+    """Return the texts that topics are found among: those with a word that are not known, at most some ten thousand."""
+    chosen = said if known is None else said[~np.isin(keys[said], known)]
+    chosen = chosen[:MOST_FOUNDING]
+    return Texts(space.place(vectors[chosen]), keys[chosen], rows[chosen])
+
+
+def _assign(model: TopicModel, vectors: np.ndarray) -> tuple[Ints, Floats, Floats]:
+    """Return topic, confidence and fit of each vector."""
+    topics, confidence, fit = np.full(len(vectors), NOWHERE), np.zeros(len(vectors)), np.zeros(len(vectors))
+    for start in range(0, len(vectors), _BATCH):
+        block = slice(start, start + _BATCH)
+        assigned = model.assign(model.space.place(vectors[block]))
+        topics[block], confidence[block], fit[block] = assigned.topics, assigned.confidence, assigned.fit
+    return topics, confidence, fit
+
+
+def _name(model: TopicModel, born: int, texts: list[str], topics: Ints, fit: Floats) -> TopicModel:
+    """Return the model with names of the topics born last, and of parents without a name."""
+    if not born:
+        return model
+    order = np.lexsort((-fit, topics))
+    order = order[topics[order] != NOWHERE]
+    rank = np.arange(len(order)) - np.searchsorted(topics[order], topics[order])
+    central = order[rank < TEXTS_PER_TOPIC]
+    count = len(model.ids)
+    names = name_topics([texts[one] for one in central], topics[central], count)
+    kept = (*model.names[: count - born], *names[count - born :])
+    sizes = np.bincount(topics[topics != NOWHERE], minlength=count)
+    return model.with_names(kept, {**_parent_names(model, kept, sizes), **model.parent_names})
+
+
+def _parent_names(model: TopicModel, names: Sequence[str], sizes: Ints) -> dict[str, str]:
+    """Return a name for each parent: the first terms of its largest topics."""
+    by_size = sorted(range(len(names)), key=lambda one: (-sizes[one], model.ids[one]))
+    members: dict[str, list[str]] = {}
+    for one in by_size:
+        members.setdefault(model.parents[one], []).append(names[one].split(", ")[0])
+    return {parent: ", ".join(dict.fromkeys(terms[:_PARENT_TOPICS])) for parent, terms in members.items()}

@@ -1,0 +1,261 @@
+"""Making topics of texts: of all texts in the first call, and of enough texts that are unlike all known ones later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.stats import poisson
+
+from analytics_platform.insights.discovery.hierarchy import find_parents, parent_id, topic_id
+from analytics_platform.insights.discovery.neighbours import agreement, neighbour_graph
+from analytics_platform.insights.discovery.partition import centroids_of, communities, find_partition
+from analytics_platform.insights.discovery.topic_model import (
+    NOWHERE,
+    Keys,
+    TopicModel,
+    encode_known,
+)
+from analytics_platform.insights.discovery.vector_space import VectorSpace
+from analytics_platform.insights.tiers.tier import Floats, Ints, Singles
+
+LEAST_ROWS = 5
+"""Least rows of a topic in a first call."""
+LEAST_BORN = 10
+"""Least texts of a topic that is born beside known topics: a few texts alike are no topic yet."""
+FEWEST_TEXTS = 10
+"""Fewer distinct texts are not compared: only texts that are repeated often enough are topics."""
+MOST_FOUNDING = 30_000
+"""Most distinct texts that are partitioned; the others are assigned. Comparing 30,000 takes 15 CPU-seconds."""
+MOST_KNOWN = 6_000
+"""Most texts whose vectors are kept to compare later texts with: 2 MB."""
+_MISFITS = 0.015
+"""Share of the founding texts that fit nowhere: those farthest from their centroid, by their topic's own spread."""
+_SHRINKAGE = 20.0
+"""Texts that count as much as all topics' spread in a topic's own spread."""
+_LEAST_SPREAD = 0.02
+_CHANCE = 0.01
+"""Largest probability that known texts are as rare as seen in a community of texts of known topics."""
+_RARE = 0.2
+"""Largest number of known texts in a new topic, as a share of the number expected."""
+_OWN = 0.6
+"""Least share of a new topic's texts that are nearer to its centroid than to any known one."""
+_NEAREST_PARENT = 0.3
+"""Least cosine to a parent's centroid of a topic that joins this parent."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Distinct texts in the order of their hashes.
+
+    Attributes:
+        vectors: Vectors in the space of the topics; shape (texts, dimensions).
+        keys: Hash of each text, ascending.
+        rows: Number of rows that have the text.
+    """
+
+    vectors: Singles
+    keys: Keys
+    rows: Ints
+
+    def take(self, chosen: np.ndarray) -> Texts:
+        """Return some of the texts, in their order."""
+        return Texts(self.vectors[chosen], self.keys[chosen], self.rows[chosen])
+
+
+def found(space: VectorSpace, texts: Texts) -> TopicModel:
+    """Find the topics of texts, without names.
+
+    The first 30,000 texts in the order of their hashes, a random choice that depends on the texts alone, are
+    partitioned.
+
+    Args:
+        space: The space of the vectors.
+        texts: All distinct texts that have a word.
+    """
+    sample = texts.take(np.arange(min(len(texts.keys), MOST_FOUNDING)))
+    labels, resolution, neighbours_agree = _partition(sample)
+    labels = _drop_small(labels, sample.rows)
+    if (labels == NOWHERE).all():
+        return _empty(space, sample.vectors.shape[1])
+    placed = labels != NOWHERE
+    centroids = _half(centroids_of(sample.vectors[placed], labels[placed]))
+    centroids, nearest = _keep_large(centroids, sample)
+    cosines = (sample.vectors @ centroids.T).astype(np.float64)
+    own = cosines[np.arange(len(cosines)), nearest]
+    centres, spreads = _widths(own, nearest, len(centroids))
+    least_fit = float(np.quantile((own - centres[nearest]) / spreads[nearest], _MISFITS)) - 1e-4
+    ids = tuple(topic_id(sample.keys[nearest == one]) for one in range(len(centroids)))
+    model = TopicModel(
+        space=space,
+        ids=ids,
+        parents=find_parents(centroids, ids),
+        names=ids,
+        parent_names={},
+        centroids=centroids,
+        centres=centres,
+        spreads=spreads,
+        least_fit=least_fit,
+        sharpness=_sharpness(cosines, neighbours_agree),
+        resolution=resolution,
+        known=np.zeros((0, sample.vectors.shape[1]), np.int8),
+        known_topics=np.zeros(0, np.int64),
+        known_keys=np.zeros(0, np.uint64),
+    )
+    return _remember(model, sample, model.assign(sample.vectors).topics)
+
+
+def bear(model: TopicModel, texts: Texts) -> TopicModel:
+    """Return known topics and the new ones that texts need; ids and places of the known ones stay.
+
+    Known texts and the texts are compared together. A topic is born of a community in which known texts are far rarer
+    than among the texts of the topics that its members would be assigned to, if most of its members are nearer to its
+    own centroid than to any known one.
+
+    Args:
+        model: The known topics.
+        texts: All distinct texts that have a word.
+    """
+    new = texts.take(np.flatnonzero(~np.isin(texts.keys, model.known_keys))[:MOST_FOUNDING])
+    if new.rows.sum() < LEAST_BORN:
+        return model
+    if not model.ids:
+        return found(model.space, texts)
+    known = len(model.known)
+    joint = np.concatenate([model.known_vectors(), new.vectors])
+    labels = communities(neighbour_graph(joint), model.resolution)
+    nearest = model.assign(new.vectors).nearest
+    by_topic = np.maximum(np.bincount(nearest, minlength=len(model.ids)), 1)
+    kept = np.bincount(model.known_topics, minlength=len(model.ids))
+    born: list[Ints] = []
+    for community in range(int(labels.max()) + 1):
+        members = np.flatnonzero(labels[known:] == community)
+        expected = float((kept / by_topic)[nearest[members]].sum())
+        seen = int((labels[:known] == community).sum())
+        rare = seen <= _RARE * expected and poisson.cdf(seen, expected) <= _CHANCE
+        if rare and new.rows[members].sum() >= LEAST_BORN and _is_apart(new.vectors[members], model.centroids):
+            born.append(members)
+    return _add(model, new, born) if born else model
+
+
+def _partition(texts: Texts) -> tuple[Ints, float, float]:
+    """Return the labels of texts, the resolution, and the share of neighbours that agree."""
+    if len(texts.keys) < FEWEST_TEXTS:
+        return np.arange(len(texts.keys)), 1.0, 1.0
+    partition = find_partition(texts.vectors)
+    return partition.labels, partition.resolution, agreement(partition.graph, partition.labels)
+
+
+def _drop_small(labels: Ints, rows: Ints) -> Ints:
+    """Number the labels that have enough rows without gaps; texts of the others have none."""
+    large = np.bincount(labels, rows) >= LEAST_ROWS
+    numbers = np.where(large, np.cumsum(large) - 1, NOWHERE)
+    return np.asarray(numbers[labels], np.int64)
+
+
+def _keep_large(centroids: Singles, texts: Texts) -> tuple[Singles, Ints]:
+    """Remove the smallest centroid until each is the nearest one of enough rows; return the nearest of each text."""
+    while True:
+        nearest = np.round((texts.vectors @ centroids.T).astype(np.float64), 6).argmax(axis=1)
+        sizes = np.bincount(nearest, texts.rows, len(centroids))
+        if sizes.min() >= LEAST_ROWS or len(centroids) == 1:
+            return centroids, nearest
+        centroids = np.delete(centroids, sizes.argmin(), axis=0)
+
+
+def _widths(own: Floats, topics: Ints, count: int) -> tuple[Singles, Singles]:
+    """Return mean and standard deviation of each topic's cosines; small topics lean on the spread of all."""
+    sizes = np.maximum(np.bincount(topics, minlength=count), 1)
+    centres = np.bincount(topics, own, count) / sizes
+    squares = np.bincount(topics, (own - centres[topics]) ** 2, count)
+    spreads = np.sqrt((squares + _SHRINKAGE * squares.sum() / max(len(own), 1)) / (sizes + _SHRINKAGE))
+    return centres.astype(np.float32), np.maximum(spreads, _LEAST_SPREAD).astype(np.float32)
+
+
+def _sharpness(cosines: Floats, agreeing: float) -> float:
+    """Return the factor with which the mean largest softmax of the cosines is the share of neighbours that agree."""
+    low, high = 0.1, 1_000.0
+    lead = cosines - cosines.max(axis=1, keepdims=True)
+    for _ in range(30):
+        middle = float(np.sqrt(low * high))
+        low, high = (middle, high) if (1 / np.exp(middle * lead).sum(axis=1)).mean() < agreeing else (low, middle)
+    return round(high, 4)
+
+
+def _is_apart(vectors: Singles, known: Singles) -> bool:
+    """Tell whether most vectors are nearer to the centroid of the others than to any known centroid."""
+    total = vectors.sum(axis=0)
+    others = total - vectors
+    own = (others * vectors).sum(axis=1) / np.maximum(np.linalg.norm(others, axis=1), 1e-9)
+    return bool((own > (vectors @ known.T).max(axis=1)).mean() >= _OWN)
+
+
+def _add(model: TopicModel, texts: Texts, born: list[Ints]) -> TopicModel:
+    """Return the model with new topics, and what is kept of the texts that they win."""
+    members = np.concatenate(born)
+    labels = np.repeat(np.arange(len(born)), [len(one) for one in born])
+    centroids = _half(centroids_of(texts.vectors[members], labels))
+    own = (texts.vectors[members] * centroids[labels]).sum(axis=1).astype(np.float64)
+    centres, spreads = _widths(own, labels, len(born))
+    spreads = np.maximum(spreads, np.float32(np.median(model.spreads)))
+    ids = tuple(topic_id(texts.keys[one]) for one in born)
+    grown = replace(
+        model,
+        ids=(*model.ids, *ids),
+        parents=(*model.parents, *_adopt(model, centroids, ids)),
+        names=(*model.names, *ids),
+        centroids=np.concatenate([model.centroids, centroids]),
+        centres=np.concatenate([model.centres, centres]),
+        spreads=np.concatenate([model.spreads, spreads]),
+    )
+    topics = grown.assign(texts.vectors).topics
+    return _remember(grown, texts, np.where(topics >= len(model.ids), topics, NOWHERE))
+
+
+def _adopt(model: TopicModel, centroids: Singles, ids: tuple[str, ...]) -> list[str]:
+    """Return the parent of each new topic: the nearest one, or one of its own where none is near."""
+    names, numbers = np.unique(np.array(model.parents), return_inverse=True)
+    cosines = centroids @ centroids_of(model.centroids, numbers).T
+    return [
+        str(names[row.argmax()]) if row.max() >= _NEAREST_PARENT else parent_id([one])
+        for row, one in zip(cosines, ids, strict=True)
+    ]
+
+
+def _remember(model: TopicModel, texts: Texts, topics: Ints) -> TopicModel:
+    """Return the model with the vectors of some texts of each topic, beside those that it has."""
+    share = max(LEAST_ROWS, MOST_KNOWN // max(len(model.ids), 1))
+    order = np.argsort(topics, kind="stable")
+    starts = np.searchsorted(topics[order], topics[order], side="left")
+    chosen = np.sort(order[(np.arange(len(order)) - starts < share) & (topics[order] != NOWHERE)])
+    return replace(
+        model,
+        known=np.concatenate([model.known, encode_known(texts.vectors[chosen])]),
+        known_topics=np.concatenate([model.known_topics, topics[chosen]]),
+        known_keys=np.concatenate([model.known_keys, texts.keys[chosen]]),
+    )
+
+
+def _half(vectors: Singles) -> Singles:
+    """Return vectors as they are after they were stored."""
+    return vectors.astype(np.float16).astype(np.float32)
+
+
+def _empty(space: VectorSpace, dimensions: int) -> TopicModel:
+    nothing = np.zeros(0, np.float32)
+    return TopicModel(
+        space=space,
+        ids=(),
+        parents=(),
+        names=(),
+        parent_names={},
+        centroids=np.zeros((0, dimensions), np.float32),
+        centres=nothing,
+        spreads=nothing,
+        least_fit=0.0,
+        sharpness=1.0,
+        resolution=1.0,
+        known=np.zeros((0, dimensions), np.int8),
+        known_topics=np.zeros(0, np.int64),
+        known_keys=np.zeros(0, np.uint64),
+    )
