@@ -34,10 +34,14 @@ _MISFITS = 0.015
 _SHRINKAGE = 20.0
 """Texts that count as much as all topics' spread in a topic's own spread."""
 _LEAST_SPREAD = 0.02
-_CHANCE = 0.01
+_CHANCE = 1e-4
 """Largest probability that known texts are as rare as seen in a community of texts of known topics."""
 _RARE = 0.2
 """Largest number of known texts in a new topic, as a share of the number expected."""
+_FINER = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+"""Factors of the resolution at which communities of new texts are looked for: thirty texts beside three thousand are
+often a part of a larger community at the resolution of the known topics."""
+_SETTLING = 2
 _OWN = 0.6
 """Least share of a new topic's texts that are nearer to its centroid than to any known one."""
 _NEAREST_PARENT = 0.3
@@ -121,21 +125,48 @@ def bear(model: TopicModel, texts: Texts) -> TopicModel:
         return model
     if not model.ids:
         return found(model.space, texts)
+    born = _find_unlike(model, new)
+    born = _settle(model, new, born) if born else born
+    return _add(model, new, born) if born else model
+
+
+def _find_unlike(model: TopicModel, new: Texts) -> list[Ints]:
+    """Return the communities of new texts that are no part of known topics, the largest first; no text is in two."""
     known = len(model.known)
-    joint = np.concatenate([model.known_vectors(), new.vectors])
-    labels = communities(neighbour_graph(joint), model.resolution)
+    graph = neighbour_graph(np.concatenate([model.known_vectors(), new.vectors]))
     nearest = model.assign(new.vectors).nearest
     by_topic = np.maximum(np.bincount(nearest, minlength=len(model.ids)), 1)
-    kept = np.bincount(model.known_topics, minlength=len(model.ids))
-    born: list[Ints] = []
-    for community in range(int(labels.max()) + 1):
-        members = np.flatnonzero(labels[known:] == community)
-        expected = float((kept / by_topic)[nearest[members]].sum())
-        seen = int((labels[:known] == community).sum())
-        rare = seen <= _RARE * expected and poisson.cdf(seen, expected) <= _CHANCE
-        if rare and new.rows[members].sum() >= LEAST_BORN and _is_apart(new.vectors[members], model.centroids):
-            born.append(members)
-    return _add(model, new, born) if born else model
+    kept = np.bincount(model.known_topics, minlength=len(model.ids)) / by_topic
+    candidates: list[Ints] = []
+    for finer in _FINER:
+        labels = communities(graph, model.resolution * finer)
+        count = int(labels.max()) + 1
+        seen = np.bincount(labels[:known], minlength=count)
+        expected = np.bincount(labels[known:], kept[nearest], count)
+        rows = np.bincount(labels[known:], new.rows, count)
+        rare = (seen <= _RARE * expected) & (poisson.cdf(seen, expected) <= _CHANCE) & (rows >= LEAST_BORN)
+        candidates += [np.flatnonzero(labels[known:] == one) for one in np.flatnonzero(rare)]
+    taken = np.zeros(len(new.keys), np.bool_)
+    born = []
+    for members in sorted(candidates, key=lambda one: (-len(one), int(one[0]))):
+        left = members[~taken[members]]
+        if new.rows[left].sum() >= LEAST_BORN and _is_apart(new.vectors[left], model.centroids):
+            taken[left] = True
+            born.append(left)
+    return born
+
+
+def _settle(model: TopicModel, new: Texts, born: list[Ints]) -> list[Ints]:
+    """Let new topics win the texts that are nearer to them than to any known topic; drop those that keep too few."""
+    for _ in range(_SETTLING):
+        members = np.concatenate(born)
+        own = centroids_of(new.vectors[members], np.repeat(np.arange(len(born)), [len(one) for one in born]))
+        nearest = (new.vectors @ np.concatenate([model.centroids, own]).T).argmax(axis=1) - len(model.ids)
+        born = [np.flatnonzero(nearest == one) for one in range(len(born))]
+        born = [one for one in born if new.rows[one].sum() >= LEAST_BORN]
+        if not born:
+            break
+    return born
 
 
 def _partition(texts: Texts) -> tuple[Ints, float, float]:
