@@ -52,8 +52,11 @@ def find_parents(centroids: Singles, ids: Sequence[str]) -> tuple[str, ...]:
         most, least = (max(2, count // topics) for topics in _TOPICS_PER_PARENT)
         cuts = [fcluster(tree, parents, "maxclust") - 1 for parents in range(least, most + 1)]
         numbers[order] = max(cuts, key=lambda cut: round(_silhouette(distances, cut), _DECIMALS))
-    names = {one: parent_id([ids[place] for place in np.flatnonzero(numbers == one)]) for one in np.unique(numbers)}
-    return tuple(names[one] for one in numbers)
+    numbered = numbers.tolist()
+    members: dict[int, list[str]] = {}
+    for number, one in zip(numbered, ids, strict=True):
+        members.setdefault(number, []).append(one)
+    return tuple(parent_id(members[number]) for number in numbered)
 
 
 def _silhouette(distances: Floats, labels: Ints) -> float:

@@ -22,10 +22,11 @@ TEXTS_PER_TOPIC = 200
 """Most texts of a topic that are read for its name, the most central first."""
 _LONGEST_TERM = 3
 _TERMS = 3
-_LENGTH_BONUS = 0.35
+_LENGTH_BONUS = 0.6
 """What each further word of a term adds to its score, as a share: phrases say more than words, but are rarer."""
-_LEAST_SCORE = 0.3
+_LEAST_SCORE = 0.4
 """Least score of a further term, as a share of the first term's."""
+_CANDIDATES = 50
 _LEAST_SHARE = 0.05
 _LEAST_TEXTS = 2
 _LONGEST_NAME = 60
@@ -69,17 +70,17 @@ def name_topics(texts: Sequence[str], topics: Ints, count: int) -> list[str]:
         candidates = row.indices[enough]
         bonus = 1 + _LENGTH_BONUS * np.array([len(terms.words[term]) - 1 for term in candidates])
         scores = row.data[enough] * np.maximum(rarity[candidates], 1e-3) * bonus
-        chosen = _choose([terms.words[term] for term in candidates], scores)
-        name = ", ".join(" ".join(words) for words in chosen) or _cut(first.get(topic, ""))
-        names.append(name)
-    return _distinct(names)
+        chosen, needed = _choose([terms.words[term] for term in candidates], scores)
+        said = [", ".join(chosen[:size]) for size in range(needed, len(chosen) + 1) if size]
+        names.append(_first_free([*said, _cut(first.get(topic, ""))], names))
+    return names
 
 
 def _find_terms(words: Words, topics: Ints, count: int) -> _Terms:
     """Return the terms that begin and end with a word of content, and how common they are in each topic."""
     languages = Languages.of(words)
     text = words.text_of
-    told = languages.explains(languages.of_text[text] * 0 + text, words.codes)
+    told = languages.explains(text, words.codes)
     vocabulary = words.vocabulary
     unspoken = pc.is_in(vocabulary, pa.array([*MARKS, HAPPY, SAD])).to_numpy(zero_copy_only=False)
     numeric = pc.match_substring_regex(vocabulary, r"^[\d']+$").to_numpy(zero_copy_only=False)
@@ -116,31 +117,29 @@ def _spell(key: int, size: int, vocabulary: list[str]) -> tuple[str, ...]:
     return tuple(reversed(words))
 
 
-def _choose(terms: list[tuple[str, ...]], scores: Floats) -> list[tuple[str, ...]]:
-    """Return the best terms that repeat no word of a better one, the best first."""
-    order = sorted(range(len(terms)), key=lambda place: (-round(float(scores[place]), 9), terms[place]))[:50]
-    stems = [{word[:_STEM] for word in one} for one in terms]
-    chosen: list[tuple[str, ...]] = []
+def _choose(terms: list[tuple[str, ...]], scores: Floats) -> tuple[list[str], int]:
+    """Return the best terms that repeat no word of a better one, the best first, and how many of them make the name.
+
+    The further ones tell a topic from another one of the same name.
+    """
+    order = sorted(range(len(terms)), key=lambda place: (-round(float(scores[place]), 9), terms[place]))
+    chosen: list[int] = []
     said: set[str] = set()
-    for _ in range(_TERMS):
-        best = float(scores[order[0]]) if order else 0.0
-        left = [place for place in order if scores[place] >= _LEAST_SCORE * best and not stems[place] & said]
-        if not left:
-            break
-        chosen.append(terms[left[0]])
-        said |= stems[left[0]]
-    return chosen
+    for place in order[:_CANDIDATES]:
+        stems = {word[:_STEM] for word in terms[place]}
+        if not stems & said:
+            chosen.append(place)
+            said |= stems
+    near = [place for place in chosen[:_TERMS] if scores[place] >= _LEAST_SCORE * scores[order[0]]]
+    return [" ".join(terms[place]) for place in chosen], len(near)
+
+
+def _first_free(names: list[str], taken: list[str]) -> str:
+    """Return the first name that is not taken; with a number if all are."""
+    numbered = (f"{names[0]} ({number})" for number in range(2, len(taken) + 3))
+    return next(name for name in (*names, *numbered) if name not in taken)
 
 
 def _cut(text: str) -> str:
     short = " ".join(text.split())
     return short if len(short) <= _LONGEST_NAME else f"{short[: _LONGEST_NAME - 1]}…"
-
-
-def _distinct(names: list[str]) -> list[str]:
-    seen: dict[str, int] = {}
-    result = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        result.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return result

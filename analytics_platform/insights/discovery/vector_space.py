@@ -35,21 +35,22 @@ class VectorSpace:
 
     @classmethod
     def of(cls, encoder: str, vectors: np.ndarray) -> VectorSpace:
-        """Return the space of some vectors; its mean is rounded to half precision, in which it is stored."""
+        """Return the space of the vectors of texts with a word; its mean is rounded to half precision."""
         plain = _without_language(encoder, vectors.astype(np.float32))
-        mean = plain[plain.any(axis=1)].mean(axis=0, dtype=np.float64) if plain.any() else np.zeros(plain.shape[1])
+        mean = plain.mean(axis=0, dtype=np.float64) if len(plain) else np.zeros(vectors.shape[1])
         return cls(encoder, mean.astype(np.float16).astype(np.float32))
 
     def place(self, vectors: np.ndarray) -> Singles:
         """Return centred unit-length vectors; a zero vector, of a text without a word, stays zero."""
         plain = _without_language(self.encoder, vectors.astype(np.float32))
-        said = vectors.any(axis=1)
-        return np.asarray(unit(np.where(said[:, None], plain - self.mean, 0)), np.float32)
+        plain -= self.mean
+        plain[np.abs(vectors).max(axis=1, initial=0) == 0] = 0
+        return np.asarray(unit(plain), np.float32)
 
 
 def _without_language(encoder: str, vectors: Singles) -> Singles:
     directions = language_directions(encoder)
-    return vectors if directions is None else vectors - (vectors @ directions.T) @ directions
+    return vectors if directions is None else np.asarray(vectors - (vectors @ directions.T) @ directions)
 
 
 @cache
