@@ -67,12 +67,13 @@ def discover(
             f"the earlier topics are of the encoder {previous.space.encoder}, this call uses {encoder}; "
             "use the same tier and version, or discover the topics anew"
         )
+    previous = previous if previous is not None and previous.ids else None
     distinct, keys, place = _distinct_texts(texts)
     on_stage(f"encoding {len(distinct):,} different texts")
     vectors = _encode(distinct, encode)
     rows = np.bincount(place, minlength=len(distinct))
-    said = np.flatnonzero(vectors.any(axis=1)) if len(vectors) else np.zeros(0, np.int64)
-    space = previous.space if previous is not None else VectorSpace.of(encoder, vectors[said])
+    said = np.flatnonzero(vectors.any(axis=1))
+    space = previous.space if previous is not None else VectorSpace.of(encoder, vectors[said[:MOST_FOUNDING]])
     on_stage(f"comparing {len(said):,} texts")
     if previous is None:
         model = found(space, _founding(space, vectors, keys, rows, said))
@@ -85,22 +86,28 @@ def discover(
     return Discovery(model, topics[place], confidence[place], born)
 
 
-def _distinct_texts(texts: pa.ChunkedArray | pa.Array) -> tuple[list[str], Keys, Ints]:
+def _distinct_texts(texts: pa.ChunkedArray | pa.Array) -> tuple[pa.Array, Keys, Ints]:
     """Return the distinct texts in the order of their hashes, the hashes, and the number of each text among them."""
     whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     encoded = pc.fill_null(whole.cast(pa.large_string()), "").dictionary_encode()
-    distinct = np.asarray(encoded.dictionary.to_pylist(), dtype=object)
-    keys = pd.util.hash_array(distinct, categorize=False) if len(distinct) else np.zeros(0, np.uint64)
+    distinct = encoded.dictionary
+    keys = np.empty(len(distinct), np.uint64)
+    for start in range(0, len(distinct), _BATCH):
+        keys[start : start + _BATCH] = pd.util.hash_array(
+            np.array(distinct[start : start + _BATCH].to_pylist(), dtype=object), categorize=False
+        )
     order = np.argsort(keys, kind="stable")
     number = np.empty(len(order), np.int64)
     number[order] = np.arange(len(order))
-    return distinct[order].tolist(), keys[order], number[encoded.indices.to_numpy()]
+    return distinct.take(pa.array(order)), keys[order], number[encoded.indices.to_numpy()]
 
 
-def _encode(texts: list[str], encode: Encode) -> np.ndarray:
+def _encode(texts: pa.Array, encode: Encode) -> np.ndarray:
     """Return vectors in half precision; shape (texts, dimensions)."""
-    parts = [encode(texts[start : start + _BATCH]).astype(np.float16) for start in range(0, len(texts), _BATCH)]
-    return np.concatenate(parts) if parts else encode([]).astype(np.float16)
+    vectors = np.zeros((len(texts), encode([""]).shape[1]), np.float16)
+    for start in range(0, len(texts), _BATCH):
+        vectors[start : start + _BATCH] = encode(texts[start : start + _BATCH].to_pylist())
+    return vectors
 
 
 def _founding(
@@ -122,7 +129,7 @@ def _assign(model: TopicModel, vectors: np.ndarray) -> tuple[Ints, Floats, Float
     return topics, confidence, fit
 
 
-def _name(model: TopicModel, born: int, texts: list[str], topics: Ints, fit: Floats) -> TopicModel:
+def _name(model: TopicModel, born: int, texts: pa.Array, topics: Ints, fit: Floats) -> TopicModel:
     """Return the model with names of the topics born last, and of parents without a name."""
     if not born:
         return model
@@ -131,7 +138,7 @@ def _name(model: TopicModel, born: int, texts: list[str], topics: Ints, fit: Flo
     rank = np.arange(len(order)) - np.searchsorted(topics[order], topics[order])
     central = order[rank < TEXTS_PER_TOPIC]
     count = len(model.ids)
-    names = name_topics([texts[one] for one in central], topics[central], count)
+    names = name_topics(texts.take(pa.array(central)).to_pylist(), topics[central], count)
     kept = (*model.names[: count - born], *names[count - born :])
     sizes = np.bincount(topics[topics != NOWHERE], minlength=count)
     return model.with_names(kept, {**_parent_names(model, kept, sizes), **model.parent_names})

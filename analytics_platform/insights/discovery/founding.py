@@ -16,15 +16,13 @@ from analytics_platform.insights.discovery.topic_model import (
     TopicModel,
     encode_known,
 )
-from analytics_platform.insights.discovery.vector_space import VectorSpace
+from analytics_platform.insights.discovery.vector_space import FEWEST_TEXTS, VectorSpace
 from analytics_platform.insights.tiers.tier import Floats, Ints, Singles
 
 LEAST_ROWS = 5
 """Least rows of a topic in a first call."""
 LEAST_BORN = 10
 """Least texts of a topic that is born beside known topics: a few texts alike are no topic yet."""
-FEWEST_TEXTS = 10
-"""Fewer distinct texts are not compared: only texts that are repeated often enough are topics."""
 MOST_FOUNDING = 30_000
 """Most distinct texts that are partitioned; the others are assigned. Comparing 30,000 takes 15 CPU-seconds."""
 MOST_KNOWN = 6_000
@@ -88,7 +86,7 @@ def found(space: VectorSpace, texts: Texts) -> TopicModel:
     cosines = (sample.vectors @ centroids.T).astype(np.float64)
     own = cosines[np.arange(len(cosines)), nearest]
     centres, spreads = _widths(own, nearest, len(centroids))
-    least_fit = float(np.quantile((own - centres[nearest]) / spreads[nearest], _MISFITS)) - 1e-4
+    least_fit = float(np.quantile((own - centres[nearest]) / spreads[nearest], _MISFITS, method="lower")) - 1e-4
     ids = tuple(topic_id(sample.keys[nearest == one]) for one in range(len(centroids)))
     model = TopicModel(
         space=space,
@@ -123,8 +121,6 @@ def bear(model: TopicModel, texts: Texts) -> TopicModel:
     new = texts.take(np.flatnonzero(~np.isin(texts.keys, model.known_keys))[:MOST_FOUNDING])
     if new.rows.sum() < LEAST_BORN:
         return model
-    if not model.ids:
-        return found(model.space, texts)
     born = _find_unlike(model, new)
     born = _settle(model, new, born) if born else born
     return _add(model, new, born) if born else model
@@ -134,10 +130,12 @@ def _find_unlike(model: TopicModel, new: Texts) -> list[Ints]:
     """Return the communities of new texts that are no part of known topics, the largest first; no text is in two."""
     known = len(model.known)
     graph = neighbour_graph(np.concatenate([model.known_vectors(), new.vectors]))
-    nearest = model.assign(new.vectors).nearest
+    assigned = model.assign(new.vectors)
+    nearest = assigned.nearest
     by_topic = np.maximum(np.bincount(nearest, minlength=len(model.ids)), 1)
     kept = np.bincount(model.known_topics, minlength=len(model.ids)) / by_topic
-    candidates: list[Ints] = []
+    repeated = (assigned.topics == NOWHERE) & (new.rows >= LEAST_BORN)
+    candidates: list[Ints] = [np.array([one]) for one in np.flatnonzero(repeated)]
     for finer in _FINER:
         labels = communities(graph, model.resolution * finer)
         count = int(labels.max()) + 1
@@ -214,7 +212,9 @@ def _sharpness(cosines: Floats, agreeing: float) -> float:
 
 
 def _is_apart(vectors: Singles, known: Singles) -> bool:
-    """Tell whether most vectors are nearer to the centroid of the others than to any known centroid."""
+    """Tell whether most vectors are nearer to the centroid of the others than to any known one; one alone is apart."""
+    if len(vectors) == 1:
+        return True
     total = vectors.sum(axis=0)
     others = total - vectors
     own = (others * vectors).sum(axis=1) / np.maximum(np.linalg.norm(others, axis=1), 1e-9)

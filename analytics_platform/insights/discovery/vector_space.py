@@ -19,6 +19,8 @@ from analytics_platform.insights.vectors.unit_length import unit
 
 _FILE = Path(__file__).parent / "data" / "language_directions.safetensors"
 _E5 = "multilingual-e5-small"
+FEWEST_TEXTS = 10
+"""Fewer distinct texts are not compared: only texts that are repeated often enough are topics."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,15 @@ class VectorSpace:
 
     @classmethod
     def of(cls, encoder: str, vectors: np.ndarray) -> VectorSpace:
-        """Return the space of the vectors of texts with a word; its mean is rounded to half precision."""
-        plain = _without_language(encoder, vectors.astype(np.float32))
-        mean = plain.mean(axis=0, dtype=np.float64) if len(plain) else np.zeros(vectors.shape[1])
+        """Return the space of the vectors of texts with a word; its mean is rounded to half precision.
+
+        The vectors of few texts are not centred, because their mean is the matter of one of them.
+        """
+        mean = np.zeros(vectors.shape[1])
+        if len(vectors) >= FEWEST_TEXTS:
+            mean = _without_language(encoder, vectors[:_MOST_FOR_MEAN].astype(np.float32)).mean(
+                axis=0, dtype=np.float64
+            )
         return cls(encoder, mean.astype(np.float16).astype(np.float32))
 
     def place(self, vectors: np.ndarray) -> Singles:
