@@ -43,9 +43,7 @@ class VectorSpace:
         """
         mean = np.zeros(vectors.shape[1])
         if len(vectors) >= FEWEST_TEXTS:
-            mean = _without_language(encoder, vectors[:_MOST_FOR_MEAN].astype(np.float32)).mean(
-                axis=0, dtype=np.float64
-            )
+            mean = _without_language(encoder, vectors.astype(np.float32)).mean(axis=0, dtype=np.float64)
         return cls(encoder, mean.astype(np.float16).astype(np.float32))
 
     def place(self, vectors: np.ndarray) -> Singles:
