@@ -99,6 +99,8 @@ def discover_file(
     began = time.perf_counter()
     if tier not in (None, *DISCOVERY_TIERS):
         raise TierError(f"tier {tier!r} cannot discover topics; use {', '.join(DISCOVERY_TIERS)}")
+    if out.is_dir():
+        raise DiscoveryError(f"{out}: cannot be written: it is a folder; name a file in it")
     column = _read_texts(texts)
     known = None if previous is None else read_topics(previous)
     used = _choose_tier(tier, known, column)
