@@ -1,1 +1,1 @@
-"""Topics that are found in texts without being told: clustering, ids that stay, names."""
+"""Discovery of topics in texts: clustering without a given number, ids that stay, names."""

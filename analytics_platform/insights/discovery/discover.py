@@ -10,11 +10,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.insights.discovery.founding import MOST_FOUNDING, Texts, bear, found
+from analytics_platform.insights.discovery.births import add_new_topics
+from analytics_platform.insights.discovery.clustering import MOST_COMPARED, Texts, find_topics
 from analytics_platform.insights.discovery.naming import TEXTS_PER_TOPIC, name_topics
-from analytics_platform.insights.discovery.topic_model import NOWHERE, Keys, TopicModel, TopicModelError
+from analytics_platform.insights.discovery.topic_model import OUTLIER, Keys, TopicModel, TopicModelError
 from analytics_platform.insights.discovery.vector_space import VectorSpace
 from analytics_platform.insights.tiers.tier import Floats, Ints
+from analytics_platform.system.plain_text import counted
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 
@@ -29,15 +31,15 @@ class Discovery:
 
     Attributes:
         model: The topics, for later calls.
-        topics: Number of each text's topic in ``model.ids``, or ``NOWHERE``; shape (texts,).
-        confidence: Confidence in each text's topic, 0 to 1; 0 for ``NOWHERE``.
-        born: Number of topics that are not those of an earlier call.
+        topics: Number of each text's topic in ``model.ids``, or ``OUTLIER``; shape (texts,).
+        confidence: Confidence in each text's topic, 0 to 1; 0 for ``OUTLIER``.
+        new: Number of topics that the earlier topics lack; they are the last ones of the model.
     """
 
     model: TopicModel
     topics: Ints
     confidence: Floats
-    born: int
+    new: int
 
 
 def discover(
@@ -48,7 +50,7 @@ def discover(
     *,
     on_stage: Callable[[str], object] = str,
 ) -> Discovery:
-    """Find the topics of texts, or continue known ones.
+    """Find the topics of texts, or continue earlier ones.
 
     The order of the texts makes no difference.
 
@@ -72,18 +74,19 @@ def discover(
     on_stage(f"encoding {len(distinct):,} different texts")
     vectors = _encode(distinct, encode)
     rows = np.bincount(place, minlength=len(distinct))
-    said = np.flatnonzero(vectors.any(axis=1))
-    space = previous.space if previous is not None else VectorSpace.of(encoder, vectors[said[:MOST_FOUNDING]])
-    on_stage(f"comparing {len(said):,} texts")
+    with_words = np.flatnonzero(vectors.any(axis=1))
+    on_stage(f"comparing {len(with_words):,} texts")
     if previous is None:
-        model = found(space, _founding(space, vectors, keys, rows, said))
+        space = VectorSpace.of(encoder, vectors[with_words[:MOST_COMPARED]])
+        model = find_topics(space, _texts(space, vectors, keys, rows, with_words))
     else:
-        model = bear(previous, _founding(space, vectors, keys, rows, said, previous.known_keys))
+        unseen = with_words[~np.isin(keys[with_words], previous.reference_keys)]
+        model = add_new_topics(previous, _texts(previous.space, vectors, keys, rows, unseen))
     topics, confidence, fit = _assign(model, vectors)
-    born = len(model.ids) - (len(previous.ids) if previous else 0)
-    on_stage(f"naming {born:,} topics")
-    model = _name(model, born, distinct, topics, fit)
-    return Discovery(model, topics[place], confidence[place], born)
+    new = len(model.ids) - (len(previous.ids) if previous else 0)
+    on_stage(f"naming {counted(new, 'topic')}")
+    model = _name(model, new, distinct, topics, fit)
+    return Discovery(model, topics[place], confidence[place], new)
 
 
 def _distinct_texts(texts: pa.ChunkedArray | pa.Array) -> tuple[pa.Array, Keys, Ints]:
@@ -110,18 +113,15 @@ def _encode(texts: pa.Array, encode: Encode) -> np.ndarray:
     return vectors
 
 
-def _founding(
-    space: VectorSpace, vectors: np.ndarray, keys: Keys, rows: Ints, said: Ints, known: Keys | None = None
-) -> Texts:
-    """Return the texts that topics are found among: those with a word that are not known, at most some ten thousand."""
-    chosen = said if known is None else said[~np.isin(keys[said], known)]
-    chosen = chosen[:MOST_FOUNDING]
+def _texts(space: VectorSpace, vectors: np.ndarray, keys: Keys, rows: Ints, chosen: Ints) -> Texts:
+    """Return the first of the chosen texts, at most as many as are compared, in the space."""
+    chosen = chosen[:MOST_COMPARED]
     return Texts(space.place(vectors[chosen]), keys[chosen], rows[chosen])
 
 
 def _assign(model: TopicModel, vectors: np.ndarray) -> tuple[Ints, Floats, Floats]:
     """Return topic, confidence and fit of each vector."""
-    topics, confidence, fit = np.full(len(vectors), NOWHERE), np.zeros(len(vectors)), np.zeros(len(vectors))
+    topics, confidence, fit = np.full(len(vectors), OUTLIER), np.zeros(len(vectors)), np.zeros(len(vectors))
     for start in range(0, len(vectors), _BATCH):
         block = slice(start, start + _BATCH)
         assigned = model.assign(model.space.place(vectors[block]))
@@ -129,18 +129,18 @@ def _assign(model: TopicModel, vectors: np.ndarray) -> tuple[Ints, Floats, Float
     return topics, confidence, fit
 
 
-def _name(model: TopicModel, born: int, texts: pa.Array, topics: Ints, fit: Floats) -> TopicModel:
-    """Return the model with names of the topics born last, and of parents without a name."""
-    if not born:
+def _name(model: TopicModel, new: int, texts: pa.Array, topics: Ints, fit: Floats) -> TopicModel:
+    """Return the model with names of the new topics, and of parents without a name."""
+    if not new:
         return model
     order = np.lexsort((-fit, topics))
-    order = order[topics[order] != NOWHERE]
+    order = order[topics[order] != OUTLIER]
     rank = np.arange(len(order)) - np.searchsorted(topics[order], topics[order])
     central = order[rank < TEXTS_PER_TOPIC]
     count = len(model.ids)
     names = name_topics(texts.take(pa.array(central)).to_pylist(), topics[central], count)
-    kept = (*model.names[: count - born], *names[count - born :])
-    sizes = np.bincount(topics[topics != NOWHERE], minlength=count)
+    kept = (*model.names[: count - new], *names[count - new :])
+    sizes = np.bincount(topics[topics != OUTLIER], minlength=count)
     return model.with_names(kept, {**_parent_names(model, kept, sizes), **model.parent_names})
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from analytics_platform.insights.encoders.words import HAPPY, SAD, Words, split_words
 from analytics_platform.insights.reasons.function_words import MARKS, Languages
@@ -71,8 +70,8 @@ def name_topics(texts: Sequence[str], topics: Ints, count: int) -> list[str]:
         bonus = 1 + _LENGTH_BONUS * np.array([len(terms.words[term]) - 1 for term in candidates])
         scores = row.data[enough] * np.maximum(rarity[candidates], 1e-3) * bonus
         chosen, needed = _choose([terms.words[term] for term in candidates], scores)
-        said = [", ".join(chosen[:size]) for size in range(needed, len(chosen) + 1) if size]
-        names.append(_first_free([*said, _cut(first.get(topic, ""))], names))
+        joined = [", ".join(chosen[:size]) for size in range(needed, len(chosen) + 1) if size]
+        names.append(_first_free([*joined, _cut(first.get(topic, ""))], names))
     return names
 
 
@@ -80,27 +79,27 @@ def _find_terms(words: Words, topics: Ints, count: int) -> _Terms:
     """Return the terms that begin and end with a word of content, and how common they are in each topic."""
     languages = Languages.of(words)
     text = words.text_of
-    told = languages.explains(text, words.codes)
+    is_content = languages.explains(text, words.codes)
     vocabulary = words.vocabulary
     unspoken = pc.is_in(vocabulary, pa.array([*MARKS, HAPPY, SAD])).to_numpy(zero_copy_only=False)
     numeric = pc.match_substring_regex(vocabulary, r"^[\d']+$").to_numpy(zero_copy_only=False)
-    content = told & ~(unspoken | numeric)[words.codes]
+    is_content &= ~(unspoken | numeric)[words.codes]
     spoken = ~unspoken[words.codes]
     size = len(vocabulary) + 1
-    found: list[NDArray[np.int64]] = []
+    spans: list[Ints] = []
     owners: list[Ints] = []
     for length in range(1, _LONGEST_TERM + 1):
         starts = np.arange(len(words.codes) - length + 1)
         ends = starts + length - 1
-        fit = (text[starts] == text[ends]) & content[starts] & content[ends]
+        fit = (text[starts] == text[ends]) & is_content[starts] & is_content[ends]
         if length == _LONGEST_TERM:
             fit &= spoken[starts + 1]
         keys = np.zeros(int(fit.sum()), np.int64)
         for step in range(length):
             keys = keys * size + words.codes[starts[fit] + step] + 1
-        found.append(keys)
+        spans.append(keys)
         owners.append(text[starts[fit]])
-    pairs = np.unique(np.column_stack([np.concatenate(owners), np.concatenate(found)]), axis=0)
+    pairs = np.unique(np.column_stack([np.concatenate(owners), np.concatenate(spans)]), axis=0)
     keys, places = np.unique(pairs[:, 1], return_inverse=True)
     sizes = np.maximum(np.bincount(topics, minlength=count), 1)
     owner = topics[pairs[:, 0]]
@@ -124,12 +123,12 @@ def _choose(terms: list[tuple[str, ...]], scores: Floats) -> tuple[list[str], in
     """
     order = sorted(range(len(terms)), key=lambda place: (-round(float(scores[place]), 9), terms[place]))
     chosen: list[int] = []
-    said: set[str] = set()
+    used: set[str] = set()
     for place in order[:_CANDIDATES]:
         stems = {word[:_STEM] for word in terms[place]}
-        if not stems & said:
+        if not stems & used:
             chosen.append(place)
-            said |= stems
+            used |= stems
     near = [place for place in chosen[:_TERMS] if scores[place] >= _LEAST_SCORE * scores[order[0]]]
     return [" ".join(terms[place]) for place in chosen], len(near)
 

@@ -1,4 +1,4 @@
-"""Partition of vectors into topics, without being told how many.
+"""Partition of vectors into topics, whose number is chosen.
 
 Communities of the graph of nearest neighbours (Louvain) are computed at many resolutions. Each partition is judged by
 how much nearer texts are to their own topic's centroid than to the next one; the best partition is taken.

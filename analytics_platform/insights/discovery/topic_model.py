@@ -1,4 +1,4 @@
-"""Topics as later calls need them: where they are, how wide they are, and what was known when they were found."""
+"""Topics as later calls need them: centroids, widths, names, and reference texts to compare later texts with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from analytics_platform.insights.discovery.vector_space import VectorSpace
 from analytics_platform.insights.encoders.blas_threads import one_blas_thread
 from analytics_platform.insights.tiers.tier import Floats, Ints, Singles
 
-NOWHERE = -1
+OUTLIER = -1
 """Number of the topic of a text that fits nowhere."""
 Keys = NDArray[np.uint64]
 
@@ -36,8 +36,8 @@ class Assigned:
     """Topics of some texts.
 
     Attributes:
-        topics: Number of each text's topic in ``TopicModel.ids``, or ``NOWHERE``; shape (texts,).
-        confidence: Expected share of a text's nearest neighbours that have its topic, 0 to 1; 0 for ``NOWHERE``.
+        topics: Number of each text's topic in ``TopicModel.ids``, or ``OUTLIER``; shape (texts,).
+        confidence: Expected share of a text's nearest neighbours that have its topic, 0 to 1; 0 for ``OUTLIER``.
         fit: Cosine of the text and its topic's centroid, in standard deviations from the topic's mean; shape (texts,).
         nearest: Number of the nearest topic, however far.
     """
@@ -50,7 +50,7 @@ class Assigned:
 
 @dataclass(frozen=True)
 class TopicModel:
-    """Known topics.
+    """The topics of one or more calls.
 
     Attributes:
         space: How vectors become comparable.
@@ -63,10 +63,10 @@ class TopicModel:
         spreads: Standard deviation of these cosines; shape (topics,).
         least_fit: Fit under which a text fits nowhere.
         sharpness: Factor of the cosines in the softmax that gives the confidence.
-        resolution: Resolution at which the topics were found.
-        known: Vectors of some texts of the topics, as 8-bit numbers; shape (known, dimensions).
-        known_topics: Number of the topic of each of these texts.
-        known_keys: Hash of each of these texts.
+        resolution: Resolution of the partition that the topics come from.
+        references: Vectors of some texts of the topics, as 8-bit numbers; shape (references, dimensions).
+        reference_topics: Number of the topic of each of these texts.
+        reference_keys: Hash of each of these texts.
     """
 
     space: VectorSpace
@@ -80,9 +80,9 @@ class TopicModel:
     least_fit: float
     sharpness: float
     resolution: float
-    known: NDArray[np.int8]
-    known_topics: Ints
-    known_keys: Keys
+    references: NDArray[np.int8]
+    reference_topics: Ints
+    reference_keys: Keys
 
     def assign(self, vectors: Singles) -> Assigned:
         """Assign texts to the topic with the nearest centroid, or to none where they are farther than nearly all texts.
@@ -93,7 +93,7 @@ class TopicModel:
             vectors: Vectors in the model's space; zero for a text without a word. Shape (texts, dimensions).
         """
         count = len(vectors)
-        nearest, best, share = np.full(count, NOWHERE), np.zeros(count), np.zeros(count)
+        nearest, best, share = np.full(count, OUTLIER), np.zeros(count), np.zeros(count)
         if not self.ids:
             return Assigned(nearest, share, np.full(count, -np.inf), nearest)
         with one_blas_thread():
@@ -105,11 +105,11 @@ class TopicModel:
                 share[block] = 1 / np.exp(self.sharpness * (cosines - best[block, None])).sum(axis=1)
         fit = (best - self.centres[nearest]) / self.spreads[nearest]
         fits = (fit >= self.least_fit) & vectors.any(axis=1)
-        return Assigned(np.where(fits, nearest, NOWHERE), np.where(fits, np.round(share, 6), 0.0), fit, nearest)
+        return Assigned(np.where(fits, nearest, OUTLIER), np.where(fits, np.round(share, 6), 0.0), fit, nearest)
 
-    def known_vectors(self) -> Singles:
-        """Return the vectors of the texts that were kept; of nearly unit length."""
-        return np.asarray(self.known.astype(np.float32) / _LARGEST_CODE)
+    def reference_vectors(self) -> Singles:
+        """Return the vectors of the reference texts; of nearly unit length."""
+        return np.asarray(self.references.astype(np.float32) / _LARGEST_CODE)
 
     def with_names(self, names: tuple[str, ...], parent_names: dict[str, str]) -> TopicModel:
         """Return the same topics under other names."""
@@ -122,9 +122,9 @@ class TopicModel:
             "centroids": self.centroids.astype(np.float16),
             "centres": self.centres,
             "spreads": self.spreads,
-            "known": self.known,
-            "known_topics": self.known_topics.astype(np.int32),
-            "known_keys": self.known_keys,
+            "references": self.references,
+            "reference_topics": self.reference_topics.astype(np.int32),
+            "reference_keys": self.reference_keys,
         }
         words = {
             "format": _FORMAT,
@@ -172,12 +172,12 @@ class TopicModel:
             least_fit=words["least_fit"],
             sharpness=words["sharpness"],
             resolution=words["resolution"],
-            known=tensors["known"],
-            known_topics=tensors["known_topics"].astype(np.int64),
-            known_keys=tensors["known_keys"],
+            references=tensors["references"],
+            reference_topics=tensors["reference_topics"].astype(np.int64),
+            reference_keys=tensors["reference_keys"],
         )
 
 
-def encode_known(vectors: Singles) -> NDArray[np.int8]:
+def to_bytes(vectors: Singles) -> NDArray[np.int8]:
     """Return unit-length vectors as 8-bit numbers."""
     return np.rint(vectors * _LARGEST_CODE).astype(np.int8)

@@ -1,1 +1,1 @@
-"""The work of the commands about found topics, without printing."""
+"""The work of the commands about discovered topics, without printing."""

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from analytics_platform.errors import UserError
 from analytics_platform.files import write_atomically
 from analytics_platform.insights.discovery.discover import Discovery, Encode, discover
-from analytics_platform.insights.discovery.topic_model import NOWHERE, TopicModel, TopicModelError
+from analytics_platform.insights.discovery.topic_model import OUTLIER, TopicModel, TopicModelError
 from analytics_platform.insights.encoders.device import DeviceChoice
 from analytics_platform.insights.quality.evaluate import peak_memory_mb
 from analytics_platform.insights.tiers.tier import TierError
@@ -55,7 +55,7 @@ class DiscoveredFile:
         seconds: Elapsed time from reading the texts to the written result.
         peak_mb: Peak memory of the process, in MiB.
         rows: Number of rows.
-        born: Number of topics that an earlier result lacks.
+        new_topics: Number of topics that the earlier result lacks; all of them without one.
         tier: Tier whose vectors were used, static or transformer.
         largest: Name and rows of the largest topics, the largest first.
     """
@@ -66,7 +66,7 @@ class DiscoveredFile:
     seconds: float
     peak_mb: float
     rows: int
-    born: int
+    new_topics: int
     tier: str
     largest: list[tuple[str, int]]
 
@@ -102,16 +102,16 @@ def discover_file(
     if out.is_dir():
         raise DiscoveryError(f"{out}: cannot be written: it is a folder; name a file in it")
     column = _read_texts(texts)
-    known = None if previous is None else read_topics(previous)
-    used = _choose_tier(tier, known, column)
+    earlier = None if previous is None else read_topics(previous)
+    used = _choose_tier(tier, earlier, column)
     on_stage(f"loading the tier {used}")
     encoder, encode = _encoder(used, device)
     try:
-        discovery = discover(column, encoder, encode, known, on_stage=on_stage)
+        discovery = discover(column, encoder, encode, earlier, on_stage=on_stage)
     except TopicModelError as error:
         raise TopicModelError(f"{previous}: {error}") from error
     _write(out, discovery)
-    placed = discovery.topics[discovery.topics != NOWHERE]
+    placed = discovery.topics[discovery.topics != OUTLIER]
     sizes = np.bincount(placed, minlength=len(discovery.model.ids))
     used_topics = np.flatnonzero(sizes)
     by_size = sorted(used_topics.tolist(), key=lambda one: (-sizes[one], discovery.model.ids[one]))
@@ -122,7 +122,7 @@ def discover_file(
         seconds=time.perf_counter() - began,
         peak_mb=peak_memory_mb(),
         rows=len(column),
-        born=discovery.born if known is not None else 0,
+        new_topics=discovery.new,
         tier=used,
         largest=[(discovery.model.names[one], int(sizes[one])) for one in by_size[:_SHOWN]],
     )
@@ -173,12 +173,12 @@ def _unreadable(path: Path, error: Exception) -> str:
     return f"{path}: cannot be read as Parquet: {error}"
 
 
-def _choose_tier(tier: str | None, known: TopicModel | None, texts: pa.ChunkedArray) -> str:
+def _choose_tier(tier: str | None, earlier: TopicModel | None, texts: pa.ChunkedArray) -> str:
     """Return static or transformer."""
     if tier in ("static", "transformer"):
         return tier
-    if known is not None:
-        return "static" if known.space.encoder == static_encoder().name else "transformer"
+    if earlier is not None:
+        return "static" if earlier.space.encoder == static_encoder().name else "transformer"
     few = len(texts) <= MOST_FOR_TRANSFORMER or pc.count_distinct(texts).as_py() <= MOST_FOR_TRANSFORMER
     return "transformer" if few else "static"
 
@@ -193,7 +193,7 @@ def _encoder(tier: str, device: DeviceChoice) -> tuple[str, Encode]:
 def _write(path: Path, discovery: Discovery) -> None:
     """Write a row for each text."""
     model = discovery.model
-    number = pa.array(discovery.topics, mask=discovery.topics == NOWHERE)
+    number = pa.array(discovery.topics, mask=discovery.topics == OUTLIER)
 
     def of_topic(values: tuple[str, ...]) -> pa.Array:
         return pa.array(values, pa.string()).take(number)

@@ -31,7 +31,7 @@ def test_the_same_texts_keep_their_ids(first: Discovery) -> None:
     again = found(OLD, stored(first))
 
     assert ids(again) == ids(first)
-    assert again.born == 0
+    assert again.new == 0
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -42,7 +42,7 @@ def test_new_texts_of_known_kinds_change_no_id(first: Discovery, numbers) -> Non
     later = found([*new, *OLD], stored(first))
 
     assert ids(later)[len(new) :] == ids(first)
-    assert later.born == 0
+    assert later.new == 0
 
 
 def test_enough_texts_of_an_unknown_kind_become_one_topic(first: Discovery) -> None:
@@ -50,7 +50,7 @@ def test_enough_texts_of_an_unknown_kind_become_one_topic(first: Discovery) -> N
 
     later = found([*OLD, *unknown], stored(first))
 
-    assert later.born == 1
+    assert later.new == 1
     assert ids(later)[: len(OLD)] == ids(first)
     assert ids(later)[len(OLD) :].count(later.model.ids[-1]) >= 27
     assert later.model.ids[:-1] == first.model.ids
@@ -60,7 +60,7 @@ def test_enough_texts_of_an_unknown_kind_become_one_topic(first: Discovery) -> N
 def test_few_texts_of_an_unknown_kind_are_born_nowhere(first: Discovery) -> None:
     later = found([*OLD, *texts_of(KINDS + 2, 5)], stored(first))
 
-    assert later.born == 0
+    assert later.new == 0
 
 
 def test_a_born_topic_stays_in_the_next_call(first: Discovery) -> None:
@@ -69,20 +69,20 @@ def test_a_born_topic_stays_in_the_next_call(first: Discovery) -> None:
 
     third = found([*OLD, *unknown, *texts_of(KINDS + 2, 10, 500)], stored(second))
 
-    assert third.born == 0
+    assert third.new == 0
     assert ids(third)[: len(OLD) + 30] == ids(second)
 
 
 def test_one_text_that_is_repeated_is_born(first: Discovery) -> None:
     later = found([*OLD, *(texts_of(KINDS + 3, 1) * 12)], stored(first))
 
-    assert later.born == 1
+    assert later.new == 1
 
 
 def test_topics_of_nothing_are_found_anew() -> None:
     empty = found(["parcel 1 a"])
 
-    assert found(OLD, stored(empty)).born == len(found(OLD).model.ids)
+    assert found(OLD, stored(empty)).new == len(found(OLD).model.ids)
 
 
 def test_topics_of_another_encoder_are_refused(first: Discovery) -> None:
