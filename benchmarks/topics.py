@@ -2,8 +2,8 @@
 
 Run: ``python benchmarks/topics.py FOLDER [--more a.parquet,b.parquet] [--out docs/evaluation.md]``. FOLDER has
 ``banking77``, ``clinc150`` and ``sgd_dialogues``, each with a file ``dev.parquet``; ``--more`` names further files with
-columns ``text`` and ``label``. BERTopic is measured if it is installed, without its LLM, with default parameters. Prints
-Markdown tables, and writes them with date and machine to ``--out``. On two free cores it takes about 15 minutes.
+columns ``text`` and ``label``. BERTopic is measured if it is installed, without its LLM, with default parameters.
+Prints Markdown tables, and writes them with date and machine to ``--out``. On two free cores it takes about 15 minutes.
 """
 
 from __future__ import annotations
