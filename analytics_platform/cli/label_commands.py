@@ -137,13 +137,17 @@ def discover_command(
     only from enough texts that are unlike all known ones.
     """
     settings = load_settings()
-    from analytics_platform.cli.commands import discover_topics
+    from dataclasses import asdict
 
-    found = discover_topics(texts, out, previous, tier, device or settings.engine, quiet=as_json)
+    from analytics_platform.cli.console import stage_progress
+    from analytics_platform.operations.topics.topic_file import discover_file
+
+    with stage_progress(quiet=as_json) as on_stage:
+        figures = asdict(discover_file(texts, out, previous, tier, device=device or settings.engine, on_stage=on_stage))
     if as_json:
-        print_json(found)
+        print_json(figures)
         return
-    largest = found.pop("largest")
-    print_figures(found)
+    largest = figures.pop("largest")
+    print_figures(figures)
     for name, rows in largest:
         print_result(f"{rows:8,} {name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import poisson
+from scipy.special import pdtr
 
 from analytics_platform.insights.discovery.clustering import (
     MOST_COMPARED,
@@ -68,7 +68,7 @@ def _find_unlike(model: TopicModel, texts: Texts) -> list[Ints]:
         count, own = int(labels.max()) + 1, labels[references:]
         seen = np.bincount(labels[:references], minlength=count)
         expected = np.bincount(own, references_per_text[assigned.nearest], count)
-        is_unlike = (seen <= _LARGEST_REFERENCE_SHARE * expected) & (poisson.cdf(seen, expected) <= _CHANCE)
+        is_unlike = (seen <= _LARGEST_REFERENCE_SHARE * expected) & (pdtr(seen, expected) <= _CHANCE)
         is_unlike &= np.bincount(own, texts.rows, count) >= LEAST_NEW
         candidates += [np.flatnonzero(own == one) for one in np.flatnonzero(is_unlike)]
     is_taken = np.zeros(len(texts.keys), np.bool_)
