@@ -26,7 +26,8 @@ _LENGTH_BONUS = 0.6
 _LEAST_SCORE = 0.4
 """Least score of a further term, as a share of the first term's."""
 _CANDIDATES = 50
-_LEAST_SHARE = 0.05
+_LEAST_SHARES = (0.1, 0.12, 0.15)
+"""Least share of a topic's texts that have a term of one, two and three words; a rarer term says too little of them."""
 _LEAST_TEXTS = 2
 _LONGEST_NAME = 60
 _STEM = 4
@@ -65,7 +66,8 @@ def name_topics(texts: Sequence[str], topics: Ints, count: int) -> list[str]:
     names: list[str] = []
     for topic in range(count):
         row = terms.shares[topic]
-        enough = row.data >= max(_LEAST_SHARE, min(_LEAST_TEXTS, sizes[topic]) / max(sizes[topic], 1))
+        least = np.array([_LEAST_SHARES[len(terms.words[term]) - 1] for term in row.indices])
+        enough = row.data >= np.maximum(least, min(_LEAST_TEXTS, sizes[topic]) / max(sizes[topic], 1))
         candidates = row.indices[enough]
         bonus = 1 + _LENGTH_BONUS * np.array([len(terms.words[term]) - 1 for term in candidates])
         scores = row.data[enough] * np.maximum(rarity[candidates], 1e-3) * bonus
