@@ -22,7 +22,7 @@ endif
 USABLE := $(shell $(BIN)/python -c '$(SUPPORTED)' 2>/dev/null && { test ! -e .venv/.home || test "$$(cat .venv/.home)" = "$(CURDIR)"; } && echo yes)
 DBT_FILES := $(shell find dbt_project \( -name target -o -name logs \) -prune -o -type f -print)
 
-.PHONY: help install demo dev test test-unit test-fast test-nightly check style nocodb-server bench bench-quick evaluation gpu-check lint format lock env-example data-model browser clean FORCE
+.PHONY: help install demo dev test test-unit test-fast test-nightly check style nocodb-server bench bench-quick evaluation evaluation-topics gpu-check lint format lock env-example data-model browser clean FORCE
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ endif
 ifneq (,$(PII))
 	@$(BIN)/python benchmarks/pii.py $(PII) $(if $(PLAIN),--plain $(PLAIN)) --presidio --out docs/privacy.md
 endif
+
+evaluation-topics: .venv/.dev ## Measure discovered topics beside k-means and BERTopic, and write the tables in docs/: DATA=folder of data sets
+	@$(BIN)/python benchmarks/topics.py $(or $(DATA),$(error set DATA to a folder with banking77, clinc150 and sgd_dialogues)) --out docs/evaluation.md
 
 gpu-check: .venv/.base ## Compare labels and speed of CPU and GPU; needs a GPU
 	@$(BIN)/python benchmarks/gpu_check.py

@@ -1,4 +1,4 @@
-"""The subcommands about labels: `correct`, `train` and `evaluate`."""
+"""The subcommands about labels and topics: `correct`, `train`, `evaluate` and `discover`."""
 
 from __future__ import annotations
 
@@ -112,3 +112,42 @@ def evaluate_command(
         print_json(result)
     else:
         print_figures(result)
+
+
+@app.command("discover")
+def discover_command(
+    texts: Annotated[Path, typer.Option(help="Parquet file with a column text.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write: row, topic_id, parent_id, name, confidence.")],
+    previous: Annotated[
+        Path | None, typer.Option(help="Result of an earlier call, whose topics and ids are continued.")
+    ] = None,
+    tier: Annotated[
+        str | None,
+        typer.Option(
+            help="transformer, static, or cascade, the default: transformer up to 150,000 different texts, "
+            "else static. With --previous, by default the tier of the earlier result."
+        ),
+    ] = None,
+    device: OnDevice = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the topics of a file's texts without being told their number or names.
+
+    topic_id is null for a text that fits nowhere. With --previous, known topics keep their ids, and new ones are born
+    only from enough texts that are unlike all known ones.
+    """
+    settings = load_settings()
+    from dataclasses import asdict
+
+    from analytics_platform.cli.console import stage_progress
+    from analytics_platform.operations.topics.topic_file import discover_file
+
+    with stage_progress(quiet=as_json) as on_stage:
+        figures = asdict(discover_file(texts, out, previous, tier, device=device or settings.engine, on_stage=on_stage))
+    if as_json:
+        print_json(figures)
+        return
+    largest = figures.pop("largest")
+    print_figures(figures)
+    for name, rows in largest:
+        print_result(f"{rows:8,} {name}")

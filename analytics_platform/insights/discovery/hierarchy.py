@@ -1,0 +1,80 @@
+"""Two levels: topics under parents, and the identifiers of both."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.cluster.hierarchy import fcluster, linkage
+
+from analytics_platform.insights.discovery.topic_model import Keys
+from analytics_platform.insights.tiers.tier import Floats, Ints, Singles
+
+FEWEST_TOPICS = 4
+"""Fewer topics have one parent."""
+_TOPICS_PER_PARENT = 3, 12
+"""Least and most topics of a parent, on average."""
+_DIGITS = 10
+_FOUNDERS = 64
+"""Texts whose hashes give a topic its identifier."""
+_DECIMALS = 6
+
+
+def topic_id(founders: Keys) -> str:
+    """Return the identifier of a topic: a hash of its founding texts, the same on any machine and in any order."""
+    return f"t-{_digest(np.sort(founders)[:_FOUNDERS].astype('<u8').tobytes())}"
+
+
+def parent_id(topics: Sequence[str]) -> str:
+    """Return the identifier of a parent: a hash of the topics that it was made of."""
+    return f"p-{_digest(' '.join(sorted(topics)).encode())}"
+
+
+def find_parents(centroids: Singles, ids: Sequence[str]) -> tuple[str, ...]:
+    """Return the identifier of each topic's parent.
+
+    Centroids are joined by average linkage; the number of parents is the one with the clearest silhouettes, with three
+    to twelve topics a parent on average.
+
+    Args:
+        centroids: Unit-length centroids of the topics; shape (topics, dimensions).
+        ids: Identifiers of the topics.
+    """
+    count = len(ids)
+    if not count:
+        return ()
+    numbers = np.zeros(count, np.int64)
+    if count >= FEWEST_TOPICS:
+        order = np.argsort(np.array(ids))  # the result depends on the topics alone
+        distances = np.round(1 - (centroids[order] @ centroids[order].T).astype(np.float64), _DECIMALS)
+        tree = linkage(distances[np.triu_indices(count, 1)].clip(min=0), "average")
+        most, least = (max(2, count // topics) for topics in _TOPICS_PER_PARENT)
+        cuts = [fcluster(tree, parents, "maxclust") - 1 for parents in range(least, most + 1)]
+        numbers[order] = max(cuts, key=lambda cut: round(_silhouette(distances, cut), _DECIMALS))
+    numbered = numbers.tolist()
+    members: dict[int, list[str]] = {}
+    for number, one in zip(numbered, ids, strict=True):
+        members.setdefault(number, []).append(one)
+    return tuple(parent_id(members[number]) for number in numbered)
+
+
+def _silhouette(distances: Floats, labels: Ints) -> float:
+    """Return the mean silhouette of a partition; an item alone counts 0."""
+    count = int(labels.max()) + 1
+    if count < 2:
+        return 0.0
+    members = np.eye(count)[labels]
+    sizes = members.sum(axis=0)
+    sums = distances @ members
+    rows = np.arange(len(labels))
+    own = sums[rows, labels] / np.maximum(sizes[labels] - 1, 1)
+    means = sums / sizes
+    means[rows, labels] = np.inf
+    other = means.min(axis=1)
+    silhouettes = (other - own) / np.maximum(np.maximum(other, own), 1e-9)
+    return float(np.where(sizes[labels] > 1, silhouettes, 0).mean())
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:_DIGITS]
