@@ -37,7 +37,7 @@ from analytics_platform.storage.mongo import (
 )
 from analytics_platform.storage.mongo.collections import Collection
 from analytics_platform.storage.mongo.id_pages import PAGE_ROWS
-from analytics_platform.storage.mongo.ledger_snapshot import LedgerSnapshot
+from analytics_platform.storage.mongo.ledger.ledger_snapshot import LedgerSnapshot
 from analytics_platform.storage.mongo.migrations import LEDGER, MIGRATIONS, RECORD, Migration, migrate
 from analytics_platform.storage.mongo.server import end_sessions
 from analytics_platform.storage.mongo.wire_documents import document_ids

@@ -98,7 +98,14 @@ def test_status_goes_to_standard_output(monkeypatch, capsys):
         complete=True, rows=5, cursor=None, refreshed_at=None, reconciled_at=None, rows_per_second=None, drift=[]
     )
     found = SimpleNamespace(
-        name="sample", source=source, days=2, waiting=[], seconds_left=None, quarantined=0, unplaced=0
+        name="sample",
+        source=source,
+        days=2,
+        waiting=[],
+        seconds_left=None,
+        quarantined=0,
+        unplaced=0,
+        mongo_from=None,
     )
     monkeypatch.setattr(status_module, "examine", lambda *_: found)
     monkeypatch.setattr(sys, "argv", ["analytics", "status"])

@@ -7,7 +7,7 @@ from functools import cache
 
 from analytics_platform.defs.framework.table_asset import TableAsset
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.storage.mongo.ledger_snapshot import LedgerSnapshot
+from analytics_platform.storage.mongo.ledger.ledger_snapshot import LedgerSnapshot
 from analytics_platform.storage.partitions import PartitionStore
 from analytics_platform.storage.staleness import RecomputePolicy
 

@@ -22,15 +22,15 @@ from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.leases.held_lease import Fence
 from analytics_platform.storage.mongo.collection_validators import satisfies_validator
 from analytics_platform.storage.mongo.collections import COLLECTIONS, LABEL_FEEDBACK, Collection
-from analytics_platform.storage.mongo.migrations import LEDGER, migrate
-from analytics_platform.storage.mongo.mongo_errors import MongoStoreError, address, timeout_of, translated
-from analytics_platform.storage.mongo.partition_ledger import (
+from analytics_platform.storage.mongo.ledger.partition_ledger import (
     LEASE_FIELD,
     PAGE_ENDS,
     entries_of,
     recorded_keys,
     stored_page_ends,
 )
+from analytics_platform.storage.mongo.migrations import LEDGER, migrate
+from analytics_platform.storage.mongo.mongo_errors import MongoStoreError, address, timeout_of, translated
 from analytics_platform.storage.mongo.readback import StoredPage, read_pages, read_rows, stored_dates
 from analytics_platform.storage.mongo.replacement import (
     Replacement,

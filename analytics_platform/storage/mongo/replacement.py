@@ -56,8 +56,7 @@ from analytics_platform.storage.mongo.id_pages import (
     rows_within,
     time_for_pages,
 )
-from analytics_platform.storage.mongo.migrations import LEDGER
-from analytics_platform.storage.mongo.partition_ledger import (
+from analytics_platform.storage.mongo.ledger.partition_ledger import (
     LEASE_FIELD,
     PAGE_ENDS,
     begin,
@@ -67,6 +66,7 @@ from analytics_platform.storage.mongo.partition_ledger import (
     page_ends_of,
     stored_page_ends,
 )
+from analytics_platform.storage.mongo.migrations import LEDGER
 from analytics_platform.storage.mongo.wire_documents import BATCH_ROWS, encoded, wire_table
 from analytics_platform.system.read_ahead import read_ahead
 

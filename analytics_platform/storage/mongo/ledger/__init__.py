@@ -1,0 +1,1 @@
+"""The ledger: the collection that records which partitions MongoDB holds."""
