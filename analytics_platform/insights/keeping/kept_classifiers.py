@@ -15,9 +15,9 @@ import hashlib
 import logging
 import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from analytics_platform.insights.heads.routing import Route
 from analytics_platform.insights.heads.stacking import Calibration, Stack
 from analytics_platform.insights.heads.stages import Ladder, Stage
 from analytics_platform.insights.keeping.packing import DamagedStateError, pack, unpack
+from analytics_platform.insights.tiers.tier import Kind
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
 from analytics_platform.insights.vectors.text_encoder import TextEncoder
 
@@ -59,6 +60,39 @@ class KeptClassifiers:
     """
 
     folder: Path | None = None
+
+    def of_kinds(
+        self,
+        encoder: StaticEncoder,
+        kinds: Iterable[Kind],
+        learn: Callable[[], Mapping[Kind, Lessons]],
+        version: str,
+        *,
+        labelled: str = "",
+        transformer: TextEncoder | None = None,
+        reads: Reads = "nothing",
+        device: Device = CPU,
+    ) -> dict[Kind, Classifier]:
+        """Return the fitted classifier of each kind of label.
+
+        Args:
+            encoder: As for ``Classifier``.
+            kinds: The kinds.
+            learn: Returns the training set of each kind; called at most once, and only to fit.
+            version: Version of the labels, on which the fits depend.
+            labelled: As for ``classifier``.
+            transformer: As for ``Classifier``.
+            reads: As for ``Classifier``.
+            device: As for ``Classifier``.
+        """
+        every = cache(learn)
+        return {
+            kind: self.classifier(
+                encoder, partial(_lessons, every, kind), (version, kind), labelled=labelled,
+                transformer=transformer, reads=reads, device=device,
+            )
+            for kind in kinds
+        }  # fmt: skip
 
     def classifier(
         self,
@@ -99,6 +133,10 @@ class KeptClassifiers:
             fitted = fit()
             _keep(path, fitted)
         return fitted
+
+
+def _lessons(every: Callable[[], Mapping[Kind, Lessons]], kind: Kind) -> Lessons:
+    return every()[kind]
 
 
 def _remove_other_labelled(folder: Path, ending: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -115,26 +115,20 @@ class ReadingTier:
         The transformer reads the training texts of a fit, which takes minutes.
         """
 
-        @cache
-        def every() -> dict[Kind, Lessons]:
+        def learn() -> dict[Kind, Lessons]:
             taught = self._model.taught(self.transformer.name) if self._model else None
             return lessons_of(self._taxonomy, taught, self._training.texts)
 
-        def lessons(kind: Kind) -> Lessons:
-            return every()[kind]
-
-        return {
-            kind: self._kept.classifier(
-                self._encoder,
-                partial(lessons, kind),
-                (self.version, kind),
-                labelled=self._training.version if self._training.teaches else "",
-                transformer=self.transformer,
-                reads=READS[self.name],
-                device=self._device,
-            )
-            for kind in labels_of(self._taxonomy)
-        }
+        return self._kept.of_kinds(
+            self._encoder,
+            labels_of(self._taxonomy),
+            learn,
+            self.version,
+            labelled=self._training.version if self._training.teaches else "",
+            transformer=self.transformer,
+            reads=READS[self.name],
+            device=self._device,
+        )
 
     @cached_property
     def _threshold(self) -> float:

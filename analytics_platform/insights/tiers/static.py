@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache, cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
@@ -88,23 +88,17 @@ class StaticTier:
     def _classifiers(self) -> dict[Kind, Classifier]:
         """Classifiers of topic and intent, read or fitted at their first use; fitting takes a second or two each."""
 
-        @cache
-        def every() -> dict[Kind, Lessons]:
+        def learn() -> dict[Kind, Lessons]:
             return lessons_of(self._taxonomy, self._model.taught() if self._model else None, self._training.texts)
 
-        def lessons(kind: Kind) -> Lessons:
-            return every()[kind]
-
-        return {
-            kind: self._kept.classifier(
-                self._encoder,
-                partial(lessons, kind),
-                (self.version, kind),
-                labelled=self._training.version if self._training.teaches else "",
-                device=self._device,
-            )
-            for kind in labels_of(self._taxonomy)
-        }
+        return self._kept.of_kinds(
+            self._encoder,
+            labels_of(self._taxonomy),
+            learn,
+            self.version,
+            labelled=self._training.version if self._training.teaches else "",
+            device=self._device,
+        )
 
 
 def _head(kind: Kind, labels: Sequence[Label], encoder: StaticEncoder) -> LinearHead:
