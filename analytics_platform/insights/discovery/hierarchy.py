@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
+from sklearn.metrics import silhouette_score
 
 from analytics_platform.insights.discovery.topic_model import Keys
-from analytics_platform.insights.tiers.tier import Floats, Ints, Singles
+from analytics_platform.insights.tiers.tier import Singles
 
 FEWEST_TOPICS = 4
 """Fewer topics have one parent."""
@@ -48,32 +49,19 @@ def find_parents(centroids: Singles, ids: Sequence[str]) -> tuple[str, ...]:
     if count >= FEWEST_TOPICS:
         order = np.argsort(np.array(ids))  # the result depends on the topics alone
         distances = np.round(1 - (centroids[order] @ centroids[order].T).astype(np.float64), _DECIMALS)
+        np.fill_diagonal(distances, 0)  # half precision leaves some
         tree = linkage(distances[np.triu_indices(count, 1)].clip(min=0), "average")
         most, least = (max(2, count // topics) for topics in _TOPICS_PER_PARENT)
         cuts = [fcluster(tree, parents, "maxclust") - 1 for parents in range(least, most + 1)]
-        numbers[order] = max(cuts, key=lambda cut: round(_silhouette(distances, cut), _DECIMALS))
+        several = [cut for cut in cuts if cut.any()]
+        if several:
+            clarity = [silhouette_score(distances.clip(min=0), cut, metric="precomputed") for cut in several]
+            numbers[order] = several[int(np.round(clarity, _DECIMALS).argmax())]
     numbered = numbers.tolist()
     members: dict[int, list[str]] = {}
     for number, one in zip(numbered, ids, strict=True):
         members.setdefault(number, []).append(one)
     return tuple(parent_id(members[number]) for number in numbered)
-
-
-def _silhouette(distances: Floats, labels: Ints) -> float:
-    """Return the mean silhouette of a partition; an item alone counts 0."""
-    count = int(labels.max()) + 1
-    if count < 2:
-        return 0.0
-    members = np.eye(count)[labels]
-    sizes = members.sum(axis=0)
-    sums = distances @ members
-    rows = np.arange(len(labels))
-    own = sums[rows, labels] / np.maximum(sizes[labels] - 1, 1)
-    means = sums / sizes
-    means[rows, labels] = np.inf
-    other = means.min(axis=1)
-    silhouettes = (other - own) / np.maximum(np.maximum(other, own), 1e-9)
-    return float(np.where(sizes[labels] > 1, silhouettes, 0).mean())
 
 
 def _digest(content: bytes) -> str:
