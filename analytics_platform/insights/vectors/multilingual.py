@@ -13,7 +13,6 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -27,6 +26,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 from analytics_platform.insights.tiers.tier import TierError
 from analytics_platform.insights.vectors.e5_weights import E5Weights, dequantize
 from analytics_platform.insights.vectors.unit_length import unit
+from analytics_platform.system.cores import usable_cores
 
 MULTILINGUAL_DIMENSIONS = 384
 
@@ -61,7 +61,7 @@ class MultilingualEncoder:
     def __init__(self) -> None:
         runtime = _import_runtime()
         weights = _open_weights()
-        self._threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._threads = usable_cores()
         self._session = _load(runtime, weights)
         self._tokenizer = _tokenizer(weights)
         self._replacements = weights.replacements
