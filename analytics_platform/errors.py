@@ -5,10 +5,13 @@
     UserError                           a person can act on it; shown without a trace
     ├── AlertError                      alerting.channels
     ├── BackupError                     operations.backup_archive
+    ├── DaskError                       defs.executors.dask_cluster
     ├── DbtError                        storage.warehouse.dbt_project
+    ├── DiscoveryError                  operations.topics.topic_file
     ├── DiskFullError                   system.disk_full
     ├── EmbeddedMongoError              storage.mongo.embedded
     ├── EvaluationError                 insights.quality.evaluate
+    ├── HistoryError                    defs.resources.dagster_instance
     ├── HomeRemovedError                system.home
     ├── LabelFileError                  insights.learning.label_files
     ├── LakeError                       storage.lake.parquet_lake
@@ -29,6 +32,7 @@
     ├── SettingsError                   settings.loader
     ├── SimilarError                    operations.similar
     ├── SourceError                     sources.base
+    │   ├── NoMessagesError
     │   ├── NothingUsableError
     │   └── NocoError                   sources.nocodb.noco_api.nocodb_errors
     │       ├── NocoAuthError
@@ -43,6 +47,7 @@
     │   └── LeasesUnreachableError      storage.leases.registers
     ├── TaxonomyError                   insights.taxonomies.taxonomy_file
     ├── TierError                       insights.tiers.tier
+    ├── TopicModelError                 insights.discovery.topic_model
     ├── UnknownPartitionError           operations.why
     └── WarehouseError                  storage.warehouse.warehouse_file
         ├── DamagedWarehouseError

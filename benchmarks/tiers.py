@@ -115,7 +115,9 @@ def write_protocols(data: Path, folder: Path) -> None:
     fit, judged = draw(clinc[1], 20, 0)
     judged = judged[: 2 * len(outside)]
     mixed = np.concatenate([clinc[0][judged], outside]), np.concatenate([clinc[1][judged], [OTHER] * len(outside)])
-    protocols.append(taxonomy(folder, "the same, a third out of scope", (clinc[0][fit], clinc[1][fit]), mixed))
+    protocols.append(
+        taxonomy(folder, "clinc150, ten domains, a third out of scope", (clinc[0][fit], clinc[1][fit]), mixed)
+    )
     document = yaml.safe_load((TRAINING / "vectors" / "evaluation.yaml").read_text(encoding="utf-8"))
     english = [(text, label) for label, texts in document["english"].items() for text in texts]
     others = [(text, label) for by in document["others"].values() for label, texts in by.items() for text in texts]

@@ -35,7 +35,7 @@ def train(definitions: dg.Definitions, instance: dg.DagsterInstance) -> list[str
 
 
 def summary(lake: PartitionStore, before: str, *, reads: bool = False) -> dict[str, Any]:
-    """Return the result of a training, in the form of ``commands.train_model``.
+    """Return the result of a training, in the form of ``graph_commands.train_model``.
 
     Args:
         lake: The store of the learning tables.

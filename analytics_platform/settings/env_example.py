@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -13,7 +14,7 @@ from analytics_platform.settings.loader import PROJECT_ROOT, Settings, environme
 
 _HEADER = """\
 # Copy to .env and uncomment what you change; the environment wins over this file, an empty value counts as unset.
-# Made by `make env-example` from analytics_platform/settings/loader.py.
+# Made by `make env-example` from analytics_platform/settings/.
 """
 
 
@@ -26,7 +27,15 @@ def env_example() -> str:
 
 def _entry(field: str, info: FieldInfo) -> str:
     secret = " Secret." if info.annotation == SecretStr | None else ""
-    return f"# {info.description}{secret}\n#{environment_name(field)}={_shown(info.default)}\n"
+    return f"# {info.description}{_choices(info)}{secret}\n#{environment_name(field)}={_shown(info.default)}\n"
+
+
+def _choices(info: FieldInfo) -> str:
+    """Return a sentence that lists the allowed words of a setting, unless its description names each of them."""
+    words = [str(word) for word in get_args(info.annotation)] if get_origin(info.annotation) is Literal else []
+    if all(word in (info.description or "") for word in words):
+        return ""
+    return f" One of {', '.join(words)}."
 
 
 def _shown(default: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -91,3 +92,24 @@ def test_no_folder_holds_more_modules_than_a_reader_can_take_in() -> None:
     counts = Counter(path.parent for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 
     assert [str(folder) for folder, count in counts.items() if count > MOST_MODULES] == []
+
+
+def test_the_listing_of_errors_names_every_error_that_a_person_can_act_on() -> None:
+    """Whoever catches errors of the package finds each with its module in ``errors.py``."""
+    bases: dict[str, set[str]] = {}
+    modules: dict[str, str] = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                bases[node.name] = {base.id for base in node.bases if isinstance(base, ast.Name)}
+                modules[node.name] = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    found = {"UserError"}
+    while more := {name for name, parents in bases.items() if parents & found} - found:
+        found |= more
+    tree = ast.get_docstring(ast.parse((PACKAGE / "errors.py").read_text(encoding="utf-8"))) or ""
+    listed = re.findall(r"─ (\w+Error)(?: +([\w.]+))?$|─ (\w+Error) +(?:also|[\w.]+)", tree, re.MULTILINE)
+    names = {first or second for first, _, second in listed}
+    assert names == found - {"UserError"}
+    assert {name: place for name, place, _ in listed if place} == {
+        name: modules[name] for name, place, _ in listed if place
+    }

@@ -28,6 +28,7 @@ from analytics_platform.sources.base import Progress, Source
 from analytics_platform.sources.file_reading.file_source import FileSource
 from analytics_platform.sources.nocodb import CircuitChange, NocoClient
 from analytics_platform.sources.nocodb.corrections_table import read_corrections_table
+from analytics_platform.sources.nocodb.noco_api.retries import DEADLINE_SECONDS
 from analytics_platform.sources.nocodb.source import NocoSource, NocoTables
 from analytics_platform.sources.sample_source import sample_source
 from analytics_platform.storage.entered_corrections import read_entered
@@ -222,7 +223,7 @@ class Platform:
             discards=self._stages,
         )
 
-    def nocodb_client(self, *, deadline_seconds: float = 120.0) -> NocoClient:
+    def nocodb_client(self, *, deadline_seconds: float = DEADLINE_SECONDS) -> NocoClient:
         """Return a new client of the NocoDB server that the settings name; whoever asks for it closes it.
 
         Args:

@@ -150,7 +150,7 @@ AGENT_DAILY = Table(
             "agent_id",
             STRING,
             "Identifier of the agent, a person or an assistant; a conversation counts for the agent "
-            "who sent most of its messages.",
+            "who sent the most messages, on a tie the first to speak.",
         ),
         *_VOLUME,
         _count("user_count", "distinct customers"),

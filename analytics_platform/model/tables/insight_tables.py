@@ -71,9 +71,8 @@ _URGENCY = Column(
 _RESOLUTION = Column(
     "resolution",
     STRING,
-    "Whether the customer's concern was settled. It follows the source where the source "
-    "states an outcome, and agrees with resolved; elsewhere it is an estimate from the "
-    "ending, and unclear when the words do not tell.",
+    "Whether the customer's concern was settled: as a person corrected it, else as the source "
+    "states it, else an estimate from the ending, which is unclear when the words do not tell.",
     allowed=frozenset(RESOLUTIONS),
 )
 

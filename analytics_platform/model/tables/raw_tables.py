@@ -202,7 +202,7 @@ RAW_CONVERSATIONS = Table(
         Column(
             "agent_id",
             STRING,
-            "Identifier of the agent who sent most messages, on a tie the first to speak; null when "
+            "Identifier of the agent who sent the most messages, on a tie the first to speak; null when "
             "no message names one.",
             nullable=True,
         ),

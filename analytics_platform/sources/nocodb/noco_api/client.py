@@ -22,7 +22,7 @@ from analytics_platform.sources.nocodb.noco_api.nocodb_errors import NocoAuthErr
 from analytics_platform.sources.nocodb.noco_api.nocodb_tables import NocoTable, parse_table
 from analytics_platform.sources.nocodb.noco_api.page_limits import require
 from analytics_platform.sources.nocodb.noco_api.pages import Page, Row, contradiction, read_pages
-from analytics_platform.sources.nocodb.noco_api.retries import Retries
+from analytics_platform.sources.nocodb.noco_api.retries import ATTEMPTS, DEADLINE_SECONDS, Retries
 from analytics_platform.sources.nocodb.noco_api.transport import Params, Transport, parse_url
 
 _T = TypeVar("_T")
@@ -65,8 +65,8 @@ class NocoClient:
         api_version: Literal["v2", "v3"] = "v2",
         requests_per_second: float | None = 5.0,
         timeout_seconds: float = 30.0,
-        deadline_seconds: float = 120.0,
-        attempts: int = 6,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        attempts: int = ATTEMPTS,
         page_rows: int = MOST_PAGE_ROWS,
         max_connections: int = 4,
         circuit_failures: int = 3,

@@ -40,6 +40,12 @@ class Deadline:
         return max(0.0, self._at - time.monotonic())
 
 
+ATTEMPTS = 6
+"""Tries of one call, including the first."""
+DEADLINE_SECONDS = 120.0
+"""Seconds for all tries of one call and the waits between them."""
+
+
 @dataclass(frozen=True)
 class Retries:
     """Number of tries of a call, and the time for all of them.
@@ -53,8 +59,8 @@ class Retries:
         sleep: Waits a number of seconds; tests replace it.
     """
 
-    attempts: int = 6
-    deadline_seconds: float = 120.0
+    attempts: int = ATTEMPTS
+    deadline_seconds: float = DEADLINE_SECONDS
     first_wait_seconds: float = 0.5
     longest_wait_seconds: float = 20.0
     sleep: Callable[[float], None] = time.sleep
