@@ -21,8 +21,8 @@ def test_a_route_takes_the_doubtful_texts_within_the_budget_where_the_next_exper
 
 
 def test_a_route_leads_nowhere_when_the_next_expert_is_no_better() -> None:
-    answers = np.random.default_rng(0).dirichlet([1, 1], size=2_000)
-    assert len(Route.fit(answers, answers, np.zeros(2_000, np.int64), np.ones(2_000), 0.5).select(answers)) == 0
+    answers = np.random.default_rng(0).dirichlet([1, 1], size=6_000)
+    assert len(Route.fit(answers, answers, np.zeros(6_000, np.int64), np.ones(6_000), 0.5).select(answers)) == 0
 
 
 def test_with_few_answers_the_costlier_expert_is_trusted_within_the_budget() -> None:
