@@ -160,7 +160,7 @@ def llm_lessons(
 def candidate_model(
     label_feedback: pa.Table, gold_labels: pa.Table, llm_lessons: pa.Table, insights: Insights
 ) -> pa.Table:
-    """A model of topics and intents: what people's labels add to the taxonomy, the labelled texts and shipped examples.
+    """A model: what people's labels add to the taxonomy, the labelled texts, the shipped examples and sentiments.
 
     It learns the LLM's labels, too, if with them it is no worse on the gold labels than without them.
     """

@@ -1,4 +1,4 @@
-"""A trained model of topics and intents: what people's corrections taught, as one small file named by its hash.
+"""A trained model: what people's corrections taught, as one small file named by its hash.
 
 The file has vectors of the corrected documents and no text, so that a text that is deleted from the source is in no
 model. `LabelModel.fits` tells whether a model matches a taxonomy and an encoder; `quality.promotion_gate` decides

@@ -23,6 +23,9 @@ _BESIDE_ONE_LABEL = (200, 400)
 """Number of general texts from which a single label is told apart, and the first of them: the ones before it are tried
 as texts that fit no label. Without them every text had the only label, with a confidence of 0.92; with five examples
 and 200 texts, texts on the label's subject have it above 0.9 and most others below 0.1."""
+TAUGHT_KINDS: tuple[Kind, ...] = ("topic", "intent", "sentiment")
+"""Kinds of labels that labelled texts and corrections teach, and on which models are evaluated. Rules decide the other
+kinds, whatever the model."""
 LONGEST_TEXT = 4096
 """Most characters of a training text that are read; a text states its subject earlier."""
 

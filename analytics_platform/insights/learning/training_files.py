@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.insights.heads.lessons import labels_of
+from analytics_platform.insights.heads.lessons import TAUGHT_KINDS, labels_of
 from analytics_platform.insights.heads.training_sample import draw_sample
 from analytics_platform.insights.learning.label_files import (
     ROW,
@@ -69,8 +69,8 @@ class Training:
 
     @property
     def teaches(self) -> bool:
-        """Whether a classifier learns from the texts."""
-        return bool(self.texts.get("topic") or self.texts.get("intent"))
+        """Whether labels depend on the texts."""
+        return any(self.texts.get(kind) for kind in TAUGHT_KINDS)
 
     def without_held_out(self) -> Training:
         """Return the files without one text in five, which then can tell how good a model is."""
@@ -78,15 +78,10 @@ class Training:
         return Training(f"{self.version} without one in five", texts)
 
     def gold(self) -> pa.Table:
-        """Return the held-out texts of kinds that can be evaluated on a text, as ``EXAMPLES``; no model learns them.
-
-        No classifier learns sentiment from files, so every text of this kind is held out.
-        """
+        """Return the held-out texts of kinds that texts teach, as ``EXAMPLES``; no model learns them."""
         rows = []
-        kinds: tuple[Kind, ...] = ("topic", "intent", "sentiment")
-        for kind in kinds:
-            pairs = self.texts.get(kind, ())
-            chosen = [pair for pair in pairs if kind == "sentiment" or _is_held_out(pair[0])]
+        for kind in TAUGHT_KINDS:
+            chosen = [pair for pair in self.texts.get(kind, ()) if _is_held_out(pair[0])]
             for text, label in sorted(chosen, key=lambda pair: _digest(pair[0]))[:_MOST_GOLD]:
                 item = f"text:{_digest(text)[:16]}"
                 said = [{"role": "user", "text": text}]

@@ -1,7 +1,6 @@
 """Labels of conversations and messages by people: validate them, and make training documents or gold labels of them.
 
-Labels of sentiment, urgency and resolution are never training documents: the sentiment head is fitted on its own
-labelled slice, and rules decide urgency and resolution.
+Labels of urgency and resolution are never training documents, because rules decide them.
 
 `defs.resources.corrections_resource` reads the corrections; `learning.standing_corrections` says which of them hold.
 """
@@ -18,7 +17,7 @@ import pyarrow.compute as pc
 
 from analytics_platform.insights.engine import InsightEngine
 from analytics_platform.insights.heads.classifier import pool_both, read_rows
-from analytics_platform.insights.heads.lessons import Taught, labels_of
+from analytics_platform.insights.heads.lessons import TAUGHT_KINDS, Taught
 from analytics_platform.insights.heads.training_sample import draw_rows
 from analytics_platform.insights.learning.correction_rows import (
     TRAINING,
@@ -42,10 +41,6 @@ _WEIGHTS = {"training": 1.0, "llm": 1.0}
 """Weight of a label by its source, a labelled file or an LLM; any other label is a person's correction."""
 _HELD_OUT = 5
 """One conversation in five, selected by the hash of its id, gives gold labels instead of training documents."""
-TAUGHT_KINDS = ("topic", "intent")
-"""Kinds of labels whose corrections are used for training, the kinds of ``labels_of``."""
-GOLD_KINDS = (*TAUGHT_KINDS, "sentiment")
-"""Kinds of labels on which models are evaluated. Rules decide the other kinds, whatever the model."""
 Said = Mapping[Item, tuple[str, list[dict[str, str]]]]
 """Conversation id and messages (role and text) by item; no conversation id for a message id of several ones."""
 
@@ -88,8 +83,8 @@ def judge_feedback(
 
     Of several corrections of the same item and kind, the latest counts; a shipped gold label precedes all of them. A
     fifth of the conversations, and every conversation with a shipped gold label of any kind, are held out for
-    evaluation, and are never used for training. The other corrections of a kind outside ``TAUGHT_KINDS`` are
-    ``unused``, and so are all of a kind outside ``GOLD_KINDS``. A correction counts before a row of a labelled file.
+    evaluation, and are never used for training. All
+    corrections of a kind outside ``TAUGHT_KINDS`` are ``unused``. A correction counts before a row of a labelled file.
 
     Args:
         rows: Corrections and rows of labelled files, with ``feedback_id`` and ``origin``.
@@ -104,7 +99,7 @@ def judge_feedback(
         entry = tidy(row)
         reason = label_fault(entry, known) or _place_fault(entry, said)
         conversation, messages = said.get(item_of(entry), ("", []))
-        held = entry["kind"] in GOLD_KINDS and (conversation in reserved or is_held_out(conversation))
+        held = entry["kind"] in TAUGHT_KINDS and (conversation in reserved or is_held_out(conversation))
         use = "training" if entry["kind"] in TAUGHT_KINDS else "unused"
         status = "quarantined" if reason else "gold" if held else use
         if not reason and not entry["message_id"] and (conversation, entry["kind"]) in gold:
@@ -175,12 +170,12 @@ def draw_taught(feedback: pa.Table, status: str) -> tuple[pa.Table, str]:
 
 
 def _taught_kinds(examples: pa.Table) -> pa.Table:
-    """Return the examples of topics and intents, the kinds that corrections train."""
+    """Return the examples of the kinds that corrections train."""
     return examples.filter(pc.is_in(examples["kind"], value_set=pa.array(TAUGHT_KINDS)))
 
 
 def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, Taught]:
-    """Return training documents of topics and intents from examples, encoded as the engine encodes conversations.
+    """Return training documents by kind of label from examples, encoded as the engine encodes conversations.
 
     An engine with a transformer uses only the examples that ``draw_examples`` chooses, and encodes them by the
     transformer, too.
@@ -199,7 +194,7 @@ def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, Taught]:
         examples = pa.concat_tables([of_people, of_llm])
     ids, documents = engine.conversation_documents(as_messages(examples))
     taught: dict[Kind, Taught] = {}
-    for kind in labels_of(engine.taxonomy):
+    for kind in TAUGHT_KINDS:
         rows = examples.filter(pc.equal(examples["kind"], kind))
         place = pc.index_in(rows["item"], value_set=ids)
         labels = rows.filter(pc.is_valid(place))["label"].to_pylist()

@@ -76,16 +76,16 @@ class ReadingTier:
         """Return the confidence in each label of ``kind`` for each document."""
         if kind in labels_of(self._taxonomy):
             return self._classifiers[kind].classify(documents)
-        first = self._static.classify(kind, documents)
         if kind != "sentiment":  # urgency and resolution depend on few words, and on a conversation's end
-            return first
+            return self._static.classify(kind, documents)
+        first = self._static.untaught_sentiment(documents)
         confidence = first.confidence.copy()
         rows = self._choose_rows(documents, confidence)
         if len(rows):
             read = read_rows(self.transformer, documents, rows)
             opinion = softmax(read @ self._reader.sentiment_weights + self._reader.sentiment_bias, axis=1)
             confidence[rows] = pool_opinions(confidence[rows], opinion, WEIGHTS)
-        return Classified(first.labels, confidence)
+        return Classified(first.labels, self._static.teach_sentiment(confidence, documents))
 
     def _choose_rows(self, documents: Documents, confidence: Floats) -> Ints:
         """Return the documents whose sentiment the transformer reads.

@@ -21,7 +21,8 @@ from analytics_platform.insights.learning.training_files import NOTHING, Trainin
 from analytics_platform.insights.taxonomies.taxonomy import REMAINDERS, Label, Taxonomy
 from analytics_platform.insights.tiers.label_versions import static_version
 from analytics_platform.insights.tiers.sentiment import SentimentHead, load_sentiment
-from analytics_platform.insights.tiers.tier import Classified, Documents, Ints, Kind, Reason
+from analytics_platform.insights.tiers.taught_sentiment import TaughtSentiment
+from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Reason
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
 
 _KEYWORD_STRENGTH = 2.0
@@ -57,20 +58,40 @@ class StaticTier:
         self._model = model
         self._training = training
         self._kept = kept
+        self._sentiment = replace(load_sentiment(), device=device)
         further: dict[Kind, Sequence[Label]] = {"urgency": content.urgencies, "resolution": content.resolutions}
-        heads: dict[Kind, LinearHead | SentimentHead] = {
-            "sentiment": load_sentiment(),
-            **{kind: _head(kind, labels, encoder) for kind, labels in further.items()},
+        self._heads: dict[Kind, LinearHead | SentimentHead] = {
+            "sentiment": self._sentiment,
+            **{kind: replace(_head(kind, labels, encoder), device=device) for kind, labels in further.items()},
         }
-        self._heads = {kind: replace(head, device=device) for kind, head in heads.items()}
         self.version = static_version(content, model, training)
 
     def classify(self, kind: Kind, documents: Documents) -> Classified:
         """Return the confidence in each label of ``kind`` for each document."""
         if kind in labels_of(self._taxonomy):
             return self._classifiers[kind].classify(documents)
+        if kind == "sentiment":
+            own = self.untaught_sentiment(documents)
+            return Classified(own.labels, self.teach_sentiment(own.confidence, documents))
         with one_blas_thread():
             return self._heads[kind].classify(documents)
+
+    def untaught_sentiment(self, documents: Documents) -> Classified:
+        """Return the sentiment of each document by the shipped head alone."""
+        with one_blas_thread():
+            return self._sentiment.classify(documents)
+
+    def teach_sentiment(self, confidence: Floats, documents: Documents) -> Floats:
+        """Return sentiments with regard to labelled texts and corrections; the same where nothing was taught.
+
+        Args:
+            confidence: Probabilities by heads that were not taught; shape (documents, labels).
+            documents: The documents.
+        """
+        if self._taught_sentiment is None:
+            return confidence
+        with one_blas_thread():
+            return self._taught_sentiment.adjust(confidence, documents)
 
     def explain(self, kind: Kind, documents: Documents, chosen: Ints) -> list[Reason | None]:
         """Return the reason of each document's label; None for a remainder label, and if no word is known."""
@@ -83,6 +104,15 @@ class StaticTier:
         return [
             None if head.labels[column] == remainder else reason for column, reason in zip(chosen, reasons, strict=True)
         ]
+
+    @cached_property
+    def _taught_sentiment(self) -> TaughtSentiment | None:
+        labelled = self._training.texts.get("sentiment", ())
+        corrected = self._model.taught().get("sentiment") if self._model else None
+        if not labelled and corrected is None:
+            return None
+        with one_blas_thread():
+            return TaughtSentiment.fit(self._encoder, self._sentiment, labelled, corrected, self._device)
 
     @cached_property
     def _classifiers(self) -> dict[Kind, Classifier]:

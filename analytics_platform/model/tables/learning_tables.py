@@ -80,7 +80,7 @@ LABEL_FEEDBACK = Table(
             STRING,
             "Use of the correction: models learn from it (training), are judged by it (gold), a later "
             "correction or a shipped gold label takes its place (superseded), no model learns its kind from "
-            "people, as sentiment, urgency and resolution (unused), or it is invalid (quarantined). Whatever its use, "
+            "people, as urgency and resolution (unused), or it is invalid (quarantined). Whatever its use, "
             "the latest valid correction of a conversation is the conversation's label.",
             allowed=frozenset({"training", "gold", "superseded", "unused", "quarantined"}),
         ),

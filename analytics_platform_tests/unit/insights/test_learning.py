@@ -101,15 +101,14 @@ def test_the_latest_usable_correction_of_an_item_counts():
     }  # fmt: skip
 
 
-def test_a_correction_of_sentiment_is_gold_or_unused_and_never_training():
-    """The status `training` said that a model learns from a sentiment; none does."""
+def test_a_correction_of_sentiment_teaches_or_judges_as_topics_do():
     rows = judged(
         correction("held", conversation_id=HELD_OUT, kind="sentiment", label="negative"),
         correction("free", kind="sentiment", label="negative"),
         correction("old", kind="sentiment", label="positive", corrected_at=NOON - dt.timedelta(hours=1)),
     )
     assert {name: row["status"] for name, row in rows.items()} == {
-        "held": "gold", "free": "unused", "old": "superseded",
+        "held": "gold", "free": "training", "old": "superseded",
     }  # fmt: skip
 
 
@@ -228,13 +227,29 @@ def test_a_model_is_a_file_that_says_what_it_fits():
     assert not stored.fits(other, engine.encoder.name)
 
 
-def test_corrections_of_sentiment_alone_teach_nothing_and_leave_the_default_model():
+def test_corrections_of_urgency_alone_teach_nothing_and_leave_the_default_model():
     engine = build_engine()
-    rows = [correction("a", kind="sentiment", label="negative")]
+    rows = [correction("a", kind="urgency", label="low")]
     feedback = judge_feedback(rows, engine.taxonomy, find_said(rows, [day(TAUGHT)]), ())
     training, unused = (as_examples(feedback, status) for status in ("training", "unused"))
     assert (training.num_rows, unused.num_rows) == (0, 1)
     assert taught_by(engine, training) == taught_by(engine, unused) == {}
+
+
+def test_a_correction_of_sentiment_changes_what_resembles_it_and_nothing_else():
+    engine = build_engine()
+    rows = [correction("a", kind="sentiment", label="positive")]
+    feedback = judge_feedback(rows, engine.taxonomy, find_said(rows, [day(TAUGHT)]), ())
+    taught = taught_by(engine, as_examples(feedback, "training"))
+    assert list(taught) == ["sentiment"]
+    learnt = build_engine(model=make_model(engine.encoder, engine.taxonomy, taught))
+    texts = ["my printer jams", "thanks, that was a wonderful help", "how do I install a driver for my camera"]
+    before, after = (one.classify_texts("sentiment", texts).confidence for one in (engine, learnt))
+    labels = engine.classify_texts("sentiment", texts[:1]).labels
+    assert labels[before[0].argmax()] != "positive"
+    assert labels[after[0].argmax()] == "positive"
+    np.testing.assert_allclose(after[1:], before[1:], atol=0.15)
+    assert (after[1:].argmax(axis=1) == before[1:].argmax(axis=1)).all()
 
 
 class Axes:
