@@ -21,7 +21,7 @@ _MONTHS = (
     "jul juil lug", "aug aoû ago", "sep set", "oct okt ott out", "nov", "dec dez déc dic",
 )  # fmt: skip
 """First letters of the months in English, German, French, Spanish, Italian, Portuguese and Dutch."""
-_MONTH_NUMBERS = "CREATE TEMP MACRO months() AS MAP {{{}}};\n".format(
+_MONTH_NUMBERS = "SET VARIABLE month_numbers = MAP {{{}}};\n".format(
     ", ".join(f"'{word}': {number}" for number, words in enumerate(_MONTHS, start=1) for word in words.split())
 )
 
@@ -68,15 +68,16 @@ CREATE TEMP MACRO mail_time(given) AS
         '%a, %d %b %Y %H:%M:%S %Z', '%d %b %Y %H:%M:%S %Z', '%a %b %d %H:%M:%S %z %Y', '%a %b %d %H:%M:%S %Z %Y'
     ]) AS TIMESTAMPTZ) END;
 CREATE TEMP MACRO without_uhr(given) AS regexp_replace(regexp_replace(given, ' ?Uhr$', ''), ',? um ', ' ');
-CREATE TEMP MACRO month_of(word) AS coalesce(months()[word[:4]], months()[word[:3]]);
+CREATE TEMP MACRO month_of(word) AS
+    coalesce(getvariable('month_numbers')[word[:4]], getvariable('month_numbers')[word[:3]]);
 CREATE TEMP MACRO time_of_parts(parts) AS CASE WHEN parts.day <> '' THEN TRY(make_timestamp(
     CAST(parts.year AS BIGINT), month_of(lower(parts.month)), CAST(parts.day AS BIGINT),
     coalesce(TRY_CAST(parts.hour AS BIGINT), 0), coalesce(TRY_CAST(parts.minute AS BIGINT), 0),
     coalesce(TRY_CAST(parts.second AS DOUBLE), 0))) END;
-CREATE TEMP MACRO named_month_time(given) AS time_of_parts(regexp_extract(given,
+CREATE TEMP MACRO named_month_time(given) AS list_transform([regexp_extract(given,
     '^(?:\p{L}+[.,]* )?(\d{1,2})(?:[.]|er|º)? ?(?:de )?(\p{L}{3,})[.]?,? (?:de )?(\d{4})' ||
     '(?:,? (?:um |à |a las |às |alle |om )?(\d{1,2})[:h](\d{2})(?::(\d{2}))?)?(?: Uhr)?$',
-    ['day', 'month', 'year', 'hour', 'minute', 'second']));
+    ['day', 'month', 'year', 'hour', 'minute', 'second'])], lambda parts: time_of_parts(parts))[1];
 CREATE TEMP MACRO worded_time(given) AS
     CASE WHEN regexp_matches(given, '[AaPp][Mm]$') AND regexp_matches(given, '^\d{4}-') THEN try_strptime(given, [
         '%Y-%m-%d %I:%M:%S %p', '%Y-%m-%d %I:%M %p', '%Y-%m-%d %I:%M:%S%p', '%Y-%m-%d %I:%M%p'])
@@ -150,7 +151,10 @@ def _macro(name: str, formats: Sequence[str], zone: str | None) -> str:
         f" WHEN {wall} IS NOT NULL THEN {{'instant': CAST(NULL AS TIMESTAMPTZ), 'wall': {wall}}} END"
         for instant, wall in zip(instants, walls, strict=True)
     )
-    return f"CREATE TEMP MACRO {name}(given) AS placed(coalesce({readings}));\n"
+    return (
+        f"CREATE TEMP MACRO {name}(given) AS "
+        f"list_transform([coalesce({readings})], lambda reading: placed(reading))[1];\n"
+    )
 
 
 def _utc(form: str) -> str:
