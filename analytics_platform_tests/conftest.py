@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,6 +23,20 @@ settings.register_profile(
 )
 settings.register_profile("night", settings.get_profile("day"), max_examples=500, derandomize=False)
 settings.load_profile("night" if NIGHTLY else "day")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the garbage collector what lives as long as the process: the modules and the collected tests.
+
+    Each full collection walked half a million objects, which took a fifth of the time of the unit tests.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
