@@ -186,10 +186,10 @@ def settle_all(db: duckdb.DuckDBPyConnection) -> None:
     db.execute(_STARTS.format(which="true"))
 
 
-_REFUSALS = f"""
+_COMPARED = f"""
 -- What a repeated row says otherwise than the row that is kept; nothing, when it is the very same, or when a newer file
 -- has replaced it. A log of requests repeats messages without ids with the time and the usage of the later request.
-CREATE TEMP TABLE compared AS
+INSERT INTO compared
 SELECT
     again.position, again.conversation_id, again.message_id,
     files.label AS first_label, kept.source_row AS first_row,
@@ -217,26 +217,28 @@ SELECT
 FROM repeats
 JOIN judged AS kept ON kept.position = repeats.first_position
 JOIN judged AS again ON again.position = repeats.position
-JOIN files ON files.file = kept.file;
+JOIN files ON files.file = kept.file
+"""  # noqa: S608  (a constant of our own)
 
+_REFUSED = """
 CREATE TEMP TABLE refused AS
 SELECT position, reason, detail FROM judged WHERE reason IS NOT NULL
 UNION ALL
 SELECT position, 'conflicting_duplicate',
-    format('message_id is ''{{}}'', read before in {{}} row {{}} with another {{}}',
+    format('message_id is ''{}'', read before in {} row {} with another {}',
         left(message_id, 100), first_label, first_row, differs)
 FROM compared WHERE differs <> ''
 UNION ALL
 SELECT position, 'outside_partitions',
     CASE WHEN day BETWEEN getvariable('first_day') AND getvariable('last_day')
-        THEN format('timestamp is ''{{}}'', outside the days kept '
+        THEN format('timestamp is ''{}'', outside the days kept '
             '(ANALYTICS_START_DATE, ANALYTICS_END_DATE)', timestamp)
-        ELSE format('conversation_id ''{{}}'' starts on {{}}, outside the days kept '
+        ELSE format('conversation_id ''{}'' starts on {}, outside the days kept '
             '(ANALYTICS_START_DATE, ANALYTICS_END_DATE)', left(conversation_id, 100), day) END
 FROM judged ANTI JOIN repeats USING (position) JOIN starts USING (conversation_id)
 WHERE reason IS NULL
     AND (day NOT BETWEEN getvariable('first_day') AND getvariable('last_day') OR is_stray(timestamp));
-"""  # noqa: S608  (a constant of our own)
+"""
 
 
 def find_refusals(db: duckdb.DuckDBPyConnection) -> None:
@@ -245,7 +247,13 @@ def find_refusals(db: duckdb.DuckDBPyConnection) -> None:
     Args:
         db: Contains the settled tables, which are not changed afterwards.
     """
-    db.execute(_REFUSALS)
+    db.execute(
+        "CREATE TEMP TABLE compared (position BIGINT, conversation_id VARCHAR, message_id VARCHAR, "
+        "first_label VARCHAR, first_row BIGINT, differs VARCHAR)"
+    )
+    if db.execute("SELECT count(*) FROM repeats").fetchall() != [(0,)]:
+        db.execute(_COMPARED)
+    db.execute(_REFUSED)
 
 
 _STATES_FAILURE = """
