@@ -5,6 +5,9 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
+# Containers often set this variable. With it, each process that a target starts would compile its imports again.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(shell command -v uv)
@@ -34,11 +37,11 @@ dev: .venv/.prepared ## Open the Dagster UI
 	@$(BIN)/analytics dev
 
 test: .venv/.dev .venv/.prepared browser nocodb-server ## Run every test: unit, then integration, then end to end
-	@$(BIN)/pytest -n auto analytics_platform_tests/unit
+	@$(BIN)/pytest -n auto --dist worksteal analytics_platform_tests/unit
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder analytics_platform_tests/e2e analytics_platform_tests/integration
 
 test-unit: .venv/.dev .venv/.prepared ## Run the unit tests except those that start processes, fit models or take seconds
-	@$(BIN)/pytest -q -n auto -m 'not slow' analytics_platform_tests/unit
+	@$(BIN)/pytest -q -n auto --dist worksteal -m 'not slow' analytics_platform_tests/unit
 
 test-fast: ## Run some tests with the .venv as it is: TESTS=analytics_platform_tests/unit/insights
 	@$(BIN)/pytest -q -x -p no:xdist -p no:cov $(or $(TESTS),$(error name the tests: make test-fast TESTS=analytics_platform_tests/unit/insights))

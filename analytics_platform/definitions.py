@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 
@@ -24,7 +24,7 @@ from analytics_platform.defs.framework.table_asset import OWNERS, TableAsset
 from analytics_platform.defs.resources.graph_resources import graph_resources
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.insights.taxonomies.combining import taxonomy_content
-from analytics_platform.settings.loader import Settings, load_settings
+from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.partitions import PartitionInfo
 from analytics_platform.storage.warehouse.dbt_project import load_manifest
 from analytics_platform.storage.work.orders import Delegate
@@ -36,16 +36,19 @@ _LABELLING = frozenset({"insights", "llm"})
 """The resources that read the taxonomy. An asset that uses one of them makes labels."""
 
 
-def _versioned(asset: TableAsset, settings: Settings) -> dg.AssetsDefinition:
+def _versioned(asset: TableAsset, labels: Sequence[bytes]) -> dg.AssetsDefinition:
     """Return the asset's definition. The code version of an asset that makes labels includes the taxonomy and the tier.
 
     A changed taxonomy or tier therefore shows in the graph as a new code version, as ``analytics run`` finds it by the
     provenance of partitions.
+
+    Args:
+        asset: The asset.
+        labels: The tier and the taxonomy, which is read once for all assets.
     """
     if not _LABELLING.intersection(asset.recipe.resources):
         return asset.definition
-    parts = (asset.recipe.code_version.encode(), settings.tier.encode(), *taxonomy_content(settings.taxonomy_parts))
-    version = hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:12]
+    version = hashlib.sha256(b"\x1f".join((asset.recipe.code_version.encode(), *labels))).hexdigest()[:12]
     return asset.definition.map_asset_specs(lambda spec: spec.replace_attributes(code_version=version))
 
 
@@ -65,7 +68,8 @@ def build_definitions(
     days = daily_partitions(settings.first_day, settings.end_date_fixed)
     marts = build_marts(days, load_manifest(settings.dbt_project_dir), OWNERS)
     tables, recipes = tables_of(settings), recipes_of(settings)
-    everyday = [*(partitioned(_versioned(asset, settings), days) for asset in tables), marts]
+    labels = (settings.tier.encode(), *taxonomy_content(settings.taxonomy_parts))
+    everyday = [*(partitioned(_versioned(asset, labels), days) for asset in tables), marts]
     specs = [spec for asset in everyday for spec in asset.specs]
     delegate = delegate or delegate_of(settings, lambda: platform.lake)
     if delegate is not None:

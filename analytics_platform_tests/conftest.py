@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,22 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     if config.getoption("dist") != "loadfile":
         return None
     return max(2, usable_cores() * 3 // 2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the garbage collector what lives as long as the process: the modules and the collected tests.
+
+    Each full collection walked half a million objects, which took a fifth of the time of the unit tests. What tests
+    keep, such as engines and definitions, grows again, so full collections are made more rarely, too.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(10_000, 10, 50)
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

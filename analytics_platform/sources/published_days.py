@@ -112,8 +112,8 @@ def write_days(
 
     Args:
         db: Contains ``judged``, ``originals`` (``position``, ``names`` and ``cells`` of at least every refused row),
-            ``read_rows`` (conversation_id of every row read), ``files``, the tables of ``deduplication``, and the
-            variable of ``use_outcome_range``.
+            ``read_rows`` (conversation_id of every row read), ``files``, the tables of ``deduplication`` and of its
+            ``find_refusals``, and the variable of ``use_outcome_range``.
         folder: Folder of the manifest.
         part: Folder of the files, below ``folder``.
         only: Days to write, as ``YYYY-MM-DD``; all when None.
@@ -126,7 +126,9 @@ def write_days(
         db.execute("SET VARIABLE only_days = $days::DATE[]", {"days": sorted(only)})
         which = "list_contains(getvariable('only_days'), coalesce(day, getvariable('other_day')))"
     messages = _write_table(db, _MESSAGES.format(which=which), RAW_MESSAGES, folder / part)
-    quarantined = _write_table(db, _QUARANTINED.format(which=which), QUARANTINED_ROWS, folder / part)
+    quarantined: Mapping[str, int] = defaultdict(int)
+    if db.execute("SELECT count(*) FROM refused").fetchall() != [(0,)]:
+        quarantined = _write_table(db, _QUARANTINED.format(which=which), QUARANTINED_ROWS, folder / part)
     counts = db.execute(_COUNTS.format(which=which.replace("coalesce(day, getvariable('other_day'))", "date")))
     return {
         day: StagedDay(_version(messages[day], quarantined[day], rows, duplicates), rows, duplicates, part)

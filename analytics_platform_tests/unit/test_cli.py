@@ -77,6 +77,7 @@ def test_what_needs_no_work_is_answered_before_anything_heavy_is_imported(argume
     assert finished.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow  # starts a process
 def test_the_command_and_a_status_import_nothing_that_only_a_stale_day_needs(tmp_path: Path) -> None:
     """A status of a small home took five processor-seconds, nearly all of them for imports."""
     (tmp_path / "chats.csv").write_text("conversation_id,role,text,timestamp\nc,user,hi,2024-01-05T10:00:00Z\n")
@@ -99,6 +100,7 @@ def test_the_command_and_a_status_import_nothing_that_only_a_stale_day_needs(tmp
     assert "files, not all read yet" in finished.stdout
 
 
+@pytest.mark.slow  # starts a process
 def test_a_table_that_does_not_exist_is_refused_before_the_graph_is_imported() -> None:
     """The refusal took 11 s, and 17 to 52 s on a loaded machine: it waited for Dagster and every asset."""
     script = (

@@ -133,6 +133,7 @@ def test_a_file_that_cannot_be_read_has_its_fault_and_its_columns(tmp_path: Path
     assert "separated by semicolon" in view.what
 
 
+@pytest.mark.slow  # reads a large file
 def test_a_large_file_is_sampled_unless_the_whole_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inspection, "SAMPLE_ROWS", 10)
     monkeypatch.setattr("analytics_platform.sources.formats.json_rows.CHUNK_BYTES", 500)

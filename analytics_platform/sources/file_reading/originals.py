@@ -53,7 +53,7 @@ class Originals:
             self._writer = None
 
     def create_view(self, db: duckdb.DuckDBPyConnection) -> None:
-        """Create the view ``originals`` with ``position``, ``names`` and ``cells`` of the rows in the view ``refused``.
+        """Create the view ``originals`` with ``position``, ``names`` and ``cells`` of the rows in ``refused``.
 
         Args:
             db: Contains ``refused``.

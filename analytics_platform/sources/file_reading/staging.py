@@ -14,7 +14,6 @@ from itertools import islice
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -28,13 +27,14 @@ from analytics_platform.sources.mapping import LEFT_OUT, FieldMapping
 from analytics_platform.sources.published_days import MANIFEST, manifest_text, write_days
 from analytics_platform.sources.row_rules.deduplication import (
     SETTLED_TABLES,
+    find_refusals,
     settle_all,
     use_other_day,
     use_outcome_range,
     use_window,
 )
 from analytics_platform.sources.row_rules.row_summary import SUMMARY, summarise
-from analytics_platform.sources.row_rules.row_validation import judge, prepare_judging
+from analytics_platform.sources.row_rules.row_validation import JUDGED, judge, prepare_judging
 from analytics_platform.sources.rows import Rows, merge_rows
 from analytics_platform.system.read_ahead import read_ahead
 
@@ -44,6 +44,7 @@ _REPEATING = [
     "reason",
 ]  # fmt: skip
 """Columns of judged rows whose values repeat; a dictionary of the others' values costs time and saves nothing."""
+_AS_READ = pa.schema([("conversation_id", pa.string())])
 _ROWS_PER_FILE = 1 << 40
 """Positions reserved per file: ``file * _ROWS_PER_FILE + row`` orders the rows of a whole source."""
 
@@ -76,6 +77,7 @@ def stage(
         db.execute(SETTLED_TABLES)
         use_window(db, name, first_day, last_day)
         settle_all(db)
+        find_refusals(db)
         use_other_day(db)
         use_outcome_range(db)
         originals.create_view(db)
@@ -174,12 +176,9 @@ def _read_files(
     refusals: list[NoMessagesError] = []
     db.execute("CREATE TABLE files (file INTEGER, label VARCHAR)")
     db.executemany("INSERT INTO files VALUES (?, ?)", [[number, file.label] for number, file in enumerate(files)])
-    nothing = mapping.apply(Rows(np.array([], dtype=np.int64), {}))
-    judged = judge(db, nothing, file=0, first_position=0)
-    as_read = nothing.rows.select(["conversation_id"])
     with (
-        pq.ParquetWriter(work / "judged.parquet", judged.schema, use_dictionary=_REPEATING) as judged_rows,
-        pq.ParquetWriter(work / "read.parquet", as_read.schema) as ledger,
+        pq.ParquetWriter(work / "judged.parquet", JUDGED, use_dictionary=_REPEATING) as judged_rows,
+        pq.ParquetWriter(work / "read.parquet", _AS_READ) as ledger,
     ):
         for batch, block in judged_blocks(db, files, mapping, refusals):
             is_counted = pc.not_equal(pc.fill_null(batch.rows["problem"], ""), LEFT_OUT)

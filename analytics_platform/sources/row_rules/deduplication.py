@@ -33,7 +33,7 @@ LATEST_DAYS = 366
 UNPLACED_DAY = dt.date.min
 """Day under which rows of conversations that start on no day of the window are staged; no partition has it."""
 
-_VIEWS = f"""
+_VIEWS = """
 -- The time of a wrong clock: before the first partition, or more than a year after the last one.
 CREATE OR REPLACE TEMP MACRO is_stray(time) AS time < getvariable('first_day')
     OR time >= CAST(getvariable('last_day') AS DATE) + to_days(getvariable('late_days') + 1);
@@ -61,57 +61,7 @@ SELECT position, repairs FROM judged ANTI JOIN repeats USING (position) WHERE re
 CREATE OR REPLACE TEMP VIEW conversation_days AS
 SELECT conversation_id, day FROM starts
 WHERE day BETWEEN getvariable('first_day') AND getvariable('last_day');
-
--- What a repeated row says otherwise than the row that is kept; nothing, when it is the very same, or when a newer file
--- has replaced it. A log of requests repeats messages without ids with the time and the usage of the later request.
-CREATE OR REPLACE TEMP VIEW compared AS
-SELECT
-    again.position, again.conversation_id, again.message_id,
-    files.label AS first_label, kept.source_row AS first_row,
-    CASE WHEN again.file = kept.file THEN concat_ws(', ',
-        CASE WHEN again.user_id IS DISTINCT FROM kept.user_id THEN 'user_id' END,
-        CASE WHEN again.agent_id IS DISTINCT FROM kept.agent_id THEN 'agent_id' END,
-        CASE WHEN again.channel IS DISTINCT FROM kept.channel THEN 'channel' END,
-        CASE WHEN again.role IS DISTINCT FROM kept.role THEN 'role' END,
-        CASE WHEN again.text IS DISTINCT FROM kept.text THEN 'text' END,
-        CASE WHEN again.language IS DISTINCT FROM kept.language THEN 'language' END,
-        CASE WHEN again.rating IS DISTINCT FROM kept.rating THEN 'rating' END,
-        CASE WHEN again.outcome IS DISTINCT FROM kept.outcome THEN 'outcome' END,
-        CASE WHEN again.variant IS DISTINCT FROM kept.variant THEN 'variant' END,
-        CASE WHEN NOT starts_with(kept.message_id, '{CONTENT_ID}') THEN nullif(concat_ws(', ',
-            CASE WHEN again.timestamp IS DISTINCT FROM kept.timestamp THEN 'timestamp' END,
-            CASE WHEN again.sequence IS DISTINCT FROM kept.sequence THEN 'sequence' END,
-            CASE WHEN again.model IS DISTINCT FROM kept.model THEN 'model' END,
-            CASE WHEN again.tokens IS DISTINCT FROM kept.tokens THEN 'tokens' END,
-            CASE WHEN again.input_tokens IS DISTINCT FROM kept.input_tokens THEN 'input_tokens' END,
-            CASE WHEN again.output_tokens IS DISTINCT FROM kept.output_tokens THEN 'output_tokens' END,
-            CASE WHEN again.cost IS DISTINCT FROM kept.cost THEN 'cost' END,
-            CASE WHEN again.extra IS DISTINCT FROM kept.extra THEN 'extra' END
-        ), '') END
-    ) ELSE '' END AS differs
-FROM repeats
-JOIN judged AS kept ON kept.position = repeats.first_position
-JOIN judged AS again ON again.position = repeats.position
-JOIN files ON files.file = kept.file;
-
-CREATE OR REPLACE TEMP VIEW refused AS
-SELECT position, reason, detail FROM judged WHERE reason IS NOT NULL
-UNION ALL
-SELECT position, 'conflicting_duplicate',
-    format('message_id is ''{{}}'', read before in {{}} row {{}} with another {{}}',
-        left(message_id, 100), first_label, first_row, differs)
-FROM compared WHERE differs <> ''
-UNION ALL
-SELECT position, 'outside_partitions',
-    CASE WHEN day BETWEEN getvariable('first_day') AND getvariable('last_day')
-        THEN format('timestamp is ''{{}}'', outside the days kept '
-            '(ANALYTICS_START_DATE, ANALYTICS_END_DATE)', timestamp)
-        ELSE format('conversation_id ''{{}}'' starts on {{}}, outside the days kept '
-            '(ANALYTICS_START_DATE, ANALYTICS_END_DATE)', left(conversation_id, 100), day) END
-FROM judged ANTI JOIN repeats USING (position) JOIN starts USING (conversation_id)
-WHERE reason IS NULL
-    AND (day NOT BETWEEN getvariable('first_day') AND getvariable('last_day') OR is_stray(timestamp));
-"""  # noqa: S608  (a constant of our own)
+"""
 
 _SESSIONS = """
 gaps AS (
@@ -234,6 +184,76 @@ def settle_all(db: duckdb.DuckDBPyConnection) -> None:
     db.execute(_adjustments("true"))
     db.execute(_REPEATS.format(which="true"))
     db.execute(_STARTS.format(which="true"))
+
+
+_COMPARED = f"""
+-- What a repeated row says otherwise than the row that is kept; nothing, when it is the very same, or when a newer file
+-- has replaced it. A log of requests repeats messages without ids with the time and the usage of the later request.
+INSERT INTO compared
+SELECT
+    again.position, again.conversation_id, again.message_id,
+    files.label AS first_label, kept.source_row AS first_row,
+    CASE WHEN again.file = kept.file THEN concat_ws(', ',
+        CASE WHEN again.user_id IS DISTINCT FROM kept.user_id THEN 'user_id' END,
+        CASE WHEN again.agent_id IS DISTINCT FROM kept.agent_id THEN 'agent_id' END,
+        CASE WHEN again.channel IS DISTINCT FROM kept.channel THEN 'channel' END,
+        CASE WHEN again.role IS DISTINCT FROM kept.role THEN 'role' END,
+        CASE WHEN again.text IS DISTINCT FROM kept.text THEN 'text' END,
+        CASE WHEN again.language IS DISTINCT FROM kept.language THEN 'language' END,
+        CASE WHEN again.rating IS DISTINCT FROM kept.rating THEN 'rating' END,
+        CASE WHEN again.outcome IS DISTINCT FROM kept.outcome THEN 'outcome' END,
+        CASE WHEN again.variant IS DISTINCT FROM kept.variant THEN 'variant' END,
+        CASE WHEN NOT starts_with(kept.message_id, '{CONTENT_ID}') THEN nullif(concat_ws(', ',
+            CASE WHEN again.timestamp IS DISTINCT FROM kept.timestamp THEN 'timestamp' END,
+            CASE WHEN again.sequence IS DISTINCT FROM kept.sequence THEN 'sequence' END,
+            CASE WHEN again.model IS DISTINCT FROM kept.model THEN 'model' END,
+            CASE WHEN again.tokens IS DISTINCT FROM kept.tokens THEN 'tokens' END,
+            CASE WHEN again.input_tokens IS DISTINCT FROM kept.input_tokens THEN 'input_tokens' END,
+            CASE WHEN again.output_tokens IS DISTINCT FROM kept.output_tokens THEN 'output_tokens' END,
+            CASE WHEN again.cost IS DISTINCT FROM kept.cost THEN 'cost' END,
+            CASE WHEN again.extra IS DISTINCT FROM kept.extra THEN 'extra' END
+        ), '') END
+    ) ELSE '' END AS differs
+FROM repeats
+JOIN judged AS kept ON kept.position = repeats.first_position
+JOIN judged AS again ON again.position = repeats.position
+JOIN files ON files.file = kept.file
+"""  # noqa: S608  (a constant of our own)
+
+_REFUSED = """
+CREATE TEMP TABLE refused AS
+SELECT position, reason, detail FROM judged WHERE reason IS NOT NULL
+UNION ALL
+SELECT position, 'conflicting_duplicate',
+    format('message_id is ''{}'', read before in {} row {} with another {}',
+        left(message_id, 100), first_label, first_row, differs)
+FROM compared WHERE differs <> ''
+UNION ALL
+SELECT position, 'outside_partitions',
+    CASE WHEN day BETWEEN getvariable('first_day') AND getvariable('last_day')
+        THEN format('timestamp is ''{}'', outside the days kept '
+            '(ANALYTICS_START_DATE, ANALYTICS_END_DATE)', timestamp)
+        ELSE format('conversation_id ''{}'' starts on {}, outside the days kept '
+            '(ANALYTICS_START_DATE, ANALYTICS_END_DATE)', left(conversation_id, 100), day) END
+FROM judged ANTI JOIN repeats USING (position) JOIN starts USING (conversation_id)
+WHERE reason IS NULL
+    AND (day NOT BETWEEN getvariable('first_day') AND getvariable('last_day') OR is_stray(timestamp));
+"""
+
+
+def find_refusals(db: duckdb.DuckDBPyConnection) -> None:
+    """Create ``compared`` (rows that repeat others) and ``refused`` (unusable rows, with reason and detail).
+
+    Args:
+        db: Contains the settled tables, which are not changed afterwards.
+    """
+    db.execute(
+        "CREATE TEMP TABLE compared (position BIGINT, conversation_id VARCHAR, message_id VARCHAR, "
+        "first_label VARCHAR, first_row BIGINT, differs VARCHAR)"
+    )
+    if db.execute("SELECT count(*) FROM repeats").fetchall() != [(0,)]:
+        db.execute(_COMPARED)
+    db.execute(_REFUSED)
 
 
 _STATES_FAILURE = """

@@ -204,35 +204,71 @@ def _unreadable(column: str) -> str:
     return f"{column} cannot be read and is null; extra has it as unreadable.{column}"
 
 
+_REASONS = """
+SELECT refused.reason, count(*), arg_min(refused.detail, position),
+    arg_min(concat(files.label, ' row ', source_row), position), count(*) FILTER (WHERE day IS NULL)
+FROM refused JOIN judged USING (position) JOIN files USING (file)
+LEFT JOIN conversation_days ON conversation_days.conversation_id = judged.conversation_id
+GROUP BY refused.reason ORDER BY count(*) DESC, refused.reason
+"""
+_REPAIRED_COLUMNS = """
+SELECT repair.name, count(*), arg_min(left(repair.value, 60), position)
+FROM (SELECT position, unnest(repairs) AS repair FROM repaired_rows)
+GROUP BY repair.name ORDER BY count(*) DESC, repair.name
+"""
+_UNKNOWN_ROLES = f"""
+SELECT detail[10:-2], count(*) FROM refused WHERE reason = 'unknown_role'
+GROUP BY ALL ORDER BY count(*) DESC, 1 LIMIT {_WORDS_NAMED}
+"""  # noqa: S608  (a number of our own)
+# One pass over the rows, and one over the conversations of the rows that are kept.
+_OF_ROWS = rf"""
+SELECT
+    count(DISTINCT conversation_id) FILTER (reason IS NULL AND is_rounded),
+    min(conversation_id) FILTER (reason IS NULL AND is_rounded),
+    count(DISTINCT conversation_id) FILTER (
+        reason IS NULL AND getvariable('outcome_range') = 'closings' AND outcome_form(outcome) IN {_OVER}),
+    count(*) FILTER (is_repeated_hour),
+    count(*) FILTER (is_skipped_hour)
+FROM (SELECT *, regexp_full_match(conversation_id, '\d([.,]\d+)?[Ee]\+?\d{{2,}}') AS is_rounded FROM judged)
+"""  # noqa: S608  (words of our own)
+_OF_CONVERSATIONS = f"""
+SELECT
+    count(*) FILTER (placed > 1 AND days > {_LONG_DAYS}), count(*) FILTER (placed > 1), max(days) FILTER (placed > 1),
+    coalesce(sum(untimed) FILTER (messages > 1), 0), coalesce(sum(messages) FILTER (messages > 1), 0),
+    coalesce(sum(computed), 0)
+FROM (
+    SELECT
+        count(*) FILTER (reason IS NULL) AS messages,
+        count(*) FILTER (reason IS NULL AND NOT is_stray) AS placed,
+        date_diff('day', min(timestamp) FILTER (reason IS NULL AND NOT is_stray),
+            max(timestamp) FILTER (reason IS NULL AND NOT is_stray)) AS days,
+        count(*) FILTER (reason IS NULL AND time_source <> 'message') AS untimed,
+        count(*) FILTER (cost_source = 'computed') AS computed
+    FROM (SELECT *, is_stray(timestamp) AS is_stray FROM judged ANTI JOIN repeats USING (position))
+    GROUP BY conversation_id
+)
+"""  # noqa: S608  (a number of our own)
+
+
 def summarise(db: duckdb.DuckDBPyConnection) -> RowSummary:
     """Count the rows of a source after ``deduplication`` has settled them.
 
     Args:
-        db: Contains ``all_rows``, ``read_rows``, ``files`` and the tables and views of ``deduplication``.
+        db: Contains ``all_rows``, ``read_rows``, ``files`` and the tables and views of ``deduplication`` with its
+            ``find_refusals``.
     """
 
     def rows(query: str) -> list[Any]:
         return db.execute(query).fetchall()
 
-    reasons = rows("""
-        SELECT refused.reason, count(*), arg_min(refused.detail, position),
-            arg_min(concat(files.label, ' row ', source_row), position), count(*) FILTER (WHERE day IS NULL)
-        FROM refused JOIN judged USING (position) JOIN files USING (file)
-        LEFT JOIN conversation_days ON conversation_days.conversation_id = judged.conversation_id
-        GROUP BY refused.reason ORDER BY count(*) DESC, refused.reason
+    ((read, repaired, repeated, refused),) = rows("""
+        SELECT (SELECT count(*) FROM read_rows), (SELECT count(*) FROM repaired_rows), (SELECT count(*) FROM repeats),
+            (SELECT count(*) FROM refused)
     """)
-    repairs = rows("""
-        SELECT repair.name, count(*), arg_min(left(repair.value, 60), position)
-        FROM (SELECT position, unnest(repairs) AS repair FROM repaired_rows)
-        GROUP BY repair.name ORDER BY count(*) DESC, repair.name
-    """)
-    unknown = rows(f"""
-        SELECT detail[10:-2], count(*) FROM refused WHERE reason = 'unknown_role'
-        GROUP BY ALL ORDER BY count(*) DESC, 1 LIMIT {_WORDS_NAMED}
-    """)  # noqa: S608  (a number of our own)
-    ((read,),) = rows("SELECT count(*) FROM read_rows")
-    ((repaired,),) = rows("SELECT count(*) FROM repaired_rows")
-    ((duplicates,),) = rows("SELECT count(*) FROM compared WHERE differs = ''")
+    reasons = rows(_REASONS) if refused else []
+    repairs = rows(_REPAIRED_COLUMNS) if repaired else []
+    unknown = rows(_UNKNOWN_ROLES) if any(reason == "unknown_role" for reason, *_ in reasons) else []
+    duplicates = rows("SELECT count(*) FROM compared WHERE differs = ''")[0][0] if repeated else 0
     left_out = rows("SELECT detail, count(*) FROM all_rows WHERE reason = 'left_out' GROUP BY detail ORDER BY detail")
     ((after_last_day,),) = rows("""
         SELECT count(*) FROM judged JOIN starts USING (conversation_id)
@@ -265,22 +301,14 @@ def _reason(reason: str, rows: int, detail: str, place: str, *, of_rows: int) ->
 
 
 def _warnings(rows: Any) -> Iterator[str]:
-    ((rounded, example),) = rows(r"""
-        SELECT count(DISTINCT conversation_id), min(conversation_id) FROM judged
-        WHERE reason IS NULL AND regexp_full_match(conversation_id, '\d([.,]\d+)?[Ee]\+?\d{2,}')
-    """)
+    ((rounded, example, closings, repeated, skipped),) = rows(_OF_ROWS)
+    ((lasting, conversations, days, untimed, messages, computed),) = rows(_OF_CONVERSATIONS)
     if rounded:
         yield (
             f"{counted(rounded, 'conversation id')} {agreeing(rounded, 'looks like a number', 'look like numbers')} "
             f"that a spreadsheet rounded, e.g. {example}: different "
             "conversations may have become one; export the column as text"
         )
-    ((lasting, conversations, days),) = rows(f"""
-        SELECT count(*) FILTER (WHERE days > {_LONG_DAYS}), count(*), max(days) FROM (
-            SELECT date_diff('day', min(timestamp), max(timestamp)) AS days
-            FROM judged ANTI JOIN repeats USING (position) WHERE reason IS NULL AND NOT is_stray(timestamp)
-            GROUP BY conversation_id HAVING count(*) > 1)
-    """)  # noqa: S608  (a number of our own)
     if lasting and lasting >= _LONG_SHARE * conversations:
         yield (
             f"{lasting:,} of {counted(conversations, 'conversation')} of several messages "
@@ -288,39 +316,23 @@ def _warnings(rows: Any) -> Iterator[str]:
             f"the longest {days:,}: if conversation_id is a customer or a channel, `session_gap: 4h` in {_MAPPING} "
             "makes conversations of its messages"
         )
-    ((closings,),) = rows(f"""
-        SELECT count(DISTINCT conversation_id) FROM judged
-        WHERE reason IS NULL AND getvariable('outcome_range') = 'closings' AND outcome_form(outcome) IN {_OVER}
-    """)  # noqa: S608  (words of our own)
     if closings:
         yield (
             f"{counted(closings, 'conversation')} {agreeing(closings, 'was', 'were')} solved or closed, and no outcome "
             "of the source says that something failed: "
             "closed is no success, so there is no share of successes; ANALYTICS_OUTCOMES gives words another meaning"
         )
-    ((untimed, messages),) = rows("""
-        SELECT coalesce(sum(untimed), 0), coalesce(sum(messages), 0) FROM (
-            SELECT count(*) FILTER (WHERE time_source <> 'message') AS untimed, count(*) AS messages
-            FROM judged ANTI JOIN repeats USING (position) WHERE reason IS NULL
-            GROUP BY conversation_id HAVING count(*) > 1)
-    """)
     if untimed:
         yield (
             f"{untimed:,} of {counted(messages, 'message')} {agreeing(untimed, 'has', 'have')} no time of "
             f"{agreeing(untimed, 'its', 'their')} own in the source, but that of a conversation, day or file "
             f"(time_source): response times and durations leave {agreeing(untimed, 'it', 'them')} out"
         )
-    ((computed,),) = rows(
-        "SELECT count(*) FROM judged ANTI JOIN repeats USING (position) WHERE cost_source = 'computed'"
-    )
     if computed:
         yield (
             f"{counted(computed, 'cost')} {agreeing(computed, 'was', 'were')} computed from model and tokens, because "
             "the source states none (ANALYTICS_PRICES)"
         )
-    ((repeated, skipped),) = rows(
-        "SELECT count(*) FILTER (WHERE is_repeated_hour), count(*) FILTER (WHERE is_skipped_hour) FROM judged"
-    )
     if repeated:
         yield (
             f"{counted(repeated, 'local time')} {agreeing(repeated, 'occurs', 'occur')} twice, because clocks were set "

@@ -6,6 +6,7 @@ Rules that need the whole source (duplicates, days) are in ``deduplication``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -31,17 +32,37 @@ from analytics_platform.sources.row_rules.plain_rows import (
     PlainRows,
     judge_plain,
 )
-from analytics_platform.sources.row_rules.time_forms import time_macros
+from analytics_platform.sources.row_rules.time_forms import is_only_auto, time_macros
 
 UNREADABLE = "unreadable."
 """Prefix of a key of ``extra``: ``unreadable.rating`` has a rating that is no number, as the source wrote it."""
 
-JUDGED_COLUMNS = (
-    "position", "file", "source_row", "conversation_id", "is_session", "message_id", "is_derived", "user_id",
-    "agent_id", "model", "channel", "role", "text", "timestamp", "time_source", "sequence", "language", "rating",
-    "outcome", "variant", "tokens", "input_tokens", "output_tokens", "cost", "cost_source", "extra", "reason", "detail",
-    "repairs", "is_repeated_hour", "is_skipped_hour", "line",
-)  # fmt: skip
+JUDGED = pa.schema(
+    [
+        ("position", pa.int64()),
+        ("file", pa.int32()),
+        ("source_row", pa.int64()),
+        ("conversation_id", pa.string()),
+        ("is_session", pa.bool_()),
+        ("message_id", pa.string()),
+        ("is_derived", pa.bool_()),
+        *((name, pa.string()) for name in ("user_id", "agent_id", "model", "channel", "role", "text")),
+        ("timestamp", pa.timestamp("us")),
+        ("time_source", pa.string()),
+        ("sequence", pa.float64()),
+        ("language", pa.string()),
+        ("rating", pa.float64()),
+        ("outcome", pa.string()),
+        ("variant", pa.string()),
+        *((name, pa.int64()) for name in COUNTS),
+        ("cost", pa.float64()),
+        *((name, pa.string()) for name in ("cost_source", "extra", "reason", "detail")),
+        ("repairs", REPAIRS),
+        ("is_repeated_hour", pa.bool_()),
+        ("is_skipped_hour", pa.bool_()),
+        ("line", pa.string()),
+    ]
+)
 """Columns of judged rows, in this order."""
 _EXTRA_KEPT = 1_000
 """Characters that are kept of further columns that are too long to store."""
@@ -227,10 +248,9 @@ def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping
     """
     connection.execute("SET VARIABLE largest_number = $most", {"most": float(MAX_NUMBER)})
     connection.execute(_SETUP)
-    connection.executemany("INSERT INTO role_words VALUES (?, ?)", sorted(mapping.role_words().items()))
-    connection.register("language_words", pa.table({"word": LANGUAGE_WORDS}))
-    connection.execute("INSERT INTO languages FROM language_words")
-    connection.unregister("language_words")
+    words, roles = zip(*sorted(mapping.role_words().items()), strict=True)
+    _fill(connection, "role_words", {"word": pa.array(words, pa.string()), "role": pa.array(roles, pa.string())})
+    _fill(connection, "languages", {"word": LANGUAGE_WORDS})
     if mapping.prices:
         rows = [[model, *price] for model, price in sorted(mapping.prices.items())]
         connection.executemany("INSERT INTO prices VALUES (?, ?, ?)", rows)
@@ -239,6 +259,13 @@ def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping
     connection.execute(f"CREATE TEMP MACRO session_key_of({', '.join(SESSION_KEYS)}) AS CAST({key} AS VARCHAR)")
     connection.execute("SET VARIABLE session_seconds = $seconds", {"seconds": mapping.session_seconds})
     connection.execute(time_macros(mapping.time_formats(), mapping.timezone))
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, pa.Array]) -> None:
+    """Insert columns into an empty table at once: an INSERT per row takes a hundred times as long."""
+    connection.register("filling", pa.table(columns))
+    connection.execute(f"INSERT INTO {table} FROM filling")
+    connection.unregister("filling")
 
 
 def judge(connection: duckdb.DuckDBPyConnection, batch: Batch, *, file: int, first_position: int) -> pa.Table:
@@ -260,7 +287,7 @@ def judge(connection: duckdb.DuckDBPyConnection, batch: Batch, *, file: int, fir
     """
     plain = judge_plain(batch, file=file, first_position=first_position)
     others = np.flatnonzero(~plain.is_plain)
-    if len(others) == batch.rows.num_rows:
+    if 0 < len(others) == batch.rows.num_rows:
         return _judge_by_rules(connection, batch, file, first_position)
     judged = _with_derived_ids(connection, plain)
     if not len(others):
@@ -294,7 +321,7 @@ def _with_derived_ids(connection: duckdb.DuckDBPyConnection, plain: PlainRows) -
         is_derived = np.zeros(len(plain.is_plain), dtype=bool)
         is_derived[places] = True
         columns = {**columns, "message_id": pc.replace_with_mask(columns["message_id"], pa.array(is_derived), derived)}
-    return pa.table({name: columns[name] for name in JUDGED_COLUMNS})
+    return pa.table({name: columns[name] for name in JUDGED.names})
 
 
 def _judge_by_rules(connection: duckdb.DuckDBPyConnection, batch: Batch, file: int, first_position: int) -> pa.Table:
@@ -312,8 +339,8 @@ def _judge_by_rules(connection: duckdb.DuckDBPyConnection, batch: Batch, file: i
     judged = _in_order_of(rows, connection.sql(_statement(variant), params=parameters).to_arrow_table())
     known = {name: rows[name] for name in (*variant.unchanged, "line")}
     known |= {"file": pa.repeat(pa.scalar(file, pa.int32()), rows.num_rows)}
-    table = pa.table({name: known[name] if name in known else judged[name] for name in JUDGED_COLUMNS})
-    return table.set_column(JUDGED_COLUMNS.index("repairs"), "repairs", table["repairs"].cast(REPAIRS))
+    table = pa.table({name: known[name] if name in known else judged[name] for name in JUDGED.names})
+    return table.set_column(JUDGED.names.index("repairs"), "repairs", table["repairs"].cast(REPAIRS))
 
 
 @dataclass(frozen=True)
@@ -325,7 +352,7 @@ class _Variant:
         unchanged: Columns that no rule changes in this batch, so that SQL need not return them.
         extras: Number of further columns.
         has_instants: Whether the moment of every time is known, so that SQL need not parse any.
-        auto_times: As in ``Batch``.
+        auto_times: Whether times that are in none of the mapping's other forms are read as ``auto``.
     """
 
     null_columns: tuple[str, ...]
@@ -344,7 +371,8 @@ def _variant(batch: Batch) -> _Variant:
     if not rows["conversation_id"].null_count and _are_short(rows["conversation_id"]):  # a null may be a session
         unchanged.append("conversation_id")
     has_instants = rows["instant"].null_count == rows["timestamp"].null_count
-    return _Variant(null_columns, tuple(unchanged), len(batch.extra_names), has_instants, batch.auto_times)
+    auto_times = batch.auto_times and not is_only_auto(batch.mapping.time_formats())
+    return _Variant(null_columns, tuple(unchanged), len(batch.extra_names), has_instants, auto_times)
 
 
 def _are_short(values: pa.ChunkedArray) -> bool:

@@ -1,9 +1,9 @@
 r"""How a source writes times, as DuckDB macros: ISO 8601, epochs, e-mail dates, strptime formats, and local times.
 
-``time_macros`` creates ``given_time(text)``, and ``given_or_auto_time(text)``, which tries ``auto`` last. Both return a
-struct of ``at`` (TIMESTAMPTZ, null for a text in no known form) and ``repeated`` (whether the local time occurs twice,
-because clocks were set back), and ``skipped`` (whether it never occurs, because clocks were set forward). A time
-without an offset is UTC unless there is a time zone.
+``time_macros`` creates ``given_time(text)``, and unless ``is_only_auto``, ``given_or_auto_time(text)``, which tries
+``auto`` last. Both return a struct of ``at`` (TIMESTAMPTZ, null for a text in no known form) and ``repeated`` (whether
+the local time occurs twice, because clocks were set back), and ``skipped`` (whether it never occurs, because clocks
+were set forward). A time without an offset is UTC unless there is a time zone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MONTHS = (
     "jul juil lug", "aug aoû ago", "sep set", "oct okt ott out", "nov", "dec dez déc dic",
 )  # fmt: skip
 """First letters of the months in English, German, French, Spanish, Italian, Portuguese and Dutch."""
-_MONTH_NUMBERS = "CREATE TEMP MACRO months() AS MAP {{{}}};\n".format(
+_MONTH_NUMBERS = "SET VARIABLE month_numbers = MAP {{{}}};\n".format(
     ", ".join(f"'{word}': {number}" for number, words in enumerate(_MONTHS, start=1) for word in words.split())
 )
 
@@ -68,17 +68,22 @@ CREATE TEMP MACRO mail_time(given) AS
         '%a, %d %b %Y %H:%M:%S %Z', '%d %b %Y %H:%M:%S %Z', '%a %b %d %H:%M:%S %z %Y', '%a %b %d %H:%M:%S %Z %Y'
     ]) AS TIMESTAMPTZ) END;
 CREATE TEMP MACRO without_uhr(given) AS regexp_replace(regexp_replace(given, ' ?Uhr$', ''), ',? um ', ' ');
-CREATE TEMP MACRO month_of(word) AS coalesce(months()[word[:4]], months()[word[:3]]);
+CREATE TEMP MACRO month_of(word) AS
+    coalesce(getvariable('month_numbers')[word[:4]], getvariable('month_numbers')[word[:3]]);
 CREATE TEMP MACRO time_of_parts(parts) AS CASE WHEN parts.day <> '' THEN TRY(make_timestamp(
     CAST(parts.year AS BIGINT), month_of(lower(parts.month)), CAST(parts.day AS BIGINT),
     coalesce(TRY_CAST(parts.hour AS BIGINT), 0), coalesce(TRY_CAST(parts.minute AS BIGINT), 0),
     coalesce(TRY_CAST(parts.second AS DOUBLE), 0))) END;
-CREATE TEMP MACRO named_month_time(given) AS time_of_parts(regexp_extract(given,
-    '^(?:\p{L}+[.,]* )?(\d{1,2})(?:[.]|er|º)? ?(?:de )?(\p{L}{3,})[.]?,? (?:de )?(\d{4})' ||
-    '(?:,? (?:um |à |a las |às |alle |om )?(\d{1,2})[:h](\d{2})(?::(\d{2}))?)?(?: Uhr)?$',
-    ['day', 'month', 'year', 'hour', 'minute', 'second']));
-CREATE TEMP MACRO worded_time(given) AS
-    CASE WHEN regexp_matches(given, '[AaPp][Mm]$') AND regexp_matches(given, '^\d{4}-') THEN try_strptime(given, [
+"""
+
+# No macros: DuckDB compiles the patterns of a macro when it is created, and each class of letters takes a millisecond.
+_NAMED_MONTH = r"""list_transform([regexp_extract(given,
+        '^(?:\p{L}+[.,]* )?(\d{1,2})(?:[.]|er|º)? ?(?:de )?(\p{L}{3,})[.]?,? (?:de )?(\d{4})' ||
+        '(?:,? (?:um |à |a las |às |alle |om )?(\d{1,2})[:h](\d{2})(?::(\d{2}))?)?(?: Uhr)?$',
+        ['day', 'month', 'year', 'hour', 'minute', 'second'])], lambda parts: time_of_parts(parts))[1]"""
+_WORDED = (
+    r"""CASE WHEN regexp_matches(given, '[AaPp][Mm]$') AND regexp_matches(given, '^\d{4}-')
+    THEN try_strptime(given, [
         '%Y-%m-%d %I:%M:%S %p', '%Y-%m-%d %I:%M %p', '%Y-%m-%d %I:%M:%S%p', '%Y-%m-%d %I:%M%p'])
     WHEN regexp_full_match(given, '\d{1,2}[.]\d{1,2}[.]\d{4}.*') THEN try_strptime(without_uhr(given), [
         '%d.%m.%Y %H:%M:%S', '%d.%m.%Y %H:%M', '%d.%m.%Y, %H:%M:%S', '%d.%m.%Y, %H:%M', '%d.%m.%Y',
@@ -90,19 +95,21 @@ CREATE TEMP MACRO worded_time(given) AS
         '%B %d, %Y, %I:%M:%S %p', '%B %d, %Y %I:%M %p', '%B %d, %Y at %I:%M %p', '%b %d, %Y', '%d %b %Y %H:%M:%S',
         '%d %b %Y %H:%M', '%d %b %Y', '%d %B %Y %H:%M', '%a %b %d %H:%M:%S %Y',
         '%d %b %Y, %H:%M:%S', '%d %b %Y, %H:%M', '%d-%b-%Y %H:%M:%S', '%d-%b-%Y %H:%M'
-    ]), named_month_time(given)) END;
-"""
+    ]), """
+    + _NAMED_MONTH
+    + ") END"
+)
 
-_AUTO_UTC = """coalesce(
+_AUTO_UTC = f"""coalesce(
     TRY_CAST(iso_text(given) AS TIMESTAMPTZ), epoch_time(given), TRY_CAST(loose_iso_text(given) AS TIMESTAMPTZ),
-    mail_time(given), CAST(worded_time(given) AS TIMESTAMPTZ), CAST(spreadsheet_time(given) AS TIMESTAMPTZ))"""
+    mail_time(given), CAST({_WORDED} AS TIMESTAMPTZ), CAST(spreadsheet_time(given) AS TIMESTAMPTZ))"""
 
 _AUTO_INSTANT = """coalesce(
     CASE WHEN has_offset(iso_text(given)) THEN TRY_CAST(iso_text(given) AS TIMESTAMPTZ) END, epoch_time(given),
     CASE WHEN has_offset(loose_iso_text(given)) THEN TRY_CAST(loose_iso_text(given) AS TIMESTAMPTZ) END,
     mail_time(given))"""
-_AUTO_WALL = """coalesce(
-    TRY_CAST(coalesce(iso_text(given), loose_iso_text(given)) AS TIMESTAMP), worded_time(given),
+_AUTO_WALL = f"""coalesce(
+    TRY_CAST(coalesce(iso_text(given), loose_iso_text(given)) AS TIMESTAMP), {_WORDED},
     spreadsheet_time(given))"""
 
 
@@ -121,21 +128,24 @@ CREATE TEMP MACRO placed(reading) AS {{
 
 
 def time_macros(formats: Sequence[str], zone: str | None) -> str:
-    """Return the SQL that creates the macros ``given_time`` and ``given_or_auto_time``.
+    """Return the SQL that creates the macros ``given_time`` and, unless ``is_only_auto``, ``given_or_auto_time``.
 
     Args:
         formats: Tried in this order: ``auto``, one of ``EPOCH_FORMATS``, or a strptime format.
         zone: IANA name of the zone of times without an offset; None for UTC.
     """
     moments = "" if zone is None else _MOMENTS.format(zone=_quoted(zone))
-    either = formats if AUTO in formats else (*formats, AUTO)
-    return (
-        _MONTH_NUMBERS
-        + _MACROS
-        + moments
-        + _macro("given_time", formats, zone)
-        + _macro("given_or_auto_time", either, zone)
-    )
+    macros = _MONTH_NUMBERS + _MACROS + moments + _macro("given_time", formats, zone)
+    return macros if is_only_auto(formats) else macros + _macro("given_or_auto_time", _with_auto(formats), zone)
+
+
+def is_only_auto(formats: Sequence[str]) -> bool:
+    """Tell whether times are read as ``auto`` and in no other form, so that ``given_time`` reads all there are."""
+    return set(formats) == {AUTO}
+
+
+def _with_auto(formats: Sequence[str]) -> Sequence[str]:
+    return formats if AUTO in formats else (*formats, AUTO)
 
 
 def _macro(name: str, formats: Sequence[str], zone: str | None) -> str:
@@ -150,7 +160,10 @@ def _macro(name: str, formats: Sequence[str], zone: str | None) -> str:
         f" WHEN {wall} IS NOT NULL THEN {{'instant': CAST(NULL AS TIMESTAMPTZ), 'wall': {wall}}} END"
         for instant, wall in zip(instants, walls, strict=True)
     )
-    return f"CREATE TEMP MACRO {name}(given) AS placed(coalesce({readings}));\n"
+    return (
+        f"CREATE TEMP MACRO {name}(given) AS "
+        f"list_transform([coalesce({readings})], lambda reading: placed(reading))[1];\n"
+    )
 
 
 def _utc(form: str) -> str:

@@ -78,3 +78,10 @@ class Home:
 def home(tmp_path, monkeypatch):
     with dg.DagsterInstance.ephemeral() as instance:
         yield Home(tmp_path, monkeypatch, instance)
+
+
+@pytest.fixture(scope="module")
+def lasting_home(tmp_path_factory):
+    """A home for all tests of a module that only read it."""
+    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
+        yield Home(tmp_path_factory.mktemp("home"), patch, instance)

@@ -82,6 +82,7 @@ def test_a_model_is_evaluated_again_when_the_engine_that_answers_has_changed(tra
     assert find_violations(MODEL_EVALUATION, MODEL_EVALUATION.conform(again)) == []
 
 
+@pytest.mark.slow  # fits models
 def test_evaluations_from_before_the_engine_was_kept_stay_and_count_no_more(training):
     first = training.evaluate("one")
     training.store(first.drop_columns("engine_version"))

@@ -20,6 +20,8 @@ from analytics_platform.operations.status import examine
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.sources.base import NothingUsableError
 
+pytestmark = pytest.mark.slow  # each run opens a Dagster instance and takes two seconds
+
 HEADER = "conversation_id,role,text,timestamp\n"
 DAY = dt.date(2024, 6, 20)
 SELECT = "key:raw_messages or key:quarantined_rows or key:unplaced_rows"

@@ -23,16 +23,26 @@ def why(home, asset: str = "raw_messages", day: str = DAY) -> Explanation:
     return explain(home.platform, recipes_of(settings), marts, home.instance, day, asset)
 
 
-@pytest.fixture
-def stored(home):
-    """A home whose raw tables hold one day."""
+def with_one_day(home):
     home.write(home.row("a", "1", DAY))
     assert home.materialize(DAY).failures == []
     return home
 
 
-def test_a_current_day_names_what_it_was_computed_from_and_why(stored):
-    found = why(stored)
+@pytest.fixture
+def stored(home):
+    """A home whose raw tables hold one day."""
+    return with_one_day(home)
+
+
+@pytest.fixture(scope="module")
+def unchanged(lasting_home):
+    """The same, for tests that only read."""
+    return with_one_day(lasting_home)
+
+
+def test_a_current_day_names_what_it_was_computed_from_and_why(unchanged):
+    found = why(unchanged)
     assert found.is_stored
     assert found.stale_because == ()
     assert found.computed_because == "not stored before"
@@ -54,8 +64,8 @@ def test_a_changed_source_is_named_before_and_after_the_day_is_computed_again(st
     assert found.computed_because == reason
 
 
-def test_a_table_whose_inputs_are_missing_says_which(stored):
-    found = why(stored, "conversations")
+def test_a_table_whose_inputs_are_missing_says_which(unchanged):
+    found = why(unchanged, "conversations")
     assert not found.is_stored
     assert found.stale_because == (f"missing input messages {DAY}",)
     first, reason, *_ = why_lines(found)
@@ -64,8 +74,8 @@ def test_a_table_whose_inputs_are_missing_says_which(stored):
 
 
 @pytest.mark.parametrize("mart", ["fct_conversation", "dim_user", "agg_daily"])
-def test_a_mart_without_its_day_in_the_lake_says_what_is_missing(stored, mart):
-    assert "missing input" in why(stored, mart).stale_because[0]
+def test_a_mart_without_its_day_in_the_lake_says_what_is_missing(unchanged, mart):
+    assert "missing input" in why(unchanged, mart).stale_because[0]
 
 
 def test_a_table_whose_stored_input_is_stale_is_not_called_current(stored):
@@ -91,9 +101,9 @@ def test_a_source_that_was_not_read_since_it_changed_is_told(stored):
     assert "current" not in next(iter(why_lines(found)))
 
 
-def test_an_unknown_table_is_refused_with_the_names_there_are(stored):
+def test_an_unknown_table_is_refused_with_the_names_there_are(unchanged):
     with pytest.raises(UnknownPartitionError, match=r"no such table; there are .*conversation_insights"):
-        why(stored, "conversation_insight")
+        why(unchanged, "conversation_insight")
 
 
 def test_a_run_reads_each_table_of_a_source_day_once(home, monkeypatch):

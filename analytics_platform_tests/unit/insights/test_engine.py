@@ -234,6 +234,7 @@ def as_conversations(read: list[dict[str, Any]]) -> pa.Table:
     )
 
 
+@pytest.mark.slow  # builds two engines
 @pytest.mark.parametrize("kind", ["topic", "intent"])
 def test_confidence_in_conversations_is_near_the_share_that_is_right(kind: Kind) -> None:
     """Confidence that examples alone calibrate said 0.81 where 0.59 were right."""

@@ -23,12 +23,22 @@ _ROLES = {"u": "user", "a": "agent", "m": "assistant"}
 
 @pytest.fixture(scope="module", params=["demo", "general"])
 def judge(request: pytest.FixtureRequest, build_messages: Build) -> Judge:
-    """Label one conversation."""
+    """Label one conversation; the conversations of the parameter ``turns`` are labelled at once, for all tests."""
     engine = build_engine(taxonomy_path=(request.param,))
 
+    def label(*conversations: Turns) -> list[dict[str, Any]]:
+        said = [(f"c{n}", _ROLES[role], text) for n, turns in enumerate(conversations) for role, text in turns]
+        rows = _labelled(engine, build_messages(said))
+        return [rows[f"c{n}"] for n in range(len(conversations))]
+
+    ours = (item for item in request.session.items if item.path == request.path and hasattr(item, "callspec"))
+    known = list(
+        dict.fromkeys(tuple(item.callspec.params["turns"]) for item in ours if "turns" in item.callspec.params)
+    )
+    rows = dict(zip(known, label(*known), strict=True)) if known else {}
+
     def run(*turns: tuple[str, str]) -> dict[str, Any]:
-        messages = build_messages([("c", _ROLES[role], text) for role, text in turns])
-        return _labelled(engine, messages)["c"]
+        return rows[turns] if turns in rows else label(turns)[0]
 
     return run
 
@@ -190,76 +200,81 @@ def test_a_refusal_of_an_assistant_is_unresolved(judge: Judge) -> None:
 @pytest.mark.parametrize(
     ("turns", "message", "words"),
     [
-        ([("u", "no sound"), _ADVICE, ("u", "now it is working again")], "c-002", ["is working again"]),
-        ([("u", "i want a refund"), ("a", "we are unable to do so"), ("u", "ok thanks")], "c-001", ["unable to"]),
-        ([("u", "打印机没有反应"), ("a", "请您重启"), ("u", "可以了，谢谢")], "c-002", ["可以了"]),
+        ([("u", "no sound"), _ADVICE, ("u", "now it is working again")], "002", ["is working again"]),
+        ([("u", "i want a refund"), ("a", "we are unable to do so"), ("u", "ok thanks")], "001", ["unable to"]),
+        ([("u", "打印机没有反应"), ("a", "请您重启"), ("u", "可以了，谢谢")], "002", ["可以了"]),
     ],
 )
 def test_a_reason_quotes_the_words_that_decided_the_resolution(
     judge: Judge, turns: Turns, message: str, words: list[str]
 ) -> None:
-    reason = _reasons(judge(*turns), "resolution")[0]
-    assert (reason["message_id"], reason["words"], reason["rule"]) == (message, words, None)
+    row = judge(*turns)
+    reason = _reasons(row, "resolution")[0]
+    expected = (f"{row['conversation_id']}-{message}", words, None)
+    assert (reason["message_id"], reason["words"], reason["rule"]) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "urgency"),
+    ("turns", "urgency"),
     [
-        ("please hurry, my flight leaves in an hour and i need the ticket", "high"),
-        ("ich brauche das dringend noch heute", "high"),
-        ("necesito una respuesta lo antes posible, es urgente", "high"),
-        ("请尽快处理，今天之内必须寄出", "high"),
-        ("至急お願いします", "high"),
-        ("somebody stole my card and is paying with it, these payments are fraud", "critical"),
-        ("jemand hat mein konto gehackt", "critical"),
-        ("me robaron la tarjeta", "critical"),
-        ("我的卡被盗刷了", "critical"),
-        ("our shop is down for everyone, customers cannot pay and we are losing money", "critical"),
-        ("it is not urgent at all", "low"),
-        ("no hay prisa, cuando puedan", "low"),
-        ("das ist nicht dringend", "low"),
-        ("不着急，有空的时候看一下", "low"),
-        ("急ぎではありません", "low"),
-        ("we are at the desk, boarding closes in 25 min", "high"),
-        ("do you have a table for four tonight", "normal"),
-        ("WHERE IS THE MANUAL OF THE PRINTER!!!!", "normal"),
-        ("how do i add a second printer?", "normal"),
+        ([("u", "please hurry, my flight leaves in an hour and i need the ticket")], "high"),
+        ([("u", "ich brauche das dringend noch heute")], "high"),
+        ([("u", "necesito una respuesta lo antes posible, es urgente")], "high"),
+        ([("u", "请尽快处理，今天之内必须寄出")], "high"),
+        ([("u", "至急お願いします")], "high"),
+        ([("u", "somebody stole my card and is paying with it, these payments are fraud")], "critical"),
+        ([("u", "jemand hat mein konto gehackt")], "critical"),
+        ([("u", "me robaron la tarjeta")], "critical"),
+        ([("u", "我的卡被盗刷了")], "critical"),
+        ([("u", "our shop is down for everyone, customers cannot pay and we are losing money")], "critical"),
+        ([("u", "it is not urgent at all")], "low"),
+        ([("u", "no hay prisa, cuando puedan")], "low"),
+        ([("u", "das ist nicht dringend")], "low"),
+        ([("u", "不着急，有空的时候看一下")], "low"),
+        ([("u", "急ぎではありません")], "low"),
+        ([("u", "we are at the desk, boarding closes in 25 min")], "high"),
+        ([("u", "do you have a table for four tonight")], "normal"),
+        ([("u", "WHERE IS THE MANUAL OF THE PRINTER!!!!")], "normal"),
+        ([("u", "how do i add a second printer?")], "normal"),
     ],
 )
-def test_urgency_is_told_in_many_languages_and_shouting_weighs_little(judge: Judge, text: str, urgency: str) -> None:
+def test_urgency_is_told_in_many_languages_and_shouting_weighs_little(judge: Judge, turns: Turns, urgency: str) -> None:
     """Of 905 conversations 890 were of normal urgency, and only English keywords told another one."""
-    assert judge(("u", text))["urgency"] == urgency
+    assert judge(*turns)["urgency"] == urgency
 
 
 def test_urgency_is_that_of_the_customers_most_telling_message(judge: Judge) -> None:
     row = judge(("u", "hello"), ("u", "there is a problem and it is urgent"), ("a", "no rush"), ("u", "thanks, bye"))
     assert row["urgency"] == "high"
-    assert [(reason["message_id"], reason["words"]) for reason in _reasons(row, "urgency")] == [("c-001", ["urgent"])]
+    assert [(reason["message_id"], reason["words"]) for reason in _reasons(row, "urgency")] == [("c0-001", ["urgent"])]
 
 
 @pytest.mark.parametrize(
-    "last",
+    "turns",
     [
-        "leider ohne Erfolg, trotzdem danke",
-        "sadly no improvement, but thank you",
-        "sans succès malheureusement, merci quand même",
-        "lamentablemente sin éxito, gracias de todos modos",
-        "infelizmente sem sucesso, obrigado mesmo assim",
-        "purtroppo senza successo, grazie comunque",
-        "helaas zonder resultaat, toch bedankt",
-        "niestety bez skutku, mimo to dziękuję",
-        "maalesef sonuç değişmedi, yine de teşekkürler",
-        "bohužel bez výsledku, přesto děkuji",
-        "tyvärr ingen skillnad, tack ändå",
-        "للأسف بدون فائدة، شكرا على كل حال",
-        "很遗憾,没有效果,还是谢谢",
-        "残念ながらだめでした。ありがとうございました",
-        "아쉽게도 효과가 없네요. 그래도 감사합니다",
+        [("u", "the app closes at once"), _ADVICE, ("u", last)]
+        for last in (
+            "leider ohne Erfolg, trotzdem danke",
+            "sadly no improvement, but thank you",
+            "sans succès malheureusement, merci quand même",
+            "lamentablemente sin éxito, gracias de todos modos",
+            "infelizmente sem sucesso, obrigado mesmo assim",
+            "purtroppo senza successo, grazie comunque",
+            "helaas zonder resultaat, toch bedankt",
+            "niestety bez skutku, mimo to dziękuję",
+            "maalesef sonuç değişmedi, yine de teşekkürler",
+            "bohužel bez výsledku, přesto děkuji",
+            "tyvärr ingen skillnad, tack ändå",
+            "للأسف بدون فائدة، شكرا على كل حال",
+            "很遗憾,没有效果,还是谢谢",
+            "残念ながらだめでした。ありがとうございました",
+            "아쉽게도 효과가 없네요. 그래도 감사합니다",
+        )
     ],
 )
-def test_thanks_for_an_advice_that_failed_resolve_nothing(judge: Judge, last: str) -> None:
+def test_thanks_for_an_advice_that_failed_resolve_nothing(judge: Judge, turns: Turns) -> None:
     """Thanks at the end counted as success, although the customer says that the advice failed."""
-    assert judge(("u", "the app closes at once"), _ADVICE, ("u", last))["resolution"] == "unresolved"
+    assert judge(*turns)["resolution"] == "unresolved"
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,7 @@ def test_the_content_covers_extended_files_and_survives_wrong_ones(tmp_path: Pat
     assert taxonomy_content([str(own)]) != before
 
 
+@pytest.mark.slow  # fits models
 def test_the_engine_labels_by_combined_packs_and_a_file(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text("""\

@@ -158,6 +158,7 @@ def test_repeated_keys_are_listed_up_to_the_same_number(tmp_path: Path) -> None:
     assert lines[20:] == [f"{path}: and 9 more mistakes"]
 
 
+@pytest.mark.slow  # reads files of 40,000 keys
 def test_a_file_of_many_keys_is_refused_in_linear_time(tmp_path: Path) -> None:
     """A mapping of 100,000 keys was not refused within 45 s."""
 

@@ -198,6 +198,7 @@ def test_a_data_file_changes_the_version_by_its_content(tmp_path: Path) -> None:
     assert version_of(tmp_path / "b", data=b"two") != version_of(tmp_path / "a")
 
 
+@pytest.mark.slow  # hashes the package for each data file
 def test_every_data_file_of_the_package_counts(tmp_path: Path) -> None:
     """A data file that its module finds in a new way would change labels, and nothing would be computed again."""
     place = tmp_path / "analytics_platform"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -117,6 +118,7 @@ def _line(row: tuple[str, ...]) -> bytes:
     return text.getvalue().encode()
 
 
+@pytest.mark.slow  # each example stages a source
 @settings(
     max_examples=by_day_or_night(10, 100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

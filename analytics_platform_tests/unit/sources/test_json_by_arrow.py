@@ -82,6 +82,7 @@ def rows_of_list(content: bytes, block: int) -> tuple[Any, Any]:
     return quick, told(slow())
 
 
+@pytest.mark.slow  # 400 examples
 @given(lines=LINES, end=st.sampled_from(["", "\n", "\n\n"]), between=st.sampled_from(["\n", "\r\n"]))
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_lines_give_the_same_rows_with_and_without_arrow(lines: list[str], end: str, between: str) -> None:
@@ -110,6 +111,7 @@ def test_lines_that_arrow_reads_otherwise_are_parsed_one_by_one(content: str) ->
     assert quick == slow
 
 
+@pytest.mark.slow  # 400 examples
 @given(items=ITEMS, comma=st.sampled_from([",", ", ", ",\n", "\n , "]), block=st.integers(64, 300))
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_list_gives_the_same_rows_with_and_without_arrow(items: list[str], comma: str, block: int) -> None:

@@ -191,6 +191,7 @@ def test_long_numbers_are_kept_within_further_columns_too(folder):
     }
 
 
+@pytest.mark.slow  # reads a large file
 @pytest.mark.parametrize(
     ("name", "module", "limit"),
     [("a.jsonl", json_rows, "RECORD_CHARACTERS"), ("a.csv", csv_rows, "RECORD_BYTES")],

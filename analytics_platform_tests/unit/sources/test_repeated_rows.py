@@ -6,6 +6,7 @@ import json
 import os
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -76,6 +77,7 @@ def test_of_exports_of_one_time_the_later_in_the_list_counts(folder, everything)
 texts = st.lists(st.sampled_from(["ok", "yes", "no"]), max_size=6)
 
 
+@pytest.mark.slow  # each example stages a source
 @settings(
     max_examples=by_day_or_night(10, 100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -106,6 +106,7 @@ events = st.lists(
 )
 
 
+@pytest.mark.slow  # each example settles a mirror several times
 @settings(
     max_examples=by_day_or_night(4, 60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -111,6 +111,7 @@ def _open(folder: str, together: Barrier, problems: Queue[str | None]) -> None:
         problems.put(None)
 
 
+@pytest.mark.slow  # starts processes
 def test_processes_that_open_a_new_history_at_the_same_moment_all_get_it(tmp_path):
     context = multiprocessing.get_context("fork")  # with everything imported, so that they meet
     together, problems = context.Barrier(3), context.Queue()

@@ -149,6 +149,7 @@ def test_quoted_text_stays_as_it_is_where_personal_data_is_kept(make_raw):
     assert column.to_pylist() == ["> tom@acme.example", None]
 
 
+@pytest.mark.slow  # large texts
 @pytest.mark.parametrize(
     "unit",
     [

@@ -99,6 +99,7 @@ def test_html_that_a_client_or_a_limit_left_unbalanced_has_no_tags(text, expecte
     assert clean(text) == (expected, [])
 
 
+@pytest.mark.slow  # large texts
 @pytest.mark.parametrize(
     "unit", ["<div>", "<div><b>", "<b><p>", "<table><tr><td>", "<i><b></i></b>", "<p>x", "<blockquote>x"]
 )
@@ -173,6 +174,7 @@ def test_a_text_without_markup_only_has_its_spaces_collapsed(text: str) -> None:
     assert clean(text) == (" ".join(text.split()), [])
 
 
+@pytest.mark.slow  # large texts
 @pytest.mark.parametrize(
     "unit", ["a", "`", "`a", "<", "<b>", "<b ", "<!--", "<b></b><!--", "<pre>", "&a", "``` ", "\x03", "\x1b[", "😀"]
 )

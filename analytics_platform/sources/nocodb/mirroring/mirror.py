@@ -40,6 +40,7 @@ from analytics_platform.sources.published_days import (
     write_days,
 )
 from analytics_platform.sources.row_rules.deduplication import (
+    find_refusals,
     name_changed_sessions,
     settle_changed,
     settle_file_times,
@@ -197,6 +198,7 @@ class Mirror:
             dirty |= self.manifest().keys()
         mirror.remember({_OUTCOME_RANGE: found})
         use_other_day(db)
+        find_refusals(db)
         part = f"{_PARTS}/{time.time_ns():x}"
         written = write_days(db, self.folder, part, dirty)
         days = {day: staged for day, staged in self.manifest().items() if day not in dirty} | written
@@ -221,11 +223,14 @@ class OpenMirror:
         """Create missing tables and views, and store the labels of the two tables."""
         prepare_judging(self._db, self._mapping)
         self._db.execute(TABLES)
+        stored = {name for (name,) in self._db.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
         for number, name in ((MESSAGES, "message_rows"), (CONVERSATIONS, "conversation_rows")):
+            if name in stored:
+                continue
             nothing = self._judge(number, Rows(np.array([], dtype=np.int64), {}))
             self._db.register("nothing", nothing)
             self._db.execute(
-                f"CREATE TABLE IF NOT EXISTS {name} AS SELECT *, 0::UBIGINT AS row_hash FROM nothing"  # noqa: S608
+                f"CREATE TABLE {name} AS SELECT *, 0::UBIGINT AS row_hash FROM nothing"  # noqa: S608
             )
         self._db.execute("DELETE FROM files")
         self._db.executemany("INSERT INTO files VALUES (?, ?)", list(enumerate(labels)))

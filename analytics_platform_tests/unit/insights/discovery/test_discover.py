@@ -44,6 +44,7 @@ def test_a_topic_is_named_by_the_word_of_its_texts(kinds) -> None:
     assert named == {"parcel", "refund", "password", "invoice", "newsletter", "flight"}
 
 
+@pytest.mark.slow  # discovers topics twice
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_any_order_gives_the_same_ids_and_confidence(kinds, random) -> None:

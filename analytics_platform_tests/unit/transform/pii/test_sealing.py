@@ -88,6 +88,7 @@ def test_neither_values_nor_keys_are_in_what_python_shows() -> None:
     assert not [word for word in ("example", "10.1", KEY.decode()) if word in shown]
 
 
+@pytest.mark.slow  # starts a process
 def test_who_keeps_nothing_does_not_wait_for_the_library() -> None:
     script = (
         "import sys, analytics_platform.transform.messages\n"
