@@ -85,6 +85,11 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """Let the interpreter free everything at its end; libraries that count references complain about the rest."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def settings_of_nobody() -> Iterator[None]:
     """Keep the variables and the ``.env`` of whoever runs the tests out of them."""
