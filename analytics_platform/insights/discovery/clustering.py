@@ -45,7 +45,7 @@ class Texts:
         return Texts(self.vectors[chosen], self.keys[chosen], self.rows[chosen])
 
 
-def find_topics(space: VectorSpace, texts: Texts) -> TopicModel:
+def find_topics(space: VectorSpace, texts: Texts, least_topics: int = 1) -> TopicModel:
     """Find the topics of texts, without names.
 
     The first 30,000 texts in the order of their hashes, a random choice that depends on the texts alone, are
@@ -54,9 +54,10 @@ def find_topics(space: VectorSpace, texts: Texts) -> TopicModel:
     Args:
         space: The space of the vectors.
         texts: All distinct texts that have a word.
+        least_topics: Least topics to look for; too small ones are dissolved afterwards.
     """
     sample = texts.take(np.arange(min(len(texts.keys), MOST_COMPARED)))
-    labels, resolution, neighbours_agree = _partition(sample)
+    labels, resolution, neighbours_agree = _partition(sample, least_topics)
     labels = _drop_small(labels, sample.rows)
     if (labels == OUTLIER).all():
         return _empty(space, sample.vectors.shape[1])
@@ -87,11 +88,11 @@ def find_topics(space: VectorSpace, texts: Texts) -> TopicModel:
     return keep_references(model, sample, model.assign(sample.vectors).topics)
 
 
-def _partition(texts: Texts) -> tuple[Ints, float, float]:
+def _partition(texts: Texts, least_topics: int) -> tuple[Ints, float, float]:
     """Return the labels of texts, the resolution, and the share of neighbours that agree."""
     if len(texts.keys) < FEWEST_TEXTS:
         return np.arange(len(texts.keys)), 1.0, 1.0
-    partition = find_partition(texts.vectors)
+    partition = find_partition(texts.vectors, least_topics)
     return partition.labels, partition.resolution, agreement(partition.graph, partition.labels)
 
 

@@ -115,6 +115,39 @@ class TopicModel:
         """Return the same topics under other names."""
         return replace(self, names=names, parent_names=parent_names)
 
+    def topics_from(self, first: int) -> TopicModel:
+        """Return the topics from a number on, with their reference texts."""
+        own = self.reference_topics >= first
+        return replace(
+            self,
+            ids=self.ids[first:],
+            parents=self.parents[first:],
+            names=self.names[first:],
+            parent_names={one: self.parent_names[one] for one in dict.fromkeys(self.parents[first:])},
+            centroids=self.centroids[first:],
+            centres=self.centres[first:],
+            spreads=self.spreads[first:],
+            references=self.references[own],
+            reference_topics=self.reference_topics[own] - first,
+            reference_keys=self.reference_keys[own],
+        )
+
+    def followed_by(self, later: TopicModel) -> TopicModel:
+        """Return these topics and later ones of the same space; the inverse of ``topics_from``."""
+        return replace(
+            self,
+            ids=(*self.ids, *later.ids),
+            parents=(*self.parents, *later.parents),
+            names=(*self.names, *later.names),
+            parent_names={**later.parent_names, **self.parent_names},
+            centroids=np.concatenate([self.centroids, later.centroids]),
+            centres=np.concatenate([self.centres, later.centres]),
+            spreads=np.concatenate([self.spreads, later.spreads]),
+            references=np.concatenate([self.references, later.references]),
+            reference_topics=np.concatenate([self.reference_topics, later.reference_topics + len(self.ids)]),
+            reference_keys=np.concatenate([self.reference_keys, later.reference_keys]),
+        )
+
     def to_text(self) -> str:
         """Return the model as ASCII text, to be stored beside a result."""
         tensors = {
