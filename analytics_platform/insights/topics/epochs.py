@@ -24,7 +24,7 @@ from analytics_platform.insights.discovery.vector_space import VectorSpace
 from analytics_platform.insights.tiers.tier import Ints
 from analytics_platform.insights.topics.epoch_days import FOUNDING, EpochDays, plan_epochs
 from analytics_platform.insights.topics.openings import Openings, join_openings
-from analytics_platform.insights.topics.topic_changes import TopicChange, find_merges, find_origins
+from analytics_platform.insights.topics.topic_changes import TopicChange, find_heir, find_merges, find_origins
 from analytics_platform.model.tables.topic_tables import BIRTH, DEATH, MERGE, RETURN, SPLIT
 
 _ROOTS_PER_TOPIC = 3
@@ -148,8 +148,8 @@ def _compute(before: Sequence[Epoch], planned: EpochDays, stored: Days, fingerpr
         merged = {one: model.ids[into] if to == model.ids[topic] else to for one, to in merged.items()}
         merged[model.ids[topic]] = model.ids[into]
     numbers = _numbers(model, merged)[assigned.topics]
+    changes += _deaths_and_returns(model, numbers, merged, dead_topics(before), openings, assigned)
     counts = np.bincount(numbers[numbers != OUTLIER], minlength=len(model.ids))
-    changes += _deaths_and_returns(model, counts, numbers, merged, dead_topics(before), openings, assigned)
     return Epoch(
         date=planned.date,
         first_day=dt.date.fromisoformat(planned.days[0]),
@@ -194,14 +194,9 @@ def _name(
 def _births(
     earlier: TopicModel | None, model: TopicModel, openings: Openings, assigned: Assigned
 ) -> Iterator[TopicChange]:
-    """Yield the birth of each new topic; of one whose conversations belonged to an earlier topic, its split."""
-    start = len(earlier.ids) if earlier else 0
-    if earlier is None:
-        origins: dict[int, int] = {}
-    else:
-        before = earlier.assign(earlier.space.place(openings.vectors)).topics
-        origins = find_origins(before, assigned.topics, start, len(model.ids))
-    for topic in range(start, len(model.ids)):
+    """Yield the birth of each new topic; of one that lies within an earlier topic, its split."""
+    origins = find_origins(earlier, model) if earlier else {}
+    for topic in range(len(earlier.ids) if earlier else 0, len(model.ids)):
         members = np.flatnonzero(assigned.topics == topic)
         origin = origins.get(topic)
         event, other = (BIRTH, None) if origin is None else (SPLIT, model.ids[origin])
@@ -209,19 +204,18 @@ def _births(
 
 
 def _deaths_and_returns(
-    model: TopicModel,
-    counts: Ints,
-    numbers: Ints,
-    merged: Mapping[str, str],
-    dead: set[str],
-    openings: Openings,
-    assigned: Assigned,
+    model: TopicModel, numbers: Ints, merged: Mapping[str, str], dead: set[str], openings: Openings, assigned: Assigned
 ) -> Iterator[TopicChange]:
+    """Yield the death of each topic without a conversation, or its merge into the later topic that it has become."""
+    living = np.unique(numbers[numbers != OUTLIER])
+    alive = set(living.tolist())
     for topic, name in enumerate(model.ids):
-        if name in merged or bool(counts[topic]) is (name not in dead):
+        if name in merged or (topic in alive) is (name not in dead):
             continue
-        event = RETURN if counts[topic] else DEATH
-        yield _change(event, name, None, np.flatnonzero(numbers == topic), openings, assigned)
+        heir = None if topic in alive else find_heir(model, topic, living)
+        event = RETURN if topic in alive else DEATH if heir is None else MERGE
+        members = np.flatnonzero(numbers == (topic if heir is None else heir))
+        yield _change(event, name, None if heir is None else model.ids[heir], members, openings, assigned)
 
 
 def _numbers(model: TopicModel, merged: Mapping[str, str]) -> Ints:

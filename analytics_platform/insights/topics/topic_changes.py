@@ -12,8 +12,6 @@ from analytics_platform.insights.discovery.topic_model import OUTLIER, TopicMode
 from analytics_platform.insights.encoders.blas_threads import one_blas_thread
 from analytics_platform.insights.tiers.tier import Ints, Singles
 
-_LEAST_ORIGIN = 0.5
-"""Least share of a new topic's conversations that belonged to one earlier topic, for the new topic to be a split."""
 _NEIGHBOURS = 10
 _LEAST_MIXED = 0.8
 """Least number of neighbours of the other topic, as a share of the number expected of one topic, for a merge."""
@@ -42,22 +40,34 @@ class TopicChange:
     count: int
 
 
-def find_origins(before: Ints, after: Ints, start: int, stop: int) -> dict[int, int]:
-    """Return the earlier topic to which most conversations of each new topic belonged, for new topics that have one.
+def find_origins(earlier: TopicModel, model: TopicModel) -> dict[int, int]:
+    """Return the earlier topic that each new topic split off from, for new topics whose centroid fits into one.
 
     Args:
-        before: Number of each conversation's topic among the earlier topics, or ``OUTLIER``.
-        after: Number of its topic now.
-        start: Number of the first new topic.
-        stop: Number of topics now.
+        earlier: The topics before.
+        model: The same topics and the new ones.
     """
-    origins = {}
-    for topic in range(start, stop):
-        members = before[after == topic]
-        counts = np.bincount(members[members != OUTLIER], minlength=1)
-        if len(members) and counts.max() >= _LEAST_ORIGIN * len(members):
-            origins[topic] = int(counts.argmax())
-    return origins
+    start = len(earlier.ids)
+    origins = earlier.assign(model.centroids[start:]).topics
+    return {start + new: int(origin) for new, origin in enumerate(origins) if origin != OUTLIER}
+
+
+def find_heir(model: TopicModel, topic: int, living: Ints) -> int | None:
+    """Return the later topic that a dead one has become: the nearest one whose centroid fits into the dead topic.
+
+    Args:
+        model: The topics, in the order of their birth.
+        topic: Number of the dead topic.
+        living: Numbers of the topics with conversations.
+    """
+    later = living[living > topic]
+    if not len(later):
+        return None
+    with one_blas_thread():
+        cosines = np.round((model.centroids[later] @ model.centroids[topic]).astype(np.float64), 6)
+    best = int(cosines.argmax())
+    fit = (cosines[best] - model.centres[topic]) / model.spreads[topic]
+    return int(later[best]) if fit >= model.least_fit else None
 
 
 def find_merges(model: TopicModel, vectors: Singles, topics: Ints, born_from: int) -> Iterator[tuple[int, int]]:
