@@ -1,14 +1,14 @@
-"""What people say about discovered topics: other names, merges, groups; topics that stay or are not shown.
+"""What people say about discovered topics: other names, merges and parents; topics that stay or are not shown.
 
-The file has a mapping ``topics`` from identifiers of topics, and a mapping ``groups`` from identifiers of groups:
+The file has a mapping ``topics`` from identifiers of topics, and a mapping ``parents`` from identifiers of parents:
 
 ```yaml
 topics:
   t-7e25db8d33: {name: Seat changes, date: 2026-11-30}
   t-0c5d1b2f4e: {merge_into: t-7e25db8d33}
-  t-93aa01c7d2: {group: p-4410bd27c9, pinned: true}
+  t-93aa01c7d2: {parent: p-4410bd27c9, pinned: true}
   t-5f3e8a9b10: {hidden: true}
-groups:
+parents:
   p-4410bd27c9: {name: Flights}
 ```
 """
@@ -39,14 +39,14 @@ class CuratedTopic(BaseModel):
 
     name: str | None = Field(default=None, min_length=1, max_length=_LONGEST_NAME)
     merge_into: str | None = None
-    group: str | None = None
+    parent: str | None = None
     pinned: bool = False
     hidden: bool = False
     date: dt.date | None = None
 
 
-class CuratedGroup(BaseModel):
-    """What a person says about a group of topics."""
+class CuratedParent(BaseModel):
+    """What a person says about a parent of topics."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,7 +57,7 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     topics: dict[str, CuratedTopic] = {}
-    groups: dict[str, CuratedGroup] = {}
+    parents: dict[str, CuratedParent] = {}
 
 
 @dataclass(frozen=True)
@@ -66,23 +66,17 @@ class Curation:
 
     Attributes:
         topics: By identifier of the topic; one that is not known is ignored.
-        groups: Names of groups by identifier.
+        parents: Names of parents by identifier.
     """
 
     topics: Mapping[str, CuratedTopic] = field(default_factory=dict)
-    groups: Mapping[str, str] = field(default_factory=dict)
+    parents: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def version(self) -> str:
         """The content as one text, without the dates; empty if nothing is said."""
         said = [f"{name} {topic.model_dump_json(exclude={'date'})}" for name, topic in sorted(self.topics.items())]
-        return "\n".join([*said, *(f"{name} {group}" for name, group in sorted(self.groups.items()))])
-
-    def merged(self, topic: str) -> str:
-        """Return the topic that stands for a topic, by people's merges."""
-        while (said := self.topics.get(topic)) is not None and said.merge_into is not None:
-            topic = said.merge_into
-        return topic
+        return "\n".join([*said, *(f"{name} {parent}" for name, parent in sorted(self.parents.items()))])
 
 
 NO_CURATION = Curation()
@@ -112,7 +106,7 @@ def read_curation(path: Path | None) -> Curation:
                 )
             seen.add(into)
             into = file.topics[into].merge_into if into in file.topics else None
-    return Curation(file.topics, {name: group.name for name, group in file.groups.items()})
+    return Curation(file.topics, {name: parent.name for name, parent in file.parents.items()})
 
 
 def _fault(path: Path, place: tuple[int | str, ...], what: str) -> str:

@@ -81,7 +81,7 @@ def _by_people(topics: TopicsInForce) -> Iterator[dict[str, Any]]:
         events = {
             "renamed": (said.name, None),
             "merged by a person": (said.merge_into, said.merge_into),
-            "moved": (said.group, said.group),
+            "moved": (said.parent, said.parent),
             "pinned": (said.pinned, None),
             "hidden": (said.hidden, None),
         }

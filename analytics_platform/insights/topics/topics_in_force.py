@@ -68,19 +68,19 @@ class TopicsInForce:
 
     @cached_property
     def parents(self) -> dict[str, str]:
-        """Identifier of the group by topic."""
+        """Identifier of the parent by topic."""
         model, said = self.model, self.curation.topics
         if model is None:
             return {}
         return {
-            topic: (said[topic].group if topic in said else None) or parent
+            topic: (said[topic].parent if topic in said else None) or parent
             for topic, parent in zip(model.ids, model.parents, strict=True)
         }
 
     def parent_name(self, parent: str) -> str:
-        """Return the name of a group; a group that only people know is named like its identifier."""
+        """Return the name of a parent; one that only people know is named like its identifier."""
         shipped = self.model.parent_names if self.model else {}
-        return self.curation.groups.get(parent) or shipped.get(parent, parent)
+        return self.curation.parents.get(parent) or shipped.get(parent, parent)
 
     def assign(self, dates: pa.ChunkedArray, ids: pa.ChunkedArray, openings: Openings) -> pa.Table:
         """Return ``CONVERSATION_TOPICS``.

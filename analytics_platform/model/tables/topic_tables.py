@@ -49,8 +49,8 @@ _EPOCH = Column(
     "epoch", DATE, "Monday from which the topics are in force; of the first epoch, the last day that it reads."
 )
 _TOPIC_NAME = Column("topic_name", STRING, "Up to three terms of the topic's conversations, or the name by a person.")
-_PARENT_ID = Column("parent_id", STRING, "Identifier of the group of topics that the topic belongs to.")
-_PARENT_NAME = Column("parent_name", STRING, "First terms of the group's largest topics, or the name by a person.")
+_PARENT_ID = Column("parent_id", STRING, "Identifier of the parent, the group of topics that the topic belongs to.")
+_PARENT_NAME = Column("parent_name", STRING, "First terms of the parent's largest topics, or the name by a person.")
 
 
 def _optional(column: Column) -> Column:
@@ -130,7 +130,7 @@ TOPIC_GENEALOGY = Table(
         Column(
             "other_topic_id",
             STRING,
-            "Topic that it split off from or was merged into, or group that it was moved to; null for other events.",
+            "Topic that it split off from or was merged into, or parent that it was moved to; null for other events.",
             nullable=True,
         ),
         Column("conversation_count", INTEGER, "Number of conversations concerned.", minimum=0),

@@ -15,16 +15,16 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_file_says_names_merges_groups_and_what_is_hidden(tmp_path: Path) -> None:
+def test_the_file_says_names_merges_parents_and_what_is_hidden(tmp_path: Path) -> None:
     curation = read_curation(
         write(
             tmp_path,
-            "topics:\n  t-1: {name: Seats, date: 2026-11-30}\n  t-2: {merge_into: t-1}\ngroups: {p-1: {name: G}}",
+            "topics:\n  t-1: {name: Seats, date: 2026-11-30}\n  t-2: {merge_into: t-1}\nparents: {p-1: {name: G}}",
         )
     )
     assert curation.topics["t-1"].name == "Seats"
-    assert curation.merged("t-2") == "t-1"
-    assert curation.groups == {"p-1": "G"}
+    assert curation.topics["t-2"].merge_into == "t-1"
+    assert curation.parents == {"p-1": "G"}
     assert curation.version != NO_CURATION.version == ""
 
 
