@@ -1,4 +1,4 @@
-"""The subcommands that read from the lake and print: `similar`, `why`, `topics` and `reveal`; no stored data changes."""
+"""The subcommands that read from the lake and print: `similar`, `why`, `topics`, `reveal`; no stored data changes."""
 
 from __future__ import annotations
 

@@ -25,6 +25,8 @@ _FORMAT = 1
 """Increase the number when the stored form changes."""
 _BLOCK = 8_192
 _LARGEST_CODE = 127
+_DECIMALS = 9
+"""Decimals of a cosine; further ones differ between processors."""
 
 
 class TopicModelError(UserError, ValueError):
@@ -87,7 +89,8 @@ class TopicModel:
     def assign(self, vectors: Singles) -> Assigned:
         """Assign texts to the topic with the nearest centroid, or to none where they are farther than nearly all texts.
 
-        A text's topic depends on its own vector alone.
+        A text's topic and confidence depend on its own vector alone. Products in single precision would differ in the
+        last digits with the number of texts.
 
         Args:
             vectors: Vectors in the model's space; zero for a text without a word. Shape (texts, dimensions).
@@ -96,9 +99,10 @@ class TopicModel:
         nearest, best, share = np.full(count, OUTLIER), np.zeros(count), np.zeros(count)
         if not self.ids:
             return Assigned(nearest, share, np.full(count, -np.inf), nearest)
+        centroids = self.centroids.T.astype(np.float64)
         with one_blas_thread():
             for start in range(0, count, _BLOCK):
-                cosines = (vectors[start : start + _BLOCK] @ self.centroids.T).astype(np.float64)
+                cosines = np.round(vectors[start : start + _BLOCK].astype(np.float64) @ centroids, _DECIMALS)
                 block = slice(start, start + len(cosines))
                 nearest[block] = np.round(cosines, 6).argmax(axis=1)
                 best[block] = cosines[np.arange(len(cosines)), nearest[block]]
