@@ -83,7 +83,7 @@ def topic_epochs(
         read=read,
         words=lambda chosen, ids: openings.words_of_days((texts[day] for day in chosen), ids),
     )
-    found = epochs.find_epochs(stored, topics.epochs, code=code_version(_EPOCHS))
+    found = epochs.find_epochs(stored, topics.reusable_epochs(), code=code_version(_EPOCHS))
     return epoch_rows.epoch_rows(found)
 
 

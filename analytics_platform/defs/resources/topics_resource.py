@@ -79,6 +79,15 @@ class Topics:
                 self._epochs = read_epochs(table)
             return self._epochs
 
+    def reusable_epochs(self) -> list[Epoch]:
+        """Return the stored epochs; none if another version of this program wrote them."""
+        from analytics_platform.insights.discovery.topic_model import TopicModelError  # noqa: PLC0415  (imports SciPy)
+
+        try:
+            return self.epochs
+        except (TopicModelError, KeyError):  # another form of the topics, or other columns
+            return []
+
     def in_force(self, day: str | None = None) -> TopicsInForce:
         """Return the topics in force on a day; those of all epochs when None."""
         from analytics_platform.insights.topics.topics_in_force import TopicsInForce  # noqa: PLC0415  (imports SciPy)

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from analytics_platform.insights.discovery.births import add_new_topics
-from analytics_platform.insights.discovery.clustering import MOST_COMPARED, find_topics
+from analytics_platform.insights.discovery.clustering import MOST_COMPARED, find_topics, widen
 from analytics_platform.insights.discovery.discover import central_texts, name_new_topics
 from analytics_platform.insights.discovery.topic_model import OUTLIER, Assigned, TopicModel
 from analytics_platform.insights.discovery.vector_space import VectorSpace
@@ -169,11 +169,13 @@ def _continue(earlier: TopicModel | None, openings: Openings) -> TopicModel:
         rows, _ = openings.distinct()
         space = VectorSpace.of(openings.encoder, openings.vectors[rows[:MOST_COMPARED]])
         texts = openings.texts(space)
-        return find_topics(space, texts, least_topics=int(len(texts.keys) ** 0.5 / _ROOTS_PER_TOPIC))
+        found = find_topics(space, texts, least_topics=int(len(texts.keys) ** 0.5 / _ROOTS_PER_TOPIC))
+        return widen(found, texts, 0)
     if not len(openings) or openings.encoder != earlier.space.encoder:
         return earlier  # until the days of another encoder are computed again
     texts = openings.texts(earlier.space)
-    return add_new_topics(earlier, texts.take(~np.isin(texts.keys, earlier.reference_keys)))
+    larger = add_new_topics(earlier, texts.take(~np.isin(texts.keys, earlier.reference_keys)))
+    return widen(larger, texts, len(earlier.ids)) if len(larger.ids) > len(earlier.ids) else larger
 
 
 def _name(

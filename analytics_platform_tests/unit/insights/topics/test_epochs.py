@@ -221,3 +221,13 @@ def test_the_first_epoch_is_in_force_on_all_days_before_the_second(date: str, co
     dates = [dt.date(2024, 1, 7), dt.date(2024, 1, 15), dt.date(2024, 1, 22)]
     assert count_in_force(dates, date) == count
     assert count_in_force([], date) == 0
+
+
+def test_later_conversations_of_known_kinds_fit_as_the_founding_ones_do(epochs: list[Epoch], months: Simulated) -> None:
+    """A small topic's conversations lie near its centroid because they are a part of it; later ones fitted nowhere."""
+    steady = Simulated()
+    for number in range(8):
+        steady.add(f"steady{number}", range(100, 110), 20, direction(f"steady{number}"))
+    tables = [assign(epochs[:1], steady, day(number)) for number in range(100, 110)]
+    outliers = sum(table["topic_id"].null_count for table in tables) / sum(len(table) for table in tables)
+    assert outliers < 0.05
