@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 import yaml
@@ -58,7 +59,13 @@ def label_file(topic: ListedTopic, label: str | None) -> str:
     examples = list(dict.fromkeys(" ".join(text.split()) for text in topic.examples))
     if not examples:
         raise TopicLabelError(f"{topic.topic_id}: the messages of its conversations are not stored any more")
-    name = label or _NO_LETTERS.sub("_", topic.name.lower()).strip("_") or topic.topic_id.replace("-", "_")
+    name = label or _NO_LETTERS.sub("_", _plain(topic.name)).strip("_") or topic.topic_id.replace("-", "_")
     entry = {"label": name, "description": f"Discovered topic {topic.topic_id}: {topic.name}.", "examples": examples}
     said = yaml.safe_dump({"extends": ["base"], "topics": [entry]}, allow_unicode=True, sort_keys=False, width=120)
     return f"# Written by `analytics topic-label {topic.topic_id}`; read the examples before you use it.\n{said}"
+
+
+def _plain(name: str) -> str:
+    """Return a name in lower case without accents."""
+    letters = unicodedata.normalize("NFKD", name.lower())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
