@@ -86,14 +86,15 @@ def find_merges(model: TopicModel, vectors: Singles, topics: Ints, born_from: in
     large = np.flatnonzero(sizes[:born_from] >= LEAST_NEW)
     if len(large) < 2:
         return
-    with one_blas_thread():
-        cosines = np.round(model.centroids[large] @ model.centroids[large].T, 6)
-    np.fill_diagonal(cosines, -np.inf)
-    nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :_CANDIDATES]
-    pairs = {tuple(sorted((int(large[one]), int(large[other])))) for one, row in enumerate(nearest) for other in row}
     members = {int(one): vectors[np.flatnonzero(topics == one)[:_MOST_COMPARED]] for one in large}
+    with one_blas_thread():  # once, because entering it takes as long as some comparisons
+        cosines = np.round(model.centroids[large] @ model.centroids[large].T, 6)
+        np.fill_diagonal(cosines, -np.inf)
+        nearest = large[np.argsort(-cosines, axis=1, kind="stable")[:, : min(_CANDIDATES, len(large) - 1)]]
+        near = np.column_stack([np.repeat(large, nearest.shape[1]), nearest.ravel()])
+        pairs = map(tuple, np.unique(np.sort(near, axis=1), axis=0).tolist())
+        mixed = [(_mixing(members[one], members[other]), one, other) for one, other in pairs]
     taken: set[int] = set()
-    mixed = [(_mixing(members[one], members[other]), one, other) for one, other in sorted(pairs)]
     for rate, one, other in sorted(mixed, key=lambda pair: (-pair[0], pair[1:])):
         if rate >= _LEAST_MIXED and not taken & {one, other}:
             taken |= {one, other}
@@ -105,8 +106,7 @@ def _mixing(one: Singles, other: Singles) -> float:
     """Return how often neighbours are of the other group, as a share of the number expected of one group."""
     vectors = np.concatenate([one, other])
     is_other = np.arange(len(vectors)) >= len(one)
-    with one_blas_thread():
-        cosines = np.round(vectors @ vectors.T, 6)
+    cosines = np.round(vectors @ vectors.T, 6)
     np.fill_diagonal(cosines, -np.inf)
     nearest = np.argsort(-cosines, axis=1, kind="stable")[:, : min(_NEIGHBOURS, len(vectors) - 1)]
     crosses = (is_other[nearest] != is_other[:, None]).mean(axis=1)

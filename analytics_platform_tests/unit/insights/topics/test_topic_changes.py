@@ -28,3 +28,13 @@ def test_two_topics_whose_conversations_are_mixed_become_the_larger_one() -> Non
     mixed = np.where((own == 1) & (np.arange(240) % 5 < 2), 0, own)
     assert list(find_merges(model, placed[kept], mixed[kept], born_from=4)) == [(0, 1)]
     assert list(find_merges(model, placed[kept], mixed[kept], born_from=1)) == []
+
+
+def test_two_topics_alone_are_compared_with_each_other_only() -> None:
+    """A topic was compared with itself, and merged into itself."""
+    vectors = np.concatenate([around(direction(f"kind {kind}"), 60, kind) for kind in range(2)])
+    space = VectorSpace.of("simulated", vectors)
+    model = find_topics(space, Texts(space.place(vectors), np.arange(120, dtype=np.uint64), np.ones(120, np.int64)))
+    assert len(model.ids) == 2
+    placed = space.place(vectors)
+    assert list(find_merges(model, placed, model.assign(placed).topics, born_from=2)) == []
