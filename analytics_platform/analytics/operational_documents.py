@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.analytics.pairing import with_insights
+from analytics_platform.analytics.pairing import with_insights, with_topics
 from analytics_platform.model.message_keys import message_keys
 from analytics_platform.model.tables.clean_tables import MESSAGES, STAYS_IN_THE_LAKE
 from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
@@ -22,17 +22,22 @@ from analytics_platform.model.tables.operational_tables import (
 OTHER = "other"
 
 
-def conversation_analytics(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
-    """Join each conversation's metrics with its insights, ``CONVERSATION_ANALYTICS``.
+def conversation_analytics(
+    conversations: pa.Table, conversation_insights: pa.Table, conversation_topics: pa.Table
+) -> pa.Table:
+    """Join each conversation's metrics with its insights and its discovered topic, ``CONVERSATION_ANALYTICS``.
 
     Args:
         conversations: ``CONVERSATIONS`` of the day.
         conversation_insights: ``CONVERSATION_INSIGHTS`` of the day, one row per conversation.
+        conversation_topics: ``CONVERSATION_TOPICS`` of the day, one row per conversation.
 
     Raises:
-        ValueError: If the two tables have different conversations; names the first difference.
+        ValueError: If two of the tables have different conversations; names the first difference.
     """
-    return CONVERSATION_ANALYTICS.conform(with_insights(conversations, conversation_insights))
+    return CONVERSATION_ANALYTICS.conform(
+        with_topics(with_insights(conversations, conversation_insights), conversation_topics)
+    )
 
 
 def conversation_messages(messages: pa.Table, message_insights: pa.Table) -> pa.Table:

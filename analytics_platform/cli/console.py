@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,13 @@ if TYPE_CHECKING:  # the subcommand that prints a result has imported its class
     from analytics_platform.operations.runs.unknown_outcomes import UnknownOutcomes
     from analytics_platform.operations.similar import Similar
     from analytics_platform.operations.status import Status
+    from analytics_platform.operations.topics.topic_list import ListedTopic
     from analytics_platform.operations.why import Explanation
     from analytics_platform.sources.base import Progress as RowsProgress
     from analytics_platform.storage.partitions import PartitionInfo
+
+_FIRST_CHARACTERS = 100
+"""Most characters of a conversation that a list of topics shows."""
 
 
 class PartitionProgress:
@@ -254,6 +258,17 @@ def similar_lines(similar: Similar) -> Iterator[str]:
             f"{counted(days, 'day')} with conversations {agreeing(days, 'has', 'have')} no vectors yet and "
             f"{agreeing(days, 'was', 'were')} not searched"
         )
+
+
+def topic_lines(topics: Sequence[ListedTopic]) -> Iterator[str]:
+    """Yield the discovered topics, each with its examples below."""
+    for topic in topics:
+        status = "" if topic.status == "in use" else f"  ({topic.status})"
+        yield f"{topic.conversations:6,}  {topic.topic_id}  {topic.name}  [{topic.parent}]{status}"
+        for text in topic.examples:
+            flat = " ".join(text.split())
+            yield f"{'':8}{flat if len(flat) <= _FIRST_CHARACTERS else flat[: _FIRST_CHARACTERS - 1] + '…'}"
+    yield counted(len(topics), "topic")
 
 
 def why_lines(explanation: Explanation) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The subcommands about labels and topics: `correct`, `train`, `evaluate` and `discover`."""
+"""The subcommands about labels and topics: `correct`, `train`, `evaluate`, `discover`, `topic-label`."""
 
 from __future__ import annotations
 
@@ -151,3 +151,20 @@ def discover_command(
     print_figures(figures)
     for name, rows in largest:
         print_result(f"{rows:8,} {name}")
+
+
+@app.command("topic-label")
+def topic_label(
+    topic_id: Annotated[str, typer.Argument(help="A discovered topic, as `analytics topics` lists it.")],
+    out: Annotated[Path, typer.Option(help="YAML file to write, which must not exist.")],
+    label: Annotated[str | None, typer.Option(help="Name of the label; by default made of the topic's name.")] = None,
+) -> None:
+    """Turn a discovered topic into a label of a taxonomy, with the openings of its conversations as examples."""
+    settings = load_settings()
+    from analytics_platform.defs.resources.platform import Platform
+    from analytics_platform.operations.topics.topic_label import write_label
+
+    with closing(Platform(settings)) as platform:
+        written = write_label(platform.lake, topic_id, label, out)
+    print_result(f"{out}: label {written}")
+    print_result(f"read its examples, then add it to the taxonomy: ANALYTICS_TAXONOMY=general,{out}")

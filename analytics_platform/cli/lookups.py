@@ -1,4 +1,4 @@
-"""The subcommands that read from the lake and print: `similar`, `why` and `reveal`. They change no stored data."""
+"""The subcommands that read from the lake and print: `similar`, `why`, `topics`, `reveal`; no stored data changes."""
 
 from __future__ import annotations
 
@@ -75,6 +75,27 @@ def why(
         print_json(explanation.as_json())
         return
     for line in why_lines(explanation):
+        print_result(line)
+
+
+@app.command()
+def topics(
+    every: Annotated[bool, typer.Option("--all", help="Also list topics that are dead, merged or hidden.")] = False,
+    examples: Annotated[int, typer.Option(min=0, max=10, help="Largest number of examples of a topic.")] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """List the discovered topics: size, id, name, and how some of their conversations begin."""
+    settings = load_settings()
+    from analytics_platform.cli.console import topic_lines
+    from analytics_platform.defs.resources.platform import Platform
+    from analytics_platform.operations.topics.topic_list import list_topics
+
+    with closing(Platform(settings)) as platform:
+        listed = list_topics(platform.lake, examples=examples, every=every)
+    if as_json:
+        print_json({"topics": [topic.as_json() for topic in listed]})
+        return
+    for line in topic_lines(listed):
         print_result(line)
 
 

@@ -21,6 +21,7 @@ from analytics_platform.model.tables import (
     llm_tables,
     operational_tables,
     raw_tables,
+    topic_tables,
 )
 
 _MARK = "<!-- Made by `make data-model` from the declarations of the tables; a test compares. -->"
@@ -42,6 +43,12 @@ _LAYERS: dict[str, tuple[Table, ...]] = {
         llm_tables.LLM_INSIGHTS,
         llm_tables.LLM_CALLS,
         llm_tables.LLM_FAILURES,
+    ),
+    "topics": (
+        topic_tables.TOPIC_EPOCHS,
+        topic_tables.DISCOVERED_TOPICS,
+        topic_tables.TOPIC_GENEALOGY,
+        topic_tables.CONVERSATION_TOPICS,
     ),
     "analytics": (
         analytics_tables.DAILY_METRICS,

@@ -9,6 +9,7 @@ from analytics_platform.errors import UserError
 from analytics_platform.insights.availability import require_available
 from analytics_platform.insights.learning.corrections_file import read_corrections_files
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
+from analytics_platform.insights.topics.curation import read_curation
 from analytics_platform.sources.file_reading.locating import find_files
 from analytics_platform.sources.mapping import load_mapping
 from analytics_platform.storage.mongo import require_mongo_address
@@ -19,8 +20,8 @@ from analytics_platform.system.home import require_folder
 def require_inputs(platform: Platform, *, source_files: bool = True) -> None:
     """Refuse every wrong setting and file that can be detected before any work. No store is contacted, nothing is made.
 
-    The checks cover the taxonomy, files of labels and corrections, the engine, the folders of home, lake and dbt
-    project, the address of MongoDB, the field mapping, the source path, the keys, and the files of the LLM.
+    The checks cover the taxonomy, files of labels, corrections and topics, the engine, the folders of home, lake and
+    dbt project, the address of MongoDB, the field mapping, the source path, the keys, and the files of the LLM.
 
     Args:
         platform: The platform whose settings are checked.
@@ -32,6 +33,7 @@ def require_inputs(platform: Platform, *, source_files: bool = True) -> None:
     settings = platform.settings
     platform.training()  # with the taxonomy
     read_corrections_files(settings.corrections)
+    read_curation(settings.topics)
     require_available(settings.engine_tier, settings.engine)
     require_places(settings.home, settings.lake, settings.dbt_project_dir)
     if settings.has_mongo and (uri := platform.secret("mongo_uri")):

@@ -161,6 +161,11 @@ class Settings(CleaningSettings, ComputingSettings, LlmSettings, NocoSettings, O
         description="Files of corrections, separated by commas, with the columns conversation_id, kind, label, who and "
         "when; a correction holds for its conversation.",
     )
+    topics: Annotated[Path | None, AfterValidator(checks.existing_file)] = Field(
+        default=None,
+        validation_alias="ANALYTICS_TOPICS",
+        description="YAML file in which people rename, merge, move, pin and hide discovered topics; docs/topics.md.",
+    )
     dbt_project_dir: Path = Field(
         default=PROJECT_ROOT / "dbt_project",
         validation_alias="ANALYTICS_DBT_PROJECT_DIR",

@@ -21,6 +21,7 @@ from analytics_platform.model.tables.analytics_tables import DAILY_METRICS
 from analytics_platform.model.tables.clean_tables import CONVERSATIONS, MESSAGES
 from analytics_platform.model.tables.error_tables import PROCESSING_ERRORS
 from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
+from analytics_platform.model.tables.topic_tables import CONVERSATION_TOPICS
 from analytics_platform.settings.loader import PROJECT_ROOT
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.warehouse.dbt_project import load_manifest, prepare_manifest
@@ -37,7 +38,7 @@ PLAIN: dict[str, Any] = {
     **insight_row(), "agent_message_count": 2, "agent_talk_ratio": 0.5, "channel": "irc", "character_count": 5,
     "code": [], "pii": [], "duration_seconds": 300.0, "language": "en", "message_count": 4, "quality_score": 0.5,
     "text": "hello", "token_count": 9, "turn_count": 4, "user_message_count": 2, "word_count": 1,
-    "time_source": "message",
+    "time_source": "message", "topic_confidence": 0.0,
 }  # fmt: skip
 
 
@@ -99,6 +100,7 @@ def write_day(lake: Lake, day: str, size: int, *moved: dict[str, Any]) -> None:
     tables = {
         CONVERSATIONS: fill(CONVERSATIONS, rows),
         CONVERSATION_INSIGHTS: fill(CONVERSATION_INSIGHTS, rows),
+        CONVERSATION_TOPICS: fill(CONVERSATION_TOPICS, rows),
         MESSAGES: fill(MESSAGES, said),
         MESSAGE_INSIGHTS: fill(MESSAGE_INSIGHTS, [row for row in said if row["position"] < 3]),
         DAILY_METRICS: fill(DAILY_METRICS, [metrics(day, rows)]),

@@ -97,6 +97,7 @@ def report(kind: str, day: str) -> pa.Table:
                 "summary": "Quiet.",
                 "metrics": [{"name": "conversations", "value": 3.0, "unit": None, "change": None}],
                 "findings": ["Nothing."],
+                "discovered_topics": [],
                 "topics": [{"label": "billing", "count": 3}],
                 "html": "a.html",
             }

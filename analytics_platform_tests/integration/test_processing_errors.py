@@ -173,7 +173,7 @@ def test_bad_conversations_are_left_out_everywhere_tried_again_and_brought_back(
     assert before["conversation_insights"] == good  # they know the outcome that the metrics state
     assert found == dict.fromkeys(
         ["mongo/conversation_analytics", "mongo/conversation_messages", "mongo/conversation_categories",
-         "fct_conversation", "fct_message"], good,
+         "conversation_topics", "fct_conversation", "fct_message"], good,
     )  # fmt: skip
 
     [errors] = home.read("processing_errors", DAYS[1])

@@ -33,6 +33,7 @@ GROUPS = {
         "llm_calls",
         "llm_failures",
     },
+    "topics": {"topic_epochs", "discovered_topics", "topic_genealogy", "conversation_topics"},
     "analytics": {"daily_metrics", "user_daily", "agent_daily", "model_daily", "user_analytics"},
     "operational": {
         "mongo/conversation_analytics",

@@ -57,9 +57,10 @@ class Page(HTMLParser):
 def page(text: str) -> str:
     """A report in which people wrote ``text`` wherever they can write."""
     day = dt.date(2024, 1, 1)
+    news = {"change": "new", "topic_id": text, "topic_name": text, "count": 1, "count_before": 0, "examples": [text]}
     report: dict[str, Any] = {
         "kind": "daily", "date": day, "period_start": day, "period_end": day, "title": text, "summary": text,
-        "metrics": [], "findings": [text], "topics": [], "html": "x.html",
+        "metrics": [], "findings": [text], "topics": [], "discovered_topics": [news], "html": "x.html",
     }  # fmt: skip
     listed = Listed(text, (text,), text, text, text, 0.0, None, text, (text,), text)
     figures = [Figure(text, text, "<svg></svg>")]

@@ -90,7 +90,7 @@ def _topic_growth(evidence: Evidence) -> Iterator[Finding]:
         for topic in day["topics"]:
             before[topic["label"]] = before.get(topic["label"], 0) + topic["count"]
     grown = [
-        (_surprise(topic["count"], total, before.get(topic["label"], 0), earlier), topic["label"], topic["count"])
+        (surprise_of(topic["count"], total, before.get(topic["label"], 0), earlier), topic["label"], topic["count"])
         for topic in evidence.day["topics"]
         if topic["label"] != OTHER and topic["count"] >= FEW
     ]
@@ -144,7 +144,7 @@ def _unanswered(evidence: Evidence) -> Iterator[Finding]:
     total, earlier = evidence.total, evidence.pooled("conversation_count")
     unanswered = total - evidence.day["answered_count"]
     before = earlier - evidence.pooled("answered_count")
-    surprise = _surprise(unanswered, total, before, earlier)
+    surprise = surprise_of(unanswered, total, before, earlier)
     if unanswered < FEW or (surprise < _SURPRISE and unanswered / total < 0.2):
         return
     against = f", against {wording.share(before / earlier)} over {evidence.baseline}" if earlier else ""
@@ -193,7 +193,8 @@ def _outcomes(evidence: Evidence) -> Iterator[Finding]:
         return
     earlier, before = evidence.pooled("outcome_count"), evidence.pooled("resolved_count")
     surprise = max(
-        _surprise(resolved, stated, before, earlier), _surprise(stated - resolved, stated, earlier - before, earlier)
+        surprise_of(resolved, stated, before, earlier),
+        surprise_of(stated - resolved, stated, earlier - before, earlier),
     )
     text = (
         f"{wording.part(resolved, stated, 'stated outcome')} {'was a success' if resolved == 1 else 'were successes'}"
@@ -261,7 +262,7 @@ _RULES: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
 )
 
 
-def _surprise(some: float, of: float, some_before: float, of_before: float) -> float:
+def surprise_of(some: float, of: float, some_before: float, of_before: float) -> float:
     """Return by how many standard errors a share exceeds the earlier share (two-proportion test); 0 if unknown."""
     if not of or not of_before:
         return 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -60,6 +60,7 @@ def daily_report(
     conversations: pa.Table,
     conversation_insights: pa.Table,
     agent_daily: pa.Table,
+    topic_news: Sequence[Mapping[str, Any]] = (),
 ) -> pa.Table:
     """Make the report of one day.
 
@@ -70,6 +71,7 @@ def daily_report(
         conversations: ``CONVERSATIONS`` of the day.
         conversation_insights: ``CONVERSATION_INSIGHTS`` of the day.
         agent_daily: ``AGENT_DAILY`` of the day.
+        topic_news: Discovered topics that are new, growing or gone, from ``topic_news.topic_news``.
 
     Returns:
         ``ANALYTICS_REPORTS``, one row of kind ``daily``. The change of a metric is relative to ``mean_of_days`` of the
@@ -91,6 +93,7 @@ def daily_report(
         "metrics": [_metric(headline, evidence) for headline in HEADLINES],
         "findings": findings.find(evidence),
         "topics": day["topics"],
+        "discovered_topics": list(topic_news),
         "html": page_name("daily", date),
     }
     return ANALYTICS_REPORTS.from_rows([row])

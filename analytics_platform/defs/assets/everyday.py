@@ -11,6 +11,7 @@ from analytics_platform.defs.assets import (
     processing_errors,
     raw_assets,
     report_assets,
+    topic_assets,
 )
 from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.defs.framework.table_asset import TableAsset
@@ -28,6 +29,7 @@ TABLES = [
     *llm_assets.ASSETS,
     *insight_assets.ASSETS,
     *processing_errors.ASSETS,
+    *topic_assets.ASSETS,
     *analytics_assets.ASSETS,
     *operational_assets.ASSETS,
     *report_assets.ASSETS,

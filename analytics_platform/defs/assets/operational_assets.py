@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from analytics_platform.analytics import operational_documents
-from analytics_platform.defs.assets import analytics_assets, clean_assets, insight_assets, processing_errors
+from analytics_platform.defs.assets import (
+    analytics_assets,
+    clean_assets,
+    insight_assets,
+    processing_errors,
+    topic_assets,
+)
 from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.tables import operational_tables as tables
@@ -32,13 +38,16 @@ them.
         {
             "conversations": clean_assets.conversations,
             "conversation_insights": insight_assets.conversation_insights,
+            "conversation_topics": topic_assets.conversation_topics,
             **FAILED,
         }
     ),
 )
-def conversation_analytics(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
-    """Metrics and insights of each conversation, in one document."""
-    return operational_documents.conversation_analytics(conversations, conversation_insights)
+def conversation_analytics(
+    conversations: pa.Table, conversation_insights: pa.Table, conversation_topics: pa.Table
+) -> pa.Table:
+    """Metrics, insights and discovered topic of each conversation, in one document."""
+    return operational_documents.conversation_analytics(conversations, conversation_insights, conversation_topics)
 
 
 @collection_asset(

@@ -9,23 +9,29 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from analytics_platform.analytics.reports import evidence, report
+from analytics_platform.analytics.reports import evidence, report, topic_news
 from analytics_platform.defs.assets import (
     analytics_assets,
     clean_assets,
     insight_assets,
     operational_assets,
     processing_errors,
+    topic_assets,
 )
 from analytics_platform.defs.framework.recipe import PartitionFacts
 from analytics_platform.defs.framework.table_asset import GraphPlace, TableAsset, Upstream, table_asset
+from analytics_platform.defs.resources.topics_resource import Topics
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.tables.operational_tables import DAILY_REPORT_PAGES, DAILY_REPORTS
+from analytics_platform.model.tables.topic_tables import BIRTH, DEATH, SPLIT
 from analytics_platform.storage.partitions import PartitionStream
+
+if TYPE_CHECKING:
+    from analytics_platform.insights.topics.topics_in_force import TopicsInForce
 
 SAMPLE_NOTE = (
     "This is the sample: the times of the airline conversations are synthetic; "
@@ -49,6 +55,14 @@ def _shown(_: str, document: pa.Table, **__: object) -> Mapping[str, Any]:
     return {"summary": document["summary"][0].as_py(), "topics": dg.MetadataValue.md(markdown)}
 
 
+def _changed(topics: TopicsInForce, *events: str) -> list[topic_news.ChangedTopic]:
+    """Return the topics that a change of the epoch in force is about."""
+    return [
+        topic_news.ChangedTopic(change.topic_id, topics.names[change.topic_id], change.count, change.conversations)
+        for change in topics.changes(*events)
+    ]
+
+
 @table_asset(
     DAILY_REPORTS,
     GraphPlace("reports", frozenset({"mongodb"}), name="daily_report"),
@@ -58,12 +72,14 @@ def _shown(_: str, document: pa.Table, **__: object) -> Mapping[str, Any]:
             "conversations": clean_assets.conversations,
             "conversation_insights": insight_assets.conversation_insights,
             "agent_daily": analytics_assets.agent_daily,
+            "conversation_topics": topic_assets.conversation_topics,
             "processing_errors": processing_errors.processing_errors,
         },
         days_before=evidence.BASELINE_DAYS,
         wait_for=operational_assets.AGREEING,
     ),
-    facts=PartitionFacts(metadata=_shown),
+    code=[topic_assets.IN_FORCE],
+    facts=PartitionFacts(version=topic_assets.version_in_force, metadata=_shown),
     store="mongo",
 )
 def daily_report(
@@ -72,10 +88,17 @@ def daily_report(
     conversations: pa.Table,
     conversation_insights: pa.Table,
     agent_daily: pa.Table,
+    conversation_topics: PartitionStream,
+    topics: Topics,
 ) -> pa.Table:
-    """Headline figures with their change against the week before, findings and topics of the day, as a document."""
+    """Headline figures with their change against the week before, findings and topics of the day, as a document.
+
+    Discovered topics that are new, growing or gone are part of it.
+    """
     date, history = dt.date.fromisoformat(day), dict(daily_metrics)
-    return report.daily_report(date, history, conversations, conversation_insights, agent_daily)
+    in_force, topics_of_days = topics.in_force(day), conversation_topics.select(*topic_news.COLUMNS)
+    news = topic_news.topic_news(date, topics_of_days, _changed(in_force, BIRTH, SPLIT), _changed(in_force, DEATH))
+    return report.daily_report(date, history, conversations, conversation_insights, agent_daily, news)
 
 
 @table_asset(

@@ -84,5 +84,6 @@ def graph_resources(
         "cleaning": dg.ResourceDefinition(lambda _: platform.cleaning),
         "insights": dg.ResourceDefinition(lambda _: platform.insights),
         "corrections": dg.ResourceDefinition(lambda _: platform.corrections),
+        "topics": dg.ResourceDefinition(lambda _: platform.topics),
         "llm": platform.llm,
     }

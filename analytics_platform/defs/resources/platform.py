@@ -15,12 +15,14 @@ from analytics_platform.alerting import Alerts
 from analytics_platform.defs.resources.corrections_resource import Corrections
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.defs.resources.llm_resource import Llm
+from analytics_platform.defs.resources.topics_resource import Topics
 from analytics_platform.errors import UserError
 from analytics_platform.insights.learning.corrections_file import COLUMNS, read_corrections_files
 from analytics_platform.insights.learning.training_files import Training, read_training
 from analytics_platform.insights.llm.api.prices import load_prices
 from analytics_platform.insights.llm.config import LlmConfig
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
+from analytics_platform.insights.topics.curation import read_curation
 from analytics_platform.settings.aws_secrets import SecretReferences
 from analytics_platform.settings.llm_settings import LlmSettings
 from analytics_platform.settings.loader import Settings, environment_name
@@ -121,6 +123,11 @@ class Platform:
             self.training,
             settings.classifiers_dir,
         )
+
+    @property
+    def topics(self) -> Topics:
+        """A new resource of the discovered topics; each run gets its own."""
+        return Topics(lambda: self.lake, lambda: read_curation(self.settings.topics))
 
     def training(self) -> Training:
         """Return the labelled files of the settings; warn once of what is wrong with their rows.
@@ -387,6 +394,7 @@ class Platform:
             "cleaning": self.cleaning,
             "insights": self.insights,
             "corrections": self.corrections,
+            "topics": self.topics,
             "llm": self.llm,
         }
 

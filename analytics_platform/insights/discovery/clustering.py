@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.sparse as sp
 
 from analytics_platform.insights.discovery.hierarchy import find_parents, topic_id
 from analytics_platform.insights.discovery.neighbours import agreement
@@ -45,7 +46,7 @@ class Texts:
         return Texts(self.vectors[chosen], self.keys[chosen], self.rows[chosen])
 
 
-def find_topics(space: VectorSpace, texts: Texts) -> TopicModel:
+def find_topics(space: VectorSpace, texts: Texts, least_topics: int = 1) -> TopicModel:
     """Find the topics of texts, without names.
 
     The first 30,000 texts in the order of their hashes, a random choice that depends on the texts alone, are
@@ -54,9 +55,10 @@ def find_topics(space: VectorSpace, texts: Texts) -> TopicModel:
     Args:
         space: The space of the vectors.
         texts: All distinct texts that have a word.
+        least_topics: Least topics to look for; too small ones are dissolved afterwards.
     """
     sample = texts.take(np.arange(min(len(texts.keys), MOST_COMPARED)))
-    labels, resolution, neighbours_agree = _partition(sample)
+    labels, resolution, neighbours_agree = _partition(sample, least_topics)
     labels = _drop_small(labels, sample.rows)
     if (labels == OUTLIER).all():
         return _empty(space, sample.vectors.shape[1])
@@ -87,11 +89,11 @@ def find_topics(space: VectorSpace, texts: Texts) -> TopicModel:
     return keep_references(model, sample, model.assign(sample.vectors).topics)
 
 
-def _partition(texts: Texts) -> tuple[Ints, float, float]:
+def _partition(texts: Texts, least_topics: int) -> tuple[Ints, float, float]:
     """Return the labels of texts, the resolution, and the share of neighbours that agree."""
     if len(texts.keys) < FEWEST_TEXTS:
         return np.arange(len(texts.keys)), 1.0, 1.0
-    partition = find_partition(texts.vectors)
+    partition = find_partition(texts.vectors, least_topics)
     return partition.labels, partition.resolution, agreement(partition.graph, partition.labels)
 
 
@@ -119,6 +121,37 @@ def widths(own: Floats, topics: Ints, count: int) -> tuple[Singles, Singles]:
     squares = np.bincount(topics, (own - centres[topics]) ** 2, count)
     spreads = np.sqrt((squares + _SHRINKAGE * squares.sum() / max(len(own), 1)) / (sizes + _SHRINKAGE))
     return centres.astype(np.float32), np.maximum(spreads, _LEAST_SPREAD).astype(np.float32)
+
+
+def widen(model: TopicModel, texts: Texts, start: int) -> TopicModel:
+    """Return the model with widths of its topics from ``start`` on as texts that did not found them see them.
+
+    A text is a part of its topic's centroid, and the nearer to it the fewer texts the topic has. So the cosine of each
+    text is taken to the centroid of the others. Of a first model, the fit of an outlier follows these cosines, too.
+    """
+    topics = model.assign(texts.vectors).nearest
+    own = np.flatnonzero(topics >= start)
+    labels, count = topics[own] - start, len(model.ids) - start
+    members = texts.vectors[own].astype(np.float64)
+    rows = sp.csr_matrix((texts.rows[own].astype(np.float64), (labels, np.arange(len(own)))), (count, len(own)))
+    others = np.asarray(rows @ members)[labels] - members
+    lengths = np.linalg.norm(others, axis=1)
+    cosines = np.round((others * members).sum(axis=1) / np.maximum(lengths, 1e-9), 6)
+    alone = lengths < 1e-6
+    cosines[alone] = model.centres[start:][labels[alone]]
+    centres, spreads = widths(cosines, labels, count)
+    if start:
+        spreads = np.maximum(spreads, np.median(model.spreads[:start])).astype(np.float32)
+    least_fit = model.least_fit
+    if not start and count:
+        fits = (cosines - centres[labels]) / spreads[labels]
+        least_fit = float(np.quantile(fits, _OUTLIER_SHARE, method="lower")) - 1e-4
+    return replace(
+        model,
+        centres=np.concatenate([model.centres[:start], centres]),
+        spreads=np.concatenate([model.spreads[:start], spreads]),
+        least_fit=least_fit,
+    )
 
 
 def _sharpness(cosines: Floats, agreeing: float) -> float:

@@ -85,7 +85,10 @@ def discover(
     topics, confidence, fit = _assign(model, vectors)
     new = len(model.ids) - (len(previous.ids) if previous else 0)
     on_stage(f"naming {counted(new, 'topic')}")
-    model = _name(model, new, distinct, topics, fit)
+    central = central_texts(topics, fit)
+    sizes = np.bincount(topics[topics != OUTLIER], minlength=len(model.ids))
+    spelled = distinct.take(pa.array(central)).to_pylist() if new else []
+    model = name_new_topics(model, new, spelled, topics[central], sizes)
     return Discovery(model, topics[place], confidence[place], new)
 
 
@@ -129,18 +132,29 @@ def _assign(model: TopicModel, vectors: np.ndarray) -> tuple[Ints, Floats, Float
     return topics, confidence, fit
 
 
-def _name(model: TopicModel, new: int, texts: pa.Array, topics: Ints, fit: Floats) -> TopicModel:
-    """Return the model with names of the new topics, and of parents without a name."""
-    if not new:
-        return model
+def central_texts(topics: Ints, fit: Floats) -> Ints:
+    """Return the rows of each topic's most central texts, by topic and the most central first; no outliers."""
     order = np.lexsort((-fit, topics))
     order = order[topics[order] != OUTLIER]
     rank = np.arange(len(order)) - np.searchsorted(topics[order], topics[order])
-    central = order[rank < TEXTS_PER_TOPIC]
+    return np.asarray(order[rank < TEXTS_PER_TOPIC])
+
+
+def name_new_topics(model: TopicModel, new: int, texts: Sequence[str], topics: Ints, sizes: Ints) -> TopicModel:
+    """Return the model with names of its last topics, and of parents without a name.
+
+    Args:
+        model: The topics.
+        new: Number of topics without a name; they are the last ones.
+        texts: The central texts of all topics, as ``central_texts`` orders them.
+        topics: Number of each text's topic; shape (texts,).
+        sizes: Number of texts of each topic, by which the topics of a parent are ordered.
+    """
+    if not new:
+        return model
     count = len(model.ids)
-    names = name_topics(texts.take(pa.array(central)).to_pylist(), topics[central], count)
+    names = name_topics(texts, topics, count)
     kept = (*model.names[: count - new], *names[count - new :])
-    sizes = np.bincount(topics[topics != OUTLIER], minlength=count)
     return model.with_names(kept, {**_parent_names(model, kept, sizes), **model.parent_names})
 
 

@@ -46,11 +46,12 @@ class Partition:
     graph: sp.csr_matrix
 
 
-def find_partition(vectors: Singles) -> Partition:
+def find_partition(vectors: Singles, least_topics: int = 1) -> Partition:
     """Partition distinct texts at the resolution of the best criterion.
 
     Args:
         vectors: Centred unit-length vectors, in an order that depends on the texts alone; shape (texts, dimensions).
+        least_topics: Least topics of the partition, if a resolution gives as many.
     """
     graph = neighbour_graph(vectors)
     with one_blas_thread():
@@ -59,7 +60,8 @@ def find_partition(vectors: Singles) -> Partition:
         scores = [_PLAIN_SHARE * _separation(vectors, one) + _separation(whitened, one) for one in partitions]
     padded = np.pad(np.array(scores), _SMOOTHED // 2, mode="edge")
     smooth = np.convolve(padded, np.full(_SMOOTHED, 1 / _SMOOTHED), "valid")
-    best = int(np.round(smooth, 9).argmax())
+    enough = np.array([int(one.max()) + 1 >= least_topics for one in partitions])
+    best = int(np.where(enough | ~enough.any(), np.round(smooth, 9), -np.inf).argmax())
     return Partition(partitions[best], RESOLUTIONS[best], graph)
 
 

@@ -25,6 +25,8 @@ _FORMAT = 1
 """Increase the number when the stored form changes."""
 _BLOCK = 8_192
 _LARGEST_CODE = 127
+_DECIMALS = 9
+"""Decimals of a cosine; further ones differ between processors."""
 
 
 class TopicModelError(UserError, ValueError):
@@ -87,7 +89,8 @@ class TopicModel:
     def assign(self, vectors: Singles) -> Assigned:
         """Assign texts to the topic with the nearest centroid, or to none where they are farther than nearly all texts.
 
-        A text's topic depends on its own vector alone.
+        A text's topic and confidence depend on its own vector alone. Products in single precision would differ in the
+        last digits with the number of texts.
 
         Args:
             vectors: Vectors in the model's space; zero for a text without a word. Shape (texts, dimensions).
@@ -96,9 +99,10 @@ class TopicModel:
         nearest, best, share = np.full(count, OUTLIER), np.zeros(count), np.zeros(count)
         if not self.ids:
             return Assigned(nearest, share, np.full(count, -np.inf), nearest)
+        centroids = self.centroids.T.astype(np.float64)
         with one_blas_thread():
             for start in range(0, count, _BLOCK):
-                cosines = (vectors[start : start + _BLOCK] @ self.centroids.T).astype(np.float64)
+                cosines = np.round(vectors[start : start + _BLOCK].astype(np.float64) @ centroids, _DECIMALS)
                 block = slice(start, start + len(cosines))
                 nearest[block] = np.round(cosines, 6).argmax(axis=1)
                 best[block] = cosines[np.arange(len(cosines)), nearest[block]]
@@ -114,6 +118,39 @@ class TopicModel:
     def with_names(self, names: tuple[str, ...], parent_names: dict[str, str]) -> TopicModel:
         """Return the same topics under other names."""
         return replace(self, names=names, parent_names=parent_names)
+
+    def topics_from(self, first: int) -> TopicModel:
+        """Return the topics from a number on, with their reference texts."""
+        own = self.reference_topics >= first
+        return replace(
+            self,
+            ids=self.ids[first:],
+            parents=self.parents[first:],
+            names=self.names[first:],
+            parent_names={one: self.parent_names[one] for one in dict.fromkeys(self.parents[first:])},
+            centroids=self.centroids[first:],
+            centres=self.centres[first:],
+            spreads=self.spreads[first:],
+            references=self.references[own],
+            reference_topics=self.reference_topics[own] - first,
+            reference_keys=self.reference_keys[own],
+        )
+
+    def followed_by(self, later: TopicModel) -> TopicModel:
+        """Return these topics and later ones of the same space; the inverse of ``topics_from``."""
+        return replace(
+            self,
+            ids=(*self.ids, *later.ids),
+            parents=(*self.parents, *later.parents),
+            names=(*self.names, *later.names),
+            parent_names={**later.parent_names, **self.parent_names},
+            centroids=np.concatenate([self.centroids, later.centroids]),
+            centres=np.concatenate([self.centres, later.centres]),
+            spreads=np.concatenate([self.spreads, later.spreads]),
+            references=np.concatenate([self.references, later.references]),
+            reference_topics=np.concatenate([self.reference_topics, later.reference_topics + len(self.ids)]),
+            reference_keys=np.concatenate([self.reference_keys, later.reference_keys]),
+        )
 
     def to_text(self) -> str:
         """Return the model as ASCII text, to be stored beside a result."""

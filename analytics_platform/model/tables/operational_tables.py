@@ -22,6 +22,7 @@ from analytics_platform.model.tables.clean_tables import (
 )
 from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
 from analytics_platform.model.tables.raw_tables import DATE_COLUMN
+from analytics_platform.model.tables.topic_tables import CONVERSATION_TOPICS
 
 
 def _beside(left: Table, right: Table, *, optional: str = "") -> tuple[Column, ...]:
@@ -41,8 +42,11 @@ def _beside(left: Table, right: Table, *, optional: str = "") -> tuple[Column, .
 
 CONVERSATION_ANALYTICS = Table(
     name="conversation_analytics",
-    grain="one document per conversation: its metrics and its insights",
-    columns=_beside(CONVERSATIONS, CONVERSATION_INSIGHTS),
+    grain="one document per conversation: its metrics, its insights and its discovered topic",
+    columns=(
+        *_beside(CONVERSATIONS, CONVERSATION_INSIGHTS),
+        *(column for column in CONVERSATION_TOPICS.columns if column.name not in CONVERSATIONS.column_names),
+    ),
     key=("conversation_id",),
 )
 
@@ -147,6 +151,28 @@ ANALYTICS_REPORTS = Table(
             "Sentences that say what is remarkable, most striking first.",
         ),
         Column("topics", SHARES_TYPE, "Primary topics, each with its number of conversations, most frequent first."),
+        Column(
+            "discovered_topics",
+            pa.list_(
+                pa.field(
+                    "item",
+                    pa.struct(
+                        [
+                            pa.field("change", STRING, nullable=False),  # new | growing | gone
+                            pa.field("topic_id", STRING, nullable=False),
+                            pa.field("topic_name", STRING, nullable=False),
+                            pa.field("count", INTEGER, nullable=False),
+                            pa.field("count_before", INTEGER, nullable=False),
+                            pa.field("examples", pa.list_(pa.field("item", STRING, nullable=False)), nullable=False),
+                        ]
+                    ),
+                    nullable=False,
+                )
+            ),
+            "Discovered topics that are new, growing or gone: name, number of conversations, their number on the seven "
+            "days before, and at most two conversations as examples. A new topic counts the conversations of the 28 "
+            "days in which it was found; a topic that is gone has none there.",
+        ),
         Column("html", STRING, "File name of the report's page, below the folder reports/ of the home."),
     ),
     key=("kind", "date"),

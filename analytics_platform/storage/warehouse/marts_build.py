@@ -40,6 +40,7 @@ UNFINISHED = RecomputePolicy.UNFINISHED
 LAKE_TABLES = (
     "conversations",
     "conversation_insights",
+    "conversation_topics",
     "messages",
     "message_insights",
     "daily_metrics",

@@ -130,7 +130,7 @@ def test_insights_that_do_not_fit_the_conversations_are_refused_by_name(day: Pai
     conversations, insights = day
     with pytest.raises(ValueError, match="conversation_insights lacks 2 conversations, the first is 'c002'"):
         user_daily(conversations, insights.slice(0, 2))
-    with pytest.raises(ValueError, match="conversations lacks 1 that have insights, the first is 'c000'"):
+    with pytest.raises(ValueError, match="conversations lacks 1 that conversation_insights has, the first is 'c000'"):
         user_daily(conversations.slice(1), insights)
     with pytest.raises(ValueError, match="'c003' stands more than once"):
         user_daily(conversations, pa.concat_tables([insights, insights.slice(3)]))

@@ -21,6 +21,7 @@ from analytics_platform.model.tables.operational_tables import (
     CONVERSATION_CATEGORIES,
     CONVERSATION_MESSAGES,
 )
+from analytics_platform.model.tables.topic_tables import CONVERSATION_TOPICS
 
 DAY = dt.date(2024, 1, 1)
 MakePair = Callable[..., tuple[pa.Table, pa.Table]]
@@ -63,9 +64,17 @@ def insight(message_id: str, sentiment: float) -> dict[str, object]:
     }
 
 
+def topics_of(conversations: pa.Table) -> pa.Table:
+    texts = {"topic_id": "t-1", "topic_name": "seats", "parent_id": "p-1", "parent_name": "flights"}
+    keys = conversations.select(["date", "conversation_id"]).to_pylist()
+    return CONVERSATION_TOPICS.from_rows([{**key, **texts, "topic_confidence": 0.5} for key in keys])
+
+
 def test_a_conversation_has_its_metrics_and_its_insights(make_pair: MakePair) -> None:
-    table = conversation_analytics(*make_pair({"quality_score": 0.1, "sentiment": 0.2}, {"quality_score": 0.3}))
+    pair = make_pair({"quality_score": 0.1, "sentiment": 0.2}, {"quality_score": 0.3})
+    table = conversation_analytics(*pair, topics_of(pair[0]))
     assert find_violations(CONVERSATION_ANALYTICS, table) == []
+    assert table["topic_name"].to_pylist() == ["seats", "seats"]
     assert table["quality_score"].to_pylist() == [0.1, 0.3]
     assert table["sentiment"].to_pylist() == [0.2, 0.0]
 
@@ -73,7 +82,9 @@ def test_a_conversation_has_its_metrics_and_its_insights(make_pair: MakePair) ->
 def test_a_conversation_without_insights_is_refused_by_name(make_pair: MakePair) -> None:
     conversations, insights = make_pair({}, {})
     with pytest.raises(ValueError, match="the first is 'c001'"):
-        conversation_analytics(conversations, insights.slice(0, 1))
+        conversation_analytics(conversations, insights.slice(0, 1), topics_of(conversations))
+    with pytest.raises(ValueError, match="conversation_topics lacks 1 conversations, the first is 'c001'"):
+        conversation_analytics(conversations, insights, topics_of(conversations).slice(0, 1))
 
 
 def test_a_message_has_its_own_insights_or_nulls() -> None:
@@ -112,6 +123,11 @@ def test_each_topic_becomes_a_row_and_none_becomes_other(make_pair: MakePair) ->
 
 
 def test_an_empty_day_gives_empty_tables() -> None:
-    assert conversation_analytics(CONVERSATIONS.empty(), CONVERSATION_INSIGHTS.empty()).num_rows == 0
+    assert (
+        conversation_analytics(
+            CONVERSATIONS.empty(), CONVERSATION_INSIGHTS.empty(), CONVERSATION_TOPICS.empty()
+        ).num_rows
+        == 0
+    )
     assert conversation_messages(MESSAGES.empty(), MESSAGE_INSIGHTS.empty()).equals(CONVERSATION_MESSAGES.empty())
     assert conversation_categories(CONVERSATION_INSIGHTS.empty()).equals(CONVERSATION_CATEGORIES.empty())

@@ -51,7 +51,12 @@ def test_facts_are_built_by_day_and_dimensions_as_a_whole(marts: dg.AssetsDefini
 
 def test_lineage_runs_from_the_lake_through_the_facts_without_staging(marts: dg.AssetsDefinition) -> None:
     assert upstream(marts, "fct_message") == {"messages", "message_insights", "processing_errors"}
-    assert upstream(marts, "fct_conversation") == {"conversations", "conversation_insights", "processing_errors"}
+    assert upstream(marts, "fct_conversation") == {
+        "conversations",
+        "conversation_insights",
+        "conversation_topics",
+        "processing_errors",
+    }
     assert upstream(marts, "dim_user") == {"fct_conversation"}
 
 

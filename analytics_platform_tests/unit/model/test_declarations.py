@@ -23,6 +23,9 @@ NOT_PER_DAY = {
     "candidate_model",
     "promoted_model",
     "model_evaluation",
+    "topic_epochs",
+    "discovered_topics",
+    "topic_genealogy",
 }
 
 

@@ -10,6 +10,12 @@ insights as (
 
 ),
 
+discovered as (
+
+    select * from {{ ref('stg_conversation_topics') }}
+
+),
+
 final as (
 
     select
@@ -65,10 +71,17 @@ final as (
         end as sentiment_label,
         insights.insight_confidence,
         insights.insight_tier,
-        insights.taxonomy_version
+        insights.taxonomy_version,
+        discovered.discovered_topic_id,
+        discovered.discovered_topic,
+        discovered.discovered_parent_id,
+        discovered.discovered_parent,
+        discovered.discovered_topic_confidence
     from conversations
     left join insights
         on conversations.conversation_id = insights.conversation_id
+    left join discovered
+        on conversations.conversation_id = discovered.conversation_id
 
 )
 

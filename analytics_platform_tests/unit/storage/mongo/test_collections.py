@@ -100,6 +100,7 @@ REPORT = {
     **dict.fromkeys(("title", "summary", "html"), "text"),
     "metrics": [{"name": "conversations", "value": 3.0, "unit": None, "change": None}],
     "findings": ["Nothing."],
+    "discovered_topics": [],
     "topics": [{"label": "billing", "count": 3}],
 }
 

@@ -1,0 +1,97 @@
+"""The tables of discovered topics and of their genealogy, made of the epochs and of what people say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from analytics_platform.insights.topics.curation import CuratedTopic, Curation
+from analytics_platform.insights.topics.epoch_rows import read_epochs
+from analytics_platform.insights.topics.epochs import dead_topics
+from analytics_platform.insights.topics.topics_in_force import TopicsInForce
+from analytics_platform.model.tables.topic_tables import BIRTH, DISCOVERED_TOPICS, SPLIT, TOPIC_GENEALOGY
+
+_EXAMPLES = 10
+
+
+def discovered_topics(topic_epochs: pa.Table, curation: Curation) -> pa.Table:
+    """Return ``DISCOVERED_TOPICS`` of all epochs, as people curate the topics."""
+    topics = TopicsInForce(read_epochs(topic_epochs), curation)
+    dead = dead_topics(topics.epochs)
+    sizes: dict[str, int] = {}
+    for topic, count in (topics.epochs[-1].sizes if topics.epochs else {}).items():
+        standing = topics.merged.get(topic, topic)
+        sizes[standing] = sizes.get(standing, 0) + count
+    births = {
+        change.topic_id: (epoch.date, change)
+        for epoch in topics.epochs
+        for change in epoch.changes
+        if change.event in (BIRTH, SPLIT)
+    }
+    rows = []
+    for topic, (date, birth) in births.items():
+        said = topics.curation.topics.get(topic, CuratedTopic())
+        into = topics.merged.get(topic)
+        shown = "dead" if topic in dead and not said.pinned else "in use"
+        rows.append(
+            {
+                "topic_id": topic,
+                "topic_name": topics.names[topic],
+                "parent_id": topics.parents[topic],
+                "parent_name": topics.parent_name(topics.parents[topic]),
+                "born_on": date,
+                "status": "hidden" if said.hidden else "merged" if into else shown,
+                "merged_into": into,
+                "is_pinned": said.pinned,
+                "conversation_count": sizes.get(topic, 0),
+                "examples": birth.conversations[:_EXAMPLES],
+            }
+        )
+    return DISCOVERED_TOPICS.from_rows(rows)
+
+
+def topic_genealogy(topic_epochs: pa.Table, curation: Curation) -> pa.Table:
+    """Return ``TOPIC_GENEALOGY`` of all epochs, as people curate the topics."""
+    topics = TopicsInForce(read_epochs(topic_epochs), curation)
+    rows = [
+        {
+            "event_date": epoch.date,
+            "event": change.event,
+            "topic_id": change.topic_id,
+            "other_topic_id": change.other_topic_id,
+            "conversation_count": change.count,
+            "conversations": list(change.conversations),
+        }
+        for epoch in topics.epochs
+        for change in epoch.changes
+        if topics.holds(change)
+    ]
+    return TOPIC_GENEALOGY.from_rows([*rows, *_by_people(topics)])
+
+
+def _by_people(topics: TopicsInForce) -> Iterator[dict[str, Any]]:
+    """Yield the changes by people of topics that are known."""
+    sizes = topics.epochs[-1].sizes if topics.epochs else {}
+    born = {topic: epoch.date for epoch in topics.epochs for topic in epoch.born.ids}
+    for topic, said in sorted(topics.curation.topics.items()):
+        if topic not in topics.names:
+            continue
+        events = {
+            "renamed": (said.name, None),
+            "merged by a person": (said.merge_into, said.merge_into),
+            "moved": (said.parent, said.parent),
+            "pinned": (said.pinned, None),
+            "hidden": (said.hidden, None),
+        }
+        for event, (is_said, other) in events.items():
+            if is_said:
+                yield {
+                    "event_date": said.date or born[topic],
+                    "event": event,
+                    "topic_id": topic,
+                    "other_topic_id": other,
+                    "conversation_count": sizes.get(topic, 0),
+                    "conversations": [],
+                }

@@ -1,0 +1,144 @@
+"""The topics in force on a day, as people curate them, and the topic of each of the day's conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.insights.discovery.topic_model import OUTLIER
+from analytics_platform.insights.tiers.tier import Floats, Ints
+from analytics_platform.insights.topics.curation import Curation
+from analytics_platform.insights.topics.epochs import Epoch, join_born, merged_topics
+from analytics_platform.insights.topics.openings import Openings
+from analytics_platform.insights.topics.topic_changes import TopicChange
+from analytics_platform.model.tables.topic_tables import CONVERSATION_TOPICS, DEATH, MERGE, RETURN
+
+
+class TopicsInForce:
+    """The topics of some epochs, as people curate them; safe to share between threads.
+
+    Args:
+        epochs: The epochs in force, the earliest first.
+        curation: What people say about topics.
+    """
+
+    def __init__(self, epochs: Sequence[Epoch], curation: Curation) -> None:
+        self.epochs = epochs
+        self.curation = curation
+        self.model = join_born(epochs)
+
+    @cached_property
+    def merged(self) -> dict[str, str]:
+        """The topic that stands for each merged topic, by itself or by people; a pinned one by people only."""
+        ids = self.model.ids if self.model else ()
+        known, own = set(ids), merged_topics(self.epochs)
+        merged = {}
+        for topic in ids:
+            into = topic
+            for _ in ids:  # at most one step for each topic
+                said = self.curation.topics.get(into)
+                step = said.merge_into if said and said.merge_into in known else None
+                step = step or (own.get(into) if not (said and said.pinned) else None)
+                if step is None:
+                    break
+                into = step
+            if into != topic:
+                merged[topic] = into
+        return merged
+
+    def is_hidden(self, topic: str) -> bool:
+        """Tell whether a person hides a topic."""
+        said = self.curation.topics.get(topic)
+        return said is not None and said.hidden
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Name by topic."""
+        model, said = self.model, self.curation.topics
+        if model is None:
+            return {}
+        return {
+            topic: (said[topic].name if topic in said else None) or name
+            for topic, name in zip(model.ids, model.names, strict=True)
+        }
+
+    @cached_property
+    def parents(self) -> dict[str, str]:
+        """Identifier of the parent by topic."""
+        model, said = self.model, self.curation.topics
+        if model is None:
+            return {}
+        return {
+            topic: (said[topic].parent if topic in said else None) or parent
+            for topic, parent in zip(model.ids, model.parents, strict=True)
+        }
+
+    def parent_name(self, parent: str) -> str:
+        """Return the name of a parent; one that only people know is named like its identifier."""
+        shipped = self.model.parent_names if self.model else {}
+        return self.curation.parents.get(parent) or shipped.get(parent, parent)
+
+    def assign(self, dates: pa.ChunkedArray, ids: pa.ChunkedArray, openings: Openings) -> pa.Table:
+        """Return ``CONVERSATION_TOPICS``.
+
+        Args:
+            dates: Day of each conversation.
+            ids: Identifier of each conversation, distinct.
+            openings: The openings of the conversations that have one.
+        """
+        numbers, confidence = self._numbers(openings)
+        place = pc.index_in(ids.combine_chunks(), value_set=openings.ids)
+        topic = pa.array(numbers, mask=numbers == OUTLIER).take(place)
+        known = self.model.ids if self.model else ()
+
+        def of_topic(values: Sequence[str]) -> pa.Array:
+            return pa.array(values, pa.string()).take(topic)
+
+        columns = {
+            "date": dates,
+            "conversation_id": ids,
+            "topic_id": of_topic(known),
+            "topic_name": of_topic([self.names[one] for one in known]),
+            "parent_id": of_topic([self.parents[one] for one in known]),
+            "parent_name": of_topic([self.parent_name(self.parents[one]) for one in known]),
+            "topic_confidence": pc.fill_null(pa.array(confidence).take(place), 0.0),
+        }
+        return CONVERSATION_TOPICS.conform(pa.table(columns))
+
+    def _numbers(self, openings: Openings) -> tuple[Ints, Floats]:
+        """Return the number of the topic that stands for each opening's topic, or ``OUTLIER``, and the confidence."""
+        if self.model is None or openings.encoder != self.model.space.encoder:
+            return np.full(len(openings), OUTLIER), np.zeros(len(openings))
+        assigned = self.model.assign(self.model.space.place(openings.vectors))
+        numbers = self._standing[assigned.topics]
+        return numbers, np.where(numbers == OUTLIER, 0.0, assigned.confidence)
+
+    @cached_property
+    def _standing(self) -> Ints:
+        """Number of the topic that stands for each topic, ``OUTLIER`` for a hidden one; the last one is ``OUTLIER``."""
+        ids = self.model.ids if self.model else ()
+        place = {topic: number for number, topic in enumerate(ids)}
+        standing = [self.merged.get(topic, topic) for topic in ids]
+        return np.array([*(OUTLIER if self.is_hidden(one) else place[one] for one in standing), OUTLIER])
+
+    def changes(self, *events: str) -> list[TopicChange]:
+        """Return some changes of the last epoch, of topics that people see; none of the first epoch."""
+        if len(self.epochs) < 2:
+            return []
+        return [
+            change
+            for change in self.epochs[-1].changes
+            if change.event in events
+            and self.holds(change)
+            and not self.is_hidden(change.topic_id)
+            and change.topic_id not in self.merged
+        ]
+
+    def holds(self, change: TopicChange) -> bool:
+        """Tell whether a change is not undone by people: a pinned topic neither dies nor is merged by itself."""
+        said = self.curation.topics.get(change.topic_id)
+        return not (said and said.pinned and change.event in (MERGE, DEATH, RETURN))

@@ -1,0 +1,233 @@
+"""Topics over sixty simulated days: how they are born, split off, merge, die and return, and what that depends on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from analytics_platform.insights.topics.curation import NO_CURATION, CuratedTopic, Curation
+from analytics_platform.insights.topics.epoch_days import count_in_force, plan_epochs
+from analytics_platform.insights.topics.epoch_rows import epoch_rows, read_epochs
+from analytics_platform.insights.topics.epochs import Epoch, find_epochs
+from analytics_platform.insights.topics.listing import discovered_topics, topic_genealogy
+from analytics_platform.insights.topics.topics_in_force import TopicsInForce
+from analytics_platform.model import find_violations
+from analytics_platform.model.tables.topic_tables import (
+    CONVERSATION_TOPICS,
+    DISCOVERED_TOPICS,
+    TOPIC_EPOCHS,
+    TOPIC_GENEALOGY,
+)
+from analytics_platform_tests.unit.insights.topics.simulated_days import Simulated, day, direction, two_months
+
+
+@pytest.fixture(scope="module")
+def months() -> Simulated:
+    return two_months()
+
+
+@pytest.fixture(scope="module")
+def epochs(months: Simulated) -> list[Epoch]:
+    return find_epochs(months.days())
+
+
+@pytest.fixture(scope="module")
+def ids(epochs: list[Epoch]) -> dict[str, str]:
+    """Identifier of the topic by the kind of its conversations."""
+    return {
+        change.conversations[0].split("-")[0]: change.topic_id
+        for epoch in epochs
+        for change in epoch.changes
+        if change.event in ("birth", "split")
+    }
+
+
+def assign(epochs: list[Epoch], months: Simulated, date: str, curation: Curation = NO_CURATION) -> pa.Table:
+    known = epochs[: count_in_force([epoch.date for epoch in epochs], date)]
+    openings = months.openings(date)
+    dates = pa.chunked_array([pa.array([dt.date.fromisoformat(date)] * len(openings))])
+    return TopicsInForce(known, curation).assign(dates, pa.chunked_array([openings.ids]), openings)
+
+
+def topic_of(table: pa.Table, kind: str, column: str = "topic_id") -> Any:
+    """Return what most conversations of a kind have; one in seventy is an outlier."""
+    of_kind = table.filter(pc.starts_with(table["conversation_id"], f"{kind}-"))
+    return Counter(of_kind[column].to_pylist()).most_common(1)[0][0]
+
+
+def events(table: pa.Table, name: str) -> list[tuple[Any, ...]]:
+    rows = table.filter(pc.equal(table["event"], name)).to_pylist()
+    return [(str(row["event_date"]), row["topic_id"], row["other_topic_id"]) for row in rows]
+
+
+def test_the_genealogy_tells_births_splits_merges_deaths_and_returns(epochs: list[Epoch], ids: dict[str, str]) -> None:
+    genealogy = topic_genealogy(epoch_rows(epochs), NO_CURATION)
+    assert find_violations(TOPIC_GENEALOGY, genealogy) == []
+    births = events(genealogy, "birth")
+    assert {date for date, *_ in births} == {"2024-01-14", "2024-01-29"}
+    assert [topic for date, topic, _ in births if date == "2024-01-29"] == [ids["outage"]]
+    assert ("2024-02-05", ids["refund"], ids["billing"]) in events(genealogy, "split")
+    assert {topic for _, topic, _ in events(genealogy, "split")} == {ids["refund"], ids["post"]}
+    assert set(events(genealogy, "merge")) == {("2024-02-26", ids[kind], ids["post"]) for kind in ("letter", "parcel")}
+    assert events(genealogy, "death") == [("2024-02-19", ids["seasonal"], None)]
+    assert events(genealogy, "return") == [("2024-02-26", ids["seasonal"], None)]
+    concerned = genealogy.filter(pc.equal(genealogy["topic_id"], ids["refund"])).to_pylist()[0]
+    assert {name.split("-")[0] for name in concerned["conversations"]} == {"refund"}
+    assert concerned["conversation_count"] == 40
+
+
+def test_a_topic_keeps_its_id_and_a_new_one_is_in_force_from_its_monday(
+    epochs: list[Epoch], months: Simulated, ids: dict[str, str]
+) -> None:
+    before, after, last = (assign(epochs, months, day(number)) for number in (27, 28, 59))
+    assert find_violations(CONVERSATION_TOPICS, after) == []
+    assert topic_of(before, "outage") is None
+    assert topic_of(after, "outage") == ids["outage"]
+    assert topic_of(before, "steady0") == topic_of(after, "steady0") == topic_of(last, "steady0") == ids["steady0"]
+    assert topic_of(assign(epochs, months, day(0)), "steady0") == ids["steady0"]  # before the first epoch
+
+
+def test_a_merged_topic_gives_its_conversations_to_the_other(
+    epochs: list[Epoch], months: Simulated, ids: dict[str, str]
+) -> None:
+    months_after = Simulated()
+    months_after.add("parcel", [60], 5, direction("post") + 0.5 * direction("only parcel"))
+    assert topic_of(assign(epochs, months_after, day(60)), "parcel") == ids["post"]
+
+
+def test_the_order_in_which_days_are_stored_makes_no_difference(epochs: list[Epoch], months: Simulated) -> None:
+    expected = epoch_rows(epochs)
+    assert find_violations(TOPIC_EPOCHS, expected) == []
+    shuffled = find_epochs(months.days(lambda days: random.Random(7).sample(days, len(days))))
+    assert epoch_rows(shuffled).equals(expected)
+
+
+def test_days_that_arrive_one_after_the_other_give_the_same_epochs(months: Simulated, epochs: list[Epoch]) -> None:
+    """Epochs that were kept must be what a computation of all days gives, also after a day was stored late."""
+    late, known = day(17), []
+    for last in (12, 30, 45, 60):
+        part = replace(
+            months.days(), counts={day(n): len(months.vectors[day(n)]) for n in range(last) if day(n) != late}
+        )
+        known = find_epochs(part, read_epochs(epoch_rows(known)))
+    assert epoch_rows(find_epochs(months.days(), known)).equals(epoch_rows(epochs))
+
+
+def test_stored_epochs_are_taken_over_without_reading_a_day(months: Simulated, epochs: list[Epoch]) -> None:
+    months.read.clear()
+    again = find_epochs(months.days(), read_epochs(epoch_rows(epochs)))
+    assert months.read == []
+    assert epoch_rows(again).equals(epoch_rows(epochs))
+
+
+def test_a_restated_day_leaves_the_epochs_before_it_alone(months: Simulated, epochs: list[Epoch]) -> None:
+    restated = replace(months.days(), identities={**months.identities, day(40): "restated"})
+    again = find_epochs(restated, epochs)
+    same = [one is other for one, other in zip(again, epochs, strict=True)]
+    assert same == [True] * 4 + [False] * 3
+    versions = (epoch_rows(rows)["topics_version"].to_pylist() for rows in (again, epochs))
+    assert next(versions) == next(versions)  # the same content makes no later day stale
+
+
+def test_another_code_computes_every_epoch_anew(months: Simulated, epochs: list[Epoch]) -> None:
+    again = find_epochs(months.days(), epochs[:1], code="changed")
+    assert again[0].fingerprint != epochs[0].fingerprint
+    assert again[0].born.ids == epochs[0].born.ids
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 9, 30])
+def test_few_conversations_give_few_topics_or_none(count: int) -> None:
+    few = Simulated()
+    if count:
+        few.add("only", [3], count, direction("only"))
+    rows = epoch_rows(find_epochs(few.days()))
+    assert find_violations(DISCOVERED_TOPICS, discovered_topics(rows, NO_CURATION)) == []
+    assert len(discovered_topics(rows, NO_CURATION)) <= count // 5
+    if count:
+        assert len(assign(read_epochs(rows), few, day(3))) == count
+
+
+def test_people_rename_merge_move_pin_and_hide(epochs: list[Epoch], months: Simulated, ids: dict[str, str]) -> None:
+    curation = Curation(
+        {
+            ids["outage"]: CuratedTopic(name="Outages", date=dt.date(2024, 3, 1)),
+            ids["steady0"]: CuratedTopic(merge_into=ids["steady1"]),
+            ids["steady2"]: CuratedTopic(parent="p-mine"),
+            ids["steady3"]: CuratedTopic(hidden=True),
+            ids["seasonal"]: CuratedTopic(pinned=True),
+            ids["parcel"]: CuratedTopic(pinned=True),
+            "t-unknown": CuratedTopic(name="Nothing"),
+        },
+        {"p-mine": "Mine"},
+    )
+    last = assign(epochs, months, day(59), curation)
+    assert topic_of(last, "outage", "topic_name") == "Outages"
+    assert topic_of(last, "steady0") == ids["steady1"]
+    assert topic_of(last, "steady2", "parent_name") == "Mine"
+    assert topic_of(last, "steady3") is None
+    rows = epoch_rows(epochs)
+    genealogy = topic_genealogy(rows, curation)
+    assert ("2024-03-01", ids["outage"], None) in events(genealogy, "renamed")
+    assert events(genealogy, "merged by a person") == [("2024-01-14", ids["steady0"], ids["steady1"])]
+    assert events(genealogy, "death") == []
+    assert {topic for _, topic, _ in events(genealogy, "merge")} == {ids["letter"]}
+    listed = {row["topic_id"]: row for row in discovered_topics(rows, curation).to_pylist()}
+    assert [listed[ids[kind]]["status"] for kind in ("steady0", "steady3", "seasonal")] == [
+        "merged",
+        "hidden",
+        "in use",
+    ]
+    assert "t-unknown" not in listed
+    assert listed[ids["steady1"]]["conversation_count"] > listed[ids["steady4"]]["conversation_count"] * 1.5
+
+
+def test_a_day_alone_has_the_topics_that_it_has_among_others(epochs: list[Epoch], months: Simulated) -> None:
+    """A vector's topic must not depend on the block in which it is computed."""
+    topics = TopicsInForce(epochs, NO_CURATION)
+    whole = months.openings(day(59))
+    dates = pa.chunked_array([pa.array([dt.date(2024, 2, 29)] * len(whole))])
+    together = topics.assign(dates, pa.chunked_array([whole.ids]), whole)
+    for number in range(0, len(whole), 7):
+        one = whole.only(pa.array(np.arange(len(whole)) == number))
+        alone = topics.assign(dates.slice(0, 1), pa.chunked_array([one.ids]), one)
+        assert alone.to_pylist() == together.filter(pc.equal(together["conversation_id"], one.ids[0])).to_pylist()
+
+
+def test_epochs_are_mondays_after_enough_conversations() -> None:
+    counts = {day(number): 60 for number in range(20)}
+    planned = plan_epochs(counts)
+    assert [(str(one.date), one.days[0], len(one.days)) for one in planned] == [
+        ("2024-01-07", day(0), 7),
+        ("2024-01-15", day(0), 14),
+    ]
+    assert [str(one.date) for one in plan_epochs({day(2): 5, day(3): 0})] == [day(2)]
+    idle = plan_epochs({**counts, day(69): 1, day(71): 1})
+    assert [str(one.date) for one in idle[1:]] == ["2024-01-15", "2024-01-22", "2024-03-11"]
+    assert plan_epochs({}) == []
+
+
+@pytest.mark.parametrize(
+    ("date", "count"), [("2023-12-31", 1), ("2024-01-14", 1), ("2024-01-15", 2), ("2024-09-01", 3)]
+)
+def test_the_first_epoch_is_in_force_on_all_days_before_the_second(date: str, count: int) -> None:
+    dates = [dt.date(2024, 1, 7), dt.date(2024, 1, 15), dt.date(2024, 1, 22)]
+    assert count_in_force(dates, date) == count
+    assert count_in_force([], date) == 0
+
+
+def test_later_conversations_of_known_kinds_fit_as_the_founding_ones_do(epochs: list[Epoch], months: Simulated) -> None:
+    """A small topic's conversations lie near its centroid because they are a part of it; later ones fitted nowhere."""
+    steady = Simulated()
+    for number in range(8):
+        steady.add(f"steady{number}", range(100, 110), 20, direction(f"steady{number}"))
+    tables = [assign(epochs[:1], steady, day(number)) for number in range(100, 110)]
+    outliers = sum(table["topic_id"].null_count for table in tables) / sum(len(table) for table in tables)
+    assert outliers < 0.05

@@ -1,0 +1,40 @@
+"""Discovered topics on the terminal, and as a label."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from analytics_platform.cli.console import topic_lines
+from analytics_platform.operations.topics.topic_label import TopicLabelError, label_file
+from analytics_platform.operations.topics.topic_list import ListedTopic
+
+
+def topic(name: str = "Seat changes, Ärger", status: str = "in use", *examples: str) -> ListedTopic:
+    return ListedTopic("t-1", name, "p-1", "flights", 1234, "2026-11-30", status, examples)
+
+
+def test_a_topic_is_a_line_with_its_examples_below() -> None:
+    listed = [topic("seats", "in use", "where can\nI sit", "x" * 200), topic("old", "dead")]
+    lines = list(topic_lines(listed))
+    assert lines[0] == " 1,234  t-1  seats  [flights]"
+    assert lines[1].strip() == "where can I sit"
+    assert lines[2].strip() == "x" * 99 + "…"
+    assert lines[3].endswith("(dead)")
+    assert lines[-1] == "2 topics"
+
+
+def test_a_label_has_a_valid_name_and_each_opening_once() -> None:
+    content = yaml.safe_load(
+        label_file(topic("Seat changes, Ärger", "in use", "where: can I\nsit", "where: can I sit"), None)
+    )
+    [label] = content["topics"]
+    assert label["label"] == "seat_changes_arger"
+    assert label["examples"] == ["where: can I sit"]
+    assert yaml.safe_load(label_file(topic("訂單", "in use", "x"), None))["topics"][0]["label"] == "t_1"
+    assert yaml.safe_load(label_file(topic("seats", "in use", "x"), "mine"))["topics"][0]["label"] == "mine"
+
+
+def test_a_topic_without_stored_messages_is_no_label() -> None:
+    with pytest.raises(TopicLabelError, match="t-1: the messages"):
+        label_file(topic(), None)
