@@ -97,7 +97,7 @@ class FieldMapping(BaseModel):
             a strptime format.
         timestamp_formats: Several of these, tried in this order.
         timezone: IANA name of the zone of times without an offset, e.g. ``Europe/Berlin``; UTC by default.
-        date_order: ``dmy`` or ``mdy``: the order of dates such as 6/20/2024, which ``auto`` reads then.
+        date_order: ``dmy``, ``mdy`` or ``ymd``: the order of dates such as 6/20/2024 and 24.06.20.
         null_words: Words that mean a missing value as an identifier, a name or a number, but never as a text.
         rules: Rules that drop rows, or set their role, by the values of other columns.
         session_gap: Makes conversations of messages that name none: a message that comes later than this after the one
@@ -117,7 +117,7 @@ class FieldMapping(BaseModel):
     timestamp_format: str | None = None
     timestamp_formats: tuple[str, ...] = ()
     timezone: str | None = None
-    date_order: Literal["dmy", "mdy"] | None = None
+    date_order: Literal["dmy", "mdy", "ymd"] | None = None
     null_words: tuple[str, ...] = NULL_WORDS
     rules: tuple[RowRule, ...] = ()
     session_gap: str | None = None
