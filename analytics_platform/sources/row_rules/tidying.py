@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics_platform.sources.row_rules.rating_words import NO_RATING
 from analytics_platform.sources.row_rules.text_bytes import begin_visibly, end_visibly, valid_mask
 
 IDENTIFIERS = frozenset({"conversation_id", "message_id", "user_id", "agent_id"})
@@ -22,6 +23,7 @@ NUMBERS = frozenset({"sequence", "rating", "tokens", "input_tokens", "output_tok
 NULL_WORDS = ("null", "none", "nan", "nat", r"\N", "n/a", "#n/a", "<na>", "undefined")
 """Words that mean a missing value as an identifier, a name or a number; in small, capital or capitalised letters."""
 
+_NO_RATING = pa.array(NO_RATING)
 _CHARACTERS = [chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000]
 _INVISIBLE = "".join(c for c in _CHARACTERS if c.isspace() or unicodedata.category(c) in ("Zs", "Zl", "Zp", "Cc", "Cf"))
 _BLANKS = "".join(c for c in _INVISIBLE if c.isspace() or unicodedata.category(c) != "Cc")
@@ -63,6 +65,9 @@ def tidy(name: str, values: pa.Array, null_words: pa.Array) -> pa.Array:
     missing = None if tidied is values else pc.equal(pc.utf8_trim(tidied, characters=_INVISIBLE), "")
     if name in IDENTIFIERS | NAMES | NUMBERS and len(null_words):
         is_word = pc.is_in(tidied, value_set=null_words)
+        missing = is_word if missing is None else pc.or_(missing, is_word)
+    if name == "rating":
+        is_word = pc.is_in(pc.utf8_lower(tidied), value_set=_NO_RATING)
         missing = is_word if missing is None else pc.or_(missing, is_word)
     if missing is None or not pc.any(missing).as_py():
         return tidied
