@@ -20,7 +20,7 @@ from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.file_reading.locating import BOOKS, JSON, known_formats
 from analytics_platform.sources.file_reading.locating import VARIABLE as PATH_VARIABLE
 from analytics_platform.sources.file_reading.plain_tables import plain_table, refuse_nested, with_usual_columns
-from analytics_platform.sources.file_reading.recognised import Recognised
+from analytics_platform.sources.file_reading.recognised import CHATS, Recognised
 from analytics_platform.sources.file_reading.unfolding import (
     holds_pages,
     names_wrapper,
@@ -30,7 +30,13 @@ from analytics_platform.sources.file_reading.unfolding import (
     unwrapped,
     with_mapping,
 )
-from analytics_platform.sources.file_reading.written_lists import candidate_columns, with_read_lists, written_lists
+from analytics_platform.sources.file_reading.written_lists import (
+    candidate_columns,
+    transcripts,
+    with_read_lists,
+    with_read_transcripts,
+    written_lists,
+)
 from analytics_platform.sources.formats.content import (
     OLE,
     PARQUET,
@@ -324,6 +330,12 @@ def _records(
         batches, quick_rows = with_read_lists(batches, lists), None
         first = next(batches)
         batches = chain([first], batches)
+    chats = transcripts(names, first, mapping) if file.shape != ROWS and not lists else []
+    if chats:
+        recognised.notes.append(CHATS.format(column=chats[0]))
+        batches, quick_rows = with_read_transcripts(batches, chats[0]), None
+        first = next(batches)
+        batches = chain([first], batches)
     shape = _shape_of(first.values, file, mapping)
     paths = list(mapping.columns.values())
     nested = _nested_shape(first.values, file, mapping) if shape is None else None
@@ -391,9 +403,13 @@ def _table(
     batches = chain([first], batches)
     has_shape = file.shape != ROWS and (
         _shape_of([dict.fromkeys(first.columns)], file, mapping) is not None
-        or (candidate_columns(first.columns, mapping) and written_lists(first.columns, records_of(first), mapping))
+        or (candidate_columns(first.columns, mapping) and _holds_chats(records_of(first), first.columns, mapping))
     )
     if has_shape:
         yield from _records((records_of(rows) for rows in batches), file, mapping, recognised)
     else:
         yield from plain_table(batches, file, mapping, recognised)
+
+
+def _holds_chats(records: Records, columns: Collection[str], mapping: FieldMapping) -> bool:
+    return bool(written_lists(columns, records, mapping) or transcripts(columns, records, mapping))

@@ -159,6 +159,11 @@ def plain_times(times: pa.Array, date_order: str | None) -> pa.Array:
     if pc.any(pc.match_substring_regex(times, r"(?:GMT|UTC) ?[+-]\d")).as_py():
         for pattern, replacement in _PLAIN_OFFSETS:
             times = pc.replace_substring_regex(times, pattern, replacement)
+    return _with_offsets(times)
+
+
+def _with_offsets(times: pa.Array) -> pa.Array:
+    """Return times with the offset in the place of an abbreviation with one meaning."""
     times = pc.replace_substring_regex(times, r"([+-]\d{2}:?\d{2}) [A-Z]{3,5}$", r"\1")
     zones = pc.unique(pc.struct_field(pc.extract_regex(times, _ZONE), "zone")).to_pylist()
     for name in sorted(_ZONES.keys() & zones):
