@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.file_reading.chat_lines import ChatColumns, chat_columns, read_chat_lines
 from analytics_platform.sources.file_reading.locating import BOOKS, JSON, known_formats
 from analytics_platform.sources.file_reading.locating import VARIABLE as PATH_VARIABLE
 from analytics_platform.sources.file_reading.plain_tables import plain_table, refuse_nested, with_usual_columns
@@ -55,8 +56,10 @@ from analytics_platform.sources.formats.file_records import Record, Records, row
 from analytics_platform.sources.formats.json_rows import (
     JsonValues,
     json_layout,
+    parse_json_lines,
     read_json_line_rows,
     read_json_lines,
+    whole_lines,
 )
 from analytics_platform.sources.formats.parquet_rows import parquet_schema, read_parquet, read_parquet_records
 from analytics_platform.sources.mapping import VARIABLE as MAPPING_VARIABLE
@@ -66,6 +69,7 @@ from analytics_platform.sources.shapes.catalogue import AUTO, ROWS, WHATSAPP, re
 from analytics_platform.sources.shapes.dotted import dotted_shape
 from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
 from analytics_platform.sources.shapes.exports.helpdesks import CHATWOOT
+from analytics_platform.sources.shapes.exports.openai_messages import MESSAGES
 from analytics_platform.sources.shapes.exports.slack import SLACK, with_channel
 from analytics_platform.sources.shapes.exports.whatsapp import date_order, is_whatsapp, read_whatsapp
 from analytics_platform.sources.shapes.nested import nested_shape
@@ -269,15 +273,19 @@ def _json(
 ) -> Iterator[tuple[FieldMapping, Rows]]:
     if json_layout(sample) == "lines":
         recognised.format = "JSON lines"
-        batches = read_json_lines(stream)
-        first = next(batches, Records([]))
+        start = whole_lines(stream)
+        first, batches = parse_json_lines(start), read_json_lines(stream)
+        if not first.values:
+            first = next(batches, Records([]))
+            start = b""
         if len(first.values) != 1:
             if holds_pages(first, mapping):
                 recognised.format = "JSON lines with a page each"
                 yield from _records(unwrapped(chain([first], batches), mapping), file, mapping, recognised)
             else:
                 rows = partial(read_json_line_rows, stream)
-                yield from _records(chain([first], batches), file, mapping, recognised, quick_rows=rows)
+                chats = partial(read_chat_lines, start, stream) if start else None
+                yield from _records(chain([first], batches), file, mapping, recognised, rows, chats)
             return
         second = next(batches, None)
         if second is None and not first.problems and not _is_message(first.values[0], mapping):
@@ -308,6 +316,7 @@ def _records(
     mapping: FieldMapping,
     recognised: Recognised,
     quick_rows: Callable[[Records, Collection[str]], Iterator[Rows]] | None = None,
+    quick_chats: Callable[[ChatColumns, Context], Iterator[Rows]] | None = None,
 ) -> Iterator[tuple[FieldMapping, Rows]]:
     """Yield the rows of records, in the shape that the first batch shows.
 
@@ -318,6 +327,7 @@ def _records(
         recognised: Filled with the shape.
         quick_rows: Makes rows of the first batch, and of what follows it in the file, more quickly than ``batches``,
             where each record is a row.
+        quick_chats: Makes rows of the same records, where each is a chat of a regular form.
     """
     first = next(batches, None)
     if first is None:
@@ -327,13 +337,13 @@ def _records(
     lists = written_lists(names, first, mapping) if file.shape != ROWS else []
     if lists:
         recognised.notes.append(f"The column {lists[0]} holds the messages of a conversation, written as a list.")
-        batches, quick_rows = with_read_lists(batches, lists), None
+        batches, quick_rows, quick_chats = with_read_lists(batches, lists), None, None
         first = next(batches)
         batches = chain([first], batches)
     chats = transcripts(names, first, mapping) if file.shape != ROWS and not lists else []
     if chats:
         recognised.notes.append(CHATS.format(column=chats[0]))
-        batches, quick_rows = with_read_transcripts(batches, chats[0]), None
+        batches, quick_rows, quick_chats = with_read_transcripts(batches, chats[0]), None, None
         first = next(batches)
         batches = chain([first], batches)
     shape = _shape_of(first.values, file, mapping)
@@ -358,7 +368,11 @@ def _records(
     if shape.hint:
         recognised.notes.append(shape.hint)
     context = Context(file)
-    rows = numbered(unfolded(batches, shape, context, paths), paths)
+    form = chat_columns(first) if shape is MESSAGES and quick_chats is not None and not paths else None
+    if form is not None and quick_chats is not None:
+        rows = quick_chats(form, context)
+    else:
+        rows = numbered(unfolded(batches, shape, context, paths), paths)
     for result in with_mapping(rows, mapping, whole=shape in _WHOLE_SHAPES):
         recognised.internal_notes = context.internal_notes
         recognised.note_times(context)

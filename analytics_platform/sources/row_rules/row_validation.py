@@ -239,10 +239,11 @@ def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping
     """
     connection.execute("SET VARIABLE largest_number = $most", {"most": float(MAX_NUMBER)})
     connection.execute(_SETUP.replace(_RATING_WORDS, rating_words_sql()))
-    connection.executemany("INSERT INTO role_words VALUES (?, ?)", sorted(mapping.role_words().items()))
-    connection.register("language_words", pa.table({"word": LANGUAGE_WORDS}))
-    connection.execute("INSERT INTO languages FROM language_words")
-    connection.unregister("language_words")
+    words, roles = zip(*sorted(mapping.role_words().items()), strict=True)
+    for table, rows in (("role_words", {"word": words, "role": roles}), ("languages", {"word": LANGUAGE_WORDS})):
+        connection.register("words", pa.table(rows))  # row by row takes a tenth of a second
+        connection.execute(f"INSERT INTO {table} FROM words")
+        connection.unregister("words")
     if mapping.prices:
         rows = [[model, *price] for model, price in sorted(mapping.prices.items())]
         connection.executemany("INSERT INTO prices VALUES (?, ?, ?)", rows)
