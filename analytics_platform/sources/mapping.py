@@ -286,11 +286,12 @@ class FieldMapping(BaseModel):
         used = set(sources.values())
         null_words = _spellings(self.null_words)
         columns: dict[str, pa.Array] = {"source_row": pa.array(rows.numbers)}
+        absent = pa.nulls(count, pa.string())
         for name in INPUT_NAMES:
             if name in self.constants:
                 columns[name] = pa.repeat(pa.scalar(self.constants[name], pa.string()), count)
             else:
-                values = rows.columns.get(sources[name], pa.nulls(count, pa.string()))
+                values = rows.columns.get(sources[name], absent)
                 columns[name] = tidy(name, values, null_words)
         columns["timestamp"] = plain_times(columns["timestamp"], self.date_order)
         columns["time_source"] = self._time_sources(columns["time_source"], columns["timestamp"])
@@ -327,7 +328,7 @@ class FieldMapping(BaseModel):
     def _problems(self, rows: Rows) -> dict[str, pa.Array]:
         """Return the columns ``problem``, ``problem_detail`` and ``line``."""
         count = len(rows.numbers)
-        found = {name: pa.nulls(count, pa.string()) for name in ("problem", "problem_detail", "line")}
+        found = dict.fromkeys(("problem", "problem_detail", "line"), pa.nulls(count, pa.string()))
         if rows.problems:
             problems = [rows.problems.get(number) for number in rows.numbers.tolist()]
             found["problem"] = pa.array([problem and problem.reason for problem in problems], pa.string())

@@ -1,6 +1,6 @@
-"""Read JSON lines with a chat each, its messages in a list of roles and texts, in columns instead of message by message.
+"""Read JSON lines with a chat each, its messages a list of roles and texts, in columns instead of message by message.
 
-Lines of another form, and chats that go on from another line, take the way of all other records; both give the same rows.
+Lines of another form take the way of all other records; both ways give the same rows.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from analytics_platform.sources.file_reading.unfolding import unfolded
 from analytics_platform.sources.formats.file_records import Records, rows_of
 from analytics_platform.sources.formats.json_by_arrow import parse_objects
 from analytics_platform.sources.formats.json_rows import parse_json_lines, whole_lines
+from analytics_platform.sources.row_rules.text_bytes import Mask, valid_mask
 from analytics_platform.sources.rows import CONTENT_ID, Rows, empty_to_null
 from analytics_platform.sources.shapes.exports.openai_messages import (
     CONVERSATIONS,
@@ -26,15 +27,24 @@ from analytics_platform.sources.shapes.exports.openai_messages import (
     TIMES,
     UNKEPT,
 )
-from analytics_platform.sources.shapes.identity import Turn, identify, identify_first
+from analytics_platform.sources.shapes.identity import (
+    MessagePlace,
+    Turn,
+    identify,
+    identify_conversation,
+    identify_first,
+)
 from analytics_platform.sources.shapes.shape import Context, role_of, written_parts
 
 _TYPES = {str: pa.string(), int: pa.int64(), bool: pa.bool_()}
 _MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+_KEYS = {"role", "content"}
 _OF_MESSAGES = frozenset({"conversation_id", "message_id", "role", "text", "timestamp", "time_source", "sequence"})
 _ANSWERS = frozenset({"response", "completion", "output"})
 _SMALLEST_PART = 64 << 10
 """Bytes of lines below which the ones that Arrow can parse are not looked for any further."""
+_REGULAR_PER_IRREGULAR = 200
+"""Fewest chats of the form for each one of another. Among more of these, columns would save nothing."""
 _ID_BYTES, _ID_CHARACTERS = 16, 32
 
 
@@ -52,30 +62,35 @@ class ChatColumns:
 
 
 def chat_columns(records: Records) -> ChatColumns | None:
-    """Return the form of chats if each has the same key for its messages, an id, and no other nested value.
+    """Return the form of chats if nearly all have the same key for their messages, and no other nested value.
 
     Args:
         records: The first records of a file of the shape ``MESSAGES``.
     """
-    if records.problems:
-        return None
-    types: dict[str, Any] = {}
-    lists = set()
+    types: dict[str, type] = {}
+    lists: set[str] = set()
+    irregular = len(records.problems)
     for record in records.values:
-        for name, value in record.items():
-            if isinstance(value, list):
-                lists.add(name)
-                if not all(isinstance(item, dict) and item.keys() == {"role", "content"} for item in value):
-                    return None
-            elif value is not None and types.setdefault(name, type(value)) is not type(value):
-                return None
-    if len(lists) != 1 or not lists <= {*LISTS} or not set(types.values()) <= _TYPES.keys() or lists & types.keys():
+        found = {name: type(value) for name, value in record.items() if value is not None}
+        own = [name for name, kind in found.items() if kind is list]
+        if (
+            len(own) == 1
+            and all(isinstance(item, dict) and item.keys() == _KEYS for item in record[own[0]])
+            and all(types.get(name, kind) is kind for name, kind in found.items())
+            and _ANSWERS.isdisjoint(record)
+        ):
+            lists.update(own)
+            types |= found
+        else:
+            irregular += 1
+    kinds = {kind for name, kind in types.items() if name not in lists}
+    is_named = all(types.get(name) is not bool for name in CONVERSATIONS)  # its text differs between the two ways
+    if len(lists) != 1 or not lists <= {*LISTS} or not kinds <= _TYPES.keys() or not is_named:
         return None
-    names = sorted(set().union(*records.values) - lists)
-    keys = set(names) & {*CONVERSATIONS}
-    if not keys or any(types.get(name) is bool for name in keys) or not _ANSWERS.isdisjoint(names):
+    if irregular * _REGULAR_PER_IRREGULAR > len(records.values):
         return None
     (messages,) = lists
+    names = sorted(set().union(*records.values) - lists - _ANSWERS)
     fields = [(name, _TYPES[types.get(name, str)]) for name in names]
     return ChatColumns(pa.schema([*fields, (messages, _MESSAGES)]), messages)
 
@@ -145,20 +160,24 @@ class _Chats:
         conversations = self._first_of(CONVERSATIONS)
         lengths = pc.list_value_length(self._lists)
         items = self._lists.flatten()
-        if conversations.null_count or lengths.null_count or pc.min(lengths).as_py() == 0 or items.null_count:
+        if lengths.null_count or pc.min(lengths).as_py() == 0 or items.null_count:
             return None
         starts = np.concatenate([[0], np.cumsum(lengths.to_numpy())])
         words, texts = items.field("role"), items.field("content")
         opening = pa.array(starts[:-1])
         if words.take(opening).null_count or texts.take(opening).null_count:  # its first item is no message
             return None
+        has_key = valid_mask(conversations)
+        if not has_key.all() and (words.null_count or texts.null_count):  # a missing value is not null in an id
+            return None
         self._context.number += self._count
+        conversations = self._named(conversations, starts, words, texts)
         parents = pa.array(np.repeat(np.arange(self._count), np.diff(starts)))
         roles, texts = _roles(words), _plain(texts)
-        columns = self._further()
-        columns = {name: values.take(parents) for name, values in columns.items()}
+        columns = {name: values.take(parents) for name, values in self._further().items()}
         of_messages = conversations.take(parents)
-        ids, positions = self._identified(conversations, starts, of_messages, roles, texts)
+        chats = _Identities(conversations.to_pylist(), has_key.tolist(), starts)
+        ids, positions = self._identified(chats, of_messages, roles, texts)
         columns |= {
             "conversation_id": of_messages,
             "message_id": ids,
@@ -167,9 +186,12 @@ class _Chats:
             "sequence": pa.array(positions).cast(pa.string()),
             **self._times(parents, positions),
         }
-        columns = {name: values for name, values in columns.items() if name in _OF_MESSAGES or values.null_count < len(values)}
-        numbers = np.arange(number, number + len(roles), dtype=np.int64)
-        return Rows(numbers, {name: empty_to_null(columns[name]) for name in sorted(columns)})
+        stated = {
+            name: empty_to_null(values)
+            for name, values in sorted(columns.items())
+            if name in _OF_MESSAGES or values.null_count < len(values)
+        }
+        return Rows(np.arange(number, number + len(roles), dtype=np.int64), stated)
 
     def _first_of(self, names: tuple[str, ...]) -> pa.Array:
         """Return for each chat the first value that is there, of several keys, as text."""
@@ -204,13 +226,24 @@ class _Chats:
             "time_source": pc.if_else(pa.array(untimed), "file", "conversation"),
         }
 
+    def _named(
+        self, conversations: pa.Array, starts: np.ndarray[Any, np.dtype[np.int64]], words: pa.Array, texts: pa.Array
+    ) -> pa.Array:
+        """Return the ids of chats; one without an id gets one from its content."""
+        if not conversations.null_count:
+            return conversations
+        found, bounds = conversations.to_pylist(), starts.tolist()
+        said = [
+            {"role": word, "content": text} for word, text in zip(words.to_pylist(), texts.to_pylist(), strict=True)
+        ]
+        times = [self._columns[name].to_pylist() for name in TIMES if name in self._columns]
+        for chat in np.flatnonzero(~valid_mask(conversations)).tolist():
+            time = next((values[chat] for values in times if values[chat] not in (None, "")), None)
+            found[chat] = identify_conversation(self._context, time, said[bounds[chat] : bounds[chat + 1]])
+        return pa.array(found, pa.string())
+
     def _identified(
-        self,
-        conversations: pa.Array,
-        starts: np.ndarray[Any, np.dtype[np.int64]],
-        of_messages: pa.Array,
-        roles: pa.Array,
-        texts: pa.Array,
+        self, chats: _Identities, of_messages: pa.Array, roles: pa.Array, texts: pa.Array
     ) -> tuple[pa.Array, np.ndarray[Any, np.dtype[np.int64]]]:
         """Return the id of each message, and its place in its conversation."""
         none = pa.scalar("None", pa.string())  # as Python shows a missing value
@@ -218,35 +251,67 @@ class _Chats:
             of_messages, pc.fill_null(roles, none), none, pc.fill_null(texts, none), "\0"
         ).cast(pa.binary())
         sha256 = hashlib.sha256
-        digests = b"".join([sha256(one).digest() for one in content.to_pylist()])
-        bytes_ = np.frombuffer(digests, dtype=np.uint8).reshape(-1, 32)
-        short = np.ascontiguousarray(bytes_[:, :8]).view(">u8").ravel()
-        ids = _hexadecimal(bytes_[:, :_ID_BYTES])
-        positions = np.arange(len(short)) - np.repeat(starts[:-1], np.diff(starts))
-        keys = short.tolist()
-        _, first, counts = np.unique(short, return_index=True, return_counts=True)
-        repeats = np.ones(len(short), dtype=bool)
-        repeats[first[counts == 1]] = False
-        is_repeating = np.add.reduceat(repeats, starts[:-1]) > 0
-        is_system = pc.equal(roles, "system").fill_null(False).to_numpy(zero_copy_only=False)
-        others: dict[int, list[Any]] = {}
-        bounds = starts.tolist()
-        for chat, conversation in enumerate(conversations.to_pylist()):
+        digests = np.frombuffer(b"".join([sha256(one).digest() for one in content.to_pylist()]), dtype=np.uint8)
+        digests = digests.reshape(-1, 2 * _ID_BYTES)
+        short = np.ascontiguousarray(digests[:, :8]).view(">u8").ravel()
+        ids, positions = _hexadecimal(digests[:, :_ID_BYTES]), chats.places()
+        others = self._others(chats, short, roles, texts)
+        if others:
+            mask = np.zeros(len(short), dtype=bool)
+            mask[list(others)] = True
+            order = sorted(others)
+            named = pa.array([others[at].message_id for at in order], pa.string())
+            ids = pc.replace_with_mask(ids, pa.array(mask), named)
+            positions[order] = [others[at].position for at in order]
+        return ids, positions
+
+    def _others(
+        self, chats: _Identities, short: np.ndarray[Any, np.dtype[np.uint64]], roles: pa.Array, texts: pa.Array
+    ) -> dict[int, MessagePlace]:
+        """Return the places of messages in chats that say something twice, or go on from a line before."""
+        is_system = pc.fill_null(pc.equal(roles, "system"), False).to_numpy(zero_copy_only=False)
+        is_repeating = chats.have_repeated(short)
+        keys, bounds = short.tolist(), chats.starts.tolist()
+        others: dict[int, MessagePlace] = {}
+        for chat, (conversation, has_key) in enumerate(zip(chats.names, chats.have_key, strict=True)):
             start, end = bounds[chat], bounds[chat + 1]
             opening = start
             while opening < end and is_system[opening]:
                 opening += 1
-            if is_repeating[chat] or not identify_first(self._context, conversation, keys[opening:end], opening - start):
+            is_new = not is_repeating[chat]
+            if has_key and is_new:
+                is_new = identify_first(self._context, conversation, keys[opening:end], opening - start)
+            if not is_new:
                 turns = [Turn(roles[at].as_py(), texts[at].as_py()) for at in range(start, end)]
-                others[start] = identify(self._context, conversation, turns)
-        if others:
-            found = [(start + at, place) for start, places in others.items() for at, place in enumerate(places)]
-            mask = np.zeros(len(short), dtype=bool)
-            mask[[at for at, _ in found]] = True
-            named = pa.array([place.message_id for _, place in found], pa.string())
-            ids = pc.replace_with_mask(ids, pa.array(mask), named)
-            positions[[at for at, _ in found]] = [place.position for _, place in found]
-        return ids, positions
+                places = identify(self._context, conversation, turns, continues=has_key)
+                others.update(enumerate(places, start))
+        return others
+
+
+@dataclass(frozen=True)
+class _Identities:
+    """What identifies the chats of a block.
+
+    Attributes:
+        names: Their ids.
+        have_key: Whether a chat's line states its id.
+        starts: Place of each chat's first message, and the number of messages; shape (chats + 1,).
+    """
+
+    names: list[str]
+    have_key: list[bool]
+    starts: np.ndarray[Any, np.dtype[np.int64]]
+
+    def places(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the number of messages before each message in its chat."""
+        return np.arange(self.starts[-1]) - np.repeat(self.starts[:-1], np.diff(self.starts))
+
+    def have_repeated(self, keys: np.ndarray[Any, np.dtype[np.uint64]]) -> Mask:
+        """Return which chats have a message whose key another message has; keys differ between conversations."""
+        _, first, counts = np.unique(keys, return_index=True, return_counts=True)
+        is_repeated = np.ones(len(keys), dtype=bool)
+        is_repeated[first[counts == 1]] = False
+        return np.asarray(np.add.reduceat(is_repeated, self.starts[:-1]) > 0, dtype=bool)
 
 
 def _filled(values: pa.Array) -> pa.Array:

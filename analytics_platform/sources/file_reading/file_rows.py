@@ -333,19 +333,11 @@ def _records(
     if first is None:
         return
     batches = chain([first], batches)
-    names = dict.fromkeys(name for record in first.values for name in record)
-    lists = written_lists(names, first, mapping) if file.shape != ROWS else []
-    if lists:
-        recognised.notes.append(f"The column {lists[0]} holds the messages of a conversation, written as a list.")
-        batches, quick_rows, quick_chats = with_read_lists(batches, lists), None, None
-        first = next(batches)
-        batches = chain([first], batches)
-    chats = transcripts(names, first, mapping) if file.shape != ROWS and not lists else []
-    if chats:
-        recognised.notes.append(CHATS.format(column=chats[0]))
-        batches, quick_rows, quick_chats = with_read_transcripts(batches, chats[0]), None, None
-        first = next(batches)
-        batches = chain([first], batches)
+    read = _with_read_chats(first, batches, file, mapping, recognised)
+    if read is not None:
+        quick_rows = quick_chats = None
+        first = next(read)
+        batches = chain([first], read)
     shape = _shape_of(first.values, file, mapping)
     paths = list(mapping.columns.values())
     nested = _nested_shape(first.values, file, mapping) if shape is None else None
@@ -377,6 +369,22 @@ def _records(
         recognised.internal_notes = context.internal_notes
         recognised.note_times(context)
         yield result
+
+
+def _with_read_chats(
+    first: Records, batches: Iterator[Records], file: SourceFile, mapping: FieldMapping, recognised: Recognised
+) -> Iterator[Records] | None:
+    """Return records with the chats that a column has as text; None if no column has any."""
+    names = dict.fromkeys(name for record in first.values for name in record)
+    if file.shape == ROWS:
+        return None
+    if lists := written_lists(names, first, mapping):
+        recognised.notes.append(f"The column {lists[0]} holds the messages of a conversation, written as a list.")
+        return with_read_lists(batches, lists)
+    if chats := transcripts(names, first, mapping):
+        recognised.notes.append(CHATS.format(column=chats[0]))
+        return with_read_transcripts(batches, chats[0])
+    return None
 
 
 def _shape_of(records: list[Record], file: SourceFile, mapping: FieldMapping) -> Shape | None:

@@ -240,8 +240,9 @@ def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping
     connection.execute("SET VARIABLE largest_number = $most", {"most": float(MAX_NUMBER)})
     connection.execute(_SETUP.replace(_RATING_WORDS, rating_words_sql()))
     words, roles = zip(*sorted(mapping.role_words().items()), strict=True)
-    for table, rows in (("role_words", {"word": words, "role": roles}), ("languages", {"word": LANGUAGE_WORDS})):
-        connection.register("words", pa.table(rows))  # row by row takes a tenth of a second
+    listed = {"role_words": {"word": words, "role": roles}, "languages": {"word": LANGUAGE_WORDS}}
+    for table, columns in listed.items():
+        connection.register("words", pa.table(columns))  # row by row takes a tenth of a second
         connection.execute(f"INSERT INTO {table} FROM words")
         connection.unregister("words")
     if mapping.prices:
