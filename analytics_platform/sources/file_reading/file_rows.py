@@ -242,7 +242,7 @@ def _is_json(sample: bytes, file: SourceFile) -> bool:
 
 _CONTROLS = tuple(bytes([code]) for code in (*range(9), *range(14, 27), *range(28, 32)))
 """Control characters that no text has, except by a fault."""
-_LEAST_SAMPLE, _MOST_CONTROLS = 64, 0.05
+_FEWEST_CONTROLS, _MOST_CONTROLS = 16, 0.05
 
 
 def _refuse_other_text(sample: bytes, file: SourceFile) -> None:
@@ -253,7 +253,8 @@ def _refuse_other_text(sample: bytes, file: SourceFile) -> None:
         raise SourceError(f"{file.place}: is XML; export as CSV or JSON")
     if start.startswith(b"version https://git-lfs"):
         raise SourceError(f"{file.place}: is a pointer of Git LFS, without the content; run `git lfs pull`")
-    if len(sample) >= _LEAST_SAMPLE and sum(map(sample[:4096].count, _CONTROLS)) > len(sample[:4096]) * _MOST_CONTROLS:
+    controls = sum(map(sample[:4096].count, _CONTROLS))
+    if controls >= _FEWEST_CONTROLS and controls > len(sample[:4096]) * _MOST_CONTROLS:
         raise SourceError(f"{file.place}: is no text, no workbook and no Parquet; export as CSV or JSON")
     if start.startswith(b"%pdf"):
         raise SourceError(f"{file.place}: is a PDF, no export of messages; export as CSV or JSON")

@@ -153,8 +153,7 @@ class _FileStream(io.RawIOBase):
 
     def seek(self, place: int, whence: int = 0) -> int:
         """Go to a place of the stream; returns it in bytes from the beginning."""
-        with _faults_told(self._file):
-            return self._stream.seek(place, whence)
+        return self._stream.seek(place, whence)
 
     def tell(self) -> int:
         """Return the place in bytes from the beginning."""
