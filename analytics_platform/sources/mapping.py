@@ -97,7 +97,7 @@ class FieldMapping(BaseModel):
             a strptime format.
         timestamp_formats: Several of these, tried in this order.
         timezone: IANA name of the zone of times without an offset, e.g. ``Europe/Berlin``; UTC by default.
-        date_order: ``dmy`` or ``mdy``: the order of dates such as 6/20/2024, which ``auto`` reads then.
+        date_order: ``dmy``, ``mdy`` or ``ymd``: the order of dates such as 6/20/2024 and 24.06.20.
         null_words: Words that mean a missing value as an identifier, a name or a number, but never as a text.
         rules: Rules that drop rows, or set their role, by the values of other columns.
         session_gap: Makes conversations of messages that name none: a message that comes later than this after the one
@@ -117,7 +117,7 @@ class FieldMapping(BaseModel):
     timestamp_format: str | None = None
     timestamp_formats: tuple[str, ...] = ()
     timezone: str | None = None
-    date_order: Literal["dmy", "mdy"] | None = None
+    date_order: Literal["dmy", "mdy", "ymd"] | None = None
     null_words: tuple[str, ...] = NULL_WORDS
     rules: tuple[RowRule, ...] = ()
     session_gap: str | None = None
@@ -286,11 +286,12 @@ class FieldMapping(BaseModel):
         used = set(sources.values())
         null_words = _spellings(self.null_words)
         columns: dict[str, pa.Array] = {"source_row": pa.array(rows.numbers)}
+        absent = pa.nulls(count, pa.string())
         for name in INPUT_NAMES:
             if name in self.constants:
                 columns[name] = pa.repeat(pa.scalar(self.constants[name], pa.string()), count)
             else:
-                values = rows.columns.get(sources[name], pa.nulls(count, pa.string()))
+                values = rows.columns.get(sources[name], absent)
                 columns[name] = tidy(name, values, null_words)
         columns["timestamp"] = plain_times(columns["timestamp"], self.date_order)
         columns["time_source"] = self._time_sources(columns["time_source"], columns["timestamp"])
@@ -327,7 +328,7 @@ class FieldMapping(BaseModel):
     def _problems(self, rows: Rows) -> dict[str, pa.Array]:
         """Return the columns ``problem``, ``problem_detail`` and ``line``."""
         count = len(rows.numbers)
-        found = {name: pa.nulls(count, pa.string()) for name in ("problem", "problem_detail", "line")}
+        found = dict.fromkeys(("problem", "problem_detail", "line"), pa.nulls(count, pa.string()))
         if rows.problems:
             problems = [rows.problems.get(number) for number in rows.numbers.tolist()]
             found["problem"] = pa.array([problem and problem.reason for problem in problems], pa.string())

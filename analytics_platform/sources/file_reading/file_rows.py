@@ -17,10 +17,11 @@ import pyarrow as pa
 
 from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.file_reading.chat_lines import ChatColumns, chat_columns, read_chat_lines
 from analytics_platform.sources.file_reading.locating import BOOKS, JSON, known_formats
 from analytics_platform.sources.file_reading.locating import VARIABLE as PATH_VARIABLE
 from analytics_platform.sources.file_reading.plain_tables import plain_table, refuse_nested, with_usual_columns
-from analytics_platform.sources.file_reading.recognised import Recognised
+from analytics_platform.sources.file_reading.recognised import CHATS, Recognised
 from analytics_platform.sources.file_reading.unfolding import (
     holds_pages,
     names_wrapper,
@@ -30,7 +31,13 @@ from analytics_platform.sources.file_reading.unfolding import (
     unwrapped,
     with_mapping,
 )
-from analytics_platform.sources.file_reading.written_lists import candidate_columns, with_read_lists, written_lists
+from analytics_platform.sources.file_reading.written_lists import (
+    candidate_columns,
+    transcripts,
+    with_read_lists,
+    with_read_transcripts,
+    written_lists,
+)
 from analytics_platform.sources.formats.content import (
     OLE,
     PARQUET,
@@ -49,8 +56,10 @@ from analytics_platform.sources.formats.file_records import Record, Records, row
 from analytics_platform.sources.formats.json_rows import (
     JsonValues,
     json_layout,
+    parse_json_lines,
     read_json_line_rows,
     read_json_lines,
+    whole_lines,
 )
 from analytics_platform.sources.formats.parquet_rows import parquet_schema, read_parquet, read_parquet_records
 from analytics_platform.sources.mapping import VARIABLE as MAPPING_VARIABLE
@@ -60,6 +69,7 @@ from analytics_platform.sources.shapes.catalogue import AUTO, ROWS, WHATSAPP, re
 from analytics_platform.sources.shapes.dotted import dotted_shape
 from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
 from analytics_platform.sources.shapes.exports.helpdesks import CHATWOOT
+from analytics_platform.sources.shapes.exports.openai_messages import MESSAGES
 from analytics_platform.sources.shapes.exports.slack import SLACK, with_channel
 from analytics_platform.sources.shapes.exports.whatsapp import date_order, is_whatsapp, read_whatsapp
 from analytics_platform.sources.shapes.nested import nested_shape
@@ -232,7 +242,7 @@ def _is_json(sample: bytes, file: SourceFile) -> bool:
 
 _CONTROLS = tuple(bytes([code]) for code in (*range(9), *range(14, 27), *range(28, 32)))
 """Control characters that no text has, except by a fault."""
-_LEAST_SAMPLE, _MOST_CONTROLS = 64, 0.05
+_FEWEST_CONTROLS, _MOST_CONTROLS = 16, 0.05
 
 
 def _refuse_other_text(sample: bytes, file: SourceFile) -> None:
@@ -243,7 +253,8 @@ def _refuse_other_text(sample: bytes, file: SourceFile) -> None:
         raise SourceError(f"{file.place}: is XML; export as CSV or JSON")
     if start.startswith(b"version https://git-lfs"):
         raise SourceError(f"{file.place}: is a pointer of Git LFS, without the content; run `git lfs pull`")
-    if len(sample) >= _LEAST_SAMPLE and sum(map(sample[:4096].count, _CONTROLS)) > len(sample[:4096]) * _MOST_CONTROLS:
+    controls = sum(map(sample[:4096].count, _CONTROLS))
+    if controls >= _FEWEST_CONTROLS and controls > len(sample[:4096]) * _MOST_CONTROLS:
         raise SourceError(f"{file.place}: is no text, no workbook and no Parquet; export as CSV or JSON")
     if start.startswith(b"%pdf"):
         raise SourceError(f"{file.place}: is a PDF, no export of messages; export as CSV or JSON")
@@ -263,15 +274,19 @@ def _json(
 ) -> Iterator[tuple[FieldMapping, Rows]]:
     if json_layout(sample) == "lines":
         recognised.format = "JSON lines"
-        batches = read_json_lines(stream)
-        first = next(batches, Records([]))
+        start = whole_lines(stream)
+        first, batches = parse_json_lines(start), read_json_lines(stream)
+        if not first.values:
+            first = next(batches, Records([]))
+            start = b""
         if len(first.values) != 1:
             if holds_pages(first, mapping):
                 recognised.format = "JSON lines with a page each"
                 yield from _records(unwrapped(chain([first], batches), mapping), file, mapping, recognised)
             else:
                 rows = partial(read_json_line_rows, stream)
-                yield from _records(chain([first], batches), file, mapping, recognised, quick_rows=rows)
+                chats = partial(read_chat_lines, start, stream) if start else None
+                yield from _records(chain([first], batches), file, mapping, recognised, rows, chats)
             return
         second = next(batches, None)
         if second is None and not first.problems and not _is_message(first.values[0], mapping):
@@ -302,6 +317,7 @@ def _records(
     mapping: FieldMapping,
     recognised: Recognised,
     quick_rows: Callable[[Records, Collection[str]], Iterator[Rows]] | None = None,
+    quick_chats: Callable[[ChatColumns, Context], Iterator[Rows]] | None = None,
 ) -> Iterator[tuple[FieldMapping, Rows]]:
     """Yield the rows of records, in the shape that the first batch shows.
 
@@ -312,18 +328,17 @@ def _records(
         recognised: Filled with the shape.
         quick_rows: Makes rows of the first batch, and of what follows it in the file, more quickly than ``batches``,
             where each record is a row.
+        quick_chats: Makes rows of the same records, where each is a chat of a regular form.
     """
     first = next(batches, None)
     if first is None:
         return
     batches = chain([first], batches)
-    names = dict.fromkeys(name for record in first.values for name in record)
-    lists = written_lists(names, first, mapping) if file.shape != ROWS else []
-    if lists:
-        recognised.notes.append(f"The column {lists[0]} holds the messages of a conversation, written as a list.")
-        batches, quick_rows = with_read_lists(batches, lists), None
-        first = next(batches)
-        batches = chain([first], batches)
+    read = _with_read_chats(first, batches, file, mapping, recognised)
+    if read is not None:
+        quick_rows = quick_chats = None
+        first = next(read)
+        batches = chain([first], read)
     shape = _shape_of(first.values, file, mapping)
     paths = list(mapping.columns.values())
     nested = _nested_shape(first.values, file, mapping) if shape is None else None
@@ -346,11 +361,31 @@ def _records(
     if shape.hint:
         recognised.notes.append(shape.hint)
     context = Context(file)
-    rows = numbered(unfolded(batches, shape, context, paths), paths)
+    form = chat_columns(first) if shape is MESSAGES and quick_chats is not None and not paths else None
+    if form is not None and quick_chats is not None:
+        rows = quick_chats(form, context)
+    else:
+        rows = numbered(unfolded(batches, shape, context, paths), paths)
     for result in with_mapping(rows, mapping, whole=shape in _WHOLE_SHAPES):
         recognised.internal_notes = context.internal_notes
         recognised.note_times(context)
         yield result
+
+
+def _with_read_chats(
+    first: Records, batches: Iterator[Records], file: SourceFile, mapping: FieldMapping, recognised: Recognised
+) -> Iterator[Records] | None:
+    """Return records with the chats that a column has as text; None if no column has any."""
+    names = dict.fromkeys(name for record in first.values for name in record)
+    if file.shape == ROWS:
+        return None
+    if lists := written_lists(names, first, mapping):
+        recognised.notes.append(f"The column {lists[0]} holds the messages of a conversation, written as a list.")
+        return with_read_lists(batches, lists)
+    if chats := transcripts(names, first, mapping):
+        recognised.notes.append(CHATS.format(column=chats[0]))
+        return with_read_transcripts(batches, chats[0])
+    return None
 
 
 def _shape_of(records: list[Record], file: SourceFile, mapping: FieldMapping) -> Shape | None:
@@ -391,9 +426,13 @@ def _table(
     batches = chain([first], batches)
     has_shape = file.shape != ROWS and (
         _shape_of([dict.fromkeys(first.columns)], file, mapping) is not None
-        or (candidate_columns(first.columns, mapping) and written_lists(first.columns, records_of(first), mapping))
+        or (candidate_columns(first.columns, mapping) and _holds_chats(records_of(first), first.columns, mapping))
     )
     if has_shape:
         yield from _records((records_of(rows) for rows in batches), file, mapping, recognised)
     else:
         yield from plain_table(batches, file, mapping, recognised)
+
+
+def _holds_chats(records: Records, columns: Collection[str], mapping: FieldMapping) -> bool:
+    return bool(written_lists(columns, records, mapping) or transcripts(columns, records, mapping))

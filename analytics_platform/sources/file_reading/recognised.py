@@ -13,6 +13,10 @@ _ENCODING_NAMES = {
 GUESSED_ENCODING = "The file states no encoding and is no UTF-8; by its characters it was read as"
 UNTIMED = "Messages state no time: they got the time when the file changed, plus 1 ms per message before."
 SHARED_TIMES = "Messages without a time of their own got the time of their conversation, or of the question."
+CHATS = (
+    "The column {column} holds whole chats, split where a line names who speaks; where no word says so, the first "
+    "speaker is the customer."
+)
 """Notes about files whose messages have no time of their own."""
 
 

@@ -1,4 +1,4 @@
-"""Tables with the messages of a conversation in one column, as JSON or as Python shows a list."""
+"""Tables with the messages of a conversation in one column: as JSON, as Python shows a list, or line by line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from analytics_platform.sources.file_reading.plain_tables import with_usual_colu
 from analytics_platform.sources.formats.file_records import Records
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.shapes.shape import is_list_of, parsed
+from analytics_platform.sources.shapes.transcripts import transcript_messages
 
 _COLUMNS = (
     "messages", "conversation", "conversations", "comments", "turns", "dialogue", "history", "chat", "transcript",
 )  # fmt: skip
+_LOOKED_AT = 50
+"""Records that show whether a column has chats."""
 
 
 def written_lists(columns: Collection[str], records: Records, mapping: FieldMapping) -> list[str]:
@@ -28,6 +31,21 @@ def written_lists(columns: Collection[str], records: Records, mapping: FieldMapp
     candidates = candidate_columns(columns, mapping)
     values = {name: next((record[name] for record in records.values if record.get(name)), None) for name in candidates}
     return [name for name, value in values.items() if isinstance(value, str) and _is_list_of_objects(_read(value))]
+
+
+def transcripts(columns: Collection[str], records: Records, mapping: FieldMapping) -> list[str]:
+    """Return the first column that has chats written line by line; none for a table with a column of texts.
+
+    Args:
+        columns: The columns of the table.
+        records: Its first records.
+        mapping: The mapping of the source; a column that it names is no such column.
+    """
+    for name in candidate_columns(columns, mapping):
+        cells = [record[name] for record in records.values[:_LOOKED_AT] if isinstance(record.get(name), str)]
+        if sum(transcript_messages(cell) is not None for cell in cells) * 2 > len(cells):
+            return [name]
+    return []
 
 
 def candidate_columns(columns: Collection[str], mapping: FieldMapping) -> list[str]:
@@ -45,6 +63,18 @@ def with_read_lists(batches: Iterator[Records], columns: Collection[str]) -> Ite
             {name: _read(value) if name in columns else value for name, value in record.items()}
             for record in records.values
         ]
+        yield Records(values, records.problems)
+
+
+def with_read_transcripts(batches: Iterator[Records], column: str) -> Iterator[Records]:
+    """Yield records with the chat in ``column`` as a list of messages; a chat without speakers is one of the user."""
+    for records in batches:
+        values = []
+        for record in records.values:
+            cell = record.get(column)
+            if isinstance(cell, str) and cell:
+                record = {**record, column: transcript_messages(cell) or [{"role": "user", "content": cell}]}
+            values.append(record)
         yield Records(values, records.problems)
 
 

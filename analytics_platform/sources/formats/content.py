@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 import pyarrow as pa
 
@@ -88,31 +88,42 @@ SAMPLE_BYTES = 256 << 10
 
 @contextmanager
 def open_content(file: SourceFile) -> Iterator[Content]:
-    """Open the unpacked content of a file.
+    """Open the unpacked content of a file; an error of the block itself passes as it is.
 
     Raises:
-        SourceError: If the file cannot be opened or read to its end.
+        SourceError: If the file cannot be opened or, in the block, read to its end.
     """
-    try:
-        with ExitStack() as stack:
+    with ExitStack() as stack:
+        with _faults_told(file):
             raw: IO[bytes] = stack.enter_context(file.path.open("rb"))
             layers: list[str] = []
             if file.member:
                 raw = stack.enter_context(stack.enter_context(zipfile.ZipFile(raw)).open(file.member))
                 layers.append("zip")
-            buffered = _buffered(raw)
+            buffered = _buffered(raw, file)
             for _ in range(_MOST_LAYERS):
                 start = buffered.peek(4)[:4]
                 if start.startswith(GZIP):
-                    buffered = _buffered(cast("IO[bytes]", stack.enter_context(gzip.GzipFile(fileobj=buffered))))
+                    unpacked = cast("IO[bytes]", stack.enter_context(gzip.GzipFile(fileobj=buffered)))
                     layers.append("gzip")
                 elif start == ZSTD:
-                    unpacked = pa.CompressedInputStream(buffered, "zstd")
-                    buffered = _buffered(cast("IO[bytes]", stack.enter_context(unpacked)))
+                    unpacked = cast("IO[bytes]", stack.enter_context(pa.CompressedInputStream(buffered, "zstd")))
                     layers.append("zstd")
                 else:
                     break
-            yield Content(buffered, tuple(layers))
+                buffered = _buffered(unpacked, file)
+        yield Content(buffered, tuple(layers))
+
+
+@contextmanager
+def _faults_told(file: SourceFile) -> Iterator[None]:
+    """Say of an error in opening or reading a file which file it is, and what to do.
+
+    Raises:
+        SourceError: For an error of the file, its disk or its packing.
+    """
+    try:
+        yield
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
         if isinstance(error, NotImplementedError):  # a member of a zip, in a compression that Python lacks
             reason = f"is packed in a way that cannot be read here ({error}); unpack the zip, and name the folder"
@@ -123,6 +134,35 @@ def open_content(file: SourceFile) -> Iterator[Content]:
         else:
             reason = f"cannot be read to its end ({error}); copy the file again"
         raise SourceError(f"{file.place}: {reason}") from error
+
+
+class _FileStream(io.RawIOBase):
+    """The bytes of a file whose faults name the file."""
+
+    def __init__(self, stream: IO[bytes], file: SourceFile) -> None:
+        self._stream = stream
+        self._file = file
+
+    def readable(self) -> bool:
+        """Return True: the stream can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Tell whether the stream can be read from any place."""
+        return self._stream.seekable()
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        """Go to a place of the stream; returns it in bytes from the beginning."""
+        return self._stream.seek(place, whence)
+
+    def tell(self) -> int:
+        """Return the place in bytes from the beginning."""
+        return self._stream.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer with the next bytes; returns their number, 0 at the end."""
+        with _faults_told(self._file):
+            return cast("io.BufferedIOBase", self._stream).readinto(buffer)
 
 
 @contextmanager
@@ -143,5 +183,5 @@ def skip_line(stream: BinaryIO) -> None:
         pass
 
 
-def _buffered(raw: IO[bytes]) -> io.BufferedReader:
-    return io.BufferedReader(cast("io.RawIOBase", raw), SAMPLE_BYTES)
+def _buffered(raw: IO[bytes], file: SourceFile) -> io.BufferedReader:
+    return io.BufferedReader(_FileStream(raw, file), SAMPLE_BYTES)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import dropwhile, islice
@@ -15,6 +17,9 @@ from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.rows import Rows, text_array
 
 BATCH_ROWS = 20_000
+MOST_BYTES = 1 << 30
+"""Bytes of a workbook's parts, unpacked. Its cells take several times as much memory."""
+_REMEDY = "open it in Excel and save it as CSV UTF-8"
 _MOST_TITLE_LINES = 10
 """Lines above a header, such as the title of a report."""
 
@@ -83,13 +88,12 @@ def filled_sheets(stream: BinaryIO, place: str, is_wanted: Callable[[list[str]],
     Raises:
         SourceError: If the workbook cannot be read.
     """
+    _refuse_oversize(stream, place)
     try:
         workbook = CalamineWorkbook.from_filelike(stream)
         contents = {name: workbook.get_sheet_by_name(name) for name in workbook.sheet_names}
     except (CalamineError, OSError, ValueError) as error:
-        raise SourceError(
-            f"{place}: cannot be read as a workbook ({error}); open it in Excel and save it as CSV UTF-8"
-        ) from None
+        raise SourceError(f"{place}: cannot be read as a workbook ({error}); {_REMEDY}") from None
     sheets = []
     for name, content in contents.items():
         filled = dropwhile(lambda numbered: not _is_filled(numbered[1]), enumerate(content.iter_rows()))
@@ -99,6 +103,32 @@ def filled_sheets(stream: BinaryIO, place: str, is_wanted: Callable[[list[str]],
             header, names = wanted or candidates[0]
             sheets.append(Sheet(name, names, wanted is not None, header, content))
     return sheets
+
+
+def _refuse_oversize(stream: BinaryIO, place: str) -> None:
+    """Refuse a packed workbook that is too large to be read at once, or says so wrongly.
+
+    Raises:
+        SourceError: If its parts have more than ``MOST_BYTES``, or cannot be unpacked.
+    """
+    if not zipfile.is_zipfile(stream):  # .xls is not packed
+        stream.seek(0)
+        return
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+            # Unpacking stops at the size that a part states, and a part that goes on has another checksum.
+            damaged = archive.testzip() if size <= MOST_BYTES else None
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError) as error:
+        raise SourceError(f"{place}: cannot be read as a workbook ({error}); {_REMEDY}") from None
+    if size > MOST_BYTES:
+        raise SourceError(
+            f"{place}: is a workbook of {size / 1e6:,.0f} MB unpacked, which is read at once; the most is "
+            f"{MOST_BYTES / 1e6:,.0f} MB: {_REMEDY}"
+        )
+    if damaged is not None:
+        raise SourceError(f"{place}: cannot be read as a workbook ({damaged} is damaged); {_REMEDY}")
+    stream.seek(0)
 
 
 def _names(line: list[Any]) -> list[str]:

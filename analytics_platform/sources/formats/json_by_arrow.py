@@ -44,6 +44,30 @@ def parse_lines(content: bytes, first: int, schema: pa.Schema, *, objects: int |
         schema: Types of the columns.
         objects: Number of objects; None for one per line.
     """
+    table = parse_objects(content, schema, objects=objects)
+    if table is None:
+        return None
+    columns = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        values = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        if pa.types.is_floating(values.type):
+            # 4 and 4.0 are different texts; NaN and nan are, too.
+            if pc.any(pc.or_(pc.equal(pc.floor(values), values), pc.is_nan(values))).as_py():
+                return None
+            columns[name] = text_array(values.to_pylist())
+        else:
+            columns[name] = empty_to_null(values) if pa.types.is_string(values.type) else values.cast(pa.string())
+    return Rows(np.arange(first, first + table.num_rows, dtype=np.int64), columns)
+
+
+def parse_objects(content: bytes, schema: pa.Schema, *, objects: int | None = None) -> pa.Table | None:
+    """Return the objects of lines with the columns of a schema; None where Arrow cannot be trusted with them.
+
+    Args:
+        content: The lines.
+        schema: Types of the columns, which may be nested.
+        objects: Number of objects; None for one per line.
+    """
     lines = content.count(b"\n") + (not content.endswith(b"\n"))
     # Arrow takes null for an object without values, and a null at the beginning ends the process (SIGSEGV).
     if not content.startswith(b"{") or (objects is None and content.count(b"\n{") != lines - 1):
@@ -58,19 +82,7 @@ def parse_lines(content: bytes, first: int, schema: pa.Schema, *, objects: int |
         )
     except pa.ArrowInvalid:
         return None
-    if table.num_rows != (lines if objects is None else objects):
-        return None
-    columns = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        values = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-        if pa.types.is_floating(values.type):
-            # 4 and 4.0 are different texts; NaN and nan are, too.
-            if pc.any(pc.or_(pc.equal(pc.floor(values), values), pc.is_nan(values))).as_py():
-                return None
-            columns[name] = text_array(values.to_pylist())
-        else:
-            columns[name] = empty_to_null(values) if pa.types.is_string(values.type) else values.cast(pa.string())
-    return Rows(np.arange(first, first + table.num_rows, dtype=np.int64), columns)
+    return table if table.num_rows == (lines if objects is None else objects) else None
 
 
 def whole_items(content: bytes) -> tuple[bytes, int]:

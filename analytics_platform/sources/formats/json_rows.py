@@ -71,13 +71,19 @@ def read_json_lines(stream: BinaryIO) -> Iterator[Records]:
     Args:
         stream: The file's bytes, UTF-8.
     """
-    while content := _whole_lines(stream):
-        written = [line for line in io.BytesIO(content) if not line.isspace()]
-        if written:
-            yield _parse(written)
+    while content := whole_lines(stream):
+        records = parse_json_lines(content)
+        if records.values:
+            yield records
 
 
-def _whole_lines(stream: BinaryIO) -> bytes:
+def parse_json_lines(content: bytes) -> Records:
+    """Return the objects of lines; blank lines are no records."""
+    written = [line for line in io.BytesIO(content) if not line.isspace()]
+    return _parse(written) if written else Records([])
+
+
+def whole_lines(stream: BinaryIO) -> bytes:
     """Return the next lines, about ``CHUNK_BYTES``; of a line longer than ``RECORD_CHARACTERS`` only the beginning."""
     content = stream.read(CHUNK_BYTES)
     if not content or content.endswith(b"\n"):
@@ -103,11 +109,10 @@ def read_json_line_rows(stream: BinaryIO, first: Records, paths: Collection[str]
     yield rows_of(first, 1, paths)
     number = 1 + len(first.values)
     schema = None if any(map(is_path, paths)) else plain_schema(first)
-    while content := _whole_lines(stream):
+    while content := whole_lines(stream):
         rows = parse_lines(content, number, schema) if schema is not None else None
         if rows is None:
-            written = [line for line in io.BytesIO(content) if not line.isspace()]
-            rows = rows_of(_parse(written), number, paths)
+            rows = rows_of(parse_json_lines(content), number, paths)
         number += len(rows.numbers)
         if len(rows.numbers):
             yield rows

@@ -32,7 +32,7 @@ REMEDIES: Mapping[str, str] = {
     "value_too_long": f"`columns:` in {_MAPPING} may name the wrong column",
     "missing_timestamp": f"`columns:` in {_MAPPING} names the column of timestamp",
     "bad_timestamp": f"`timestamp_formats:` in {_MAPPING} says how times are written, e.g. ['%d.%m.%Y %H:%M'], and "
-    "`date_order: dmy` or `mdy` in which order dates such as 3/4/2024 are",
+    "`date_order: dmy`, `mdy` or `ymd` in which order dates such as 3/4/2024 are",
     "outside_partitions": "the two settings say which days are kept; without the second one, the last day is today by "
     "this machine's clock",
     "conflicting_duplicate": "give each message of a conversation an id of its own",

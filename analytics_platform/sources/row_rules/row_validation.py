@@ -32,10 +32,12 @@ from analytics_platform.sources.row_rules.plain_rows import (
     PlainRows,
     judge_plain,
 )
+from analytics_platform.sources.row_rules.rating_words import rating_words_sql
 from analytics_platform.sources.row_rules.time_forms import is_only_auto, time_macros
 
-UNREADABLE = "unreadable."
-"""Prefix of a key of ``extra``: ``unreadable.rating`` has a rating that is no number, as the source wrote it."""
+UNREADABLE, STATED = "unreadable.", "stated."
+"""Prefixes of keys of ``extra``: ``unreadable.rating`` has a rating that is no number, as the source wrote it, and
+``stated.rating`` one in words, which became a number."""
 
 JUDGED = pa.schema(
     [
@@ -83,7 +85,14 @@ CREATE TEMP MACRO stated_number(given) AS coalesce(TRY_CAST(given AS DOUBLE), TR
     AS DOUBLE));
 -- Of 4/5, the 4: the scale is the source's own.
 CREATE TEMP MACRO stated_rating(given) AS coalesce(stated_number(given), stated_number(
-    CASE WHEN regexp_full_match(given, '[\d.,]+ ?/ ?\d+') THEN trim(split_part(given, '/', 1)) END));
+    CASE WHEN regexp_full_match(given, '[\d.,]+ ?/ ?\d+') THEN trim(split_part(given, '/', 1)) END),
+    worded_rating(given));
+-- On a scale from 1 to 5: help desks that let customers choose between good and bad have its two ends.
+CREATE TEMP MACRO rating_words() AS MAP {/* words of ratings */};
+CREATE TEMP MACRO worded_rating(given) AS CASE WHEN regexp_full_match(given, '[★⭐][★⭐☆\x{FE0F}]*')
+    THEN CAST(length(regexp_replace(given, '[☆\x{FE0F}]', '', 'g')) AS DOUBLE)
+    WHEN NOT regexp_matches(given, '\d') THEN CAST(rating_words()[
+        regexp_replace(lower(given), '\x{FE0F}|[ _](with|without)[ _]comment$', '', 'g')] AS DOUBLE) END;
 CREATE TEMP MACRO stated_cost(given) AS coalesce(stated_number(given), stated_number(
     CASE WHEN contains(given, '$') OR contains(given, 'USD') THEN regexp_replace(given, '^\$ ?| ?(\$|USD)$', '') END));
 -- Tokens are whole, so a comma between groups of three digits separates thousands. Null for what is no such number.
@@ -124,6 +133,7 @@ _WHOLE_COUNTS = ", ".join(
     f"CASE WHEN usable_count({name}_number) THEN CAST({name}_number AS BIGINT) END AS {name}" for name in COUNTS
 )
 
+_RATING_WORDS = "/* words of ratings */"
 _NULL_COLUMNS, _TIME, _PLAIN_EXTRA = "/* null columns */", "/* time */", "/* extra */"
 """Places in the statement that depend on the batch."""
 _INSTANT = "{'at': instant, 'repeated': false, 'skipped': false}"
@@ -162,6 +172,7 @@ typed AS (
     SELECT *,
         {_TIME} AS time,
         stated_number(sequence) AS sequence_number,
+        worded_rating(rating) AS rating_of_words,
         stated_rating(rating) AS rating_number,
         stated_cost(cost) AS cost_number,
         {_COUNT_NUMBERS}
@@ -169,14 +180,15 @@ typed AS (
 ),
 read AS (
     SELECT *, CASE WHEN {_ANY_UNREADABLE}
-        THEN list_filter([{_UNREADABLE_PAIRS}], lambda pair: pair IS NOT NULL) END AS unreadable
+        THEN list_filter([{_UNREADABLE_PAIRS}], lambda pair: pair IS NOT NULL) END AS unreadable,
+        CASE WHEN rating_of_words IS NOT NULL THEN [('{STATED}rating', rating)] END AS worded
     FROM typed
 ),
 joined AS (
     SELECT *,
-        CASE WHEN unreadable IS NULL THEN {_PLAIN_EXTRA}
+        CASE WHEN unreadable IS NULL AND worded IS NULL THEN {_PLAIN_EXTRA}
             ELSE json_object_of_pairs(list_sort(list_concat(
-                unreadable, list_zip(CAST($extra_names AS VARCHAR[]), extra_cells)))) END AS whole_extra
+                unreadable, worded, list_zip(CAST($extra_names AS VARCHAR[]), extra_cells)))) END AS whole_extra
     FROM read
 ),
 ruled AS (
@@ -247,7 +259,7 @@ def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping
         mapping: Gives the role words, the prices of models, the forms of timestamps and their zone.
     """
     connection.execute("SET VARIABLE largest_number = $most", {"most": float(MAX_NUMBER)})
-    connection.execute(_SETUP)
+    connection.execute(_SETUP.replace(_RATING_WORDS, rating_words_sql()))
     words, roles = zip(*sorted(mapping.role_words().items()), strict=True)
     _fill(connection, "role_words", {"word": pa.array(words, pa.string()), "role": pa.array(roles, pa.string())})
     _fill(connection, "languages", {"word": LANGUAGE_WORDS})

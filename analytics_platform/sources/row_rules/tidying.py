@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics_platform.sources.row_rules.rating_words import NO_RATING
 from analytics_platform.sources.row_rules.text_bytes import begin_visibly, end_visibly, valid_mask
 
 IDENTIFIERS = frozenset({"conversation_id", "message_id", "user_id", "agent_id"})
@@ -22,6 +23,7 @@ NUMBERS = frozenset({"sequence", "rating", "tokens", "input_tokens", "output_tok
 NULL_WORDS = ("null", "none", "nan", "nat", r"\N", "n/a", "#n/a", "<na>", "undefined")
 """Words that mean a missing value as an identifier, a name or a number; in small, capital or capitalised letters."""
 
+_NO_RATING = pa.array(NO_RATING)
 _CHARACTERS = [chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000]
 _INVISIBLE = "".join(c for c in _CHARACTERS if c.isspace() or unicodedata.category(c) in ("Zs", "Zl", "Zp", "Cc", "Cf"))
 _BLANKS = "".join(c for c in _INVISIBLE if c.isspace() or unicodedata.category(c) != "Cc")
@@ -64,6 +66,9 @@ def tidy(name: str, values: pa.Array, null_words: pa.Array) -> pa.Array:
     if name in IDENTIFIERS | NAMES | NUMBERS and len(null_words):
         is_word = pc.is_in(tidied, value_set=null_words)
         missing = is_word if missing is None else pc.or_(missing, is_word)
+    if name == "rating":
+        is_word = pc.is_in(pc.utf8_lower(tidied), value_set=_NO_RATING)
+        missing = is_word if missing is None else pc.or_(missing, is_word)
     if missing is None or not pc.any(missing).as_py():
         return tidied
     return pc.if_else(missing, pa.scalar(None, pa.string()), tidied)
@@ -104,15 +109,31 @@ def spellings(words: Iterable[str]) -> pa.Array:
     return pa.array(sorted(forms | ({"NaN", "NaT"} if {"nan", "nat"} & forms else set())), pa.string())
 
 
+_DAY, _MONTH, _JOINT = r"(0?[1-9]|[12]\d|3[01])", r"(0?[1-9]|1[0-2])", "[/.-]"
+_DAY_FIRST, _MONTH_FIRST = f"^{_DAY}{_JOINT}{_MONTH}{_JOINT}", f"^{_MONTH}{_JOINT}{_DAY}{_JOINT}"
+_LONG_YEAR, _SHORT_YEAR = r"(\d{4}),?", r"(\d{2}),?([ T]|$)"
 _DATE_ORDERS = {
-    "dmy": (r"^(\d{1,2})/(\d{1,2})/(\d{4}),?", r"\3-\2-\1"),
-    "mdy": (r"^(\d{1,2})/(\d{1,2})/(\d{4}),?", r"\3-\1-\2"),
+    "dmy": ((_DAY_FIRST + _LONG_YEAR, r"\3-\2-\1"), (_DAY_FIRST + _SHORT_YEAR, r"20\3-\2-\1\4")),
+    "mdy": ((_MONTH_FIRST + _LONG_YEAR, r"\3-\1-\2"), (_MONTH_FIRST + _SHORT_YEAR, r"20\3-\1-\2\4")),
+    "ymd": ((rf"^(\d{{2}}){_JOINT}{_MONTH}{_JOINT}{_DAY},?([ T]|$)", r"20\1-\2-\3\4"),),
 }
+_EAST_ASIAN = (r"^(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일] ?", r"\1-\2-\3 ")
+DATE_ORDERS = tuple(_DATE_ORDERS)
+"""Orders of day, month and year."""
 _ZONES = {
     "EST": "-0500", "EDT": "-0400", "CST": "-0600", "CDT": "-0500", "MST": "-0700", "MDT": "-0600", "PST": "-0800",
-    "PDT": "-0700", "CET": "+0100", "CEST": "+0200",
+    "PDT": "-0700", "AKST": "-0900", "AKDT": "-0800", "HST": "-1000", "WET": "+0000", "WEST": "+0100", "CET": "+0100",
+    "CEST": "+0200", "MEZ": "+0100", "MESZ": "+0200", "EET": "+0200", "EEST": "+0300", "MSK": "+0300", "SAST": "+0200",
+    "HKT": "+0800", "SGT": "+0800", "AWST": "+0800", "JST": "+0900", "KST": "+0900", "AEST": "+1000", "AEDT": "+1100",
+    "NZST": "+1200", "NZDT": "+1300",
 }  # fmt: skip
-"""Abbreviations of zones: those of RFC 2822, and those of Central Europe; others, such as IST, mean several zones."""
+"""Abbreviations of zones: those of RFC 2822, and those with one meaning; others, such as IST, mean several zones."""
+_ZONE = r"(?:\d|[AP]M) (?P<zone>[A-Z]{3,4})(?: \d{4})?$"
+_PLAIN_OFFSETS = (
+    (r" \([^()]*\)$", ""),  # (Central European Summer Time), as browsers write it after the offset
+    (r"(\d|[AP]M) ?(?:GMT|UTC) ?([+-]\d{1,2}:?\d{2}|[+-]\d{1,2})$", r"\1 \2"),
+    (r" ([+-])(\d)(:?\d{2})?$", r" \10\2\3"),
+)
 
 
 def plain_times(times: pa.Array, date_order: str | None) -> pa.Array:
@@ -120,20 +141,33 @@ def plain_times(times: pa.Array, date_order: str | None) -> pa.Array:
 
     Args:
         times: Tidied texts of shape (rows,).
-        date_order: ``dmy`` or ``mdy`` for dates with slashes; None leaves them as they are.
+        date_order: One of ``DATE_ORDERS`` for dates such as 3/4/2024; None leaves them as they are.
     """
     if times.null_count == len(times):
         return times
     if date_order is not None:
-        times = pc.replace_substring_regex(times, *_DATE_ORDERS[date_order])
+        for pattern, replacement in _DATE_ORDERS[date_order]:
+            times = pc.replace_substring_regex(times, pattern, replacement)
     if pc.all(pc.ends_with(times, "Z")).as_py():
         return times
-    if pc.any(pc.match_substring_regex(times, r"[A-Za-z]\.?$")).as_py():
-        if pc.any(pc.match_substring_regex(times, r"[AaPp]\.\s?[Mm]\.?$")).as_py():
-            times = pc.replace_substring_regex(times, r" ?([AaPp])\.\s?[Mm]\.?$", r" \1M")
-        if pc.any(pc.match_substring_regex(times, r"\d [CEMP][DES]?[ST]T?$")).as_py():
-            for name, offset in _ZONES.items():
-                times = pc.replace_substring_regex(times, rf"(\d) {name}$", rf"\1 {offset}")
+    if not pc.all(pc.string_is_ascii(times)).as_py():
+        times = pc.utf8_rtrim(pc.replace_substring_regex(times, *_EAST_ASIAN), characters=" ")
+    if not pc.any(pc.match_substring_regex(times, r"[A-Za-z]{2}|[A-Za-z]\.")).as_py():
+        return times
+    if pc.any(pc.match_substring_regex(times, r"[AaPp]\.\s?[Mm]\.?$")).as_py():
+        times = pc.replace_substring_regex(times, r" ?([AaPp])\.\s?[Mm]\.?$", r" \1M")
+    if pc.any(pc.match_substring_regex(times, r"(?:GMT|UTC) ?[+-]\d")).as_py():
+        for pattern, replacement in _PLAIN_OFFSETS:
+            times = pc.replace_substring_regex(times, pattern, replacement)
+    return _with_offsets(times)
+
+
+def _with_offsets(times: pa.Array) -> pa.Array:
+    """Return times with the offset in the place of an abbreviation with one meaning."""
+    times = pc.replace_substring_regex(times, r"([+-]\d{2}:?\d{2}) [A-Z]{3,5}$", r"\1")
+    zones = pc.unique(pc.struct_field(pc.extract_regex(times, _ZONE), "zone")).to_pylist()
+    for name in sorted(_ZONES.keys() & zones):
+        times = pc.replace_substring_regex(times, rf"(\d|[AP]M) {name}($| \d{{4}}$)", rf"\1 {_ZONES[name]}\2")
     return times
 
 

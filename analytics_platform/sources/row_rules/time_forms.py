@@ -33,20 +33,29 @@ CREATE TEMP MACRO iso_text(given) AS
     CASE WHEN regexp_full_match(given,
             '\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}([.]\d+)?)? ?(UTC|[Zz]|[+-]\d{2}(:?\d{2})?)?)?')
          THEN regexp_replace(regexp_replace(upper(given), '([.]\d{6})\d+', '\1'), ' ([+-])', '\1') END;
+-- The name of a zone after an offset says no more.
 CREATE TEMP MACRO like_iso(given) AS
     regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
-        given, '\[[\w/+-]+\]$', ''),
+    regexp_replace(regexp_replace(regexp_replace(
+        given, '([Zz]|[+-]\d{2}:?\d{2})(\[[\w/+-]+\]| [A-Za-z]+/[\w/+-]+| [A-Z]{3,5})$', '\1'),
+        '\[(UTC|GMT|Z|Etc/UTC)\]$', 'Z'),
+        '^(\d{1,2})[.](\d{1,2})[.](\d{4}),? (.*(?:[+-]\d{2}:?\d{2}|Z))$', '\3-\2-\1 \4'),
+        '^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2})[Tt _-](\d{1,2})[.:-](\d{2})(?:[.:-](\d{2}))?(Z|$)', '\1 \2:\3:\4\5'),
         '^(\d{4})(\d{2})(\d{2})$', '\1-\2-\3'),
         '^(\d{4})(\d{2})(\d{2})[Tt ]?(\d{2})(\d{2})(\d{2})?', '\1-\2-\3 \4:\5:\6'),
         ':($|[.,Zz+-])', '\1'),
         '(:\d{2}),(\d+)', '\1.\2'),
         '^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})', '\1-\2-\3'),
         ' ?(GMT|UT)$', 'Z');
-CREATE TEMP MACRO loose_iso_text(given) AS
-    CASE WHEN regexp_full_match(like_iso(given),
+CREATE TEMP MACRO loose_iso_form(form) AS
+    CASE WHEN regexp_full_match(form,
             '\d{4}-\d{1,2}-\d{1,2}([Tt ]\d{1,2}:\d{2}(:\d{2}([.]\d+)?)? ?(UTC|[Zz]|[+-]\d{2}(:?\d{2})?)?)?')
-         THEN regexp_replace(regexp_replace(upper(like_iso(given)), '([.]\d{6})\d+', '\1'), ' ([+-])', '\1') END;
+         THEN regexp_replace(regexp_replace(upper(form), '([.]\d{6})\d+', '\1'), ' ([+-])', '\1') END;
+CREATE TEMP MACRO loose_iso_text(given) AS
+    list_transform([like_iso(given)], lambda form: loose_iso_form(form))[1];
 CREATE TEMP MACRO has_offset(iso) AS regexp_matches(iso, ':\d{2}([.]\d+)? ?(UTC|Z|[+-]\d{2}(:?\d{2})?)$');
+CREATE TEMP MACRO instant_of(iso) AS list_transform(
+    [iso], lambda one: CASE WHEN has_offset(one) THEN TRY_CAST(one AS TIMESTAMPTZ) END)[1];
 -- A spreadsheet writes a time as the number of days since 1899-12-30: 45123.5 is noon of 2023-07-16. As seconds since
 -- 1970 the same number would be a time of 1970-01-01.
 CREATE TEMP MACRO is_day_number(given) AS regexp_full_match(given, '[2-7]\d{4}([.,]\d+)?');
@@ -62,28 +71,31 @@ CREATE TEMP MACRO epoch_time(given) AS
 CREATE TEMP MACRO spreadsheet_time(given) AS CASE WHEN is_day_number(given) THEN
     TIMESTAMP '1899-12-30'
     + to_milliseconds(CAST(round(CAST(replace(given, ',', '.') AS DOUBLE) * 86_400_000) AS BIGINT)) END;
+-- tidying gives the abbreviations with one meaning as offsets; strptime would choose one of several.
+CREATE TEMP MACRO has_unclear_zone(given) AS regexp_matches(given, ' [A-Z]{3,5}( \d{4})?$')
+    AND NOT regexp_matches(given, ' (GMT|UTC)( \d{4})?$');
 CREATE TEMP MACRO mail_time(given) AS
-    CASE WHEN regexp_matches(given, '[A-Za-z]{3}') THEN CAST(try_strptime(given, [
+    CASE WHEN regexp_matches(given, '[A-Za-z]{3}') AND NOT has_unclear_zone(given) THEN CAST(try_strptime(given, [
         '%a, %d %b %Y %H:%M:%S %z', '%d %b %Y %H:%M:%S %z', '%a, %d %b %Y %H:%M %z', '%d %b %Y %H:%M %z',
-        '%a, %d %b %Y %H:%M:%S %Z', '%d %b %Y %H:%M:%S %Z', '%a %b %d %H:%M:%S %z %Y', '%a %b %d %H:%M:%S %Z %Y'
+        '%a, %d %b %Y %H:%M:%S %Z', '%d %b %Y %H:%M:%S %Z', '%a %b %d %H:%M:%S %z %Y', '%a %b %d %H:%M:%S %Z %Y',
+        '%a %b %d %Y %H:%M:%S %z', '%d/%b/%Y:%H:%M:%S %z', '[%d/%b/%Y:%H:%M:%S %z]', '%A, %d-%b-%y %H:%M:%S %Z',
+        '%b %d, %Y, %I:%M:%S %p %z', '%b %d, %Y, %I:%M %p %z', '%B %d, %Y at %I:%M:%S %p %z'
     ]) AS TIMESTAMPTZ) END;
-CREATE TEMP MACRO without_uhr(given) AS regexp_replace(regexp_replace(given, ' ?Uhr$', ''), ',? um ', ' ');
+CREATE TEMP MACRO without_uhr(given) AS regexp_replace(regexp_replace(regexp_replace(regexp_replace(
+    given, ' ?Uhr$', ''), ',? (um|klo|kl[.]|ore|alle) ', ' '),
+    '([ ,]\d{1,2})[.](\d{2})$', '\1:\2'), '([ ,]\d{1,2})[.](\d{2})[.](\d{2})$', '\1:\2:\3');
 CREATE TEMP MACRO month_of(word) AS
     coalesce(getvariable('month_numbers')[word[:4]], getvariable('month_numbers')[word[:3]]);
 CREATE TEMP MACRO time_of_parts(parts) AS CASE WHEN parts.day <> '' THEN TRY(make_timestamp(
     CAST(parts.year AS BIGINT), month_of(lower(parts.month)), CAST(parts.day AS BIGINT),
     coalesce(TRY_CAST(parts.hour AS BIGINT), 0), coalesce(TRY_CAST(parts.minute AS BIGINT), 0),
     coalesce(TRY_CAST(parts.second AS DOUBLE), 0))) END;
-"""
-
-# No macros: DuckDB compiles the patterns of a macro when it is created, and each class of letters takes a millisecond.
-_NAMED_MONTH = r"""list_transform([regexp_extract(given,
-        '^(?:\p{L}+[.,]* )?(\d{1,2})(?:[.]|er|º)? ?(?:de )?(\p{L}{3,})[.]?,? (?:de )?(\d{4})' ||
-        '(?:,? (?:um |à |a las |às |alle |om )?(\d{1,2})[:h](\d{2})(?::(\d{2}))?)?(?: Uhr)?$',
-        ['day', 'month', 'year', 'hour', 'minute', 'second'])], lambda parts: time_of_parts(parts))[1]"""
-_WORDED = (
-    r"""CASE WHEN regexp_matches(given, '[AaPp][Mm]$') AND regexp_matches(given, '^\d{4}-')
-    THEN try_strptime(given, [
+CREATE TEMP MACRO named_month_time(given) AS list_transform([regexp_extract(given,
+    '^(?:\p{L}+[.,]* )?(\d{1,2})(?:[.]|er|º)? ?(?:de )?(\p{L}{3,})[.]?,? (?:de )?(\d{4})' ||
+    '(?:,? (?:um |à |a las |às |alle |om )?(\d{1,2})[:h](\d{2})(?::(\d{2}))?)?(?: Uhr)?$',
+    ['day', 'month', 'year', 'hour', 'minute', 'second'])], lambda parts: time_of_parts(parts))[1];
+CREATE TEMP MACRO worded_time(given) AS
+    CASE WHEN regexp_matches(given, '[AaPp][Mm]$') AND regexp_matches(given, '^\d{4}-') THEN try_strptime(given, [
         '%Y-%m-%d %I:%M:%S %p', '%Y-%m-%d %I:%M %p', '%Y-%m-%d %I:%M:%S%p', '%Y-%m-%d %I:%M%p'])
     WHEN regexp_full_match(given, '\d{1,2}[.]\d{1,2}[.]\d{4}.*') THEN try_strptime(without_uhr(given), [
         '%d.%m.%Y %H:%M:%S', '%d.%m.%Y %H:%M', '%d.%m.%Y, %H:%M:%S', '%d.%m.%Y, %H:%M', '%d.%m.%Y',
@@ -94,23 +106,34 @@ _WORDED = (
         '%b %d, %Y, %I:%M:%S %p', '%b %d, %Y %I:%M:%S %p', '%b %d, %Y, %I:%M %p', '%b %d, %Y %I:%M %p',
         '%B %d, %Y, %I:%M:%S %p', '%B %d, %Y %I:%M %p', '%B %d, %Y at %I:%M %p', '%b %d, %Y', '%d %b %Y %H:%M:%S',
         '%d %b %Y %H:%M', '%d %b %Y', '%d %B %Y %H:%M', '%a %b %d %H:%M:%S %Y',
-        '%d %b %Y, %H:%M:%S', '%d %b %Y, %H:%M', '%d-%b-%Y %H:%M:%S', '%d-%b-%Y %H:%M'
-    ]), """
-    + _NAMED_MONTH
-    + ") END"
-)
+        '%d %b %Y, %H:%M:%S', '%d %b %Y, %H:%M', '%d-%b-%y %H:%M:%S', '%d-%b-%y %H:%M', '%d-%b-%Y %H:%M:%S',
+        '%d-%b-%Y %H:%M', '%d-%b-%y %I.%M.%S.%f %p', '%d-%b-%y %I.%M.%S %p',
+        '%B %d, %Y at %I:%M:%S %p', '%A, %B %d, %Y %I:%M %p', '%A, %B %d, %Y at %I:%M %p'
+    ]), named_month_time(given)) END;
+CREATE TEMP MACRO wall_time(given) AS coalesce(
+    TRY_CAST(coalesce(iso_text(given), loose_iso_text(given)) AS TIMESTAMP), worded_time(given));
+-- A local time with the name of its zone, such as Europe/Berlin; of one that occurs twice, the earlier moment.
+CREATE TEMP MACRO earlier(point, wall, zone) AS CASE
+    WHEN point IS NULL THEN NULL WHEN (point - INTERVAL 1 HOUR) AT TIME ZONE zone = wall THEN point - INTERVAL 1 HOUR
+    ELSE point END;
+CREATE TEMP MACRO zone_time(wall, zone) AS list_transform(
+    [TRY_CAST(concat(CAST(wall AS VARCHAR), ' ', zone) AS TIMESTAMPTZ)], lambda point: earlier(point, wall, zone))[1];
+CREATE TEMP MACRO time_with_zone(parts) AS
+    list_transform([wall_time(parts.wall)], lambda wall: zone_time(wall, parts.zone))[1];
+CREATE TEMP MACRO zoned_time(given) AS CASE WHEN regexp_matches(given, '\d ?\[?[A-Za-z]+/[\w/+-]+\]?$')
+    THEN list_transform([regexp_extract(given, '^(.*\d) ?\[?([A-Za-z]+/[\w/+-]+)\]?$', ['wall', 'zone'])],
+        lambda parts: time_with_zone(parts))[1] END;
+"""
 
-_AUTO_UTC = f"""coalesce(
+_AUTO_UTC = """coalesce(
     TRY_CAST(iso_text(given) AS TIMESTAMPTZ), epoch_time(given), TRY_CAST(loose_iso_text(given) AS TIMESTAMPTZ),
-    mail_time(given), CAST({_WORDED} AS TIMESTAMPTZ), CAST(spreadsheet_time(given) AS TIMESTAMPTZ))"""
+    mail_time(given), zoned_time(given), CAST(worded_time(given) AS TIMESTAMPTZ),
+    CAST(spreadsheet_time(given) AS TIMESTAMPTZ))"""
 
 _AUTO_INSTANT = """coalesce(
-    CASE WHEN has_offset(iso_text(given)) THEN TRY_CAST(iso_text(given) AS TIMESTAMPTZ) END, epoch_time(given),
-    CASE WHEN has_offset(loose_iso_text(given)) THEN TRY_CAST(loose_iso_text(given) AS TIMESTAMPTZ) END,
-    mail_time(given))"""
-_AUTO_WALL = f"""coalesce(
-    TRY_CAST(coalesce(iso_text(given), loose_iso_text(given)) AS TIMESTAMP), {_WORDED},
-    spreadsheet_time(given))"""
+    instant_of(iso_text(given)), epoch_time(given), instant_of(loose_iso_text(given)),
+    mail_time(given), zoned_time(given))"""
+_AUTO_WALL = "coalesce(wall_time(given), spreadsheet_time(given))"
 
 
 # Of a local time that occurs twice, the earlier moment; of one that never occurs, the moment an hour later.
@@ -153,12 +176,13 @@ def _macro(name: str, formats: Sequence[str], zone: str | None) -> str:
         at = ", ".join(_utc(one) for one in formats)
         fields = f"{{'at': coalesce({at}), 'repeated': false, 'skipped': false}}"
         return f"CREATE TEMP MACRO {name}(given) AS {fields};\n"
-    # The first reading that is not null counts: of a format, an instant, or else a local time.
-    instants, walls = zip(*(_with_zone(one) for one in formats), strict=True)
+    # The first reading that is not null counts: of a format, an instant, or else a local time. Lambdas name what is
+    # used several times; DuckDB writes out the whole expression at each use of a macro's parameter.
     readings = ", ".join(
-        f"CASE WHEN {instant} IS NOT NULL THEN {{'instant': {instant}, 'wall': CAST(NULL AS TIMESTAMP)}}"
-        f" WHEN {wall} IS NOT NULL THEN {{'instant': CAST(NULL AS TIMESTAMPTZ), 'wall': {wall}}} END"
-        for instant, wall in zip(instants, walls, strict=True)
+        f"list_transform([{{'instant': {instant}, 'wall': {wall}}}], lambda one: CASE "
+        "WHEN one.instant IS NOT NULL THEN {'instant': one.instant, 'wall': CAST(NULL AS TIMESTAMP)} "
+        "WHEN one.wall IS NOT NULL THEN one END)[1]"
+        for instant, wall in map(_with_zone, formats)
     )
     return (
         f"CREATE TEMP MACRO {name}(given) AS "

@@ -95,6 +95,27 @@ def identify(
     return [*instructions, *_numbered(keys[opening:], hashes, before, thread.opening + start)]
 
 
+def identify_first(context: Context, conversation: Any, keys: list[int], opening: int) -> bool:
+    """Remember the messages of a conversation without times that no record of the file held before.
+
+    Args:
+        context: As for ``identify``.
+        conversation: Id of the conversation.
+        keys: First eight bytes of the messages' hashes, in order, after the instructions to the assistant.
+        opening: Number of these instructions.
+
+    Returns:
+        False, with nothing done, if a record held messages of the conversation.
+    """
+    threads: dict[Any, _Thread] = context.memory.setdefault("threads", {})
+    if conversation in threads:
+        return False
+    threads[conversation] = _Thread(opening, keys)
+    if len(threads) > _MOST_THREADS:
+        threads.pop(next(iter(threads)))
+    return True
+
+
 def identify_rows(context: Context, turns: Sequence[tuple[Any, Turn]]) -> list[MessagePlace]:
     """Return the place of each message of a record that may hold messages of several conversations, as pages do.
 

@@ -52,7 +52,11 @@ class Context:
             self.shared_times += 1
             return {"timestamp": of_conversation, "time_source": "conversation"}
         self.untimed += 1
-        return {"timestamp": _time_by_place(self.file.modified_ns // 10**9, position), "time_source": "file"}
+        return {"timestamp": self.file_time(position), "time_source": "file"}
+
+    def file_time(self, position: int) -> str:
+        """Return the time when the file changed, plus 1 ms for each of ``position`` messages, in ISO 8601."""
+        return _time_by_place(self.file.modified_ns // 10**9, position)
 
 
 @lru_cache(maxsize=4096)

@@ -54,8 +54,8 @@ def test_a_bad_row_is_quarantined_and_its_neighbours_are_kept(folder):
 
 
 def test_an_unreadable_number_is_null_and_kept_in_extra(folder):
-    """A rating of ``good`` put its message, and 86 % of a file, into quarantine."""
-    bad = [("rating", "good"), ("rating", "1,234"), ("rating", "inf"), ("tokens", "-1"), ("tokens", "1.5")]
+    """A rating that is no number put its message, and 86 % of a file, into quarantine."""
+    bad = [("rating", "so so"), ("rating", "1,234"), ("rating", "inf"), ("tokens", "-1"), ("tokens", "1.5")]
     bad += [("tokens", "1e99"), ("cost", "-0.1"), ("cost", "free")]
     bad += [("rating", "1e300"), ("rating", "-1e13"), ("tokens", "9007199254740992"), ("cost", "1e300")]
     row = {"conversation_id": "c1", "role": "user", "text": "hi", "timestamp": "2024-01-05"}
@@ -72,10 +72,31 @@ def test_an_unreadable_number_is_null_and_kept_in_extra(folder):
     summary = folder.source("a.jsonl").summary()
     assert (summary.kept, summary.repaired, summary.quarantined) == (len(bad), len(bad), 0)
     assert {repair.column: (repair.rows, repair.example) for repair in summary.repairs} == {
-        "rating": (5, "good"),
+        "rating": (5, "so so"),
         "tokens": (4, "-1"),
         "cost": (3, "-0.1"),
     }
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("Good", 5), ("good with comment", 5), ("bad", 1), ("bad_with_comment", 1), ("\N{NEUTRAL FACE}", 3),
+        ("\N{WHITE FROWNING FACE}\ufe0f", 2), ("\N{BLACK STAR}" * 4 + "\N{WHITE STAR}", 4), ("offered", None),
+        ("Unoffered", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_rating_in_words_becomes_a_number(folder, name, written, number):
+    """Zendesk's good and bad were unreadable, so that no report had a rating."""
+    row = {"conversation_id": "c1", "role": "user", "text": "hi", "timestamp": "2024-01-05", "rating": written}
+    content = json.dumps(row) if name == "a.jsonl" else f"{','.join(row)}\n{','.join(row.values())}\n"
+
+    (message,) = folder.rows_of(name, content).messages
+
+    assert message["rating"] == number
+    assert json.loads(message["extra"] or "{}") == ({} if number is None else {"stated.rating": written})
+    assert folder.source(name).summary().repaired == 0
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_rows_judged_in_columns_are_those_judged_by_the_rules(databases, rows, h
 @pytest.mark.parametrize(
     "odd",
     [
-        {"rating": "good", "tokens": "1,234", "sequence": "1_000", "cost": "$1"},
+        {"rating": "so so", "tokens": "1,234", "sequence": "1_000", "cost": "$1"},
         {"timestamp": "yesterday"},
         {"language": "klingon", "role": "nobody"},
         {"note": None},

@@ -23,7 +23,7 @@ def test_every_row_of_the_source_is_counted_once(folder):
         folder,
         GOOD
         + GOOD
-        + "c1,m2,user,hi,2024-01-05T10:00:00Z,good\n"
+        + "c1,m2,user,hi,2024-01-05T10:00:00Z,fair\n"
         + "c1,m3,wizard,hi,2024-01-05T10:00:00Z,\n"
         + "c9,m4,user,hi,at noon,\n"
         + ",,,,,\n",
@@ -42,7 +42,7 @@ def test_every_row_of_the_source_is_counted_once(folder):
     )
     assert unknown_role.startswith("  1 unknown_role: e.g. role is 'wizard' (a.csv row 4); `roles:` in the file of")
     assert words == "    role words without a meaning: 'wizard' 1"
-    assert repaired == "  1 repaired: rating cannot be read and is null; extra has it as unreadable.rating, e.g. 'good'"
+    assert repaired == "  1 repaired: rating cannot be read and is null; extra has it as unreadable.rating, e.g. 'fair'"
 
 
 def test_an_example_quotes_nothing_that_a_customer_said(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 import io
 import json
 import lzma
@@ -10,11 +11,14 @@ import struct
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.file_reading.locating import find_files
+from analytics_platform.sources.formats import excel_rows
+from analytics_platform.sources.formats.content import open_content
 from analytics_platform.sources.mapping import FieldMapping
 
 MESSAGES = "conversation_id,role,text,timestamp\n1,user,hello,2024-06-20T08:00:00Z\n"
@@ -112,4 +116,39 @@ def test_a_file_of_another_kind_is_refused_by_what_it_is(tmp_path, name, content
     (tmp_path / name).write_bytes(content)
 
     with pytest.raises(SourceError, match=reason):
+        row_count(tmp_path / name)
+
+
+@pytest.mark.parametrize("stated", [None, 1000], ids=["honest", "lying"])
+def test_a_workbook_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch, stated):
+    """A workbook is unpacked into memory as a whole, whatever its size."""
+    monkeypatch.setattr(excel_rows, "MOST_BYTES", 1 << 20)
+    content = zip_with("[Content_Types].xml", bytes(5 << 20))
+    if stated is not None:
+        content = content.replace(struct.pack("<I", 5 << 20), struct.pack("<I", stated))
+    path = tmp_path / "bomb.xlsx"
+    path.write_bytes(content)
+
+    with pytest.raises(SourceError, match=r"the most is 1 MB|cannot be read as a workbook .*; open it in Excel"):
+        row_count(path)
+
+
+def test_an_error_of_the_reader_is_not_told_as_one_of_the_file(tmp_path):
+    """A full disk beside the file was told as a damaged file, to be copied again."""
+    path = tmp_path / "a.csv"
+    path.write_text(MESSAGES)
+    (file,) = find_files(str(path))
+
+    with pytest.raises(OSError, match="No space left on device"), open_content(file):
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("name", ["cut.csv.gz", "cut.csv.zst"])
+def test_a_packed_file_that_ends_early_is_told_with_its_name(tmp_path, name):
+    packed = gzip.compress(MESSAGES.encode() * 9999)
+    if name.endswith(".zst"):
+        packed = pa.compress(MESSAGES.encode() * 9999, "zstd", asbytes=True)
+    (tmp_path / name).write_bytes(packed[: len(packed) // 2])
+
+    with pytest.raises(SourceError, match=f"{name}: cannot be read to its end"):
         row_count(tmp_path / name)

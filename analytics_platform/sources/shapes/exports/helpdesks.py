@@ -70,7 +70,7 @@ def _zendesk(record: Record, context: Context) -> Iterator[Record]:
             row["note"] = True
             context.internal_notes += 1
         if isinstance(rating, Mapping):
-            row["satisfaction"] = rating.get("score")
+            row["rating"] = rating.get("score")
         yield row
 
 

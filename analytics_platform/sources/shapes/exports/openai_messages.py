@@ -18,15 +18,19 @@ from analytics_platform.sources.shapes.shape import (
     speaker,
 )
 
-_LISTS = ("messages", "contents", "conversation", "conversations", "chat", "history", "dialogue", "turns", "transcript")
+LISTS = ("messages", "contents", "conversation", "conversations", "chat", "history", "dialogue", "turns", "transcript")
 _COLUMNS = ("conversation_id", "user_id", "agent_id", "model", "channel", "language", "rating", "outcome", "variant")
-
+CONVERSATIONS = (*CONVERSATION_KEYS, "id", "uuid")
+TIMES = ("timestamp", "created_at", "create_time", "created", "tstamp", "date", "time", "start_time")
+"""Keys of a record's id and of its time, in the order in which they are tried."""
+UNKEPT = ("timestamp", "created_at", "id", "messages")
+"""Keys of a record that no column keeps as they are."""
 _ROLE_AND_CONTENT = 2
 """Keys of a message that says nothing but who speaks and what."""
 
 
 def _list_name(record: Record) -> str | None:
-    return next((name for name in _LISTS if is_list_of(record.get(name), is_message)), None)
+    return next((name for name in LISTS if is_list_of(record.get(name), is_message)), None)
 
 
 def unfold(record: Record, context: Context) -> Iterator[Record]:
@@ -38,11 +42,11 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     name = _list_name(record)
     if name is None:
         raise KeyError("messages")
-    key = first_of(record, *CONVERSATION_KEYS, "id", "uuid")
-    time = first_of(record, "timestamp", "created_at", "create_time", "created", "tstamp", "date", "time", "start_time")
+    key = first_of(record, *CONVERSATIONS)
+    time = first_of(record, *TIMES)
     messages = [*record[name], *_answer_of(record)]
     conversation = str(key) if key is not None else identify_conversation(context, time, messages)
-    further = plain_values(record, but=("timestamp", "created_at", "id", "messages"))
+    further = plain_values(record, but=UNKEPT)
     known = {column: further.pop(column) for column in _COLUMNS if column in further}
     turns = [_turn(message) for message in messages]
     places = identify(context, conversation, turns, continues=key is not None)

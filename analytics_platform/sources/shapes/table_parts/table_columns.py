@@ -80,7 +80,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "model": ("model_name", "llm", "engine"),
     "language": ("lang", "locale", "language_code", "sprache", "langue", "idioma", "lingua", "taal", "język"),
     "rating": (
-        "csat", "satisfaction", "satisfaction_score", "score", "stars", "csat_score", "bewertung",
+        "csat", "satisfaction", "satisfaction_score", "score", "stars", "csat_score",
+        "satisfaction_rating", "satisfaction_rating.score", "csat_rating", "customer_satisfaction", "bewertung",
         "évaluation", "calificación", "valutazione", "avaliação", "beoordeling", "ocena",
     ),
     "outcome": (

@@ -23,7 +23,11 @@ _TIME_NAMES = (
 )  # fmt: skip
 _DATE = r"^\s*\d{1,4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,4}日?\.?\s*$"
 _TIME = r"^\s*\d{1,2}[:.h]\d{2}([:.]\d{2}([.,]\d+)?)?\s*([AaPp]\.?\s?[Mm]\.?)?\s*$"
-_SLASHES = r"^(?P<first>\d{1,2})/(?P<second>\d{1,2})/\d{4}\b"
+_NUMBERS = r"^(?P<first>\d{1,2})(?P<joint>[/.-])(?P<second>\d{1,2})[/.-](?P<third>\d{4}|\d{2})(?:\D|$)"
+_LAST_MONTH, _LAST_DAY = 12, 31
+_LIKELY_YEARS = 5
+"""Years that the dates of an export lie apart, if their order is read as it is meant."""
+_ORDER_WORDS = {"dmy": "day first", "mdy": "month first", "ymd": "year first"}
 
 
 @dataclass(frozen=True)
@@ -73,26 +77,55 @@ def date_and_time(columns: Mapping[str, pa.Array], effective: FieldMapping, give
 
 
 def with_date_order(rows: Rows, effective: FieldMapping, notes: list[str]) -> FieldMapping:
-    """Return the mapping with the order of dates such as 6/20/2024, if a first row shows it and none contradicts.
+    """Return the mapping with the order of dates such as 6/20/2024 or 24.06.20, as far as the first rows show it.
+
+    Dates with points are read day first where they show no other order, as in most languages that write points.
 
     Args:
         rows: The first rows.
         effective: The mapping; one that says how times are written stays as it is.
-        notes: Gets a sentence that says the order.
+        notes: Gets a sentence that says the order, or that the rows leave it open.
     """
     values = rows.columns.get(effective.column_of("timestamp"))
     if values is None or effective.date_order or tuple(effective.time_formats()) != (AUTO,):
         return effective
-    found = pc.drop_null(pc.extract_regex(pc.drop_null(values), _SLASHES))
+    found = pc.drop_null(pc.extract_regex(pc.drop_null(pc.utf8_trim_whitespace(values)), _NUMBERS))
     if not len(found):
         return effective
-    numbers = [pc.max(pc.cast(pc.struct_field(found, name), pa.int8())).as_py() for name in ("first", "second")]
-    day_first, month_first = (number > 12 for number in numbers)
-    if day_first == month_first:  # neither place shows it, or both do
-        return effective
-    order = "dmy" if day_first else "mdy"
-    notes.append(f"Dates are read {'day' if day_first else 'month'} first, as the numbers above 12 show.")
-    return effective.model_copy(update={"date_order": order})
+    orders = _orders(found)
+    has_points = pc.all(pc.equal(pc.struct_field(found, "joint"), ".")).as_py()
+    has_short_years = pc.any(pc.equal(pc.binary_length(pc.struct_field(found, "third")), 2)).as_py()
+    if len(orders) == 1:
+        if not (has_points and orders == ["dmy"]):  # points alone say day first
+            notes.append(f"Dates are read {_ORDER_WORDS[orders[0]]}, as their numbers show.")
+            return effective.model_copy(update={"date_order": orders[0]})
+    elif has_points and has_short_years and "dmy" in orders:
+        others = " or ".join(_ORDER_WORDS[order] for order in orders if order != "dmy")
+        notes.append(
+            f"Dates are read day first; their numbers may also mean {others}: "
+            "`date_order: dmy`, `mdy` or `ymd` in a mapping says which."
+        )
+    return effective
+
+
+def _orders(found: pa.StructArray) -> list[str]:
+    """Return the orders of day, month and year that the numbers of dates allow.
+
+    Where a year of two digits may stand first or last, an order in which the years of a file lie further apart than
+    ``_LIKELY_YEARS`` gives way to one in which they do not.
+
+    Args:
+        found: Dates with the texts ``first``, ``second`` and ``third``.
+    """
+    names = ("first", "second", "third")
+    bounds = [pc.min_max(pc.struct_field(found, name).cast(pa.int32())).as_py() for name in names]
+    orders, likely = [], []
+    for order in _ORDER_WORDS:
+        day, month, year = (bounds[order.index(part)] for part in "dmy")
+        if 1 <= day["min"] <= day["max"] <= _LAST_DAY and 1 <= month["min"] <= month["max"] <= _LAST_MONTH:
+            orders.append(order)
+            likely += [order] if year["max"] - year["min"] <= _LIKELY_YEARS else []
+    return likely or orders
 
 
 def _all_match(values: pa.Array, pattern: str) -> bool:

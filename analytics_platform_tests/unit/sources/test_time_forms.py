@@ -1,0 +1,106 @@
+"""Times as logs, browsers, databases and spreadsheets write them."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from analytics_platform.sources.file_reading.file_rows import read_rows
+from analytics_platform.sources.file_reading.locating import find_files
+from analytics_platform.sources.file_reading.recognised import Recognised
+from analytics_platform.sources.mapping import FieldMapping
+
+HEADER = "conversation_id;role;text;timestamp\n"
+
+
+def time_of(folder, stated: str, **options) -> dt.datetime | None:
+    found = folder.rows_of("a.csv", f"{HEADER}1;user;hello;{stated}\n", **options)
+    return found.messages[0]["timestamp"] if found.messages else None
+
+
+@pytest.mark.parametrize(
+    ("stated", "hour"),
+    [
+        ("Thu Jun 20 08:00:00 CEST 2024", 6),
+        ("Thu Jun 20 08:00:00 UTC 2024", 8),
+        ("2024-06-20 08:00:00 Europe/Berlin", 6),
+        ("2024-06-20T08:00:00[Europe/Berlin]", 6),
+        ("2024-06-20T08:00:00+02:00[Europe/Berlin]", 6),
+        ("2024-06-20 08:00:00+02:00 Europe/Berlin", 6),
+        ("20.06.2024 08:00 Europe/Berlin", 6),
+        ("2024-06-20 08:00 America/Argentina/Buenos_Aires", 11),
+        ("2024-06-20T08:00:00[UTC]", 8),
+        ("2024-06-20 08.00.00", 8),
+        ("2024-06-20_08-00-00", 8),
+        ("20.06.2024 08.00", 8),
+        ("20.06.2024 08:00 CEST", 6),
+        ("2024-06-20 08:00:00 +0200 CEST", 6),
+        ("2024-06-20 08:00 UTC+2", 6),
+        ("2024-06-20 10:00 JST", 1),
+        ("Thu Jun 20 2024 08:00:00 GMT+0200 (Central European Summer Time)", 6),
+        ("Jun 20, 2024, 1:00 AM PDT", 8),
+        ("20/Jun/2024:08:00:00 +0200", 6),
+        ("20-Jun-24 08:00", 8),
+        ("2024年6月20日 08:00", 8),
+    ],
+)
+def test_a_time_with_a_zone_or_of_an_unusual_form_is_read(folder, stated, hour):
+    """Each of these put its row into quarantine, or lost its zone."""
+    expected = dt.datetime(2024, 6, 20, hour, tzinfo=dt.UTC)
+    assert time_of(folder, stated) == expected
+    mapping = folder.write("mapping.yaml", "timezone: UTC")
+    assert time_of(folder, stated, mapping=mapping) == expected
+
+
+@pytest.mark.parametrize("zone", ["IST", "BST", "Nowhere/City"])
+def test_a_zone_with_several_meanings_or_none_is_refused(folder, zone):
+    """IST in a time with names was read as that of India, without a word."""
+    assert time_of(folder, f"2024-06-20 08:00:00 {zone}") is None
+    assert time_of(folder, f"Thu Jun 20 08:00:00 {zone} 2024") is None
+
+
+def test_a_repeated_hour_of_a_named_zone_is_the_earlier_one(folder):
+    assert time_of(folder, "2024-10-27 02:30:00 Europe/Berlin") == dt.datetime(2024, 10, 27, 0, 30, tzinfo=dt.UTC)
+
+
+def dates_and_notes(folder, *dates: str) -> tuple[list[str], list[str]]:
+    lines = "".join(f"1;user;text {number};{date} 08:00\n" for number, date in enumerate(dates))
+    found = folder.rows_of("a.csv", HEADER + lines, first_day=dt.date(2001, 1, 1), last_day=dt.date(2031, 1, 1))
+    recognised = Recognised()
+    list(read_rows(find_files(str(folder.path / "a.csv"))[0], FieldMapping(), recognised))
+    notes = [note for note in recognised.notes if note.startswith("Dates")]
+    return [str(row["timestamp"].date()) for row in found.messages], notes
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected", "words"),
+    [
+        (["24.06.02", "24.06.20", "24.07.11"], ["2024-06-02", "2024-06-20", "2024-07-11"], "year first"),
+        (["6/20/24", "7/1/24"], ["2024-06-20", "2024-07-01"], "month first"),
+        (["20-06-2024", "01-07-2024"], ["2024-06-20", "2024-07-01"], "day first"),
+        (["06.20.2024", "07.01.2024"], ["2024-06-20", "2024-07-01"], "month first"),
+    ],
+)
+def test_numbers_of_a_file_show_the_order_of_its_dates(folder, dates, expected, words):
+    """24.06.20 was the 24th of June 2020, whatever the other dates said."""
+    found, notes = dates_and_notes(folder, *dates)
+    assert found == expected
+    assert notes == [f"Dates are read {words}, as their numbers show."]
+
+
+def test_an_open_order_of_short_dates_is_said(folder):
+    found, notes = dates_and_notes(folder, "20.06.24")
+    assert found == ["2024-06-20"]
+    assert "may also mean year first" in notes[0]
+
+
+def test_dates_with_points_in_the_usual_order_need_no_word(folder):
+    found, notes = dates_and_notes(folder, "02.06.24", "28.06.24", "30.06.24")
+    assert (found, notes) == (["2024-06-02", "2024-06-28", "2024-06-30"], [])
+
+
+def test_a_mapping_states_the_order_of_short_dates(folder):
+    mapping = folder.write("mapping.yaml", "date_order: ymd")
+    expected = dt.datetime(2024, 6, 20, 8, tzinfo=dt.UTC)
+    assert time_of(folder, "24.06.20 08:00", mapping=mapping) == expected
