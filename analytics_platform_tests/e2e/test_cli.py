@@ -271,7 +271,7 @@ def test_doctor_says_what_is_reachable_and_no_secret(demo, analytics):
     finished = analytics(home, "doctor")
     assert finished.code == 0, finished.err
     assert "49 days" in finished.out
-    unreachable = "mongodb://user:hunter2@127.0.0.1:9/?serverSelectionTimeoutMS=300"
+    unreachable = "mongodb://user:hunter2@127.0.0.1:9/?timeoutMS=300"
     broken = analytics(home, "doctor", ANALYTICS_MONGO_URI=unreachable)
     assert broken.code == 1
     assert "hunter2" not in broken.err + broken.out

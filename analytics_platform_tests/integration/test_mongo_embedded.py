@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from pymongo import MongoClient
 
 from analytics_platform.model.tables.operational_tables import CONVERSATION_CATEGORIES
 from analytics_platform.storage.mongo import EmbeddedMongo, EmbeddedMongoError, MongoStore
+from analytics_platform.storage.mongo.mongo_errors import MongoUnreachableError
 
 pytestmark = pytest.mark.integration
 
@@ -182,6 +184,19 @@ def test_a_killed_server_is_started_again_with_everything_that_was_acknowledged(
     assert embedded.running() is not None
     embedded.release()
     assert embedded.running() is None
+
+
+def test_a_store_whose_server_was_killed_says_so_at_once(directory):
+    """A run looked for the killed server until the driver's timeout, 30 s for each of its stores."""
+    embedded = EmbeddedMongo(directory)
+    with embedded as uri, MongoStore(uri, "test", embedded_in=directory) as store:
+        killed = embedded.running()
+        killed.kill()
+        psutil.wait_procs([killed], timeout=10)
+        began = time.monotonic()
+        with pytest.raises(MongoUnreachableError, match=r"embedded MongoDB in .*mongo, .* does not answer any more"):
+            store.keys(CONVERSATION_CATEGORIES.name)
+        assert time.monotonic() - began < 10
 
 
 def test_a_server_that_runs_without_answering_is_started_again(directory):

@@ -6,6 +6,7 @@ The ledger, a further collection, records which partitions are stored.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,7 @@ from analytics_platform.storage.mongo.replacement import (
     delete_partition,
     refuses_transactions,
 )
+from analytics_platform.storage.mongo.server import refuses
 from analytics_platform.storage.mongo.wire_documents import fields_needed, to_table
 from analytics_platform.storage.partitions import PartitionInfo
 from analytics_platform.storage.provenance import STORED_FIELD
@@ -50,6 +52,9 @@ _NO_ADDRESS = (
 )
 _PROBE_SECONDS = 2.0
 """Time for the one request that a server which was silent must answer before the store asks it anything else."""
+
+_LISTENING_SECONDS = 0.5
+"""Time for which the embedded server counts as running after it was seen to listen at its port."""
 
 _FACTS = {PAGE_ENDS: 0, LEASE_FIELD: 0}
 """The projection of a ledger entry that leaves its ``PartitionInfo``."""
@@ -86,7 +91,8 @@ class MongoStore:
     The constructor contacts no server; the first write brings the database up to date (``migrate``).
 
     After a request that the server did not answer, each further call fails within two seconds until the server answers
-    again. Otherwise a run would wait for a dead server once per asset.
+    again. Otherwise a run would wait for a dead server once per asset. A call fails at once if the embedded server was
+    killed: it does not come back at its port, and the driver would look for it until the timeout.
 
     Args:
         uri: Address of the server, credentials included; never shown.
@@ -122,6 +128,7 @@ class MongoStore:
         self._client: MongoClient[Any] | None = None
         self._migrated = False
         self._silent = False
+        self._listened_at = 0.0
 
     def __repr__(self) -> str:
         """Return hosts and database only; the URI may hold a password."""
@@ -360,6 +367,8 @@ class MongoStore:
     @contextmanager
     def _translated(self, action: str) -> Iterator[None]:
         place = address(self._uri)
+        with translated(place, action, self._timeout_seconds, self._embedded_in):
+            self._require_embedded_server()
         if self._silent:
             seconds = min(_PROBE_SECONDS, self._timeout_seconds)
             with translated(place, action, seconds, self._embedded_in), pymongo.timeout(seconds):
@@ -371,3 +380,11 @@ class MongoStore:
             except PyMongoError as error:
                 self._silent = error.timeout or isinstance(error, ConnectionFailure)
                 raise
+
+    def _require_embedded_server(self) -> None:
+        """Raise ``ConnectionFailure`` if the embedded server has ended."""
+        if self._embedded_in is None or time.monotonic() < self._listened_at + _LISTENING_SECONDS:
+            return
+        if refuses(self._uri):
+            raise ConnectionFailure
+        self._listened_at = time.monotonic()

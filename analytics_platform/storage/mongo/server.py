@@ -9,6 +9,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import psutil
 from pymongo import MongoClient
@@ -37,6 +38,18 @@ def answers(uri: str) -> bool:
         except PyMongoError:
             return False
     return True
+
+
+def refuses(uri: str) -> bool:
+    """Tell whether no process listens at the first host and port of a URI; a silent listener does not refuse."""
+    parts = urlsplit(uri)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 0), _ANSWER_MILLISECONDS / 1000).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def ended(process: psutil.Process) -> bool:
