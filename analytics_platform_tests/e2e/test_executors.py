@@ -144,7 +144,8 @@ def test_a_dask_cluster_whose_workers_are_killed_leaves_what_one_process_leaves(
 
 def test_a_scheduler_that_does_not_answer_is_named_with_the_setting(runs, tmp_path):
     address = f"tcp://127.0.0.1:{free_port()}"
-    process = runs.start(tmp_path / "home", ANALYTICS_EXECUTOR="dask", ANALYTICS_DASK_SCHEDULER=address)
+    options = {"ANALYTICS_EXECUTOR": "dask", "ANALYTICS_DASK_SCHEDULER": address}
+    process = runs.start(tmp_path / "home", **options, DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="2s")
     process.join()
     assert process.exitcode == 1
     assert f"ANALYTICS_DASK_SCHEDULER: {address} does not answer" in output(tmp_path / "home")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # a worker imports it when it starts; the process of the run 
     from analytics_platform.defs.executors.workbench import Workbench
 
 CONNECT_SECONDS = 20.0
+"""Longest time to find the scheduler; Dask's setting ``distributed.comm.timeouts.connect`` may shorten it."""
 _WORKING = threading.Lock()
 _benches: list[Workbench] = []
 """The workbench of a process of the cluster, once it has one."""
@@ -61,16 +62,17 @@ class DaskCluster:
     def _connect(self) -> Any:
         try:
             client = importlib.import_module("distributed").Client
+            seconds = min(CONNECT_SECONDS, _dask_connect_seconds())
         except ImportError:
             raise DaskError(
                 "ANALYTICS_EXECUTOR=dask needs the package distributed: pip install 'analytics-platform[dask]'"
             ) from None
         try:
-            return client(self._address, timeout=CONNECT_SECONDS, set_as_default=False)
+            return client(self._address, timeout=seconds, set_as_default=False)
         except (OSError, ValueError) as error:  # a scheduler that does not answer raises a TimeoutError, an OSError
             raise DaskError(
                 f"ANALYTICS_DASK_SCHEDULER: {self._address} does not answer as a Dask scheduler within "
-                f"{CONNECT_SECONDS:.0f} s ({type(error).__name__}); start one, or unset ANALYTICS_EXECUTOR"
+                f"{seconds:.0f} s ({type(error).__name__}); start one, or unset ANALYTICS_EXECUTOR"
             ) from None  # the run reports the cause of an error, and this one says less
 
     @property
@@ -101,6 +103,12 @@ class DaskCluster:
         if self._connected is not None and not isinstance(self._connected, DaskError):
             self._connected.close()
         self._connected = None
+
+
+def _dask_connect_seconds() -> float:
+    """Return Dask's own limit, 30 s unless a user of Dask has set another."""
+    limit = importlib.import_module("dask.config").get("distributed.comm.timeouts.connect")
+    return float(importlib.import_module("dask.utils").parse_timedelta(limit))
 
 
 def _work(order: Order) -> Delivered:
