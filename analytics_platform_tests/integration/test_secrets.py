@@ -102,8 +102,8 @@ def stores(s3, tmp_path_factory) -> Iterator[dict[str, str]]:
         }
 
 
-def mongo_uri(uri: str, password: str) -> str:
-    return uri.replace("mongodb://", f"mongodb://analytics:{quote(password, safe='')}@") + "&timeoutMS=3000"
+def mongo_uri(uri: str, password: str, milliseconds: int = 3000) -> str:
+    return uri.replace("mongodb://", f"mongodb://analytics:{quote(password, safe='')}@") + f"&timeoutMS={milliseconds}"
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def wrong_mongo_password(stores: dict[str, str], _: str) -> dict[str, str]:
 
 def silent_mongo(_: dict[str, str], __: str) -> dict[str, str]:
     uri = f"mongodb://127.0.0.1:{free_port()}/?directConnection=true"
-    return {"ANALYTICS_MONGO_URI": mongo_uri(uri, SECRETS["ANALYTICS_MONGO_URI"])}
+    return {"ANALYTICS_MONGO_URI": mongo_uri(uri, SECRETS["ANALYTICS_MONGO_URI"], milliseconds=300)}
 
 
 def wrong_s3_secret(stores: dict[str, str], _: str) -> dict[str, str]:
