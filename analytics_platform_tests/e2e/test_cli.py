@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import duckdb
-import orjson
 import pyarrow as pa
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 from pymongo import MongoClient
@@ -21,9 +17,8 @@ from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.mongo import EmbeddedMongo
 from analytics_platform_tests.e2e.commands import environment
 from analytics_platform_tests.e2e.conftest import THREE_DAYS
-from analytics_platform_tests.e2e.many_days import stored
+from analytics_platform_tests.e2e.many_days import in_lake, stored
 from analytics_platform_tests.heavy_imports import STALE_ONLY
-from analytics_platform_tests.sizes import by_day_or_night
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
@@ -46,13 +41,6 @@ def run_script(
     """Run a Python script as a process of its own, to its end."""
     command = [sys.executable, "-c", script, *arguments]
     return subprocess.run(command, env=variables, cwd=folder, capture_output=True, text=True, timeout=300)
-
-
-def content_hashes(home: Path) -> dict[str, str]:
-    """Return the content hash of every stored partition of the lake."""
-    lake = Lake.open(str(home / "lake"))
-    names = sorted(path.name for path in (home / "lake").iterdir())
-    return {f"{name}/{key}": lake.info(name, key).content_hash for name in names for key in lake.keys(name)}
 
 
 def test_the_demo_shows_what_it_wrote_and_what_is_worth_reading(demo):
@@ -113,7 +101,7 @@ def test_another_home_and_one_worker_give_the_same_content_byte_for_byte(three_d
 
 
 def test_a_short_range_and_a_long_one_give_a_day_the_same_content(demo, three_days):
-    long = content_hashes(demo[0])
+    long = in_lake(demo[0])
     daily = {place: value for place, value in three_days.items() if not place.startswith(("user_analytics", "mongo/"))}
     assert len(daily) > 3 * 10
     assert daily == {place: long[place] for place in daily}
@@ -129,113 +117,6 @@ def test_one_day_and_a_selection(analytics, tmp_path):
     }
     again = analytics(tmp_path, "run", "--from", DAY, "--to", DAY, "--select", "group:raw", "--json").json()
     assert again["runs"] == []
-
-
-@pytest.mark.parametrize("appeared", ["lake/messages", "warehouse.duckdb.build/warehouse.duckdb", "reports"])
-def test_after_kill_9_a_run_again_gives_what_an_undisturbed_run_gives(three_days, analytics, begin, tmp_path, appeared):
-    process = begin(tmp_path, *THREE_DAYS)
-    while not (tmp_path / appeared).exists():
-        assert process.is_alive(), "the run ended before it could be killed"
-        time.sleep(0.02)
-    process.kill()
-    process.join()
-    assert analytics(tmp_path, *THREE_DAYS, "--json").json()["failures"] == []
-    assert stored(tmp_path) == three_days
-
-
-ROWS = [
-    {
-        "conversation_id": f"c{n % 7}",
-        "message_id": f"m{n}",
-        "user_id": f"u{n % 3}",
-        "agent_id": "ann" if n % 2 else "",
-        "role": "agent" if n % 2 else "user",
-        "text": f"message {n}, with a comma",
-        "timestamp": f"2024-03-0{1 + n % 7 // 4}T10:{n:02}:00Z",
-        "tokens": str(n) if n % 5 else "",
-        "mood": "good",
-    }
-    for n in range(40)
-]
-
-
-def write_as(kind: str, path: Path) -> Path:
-    rows = [{name: value or None for name, value in row.items()} for row in ROWS]
-    target = path / f"chats.{kind}"
-    table = pa.Table.from_pylist(rows)
-    if kind == "jsonl":
-        target.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
-    elif kind == "parquet":
-        pq.write_table(table, target)
-    else:
-        pacsv.write_csv(table, path / "plain.csv")
-        data = (path / "plain.csv").read_bytes()
-        target.write_bytes(gzip.compress(data) if kind == "csv.gz" else data)
-    return target
-
-
-def test_the_same_rows_in_four_formats_give_identical_tables(analytics, tmp_path):
-    hashes = {}
-    for kind in ("csv", "csv.gz", "jsonl", "parquet"):
-        folder = tmp_path / kind
-        folder.mkdir()
-        variables = {"ANALYTICS_SOURCE": "files", "ANALYTICS_SOURCE_PATH": str(write_as(kind, folder))}
-        result = analytics(folder / "home", "run", "--json", "--select", "group:raw or group:clean", **variables).json()
-        assert result["failures"] == []
-        assert result["runs"]
-        found = content_hashes(folder / "home")
-        hashes[kind] = {place: value for place, value in found.items() if not place.startswith("raw_messages")}
-        assert any(place.startswith("messages/2024-03-0") for place in found)
-    assert hashes["csv"] == hashes["csv.gz"] == hashes["jsonl"] == hashes["parquet"]
-
-
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        (None, "ANALYTICS_SOURCE_PATH"),
-        ("conversation_id,text,timestamp\na,b,2024-01-01\n", "role"),
-        ("", "no rows"),
-    ],
-    ids=["wrong path", "missing column", "empty file"],
-)
-def test_a_file_that_cannot_be_used_ends_in_one_clear_message(analytics, tmp_path, content, complaint):
-    path = tmp_path / "chats.csv"
-    if content is not None:
-        path.write_text(content)
-    finished = analytics(tmp_path, "run", ANALYTICS_SOURCE="files", ANALYTICS_SOURCE_PATH=str(path))
-    assert finished.code == 2
-    assert complaint in finished.err
-    assert "Traceback" not in finished.err
-
-
-def test_rows_that_cannot_be_used_are_in_quarantine_and_the_counts_add_up(analytics, tmp_path):
-    path = tmp_path / "chats.csv"
-    good = "\n".join(f"c{n},m{n},user,hello {n},2024-01-01T10:{n:02}:00Z" for n in range(20))
-    bad = b"c1,x1,user,when?,yesterday\nc2,x2,user,\xff\xfe,2024-01-01\nc3,x3,pirate,arr,2024-01-01\n"
-    twice = b"c4,m4,user,hello 4,2024-01-01T10:04:00Z\n"
-    path.write_bytes(b"conversation_id,message_id,role,text,timestamp\n" + good.encode() + b"\n" + bad + twice)
-    result = analytics(tmp_path, "run", "--json", ANALYTICS_SOURCE="files", ANALYTICS_SOURCE_PATH=str(path)).json()
-    assert result["failures"] == []
-    assert result["quarantined"] == 3
-    lake = Lake.open(str(tmp_path / "lake"))
-    quarantined = lake.read("quarantined_rows", "2024-01-01")
-    found = sorted([*quarantined["reason"].to_pylist(), *lake.read("unplaced_rows", "")["reason"].to_pylist()])
-    assert found == ["bad_timestamp", "invalid_utf8", "unknown_role"]
-    info = lake.info("raw_messages", "2024-01-01")
-    assert (info.rows, info.annotations) == (20, {"duplicates": "1", "quarantined": "3", "rows_read": "24"})
-
-
-def test_a_last_day_that_the_source_no_longer_has_becomes_empty(analytics, tmp_path):
-    path = tmp_path / "chats.csv"
-    variables = {"ANALYTICS_SOURCE": "files", "ANALYTICS_SOURCE_PATH": str(path)}
-    header, first = "conversation_id,role,text,timestamp\n", "a,user,hello,2024-01-01T10:00:00Z\n"
-    path.write_text(header + first + "b,user,hello,2024-01-02T10:00:00Z\n")
-    select = ["run", "--json", "--select", "group:raw or group:clean"]
-    assert analytics(tmp_path, *select, **variables).json()["failures"] == []
-    path.write_text(header + first)
-    assert analytics(tmp_path, *select, **variables).json()["failures"] == []
-    lake = Lake.open(str(tmp_path / "lake"))
-    assert [lake.info("messages", day).rows for day in lake.keys("messages")] == [1, 0]
 
 
 @pytest.mark.parametrize(
@@ -285,36 +166,3 @@ def test_evaluate_prints_its_figures_as_json(analytics, tmp_path):
     figures = json.loads(finished.out)
     assert figures["accuracy"] == 1.0
     assert {"macro_f1", "ece", "texts_per_second", "tier"} <= set(figures)
-
-
-def generated_days(path: Path, days: int, messages_per_day: int) -> Path:
-    """Write ``days`` days of equal size."""
-    rows = [
-        f"c{day}-{n // 6},{'user' if n % 2 == 0 else 'agent'},how do i mount disk {n} on day {day}?,"
-        f"{(1704067200 + day * 86400 + n * 60 + 3600)}"
-        for day in range(days)
-        for n in range(messages_per_day)
-    ]
-    path.write_text("conversation_id,role,text,timestamp\n" + "\n".join(rows) + "\n")
-    return path
-
-
-FEW, MANY = by_day_or_night(4, 10), by_day_or_night(24, 120)
-MESSAGES_PER_DAY = by_day_or_night(1000, 400)
-BLOCK_ROWS = "2000"
-"""So few that the short range fills a block for each of two workers."""
-
-
-def test_a_long_range_needs_hardly_more_memory_than_a_short_one(installed_analytics, tmp_path):
-    peaks = {}
-    for days in (FEW, MANY):
-        home = tmp_path / str(days)
-        home.mkdir()
-        path = generated_days(home / "chats.csv", days, messages_per_day=MESSAGES_PER_DAY)
-        source = {"ANALYTICS_SOURCE": "files", "ANALYTICS_SOURCE_PATH": str(path)}
-        finished = installed_analytics(home, "run", "--json", ANALYTICS_BLOCK_ROWS=BLOCK_ROWS, **source)
-        result = finished.json()
-        assert result["failures"] == []
-        assert {t["asset"]: t["partitions"] for t in result["tables"]}["conversations"] == days
-        peaks[days] = finished.peak_megabytes
-    assert peaks[MANY] < 1.25 * peaks[FEW], peaks
