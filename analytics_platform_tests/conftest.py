@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from analytics_platform.settings.loader import Settings, environment_name
 from analytics_platform.settings.validators import PREFIXES
+from analytics_platform.system.cores import usable_cores
 from analytics_platform_tests.sizes import NIGHTLY
 
 # Two shared cores: a deadline per example would test the machine, not the code.
@@ -22,6 +24,48 @@ settings.register_profile(
 )
 settings.register_profile("night", settings.get_profile("day"), max_examples=500, derandomize=False)
 settings.load_profile("night" if NIGHTLY else "day")
+
+LONGEST_FIRST = (
+    "e2e/test_kill.py",
+    "e2e/test_cli.py",
+    "integration/store_agreement/test_agreement.py",
+    "e2e/test_executors.py",
+    "e2e/test_outage.py",
+    "e2e/test_leases.py",
+    "e2e/test_disk_full.py",
+    "e2e/test_compose.py",
+    "e2e/test_dagster_commands.py",
+    "e2e/test_interrupt.py",
+    "integration/nocodb/test_incremental.py",
+    "e2e/test_memory.py",
+    "integration/test_secrets.py",
+    "integration/test_processing_errors.py",
+    "integration/test_graph_on_s3.py",
+    "integration/test_export_cases_graph.py",
+    "integration/store_agreement/test_damaged_files.py",
+    "integration/test_code_versions.py",
+)
+"""Files of 30 to 100 s, which begin first so that all workers end at about the same time; the others take less.
+
+Those before them that need the same prepared home do not stand beside each other: the second would wait for the first.
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Return half as many workers again as cores where a file is a unit of work: end-to-end tests often wait.
+
+    They wait for servers, leases, disks and timeouts for nearly half of their time. None leaves the number to xdist.
+    """
+    if config.getoption("dist") != "loadfile":
+        return None
+    return max(2, usable_cores() * 3 // 2)
 
 
 @pytest.fixture(scope="session", autouse=True)
