@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -12,27 +14,44 @@ from analytics_platform.operations.runs.run import materialize
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.warehouse.dbt_project import prepare_manifest
 from analytics_platform_tests.integration.store_agreement.built_home import DAYS, Home
+from analytics_platform_tests.shared import made_once
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Iterator[Home]:
-    """Three days of the sample, built once."""
+    """Three days of the sample, built once for all files of this folder; each file has a copy."""
     path = tmp_path_factory.mktemp("agreement") / "home"
     with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
-        patch.setenv("ANALYTICS_HOME", str(path))
         patch.setenv("ANALYTICS_START_DATE", DAYS[0])
         patch.setenv("ANALYTICS_END_DATE", DAYS[-1])
-        prepare_manifest(load_settings().dbt_project_dir)
+
+        def make(folder: Path) -> None:
+            patch.setenv("ANALYTICS_HOME", str(folder / "home"))
+            build(folder / "home")
+
+        made = made_once(tmp_path_factory, "agreement", make)
+        shutil.copytree(made / "home", path)
+        patch.setenv("ANALYTICS_HOME", str(path))
         built = Home(path, instance)
         try:
-            outcome = materialize(
-                built.platform, Graph.of(built.definitions, instance), DAYS,
-                job_name=EVERYTHING, assets=TABLES, selection=None, force=False,
-            )  # fmt: skip
-            assert outcome.failures == []
             yield built
         finally:
             built.close()
+
+
+def build(path: Path) -> None:
+    """Compute the three days in a home."""
+    prepare_manifest(load_settings().dbt_project_dir)
+    with dg.DagsterInstance.ephemeral() as instance:
+        home = Home(path, instance)
+        try:
+            outcome = materialize(
+                home.platform, Graph.of(home.definitions, instance), DAYS,
+                job_name=EVERYTHING, assets=TABLES, selection=None, force=False,
+            )  # fmt: skip
+            assert outcome.failures == []
+        finally:
+            home.close()
 
 
 @pytest.fixture
