@@ -20,18 +20,27 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Self
 
+import dbt.adapters.duckdb
 import dbt.cli.main
+import dbt.task.build
 import orjson
 
 from analytics_platform import definitions
+from analytics_platform.analytics.reports import page
 from analytics_platform.cli import app, console, doctor, graph_commands, graphless, lookups
+from analytics_platform.operations.runs import graph_run
 from analytics_platform.settings.validators import PREFIXES
+from analytics_platform.storage import history
 
 _POLL_SECONDS = 0.1
 ANALYTICS = Path(sys.executable).with_name("analytics")
 # Modules and not their names: an import that fails in the server of forks would go unnoticed, and only cost time.
 _PRELOADED = [
-    module.__name__ for module in (app, console, definitions, doctor, graph_commands, graphless, lookups, dbt.cli.main)
+    module.__name__
+    for module in (
+        *(app, console, definitions, doctor, graph_commands, graphless, lookups),
+        *(graph_run, history, page, dbt.adapters.duckdb, dbt.cli.main, dbt.task.build),  # of a run
+    )
 ]
 # A process of `multiprocessing` ends without what is registered with atexit.
 _CODE = """

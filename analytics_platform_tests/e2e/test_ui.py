@@ -104,4 +104,4 @@ def test_a_blocking_check_has_passed(url, page):
 def settle(page: Page) -> None:
     """Wait until spinners and transitions are over, for the sake of the screenshot alone."""
     page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(5000)
+    page.wait_for_timeout(1500)

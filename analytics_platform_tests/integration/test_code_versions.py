@@ -17,7 +17,7 @@ import pytest
 from analytics_platform.settings.loader import PROJECT_ROOT
 
 ASK = """
-import json, os, sys
+import gc, json, os, sys
 from pathlib import Path
 
 def ask():
@@ -32,6 +32,9 @@ def ask():
 import analytics_platform.definitions  # with its libraries, which the forks then have
 for name in [name for name in sys.modules if name.partition(".")[0] == "analytics_platform"]:
     del sys.modules[name]
+gc.collect()
+gc.freeze()  # forks share what is not visited; they are too short-lived to collect
+gc.disable()
 for edits in json.load(sys.stdin):
     before = {place: Path(place).read_bytes() for place in edits}
     for place, after in edits.items():

@@ -32,7 +32,9 @@ def limited(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[s
     yield reopen
     for one in opened:
         one.close()
-    assert home.run(DAYS).failures == []
+    every_day = {dt.date.fromisoformat(day) for day in DAYS}
+    if any(days_in(home, collection) != every_day for collection in COLLECTIONS):
+        assert home.run(DAYS).failures == []
 
 
 def update(home: Home, *, force: bool = False) -> Outcome:
