@@ -5,9 +5,10 @@
     UserError                           a person can act on it; shown without a trace
     ├── AlertError                      alerting.channels
     ├── BackupError                     operations.backup_archive
+    ├── CurationError                   insights.topics.curation
     ├── DaskError                       defs.executors.dask_cluster
     ├── DbtError                        storage.warehouse.dbt_project
-    ├── DiscoveryError                  operations.topics.topic_file
+    ├── DiscoveryError                  operations.discovering.topic_file
     ├── DiskFullError                   system.disk_full
     ├── EmbeddedMongoError              storage.mongo.embedded
     ├── EvaluationError                 insights.quality.evaluate
@@ -47,6 +48,8 @@
     │   └── LeasesUnreachableError      storage.leases.registers
     ├── TaxonomyError                   insights.taxonomies.taxonomy_file
     ├── TierError                       insights.tiers.tier
+    ├── TopicError                      operations.discovering.topic_list
+    ├── TopicLabelError                 operations.discovering.topic_label
     ├── TopicModelError                 insights.discovery.topic_model
     ├── UnknownPartitionError           operations.why
     └── WarehouseError                  storage.warehouse.warehouse_file

@@ -34,7 +34,7 @@ from analytics_platform.insights.discovery.discover import Discovery, Encode, di
 from analytics_platform.insights.discovery.topic_model import OUTLIER, TopicModel
 from analytics_platform.insights.vectors.multilingual import multilingual_encoder
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
-from analytics_platform.operations.topics.topic_file import discover_file
+from analytics_platform.operations.discovering.topic_file import discover_file
 
 DATA = ("banking77", "clinc150", "sgd_dialogues")
 OUT_OF_SCOPE = "oos"

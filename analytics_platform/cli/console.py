@@ -19,13 +19,13 @@ from analytics_platform.system.plain_text import agreeing, counted, on_one_line
 if TYPE_CHECKING:  # the subcommand that prints a result has imported its class
     from analytics_platform.defs.consistency.repairer import Repair
     from analytics_platform.operations.backup import Backup, Restored
+    from analytics_platform.operations.discovering.topic_list import ListedTopic
     from analytics_platform.operations.redrive import Redriven
     from analytics_platform.operations.reveal import Revealed
     from analytics_platform.operations.runs.outcome import Outcome
     from analytics_platform.operations.runs.unknown_outcomes import UnknownOutcomes
     from analytics_platform.operations.similar import Similar
     from analytics_platform.operations.status import Status
-    from analytics_platform.operations.topics.topic_list import ListedTopic
     from analytics_platform.operations.why import Explanation
     from analytics_platform.sources.base import Progress as RowsProgress
     from analytics_platform.storage.partitions import PartitionInfo

@@ -140,7 +140,7 @@ def discover_command(
     from dataclasses import asdict
 
     from analytics_platform.cli.console import stage_progress
-    from analytics_platform.operations.topics.topic_file import discover_file
+    from analytics_platform.operations.discovering.topic_file import discover_file
 
     with stage_progress(quiet=as_json) as on_stage:
         figures = asdict(discover_file(texts, out, previous, tier, device=device or settings.engine, on_stage=on_stage))
@@ -162,7 +162,7 @@ def topic_label(
     """Turn a discovered topic into a label of a taxonomy, with the openings of its conversations as examples."""
     settings = load_settings()
     from analytics_platform.defs.resources.platform import Platform
-    from analytics_platform.operations.topics.topic_label import write_label
+    from analytics_platform.operations.discovering.topic_label import write_label
 
     with closing(Platform(settings)) as platform:
         written = write_label(platform.lake, topic_id, label, out)

@@ -88,7 +88,7 @@ def topics(
     settings = load_settings()
     from analytics_platform.cli.console import topic_lines
     from analytics_platform.defs.resources.platform import Platform
-    from analytics_platform.operations.topics.topic_list import list_topics
+    from analytics_platform.operations.discovering.topic_list import list_topics
 
     with closing(Platform(settings)) as platform:
         listed = list_topics(platform.lake, examples=examples, every=every)

@@ -11,8 +11,8 @@ import yaml
 
 from analytics_platform.cli.commands import run_graph
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.operations.topics.topic_label import TopicLabelError, write_label
-from analytics_platform.operations.topics.topic_list import TopicError, list_topics
+from analytics_platform.operations.discovering.topic_label import TopicLabelError, write_label
+from analytics_platform.operations.discovering.topic_list import TopicError, list_topics
 from analytics_platform.settings.loader import load_settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]

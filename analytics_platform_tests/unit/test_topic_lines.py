@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from analytics_platform.cli.console import topic_lines
-from analytics_platform.operations.topics.topic_label import TopicLabelError, label_file
-from analytics_platform.operations.topics.topic_list import ListedTopic
+from analytics_platform.operations.discovering.topic_label import TopicLabelError, label_file
+from analytics_platform.operations.discovering.topic_list import ListedTopic
 
 
 def topic(name: str = "Seat changes, Ärger", status: str = "in use", *examples: str) -> ListedTopic:

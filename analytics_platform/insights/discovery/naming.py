@@ -30,6 +30,8 @@ _LEAST_SHARES = (0.1, 0.12, 0.15)
 """Least share of a topic's texts that have a term of one, two and three words; a rarer term says too little of them."""
 _LEAST_TEXTS = 2
 _LONGEST_NAME = 60
+_NUMBER = r"^[\d']+$|\d\p{L}+\d"
+"""A number, or letters between digits, such as the code of a booking."""
 _STEM = 4
 """First letters by which two words count as forms of one word."""
 
@@ -84,7 +86,7 @@ def _find_terms(words: Words, topics: Ints, count: int) -> _Terms:
     is_content = languages.explains(text, words.codes)
     vocabulary = words.vocabulary
     unspoken = pc.is_in(vocabulary, pa.array([*MARKS, HAPPY, SAD])).to_numpy(zero_copy_only=False)
-    numeric = pc.match_substring_regex(vocabulary, r"^[\d']+$").to_numpy(zero_copy_only=False)
+    numeric = pc.match_substring_regex(vocabulary, _NUMBER).to_numpy(zero_copy_only=False)
     is_content &= ~(unspoken | numeric)[words.codes]
     spoken = ~unspoken[words.codes]
     size = len(vocabulary) + 1

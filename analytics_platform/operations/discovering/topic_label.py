@@ -11,7 +11,7 @@ import yaml
 from analytics_platform.errors import UserError
 from analytics_platform.files import write_atomically
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
-from analytics_platform.operations.topics.topic_list import ListedTopic, list_topics
+from analytics_platform.operations.discovering.topic_list import ListedTopic, list_topics
 from analytics_platform.storage.partitions import PartitionStore
 
 EXAMPLES = 10
