@@ -25,7 +25,7 @@ import pyarrow as pa
 from analytics_platform.insights.encoders.device import DeviceChoice, resolve_device
 from analytics_platform.insights.engine import build_engine
 from analytics_platform.insights.heads.classifier import READS, Classifier
-from analytics_platform.insights.heads.lessons import Lessons
+from analytics_platform.insights.heads.training_set import TrainingSet
 from analytics_platform.insights.quality.evaluate import read_labelled, time_scoring
 from analytics_platform.insights.tiers.examples import as_messages, shipped_gold
 from analytics_platform.insights.tiers.sentiment import SLICE_PATH
@@ -121,7 +121,7 @@ def ask_classifier(tier: str, device: DeviceChoice, rows: int) -> Answers:
     texts, labels = zip(*(pair for number, pair in enumerate(pairs) if number % _HELD_OUT), strict=True)
     classifier = Classifier(
         static_encoder(),
-        Lessons.of_texts(texts, labels),
+        TrainingSet.of_texts(texts, labels),
         transformer=None if tier == "static" else transformer_encoder(device),
         reads=READS[tier],
         device=resolve_device(device),

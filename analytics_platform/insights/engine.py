@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from analytics_platform.insights import overlay
+from analytics_platform.insights import merge_llm_labels
 from analytics_platform.insights.encoders.blas_threads import one_blas_thread
 from analytics_platform.insights.encoders.device import DeviceChoice, resolve_device
 from analytics_platform.insights.encoders.words import split_words
@@ -26,7 +26,6 @@ from analytics_platform.insights.taxonomies.label_rules import RuleBook
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS, Taxonomy, TaxonomyParts, load_taxonomy
 from analytics_platform.insights.tiers.decisions import DECIMALS, Decision, reasons_array
 from analytics_platform.insights.tiers.label_versions import engine_version, label_versions
-from analytics_platform.insights.tiers.reading import ReadingTier
 from analytics_platform.insights.tiers.static import StaticTier
 from analytics_platform.insights.tiers.tier import (
     SENTIMENT_VALUES,
@@ -39,6 +38,7 @@ from analytics_platform.insights.tiers.tier import (
     Tier,
     require_tier,
 )
+from analytics_platform.insights.tiers.transformer_tier import TransformerTier
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder, static_encoder
 from analytics_platform.insights.vectors.text_encoder import TextEncoder, transformer_encoder
 from analytics_platform.insights.vectors.unit_length import unit
@@ -82,7 +82,7 @@ class InsightEngine:
     @property
     def transformer(self) -> TextEncoder | None:
         """The transformer of the tier; None for a tier without one."""
-        return self.tier.transformer if isinstance(self.tier, ReadingTier) else None
+        return self.tier.transformer if isinstance(self.tier, TransformerTier) else None
 
     @cached_property
     def version(self) -> str:
@@ -211,7 +211,9 @@ class InsightEngine:
         own = pa.table(columns)
         if answers is None:
             return CONVERSATION_INSIGHTS.conform(own)
-        return overlay.overlay(own, answers, {kind.name: kind.firm(self._rules) for kind in kinds})
+        return merge_llm_labels.merge_llm_labels(
+            own, answers, {kind.name: kind.is_overridden(self._rules) for kind in kinds}
+        )
 
     def classify_texts(self, kind: Kind, texts: list[str]) -> Classified:
         """Return the confidence in each label of one kind for texts, each a customer's message; rules apply.
@@ -372,7 +374,7 @@ def build_engine(
     if tier == "static":
         return InsightEngine(static, encoder, taxonomy, where.name, training)
     transformer = transformer_encoder(device)
-    reading = ReadingTier(
+    reading = TransformerTier(
         static,
         encoder,
         taxonomy,

@@ -69,7 +69,7 @@ EDITS: list[tuple[str, str, str, set[str]]] = [
     ("analytics/reports/page.html.j2", "</html>", "</html> ", {"daily_report_page"}),
     ("defs/assets/report_assets.py", "This is the sample", "Here is the sample", {"daily_report_page"}),
     ("insights/similarity.py", "_MOST_WORDS = 40", "_MOST_WORDS = 41", {"conversation_embeddings"}),
-    ("insights/tiers/reading.py", "_EVERY = 4", "_EVERY = 5", LABELS | LEARNING),
+    ("insights/tiers/transformer_tier.py", "_EVERY = 4", "_EVERY = 5", LABELS | LEARNING),
     ("insights/quality/feedback.py", "_HELD_OUT = 5", "_HELD_OUT = 6", CORRECTED),
     ("insights/quality/evaluate.py", "_BINS = 15", "_BINS = 16", JUDGED),
     ("insights/llm/api/rate_limits.py", "_BURST_SHARE = 0.1", "_BURST_SHARE = 0.2", {"llm_insights"}),

@@ -18,10 +18,10 @@ from analytics_platform.insights.heads.label_model import make_model
 from analytics_platform.insights.heads.stages import BUDGETS
 from analytics_platform.insights.quality.feedback import taught_by
 from analytics_platform.insights.tiers.examples import as_messages, shipped_gold
-from analytics_platform.insights.tiers.reading import ReadingTier
-from analytics_platform.insights.tiers.reading_model import BUDGET
 from analytics_platform.insights.tiers.sentiment import SLICE_PATH
 from analytics_platform.insights.tiers.tier import Documents
+from analytics_platform.insights.tiers.transformer_sentiment import BUDGET
+from analytics_platform.insights.tiers.transformer_tier import TransformerTier
 from analytics_platform.insights.vectors.multilingual import MULTILINGUAL_DIMENSIONS
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 from analytics_platform.model import find_violations
@@ -95,7 +95,7 @@ def test_each_odd_text_gets_a_row(tier: str, gold: pa.Table) -> None:
 
 def test_the_cascade_has_few_messages_about_anything_read_and_some_are(monkeypatch: pytest.MonkeyPatch) -> None:
     tier = build_engine("cascade").tier
-    assert isinstance(tier, ReadingTier)
+    assert isinstance(tier, TransformerTier)
     read: list[str] = []
     encode = tier.transformer.encode
     monkeypatch.setattr(tier.transformer, "encode", lambda texts: (read.extend(texts), encode(texts))[1])
@@ -111,7 +111,7 @@ def test_the_cascade_has_few_messages_about_anything_read_and_some_are(monkeypat
 
 def test_the_transformer_reads_each_message_once_whatever_it_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
     tier = build_engine("transformer").tier
-    assert isinstance(tier, ReadingTier)
+    assert isinstance(tier, TransformerTier)
     tier.classify("topic", Documents.of_single(["a"], split_words(["a"]), static_encoder().encode(["a"])))  # fits heads
     read: list[str] = []
     encode = tier.transformer.encode
@@ -129,7 +129,7 @@ def test_the_transformer_reads_each_message_once_whatever_it_is_asked_about(monk
 
 def test_corrections_teach_the_transformer_too(gold: pa.Table) -> None:
     engine = build_engine("transformer")
-    assert isinstance(engine.tier, ReadingTier)
+    assert isinstance(engine.tier, TransformerTier)
     topics = gold.filter(pc.equal(gold["kind"], "topic"))[:12]
     wrong = topics.set_column(topics.column_names.index("label"), "label", [["flight_booking"] * topics.num_rows])
     taught = taught_by(engine, wrong)

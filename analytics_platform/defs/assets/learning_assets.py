@@ -22,7 +22,7 @@ from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.errors import UserError
 from analytics_platform.insights import engine
 from analytics_platform.insights.heads.label_model import LabelModel, make_model
-from analytics_platform.insights.heads.lessons import labels_of
+from analytics_platform.insights.heads.training_set import labels_of
 from analytics_platform.insights.learning import llm_lesson_choice as lessons_of_llm
 from analytics_platform.insights.learning.correction_rows import TRAINING
 from analytics_platform.insights.quality import feedback

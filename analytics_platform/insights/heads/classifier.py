@@ -19,9 +19,14 @@ from analytics_platform.insights.encoders.blas_threads import one_blas_thread
 from analytics_platform.insights.encoders.device import CPU, Dense, Device
 from analytics_platform.insights.heads.experts import MOST_EXACT, KeywordExpert, LinearExpert, NeighbourExpert
 from analytics_platform.insights.heads.explanation import Slopes, explain_documents
-from analytics_platform.insights.heads.lessons import LONGEST_TEXT, Lessons, Taught, training_documents
 from analytics_platform.insights.heads.linear import pool
 from analytics_platform.insights.heads.stages import Expert, Ladder
+from analytics_platform.insights.heads.training_set import (
+    LONGEST_TEXT,
+    LabelledVectors,
+    TrainingSet,
+    training_documents,
+)
 from analytics_platform.insights.heads.trials import Trial, Trials
 from analytics_platform.insights.keeping.packing import State
 from analytics_platform.insights.reasons.function_words import languages_of_parts
@@ -82,7 +87,7 @@ class Classifier:
 
     Args:
         encoder: Makes the static vectors.
-        lessons: The training set.
+        training_set: The training set.
         transformer: Reads the documents that ``reads`` selects.
         reads: Documents that the transformer reads during scoring.
         device: Device of the products with neighbours.
@@ -96,7 +101,7 @@ class Classifier:
     def __init__(
         self,
         encoder: StaticEncoder,
-        lessons: Lessons,
+        training_set: TrainingSet,
         *,
         transformer: TextEncoder | None = None,
         reads: Reads = "nothing",
@@ -106,19 +111,19 @@ class Classifier:
         if reads != "nothing" and transformer is None:
             raise ValueError(f"reads={reads!r} needs a transformer")
         self._encoder = encoder
-        self.labels = (*lessons.labels, *([lessons.remainder] if lessons.remainder is not None else []))
-        documents = training_documents(lessons.texts, encoder)
+        self.labels = (*training_set.labels, *([training_set.remainder] if training_set.remainder is not None else []))
+        documents = training_documents(training_set.texts, encoder)
         if not len(documents.words.codes):
             raise NothingToLearnError
-        voters = len(lessons.texts) + (0 if lessons.further is None else len(lessons.further.labels))
-        trials = Trials.of(lessons, encoder, exact=voters <= MOST_EXACT)
+        voters = len(training_set.texts) + (0 if training_set.further is None else len(training_set.further.labels))
+        trials = Trials.of(training_set, encoder, exact=voters <= MOST_EXACT)
         self._linear = LinearExpert(bounded=bounded)
-        tried: dict[Expert, Trial] = {"linear": self._fit_linear(lessons, documents, trials)}
-        self._keywords = KeywordExpert(lessons.keywords, lessons.labels) if lessons.keywords else None
+        tried: dict[Expert, Trial] = {"linear": self._fit_linear(training_set, documents, trials)}
+        self._keywords = KeywordExpert(training_set.keywords, training_set.labels) if training_set.keywords else None
         if self._keywords:
             tried["keywords"] = _try_keywords(self._keywords, documents, trials)
-        fit_voter = partial(_fit_voter, documents, lessons, trials)
-        further = lessons.further
+        fit_voter = partial(_fit_voter, documents, training_set, trials)
+        further = training_set.further
         halves = (None, None) if further is None else split_pooled(further.vectors)
         fitted: dict[Expert, tuple[_Voter, Trial]] = {
             "multilingual": fit_voter(pool_multilingual, NeighbourExpert(_MOST_NEIGHBOURS, device), halves[0]),
@@ -175,11 +180,11 @@ class Classifier:
         classifier._home, classifier._abroad = state["home"], state["abroad"]
         return classifier
 
-    def _fit_linear(self, lessons: Lessons, documents: Documents, trials: Trials) -> Trial:
+    def _fit_linear(self, training_set: TrainingSet, documents: Documents, trials: Trials) -> Trial:
         known = np.flatnonzero(trials.codes < trials.count)
         scores = np.zeros((len(documents), trials.count), np.float32)
         inside = documents.single(known)
-        scores[known] = self._linear.fit(inside, trials.codes[known], trials.count, lessons.weights[known])
+        scores[known] = self._linear.fit(inside, trials.codes[known], trials.count, training_set.weights[known])
         if len(trials.outside):
             scores[trials.outside] = self._linear.score(documents.single(trials.outside))
         far = None if trials.general is None else self._linear.score(trials.general)
@@ -334,7 +339,7 @@ def split_pooled(vectors: Floats) -> tuple[Singles, Singles]:
 
 def _fit_voter(
     documents: Documents,
-    lessons: Lessons,
+    training_set: TrainingSet,
     trials: Trials,
     encode: Callable[[Documents, Ints], Singles],
     neighbours: NeighbourExpert,
@@ -345,11 +350,11 @@ def _fit_voter(
     Returns:
         The votes, and their out-of-sample scores.
     """
-    vectors, codes, weights = encode(documents, np.arange(len(documents))), trials.codes, lessons.weights
-    if further is not None and lessons.further is not None:
+    vectors, codes, weights = encode(documents, np.arange(len(documents))), trials.codes, training_set.weights
+    if further is not None and training_set.further is not None:
         vectors = np.concatenate([vectors, further.astype(np.float32)])
-        codes = np.concatenate([codes, _codes_of(lessons.further, lessons.labels)])
-        weights = np.concatenate([weights, lessons.further.weights])
+        codes = np.concatenate([codes, _codes_of(training_set.further, training_set.labels)])
+        weights = np.concatenate([weights, training_set.further.weights])
     known = neighbours.fit(vectors, codes, trials.count, weights)
     far = None
     if trials.general is not None:
@@ -359,7 +364,7 @@ def _fit_voter(
     return _Voter(encode, neighbours), Trial(scores, near)
 
 
-def _codes_of(taught: Taught, labels: Sequence[str]) -> Ints:
+def _codes_of(taught: LabelledVectors, labels: Sequence[str]) -> Ints:
     place = {name: code for code, name in enumerate(labels)}
     return np.array([place.get(name, len(place)) for name in taught.labels], np.int64)
 

@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 from safetensors.numpy import load, save
 
-from analytics_platform.insights.heads.lessons import Taught
+from analytics_platform.insights.heads.training_set import LabelledVectors
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
 from analytics_platform.insights.tiers.tier import Kind
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
@@ -42,16 +42,16 @@ class LabelModel:
         """First 16 hexadecimal digits of the SHA-256 of the file."""
         return hashlib.sha256(self.content).hexdigest()[:16]
 
-    def taught(self, transformer: str | None = None) -> dict[Kind, Taught]:
+    def taught(self, transformer: str | None = None) -> dict[Kind, LabelledVectors]:
         """Return the corrected documents by kind.
 
         Args:
             transformer: Name of the transformer whose vectors are wanted; they are None if another one made them.
         """
-        found: dict[Kind, Taught] = {}
+        found: dict[Kind, LabelledVectors] = {}
         for kind, labels in self._facts["labels"].items():
             same = transformer is not None and self._facts.get("transformer") == transformer
-            found[kind] = Taught(
+            found[kind] = LabelledVectors(
                 self._tensors[f"{kind}.vectors"].astype(np.float64),
                 labels,
                 self._tensors[f"{kind}.weights"].astype(np.float64),
@@ -102,7 +102,7 @@ class LabelModel:
 def make_model(
     encoder: StaticEncoder,
     content: Taxonomy,
-    taught: Mapping[Kind, Taught] | None = None,
+    taught: Mapping[Kind, LabelledVectors] | None = None,
     transformer: TextEncoder | None = None,
 ) -> LabelModel:
     """Return a model; equal input gives equal bytes.
@@ -111,7 +111,7 @@ def make_model(
         encoder: Made the static vectors.
         content: The taxonomy.
         taught: Corrected documents by kind; without them, the model is the default.
-        transformer: Made the vectors ``Taught.read``; None if no transformer read the documents.
+        transformer: Made the vectors ``LabelledVectors.read``; None if no transformer read the documents.
     """
     tensors: dict[str, np.ndarray] = {"version": np.array([2], np.int32)}
     for kind, one in (taught or {}).items():

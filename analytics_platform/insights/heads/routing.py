@@ -11,7 +11,7 @@ from analytics_platform.insights.tiers.tier import Floats, Ints
 _WORTHWHILE = 5e-4
 """Least gain in accuracy that justifies a larger share."""
 _STEPS = 20
-_LEAST_DOUBT = 0.01
+_LEAST_UNCERTAINTY = 0.01
 """Least uncertainty of an answer that a costlier expert may change."""
 _FEW = 5_000
 """Fewest answers by which a gain of half a hundredth can be measured."""
@@ -22,7 +22,7 @@ class Route:
     """The rule that sends a text to the next expert if its uncertainty reaches a threshold.
 
     Attributes:
-        threshold: Least uncertainty (``doubt``) of a text that is sent on.
+        threshold: Least uncertainty (``uncertainty``) of a text that is sent on.
         share: Share of the training texts that reach the threshold, weighted by importance.
     """
 
@@ -42,35 +42,35 @@ class Route:
             importance: Weight of each text.
             budget: Largest share of texts that may be sent on, 0 to 1.
         """
-        doubts = doubt(before)
-        order = np.argsort(-doubts, kind="stable")
+        uncertainties = uncertainty(before)
+        order = np.argsort(-uncertainties, kind="stable")
         weight = importance[order] / importance.sum()
         gain = ((after.argmax(axis=1) == codes).astype(np.float64) - (before.argmax(axis=1) == codes))[order]
         reached, won = np.cumsum(weight), np.cumsum(weight * gain)
         ends = np.searchsorted(reached, np.linspace(0, budget, _STEPS + 1)[1:] + 1e-9, side="right")
-        tied = ends < len(order)  # texts of equal doubt go on together, or not at all
-        ends[tied] = np.searchsorted(-doubts[order], -doubts[order[ends[tied]]], side="left")
-        ends = np.minimum(ends, np.searchsorted(-doubts[order], -_LEAST_DOUBT, side="right"))
+        tied = ends < len(order)  # texts of equal uncertainty go on together, or not at all
+        ends[tied] = np.searchsorted(-uncertainties[order], -uncertainties[order[ends[tied]]], side="left")
+        ends = np.minimum(ends, np.searchsorted(-uncertainties[order], -_LEAST_UNCERTAINTY, side="right"))
         gains = np.concatenate(([0.0], won))[ends]
         if importance.sum() < _FEW:
             end = int(ends[-1])  # too few answers to measure a gain: the costlier expert is trusted
-            return cls(float(doubts[order[end - 1]]), float(reached[end - 1])) if end else cls(np.inf, 0.0)
+            return cls(float(uncertainties[order[end - 1]]), float(reached[end - 1])) if end else cls(np.inf, 0.0)
         good = np.flatnonzero(gains >= gains.max() - _WORTHWHILE)
         end = int(ends[good[0]])
         if gains.max() < _WORTHWHILE or end == 0:
             return cls(np.inf, 0.0)
-        return cls(float(doubts[order[end - 1]]), float(reached[end - 1]))
+        return cls(float(uncertainties[order[end - 1]]), float(reached[end - 1]))
 
     def select(self, before: Floats) -> Ints:
         """Return the rows that are sent to the next expert."""
-        return np.flatnonzero(doubt(before) >= self.threshold)
+        return np.flatnonzero(uncertainty(before) >= self.threshold)
 
     def take(self, before: Floats, after: Floats) -> Floats:
         """Return ``after`` for the rows that are sent on, and ``before`` for the other rows."""
-        return np.where((doubt(before) >= self.threshold)[:, None], after, before)
+        return np.where((uncertainty(before) >= self.threshold)[:, None], after, before)
 
 
-def doubt(probabilities: Floats) -> Floats:
+def uncertainty(probabilities: Floats) -> Floats:
     """Return the uncertainty of each answer: the probability of its second label; shape (texts,).
 
     Unlike the probability of all other labels together, it stays low for a text that resembles no class.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analytics_platform.insights.heads.lessons import LONGEST_TEXT
+from analytics_platform.insights.heads.training_set import LONGEST_TEXT
 from analytics_platform.insights.tiers.tier import Ints
 
 MOST_LABELS = 2_000

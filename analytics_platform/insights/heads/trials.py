@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from analytics_platform.insights.heads.lessons import Lessons, training_documents
+from analytics_platform.insights.heads.training_set import TrainingSet, training_documents
 from analytics_platform.insights.tiers.examples import general_texts
 from analytics_platform.insights.tiers.tier import Documents, Floats, Ints, Singles
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
@@ -64,16 +64,16 @@ class Trials:
     unknown: float
 
     @classmethod
-    def of(cls, lessons: Lessons, encoder: StaticEncoder, *, exact: bool) -> Trials:
+    def of(cls, training_set: TrainingSet, encoder: StaticEncoder, *, exact: bool) -> Trials:
         """Choose the documents of a training set."""
-        codes, count = lessons.codes, len(lessons.labels)
+        codes, count = training_set.codes, len(training_set.labels)
         known = codes < count
-        typical = lessons.typical if lessons.typical[known].any() else np.ones(len(codes), np.bool_)
+        typical = training_set.typical if training_set.typical[known].any() else np.ones(len(codes), np.bool_)
         general = None
-        if lessons.remainder is not None:
+        if training_set.remainder is not None:
             general = training_documents(general_texts(_GENERAL), encoder)
         outside = np.flatnonzero(~known)
-        return cls(codes, count, np.flatnonzero(known & typical), outside, general, exact, lessons.unknown)
+        return cls(codes, count, np.flatnonzero(known & typical), outside, general, exact, training_set.unknown)
 
     @property
     def open(self) -> bool:

@@ -27,11 +27,11 @@ from analytics_platform.errors import UserError
 from analytics_platform.files import write_atomically
 from analytics_platform.insights.encoders.device import CPU, Device
 from analytics_platform.insights.heads.classifier import Classifier, Reads
-from analytics_platform.insights.heads.lessons import Lessons
 from analytics_platform.insights.heads.novelty import Novelty
 from analytics_platform.insights.heads.routing import Route
 from analytics_platform.insights.heads.stacking import Calibration, Stack
 from analytics_platform.insights.heads.stages import Ladder, Stage
+from analytics_platform.insights.heads.training_set import TrainingSet
 from analytics_platform.insights.keeping.packing import DamagedStateError, pack, unpack
 from analytics_platform.insights.tiers.tier import Kind
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
@@ -65,7 +65,7 @@ class KeptClassifiers:
         self,
         encoder: StaticEncoder,
         kinds: Iterable[Kind],
-        learn: Callable[[], Mapping[Kind, Lessons]],
+        learn: Callable[[], Mapping[Kind, TrainingSet]],
         version: str,
         *,
         labelled: str = "",
@@ -88,7 +88,7 @@ class KeptClassifiers:
         every = cache(learn)
         return {
             kind: self.classifier(
-                encoder, partial(_lessons, every, kind), (version, kind), labelled=labelled,
+                encoder, partial(_training_set, every, kind), (version, kind), labelled=labelled,
                 transformer=transformer, reads=reads, device=device,
             )
             for kind in kinds
@@ -97,7 +97,7 @@ class KeptClassifiers:
     def classifier(
         self,
         encoder: StaticEncoder,
-        lessons: Callable[[], Lessons],
+        training_set: Callable[[], TrainingSet],
         depends_on: Sequence[str],
         *,
         labelled: str = "",
@@ -109,7 +109,7 @@ class KeptClassifiers:
 
         Args:
             encoder: As for ``Classifier``.
-            lessons: Returns the training set; called only to fit.
+            training_set: Returns the training set; called only to fit.
             depends_on: Everything that the training set and the fit depend on, apart from libraries and device.
             labelled: Version of the labelled files that the training set has texts of; empty for none.
             transformer: As for ``Classifier``.
@@ -118,7 +118,7 @@ class KeptClassifiers:
         """
 
         def fit() -> Classifier:
-            return Classifier(encoder, lessons(), transformer=transformer, reads=reads, device=device)
+            return Classifier(encoder, training_set(), transformer=transformer, reads=reads, device=device)
 
         if self.folder is None:
             return fit()
@@ -135,7 +135,7 @@ class KeptClassifiers:
         return fitted
 
 
-def _lessons(every: Callable[[], Mapping[Kind, Lessons]], kind: Kind) -> Lessons:
+def _training_set(every: Callable[[], Mapping[Kind, TrainingSet]], kind: Kind) -> TrainingSet:
     return every()[kind]
 
 

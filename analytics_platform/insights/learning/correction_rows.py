@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from analytics_platform.insights.heads.lessons import labels_of
+from analytics_platform.insights.heads.training_set import labels_of
 from analytics_platform.insights.taxonomies.taxonomy import FIXED_LABELS, OTHER, Taxonomy
 
 TRAINING = "training"
@@ -34,7 +34,7 @@ def known_labels(content: Taxonomy) -> dict[str, set[str]]:
     }
 
 
-def tidy(row: Mapping[str, Any]) -> dict[str, Any]:
+def normalise_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a correction, trimmed; None for a field that is missing, and for a time that is none."""
     return {
         **{name: _text(row.get(name)) for name in _TEXT_FIELDS},

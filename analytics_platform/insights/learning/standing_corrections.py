@@ -10,7 +10,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.insights.learning.correction_rows import known_labels, label_fault, precedence, tidy
+from analytics_platform.insights.learning.correction_rows import known_labels, label_fault, normalise_row, precedence
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
 from analytics_platform.insights.tiers.tier import Kind
 from analytics_platform.system.plain_text import counted
@@ -73,7 +73,7 @@ def standing_corrections(rows: Sequence[Mapping[str, Any]], taxonomy: Taxonomy) 
     known = known_labels(taxonomy)
     latest: dict[tuple[str, str], dict[str, Any]] = {}
     faults: list[str] = []
-    for entry in map(tidy, rows):
+    for entry in map(normalise_row, rows):
         if fault := label_fault(entry, known):
             faults.append(f"{entry['feedback_id']}: {fault}")
         elif not entry["message_id"]:

@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.insights.heads.lessons import TAUGHT_KINDS, labels_of
 from analytics_platform.insights.heads.training_sample import draw_sample
+from analytics_platform.insights.heads.training_set import TAUGHT_KINDS, labels_of
 from analytics_platform.insights.learning.label_files import (
     ROW,
     BadRows,

@@ -20,8 +20,8 @@ from analytics_platform.errors import UserError
 from analytics_platform.insights.encoders.device import DeviceChoice, resolve_device
 from analytics_platform.insights.engine import build_engine, has_words
 from analytics_platform.insights.heads.classifier import READS, Classifier, NothingToLearnError
-from analytics_platform.insights.heads.lessons import Lessons
 from analytics_platform.insights.heads.training_sample import MOST_LABELS, TrainingSample, draw_sample
+from analytics_platform.insights.heads.training_set import TrainingSet
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, TaxonomyParts
 from analytics_platform.insights.tiers.tier import Floats, Kind, TierError, choose, require_tier
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
@@ -103,7 +103,7 @@ def evaluate(
     try:
         classifier = Classifier(
             static_encoder(),
-            Lessons.of_texts(sample.texts, sample.labels, remainder),
+            TrainingSet.of_texts(sample.texts, sample.labels, remainder),
             transformer=transformer,
             reads=READS[tier],
             device=where,

@@ -17,16 +17,16 @@ import pyarrow.compute as pc
 
 from analytics_platform.insights.engine import InsightEngine
 from analytics_platform.insights.heads.classifier import pool_both, read_rows
-from analytics_platform.insights.heads.lessons import TAUGHT_KINDS, Taught
 from analytics_platform.insights.heads.training_sample import draw_rows
+from analytics_platform.insights.heads.training_set import TAUGHT_KINDS, LabelledVectors
 from analytics_platform.insights.learning.correction_rows import (
     TRAINING,
     Item,
     item_of,
     known_labels,
     label_fault,
+    normalise_row,
     precedence,
-    tidy,
 )
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
 from analytics_platform.insights.tiers.examples import EXAMPLES, as_messages
@@ -96,7 +96,7 @@ def judge_feedback(
     reserved = {conversation for conversation, _ in gold}
     judged: list[dict[str, Any]] = []
     for row in rows:
-        entry = tidy(row)
+        entry = normalise_row(row)
         reason = label_fault(entry, known) or _place_fault(entry, said)
         conversation, messages = said.get(item_of(entry), ("", []))
         held = entry["kind"] in TAUGHT_KINDS and (conversation in reserved or is_held_out(conversation))
@@ -174,7 +174,7 @@ def _taught_kinds(examples: pa.Table) -> pa.Table:
     return examples.filter(pc.is_in(examples["kind"], value_set=pa.array(TAUGHT_KINDS)))
 
 
-def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, Taught]:
+def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, LabelledVectors]:
     """Return training documents by kind of label from examples, encoded as the engine encodes conversations.
 
     An engine with a transformer uses only the examples that ``draw_examples`` chooses, and encodes them by the
@@ -193,7 +193,7 @@ def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, Taught]:
         of_people, of_llm = (draw_examples(examples.filter(mask))[0] for mask in (pc.invert(by_llm), by_llm))
         examples = pa.concat_tables([of_people, of_llm])
     ids, documents = engine.conversation_documents(as_messages(examples))
-    taught: dict[Kind, Taught] = {}
+    taught: dict[Kind, LabelledVectors] = {}
     for kind in TAUGHT_KINDS:
         rows = examples.filter(pc.equal(examples["kind"], kind))
         place = pc.index_in(rows["item"], value_set=ids)
@@ -204,7 +204,7 @@ def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, Taught]:
             vectors = pool_both(documents[kind], at).astype(np.float64)
             sources = rows.filter(pc.is_valid(place))["source"].to_pylist()
             weights = np.array([_WEIGHTS.get(source, CORRECTION_WEIGHT) for source in sources])
-            taught[kind] = Taught(vectors, labels, weights, read, sources.count("llm"))
+            taught[kind] = LabelledVectors(vectors, labels, weights, read, sources.count("llm"))
     return taught
 
 

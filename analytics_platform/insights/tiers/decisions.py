@@ -101,7 +101,7 @@ class Decision:
         """Name of the chosen label per document."""
         return pa.array(self.answer.labels, pa.string()).take(pa.array(self.chosen))
 
-    def firm(self, rules: RuleBook) -> Mask:
+    def is_overridden(self, rules: RuleBook) -> Mask:
         """Return the documents whose label a stated outcome fixes, or on which a forcing or forbidding rule fires.
 
         Args:

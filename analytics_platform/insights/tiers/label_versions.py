@@ -17,7 +17,7 @@ from analytics_platform.insights.vectors.static_multilingual import ENCODER_NAME
 from analytics_platform.model.code_version import code_version
 
 _STATIC = "analytics_platform.insights.tiers.static"
-_READING = "analytics_platform.insights.tiers.reading"
+_READING = "analytics_platform.insights.tiers.transformer_tier"
 _ENGINE = "analytics_platform.insights.engine"
 
 

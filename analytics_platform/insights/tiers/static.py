@@ -13,9 +13,9 @@ from analytics_platform.insights.encoders.device import CPU, Device
 from analytics_platform.insights.heads.classifier import Classifier
 from analytics_platform.insights.heads.experts import KeywordExpert
 from analytics_platform.insights.heads.label_model import LabelModel
-from analytics_platform.insights.heads.lessons import Lessons, labels_of, lessons_of
-from analytics_platform.insights.heads.likeness import fit_likeness
 from analytics_platform.insights.heads.linear import LinearHead
+from analytics_platform.insights.heads.prototype_classifier import fit_prototypes
+from analytics_platform.insights.heads.training_set import TrainingSet, labels_of, training_sets_of
 from analytics_platform.insights.keeping.kept_classifiers import NOT_KEPT, KeptClassifiers
 from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.taxonomy import REMAINDERS, Label, Taxonomy
@@ -118,8 +118,8 @@ class StaticTier:
     def _classifiers(self) -> dict[Kind, Classifier]:
         """Classifiers of topic and intent, read or fitted at their first use; fitting takes a second or two each."""
 
-        def learn() -> dict[Kind, Lessons]:
-            return lessons_of(self._taxonomy, self._model.taught() if self._model else None, self._training.texts)
+        def learn() -> dict[Kind, TrainingSet]:
+            return training_sets_of(self._taxonomy, self._model.taught() if self._model else None, self._training.texts)
 
         return self._kept.of_kinds(
             self._encoder,
@@ -133,7 +133,7 @@ class StaticTier:
 
 def _head(kind: Kind, labels: Sequence[Label], encoder: StaticEncoder) -> LinearHead:
     """Make the head of urgency or resolution from similarity to the examples and from keywords."""
-    vector_weights, bias = fit_likeness(encoder.encode, labels, kind)
+    vector_weights, bias = fit_prototypes(encoder.encode, labels, kind)
     names = [label.label for label in labels]
     keywords = KeywordExpert({label.label: label.keywords for label in labels}, names)
     return LinearHead(

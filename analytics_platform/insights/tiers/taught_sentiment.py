@@ -15,8 +15,8 @@ import numpy as np
 from analytics_platform.insights.encoders.device import CPU, Device
 from analytics_platform.insights.heads.classifier import pool_both
 from analytics_platform.insights.heads.experts import MOST_EXACT, NeighbourExpert
-from analytics_platform.insights.heads.lessons import Taught, training_documents
 from analytics_platform.insights.heads.stacking import Stack
+from analytics_platform.insights.heads.training_set import LabelledVectors, training_documents
 from analytics_platform.insights.tiers.examples import general_texts
 from analytics_platform.insights.tiers.sentiment import SentimentHead
 from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES, Documents, Floats, Singles
@@ -53,7 +53,7 @@ class TaughtSentiment:
         encoder: StaticEncoder,
         shipped: SentimentHead,
         labelled: Sequence[tuple[str, str]],
-        corrected: Taught | None,
+        corrected: LabelledVectors | None,
         device: Device = CPU,
     ) -> TaughtSentiment:
         """Fit; there must be a labelled text or a corrected document.

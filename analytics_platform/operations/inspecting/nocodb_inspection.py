@@ -29,7 +29,7 @@ from analytics_platform.sources.nocodb import (
 )
 from analytics_platform.sources.nocodb.mirroring.mirror import CONVERSATIONS, MESSAGES
 from analytics_platform.sources.nocodb.noco_api.filters import one_of
-from analytics_platform.sources.nocodb.noco_tables.attributes import ATTRIBUTES, judge_attributes
+from analytics_platform.sources.nocodb.noco_tables.conversation_rows import ATTRIBUTES, validate_conversation_rows
 from analytics_platform.sources.nocodb.noco_tables.reading_plan import plan_reading
 from analytics_platform.sources.nocodb.noco_tables.records import ID, Record, to_rows
 from analytics_platform.sources.nocodb.noco_tables.table_guessing import (
@@ -208,7 +208,7 @@ def _conversations_view(client: NocoClient, identity: str, mapping: FieldMapping
                     view.whole = False
                     break
                 columns.add(rows, of_conversations)
-                judged = judge_attributes(db, of_conversations.apply(rows), file=1, first_position=0)
+                judged = validate_conversation_rows(db, of_conversations.apply(rows), file=1, first_position=0)
                 view.rows += judged.num_rows
                 view.kept += judged["reason"].null_count
                 for row in judged.select(["reason", "detail"]).drop_null().to_pylist():

@@ -27,8 +27,8 @@ from analytics_platform.sources.mapping import LEFT_OUT, FieldMapping
 from analytics_platform.sources.published_days import MANIFEST, manifest_text, write_days
 from analytics_platform.sources.row_rules.deduplication import (
     SETTLED_TABLES,
+    deduplicate_all,
     find_refusals,
-    settle_all,
     use_other_day,
     use_outcome_range,
     use_window,
@@ -76,7 +76,7 @@ def stage(
         refused = _read_files(db, by_age, mapping, work, originals)
         db.execute(SETTLED_TABLES)
         use_window(db, name, first_day, last_day)
-        settle_all(db)
+        deduplicate_all(db)
         find_refusals(db)
         use_other_day(db)
         use_outcome_range(db)

@@ -3,8 +3,8 @@
 The rules read the relation ``validated`` of ``row_validation`` and the places of the rows in ``files``. They write
 four tables: ``adjustments`` (ids and times that depend on other rows), ``repeats`` (rows that repeat other rows),
 ``starts`` (day of each conversation) and ``file_times`` (files whose times are none of single messages).
-``settle_all`` fills the tables; ``settle_changed`` updates the first three for changed conversations, and
-``settle_file_times`` the last one. The view ``judged`` has the rows as adjusted.
+``deduplicate_all`` fills the tables; ``deduplicate_changed`` updates the first three for changed conversations, and
+``choose_file_times`` the last one. The view ``judged`` has the rows as adjusted.
 """
 
 from __future__ import annotations
@@ -178,9 +178,9 @@ def use_window(db: duckdb.DuckDBPyConnection, name: str, first_day: dt.date, las
     db.execute(_VIEWS)
 
 
-def settle_all(db: duckdb.DuckDBPyConnection) -> None:
+def deduplicate_all(db: duckdb.DuckDBPyConnection) -> None:
     """Fill the empty tables ``adjustments``, ``repeats``, ``starts`` and ``file_times`` from all rows."""
-    settle_file_times(db)
+    choose_file_times(db)
     db.execute(_adjustments("true"))
     db.execute(_REPEATS.format(which="true"))
     db.execute(_STARTS.format(which="true"))
@@ -279,7 +279,7 @@ def use_outcome_range(db: duckdb.DuckDBPyConnection) -> str:
     return found
 
 
-def settle_file_times(db: duckdb.DuckDBPyConnection, rows: str = "validated") -> bool:
+def choose_file_times(db: duckdb.DuckDBPyConnection, rows: str = "validated") -> bool:
     """Fill ``file_times`` from all rows; returns whether the table has changed.
 
     Args:
@@ -293,7 +293,7 @@ def settle_file_times(db: duckdb.DuckDBPyConnection, rows: str = "validated") ->
 
 
 def sessions_of(db: duckdb.DuckDBPyConnection, messages: pa.Table) -> pa.Table:
-    """Return the conversations that ``settle_all`` makes of the messages of sessions.
+    """Return the conversations that ``deduplicate_all`` makes of the messages of sessions.
 
     Args:
         db: Prepared by ``row_validation.prepare_judging``.
@@ -318,7 +318,7 @@ def name_changed_sessions(db: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
-def settle_changed(db: duckdb.DuckDBPyConnection) -> None:
+def deduplicate_changed(db: duckdb.DuckDBPyConnection) -> None:
     """Update the settled tables for the conversations in the caller's table ``changed_conversations``.
 
     The caller's table names conversations before and after the change. A message belongs to one conversation, so rows

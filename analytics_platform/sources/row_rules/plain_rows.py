@@ -61,7 +61,7 @@ class PlainRows:
     columns: Mapping[str, pa.Array]
 
 
-def judge_plain(batch: Batch, *, file: int, first_position: int) -> PlainRows:
+def validate_plain_rows(batch: Batch, *, file: int, first_position: int) -> PlainRows:
     """Return the judged columns of the rows that are plain.
 
     Args:

@@ -30,7 +30,7 @@ from analytics_platform.sources.row_rules.plain_rows import (
     OPTIONAL_TEXTS,
     REPAIRS,
     PlainRows,
-    judge_plain,
+    validate_plain_rows,
 )
 from analytics_platform.sources.row_rules.rating_words import rating_words_sql
 from analytics_platform.sources.row_rules.time_forms import is_only_auto, time_macros
@@ -252,7 +252,7 @@ FROM ruled
 
 
 def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping) -> None:
-    """Create the macros and role words for the statements of ``judge`` and ``judge_attributes``.
+    """Create the macros and role words for the statements of ``judge`` and ``validate_conversation_rows``.
 
     Args:
         connection: A database with its time zone set to UTC.
@@ -297,14 +297,14 @@ def judge(connection: duckdb.DuckDBPyConnection, batch: Batch, *, file: int, fir
         ``is_repeated_hour`` and ``is_skipped_hour`` (see ``time_forms``), and ``line``, the original row if it could
         not be split into columns.
     """
-    plain = judge_plain(batch, file=file, first_position=first_position)
+    plain = validate_plain_rows(batch, file=file, first_position=first_position)
     others = np.flatnonzero(~plain.is_plain)
     if 0 < len(others) == batch.rows.num_rows:
-        return _judge_by_rules(connection, batch, file, first_position)
+        return _validate_by_rules(connection, batch, file, first_position)
     judged = _with_derived_ids(connection, plain)
     if not len(others):
         return judged
-    by_rules = _judge_by_rules(connection, batch.take(others), file, first_position)
+    by_rules = _validate_by_rules(connection, batch.take(others), file, first_position)
     order = np.argsort(np.concatenate([np.flatnonzero(plain.is_plain), others]))
     return pa.concat_tables([judged.filter(pa.array(plain.is_plain)), by_rules]).take(pa.array(order))
 
@@ -336,7 +336,7 @@ def _with_derived_ids(connection: duckdb.DuckDBPyConnection, plain: PlainRows) -
     return pa.table({name: columns[name] for name in JUDGED.names})
 
 
-def _judge_by_rules(connection: duckdb.DuckDBPyConnection, batch: Batch, file: int, first_position: int) -> pa.Table:
+def _validate_by_rules(connection: duckdb.DuckDBPyConnection, batch: Batch, file: int, first_position: int) -> pa.Table:
     """Return the typed rows of a batch by the rules in SQL; see ``judge``."""
     variant = _variant(batch)
     rows = batch.rows.append_column("extra_cells", row_lists(list(batch.extras().values()), batch.rows.num_rows))

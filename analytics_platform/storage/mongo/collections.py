@@ -114,7 +114,7 @@ COLLECTIONS: tuple[Collection, ...] = (
 
 
 @dataclass(frozen=True)
-class Inbox:
+class ExternalCollection:
     """A collection that people or applications write and the platform reads.
 
     Attributes:
@@ -128,7 +128,7 @@ class Inbox:
     all_indexes: tuple[tuple[str, ...], ...]
 
 
-LABEL_FEEDBACK = Inbox(
+LABEL_FEEDBACK = ExternalCollection(
     "label_feedback",
     {
         "$jsonSchema": {

@@ -17,7 +17,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, OperationFailure
 from pymongo.operations import IndexModel
 
-from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection, Inbox
+from analytics_platform.storage.mongo.collections import COLLECTIONS, Collection, ExternalCollection
 from analytics_platform.storage.mongo.mongo_errors import MongoStoreError
 
 LEDGER = "_partitions"
@@ -45,10 +45,10 @@ class Migration:
 
     version: int
     name: str
-    apply: Callable[[Database[Any], Sequence[Collection | Inbox]], None]
+    apply: Callable[[Database[Any], Sequence[Collection | ExternalCollection]], None]
 
 
-def create_collections(database: Database[Any], collections: Sequence[Collection | Inbox]) -> None:
+def create_collections(database: Database[Any], collections: Sequence[Collection | ExternalCollection]) -> None:
     """Create the missing collections; on older servers a transaction cannot create a collection."""
     existing = set(database.list_collection_names())
     for name in (*(collection.name for collection in collections), LEDGER):
@@ -56,7 +56,7 @@ def create_collections(database: Database[Any], collections: Sequence[Collection
             _create(database, name)
 
 
-def name_kind_of_reports(database: Database[Any], _: Sequence[Collection | Inbox]) -> None:
+def name_kind_of_reports(database: Database[Any], _: Sequence[Collection | ExternalCollection]) -> None:
     """Rename the ledger entries of daily reports from ``analytics_reports/DAY`` to ``analytics_reports/daily/DAY``.
 
     An entry that has the new name already stays: a process that migrated earlier has written it since.
@@ -81,7 +81,7 @@ MIGRATIONS: tuple[Migration, ...] = (
 
 def migrate(
     database: Database[Any],
-    collections: Sequence[Collection | Inbox] = COLLECTIONS,
+    collections: Sequence[Collection | ExternalCollection] = COLLECTIONS,
     migrations: Sequence[Migration] = MIGRATIONS,
 ) -> list[int]:
     """Bring a database to the declared state; a database in this state is not changed.
@@ -108,7 +108,7 @@ def migrate(
     return [migration.version for migration in pending]
 
 
-def _apply_declarations(database: Database[Any], collections: Sequence[Collection | Inbox]) -> None:
+def _apply_declarations(database: Database[Any], collections: Sequence[Collection | ExternalCollection]) -> None:
     """Apply the declared validators and indexes that differ from those in the database."""
     options = {found["name"]: found.get("options", {}) for found in database.list_collections()}
     for collection in collections:

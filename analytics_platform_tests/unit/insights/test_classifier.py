@@ -21,7 +21,7 @@ from analytics_platform.insights.heads import experts
 from analytics_platform.insights.heads.classifier import Classifier, Reads, pool_both
 from analytics_platform.insights.heads.experts import NeighbourExpert
 from analytics_platform.insights.heads.features import Features
-from analytics_platform.insights.heads.lessons import Lessons, Taught, training_documents
+from analytics_platform.insights.heads.training_set import LabelledVectors, TrainingSet, training_documents
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, Label
 from analytics_platform.insights.tiers.sentiment import SLICE_PATH
 from analytics_platform.insights.tiers.tier import choose
@@ -140,7 +140,7 @@ def test_texts_scored_in_parts_get_the_same_scores(monkeypatch: pytest.MonkeyPat
 def fit(
     texts: Sequence[str], labels: Sequence[str], oracle: Oracle | None = None, reads: Reads = "nothing"
 ) -> Classifier:
-    return Classifier(static_encoder(), Lessons.of_texts(texts, labels), transformer=oracle, reads=reads)
+    return Classifier(static_encoder(), TrainingSet.of_texts(texts, labels), transformer=oracle, reads=reads)
 
 
 def share_right(head: Classifier, texts: list[str], labels: list[str]) -> float:
@@ -227,18 +227,20 @@ def test_corrections_above_the_limit_of_exact_votes_are_learnt_from(monkeypatch:
         monkeypatch.setattr(module, "MOST_EXACT", 60)
     texts, labels, _ = labelled(60)
     vectors = voting_vectors(["a strange sight"] * 5)
-    lessons = replace(Lessons.of_texts(texts, labels, OTHER), further=Taught(vectors, ["bad"] * 5, np.full(5, 2.0)))
-    made = Classifier(static_encoder(), lessons)
+    training_set = replace(
+        TrainingSet.of_texts(texts, labels, OTHER), further=LabelledVectors(vectors, ["bad"] * 5, np.full(5, 2.0))
+    )
+    made = Classifier(static_encoder(), training_set)
     assert share_right(made, ["a lovely thing", "a strange sight"], ["good", "bad"]) == 1
 
 
 def test_one_text_more_than_votes_are_exact_for_changes_little(monkeypatch: pytest.MonkeyPatch) -> None:
     files = [(text, label) for label, texts in EXAMPLES.items() for text in texts]
-    lessons = Lessons.of_texts(*zip(*files, strict=True), OTHER)
-    before = Classifier(static_encoder(), lessons).predict(RELATED)
+    training_set = TrainingSet.of_texts(*zip(*files, strict=True), OTHER)
+    before = Classifier(static_encoder(), training_set).predict(RELATED)
     for module in (experts, classifier_module):
         monkeypatch.setattr(module, "MOST_EXACT", len(files) - 1)
-    after = Classifier(static_encoder(), lessons).predict(RELATED)
+    after = Classifier(static_encoder(), training_set).predict(RELATED)
     assert (choose(after, len(EXAMPLES)) == len(EXAMPLES)).mean() < 0.2
     truth = np.repeat(np.arange(len(EXAMPLES)), len(RELATED) // len(EXAMPLES))
     right = [(choose(confidence, len(EXAMPLES)) == truth).mean() for confidence in (before, after)]
@@ -256,7 +258,7 @@ def test_no_neighbour_of_a_training_text_is_the_text_itself(monkeypatch: pytest.
 
 @pytest.fixture(scope="module")
 def banking() -> Classifier:
-    return Classifier(static_encoder(), Lessons.of_labels(LABELS, OTHER))
+    return Classifier(static_encoder(), TrainingSet.of_labels(LABELS, OTHER))
 
 
 def test_five_examples_a_label_are_enough_to_tell_labels_apart(banking: Classifier) -> None:
@@ -274,7 +276,7 @@ def test_english_examples_label_texts_in_other_languages(reads: Reads, least: fl
     labels = [Label(label=name, description=name, examples=texts) for name, texts in document["english"].items()]
     others = [(text, name) for by in document["others"].values() for name, texts in by.items() for text in texts]
     transformer = transformer_encoder("cpu") if reads != "nothing" else None
-    made = Classifier(static_encoder(), Lessons.of_labels(labels, OTHER), transformer=transformer, reads=reads)
+    made = Classifier(static_encoder(), TrainingSet.of_labels(labels, OTHER), transformer=transformer, reads=reads)
     answers = np.array(made.labels)[choose(made.predict([text for text, _ in others]), len(labels))]
     assert (answers == [name for _, name in others]).mean() >= least
     assert (answers == OTHER).mean() < 0.2
@@ -282,7 +284,7 @@ def test_english_examples_label_texts_in_other_languages(reads: Reads, least: fl
 
 def test_a_taxonomy_of_one_label_says_other() -> None:
     """Every text had the only label, with a confidence of 0.92, whatever it said."""
-    made = Classifier(static_encoder(), Lessons.of_labels(LABELS[:1], OTHER))
+    made = Classifier(static_encoder(), TrainingSet.of_labels(LABELS[:1], OTHER))
     chosen = choose(made.predict([*UNSEEN[LABELS[0].label], *UNRELATED]), 1)
     assert (chosen[: len(UNSEEN[LABELS[0].label])] == 0).mean() > 0.7
     assert (chosen[len(UNSEEN[LABELS[0].label]) :] == 1).mean() > 0.5
@@ -340,16 +342,16 @@ def test_reasons_are_words_of_the_part_that_decides_and_the_remainder_has_none(b
 
 
 def test_equal_training_sets_give_equal_classifiers(banking: Classifier) -> None:
-    again = Classifier(static_encoder(), Lessons.of_labels(LABELS, OTHER))
+    again = Classifier(static_encoder(), TrainingSet.of_labels(LABELS, OTHER))
     np.testing.assert_array_equal(again.predict(RELATED), banking.predict(RELATED))
 
 
 def test_documents_without_a_known_word_do_not_vote_for_each_other() -> None:
     """A correction of one document without a known word gave its label to every other such document."""
-    taught = Taught(np.zeros((1, 512)), ["exchange_rate"], np.full(1, 2.0))
+    taught = LabelledVectors(np.zeros((1, 512)), ["exchange_rate"], np.full(1, 2.0))
     column = list(EXAMPLES).index("exchange_rate")
     before, after = (
-        Classifier(static_encoder(), Lessons.of_labels(LABELS, OTHER, further=one)).predict(["\x07\x07"])[:, column]
+        Classifier(static_encoder(), TrainingSet.of_labels(LABELS, OTHER, further=one)).predict(["\x07\x07"])[:, column]
         for one in (None, taught)
     )
     np.testing.assert_allclose(after, before, atol=0.05)
@@ -362,18 +364,18 @@ def test_documents_without_a_known_word_do_not_vote_for_each_other() -> None:
 def test_a_document_corrected_to_other_is_other() -> None:
     """Near a document that fits no label, `other` became less probable: the document was taken for a known one."""
     said = ["when does the museum open", "my cat sleeps all day"]
-    taught = Taught(voting_vectors(said), [OTHER] * 2, np.full(2, 2.0))
-    answers = Classifier(static_encoder(), Lessons.of_labels(LABELS, OTHER, further=taught)).predict(said)
+    taught = LabelledVectors(voting_vectors(said), [OTHER] * 2, np.full(2, 2.0))
+    answers = Classifier(static_encoder(), TrainingSet.of_labels(LABELS, OTHER, further=taught)).predict(said)
     assert (answers[:, -1] > 0.5).all()
 
 
 def test_corrected_documents_change_what_is_said_of_texts_like_them() -> None:
     said = ["i want a dark theme", "the colours of the app are too bright"]
     vectors = voting_vectors(said)
-    taught = Taught(vectors, ["exchange_rate"] * 2, np.full(2, 2.0))
+    taught = LabelledVectors(vectors, ["exchange_rate"] * 2, np.full(2, 2.0))
     column = list(EXAMPLES).index("exchange_rate")
     before, after = (
-        Classifier(static_encoder(), Lessons.of_labels(LABELS, OTHER, further=one)).predict(said)[:, column]
+        Classifier(static_encoder(), TrainingSet.of_labels(LABELS, OTHER, further=one)).predict(said)[:, column]
         for one in (None, taught)
     )
     assert (after > before + 0.2).all()
@@ -387,8 +389,8 @@ def test_what_a_transformer_read_of_corrected_documents_changes_its_votes() -> N
     of_bad = oracle.encode(odd)
     found = []
     for read in (None, of_bad, -of_bad):
-        taught = Taught(vectors, ["good"], np.full(1, 50.0), read)
-        lessons = replace(Lessons.of_texts(texts, labels), further=taught)
-        made = Classifier(static_encoder(), lessons, transformer=oracle, reads="everything")
+        taught = LabelledVectors(vectors, ["good"], np.full(1, 50.0), read)
+        training_set = replace(TrainingSet.of_texts(texts, labels), further=taught)
+        made = Classifier(static_encoder(), training_set, transformer=oracle, reads="everything")
         found.append(made.predict(odd)[0, made.labels.index("good")])
     assert found[1] > max(found[0], found[2]) + 0.1

@@ -14,7 +14,7 @@ import yaml
 
 from analytics_platform.cli.app import main
 from analytics_platform.cli.graphless import score
-from analytics_platform.insights.heads.lessons import Lessons
+from analytics_platform.insights.heads.training_set import TrainingSet
 from analytics_platform.insights.quality import evaluate as evaluation
 from analytics_platform.insights.quality.evaluate import (
     EvaluationError,
@@ -77,12 +77,12 @@ def test_what_takes_long_is_told_of_as_it_begins(files: tuple[Path, Path]) -> No
 class Recorder:
     """Stands for a classifier: it remembers what it was fitted on, and answers the first label."""
 
-    fitted_on: ClassVar[list[Lessons]] = []
+    fitted_on: ClassVar[list[TrainingSet]] = []
     shares: ClassVar[dict[str, float]] = {}
 
-    def __init__(self, _: object, lessons: Lessons, **__: object) -> None:
-        self.fitted_on.append(lessons)
-        self.labels = lessons.labels
+    def __init__(self, _: object, training_set: TrainingSet, **__: object) -> None:
+        self.fitted_on.append(training_set)
+        self.labels = training_set.labels
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         return np.eye(1, len(self.labels)).repeat(len(texts), axis=0)
@@ -98,11 +98,11 @@ def test_the_command_fits_on_so_much_as_ends_within_minutes_and_says_so(
     rows = [(f"post {number} ".ljust(length, "x"), f"l{number % labels}") for number in range(texts)]
     train = write(tmp_path / "train.parquet", rows)
     result = score(train, write(tmp_path / "test.parquet", rows[:50]), "static", "cpu", quiet=True)
-    lessons = Recorder.fitted_on.pop()
-    assert sum(map(len, lessons.texts)) <= 1_700_000
-    assert len(lessons.texts) <= 10_000
-    assert len(lessons.texts) * labels <= 10_000_000
-    assert len(lessons.labels) == labels
+    training_set = Recorder.fitted_on.pop()
+    assert sum(map(len, training_set.texts)) <= 1_700_000
+    assert len(training_set.texts) <= 10_000
+    assert len(training_set.texts) * labels <= 10_000_000
+    assert len(training_set.labels) == labels
     assert f"of {texts:,} texts" in str(result["fitting"])
 
 

@@ -14,7 +14,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 
 from analytics_platform.insights.heads.classifier import Classifier
 from analytics_platform.insights.heads.features import _Tfidf
-from analytics_platform.insights.heads.lessons import Lessons, training_documents
+from analytics_platform.insights.heads.training_set import TrainingSet, training_documents
 from analytics_platform.insights.keeping import kept_classifiers
 from analytics_platform.insights.keeping.kept_classifiers import MOST_FILES, NOT_KEPT, KeptClassifiers
 from analytics_platform.insights.keeping.packing import DamagedStateError, pack, unpack
@@ -34,9 +34,9 @@ class Fits:
 
     def __init__(self) -> None:
         self.count = 0
-        self.set = replace(Lessons.of_texts(TEXTS, NAMES), keywords={"lost_card": ("card*", "lost card")})
+        self.set = replace(TrainingSet.of_texts(TEXTS, NAMES), keywords={"lost_card": ("card*", "lost card")})
 
-    def __call__(self) -> Lessons:
+    def __call__(self) -> TrainingSet:
         self.count += 1
         return self.set
 

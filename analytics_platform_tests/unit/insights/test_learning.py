@@ -20,7 +20,7 @@ from safetensors.numpy import save
 from analytics_platform.insights.engine import InsightEngine, build_engine
 from analytics_platform.insights.heads import training_sample
 from analytics_platform.insights.heads.label_model import LabelModel, make_model
-from analytics_platform.insights.heads.lessons import Taught, labels_of
+from analytics_platform.insights.heads.training_set import LabelledVectors, labels_of
 from analytics_platform.insights.quality.feedback import (
     as_examples,
     draw_examples,
@@ -31,8 +31,8 @@ from analytics_platform.insights.quality.feedback import (
 from analytics_platform.insights.quality.promotion_gate import evaluate_model, why_worse
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, load_taxonomy
 from analytics_platform.insights.tiers.examples import GOLD_PATH, SLICE_PATH, as_messages, shipped_gold, shipped_slice
-from analytics_platform.insights.tiers.reading import ReadingTier
 from analytics_platform.insights.tiers.tier import Classified
+from analytics_platform.insights.tiers.transformer_tier import TransformerTier
 from analytics_platform.insights.vectors.multilingual import MULTILINGUAL_DIMENSIONS
 from analytics_platform.model import find_violations
 from analytics_platform.model.tables.insight_tables import EMBEDDING_DIMENSIONS
@@ -214,8 +214,8 @@ def test_corrections_change_the_label_where_they_apply():
 def test_a_model_is_a_file_that_says_what_it_fits():
     engine = build_engine()
     vectors = np.eye(2 * EMBEDDING_DIMENSIONS)[:1]
-    model = make_model(engine.encoder, engine.taxonomy, {"intent": Taught(vectors, [OTHER], np.ones(1))})
-    again = make_model(engine.encoder, engine.taxonomy, {"intent": Taught(vectors, [OTHER], np.ones(1))})
+    model = make_model(engine.encoder, engine.taxonomy, {"intent": LabelledVectors(vectors, [OTHER], np.ones(1))})
+    again = make_model(engine.encoder, engine.taxonomy, {"intent": LabelledVectors(vectors, [OTHER], np.ones(1))})
     assert model.content == again.content
     assert (model.corrections, model.taxonomy_version) == (1, engine.taxonomy.version)
     stored = LabelModel(bytes(model.content))
@@ -266,7 +266,9 @@ class Axes:
 def test_a_model_keeps_what_a_transformer_read_for_that_transformer_alone():
     engine = build_engine()
     said = np.eye(MULTILINGUAL_DIMENSIONS, dtype=np.float32)[:1]
-    taught = Taught(np.eye(2 * EMBEDDING_DIMENSIONS)[:1], [engine.taxonomy.topics[0].label], np.full(1, 50.0), said)
+    taught = LabelledVectors(
+        np.eye(2 * EMBEDDING_DIMENSIONS)[:1], [engine.taxonomy.topics[0].label], np.full(1, 50.0), said
+    )
     model = make_model(engine.encoder, engine.taxonomy, {"topic": taught}, Axes())
     np.testing.assert_array_equal(model.taught(Axes().name)["topic"].read, said)
     for name in ("axes/2", None):
@@ -387,7 +389,7 @@ def test_a_transformer_is_taught_by_no_more_corrections_than_the_bound(monkeypat
     """The bound was of no use where training did not ask for it."""
     monkeypatch.setattr(training_sample, "_MOST_TEXTS", 20)
     engine = build_engine()
-    reads = ReadingTier(engine.tier, engine.encoder, engine.taxonomy, Axes(), everywhere=True)
+    reads = TransformerTier(engine.tier, engine.encoder, engine.taxonomy, Axes(), everywhere=True)
     taught = taught_by(InsightEngine(reads, engine.encoder, engine.taxonomy, "cpu"), many(40, 30))
     assert taught["topic"].read is not None
     assert len(taught["topic"].labels) == len(taught["topic"].read) == 20

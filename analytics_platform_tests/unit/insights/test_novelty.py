@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from analytics_platform.insights.heads.classifier import Classifier
-from analytics_platform.insights.heads.lessons import Lessons
 from analytics_platform.insights.heads.novelty import Novelty, evidence_of
+from analytics_platform.insights.heads.training_set import TrainingSet
 from analytics_platform.insights.heads.trials import Trial
 from analytics_platform.insights.taxonomies.taxonomy import OTHER
 from analytics_platform.insights.tiers.tier import choose
@@ -42,7 +42,7 @@ def test_less_evidence_never_makes_a_text_less_new() -> None:
 @pytest.mark.slow
 def test_unrelated_texts_are_newer_than_related_ones_that_were_not_learnt_from() -> None:
     """A fixed bar for naming anything called most texts of other companies ``other``."""
-    made = Classifier(static_encoder(), Lessons.of_labels(LABELS, OTHER))
+    made = Classifier(static_encoder(), TrainingSet.of_labels(LABELS, OTHER))
     new = made.predict([*RELATED, *UNRELATED])[:, -1]
     assert made.labels[-1] == OTHER
     assert roc_auc_score([False] * len(RELATED) + [True] * len(UNRELATED), new) > 0.9
@@ -52,7 +52,7 @@ def test_unrelated_texts_are_newer_than_related_ones_that_were_not_learnt_from()
 def test_texts_that_fit_no_label_teach_what_fits_no_label() -> None:
     files = [(text, label) for label, texts in EXAMPLES.items() for text in texts]
     taught = [*files, *((text, OTHER) for text in UNRELATED[::2])]
-    made = Classifier(static_encoder(), Lessons.of_texts(*zip(*taught, strict=True), OTHER))
+    made = Classifier(static_encoder(), TrainingSet.of_texts(*zip(*taught, strict=True), OTHER))
     confidence = made.predict(UNRELATED[1::2])
     assert (choose(confidence, len(EXAMPLES)) == len(EXAMPLES)).mean() >= 0.5
 

@@ -13,11 +13,11 @@ import pytest
 
 from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
-from analytics_platform.insights.tiers.reading import ReadingTier
-from analytics_platform.insights.tiers.reading_model import BUDGET, load_reader
 from analytics_platform.insights.tiers.sentiment import SLICE_PATH
 from analytics_platform.insights.tiers.static import StaticTier
 from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES, Documents, TierError
+from analytics_platform.insights.tiers.transformer_sentiment import BUDGET, load_reader
+from analytics_platform.insights.tiers.transformer_tier import TransformerTier
 from analytics_platform.insights.vectors.multilingual import (
     MULTILINGUAL_DIMENSIONS,
     MultilingualEncoder,
@@ -120,7 +120,7 @@ def test_the_cascade_reads_foreign_texts_without_words_of_feeling_and_few_others
     plain = pq.read_table(SLICE_PATH)["text"].to_pylist()[:1_000]
     texts = [*plain, *foreign]
     transformer, encoder, taxonomy = _RecordingEncoder(), static_encoder(), load_taxonomy(None)
-    tier = ReadingTier(StaticTier(encoder, taxonomy), encoder, taxonomy, transformer, everywhere=False)
+    tier = TransformerTier(StaticTier(encoder, taxonomy), encoder, taxonomy, transformer, everywhere=False)
     tier.classify("sentiment", Documents.of_single(texts, split_words(texts), encoder.encode(texts)))
     assert set(foreign) <= set(transformer.texts)
     assert len(foreign) < len(transformer.texts) <= len(foreign) + 1.3 * BUDGET * len(plain)
@@ -130,7 +130,7 @@ def test_the_cascade_gives_a_text_the_same_sentiment_in_any_batch() -> None:
     """A bound on the share read of a batch made a text's label depend on the texts beside it."""
     texts = [f"Wo finde ich die Rechnung {number} vom März?" for number in range(40)]
     encoder, taxonomy = static_encoder(), load_taxonomy(None)
-    tier = ReadingTier(StaticTier(encoder, taxonomy), encoder, taxonomy, _RecordingEncoder(), everywhere=False)
+    tier = TransformerTier(StaticTier(encoder, taxonomy), encoder, taxonomy, _RecordingEncoder(), everywhere=False)
 
     def sentiment(some: list[str]) -> np.ndarray:
         documents = Documents.of_single(some, split_words(some), encoder.encode(some))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analytics_platform.insights.heads.routing import Route, doubt, pool_opinions
+from analytics_platform.insights.heads.routing import Route, pool_opinions, uncertainty
 
 
 def test_a_route_takes_the_doubtful_texts_within_the_budget_where_the_next_expert_is_better() -> None:
@@ -33,7 +33,7 @@ def test_with_few_answers_the_costlier_expert_is_trusted_within_the_budget() -> 
 
 
 def test_doubt_is_the_second_labels_probability() -> None:
-    np.testing.assert_allclose(doubt(np.array([[0.5, 0.4, 0.1], [0.2, 0.2, 0.6]])), [0.4, 0.2])
+    np.testing.assert_allclose(uncertainty(np.array([[0.5, 0.4, 0.1], [0.2, 0.2, 0.6]])), [0.4, 0.2])
 
 
 def test_opinions_are_pooled_by_their_weight() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analytics_platform.insights.heads.lessons import training_documents
+from analytics_platform.insights.heads.training_set import training_documents
 from analytics_platform.insights.tiers.sentiment import load_sentiment
 from analytics_platform.insights.tiers.taught_sentiment import TaughtSentiment
 from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES, Floats

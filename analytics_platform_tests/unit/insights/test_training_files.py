@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analytics_platform.insights.engine import build_engine
-from analytics_platform.insights.heads.lessons import lessons_of
+from analytics_platform.insights.heads.training_set import training_sets_of
 from analytics_platform.insights.learning.label_files import LabelFileError
 from analytics_platform.insights.learning.training_files import NOTHING, Training, read_training
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy, load_taxonomy
@@ -193,8 +193,8 @@ def test_the_last_row_of_a_text_counts_and_goes_before_the_taxonomys_example(
     training = read_training([path], taxonomy)
     assert training.texts["topic"] == (("zzyzx", "delivery"),)
     assert training.problems[0].startswith("ANALYTICS_TRAINING: 1 row left out, because a later row has another label")
-    lessons = lessons_of(taxonomy, labelled=training.texts)["topic"]
-    pairs = zip(lessons.texts, lessons.taught_labels, strict=True)
+    training_set = training_sets_of(taxonomy, labelled=training.texts)["topic"]
+    pairs = zip(training_set.texts, training_set.taught_labels, strict=True)
     assert [label for text, label in pairs if text == "zzyzx"] == ["delivery"]
 
 

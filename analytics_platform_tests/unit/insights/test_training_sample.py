@@ -11,8 +11,8 @@ import pytest
 from analytics_platform.insights.heads import experts, training_sample
 from analytics_platform.insights.heads.experts import LinearExpert
 from analytics_platform.insights.heads.features import Features
-from analytics_platform.insights.heads.lessons import training_documents
 from analytics_platform.insights.heads.training_sample import draw_sample
+from analytics_platform.insights.heads.training_set import training_documents
 from analytics_platform.insights.quality.evaluate import EvaluationError, evaluate
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 

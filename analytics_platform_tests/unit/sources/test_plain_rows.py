@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from analytics_platform.model.tables.raw_tables import MAX_TEXT_CHARACTERS, MAX_VALUE_CHARACTERS
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.row_rules import row_validation
-from analytics_platform.sources.row_rules.plain_rows import PlainRows, judge_plain
+from analytics_platform.sources.row_rules.plain_rows import PlainRows, validate_plain_rows
 from analytics_platform.sources.row_rules.row_validation import judge, prepare_judging
 from analytics_platform.sources.rows import Problem, Rows
 from analytics_platform_tests.sizes import by_day_or_night
@@ -105,13 +105,13 @@ def judged_both_ways(
     """Return rows as judged, and as judged with no row taken for plain."""
 
     def none_plain(batch, **places) -> PlainRows:
-        found = judge_plain(batch, **places)
+        found = validate_plain_rows(batch, **places)
         return PlainRows(np.zeros_like(found.is_plain), found.columns)
 
     batch = mapping.apply(rows)
     quick = judge(db, batch, file=3, first_position=1 << 41)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(row_validation, "judge_plain", none_plain)
+        patch.setattr(row_validation, "validate_plain_rows", none_plain)
         by_rules = judge(db, batch, file=3, first_position=1 << 41)
     assert quick.schema == by_rules.schema
     return quick.to_pylist(), by_rules.to_pylist()
@@ -172,4 +172,4 @@ def test_rows_in_which_nothing_is_wrong_are_plain():
     """Rows that took the slow way made reading take five times as long."""
     rows = rows_of([{}, {"role": "Agent", "language": "de", "rating": "4.5", "tokens": "12", "note": 'with "quotes"'}])
 
-    assert judge_plain(FieldMapping().apply(rows), file=0, first_position=0).is_plain.all()
+    assert validate_plain_rows(FieldMapping().apply(rows), file=0, first_position=0).is_plain.all()

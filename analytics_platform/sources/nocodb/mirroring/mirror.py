@@ -29,7 +29,7 @@ import pyarrow as pa
 from analytics_platform.files import write_atomically
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.nocodb.mirroring.mirror_sql import TABLES, TOUCHED, VIEWS
-from analytics_platform.sources.nocodb.noco_tables.attributes import judge_attributes
+from analytics_platform.sources.nocodb.noco_tables.conversation_rows import validate_conversation_rows
 from analytics_platform.sources.nocodb.noco_tables.record_reading import LINKED
 from analytics_platform.sources.published_days import (
     MANIFEST,
@@ -40,10 +40,10 @@ from analytics_platform.sources.published_days import (
     write_days,
 )
 from analytics_platform.sources.row_rules.deduplication import (
+    choose_file_times,
+    deduplicate_changed,
     find_refusals,
     name_changed_sessions,
-    settle_changed,
-    settle_file_times,
     use_other_day,
     use_outcome_range,
     use_window,
@@ -362,10 +362,10 @@ class OpenMirror:
             use_other_day(self._db)
             name_changed_sessions(self._db)
             self._db.execute(TOUCHED)
-            settle_changed(self._db)
+            deduplicate_changed(self._db)
             other_day = str(use_other_day(self._db))
             self._db.execute(TOUCHED)
-            if self._may_have_other_times() and settle_file_times(self._db, "message_rows"):
+            if self._may_have_other_times() and choose_file_times(self._db, "message_rows"):
                 self._db.execute("INSERT INTO dirty_days SELECT DISTINCT day FROM conversation_days")
             if other_day_before is not None and (other_day_before != other_day or window_before != kept_days):
                 self._db.executemany("INSERT INTO dirty_days VALUES (?)", [[other_day_before], [other_day]])
@@ -419,7 +419,7 @@ class OpenMirror:
             batch = self._mapping.apply(rows)
             return with_originals(judge(self._db, batch, file=table, first_position=first), batch)
         mapping = self._mapping.of_conversations()
-        return judge_attributes(self._db, mapping.apply(rows), file=table, first_position=first)
+        return validate_conversation_rows(self._db, mapping.apply(rows), file=table, first_position=first)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -6,7 +6,7 @@ The views join the rows of both tables to the relation ``validated`` that ``sour
 from __future__ import annotations
 
 from analytics_platform.sources.mapping import LEFT_OUT
-from analytics_platform.sources.nocodb.noco_tables.attributes import ATTRIBUTES
+from analytics_platform.sources.nocodb.noco_tables.conversation_rows import ATTRIBUTES
 from analytics_platform.sources.row_rules.deduplication import SETTLED_TABLES
 
 TABLES = (

@@ -16,6 +16,7 @@ from typing import Literal, TypeVar, cast
 
 import pybreaker
 
+from analytics_platform.sources.nocodb.noco_api.argument_checks import require, require_positive
 from analytics_platform.sources.nocodb.noco_api.nocodb_errors import (
     NocoAuthError,
     NocoCircuitOpenError,
@@ -23,7 +24,6 @@ from analytics_platform.sources.nocodb.noco_api.nocodb_errors import (
     NocoNotFoundError,
     NocoRequestError,
 )
-from analytics_platform.sources.nocodb.noco_api.page_limits import require, require_positive
 
 _T = TypeVar("_T")
 State = Literal["closed", "open", "half-open"]

@@ -14,13 +14,13 @@ import httpx
 from pydantic import SecretStr
 
 from analytics_platform.sources.nocodb.noco_api import filters
+from analytics_platform.sources.nocodb.noco_api.argument_checks import require
 from analytics_platform.sources.nocodb.noco_api.circuit import Circuit
 from analytics_platform.sources.nocodb.noco_api.dialects import DIALECTS, KEY, LinkedFields, field_params, link_params
 from analytics_platform.sources.nocodb.noco_api.filters import Filter
 from analytics_platform.sources.nocodb.noco_api.nocodb_bases import NocoBase, parse_bases, parse_table_titles
 from analytics_platform.sources.nocodb.noco_api.nocodb_errors import NocoAuthError, NocoContractError, NocoNotFoundError
 from analytics_platform.sources.nocodb.noco_api.nocodb_tables import NocoTable, parse_table
-from analytics_platform.sources.nocodb.noco_api.page_limits import require
 from analytics_platform.sources.nocodb.noco_api.pages import Page, Row, contradiction, read_pages
 from analytics_platform.sources.nocodb.noco_api.retries import ATTEMPTS, DEADLINE_SECONDS, Retries
 from analytics_platform.sources.nocodb.noco_api.transport import Params, Transport, parse_url

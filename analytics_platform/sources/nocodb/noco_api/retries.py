@@ -19,8 +19,8 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from analytics_platform.sources.nocodb.noco_api.argument_checks import require, require_positive
 from analytics_platform.sources.nocodb.noco_api.nocodb_errors import NocoError
-from analytics_platform.sources.nocodb.noco_api.page_limits import require, require_positive
 
 _T = TypeVar("_T")
 

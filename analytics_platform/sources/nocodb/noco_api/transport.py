@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from pyrate_limiter import Limiter, Rate, SingleBucketFactory, StateBucket, TokenBucket
 
 from analytics_platform.sources.nocodb.noco_api.answers import refusal
+from analytics_platform.sources.nocodb.noco_api.argument_checks import require, require_positive
 from analytics_platform.sources.nocodb.noco_api.circuit import Circuit
 from analytics_platform.sources.nocodb.noco_api.nocodb_errors import (
     NocoBusyError,
@@ -21,7 +22,6 @@ from analytics_platform.sources.nocodb.noco_api.nocodb_errors import (
     NocoRequestError,
     NocoServerError,
 )
-from analytics_platform.sources.nocodb.noco_api.page_limits import require, require_positive
 from analytics_platform.sources.nocodb.noco_api.retries import Deadline, Retries
 
 _T = TypeVar("_T")

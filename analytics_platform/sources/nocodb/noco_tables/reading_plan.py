@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.mapping import INPUT_NAMES, VARIABLE, FieldMapping
 from analytics_platform.sources.nocodb.noco_api.nocodb_tables import NocoColumn, NocoTable
-from analytics_platform.sources.nocodb.noco_tables.attributes import ATTRIBUTES
 from analytics_platform.sources.nocodb.noco_tables.cell_values import CHECKBOX_NUMBER
+from analytics_platform.sources.nocodb.noco_tables.conversation_rows import ATTRIBUTES
 from analytics_platform.sources.nocodb.noco_tables.linked_records import Link
 from analytics_platform.sources.nocodb.noco_tables.record_reading import Place, RecordReading
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns

@@ -17,7 +17,7 @@ from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.mapping import INPUT_NAMES, FieldMapping, RowRule
 from analytics_platform.sources.nocodb.noco_api.nocodb_bases import NocoBase
 from analytics_platform.sources.nocodb.noco_api.nocodb_tables import NocoColumn, NocoTable
-from analytics_platform.sources.nocodb.noco_tables.attributes import ATTRIBUTES
+from analytics_platform.sources.nocodb.noco_tables.conversation_rows import ATTRIBUTES
 from analytics_platform.sources.nocodb.noco_tables.records import ID, Record
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
 from analytics_platform.sources.rows import as_text, text_array

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from analytics_platform.insights.heads.experts import NeighbourExpert
-from analytics_platform.insights.heads.lessons import (
-    Lessons,
+from analytics_platform.insights.heads.linear import pool
+from analytics_platform.insights.heads.training_set import (
+    TrainingSet,
     labels_of,
-    lessons_of,
     slice_examples,
     training_documents,
+    training_sets_of,
 )
-from analytics_platform.insights.heads.linear import pool
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, Label, load_taxonomy
 from analytics_platform.insights.tiers.examples import shipped_slice
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
@@ -26,54 +26,58 @@ def test_the_shipped_slice_is_learnt_from_where_it_is_of_the_taxonomy() -> None:
     rows = slice_examples(load_taxonomy().topics, "topic")
     wanted = shipped_slice().to_pylist()
     assert rows == [(row["messages"][0]["text"], row["label"]) for row in wanted if row["kind"] == "topic"]
-    lessons = lessons_of(load_taxonomy())["topic"]
-    assert set(rows) <= set(zip(lessons.texts, lessons.taught_labels, strict=True))
-    assert OTHER in lessons.taught_labels
+    training_set = training_sets_of(load_taxonomy())["topic"]
+    assert set(rows) <= set(zip(training_set.texts, training_set.taught_labels, strict=True))
+    assert OTHER in training_set.taught_labels
 
 
 def test_another_taxonomy_is_learnt_from_its_own_texts_alone() -> None:
     content = load_taxonomy()
     few = content.model_copy(update={"topics": content.topics[:3]})
-    lessons = lessons_of(few)["topic"]
+    training_set = training_sets_of(few)["topic"]
     wanted = {
         (text, label.label)
         for label in few.topics
         for text in (f"{label.label.replace('_', ' ')}: {label.description}", *label.examples)
     }
-    assert set(zip(lessons.texts, lessons.taught_labels, strict=True)) == wanted
+    assert set(zip(training_set.texts, training_set.taught_labels, strict=True)) == wanted
     assert slice_examples(few.topics, "topic") == []
-    assert [few.topics[code].label for code in lessons.codes] == lessons.taught_labels
+    assert [few.topics[code].label for code in training_set.codes] == training_set.taught_labels
 
 
 def test_repeated_texts_count_once_and_descriptions_do_not_calibrate() -> None:
     """With copies among the training texts, a text that is left out would still be known."""
-    lessons = Lessons.of_labels(
+    training_set = TrainingSet.of_labels(
         [CARD, HOURS], OTHER, [("my card is lost", "lost_card", True), ("sing a song", OTHER, True)]
     )
-    assert sorted(lessons.texts) == sorted(
+    assert sorted(training_set.texts) == sorted(
         ["lost card: a lost card", "hours: opening hours", "my card is lost", "when do you open", "sing a song"]
     )
-    about = [text for text, typical in zip(lessons.texts, lessons.typical, strict=True) if not typical]
+    about = [text for text, typical in zip(training_set.texts, training_set.typical, strict=True) if not typical]
     assert about == ["lost card: a lost card", "hours: opening hours"]
-    assert lessons.codes[lessons.texts.index("sing a song")] == len(lessons.labels) == 2
-    assert dict(lessons.keywords) == {"hours": ("open*",)}
+    assert training_set.codes[training_set.texts.index("sing a song")] == len(training_set.labels) == 2
+    assert dict(training_set.keywords) == {"hours": ("open*",)}
 
 
 def test_texts_of_a_file_and_texts_of_labels_may_fit_no_label() -> None:
-    lessons = Lessons.of_texts(["a", "b", "a", "x" * 10_000], ["p", OTHER, "p", "q"], OTHER)
-    assert (lessons.labels, lessons.texts, lessons.codes.tolist()) == (("p", "q"), ["a", "b", "x" * 4_096], [0, 2, 1])
+    training_set = TrainingSet.of_texts(["a", "b", "a", "x" * 10_000], ["p", OTHER, "p", "q"], OTHER)
+    assert (training_set.labels, training_set.texts, training_set.codes.tolist()) == (
+        ("p", "q"),
+        ["a", "b", "x" * 4_096],
+        [0, 2, 1],
+    )
 
 
 @pytest.mark.slow
 def test_texts_that_were_not_learnt_from_are_answered_less_well_than_those_that_were() -> None:
     content, encoder = load_taxonomy(), static_encoder()
-    for lessons in lessons_of(content).values():
-        vectors = np.asarray(pool(training_documents(lessons.texts, encoder)), np.float32)
+    for training_set in training_sets_of(content).values():
+        vectors = np.asarray(pool(training_documents(training_set.texts, encoder)), np.float32)
         expert = NeighbourExpert(10_000)
-        votes = expert.fit(vectors, lessons.codes, len(lessons.labels), lessons.weights)
-        inside = lessons.codes < len(lessons.labels)
+        votes = expert.fit(vectors, training_set.codes, len(training_set.labels), training_set.weights)
+        inside = training_set.codes < len(training_set.labels)
         learnt, unseen = (
-            (scores[inside].argmax(axis=1) == lessons.codes[inside]).mean()
+            (scores[inside].argmax(axis=1) == training_set.codes[inside]).mean()
             for scores in (expert.score(vectors)[0], votes.scores)
         )
         assert 0.7 < unseen < learnt

@@ -19,7 +19,7 @@ _KEYWORD_SAMPLE_WEIGHT = 0.3
 _RIDGE = 1.0
 
 
-def fit_likeness(
+def fit_prototypes(
     encode: Callable[[Sequence[str]], np.ndarray], labels: Sequence[Label], kind: Kind
 ) -> tuple[Floats, Floats]:
     """Return weights and bias of the similarity to each label, as log-odds; the last column is the remainder.

@@ -54,7 +54,7 @@ FROM ruled
 """  # noqa: S608  (column names of our own)
 
 
-def judge_attributes(
+def validate_conversation_rows(
     connection: duckdb.DuckDBPyConnection, batch: Batch, *, file: int, first_position: int
 ) -> pa.Table:
     """Return typed rows of the conversation table; ``reason`` and ``detail`` are null for usable rows.

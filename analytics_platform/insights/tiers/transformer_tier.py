@@ -13,16 +13,16 @@ from analytics_platform.insights.encoders.valence import read_valence
 from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.heads.classifier import READS, Classifier, read_rows
 from analytics_platform.insights.heads.label_model import LabelModel
-from analytics_platform.insights.heads.lessons import Lessons, labels_of, lessons_of
-from analytics_platform.insights.heads.routing import doubt, pool_opinions
+from analytics_platform.insights.heads.routing import pool_opinions, uncertainty
+from analytics_platform.insights.heads.training_set import TrainingSet, labels_of, training_sets_of
 from analytics_platform.insights.keeping.kept_classifiers import NOT_KEPT, KeptClassifiers
 from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
 from analytics_platform.insights.tiers.label_versions import reading_version
-from analytics_platform.insights.tiers.reading_model import BUDGET, WEIGHTS, load_reader
 from analytics_platform.insights.tiers.sentiment import SLICE_PATH, weigh_evidence
 from analytics_platform.insights.tiers.static import StaticTier
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Reason
+from analytics_platform.insights.tiers.transformer_sentiment import BUDGET, WEIGHTS, load_reader
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
 from analytics_platform.insights.vectors.text_encoder import TextEncoder
 
@@ -31,7 +31,7 @@ _EVERY = 4
 _MOSTLY = 0.5
 
 
-class ReadingTier:
+class TransformerTier:
     """Labels documents as the static tier does, and with a transformer's vectors.
 
     Args:
@@ -99,8 +99,8 @@ class ReadingTier:
             return np.flatnonzero(spoken)
         evidence = weigh_evidence(documents, read_valence(documents.words))
         unseen = (evidence.english[:, 0] < _MOSTLY) & ~evidence.features.any(axis=1)
-        doubts = _doubt(confidence)
-        return np.flatnonzero(spoken & (unseen | (doubts >= self._threshold)))
+        uncertainties = _uncertainty(confidence)
+        return np.flatnonzero(spoken & (unseen | (uncertainties >= self._threshold)))
 
     def explain(self, kind: Kind, documents: Documents, chosen: Ints) -> list[Reason | None]:
         """Return the reason of each document's label from static vectors and words; a transformer gives no reasons."""
@@ -115,9 +115,9 @@ class ReadingTier:
         The transformer reads the training texts of a fit, which takes minutes.
         """
 
-        def learn() -> dict[Kind, Lessons]:
+        def learn() -> dict[Kind, TrainingSet]:
             taught = self._model.taught(self.transformer.name) if self._model else None
-            return lessons_of(self._taxonomy, taught, self._training.texts)
+            return training_sets_of(self._taxonomy, taught, self._training.texts)
 
         return self._kept.of_kinds(
             self._encoder,
@@ -136,10 +136,10 @@ class ReadingTier:
         every = pq.read_table(SLICE_PATH)["text"]
         texts = every.take(np.arange(0, len(every), _EVERY))
         single = Documents.of_single(texts.to_pylist(), split_words(texts), self._encoder.encode(texts))
-        doubts = _doubt(self._static.classify("sentiment", single).confidence)
-        return float(np.quantile(doubts, 1 - BUDGET))
+        uncertainties = _uncertainty(self._static.classify("sentiment", single).confidence)
+        return float(np.quantile(uncertainties, 1 - BUDGET))
 
 
-def _doubt(confidence: Floats) -> Floats:
+def _uncertainty(confidence: Floats) -> Floats:
     """Return the uncertainty of each answer, rounded so that no threshold separates equal answers."""
-    return np.round(doubt(confidence), 9)
+    return np.round(uncertainty(confidence), 9)

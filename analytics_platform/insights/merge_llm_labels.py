@@ -26,7 +26,7 @@ _TOGETHER: tuple[Kind, ...] = ("topic", "intent", "sentiment")
 """Kinds of label whose joint confidence is the column ``confidence``."""
 
 
-def overlay(own: pa.Table, answers: pa.Table, firm: Mapping[Kind, Mask]) -> pa.Table:
+def merge_llm_labels(own: pa.Table, answers: pa.Table, is_overridden: Mapping[Kind, Mask]) -> pa.Table:
     """Return ``CONVERSATION_INSIGHTS``: the engine's labels, replaced by the LLM's labels where allowed.
 
     A conversation without an answer is unchanged. If topic, intent and sentiment do not all have the same origin, the
@@ -35,11 +35,11 @@ def overlay(own: pa.Table, answers: pa.Table, firm: Mapping[Kind, Mask]) -> pa.T
     Args:
         own: The engine's rows, with the columns of ``CONVERSATION_INSIGHTS`` in any order of rows.
         answers: ``LLM_INSIGHTS`` of some of the conversations.
-        firm: For each kind, a mask of the rows in which the engine's label is fixed; in the order of ``own``.
+        is_overridden: For each kind, a mask of the rows in which the engine's label is fixed; in the order of ``own``.
     """
     rows = pc.index_in(own["conversation_id"].combine_chunks(), answers["conversation_id"].combine_chunks())
     answered = rows.is_valid().to_numpy(zero_copy_only=False)
-    taken = {kind: answered & ~firm[kind] for kind in _COLUMNS}
+    taken = {kind: answered & ~is_overridden[kind] for kind in _COLUMNS}
     theirs = answers.take(rows)
     columns = {name: own[name] for name in own.column_names}
     for kind, names in _COLUMNS.items():

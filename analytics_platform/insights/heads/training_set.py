@@ -31,7 +31,7 @@ LONGEST_TEXT = 4096
 
 
 @dataclass(frozen=True)
-class Taught:
+class LabelledVectors:
     """Labelled documents of which only vectors are known, so that no model stores what a person wrote.
 
     Attributes:
@@ -50,7 +50,7 @@ class Taught:
 
 
 @dataclass(frozen=True)
-class Lessons:
+class TrainingSet:
     """The training set of one classifier.
 
     Attributes:
@@ -73,11 +73,11 @@ class Lessons:
     weights: Floats
     typical: np.ndarray
     keywords: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    further: Taught | None = None
+    further: LabelledVectors | None = None
     unknown: float = _UNKNOWN["topic"]
 
     @classmethod
-    def of_texts(cls, texts: Sequence[str], labels: Sequence[str], remainder: str | None = None) -> Lessons:
+    def of_texts(cls, texts: Sequence[str], labels: Sequence[str], remainder: str | None = None) -> TrainingSet:
         """Return the training set of labelled texts; a text that repeats with the same label counts once.
 
         With copies among the training texts, out-of-sample scores would be too good.
@@ -104,9 +104,9 @@ class Lessons:
         labels: Sequence[Label],
         remainder: str,
         more: Sequence[tuple[str, str, bool]] = (),
-        further: Taught | None = None,
+        further: LabelledVectors | None = None,
         kind: Kind = "topic",
-    ) -> Lessons:
+    ) -> TrainingSet:
         """Return the training set of a taxonomy's labels: names, descriptions, examples and keywords.
 
         Args:
@@ -152,11 +152,11 @@ def labels_of(content: Taxonomy) -> dict[Kind, tuple[Label, ...]]:
     return {"topic": content.topics, "intent": content.intents}
 
 
-def lessons_of(
+def training_sets_of(
     content: Taxonomy,
-    taught: Mapping[Kind, Taught] | None = None,
+    taught: Mapping[Kind, LabelledVectors] | None = None,
     labelled: Mapping[Kind, Sequence[tuple[str, str]]] | None = None,
-) -> dict[Kind, Lessons]:
+) -> dict[Kind, TrainingSet]:
     """Return the training sets of topic and intent.
 
     Args:
@@ -164,13 +164,13 @@ def lessons_of(
         taught: Corrected documents by kind.
         labelled: Texts of labelled files and their labels, by kind.
     """
-    sets: dict[Kind, Lessons] = {}
+    sets: dict[Kind, TrainingSet] = {}
     for kind, labels in labels_of(content).items():
         more = [(text, name, False) for text, name in slice_examples(labels, kind)]
         if len(labels) == 1:
             more += [(text, OTHER, False) for text in general_texts(*_BESIDE_ONE_LABEL)]
         more += [(text[:LONGEST_TEXT], name, True) for text, name in (labelled or {}).get(kind, ())]
-        sets[kind] = Lessons.of_labels(labels, OTHER, more, (taught or {}).get(kind), kind)
+        sets[kind] = TrainingSet.of_labels(labels, OTHER, more, (taught or {}).get(kind), kind)
     return sets
 
 
