@@ -21,6 +21,7 @@ from analytics_platform.model.tables import (
     llm_tables,
     operational_tables,
     raw_tables,
+    translation_tables,
 )
 
 _MARK = "<!-- Made by `make data-model` from the declarations of the tables; a test compares. -->"
@@ -42,6 +43,9 @@ _LAYERS: dict[str, tuple[Table, ...]] = {
         llm_tables.LLM_INSIGHTS,
         llm_tables.LLM_CALLS,
         llm_tables.LLM_FAILURES,
+        translation_tables.MESSAGE_TRANSLATIONS,
+        translation_tables.TRANSLATION_FAILURES,
+        translation_tables.TRANSLATION_LANGUAGES,
     ),
     "analytics": (
         analytics_tables.DAILY_METRICS,

@@ -18,9 +18,10 @@ from analytics_platform.model.tables import (
     llm_tables,
     operational_tables,
     raw_tables,
+    translation_tables,
 )
 
-_LAKE = (raw_tables, clean_tables, insight_tables, error_tables, llm_tables, analytics_tables)
+_LAKE = (raw_tables, clean_tables, insight_tables, error_tables, llm_tables, translation_tables, analytics_tables)
 _COLLECTIONS = (
     operational_tables.CONVERSATION_ANALYTICS,
     operational_tables.CONVERSATION_MESSAGES,

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
+from analytics_platform.model.word_sets.languages import LANGUAGES
 from analytics_platform.settings.validators import existing_file
 
 
@@ -87,6 +88,23 @@ class LlmSettings(BaseSettings):
         validation_alias="ANALYTICS_LLM_RETRY_FAILED",
         description="Ask again about conversations whose requests or answers failed for good.",
     )
+
+    llm_translate_to: str | None = Field(
+        default=None,
+        validation_alias="ANALYTICS_TRANSLATE_TO",
+        description="ISO 639-1 code of the language into which the model translates messages, such as en; unset, "
+        "nothing is translated.",
+    )
+
+    @field_validator("llm_translate_to")
+    @classmethod
+    def _llm_language(cls, code: str | None) -> str | None:
+        if code is None:
+            return None
+        named = LANGUAGES.get(code.strip().lower())
+        if named is None or len(named) != 2 or named != code.strip().lower():
+            raise ValueError("must be the ISO 639-1 code of a language, two letters, such as en")
+        return named
 
     @field_validator("llm_base_url")
     @classmethod

@@ -32,6 +32,9 @@ GROUPS = {
         "llm_insights",
         "llm_calls",
         "llm_failures",
+        "message_translations",
+        "translation_failures",
+        "translation_languages",
     },
     "analytics": {"daily_metrics", "user_daily", "agent_daily", "model_daily", "user_analytics"},
     "operational": {

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from analytics_platform.analytics import operational_documents
-from analytics_platform.defs.assets import analytics_assets, clean_assets, insight_assets, processing_errors
+from analytics_platform.defs.assets import (
+    analytics_assets,
+    clean_assets,
+    insight_assets,
+    llm_assets,
+    processing_errors,
+)
 from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.tables import operational_tables as tables
@@ -61,10 +67,16 @@ def conversation_categories(conversation_insights: pa.Table) -> pa.Table:
     return operational_documents.conversation_categories(conversation_insights)
 
 
-@collection_asset(tables.CONVERSATION_TRANSLATIONS, upstream=Upstream({"messages": clean_assets.messages}))
-def conversation_translations(messages: pa.Table) -> pa.Table:  # noqa: ARG001  (keeps its place in the lineage)
-    """Translations of messages. Always empty: this version does not translate."""
-    return tables.CONVERSATION_TRANSLATIONS.empty()
+@collection_asset(
+    tables.CONVERSATION_TRANSLATIONS,
+    upstream=Upstream({"message_translations": llm_assets.message_translations, **FAILED}),
+)
+def conversation_translations(message_translations: pa.Table) -> pa.Table:
+    """Translations of messages; those of a conversation, in the order of their positions, are its translation.
+
+    Empty while translation is off, that is without ANALYTICS_TRANSLATE_TO or ANALYTICS_LLM_MODEL.
+    """
+    return tables.CONVERSATION_TRANSLATIONS.conform(message_translations)
 
 
 AGREEING = [

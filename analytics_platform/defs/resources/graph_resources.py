@@ -85,4 +85,5 @@ def graph_resources(
         "insights": dg.ResourceDefinition(lambda _: platform.insights),
         "corrections": dg.ResourceDefinition(lambda _: platform.corrections),
         "llm": platform.llm,
+        "translations": platform.translations,
     }

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pytest
 from pydantic import SecretStr
 
+from analytics_platform.insights.llm.client import LlmClient
 from analytics_platform.insights.llm.config import LlmConfig
 from analytics_platform.insights.llm.llm_tier import LlmTier
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy, load_taxonomy
@@ -348,16 +349,16 @@ def store() -> MemoryLlmStore:
 @pytest.fixture
 def make_tier(endpoint: FakeEndpoint, taxonomy: Taxonomy, store: MemoryLlmStore) -> Iterator[Callable[..., LlmTier]]:
     """Make tiers of the endpoint, as one process after another would; closed at the end."""
-    made: list[LlmTier] = []
+    made: list[LlmClient] = []
 
     def make(shared: Any = None, **changes: Any) -> LlmTier:
         values = {"model": MODEL, "base_url": endpoint.url, "api_key": SecretStr(KEY), "backoff_seconds": 0.01}
-        made.append(LlmTier(LlmConfig(**values | changes), taxonomy, shared or store))
-        return made[-1]
+        made.append(LlmClient(LlmConfig(**values | changes), shared or store))
+        return LlmTier(made[-1], taxonomy)
 
     yield make
-    for tier in made:
-        tier.close()
+    for client in made:
+        client.close()
 
 
 def messages_of(*conversations: str | Sequence[tuple[str, str]], day: dt.date = DAY) -> pa.Table:
