@@ -48,6 +48,7 @@
     ├── TaxonomyError                   insights.taxonomies.taxonomy_file
     ├── TierError                       insights.tiers.tier
     ├── TopicModelError                 insights.discovery.topic_model
+    ├── TranslationError                operations.translation
     ├── UnknownPartitionError           operations.why
     └── WarehouseError                  storage.warehouse.warehouse_file
         ├── DamagedWarehouseError

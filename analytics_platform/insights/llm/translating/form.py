@@ -20,8 +20,7 @@ _MOST_BESIDE, _FEWEST_BESIDE = 40, 20
 No ratio holds for short texts: a word may become a sentence, and a greeting a word.
 """
 _PROBLEMS_NAMED = 5
-_CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)])
-del _CONTROL[ord("\n")], _CONTROL[ord("\t")]
+_CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
 
 
 class _Translation(Strict):
@@ -39,7 +38,8 @@ SCHEMA = schema_of(_Translations)
 def parse(text: str, shown: Sequence[Piece]) -> Answer:
     """Return the translations in an answer, in the order of the pieces, as ``texts``.
 
-    Control characters are removed. The errors name numbers and never quote a text.
+    A translation is one line, as a message is: control characters and line ends become spaces. The errors name numbers
+    and never quote a text.
 
     Args:
         text: The model's text.
@@ -57,7 +57,7 @@ def parse(text: str, shown: Sequence[Piece]) -> Answer:
     problems += [f"number {number} is missing" for number in expected if number not in counts]
     if problems:
         raise AnswerError(f"translations: {'; '.join(problems[:_PROBLEMS_NAMED])}")
-    by_number = {entry["number"]: entry["text"].translate(_CONTROL).strip() for entry in given}
+    by_number = {entry["number"]: " ".join(entry["text"].translate(_CONTROL).split()) for entry in given}
     texts = [by_number[number] for number in expected]
     before, after = (letters(pa.array(said, pa.string())) for said in ([piece.text for piece in shown], texts))
     wrong = {
