@@ -18,7 +18,7 @@ from analytics_platform.transform.language import Detector, detect_languages
 
 if TYPE_CHECKING:
     from analytics_platform.insights.llm.translating.quality import Encoder
-    from analytics_platform.insights.llm.translating.translator import Translator
+    from analytics_platform.insights.llm.translating.translator import TranslationPlan, Translator
 
 
 class Translations:
@@ -71,6 +71,10 @@ class Translations:
         outcome = self._translator.translate(messages)
         self.failures.replace(day, outcome.failures)
         return outcome.translations
+
+    def plan(self, messages: pa.Table) -> TranslationPlan:
+        """Return the estimated requests, tokens and cost of translating these messages."""
+        return self._translator.plan(messages)
 
     def _on(self) -> str | None:
         return self._target if self._access.is_on else None

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
 from analytics_platform.insights.llm.answer import AnswerForm
-from analytics_platform.insights.llm.api.token_estimate import token_counter
 from analytics_platform.insights.llm.client import LlmClient
 from analytics_platform.insights.llm.llm_store import answer_key
+from analytics_platform.insights.llm.plan import Cost, estimate_cost
 from analytics_platform.insights.llm.prompt import Prompt
 from analytics_platform.insights.llm.questions import FailedQuestion, Question, QuestionKind, Result
 from analytics_platform.insights.llm.results import SILENT, LlmOutcome, failures_table, insights_table
@@ -28,41 +28,21 @@ EXPECTED_ANSWER_TOKENS = 300
 """Tokens of an answer that the dry run assumes; its upper bound uses ``answer_tokens``."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Questions and cost of a run, computed without asking.
+@dataclass(frozen=True, kw_only=True)
+class Plan(Cost):
+    """Questions and cost of labelling; answers have ``EXPECTED_ANSWER_TOKENS``.
 
     Attributes:
         conversations: Number of conversations.
         silent: Conversations without spoken text; they are not asked about.
         cached: Conversations whose answer is stored.
-        to_call: Questions left; equal conversations share one.
         cut: Questions left about conversations longer than ``transcript_tokens``.
-        input_tokens: Tokens to send.
-        output_tokens: Tokens of the answers, ``EXPECTED_ANSWER_TOKENS`` each.
-        cost_usd: Cost in US dollars; None if the model's price is unknown.
-        cost_usd_at_most: Cost in US dollars with answers of full length, without second questions and retries.
-        counted: Method of counting tokens.
     """
 
     conversations: int = 0
     silent: int = 0
     cached: int = 0
-    to_call: int = 0
     cut: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: float | None = 0.0
-    cost_usd_at_most: float | None = 0.0
-    counted: str = ""
-
-    def __add__(self, other: Plan) -> Plan:
-        """Return the sum of two plans."""
-        totals: dict[str, Any] = {}
-        for name, mine in asdict(self).items():
-            theirs = getattr(other, name)
-            totals[name] = None if mine is None or theirs is None else mine + theirs
-        return Plan(**{**totals, "counted": self.counted or other.counted})
 
 
 def conversation_prompt(name: str, taxonomy: Taxonomy) -> Prompt:
@@ -135,22 +115,12 @@ class LlmTier:
         questions = {question.key: question for question in asked}
         known = self._client.known(self._kind, list(questions))
         new = [question for key, question in questions.items() if key not in known]
-        count, counted = token_counter(self.config.tokenizer)
-        always = count(self._prompt.system) + count(self._kind.form_in_words)
-        sent = len(new) * always + sum(count(q.messages[-1]["content"]) for q in new)
-        price = self._client.prices.price(self.config.model, batch=self.config.mode == "batch")
-        expected, most = (len(new) * tokens for tokens in (EXPECTED_ANSWER_TOKENS, self.config.answer_tokens))
         return Plan(
             conversations=len(transcripts),
             silent=len(transcripts) - len(asked),
             cached=sum(question.key in known for question in asked),
-            to_call=len(new),
             cut=sum(question.shown.was_cut for question in new),
-            input_tokens=sent,
-            output_tokens=expected,
-            cost_usd=(sent * price.input + expected * price.output) / 1e6 if price else None,
-            cost_usd_at_most=(sent * price.input + most * price.output) / 1e6 if price else None,
-            counted=counted,
+            **estimate_cost(self._client, self._kind, new, len(new) * EXPECTED_ANSWER_TOKENS),
         )
 
     @cached_property

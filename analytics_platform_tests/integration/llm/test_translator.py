@@ -257,3 +257,17 @@ def test_a_copy_of_the_message_is_no_translation(endpoint, make_translator, buil
     endpoint.on("Paket", answers(steps, entry(1, PARCEL)))
     (row,) = make_translator().translate(german(build, PARCEL)).translations.to_pylist()
     assert (row["quality"], row["length_ratio"]) == (0.0, 1.0)
+
+
+def test_the_dry_run_counts_what_a_run_would_ask_and_asks_nothing(endpoint, make_translator, build):
+    messages = german(build, [("user", GERMAN), ("agent", PARCEL)], [("user", "Fall 2"), ("user", PARCEL)])
+    plan = make_translator().plan(messages)
+    assert (plan.messages, plan.cached, plan.to_call, endpoint.bodies) == (4, 0, 2, [])
+    assert 0 < plan.cost_usd < plan.cost_usd_at_most
+    assert make_translator().plan(messages.slice(0, 0)).messages == 0
+    make_translator().translate(messages)
+    sent = sum(given for given, _, _ in endpoint.served)
+    assert len(endpoint.bodies) == 2
+    assert 0.7 < plan.input_tokens / sent < 2  # the server counts four characters a token
+    plan = make_translator().plan(messages)
+    assert (plan.cached, plan.to_call, plan.cost_usd) == (4, 0, 0.0)

@@ -10,11 +10,12 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from analytics_platform.insights.llm.api.token_estimate import estimate_tokens
 from analytics_platform.insights.llm.client import LlmClient
 from analytics_platform.insights.llm.llm_store import answer_key
+from analytics_platform.insights.llm.plan import Cost, estimate_cost
 from analytics_platform.insights.llm.prompt import Prompt
 from analytics_platform.insights.llm.questions import FailedQuestion, Question, QuestionKind, Result
 from analytics_platform.insights.llm.translating import form
@@ -42,6 +43,19 @@ class TranslationOutcome:
 
     translations: pa.Table
     failures: pa.Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslationPlan(Cost):
+    """Questions and cost of translating; translations are as long as their originals.
+
+    Attributes:
+        messages: Messages to translate.
+        cached: Messages whose translation is stored.
+    """
+
+    messages: int = 0
+    cached: int = 0
 
 
 class Translator:
@@ -81,14 +95,7 @@ class Translator:
         Raises:
             LlmError: If key, address or model are wrong; answers in progress are stored first.
         """
-        rows = to_translate(messages, self._target)
-        encoded = pc.dictionary_encode(rows["text"]).combine_chunks() if len(rows) else None
-        if encoded is None:
-            return TranslationOutcome(MESSAGE_TRANSLATIONS.empty(), TRANSLATION_FAILURES.empty())
-        codes = encoded.indices.to_numpy()
-        _, first = np.unique(codes, return_index=True)  # a dictionary is in the order of first appearance
-        asked = rows.select(["date", "conversation_id", "text"]).take(first).to_pylist()
-        pieces = [self._pieces(**row) for row in asked]
+        rows, codes, pieces = self._read(messages)
         results = self._results([piece for of_text in pieces for piece in of_text])
         joined = [_joined([results[piece.key] for piece in of_text]) for of_text in pieces]
         texts = pa.array([None if isinstance(one, FailedQuestion) else one for one in joined], pa.string()).take(codes)
@@ -96,6 +103,22 @@ class Translator:
         return TranslationOutcome(
             self._translations(rows.filter(texts.is_valid()), texts.drop_null()),
             self._failures(rows.filter(texts.is_null()), failures),
+        )
+
+    def plan(self, messages: pa.Table) -> TranslationPlan:
+        """Return the questions and the cost of ``translate`` without asking."""
+        rows, codes, pieces = self._read(messages)
+        distinct = {piece.key: piece for of_text in pieces for piece in of_text}
+        known = self._client.known(self._kind, list(distinct))
+        questions = [self._question(request) for request in _without(divide(distinct.values(), self._room), known)]
+        stored = np.array([all(piece.key in known for piece in of_text) for of_text in pieces], bool)
+        expected = sum(
+            estimate_tokens(piece.text) + _OF_AN_ENTRY // 2 for question in questions for piece in question.shown
+        )
+        return TranslationPlan(
+            messages=len(rows),
+            cached=int(stored[codes].sum()),
+            **estimate_cost(self._client, self._kind, questions, expected),
         )
 
     @cached_property
@@ -107,6 +130,14 @@ class Translator:
             "target": self._target,
             "temperature": config.temperature,
         }
+
+    def _read(self, messages: pa.Table) -> tuple[pa.Table, NDArray[np.integer], list[list[Piece]]]:
+        """Return the messages to translate, the place of each one's text among the distinct texts, and their pieces."""
+        rows = to_translate(messages, self._target)
+        codes = rows["text"].combine_chunks().dictionary_encode().indices.to_numpy()
+        _, first = np.unique(codes, return_index=True)  # a dictionary is in the order of first appearance
+        asked = rows.select(["date", "conversation_id", "text"]).take(first).to_pylist()
+        return rows, codes, [self._pieces(**row) for row in asked]
 
     def _pieces(self, text: str, **conversation: object) -> list[Piece]:
         return [
