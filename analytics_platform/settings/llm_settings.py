@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -9,7 +10,6 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
-from analytics_platform.model.word_sets.languages import LANGUAGES
 from analytics_platform.settings.validators import existing_file
 
 
@@ -99,12 +99,9 @@ class LlmSettings(BaseSettings):
     @field_validator("llm_translate_to")
     @classmethod
     def _llm_language(cls, code: str | None) -> str | None:
-        if code is None:
-            return None
-        named = LANGUAGES.get(code.strip().lower())
-        if named is None or len(named) != 2 or named != code.strip().lower():
-            raise ValueError("must be the ISO 639-1 code of a language, two letters, such as en")
-        return named
+        if code is not None and not re.fullmatch(r"[a-z]{2}", code):
+            raise ValueError("must be an ISO 639-1 code, two small letters, such as en")
+        return code  # whether a language has this code, ``require_inputs`` checks
 
     @field_validator("llm_base_url")
     @classmethod

@@ -1,6 +1,6 @@
 """The check ``translations_are_good``, which warns of days on which many translations are of low quality.
 
-It stops nothing, because the quality is an estimate; ``insights.llm.translating.quality`` holds the measures.
+It stops nothing, because the quality is an estimate; ``insights.llm.translating.quality_estimate`` holds the measures.
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotations of checks.
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from analytics_platform.defs.assets.llm_assets import message_translations
 from analytics_platform.defs.checks.declarations import check_result, days_of_run, problems_by_day
-from analytics_platform.insights.llm.translating.quality import LENGTH_RATIOS, LOW_QUALITY
+from analytics_platform.insights.llm.translating.quality_estimate import LENGTH_RATIOS, LOW_QUALITY
 from analytics_platform.storage.partitions import PartitionStore
 from analytics_platform.system.plain_text import counted
 

@@ -18,7 +18,7 @@ from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.system.plain_text import agreeing, counted
 
 if TYPE_CHECKING:
-    from analytics_platform.insights.llm.client import LlmClient
+    from analytics_platform.insights.llm.llm_client import LlmClient
 
 OFF = "off"
 """Version of everything that an LLM makes while it is off."""
@@ -71,7 +71,7 @@ class LlmAccess:
             LlmError: If the LLM is off, its packages are not installed, or its configuration is wrong.
         """
         config = self.require_installed().model_copy(update={"api_key": self._api_key()})
-        from analytics_platform.insights.llm.client import LlmClient  # noqa: PLC0415  (an extra)
+        from analytics_platform.insights.llm.llm_client import LlmClient  # noqa: PLC0415  (an extra)
 
         return LlmClient(config, self.store)
 

@@ -45,7 +45,7 @@ class Llm:
         """
         config = self._access.require_installed()
         from analytics_platform.insights.llm.api.token_estimate import token_counter  # noqa: PLC0415  (an extra)
-        from analytics_platform.insights.llm.client import load_price_list  # noqa: PLC0415  (an extra)
+        from analytics_platform.insights.llm.llm_client import load_price_list  # noqa: PLC0415  (an extra)
         from analytics_platform.insights.llm.llm_tier import conversation_prompt  # noqa: PLC0415  (an extra)
 
         conversation_prompt(config.prompt, load_taxonomy(self._taxonomy))

@@ -12,12 +12,14 @@ import pyarrow as pa
 
 from analytics_platform.defs.resources.llm_access import OFF, FailureList, LlmAccess
 from analytics_platform.insights.encoders.device import DeviceChoice
+from analytics_platform.insights.llm.config import LlmError
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 from analytics_platform.model.tables.translation_tables import MESSAGE_TRANSLATIONS, TRANSLATION_FAILURES
+from analytics_platform.model.word_sets.languages import LANGUAGES
 from analytics_platform.transform.language import Detector, detect_languages
 
 if TYPE_CHECKING:
-    from analytics_platform.insights.llm.translating.quality import Encoder
+    from analytics_platform.insights.llm.translating.quality_estimate import Encoder
     from analytics_platform.insights.llm.translating.translator import TranslationPlan, Translator
 
 
@@ -58,6 +60,20 @@ class Translations:
             return f"off (ANALYTICS_TRANSLATE_TO={self._target}, but ANALYTICS_LLM_MODEL is not set)"
         return f"on, into {self._target} by {self._access.config.model}"
 
+    def require_usable(self) -> None:
+        """Refuse a code that no language has, and an unusable prompt; neither the store nor the endpoint is contacted.
+
+        Raises:
+            LlmError: If the code is unknown, packages are not installed, or the prompt cannot be used.
+        """
+        if self._target is not None and LANGUAGES.get(self._target) != self._target:
+            raise LlmError(f"ANALYTICS_TRANSLATE_TO: no language has the ISO 639-1 code {self._target!r}; use en, say")
+        if self.is_on:
+            self._access.require_installed()
+            from analytics_platform.insights.llm.translating.translator import load_prompt  # noqa: PLC0415  (an extra)
+
+            load_prompt(self._target or "")
+
     @property
     def version(self) -> str:
         """Hash of everything that translations depend on besides messages and code; ``off`` if they are off."""
@@ -82,10 +98,10 @@ class Translations:
     @cached_property
     def _translator(self) -> Translator:
         client = self._access.client
-        from analytics_platform.insights.llm.translating import quality, translator  # noqa: PLC0415  (an extra)
+        from analytics_platform.insights.llm.translating import quality_estimate, translator  # noqa: PLC0415  (an extra)
 
-        scale = quality.STATIC_SCALE if self._tier == "static" else quality.E5_SCALE
-        estimate = quality.QualityEstimate(scale, self._encoder, partial(_detect, self._detector))
+        scale = quality_estimate.STATIC_SCALE if self._tier == "static" else quality_estimate.E5_SCALE
+        estimate = quality_estimate.QualityEstimate(scale, self._encoder, partial(_detect, self._detector))
         return translator.Translator(client, self._on() or "", estimate)
 
     def _encoder(self) -> Encoder:

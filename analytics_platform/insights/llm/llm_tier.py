@@ -1,6 +1,6 @@
 """The LLM tier: messages in, labels of conversations out; each question is paid for once.
 
-`client` asks the questions that the store has no answer to.
+`llm_client` asks the questions that the store has no answer to.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from analytics_platform.insights.llm.answer import AnswerForm
-from analytics_platform.insights.llm.client import LlmClient
+from analytics_platform.insights.llm.llm_client import LlmClient
 from analytics_platform.insights.llm.llm_store import answer_key
 from analytics_platform.insights.llm.plan import Cost, estimate_cost
 from analytics_platform.insights.llm.prompt import Prompt

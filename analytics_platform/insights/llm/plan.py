@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from analytics_platform.insights.llm.api.token_estimate import token_counter
-from analytics_platform.insights.llm.client import LlmClient
+from analytics_platform.insights.llm.llm_client import LlmClient
 from analytics_platform.insights.llm.questions import Question, QuestionKind
 
 

@@ -101,7 +101,7 @@ TRANSLATION_LANGUAGES = Table(
             "cost_usd",
             NUMBER,
             "Cost of all requests for translations of the day's conversations, in all runs; the cost of a conversation "
-            "in several languages is divided by their numbers of messages. Null when no price is known.",
+            "in several languages is divided by their numbers of messages; null when no price is known.",
             nullable=True,
             unit="USD",
             minimum=0,

@@ -20,8 +20,8 @@ import pyarrow as pa
 import pytest
 from pydantic import SecretStr
 
-from analytics_platform.insights.llm.client import LlmClient
 from analytics_platform.insights.llm.config import LlmConfig
+from analytics_platform.insights.llm.llm_client import LlmClient
 from analytics_platform.insights.llm.llm_tier import LlmTier
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy, load_taxonomy
 from analytics_platform.model.tables.clean_tables import MESSAGES

@@ -17,7 +17,7 @@ RUN = """
 import sys
 import pyarrow.parquet as pq
 from pydantic import SecretStr
-from analytics_platform.insights.llm.client import LlmClient
+from analytics_platform.insights.llm.llm_client import LlmClient
 from analytics_platform.insights.llm.config import LlmConfig
 from analytics_platform.insights.llm.llm_tier import LlmTier
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy

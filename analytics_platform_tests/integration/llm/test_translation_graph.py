@@ -17,6 +17,8 @@ from analytics_platform.cli.app import app
 from analytics_platform.cli.commands import run_graph
 from analytics_platform.cli.doctor import examine
 from analytics_platform.defs.resources.platform import Platform
+from analytics_platform.errors import UserError
+from analytics_platform.operations.required_inputs import require_inputs
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.mongo import EmbeddedMongo, MongoLlmStore, MongoStore
 
@@ -141,14 +143,16 @@ def test_without_a_language_or_a_model_it_is_off_and_says_so(home, endpoint, mon
     assert "0 of 2 messages translated; translation is off" in invoke("de1").stdout
 
 
-@pytest.mark.parametrize("code", ["english", "xx", "deu", ""])
-def test_a_wrong_language_is_refused(home, monkeypatch, code):
+@pytest.mark.parametrize("code", ["english", "xx", "deu", "iw"])
+def test_a_wrong_language_is_refused_before_any_work(home, monkeypatch, code):
     monkeypatch.setenv("ANALYTICS_TRANSLATE_TO", code)
-    if code:
-        with pytest.raises(Exception, match=r"ANALYTICS_TRANSLATE_TO.*ISO 639-1"):
-            load_settings()
-    else:
-        assert load_settings().llm_translate_to is None
+    with pytest.raises(UserError, match=r"ANALYTICS_TRANSLATE_TO.*ISO 639-1"):
+        require_inputs(Platform(load_settings()))
+
+
+def test_an_empty_language_is_none(home, monkeypatch):
+    monkeypatch.setenv("ANALYTICS_TRANSLATE_TO", "")
+    assert load_settings().llm_translate_to is None
 
 
 def test_controls_in_a_translation_do_not_reach_the_terminal(home, endpoint, steps):
@@ -164,9 +168,9 @@ KILLED = """
 import sys
 import pyarrow.parquet as pq
 from pydantic import SecretStr
-from analytics_platform.insights.llm.client import LlmClient
+from analytics_platform.insights.llm.llm_client import LlmClient
 from analytics_platform.insights.llm.config import LlmConfig
-from analytics_platform.insights.llm.translating.quality import STATIC_SCALE, QualityEstimate
+from analytics_platform.insights.llm.translating.quality_estimate import STATIC_SCALE, QualityEstimate
 from analytics_platform.insights.llm.translating.translator import Translator
 from analytics_platform.storage.mongo import MongoLlmStore, MongoStore
 url, uri, name, path = sys.argv[1:]
@@ -180,9 +184,9 @@ def test_what_was_translated_before_a_kill_is_not_asked_again(endpoint, build, s
     import pyarrow.parquet as pq
     from pydantic import SecretStr
 
-    from analytics_platform.insights.llm.client import LlmClient
     from analytics_platform.insights.llm.config import LlmConfig
-    from analytics_platform.insights.llm.translating.quality import STATIC_SCALE, QualityEstimate
+    from analytics_platform.insights.llm.llm_client import LlmClient
+    from analytics_platform.insights.llm.translating.quality_estimate import STATIC_SCALE, QualityEstimate
     from analytics_platform.insights.llm.translating.translator import Translator
     from analytics_platform.insights.vectors.static_multilingual import static_encoder
 

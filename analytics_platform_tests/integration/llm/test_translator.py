@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 from pydantic import SecretStr
 
-from analytics_platform.insights.llm.client import LlmClient
 from analytics_platform.insights.llm.config import LlmConfig, LlmError
-from analytics_platform.insights.llm.translating.quality import STATIC_SCALE, QualityEstimate
+from analytics_platform.insights.llm.llm_client import LlmClient
+from analytics_platform.insights.llm.translating.quality_estimate import STATIC_SCALE, QualityEstimate
 from analytics_platform.insights.llm.translating.translator import Translator
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 from analytics_platform.model.tables.llm_tables import LLM_CALLS

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from analytics_platform.insights.llm.answer_json import AnswerError, Strict, read_answer, schema_of
 from analytics_platform.insights.llm.questions import Answer
-from analytics_platform.insights.llm.translating.quality import letters
+from analytics_platform.insights.llm.translating.quality_estimate import letters
 from analytics_platform.insights.llm.translating.texts import Piece
 
 _MOST_TIMES, _FEWEST_TIMES = 5, 6

@@ -13,13 +13,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from analytics_platform.insights.llm.api.token_estimate import estimate_tokens
-from analytics_platform.insights.llm.client import LlmClient
+from analytics_platform.insights.llm.llm_client import LlmClient
 from analytics_platform.insights.llm.llm_store import answer_key
 from analytics_platform.insights.llm.plan import Cost, estimate_cost
 from analytics_platform.insights.llm.prompt import Prompt
 from analytics_platform.insights.llm.questions import FailedQuestion, Question, QuestionKind, Result
 from analytics_platform.insights.llm.translating import form
-from analytics_platform.insights.llm.translating.quality import QualityEstimate, length_ratios
+from analytics_platform.insights.llm.translating.quality_estimate import QualityEstimate, length_ratios
 from analytics_platform.insights.llm.translating.texts import Piece, divide, lines_of, split_text, to_translate
 from analytics_platform.model.tables.translation_tables import MESSAGE_TRANSLATIONS, PROMPT_PREFIX, TRANSLATION_FAILURES
 
@@ -58,6 +58,17 @@ class TranslationPlan(Cost):
     cached: int = 0
 
 
+def load_prompt(target: str) -> Prompt:
+    """Return the prompt that asks for translations into a language.
+
+    Raises:
+        LlmError: If the prompt cannot be read.
+    """
+    prompt = Prompt(PROMPT, {"target": target})
+    prompt.system  # noqa: B018  (read and filled now, so that an unusable prompt is refused now)
+    return prompt
+
+
 class Translator:
     """Translates messages by an LLM; safe to share between threads.
 
@@ -74,9 +85,7 @@ class Translator:
         self._client = client
         self._target = target
         self._estimate = estimate
-        prompt = Prompt(PROMPT, {"target": target})
-        prompt.system  # noqa: B018  (read and filled now, so that an unusable prompt is refused now)
-        self._kind = QuestionKind("message_translations", "translation", prompt, form.SCHEMA, form.parse)
+        self._kind = QuestionKind("message_translations", "translation", load_prompt(target), form.SCHEMA, form.parse)
         self._room = min(_REQUEST_TOKENS, client.config.transcript_tokens)
         self._underway: dict[str, asyncio.Future[Result]] = {}
 

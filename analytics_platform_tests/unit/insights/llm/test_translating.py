@@ -15,7 +15,7 @@ from analytics_platform.insights.llm.answer_json import AnswerError
 from analytics_platform.insights.llm.api.token_estimate import estimate_tokens
 from analytics_platform.insights.llm.prompt import Prompt
 from analytics_platform.insights.llm.translating import form
-from analytics_platform.insights.llm.translating.quality import (
+from analytics_platform.insights.llm.translating.quality_estimate import (
     LENGTH_RATIOS,
     LOW_QUALITY,
     STATIC_SCALE,

@@ -48,7 +48,7 @@ E5_SCALE = QualityScale("e5", unrelated=0.81, translated=0.905)
 LOW_QUALITY = 0.3
 """Below it are 3 % of good translations (e5: 2 %) and 88 % of unrelated texts (e5: 87 %)."""
 LENGTH_RATIOS = (0.35, 2.8)
-"""999 of 1,000 good translations are between these ratios."""
+"""At least 998 of 1,000 good translations are between these ratios."""
 
 
 @dataclass(frozen=True)
