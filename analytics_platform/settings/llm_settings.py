@@ -19,7 +19,7 @@ class LlmSettings(BaseSettings):
     llm_model: str | None = Field(
         default=None,
         validation_alias="ANALYTICS_LLM_MODEL",
-        description="Model that labels conversations; unset, nothing is sent anywhere.",
+        description="Model that labels conversations and translates messages; unset, nothing is sent anywhere.",
     )
     llm_base_url: str = Field(
         default="https://api.openai.com/v1",

@@ -33,7 +33,7 @@ def _tier_version(day: str, llm: Llm) -> Mapping[str, str]:  # noqa: ARG001  (th
 
 
 def _ledger_version(day: str, llm: Llm) -> Mapping[str, str]:
-    return {"number of calls": llm.calls_version(day)}
+    return {"number of calls": llm.access.calls_version(day)}
 
 
 def _failures_version(day: str, llm: Llm) -> Mapping[str, str]:
@@ -60,7 +60,7 @@ def _translation_state(_: str, __: pa.Table, translations: Translations) -> Mapp
     return {"translation": translations.state}
 
 
-def _languages(_: str, languages: pa.Table) -> Mapping[str, Any]:
+def _languages(_: str, languages: pa.Table, **__: object) -> Mapping[str, Any]:
     import dagster as dg  # noqa: PLC0415  (only a run shows it, and has imported Dagster)
 
     shown = languages.drop_columns(["date"]).to_pylist()
@@ -104,13 +104,13 @@ def message_translations(day: str, messages: pa.Table, translations: Translation
 @table_asset(
     tables.LLM_CALLS,
     PLACE,
-    upstream=Upstream({"llm_insights": llm_insights, "message_translations": message_translations}),
+    upstream=Upstream({"llm_insights": llm_insights}, wait_for=[message_translations.name]),
     code=[llm_store],
     facts=PartitionFacts(version=_ledger_version),
 )
 def llm_calls(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noqa: ARG001  (after it)
     """Every call to the LLM about the day's conversations, in all runs: tokens, cost, latency and errors."""
-    return llm.calls(day)
+    return llm.access.calls(day)
 
 
 @table_asset(
@@ -144,16 +144,16 @@ def translation_failures(day: str, message_translations: pa.Table, translations:
         {
             "message_translations": message_translations,
             "translation_failures": translation_failures,
-            "llm_calls": llm_calls,
         }
     ),
-    facts=PartitionFacts(metadata=_languages),
+    code=[llm_store],
+    facts=PartitionFacts(metadata=_languages),  # a call that changes the cost also changes one of the two tables
 )
 def translation_languages(
-    message_translations: pa.Table, translation_failures: pa.Table, llm_calls: pa.Table
+    day: str, message_translations: pa.Table, translation_failures: pa.Table, translations: Translations
 ) -> pa.Table:
     """Messages to translate by language: their number, the share translated, the median quality, and the cost."""
-    return count_languages(message_translations, translation_failures, llm_calls)
+    return count_languages(message_translations, translation_failures, translations.access.calls(day))
 
 
 ASSETS = [

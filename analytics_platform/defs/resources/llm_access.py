@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from analytics_platform.insights.llm.config import LlmConfig, LlmError
 from analytics_platform.insights.llm.llm_store import LlmStore
 from analytics_platform.model import Table
+from analytics_platform.model.tables.llm_tables import LLM_CALLS
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.system.plain_text import agreeing, counted
 
@@ -79,6 +80,15 @@ class LlmAccess:
     def store(self) -> LlmStore:
         """The store of answers, calls and failures, opened at first use."""
         return self._open_store()
+
+    def calls(self, day: str) -> pa.Table:
+        """Return ``LLM_CALLS`` of a day, over all runs; none if the LLM is off."""
+        rows = self.store.calls(dt.date.fromisoformat(day)) if self.is_on else []
+        return LLM_CALLS.from_rows(rows)
+
+    def calls_version(self, day: str) -> str:
+        """Return a version of the day's ledger: its number of calls; ``off`` if the LLM is off."""
+        return str(self.store.count_calls(dt.date.fromisoformat(day))) if self.is_on else OFF
 
     def close(self) -> None:
         """Close the connections to the endpoint."""

@@ -5,7 +5,6 @@ Without ANALYTICS_LLM_MODEL the tier is off.
 
 from __future__ import annotations
 
-import datetime as dt
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ import pyarrow as pa
 
 from analytics_platform.defs.resources.llm_access import OFF, FailureList, LlmAccess
 from analytics_platform.insights.taxonomies.taxonomy import TaxonomyParts, load_taxonomy
-from analytics_platform.model.tables.llm_tables import LLM_CALLS, LLM_FAILURES, LLM_INSIGHTS
+from analytics_platform.model.tables.llm_tables import LLM_FAILURES, LLM_INSIGHTS
 
 if TYPE_CHECKING:
     from analytics_platform.insights.llm.llm_tier import LlmTier, Plan
@@ -23,19 +22,19 @@ class Llm:
     """The LLM tier.
 
     Args:
-        access: The endpoint and the store.
+        access: The endpoint and the store; also an attribute.
         taxonomy: Packs and files of labels, combined in this order; the demo's pack when None.
     """
 
     def __init__(self, access: LlmAccess, taxonomy: TaxonomyParts | None) -> None:
-        self._access = access
+        self.access = access
         self._taxonomy = taxonomy
         self.failures = FailureList(access, LLM_FAILURES, LLM_INSIGHTS, "conversation", is_on=access.is_on)
 
     @property
     def is_on(self) -> bool:
         """Whether a model is configured."""
-        return self._access.is_on
+        return self.access.is_on
 
     def require_usable(self) -> None:
         """Refuse an unusable prompt, price list or tokenizer; neither the store nor the endpoint is contacted.
@@ -43,7 +42,7 @@ class Llm:
         Raises:
             LlmError: If the tier is off, its packages are not installed, or a file cannot be used.
         """
-        config = self._access.require_installed()
+        config = self.access.require_installed()
         from analytics_platform.insights.llm.api.token_estimate import token_counter  # noqa: PLC0415  (an extra)
         from analytics_platform.insights.llm.llm_client import load_price_list  # noqa: PLC0415  (an extra)
         from analytics_platform.insights.llm.llm_tier import conversation_prompt  # noqa: PLC0415  (an extra)
@@ -59,7 +58,7 @@ class Llm:
         Raises:
             LlmError: If the tier is off, its packages are not installed, or its configuration is wrong.
         """
-        client = self._access.client
+        client = self.access.client
         from analytics_platform.insights.llm.llm_tier import LlmTier  # noqa: PLC0415  (an extra)
 
         return LlmTier(client, load_taxonomy(self._taxonomy))
@@ -77,15 +76,6 @@ class Llm:
         outcome = self.tier.label_conversations(messages)
         self.failures.replace(day, outcome.failures)
         return outcome.insights
-
-    def calls(self, day: str) -> pa.Table:
-        """Return ``LLM_CALLS`` of a day, over all runs."""
-        rows = self._access.store.calls(dt.date.fromisoformat(day)) if self.is_on else []
-        return LLM_CALLS.from_rows(rows)
-
-    def calls_version(self, day: str) -> str:
-        """Return a version of the day's ledger: its number of calls; ``off`` if the tier is off."""
-        return str(self._access.store.count_calls(dt.date.fromisoformat(day))) if self.is_on else OFF
 
     def plan(self, messages: pa.Table) -> Plan:
         """Return the estimated requests, tokens and cost of labelling these messages."""

@@ -27,7 +27,7 @@ class Translations:
     """The translation of messages.
 
     Args:
-        access: The endpoint and the store.
+        access: The endpoint and the store; also an attribute.
         target: ISO 639-1 code of the language to translate into; None to translate nothing.
         tier: The engine's tier; its vectors of many languages estimate the quality.
         device: Device of the tier ``transformer``.
@@ -37,7 +37,7 @@ class Translations:
     def __init__(
         self, access: LlmAccess, target: str | None, *, tier: str, device: DeviceChoice, detector: Detector
     ) -> None:
-        self._access = access
+        self.access = access
         self._target = target
         self._tier = tier
         self._device = device
@@ -56,9 +56,9 @@ class Translations:
         """Whether translation is on, into which language and by which model, or why it is off, as a phrase."""
         if self._target is None:
             return "off (ANALYTICS_TRANSLATE_TO is not set)"
-        if self._access.config is None:
+        if self.access.config is None:
             return f"off (ANALYTICS_TRANSLATE_TO={self._target}, but ANALYTICS_LLM_MODEL is not set)"
-        return f"on, into {self._target} by {self._access.config.model}"
+        return f"on, into {self._target} by {self.access.config.model}"
 
     def require_usable(self) -> None:
         """Refuse a code that no language has, and an unusable prompt; neither the store nor the endpoint is contacted.
@@ -69,7 +69,7 @@ class Translations:
         if self._target is not None and LANGUAGES.get(self._target) != self._target:
             raise LlmError(f"ANALYTICS_TRANSLATE_TO: no language has the ISO 639-1 code {self._target!r}; use en, say")
         if self.is_on:
-            self._access.require_installed()
+            self.access.require_installed()
             from analytics_platform.insights.llm.translating.translator import load_prompt  # noqa: PLC0415  (an extra)
 
             load_prompt(self._target or "")
@@ -93,11 +93,11 @@ class Translations:
         return self._translator.plan(messages)
 
     def _on(self) -> str | None:
-        return self._target if self._access.is_on else None
+        return self._target if self.access.is_on else None
 
     @cached_property
     def _translator(self) -> Translator:
-        client = self._access.client
+        client = self.access.client
         from analytics_platform.insights.llm.translating import quality_estimate, translator  # noqa: PLC0415  (an extra)
 
         scale = quality_estimate.STATIC_SCALE if self._tier == "static" else quality_estimate.E5_SCALE
