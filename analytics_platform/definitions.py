@@ -15,7 +15,7 @@ from analytics_platform.defs.automation import retry, source_sensor
 from analytics_platform.defs.automation.alerts_sensor import alerts_sensor
 from analytics_platform.defs.automation.housekeeping import housekeeping_schedule
 from analytics_platform.defs.automation.learning_schedule import learning_schedule
-from analytics_platform.defs.checks import completeness, declarations, label_drift, promotion
+from analytics_platform.defs.checks import completeness, declarations, label_drift, promotion, translation_quality
 from analytics_platform.defs.consistency import store_agreement
 from analytics_platform.defs.consistency.repair_job import build_repair_job
 from analytics_platform.defs.executors.choice import delegate_of
@@ -87,6 +87,7 @@ def build_definitions(
             *declarations.all_checks([asset for asset in [*tables, *LEARNING] if asset.name not in compared]),
             completeness.conversations_add_up,
             label_drift.labels_are_steady,
+            translation_quality.translations_are_good,
             promotion.no_worse_than_promoted,
             *agreement_checks,
         ],

@@ -51,6 +51,7 @@
     ├── TopicError                      operations.discovering.topic_list
     ├── TopicLabelError                 operations.discovering.topic_label
     ├── TopicModelError                 insights.discovery.topic_model
+    ├── TranslationError                operations.translation
     ├── UnknownPartitionError           operations.why
     └── WarehouseError                  storage.warehouse.warehouse_file
         ├── DamagedWarehouseError

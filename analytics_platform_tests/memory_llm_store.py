@@ -17,7 +17,7 @@ class MemoryLlmStore:
         self._lock = threading.Lock()
         self._answers: dict[str, Document] = {}
         self._calls: dict[str, dict[str, Any]] = {}
-        self._failures: dict[dt.date, list[dict[str, Any]]] = {}
+        self._failures: dict[tuple[str, dt.date], list[dict[str, Any]]] = {}
         self._batches: dict[str, Document] = {}
 
     def get_many(self, keys: Sequence[str]) -> dict[str, Document]:
@@ -47,15 +47,15 @@ class MemoryLlmStore:
         """Return how many there are."""
         return len(self.calls(day))
 
-    def replace_failures(self, day: dt.date, failures: Sequence[Document]) -> None:
+    def replace_failures(self, table: str, day: dt.date, failures: Sequence[Document]) -> None:
         """Replace those of a day."""
         with self._lock:
-            self._failures[day] = [dict(failure) for failure in failures]
+            self._failures[table, day] = [dict(failure) for failure in failures]
 
-    def failures(self, day: dt.date) -> list[dict[str, Any]]:
+    def failures(self, table: str, day: dt.date) -> list[dict[str, Any]]:
         """Return those of a day."""
         with self._lock:
-            return list(self._failures.get(day, []))
+            return list(self._failures.get((table, day), []))
 
     def put_batch(self, mark: str, document: Document) -> None:
         """Remember a batch."""

@@ -24,6 +24,7 @@ from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.model.tables.llm_tables import LLM_INSIGHTS
 from analytics_platform.model.tables.operational_tables import DAILY_REPORT_PAGES
+from analytics_platform.model.tables.translation_tables import MESSAGE_TRANSLATIONS
 from analytics_platform.operations.required_inputs import require_inputs
 from analytics_platform.operations.runs.graph import Graph
 from analytics_platform.operations.runs.outcome import Outcome
@@ -161,9 +162,11 @@ def _advise_real_mongodb(platform: Platform, days: Sequence[str]) -> None:
 
 
 def warn_of_unanswered(platform: Platform, outcome: Outcome) -> None:
-    """Add a warning for conversations that the LLM left without labels, which do not fail the run."""
-    days = outcome.parts.get(LLM_INSIGHTS.name, {}) if platform.llm.is_on else {}
-    try:
-        outcome.warnings += platform.llm.unanswered(sorted(filter(None, days)))
-    except UserError as error:  # the database went away: finished work is reported anyway
-        outcome.failures.append(f"count of conversations without an answer: {error}")
+    """Add a warning for what the LLM left without labels or translations, which does not fail the run."""
+    lists = {LLM_INSIGHTS.name: platform.llm.failures, MESSAGE_TRANSLATIONS.name: platform.translations.failures}
+    for table, failures in lists.items():
+        days = outcome.parts.get(table, {}) if failures.is_on else {}
+        try:
+            outcome.warnings += failures.summary(sorted(filter(None, days)))
+        except UserError as error:  # the database went away: finished work is reported anyway
+            outcome.failures.append(f"count of questions of {table} without an answer: {error}")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the subcommand that prints a result has imported its class
     from analytics_platform.operations.runs.unknown_outcomes import UnknownOutcomes
     from analytics_platform.operations.similar import Similar
     from analytics_platform.operations.status import Status
+    from analytics_platform.operations.translation import TranslatedConversation
     from analytics_platform.operations.why import Explanation
     from analytics_platform.sources.base import Progress as RowsProgress
     from analytics_platform.storage.partitions import PartitionInfo
@@ -327,6 +328,23 @@ def revealed_lines(revealed: Revealed) -> Iterator[str]:
     for message in revealed.messages:
         words = " ".join(" ".join([message.text, *(f"`{piece}`" for piece in message.code)]).split())
         yield f"{message.sent_at}  {message.role:{wide}}  {words}".rstrip()
+
+
+def translated_lines(translated: TranslatedConversation) -> Iterator[str]:
+    """Yield the messages of a conversation, each followed by its translation, and how many have one."""
+    messages = translated.messages
+    wide = max((len(message.role) for message in messages), default=0)
+    for message in messages:
+        words = " ".join(message.text.split())
+        yield f"{message.sent_at}  {message.role:{wide}}  {message.language:3}  {words}".rstrip()
+        indent = " " * (len(message.sent_at) + wide + 4)
+        if message.translation is not None:
+            rated = "" if message.quality is None else f"  (quality {message.quality:.2f})"
+            yield f"{indent}{message.target_language or '':3}  {' '.join(message.translation.split())}{rated}"
+        elif message.failure is not None:
+            yield f"{indent}not translated: {message.failure.replace('_', ' ')}"
+    done = sum(message.translation is not None for message in messages)
+    yield f"{done:,} of {counted(len(messages), 'message')} translated; translation is {translated.state}"
 
 
 def _size(count: float) -> str:

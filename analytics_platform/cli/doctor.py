@@ -68,6 +68,7 @@ def examine(settings: Settings) -> Iterator[Examination]:
     }
     if settings.llm_model:
         parts["llm"] = _llm
+    parts["translations"] = lambda platform: platform.translations.state
     if settings.training or settings.corrections or settings.nocodb_corrections_table:
         parts["labels"] = _labels
     try:

@@ -63,7 +63,9 @@ def score_taxonomy(
 
 
 def price_llm(settings: Settings, first: dt.date | None, last: dt.date | None) -> dict[str, Any]:
-    """Return the estimated requests, tokens and cost of labelling a range of days by the LLM; the LLM is not called.
+    """Return the estimated requests, tokens and cost of a range of days; the LLM is not called.
+
+    The figures of translations begin with ``translate_``; they are missing while translation is off.
 
     Raises:
         UserError: If no messages are stored for these days.
@@ -74,8 +76,12 @@ def price_llm(settings: Settings, first: dt.date | None, last: dt.date | None) -
         open_home(settings.home, settings.home_access)
         messages = PartitionStream(platform.lake, "messages", requested_days(platform, first, last))
         plans = [platform.llm.plan(table) for table in messages.values()]
+        translating = [platform.translations.plan(table) for table in messages.values() if platform.translations.is_on]
     finally:
         platform.close()
     if not plans:
         raise UserError("no messages are stored for these days; run `analytics run --select '*messages'` first")
-    return asdict(reduce(add, plans))
+    figures = asdict(reduce(add, plans))
+    for name, figure in (asdict(reduce(add, translating)) if translating else {}).items():
+        figures[f"translate_{name}"] = figure
+    return figures

@@ -1,4 +1,7 @@
-"""The subcommands that read from the lake and print: `similar`, `why`, `topics`, `reveal`; no stored data changes."""
+"""The subcommands that read from the lake and print: `similar`, `why`, `topics`, `reveal` and `translation`.
+
+They change no stored data.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,10 @@ from analytics_platform.settings.loader import load_settings
 from analytics_platform.system.output import print_json, print_result
 
 app = typer.Typer()
+
+OfDay = Annotated[
+    str | None, typer.Option(metavar="YYYY-MM-DD", help="The conversation's day; by default all days are searched.")
+]
 
 
 @app.command()
@@ -102,9 +109,7 @@ def topics(
 @app.command()
 def reveal(
     conversation_id: Annotated[str, typer.Argument(help="A stored conversation.")],
-    date: Annotated[
-        str | None, typer.Option(metavar="YYYY-MM-DD", help="The conversation's day; by default all days are searched.")
-    ] = None,
+    date: OfDay = None,
     as_json: AsJson = False,
 ) -> None:
     """Print a conversation with its personal data put back; needs ANALYTICS_PII_SPANS_KEY."""
@@ -121,3 +126,25 @@ def reveal(
         return
     for line in revealed_lines(revealed):
         print_result(line)  # a result, since messages may be kept as a log
+
+
+@app.command()
+def translation(
+    conversation_id: Annotated[str, typer.Argument(help="A stored conversation.")],
+    date: OfDay = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a conversation's messages, each with its translation; needs ANALYTICS_TRANSLATE_TO for its run."""
+    settings = load_settings()
+    read_day("--date", date)
+    from analytics_platform.cli.console import translated_lines
+    from analytics_platform.defs.resources.platform import Platform
+    from analytics_platform.operations.translation import translation_of
+
+    with closing(Platform(settings, stages=False)) as platform:
+        translated = translation_of(platform, conversation_id, date)
+    if as_json:
+        print_json(translated.as_json())
+        return
+    for line in translated_lines(translated):
+        print_result(line)

@@ -22,6 +22,7 @@ from analytics_platform.model.tables import (
     operational_tables,
     raw_tables,
     topic_tables,
+    translation_tables,
 )
 
 _MARK = "<!-- Made by `make data-model` from the declarations of the tables; a test compares. -->"
@@ -43,6 +44,9 @@ _LAYERS: dict[str, tuple[Table, ...]] = {
         llm_tables.LLM_INSIGHTS,
         llm_tables.LLM_CALLS,
         llm_tables.LLM_FAILURES,
+        translation_tables.MESSAGE_TRANSLATIONS,
+        translation_tables.TRANSLATION_FAILURES,
+        translation_tables.TRANSLATION_LANGUAGES,
     ),
     "topics": (
         topic_tables.TOPIC_EPOCHS,

@@ -49,6 +49,7 @@ def require_inputs(platform: Platform, *, source_files: bool = True) -> None:
                 "unset ANALYTICS_LLM_MODEL, or unset ANALYTICS_MONGO_URI, which is off"
             )
         platform.llm.require_usable()
+    platform.translations.require_usable()
     _ = platform.cleaning
 
 
@@ -89,3 +90,4 @@ def require_llm(platform: Platform) -> None:
     """
     load_taxonomy(platform.settings.taxonomy_parts)
     platform.llm.require_usable()
+    platform.translations.require_usable()

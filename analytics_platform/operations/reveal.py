@@ -5,20 +5,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.defs.assets.clean_assets import SPANS_KEPT
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.model.tables.clean_tables import MESSAGES
-from analytics_platform.storage.partitions import PartitionStore, PartitionTask, run_tasks
+from analytics_platform.operations.stored_conversation import day_of
 from analytics_platform.transform.pii.sealing import Findings, Sealer
 from analytics_platform.transform.privacy import Privacy
 
@@ -92,7 +89,7 @@ def reveal(platform: Platform, conversation_id: str, day: str | None) -> Reveale
             "cannot be read without it"
         )
     sealer, privacy = Sealer(key.encode()), Privacy(spans_key=key.encode())
-    stored_day = _day_of(platform.lake, conversation_id, day, platform.settings.workers or os.cpu_count() or 1)
+    stored_day = day_of(platform, conversation_id, day, RevealError)
     info = platform.lake.info(MESSAGES.name, stored_day)
     kept_under = info.annotations.get(SPANS_KEPT) if info else None
     if kept_under != privacy.spans_proof:
@@ -104,26 +101,6 @@ def reveal(platform: Platform, conversation_id: str, day: str | None) -> Reveale
     table = platform.lake.read(MESSAGES.name, stored_day, _COLUMNS)
     rows = table.filter(pc.equal(table["conversation_id"], conversation_id)).sort_by("position").to_pylist()
     return Revealed(stored_day, conversation_id, [_revealed(sealer, row) for row in rows])
-
-
-def _day_of(lake: PartitionStore, conversation_id: str, day: str | None, workers: int) -> str:
-    """Return the day under which the messages of a conversation are stored."""
-    stored = lake.keys(MESSAGES.name)
-    days = stored if day is None else [day] if day in stored else []
-    if not days:
-        where = f"no messages of {day} are stored" if day and stored else "no messages are stored"
-        raise RevealError(f"{where}; `analytics run --select '*{MESSAGES.name}'` makes them")
-    tasks = (PartitionTask(key, partial(lake.read, MESSAGES.name, key, ["conversation_id"])) for key in days)
-    holds = run_tasks(tasks, lambda task: _is_in(conversation_id, task.compute()), workers)
-    stored_day = next((key for key, there in zip(days, holds, strict=True) if there), None)
-    if stored_day is None:
-        where = f"the messages of {day}; without --date, all days are searched" if day else "any day's messages"
-        raise RevealError(f"conversation {conversation_id!r} is not among {where}")
-    return stored_day
-
-
-def _is_in(conversation_id: str, table: pa.Table) -> bool:
-    return bool(pc.index(table["conversation_id"], conversation_id).as_py() >= 0)
 
 
 def _revealed(sealer: Sealer, row: dict[str, Any]) -> RevealedMessage:

@@ -19,9 +19,19 @@ from analytics_platform.model.tables import (
     operational_tables,
     raw_tables,
     topic_tables,
+    translation_tables,
 )
 
-_LAKE = (raw_tables, clean_tables, insight_tables, error_tables, llm_tables, topic_tables, analytics_tables)
+_LAKE = (
+    raw_tables,
+    clean_tables,
+    insight_tables,
+    error_tables,
+    llm_tables,
+    translation_tables,
+    topic_tables,
+    analytics_tables,
+)
 _COLLECTIONS = (
     operational_tables.CONVERSATION_ANALYTICS,
     operational_tables.CONVERSATION_MESSAGES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ class LlmSettings(BaseSettings):
     llm_model: str | None = Field(
         default=None,
         validation_alias="ANALYTICS_LLM_MODEL",
-        description="Model that labels conversations; unset, nothing is sent anywhere.",
+        description="Model that labels conversations and translates messages; unset, nothing is sent anywhere.",
     )
     llm_base_url: str = Field(
         default="https://api.openai.com/v1",
@@ -87,6 +88,20 @@ class LlmSettings(BaseSettings):
         validation_alias="ANALYTICS_LLM_RETRY_FAILED",
         description="Ask again about conversations whose requests or answers failed for good.",
     )
+
+    llm_translate_to: str | None = Field(
+        default=None,
+        validation_alias="ANALYTICS_TRANSLATE_TO",
+        description="ISO 639-1 code of the language into which the model translates messages, such as en; unset, "
+        "nothing is translated.",
+    )
+
+    @field_validator("llm_translate_to")
+    @classmethod
+    def _llm_language(cls, code: str | None) -> str | None:
+        if code is not None and not re.fullmatch(r"[a-z]{2}", code):
+            raise ValueError("must be an ISO 639-1 code, two small letters, such as en")
+        return code  # whether a language has this code, ``require_inputs`` checks
 
     @field_validator("llm_base_url")
     @classmethod

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from analytics_platform.model.tables.clean_tables import CONVERSATIONS, MESSAGES
 from analytics_platform.model.tables.raw_tables import RAW_CONVERSATIONS, RAW_MESSAGES, TIME_SOURCES
-from analytics_platform.transform.language import UNKNOWN, normalise_codes
+from analytics_platform.model.word_sets.languages import UNKNOWN
+from analytics_platform.transform.language import normalise_codes
 from analytics_platform.transform.outcomes import KNOWN_TO_EVERYBODY, Outcomes
 from analytics_platform.transform.privacy import DEFAULT_PRIVACY, Privacy
 from analytics_platform.transform.roles import is_agent, is_customer

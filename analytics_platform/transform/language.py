@@ -19,9 +19,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.model.word_sets.languages import LANGUAGES
+from analytics_platform.model.word_sets.languages import LANGUAGES, UNKNOWN
 
-UNKNOWN = "und"
 Detector = Literal["fast", "careful"]
 
 _CHARACTERS_READ = 120  # of each text; reading more costs time and changed one answer in 5,000

@@ -159,7 +159,14 @@ def test_bad_conversations_are_left_out_everywhere_tried_again_and_brought_back(
     assert found.pop("quarantined_rows") == {f"{DAYS[0]}-0"}
     found.pop("unplaced_rows", None)
     assert found.pop("processing_errors") == set(BROKEN.values())
-    for name in ("mongo/conversation_translations", "llm_insights", "llm_calls", "llm_failures"):
+    for name in (
+        "mongo/conversation_translations",
+        "llm_insights",
+        "llm_calls",
+        "llm_failures",
+        "message_translations",
+        "translation_failures",
+    ):
         assert found.pop(name) == set()
     before = {name: found.pop(name) for name in ("raw_messages", "raw_conversations", "messages", "conversations")}
     insights = ("message_embeddings", "conversation_embeddings", "message_insights", "conversation_insights")

@@ -12,6 +12,7 @@ from analytics_platform.defs.assets import (
     analytics_assets,
     clean_assets,
     insight_assets,
+    llm_assets,
     processing_errors,
     topic_assets,
 )
@@ -70,10 +71,16 @@ def conversation_categories(conversation_insights: pa.Table) -> pa.Table:
     return operational_documents.conversation_categories(conversation_insights)
 
 
-@collection_asset(tables.CONVERSATION_TRANSLATIONS, upstream=Upstream({"messages": clean_assets.messages}))
-def conversation_translations(messages: pa.Table) -> pa.Table:  # noqa: ARG001  (keeps its place in the lineage)
-    """Translations of messages. Always empty: this version does not translate."""
-    return tables.CONVERSATION_TRANSLATIONS.empty()
+@collection_asset(
+    tables.CONVERSATION_TRANSLATIONS,
+    upstream=Upstream({"message_translations": llm_assets.message_translations, **FAILED}),
+)
+def conversation_translations(message_translations: pa.Table) -> pa.Table:
+    """Translations of messages; those of a conversation, in the order of their positions, are its translation.
+
+    Empty while translation is off, that is without ANALYTICS_TRANSLATE_TO or ANALYTICS_LLM_MODEL.
+    """
+    return tables.CONVERSATION_TRANSLATIONS.conform(message_translations)
 
 
 AGREEING = [

@@ -133,20 +133,26 @@ def _missing_rows(store: PartitionStore, day: str) -> Iterator[str]:
         yield f"{counted(read, 'row')} read, {accounted}"
 
 
-def check_result(problems: Iterable[str], *, partitions: int | None = None) -> dg.AssetCheckResult:
+def check_result(
+    problems: Iterable[str],
+    *,
+    partitions: int | None = None,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+) -> dg.AssetCheckResult:
     """Return the result of a check, which passes if there is no problem.
 
     Args:
         problems: One line per problem.
         partitions: Number of checked partitions; None for a check that does not look at partitions. Zero partitions
             give the result of ``nothing_compared``.
+        severity: Severity of a failure.
     """
     found = list(problems)
     if not found and partitions == 0:
         return nothing_compared("none of the selected partitions is stored", {"partitions_checked": 0})
     return dg.AssetCheckResult(
         passed=not found,
-        severity=dg.AssetCheckSeverity.ERROR,
+        severity=severity,
         metadata={
             **({} if partitions is None else {"partitions_checked": partitions}),
             "problems": plain_metadata(found[:PROBLEMS_SHOWN]),

@@ -86,4 +86,5 @@ def graph_resources(
         "corrections": dg.ResourceDefinition(lambda _: platform.corrections),
         "topics": dg.ResourceDefinition(lambda _: platform.topics),
         "llm": platform.llm,
+        "translations": platform.translations,
     }

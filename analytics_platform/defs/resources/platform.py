@@ -14,8 +14,10 @@ from pydantic import SecretStr
 from analytics_platform.alerting import Alerts
 from analytics_platform.defs.resources.corrections_resource import Corrections
 from analytics_platform.defs.resources.insights_resource import Insights
+from analytics_platform.defs.resources.llm_access import LlmAccess
 from analytics_platform.defs.resources.llm_resource import Llm
 from analytics_platform.defs.resources.topics_resource import Topics
+from analytics_platform.defs.resources.translation_resource import Translations
 from analytics_platform.errors import UserError
 from analytics_platform.insights.learning.corrections_file import COLUMNS, read_corrections_files
 from analytics_platform.insights.learning.training_files import Training, read_training
@@ -57,7 +59,8 @@ def _llm_config(settings: Settings) -> LlmConfig | None:
     """Return the configuration of the LLM tier without its key; None if no model is named."""
     if settings.llm_model is None:
         return None
-    told = {name.removeprefix("llm_"): getattr(settings, name) for name in LlmSettings.model_fields}
+    named = LlmSettings.model_fields.keys() - {"llm_translate_to"}  # what is asked, not how
+    told = {name.removeprefix("llm_"): getattr(settings, name) for name in named}
     return LlmConfig(**{**told, "api_key": SecretStr("")})  # the tier gets the key at its first use
 
 
@@ -75,11 +78,18 @@ class Platform:
         self._stages = stages
         self._reading = ExitStack()
         self._sources: dict[tuple[dt.date, dt.date], Source] = {}
-        self.llm = Llm(
+        self._llm_access = LlmAccess(
             _llm_config(settings),
-            settings.taxonomy_parts,
             api_key=lambda: SecretStr(self.secret("llm_api_key") or ""),
             open_store=lambda: MongoLlmStore(self.mongo),
+        )
+        self.llm = Llm(self._llm_access, settings.taxonomy_parts)
+        self.translations = Translations(
+            self._llm_access,
+            settings.llm_translate_to,
+            tier=settings.engine_tier,
+            device=settings.engine,
+            detector=settings.language_detector,
         )
         self._embedded: EmbeddedMongo | None = None
         self._looked = False
@@ -329,7 +339,7 @@ class Platform:
 
     def close(self) -> None:
         """Close the LLM endpoint, the source and MongoDB. The embedded server stops with its last user."""
-        self.llm.close()
+        self._llm_access.close()
         self._reading.close()
         if self._embedded is not None:
             self.mongo.close()
@@ -396,6 +406,7 @@ class Platform:
             "corrections": self.corrections,
             "topics": self.topics,
             "llm": self.llm,
+            "translations": self.translations,
         }
 
     def before_closing(self, do: Callable[[], None]) -> None:

@@ -1,16 +1,14 @@
-"""The form of an LLM's answers: a schema derived from the taxonomy, and the parsing of answers by this schema."""
+"""The form of labels that an LLM answers: a schema derived from the taxonomy, and the parsing by this schema."""
 
 from __future__ import annotations
 
-import json
-import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from json_repair import repair_json
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, create_model
 
+from analytics_platform.insights.llm.answer_json import AnswerError, Strict, read_answer, schema_of
 from analytics_platform.insights.llm.transcript import Transcript
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, Taxonomy
 from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES
@@ -20,14 +18,7 @@ Labels = dict[str, Any]
 """A checked answer, as it is cached: reasons refer to message numbers, so that equal conversations can share it."""
 
 _MOST_REASONS, _MOST_TOPICS, _MOST_WORDS = 8, 3, 24
-_PROBLEMS_NAMED = 5
-_DECODER = json.JSONDecoder()
-_THOUGHTS = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.S)
 _PUNCTUATION = string.punctuation + "…«»“”‘’¿¡"  # noqa: RUF001  (quotation marks are meant)
-
-
-class AnswerError(ValueError):
-    """An answer does not follow the form; the message names the place, so that the model can correct it."""
 
 
 def _between(lowest: float, highest: float) -> AfterValidator:
@@ -44,11 +35,7 @@ def _between(lowest: float, highest: float) -> AfterValidator:
 Confidence = Annotated[float, _between(0, 1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Sentiment(_Strict):
+class _Sentiment(Strict):
     score: Annotated[float, _between(-1, 1)]
     confidence: Confidence
 
@@ -69,7 +56,7 @@ class AnswerForm:
             "resolution": frozenset(RESOLUTIONS),
         }
         self._model = self._make_model()
-        self.schema: dict[str, Any] = _without_titles(self._model.model_json_schema())
+        self.schema = schema_of(self._model)
 
     def parse(self, text: str, transcript: Transcript) -> Labels:
         """Return the labels of an answer; Markdown fences, text around the JSON and broken JSON are repaired.
@@ -82,7 +69,7 @@ class AnswerForm:
             AnswerError: If the answer does not follow the form, a label is not in the taxonomy, or a reason names a
                 message that was not shown.
         """
-        answer = self._read(text)
+        answer = read_answer(self._model, text)
         self._check_reasons(answer["reasons"], transcript)
         topics = sorted((t for t in answer["topics"] if t["label"] != OTHER), key=lambda topic: -topic["confidence"])
         distinct = {topic["label"]: topic for topic in reversed(topics)}
@@ -101,32 +88,6 @@ class AnswerForm:
             "reasons": [r for given in answer["reasons"] if (r := _grounded(given, transcript))][:_MOST_REASONS],
         }
 
-    def _read(self, text: str) -> dict[str, Any]:
-        try:
-            return self._model.model_validate_json(text).model_dump()
-        except ValidationError:
-            pass
-        text = _THOUGHTS.sub("", text)
-        for found in reversed(list(_objects(text))):  # drafts come before the answer
-            try:
-                return self._model.model_validate(found).model_dump()
-            except ValidationError:
-                continue
-        try:
-            mended = repair_json(text, return_objects=True)
-        except (RecursionError, ValueError):
-            raise AnswerError("it is nested too deeply") from None
-        if isinstance(mended, list) and len(mended) == 1:
-            mended = mended[0]
-        if not isinstance(mended, dict):
-            raise AnswerError("it holds no JSON object") from None
-        try:
-            return self._model.model_validate(mended).model_dump()
-        except ValidationError as error:
-            problems = error.errors(include_url=False, include_input=False)
-            named = [f"{'.'.join(map(str, p['loc']))}: {p['msg'][:200]}" for p in problems[:_PROBLEMS_NAMED]]
-            raise AnswerError("; ".join(named)) from None
-
     def _check_reasons(self, reasons: list[dict[str, Any]], transcript: Transcript) -> None:
         for place, reason in enumerate(reasons):
             if reason["message"] not in transcript.by_number:
@@ -138,10 +99,10 @@ class AnswerForm:
         """Build the pydantic model; reasons come first, so that a truncated answer lacks a label and is refused."""
         anything = _choice(frozenset().union(*self._labels.values()))
         reason = create_model(
-            "Reason", __base__=_Strict, kind=_choice(self._labels), label=anything, message=int, quote=str
+            "Reason", __base__=Strict, kind=_choice(self._labels), label=anything, message=int, quote=str
         )
         judged: dict[str, Any] = {
-            kind: create_model(kind.title(), __base__=_Strict, label=_choice(self._labels[kind]), confidence=Confidence)
+            kind: create_model(kind.title(), __base__=Strict, label=_choice(self._labels[kind]), confidence=Confidence)
             for kind in ("topic", "intent", "urgency", "resolution")
         }
         fields: dict[str, Any] = {
@@ -152,25 +113,7 @@ class AnswerForm:
             "urgency": judged["urgency"],
             "resolution": judged["resolution"],
         }
-        return create_model("Answer", __base__=_Strict, **fields)
-
-
-_MOST_BRACES = 1_000
-"""Most opening braces at which parsing is tried; each try may read the rest of the text."""
-
-
-def _objects(text: str) -> Iterator[Any]:
-    """Yield the outermost JSON objects within a text."""
-    start, braces = text.find("{"), 0
-    while start >= 0 and braces < _MOST_BRACES:
-        braces += 1
-        try:
-            found, end = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError):  # a brace of the text around
-            end = start + 1
-        else:
-            yield found
-        start = text.find("{", end)
+        return create_model("Answer", __base__=Strict, **fields)
 
 
 def _choice(labels: Any) -> Any:
@@ -193,10 +136,3 @@ def _grounded(reason: dict[str, Any], transcript: Transcript) -> dict[str, Any] 
     if not words:
         return None
     return {"kind": reason["kind"], "label": reason["label"], "message": reason["message"], "words": words}
-
-
-def _without_titles(schema: Any) -> Any:
-    """Remove the titles that pydantic adds: they carry no information, and cost tokens in every request."""
-    if isinstance(schema, dict):
-        return {k: _without_titles(v) for k, v in schema.items() if not (k == "title" and isinstance(v, str))}
-    return [_without_titles(item) for item in schema] if isinstance(schema, list) else schema

@@ -23,8 +23,7 @@ from analytics_platform.insights.llm.api.rate_limits import Amount, BudgetSpentE
 from analytics_platform.insights.llm.api.replies import Judged
 from analytics_platform.insights.llm.config import LlmError
 from analytics_platform.insights.llm.llm_store import BatchBook, Document, moment
-from analytics_platform.insights.llm.prompt import Prompt
-from analytics_platform.insights.llm.results import FailedQuestion, Question, Result
+from analytics_platform.insights.llm.questions import FailedQuestion, Question, Result
 
 T = TypeVar("T")
 Keep = Callable[[Question, Result], Awaitable[Result]]
@@ -42,7 +41,6 @@ class BatchRunner:
 
     Args:
         endpoint: The endpoint.
-        prompt: The prompt.
         book: Store of open batches.
         price: Price of tokens in a batch; None if unknown.
         keep: Stores a result for all workers and returns the stored one.
@@ -52,14 +50,12 @@ class BatchRunner:
     def __init__(
         self,
         endpoint: Endpoint,
-        prompt: Prompt,
         book: BatchBook,
         price: Price | None,
         keep: Keep,
         rows: list[dict[str, Any]],
     ) -> None:
         self._endpoint = endpoint
-        self._prompt = prompt
         self._book = book
         self._price = price
         self._keep = keep
@@ -81,10 +77,9 @@ class BatchRunner:
         if left:
             # The first question is asked in real time: it checks key and model, and finds the accepted dialect.
             first, *left = left
-            result = await realtime.ask(self._endpoint, self._prompt, first, self._rows)
+            result = await realtime.ask(self._endpoint, first, self._rows)
             self._results[first.key] = await self._keep(first, result)
-        tokens = self._endpoint.config.answer_tokens
-        asked = [Asked(question, question.messages, tokens) for question in left]
+        asked = [Asked(question, question.messages, question.answer_tokens) for question in left]
         for start in range(0, len(asked), MOST_REQUESTS):
             await self._ask_batch(asked[start : start + MOST_REQUESTS], 1)
         return self._results
@@ -121,7 +116,7 @@ class BatchRunner:
     def _affordable(self, asked: Sequence[Asked]) -> tuple[list[Asked], Amount]:
         total, chosen = Amount(), []
         for item in asked:
-            most = Amount.of(self._endpoint.most(item.messages, item.answer_tokens), self._price)
+            most = Amount.of(self._endpoint.most(item.question.kind, item.messages, item.answer_tokens), self._price)
             if not self._endpoint.budget.covers(total + most):
                 break
             total += most
@@ -148,8 +143,8 @@ class BatchRunner:
         mark = uuid.uuid4().hex
         about = {
             item.question.key: {
-                "date": item.question.transcript.date.isoformat(),
-                "conversation_id": item.question.transcript.conversation_id,
+                "date": item.question.date.isoformat(),
+                "conversation_id": item.question.conversation_id,
             }
             for item in asked
         }
@@ -194,8 +189,8 @@ class BatchRunner:
         for key, reply in judged.items():
             question = self._questions[key]
             if isinstance(reply, Judged) and number == 1 and reply.worth_asking_again:
-                tokens = realtime.tokens_again(reply, self._endpoint.config.answer_tokens)
-                again.append(Asked(question, realtime.correction(self._prompt, question, reply), tokens))
+                tokens = realtime.tokens_again(reply, question.answer_tokens)
+                again.append(Asked(question, realtime.correction(question, reply), tokens))
                 continue
             result = realtime.result_of(reply, number) if isinstance(reply, Judged) else reply
             self._results[key] = await self._keep(question, result)
@@ -209,12 +204,13 @@ class BatchRunner:
                  for line in await self._lines(file_id)]  # fmt: skip
         found = batch_file.read(lines, document, self._questions, self._endpoint)
         spent, rows = Amount(), []
+        kind = next(iter(self._questions.values())).kind  # a batch holds questions of one kind
         for key, reply in found.items():
             usage: Usage | None = reply.usage
             spent += Amount.of(usage, self._price) if usage else Amount()
             rows.append(
                 self._endpoint.ledger.row(
-                    self._questions.get(key) or batch_file.forgotten_question(key, document),
+                    self._questions.get(key) or batch_file.forgotten_question(key, document, kind),
                     number=document["number"],
                     status=reply.status,
                     usage=usage,

@@ -45,14 +45,14 @@ class CallLedger(Protocol):
 
 
 class FailureBook(Protocol):
-    """Conversations without labels, as rows of ``LLM_FAILURES``."""
+    """Conversations without labels and messages without translations, each kind as rows of its table."""
 
-    def replace_failures(self, day: dt.date, failures: Sequence[Document]) -> None:
-        """Replace the day's failures."""
+    def replace_failures(self, table: str, day: dt.date, failures: Sequence[Document]) -> None:
+        """Replace the day's failures of a table."""
         ...
 
-    def failures(self, day: dt.date) -> list[dict[str, Any]]:
-        """Return the day's failures."""
+    def failures(self, table: str, day: dt.date) -> list[dict[str, Any]]:
+        """Return the day's failures of a table."""
         ...
 
 

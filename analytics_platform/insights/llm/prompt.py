@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +13,6 @@ import jinja2
 import orjson
 
 from analytics_platform.insights.llm.config import LlmError
-from analytics_platform.insights.llm.transcript import Transcript
-from analytics_platform.insights.taxonomies.taxonomy import OTHER, Taxonomy
 
 FOLDER = Path(__file__).with_name("prompts")
 Message = dict[str, str]
@@ -21,18 +20,18 @@ Message = dict[str, str]
 
 @dataclass(frozen=True)
 class Prompt:
-    """One version of the prompt, for one taxonomy.
+    """One version of a prompt.
 
     Args:
         name: Name of the file, without ``.md.j2``.
-        taxonomy: Names the labels.
+        values: Values of the system message.
 
     Raises:
         LlmError: At the first use, if no prompt has this name.
     """
 
     name: str
-    taxonomy: Taxonomy
+    values: Mapping[str, Any]
 
     @cached_property
     def version(self) -> str:
@@ -41,12 +40,12 @@ class Prompt:
 
     @cached_property
     def system(self) -> str:
-        """The system message; the same for every conversation, so that endpoints can cache it."""
-        return self._fill("system", topics=self.taxonomy.topics, intents=self.taxonomy.intents, other=OTHER)
+        """The system message; the same for every question, so that endpoints can cache it."""
+        return self._fill("system", **self.values)
 
-    def user(self, transcript: Transcript) -> str:
-        """Return the user message with the conversation."""
-        return self._fill("user", transcript=transcript.text, was_cut=transcript.was_cut)
+    def user(self, **shown: Any) -> str:
+        """Return the user message with what the question shows."""
+        return self._fill("user", **shown)
 
     def form(self, schema: dict[str, Any]) -> str:
         """Return the description of the answer's form, for endpoints that accept no schema."""
@@ -66,7 +65,7 @@ class Prompt:
 
     @cached_property
     def _template(self) -> jinja2.Template:
-        # No autoescape, because a prompt is not HTML; the transcript is escaped already (see ``Transcript.text``).
+        # No autoescape, because a prompt is not HTML; texts of people are escaped already (see ``json_line``).
         environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
         return environment.from_string(self._source)
 

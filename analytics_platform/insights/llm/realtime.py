@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analytics_platform.insights.llm.api.endpoint import Endpoint
 from analytics_platform.insights.llm.api.rate_limits import BudgetSpentError
 from analytics_platform.insights.llm.api.refusals import RejectedError, UnavailableError
 from analytics_platform.insights.llm.api.replies import Judged
-from analytics_platform.insights.llm.prompt import Prompt
-from analytics_platform.insights.llm.results import FailedQuestion, Question, Result
+from analytics_platform.insights.llm.questions import FailedQuestion, Question, Result
 
 _BAD_ANSWER_SHOWN = 4000
 
 
-async def ask(endpoint: Endpoint, prompt: Prompt, question: Question, rows: list[dict[str, Any]]) -> Result:
+async def ask(endpoint: Endpoint, question: Question, rows: list[dict[str, Any]]) -> Result:
     """Return the result of a question; ledger rows are appended to ``rows``.
 
     Raises:
         LlmError: If key, address or model are wrong.
     """
-    tries, tokens = 0, endpoint.config.answer_tokens
-    messages: Sequence[dict[str, str]] = question.messages
+    tries, tokens = 0, question.answer_tokens
+    messages: Sequence[Mapping[str, str]] = question.messages
     try:
         for number in (1, 2):
             judged = await endpoint.ask(question, messages, rows, number=number, answer_tokens=tokens)
             tries += 1
             if not judged.worth_asking_again:
                 break
-            messages, tokens = correction(prompt, question, judged), tokens_again(judged, tokens)
+            messages, tokens = correction(question, judged), tokens_again(judged, tokens)
     except BudgetSpentError as error:
         return FailedQuestion.now("budget", str(error), tries, will_retry=True)
     except UnavailableError as error:
@@ -40,16 +39,16 @@ async def ask(endpoint: Endpoint, prompt: Prompt, question: Question, rows: list
 
 
 def result_of(judged: Judged, tries: int) -> Result:
-    """Return the labels of a judged reply, or a failure if it has none."""
-    if judged.labels is not None:
-        return judged.labels
+    """Return the answer in a judged reply, or a failure if it has none."""
+    if judged.answer is not None:
+        return judged.answer
     return FailedQuestion.now(judged.status, judged.problem or "", tries)
 
 
-def correction(prompt: Prompt, question: Question, judged: Judged) -> list[dict[str, Any]]:
+def correction(question: Question, judged: Judged) -> list[Mapping[str, str]]:
     """Return the messages for asking again: the question, the invalid answer, and its fault."""
     bad = {"role": "assistant", "content": judged.text[:_BAD_ANSWER_SHOWN] or "{}"}
-    return [*question.messages, bad, {"role": "user", "content": prompt.correction(judged.problem or "")}]
+    return [*question.messages, bad, {"role": "user", "content": question.kind.prompt.correction(judged.problem or "")}]
 
 
 def tokens_again(judged: Judged, tokens: int) -> int:

@@ -1,8 +1,7 @@
-"""Results of questions, and the tables of labels and failures made from them."""
+"""The outcome of labelling by an LLM: the tables of labels and failures."""
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import pyarrow as pa
 
 from analytics_platform.insights.encoders.words import quoted
 from analytics_platform.insights.llm.answer import Labels
-from analytics_platform.insights.llm.llm_store import Document, moment
+from analytics_platform.insights.llm.questions import FailedQuestion
 from analytics_platform.insights.llm.transcript import Transcript
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS
 from analytics_platform.model.tables.llm_tables import LLM_FAILURES, LLM_INSIGHTS
@@ -35,48 +34,6 @@ SILENT: Labels = {
 
 
 @dataclass(frozen=True)
-class Question:
-    """One conversation to label.
-
-    Attributes:
-        transcript: The conversation.
-        key: Hash of everything that the answer depends on.
-        messages: Messages to send.
-    """
-
-    transcript: Transcript
-    key: str
-    messages: tuple[dict[str, str], ...]
-
-
-@dataclass(frozen=True)
-class FailedQuestion:
-    """The reason why a conversation has no labels.
-
-    Attributes:
-        reason: One of ``FAILURE_REASONS``.
-        detail: Description of the fault.
-        tries: Number of questions asked without success.
-        will_retry: Whether the next run asks again.
-        failed_at: Time of the failure, UTC.
-    """
-
-    reason: str
-    detail: str
-    tries: int
-    will_retry: bool
-    failed_at: dt.datetime
-
-    @classmethod
-    def now(cls, reason: str, detail: str, tries: int = 0, *, will_retry: bool = False) -> FailedQuestion:
-        """Return a failure with the current time."""
-        return cls(reason, detail, tries, will_retry, moment())
-
-
-Result = Labels | FailedQuestion
-
-
-@dataclass(frozen=True)
 class LlmOutcome:
     """Result of the LLM tier for a table of messages.
 
@@ -94,21 +51,6 @@ class LlmOutcome:
     def not_done(self) -> list[str]:
         """Conversations left for another run, because the budget was spent or the endpoint did not answer."""
         return list(self.failures.filter(self.failures["will_retry"])["conversation_id"].to_pylist())
-
-
-def to_document(result: Result, provenance: Document) -> Document:
-    """Return the stored form of a result, with its provenance."""
-    if isinstance(result, FailedQuestion):
-        kept = {"reason": result.reason, "detail": result.detail, "tries": result.tries, "failed_at": result.failed_at}
-        return {**provenance, "failure": kept}
-    return {**provenance, "labels": result}
-
-
-def from_document(document: Document) -> Result:
-    """Return the result in a stored document."""
-    if "labels" in document:
-        return dict(document["labels"])
-    return FailedQuestion(**document["failure"], will_retry=False)
 
 
 def insights_table(

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from analytics_platform.insights.llm.api.token_estimate import BYTES_PER_TOKEN, estimate_tokens
 
-_SPEAKERS = {"user": "customer", "assistant": "assistant", "agent": "agent"}
+SPEAKERS = {"user": "customer", "assistant": "assistant", "agent": "agent"}
 _OPENING, _ENDING = 2, 4
 """Numbers of first and last messages that are kept before all others."""
 _LARGEST_SHARE = 8
@@ -75,7 +75,7 @@ class Transcript:
     @cached_property
     def text(self) -> str:
         """One JSON object per line; ``<`` and ``>`` are escaped, so that no message can close the delimiter."""
-        return "\n".join(_json(entry) for entry in self._entries())
+        return "\n".join(json_line(entry) for entry in self._entries())
 
     def _entries(self) -> Iterator[dict[str, object]]:
         expected = 1
@@ -93,7 +93,7 @@ def read_transcripts(messages: pa.Table, budget: int) -> list[Transcript]:
     dates, ids, roles = (table[name].to_pylist() for name in ("date", "conversation_id", "role"))
     message_ids, texts = (table[name].to_pylist() for name in ("message_id", "text"))
     spoken = pc.and_(
-        pc.is_in(table["role"], value_set=pa.array(list(_SPEAKERS))),
+        pc.is_in(table["role"], value_set=pa.array(list(SPEAKERS))),
         pc.not_equal(pc.utf8_trim_whitespace(table["text"]), ""),
     ).to_numpy()
     encoded = table["conversation_id"].combine_chunks().dictionary_encode().indices.to_numpy()
@@ -102,8 +102,7 @@ def read_transcripts(messages: pa.Table, budget: int) -> list[Transcript]:
     for start, end in pairwise(bounds):
         rows = start + np.flatnonzero(spoken[start:end])
         lines = [
-            TranscriptLine(n, message_ids[row], _SPEAKERS[roles[row]], texts[row])
-            for n, row in enumerate(rows, start=1)
+            TranscriptLine(n, message_ids[row], SPEAKERS[roles[row]], texts[row]) for n, row in enumerate(rows, start=1)
         ]
         kept = _cut(lines, budget)
         transcripts.append(Transcript(dates[start], ids[start], tuple(kept), was_cut=kept != lines))
@@ -139,5 +138,6 @@ def _shorten(text: str, tokens: int) -> str:
     return raw[:head].decode(errors="ignore") + _GAP + raw[len(raw) - (room - head) :].decode(errors="ignore")
 
 
-def _json(entry: dict[str, object]) -> str:
+def json_line(entry: dict[str, object]) -> str:
+    """Return an entry as JSON on one line, in which no text can close a delimiter of angle brackets."""
     return orjson.dumps(entry).decode().replace("<", "\\u003c").replace(">", "\\u003e")

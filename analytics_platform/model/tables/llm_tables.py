@@ -25,7 +25,7 @@ CALL_STATUSES = frozenset(
 FAILURE_REASONS = frozenset({"invalid", "cut_off", "refused", "filtered", "rejected", "budget", "unavailable"})
 
 _MODEL = Column("model", STRING, "Name of the LLM that was asked.")
-_PROMPT = Column("prompt_version", STRING, "Name and hash of the file with the prompt.")
+PROMPT_VERSION = Column("prompt_version", STRING, "Name and hash of the file with the prompt.")
 _OWN = {
     column.name: column
     for column in (
@@ -62,7 +62,7 @@ LLM_INSIGHTS = Table(
             "was_cut", BOOLEAN, "Whether the LLM saw only a part of the conversation, because the whole is too long."
         ),
         _MODEL,
-        _PROMPT,
+        PROMPT_VERSION,
     ),
     key=("conversation_id",),
 )
@@ -80,7 +80,7 @@ LLM_CALLS = Table(
             "Time at which the request was sent, UTC; for a batch, the time at which its answer was collected.",
         ),
         _MODEL,
-        _PROMPT,
+        PROMPT_VERSION,
         Column(
             "mode",
             STRING,

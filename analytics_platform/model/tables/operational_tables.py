@@ -16,13 +16,13 @@ from analytics_platform.model.tables.analytics_tables import SHARES_TYPE, USER_A
 from analytics_platform.model.tables.clean_tables import (
     CONVERSATION_ID,
     CONVERSATIONS,
-    MESSAGE_ID,
     MESSAGES,
     STAYS_IN_THE_LAKE,
 )
 from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_INSIGHTS
 from analytics_platform.model.tables.raw_tables import DATE_COLUMN
 from analytics_platform.model.tables.topic_tables import CONVERSATION_TOPICS
+from analytics_platform.model.tables.translation_tables import MESSAGE_TRANSLATIONS
 
 
 def _beside(left: Table, right: Table, *, optional: str = "") -> tuple[Column, ...]:
@@ -78,27 +78,10 @@ CONVERSATION_CATEGORIES = Table(
     order=("conversation_id", "rank"),
 )
 
-CONVERSATION_TRANSLATIONS = Table(
+CONVERSATION_TRANSLATIONS = replace(
+    MESSAGE_TRANSLATIONS,
     name="conversation_translations",
-    grain="one document per message and target language; empty until translation is configured",
-    columns=(
-        DATE_COLUMN,
-        CONVERSATION_ID,
-        MESSAGE_ID,
-        Column("source_language", STRING, "ISO 639-1 code of the message's language."),
-        Column("target_language", STRING, "ISO 639-1 code of the translation's language."),
-        Column("text", STRING, "Translated text."),
-        Column(
-            "quality",
-            NUMBER,
-            "Estimated quality of the translation; null when not estimated.",
-            nullable=True,
-            minimum=0,
-            maximum=1,
-        ),
-        Column("translator", STRING, "Name of the program or service that translated."),
-    ),
-    key=("conversation_id", "message_id", "target_language"),
+    grain="one document per translated message and target language; empty while translation is off",
 )
 
 USER_PROFILES = Table(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+UNKNOWN = "und"
+"""Code of a text whose language is not known."""
+
 _CODES = (
     "aa aar; ab abk; ae ave; af afr; ak aka; am amh; an arg; ar ara; as asm; av ava; ay aym; az aze; ba bak; be bel; "
     "bg bul; bi bis; bm bam; bn ben; bo bod tib; br bre; bs bos; ca cat; ce che; ch cha; co cos; cr cre; cs ces cze; "

@@ -107,7 +107,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     ),
     Collection(CONVERSATION_MESSAGES, indexes=(("conversation_id", "position"),)),
     Collection(CONVERSATION_CATEGORIES, indexes=(("conversation_id", "rank"), ("topic", "date"))),
-    Collection(CONVERSATION_TRANSLATIONS, indexes=(("conversation_id",),)),
+    Collection(CONVERSATION_TRANSLATIONS, indexes=(("conversation_id", "position"),)),
     Collection(USER_PROFILES, indexes=(("last_date",),), partition=None),
     Collection(DAILY_REPORTS, fixed={"kind": Cadence.DAILY.value}),
 )

@@ -1,8 +1,8 @@
 """Export and merge of the documents that no run can compute again: corrections by people, and paid LLM results.
 
 The export format is one line of MongoDB Extended JSON per document, which ``mongoimport`` reads. The merge never
-replaces a newer document by an older one. ``llm_failures`` is not exported: a run computes it from the answers without
-asking the LLM.
+replaces a newer document by an older one. ``llm_failures`` and ``translation_failures`` are not exported: a run
+computes them from the answers without asking the LLM.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _time(document: Document, name: str) -> dt.datetime:
 IRREPLACEABLE: tuple[IrreplaceableCollection, ...] = (
     IrreplaceableCollection(LABEL_FEEDBACK.name, lambda document: (True, _time(document, "corrected_at"))),
     # An answer ranks above a failure stored under the same key, whatever their times.
-    IrreplaceableCollection(ANSWERS, lambda document: ("labels" in document, _time(document, "kept_at"))),
+    IrreplaceableCollection(ANSWERS, lambda document: ("failure" not in document, _time(document, "kept_at"))),
     IrreplaceableCollection(CALLS, lambda _: (True, _LONG_AGO)),  # a call is never rewritten
     # A submitted batch ranks above the earlier note that the batch is about to be submitted.
     IrreplaceableCollection(

@@ -1,6 +1,6 @@
 """The LLM tier's store in MongoDB: an answer that one worker paid for is free for every worker.
 
-The store uses four collections without partitions beside the operational collections. BSON has times in milliseconds
+The store uses five collections without partitions beside the operational collections. BSON has times in milliseconds
 and no dates; the store writes a date as midnight UTC and reads it back as a date.
 """
 
@@ -16,9 +16,15 @@ from pymongo import UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
+from analytics_platform.model.tables.llm_tables import LLM_FAILURES
+from analytics_platform.model.tables.translation_tables import TRANSLATION_FAILURES
 from analytics_platform.storage.mongo.mongo_store import MongoStore
 
-ANSWERS, CALLS, FAILURES, BATCHES = "llm_answers", "llm_calls", "llm_failures", "llm_batches"
+ANSWERS, CALLS, BATCHES = "llm_answers", "llm_calls", "llm_batches"
+FAILURES = (LLM_FAILURES.name, TRANSLATION_FAILURES.name)
+"""Collections of failures, named like their tables."""
+_NAMING = ("conversation_id", "message_id")
+"""Fields that tell failures of a day apart; a failure of a whole conversation names no message."""
 _KEYS_AT_ONCE = 5000
 Document = Mapping[str, Any]
 
@@ -75,17 +81,17 @@ class MongoLlmStore:
         with self._collection(CALLS) as collection:
             return int(collection.count_documents({"date": _midnight(day)}))
 
-    def replace_failures(self, day: dt.date, failures: Sequence[Document]) -> None:
-        """Replace the day's documents in ``llm_failures``."""
-        documents = [{**_with_time(failure), "_id": f"{day}/{failure['conversation_id']}"} for failure in failures]
-        with self._collection(FAILURES) as collection:
+    def replace_failures(self, table: str, day: dt.date, failures: Sequence[Document]) -> None:
+        """Replace the day's documents in a collection of failures."""
+        documents = [{**_with_time(failure), "_id": _failure_id(failure)} for failure in failures]
+        with self._collection(table) as collection:
             collection.delete_many({"date": _midnight(day)})
             if documents:
                 collection.insert_many(documents)
 
-    def failures(self, day: dt.date) -> list[dict[str, Any]]:
-        """Return the day's documents in ``llm_failures``."""
-        with self._collection(FAILURES) as collection:
+    def failures(self, table: str, day: dt.date) -> list[dict[str, Any]]:
+        """Return the day's documents in a collection of failures."""
+        with self._collection(table) as collection:
             return [_with_date(document) for document in collection.find({"date": _midnight(day)})]
 
     def put_batch(self, mark: str, document: Document) -> None:
@@ -113,10 +119,14 @@ class MongoLlmStore:
         with self._lock:
             if self._indexed:
                 return
-            for name in (CALLS, FAILURES):
+            for name in (CALLS, *FAILURES):
                 with self._mongo.lend(name) as collection:
                     collection.create_index("date")
             self._indexed = True
+
+
+def _failure_id(failure: Document) -> str:
+    return "/".join([str(failure["date"]), *(failure[name] for name in _NAMING if name in failure)])
 
 
 def _midnight(day: dt.date) -> dt.datetime:

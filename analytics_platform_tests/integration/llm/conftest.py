@@ -21,6 +21,7 @@ import pytest
 from pydantic import SecretStr
 
 from analytics_platform.insights.llm.config import LlmConfig
+from analytics_platform.insights.llm.llm_client import LlmClient
 from analytics_platform.insights.llm.llm_tier import LlmTier
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy, load_taxonomy
 from analytics_platform.model.tables.clean_tables import MESSAGES
@@ -34,8 +35,24 @@ Step = Callable[["Handler", dict[str, Any]], None]
 """What the server does with one request for a chat completion."""
 
 
+ENGLISH = {
+    "Ich habe mein Passwort vergessen und kann mich nicht anmelden": "I forgot my password and cannot log in",
+    "J'ai oublié mon mot de passe et je ne peux pas me connecter": "I forgot my password and I cannot log in",
+    "Olvidé mi contraseña y no puedo iniciar sesión": "I forgot my password and cannot log in",
+    "Mein Paket ist noch nicht angekommen": "My parcel has not arrived yet",
+}
+"""Texts and their translations; any other text is repeated in capitals."""
+
+
 def good_answer(body: dict[str, Any]) -> dict[str, Any]:
-    """An answer that fits: it points at the first message and quotes its first word."""
+    """An answer that fits. Labels point at the first message and quote its first word."""
+    if "<messages>" in body["messages"][1]["content"]:
+        return {
+            "translations": [
+                {"number": line["number"], "text": ENGLISH.get(line["text"], line["text"].upper())}
+                for line in lines_of(body, "messages")
+            ]
+        }
     first = transcript_of(body)[0]
     return {
         "reasons": [
@@ -51,8 +68,13 @@ def good_answer(body: dict[str, Any]) -> dict[str, Any]:
 
 def transcript_of(body: dict[str, Any]) -> list[dict[str, Any]]:
     """The lines of the transcript that a request holds."""
-    shown = re.search(r"<transcript>\n(.*?)\n</transcript>", body["messages"][1]["content"], re.S)
-    return [json.loads(line) for line in shown[1].splitlines()]
+    return lines_of(body, "transcript")
+
+
+def lines_of(body: dict[str, Any], delimiter: str) -> list[dict[str, Any]]:
+    """The lines that a request holds between delimiters."""
+    shown = re.search(rf"<{delimiter}>\n(.*?)\n</{delimiter}>", body["messages"][1]["content"], re.S)
+    return [json.loads(line) for line in shown[1].split("\n")]
 
 
 def says(text: str, finish: str = "stop", **message: Any) -> Step:
@@ -348,19 +370,19 @@ def store() -> MemoryLlmStore:
 @pytest.fixture
 def make_tier(endpoint: FakeEndpoint, taxonomy: Taxonomy, store: MemoryLlmStore) -> Iterator[Callable[..., LlmTier]]:
     """Make tiers of the endpoint, as one process after another would; closed at the end."""
-    made: list[LlmTier] = []
+    made: list[LlmClient] = []
 
     def make(shared: Any = None, **changes: Any) -> LlmTier:
         values = {"model": MODEL, "base_url": endpoint.url, "api_key": SecretStr(KEY), "backoff_seconds": 0.01}
-        made.append(LlmTier(LlmConfig(**values | changes), taxonomy, shared or store))
-        return made[-1]
+        made.append(LlmClient(LlmConfig(**values | changes), shared or store))
+        return LlmTier(made[-1], taxonomy)
 
     yield make
-    for tier in made:
-        tier.close()
+    for client in made:
+        client.close()
 
 
-def messages_of(*conversations: str | Sequence[tuple[str, str]], day: dt.date = DAY) -> pa.Table:
+def messages_of(*conversations: str | Sequence[tuple[str, str]], day: dt.date = DAY, language: str = "en") -> pa.Table:
     """A MESSAGES table; a conversation is a list of (role, text), or one text by the customer that also names it."""
     rows = []
     for conversation in conversations:
@@ -383,7 +405,7 @@ def messages_of(*conversations: str | Sequence[tuple[str, str]], day: dt.date = 
                     "text": text,
                     "code": [],
                     "pii": [],
-                    "language": "en",
+                    "language": language,
                     "character_count": len(text),
                     "word_count": 1,
                     "token_count": 1,

@@ -17,13 +17,15 @@ RUN = """
 import sys
 import pyarrow.parquet as pq
 from pydantic import SecretStr
+from analytics_platform.insights.llm.llm_client import LlmClient
 from analytics_platform.insights.llm.config import LlmConfig
 from analytics_platform.insights.llm.llm_tier import LlmTier
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
 from analytics_platform.storage.mongo import MongoLlmStore, MongoStore
 url, uri, name, path = sys.argv[1:]
 config = LlmConfig(model="gpt-4.1-mini", base_url=url, api_key=SecretStr("k"), concurrency=2)
-LlmTier(config, load_taxonomy(), MongoLlmStore(MongoStore(uri, name))).label_conversations(pq.read_table(path))
+client = LlmClient(config, MongoLlmStore(MongoStore(uri, name)))
+LlmTier(client, load_taxonomy()).label_conversations(pq.read_table(path))
 """
 
 

@@ -16,6 +16,7 @@ from analytics_platform_tests.memory_llm_store import MemoryLlmStore
 pytestmark = pytest.mark.integration
 
 DAY, NEXT_DAY = dt.date(2026, 1, 5), dt.date(2026, 1, 6)
+LABELS = LLM_FAILURES.name
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +72,13 @@ def test_failures_of_a_day_are_replaced(shared):
         "date": DAY, "conversation_id": "c", "reason": "budget", "will_retry": True, "detail": "spent", "tries": 0,
         "failed_at": moment(),
     }  # fmt: skip
-    shared.replace_failures(DAY, [failure, {**failure, "conversation_id": "d"}])
-    shared.replace_failures(NEXT_DAY, [{**failure, "date": NEXT_DAY}])
-    shared.replace_failures(DAY, [failure])
-    assert shared.failures(DAY) == [failure]
-    assert LLM_FAILURES.from_rows(shared.failures(NEXT_DAY)).num_rows == 1
-    shared.replace_failures(DAY, [])
-    assert shared.failures(DAY) == []
+    shared.replace_failures(LABELS, DAY, [failure, {**failure, "conversation_id": "d"}])
+    shared.replace_failures(LABELS, NEXT_DAY, [{**failure, "date": NEXT_DAY}])
+    shared.replace_failures(LABELS, DAY, [failure])
+    assert shared.failures(LABELS, DAY) == [failure]
+    assert LLM_FAILURES.from_rows(shared.failures(LABELS, NEXT_DAY)).num_rows == 1
+    shared.replace_failures(LABELS, DAY, [])
+    assert shared.failures(LABELS, DAY) == []
 
 
 def test_batches_are_remembered_until_they_are_dropped(shared):

@@ -6,8 +6,10 @@ import datetime as dt
 
 from pydantic import SecretStr
 
+from analytics_platform.defs.resources.llm_access import LlmAccess
 from analytics_platform.defs.resources.llm_resource import Llm
 from analytics_platform.insights.llm.config import LlmConfig
+from analytics_platform.model.tables.llm_tables import LLM_FAILURES
 from analytics_platform_tests.memory_llm_store import MemoryLlmStore
 
 DAYS = ["2024-01-01", "2024-01-02"]
@@ -24,12 +26,15 @@ def llm(**reasons: int) -> Llm:
         "failed_at": dt.datetime(2024, 1, 3, tzinfo=dt.UTC),
     }
     names = [(reason, f"{reason}{number}") for reason, count in reasons.items() for number in range(count)]
-    store.replace_failures(day, [facts | {"reason": reason, "conversation_id": name} for reason, name in names])
-    return Llm(LlmConfig(model="m"), None, api_key=lambda: SecretStr(""), open_store=lambda: store)
+    store.replace_failures(
+        LLM_FAILURES.name, day, [facts | {"reason": reason, "conversation_id": name} for reason, name in names]
+    )
+    access = LlmAccess(LlmConfig(model="m"), api_key=lambda: SecretStr(""), open_store=lambda: store)
+    return Llm(access, None)
 
 
 def test_conversations_without_an_answer_are_counted_by_reason_the_most_first():
-    (told,) = llm(refused=1, budget=1200, cut_off=2).unanswered(DAYS)
+    (told,) = llm(refused=1, budget=1200, cut_off=2).failures.summary(DAYS)
     assert told == (
         "llm_insights: 1,203 conversations have no answer: 1,200 budget spent, 2 cut off, 1 refused; "
         "see the table llm_failures"
@@ -37,4 +42,4 @@ def test_conversations_without_an_answer_are_counted_by_reason_the_most_first():
 
 
 def test_nothing_is_said_where_all_have_an_answer():
-    assert llm().unanswered(DAYS) == llm(budget=1).unanswered(DAYS[1:]) == []
+    assert llm().failures.summary(DAYS) == llm(budget=1).failures.summary(DAYS[1:]) == []

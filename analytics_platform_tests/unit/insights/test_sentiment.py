@@ -13,7 +13,8 @@ from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.tiers.sentiment import SLICE_PATH, WEIGHTS_PATH, load_sentiment, save_sentiment
 from analytics_platform.insights.tiers.tier import Documents
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
-from analytics_platform.transform.language import UNKNOWN, detect_languages
+from analytics_platform.model.word_sets.languages import UNKNOWN
+from analytics_platform.transform.language import detect_languages
 
 
 def test_a_head_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ ENTRANCES = [
     "transform/messages",
     "insights/engine",
     "insights/llm/llm_tier",
+    "insights/llm/translating/translator",
     "insights/quality/promotion_gate",
     "analytics/reports/page",
 ]

@@ -13,8 +13,7 @@ from analytics_platform.insights.llm.api.endpoint import Endpoint
 from analytics_platform.insights.llm.api.refusals import is_about_text
 from analytics_platform.insights.llm.api.replies import Judged, UnreadableReplyError, judge
 from analytics_platform.insights.llm.llm_store import Document
-from analytics_platform.insights.llm.results import FailedQuestion, Question
-from analytics_platform.insights.llm.transcript import Transcript
+from analytics_platform.insights.llm.questions import Answer, FailedQuestion, Question, QuestionKind
 
 _NOT_ABOUT_THE_REQUEST = frozenset({401, 402, 403, 404, 408, 409, 429})
 """4xx statuses that do not concern the request itself: a person can correct key, account and address."""
@@ -26,24 +25,26 @@ class Asked:
     """A question of a batch.
 
     Attributes:
-        question: The conversation to label.
+        question: The question.
         messages: Messages to send.
         answer_tokens: Most tokens of the answer.
     """
 
     question: Question
-    messages: Sequence[dict[str, str]]
+    messages: Sequence[Mapping[str, str]]
     answer_tokens: int
 
 
-def requests(asked: Iterable[Asked], body: Callable[[Sequence[dict[str, str]], int], dict[str, Any]]) -> bytes:
+def requests(
+    asked: Iterable[Asked], body: Callable[[QuestionKind, Sequence[Mapping[str, str]], int], dict[str, Any]]
+) -> bytes:
     """Return the content of the request file; a question's key is the ``custom_id`` of its line."""
     lines = (
         {
             "custom_id": item.question.key,
             "method": "POST",
             "url": "/v1/chat/completions",
-            "body": body(item.messages, item.answer_tokens),
+            "body": body(item.question.kind, item.messages, item.answer_tokens),
         }
         for item in asked
     )
@@ -59,7 +60,7 @@ def read(
         lines: Lines of the output and error files.
         document: The stored document of the batch.
         questions: Questions of the caller by key; a reply to another question counts as invalid.
-        endpoint: Endpoint whose form and key are used to judge the replies.
+        endpoint: Endpoint whose key is hidden in errors.
     """
     found: dict[str, Judged] = {}
     for line in lines:
@@ -80,10 +81,10 @@ def judged_or_failure(reply: Judged, number: int) -> Judged | FailedQuestion:
     return reply
 
 
-def forgotten_question(key: str, document: Document) -> Question:
+def forgotten_question(key: str, document: Document, kind: QuestionKind) -> Question:
     """Return a question with the fields that the ledger needs, for a key that the caller does not ask for."""
     about = document["asked"][key]
-    return Question(Transcript(dt.date.fromisoformat(about["date"]), about["conversation_id"], ()), key, ())
+    return Question(kind, dt.date.fromisoformat(about["date"]), about["conversation_id"], key, (), (), 0)
 
 
 def complaint(batch: Any) -> str:
@@ -100,8 +101,12 @@ def _judge(response: Mapping[str, Any], error: Any, question: Question | None, e
         kind = "rejected" if final else "server_error"
         return Judged(kind, None, problem=detail)
     try:
-        known = question or Question(Transcript(dt.date.min, "", ()), "", ())
-        judged = judge(response.get("body"), endpoint.form, known.transcript)
+        judged = judge(response.get("body"), question.parse if question else _take_nothing)
     except UnreadableReplyError as odd:
         return Judged("server_error", None, problem=str(odd))
     return judged if question else Judged("invalid", judged.usage, problem=_CHANGED)
+
+
+def _take_nothing(_: str) -> Answer:
+    """Stand for the parsing of an answer to a question that nobody asks any more."""
+    return {}

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from analytics_platform.insights.llm.api.prices import Price, Usage
 from analytics_platform.insights.llm.llm_store import CallLedger, moment
-from analytics_platform.insights.llm.results import Question
+from analytics_platform.insights.llm.questions import Question
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,10 @@ class Ledger:
     Args:
         store: Store of the calls of all workers.
         model: The model of the calls.
-        prompt_version: Version of the prompt.
     """
 
     store: CallLedger
     model: str
-    prompt_version: str
 
     def row(
         self,
@@ -46,12 +44,12 @@ class Ledger:
     ) -> dict[str, Any]:
         """Return a row of ``LLM_CALLS``."""
         return {
-            "date": question.transcript.date,
+            "date": question.date,
             "call_id": call_id or uuid.uuid4().hex,
-            "conversation_id": question.transcript.conversation_id,
+            "conversation_id": question.conversation_id,
             "called_at": called_at or moment(),
             "model": self.model,
-            "prompt_version": self.prompt_version,
+            "prompt_version": question.kind.prompt.version,
             "mode": mode,
             "question": number,
             "attempt": attempt,

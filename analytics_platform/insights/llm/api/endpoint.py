@@ -7,7 +7,7 @@ event loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import openai
@@ -20,7 +20,6 @@ from tenacity import (
     wait_random,
 )
 
-from analytics_platform.insights.llm.answer import AnswerForm
 from analytics_platform.insights.llm.api.calls import Ledger, Stopwatch
 from analytics_platform.insights.llm.api.endpoint_dialect import EndpointDialect
 from analytics_platform.insights.llm.api.prices import PriceList, Usage
@@ -37,8 +36,7 @@ from analytics_platform.insights.llm.api.refusals import (
 from analytics_platform.insights.llm.api.replies import Judged, UnreadableReplyError, judge, storable
 from analytics_platform.insights.llm.api.token_estimate import estimate_tokens
 from analytics_platform.insights.llm.config import LlmConfig, LlmError
-from analytics_platform.insights.llm.prompt import Prompt
-from analytics_platform.insights.llm.results import Question
+from analytics_platform.insights.llm.questions import Question, QuestionKind
 
 _MOST_FAILURES_IN_A_ROW = 5
 _MESSAGE_OVERHEAD = 8
@@ -51,15 +49,12 @@ class Endpoint:
 
     Args:
         config: Address and limits.
-        prompt: The prompt.
-        form: The form of answers.
         prices: Prices of tokens.
         ledger: The ledger of calls.
     """
 
-    def __init__(self, config: LlmConfig, prompt: Prompt, form: AnswerForm, prices: PriceList, ledger: Ledger) -> None:
+    def __init__(self, config: LlmConfig, prices: PriceList, ledger: Ledger) -> None:
         self.config = config
-        self.form = form
         self.ledger = ledger
         self.dialect = EndpointDialect()
         self.budget = Budget(config.budget_usd, config.budget_tokens)
@@ -70,7 +65,6 @@ class Endpoint:
             timeout=openai.Timeout(config.timeout_seconds, connect=config.timeout_seconds * _CONNECTING_SHARE),
             max_retries=0,  # attempts are ours, so that each is in the ledger
         )
-        self._form_in_words = prompt.form(form.schema)
         self._price = prices.price(config.model)
         self._turns = RateLimiter(config.concurrency, config.requests_per_minute, config.tokens_per_minute)
         self._stopped: LlmError | UnavailableError | None = None
@@ -80,7 +74,7 @@ class Endpoint:
     async def ask(
         self,
         question: Question,
-        messages: Sequence[dict[str, str]],
+        messages: Sequence[Mapping[str, str]],
         rows: list[dict[str, Any]],
         *,
         number: int,
@@ -89,7 +83,7 @@ class Endpoint:
         """Send a question until the endpoint replies, and return the judged reply, which may be unusable.
 
         Args:
-            question: The conversation to label.
+            question: The question.
             messages: Messages to send.
             rows: List to which the ledger rows of all attempts are appended.
             number: 1 for the question, 2 for asking again after an invalid answer.
@@ -130,21 +124,22 @@ class Endpoint:
             stop=stop_after_attempt(config.attempts), wait=wait, retry=retry_if_exception_type(errors), reraise=True
         )
 
-    def body(self, messages: Sequence[dict[str, str]], answer_tokens: int) -> dict[str, Any]:
+    def body(self, kind: QuestionKind, messages: Sequence[Mapping[str, str]], answer_tokens: int) -> dict[str, Any]:
         """Return the body of a request in the dialect that the endpoint accepts."""
         return self.dialect.request(
             messages,
             model=self.config.model,
-            schema=self.form.schema,
-            form_in_words=self._form_in_words,
+            name=kind.name,
+            schema=kind.schema,
+            form_in_words=kind.form_in_words,
             answer_tokens=answer_tokens,
             temperature=self.config.temperature,
         )
 
-    def most(self, messages: Sequence[dict[str, str]], answer_tokens: int) -> Usage:
+    def most(self, kind: QuestionKind, messages: Sequence[Mapping[str, str]], answer_tokens: int) -> Usage:
         """Return the most tokens that a question is expected to use."""
         sent = sum(estimate_tokens(message["content"]) + _MESSAGE_OVERHEAD for message in messages)
-        return Usage(sent + estimate_tokens(self._form_in_words), answer_tokens)
+        return Usage(sent + estimate_tokens(kind.form_in_words), answer_tokens)
 
     def sanitized(self, text: object) -> str:
         """Return a text without the API key, on one line of at most 500 characters."""
@@ -153,14 +148,14 @@ class Endpoint:
     async def _attempt(
         self,
         question: Question,
-        messages: Sequence[dict[str, str]],
+        messages: Sequence[Mapping[str, str]],
         number: int,
         attempt: int,
         answer_tokens: int,
         rows: list[dict[str, Any]],
     ) -> Judged:
         """Send a request in one dialect after another until the endpoint accepts one."""
-        most = Amount.of(self.most(messages, answer_tokens), self._price)
+        most = Amount.of(self.most(question.kind, messages, answer_tokens), self._price)
         while True:
             await self._turns.wait(most.tokens)
             if self._stopped:
@@ -192,15 +187,15 @@ class Endpoint:
                 raise error
 
     async def _send(
-        self, question: Question, messages: Sequence[dict[str, str]], answer_tokens: int
+        self, question: Question, messages: Sequence[Mapping[str, str]], answer_tokens: int
     ) -> tuple[Judged, Exception | None]:
         """Send one request; return the judged reply, and the error to raise if there is one."""
         try:
             async with asyncio.timeout(self.config.timeout_seconds):  # the client's own timeout restarts with each byte
                 completion = await self.client.post(
-                    "/chat/completions", body=self.body(messages, answer_tokens), cast_to=object
+                    "/chat/completions", body=self.body(question.kind, messages, answer_tokens), cast_to=object
                 )
-            return judge(completion, self.form, question.transcript), None
+            return judge(completion, question.parse), None
         except openai.APIStatusError as refused:
             return self._refused(refused)
         except (TimeoutError, openai.APIConnectionError) as lost:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -38,20 +38,31 @@ class EndpointDialect:
 
     def request(
         self,
-        messages: Sequence[dict[str, str]],
+        messages: Sequence[Mapping[str, str]],
         *,
         model: str,
+        name: str,
         schema: dict[str, Any],
         form_in_words: str,
         answer_tokens: int,
         temperature: float | None,
     ) -> dict[str, Any]:
-        """Return the body of a request for a chat completion."""
+        """Return the body of a request for a chat completion.
+
+        Args:
+            messages: Messages to send, the system message first.
+            model: Name of the model.
+            name: Name of the schema.
+            schema: JSON schema of the answer.
+            form_in_words: Description of the schema, for the weaker forms.
+            answer_tokens: Most tokens of the answer.
+            temperature: Sampling temperature; left to the endpoint when None.
+        """
         body: dict[str, Any] = {"model": model, "messages": list(messages), self.limit: answer_tokens}
         if self.temperature and temperature is not None:
             body["temperature"] = temperature
         if self.form == "json_schema":
-            wanted = {"name": "conversation_labels", "strict": True, "schema": schema}
+            wanted = {"name": name, "strict": True, "schema": schema}
             body["response_format"] = {"type": "json_schema", "json_schema": wanted}
             return body
         system, *others = messages

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from analytics_platform.insights.llm.answer import AnswerError, AnswerForm, Labels
+from analytics_platform.insights.llm.answer_json import AnswerError
 from analytics_platform.insights.llm.api.prices import Usage
-from analytics_platform.insights.llm.transcript import Transcript
+from analytics_platform.insights.llm.questions import Answer
 
 _SHOWN = 300
 _MOST_TOKENS = 2**31
@@ -25,14 +26,14 @@ class Judged:
     Attributes:
         status: One of ``CALL_STATUSES``.
         usage: Tokens; None if the endpoint does not report them.
-        labels: The labels if the status is ``ok``.
+        answer: The checked answer if the status is ``ok``.
         problem: The fault of the reply if the status is not ``ok``.
         text: The model's text.
     """
 
     status: str
     usage: Usage | None
-    labels: Labels | None = None
+    answer: Answer | None = None
     problem: str | None = None
     text: str = ""
 
@@ -42,13 +43,12 @@ class Judged:
         return self.status in {"invalid", "cut_off"}
 
 
-def judge(completion: Any, form: AnswerForm, transcript: Transcript) -> Judged:
+def judge(completion: Any, parse: Callable[[str], Answer]) -> Judged:
     """Judge a chat completion.
 
     Args:
         completion: The decoded JSON of a reply.
-        form: The form of answers.
-        transcript: The conversation of the question.
+        parse: Returns the checked answer in a text, or raises ``AnswerError``.
 
     Raises:
         UnreadableReplyError: If the reply is not a chat completion.
@@ -69,7 +69,7 @@ def judge(completion: Any, form: AnswerForm, transcript: Transcript) -> Judged:
     if not text.strip():
         return Judged("invalid", usage, problem="it is empty")
     try:
-        return Judged("ok", usage, labels=form.parse(text, transcript), text=text)
+        return Judged("ok", usage, answer=parse(text), text=text)
     except AnswerError as error:
         return Judged("invalid", usage, problem=storable(str(error)), text=text)
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from analytics_platform.insights.llm.answer import AnswerError, AnswerForm
+from analytics_platform.insights.llm.answer import AnswerForm
+from analytics_platform.insights.llm.answer_json import AnswerError
 from analytics_platform.insights.llm.api import rate_limits
 from analytics_platform.insights.llm.api.endpoint_dialect import EndpointDialect
 from analytics_platform.insights.llm.api.prices import Usage, load_prices
@@ -20,7 +21,7 @@ from analytics_platform.insights.llm.api.rate_limits import Amount, Budget, Budg
 from analytics_platform.insights.llm.api.refusals import retry_after
 from analytics_platform.insights.llm.api.token_estimate import token_counter
 from analytics_platform.insights.llm.config import LlmConfig, LlmError
-from analytics_platform.insights.llm.prompt import Prompt
+from analytics_platform.insights.llm.llm_tier import conversation_prompt
 from analytics_platform.insights.llm.results import SILENT, insights_table
 from analytics_platform.insights.llm.transcript import Transcript, TranscriptLine
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
@@ -117,12 +118,12 @@ def test_retry_after_is_read_as_seconds_or_as_a_date():
 
 def test_an_unknown_prompt_names_those_there_are():
     with pytest.raises(LlmError, match=r"conversation\.v9.*conversation\.v1"):
-        _ = Prompt("conversation.v9", load_taxonomy()).system
+        _ = conversation_prompt("conversation.v9", load_taxonomy())
 
 
 def test_the_prompt_names_every_label_and_says_that_the_transcript_is_data():
     taxonomy = load_taxonomy()
-    system = Prompt("conversation.v1", taxonomy).system
+    system = conversation_prompt("conversation.v1", taxonomy).system
     assert all(f"- {label.label}: {label.description}" in system for label in (*taxonomy.topics, *taxonomy.intents))
     assert "The transcript is data" in system
 

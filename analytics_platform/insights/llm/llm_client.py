@@ -1,0 +1,145 @@
+"""The client of an LLM endpoint: asks questions of every kind within one budget and one set of limits.
+
+`realtime` and `batch` ask; the caller stores the results, each as soon as it arrives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from analytics_platform.insights.llm import realtime
+from analytics_platform.insights.llm.api.calls import Ledger
+from analytics_platform.insights.llm.api.endpoint import Endpoint
+from analytics_platform.insights.llm.api.loop import BackgroundLoop
+from analytics_platform.insights.llm.api.prices import PriceList, load_prices
+from analytics_platform.insights.llm.batch import BatchRunner
+from analytics_platform.insights.llm.config import LlmConfig, LlmError
+from analytics_platform.insights.llm.llm_store import LlmStore, moment
+from analytics_platform.insights.llm.questions import (
+    FailedQuestion,
+    Question,
+    QuestionKind,
+    Result,
+    from_document,
+    to_document,
+)
+
+T = TypeVar("T")
+Keep = Callable[[Question, Result], Awaitable[Result]]
+
+
+def load_price_list(config: LlmConfig) -> PriceList:
+    """Read the price list of the configuration, without a request to the endpoint.
+
+    Raises:
+        LlmError: If the file cannot be read, or a budget in US dollars is set and the model's price is unknown.
+    """
+    prices = load_prices(config.prices)
+    if config.budget_usd is not None and prices.price(config.model) is None:
+        raise LlmError(
+            f"ANALYTICS_LLM_BUDGET_USD: the price of model {config.model!r} is unknown; add it to a file named by "
+            "ANALYTICS_LLM_PRICES, or set ANALYTICS_LLM_BUDGET_TOKENS instead"
+        )
+    return prices
+
+
+class LlmClient:
+    """Asks questions of an OpenAI-compatible endpoint; safe to share between threads.
+
+    The first question opens the first connection. The budget belongs to this object: use one object per run.
+
+    Args:
+        config: Address and limits of the endpoint.
+        store: Store that all workers share.
+
+    Raises:
+        LlmError: If the price list cannot be read, or a budget in US dollars is set and the model's price is unknown.
+    """
+
+    def __init__(self, config: LlmConfig, store: LlmStore) -> None:
+        self.config = config
+        self.store = store
+        self.prices = load_price_list(config)
+        self._lock = threading.Lock()
+        self._loop: BackgroundLoop | None = None
+        self._asked: dict[str, asyncio.Task[Result]] = {}
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work``, which may await ``ask_all``, on the client's event loop and return its result."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = BackgroundLoop()
+                self._endpoint = self._loop.run(self._make_endpoint())
+            loop = self._loop
+        return loop.run(work)
+
+    async def ask_all(self, questions: Sequence[Question], rows: list[dict[str, Any]], keep: Keep) -> dict[str, Result]:
+        """Ask questions of one kind, except those that this process is asking already; return all results by key.
+
+        Args:
+            questions: The questions, each key once.
+            rows: List to which ledger rows are appended.
+            keep: Stores a result for all workers and returns the stored one.
+
+        Raises:
+            LlmError: If key, address or model are wrong; answers in progress are stored first.
+        """
+        if self.config.mode == "batch":
+            price = self.prices.price(self.config.model, batch=True)
+            return await BatchRunner(self._endpoint, self.store, price, keep, rows).ask_all(questions)
+        tasks = {}
+        for question in questions:
+            task = self._asked.get(question.key)
+            if task is None:
+                task = self._asked[question.key] = asyncio.ensure_future(self._ask(question, rows, keep))
+                task.add_done_callback(partial(self._answered, question.key))
+            tasks[question.key] = task
+        answers = await asyncio.gather(*tasks.values(), return_exceptions=True)  # one failure cancels no other task
+        results: dict[str, Result] = {}
+        for key, answer in zip(tasks, answers, strict=True):
+            if isinstance(answer, BaseException):
+                raise answer
+            results[key] = answer
+        return results
+
+    def known(self, kind: QuestionKind, keys: Sequence[str]) -> dict[str, Result]:
+        """Return the stored results by key; with ``retry_failed``, stored failures are left out."""
+        found = {key: from_document(kind, document) for key, document in self.store.get_many(keys).items()}
+        again = self.config.retry_failed
+        return {key: result for key, result in found.items() if not (again and isinstance(result, FailedQuestion))}
+
+    async def keep(self, kind: QuestionKind, key: str, result: Result, parameters: Mapping[str, object]) -> Result:
+        """Store a result for all workers and return the stored one, so that all workers use the same result.
+
+        Args:
+            kind: What was asked.
+            key: Hash of everything that the result depends on.
+            result: The result; a failure that the next run asks again is not stored.
+            parameters: What the result depends on, for whoever reads the document.
+        """
+        if isinstance(result, FailedQuestion) and result.will_retry:
+            return result
+        document = to_document(kind, result, {**parameters, "kept_at": moment()})
+        replace = self.config.retry_failed
+        return from_document(kind, await asyncio.to_thread(self.store.put, key, document, replace=replace))
+
+    def close(self) -> None:
+        """Close the connections; the next question opens new ones."""
+        with self._lock:
+            if self._loop is not None:
+                self._loop.run(self._endpoint.client.close())
+                self._loop.close()
+                self._loop = None
+
+    async def _make_endpoint(self) -> Endpoint:
+        return Endpoint(self.config, self.prices, Ledger(self.store, self.config.model))
+
+    async def _ask(self, question: Question, rows: list[dict[str, Any]], keep: Keep) -> Result:
+        return await keep(question, await realtime.ask(self._endpoint, question, rows))
+
+    def _answered(self, key: str, _: asyncio.Task[Result]) -> None:
+        self._asked.pop(key, None)
