@@ -26,21 +26,24 @@ OfDay = Annotated[
 def similar(
     conversation_id: Annotated[str | None, typer.Argument(help="A stored conversation.")] = None,
     text: Annotated[str | None, typer.Option(help="A text, instead of a conversation.")] = None,
+    topic: Annotated[str | None, typer.Option(metavar="ID", help="A discovered topic, instead of these.")] = None,
     first: From = None,
     last: To = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Largest number of conversations to print.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """Find the conversations that are most similar to one of them, or to a text."""
+    """Find the conversations that are most similar to one of them, to a text, or to a discovered topic."""
     settings, _, _ = read_range(first, last)
-    if (conversation_id is None) == (text is None):
-        raise UserError("similar: needs either CONVERSATION_ID or --text, not both and not none")
+    if sum(given is not None for given in (conversation_id, text, topic)) != 1:
+        raise UserError("similar: needs exactly one of CONVERSATION_ID, --text and --topic")
     from analytics_platform.cli.console import similar_lines
     from analytics_platform.defs.resources.platform import Platform
     from analytics_platform.operations.similar import find_similar
 
     with closing(Platform(settings)) as platform:
-        matches = find_similar(platform, conversation_id, text, first, last, limit)
+        matches = find_similar(
+            platform, first, last, limit, conversation_id=conversation_id, topic_id=topic, text=text or ""
+        )
     if as_json:
         print_json(matches.as_json())
         return

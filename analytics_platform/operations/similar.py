@@ -1,4 +1,4 @@
-"""Searches the lake for the conversations most similar to a stored conversation or to a text.
+"""Searches the lake for the conversations most similar to a stored conversation, to a text, or to a discovered topic.
 
 ``insights.similarity`` searches one day; this module goes through the days and describes the results.
 """
@@ -22,6 +22,7 @@ from analytics_platform.insights.similarity import best, nearest, vector_of
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder, static_encoder
 from analytics_platform.model.tables.clean_tables import CONVERSATIONS, MESSAGES
 from analytics_platform.model.tables.insight_tables import CONVERSATION_EMBEDDINGS, CONVERSATION_INSIGHTS
+from analytics_platform.operations.discovering.topic_list import central_conversations
 from analytics_platform.storage.partitions import PartitionStore, PartitionStream, PartitionTask, run_tasks
 from analytics_platform.system.plain_text import counted
 
@@ -124,6 +125,32 @@ class SimilarSearch:
             raise SimilarError("--text: has no word that the encoder knows")
         return self._search(vector, first, last, limit)
 
+    def to_topic(self, topic_id: str, first: str | None, last: str | None, limit: int) -> Similar:
+        """Find the conversations most similar to the most central ones of a discovered topic; these are among them.
+
+        Args:
+            topic_id: Identifier of the topic.
+            first: As for ``to_conversation``.
+            last: As for ``to_conversation``.
+            limit: As for ``to_conversation``.
+
+        Raises:
+            TopicError: If no topics are stored, or the topic is not among them.
+            SimilarError: If the topic's conversations are not stored any more, or no vectors are stored.
+        """
+        ids = pa.array(central_conversations(self._lake, topic_id), pa.string())
+        columns = ["conversation_id", "embedding", "encoder"]
+        own = [table for table in self._each_day(self._days(None, None), partial(self._rows_of, ids), columns) if table]
+        vectors = [vector_of(table, name) for table in own for name in table["conversation_id"].to_pylist()]
+        mean = np.sum([vector for vector in vectors if vector is not None], axis=0)
+        if not np.any(mean):
+            raise SimilarError(f"{topic_id}: its most central conversations are not stored any more")
+        return self._search(mean / np.linalg.norm(mean), first, last, limit)
+
+    def _rows_of(self, ids: pa.Array, day: str, table: pa.Table) -> pa.Table:
+        rows = table.filter(pc.is_in(table["conversation_id"], value_set=ids))
+        return self._checked(day, rows) if rows.num_rows else rows
+
     def _search(
         self,
         vector: NDArray[np.floating],
@@ -199,16 +226,25 @@ class SimilarSearch:
 
 
 def find_similar(
-    platform: Platform, conversation_id: str | None, text: str | None, first: str | None, last: str | None, limit: int
+    platform: Platform,
+    first: str | None,
+    last: str | None,
+    limit: int,
+    *,
+    conversation_id: str | None = None,
+    topic_id: str | None = None,
+    text: str = "",
 ) -> Similar:
-    """Search the platform's lake by a conversation, or by a text if none is given; see ``SimilarSearch``.
+    """Search the platform's lake by a conversation or a topic, or by a text if neither is given; see ``SimilarSearch``.
 
     Neither MongoDB nor Dagster's instance is opened.
     """
     search = SimilarSearch(platform.lake, static_encoder(), platform.settings.workers or os.cpu_count() or 1)
     if conversation_id is not None:
         return search.to_conversation(conversation_id, first, last, limit)
-    return search.to_text(text or "", first, last, limit)
+    if topic_id is not None:
+        return search.to_topic(topic_id, first, last, limit)
+    return search.to_text(text, first, last, limit)
 
 
 def _within(day: str, first: str | None, last: str | None) -> bool:

@@ -129,7 +129,7 @@ def test_names_known_without_the_graph_are_those_of_the_graph() -> None:
 @pytest.mark.parametrize("arguments", [[], ["c1", "--text", "printer"]])
 def test_similar_wants_a_conversation_or_a_text_and_not_both(monkeypatch, capsys, home, arguments) -> None:
     line = refusal(monkeypatch, capsys, "similar", *arguments)
-    assert line == "similar: needs either CONVERSATION_ID or --text, not both and not none"
+    assert line == "similar: needs exactly one of CONVERSATION_ID, --text and --topic"
     assert not home.exists()
 
 

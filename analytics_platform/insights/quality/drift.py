@@ -79,7 +79,7 @@ def find_changes(now: pa.Table, before: pa.Table) -> list[Change]:
 
 def count_labels(now: pa.ChunkedArray, before: pa.ChunkedArray) -> tuple[list[str], Ints]:
     """Return the labels of both sides, ascending, and their counts on each side; shape (2, labels)."""
-    names = pc.unique(pa.chunked_array([*now.chunks, *before.chunks])).sort()
+    names = pc.unique(pa.chunked_array([*now.chunks, *before.chunks], now.type)).sort()
     codes = (pc.index_in(side, value_set=names).to_numpy() for side in (now, before))
     counts = np.stack([np.bincount(code, minlength=len(names)) for code in codes])
     return names.to_pylist(), counts.astype(np.int64)

@@ -63,14 +63,8 @@ def list_topics(
     Raises:
         TopicError: If no topics are stored, or the topic is not among them.
     """
-    if lake.info(DISCOVERED_TOPICS.name, "") is None:
-        raise TopicError("no topics are stored; `analytics run` discovers them")
-    rows = lake.read(DISCOVERED_TOPICS.name, "").to_pylist()
-    if topic_id is not None:
-        rows = [row for row in rows if row["topic_id"] == topic_id]
-        if not rows:
-            raise TopicError(f"{topic_id}: is no discovered topic; `analytics topics` lists them")
-    elif not every:
+    rows = _stored(lake, topic_id)
+    if topic_id is None and not every:
         rows = [row for row in rows if row["status"] == "in use"]
     rows.sort(key=lambda row: (-row["conversation_count"], row["topic_id"]))
     words = _words(lake, [name for row in rows for name in row["examples"][:examples]])
@@ -87,6 +81,29 @@ def list_topics(
         )
         for row in rows
     ]
+
+
+def central_conversations(lake: PartitionStore, topic_id: str) -> list[str]:
+    """Return the identifiers of a topic's most central conversations at its birth, at most ten.
+
+    Raises:
+        TopicError: If no topics are stored, or the topic is not among them.
+    """
+    (row,) = _stored(lake, topic_id)
+    return list(row["examples"])
+
+
+def _stored(lake: PartitionStore, topic_id: str | None) -> list[dict[str, Any]]:
+    """Return the rows of one topic or, when None, of all; see ``list_topics`` for the errors."""
+    if lake.info(DISCOVERED_TOPICS.name, "") is None:
+        raise TopicError("no topics are stored; `analytics run` discovers them")
+    rows: list[dict[str, Any]] = lake.read(DISCOVERED_TOPICS.name, "").to_pylist()
+    if topic_id is None:
+        return rows
+    found = [row for row in rows if row["topic_id"] == topic_id]
+    if not found:
+        raise TopicError(f"{topic_id}: is no discovered topic; `analytics topics` lists them")
+    return found
 
 
 def _words(lake: PartitionStore, conversations: list[str]) -> dict[str, str]:

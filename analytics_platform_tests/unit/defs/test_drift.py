@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import dagster as dg
 import pyarrow as pa
 import pytest
@@ -11,6 +13,7 @@ from analytics_platform.defs.automation.event_log import EventPosition, read_fai
 from analytics_platform.defs.checks.label_drift import labels_are_steady
 from analytics_platform.defs.framework.day_ranges import RANGE_END_TAG, RANGE_START_TAG
 from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS
+from analytics_platform.model.tables.topic_tables import CONVERSATION_TOPICS
 from analytics_platform.operations.runs.graph_run import run_range
 from analytics_platform.operations.runs.outcome import Outcome
 from analytics_platform.storage.lake import Lake
@@ -43,6 +46,15 @@ class Days:
         self.lake.write(
             CONVERSATION_INSIGHTS.name, day, CONVERSATION_INSIGHTS.conform(table.set_column(0, "date", date)), ""
         )
+
+    def store_topics(self, day: str, names: list[str | None]) -> None:
+        empty = dict.fromkeys(CONVERSATION_TOPICS.column_names)
+        rows = [
+            {**empty, "conversation_id": f"{day} {number}", "date": dt.date.fromisoformat(day), "topic_id": name,
+             "topic_name": name, "parent_id": name, "parent_name": name, "topic_confidence": 0.5}
+            for number, name in enumerate(names)
+        ]  # fmt: skip
+        self.lake.write(CONVERSATION_TOPICS.name, day, CONVERSATION_TOPICS.from_rows(rows), "")
 
     def check(self, first: str, last: str) -> dg.AssetCheckEvaluation:
         result = self.definitions.resolve_job_def("drift").execute_in_process(
@@ -87,6 +99,18 @@ def test_a_day_of_other_topics_warns_with_their_shares(days):
     assert shares[0].data == {"label": "account", "now": 0.625, "before": 0.2}
     counted = [found.metadata[name].value for name in ("conversations_now", "conversations_before", "days_before")]
     assert counted == [40, 100, 10]
+
+
+def test_a_warning_names_the_discovered_topics_that_moved(days):
+    days.store("2024-01-12", ["account"] * 25 + ["billing"] * 15)
+    for number in range(1, 11):
+        days.store_topics(f"2024-01-{number:02}", ["lost card"] * 2 + ["top-up"] * 6 + [None] * 2)
+    days.store_topics("2024-01-12", ["lost card"] * 32 + ["top-up"] * 8)
+    found = days.check("2024-01-12", "2024-01-12")
+    said = "lost card (20% before, 80% now), top-up (60% before, 20% now), no topic (20% before, 0% now)"
+    assert said in (found.description or "")
+    shares = found.metadata["shares_of_discovered_topic"].records
+    assert shares[0].data == {"label": "lost card", "now": 0.8, "before": 0.2}
 
 
 def test_a_run_is_no_worse_for_a_warning_and_tells_of_it_once(days, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder, static_encoder
 from analytics_platform.model.tables.clean_tables import CONVERSATIONS, MESSAGES
 from analytics_platform.model.tables.insight_tables import CONVERSATION_EMBEDDINGS
+from analytics_platform.model.tables.topic_tables import DISCOVERED_TOPICS
+from analytics_platform.operations.discovering.topic_list import TopicError
 from analytics_platform.operations.similar import SimilarError, SimilarSearch
 from analytics_platform.storage.lake import Lake
 
@@ -93,6 +96,23 @@ def test_a_text_finds_what_says_the_same_ties_by_day(search: SimilarSearch) -> N
     found = search.to_text("The printer is out of ink!", None, None, 2)
     assert [row.conversation_id for row in found.conversations] == ["ink", "twin"]
     assert search.to_text("The printer is out of ink!", None, None, 2) == found
+
+
+def test_a_topic_finds_what_is_like_its_most_central_conversations(search: SimilarSearch, lake: WatchedLake) -> None:
+    row = {field.name: None for field in DISCOVERED_TOPICS.arrow_schema} | {
+        "topic_id": "t-1", "topic_name": "ink", "parent_id": "p-1", "parent_name": "printers", "status": "in use",
+        "is_pinned": False, "conversation_count": 2, "examples": ["ink", "toner", "gone"],
+        "born_on": dt.date(2024, 1, 8),
+    }  # fmt: skip
+    lake.write(DISCOVERED_TOPICS.name, "", DISCOVERED_TOPICS.from_rows([row]), "")
+    found = search.to_topic("t-1", None, None, 3)
+    assert {one.conversation_id for one in found.conversations} == {"ink", "twin", "toner"}
+    with pytest.raises(TopicError, match="t-2: is no discovered topic"):
+        search.to_topic("t-2", None, None, 3)
+    row["examples"] = ["gone"]
+    lake.write(DISCOVERED_TOPICS.name, "", DISCOVERED_TOPICS.from_rows([row]), "")
+    with pytest.raises(SimilarError, match="not stored any more"):
+        search.to_topic("t-1", None, None, 3)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
