@@ -28,7 +28,7 @@ DAILY_TABLES = {
     for asset in TABLES
     if asset.recipe.store == "lake" and asset.recipe.cadence is Cadence.DAILY
 }
-OF_THE_LAKE = ("--select", "group:raw or group:clean or group:insights or group:analytics")
+OF_THE_LAKE = ("--select", "group:raw or group:clean or group:insights or group:topics or group:analytics")
 """Without the warehouse and the pages, which each machine has for itself."""
 
 
