@@ -78,10 +78,12 @@ CONVERSATION_CATEGORIES = Table(
     order=("conversation_id", "rank"),
 )
 
-CONVERSATION_TRANSLATIONS = replace(
-    MESSAGE_TRANSLATIONS,
+CONVERSATION_TRANSLATIONS = Table(
     name="conversation_translations",
     grain="one document per translated message and target language; empty while translation is off",
+    columns=MESSAGE_TRANSLATIONS.columns,
+    key=MESSAGE_TRANSLATIONS.key,
+    order=MESSAGE_TRANSLATIONS.order,
 )
 
 USER_PROFILES = Table(
