@@ -17,7 +17,7 @@ from analytics_platform.insights.tiers.tier import Floats, Ints
 
 Expert = Literal["linear", "keywords", "multilingual", "english", "transformer"]
 
-BUDGETS = (0.25, 0.25)
+BUDGETS = (0.25, 0.2)
 """Largest share of documents that go to the voters by static vectors where there are many training documents, which
 keeps scoring within 50 µs a text, and that the cascade sends to the transformer, which keeps it within 700 µs on two
 cores."""
