@@ -189,6 +189,21 @@ def test_people_rename_merge_move_pin_and_hide(epochs: list[Epoch], months: Simu
     assert listed[ids["steady1"]]["conversation_count"] > listed[ids["steady4"]]["conversation_count"] * 1.5
 
 
+def test_people_outrank_a_merge_by_itself_into_the_other_direction(epochs: list[Epoch], ids: dict[str, str]) -> None:
+    """The two topics swapped their conversations: each one stood for the other."""
+    post, parcel, letter = (ids[kind] for kind in ("post", "parcel", "letter"))
+    by_people = Curation({post: CuratedTopic(merge_into=parcel)})
+    assert TopicsInForce(epochs, by_people).merged == {post: parcel, letter: parcel}
+    in_a_circle = Curation(
+        {post: CuratedTopic(merge_into=ids["steady0"]), ids["steady0"]: CuratedTopic(merge_into=letter)}
+    )
+    assert TopicsInForce(epochs, in_a_circle).merged == {
+        post: letter,
+        ids["steady0"]: letter,
+        parcel: letter,
+    }
+
+
 def test_a_day_alone_has_the_topics_that_it_has_among_others(epochs: list[Epoch], months: Simulated) -> None:
     """A vector's topic must not depend on the block in which it is computed."""
     topics = TopicsInForce(epochs, NO_CURATION)
