@@ -78,9 +78,10 @@ def _by_people(topics: TopicsInForce) -> Iterator[dict[str, Any]]:
     for topic, said in sorted(topics.curation.topics.items()):
         if topic not in topics.names:
             continue
+        into = said.merge_into if said.merge_into in topics.names else None
         events = {
             "renamed": (said.name, None),
-            "merged by a person": (said.merge_into, said.merge_into),
+            "merged by a person": (into, into),
             "moved": (said.parent, said.parent),
             "pinned": (said.pinned, None),
             "hidden": (said.hidden, None),

@@ -161,6 +161,7 @@ def test_people_rename_merge_move_pin_and_hide(epochs: list[Epoch], months: Simu
             ids["outage"]: CuratedTopic(name="Outages", date=dt.date(2024, 3, 1)),
             ids["steady0"]: CuratedTopic(merge_into=ids["steady1"]),
             ids["steady2"]: CuratedTopic(parent="p-mine"),
+            ids["steady5"]: CuratedTopic(merge_into="t-unknown"),
             ids["steady3"]: CuratedTopic(hidden=True),
             ids["seasonal"]: CuratedTopic(pinned=True),
             ids["parcel"]: CuratedTopic(pinned=True),
