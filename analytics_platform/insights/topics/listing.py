@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,10 +21,7 @@ def discovered_topics(topic_epochs: pa.Table, curation: Curation) -> pa.Table:
     """Return ``DISCOVERED_TOPICS`` of all epochs, as people curate the topics."""
     topics = TopicsInForce(read_epochs(topic_epochs), curation)
     dead = dead_topics(topics.epochs)
-    sizes: dict[str, int] = {}
-    for topic, count in (topics.epochs[-1].sizes if topics.epochs else {}).items():
-        standing = topics.merged.get(topic, topic)
-        sizes[standing] = sizes.get(standing, 0) + count
+    sizes = _sizes(topics)
     births = {
         change.topic_id: (epoch.date, change)
         for epoch in topics.epochs
@@ -45,11 +43,19 @@ def discovered_topics(topic_epochs: pa.Table, curation: Curation) -> pa.Table:
                 "status": "hidden" if said.hidden else "merged" if into else shown,
                 "merged_into": into,
                 "is_pinned": said.pinned,
-                "conversation_count": sizes.get(topic, 0),
+                "conversation_count": sizes[topic],
                 "examples": birth.conversations[:_EXAMPLES],
             }
         )
     return DISCOVERED_TOPICS.from_rows(rows)
+
+
+def _sizes(topics: TopicsInForce) -> Counter[str]:
+    """Return the number of conversations by topic, those of a merged topic under the topic that stands for it."""
+    sizes: Counter[str] = Counter()
+    for topic, count in (topics.epochs[-1].sizes if topics.epochs else {}).items():
+        sizes[topics.merged.get(topic, topic)] += count
+    return sizes
 
 
 def topic_genealogy(topic_epochs: pa.Table, curation: Curation) -> pa.Table:
@@ -73,7 +79,7 @@ def topic_genealogy(topic_epochs: pa.Table, curation: Curation) -> pa.Table:
 
 def _by_people(topics: TopicsInForce) -> Iterator[dict[str, Any]]:
     """Yield the changes by people of topics that are known."""
-    sizes = topics.epochs[-1].sizes if topics.epochs else {}
+    own, sizes = topics.epochs[-1].sizes if topics.epochs else {}, _sizes(topics)
     born = {topic: epoch.date for epoch in topics.epochs for topic in epoch.born.ids}
     for topic, said in sorted(topics.curation.topics.items()):
         if topic not in topics.names:
@@ -93,6 +99,6 @@ def _by_people(topics: TopicsInForce) -> Iterator[dict[str, Any]]:
                     "event": event,
                     "topic_id": topic,
                     "other_topic_id": other,
-                    "conversation_count": sizes.get(topic, 0),
+                    "conversation_count": sizes[topic] or own.get(topic, 0),
                     "conversations": [],
                 }

@@ -205,6 +205,24 @@ def test_people_outrank_a_merge_by_itself_into_the_other_direction(epochs: list[
     }
 
 
+def test_a_topic_that_is_pinned_after_its_merge_has_its_conversations_again(
+    months: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was listed without any: their number was stored under the topic that it was merged into."""
+    merges = "analytics_platform.insights.topics.epochs.find_merges"
+    monkeypatch.setattr(merges, lambda *_, born_from: iter([(0, 1)] if born_from else []))
+    stored = months.days()
+    epochs = find_epochs(replace(stored, counts={day(number): stored.counts[day(number)] for number in range(22)}))
+    assert [change.event for change in epochs[-1].changes] == ["merge"]
+    merged, into = epochs[0].born.ids[:2]
+    counts = []
+    for curation in (NO_CURATION, Curation({merged: CuratedTopic(pinned=True)})):
+        listed = {row["topic_id"]: row for row in discovered_topics(epoch_rows(epochs), curation).to_pylist()}
+        counts.append([listed[topic]["conversation_count"] for topic in (merged, into)])
+    assert counts[0][0] == 0 < counts[1][0]
+    assert sum(counts[0]) == sum(counts[1])
+
+
 def test_a_day_alone_has_the_topics_that_it_has_among_others(epochs: list[Epoch], months: Simulated) -> None:
     """A vector's topic must not depend on the block in which it is computed."""
     topics = TopicsInForce(epochs, NO_CURATION)
