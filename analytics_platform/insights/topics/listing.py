@@ -12,7 +12,7 @@ from analytics_platform.insights.topics.curation import CuratedTopic, Curation
 from analytics_platform.insights.topics.epoch_rows import read_epochs
 from analytics_platform.insights.topics.epochs import dead_topics
 from analytics_platform.insights.topics.topics_in_force import TopicsInForce
-from analytics_platform.model.tables.topic_tables import BIRTH, DISCOVERED_TOPICS, SPLIT, TOPIC_GENEALOGY
+from analytics_platform.model.tables.topic_tables import DISCOVERED_TOPICS, TOPIC_GENEALOGY
 
 _EXAMPLES = 10
 
@@ -22,14 +22,8 @@ def discovered_topics(topic_epochs: pa.Table, curation: Curation) -> pa.Table:
     topics = TopicsInForce(read_epochs(topic_epochs), curation)
     dead = dead_topics(topics.epochs)
     sizes = _sizes(topics)
-    births = {
-        change.topic_id: (epoch.date, change)
-        for epoch in topics.epochs
-        for change in epoch.changes
-        if change.event in (BIRTH, SPLIT)
-    }
     rows = []
-    for topic, (date, birth) in births.items():
+    for topic, (date, birth) in topics.births.items():
         said = topics.curation.topics.get(topic, CuratedTopic())
         into = topics.merged.get(topic)
         shown = "dead" if topic in dead and not said.pinned else "in use"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
@@ -15,7 +16,7 @@ from analytics_platform.insights.topics.curation import Curation
 from analytics_platform.insights.topics.epochs import Epoch, join_born
 from analytics_platform.insights.topics.openings import Openings
 from analytics_platform.insights.topics.topic_changes import TopicChange
-from analytics_platform.model.tables.topic_tables import CONVERSATION_TOPICS, DEATH, MERGE, RETURN
+from analytics_platform.model.tables.topic_tables import BIRTH, CONVERSATION_TOPICS, DEATH, MERGE, RETURN, SPLIT
 
 
 class TopicsInForce:
@@ -134,6 +135,20 @@ class TopicsInForce:
             and not self.is_hidden(change.topic_id)
             and change.topic_id not in self.merged
         ]
+
+    @cached_property
+    def births(self) -> Mapping[str, tuple[dt.date, TopicChange]]:
+        """Date of the epoch and change at which each topic was born."""
+        return {
+            change.topic_id: (epoch.date, change)
+            for epoch in self.epochs
+            for change in epoch.changes
+            if change.event in (BIRTH, SPLIT)
+        }
+
+    def examples(self, change: TopicChange) -> Sequence[str]:
+        """Return conversations of a change, the most central first; of a topic that is gone, those of its birth."""
+        return change.conversations or self.births[change.topic_id][1].conversations
 
     def holds(self, change: TopicChange) -> bool:
         """Tell whether a change is not undone by people: a pinned topic neither dies nor is merged by itself."""

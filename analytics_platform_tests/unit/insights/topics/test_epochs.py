@@ -223,6 +223,15 @@ def test_a_topic_that_is_pinned_after_its_merge_has_its_conversations_again(
     assert sum(counts[0]) == sum(counts[1])
 
 
+def test_a_topic_that_is_gone_has_the_examples_of_its_birth(epochs: list[Epoch], ids: dict[str, str]) -> None:
+    """The report named a topic without a conversation to read."""
+    known = epochs[: count_in_force([epoch.date for epoch in epochs], "2024-02-19")]
+    topics = TopicsInForce(known, NO_CURATION)
+    (gone,) = topics.changes("death")
+    assert gone.topic_id == ids["seasonal"]
+    assert {name.split("-")[0] for name in topics.examples(gone)} == {"seasonal"}
+
+
 def test_a_day_alone_has_the_topics_that_it_has_among_others(epochs: list[Epoch], months: Simulated) -> None:
     """A vector's topic must not depend on the block in which it is computed."""
     topics = TopicsInForce(epochs, NO_CURATION)
