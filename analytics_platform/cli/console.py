@@ -269,7 +269,7 @@ def topic_lines(topics: Sequence[ListedTopic]) -> Iterator[str]:
         for text in topic.examples:
             flat = " ".join(text.split())
             yield f"{'':8}{flat if len(flat) <= _FIRST_CHARACTERS else flat[: _FIRST_CHARACTERS - 1] + '…'}"
-    yield counted(len(topics), "topic")
+    yield f"{counted(len(topics), 'topic')}, with their numbers of conversations in the 28 days before the last epoch"
 
 
 def why_lines(explanation: Explanation) -> Iterator[str]:

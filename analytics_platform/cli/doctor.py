@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
+from analytics_platform.operations.discovering.unknown_topics import tell_unknown_topics
 from analytics_platform.operations.required_inputs import require_inputs
 from analytics_platform.settings.loader import Settings
 from analytics_platform.sources.file_reading.file_source import FileSource
@@ -71,6 +72,8 @@ def examine(settings: Settings) -> Iterator[Examination]:
     parts["translations"] = lambda platform: platform.translations.state
     if settings.training or settings.corrections or settings.nocodb_corrections_table:
         parts["labels"] = _labels
+    if settings.topics:
+        parts["topics"] = _topics
     try:
         for what, ask in parts.items():
             try:
@@ -154,6 +157,13 @@ def _labels(platform: Platform) -> str:
     origins = ", ".join(f"{count:,} of {origin}" for origin, count in Counter(row["origin"] for row in rows).items())
     taught = f"{counted(texts, 'labelled text')}, {counted(len(training.conversations), 'labelled conversation')}"
     return f"{taught}, {counted(len(rows), 'correction')}{f' ({origins})' if origins else ''}"
+
+
+def _topics(platform: Platform) -> str:
+    curation = platform.topics.curation
+    unknown = tell_unknown_topics(platform.lake, curation)
+    said = f"{counted(len(curation.topics), 'topic')} and {counted(len(curation.parents), 'parent')} of people's file"
+    return f"{said}; {unknown}" if unknown else said
 
 
 def _alerts(platform: Platform) -> str:

@@ -10,9 +10,11 @@ import pytest
 import yaml
 
 from analytics_platform.cli.commands import run_graph
+from analytics_platform.cli.doctor import examine
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.discovering.topic_label import TopicLabelError, write_label
 from analytics_platform.operations.discovering.topic_list import TopicError, list_topics
+from analytics_platform.operations.discovering.unknown_topics import tell_unknown_topics
 from analytics_platform.settings.loader import load_settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -79,10 +81,12 @@ def test_days_in_any_order_give_the_same_topics_and_people_change_them(
     parts.close()
 
     said = home / "topics.yaml"
-    said.write_text(yaml.safe_dump({"topics": {flights.topic_id: {"name": "Cancelled flights"}}}))
+    unknown = {"t-gone": {"name": "Gone"}, "t-old": {"merge_into": flights.topic_id}}
+    said.write_text(yaml.safe_dump({"topics": {flights.topic_id: {"name": "Cancelled flights"}, **unknown}}))
     monkeypatch.setenv("ANALYTICS_TOPICS", str(said))
     renamed = platform_of(home / "parts", monkeypatch)
-    assert compute(renamed, FIRST, LAST) > 0
+    outcome, _ = run_graph(renamed, FIRST, LAST, SELECT, quiet=True)
+    assert outcome.tables["conversation_topics"].reused < outcome.tables["conversation_topics"].partitions
     day = next(
         day
         for day in renamed.lake.keys("conversation_topics")
@@ -93,6 +97,11 @@ def test_days_in_any_order_give_the_same_topics_and_people_change_them(
     assert named == ["Cancelled flights"]
     genealogy = renamed.lake.read("topic_genealogy", "")
     assert genealogy.filter(pc.equal(genealogy["event"], "renamed"))["topic_id"].to_pylist() == [flights.topic_id]
+    told = tell_unknown_topics(renamed.lake, renamed.topics.curation)
+    assert "2 topics of the file do not exist (t-gone, t-old)" in told
+    examined = {line.what: line for line in examine(renamed.settings)}
+    assert told in examined["topics"].says
+    assert outcome.warnings == [told]
     assert hashes(renamed)["topic_epochs "] == before["topic_epochs "]
     renamed.close()
     whole.close()

@@ -21,7 +21,7 @@ def test_a_topic_is_a_line_with_its_examples_below() -> None:
     assert lines[1].strip() == "where can I sit"
     assert lines[2].strip() == "x" * 99 + "…"
     assert lines[3].endswith("(dead)")
-    assert lines[-1] == "2 topics"
+    assert lines[-1] == "2 topics, with their numbers of conversations in the 28 days before the last epoch"
 
 
 def test_a_label_has_a_valid_name_and_each_opening_once() -> None:

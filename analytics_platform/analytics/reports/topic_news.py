@@ -30,7 +30,7 @@ class ChangedTopic:
         topic_id: Its identifier.
         name: Its name.
         count: Number of conversations in which it was found.
-        conversations: Identifiers of some of them, the most central first.
+        conversations: Identifiers of some of them, the most central first; of a topic that died, of those at its birth.
     """
 
     topic_id: str

@@ -58,7 +58,7 @@ def _shown(_: str, document: pa.Table, **__: object) -> Mapping[str, Any]:
 def _changed(topics: TopicsInForce, *events: str) -> list[topic_news.ChangedTopic]:
     """Return the topics that a change of the epoch in force is about."""
     return [
-        topic_news.ChangedTopic(change.topic_id, topics.names[change.topic_id], change.count, change.conversations)
+        topic_news.ChangedTopic(change.topic_id, topics.names[change.topic_id], change.count, topics.examples(change))
         for change in topics.changes(*events)
     ]
 

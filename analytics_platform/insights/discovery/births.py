@@ -15,7 +15,7 @@ from analytics_platform.insights.discovery.clustering import (
     keep_references,
     widths,
 )
-from analytics_platform.insights.discovery.hierarchy import parent_id, topic_id
+from analytics_platform.insights.discovery.hierarchy import parent_id, topic_ids
 from analytics_platform.insights.discovery.neighbours import neighbour_graph
 from analytics_platform.insights.discovery.partition import centroids_of, communities
 from analytics_platform.insights.discovery.topic_model import OUTLIER, TopicModel
@@ -142,7 +142,7 @@ def _append(model: TopicModel, texts: Texts, groups: list[Ints]) -> TopicModel:
     centroids = half_precision(centroids_of(texts.vectors[members], numbers))
     cosines = (texts.vectors[members] * centroids[numbers]).sum(axis=1).astype(np.float64)
     centres, spreads = widths(cosines, numbers, len(groups))
-    ids = tuple(topic_id(texts.keys[one]) for one in groups)
+    ids = topic_ids([texts.keys[one] for one in groups], model.ids)
     larger = replace(
         model,
         ids=(*model.ids, *ids),

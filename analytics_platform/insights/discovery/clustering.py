@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
-from analytics_platform.insights.discovery.hierarchy import find_parents, topic_id
+from analytics_platform.insights.discovery.hierarchy import find_parents, topic_ids
 from analytics_platform.insights.discovery.neighbours import agreement
 from analytics_platform.insights.discovery.partition import centroids_of, find_partition
 from analytics_platform.insights.discovery.topic_model import OUTLIER, Keys, TopicModel, to_bytes
@@ -69,7 +69,7 @@ def find_topics(space: VectorSpace, texts: Texts, least_topics: int = 1) -> Topi
     own = cosines[np.arange(len(cosines)), nearest]
     centres, spreads = widths(own, nearest, len(centroids))
     least_fit = float(np.quantile((own - centres[nearest]) / spreads[nearest], _OUTLIER_SHARE, method="lower")) - 1e-4
-    ids = tuple(topic_id(sample.keys[nearest == one]) for one in range(len(centroids)))
+    ids = topic_ids([sample.keys[nearest == one] for one in range(len(centroids))])
     model = TopicModel(
         space=space,
         ids=ids,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import chain, count
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -17,14 +18,25 @@ FEWEST_TOPICS = 4
 _TOPICS_PER_PARENT = 3, 12
 """Least and most topics of a parent, on average."""
 _DIGITS = 10
-_FOUNDERS = 64
-"""Texts whose hashes give a topic its identifier."""
 _DECIMALS = 6
 
 
-def topic_id(founders: Keys) -> str:
-    """Return the identifier of a topic: a hash of its founding texts, the same on any machine and in any order."""
-    return f"t-{_digest(np.sort(founders)[:_FOUNDERS].astype('<u8').tobytes())}"
+def topic_ids(founders: Sequence[Keys], taken: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return identifiers of topics: a hash of one founding text each, the same on any machine and in any order.
+
+    One text rather than all of them, so that a text more or less in a topic seldom changes its identifier.
+
+    Args:
+        founders: Hashes of each topic's founding texts; the smallest one counts whose identifier is not taken. If all
+            are taken, all of them count, with a number.
+        taken: Identifiers of earlier topics.
+    """
+    ids = list(taken)
+    for keys in founders:
+        founding = np.sort(keys).astype("<u8")
+        contents = chain((key.tobytes() for key in founding), (founding.tobytes() + b"%d" % one for one in count()))
+        ids.append(next(one for one in (f"t-{_digest(content)}" for content in contents) if one not in ids))
+    return tuple(ids[len(taken) :])
 
 
 def parent_id(topics: Sequence[str]) -> str:
@@ -42,16 +54,16 @@ def find_parents(centroids: Singles, ids: Sequence[str]) -> tuple[str, ...]:
         centroids: Unit-length centroids of the topics; shape (topics, dimensions).
         ids: Identifiers of the topics.
     """
-    count = len(ids)
-    if not count:
+    topics = len(ids)
+    if not topics:
         return ()
-    numbers = np.zeros(count, np.int64)
-    if count >= FEWEST_TOPICS:
+    numbers = np.zeros(topics, np.int64)
+    if topics >= FEWEST_TOPICS:
         order = np.argsort(np.array(ids))  # the result depends on the topics alone
         distances = np.round(1 - (centroids[order] @ centroids[order].T).astype(np.float64), _DECIMALS)
         np.fill_diagonal(distances, 0)  # half precision leaves some
-        tree = linkage(distances[np.triu_indices(count, 1)].clip(min=0), "average")
-        most, least = (max(2, count // topics) for topics in _TOPICS_PER_PARENT)
+        tree = linkage(distances[np.triu_indices(topics, 1)].clip(min=0), "average")
+        most, least = (max(2, topics // members) for members in _TOPICS_PER_PARENT)
         cuts = [fcluster(tree, parents, "maxclust") - 1 for parents in range(least, most + 1)]
         several = [cut for cut in cuts if cut.any()]
         if several:

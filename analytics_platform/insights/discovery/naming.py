@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from analytics_platform.insights.encoders.words import HAPPY, SAD, Words, split_words
 from analytics_platform.insights.reasons.function_words import MARKS, Languages
@@ -28,10 +29,22 @@ _LEAST_SCORE = 0.4
 _CANDIDATES = 50
 _LEAST_SHARES = (0.1, 0.12, 0.15)
 """Least share of a topic's texts that have a term of one, two and three words; a rarer term says too little of them."""
-_LEAST_TEXTS = 2
+_LEAST_TEXTS = 3
+"""Least texts with a term, where the topic has as many: a customer who asks twice is no term."""
 _LONGEST_NAME = 60
 _NUMBER = r"^[\d']+$|\d\p{L}+\d"
 """A number, or letters between digits, such as the code of a booking."""
+_CODE = r"\p{L}.*\d|\d.*\p{L}|(\d.*){5}"
+"""A word that may be a code, or the name of a thing, such as mp3."""
+_LEAST_WITH_CODE = 5, 0.2
+"""Least number and share of a topic's texts with such a word: a name of a thing is shared, a code is one customer's."""
+_ENGLISH_CHAT = (
+    "ask want tell know need anyone anybody got get hi hello hey help please thanks like going using try problem x brb "
+    "ok yes no"
+)
+"""Words of requests and chats in English; a term of them alone says nothing of the matter."""
+_WITHOUT_WORDS = "numbers"
+"""Name of a topic whose most central text has digits in every word."""
 _STEM = 4
 """First letters by which two words count as forms of one word."""
 
@@ -58,7 +71,8 @@ def name_topics(texts: Sequence[str], topics: Ints, count: int) -> list[str]:
         count: Number of topics.
 
     Returns:
-        One name for each topic. A topic without a term has its most central text, cut; no two names are equal.
+        One name for each topic. A topic without a term has its most central text, cut and without words that have
+        digits; no two names are equal.
     """
     terms = _find_terms(split_words(texts), topics, count)
     first = {int(topic): texts[place] for place, topic in reversed(list(enumerate(topics)))}
@@ -69,7 +83,7 @@ def name_topics(texts: Sequence[str], topics: Ints, count: int) -> list[str]:
     for topic in range(count):
         row = terms.shares[topic]
         least = np.array([_LEAST_SHARES[len(terms.words[term]) - 1] for term in row.indices])
-        enough = row.data >= np.maximum(least, min(_LEAST_TEXTS, sizes[topic]) / max(sizes[topic], 1))
+        enough = row.data >= np.maximum(least, min(_LEAST_TEXTS, sizes[topic]) / max(sizes[topic], 1)) - 1e-9
         candidates = row.indices[enough]
         bonus = 1 + _LENGTH_BONUS * np.array([len(terms.words[term]) - 1 for term in candidates])
         scores = row.data[enough] * np.maximum(rarity[candidates], 1e-3) * bonus
@@ -80,15 +94,18 @@ def name_topics(texts: Sequence[str], topics: Ints, count: int) -> list[str]:
 
 
 def _find_terms(words: Words, topics: Ints, count: int) -> _Terms:
-    """Return the terms that begin and end with a word of content, and how common they are in each topic."""
+    """Return the terms that begin and end with a word of content, and how common they are in each topic.
+
+    A term has a word that is no chat, and no number or rare code.
+    """
     languages = Languages.of(words)
     text = words.text_of
     is_content = languages.explains(text, words.codes)
     vocabulary = words.vocabulary
-    unspoken = pc.is_in(vocabulary, pa.array([*MARKS, HAPPY, SAD])).to_numpy(zero_copy_only=False)
-    numeric = pc.match_substring_regex(vocabulary, _NUMBER).to_numpy(zero_copy_only=False)
-    is_content &= ~(unspoken | numeric)[words.codes]
-    spoken = ~unspoken[words.codes]
+    usable = _usable(words, topics, count)
+    is_content &= usable
+    chat = pc.is_in(vocabulary, pa.array(_ENGLISH_CHAT.split())).to_numpy(zero_copy_only=False)
+    says = is_content & ~(chat[words.codes] & (languages.of_text == 0)[text])  # English is the first language
     size = len(vocabulary) + 1
     spans: list[Ints] = []
     owners: list[Ints] = []
@@ -96,8 +113,9 @@ def _find_terms(words: Words, topics: Ints, count: int) -> _Terms:
         starts = np.arange(len(words.codes) - length + 1)
         ends = starts + length - 1
         fit = (text[starts] == text[ends]) & is_content[starts] & is_content[ends]
+        fit &= np.any([says[starts + step] for step in range(length)], axis=0)
         if length == _LONGEST_TERM:
-            fit &= spoken[starts + 1]
+            fit &= usable[starts + 1]
         keys = np.zeros(int(fit.sum()), np.int64)
         for step in range(length):
             keys = keys * size + words.codes[starts[fit] + step] + 1
@@ -110,6 +128,23 @@ def _find_terms(words: Words, topics: Ints, count: int) -> _Terms:
     shares = sp.csr_matrix((1 / sizes[owner], (owner, places)), shape=(count, len(keys)))
     spelled = vocabulary.to_pylist()
     return _Terms([_spell(int(key), size, spelled) for key in keys], shares)
+
+
+def _usable(words: Words, topics: Ints, count: int) -> NDArray[np.bool_]:
+    """Return whether each word of the texts may be in a term: no mark, no number, no code that few texts have."""
+    vocabulary, text, codes = words.vocabulary, words.text_of, words.codes
+    unspoken = pc.is_in(vocabulary, pa.array([*MARKS, HAPPY, SAD])).to_numpy(zero_copy_only=False)
+    numeric = pc.match_substring_regex(vocabulary, _NUMBER).to_numpy(zero_copy_only=False)
+    usable = ~(unspoken | numeric)[codes]
+    places = np.flatnonzero(pc.match_substring_regex(vocabulary, _CODE).to_numpy(zero_copy_only=False)[codes])
+    size = max(len(vocabulary), 1)
+    in_topic = topics[text[places]] * size + codes[places]
+    once = np.unique(text[places] * size + codes[places])  # of each text
+    shared, texts = np.unique(topics[once // size] * size + once % size, return_counts=True)
+    least, share = _LEAST_WITH_CODE
+    enough = texts >= np.maximum(least, share * np.bincount(topics, minlength=count)[shared // size])
+    usable[places] &= np.isin(in_topic, shared[enough])
+    return np.asarray(usable)
 
 
 def _spell(key: int, size: int, vocabulary: list[str]) -> tuple[str, ...]:
@@ -144,5 +179,6 @@ def _first_free(names: list[str], taken: list[str]) -> str:
 
 
 def _cut(text: str) -> str:
-    short = " ".join(text.split())
+    """Return the beginning of a text, without the words that have digits."""
+    short = " ".join(word for word in text.split() if not any(map(str.isdigit, word))) or _WITHOUT_WORDS
     return short if len(short) <= _LONGEST_NAME else f"{short[: _LONGEST_NAME - 1]}…"

@@ -16,20 +16,47 @@ parents:
 from __future__ import annotations
 
 import datetime as dt
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from analytics_platform.errors import UserError
 
 _LONGEST_NAME = 80
+_UNSEEN = {"Cc", "Cf", "Zl", "Zp"}
+"""Unicode categories of characters that a name must not have: controls, formats, separators of lines."""
+_JOINERS = "\u200c\u200d"
+"""Format characters that words of some languages, and emojis, need."""
 
 
 class CurationError(UserError, ValueError):
     """The file of topics cannot be used; the message names file, field and value."""
+
+
+def _seen(name: str) -> str:
+    """Return a name that people can see.
+
+    Raises:
+        ValueError: If the name has a character that is not seen, or no other one.
+    """
+    for character in name:
+        if unicodedata.category(character) in _UNSEEN and character not in _JOINERS:
+            raise ValueError(f"has the character U+{ord(character):04X}, which is not seen; write the name without it")
+    if not name.strip(_JOINERS):
+        raise ValueError("is blank")
+    return name
+
+
+_Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONGEST_NAME),
+    AfterValidator(_seen),
+]
 
 
 class CuratedTopic(BaseModel):
@@ -37,7 +64,7 @@ class CuratedTopic(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str | None = Field(default=None, min_length=1, max_length=_LONGEST_NAME)
+    name: _Name | None = None
     merge_into: str | None = None
     parent: str | None = None
     pinned: bool = False
@@ -50,7 +77,7 @@ class CuratedParent(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1, max_length=_LONGEST_NAME)
+    name: _Name
 
 
 class _File(BaseModel):
@@ -94,8 +121,8 @@ def read_curation(path: Path | None) -> Curation:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         file = _File.model_validate(content or {})
     except ValidationError as error:
-        raise CurationError(*(_fault(path, one["loc"], one["msg"]) for one in error.errors())) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CurationError(*(_fault(path, one) for one in error.errors())) from error
+    except (OSError, ValueError, yaml.YAMLError) as error:  # a date that is none is a ValueError
         raise CurationError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
     for topic in file.topics:
         seen, into = {topic}, file.topics[topic].merge_into
@@ -109,5 +136,8 @@ def read_curation(path: Path | None) -> Curation:
     return Curation(file.topics, {name: parent.name for name, parent in file.parents.items()})
 
 
-def _fault(path: Path, place: tuple[int | str, ...], what: str) -> str:
-    return f"{path}: {'.'.join(map(str, place)) or 'file'}: {what}"
+def _fault(path: Path, error: Mapping[str, Any]) -> str:
+    """Return one line of an error of pydantic, without the names of its classes."""
+    is_mapping = error["type"] in ("model_type", "dict_type")
+    what = "must be a mapping" if is_mapping else error["msg"].removeprefix("Value error, ")
+    return f"{path}: {'.'.join(map(str, error['loc'])) or 'file'}: {what}"

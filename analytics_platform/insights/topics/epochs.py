@@ -47,7 +47,8 @@ class Epoch:
         outliers: Number of them that fit nowhere.
         born: The topics that were born.
         changes: Births, splits, merges, deaths and returns.
-        sizes: Number of these conversations by topic; topics without any are left out.
+        sizes: Number of these conversations by topic, a merged topic's under its own identifier, since people may undo
+            the merge; topics without any are left out.
     """
 
     date: dt.date
@@ -149,7 +150,7 @@ def _compute(before: Sequence[Epoch], planned: EpochDays, stored: Days, fingerpr
         merged[model.ids[topic]] = model.ids[into]
     numbers = _numbers(model, merged)[assigned.topics]
     changes += _deaths_and_returns(model, numbers, merged, dead_topics(before), openings, assigned)
-    counts = np.bincount(numbers[numbers != OUTLIER], minlength=len(model.ids))
+    counts = np.bincount(assigned.topics[assigned.topics != OUTLIER], minlength=len(model.ids))
     return Epoch(
         date=planned.date,
         first_day=dt.date.fromisoformat(planned.days[0]),

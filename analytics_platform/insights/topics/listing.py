@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from analytics_platform.insights.topics.curation import CuratedTopic, Curation
 from analytics_platform.insights.topics.epoch_rows import read_epochs
 from analytics_platform.insights.topics.epochs import dead_topics
 from analytics_platform.insights.topics.topics_in_force import TopicsInForce
-from analytics_platform.model.tables.topic_tables import BIRTH, DISCOVERED_TOPICS, SPLIT, TOPIC_GENEALOGY
+from analytics_platform.model.tables.topic_tables import DISCOVERED_TOPICS, TOPIC_GENEALOGY
 
 _EXAMPLES = 10
 
@@ -20,18 +21,9 @@ def discovered_topics(topic_epochs: pa.Table, curation: Curation) -> pa.Table:
     """Return ``DISCOVERED_TOPICS`` of all epochs, as people curate the topics."""
     topics = TopicsInForce(read_epochs(topic_epochs), curation)
     dead = dead_topics(topics.epochs)
-    sizes: dict[str, int] = {}
-    for topic, count in (topics.epochs[-1].sizes if topics.epochs else {}).items():
-        standing = topics.merged.get(topic, topic)
-        sizes[standing] = sizes.get(standing, 0) + count
-    births = {
-        change.topic_id: (epoch.date, change)
-        for epoch in topics.epochs
-        for change in epoch.changes
-        if change.event in (BIRTH, SPLIT)
-    }
+    sizes = _sizes(topics)
     rows = []
-    for topic, (date, birth) in births.items():
+    for topic, (date, birth) in topics.births.items():
         said = topics.curation.topics.get(topic, CuratedTopic())
         into = topics.merged.get(topic)
         shown = "dead" if topic in dead and not said.pinned else "in use"
@@ -45,11 +37,19 @@ def discovered_topics(topic_epochs: pa.Table, curation: Curation) -> pa.Table:
                 "status": "hidden" if said.hidden else "merged" if into else shown,
                 "merged_into": into,
                 "is_pinned": said.pinned,
-                "conversation_count": sizes.get(topic, 0),
+                "conversation_count": sizes[topic],
                 "examples": birth.conversations[:_EXAMPLES],
             }
         )
     return DISCOVERED_TOPICS.from_rows(rows)
+
+
+def _sizes(topics: TopicsInForce) -> Counter[str]:
+    """Return the number of conversations by topic, those of a merged topic under the topic that stands for it."""
+    sizes: Counter[str] = Counter()
+    for topic, count in (topics.epochs[-1].sizes if topics.epochs else {}).items():
+        sizes[topics.merged.get(topic, topic)] += count
+    return sizes
 
 
 def topic_genealogy(topic_epochs: pa.Table, curation: Curation) -> pa.Table:
@@ -73,14 +73,15 @@ def topic_genealogy(topic_epochs: pa.Table, curation: Curation) -> pa.Table:
 
 def _by_people(topics: TopicsInForce) -> Iterator[dict[str, Any]]:
     """Yield the changes by people of topics that are known."""
-    sizes = topics.epochs[-1].sizes if topics.epochs else {}
+    own, sizes = topics.epochs[-1].sizes if topics.epochs else {}, _sizes(topics)
     born = {topic: epoch.date for epoch in topics.epochs for topic in epoch.born.ids}
     for topic, said in sorted(topics.curation.topics.items()):
         if topic not in topics.names:
             continue
+        into = said.merge_into if said.merge_into in topics.names else None
         events = {
             "renamed": (said.name, None),
-            "merged by a person": (said.merge_into, said.merge_into),
+            "merged by a person": (into, into),
             "moved": (said.parent, said.parent),
             "pinned": (said.pinned, None),
             "hidden": (said.hidden, None),
@@ -92,6 +93,6 @@ def _by_people(topics: TopicsInForce) -> Iterator[dict[str, Any]]:
                     "event": event,
                     "topic_id": topic,
                     "other_topic_id": other,
-                    "conversation_count": sizes.get(topic, 0),
+                    "conversation_count": sizes[topic] or own.get(topic, 0),
                     "conversations": [],
                 }

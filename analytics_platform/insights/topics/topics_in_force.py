@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -12,10 +13,10 @@ import pyarrow.compute as pc
 from analytics_platform.insights.discovery.topic_model import OUTLIER
 from analytics_platform.insights.tiers.tier import Floats, Ints
 from analytics_platform.insights.topics.curation import Curation
-from analytics_platform.insights.topics.epochs import Epoch, join_born, merged_topics
+from analytics_platform.insights.topics.epochs import Epoch, join_born
 from analytics_platform.insights.topics.openings import Openings
 from analytics_platform.insights.topics.topic_changes import TopicChange
-from analytics_platform.model.tables.topic_tables import CONVERSATION_TOPICS, DEATH, MERGE, RETURN
+from analytics_platform.model.tables.topic_tables import BIRTH, CONVERSATION_TOPICS, DEATH, MERGE, RETURN, SPLIT
 
 
 class TopicsInForce:
@@ -33,22 +34,19 @@ class TopicsInForce:
 
     @cached_property
     def merged(self) -> dict[str, str]:
-        """The topic that stands for each merged topic, by itself or by people; a pinned one by people only."""
+        """The topic that stands for each merged topic, by itself or by people; a pinned one by people only.
+
+        A merge by itself that would lead back to its topic, because people merged the other one into it, is left out.
+        """
         ids = self.model.ids if self.model else ()
-        known, own = set(ids), merged_topics(self.epochs)
-        merged = {}
-        for topic in ids:
-            into = topic
-            for _ in ids:  # at most one step for each topic
-                said = self.curation.topics.get(into)
-                step = said.merge_into if said and said.merge_into in known else None
-                step = step or (own.get(into) if not (said and said.pinned) else None)
-                if step is None:
-                    break
-                into = step
-            if into != topic:
-                merged[topic] = into
-        return merged
+        known = set(ids)
+        said = {topic: one for topic, one in self.curation.topics.items() if topic in known}
+        steps = {topic: one.merge_into for topic, one in said.items() if one.merge_into in known}
+        for change in (change for epoch in self.epochs for change in epoch.changes if change.event == MERGE):
+            topic, into = change.topic_id, change.other_topic_id
+            if topic not in steps and self.holds(change) and into and _last(steps, into) != topic:
+                steps[topic] = into
+        return {topic: _last(steps, topic) for topic in ids if topic in steps}
 
     def is_hidden(self, topic: str) -> bool:
         """Tell whether a person hides a topic."""
@@ -138,7 +136,28 @@ class TopicsInForce:
             and change.topic_id not in self.merged
         ]
 
+    @cached_property
+    def births(self) -> Mapping[str, tuple[dt.date, TopicChange]]:
+        """Date of the epoch and change at which each topic was born."""
+        return {
+            change.topic_id: (epoch.date, change)
+            for epoch in self.epochs
+            for change in epoch.changes
+            if change.event in (BIRTH, SPLIT)
+        }
+
+    def examples(self, change: TopicChange) -> Sequence[str]:
+        """Return conversations of a change, the most central first; of a topic that is gone, those of its birth."""
+        return change.conversations or self.births[change.topic_id][1].conversations
+
     def holds(self, change: TopicChange) -> bool:
         """Tell whether a change is not undone by people: a pinned topic neither dies nor is merged by itself."""
         said = self.curation.topics.get(change.topic_id)
         return not (said and said.pinned and change.event in (MERGE, DEATH, RETURN))
+
+
+def _last(steps: Mapping[str, str | None], topic: str) -> str:
+    """Return the topic to which steps lead, which form no circle."""
+    while into := steps.get(topic):
+        topic = into
+    return topic

@@ -67,7 +67,7 @@ TOPIC_EPOCHS = Table(
         Column("conversation_count", INTEGER, "Number of conversations with a vector on these days.", minimum=0),
         Column("outlier_count", INTEGER, "Number of these conversations that fit nowhere.", minimum=0),
         Column("changes", _CHANGES_TYPE, "What happened to topics, as topic_genealogy has it."),
-        Column("sizes", _SIZES_TYPE, "Number of these conversations by topic."),
+        Column("sizes", _SIZES_TYPE, "Number of these conversations by topic, before merges."),
         Column("fingerprint", STRING, "Hash of the code, the days and the epochs before; equal means equal content."),
         Column(
             "topics_version", STRING, "Hash of the topics in force, of the content and changes of all epochs so far."

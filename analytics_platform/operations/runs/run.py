@@ -22,6 +22,7 @@ from analytics_platform.errors import UserError
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.model.tables.clean_tables import CONVERSATIONS
 from analytics_platform.model.tables.raw_tables import RAW_MESSAGES
+from analytics_platform.operations.discovering.unknown_topics import tell_unknown_topics
 from analytics_platform.operations.runs.graph import Graph
 from analytics_platform.operations.runs.outcome import Outcome
 from analytics_platform.operations.runs.unknown_outcomes import find_unknown_outcomes
@@ -152,6 +153,7 @@ def materialize(
         outcome.failed_conversations = len({(day, failure.conversation_id) for day, _, failure in failures})
         computed = sorted(filter(None, outcome.parts.get(CONVERSATIONS.name, {})))
         outcome.unknown_outcomes = find_unknown_outcomes(platform.lake, computed, platform.cleaning)
+        outcome.warnings.extend(filter(None, [tell_unknown_topics(platform.lake, platform.topics.curation)]))
     except UserError as error:  # the lake went away: finished work is reported anyway
         outcome.failures.append(f"count of rows in quarantine, failed conversations and unknown outcomes: {error}")
     outcome.seconds = time.monotonic() - started

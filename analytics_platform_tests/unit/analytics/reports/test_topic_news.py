@@ -49,14 +49,14 @@ def test_a_topic_whose_share_grew_clearly_is_named_with_two_examples() -> None:
     ]
 
 
-def test_a_new_topic_does_not_grow_and_one_that_is_gone_has_no_examples() -> None:
+def test_a_new_topic_does_not_grow_and_one_that_is_gone_has_examples() -> None:
     born = [ChangedTopic("seats", "About seats", 41, ["c1", "c2", "c3"])]
-    gone = [ChangedTopic("old", "About old", 0, [])]
+    gone = [ChangedTopic("old", "About old", 0, ["c7"])]
     history = {**week(bags=20), DATE.isoformat(): conversations(DATE, seats=12, bags=20)}
     news = topic_news(DATE, history, born, gone)
     assert [(one["change"], one["topic_id"], one["count"], one["examples"]) for one in news] == [
         ("new", "seats", 41, ["c1", "c2"]),
-        ("gone", "old", 0, []),
+        ("gone", "old", 0, ["c7"]),
     ]
 
 

@@ -44,7 +44,15 @@ def test_an_empty_file_says_nothing(tmp_path: Path, text: str) -> None:
     [
         ("topics: {t-1: {nam: Seats}}", "topics.t-1.nam: Extra inputs"),
         ("topics: {t-1: {name: ''}}", "topics.t-1.name"),
-        ("topics: [1]", "topics: Input should be"),
+        ("topics: {t-1: {name: '   '}}", "topics.t-1.name"),
+        ("parents: {p-1: {name: ' '}}", "parents.p-1.name"),
+        ('topics: {t-1: {name: "a\\u202Eb"}}', "topics.t-1.name: has the character U+202E"),
+        ('topics: {t-1: {name: "a\\nb"}}', "topics.t-1.name: has the character U+000A"),
+        ('topics: {t-1: {name: "\\u200d"}}', "topics.t-1.name: is blank"),
+        ("topics: {t-1: {date: 2026-13-01}}", "month must be in 1..12"),
+        ("topics: [1]", "topics: must be a mapping"),
+        ("topics: {t-1: }", "topics.t-1: must be a mapping"),
+        ("hello", "file: must be a mapping"),
         ("topics: {", "cannot be read"),
         ("topics: {t-1: {merge_into: t-2}, t-2: {merge_into: t-1}}", "leads back to t-1"),
         ("topics: {t-1: {merge_into: t-1}}", "leads back to t-1"),
@@ -55,3 +63,5 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, told: str)
         read_curation(write(tmp_path, text))
     assert told in str(refused.value)
     assert str(tmp_path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert not any(name in str(refused.value) for name in ("_File", "CuratedTopic"))

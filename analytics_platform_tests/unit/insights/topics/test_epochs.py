@@ -161,6 +161,7 @@ def test_people_rename_merge_move_pin_and_hide(epochs: list[Epoch], months: Simu
             ids["outage"]: CuratedTopic(name="Outages", date=dt.date(2024, 3, 1)),
             ids["steady0"]: CuratedTopic(merge_into=ids["steady1"]),
             ids["steady2"]: CuratedTopic(parent="p-mine"),
+            ids["steady5"]: CuratedTopic(merge_into="t-unknown"),
             ids["steady3"]: CuratedTopic(hidden=True),
             ids["seasonal"]: CuratedTopic(pinned=True),
             ids["parcel"]: CuratedTopic(pinned=True),
@@ -187,6 +188,48 @@ def test_people_rename_merge_move_pin_and_hide(epochs: list[Epoch], months: Simu
     ]
     assert "t-unknown" not in listed
     assert listed[ids["steady1"]]["conversation_count"] > listed[ids["steady4"]]["conversation_count"] * 1.5
+
+
+def test_people_outrank_a_merge_by_itself_into_the_other_direction(epochs: list[Epoch], ids: dict[str, str]) -> None:
+    """The two topics swapped their conversations: each one stood for the other."""
+    post, parcel, letter = (ids[kind] for kind in ("post", "parcel", "letter"))
+    by_people = Curation({post: CuratedTopic(merge_into=parcel)})
+    assert TopicsInForce(epochs, by_people).merged == {post: parcel, letter: parcel}
+    in_a_circle = Curation(
+        {post: CuratedTopic(merge_into=ids["steady0"]), ids["steady0"]: CuratedTopic(merge_into=letter)}
+    )
+    assert TopicsInForce(epochs, in_a_circle).merged == {
+        post: letter,
+        ids["steady0"]: letter,
+        parcel: letter,
+    }
+
+
+def test_a_topic_that_is_pinned_after_its_merge_has_its_conversations_again(
+    months: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was listed without any: their number was stored under the topic that it was merged into."""
+    merges = "analytics_platform.insights.topics.epochs.find_merges"
+    monkeypatch.setattr(merges, lambda *_, born_from: iter([(0, 1)] if born_from else []))
+    stored = months.days()
+    epochs = find_epochs(replace(stored, counts={day(number): stored.counts[day(number)] for number in range(22)}))
+    assert [change.event for change in epochs[-1].changes] == ["merge"]
+    merged, into = epochs[0].born.ids[:2]
+    counts = []
+    for curation in (NO_CURATION, Curation({merged: CuratedTopic(pinned=True)})):
+        listed = {row["topic_id"]: row for row in discovered_topics(epoch_rows(epochs), curation).to_pylist()}
+        counts.append([listed[topic]["conversation_count"] for topic in (merged, into)])
+    assert counts[0][0] == 0 < counts[1][0]
+    assert sum(counts[0]) == sum(counts[1])
+
+
+def test_a_topic_that_is_gone_has_the_examples_of_its_birth(epochs: list[Epoch], ids: dict[str, str]) -> None:
+    """The report named a topic without a conversation to read."""
+    known = epochs[: count_in_force([epoch.date for epoch in epochs], "2024-02-19")]
+    topics = TopicsInForce(known, NO_CURATION)
+    (gone,) = topics.changes("death")
+    assert gone.topic_id == ids["seasonal"]
+    assert {name.split("-")[0] for name in topics.examples(gone)} == {"seasonal"}
 
 
 def test_a_day_alone_has_the_topics_that_it_has_among_others(epochs: list[Epoch], months: Simulated) -> None:

@@ -1,0 +1,32 @@
+"""Names the topics of people's file that were never discovered, whose entries change nothing."""
+
+from __future__ import annotations
+
+from analytics_platform.insights.topics.curation import Curation
+from analytics_platform.model.tables.topic_tables import DISCOVERED_TOPICS
+from analytics_platform.storage.partitions import PartitionStore
+from analytics_platform.system.plain_text import agreeing, counted, on_one_line
+
+_NAMED = 3
+
+
+def tell_unknown_topics(lake: PartitionStore, curation: Curation) -> str:
+    """Return how many topics of the file do not exist, with some of their names; empty if all do.
+
+    Args:
+        lake: The store of the topics; before it has some, no topic of the file is unknown.
+        curation: What people say about topics.
+    """
+    said = {*curation.topics, *(one.merge_into for one in curation.topics.values() if one.merge_into)}
+    if not said or lake.info(DISCOVERED_TOPICS.name, "") is None:
+        return ""
+    known = set(lake.read(DISCOVERED_TOPICS.name, "", ["topic_id"])["topic_id"].to_pylist())
+    unknown = sorted(said - known)
+    if not unknown:
+        return ""
+    count = len(unknown)
+    named = on_one_line(", ".join([*unknown[:_NAMED], *(["…"] if count > _NAMED else [])]))
+    return (
+        f"ANALYTICS_TOPICS: {counted(count, 'topic')} of the file {agreeing(count, 'does', 'do')} not exist ({named}), "
+        "and what the file says of them changes nothing; `analytics topics --all` lists those that exist"
+    )
