@@ -46,6 +46,7 @@ class Context:
             position: Number of messages before it in its conversation. Without any time, the message gets the time
                 when the file changed, plus 1 ms per message before.
         """
+        own, of_conversation = _unwrapped_time(own), _unwrapped_time(of_conversation)
         if own not in (None, ""):
             return {"timestamp": own}
         if of_conversation not in (None, ""):
@@ -57,6 +58,13 @@ class Context:
     def file_time(self, position: int) -> str:
         """Return the time when the file changed, plus 1 ms for each of ``position`` messages, in ISO 8601."""
         return _time_by_place(self.file.modified_ns // 10**9, position)
+
+
+def _unwrapped_time(value: Any) -> Any:
+    """Return the time within MongoDB's ``{"$date": ...}``, which may hold ``{"$numberLong": ...}``."""
+    while isinstance(value, Mapping) and len(value) == 1 and next(iter(value)).startswith("$"):
+        value = next(iter(value.values()))
+    return value
 
 
 @lru_cache(maxsize=4096)
