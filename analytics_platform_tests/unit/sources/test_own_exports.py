@@ -45,3 +45,33 @@ def test_the_time_of_a_message_in_a_list_is_read_under_any_usual_name(folder, ke
     for name, turns in (("messages", openai), ("conversations", sharegpt)):
         record = {"id": "c", name: [turn | time for turn, time in zip(turns, said_at, strict=True)]}
         assert times(folder.rows_of(f"{name}.jsonl", lines(record))) == ["08:00:00", "08:00:09"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Session ID,Timestamp,Question,Answer,User ID",
+        "sessionId,createdAt,userMessage,botMessage,userId",
+        "Session,Created,User Question,Bot Answer,Customer",
+        "session_id,Erstellt am,User Message,Bot Response,customer_id",
+    ],
+)
+def test_questions_and_answers_are_found_under_names_with_capitals(folder, header):
+    """The table was refused, or its times, conversations and customers were lost."""
+    found = folder.rows_of("asked.csv", f"{header}\ns1,{STATED},hi?,hello,u\ns1,{STATED},more?,sure,u\n")
+
+    expected = [("user", "hi?"), ("assistant", "hello"), ("user", "more?"), ("assistant", "sure")]
+    assert sorted(said(found)) == sorted(expected)
+    assert times(found) == ["08:00:00"] * 4
+    assert {(row["conversation_id"], row["user_id"]) for row in found.messages} == {("s1", "u")}
+
+
+def test_other_columns_of_a_question_and_its_answer_are_kept(folder):
+    header = "session_id,timestamp,question,answer,feedback,channel,Latency MS,csat,model"
+    found = folder.rows_of("asked.csv", f"{header}\ns1,{STATED},hi?,hello,thumbs_up,web,230,4,m\n")
+
+    question, answer = sorted(found.messages, key=lambda row: row["role"], reverse=True)
+    for row in (question, answer):
+        assert json.loads(row["extra"]) == {"feedback": "thumbs_up", "Latency MS": "230"}
+        assert row["channel"] == "web"
+    assert (question["model"], answer["model"], answer["rating"]) == (None, "m", 4)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from types import MappingProxyType
@@ -10,7 +9,7 @@ from typing import Any
 
 from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
-from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form
+from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form, word_form
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "conversation_id": (
@@ -100,13 +99,17 @@ _OPTIONAL = ("user_id", "agent_id", "channel", "model", "language", "rating", "o
 """Columns that are taken by usual names where a table has every required column."""
 _AMBIGUOUS = frozenset({"score", "status", "state", "engine", "via", "statut", "etat", "estado", "stato", "stan"})
 """Names that may tell something of a single message: whether it was delivered, or how certain a model is."""
-_HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LOOKED_AT = 200
 
 
 def _has_role_words(values: Iterable[Any]) -> bool:
     known = default_role_words()
     return any(isinstance(value, str) and plain_word(value) in known for value in islice(values, _LOOKED_AT))
+
+
+def usual_forms(column: str) -> tuple[str, ...]:
+    """Return the forms of the names that usually mean an input column, its own first."""
+    return (column, *_FORMS[column])
 
 
 def usual_columns(
@@ -174,12 +177,12 @@ def _matches(
 ) -> dict[str, str]:
     name_of = by_form(names)
     for name in names:
-        name_of.setdefault(column_form(_HUMPS.sub("_", name)), name)
+        name_of.setdefault(word_form(name), name)
     taken: set[str] = set()
     guessed: dict[str, str] = {}
     for column in wanted:
         unfit = taken | {*excluded.get(column, ())}
-        forms = (column, *_FORMS[column])
+        forms = usual_forms(column)
         candidates = [name_of[form] for form in forms if form in name_of and name_of[form] not in unfit]
         if column == "role" and values is not None:
             candidates = [one for one in candidates if any(values[one])]  # an empty column says nothing
