@@ -10,6 +10,7 @@ from typing import Any
 from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
 from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form, word_form
+from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "conversation_id": (
@@ -187,8 +188,9 @@ def _matches(
         if column == "role" and values is not None:
             candidates = [one for one in candidates if any(values[one])]  # an empty column says nothing
             candidates.sort(key=lambda one: not _has_role_words(values[one]))
-            if candidates[:1] and candidates[0] == name_of.get("event") and not _has_role_words(values[candidates[0]]):
-                candidates = []
+            unsure = {name_of.get("event"), name_of.get("type") if says_who_speaks(names) else None}
+            if candidates[:1] and candidates[0] in unsure and not _has_role_words(values[candidates[0]]):
+                candidates = []  # a happening, or how a message came: by email or as a text
         match = next(iter(candidates), None)
         if match is not None:
             guessed[column] = match
