@@ -75,3 +75,62 @@ def test_other_columns_of_a_question_and_its_answer_are_kept(folder):
         assert json.loads(row["extra"]) == {"feedback": "thumbs_up", "Latency MS": "230"}
         assert row["channel"] == "web"
     assert (question["model"], answer["model"], answer["rating"]) == (None, "m", 4)
+
+
+@pytest.mark.parametrize(("flag", "of_user", "of_agent"), [("is_inbound", "true", "false"), ("from_agent", "0", "1")])
+def test_a_column_type_is_no_role_beside_one_that_says_who_speaks(folder, flag, of_user, of_agent):
+    """The words email and text were unknown roles, and every row was put into quarantine."""
+    found = folder.rows_of(
+        "mails.csv",
+        f"ticket_id,type,{flag},body,created_at\n1,email,{of_user},hi,{STATED}\n1,email,{of_agent},yo,{STATED}\n",
+    )
+
+    assert sorted(said(found)) == [("agent", "yo"), ("user", "hi")]
+
+
+TOOL_ANSWERS = [
+    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": "22"}]},
+    {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"degrees": 22}}}]},
+    {"role": "user", "content": [{"toolResult": {"toolUseId": "x", "content": [{"text": "22"}]}}]},
+    {"role": "user", "content": [{"toolResult": {"toolUseId": "x", "content": [{"json": {"degrees": 22}}]}}]},
+]
+
+
+@pytest.mark.parametrize("answer", TOOL_ANSWERS)
+def test_an_answer_of_a_tool_is_none_of_the_customer(folder, answer):
+    messages = [{"role": "user", "content": "w?"}, answer, {"role": "assistant", "content": "it is 22"}]
+    found = folder.rows_of("chat.jsonl", lines({"id": "c", "created_at": STATED, "messages": messages}))
+
+    by_role = {row["role"]: row["text"] for row in found.messages}
+    assert list(by_role) == ["user", "tool", "assistant"]
+    assert by_role["user"] == "w?"
+    assert by_role["tool"] in {"22", '{"degrees": 22}', '[{"degrees": 22}]'}
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ({"image": {"format": "png", "source": {"bytes": "AAAA"}}}, "[image]"),
+        ({"toolUse": {"toolUseId": "x", "name": "f", "input": {}}}, "[tool call: f]"),
+        ({"type": "blob", "mime_type": "image/png", "content": "AAAA"}, "[image]"),
+        ({"type": "blob", "modality": "audio", "content": "AAAA"}, "[audio]"),
+        ({"type": "uri", "modality": "image", "uri": "https://x/AAAA.png"}, "[image]"),
+        ({"type": "file", "modality": "image", "file_id": "AAAA"}, "[image]"),
+        ({"type": "blob", "content": "AAAA"}, "[file]"),
+    ],
+)
+def test_content_that_is_no_text_becomes_a_marker(folder, part, text):
+    """Bedrock's images and OpenTelemetry's blobs were kept as base64."""
+    messages = [{"role": "assistant", "content": [{"type": "text", "text": "so"}, part]}]
+    found = folder.rows_of("chat.jsonl", lines({"id": "c", "created_at": STATED, "messages": messages}))
+
+    assert said(found) == [("assistant", f"so\n{text}")]
+
+
+@pytest.mark.parametrize(
+    "message", [{"content": None, "refusal": "I cannot"}, {"content": None, "audio": {"transcript": "I cannot"}}]
+)
+def test_a_refusal_and_spoken_words_of_the_assistant_are_its_text(folder, message):
+    record = {"id": "c", "created_at": STATED, "messages": [{"role": "assistant", **message}]}
+
+    assert said(folder.rows_of("chat.jsonl", lines(record))) == [("assistant", "I cannot")]
