@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
@@ -180,7 +180,7 @@ def _messages(value: Any) -> list[Any] | None:
         value = next(
             (
                 value[name]
-                for name in ("messages", "value", "input", "choices", "contents", "generations")
+                for name in ("messages", "value", "input", "choices", "contents", "candidates", "generations")
                 if name in value
             ),
             None,
@@ -188,9 +188,14 @@ def _messages(value: Any) -> list[Any] | None:
     value = _unserialised(value)
     if is_list_of(value, lambda item: (isinstance(item, Mapping) and "generation_info" in item) or "text" in item):
         value = [{"role": "assistant", "content": item.get("text")} for item in value]
-    if is_list_of(value, lambda item: isinstance(item, Mapping) and is_message(item.get("message"))):
-        return [item["message"] for item in value]
+    for inner in ("message", "content"):  # of OpenAI's choices, of Gemini's candidates
+        if is_list_of(value, partial(_has_message, inner)):
+            return [item[inner] for item in value]
     return value if is_list_of(value, is_message) else None
+
+
+def _has_message(key: str, item: Any) -> bool:
+    return isinstance(item, Mapping) and is_message(item.get(key))
 
 
 def _question(value: Any) -> str | None:
