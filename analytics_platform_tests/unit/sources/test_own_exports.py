@@ -134,3 +134,39 @@ def test_a_refusal_and_spoken_words_of_the_assistant_are_its_text(folder, messag
     record = {"id": "c", "created_at": STATED, "messages": [{"role": "assistant", **message}]}
 
     assert said(folder.rows_of("chat.jsonl", lines(record))) == [("assistant", "I cannot")]
+
+
+def test_an_answer_of_gemini_is_read_out_of_its_candidates(folder):
+    candidate = {"content": {"role": "model", "parts": [{"text": "hello"}]}, "finishReason": "STOP"}
+    record = {
+        "session_id": "g",
+        "timestamp": STATED,
+        "request": {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]},
+        "response": {"candidates": [candidate]},
+    }
+
+    assert sorted(said(folder.rows_of("log.jsonl", lines(record)))) == [("assistant", "hello"), ("user", "hi")]
+
+
+@pytest.mark.parametrize("key", ["session_id", "chat_id", "threadId"])
+def test_the_only_conversation_of_a_file_keeps_its_id(folder, key):
+    """It lost its id where that was called neither id nor conversation_id."""
+    messages = [{"sender": "visitor", "text": "hi", "time": STATED}, {"sender": "agent", "text": "yo", "time": STATED}]
+    found = folder.rows_of("chat.json", json.dumps({key: "s9", "messages": messages}))
+
+    assert [row["conversation_id"] for row in found.messages] == ["s9", "s9"]
+
+
+@pytest.mark.parametrize(
+    ("header", "cell"),
+    [
+        ("Chat ID,Date,Transcript", '"Visitor: hi\nAgent: yo\nVisitor: bye"'),
+        ("Chat ID,Date,Messages", '"[{""role"":""user"",""content"":""hi""},{""role"":""agent"",""content"":""yo""}]"'),
+    ],
+)
+def test_chats_in_a_column_with_a_capital_are_read(folder, header, cell):
+    found = folder.rows_of("chats.csv", f"{header}\nL1,2024-06-20,{cell}\n")
+
+    assert said(found)[:2] == [("user", "hi"), ("agent", "yo")]
+    assert {row["conversation_id"] for row in found.messages} == {"L1"}
+    assert {row["timestamp"].isoformat() for row in found.messages} == {"2024-06-20T00:00:00+00:00"}
