@@ -170,3 +170,16 @@ def test_chats_in_a_column_with_a_capital_are_read(folder, header, cell):
     assert said(found)[:2] == [("user", "hi"), ("agent", "yo")]
     assert {row["conversation_id"] for row in found.messages} == {"L1"}
     assert {row["timestamp"].isoformat() for row in found.messages} == {"2024-06-20T00:00:00+00:00"}
+
+
+@pytest.mark.parametrize("time", ["message_date", "tstamp", "received", "sent_datetime", "created_at_utc"])
+@pytest.mark.parametrize(
+    ("role", "of_user", "of_agent"),
+    [("actor_type", "user", "agent"), ("is_from_me", "0", "1"), ("is_user", "TRUE", "FALSE")],
+)
+def test_further_names_of_times_and_speakers_are_known(folder, time, role, of_user, of_agent):
+    rows = f"1,{of_user},hi,{STATED}\n1,{of_agent},yo,{STATED}\n"
+    found = folder.rows_of("chats.csv", f"chat_id,{role},message,{time}\n{rows}")
+
+    assert sorted(said(found)) == [("agent", "yo"), ("user", "hi")]
+    assert times(found) == ["08:00:00"] * 2

@@ -26,7 +26,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "gesprek", "rozmowa", "zgłoszenie", "numer_zgłoszenia", "nr_zgłoszenia",
     ),
     "role": (
-        "author_role", "author_type", "authortype", "sender_type", "sendertype", "sender_role", "speaker",
+        "author_role", "actor_type", "author_type", "authortype", "sender_type", "sendertype", "sender_role", "speaker",
         "speaker_role",
         "from_role", "user_type", "message_role", "participant", "participant_type", "from", "sender", "author",
         "actor", "participant_role", "author_kind", "sender_kind", "from_type",
@@ -54,7 +54,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "created_at", "createdat", "created", "time", "datetime", "date_time", "date", "sent_at", "sentat", "sent",
         "message_time", "comment_created_at", "message_created_at", "create_time", "createdtime", "created_time",
         "createddatetime", "ts", "event_time", "posted_at", "created_date", "date_created",
-        "timestamp_utc", "published_at", "created_datetime", "created_date_time",
+        "timestamp_utc", "created_at_utc", "message_date", "tstamp", "received", "sent_datetime",
+        "published_at", "created_datetime", "created_date_time",
         "absolute_time", "date_sent", "start_time",
         "timestamp_ms", "дата", "время", "时间", "日時", "送信日時", "horodatage", "fecha_hora",
         "data_hora", "zeit", "zeitpunkt", "zeitstempel", "datum", "fecha",
