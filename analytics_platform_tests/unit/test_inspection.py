@@ -293,6 +293,17 @@ def test_an_empty_file_beside_messages_is_left_out(tmp_path: Path) -> None:
     assert [(view.fault, view.skipped) for view in views] == [(None, None), (None, "is empty")]
 
 
+def test_records_without_any_message_are_not_called_an_empty_file(tmp_path: Path) -> None:
+    """A log of steps, of which none is a question with its answer, was called empty."""
+    path = tmp_path / "steps.json"
+    path.write_text(json.dumps([{"id": number, "type": "SPAN", "input": "a", "output": "b"} for number in range(3)]))
+
+    fault = view_of(path).fault
+
+    assert fault is not None
+    assert fault.startswith(f"{path}: has 3 records, none with a message of this shape")
+
+
 def test_only_what_a_person_must_decide_is_a_line_of_the_written_mapping(tmp_path: Path) -> None:
     """Guesses were written as statements, so that a later column of the export was not taken any more."""
     path = tmp_path / "a.csv"

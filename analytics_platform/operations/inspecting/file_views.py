@@ -60,7 +60,7 @@ class FileView:
         messages: First messages as they will stand.
         fault: Why the file cannot be read; None if it can.
         skipped: Why a run does not read the file, or the files that ``file`` names together; None if it does.
-        is_other_table: Whether the fault is that the file has no columns of messages.
+        is_other_table: Whether the fault is that the file has no columns of messages, or records without any message.
         is_empty: Whether the fault is that the file has no rows.
     """
 

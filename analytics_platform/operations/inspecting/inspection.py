@@ -72,13 +72,9 @@ def _view(file: SourceFile, mapping: FieldMapping, *, whole: bool) -> FileView:
     view = view_rows(FileView(file.label), read_rows(file, mapping, recognised), mapping, place=file.place, limit=limit)
     view.what, view.notes = str(recognised), [*recognised.notes, *view.notes]
     if view.fault is None and not view.rows:
-        view.is_empty = not view.left_out
-        view.fault = (
-            f"{file.place}: is empty: it has no row; export it again, or leave it out of the source"
-            if view.is_empty
-            else f"{file.place}: has no row to read: its {counted(view.left_out, 'row')} "
-            f"{agreeing(view.left_out, 'is blank, or a rule drops it', 'are blank, or a rule drops them')}"
-        )
+        view.is_other_table = not view.left_out and recognised.records > 0
+        view.is_empty = not view.left_out and not view.is_other_table
+        view.fault = f"{file.place}: {_reason_of_no_rows(view, recognised)}"
     if recognised.internal_notes:
         notes = recognised.internal_notes
         view.notes.append(
@@ -86,6 +82,17 @@ def _view(file: SourceFile, mapping: FieldMapping, *, whole: bool) -> FileView:
             f"{agreeing(notes, 'it is no answer', 'they are no answers')}."
         )
     return view
+
+
+def _reason_of_no_rows(view: FileView, recognised: Recognised) -> str:
+    if view.left_out:
+        return (
+            f"has no row to read: its {counted(view.left_out, 'row')} "
+            f"{agreeing(view.left_out, 'is blank, or a rule drops it', 'are blank, or a rule drops them')}"
+        )
+    if recognised.records:
+        return f"has {counted(recognised.records, 'record')}, none with a message of this shape: {recognised.shape}"
+    return "is empty: it has no row; export it again, or leave it out of the source"
 
 
 def view_rows(

@@ -24,9 +24,9 @@ from analytics_platform.sources.shapes.exports.openai_messages import (
     CONVERSATIONS,
     LISTS,
     MESSAGES,
-    TIMES,
     UNKEPT,
 )
+from analytics_platform.sources.shapes.id_keys import TIME_KEYS, USER_KEYS
 from analytics_platform.sources.shapes.identity import (
     MessagePlace,
     Turn,
@@ -199,15 +199,16 @@ class _Chats:
         return pc.coalesce(*values) if values else pa.nulls(self._count, pa.string())
 
     def _further(self) -> dict[str, pa.Array]:
-        return {
+        kept = {
             name: values.cast(pa.string())
             for name, values in self._columns.items()
             if name not in UNKEPT and name not in _OF_MESSAGES
         }
+        return kept | {"user_id": self._first_of(USER_KEYS)}
 
     def _times(self, parents: pa.Array, positions: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, pa.Array]:
         """Return the columns ``timestamp`` and ``time_source``: that of the chat, or of the file and the place."""
-        stated = self._first_of(TIMES)
+        stated = self._first_of(TIME_KEYS)
         if not stated.null_count:
             self._context.shared_times += len(parents)
             return {
@@ -236,7 +237,7 @@ class _Chats:
         said = [
             {"role": word, "content": text} for word, text in zip(words.to_pylist(), texts.to_pylist(), strict=True)
         ]
-        times = [self._columns[name].to_pylist() for name in TIMES if name in self._columns]
+        times = [self._columns[name].to_pylist() for name in TIME_KEYS if name in self._columns]
         for chat in np.flatnonzero(~valid_mask(conversations)).tolist():
             time = next((values[chat] for values in times if values[chat] not in (None, "")), None)
             found[chat] = identify_conversation(self._context, time, said[bounds[chat] : bounds[chat + 1]])

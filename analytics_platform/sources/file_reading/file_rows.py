@@ -370,6 +370,7 @@ def _records(
         recognised.internal_notes = context.internal_notes
         recognised.note_times(context)
         yield result
+    recognised.records = context.number
 
 
 def _with_read_chats(

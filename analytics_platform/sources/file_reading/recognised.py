@@ -32,6 +32,7 @@ class Recognised:
         shape: Title of the shape; None for one message per row.
         columns: Input column to the file's column that was taken for it by its usual name.
         internal_notes: Number of internal notes of a help desk so far, which are no answers.
+        records: Number of records of the shape so far, where each may hold any number of messages.
         notes: Sentences that a person should read, about times, roles and conversations.
     """
 
@@ -42,6 +43,7 @@ class Recognised:
     shape: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
     internal_notes: int = 0
+    records: int = 0
     notes: list[str] = field(default_factory=list)
 
     def note_encoding(self, encoding: str, *, is_stated: bool) -> None:

@@ -15,7 +15,7 @@ from analytics_platform.sources.formats.json_rows import WRAPPERS, no_object
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.rows import Problem, Rows, text_array
 from analytics_platform.sources.shapes.catalogue import recognise_shape
-from analytics_platform.sources.shapes.id_keys import RECORD_KEYS
+from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, RECORD_KEYS
 from analytics_platform.sources.shapes.nested import nested_shape
 from analytics_platform.sources.shapes.shape import (
     WRITTEN_PARTS,
@@ -109,7 +109,7 @@ def _items_of(records: Records, name: str) -> Records:
 
 def _is_conversation(record: Record) -> bool:
     """Tell whether a file's only record is a conversation with an id and its messages, and no page of an interface."""
-    return any(name in record for name in (*RECORD_KEYS, "conversation_id")) and bool(nested_shape([record]))
+    return any(name in record for name in (*RECORD_KEYS, *CONVERSATION_KEYS)) and bool(nested_shape([record]))
 
 
 def _is_object(value: object) -> bool:

@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from analytics_platform.sources.file_reading.plain_tables import with_usual_columns
-from analytics_platform.sources.formats.file_records import Records
+from analytics_platform.sources.formats.file_records import Record, Records
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.shapes.shape import is_list_of, parsed
+from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form
 from analytics_platform.sources.shapes.transcripts import transcript_messages
 
 _COLUMNS = (
@@ -50,7 +51,9 @@ def transcripts(columns: Collection[str], records: Records, mapping: FieldMappin
 
 def candidate_columns(columns: Collection[str], mapping: FieldMapping) -> list[str]:
     """Return the columns that may hold lists of messages, by their names."""
-    candidates = [name for name in _COLUMNS if name in columns and name not in mapping.columns.values()]
+    name_of = by_form(columns)
+    named = [name_of[form] for form in _COLUMNS if form in name_of]
+    candidates = [name for name in named if name not in mapping.columns.values()]
     if candidates and "text" in with_usual_columns(columns, mapping).missing_columns(columns):
         return candidates
     return []
@@ -63,7 +66,7 @@ def with_read_lists(batches: Iterator[Records], columns: Collection[str]) -> Ite
             {name: _read(value) if name in columns else value for name, value in record.items()}
             for record in records.values
         ]
-        yield Records(values, records.problems)
+        yield Records([_with_forms(record, columns) for record in values], records.problems)
 
 
 def with_read_transcripts(batches: Iterator[Records], column: str) -> Iterator[Records]:
@@ -74,8 +77,15 @@ def with_read_transcripts(batches: Iterator[Records], column: str) -> Iterator[R
             cell = record.get(column)
             if isinstance(cell, str) and cell:
                 record = {**record, column: transcript_messages(cell) or [{"role": "user", "content": cell}]}
-            values.append(record)
+            values.append(_with_forms(record, [column]))
         yield Records(values, records.problems)
+
+
+def _with_forms(record: Record, columns: Collection[str]) -> Record:
+    """Return a record with its names as shapes know them, where a column of chats has a name with capitals."""
+    if all(name in _COLUMNS for name in columns):
+        return record
+    return {column_form(name): value for name, value in record.items()}
 
 
 def _read(value: Any) -> Any:

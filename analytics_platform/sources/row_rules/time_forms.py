@@ -108,7 +108,10 @@ CREATE TEMP MACRO worded_time(given) AS
         '%d %b %Y %H:%M', '%d %b %Y', '%d %B %Y %H:%M', '%a %b %d %H:%M:%S %Y',
         '%d %b %Y, %H:%M:%S', '%d %b %Y, %H:%M', '%d-%b-%y %H:%M:%S', '%d-%b-%y %H:%M', '%d-%b-%Y %H:%M:%S',
         '%d-%b-%Y %H:%M', '%d-%b-%y %I.%M.%S.%f %p', '%d-%b-%y %I.%M.%S %p',
-        '%B %d, %Y at %I:%M:%S %p', '%A, %B %d, %Y %I:%M %p', '%A, %B %d, %Y at %I:%M %p'
+        '%B %d, %Y at %I:%M:%S %p', '%A, %B %d, %Y %I:%M %p', '%A, %B %d, %Y at %I:%M %p',
+        '%b %d, %Y %H:%M', '%b %d, %Y %H:%M:%S', '%b %d, %Y, %H:%M', '%b %d, %Y, %H:%M:%S',
+        '%b %d, %Y @ %H:%M:%S.%f', '%B %d, %Y %H:%M', '%B %d, %Y %H:%M:%S', '%a, %b %d, %Y, %I:%M %p',
+        '%b %d %Y %I:%M%p', '%d/%b/%y %I:%M %p', '%d/%b/%Y %I:%M %p', '%d/%b/%y %H:%M', '%d/%b/%Y %H:%M'
     ]), named_month_time(given)) END;
 CREATE TEMP MACRO wall_time(given) AS coalesce(
     TRY_CAST(coalesce(iso_text(given), loose_iso_text(given)) AS TIMESTAMP), worded_time(given));

@@ -1,4 +1,4 @@
-"""Keys under which records name their conversation, in the order in which they are tried."""
+"""Keys of the conversation, the time and the customer of records, in the order in which they are tried."""
 
 from __future__ import annotations
 
@@ -11,3 +11,10 @@ CONTACT_KEYS = ("call_id", "case_id", "ContactId", "contact_id", "sender_id")
 """Keys of call centres and bots, which also name a person or a call."""
 RECORD_KEYS = ("id", "uuid", "_id", "number", "key")
 """Keys of a record itself: of its conversation, where a record is one."""
+TIME_KEYS = (
+    "timestamp", "created_at", "create_time", "created", "tstamp", "date", "time", "start_time", "createdAt",
+    "createTime", "startTime", "started_at", "startedAt", "sent_at", "sentAt", "ts", "datetime",
+)  # fmt: skip
+"""Keys of the time of a conversation or of a message."""
+USER_KEYS = ("user_id", "userId", "customer_id", "customerId", "user_identifier", "request_user_id")
+"""Keys of the customer of a conversation."""

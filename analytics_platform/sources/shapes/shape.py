@@ -46,6 +46,7 @@ class Context:
             position: Number of messages before it in its conversation. Without any time, the message gets the time
                 when the file changed, plus 1 ms per message before.
         """
+        own, of_conversation = _unwrapped_time(own), _unwrapped_time(of_conversation)
         if own not in (None, ""):
             return {"timestamp": own}
         if of_conversation not in (None, ""):
@@ -57,6 +58,13 @@ class Context:
     def file_time(self, position: int) -> str:
         """Return the time when the file changed, plus 1 ms for each of ``position`` messages, in ISO 8601."""
         return _time_by_place(self.file.modified_ns // 10**9, position)
+
+
+def _unwrapped_time(value: Any) -> Any:
+    """Return the time within MongoDB's ``{"$date": ...}``, which may hold ``{"$numberLong": ...}``."""
+    while isinstance(value, Mapping) and len(value) == 1 and next(iter(value)).startswith("$"):
+        value = next(iter(value.values()))
+    return value
 
 
 @lru_cache(maxsize=4096)
@@ -159,13 +167,19 @@ def _part_text(part: Mapping[str, Any]) -> str | None:
 
 
 def _marker(kind: str, part: Mapping[str, Any]) -> str | None:
-    if "image" in kind or "inlineData" in part or "inline_data" in part:
+    has_image = not kind and isinstance(part.get("image"), Mapping)  # as Bedrock writes it
+    if "image" in kind or has_image or "inlineData" in part or "inline_data" in part:
         return "[image]"
-    if kind in {"tool_use", "tool_call", "function_call", "server_tool_use"} or "functionCall" in part:
-        called = part.get("functionCall") or part.get("function") or part
+    if kind in _TOOL_CALLS or "functionCall" in part or "toolUse" in part:
+        called = part.get("functionCall") or part.get("toolUse") or part.get("function") or part
         return f"[tool call: {called.get('name') or 'unnamed'}]"
+    answer = first_of(part, *_TOOL_ANSWERS)
+    if isinstance(answer, Mapping) and not kind:
+        return _tool_answer(answer)
     if kind in {"tool_result", "function_call_output", "tool_call_response"}:
         return content_text(part.get("content") or part.get("output") or part.get("response") or part.get("result"))
+    if kind in {"blob", "uri"} or (kind == "file" and part.get("modality")):  # OpenTelemetry's
+        return f"[{part.get('modality') or str(part.get('mime_type') or 'file').partition('/')[0]}]"
     if "audio" in kind and "transcri" not in kind:
         return str(part.get("transcript") or "[audio]")
     if "video" in kind:
@@ -175,6 +189,20 @@ def _marker(kind: str, part: Mapping[str, Any]) -> str | None:
         name = file.get("filename") or file.get("name") or file.get("title")
         return f"[file: {name}]" if name else "[file]"
     return "" if kind in {"thinking", "redacted_thinking", "reasoning", "thoughts"} else None
+
+
+_TOOL_CALLS = frozenset({"tool_use", "tool_call", "function_call", "server_tool_use"})
+_TOOL_ANSWERS = ("functionResponse", "toolResult")
+"""Keys of a tool's answer: Gemini's and Bedrock's."""
+
+
+def _tool_answer(answer: Mapping[str, Any]) -> str | None:
+    """Return the text of what a tool answered; of an answer that is no text, its JSON."""
+    value = first_of(answer, "content", "response")
+    if isinstance(value, list):
+        value = [part.get("json", part) if isinstance(part, Mapping) else part for part in value]
+    text = content_text(value) if isinstance(value, str | list) else None
+    return text or json.dumps(value, ensure_ascii=False)
 
 
 def with_tool_calls(text: str | None, calls: Any) -> str | None:
@@ -205,8 +233,17 @@ _SPEAKERS = frozenset({"human", "ai", "system", "tool", "chat", "function"})
 
 
 def speaker(message: Mapping[str, Any]) -> str | None:
-    """Return our role for who says a message."""
+    """Return our role for who says a message; the answers of tools stand under the customer's role."""
+    parts = message.get("content") or message.get("parts")
+    if isinstance(parts, list) and parts and all(map(_is_tool_answer, parts)):
+        return "tool"
     return role_of(message["role"] if "role" in message else message.get("type"))
+
+
+def _is_tool_answer(part: Any) -> bool:
+    return isinstance(part, Mapping) and (
+        part.get("type") == "tool_result" or any(isinstance(part.get(name), Mapping) for name in _TOOL_ANSWERS)
+    )
 
 
 def message_text(message: Mapping[str, Any]) -> str | None:
@@ -215,7 +252,9 @@ def message_text(message: Mapping[str, Any]) -> str | None:
     if isinstance(content, str) and "tool_calls" not in message:
         return written_parts(content)
     if content is None:
-        content = message.get("parts") if message.get("parts") is not None else message.get("text")
+        content = first_of(message, "parts", "text", "refusal")
+    if content is None and isinstance(message.get("audio"), Mapping):
+        content = message["audio"].get("transcript")
     return with_tool_calls(content_text(content), message.get("tool_calls"))
 
 

@@ -38,7 +38,9 @@ def chat(choice: random.Random, number: int) -> dict[str, Any]:
     if choice.random() < 0.8:
         record["id"] = f"c{choice.choice([number, choice.randint(0, number)])}"
     if choice.random() < 0.3:
-        record["created_at"] = f"2024-01-01T00:00:{number % 60:02d}Z"
+        record[choice.choice(["created_at", "createdAt", "ts"])] = f"2024-01-01T00:00:{number % 60:02d}Z"
+    if choice.random() < 0.3:
+        record[choice.choice(["user_id", "userId"])] = choice.choice(["u1", "", None])
     return record
 
 
@@ -51,6 +53,7 @@ def irregular(choice: random.Random, number: int) -> str:
             {"messages": [{"role": "user"}]},
             {"messages": [None]},
             {"messages": [{"role": "user", "content": "x", "name": "ann"}]},
+            {"messages": [{"role": "user", "content": "x", "createdAt": "2024-01-01T00:00:00Z"}]},
             {"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]},
             {"messages": [{"role": "assistant", "content": None}]},
             {"meta": {"a": 1}},

@@ -43,6 +43,17 @@ def time_of(folder, stated: str, **options) -> dt.datetime | None:
         ("20/Jun/2024:08:00:00 +0200", 6),
         ("20-Jun-24 08:00", 8),
         ("2024年6月20日 08:00", 8),
+        ("Jun 20, 2024 08:00", 8),
+        ("Jun 20, 2024 20:00:00", 20),
+        ("June 20, 2024 08:00", 8),
+        ("June 20, 2024 08:00:00", 8),
+        ("Thu, Jun 20, 2024, 8:00 PM", 20),
+        ("20/Jun/24 8:00 PM", 20),
+        ("20/Jun/2024 8:00 PM", 20),
+        ("20/Jun/24 20:00", 20),
+        ("20/Jun/2024 20:00", 20),
+        ("Jun 20, 2024 @ 08:00:00.000", 8),
+        ("Jun 20 2024 8:00PM", 20),
     ],
 )
 def test_a_time_with_a_zone_or_of_an_unusual_form_is_read(folder, stated, hour):

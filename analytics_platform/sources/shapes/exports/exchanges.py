@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
-from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS
+from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, TIME_KEYS, USER_KEYS
 from analytics_platform.sources.shapes.identity import identify_conversation, identify_row
 from analytics_platform.sources.shapes.shape import (
     Context,
@@ -20,34 +21,45 @@ from analytics_platform.sources.shapes.shape import (
     plain_values,
     speaker,
 )
+from analytics_platform.sources.shapes.table_parts.column_names import column_form, word_form
+from analytics_platform.sources.shapes.table_parts.table_columns import usual_forms
 
 PAIRS = (
     ("instruction", "output"), ("instruction", "response"),
     ("input", "output"), ("question", "answer"), ("prompt", "response"), ("prompt", "completion"),
     ("query", "response"),
     ("query", "answer"), ("user_message", "bot_message"), ("user_message", "assistant_message"),
-    ("user_message", "ai_message"), ("user_input", "assistant_output"), ("user_input", "bot_response"),
-    ("user_input", "response"), ("user_query", "bot_response"),
+    ("user_message", "ai_message"), ("user_message", "bot_response"), ("user_question", "bot_answer"),
+    ("user_input", "assistant_output"), ("user_input", "bot_response"), ("user_input", "response"),
+    ("user_query", "bot_response"),
     ("human", "assistant"), ("human", "ai"), ("user", "assistant"), ("user", "bot"), ("request", "response"),
     ("message", "response"), ("message", "reply"), ("inputs", "outputs"),
     ("request_body", "response_body"), ("attributes.input.value", "attributes.output.value"),
 )  # fmt: skip
 """Names of the columns of a question and of its answer."""
 
-_CONVERSATION = (*CONVERSATION_KEYS, "group_id", "attributes.session.id")
-_TIMES = (
-    "timestamp", "created_at", "createdAt", "start_time", "startTime", "time", "date", "datetime", "ts", "started_at",
-    "request_created_at",
-)  # fmt: skip
+_CONVERSATION = (*CONVERSATION_KEYS, "group_id", "attributes.session.id", *usual_forms("conversation_id"))
+_TIMES = (*TIME_KEYS, "request_created_at", *usual_forms("timestamp"))
 _ENDS = ("end_time", "endTime", "completed_at", "finished_at", "answered_at", "response_created_at")
 _KEYS = ("id", "trace_id", "traceId", "message_id", "run_id", "request_id")
+_USERS = (*USER_KEYS, *usual_forms("user_id"))
+_MODELS = ("model", "model_name", "providedModelName", "attributes.llm.model_name")
+_INPUT_TOKENS = ("input_tokens", "inputTokens", "promptTokens", "prompt_tokens")
+_OUTPUT_TOKENS = ("output_tokens", "outputTokens", "completionTokens", "completion_tokens")
+_COSTS = ("cost", "totalCost", "total_cost", "calculatedTotalCost")
+_RATINGS = ("rating", "score", "csat")
+_READ = frozenset({
+    *_CONVERSATION, *_TIMES, *_ENDS, *_KEYS, *_USERS, *_MODELS, *_INPUT_TOKENS, *_OUTPUT_TOKENS, *_COSTS, *_RATINGS,
+    "role", "text", "sequence", "time_source",
+})  # fmt: skip
+"""Keys whose values become input columns; all others stay as they are."""
 _LEVELS = frozenset({"SPAN", "EVENT", "TOOL", "RETRIEVER", "CHAIN", "EMBEDDING", "GUARDRAIL", "EVALUATOR"})
 """Kinds of Langfuse observations that are no exchange between a customer and the assistant."""
 
 
 def pair_of(names: Iterable[str]) -> tuple[str, str] | None:
     """Return the columns of the question and the answer, of a table's columns; None if they are not both there."""
-    given = {name.strip().lower(): name for name in names}
+    given = {form: name for name in reversed([*names]) for form in (word_form(name), column_form(name), name)}
     if given.keys() & {"role", "text", "sender", "from"}:
         return None
     return next(((given[ask], given[answer]) for ask, answer in PAIRS if ask in given and answer in given), None)
@@ -63,6 +75,8 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
         raise KeyError("question and answer")
     if str(record.get("type") or record.get("run_type") or "").upper() in _LEVELS:
         return
+    further = {name: value for name, value in plain_values(record, but=pair).items() if not _is_read(name)}
+    record = {word_form(name): value for name, value in record.items()} | record
     thread = _thread_of(record)
     if thread is not None:  # LangSmith's session_id is a project, of which a thread is one conversation
         record = {**record, "conversation_id": thread}
@@ -71,13 +85,13 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             record = {**plain_values(record[inner], but=pair), **record}
     stated = first_of(record, *_TIMES) or _nested_time(record)
     start, ended = context.time_of(stated), first_of(record, *_ENDS)
-    user = first_of(record, "user_id", "userId", "customer_id", "user_identifier", "request_user_id")
+    user = first_of(record, *_USERS)
     asked = _question(parsed(record.get(pair[0])))
     answered = _answer(parsed(record.get(pair[1])))
     if asked is None and answered is None and any(record.get(name) not in (None, "") for name in pair):
         raise ValueError("neither the question nor the answer has a known form")
     conversation, question_id, answer_id = _identities(record, context, (user, stated, asked, answered))
-    common = {"conversation_id": conversation, "user_id": user}
+    common = {**further, "conversation_id": conversation, "user_id": user}
     if asked is not None:
         yield {**common, "message_id": question_id, "role": "user", "text": asked, **start}
     if answered is not None:
@@ -89,14 +103,19 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             "role": "assistant",
             "text": answered,
             **(context.time_of(ended, stated) if ended or stated else start),
-            "model": first_of(record, "model", "model_name", "providedModelName", "attributes.llm.model_name"),
-            "input_tokens": first_of(record, "input_tokens", "inputTokens", "promptTokens", "prompt_tokens")
+            "model": first_of(record, *_MODELS),
+            "input_tokens": first_of(record, *_INPUT_TOKENS)
             or first_of(usage, "input", "promptTokens", "prompt_tokens", "input_tokens"),
-            "output_tokens": first_of(record, "output_tokens", "outputTokens", "completionTokens", "completion_tokens")
+            "output_tokens": first_of(record, *_OUTPUT_TOKENS)
             or first_of(usage, "output", "completionTokens", "completion_tokens", "output_tokens"),
-            "cost": first_of(record, "cost", "totalCost", "total_cost", "calculatedTotalCost"),
-            "rating": first_of(record, "rating", "score"),
+            "cost": first_of(record, *_COSTS),
+            "rating": first_of(record, *_RATINGS),
         }
+
+
+@lru_cache(maxsize=8192)
+def _is_read(name: str) -> bool:
+    return not _READ.isdisjoint((name, column_form(name), word_form(name)))
 
 
 def _identities(
@@ -114,7 +133,9 @@ def _identities(
     _, time, asked, answered = content
     key = first_of(record, *_KEYS)
     conversation = (
-        first_of(record, *_CONVERSATION) or first_of(record, "trace_id", "traceId", "context.trace_id") or key
+        first_of(plain_values(record), *_CONVERSATION)
+        or first_of(record, "trace_id", "traceId", "context.trace_id")
+        or key
     )
     if conversation is None:
         conversation = key = identify_conversation(context, *content)
@@ -159,7 +180,7 @@ def _messages(value: Any) -> list[Any] | None:
         value = next(
             (
                 value[name]
-                for name in ("messages", "value", "input", "choices", "contents", "generations")
+                for name in ("messages", "value", "input", "choices", "contents", "candidates", "generations")
                 if name in value
             ),
             None,
@@ -167,9 +188,14 @@ def _messages(value: Any) -> list[Any] | None:
     value = _unserialised(value)
     if is_list_of(value, lambda item: (isinstance(item, Mapping) and "generation_info" in item) or "text" in item):
         value = [{"role": "assistant", "content": item.get("text")} for item in value]
-    if is_list_of(value, lambda item: isinstance(item, Mapping) and is_message(item.get("message"))):
-        return [item["message"] for item in value]
+    for inner in ("message", "content"):  # of OpenAI's choices, of Gemini's candidates
+        if is_list_of(value, partial(_has_message, inner)):
+            return [item[inner] for item in value]
     return value if is_list_of(value, is_message) else None
+
+
+def _has_message(key: str, item: Any) -> bool:
+    return isinstance(item, Mapping) and is_message(item.get(key))
 
 
 def _question(value: Any) -> str | None:

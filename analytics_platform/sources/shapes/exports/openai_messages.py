@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analytics_platform.sources.formats.file_records import Record
-from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS
+from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, TIME_KEYS, USER_KEYS
 from analytics_platform.sources.shapes.identity import Turn, identify, identify_conversation
 from analytics_platform.sources.shapes.shape import (
     Context,
@@ -19,10 +19,9 @@ from analytics_platform.sources.shapes.shape import (
 )
 
 LISTS = ("messages", "contents", "conversation", "conversations", "chat", "history", "dialogue", "turns", "transcript")
-_COLUMNS = ("conversation_id", "user_id", "agent_id", "model", "channel", "language", "rating", "outcome", "variant")
+_COLUMNS = ("conversation_id", "agent_id", "model", "channel", "language", "rating", "outcome", "variant")
 CONVERSATIONS = (*CONVERSATION_KEYS, "id", "uuid")
-TIMES = ("timestamp", "created_at", "create_time", "created", "tstamp", "date", "time", "start_time")
-"""Keys of a record's id and of its time, in the order in which they are tried."""
+"""Keys of a record's id, in the order in which they are tried."""
 UNKEPT = ("timestamp", "created_at", "id", "messages")
 """Keys of a record that no column keeps as they are."""
 _ROLE_AND_CONTENT = 2
@@ -43,11 +42,12 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     if name is None:
         raise KeyError("messages")
     key = first_of(record, *CONVERSATIONS)
-    time = first_of(record, *TIMES)
+    time = first_of(record, *TIME_KEYS)
     messages = [*record[name], *_answer_of(record)]
     conversation = str(key) if key is not None else identify_conversation(context, time, messages)
     further = plain_values(record, but=UNKEPT)
     known = {column: further.pop(column) for column in _COLUMNS if column in further}
+    known["user_id"] = first_of(record, *USER_KEYS)
     turns = [_turn(message) for message in messages]
     places = identify(context, conversation, turns, continues=key is not None)
     for message, turn, place in zip(messages, turns, places, strict=True):
@@ -69,7 +69,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
 
 def _turn(message: Record) -> Turn:
     more = len(message) > _ROLE_AND_CONTENT
-    stated = first_of(message, "timestamp", "created_at", "create_time", "created", "time") if more else None
+    stated = first_of(message, *TIME_KEYS) if more else None
     return Turn(speaker(message), message_text(message), stated)
 
 

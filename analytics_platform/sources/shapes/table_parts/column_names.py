@@ -18,6 +18,15 @@ def column_form(name: str) -> str:
     return _BETWEEN_WORDS.sub("_", unicodedata.normalize("NFC", plain)).strip("_")
 
 
+_HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@lru_cache(maxsize=8192)
+def word_form(name: str) -> str:
+    """Return the form of a column's name whose words begin with capitals: ``createdAt`` is ``created_at``."""
+    return column_form(_HUMPS.sub("_", name))
+
+
 def by_form(names: Iterable[str]) -> dict[str, str]:
     """Return the first name of each form, by form."""
     found: dict[str, str] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from types import MappingProxyType
@@ -10,7 +9,8 @@ from typing import Any
 
 from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
-from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form
+from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form, word_form
+from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "conversation_id": (
@@ -26,7 +26,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "gesprek", "rozmowa", "zgłoszenie", "numer_zgłoszenia", "nr_zgłoszenia",
     ),
     "role": (
-        "author_role", "author_type", "authortype", "sender_type", "sendertype", "sender_role", "speaker",
+        "author_role", "actor_type", "author_type", "authortype", "sender_type", "sendertype", "sender_role", "speaker",
         "speaker_role",
         "from_role", "user_type", "message_role", "participant", "participant_type", "from", "sender", "author",
         "actor", "participant_role", "author_kind", "sender_kind", "from_type",
@@ -54,7 +54,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "created_at", "createdat", "created", "time", "datetime", "date_time", "date", "sent_at", "sentat", "sent",
         "message_time", "comment_created_at", "message_created_at", "create_time", "createdtime", "created_time",
         "createddatetime", "ts", "event_time", "posted_at", "created_date", "date_created",
-        "timestamp_utc", "published_at", "created_datetime", "created_date_time",
+        "timestamp_utc", "created_at_utc", "message_date", "tstamp", "received", "sent_datetime",
+        "published_at", "created_datetime", "created_date_time",
         "absolute_time", "date_sent", "start_time",
         "timestamp_ms", "дата", "время", "时间", "日時", "送信日時", "horodatage", "fecha_hora",
         "data_hora", "zeit", "zeitpunkt", "zeitstempel", "datum", "fecha",
@@ -100,13 +101,17 @@ _OPTIONAL = ("user_id", "agent_id", "channel", "model", "language", "rating", "o
 """Columns that are taken by usual names where a table has every required column."""
 _AMBIGUOUS = frozenset({"score", "status", "state", "engine", "via", "statut", "etat", "estado", "stato", "stan"})
 """Names that may tell something of a single message: whether it was delivered, or how certain a model is."""
-_HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LOOKED_AT = 200
 
 
 def _has_role_words(values: Iterable[Any]) -> bool:
     known = default_role_words()
     return any(isinstance(value, str) and plain_word(value) in known for value in islice(values, _LOOKED_AT))
+
+
+def usual_forms(column: str) -> tuple[str, ...]:
+    """Return the forms of the names that usually mean an input column, its own first."""
+    return (column, *_FORMS[column])
 
 
 def usual_columns(
@@ -174,18 +179,19 @@ def _matches(
 ) -> dict[str, str]:
     name_of = by_form(names)
     for name in names:
-        name_of.setdefault(column_form(_HUMPS.sub("_", name)), name)
+        name_of.setdefault(word_form(name), name)
     taken: set[str] = set()
     guessed: dict[str, str] = {}
     for column in wanted:
         unfit = taken | {*excluded.get(column, ())}
-        forms = (column, *_FORMS[column])
+        forms = usual_forms(column)
         candidates = [name_of[form] for form in forms if form in name_of and name_of[form] not in unfit]
         if column == "role" and values is not None:
             candidates = [one for one in candidates if any(values[one])]  # an empty column says nothing
             candidates.sort(key=lambda one: not _has_role_words(values[one]))
-            if candidates[:1] and candidates[0] == name_of.get("event") and not _has_role_words(values[candidates[0]]):
-                candidates = []
+            unsure = {name_of.get("event"), name_of.get("type") if says_who_speaks(names) else None}
+            if candidates[:1] and candidates[0] in unsure and not _has_role_words(values[candidates[0]]):
+                candidates = []  # a happening, or how a message came: by email or as a text
         match = next(iter(candidates), None)
         if match is not None:
             guessed[column] = match

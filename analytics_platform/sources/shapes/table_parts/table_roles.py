@@ -23,8 +23,12 @@ FALSE_WORDS = (
 """Texts that mean true and false in a column of flags, in any case."""
 _TRUE, _FALSE = pa.array(TRUE_WORDS), pa.array(FALSE_WORDS)
 
-_AGENT_FLAGS = ("from_agent", "is_agent", "is_staff", "by_agent", "outbound", "is_outbound", "is_support", "from_me")
-_CUSTOMER_FLAGS = ("from_customer", "is_customer", "inbound", "is_inbound", "incoming", "by_customer", "from_user")
+_AGENT_FLAGS = (
+    "from_agent", "is_agent", "is_staff", "by_agent", "outbound", "is_outbound", "is_support", "from_me", "is_from_me",
+)  # fmt: skip
+_CUSTOMER_FLAGS = (
+    "from_customer", "is_customer", "inbound", "is_inbound", "incoming", "by_customer", "from_user", "is_user",
+)  # fmt: skip
 _NOTE_FLAGS = (
     "private", "is_private", "internal", "is_internal", "internal_note", "is_note", "is_internal_note",
     "privat", "intern", "interne_notiz", "prive", "interne", "note_interne", "privado", "interno", "nota_interna",

@@ -1,0 +1,185 @@
+"""Exports of one's own making: lists of messages, and questions beside answers, with other names and other content."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+STATED = "2024-06-20T08:00:00Z"
+
+
+def lines(*records: dict[str, Any]) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+def said(found) -> list[tuple[str | None, str | None]]:
+    return [(row["role"], row["text"]) for row in found.messages]
+
+
+def times(found) -> list[str]:
+    return [f"{row['timestamp']:%H:%M:%S}" for row in found.messages]
+
+
+@pytest.mark.parametrize("key", ["createdAt", "createTime", "startTime", "started_at", "sent_at", "ts", "datetime"])
+@pytest.mark.parametrize("value", [STATED, {"$date": STATED}, {"$date": {"$numberLong": "1718870400000"}}])
+def test_the_time_of_a_chat_is_read_under_any_usual_name(folder, key, value):
+    """Its messages got the time when the file changed."""
+    chat = {"id": "c", "userId": "u7", key: value}
+    openai = {**chat, "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]}
+    sharegpt = {**chat, "conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "yo"}]}
+
+    for name, record in (("openai.jsonl", openai), ("sharegpt.jsonl", sharegpt)):
+        found = folder.rows_of(name, lines(record))
+        assert times(found) == ["08:00:00"] * 2
+        assert [row["user_id"] for row in found.messages] == ["u7", "u7"]
+
+
+@pytest.mark.parametrize("key", ["createdAt", "sent_at", "ts", "date"])
+def test_the_time_of_a_message_in_a_list_is_read_under_any_usual_name(folder, key):
+    said_at = [{key: {"$date": STATED}}, {key: "2024-06-20T08:00:09Z"}]
+    openai = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]
+    sharegpt = [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "yo"}]
+
+    for name, turns in (("messages", openai), ("conversations", sharegpt)):
+        record = {"id": "c", name: [turn | time for turn, time in zip(turns, said_at, strict=True)]}
+        assert times(folder.rows_of(f"{name}.jsonl", lines(record))) == ["08:00:00", "08:00:09"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Session ID,Timestamp,Question,Answer,User ID",
+        "sessionId,createdAt,userMessage,botMessage,userId",
+        "Session,Created,User Question,Bot Answer,Customer",
+        "session_id,Erstellt am,User Message,Bot Response,customer_id",
+    ],
+)
+def test_questions_and_answers_are_found_under_names_with_capitals(folder, header):
+    """The table was refused, or its times, conversations and customers were lost."""
+    found = folder.rows_of("asked.csv", f"{header}\ns1,{STATED},hi?,hello,u\ns1,{STATED},more?,sure,u\n")
+
+    expected = [("user", "hi?"), ("assistant", "hello"), ("user", "more?"), ("assistant", "sure")]
+    assert sorted(said(found)) == sorted(expected)
+    assert times(found) == ["08:00:00"] * 4
+    assert {(row["conversation_id"], row["user_id"]) for row in found.messages} == {("s1", "u")}
+
+
+def test_other_columns_of_a_question_and_its_answer_are_kept(folder):
+    header = "session_id,timestamp,question,answer,feedback,channel,Latency MS,csat,model"
+    found = folder.rows_of("asked.csv", f"{header}\ns1,{STATED},hi?,hello,thumbs_up,web,230,4,m\n")
+
+    question, answer = sorted(found.messages, key=lambda row: row["role"], reverse=True)
+    for row in (question, answer):
+        assert json.loads(row["extra"]) == {"feedback": "thumbs_up", "Latency MS": "230"}
+        assert row["channel"] == "web"
+    assert (question["model"], answer["model"], answer["rating"]) == (None, "m", 4)
+
+
+@pytest.mark.parametrize(("flag", "of_user", "of_agent"), [("is_inbound", "true", "false"), ("from_agent", "0", "1")])
+def test_a_column_type_is_no_role_beside_one_that_says_who_speaks(folder, flag, of_user, of_agent):
+    """The words email and text were unknown roles, and every row was put into quarantine."""
+    found = folder.rows_of(
+        "mails.csv",
+        f"ticket_id,type,{flag},body,created_at\n1,email,{of_user},hi,{STATED}\n1,email,{of_agent},yo,{STATED}\n",
+    )
+
+    assert sorted(said(found)) == [("agent", "yo"), ("user", "hi")]
+
+
+TOOL_ANSWERS = [
+    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": "22"}]},
+    {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"degrees": 22}}}]},
+    {"role": "user", "content": [{"toolResult": {"toolUseId": "x", "content": [{"text": "22"}]}}]},
+    {"role": "user", "content": [{"toolResult": {"toolUseId": "x", "content": [{"json": {"degrees": 22}}]}}]},
+]
+
+
+@pytest.mark.parametrize("answer", TOOL_ANSWERS)
+def test_an_answer_of_a_tool_is_none_of_the_customer(folder, answer):
+    messages = [{"role": "user", "content": "w?"}, answer, {"role": "assistant", "content": "it is 22"}]
+    found = folder.rows_of("chat.jsonl", lines({"id": "c", "created_at": STATED, "messages": messages}))
+
+    by_role = {row["role"]: row["text"] for row in found.messages}
+    assert list(by_role) == ["user", "tool", "assistant"]
+    assert by_role["user"] == "w?"
+    assert by_role["tool"] in {"22", '{"degrees": 22}', '[{"degrees": 22}]'}
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ({"image": {"format": "png", "source": {"bytes": "AAAA"}}}, "[image]"),
+        ({"toolUse": {"toolUseId": "x", "name": "f", "input": {}}}, "[tool call: f]"),
+        ({"type": "blob", "mime_type": "image/png", "content": "AAAA"}, "[image]"),
+        ({"type": "blob", "modality": "audio", "content": "AAAA"}, "[audio]"),
+        ({"type": "uri", "modality": "image", "uri": "https://x/AAAA.png"}, "[image]"),
+        ({"type": "file", "modality": "image", "file_id": "AAAA"}, "[image]"),
+        ({"type": "blob", "content": "AAAA"}, "[file]"),
+    ],
+)
+def test_content_that_is_no_text_becomes_a_marker(folder, part, text):
+    """Bedrock's images and OpenTelemetry's blobs were kept as base64."""
+    messages = [{"role": "assistant", "content": [{"type": "text", "text": "so"}, part]}]
+    found = folder.rows_of("chat.jsonl", lines({"id": "c", "created_at": STATED, "messages": messages}))
+
+    assert said(found) == [("assistant", f"so\n{text}")]
+
+
+@pytest.mark.parametrize(
+    "message", [{"content": None, "refusal": "I cannot"}, {"content": None, "audio": {"transcript": "I cannot"}}]
+)
+def test_a_refusal_and_spoken_words_of_the_assistant_are_its_text(folder, message):
+    record = {"id": "c", "created_at": STATED, "messages": [{"role": "assistant", **message}]}
+
+    assert said(folder.rows_of("chat.jsonl", lines(record))) == [("assistant", "I cannot")]
+
+
+def test_an_answer_of_gemini_is_read_out_of_its_candidates(folder):
+    candidate = {"content": {"role": "model", "parts": [{"text": "hello"}]}, "finishReason": "STOP"}
+    record = {
+        "session_id": "g",
+        "timestamp": STATED,
+        "request": {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]},
+        "response": {"candidates": [candidate]},
+    }
+
+    assert sorted(said(folder.rows_of("log.jsonl", lines(record)))) == [("assistant", "hello"), ("user", "hi")]
+
+
+@pytest.mark.parametrize("key", ["session_id", "chat_id", "threadId"])
+def test_the_only_conversation_of_a_file_keeps_its_id(folder, key):
+    """It lost its id where that was called neither id nor conversation_id."""
+    messages = [{"sender": "visitor", "text": "hi", "time": STATED}, {"sender": "agent", "text": "yo", "time": STATED}]
+    found = folder.rows_of("chat.json", json.dumps({key: "s9", "messages": messages}))
+
+    assert [row["conversation_id"] for row in found.messages] == ["s9", "s9"]
+
+
+@pytest.mark.parametrize(
+    ("header", "cell"),
+    [
+        ("Chat ID,Date,Transcript", '"Visitor: hi\nAgent: yo\nVisitor: bye"'),
+        ("Chat ID,Date,Messages", '"[{""role"":""user"",""content"":""hi""},{""role"":""agent"",""content"":""yo""}]"'),
+    ],
+)
+def test_chats_in_a_column_with_a_capital_are_read(folder, header, cell):
+    found = folder.rows_of("chats.csv", f"{header}\nL1,2024-06-20,{cell}\n")
+
+    assert said(found)[:2] == [("user", "hi"), ("agent", "yo")]
+    assert {row["conversation_id"] for row in found.messages} == {"L1"}
+    assert {row["timestamp"].isoformat() for row in found.messages} == {"2024-06-20T00:00:00+00:00"}
+
+
+@pytest.mark.parametrize("time", ["message_date", "tstamp", "received", "sent_datetime", "created_at_utc"])
+@pytest.mark.parametrize(
+    ("role", "of_user", "of_agent"),
+    [("actor_type", "user", "agent"), ("is_from_me", "0", "1"), ("is_user", "TRUE", "FALSE")],
+)
+def test_further_names_of_times_and_speakers_are_known(folder, time, role, of_user, of_agent):
+    rows = f"1,{of_user},hi,{STATED}\n1,{of_agent},yo,{STATED}\n"
+    found = folder.rows_of("chats.csv", f"chat_id,{role},message,{time}\n{rows}")
+
+    assert sorted(said(found)) == [("agent", "yo"), ("user", "hi")]
+    assert times(found) == ["08:00:00"] * 2
