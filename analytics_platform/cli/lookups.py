@@ -5,8 +5,9 @@ They change no stored data.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,11 +45,7 @@ def similar(
         matches = find_similar(
             platform, first, last, limit, conversation_id=conversation_id, topic_id=topic, text=text or ""
         )
-    if as_json:
-        print_json(matches.as_json())
-        return
-    for line in similar_lines(matches):
-        print_result(line)
+    _print_found(matches.as_json(), similar_lines(matches), as_json=as_json)
 
 
 @app.command()
@@ -81,11 +78,7 @@ def why(
     with closing(Platform(settings, stages=False)) as platform, open_instance(settings.dagster_home) as instance:
         marts = mart_names(settings.dbt_project_dir)
         explanation = explain(platform, recipes_of(settings), marts, instance, day, asset)
-    if as_json:
-        print_json(explanation.as_json())
-        return
-    for line in why_lines(explanation):
-        print_result(line)
+    _print_found(explanation.as_json(), why_lines(explanation), as_json=as_json)
 
 
 @app.command()
@@ -102,11 +95,7 @@ def topics(
 
     with closing(Platform(settings)) as platform:
         listed = list_topics(platform.lake, examples=examples, every=every)
-    if as_json:
-        print_json({"topics": [topic.as_json() for topic in listed]})
-        return
-    for line in topic_lines(listed):
-        print_result(line)
+    _print_found({"topics": [topic.as_json() for topic in listed]}, topic_lines(listed), as_json=as_json)
 
 
 @app.command()
@@ -124,11 +113,7 @@ def reveal(
 
     with closing(Platform(settings)) as platform:
         revealed = reveal_conversation(platform, conversation_id, date)
-    if as_json:
-        print_json(revealed.as_json())
-        return
-    for line in revealed_lines(revealed):
-        print_result(line)  # a result, since messages may be kept as a log
+    _print_found(revealed.as_json(), revealed_lines(revealed), as_json=as_json)
 
 
 @app.command()
@@ -146,8 +131,13 @@ def translation(
 
     with closing(Platform(settings, stages=False)) as platform:
         translated = translation_of(platform, conversation_id, date)
+    _print_found(translated.as_json(), translated_lines(translated), as_json=as_json)
+
+
+def _print_found(found: dict[str, Any], lines: Iterable[str], *, as_json: bool) -> None:
+    """Print what was found, as JSON or as lines: results, since messages may be kept as a log."""
     if as_json:
-        print_json(translated.as_json())
+        print_json(found)
         return
-    for line in translated_lines(translated):
+    for line in lines:
         print_result(line)
