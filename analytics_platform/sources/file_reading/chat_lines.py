@@ -270,18 +270,15 @@ class _Chats:
         self, chats: _Identities, short: np.ndarray[Any, np.dtype[np.uint64]], roles: pa.Array, texts: pa.Array
     ) -> dict[int, MessagePlace]:
         """Return the places of messages in chats that say something twice, or go on from a line before."""
-        is_system = pc.fill_null(pc.equal(roles, "system"), False).to_numpy(zero_copy_only=False)
-        is_repeating = chats.have_repeated(short)
         keys, bounds = short.tolist(), chats.starts.tolist()
+        is_repeating, openings = chats.have_repeated(short).tolist(), chats.openings(roles).tolist()
         others: dict[int, MessagePlace] = {}
-        for chat, (conversation, has_key) in enumerate(zip(chats.names, chats.have_key, strict=True)):
-            start, end = bounds[chat], bounds[chat + 1]
-            opening = start
-            while opening < end and is_system[opening]:
-                opening += 1
+        for chat, (conversation, has_key, start, end, opening) in enumerate(
+            zip(chats.names, chats.have_key, bounds[:-1], bounds[1:], openings, strict=True)
+        ):
             is_new = not is_repeating[chat]
             if has_key and is_new:
-                is_new = identify_first(self._context, conversation, keys[opening:end], opening - start)
+                is_new = identify_first(self._context, conversation, keys[start + opening : end], opening)
             if not is_new:
                 turns = [Turn(roles[at].as_py(), texts[at].as_py()) for at in range(start, end)]
                 places = identify(self._context, conversation, turns, continues=has_key)
@@ -306,6 +303,13 @@ class _Identities:
     def places(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Return the number of messages before each message in its chat."""
         return np.arange(self.starts[-1]) - np.repeat(self.starts[:-1], np.diff(self.starts))
+
+    def openings(self, roles: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return how many instructions to the assistant each chat begins with."""
+        is_system = pc.fill_null(pc.equal(roles, "system"), False).to_numpy(zero_copy_only=False)
+        ends = np.repeat(self.starts[1:], np.diff(self.starts))
+        firsts = np.minimum.reduceat(np.where(is_system, ends, np.arange(len(is_system))), self.starts[:-1])
+        return np.asarray(firsts - self.starts[:-1], dtype=np.int64)
 
     def have_repeated(self, keys: np.ndarray[Any, np.dtype[np.uint64]]) -> Mask:
         """Return which chats have a message whose key another message has; keys differ between conversations."""

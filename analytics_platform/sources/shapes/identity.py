@@ -8,7 +8,7 @@ takes two rows of one id for one message, and reports no conflict.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -47,7 +47,7 @@ class MessagePlace(NamedTuple):
     position: int
 
 
-@dataclass
+@dataclass(slots=True)
 class _Thread:
     """Messages of one conversation, as the records of a file gave them.
 
@@ -78,11 +78,11 @@ def identify(
     keys = [_key(conversation, turn) for turn in turns]
     if not continues or all(turn.time is not None for turn in turns):
         return _numbered(keys, _shortened(keys), Counter(), 0)
-    threads: dict[Any, _Thread] = context.memory.setdefault("threads", {})
+    threads = _threads(context)
     thread = threads.pop(conversation) if conversation in threads else _Thread()
     threads[conversation] = thread  # the last one of the dictionary was read last
     if len(threads) > _MOST_THREADS:
-        threads.pop(next(iter(threads)))
+        threads.popitem(last=False)
     opening = next((index for index, turn in enumerate(turns) if turn.role != "system"), len(turns))
     thread.opening = max(thread.opening, opening)
     short = _shortened(keys)
@@ -107,13 +107,19 @@ def identify_first(context: Context, conversation: Any, keys: list[int], opening
     Returns:
         False, with nothing done, if a record held messages of the conversation.
     """
-    threads: dict[Any, _Thread] = context.memory.setdefault("threads", {})
+    threads = _threads(context)
     if conversation in threads:
         return False
     threads[conversation] = _Thread(opening, keys)
     if len(threads) > _MOST_THREADS:
-        threads.pop(next(iter(threads)))
+        threads.popitem(last=False)
     return True
+
+
+def _threads(context: Context) -> OrderedDict[Any, _Thread]:
+    # A plain dictionary looks for its first key behind all that were removed: in a large file at 20,000 places.
+    threads: OrderedDict[Any, _Thread] = context.memory.setdefault("threads", OrderedDict())
+    return threads
 
 
 def identify_rows(context: Context, turns: Sequence[tuple[Any, Turn]]) -> list[MessagePlace]:
