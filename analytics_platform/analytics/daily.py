@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -21,36 +22,37 @@ DATE = "date"
 
 
 def daily_metrics(
-    date: dt.date,
+    dates: Sequence[dt.date],
     conversations: pa.Table,
     conversation_insights: pa.Table,
     *,
-    failed_conversations: int = 0,
-    quarantined_rows: int = 0,
+    failed_conversations: Sequence[int],
+    quarantined_rows: Sequence[int],
 ) -> pa.Table:
-    """Compute the metrics of one day.
+    """Compute the metrics of days.
 
     Args:
-        date: The day.
-        conversations: ``CONVERSATIONS`` of the day; may be empty.
-        conversation_insights: ``CONVERSATION_INSIGHTS`` of the day, one row per conversation.
-        failed_conversations: Number of conversations of the day that could not be processed and are in neither table.
-        quarantined_rows: Number of source rows of the day that could not be used.
+        dates: The days.
+        conversations: ``CONVERSATIONS`` of the days; may be empty.
+        conversation_insights: ``CONVERSATION_INSIGHTS`` of the days, one row per conversation.
+        failed_conversations: For each day, number of conversations that could not be processed and are in neither
+            table.
+        quarantined_rows: For each day, number of source rows that could not be used.
 
     Returns:
-        ``DAILY_METRICS`` with exactly one row; on an empty day counts are 0 and means are null.
+        ``DAILY_METRICS`` with exactly one row a day; on an empty day counts are 0 and means are null.
 
     Raises:
         ValueError: If a conversation is of another day, or the two tables have different conversations.
     """
     joined = with_insights(conversations, conversation_insights)
-    stray = joined.filter(pc.not_equal(joined["date"], pa.scalar(date)))
-    if stray.num_rows:
-        first = stray.slice(0, 1).to_pylist()[0]
-        raise ValueError(f"conversation {first['conversation_id']!r} is of {first['date']}, not of {date}")
-    everything = Groups(np.zeros(joined.num_rows, np.int64), 1)
-    missing = {"failed_conversation_count": [failed_conversations], "quarantined_row_count": [quarantined_rows]}
-    return _chosen(DAILY_METRICS, {"date": [date], **summarise(joined, everything), **missing})
+    places = pc.index_in(joined[DATE], pa.array(dates, pa.date32()))
+    if places.null_count:
+        stray = joined.filter(places.is_null()).slice(0, 1).to_pylist()[0]
+        raise ValueError(f"conversation {stray['conversation_id']!r} is of {stray['date']}, not of {_listed(dates)}")
+    groups = Groups(places.to_numpy().astype(np.int64), len(dates))
+    missing = {"failed_conversation_count": failed_conversations, "quarantined_row_count": quarantined_rows}
+    return _chosen(DAILY_METRICS, {DATE: dates, **summarise(joined, groups), **missing})
 
 
 def user_daily(conversations: pa.Table, conversation_insights: pa.Table) -> pa.Table:
@@ -115,6 +117,10 @@ def _by(declared: Table, key: str, conversations: pa.Table, conversation_insight
             "last_seen_at": span["ended_at_max"],
         },
     )
+
+
+def _listed(dates: Sequence[dt.date]) -> str:
+    return f"{dates[0]}" if len(dates) == 1 else f"{min(dates)} to {max(dates)}"
 
 
 def _chosen(declared: Table, metrics: dict[str, object]) -> pa.Table:

@@ -150,6 +150,8 @@ class Table:
         arrays = [self._cast(column, data.column(column.name)) for column in self.columns]
         table = pa.Table.from_arrays(arrays, schema=self.arrow_schema)
         order = dict.fromkeys((*self.order, *self.key))  # the key breaks ties, whatever the input's order
+        if not table.num_rows:
+            return self.empty()
         return table.sort_by([(name, "ascending") for name in order]).combine_chunks()
 
     def _from_pandas(self, frame: pd.DataFrame) -> pa.Table:
@@ -172,7 +174,7 @@ class Table:
         if _is_text(values.type) != _is_text(column.type) and not pa.types.is_null(values.type):
             raise SchemaError(f"{where}: {values.type} where {column.type} is declared")
         try:
-            values = values.cast(column.type)
+            values = values if values.type == column.type else values.cast(column.type)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
             raise SchemaError(f"{where}: {error}") from error
         if values.null_count and not column.nullable:

@@ -7,6 +7,7 @@ names, types, values, nulls and the order of rows do.
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,13 +27,21 @@ def content_hash(table: pa.Table) -> str:
     digest = hashlib.sha256(str(table.num_rows).encode())
     for name, column in zip(table.column_names, table.columns, strict=True):
         digest.update(f"\x1f{name}\x1f{_logical_type(column.type)}".encode())
-        array = column.combine_chunks()
-        if isinstance(array, pa.ChunkedArray):  # zero chunks, or too large for one
-            array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], column.type)
-        _update(digest, array)
+        _update(digest, _joined(column))
     return digest.hexdigest()
 
 
+def _joined(column: pa.ChunkedArray) -> pa.Array:
+    match column.num_chunks:
+        case 0:
+            return pa.array([], column.type)
+        case 1:
+            return column.chunk(0)
+        case _:
+            return pa.concat_arrays(column.chunks)
+
+
+@cache
 def _logical_type(kind: pa.DataType) -> str:
     """Return a type's name without the parts that encodings change: dictionaries, names of list items, nullability."""
     if pa.types.is_dictionary(kind):
@@ -68,15 +77,17 @@ def _update_values(digest: Any, array: pa.Array) -> None:
     """Add an array of scalars without nulls to the digest."""
     kind = array.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
-        binary = array.cast(pa.large_binary())
-        offsets = np.frombuffer(binary.buffers()[1], np.int64)[binary.offset : binary.offset + len(binary) + 1]
-        digest.update(np.diff(offsets).tobytes())
-        if len(binary) and binary.buffers()[2] is not None:
-            digest.update(memoryview(binary.buffers()[2])[offsets[0] : offsets[-1]])
+        _, starts, content = array.buffers()
+        if len(array) and starts is not None:
+            width = np.int64 if pa.types.is_large_string(kind) else np.int32
+            offsets = np.frombuffer(starts, width)[array.offset : array.offset + len(array) + 1].astype(np.int64)
+            digest.update(np.diff(offsets).tobytes())
+            if content is not None:
+                digest.update(memoryview(content)[offsets[0] : offsets[-1]])
     elif pa.types.is_boolean(kind):
         digest.update(np.packbits(_bools(array)).tobytes())
     elif pa.types.is_temporal(kind):
-        digest.update(array.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).to_numpy().tobytes())
+        digest.update(array.view(pa.int32() if kind.bit_width == 32 else pa.int64()).to_numpy().tobytes())
     elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
         values = array.to_numpy(zero_copy_only=False)
         digest.update((values + 0 if pa.types.is_floating(kind) else values).tobytes())  # -0.0 and 0.0 are equal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import pyarrow as pa
 
@@ -26,22 +27,24 @@ UPSTREAM = {
     tables.DAILY_METRICS,
     PLACE,
     upstream=Upstream({**UPSTREAM, "quarantined_rows": raw_assets.quarantined_rows}),
+    spans_days=True,
 )
 def daily_metrics(
-    day: str,
+    days: Sequence[str],
     conversations: pa.Table,
     conversation_insights: pa.Table,
     processing_errors: PartitionStream,
     quarantined_rows: PartitionStream,
 ) -> pa.Table:
     """Conversations, response times, topics and sentiment of the day, and how many conversations and rows it lacks."""
-    failed, quarantined = processing_errors.select("conversation_id")[day], quarantined_rows.info(day)
+    failed = processing_errors.select("conversation_id")
+    unused = [quarantined_rows.info(day) for day in days]
     return daily.daily_metrics(
-        dt.date.fromisoformat(day),
+        [dt.date.fromisoformat(day) for day in days],
         conversations,
         conversation_insights,
-        failed_conversations=len(failed["conversation_id"].unique()),
-        quarantined_rows=quarantined.rows if quarantined else 0,
+        failed_conversations=[len(failed[day]["conversation_id"].unique()) for day in days],
+        quarantined_rows=[info.rows if info else 0 for info in unused],
     )
 
 

@@ -32,6 +32,14 @@ def _tier_version(day: str, llm: Llm) -> Mapping[str, str]:  # noqa: ARG001  (th
     return {"LLM tier": llm.version}
 
 
+def _is_off(llm: Llm) -> bool:
+    return not llm.is_on
+
+
+def _translates_nothing(translations: Translations) -> bool:
+    return not translations.is_on
+
+
 def _ledger_version(day: str, llm: Llm) -> Mapping[str, str]:
     return {"number of calls": llm.access.calls_version(day)}
 
@@ -72,7 +80,7 @@ def _languages(_: str, languages: pa.Table, **__: object) -> Mapping[str, Any]:
     PLACE,
     upstream=Upstream({"messages": clean_assets.messages}),
     code=[LLM_TIER],
-    facts=PartitionFacts(version=_tier_version, unfinished=_waits),
+    facts=PartitionFacts(version=_tier_version, unfinished=_waits, is_off=_is_off),
 )
 def llm_insights(day: str, messages: pa.Table, llm: Llm) -> pa.Table:
     """Topics, intent, sentiment, urgency and resolution of each conversation, as an LLM judges.
@@ -89,7 +97,12 @@ def llm_insights(day: str, messages: pa.Table, llm: Llm) -> pa.Table:
     PLACE,
     upstream=Upstream({"messages": clean_assets.messages}),
     code=[TRANSLATOR],
-    facts=PartitionFacts(version=_translator_version, unfinished=_waits_for_translation, metadata=_translation_state),
+    facts=PartitionFacts(
+        version=_translator_version,
+        unfinished=_waits_for_translation,
+        metadata=_translation_state,
+        is_off=_translates_nothing,
+    ),
 )
 def message_translations(day: str, messages: pa.Table, translations: Translations) -> pa.Table:
     """Translation of each message that is not in the language of ANALYTICS_TRANSLATE_TO, by an LLM, and its quality.
@@ -106,7 +119,7 @@ def message_translations(day: str, messages: pa.Table, translations: Translation
     PLACE,
     upstream=Upstream({"llm_insights": llm_insights}, wait_for=[message_translations.name]),
     code=[llm_store],
-    facts=PartitionFacts(version=_ledger_version),
+    facts=PartitionFacts(version=_ledger_version, is_off=_is_off),
 )
 def llm_calls(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noqa: ARG001  (after it)
     """Every call to the LLM about the day's conversations, in all runs: tokens, cost, latency and errors."""
@@ -118,7 +131,7 @@ def llm_calls(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noqa: 
     PLACE,
     upstream=Upstream({"llm_insights": llm_insights}),
     code=[llm_store],
-    facts=PartitionFacts(version=_failures_version),
+    facts=PartitionFacts(version=_failures_version, is_off=_is_off),
 )
 def llm_failures(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noqa: ARG001  (after it)
     """Conversations that the LLM did not label, and why; the next run asks again where the budget was used up."""
@@ -130,7 +143,7 @@ def llm_failures(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noq
     PLACE,
     upstream=Upstream({"message_translations": message_translations}),
     code=[llm_store],
-    facts=PartitionFacts(version=_translation_failures_version),
+    facts=PartitionFacts(version=_translation_failures_version, is_off=_translates_nothing),
 )
 def translation_failures(day: str, message_translations: pa.Table, translations: Translations) -> pa.Table:  # noqa: ARG001  (after it)
     """Messages that the LLM did not translate, and why; the next run asks again where the budget was used up."""
@@ -147,7 +160,8 @@ def translation_failures(day: str, message_translations: pa.Table, translations:
         }
     ),
     code=[llm_store],
-    facts=PartitionFacts(metadata=_languages),  # a call that changes the cost also changes one of the two tables
+    # A call that changes the cost also changes one of the two tables.
+    facts=PartitionFacts(metadata=_languages, is_off=_translates_nothing),
 )
 def translation_languages(
     day: str, message_translations: pa.Table, translation_failures: pa.Table, translations: Translations

@@ -70,7 +70,7 @@ def define_asset(asset: TableAsset) -> dg.AssetsDefinition:
         if recipe.kept_days is not None:
             _drop_days(context, recipe, days)
         tasks = (recipe.task(day, streams, resources, policy=policy) for day in days if recipe.keeps(day))
-        order = recipe.order(context.run_id, resources, policy)
+        order = recipe.order(context.run.run_id, resources, policy)
         return dg.MaterializeResult(
             value=PartitionTasks(tasks, written, recipe.block(streams, resources), order),
             metadata=column_lineage(table, {read.key: read.recipe.table for read in upstream.tables.values()}),

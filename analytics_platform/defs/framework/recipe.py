@@ -38,6 +38,8 @@ SOURCE_RESOURCE = "source"
 """Name of the resource that reads the source."""
 DAY_PARAMETER = "day"
 """Parameter of a recipe's function that gets the key of the partition."""
+DAYS_PARAMETER = "days"
+"""Parameter of a function that spans days: the keys of the partitions that it computes at once."""
 _ELSEWHERE = frozenset({"cleaning", "insights", "corrections"})
 """The resources that another process makes from its own settings, and from what an order holds."""
 
@@ -82,12 +84,15 @@ class PartitionFacts:
         annotate: Returns annotations stored with the partition.
         unfinished: Returns a phrase for work that the partition still waits for; None for no such work.
         metadata: Takes the day, the table and the resources; returns metadata to show in the graph, such as a chart.
+        is_off: Takes the resources only; tells whether the table is empty on every day, whatever its inputs. Then
+            nothing is read and no function called.
     """
 
     version: Callable[..., Mapping[str, str]] | None = None
     annotate: Callable[..., Mapping[str, str]] | None = None
     unfinished: Callable[..., str | None] | None = None
     metadata: Callable[..., Mapping[str, Any]] | None = None
+    is_off: Callable[..., bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,8 @@ class Recipe:
     Attributes:
         table: Declaration of the result.
         store: Name of the store that keeps the result.
-        compute: Pure function; its parameters are inputs, resources and optionally ``day``.
+        compute: Pure function; its parameters are inputs, resources and optionally ``day``, or ``days`` if it spans
+            them.
         inputs: Upstream tables by parameter.
         cadence: The period of one partition; a ``WHOLE`` table is one partition with key ``""``.
         code_version: Hash of the code that computes the table.
@@ -125,14 +131,14 @@ class Recipe:
 
     @cached_property
     def takes_day(self) -> bool:
-        """Whether the function has the parameter ``day``."""
-        return DAY_PARAMETER in inspect.signature(self.compute).parameters
+        """Whether the function has the parameter ``day`` or ``days``."""
+        return not {DAY_PARAMETER, DAYS_PARAMETER}.isdisjoint(inspect.signature(self.compute).parameters)
 
     @cached_property
     def resources(self) -> tuple[str, ...]:
         """Names of the function's parameters that are resources."""
         names = inspect.signature(self.compute).parameters
-        return tuple(name for name in names if name not in self.inputs and name != DAY_PARAMETER)
+        return tuple(name for name in names if name not in (*self.inputs, DAY_PARAMETER, DAYS_PARAMETER))
 
     def provenance(self, day: str, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any]) -> Provenance:
         """Return the named parts that the partition is computed from.
@@ -177,10 +183,10 @@ class Recipe:
         self, day: str, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any], *, policy: RecomputePolicy
     ) -> PartitionTask:
         """Return the lazy computation of one partition."""
-        arguments: dict[str, Any] = {**resources, **({DAY_PARAMETER: day} if self.takes_day else {})}
+        is_off = self._is_off(resources)
         computation = Computation(
-            partial(self.compute, **arguments),
-            partial(self._read, day, streams),
+            self.table.empty if is_off else partial(self.compute, **resources, **self._of_days([day])),
+            dict if is_off else partial(self._read, day, streams),
             partial(self._left_out, day, streams),
             isolates=self.isolates,
         )
@@ -199,18 +205,24 @@ class Recipe:
 
     def block(self, streams: Mapping[str, PartitionStream], resources: Mapping[str, Any]) -> Block | None:
         """Return how partitions are computed together; None if the function computes one partition at a time."""
-        if not self.spans_days:
+        is_off = self._is_off(resources)
+        if not self.spans_days and not is_off:
             return None
         tables = [name for name, given in self.inputs.items() if given.gives == "table"]
+        whole = [name for name, given in self.inputs.items() if given.whole]
 
         def rows(day: str) -> int:
             found = [streams[name].info(day) for name in tables]
             return max((info.rows for info in found if info), default=0)
 
         def compute(days: Sequence[str]) -> pa.Table:
+            if is_off:
+                return self.table.empty()
             read = [without(self._read(day, streams), self._left_out(day, streams)) for day in days]
-            joined = {name: pa.concat_tables([inputs[name] for inputs in read]) for name in tables}
-            return self.compute(**resources, **joined)
+            joined: dict[str, Any] = {name: pa.concat_tables([inputs[name] for inputs in read]) for name in tables}
+            for name in whole:
+                joined[name] = streams[name].only([key for day in days for key in self._keys(name, day, streams[name])])
+            return self.compute(**resources, **self._of_days(days), **joined)
 
         return Block(rows, compute)
 
@@ -233,6 +245,16 @@ class Recipe:
             return Order(self.table.name, run, decisions, policy, corrections)
 
         return ordered
+
+    def _is_off(self, resources: Mapping[str, Any]) -> bool:
+        return self.facts.is_off is not None and self.facts.is_off(**resources)
+
+    def _of_days(self, days: Sequence[str]) -> dict[str, Any]:
+        """Return the argument of the function that names its days; none if it takes none."""
+        names = inspect.signature(self.compute).parameters
+        if DAY_PARAMETER in names:
+            return {DAY_PARAMETER: days[0]}
+        return {DAYS_PARAMETER: days} if DAYS_PARAMETER in names else {}
 
     def _read(self, day: str, streams: Mapping[str, PartitionStream]) -> dict[str, Any]:
         """Return the arguments of the function that come from inputs."""

@@ -153,7 +153,8 @@ def table_asset(
     The function's parameters declare its inputs. A parameter named in ``upstream`` is an upstream table: the table of
     the same partition when annotated ``pa.Table``, a lazy stream of partitions when annotated ``PartitionStream``, and
     the failures of the same partition when annotated ``Failures``. A stream holds all partitions, or for a daily asset
-    its own day and the ``days_before`` days before it. ``day`` is the partition key. Any other parameter is a resource.
+    its own day and the ``days_before`` days before it. ``day`` is the partition key, and ``days`` are the keys of a
+    function that spans days. Any other parameter is a resource.
     The function's docstring, below the table's grain, becomes the description of the asset.
 
     Conversations that failed in an upstream table of the same day are left out of all the tables that the function

@@ -53,6 +53,10 @@ class Footers:
         if time.time_ns() - stamp.modified_ns > settled * 1e9:
             self._known[path] = stamp, info
 
+    def put_written(self, path: str, stamp: Stamp, info: PartitionInfo) -> None:
+        """Keep the info of a file that this process wrote, with its stamp right after it; nobody else may write it."""
+        self._known[path] = stamp, info
+
 
 def stamp_of(filesystem: fs.FileSystem, path: str) -> Stamp | None:
     """Return the stamp of a file; None if there is no file.

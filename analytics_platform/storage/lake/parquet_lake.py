@@ -28,6 +28,7 @@ from analytics_platform.storage.lake.fenced_writes import FencedWrites, ObjectBu
 from analytics_platform.storage.lake.footers import Footers, stamp_of
 from analytics_platform.storage.lake.placement import misplaced, place
 from analytics_platform.storage.lake.uploads import UnfinishedUploads
+from analytics_platform.storage.lake.written_tables import WrittenTables
 from analytics_platform.storage.leases.day_leases import DayLeases
 from analytics_platform.storage.leases.held_lease import Lease
 from analytics_platform.storage.leases.registers import FolderRegister, Register
@@ -45,6 +46,8 @@ UPLOAD_LEFT_OVER_AFTER = dt.timedelta(days=1)
 S3_ATTEMPTS = 7
 """Tries of one request with growing pauses; together they bridge a server restart of half a minute."""
 _FOOTER_KEY = b"analytics_platform"
+_READ_BY_THREADS = 20_000
+"""Rows from which a partition is decoded by several threads. For fewer, starting them takes longer than they save."""
 _S3_ERROR = "AWS Error"
 _S3_HINT = "; does the server of AWS_ENDPOINT_URL answer, and take these keys?"
 _PARTITION = re.compile(r"(?:^|/)date=([^/]+)/data\.parquet$")
@@ -87,6 +90,7 @@ class Lake:
         self._s3 = s3
         self._fenced = FencedWrites(s3) if s3 else None
         self._footers = Footers()
+        self._written = WrittenTables()
         self._checksums: dict[str, bytes] = {}
         self._local = isinstance(filesystem, fs.LocalFileSystem)
 
@@ -238,8 +242,7 @@ class Lake:
         try:
             parquet = pq.ParquetFile(pa.BufferReader(content))
             written = self._footer(path, name, key, parquet.metadata)["content_hash"]
-            # Without threads: for a file of one day, starting them takes longer than they save.
-            table = parquet.read(use_threads=False).replace_schema_metadata(None)
+            table = _decoded(parquet)
             read = content_hash(table)
         except LakeError:
             raise
@@ -259,13 +262,16 @@ class Lake:
         """
         path = self.path(name, key)
         try:
-            with _named(path, "read"), self._fs.open_input_file(path) as file:
-                parquet = pq.ParquetFile(file)
-                self._footer(path, name, key, parquet.metadata)
-                table = parquet.read(columns=list(columns) if columns is not None else None)
+            with _named(path, "read"):
+                kept = self._written.get(path, stamp_of(self._fs, path), columns) if self._local else None
+                if kept is not None:
+                    return kept
+                with self._fs.open_input_file(path) as file:
+                    parquet = pq.ParquetFile(file)
+                    self._footer(path, name, key, parquet.metadata)
+                    return _decoded(parquet, columns)
         except FileNotFoundError:
             raise KeyError(f"{name} has no partition {key!r}; materialize it first") from None
-        return table.replace_schema_metadata(None)
 
     def write(
         self, name: str, key: str, table: pa.Table, provenance: str, annotations: Mapping[str, str] | None = None
@@ -286,8 +292,13 @@ class Lake:
         path = self.path(name, key)
         with _named(path, "written"):
             self._put(path, buffer.getvalue(), self.leases.lease_of(key) if self.leases else None)
+            stamp = stamp_of(self._fs, path) if self._local else None
         self._checksums[path] = hashlib.sha256(buffer.getbuffer()).digest()
-        return PartitionInfo(key, table.num_rows, buffer.getbuffer().nbytes, digest, provenance, facts)
+        info = PartitionInfo(key, table.num_rows, buffer.getbuffer().nbytes, digest, provenance, facts)
+        if stamp is not None:  # no other process writes the day: it is locked
+            self._footers.put_written(path, stamp, info)
+            self._written.keep(path, stamp, table.replace_schema_metadata(None))
+        return info
 
     def checksum(self, name: str, key: str) -> bytes:
         """Return the SHA-256 of the file that this object wrote last for a partition.
@@ -388,6 +399,13 @@ def _named(path: str, done: str) -> Iterator[None]:
             raise LakeError(blocked) from None
         hint = "; if it is damaged, `analytics repair` computes it again" if done == "read" else ""
         raise LakeError(f"{path}: cannot be {done} ({error}){hint}") from None
+
+
+def _decoded(parquet: pq.ParquetFile, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the table of a file, or some of its columns."""
+    names = list(columns) if columns is not None else None
+    threads = parquet.metadata.num_rows >= _READ_BY_THREADS
+    return parquet.read(columns=names, use_threads=threads).replace_schema_metadata(None)
 
 
 def _dictionary_columns(schema: pa.Schema) -> bool | list[str]:

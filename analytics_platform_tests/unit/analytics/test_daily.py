@@ -41,7 +41,7 @@ def only(table: pa.Table) -> dict[str, Any]:
 
 
 def test_the_day_as_a_whole(day: Pair) -> None:
-    table = daily_metrics(DAY, *day, failed_conversations=2, quarantined_rows=7)
+    table = daily_metrics([DAY], *day, failed_conversations=[2], quarantined_rows=[7])
     assert find_violations(DAILY_METRICS, table) == []
     row = only(table)
     hours = row.pop("hourly_conversations")
@@ -78,7 +78,9 @@ def test_the_day_as_a_whole(day: Pair) -> None:
 
 
 def test_an_empty_day_has_one_row_with_zero_counts_and_null_means() -> None:
-    table = daily_metrics(DAY, CONVERSATIONS.empty(), CONVERSATION_INSIGHTS.empty())
+    table = daily_metrics(
+        [DAY], CONVERSATIONS.empty(), CONVERSATION_INSIGHTS.empty(), failed_conversations=[0], quarantined_rows=[0]
+    )
     assert find_violations(DAILY_METRICS, table) == []
     row = only(table)
     assert row["date"] == DAY
@@ -87,6 +89,26 @@ def test_an_empty_day_has_one_row_with_zero_counts_and_null_means() -> None:
     rest = [name for name in row if name.endswith(("_mean", "_rate", "_p50", "_p90")) or name in ("tokens", "cost")]
     assert rest
     assert {row[name] for name in rest} == {None}
+
+
+def test_days_computed_at_once_are_those_computed_alone(make_pair: MakePair) -> None:
+    rows = [{"hour": hour, "sentiment": 0.1 * hour, "rating": hour % 5, "user_id": f"u{hour % 3}"} for hour in range(9)]
+    days = [DAY, DAY + dt.timedelta(1), DAY + dt.timedelta(2)]  # nothing happened on the second
+
+    def of(conversations: pa.Table, date: dt.date, first: int, last: int) -> pa.Table:
+        part = conversations.slice(first, last - first)
+        return part.set_column(part.column_names.index("date"), "date", pa.array([date] * len(part), pa.date32()))
+
+    places = zip(days, [(0, 4), (4, 4), (4, 9)], strict=True)
+    parts = [[of(table, date, *place) for table in make_pair(*rows)] for date, place in places]
+    together = [pa.concat_tables(tables) for tables in zip(*parts, strict=True)]
+    alone = [
+        daily_metrics([date], *part, failed_conversations=[number], quarantined_rows=[2 * number])
+        for number, (date, part) in enumerate(zip(days, parts, strict=True))
+    ]
+    at_once = daily_metrics(days, *together, failed_conversations=[0, 1, 2], quarantined_rows=[0, 2, 4])
+    assert at_once.equals(pa.concat_tables(alone).combine_chunks())
+    assert at_once["conversation_count"].to_pylist() == [4, 0, 5]
 
 
 def test_customers_have_their_own_conversations_only(day: Pair) -> None:
@@ -138,4 +160,4 @@ def test_insights_that_do_not_fit_the_conversations_are_refused_by_name(day: Pai
 
 def test_a_conversation_of_another_day_is_refused_by_name(day: Pair) -> None:
     with pytest.raises(ValueError, match="'c000' is of 2024-01-01, not of 2024-01-02"):
-        daily_metrics(DAY + dt.timedelta(1), *day)
+        daily_metrics([DAY + dt.timedelta(1)], *day, failed_conversations=[0], quarantined_rows=[0])

@@ -20,6 +20,7 @@ from analytics_platform.model.table import INTEGER, STRING
 from analytics_platform.storage.io_manager import COMPUTED_BECAUSE, StoreIOManager
 from analytics_platform.storage.lake import Lake
 from analytics_platform.storage.partitions import PartitionStream
+from analytics_platform.storage.staleness import RecomputePolicy
 
 NUMBERS = Table("numbers", "one row per number", (Column("n", INTEGER, "A number."),), ("n",))
 SQUARES = Table("squares", "one row per square", (Column("n", INTEGER, "A square."),), ("n",))
@@ -345,3 +346,29 @@ def test_the_graph_says_what_a_table_is():
     assert [column.name for column in spec.metadata["dagster/column_schema"].columns] == ["n"]
     assert (spec.group_name, spec.owners, spec.kinds) == ("g", ["team:analytics"], {"parquet"})
     assert spec.code_version
+
+
+@table_asset(
+    SQUARES,
+    GraphPlace("g"),
+    upstream=Upstream({"numbers": numbers}),
+    facts=PartitionFacts(is_off=lambda source: not source),
+)
+def roots(numbers: pa.Table, source: Numbers) -> pa.Table:
+    """Computes something unless the source is empty."""
+    return pa.table({"n": pa.array([len(source)] * numbers.num_rows, pa.int64())})
+
+
+@pytest.mark.parametrize(("given", "rows_told"), [({}, 0), ({DAYS[0]: [1, 2]}, 2)])
+def test_a_table_that_is_off_is_empty_and_reads_nothing(lake, given, rows_told):
+    lake.write("numbers", DAYS[0], pa.table({"n": [1, 2]}), "")
+    read = []
+    streams = {"numbers": PartitionStream(lake, "numbers", DAYS)}
+    lake.read = lambda name, key, columns=None: read.append(key) or Lake.read(lake, name, key, columns)
+    resources = {"source": Numbers(given)}
+    task = roots.recipe.task(DAYS[0], streams, resources, policy=RecomputePolicy.EVERYTHING)
+    assert task.compute().num_rows == rows_told
+    block = roots.recipe.block(streams, resources)
+    assert (block is None) == bool(given)  # on, its function computes one day at a time
+    assert block is None or block.compute(DAYS).num_rows == 0
+    assert len(read) == bool(given)

@@ -17,6 +17,8 @@ import pytest
 from analytics_platform.model import find_violations
 from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS
 from analytics_platform.storage.lake import DamagedPartitionError, Lake, LakeError
+from analytics_platform.storage.lake.footers import Stamp
+from analytics_platform.storage.lake.written_tables import WrittenTables
 from analytics_platform_tests.insight_rows import insight_row
 from analytics_platform_tests.rights import usual_rights
 
@@ -37,8 +39,28 @@ def test_what_is_written_is_read_back_with_its_facts(lake, tmp_path):
     assert (tmp_path / "numbers" / f"date={DAY}" / "data.parquet").stat().st_size == written.bytes
     assert lake.info("numbers", DAY) == written
     assert (written.rows, written.provenance, written.annotations) == (2, "print", {"rows_read": "3"})
-    assert lake.read("numbers", DAY) == numbers(1, 2)
-    assert lake.read("numbers", DAY, ["square"]).column_names == ["square"]
+    for reader in (lake, Lake.open(str(tmp_path))):  # from memory, and from the file
+        assert reader.read("numbers", DAY) == numbers(1, 2)
+        assert reader.read("numbers", DAY, ["square"]).column_names == ["square"]
+        assert reader.read("numbers", DAY, ["square", "n"]).column_names == ["square", "n"]
+
+
+def test_a_file_that_another_program_replaced_is_read_instead_of_what_was_written(lake, tmp_path):
+    lake.write("numbers", DAY, numbers(1), "")
+    Lake.open(str(tmp_path)).write("numbers", DAY, numbers(2), "")
+    assert lake.read("numbers", DAY) == numbers(2)
+
+
+def test_only_so_much_is_kept_in_memory_and_the_oldest_goes_first():
+    stamp, table = Stamp(1, 1), numbers(1)
+    kept = WrittenTables(2 * table.nbytes)
+    for path in ("first", "second", "second", "third"):
+        kept.keep(path, stamp, table)
+    assert [kept.get(path, stamp, None) is table for path in ("first", "second", "third")] == [False, True, True]
+    kept.keep("large", stamp, numbers(1, 2, 3))  # larger than all that may be kept
+    assert kept.get("large", stamp, None) is None
+    assert kept.get("third", stamp, None) is table
+    assert kept.get("third", Stamp(1, 2), None) is None  # of a file that was written later
 
 
 def test_a_file_of_an_earlier_version_keeps_its_provenance(lake, tmp_path):
@@ -67,7 +89,7 @@ def test_a_file_or_folder_without_permission_is_not_called_damaged(lake, tmp_pat
     lake.write("numbers", DAY, numbers(1), "")
     path = tmp_path / "numbers" / f"date={DAY}" / "data.parquet"
     doings = {
-        path: lambda: lake.read("numbers", DAY),
+        path: lambda: Lake.open(str(tmp_path)).read("numbers", DAY),
         path.parent: lambda: lake.write("numbers", DAY, numbers(2), ""),
         tmp_path / "numbers": lambda: lake.keys("numbers"),
     }
@@ -142,15 +164,16 @@ def test_the_same_content_twice_gives_the_same_bytes(lake, tmp_path):
     assert [entry.name for entry in path.parent.iterdir()] == ["data.parquet"]
 
 
-def test_a_reader_sees_the_old_file_or_the_new_one_and_never_a_part(lake):
+def test_a_reader_sees_the_old_file_or_the_new_one_and_never_a_part(lake, tmp_path):
     small, large = numbers(1), numbers(*range(50_000))
     lake.write("numbers", DAY, small, "")
     stop = threading.Event()
     seen: set[int] = set()
+    elsewhere = Lake.open(str(tmp_path))  # reads the file, not what this process has just written
 
     def read() -> None:
         while not stop.is_set():
-            seen.add(lake.read("numbers", DAY).num_rows)
+            seen.add(elsewhere.read("numbers", DAY).num_rows)
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -162,7 +185,7 @@ def test_a_reader_sees_the_old_file_or_the_new_one_and_never_a_part(lake):
     assert seen == {1, 50_000}
 
 
-def test_nested_types_come_back_as_declared(lake):
+def test_nested_types_come_back_as_declared(lake, tmp_path):
     insight = insight_row(
         date=dt.date(2006, 5, 15),
         conversation_id="c",
@@ -175,9 +198,10 @@ def test_nested_types_come_back_as_declared(lake):
     }  # fmt: skip
     for declared, row in ((CONVERSATION_INSIGHTS, insight), (MESSAGE_EMBEDDINGS, embedding)):
         lake.write(declared.name, DAY, declared.from_rows([row]), "")
-        back = lake.read(declared.name, DAY)
+        back = Lake.open(str(tmp_path)).read(declared.name, DAY)
         assert find_violations(declared, back) == []
         assert back.to_pylist() == declared.from_rows([row]).to_pylist()
+        assert lake.read(declared.name, DAY).schema == back.schema
 
 
 def test_a_partition_that_is_not_there_is_named(lake):
