@@ -4,7 +4,8 @@ Run: ``python benchmarks/graph.py [--messages 100000] [--days 365] [--few-days 3
 resampled from the sample (``common/chats.py``). ``graph`` is ``analytics run`` of the groups raw, clean, insights and
 analytics on a fresh home; ``bare`` is one script that stages the same file, calls the same functions on blocks of days
 and writes each day's tables as Parquet, without checks, event history and provenance. ``again`` is a second
-``analytics run``, which finds nothing to do. Each measurement runs in processes of its own. Prints one JSON object, and
+``analytics run``, which finds nothing to do; ``one_day`` computes one day again, in a run of its own as Dagster does
+by default, with all steps in one process. Each measurement runs in processes of its own. Prints one JSON object, and
 a table of ratios: by the clock, and by processor time, which other work on the machine disturbs less.
 """
 
@@ -20,9 +21,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from common.chats import write_chats
+from common.chats import FIRST_DAY, write_chats
 
 GROUPS = ("raw", "clean", "insights", "analytics")
+COMMAND = [
+    str(Path(sys.executable).with_name("analytics")),
+    *("run", "--select", " or ".join(f"group:{group}" for group in GROUPS)),
+]
 
 
 def environment(home: Path, chats: Path) -> dict[str, str]:
@@ -91,13 +96,13 @@ def run_bare(chats: Path, home: Path) -> None:
 
 def measure(chats: Path) -> dict[str, dict[str, float]]:
     """Return the figures of one graph, one repeated and one bare run over a file."""
-    analytics = str(Path(sys.executable).with_name("analytics"))
     with tempfile.TemporaryDirectory() as name:
         home, other = Path(name) / "home", Path(name) / "bare"
-        run = [analytics, "run", "--select", " or ".join(f"group:{group}" for group in GROUPS)]
+        variables, day = environment(home, chats), str(FIRST_DAY)
         return {
-            "graph": timed(run, environment(home, chats)),
-            "again": timed(run, environment(home, chats)),
+            "graph": timed(COMMAND, variables),
+            "again": timed(COMMAND, variables),
+            "one_day": timed([*COMMAND, "--from", day, "--to", day, "--force"], variables),
             "bare": timed([sys.executable, __file__, "--bare", str(chats), str(other)], environment(other, chats)),
         }
 
@@ -110,8 +115,8 @@ def medians(runs: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, floa
     }
 
 
-def _ratio(one: dict[str, float], other: dict[str, float]) -> tuple[float, float]:
-    return one["seconds"] / other["seconds"], one["cpu_seconds"] / other["cpu_seconds"]
+def _ratio(one: dict[str, float], other: dict[str, float], times: int = 1) -> tuple[float, float]:
+    return times * one["seconds"] / other["seconds"], times * one["cpu_seconds"] / other["cpu_seconds"]
 
 
 def main() -> None:
@@ -138,6 +143,7 @@ def main() -> None:
         "graph by bare, few days": _ratio(few["graph"], few["bare"]),
         "many days by few days": _ratio(many["graph"], few["graph"]),
         "nothing to do by everything, many days": _ratio(many["again"], many["graph"]),
+        "a run per day by one run, many days": _ratio(many["one_day"], many["graph"], options.days),
     }
     print(json.dumps({"messages": options.messages, **report}, indent=2))
     print("\n| ratio | clock | processor |\n|---|---|---|")
