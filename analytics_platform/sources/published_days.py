@@ -76,11 +76,11 @@ SELECT md5_number_lower(CAST(to_json(staged) AS VARCHAR)) AS row_hash, staged.* 
 """
 
 _COUNTS = """
-SELECT CAST(date AS VARCHAR), sum(rows_read), sum(duplicates) FROM (
-    SELECT coalesce(day, getvariable('other_day')) AS date, 1 AS rows_read, 0 AS duplicates
+SELECT CAST(date AS VARCHAR), count(*) FILTER (NOT is_duplicate), count(*) FILTER (is_duplicate) FROM (
+    SELECT coalesce(day, getvariable('other_day')) AS date, false AS is_duplicate
     FROM read_rows LEFT JOIN conversation_days USING (conversation_id)
     UNION ALL
-    SELECT coalesce(day, getvariable('other_day')), 0, 1
+    SELECT coalesce(day, getvariable('other_day')), true
     FROM compared LEFT JOIN conversation_days USING (conversation_id) WHERE differs = ''
 )
 WHERE {which}

@@ -57,10 +57,11 @@ def test_a_bad_row_lies_with_its_conversation_or_else_on_no_day(folder):
 
 
 def test_without_any_usable_row_no_day_has_rows(folder):
-    found = folder.rows_of("a.csv", HEADER + "c1,m1,user,a,2031-01-01,\n")
+    """DuckDB's sum of rows of no day failed from 128 rows on, with a message about INT8."""
+    found = folder.rows_of("a.csv", HEADER + "".join(f"c1,m{row},user,a,2031-01-01,\n" for row in range(200)))
 
     assert list(found.days) == []
-    assert found.reasons == {1: "outside_partitions"}
+    assert (found.unplaced.rows_read, set(found.reasons.values())) == (200, {"outside_partitions"})
 
 
 def test_messages_of_one_id_in_two_conversations_are_two_messages(folder, everything):
