@@ -1,6 +1,6 @@
 """What one late message costs in a long history, against a short one: without MongoDB, marts and reports.
 
-Run: ``python benchmarks/late_message.py [--messages 7300] [--days 3650] [--few-days 30]``. Both homes hold the same
+Run: ``python benchmarks/late_message.py [--messages 30000] [--days 3650] [--few-days 30]``. Both homes hold the same
 number of messages (``common/chats.py``), in one file. After a first run the last day's first message is said again
 under another id, and two runs compute what changed: one of that day alone, as the sensor of the source starts it, and
 one over the whole range. Prints one JSON object, and the ratios of the long history to the short one.
@@ -48,7 +48,7 @@ def measure(folder: Path, messages: int, days: int) -> dict[str, dict[str, float
 def main() -> None:
     """Measure the short and the long history, and print figures and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=7_300)
+    parser.add_argument("--messages", type=int, default=30_000)
     parser.add_argument("--days", type=int, default=3_650)
     parser.add_argument("--few-days", type=int, default=30)
     options = parser.parse_args()

@@ -162,8 +162,8 @@ def _labels(platform: Platform) -> str:
 def _topics(platform: Platform) -> str:
     curation = platform.topics.curation
     unknown = tell_unknown_topics(platform.lake, curation)
-    said = f"{counted(len(curation.topics), 'topic')} and {counted(len(curation.parents), 'parent')} of people's file"
-    return f"{said}; {unknown}" if unknown else said
+    said = f"{counted(len(curation.topics), 'topic')} and {counted(len(curation.parents), 'parent')} changed by people"
+    return "; ".join(filter(None, [said, unknown, *curation.problems]))
 
 
 def _alerts(platform: Platform) -> str:

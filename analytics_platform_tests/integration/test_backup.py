@@ -60,7 +60,11 @@ BATCH = {
     "number": 1,
     "asked": {"b" * 64: {"date": "2006-06-01"}},
 }
-EXAMPLES = {"label_feedback": CORRECTION, "llm_answers": ANSWER, "llm_calls": CALL, "llm_batches": BATCH}
+CURATED = {"_id": "t-7e25db8d33", "name": "Seat changes", "pinned": True, "changed_at": NOON}
+EXAMPLES = {
+    "label_feedback": CORRECTION, "topic_curation": CURATED, "llm_answers": ANSWER, "llm_calls": CALL,
+    "llm_batches": BATCH,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +131,20 @@ def evaluation(name: str, at: dt.datetime) -> pa.Table:
     return MODEL_EVALUATION.from_rows([{"evaluated_at": at, "model_id": name, "kind": "topic", **texts, **numbers}])
 
 
+def test_people_change_topics_in_the_database_too(use):
+    """A document that no validator of a database can refuse is left out and told, and the others count."""
+    platform = use("curated")
+    platform.mongo.migrate()
+    put(platform, "topic_curation", CURATED)
+    put(platform, "topic_curation", {"_id": "t-2", "merge_into": "t-2", "changed_at": NOON})
+    with pytest.raises(UserError, match="validation"):
+        put(platform, "topic_curation", {"_id": "t-3", "nam": "Seats", "changed_at": NOON})
+    curation = platform.topics.curation
+    assert list(curation.topics) == [CURATED["_id"]]
+    assert (curation.topics[CURATED["_id"]].name, curation.topics[CURATED["_id"]].date) == ("Seat changes", NOON.date())
+    assert curation.problems == ("topic_curation, t-2: merge_into: leads back to t-2; name the topic that stays",)
+
+
 def test_restored_into_an_empty_home_everything_is_as_it_was(filled, use, tmp_path):
     """Types of BSON, such as whole numbers of 64 bits and times of milliseconds, would be lost in plain JSON."""
     back_up(filled, tmp_path / "backup")
@@ -160,7 +178,7 @@ def test_a_home_without_mongodb_gets_the_corrections_and_tables(filled, use, tmp
         failure.split(" of the backup not restored, because ANALYTICS_MONGO_URI is off")[0]
         for failure in found.failures
     ]
-    assert failures == [f"{name}: 1 document" for name in ("llm_answers", "llm_calls", "llm_batches")]
+    assert failures == [f"{name}: 1 document" for name in EXAMPLES if name != "label_feedback"]
     again = restore(target, tmp_path / "backup").parts["label_feedback"]
     assert (again.added, again.replaced, again.equal, again.kept) == (0, 0, 2, 0)
     assert target.corrections.rows == sorted(rows.values(), key=lambda row: row["feedback_id"])

@@ -98,7 +98,7 @@ def test_days_in_any_order_give_the_same_topics_and_people_change_them(
     genealogy = renamed.lake.read("topic_genealogy", "")
     assert genealogy.filter(pc.equal(genealogy["event"], "renamed"))["topic_id"].to_pylist() == [flights.topic_id]
     told = tell_unknown_topics(renamed.lake, renamed.topics.curation)
-    assert "2 topics of the file do not exist (t-gone, t-old)" in told
+    assert "2 topics do not exist (t-gone, t-old)" in told
     examined = {line.what: line for line in examine(renamed.settings)}
     assert told in examined["topics"].says
     assert outcome.warnings == [told]

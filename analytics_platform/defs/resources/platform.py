@@ -24,7 +24,7 @@ from analytics_platform.insights.learning.training_files import Training, read_t
 from analytics_platform.insights.llm.api.prices import load_prices
 from analytics_platform.insights.llm.config import LlmConfig
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
-from analytics_platform.insights.topics.curation import read_curation
+from analytics_platform.insights.topics.curation import Curation, read_curation, with_collection
 from analytics_platform.settings.aws_secrets import SecretReferences
 from analytics_platform.settings.llm_settings import LlmSettings
 from analytics_platform.settings.loader import Settings, environment_name
@@ -40,6 +40,7 @@ from analytics_platform.storage.lake import S3_ATTEMPTS, Lake
 from analytics_platform.storage.leases.exclusive_days import days_held
 from analytics_platform.storage.mongo import EmbeddedMongo, MongoLlmStore, MongoStore
 from analytics_platform.storage.mongo.label_feedback import read_corrections
+from analytics_platform.storage.mongo.topic_curation import read_curated_topics
 from analytics_platform.storage.page_store import PageStore
 from analytics_platform.storage.partitions import PartitionStore
 from analytics_platform.storage.warehouse.marts_build import Marts
@@ -137,7 +138,11 @@ class Platform:
     @property
     def topics(self) -> Topics:
         """A new resource of the discovered topics; each run gets its own."""
-        return Topics(lambda: self.lake, lambda: read_curation(self.settings.topics))
+        return Topics(lambda: self.lake, self._curation)
+
+    def _curation(self) -> Curation:
+        file = read_curation(self.settings.topics)
+        return with_collection(file, read_curated_topics(self.mongo)) if self._has_documents else file
 
     def training(self) -> Training:
         """Return the labelled files of the settings; warn once of what is wrong with their rows.
@@ -170,11 +175,13 @@ class Platform:
         )
 
     def _corrections_of_mongo(self) -> list[dict[str, Any]]:
-        if not self.settings.has_mongo:
-            return []
-        if self.settings.mongo_uri is None and not self.settings.mongo_dir.exists():
-            return []  # an embedded server without data need not be started
-        return read_corrections(self.mongo)
+        return read_corrections(self.mongo) if self._has_documents else []
+
+    @property
+    def _has_documents(self) -> bool:
+        """Whether MongoDB may hold documents of people; an embedded server without data need not be started."""
+        settings = self.settings
+        return settings.has_mongo and (settings.mongo_uri is not None or settings.mongo_dir.exists())
 
     def _corrections_of_nocodb(self) -> list[dict[str, Any]]:
         with self.nocodb_client() as client:

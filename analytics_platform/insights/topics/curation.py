@@ -1,5 +1,8 @@
 """What people say about discovered topics: other names, merges and parents; topics that stay or are not shown.
 
+They say it in a file and in the collection ``topic_curation`` of MongoDB, whose documents have the same fields, the
+identifier as ``_id``, and ``changed_at`` instead of ``date``. Of a topic or parent that both name, the file counts.
+
 The file has a mapping ``topics`` from identifiers of topics, and a mapping ``parents`` from identifiers of parents:
 
 ```yaml
@@ -17,7 +20,7 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,7 +29,10 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from analytics_platform.errors import UserError
+from analytics_platform.system.plain_text import on_one_line
 
+PARENT = "p-"
+"""Begins the identifier of a parent."""
 _LONGEST_NAME = 80
 _UNSEEN = {"Cc", "Cf", "Zl", "Zp"}
 """Unicode categories of characters that a name must not have: controls, formats, separators of lines."""
@@ -94,10 +100,12 @@ class Curation:
     Attributes:
         topics: By identifier of the topic; one that is not known is ignored.
         parents: Names of parents by identifier.
+        problems: One sentence for each document of the collection that is left out.
     """
 
     topics: Mapping[str, CuratedTopic] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
 
     @property
     def version(self) -> str:
@@ -125,19 +133,55 @@ def read_curation(path: Path | None) -> Curation:
     except (OSError, ValueError, yaml.YAMLError) as error:  # a date that is none is a ValueError
         raise CurationError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
     for topic in file.topics:
-        seen, into = {topic}, file.topics[topic].merge_into
-        while into is not None:
-            if into in seen:
-                raise CurationError(
-                    f"{path}: topics.{topic}.merge_into: leads back to {into}; name the topic that stays"
-                )
-            seen.add(into)
-            into = file.topics[into].merge_into if into in file.topics else None
+        if (back := _led_back(file.topics, topic)) is not None:
+            raise CurationError(f"{path}: topics.{topic}.merge_into: leads back to {back}; name the topic that stays")
     return Curation(file.topics, {name: parent.name for name, parent in file.parents.items()})
 
 
-def _fault(path: Path, error: Mapping[str, Any]) -> str:
+def with_collection(file: Curation, documents: Iterable[Mapping[str, Any]]) -> Curation:
+    """Return what a file and the documents of the collection say; a document that cannot be used is left out and told.
+
+    Args:
+        file: What the file says.
+        documents: Documents of ``topic_curation``.
+    """
+    topics, parents, problems = dict(file.topics), dict(file.parents), list(file.problems)
+    for document in sorted(documents, key=lambda one: str(one["_id"])):
+        name = str(document["_id"])
+        if name in topics or name in parents:
+            continue
+        said = {key: value for key, value in document.items() if key not in ("_id", "changed_at") and value is not None}
+        try:
+            if name.startswith(PARENT):
+                parents[name] = CuratedParent.model_validate(said).name
+                continue
+            topics[name] = CuratedTopic.model_validate({**said, "date": _day(document.get("changed_at"))})
+        except ValidationError as error:
+            problems.append(_fault(f"topic_curation, {on_one_line(name)}", error.errors()[0]))
+            continue
+        if (back := _led_back(topics, name)) is not None:
+            del topics[name]
+            problems.append(f"topic_curation, {name}: merge_into: leads back to {back}; name the topic that stays")
+    return Curation(topics, parents, tuple(problems))
+
+
+def _day(changed_at: object) -> dt.date | None:
+    return changed_at.date() if isinstance(changed_at, dt.datetime) else None
+
+
+def _led_back(topics: Mapping[str, CuratedTopic], topic: str) -> str | None:
+    """Return the topic to which a topic's merges come a second time; None if they come to an end."""
+    seen, into = {topic}, topics[topic].merge_into
+    while into is not None:
+        if into in seen:
+            return into
+        seen.add(into)
+        into = topics[into].merge_into if into in topics else None
+    return None
+
+
+def _fault(place: object, error: Mapping[str, Any]) -> str:
     """Return one line of an error of pydantic, without the names of its classes."""
     is_mapping = error["type"] in ("model_type", "dict_type")
     what = "must be a mapping" if is_mapping else error["msg"].removeprefix("Value error, ")
-    return f"{path}: {'.'.join(map(str, error['loc'])) or 'file'}: {what}"
+    return f"{place}: {'.'.join(map(str, error['loc'])) or 'file'}: {what}"

@@ -1,4 +1,4 @@
-"""Names the topics of people's file that were never discovered, whose entries change nothing."""
+"""Names topics that people changed and that were never discovered."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _NAMED = 3
 
 
 def tell_unknown_topics(lake: PartitionStore, curation: Curation) -> str:
-    """Return how many topics of the file do not exist, with some of their names; empty if all do.
+    """Return how many topics that people changed do not exist, with some of their names; empty if all do.
 
     Args:
-        lake: The store of the topics; before it has some, no topic of the file is unknown.
+        lake: The store of the topics; before it has some, none is unknown.
         curation: What people say about topics.
     """
     said = {*curation.topics, *(one.merge_into for one in curation.topics.values() if one.merge_into)}
@@ -27,6 +27,6 @@ def tell_unknown_topics(lake: PartitionStore, curation: Curation) -> str:
     count = len(unknown)
     named = on_one_line(", ".join([*unknown[:_NAMED], *(["…"] if count > _NAMED else [])]))
     return (
-        f"ANALYTICS_TOPICS: {counted(count, 'topic')} of the file {agreeing(count, 'does', 'do')} not exist ({named}), "
-        "and what the file says of them changes nothing; `analytics topics --all` lists those that exist"
+        f"ANALYTICS_TOPICS and topic_curation: {counted(count, 'topic')} {agreeing(count, 'does', 'do')} not exist "
+        f"({named}), and what people say of them changes nothing; `analytics topics --all` lists those that exist"
     )

@@ -153,7 +153,8 @@ def materialize(
         outcome.failed_conversations = len({(day, failure.conversation_id) for day, _, failure in failures})
         computed = sorted(filter(None, outcome.parts.get(CONVERSATIONS.name, {})))
         outcome.unknown_outcomes = find_unknown_outcomes(platform.lake, computed, platform.cleaning)
-        outcome.warnings.extend(filter(None, [tell_unknown_topics(platform.lake, platform.topics.curation)]))
+        curation = platform.topics.curation
+        outcome.warnings.extend(filter(None, [tell_unknown_topics(platform.lake, curation), *curation.problems]))
     except UserError as error:  # the lake went away: finished work is reported anyway
         outcome.failures.append(f"count of rows in quarantine, failed conversations and unknown outcomes: {error}")
     outcome.seconds = time.monotonic() - started

@@ -144,3 +144,22 @@ LABEL_FEEDBACK = ExternalCollection(
     (("conversation_id",), ("corrected_at",)),
 )
 """The validator requires the fields of every correction; it cannot check whether label and conversation exist."""
+
+TOPIC_CURATION = ExternalCollection(
+    "topic_curation",
+    {
+        "$jsonSchema": {
+            "bsonType": ["object"],
+            "required": ["changed_at"],
+            "properties": {
+                "_id": {"bsonType": ["string"], "pattern": "^[tp]-"},
+                **{name: {"bsonType": ["string", "null"]} for name in ("name", "merge_into", "parent")},
+                **{name: {"bsonType": ["bool", "null"]} for name in ("pinned", "hidden")},
+                "changed_at": {"bsonType": ["date"]},
+            },
+            "additionalProperties": False,
+        }
+    },
+    (("changed_at",),),
+)
+"""What people say about discovered topics: a document for each topic or parent, whose identifier is the ``_id``."""

@@ -21,7 +21,7 @@ from bson.regex import Regex
 from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError
 
-from analytics_platform.storage.mongo.collections import LABEL_FEEDBACK
+from analytics_platform.storage.mongo.collections import LABEL_FEEDBACK, TOPIC_CURATION
 from analytics_platform.storage.mongo.mongo_llm_store import ANSWERS, BATCHES, CALLS
 from analytics_platform.storage.mongo.mongo_store import MongoStore
 from analytics_platform.system.plain_text import counted
@@ -87,6 +87,7 @@ def _time(document: Document, name: str) -> dt.datetime:
 
 IRREPLACEABLE: tuple[IrreplaceableCollection, ...] = (
     IrreplaceableCollection(LABEL_FEEDBACK.name, lambda document: (True, _time(document, "corrected_at"))),
+    IrreplaceableCollection(TOPIC_CURATION.name, lambda document: (True, _time(document, "changed_at"))),
     # An answer ranks above a failure stored under the same key, whatever their times.
     IrreplaceableCollection(ANSWERS, lambda document: ("failure" not in document, _time(document, "kept_at"))),
     IrreplaceableCollection(CALLS, lambda _: (True, _LONG_AGO)),  # a call is never rewritten

@@ -22,7 +22,7 @@ from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailu
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.leases.held_lease import Fence
 from analytics_platform.storage.mongo.collection_validators import satisfies_validator
-from analytics_platform.storage.mongo.collections import COLLECTIONS, LABEL_FEEDBACK, Collection
+from analytics_platform.storage.mongo.collections import COLLECTIONS, LABEL_FEEDBACK, TOPIC_CURATION, Collection
 from analytics_platform.storage.mongo.ledger.partition_ledger import (
     LEASE_FIELD,
     PAGE_ENDS,
@@ -164,7 +164,7 @@ class MongoStore:
     def migrate(self) -> list[int]:
         """Bring the database up to date, and return the versions that this call applied; see ``migrations.migrate``."""
         with self._translated("migrate"):
-            applied = migrate(self._database(), (*self._collections.values(), LABEL_FEEDBACK))
+            applied = migrate(self._database(), (*self._collections.values(), LABEL_FEEDBACK, TOPIC_CURATION))
             self._migrated = True
             return applied
 

@@ -1,12 +1,15 @@
-"""The file in which people change topics."""
+"""The file and the collection in which people change topics."""
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
-from analytics_platform.insights.topics.curation import NO_CURATION, CurationError, read_curation
+from analytics_platform.insights.topics.curation import NO_CURATION, CurationError, read_curation, with_collection
+
+CHANGED = dt.datetime(2026, 11, 29, 12, tzinfo=dt.UTC)
 
 
 def write(folder: Path, text: str) -> Path:
@@ -65,3 +68,38 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, told: str)
     assert str(tmp_path) in str(refused.value)
     assert "\n" not in str(refused.value)
     assert not any(name in str(refused.value) for name in ("_File", "CuratedTopic"))
+
+
+def test_the_collection_is_laid_under_the_file(tmp_path: Path) -> None:
+    file = read_curation(write(tmp_path, "topics: {t-1: {name: Seats}}\nparents: {p-1: {name: Flights}}"))
+    curation = with_collection(
+        file,
+        [
+            {"_id": "t-1", "name": "Chairs", "changed_at": CHANGED},
+            {"_id": "t-2", "name": "Meals", "merge_into": None, "pinned": True, "changed_at": CHANGED},
+            {"_id": "p-1", "name": "Planes", "changed_at": CHANGED},
+            {"_id": "p-2", "name": "Food", "changed_at": CHANGED},
+        ],
+    )
+    assert {name: said.name for name, said in curation.topics.items()} == {"t-1": "Seats", "t-2": "Meals"}
+    assert (curation.topics["t-2"].date, curation.topics["t-2"].pinned) == (CHANGED.date(), True)
+    assert curation.parents == {"p-1": "Flights", "p-2": "Food"}
+    assert curation.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({"_id": "t-3", "name": " "}, "topic_curation, t-3: name: String should have at least 1 character"),
+        ({"_id": "t-3", "nam": "x"}, "topic_curation, t-3: nam: Extra inputs are not permitted"),
+        ({"_id": "p-3", "pinned": True}, "topic_curation, p-3: name: Field required"),
+        ({"_id": "t-1", "merge_into": "t-2"}, "topic_curation, t-2: merge_into: leads back to t-2; name the topic"),
+    ],
+)
+def test_a_document_that_cannot_be_used_is_left_out_and_told(document: dict[str, object], told: str) -> None:
+    others = [{"_id": "t-2", "merge_into": "t-1"}, {"_id": "t-4", "name": "Meals"}]
+    curation = with_collection(NO_CURATION, [document, *others])
+    (problem,) = curation.problems
+    assert problem.startswith(told)
+    assert curation.topics["t-4"].name == "Meals"
+    assert not any(name in problem for name in ("CuratedTopic", "CuratedParent"))
