@@ -33,7 +33,8 @@ COMMAND = [
 def environment(home: Path, chats: Path) -> dict[str, str]:
     """Return the environment of a command over a file, without settings of whoever runs the benchmark."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANALYTICS_", "DAGSTER_"))}
-    return {**kept, "ANALYTICS_HOME": str(home), "ANALYTICS_SOURCE": "files", "ANALYTICS_SOURCE_PATH": str(chats)}
+    own = {"HOME": home, "SOURCE": "files", "SOURCE_PATH": chats, "START_DATE": FIRST_DAY, "MONGO_URI": "off"}
+    return {**kept, **{f"ANALYTICS_{name}": str(value) for name, value in own.items()}}
 
 
 def timed(command: list[str], variables: dict[str, str]) -> dict[str, float]:

@@ -262,10 +262,12 @@ def similar_lines(similar: Similar) -> Iterator[str]:
 
 
 def topic_lines(topics: Sequence[ListedTopic]) -> Iterator[str]:
-    """Yield the discovered topics, each with its examples below."""
+    """Yield the discovered topics, each with its sentence and its examples below."""
     for topic in topics:
         status = "" if topic.status == "in use" else f"  ({topic.status})"
         yield f"{topic.conversations:6,}  {topic.topic_id}  {topic.name}  [{topic.parent}]{status}"
+        if topic.sentence:
+            yield f"{'':8}“{' '.join(topic.sentence.split())}”"
         for text in topic.examples:
             flat = " ".join(text.split())
             yield f"{'':8}{flat if len(flat) <= _FIRST_CHARACTERS else flat[: _FIRST_CHARACTERS - 1] + '…'}"

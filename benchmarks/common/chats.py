@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 SAMPLE = Path(__file__).parents[2] / "analytics_platform" / "sample" / "conversations.parquet"
-FIRST_DAY = dt.date(2014, 1, 1)
+FIRST_DAY = dt.date(2015, 1, 1)
 """Ten years of days after it are in the past; the platform reads no later ones."""
 BLOCK_CONVERSATIONS = 20_000
 """Conversations drawn at once, so that memory does not grow with their number."""

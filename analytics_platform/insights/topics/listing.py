@@ -22,6 +22,7 @@ def discovered_topics(topic_epochs: pa.Table, curation: Curation) -> pa.Table:
     topics = TopicsInForce(read_epochs(topic_epochs), curation)
     dead = dead_topics(topics.epochs)
     sizes = _sizes(topics)
+    sentences = {name: said for epoch in topics.epochs for name, said in epoch.sentences.items()}
     rows = []
     for topic, (date, birth) in topics.births.items():
         said = topics.curation.topics.get(topic, CuratedTopic())
@@ -31,6 +32,7 @@ def discovered_topics(topic_epochs: pa.Table, curation: Curation) -> pa.Table:
             {
                 "topic_id": topic,
                 "topic_name": topics.names[topic],
+                "sentence": sentences[topic],
                 "parent_id": topics.parents[topic],
                 "parent_name": topics.parent_name(topics.parents[topic]),
                 "born_on": date,

@@ -44,6 +44,13 @@ _SIZES_TYPE = pa.list_(
         nullable=False,
     )
 )
+_SENTENCES_TYPE = pa.list_(
+    pa.field(
+        "item",
+        pa.struct([pa.field("topic_id", STRING, nullable=False), pa.field("sentence", STRING, nullable=False)]),
+        nullable=False,
+    )
+)
 
 _EPOCH = Column(
     "epoch", DATE, "Monday from which the topics are in force; of the first epoch, the last day that it reads."
@@ -68,6 +75,7 @@ TOPIC_EPOCHS = Table(
         Column("outlier_count", INTEGER, "Number of these conversations that fit nowhere.", minimum=0),
         Column("changes", _CHANGES_TYPE, "What happened to topics, as topic_genealogy has it."),
         Column("sizes", _SIZES_TYPE, "Number of these conversations by topic, before merges."),
+        Column("sentences", _SENTENCES_TYPE, "A sentence of a conversation for each topic born at the epoch."),
         Column("fingerprint", STRING, "Hash of the code, the days and the epochs before; equal means equal content."),
         Column(
             "topics_version", STRING, "Hash of the topics in force, of the content and changes of all epochs so far."
@@ -83,6 +91,12 @@ DISCOVERED_TOPICS = Table(
     columns=(
         Column("topic_id", STRING, "Identifier of the topic: a hash of its founding conversations; it never changes."),
         _TOPIC_NAME,
+        Column(
+            "sentence",
+            STRING,
+            "Sentence with most of the topic's terms from one of its twenty most central conversations at the birth; "
+            "personal data is replaced by its kind.",
+        ),
         _PARENT_ID,
         _PARENT_NAME,
         Column("born_on", DATE, "Epoch at which the topic was born or split off."),

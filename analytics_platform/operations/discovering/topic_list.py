@@ -27,6 +27,7 @@ class ListedTopic:
     Attributes:
         topic_id: Its identifier.
         name: Its name.
+        sentence: A sentence of one of its conversations.
         parent_id: Identifier of its parent.
         parent: Name of its parent.
         conversations: Number of conversations in the 28 days before the last epoch.
@@ -37,6 +38,7 @@ class ListedTopic:
 
     topic_id: str
     name: str
+    sentence: str
     parent_id: str
     parent: str
     conversations: int
@@ -72,6 +74,7 @@ def list_topics(
         ListedTopic(
             topic_id=row["topic_id"],
             name=row["topic_name"],
+            sentence=row.get("sentence", ""),  # a table of an earlier version has none until the next run
             parent_id=row["parent_id"],
             parent=row["parent_name"],
             conversations=row["conversation_count"],
