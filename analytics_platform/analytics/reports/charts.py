@@ -56,6 +56,9 @@ _CONFIG = {
     "title": {"color": _INK, "font": _FONT, "fontSize": 14, "anchor": "start"},
 }
 TOPICS_SHOWN, _TOPIC_LENGTH = 6, 26
+_LARGEST_SHOWN = 12
+_ROOM_FOR_LABELS = {"left": 24, "top": 5, "right": 5, "bottom": 5}
+"""Pixels around bars with labels; a reader's font may be wider than the one that measured the labels."""
 _SENTIMENT_EDGES = np.linspace(-1, 1, 9)
 
 
@@ -128,6 +131,21 @@ def topics_of_day(topics: Sequence[Mapping[str, Any]]) -> Chart:
     unknown = sum(topic["count"] for topic in topics if topic["label"] == OTHER)
     if unknown:
         bars.append(("no known topic", unknown, True))
+    return _topic_bars(bars)
+
+
+def largest_topics(topics: Sequence[Mapping[str, Any]]) -> Chart:
+    """Draw the largest topics with their numbers, and no other ones, whose sum would make all bars short.
+
+    Args:
+        topics: Structs of ``label`` and ``count``, the largest first; at least one.
+    """
+    shown = topics[:_LARGEST_SHOWN]
+    return _topic_bars([(wording.label(topic["label"], _TOPIC_LENGTH), topic["count"], False) for topic in shown])
+
+
+def _topic_bars(bars: Sequence[tuple[str, int, bool]]) -> Chart:
+    """Draw names and counts; true for a bar in grey."""
     rows = [{"topic": f"{name}: {count:,}", "count": count, "grey": grey} for name, count, grey in bars]
     chart = (
         _chart(rows)
@@ -138,7 +156,8 @@ def topics_of_day(topics: Sequence[Mapping[str, Any]]) -> Chart:
             color=_colours({False: ACCENT, True: MUTED}, field="grey"),
         )
     )
-    return _sized(chart, _BESIDE_LABELS, alt.Step(_ROW))
+    sized: Chart = _sized(chart, _BESIDE_LABELS, alt.Step(_ROW)).properties(padding=_ROOM_FOR_LABELS)
+    return sized
 
 
 def sentiment_distribution(sentiments: pa.ChunkedArray) -> Chart:

@@ -102,7 +102,9 @@ def _shown(_: str, discovered: pa.Table, **__: object) -> Mapping[str, Any]:
         return {}
     rows.sort(key=lambda row: (-row["conversation_count"], row["topic_id"]))
     sizes = [{"label": row["topic_name"], "count": row["conversation_count"]} for row in rows]
-    markdown = charts.metadata_chart("Discovered topics, last epoch", charts.to_svg(charts.topics_of_day(sizes)))
+    markdown = charts.metadata_chart(
+        "Largest discovered topics, last epoch", charts.to_svg(charts.largest_topics(sizes))
+    )
     return {"topics": dg.MetadataValue.md(markdown)}
 
 

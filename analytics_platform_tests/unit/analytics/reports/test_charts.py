@@ -28,11 +28,12 @@ def drawn() -> dict[str, charts.Chart]:
         "trend": charts.conversations_per_day({DATE - dt.timedelta(days=n): 9 - n for n in (0, 1, 3)}, DATE, 7.0),
         "hours": charts.hours_of_day([0, 2] * 12),
         "topics": charts.topics_of_day(topics),
+        "largest": charts.largest_topics([{"label": f"topic {n}", "count": 40 - n} for n in range(20)]),
         "sentiment": charts.sentiment_distribution(pa.chunked_array([[-0.9, -0.3, 0.0, 0.2, 0.9, None]])),
     }
 
 
-@pytest.mark.parametrize("name", ["trend", "hours", "topics", "sentiment"])
+@pytest.mark.parametrize("name", ["trend", "hours", "topics", "largest", "sentiment"])
 def test_a_chart_is_the_same_svg_twice_without_ids_that_could_clash(drawn: dict[str, charts.Chart], name: str) -> None:
     svg = charts.to_svg(drawn[name])
     assert svg == charts.to_svg(drawn[name])
@@ -45,6 +46,12 @@ def test_the_day_reported_stands_out_and_days_without_data_stay_a_gap(drawn: dic
     assert fills(svg).count(charts.ACCENT) == 1
     assert fills(svg).count(charts.MUTED) == 2
     assert [text for text in texts(svg) if "Jun" in text] == ["5 Jun", "6 Jun", "7 Jun", "8 Jun"]
+
+
+def test_only_the_largest_topics_are_drawn_and_none_in_grey(drawn: dict[str, charts.Chart]) -> None:
+    svg = charts.to_svg(drawn["largest"])
+    assert [text for text in texts(svg) if text.startswith("topic")] == [f"topic {n}: {40 - n}" for n in range(12)]
+    assert charts.MUTED not in fills(svg)
 
 
 def test_every_third_day_is_labelled_in_two_weeks_and_always_the_last() -> None:
