@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from typing import Any
 
 import pytest
@@ -22,18 +23,33 @@ def times(found) -> list[str]:
     return [f"{row['timestamp']:%H:%M:%S}" for row in found.messages]
 
 
-@pytest.mark.parametrize("key", ["createdAt", "createTime", "startTime", "started_at", "sent_at", "ts", "datetime"])
-@pytest.mark.parametrize("value", [STATED, {"$date": STATED}, {"$date": {"$numberLong": "1718870400000"}}])
-def test_the_time_of_a_chat_is_read_under_any_usual_name(folder, key, value):
-    """Its messages got the time when the file changed."""
-    chat = {"id": "c", "userId": "u7", key: value}
-    openai = {**chat, "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]}
-    sharegpt = {**chat, "conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "yo"}]}
+TIME_NAMES = ("createdAt", "createTime", "startTime", "started_at", "sent_at", "ts", "datetime")
+TIME_VALUES = (STATED, {"$date": STATED}, {"$date": {"$numberLong": "1718870400000"}})
+TURNS = {
+    "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}],
+    "conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "yo"}],
+}
+"""The same turns as OpenAI and ShareGPT write them."""
 
-    for name, record in (("openai.jsonl", openai), ("sharegpt.jsonl", sharegpt)):
-        found = folder.rows_of(name, lines(record))
-        assert times(found) == ["08:00:00"] * 2
-        assert [row["user_id"] for row in found.messages] == ["u7", "u7"]
+
+@pytest.fixture(scope="module")
+def timed_chats(read_together):
+    """Chats with their time under each name, in each form, each in a file of its own."""
+    files = {}
+    for key, (place, value), (turns, said) in product(TIME_NAMES, enumerate(TIME_VALUES), TURNS.items()):
+        name = f"{key}-{place}-{turns}"
+        files[f"{name}.jsonl"] = lines({"id": name, "userId": "u7", key: value, turns: said})
+    return read_together(files)
+
+
+@pytest.mark.parametrize("key", TIME_NAMES)
+@pytest.mark.parametrize("place", range(len(TIME_VALUES)))
+@pytest.mark.parametrize("turns", TURNS)
+def test_the_time_of_a_chat_is_read_under_any_usual_name(timed_chats, key, place, turns):
+    """Its messages got the time when the file changed."""
+    rows = timed_chats[f"{key}-{place}-{turns}.jsonl"]
+    assert [f"{row['timestamp']:%H:%M:%S}" for row in rows] == ["08:00:00"] * 2
+    assert [row["user_id"] for row in rows] == ["u7", "u7"]
 
 
 @pytest.mark.parametrize("key", ["createdAt", "sent_at", "ts", "date"])
