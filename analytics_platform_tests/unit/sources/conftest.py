@@ -107,7 +107,7 @@ def read_together(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dic
         source = folder.source("files", **options)
         messages: dict[str, list[dict[str, Any]]] = {name: [] for name in files}
         for row in Everything(source).messages:
-            messages[row["source_file"]].append(row)
+            messages[row["source_file"].removeprefix(f"{folder.path}/files/")].append(row)
         return messages
 
     return read

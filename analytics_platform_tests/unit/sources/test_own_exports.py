@@ -188,14 +188,25 @@ def test_chats_in_a_column_with_a_capital_are_read(folder, header, cell):
     assert {row["timestamp"].isoformat() for row in found.messages} == {"2024-06-20T00:00:00+00:00"}
 
 
-@pytest.mark.parametrize("time", ["message_date", "tstamp", "received", "sent_datetime", "created_at_utc"])
-@pytest.mark.parametrize(
-    ("role", "of_user", "of_agent"),
-    [("actor_type", "user", "agent"), ("is_from_me", "0", "1"), ("is_user", "TRUE", "FALSE")],
-)
-def test_further_names_of_times_and_speakers_are_known(folder, time, role, of_user, of_agent):
-    rows = f"1,{of_user},hi,{STATED}\n1,{of_agent},yo,{STATED}\n"
-    found = folder.rows_of("chats.csv", f"chat_id,{role},message,{time}\n{rows}")
+TIME_COLUMNS = ("message_date", "tstamp", "received", "sent_datetime", "created_at_utc")
+SPEAKERS = {"actor_type": ("user", "agent"), "is_from_me": ("0", "1"), "is_user": ("TRUE", "FALSE")}
 
-    assert sorted(said(found)) == [("agent", "yo"), ("user", "hi")]
-    assert times(found) == ["08:00:00"] * 2
+
+@pytest.fixture(scope="module")
+def named_columns(read_together):
+    """Tables with each pair of names, each in a file of its own."""
+    files = {}
+    for time, (role, (of_user, of_agent)) in product(TIME_COLUMNS, SPEAKERS.items()):
+        chat = f"{time}-{role}"
+        rows = f"{chat},{of_user},hi,{STATED}\n{chat},{of_agent},yo,{STATED}\n"
+        files[f"{chat}.csv"] = f"chat_id,{role},message,{time}\n{rows}"
+    return read_together(files)
+
+
+@pytest.mark.parametrize("time", TIME_COLUMNS)
+@pytest.mark.parametrize("role", SPEAKERS)
+def test_further_names_of_times_and_speakers_are_known(named_columns, time, role):
+    rows = named_columns[f"{time}-{role}.csv"]
+
+    assert sorted((row["role"], row["text"]) for row in rows) == [("agent", "yo"), ("user", "hi")]
+    assert [f"{row['timestamp']:%H:%M:%S}" for row in rows] == ["08:00:00"] * 2
