@@ -10,8 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.sources.row_rules.time_forms import AUTO
-
 if TYPE_CHECKING:  # a mapping makes batches
     from analytics_platform.sources.mapping import FieldMapping
 
@@ -37,11 +35,6 @@ class Batch:
     def names(self) -> list[str]:
         """The file's columns, sorted."""
         return list(self.columns)
-
-    @property
-    def auto_times(self) -> bool:
-        """Whether times that are in none of the mapping's forms are read as ``auto``."""
-        return AUTO in self.mapping.time_formats()
 
     def extras(self) -> dict[str, pa.Array]:
         """Return the columns that no input column is read from, by name, with one spelling of truth values."""

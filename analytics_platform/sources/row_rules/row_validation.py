@@ -33,7 +33,7 @@ from analytics_platform.sources.row_rules.plain_rows import (
     validate_plain_rows,
 )
 from analytics_platform.sources.row_rules.rating_words import rating_words_sql
-from analytics_platform.sources.row_rules.time_forms import is_only_auto, time_macros
+from analytics_platform.sources.row_rules.time_forms import time_macros, time_of
 
 UNREADABLE, STATED = "unreadable.", "stated."
 """Prefixes of keys of ``extra``: ``unreadable.rating`` has a rating that is no number, as the source wrote it, and
@@ -69,11 +69,13 @@ JUDGED = pa.schema(
 _EXTRA_KEPT = 1_000
 """Characters that are kept of further columns that are too long to store."""
 
-_SETUP = r"""
+_TABLES = """
 CREATE TEMP TABLE languages (word VARCHAR PRIMARY KEY);
 CREATE TEMP TABLE role_words (word VARCHAR PRIMARY KEY, role VARCHAR);
 -- US dollars per million tokens.
 CREATE TEMP TABLE prices (model VARCHAR PRIMARY KEY, input DOUBLE, output DOUBLE);
+"""
+_SETUP = r"""
 -- Null for a text that shows nothing: spaces of any script, control characters, invisible ones.
 CREATE TEMP MACRO shown(given) AS CASE WHEN NOT regexp_full_match(given, '[\s\p{Z}\p{Cc}\p{Cf}]*') THEN given END;
 -- False for what is not finite, and for what would make a sum or a rounded mean overflow.
@@ -137,7 +139,6 @@ _RATING_WORDS = "/* words of ratings */"
 _NULL_COLUMNS, _TIME, _PLAIN_EXTRA = "/* null columns */", "/* time */", "/* extra */"
 """Places in the statement that depend on the batch."""
 _INSTANT = "{'at': instant, 'repeated': false, 'skipped': false}"
-_ANY_TIME = f"CASE WHEN instant IS NOT NULL THEN {_INSTANT} ELSE given_time(timestamp) END"
 _MOST_CONCATENATED = 40
 """Most further columns of which the statement names each; DuckDB takes lists of any length, and more time."""
 
@@ -252,14 +253,27 @@ FROM ruled
 
 
 def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping) -> None:
-    """Create the macros and role words for the statements of ``judge`` and ``validate_conversation_rows``.
+    """Create the macros for the statements of ``judge`` and ``validate_conversation_rows``.
 
     Args:
         connection: A database with its time zone set to UTC.
-        mapping: Gives the role words, the prices of models, the forms of timestamps and their zone.
+        mapping: Says how long a session may pause.
     """
     connection.execute("SET VARIABLE largest_number = $most", {"most": float(MAX_NUMBER)})
+    connection.execute("SET VARIABLE session_seconds = $seconds", {"seconds": mapping.session_seconds})
     connection.execute(_SETUP.replace(_RATING_WORDS, rating_words_sql()))
+
+
+def _prepare_rules(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping) -> None:
+    """Create the words, prices and times for the rules, unless they are there; plain rows do without.
+
+    Args:
+        connection: Prepared by ``prepare_judging``.
+        mapping: Gives the role words, the prices of models, the keys of sessions and the zone of times.
+    """
+    if connection.execute("SELECT getvariable('has_rules')").fetchall() == [(True,)]:
+        return
+    connection.execute(_TABLES)
     words, roles = zip(*sorted(mapping.role_words().items()), strict=True)
     _fill(connection, "role_words", {"word": pa.array(words, pa.string()), "role": pa.array(roles, pa.string())})
     _fill(connection, "languages", {"word": LANGUAGE_WORDS})
@@ -269,8 +283,8 @@ def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping
     keys = ", ".join(mapping.keys_of_sessions)
     key = f"CASE WHEN coalesce({keys}) IS NOT NULL THEN CAST(to_json([{keys}]) AS VARCHAR) END" if keys else "NULL"
     connection.execute(f"CREATE TEMP MACRO session_key_of({', '.join(SESSION_KEYS)}) AS CAST({key} AS VARCHAR)")
-    connection.execute("SET VARIABLE session_seconds = $seconds", {"seconds": mapping.session_seconds})
-    connection.execute(time_macros(mapping.time_formats(), mapping.timezone))
+    connection.execute(time_macros(mapping.timezone))
+    connection.execute("SET VARIABLE has_rules = true")
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, pa.Array]) -> None:
@@ -284,7 +298,8 @@ def judge(connection: duckdb.DuckDBPyConnection, batch: Batch, *, file: int, fir
     """Return the typed rows of a batch, one per input row; ``reason`` and ``detail`` are null for usable rows.
 
     Args:
-        connection: Prepared by ``prepare_judging`` with the mapping of the batch, or one that differs in its columns.
+        connection: Prepared by ``prepare_judging``. All batches of a connection have the same role words, prices, keys
+            of sessions and time zone.
         batch: Rows of one file after mapping.
         file: Number of the file within the source.
         first_position: Offset that converts a row's number to its position in the whole source.
@@ -338,6 +353,7 @@ def _with_derived_ids(connection: duckdb.DuckDBPyConnection, plain: PlainRows) -
 
 def _validate_by_rules(connection: duckdb.DuckDBPyConnection, batch: Batch, file: int, first_position: int) -> pa.Table:
     """Return the typed rows of a batch by the rules in SQL; see ``judge``."""
+    _prepare_rules(connection, batch.mapping)
     variant = _variant(batch)
     rows = batch.rows.append_column("extra_cells", row_lists(list(batch.extras().values()), batch.rows.num_rows))
     connection.register("registered_rows", rows.drop_columns([*variant.null_columns, "line"]))
@@ -363,15 +379,15 @@ class _Variant:
         null_columns: Columns that are null in every row. As constants they cost nothing.
         unchanged: Columns that no rule changes in this batch, so that SQL need not return them.
         extras: Number of further columns.
-        has_instants: Whether the moment of every time is known, so that SQL need not parse any.
-        auto_times: Whether times that are in none of the mapping's other forms are read as ``auto``.
+        time_formats: Forms of the times that SQL must parse; empty where the moment of every time is known.
+        zone: Zone of these times.
     """
 
     null_columns: tuple[str, ...]
     unchanged: tuple[str, ...]
     extras: int
-    has_instants: bool
-    auto_times: bool
+    time_formats: tuple[str, ...]
+    zone: str | None
 
 
 def _variant(batch: Batch) -> _Variant:
@@ -383,8 +399,8 @@ def _variant(batch: Batch) -> _Variant:
     if not rows["conversation_id"].null_count and _are_short(rows["conversation_id"]):  # a null may be a session
         unchanged.append("conversation_id")
     has_instants = rows["instant"].null_count == rows["timestamp"].null_count
-    auto_times = batch.auto_times and not is_only_auto(batch.mapping.time_formats())
-    return _Variant(null_columns, tuple(unchanged), len(batch.extra_names), has_instants, auto_times)
+    formats = () if has_instants else tuple(batch.mapping.time_formats())
+    return _Variant(null_columns, tuple(unchanged), len(batch.extra_names), formats, batch.mapping.timezone)
 
 
 def _are_short(values: pa.ChunkedArray) -> bool:
@@ -404,8 +420,10 @@ def _statement(variant: _Variant) -> str:
     extra = "nullif(json_object_of(CAST($extra_names AS VARCHAR[]), extra_cells), '{}')"
     if variant.extras <= _MOST_CONCATENATED:
         extra = f"'{{' || nullif(concat_ws(',', {pairs}), '') || '}}'" if variant.extras else "CAST(NULL AS VARCHAR)"
-    time = _INSTANT if variant.has_instants else _ANY_TIME
-    time = time.replace("given_time(", "given_or_auto_time(") if variant.auto_times else time
+    time = _INSTANT
+    if variant.time_formats:
+        parsed = time_of("timestamp", variant.time_formats, variant.zone)
+        time = f"CASE WHEN instant IS NOT NULL THEN {_INSTANT} ELSE {parsed} END"
     judge_all = _JUDGE.replace(_NULL_COLUMNS, nulls).replace(_TIME, time).replace(_PLAIN_EXTRA, extra)
     left_out = ", ".join((*variant.unchanged, "file"))
     return f"SELECT * EXCLUDE ({left_out}) FROM ({judge_all})"  # noqa: S608  (column names of our own)

@@ -1,9 +1,8 @@
-r"""How a source writes times, as DuckDB macros: ISO 8601, epochs, e-mail dates, strptime formats, and local times.
+r"""How a source writes times, as DuckDB SQL: ISO 8601, epochs, e-mail dates, strptime formats, and local times.
 
-``time_macros`` creates ``given_time(text)``, and unless ``is_only_auto``, ``given_or_auto_time(text)``, which tries
-``auto`` last. Both return a struct of ``at`` (TIMESTAMPTZ, null for a text in no known form) and ``repeated`` (whether
-the local time occurs twice, because clocks were set back), and ``skipped`` (whether it never occurs, because clocks
-were set forward). A time without an offset is UTC unless there is a time zone.
+``time_of`` returns the expression that reads a text, and ``time_macros`` the macros that the expression calls. The
+large parts are no macros: DuckDB plans the body of a macro when the macro is created, again for each macro that calls
+it, and again for the statement, which took longer than all else that is done with a small file.
 """
 
 from __future__ import annotations
@@ -90,19 +89,30 @@ CREATE TEMP MACRO time_of_parts(parts) AS CASE WHEN parts.day <> '' THEN TRY(mak
     CAST(parts.year AS BIGINT), month_of(lower(parts.month)), CAST(parts.day AS BIGINT),
     coalesce(TRY_CAST(parts.hour AS BIGINT), 0), coalesce(TRY_CAST(parts.minute AS BIGINT), 0),
     coalesce(TRY_CAST(parts.second AS DOUBLE), 0))) END;
-CREATE TEMP MACRO named_month_time(given) AS list_transform([regexp_extract(given,
-    '^(?:\p{L}+[.,]* )?(\d{1,2})(?:[.]|er|º)? ?(?:de )?(\p{L}{3,})[.]?,? (?:de )?(\d{4})' ||
+-- A local time with the name of its zone, such as Europe/Berlin; of one that occurs twice, the earlier moment.
+CREATE TEMP MACRO earlier(point, wall, zone) AS CASE
+    WHEN point IS NULL THEN NULL WHEN (point - INTERVAL 1 HOUR) AT TIME ZONE zone = wall THEN point - INTERVAL 1 HOUR
+    ELSE point END;
+CREATE TEMP MACRO zone_time(wall, zone) AS list_transform(
+    [TRY_CAST(concat(CAST(wall AS VARCHAR), ' ', zone) AS TIMESTAMPTZ)], lambda point: earlier(point, wall, zone))[1];
+"""
+
+# Parts of the expressions; ``given`` stands for the text. What may be a letter stands for letters, also of a month:
+# DuckDB takes 1.5 ms to plan a class of exactly the letters, and no other word is the name of a month.
+_NAMED_MONTH = r"""list_transform([regexp_extract(given,
+    '^(?:[^\d\s[:punct:]]+[.,]* )?(\d{1,2})(?:[.]|er|º)? ?(?:de )?([^\d\s[:punct:]]{3,})[.]?,? (?:de )?(\d{4})' ||
     '(?:,? (?:um |à |a las |às |alle |om )?(\d{1,2})[:h](\d{2})(?::(\d{2}))?)?(?: Uhr)?$',
-    ['day', 'month', 'year', 'hour', 'minute', 'second'])], lambda parts: time_of_parts(parts))[1];
-CREATE TEMP MACRO worded_time(given) AS
-    CASE WHEN regexp_matches(given, '[AaPp][Mm]$') AND regexp_matches(given, '^\d{4}-') THEN try_strptime(given, [
+    ['day', 'month', 'year', 'hour', 'minute', 'second'])], lambda parts: time_of_parts(parts))[1]"""
+_WORDED = (
+    r"""CASE
+    WHEN regexp_matches(given, '[AaPp][Mm]$') AND regexp_matches(given, '^\d{4}-') THEN try_strptime(given, [
         '%Y-%m-%d %I:%M:%S %p', '%Y-%m-%d %I:%M %p', '%Y-%m-%d %I:%M:%S%p', '%Y-%m-%d %I:%M%p'])
     WHEN regexp_full_match(given, '\d{1,2}[.]\d{1,2}[.]\d{4}.*') THEN try_strptime(without_uhr(given), [
         '%d.%m.%Y %H:%M:%S', '%d.%m.%Y %H:%M', '%d.%m.%Y, %H:%M:%S', '%d.%m.%Y, %H:%M', '%d.%m.%Y',
         '%d.%m.%Y %H:%M:%S.%f'])
     WHEN regexp_full_match(given, '\d{1,2}[.]\d{1,2}[.]\d{2}([ ,].*)?') THEN try_strptime(without_uhr(given), [
         '%d.%m.%y %H:%M:%S', '%d.%m.%y %H:%M', '%d.%m.%y, %H:%M:%S', '%d.%m.%y, %H:%M', '%d.%m.%y'])
-    WHEN regexp_matches(given, '\p{L}{3}') THEN coalesce(try_strptime(given, [
+    WHEN regexp_matches(given, '[^\d\s[:punct:]]{3}') THEN coalesce(try_strptime(given, [
         '%b %d, %Y, %I:%M:%S %p', '%b %d, %Y %I:%M:%S %p', '%b %d, %Y, %I:%M %p', '%b %d, %Y %I:%M %p',
         '%B %d, %Y, %I:%M:%S %p', '%B %d, %Y %I:%M %p', '%B %d, %Y at %I:%M %p', '%b %d, %Y', '%d %b %Y %H:%M:%S',
         '%d %b %Y %H:%M', '%d %b %Y', '%d %B %Y %H:%M', '%a %b %d %H:%M:%S %Y',
@@ -112,31 +122,26 @@ CREATE TEMP MACRO worded_time(given) AS
         '%b %d, %Y %H:%M', '%b %d, %Y %H:%M:%S', '%b %d, %Y, %H:%M', '%b %d, %Y, %H:%M:%S',
         '%b %d, %Y @ %H:%M:%S.%f', '%B %d, %Y %H:%M', '%B %d, %Y %H:%M:%S', '%a, %b %d, %Y, %I:%M %p',
         '%b %d %Y %I:%M%p', '%d/%b/%y %I:%M %p', '%d/%b/%Y %I:%M %p', '%d/%b/%y %H:%M', '%d/%b/%Y %H:%M'
-    ]), named_month_time(given)) END;
-CREATE TEMP MACRO wall_time(given) AS coalesce(
-    TRY_CAST(coalesce(iso_text(given), loose_iso_text(given)) AS TIMESTAMP), worded_time(given));
--- A local time with the name of its zone, such as Europe/Berlin; of one that occurs twice, the earlier moment.
-CREATE TEMP MACRO earlier(point, wall, zone) AS CASE
-    WHEN point IS NULL THEN NULL WHEN (point - INTERVAL 1 HOUR) AT TIME ZONE zone = wall THEN point - INTERVAL 1 HOUR
-    ELSE point END;
-CREATE TEMP MACRO zone_time(wall, zone) AS list_transform(
-    [TRY_CAST(concat(CAST(wall AS VARCHAR), ' ', zone) AS TIMESTAMPTZ)], lambda point: earlier(point, wall, zone))[1];
-CREATE TEMP MACRO time_with_zone(parts) AS
-    list_transform([wall_time(parts.wall)], lambda wall: zone_time(wall, parts.zone))[1];
-CREATE TEMP MACRO zoned_time(given) AS CASE WHEN regexp_matches(given, '\d ?\[?[A-Za-z]+/[\w/+-]+\]?$')
-    THEN list_transform([regexp_extract(given, '^(.*\d) ?\[?([A-Za-z]+/[\w/+-]+)\]?$', ['wall', 'zone'])],
-        lambda parts: time_with_zone(parts))[1] END;
-"""
+    ]), """
+    + _NAMED_MONTH
+    + r""") END"""
+)
+_WALL = f"coalesce(TRY_CAST(coalesce(iso_text(given), loose_iso_text(given)) AS TIMESTAMP), {_WORDED})"
+_WALL_OF_PARTS = _WALL.replace("given", "parts.wall")
+_ZONED = (
+    r"CASE WHEN regexp_matches(given, '\d ?\[?[A-Za-z]+/[\w/+-]+\]?$') "
+    r"THEN list_transform([regexp_extract(given, '^(.*\d) ?\[?([A-Za-z]+/[\w/+-]+)\]?$', ['wall', 'zone'])], "
+    f"lambda parts: list_transform([{_WALL_OF_PARTS}], lambda wall: zone_time(wall, parts.zone))[1])[1] END"
+)
 
-_AUTO_UTC = """coalesce(
+_AUTO_UTC = f"""coalesce(
     TRY_CAST(iso_text(given) AS TIMESTAMPTZ), epoch_time(given), TRY_CAST(loose_iso_text(given) AS TIMESTAMPTZ),
-    mail_time(given), zoned_time(given), CAST(worded_time(given) AS TIMESTAMPTZ),
-    CAST(spreadsheet_time(given) AS TIMESTAMPTZ))"""
+    mail_time(given), {_ZONED}, CAST({_WORDED} AS TIMESTAMPTZ), CAST(spreadsheet_time(given) AS TIMESTAMPTZ))"""
 
-_AUTO_INSTANT = """coalesce(
+_AUTO_INSTANT = f"""coalesce(
     instant_of(iso_text(given)), epoch_time(given), instant_of(loose_iso_text(given)),
-    mail_time(given), zoned_time(given))"""
-_AUTO_WALL = "coalesce(wall_time(given), spreadsheet_time(given))"
+    mail_time(given), {_ZONED})"""
+_AUTO_WALL = f"coalesce({_WALL}, spreadsheet_time(given))"
 
 
 # Of a local time that occurs twice, the earlier moment; of one that never occurs, the moment an hour later.
@@ -153,67 +158,63 @@ CREATE TEMP MACRO placed(reading) AS {{
 """
 
 
-def time_macros(formats: Sequence[str], zone: str | None) -> str:
-    """Return the SQL that creates the macros ``given_time`` and, unless ``is_only_auto``, ``given_or_auto_time``.
+def time_macros(zone: str | None) -> str:
+    """Return the SQL that creates the macros of the expressions of ``time_of``.
 
     Args:
-        formats: Tried in this order: ``auto``, one of ``EPOCH_FORMATS``, or a strptime format.
         zone: IANA name of the zone of times without an offset; None for UTC.
     """
-    moments = "" if zone is None else _MOMENTS.format(zone=_quoted(zone))
-    macros = _MONTH_NUMBERS + _MACROS + moments + _macro("given_time", formats, zone)
-    return macros if is_only_auto(formats) else macros + _macro("given_or_auto_time", _with_auto(formats), zone)
+    return _MONTH_NUMBERS + _MACROS + ("" if zone is None else _MOMENTS.format(zone=_quoted(zone)))
 
 
-def is_only_auto(formats: Sequence[str]) -> bool:
-    """Tell whether times are read as ``auto`` and in no other form, so that ``given_time`` reads all there are."""
-    return set(formats) == {AUTO}
+def time_of(text: str, formats: Sequence[str], zone: str | None) -> str:
+    """Return the SQL expression that reads a time.
 
+    The expression gives a struct of ``at`` (TIMESTAMPTZ, null for a text in no known form), ``repeated`` (whether the
+    local time occurs twice, because clocks were set back) and ``skipped`` (whether it never occurs, because clocks were
+    set forward).
 
-def _with_auto(formats: Sequence[str]) -> Sequence[str]:
-    return formats if AUTO in formats else (*formats, AUTO)
-
-
-def _macro(name: str, formats: Sequence[str], zone: str | None) -> str:
+    Args:
+        text: Expression of the text, such as the name of a column.
+        formats: Tried in this order: ``auto``, one of ``EPOCH_FORMATS``, or a strptime format.
+        zone: As that of ``time_macros``.
+    """
+    different = tuple(dict.fromkeys(formats))
     if zone is None:
-        at = ", ".join(_utc(one) for one in formats)
-        fields = f"{{'at': coalesce({at}), 'repeated': false, 'skipped': false}}"
-        return f"CREATE TEMP MACRO {name}(given) AS {fields};\n"
+        at = ", ".join(_utc(one, text) for one in different)
+        return f"{{'at': coalesce({at}), 'repeated': false, 'skipped': false}}"
     # The first reading that is not null counts: of a format, an instant, or else a local time. Lambdas name what is
     # used several times; DuckDB writes out the whole expression at each use of a macro's parameter.
     readings = ", ".join(
         f"list_transform([{{'instant': {instant}, 'wall': {wall}}}], lambda one: CASE "
         "WHEN one.instant IS NOT NULL THEN {'instant': one.instant, 'wall': CAST(NULL AS TIMESTAMP)} "
         "WHEN one.wall IS NOT NULL THEN one END)[1]"
-        for instant, wall in map(_with_zone, formats)
+        for instant, wall in (_with_zone(one, text) for one in different)
     )
-    return (
-        f"CREATE TEMP MACRO {name}(given) AS "
-        f"list_transform([coalesce({readings})], lambda reading: placed(reading))[1];\n"
-    )
+    return f"list_transform([coalesce({readings})], lambda reading: placed(reading))[1]"
 
 
-def _utc(form: str) -> str:
+def _utc(form: str, text: str) -> str:
     if form == AUTO:
-        return _AUTO_UTC
+        return _AUTO_UTC.replace("given", text)
     if form in EPOCH_FORMATS:
-        return _epoch(form)
-    return f"CAST(try_strptime(given, {_quoted(form)}) AS TIMESTAMPTZ)"
+        return _epoch(form, text)
+    return f"CAST(try_strptime({text}, {_quoted(form)}) AS TIMESTAMPTZ)"
 
 
-def _with_zone(form: str) -> tuple[str, str]:
+def _with_zone(form: str, text: str) -> tuple[str, str]:
     """Return the expressions of a format's moment and of its local time; one of the two is null."""
     if form == AUTO:
-        return _AUTO_INSTANT, _AUTO_WALL
+        return _AUTO_INSTANT.replace("given", text), _AUTO_WALL.replace("given", text)
     if form in EPOCH_FORMATS:
-        return _epoch(form), "CAST(NULL AS TIMESTAMP)"
+        return _epoch(form, text), "CAST(NULL AS TIMESTAMP)"
     if "%z" in form or "%Z" in form:
-        return f"CAST(try_strptime(given, {_quoted(form)}) AS TIMESTAMPTZ)", "CAST(NULL AS TIMESTAMP)"
-    return "CAST(NULL AS TIMESTAMPTZ)", f"CAST(try_strptime(given, {_quoted(form)}) AS TIMESTAMP)"
+        return f"CAST(try_strptime({text}, {_quoted(form)}) AS TIMESTAMPTZ)", "CAST(NULL AS TIMESTAMP)"
+    return "CAST(NULL AS TIMESTAMPTZ)", f"CAST(try_strptime({text}, {_quoted(form)}) AS TIMESTAMP)"
 
 
-def _epoch(form: str) -> str:
-    return f"micros_time(TRY_CAST(given AS DOUBLE) * {'1e6' if form == 'epoch_seconds' else '1e3'})"
+def _epoch(form: str, text: str) -> str:
+    return f"micros_time(TRY_CAST({text} AS DOUBLE) * {'1e6' if form == 'epoch_seconds' else '1e3'})"
 
 
 def _quoted(text: str) -> str:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,26 @@ def folder(tmp_path: Path) -> Folder:
 @pytest.fixture
 def new_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Folder]:
     return lambda: Folder(tmp_path_factory.mktemp("source"))
+
+
+@pytest.fixture(scope="module")
+def read_together(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, list[dict[str, Any]]]]:
+    """Read many files as one source, at the price of one; the files must not share conversations."""
+
+    def read(files: Mapping[str, str | bytes], **options: Any) -> dict[str, list[dict[str, Any]]]:
+        folder = Folder(tmp_path_factory.mktemp("together"))
+        for name, content in files.items():
+            (folder.path / "files" / name).parent.mkdir(parents=True, exist_ok=True)
+            folder.write(f"files/{name}", content)
+        if mapping := options.get("mapping"):
+            options["mapping"] = folder.write("mapping.yaml", mapping)
+        source = folder.source("files", **options)
+        messages: dict[str, list[dict[str, Any]]] = {name: [] for name in files}
+        for row in Everything(source).messages:
+            messages[row["source_file"].removeprefix(f"{folder.path}/files/")].append(row)
+        return messages
+
+    return read
 
 
 @pytest.fixture(scope="session")

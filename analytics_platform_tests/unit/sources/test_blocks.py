@@ -11,6 +11,7 @@ from analytics_platform.sources import rows as rows_module
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.row_rules.row_validation import judge, prepare_judging
 from analytics_platform.sources.row_rules.tidying import INSTANT, plain_instants
+from analytics_platform.sources.row_rules.time_forms import time_macros, time_of
 from analytics_platform.sources.rows import Problem, Rows, merge_rows
 from analytics_platform.system.read_ahead import read_ahead
 
@@ -99,8 +100,9 @@ def test_times_that_arrow_reads_are_what_sql_reads(time):
 
     with duckdb.connect() as db:
         db.execute("SET TimeZone = 'UTC'")
-        prepare_judging(db, FieldMapping())
-        by_sql = db.sql("SELECT given_time($time).at AS at", params={"time": time}).to_arrow_table()["at"]
+        db.execute(time_macros(None))
+        statement = f"SELECT ({time_of('$time', ('auto',), None)}).at AS at"
+        by_sql = db.sql(statement, params={"time": time}).to_arrow_table()["at"]
 
     assert quick.type == INSTANT
     assert quick[0].as_py() in (None, by_sql[0].as_py())

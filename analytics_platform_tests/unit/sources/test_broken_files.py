@@ -78,48 +78,74 @@ def test_an_unreadable_number_is_null_and_kept_in_extra(folder):
     }
 
 
-@pytest.mark.parametrize(
-    ("written", "number"),
-    [
-        ("Good", 5), ("good with comment", 5), ("bad", 1), ("bad_with_comment", 1), ("\N{NEUTRAL FACE}", 3),
-        ("\N{WHITE FROWNING FACE}\ufe0f", 2), ("\N{BLACK STAR}" * 4 + "\N{WHITE STAR}", 4), ("offered", None),
-        ("Unoffered", None),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
-def test_a_rating_in_words_becomes_a_number(folder, name, written, number):
-    """Zendesk's good and bad were unreadable, so that no report had a rating."""
-    row = {"conversation_id": "c1", "role": "user", "text": "hi", "timestamp": "2024-01-05", "rating": written}
-    content = json.dumps(row) if name == "a.jsonl" else f"{','.join(row)}\n{','.join(row.values())}\n"
+RATINGS = {
+    "Good": 5, "good with comment": 5, "bad": 1, "bad_with_comment": 1, "\N{NEUTRAL FACE}": 3,
+    "\N{WHITE FROWNING FACE}\ufe0f": 2, "\N{BLACK STAR}" * 4 + "\N{WHITE STAR}": 4, "offered": None, "Unoffered": None,
+}  # fmt: skip
 
-    (message,) = folder.rows_of(name, content).messages
+
+def rated(number: int, written: str) -> dict[str, str]:
+    return {
+        "conversation_id": f"c{number}", "role": "user", "text": "hi", "timestamp": "2024-01-05", "rating": written,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=["csv", "jsonl"])
+def read_ratings(request, read_together):
+    """The message of each of ``RATINGS``, read from a file of its own."""
+    rows = [rated(number, written) for number, written in enumerate(RATINGS)]
+    csv = [f"{','.join(row)}\n{','.join(row.values())}\n" for row in rows]
+    contents = csv if request.param == "csv" else map(json.dumps, rows)
+    files = {f"{number}.{request.param}": content for number, content in enumerate(contents)}
+    return dict(zip(RATINGS, read_together(files).values(), strict=True))
+
+
+@pytest.mark.parametrize("written", RATINGS)
+def test_a_rating_in_words_becomes_a_number(read_ratings, written):
+    """Zendesk's good and bad were unreadable, so that no report had a rating."""
+    (message,) = read_ratings[written]
+    number = RATINGS[written]
 
     assert message["rating"] == number
     assert json.loads(message["extra"] or "{}") == ({} if number is None else {"stated.rating": written})
-    assert folder.source(name).summary().repaired == 0
 
 
-@pytest.mark.parametrize(
-    ("column", "written", "number"),
-    [
-        ("rating", "4,5", 4.5),
-        ("rating", "5/5", 5),
-        ("rating", "4.5 / 5", 4.5),
-        ("rating", " 3 ", 3),
-        ("cost", "0,0021", 0.0021),
-        ("cost", "$0.02", 0.02),
-        ("cost", "0.02 USD", 0.02),
-        ("tokens", "1,234", 1234),
-        ("tokens", "12.0", 12),
-        ("input_tokens", "7", 7),
-    ],
-)
-def test_a_number_of_one_reading_is_read_however_it_is_written(folder, column, written, number):
-    row = {"conversation_id": "c1", "role": "user", "text": "hi", "timestamp": "2024-01-05", column: written}
+@pytest.mark.parametrize("written", ["bad", "offered"])
+def test_a_rating_in_words_is_no_repair(folder, written):
+    folder.write("a.jsonl", json.dumps(rated(1, written)))
+    assert folder.source("a.jsonl").summary().repaired == 0
 
-    (message,) = folder.rows_of("a.jsonl", json.dumps(row)).messages
 
-    assert (message[column], message["extra"]) == (number, None)
+NUMBERS = {
+    ("rating", "4,5"): 4.5,
+    ("rating", "5/5"): 5,
+    ("rating", "4.5 / 5"): 4.5,
+    ("rating", " 3 "): 3,
+    ("cost", "0,0021"): 0.0021,
+    ("cost", "$0.02"): 0.02,
+    ("cost", "0.02 USD"): 0.02,
+    ("tokens", "1,234"): 1234,
+    ("tokens", "12.0"): 12,
+    ("input_tokens", "7"): 7,
+}
+
+
+@pytest.fixture(scope="module")
+def read_numbers(read_together):
+    """The message of each of ``NUMBERS``, read from a file of its own."""
+    row = {"role": "user", "text": "hi", "timestamp": "2024-01-05"}
+    files = {
+        f"{number}.jsonl": json.dumps({"conversation_id": f"c{number}", **row, column: written})
+        for number, (column, written) in enumerate(NUMBERS)
+    }
+    return dict(zip(NUMBERS, read_together(files).values(), strict=True))
+
+
+@pytest.mark.parametrize(("column", "written"), NUMBERS)
+def test_a_number_of_one_reading_is_read_however_it_is_written(read_numbers, column, written):
+    (message,) = read_numbers[column, written]
+
+    assert (message[column], message["extra"]) == (NUMBERS[column, written], None)
 
 
 @pytest.mark.parametrize(

@@ -13,24 +13,33 @@ ROW = {"conversation_id": "c", "role": "assistant", "text": "x", "timestamp": "2
 TOKENS = {"input_tokens": 1_000, "output_tokens": 200}
 
 
-@pytest.mark.parametrize(
-    ("values", "cost", "stated"),
-    [
-        ({"model": "gpt-4o", **TOKENS}, 0.0045, "computed"),
-        ({"model": "gpt-4o-2024-08-06", **TOKENS}, 0.0045, "computed"),
-        ({"model": "openai/GPT-4o", **TOKENS}, 0.0045, "computed"),
-        ({"model": "house-model", **TOKENS}, 0.0012, "computed"),
-        ({"model": "gpt-4o", **TOKENS, "cost": 0.5}, 0.5, "stated"),
-        ({"model": "gpt-4o", **TOKENS, "cost": 0}, 0, "stated"),
-        ({"model": "gpt-4o", **TOKENS, "cost": "free"}, 0.0045, "computed"),
-        ({"model": "unheard-of", **TOKENS}, None, None),
-        ({**TOKENS}, None, None),
-        ({"model": "gpt-4o", "output_tokens": 200}, None, None),
-        ({"model": "gpt-4o", "tokens": 1_200}, None, None),
-    ],
-)
-def test_a_cost_is_computed_where_tokens_and_a_price_are_known(folder, values, cost, stated):
-    (row,) = folder.rows_of("a.jsonl", json.dumps(ROW | values), prices=PRICES).messages
+COSTS = [
+    ({"model": "gpt-4o", **TOKENS}, 0.0045, "computed"),
+    ({"model": "gpt-4o-2024-08-06", **TOKENS}, 0.0045, "computed"),
+    ({"model": "openai/GPT-4o", **TOKENS}, 0.0045, "computed"),
+    ({"model": "house-model", **TOKENS}, 0.0012, "computed"),
+    ({"model": "gpt-4o", **TOKENS, "cost": 0.5}, 0.5, "stated"),
+    ({"model": "gpt-4o", **TOKENS, "cost": 0}, 0, "stated"),
+    ({"model": "gpt-4o", **TOKENS, "cost": "free"}, 0.0045, "computed"),
+    ({"model": "unheard-of", **TOKENS}, None, None),
+    ({**TOKENS}, None, None),
+    ({"model": "gpt-4o", "output_tokens": 200}, None, None),
+    ({"model": "gpt-4o", "tokens": 1_200}, None, None),
+]
+
+
+@pytest.fixture(scope="module")
+def read_costs(read_together):
+    """The rows of ``COSTS``, read from a file each."""
+    rows = [ROW | values | {"conversation_id": f"c{number}"} for number, (values, *_) in enumerate(COSTS)]
+    files = {f"{number}.jsonl": json.dumps(row) for number, row in enumerate(rows)}
+    return list(read_together(files, prices=PRICES).values())
+
+
+@pytest.mark.parametrize("number", range(len(COSTS)))
+def test_a_cost_is_computed_where_tokens_and_a_price_are_known(read_costs, number):
+    (row,) = read_costs[number]
+    _, cost, stated = COSTS[number]
 
     assert (row["cost"], row["cost_source"]) == (pytest.approx(cost), stated)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from typing import Any
 
 import pytest
@@ -22,18 +23,33 @@ def times(found) -> list[str]:
     return [f"{row['timestamp']:%H:%M:%S}" for row in found.messages]
 
 
-@pytest.mark.parametrize("key", ["createdAt", "createTime", "startTime", "started_at", "sent_at", "ts", "datetime"])
-@pytest.mark.parametrize("value", [STATED, {"$date": STATED}, {"$date": {"$numberLong": "1718870400000"}}])
-def test_the_time_of_a_chat_is_read_under_any_usual_name(folder, key, value):
-    """Its messages got the time when the file changed."""
-    chat = {"id": "c", "userId": "u7", key: value}
-    openai = {**chat, "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]}
-    sharegpt = {**chat, "conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "yo"}]}
+TIME_NAMES = ("createdAt", "createTime", "startTime", "started_at", "sent_at", "ts", "datetime")
+TIME_VALUES = (STATED, {"$date": STATED}, {"$date": {"$numberLong": "1718870400000"}})
+TURNS = {
+    "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}],
+    "conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "yo"}],
+}
+"""The same turns as OpenAI and ShareGPT write them."""
 
-    for name, record in (("openai.jsonl", openai), ("sharegpt.jsonl", sharegpt)):
-        found = folder.rows_of(name, lines(record))
-        assert times(found) == ["08:00:00"] * 2
-        assert [row["user_id"] for row in found.messages] == ["u7", "u7"]
+
+@pytest.fixture(scope="module")
+def timed_chats(read_together):
+    """Chats with their time under each name, in each form, each in a file of its own."""
+    files = {}
+    for key, (place, value), (turns, said) in product(TIME_NAMES, enumerate(TIME_VALUES), TURNS.items()):
+        name = f"{key}-{place}-{turns}"
+        files[f"{name}.jsonl"] = lines({"id": name, "userId": "u7", key: value, turns: said})
+    return read_together(files)
+
+
+@pytest.mark.parametrize("key", TIME_NAMES)
+@pytest.mark.parametrize("place", range(len(TIME_VALUES)))
+@pytest.mark.parametrize("turns", TURNS)
+def test_the_time_of_a_chat_is_read_under_any_usual_name(timed_chats, key, place, turns):
+    """Its messages got the time when the file changed."""
+    rows = timed_chats[f"{key}-{place}-{turns}.jsonl"]
+    assert [f"{row['timestamp']:%H:%M:%S}" for row in rows] == ["08:00:00"] * 2
+    assert [row["user_id"] for row in rows] == ["u7", "u7"]
 
 
 @pytest.mark.parametrize("key", ["createdAt", "sent_at", "ts", "date"])
@@ -172,14 +188,25 @@ def test_chats_in_a_column_with_a_capital_are_read(folder, header, cell):
     assert {row["timestamp"].isoformat() for row in found.messages} == {"2024-06-20T00:00:00+00:00"}
 
 
-@pytest.mark.parametrize("time", ["message_date", "tstamp", "received", "sent_datetime", "created_at_utc"])
-@pytest.mark.parametrize(
-    ("role", "of_user", "of_agent"),
-    [("actor_type", "user", "agent"), ("is_from_me", "0", "1"), ("is_user", "TRUE", "FALSE")],
-)
-def test_further_names_of_times_and_speakers_are_known(folder, time, role, of_user, of_agent):
-    rows = f"1,{of_user},hi,{STATED}\n1,{of_agent},yo,{STATED}\n"
-    found = folder.rows_of("chats.csv", f"chat_id,{role},message,{time}\n{rows}")
+TIME_COLUMNS = ("message_date", "tstamp", "received", "sent_datetime", "created_at_utc")
+SPEAKERS = {"actor_type": ("user", "agent"), "is_from_me": ("0", "1"), "is_user": ("TRUE", "FALSE")}
 
-    assert sorted(said(found)) == [("agent", "yo"), ("user", "hi")]
-    assert times(found) == ["08:00:00"] * 2
+
+@pytest.fixture(scope="module")
+def named_columns(read_together):
+    """Tables with each pair of names, each in a file of its own."""
+    files = {}
+    for time, (role, (of_user, of_agent)) in product(TIME_COLUMNS, SPEAKERS.items()):
+        chat = f"{time}-{role}"
+        rows = f"{chat},{of_user},hi,{STATED}\n{chat},{of_agent},yo,{STATED}\n"
+        files[f"{chat}.csv"] = f"chat_id,{role},message,{time}\n{rows}"
+    return read_together(files)
+
+
+@pytest.mark.parametrize("time", TIME_COLUMNS)
+@pytest.mark.parametrize("role", SPEAKERS)
+def test_further_names_of_times_and_speakers_are_known(named_columns, time, role):
+    rows = named_columns[f"{time}-{role}.csv"]
+
+    assert sorted((row["role"], row["text"]) for row in rows) == [("agent", "yo"), ("user", "hi")]
+    assert [f"{row['timestamp']:%H:%M:%S}" for row in rows] == ["08:00:00"] * 2

@@ -19,49 +19,55 @@ def time_of(folder, stated: str, **options) -> dt.datetime | None:
     return found.messages[0]["timestamp"] if found.messages else None
 
 
-@pytest.mark.parametrize(
-    ("stated", "hour"),
-    [
-        ("Thu Jun 20 08:00:00 CEST 2024", 6),
-        ("Thu Jun 20 08:00:00 UTC 2024", 8),
-        ("2024-06-20 08:00:00 Europe/Berlin", 6),
-        ("2024-06-20T08:00:00[Europe/Berlin]", 6),
-        ("2024-06-20T08:00:00+02:00[Europe/Berlin]", 6),
-        ("2024-06-20 08:00:00+02:00 Europe/Berlin", 6),
-        ("20.06.2024 08:00 Europe/Berlin", 6),
-        ("2024-06-20 08:00 America/Argentina/Buenos_Aires", 11),
-        ("2024-06-20T08:00:00[UTC]", 8),
-        ("2024-06-20 08.00.00", 8),
-        ("2024-06-20_08-00-00", 8),
-        ("20.06.2024 08.00", 8),
-        ("20.06.2024 08:00 CEST", 6),
-        ("2024-06-20 08:00:00 +0200 CEST", 6),
-        ("2024-06-20 08:00 UTC+2", 6),
-        ("2024-06-20 10:00 JST", 1),
-        ("Thu Jun 20 2024 08:00:00 GMT+0200 (Central European Summer Time)", 6),
-        ("Jun 20, 2024, 1:00 AM PDT", 8),
-        ("20/Jun/2024:08:00:00 +0200", 6),
-        ("20-Jun-24 08:00", 8),
-        ("2024年6月20日 08:00", 8),
-        ("Jun 20, 2024 08:00", 8),
-        ("Jun 20, 2024 20:00:00", 20),
-        ("June 20, 2024 08:00", 8),
-        ("June 20, 2024 08:00:00", 8),
-        ("Thu, Jun 20, 2024, 8:00 PM", 20),
-        ("20/Jun/24 8:00 PM", 20),
-        ("20/Jun/2024 8:00 PM", 20),
-        ("20/Jun/24 20:00", 20),
-        ("20/Jun/2024 20:00", 20),
-        ("Jun 20, 2024 @ 08:00:00.000", 8),
-        ("Jun 20 2024 8:00PM", 20),
-    ],
-)
-def test_a_time_with_a_zone_or_of_an_unusual_form_is_read(folder, stated, hour):
+HOURS = {
+    "Thu Jun 20 08:00:00 CEST 2024": 6,
+    "Thu Jun 20 08:00:00 UTC 2024": 8,
+    "2024-06-20 08:00:00 Europe/Berlin": 6,
+    "2024-06-20T08:00:00[Europe/Berlin]": 6,
+    "2024-06-20T08:00:00+02:00[Europe/Berlin]": 6,
+    "2024-06-20 08:00:00+02:00 Europe/Berlin": 6,
+    "20.06.2024 08:00 Europe/Berlin": 6,
+    "2024-06-20 08:00 America/Argentina/Buenos_Aires": 11,
+    "2024-06-20T08:00:00[UTC]": 8,
+    "2024-06-20 08.00.00": 8,
+    "2024-06-20_08-00-00": 8,
+    "20.06.2024 08.00": 8,
+    "20.06.2024 08:00 CEST": 6,
+    "2024-06-20 08:00:00 +0200 CEST": 6,
+    "2024-06-20 08:00 UTC+2": 6,
+    "2024-06-20 10:00 JST": 1,
+    "Thu Jun 20 2024 08:00:00 GMT+0200 (Central European Summer Time)": 6,
+    "Jun 20, 2024, 1:00 AM PDT": 8,
+    "20/Jun/2024:08:00:00 +0200": 6,
+    "20-Jun-24 08:00": 8,
+    "2024年6月20日 08:00": 8,
+    "Jun 20, 2024 08:00": 8,
+    "Jun 20, 2024 20:00:00": 20,
+    "June 20, 2024 08:00": 8,
+    "June 20, 2024 08:00:00": 8,
+    "Thu, Jun 20, 2024, 8:00 PM": 20,
+    "20/Jun/24 8:00 PM": 20,
+    "20/Jun/2024 8:00 PM": 20,
+    "20/Jun/24 20:00": 20,
+    "20/Jun/2024 20:00": 20,
+    "Jun 20, 2024 @ 08:00:00.000": 8,
+    "Jun 20 2024 8:00PM": 20,
+}
+"""A time of 2024-06-20, and its hour in UTC."""
+
+
+@pytest.fixture(scope="module", params=[None, "timezone: UTC"], ids=["no mapping", "zone of a mapping"])
+def read_times(request, read_together) -> list[dt.datetime | None]:
+    """What is read of the keys of ``HOURS``, each in a file of its own."""
+    files = {f"{number}.csv": f"{HEADER}{number};user;hello;{stated}\n" for number, stated in enumerate(HOURS)}
+    found = read_together(files, mapping=request.param)
+    return [found[name][0]["timestamp"] if found[name] else None for name in files]
+
+
+@pytest.mark.parametrize("stated", HOURS)
+def test_a_time_with_a_zone_or_of_an_unusual_form_is_read(read_times, stated):
     """Each of these put its row into quarantine, or lost its zone."""
-    expected = dt.datetime(2024, 6, 20, hour, tzinfo=dt.UTC)
-    assert time_of(folder, stated) == expected
-    mapping = folder.write("mapping.yaml", "timezone: UTC")
-    assert time_of(folder, stated, mapping=mapping) == expected
+    assert read_times[list(HOURS).index(stated)] == dt.datetime(2024, 6, 20, HOURS[stated], tzinfo=dt.UTC)
 
 
 @pytest.mark.parametrize("zone", ["IST", "BST", "Nowhere/City"])

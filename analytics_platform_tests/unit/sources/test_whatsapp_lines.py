@@ -12,54 +12,61 @@ def chat(folder, *lines: str):
     return folder.rows_of("_chat.txt", "\n".join(lines) + "\n").messages
 
 
-@pytest.mark.parametrize(
-    ("line", "marker"),
-    [
-        ("<Media omitted>", "[media]"),
-        ("<Medien ausgeschlossen>", "[media]"),
-        ("<Multimedia omitido>", "[media]"),
-        ("<Médias omis>", "[media]"),
-        ("<Media omessi>", "[media]"),
-        ("<Mídia oculta>", "[media]"),
-        ("<Media weggelaten>", "[media]"),
-        ("<Pominięto multimedia>", "[media]"),
-        ("<Без медиафайлов>", "[media]"),
-        ("<メディアは含まれていません>", "[media]"),
-        ("<attached: 00000012-PHOTO-2024-03-12.jpg>", "[image]"),
-        ("<Anhang: 00000013-Rechnung.pdf>", "[file: 00000013-Rechnung.pdf]"),
-        ("IMG-20240312-WA0001.jpg (Datei angehängt)", "[image]"),
-        ("PTT-20240312-WA0002.opus (file attached)\nplease listen", "[audio]\nplease listen"),
-        ("\u200eimage omitted", "[image]"),
-        ("\u200eBild weggelassen", "[image]"),
-        ("\u200evídeo omitido", "[video]"),
-        ("\u200eaudio omesso", "[audio]"),
-        ("\u200e画像は省略されました", "[image]"),
-        ("Ja, gern \u200e<This message was edited>", "Ja, gern"),
-        ("Sí \u200e<Se editó este mensaje.>", "Sí"),
-        ("image omitted", "image omitted"),
-        ("<3 <3", "<3 <3"),
-        ("die Option <verbose> fehlt", "die Option <verbose> fehlt"),
-    ],
-)
-def test_media_are_markers_and_no_words(folder, line, marker):
+MEDIA = {
+    "<Media omitted>": "[media]",
+    "<Medien ausgeschlossen>": "[media]",
+    "<Multimedia omitido>": "[media]",
+    "<Médias omis>": "[media]",
+    "<Media omessi>": "[media]",
+    "<Mídia oculta>": "[media]",
+    "<Media weggelaten>": "[media]",
+    "<Pominięto multimedia>": "[media]",
+    "<Без медиафайлов>": "[media]",
+    "<メディアは含まれていません>": "[media]",
+    "<attached: 00000012-PHOTO-2024-03-12.jpg>": "[image]",
+    "<Anhang: 00000013-Rechnung.pdf>": "[file: 00000013-Rechnung.pdf]",
+    "IMG-20240312-WA0001.jpg (Datei angehängt)": "[image]",
+    "PTT-20240312-WA0002.opus (file attached)\nplease listen": "[audio]\nplease listen",
+    "\u200eimage omitted": "[image]",
+    "\u200eBild weggelassen": "[image]",
+    "\u200evídeo omitido": "[video]",
+    "\u200eaudio omesso": "[audio]",
+    "\u200e画像は省略されました": "[image]",
+    "Ja, gern \u200e<This message was edited>": "Ja, gern",
+    "Sí \u200e<Se editó este mensaje.>": "Sí",
+    "image omitted": "image omitted",
+    "<3 <3": "<3 <3",
+    "die Option <verbose> fehlt": "die Option <verbose> fehlt",
+}
+NOTICES = (
+    "This message was deleted", "You deleted this message.", "Diese Nachricht wurde gelöscht.",
+    "Se eliminó este mensaje.", "Ce message a été supprimé", "Questo messaggio è stato eliminato",
+    "Mensagem apagada", "Dit bericht is verwijderd", "Ta wiadomość została usunięta", "Данное сообщение удалено",
+    "このメッセージは削除されました", "此消息已删除", "\u200eVerpasster Sprachanruf",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def answers(read_together):
+    """Chats of a question and one of the lines, each in a file of its own."""
+    lines = (*MEDIA, *NOTICES)
+    asked = f"{ASKED}[12.03.24, 10:16:02] Laden: "
+    read = read_together({f"{number}/_chat.txt": f"{asked}{line}\n" for number, line in enumerate(lines)})
+    return dict(zip(lines, read.values(), strict=True))
+
+
+@pytest.mark.parametrize("line", MEDIA)
+def test_media_are_markers_and_no_words(answers, line):
     """'<Media omitted>' counted as words, as German or English, and as a sentiment."""
-    rows = chat(folder, ASKED.strip(), f"[12.03.24, 10:16:02] Laden: {line}")
-    assert [row["text"] for row in rows] == ["Ist die Lampe da?", marker]
+    rows = answers[line]
+    assert [row["text"] for row in rows] == ["Ist die Lampe da?", MEDIA[line]]
     assert rows[1]["role"] == "agent"
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "This message was deleted", "You deleted this message.", "Diese Nachricht wurde gelöscht.",
-        "Se eliminó este mensaje.", "Ce message a été supprimé", "Questo messaggio è stato eliminato",
-        "Mensagem apagada", "Dit bericht is verwijderd", "Ta wiadomość została usunięta", "Данное сообщение удалено",
-        "このメッセージは削除されました", "此消息已删除", "\u200eVerpasster Sprachanruf",
-    ],
-)  # fmt: skip
-def test_a_notice_of_the_app_is_no_message_of_anybody(folder, line):
+@pytest.mark.parametrize("line", NOTICES)
+def test_a_notice_of_the_app_is_no_message_of_anybody(answers, line):
     """'Diese Nachricht wurde gelöscht' was an answer, which ended a wait."""
-    rows = chat(folder, ASKED.strip(), f"[12.03.24, 10:16:02] Laden: {line}")
+    rows = answers[line]
     assert [row["role"] for row in rows] == ["user", "system"]
     assert rows[1]["agent_id"] is None
 
