@@ -5,9 +5,8 @@ The file's content decides what it is; its name decides only where the content l
 
 from __future__ import annotations
 
-import codecs
 import io
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -18,8 +17,14 @@ import pyarrow as pa
 from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.file_reading.chat_lines import ChatColumns, chat_columns, read_chat_lines
+from analytics_platform.sources.file_reading.date_orders import DateOrders
 from analytics_platform.sources.file_reading.locating import BOOKS, JSON, known_formats
 from analytics_platform.sources.file_reading.locating import VARIABLE as PATH_VARIABLE
+from analytics_platform.sources.file_reading.other_formats import (
+    header_of,
+    refuse_other_format,
+    refuse_other_text,
+)
 from analytics_platform.sources.file_reading.plain_tables import plain_table, refuse_nested, with_usual_columns
 from analytics_platform.sources.file_reading.recognised import CHATS, Recognised
 from analytics_platform.sources.file_reading.unfolding import (
@@ -48,7 +53,7 @@ from analytics_platform.sources.formats.content import (
     open_content,
 )
 from analytics_platform.sources.formats.content import seekable as open_seekable
-from analytics_platform.sources.formats.csv_dialect import CsvDialect, below_titles, recognise_dialect
+from analytics_platform.sources.formats.csv_dialect import below_titles, recognise_dialect
 from analytics_platform.sources.formats.csv_rows import read_csv
 from analytics_platform.sources.formats.encodings import AUTO_ENCODING, Utf8Stream, encoding_of, utf8
 from analytics_platform.sources.formats.excel_rows import filled_sheets
@@ -83,8 +88,20 @@ A mapping cannot say that a row holds two messages, or that a private note is no
 """
 
 
+def date_orders(files: Sequence[SourceFile], mapping: FieldMapping) -> DateOrders:
+    """Return what tells the order of dates in the files of a source; nothing is read before it is asked."""
+
+    def times_of(file: SourceFile) -> Iterator[pa.Array]:
+        for of_file, rows in read_rows(file, mapping):
+            times = rows.columns.get(of_file.column_of("timestamp"))
+            if times is not None:
+                yield times
+
+    return DateOrders(files, times_of)
+
+
 def read_rows(
-    file: SourceFile, mapping: FieldMapping, recognised: Recognised | None = None
+    file: SourceFile, mapping: FieldMapping, recognised: Recognised | None = None, dates: DateOrders | None = None
 ) -> Iterator[tuple[FieldMapping, Rows]]:
     """Yield the rows of a file, batch by batch, in order, each with the mapping that applies to it.
 
@@ -92,15 +109,17 @@ def read_rows(
         file: The file.
         mapping: The field mapping of the source.
         recognised: Filled with what the file is.
+        dates: Tells the order of dates that the file's first rows leave open.
 
     Raises:
         SourceError: If the file cannot be opened or read to its end, or is of no known format.
     """
     recognised = recognised if recognised is not None else Recognised()
+    recognised.dates = None if dates is None else dates.beside(file)
     with open_content(file) as content:
         recognised.compression = content.compression
         start = content.peek(SAMPLE_BYTES)
-        _refuse_other_format(start, file)
+        refuse_other_format(start, file)
         if start.startswith(PARQUET) or (file.suffix == ".parquet" and not start):
             yield from _parquet(file, content, mapping, recognised)
         elif start.startswith((ZIP, OLE)) or (file.suffix in BOOKS and not start):
@@ -113,25 +132,6 @@ def read_rows(
             )
         else:
             yield from _text(file, content, mapping, recognised)
-
-
-_ARCHIVES = {
-    b"BZh": ("packed with bzip2", "bunzip2"),
-    b"\xfd7zXZ": ("packed with xz", "unxz"),
-    b"7z\xbc\xaf": ("a 7-Zip archive", "7z x"),
-    b"Rar!": ("a RAR archive", "unrar x"),
-}
-"""First bytes of packed files that are not read, what they are, and the command that unpacks them."""
-
-
-def _refuse_other_format(start: bytes, file: SourceFile) -> None:
-    if start[257:262] == b"ustar":
-        raise SourceError(f"{file.place}: is a tar archive; unpack it with `tar -xf`, and name the folder")
-    for beginning, (kind, command) in _ARCHIVES.items():
-        if start.startswith(beginning):
-            raise SourceError(f"{file.place}: is {kind}; unpack it with `{command}`, and name what comes out")
-    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        raise SourceError(f"{file.place}: is UTF-32; save it as UTF-8")
 
 
 def _workbook(
@@ -149,7 +149,7 @@ def _workbook(
         recognised.notes.append(f"Sheets without the columns of messages are left out: {', '.join(left_out)}.")
     first, before = 1, 0
     for sheet in read:
-        of_sheet = Recognised(recognised.format)
+        of_sheet = Recognised(recognised.format, dates=recognised.dates)
         for result in _table(sheet.rows(first, file.place), file, mapping, of_sheet):
             recognised.shape, recognised.internal_notes = of_sheet.shape, before + of_sheet.internal_notes
             recognised.columns = {**of_sheet.columns, **recognised.columns}
@@ -219,9 +219,9 @@ def _text_rows(
         batches = read_whatsapp(cast("BinaryIO", stream), order, context)
         yield from with_mapping(numbered(batches, mapping.columns.values()), mapping, whole=False)
     else:
-        _refuse_other_text(sample, file)
+        refuse_other_text(sample, file)
         dialect = below_titles(sample, recognise_dialect(sample), lambda names: _has_required(names, file, mapping))
-        if file.suffix in {".txt", ""} and len(_header(sample, dialect)) < 2:
+        if file.suffix in {".txt", ""} and len(header_of(sample, dialect)) < 2:
             line = sample.lstrip().splitlines()[0][:60].decode("utf-8", "replace") if sample.strip() else ""
             raise SourceError(
                 f"{PATH_VARIABLE}: {file.place} is of no known format: a text that is neither a table nor a chat of "
@@ -238,35 +238,6 @@ def _is_json(sample: bytes, file: SourceFile) -> bool:
     if start[:1] in {b"{", b"["}:
         return file.suffix in JSON or start[1:].lstrip()[:1] in {b'"', b"{", b"[", b"}", b"]"}
     return file.suffix in JSON and any(line.lstrip().startswith((b"{", b"[")) for line in start.splitlines()[:20])
-
-
-_CONTROLS = tuple(bytes([code]) for code in (*range(9), *range(14, 27), *range(28, 32)))
-"""Control characters that no text has, except by a fault."""
-_FEWEST_CONTROLS, _MOST_CONTROLS = 16, 0.05
-
-
-def _refuse_other_text(sample: bytes, file: SourceFile) -> None:
-    start = sample.lstrip()[:200].lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<table")):
-        raise SourceError(f"{file.place}: is a web page (HTML), no export of messages; export as CSV or JSON")
-    if start.startswith(b"<?xml"):
-        raise SourceError(f"{file.place}: is XML; export as CSV or JSON")
-    if start.startswith(b"version https://git-lfs"):
-        raise SourceError(f"{file.place}: is a pointer of Git LFS, without the content; run `git lfs pull`")
-    controls = sum(map(sample[:4096].count, _CONTROLS))
-    if controls >= _FEWEST_CONTROLS and controls > len(sample[:4096]) * _MOST_CONTROLS:
-        raise SourceError(f"{file.place}: is no text, no workbook and no Parquet; export as CSV or JSON")
-    if start.startswith(b"%pdf"):
-        raise SourceError(f"{file.place}: is a PDF, no export of messages; export as CSV or JSON")
-    if file.suffix in JSON and sample and len(_header(sample, recognise_dialect(sample))) < 2:
-        line = sample.splitlines()[0][:60].decode("utf-8", "replace")
-        raise SourceError(f"{file.place}: is neither JSON nor a table (it begins with {line!r}); check the export")
-
-
-def _header(sample: bytes, dialect: CsvDialect) -> list[str]:
-    lines = sample.decode("utf-8", "replace").splitlines()[dialect.skipped_lines :]
-    header = next((line for line in lines if line.strip()), "")
-    return header.split(dialect.separator)
 
 
 def _json(

@@ -49,7 +49,8 @@ def plain_table(
         effective = effective.model_copy(update={"columns": {**effective.columns, "timestamp": clock.name}})
         recognised.columns["timestamp"] = clock.name
         batches = (clock.joined(rows) for rows in batches)
-    effective = with_date_order(first if clock is None else clock.joined(first), effective, recognised.notes)
+    timed = first if clock is None else clock.joined(first)
+    effective = with_date_order(timed, effective, recognised.notes, recognised.dates)
     flags = role_flags(
         first.columns,
         has_roles=role_column in first.columns or "role" in effective.constants,
