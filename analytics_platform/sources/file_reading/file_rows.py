@@ -78,7 +78,7 @@ from analytics_platform.sources.shapes.exports.openai_messages import MESSAGES
 from analytics_platform.sources.shapes.exports.slack import SLACK, with_channel
 from analytics_platform.sources.shapes.exports.whatsapp import date_order, is_whatsapp, read_whatsapp
 from analytics_platform.sources.shapes.nested import nested_shape
-from analytics_platform.sources.shapes.shape import Context, Shape
+from analytics_platform.sources.shapes.shape import Context, Shape, is_list_of
 from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
 
 _WHOLE_SHAPES = (EXCHANGES, CHATWOOT)
@@ -373,6 +373,11 @@ def _shape_of(records: list[Record], file: SourceFile, mapping: FieldMapping) ->
     return None if any(name in columns for name in stated) else shape
 
 
+def _is_nested(value: object) -> bool:
+    """Tell whether a value is an object, or a list of parts that state no type, as Freshchat writes them."""
+    return isinstance(value, dict) or is_list_of(value, lambda part: isinstance(part, dict) and "type" not in part)
+
+
 def _nested_shape(records: list[Record], file: SourceFile, mapping: FieldMapping) -> Shape | None:
     """Return the shape of nested records; None where the mapping or the records themselves name role and text."""
     if file.shape != AUTO or recognise_shape(records) is not None:
@@ -382,7 +387,7 @@ def _nested_shape(records: list[Record], file: SourceFile, mapping: FieldMapping
     flags = says_who_speaks(names)
     stated = {name for name in ("role", "text") if columns.column_of(name) in names or name in columns.constants}
     needed = {columns.column_of(name) for name in REQUIRED_INPUT}
-    plain = not any(isinstance(record.get(name), dict) for record in records[:50] for name in needed)
+    plain = not any(_is_nested(record.get(name)) for record in records[:50] for name in needed)
     if ("text" in stated and ("role" in stated or flags) and plain) or {"role", "text"} & mapping.columns.keys():
         return None
     return nested_shape(records)

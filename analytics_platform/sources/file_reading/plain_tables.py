@@ -17,6 +17,7 @@ from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.table_parts.table_authors import authors_of
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
+from analytics_platform.sources.shapes.table_parts.table_events import without_events
 from analytics_platform.sources.shapes.table_parts.table_roles import role_flags
 from analytics_platform.sources.shapes.table_parts.table_times import date_and_time, with_date_order
 
@@ -54,6 +55,8 @@ def plain_table(
     flags = role_flags(
         first.columns,
         has_roles=role_column in first.columns or "role" in effective.constants,
+        role_column=role_column,
+        stated=mapping.roles,
         but={*effective.columns.values(), *(name for rule in mapping.rules for name in rule.when)},
     )
     recognised.notes += flags.notes()
@@ -66,7 +69,8 @@ def plain_table(
     for rows in batches:
         recognised.internal_notes += flags.count_notes(rows)
         told = flags.apply(rows, role_column)
-        yield effective, with_plain_text(told if authors is None else authors.apply(told), effective)
+        told = told if authors is None else authors.apply(told)
+        yield effective, without_events(with_plain_text(told, effective), effective.column_of("text"), role_column)
 
 
 _DATA = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{9,}|(?i:user|assistant|agent|customer|bot|system)")

@@ -1,4 +1,4 @@
-"""The order of day, month and year in short dates: of a file by all its values, and else of the source's other files."""
+"""The order of day, month and year in short dates: by all values of a file, else by the source's other files."""
 
 from __future__ import annotations
 
