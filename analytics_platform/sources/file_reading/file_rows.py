@@ -35,6 +35,7 @@ from analytics_platform.sources.file_reading.unfolding import (
     unfolded,
     unwrapped,
     with_mapping,
+    with_plain_records,
 )
 from analytics_platform.sources.file_reading.written_lists import (
     candidate_columns,
@@ -305,7 +306,7 @@ def _records(
     if first is None:
         return
     batches = chain([first], batches)
-    read = _with_read_chats(first, batches, file, mapping, recognised)
+    read = _rewritten(first, batches, file, mapping, recognised)
     if read is not None:
         quick_rows = quick_chats = None
         first = next(read)
@@ -342,6 +343,22 @@ def _records(
         recognised.note_times(context)
         yield result
     recognised.records = context.number
+
+
+def _rewritten(
+    first: Records, batches: Iterator[Records], file: SourceFile, mapping: FieldMapping, recognised: Recognised
+) -> Iterator[Records] | None:
+    """Return records out of the form in which a database stores them, and with chats that are text read.
+
+    Returns:
+        None if nothing needs to be changed.
+    """
+    stored = with_plain_records(first, batches) if file.shape == AUTO else None
+    if stored is not None:
+        first = next(stored)
+        batches = chain([first], stored)
+    read = _with_read_chats(first, batches, file, mapping, recognised)
+    return read if read is not None or stored is None else batches
 
 
 def _with_read_chats(

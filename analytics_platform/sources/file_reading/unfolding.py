@@ -17,6 +17,7 @@ from analytics_platform.sources.rows import Problem, Rows, text_array
 from analytics_platform.sources.shapes.catalogue import recognise_shape
 from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, RECORD_KEYS
 from analytics_platform.sources.shapes.nested import nested_shape
+from analytics_platform.sources.shapes.plain_records import plain_form, records_by_key
 from analytics_platform.sources.shapes.shape import (
     WRITTEN_PARTS,
     Context,
@@ -39,15 +40,40 @@ def unwrapped(batches: Iterator[Records], mapping: FieldMapping) -> Iterator[Rec
         return
     if len(first.values) == 1 and recognise_shape(first.values) is None and not _is_conversation(first.values[0]):
         (record,) = first.values
+        hits = record.get("hits")  # of an answer of Elasticsearch
+        if isinstance(hits, dict) and is_list_of(hits.get("hits"), _is_object):
+            record = hits | {"items": hits["hits"]}
+            first = Records([record])
         lists = [name for name in (*WRAPPERS, "messages") if is_list_of(record.get(name), _is_object)]
         if lists and not _names_list(mapping, lists):
             first = _items_of(first, lists[0])
+        elif not lists and nested_shape([record]) is None and (keyed := records_by_key(record)):
+            first = Records(keyed) if _are_messages(keyed, mapping) else first
     elif holds_pages(first, mapping):
         name = _page_list(first.values[0])
         batches = (_items_of(records, name) for records in chain([first], batches))
         first = next(batches)
     yield first
     yield from batches
+
+
+def _are_messages(records: list[Record], mapping: FieldMapping) -> bool:
+    names = list(dict.fromkeys(name for record in records for name in record))
+    usual = usual_columns(names, mapping.columns.keys())
+    return bool(recognise_shape(records) or nested_shape(records)) or {"text", "role"} <= {*usual, *names}
+
+
+def with_plain_records(first: Records, batches: Iterator[Records]) -> Iterator[Records] | None:
+    """Return the records out of the form in which a database stores them; None where they are plain.
+
+    Args:
+        first: The first records of a file, which show the form.
+        batches: All of them, in batches.
+    """
+    plain = plain_form(first.values)
+    if plain is None:
+        return None
+    return (Records([plain(record) if record else record for record in one.values], one.problems) for one in batches)
 
 
 def holds_pages(records: Records, mapping: FieldMapping) -> bool:

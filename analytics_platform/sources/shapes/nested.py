@@ -17,7 +17,7 @@ from analytics_platform.sources.shapes.catalogue import recognise_shape
 from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
 from analytics_platform.sources.shapes.id_keys import CONTACT_KEYS, CONVERSATION_KEYS, RECORD_KEYS, TIME_KEYS
 from analytics_platform.sources.shapes.identity import Turn, identify_conversation, identify_rows
-from analytics_platform.sources.shapes.people import PEOPLE, with_roles_of_people
+from analytics_platform.sources.shapes.people import PEOPLE, PROMPTER, with_roles_of_people, with_stated_prompters
 from analytics_platform.sources.shapes.shape import Context, Shape, content_text, first_of, is_list_of
 from analytics_platform.sources.shapes.table_parts.column_names import column_form
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
@@ -133,6 +133,8 @@ def _items(record: Mapping[str, Any], path: Sequence[str]) -> list[Record]:
     for step in path:
         value = value.get(step) if isinstance(value, Mapping) else None
     items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    if items and PROMPTER in items[0]:
+        return with_stated_prompters(items)
     return with_roles_of_people(items, record) if items and not record.keys().isdisjoint(PEOPLE) else items
 
 
@@ -149,7 +151,11 @@ def _usual(rows: Iterable[Record], *stated: str) -> dict[str, str]:
         for name, value in row.items():
             values.setdefault(name, []).append(value)
     own = {name: name for name in _OF_A_MESSAGE if name in values}
-    return own | usual_columns(list(values), {*stated, *own}, values=values)
+    usual = own | usual_columns(list(values), {*stated, *own}, values=values)
+    if "text" not in usual:  # deeper in the message, such as messageData.msg.text
+        inner = [name for name in values if "." in name and name.rpartition(".")[2] in _TEXTS and any(values[name])]
+        usual |= dict(zip(("text",), inner, strict=False))
+    return usual
 
 
 def _messages(
@@ -212,6 +218,11 @@ def _message_row(item: Record, role_column: str, words: Mapping[str, str]) -> Re
     return row
 
 
+def _is_content(value: Any) -> bool:
+    """Tell whether a value may be parts of a text; a message with a role, such as OpenAI's choice, is more."""
+    return isinstance(value, list) or (isinstance(value, Mapping) and "role" not in value)
+
+
 def flat_record(
     record: Mapping[str, Any], before: str = "", depth: int = _MOST_DEPTH, but: Sequence[str] = ()
 ) -> Record:
@@ -231,7 +242,7 @@ def flat_record(
         elif isinstance(value, Mapping) and len(value) == 1 and next(iter(value)).startswith("$"):
             inner = next(iter(value.values()))  # MongoDB's $oid, $date and $numberLong
             flat |= flat_record({name: inner}, before, depth)
-        elif name in _TEXTS and isinstance(value, (Mapping, list)) and (text := content_text(value)) is not None:
+        elif name in _TEXTS and _is_content(value) and (text := content_text(value)) is not None:
             flat[f"{before}{name}"] = text
         elif isinstance(value, Mapping) and depth:
             flat |= flat_record(value, f"{before}{name}.", depth - 1)

@@ -11,6 +11,8 @@ from analytics_platform.sources.shapes.shape import first_of
 
 PEOPLE = ("users", "participants", "Participants", "members", "people", "authors")
 """Keys of a conversation's list of people."""
+PROMPTER = "isCreatedByUser"
+"""LibreChat's key of a message that a person wrote; its key ``sender`` has the name of the model."""
 _IDS = ("id", "userId", "user_id", "participantId", "participant_id", "ParticipantId", "accountId", "name")
 _ROLES = (
     "type", "role", "participantRole", "ParticipantRole", "userType", "user_type", "participantPurpose", "purpose",
@@ -38,6 +40,16 @@ def with_roles_of_people(messages: Sequence[Record], conversation: Mapping[str, 
         if isinstance(person, Mapping) and (role := _role(first_of(person, *_ROLES))) is not None
     }
     return [_with_role(message, roles) for message in messages] if roles else list(messages)
+
+
+def with_stated_prompters(messages: Sequence[Record]) -> list[Record]:
+    """Return messages with a role where a truth value says whether the user of a language model wrote them."""
+    return [
+        {**message, "role": "user" if message[PROMPTER] else "assistant"}
+        if isinstance(message.get(PROMPTER), bool) and "role" not in message
+        else message
+        for message in messages
+    ]
 
 
 def _with_role(message: Record, roles: Mapping[str, str]) -> Record:
