@@ -226,7 +226,13 @@ def is_message(value: Any) -> bool:
         return False
     if "role" in value:
         return any(key in value for key in ("content", "parts", "tool_calls", "text"))
-    return str(value.get("type")) in _SPEAKERS and "content" in value
+    return str(value.get("type")) in _SPEAKERS and "content" in _of_langchain(value)
+
+
+def _of_langchain(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the object that has a message's content, which LangChain stores in ``data``."""
+    inner = message.get("data")
+    return inner if isinstance(inner, Mapping) else message
 
 
 _SPEAKERS = frozenset({"human", "ai", "system", "tool", "chat", "function"})
@@ -248,6 +254,8 @@ def _is_tool_answer(part: Any) -> bool:
 
 def message_text(message: Mapping[str, Any]) -> str | None:
     """Return the text of a message, with markers for its images, files and tool calls."""
+    if "data" in message and "role" not in message:
+        message = _of_langchain(message)
     content = message.get("content")
     if isinstance(content, str) and "tool_calls" not in message:
         return written_parts(content)

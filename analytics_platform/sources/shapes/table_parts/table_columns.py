@@ -196,4 +196,14 @@ def _matches(
         if match is not None:
             guessed[column] = match
             taken.add(match)
+    if "conversation_id" in wanted and "conversation_id" not in guessed and values is not None:
+        parent = name_of.get("parent_id") or name_of.get("parentid")
+        if parent is not None and parent not in taken and _is_of_tickets(parent, guessed, values):
+            guessed["conversation_id"] = parent
     return guessed
+
+
+def _is_of_tickets(parent: str, guessed: Mapping[str, str], values: Mapping[str, Iterable[Any]]) -> bool:
+    """Tell whether a column of parents, as in Salesforce, names tickets: each row has one, and none is a message."""
+    parents, own = [*values[parent]], {*values.get(guessed.get("message_id", ""), ())}
+    return bool(own) and all(value and value not in own for value in parents) and "text" in guessed
