@@ -25,6 +25,8 @@ from analytics_platform.sources.shapes.shape import (
     content_text,
     is_list_of,
     parsed,
+    read_literal,
+    speaker,
     with_tool_calls,
 )
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
@@ -164,6 +166,7 @@ def unfolded(batches: Iterator[Records], shape: Shape, context: Context, paths: 
     for records in batches:
         values: list[Record] = []
         problems: dict[int, Problem] = {}
+        context.neighbours = records.values
         for index, record in enumerate(records.values):
             context.number += 1
             problem = records.problems.get(index)
@@ -229,7 +232,12 @@ def with_plain_text(rows: Rows, mapping: FieldMapping) -> Rows:
     if not len(places):
         return rows
     values = texts.to_pylist()
+    role_column = mapping.column_of("role")
+    roles = rows.columns[role_column].to_pylist() if role_column in rows.columns else None
     for place in places.tolist():
         called = None if calls is None else parsed(calls[place].as_py())
+        if roles is not None and speaker({"content": read_literal(values[place]), "role": roles[place]}) == "tool":
+            roles[place] = "tool"  # what a tool answered stands under the customer's role
         values[place] = with_tool_calls(content_text(values[place]), called if isinstance(called, list) else None)
-    return replace(rows, columns={**rows.columns, name: text_array(values)})
+    columns = {**rows.columns, name: text_array(values)}
+    return replace(rows, columns=columns if roles is None else {**columns, role_column: text_array(roles)})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import contextlib
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -11,7 +9,7 @@ from analytics_platform.sources.file_reading.plain_tables import with_usual_colu
 from analytics_platform.sources.formats.file_records import Record, Records
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, TIME_KEYS, USER_KEYS
-from analytics_platform.sources.shapes.shape import is_list_of, is_message, parsed
+from analytics_platform.sources.shapes.shape import is_list_of, is_message, read_literal
 from analytics_platform.sources.shapes.table_parts.column_names import by_form, word_form
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_forms
 from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
@@ -37,7 +35,7 @@ def written_lists(columns: Collection[str], records: Records, mapping: FieldMapp
     return [
         name
         for name, value in values.items()
-        if isinstance(value, str) and (_is_list_of_objects(read := _read(value)) or is_message(read))
+        if isinstance(value, str) and (_is_list_of_objects(read := read_literal(value)) or is_message(read))
     ]
 
 
@@ -75,7 +73,7 @@ def with_read_lists(batches: Iterator[Records], columns: Collection[str]) -> Ite
     """Yield records with the lists that are written in ``columns``; a single message becomes a list of one."""
     for records in batches:
         values = [
-            {name: _listed(_read(value)) if name in columns else value for name, value in record.items()}
+            {name: _listed(read_literal(value)) if name in columns else value for name, value in record.items()}
             for record in records.values
         ]
         yield Records([_with_forms(record, columns) for record in values], records.problems)
@@ -113,14 +111,6 @@ _KEYS = {"conversation_id": (*CONVERSATION_KEYS, "id", "uuid"), "timestamp": TIM
 
 def _listed(value: Any) -> Any:
     return [value] if is_message(value) else value
-
-
-def _read(value: Any) -> Any:
-    read = parsed(value)
-    if isinstance(read, str) and read.startswith(("[{'", "{'")):
-        with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-            return ast.literal_eval(read)
-    return read
 
 
 def _is_list_of_objects(value: Any) -> bool:
