@@ -19,7 +19,13 @@ from analytics_platform.sources.shapes.table_parts.table_authors import authors_
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
 from analytics_platform.sources.shapes.table_parts.table_events import without_events
 from analytics_platform.sources.shapes.table_parts.table_roles import role_flags
-from analytics_platform.sources.shapes.table_parts.table_times import date_and_time, with_date_order
+from analytics_platform.sources.shapes.table_parts.table_times import (
+    DateAndTime,
+    ZoneOfRow,
+    date_and_time,
+    with_date_order,
+    zone_of_row,
+)
 
 
 def plain_table(
@@ -46,11 +52,15 @@ def plain_table(
     recognised.columns = {name: effective.columns[name] for name in effective.columns.keys() - mapping.columns.keys()}
     role_column = effective.column_of("role")
     clock = date_and_time(first.columns, effective, mapping)
+    timed = first
     if clock is not None:
-        effective = effective.model_copy(update={"columns": {**effective.columns, "timestamp": clock.name}})
-        recognised.columns["timestamp"] = clock.name
-        batches = (clock.joined(rows) for rows in batches)
-    timed = first if clock is None else clock.joined(first)
+        effective, timed, batches = _with_times(clock, effective, timed, batches, recognised)
+    zone = zone_of_row(timed.columns, effective)
+    if zone is not None:
+        effective, timed, batches = _with_times(zone, effective, timed, batches, recognised)
+        recognised.notes.append(zone.note())
+        if recognised.dates is not None:
+            recognised.dates.tell(zone.note())
     effective = with_date_order(timed, effective, recognised.notes, recognised.dates)
     flags = role_flags(
         first.columns,
@@ -71,6 +81,15 @@ def plain_table(
         told = flags.apply(rows, role_column)
         told = told if authors is None else authors.apply(told)
         yield effective, without_events(with_plain_text(told, effective), effective.column_of("text"), role_column)
+
+
+def _with_times(
+    made: DateAndTime | ZoneOfRow, mapping: FieldMapping, first: Rows, batches: Iterator[Rows], recognised: Recognised
+) -> tuple[FieldMapping, Rows, Iterator[Rows]]:
+    """Return mapping, first rows and batches with the column of times that two columns make."""
+    recognised.columns["timestamp"] = made.name
+    mapping = mapping.model_copy(update={"columns": {**mapping.columns, "timestamp": made.name}})
+    return mapping, made.joined(first), (made.joined(rows) for rows in batches)
 
 
 _DATA = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{9,}|(?i:user|assistant|agent|customer|bot|system)")

@@ -33,7 +33,7 @@ from analytics_platform.sources.row_rules.plain_rows import (
     validate_plain_rows,
 )
 from analytics_platform.sources.row_rules.rating_words import rating_words_sql
-from analytics_platform.sources.row_rules.time_forms import is_only_auto, time_macros
+from analytics_platform.sources.row_rules.time_forms import clock_change_minutes, is_only_auto, time_macros
 
 UNREADABLE, STATED = "unreadable.", "stated."
 """Prefixes of keys of ``extra``: ``unreadable.rating`` has a rating that is no number, as the source wrote it, and
@@ -270,6 +270,7 @@ def prepare_judging(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping
     key = f"CASE WHEN coalesce({keys}) IS NOT NULL THEN CAST(to_json([{keys}]) AS VARCHAR) END" if keys else "NULL"
     connection.execute(f"CREATE TEMP MACRO session_key_of({', '.join(SESSION_KEYS)}) AS CAST({key} AS VARCHAR)")
     connection.execute("SET VARIABLE session_seconds = $seconds", {"seconds": mapping.session_seconds})
+    connection.execute(f"SET VARIABLE clock_change = INTERVAL {clock_change_minutes(mapping.timezone)} MINUTE")
     connection.execute(time_macros(mapping.time_formats(), mapping.timezone))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
+from zoneinfo import available_timezones
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,7 +25,14 @@ _TIME_NAMES = (
 )  # fmt: skip
 _DATE = r"^\s*\d{1,4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,4}日?\.?\s*$"
 _TIME = r"^\s*\d{1,2}[:.h]\d{2}([:.]\d{2}([.,]\d+)?)?\s*([AaPp]\.?\s?[Mm]\.?)?\s*$"
-_NUMBERS = r"^(?P<first>\d{1,2})(?P<joint>[/.-])(?P<second>\d{1,2})[/.-](?P<third>\d{4}|\d{2})(?:\D|$)"
+_NUMBERS = (
+    r"^(?:\d{1,2}:\d{2}(?::\d{2})? ?(?:[AaPp]\.?[Mm]\.?)?,? )?"
+    r"(?P<first>\d{1,2})(?P<joint>[/.-])(?P<second>\d{1,2})[/.-](?P<third>\d{4}|\d{2})(?:\D|$)"
+)
+_ZONE_NAMES = ("timezone", "time_zone", "tz", "tzid", "timestamp_timezone", "zeitzone")
+_WITHOUT_OFFSET = (
+    r"^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[T ,]\s*\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?\s*$"
+)
 _HALF_OF_DAY = r"(?i)[ap]\.?m\.?$"
 _Bounds = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 """Least and greatest first, second and third number of dates."""
@@ -78,6 +86,56 @@ def date_and_time(columns: Mapping[str, pa.Array], effective: FieldMapping, give
     date = next((name for name in dates if name in columns and _all_match(columns[name], _DATE)), None)
     time = next((name for name in times if name in columns and _all_match(columns[name], _TIME)), None)
     return DateAndTime(date, time) if date is not None and time is not None else None
+
+
+@dataclass(frozen=True)
+class ZoneOfRow:
+    """The column of a table that says in which zone each row's time is.
+
+    Attributes:
+        time: Column of the times, which state no offset.
+        zone: Column of the zones' IANA names.
+    """
+
+    time: str
+    zone: str
+
+    @property
+    def name(self) -> str:
+        """Name of the column that both together make."""
+        return f"{self.time} + {self.zone}"
+
+    def joined(self, rows: Rows) -> Rows:
+        """Return rows with one more column, which has the time and the name of its zone."""
+        if self.time not in rows.columns or self.zone not in rows.columns or self.name in rows.columns:
+            return rows
+        zones = pc.fill_null(pc.utf8_trim_whitespace(rows.columns[self.zone]), "UTC")
+        both = pc.binary_join_element_wise(pc.utf8_trim_whitespace(rows.columns[self.time]), zones, " ")
+        return replace(rows, columns={**rows.columns, self.name: both})
+
+    def note(self) -> str:
+        """Return a sentence that says what was taken."""
+        return (
+            f"Times are read in the zone that the column {self.zone} names in their row; `timezone: UTC` in a mapping "
+            "says otherwise."
+        )
+
+
+def zone_of_row(columns: Mapping[str, pa.Array], effective: FieldMapping) -> ZoneOfRow | None:
+    """Return the column that has the zone of each row's time; None if a mapping says the zone, or times state it.
+
+    Args:
+        columns: First values by column.
+        effective: The mapping with the columns taken by their usual names.
+    """
+    time = effective.column_of("timestamp")
+    name_of = by_form(columns)
+    zone = next((name_of[form] for form in _ZONE_NAMES if form in name_of), None)
+    if effective.timezone or zone is None or time not in columns or tuple(effective.time_formats()) != (AUTO,):
+        return None
+    stated = pc.unique(pc.drop_null(pc.utf8_trim_whitespace(columns[zone]))).to_pylist()
+    is_named = bool(stated) and available_timezones().issuperset(stated)
+    return ZoneOfRow(time, zone) if is_named and _all_match(columns[time], _WITHOUT_OFFSET) else None
 
 
 class DateNumbers:
