@@ -20,12 +20,13 @@ from analytics_platform.sources.file_reading.chat_lines import ChatColumns, chat
 from analytics_platform.sources.file_reading.date_orders import DateOrders
 from analytics_platform.sources.file_reading.locating import BOOKS, JSON, known_formats
 from analytics_platform.sources.file_reading.locating import VARIABLE as PATH_VARIABLE
+from analytics_platform.sources.file_reading.nested_refusals import refuse_nested
 from analytics_platform.sources.file_reading.other_formats import (
     header_of,
     refuse_other_format,
     refuse_other_text,
 )
-from analytics_platform.sources.file_reading.plain_tables import plain_table, refuse_nested, with_usual_columns
+from analytics_platform.sources.file_reading.plain_tables import plain_table, with_usual_columns
 from analytics_platform.sources.file_reading.recognised import CHATS, Recognised
 from analytics_platform.sources.file_reading.unfolding import (
     holds_pages,

@@ -8,11 +8,11 @@ from itertools import chain
 
 from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.file_reading.nested_refusals import refuse_nested
 from analytics_platform.sources.file_reading.recognised import Recognised
 from analytics_platform.sources.file_reading.unfolding import with_plain_text
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.formats.file_records import Record
-from analytics_platform.sources.mapping import VARIABLE as MAPPING_VARIABLE
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.table_parts.table_authors import authors_of
@@ -76,6 +76,9 @@ def plain_table(
         refuse_nested(nested, first.columns, effective, file)
     authors = authors_of(first.columns, effective, mapping)
     recognised.notes += [authors.note()] if authors is not None else []
+    made = {role_column} if flags.tells_speaker else set()
+    made |= {*authors.filled} if authors is not None else set()
+    effective = effective.with_made_columns({*made, *timed.columns} - {*first.columns})
     for rows in batches:
         recognised.internal_notes += flags.count_notes(rows)
         told = flags.apply(rows, role_column)
@@ -124,22 +127,3 @@ def with_usual_columns(
     sessions = {"conversation_id"} if mapping.session_gap else set()  # the mapping makes conversations itself
     usual = usual_columns(list(names), {*mapping.columns, *mapping.constants} | sessions, values=values)
     return mapping.model_copy(update={"columns": {**usual, **mapping.columns}}) if usual else mapping
-
-
-def refuse_nested(records: list[Record], names: Iterable[str], mapping: FieldMapping, file: SourceFile) -> None:
-    """Refuse records that lack required columns and have a list of objects, in which the messages may be.
-
-    Raises:
-        SourceError: Naming the list, its fields, and how to map them.
-    """
-    needed = [name for name in ("role", "text") if name not in mapping.constants]
-    present = set(names)
-    if all(mapping.column_of(name) in present for name in needed):
-        return
-    for name, value in next((record for record in records if record), {}).items():
-        if isinstance(value, list) and value and isinstance(value[0], dict) and value[0]:
-            raise SourceError(
-                f"{file.place}: has one record per conversation, its messages nested in {name} with the fields "
-                f"{', '.join(sorted(value[0]))}; name them in the file of {MAPPING_VARIABLE} as {name}[].FIELD, "
-                f"e.g. columns: {{text: '{name}[].{min(value[0])}'}}"
-            )

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.sources.mapping import LEFT_OUT
-from analytics_platform.sources.row_rules.role_words import default_role_words
 from analytics_platform.sources.rows import Problem, Rows
 from analytics_platform.sources.shapes.table_parts.column_names import column_form
 from analytics_platform.sources.shapes.table_parts.table_roles import KINDS
@@ -17,8 +16,8 @@ from analytics_platform.sources.shapes.table_parts.table_roles import KINDS
 EVENT_ROW = "an event without a text"
 """Detail of rows that are left out because they report an event."""
 _EVENT_COLUMNS = frozenset({*KINDS, "event", "subtype", "action", "content_type", "contenttype"})
-_MODELS = pa.array([word for word, role in default_role_words().items() if role in {"assistant", "tool"}])
-"""Words for roles whose messages may have no text, because they call a tool, or are what a tool returned."""
+_CALLS = r"(?i)tool|function|call"
+"""Kinds of messages of a model that may have no text, because they call a tool, or are what a tool returned."""
 
 
 def without_events(rows: Rows, text_column: str, role_column: str) -> Rows:
@@ -39,12 +38,9 @@ def without_events(rows: Rows, text_column: str, role_column: str) -> Rows:
     for name, kinds in rows.columns.items():
         if column_form(name.rpartition(".")[2]) in _EVENT_COLUMNS and name not in {text_column, role_column}:
             of_messages = pc.unique(kinds.filter(has_text))
-            is_other = pc.and_(pc.is_valid(kinds), pc.invert(pc.is_in(kinds, value_set=of_messages)))
+            is_call = pc.fill_null(pc.match_substring_regex(kinds, _CALLS), fill_value=True)
+            is_other = pc.invert(pc.or_(is_call, pc.is_in(kinds, value_set=of_messages)))
             is_event = pc.or_(is_event, is_other)
-    roles = rows.columns.get(role_column)
-    if roles is not None:
-        may_be_empty = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(roles)), value_set=_MODELS)
-        has_text = pc.or_(has_text, may_be_empty)
     places = np.flatnonzero(pc.and_not(is_event, has_text).to_numpy(zero_copy_only=False))
     events = {int(number): Problem(LEFT_OUT, EVENT_ROW) for number in rows.numbers[places]}
     return replace(rows, problems={**events, **rows.problems}) if events else rows
