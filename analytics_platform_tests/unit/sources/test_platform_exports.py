@@ -114,7 +114,8 @@ HELP_DESKS: dict[str, tuple[Any, Said]] = {
     "Intercom as a table": (
         (
             "Conversation ID,Part ID,Part type,Author type,Body,Created at (UTC)\n"
-            "5,1,comment,user,hi,2024-06-20 08:00:00\n5,2,note,admin,vip,2024-06-20 08:01:00\n5,3,comment,admin,yo,2024-06-20 08:02:00\n"
+            "5,1,comment,user,hi,2024-06-20 08:00:00\n"
+            "5,2,note,admin,vip,2024-06-20 08:01:00\n5,3,comment,admin,yo,2024-06-20 08:02:00\n"
             "5,4,close,admin,,2024-06-20 08:03\n"
         ),
         [("user", "hi"), ("system", "vip"), ("agent", "yo")],
