@@ -171,7 +171,8 @@ def _messages(
         parent[f"conversation.{name}"] = parent.pop(name)  # it is no value of the message
     started = first_of(parent, *(f"conversation.{of_parent[name]}" for name in ("timestamp",) if name in of_parent))
     started = started or _inner_value(parent, TIME_KEYS)
-    rows = [_message_row(item, *spoken) for item in items]
+    known: dict[tuple[str, ...], dict[str, str]] = context.memory.setdefault("columns", {})
+    rows = [_message_row(item, *spoken, known) for item in items]
     whole: str | None = None if key is None else str(key)
     for row in rows:
         if row["conversation_id"] is None:
@@ -196,18 +197,24 @@ def _inner_value(parent: Record, keys: Collection[str]) -> Any:
     return next((value for name, value in parent.items() if "." in name and name.rpartition(".")[2] in keys), None)
 
 
-def _message_row(item: Record, role_column: str, words: Mapping[str, str]) -> Record:
+def _message_row(
+    item: Record, role_column: str, words: Mapping[str, str], known: dict[tuple[str, ...], dict[str, str]]
+) -> Record:
     """Return a message's values under the names of the input columns; ``conversation_id`` is None if it has none.
 
     Args:
         item: The message.
         role_column: The column that tells who speaks in other messages; if this one has no such column, its own counts.
         words: Words of the column that mean another role there.
+        known: The columns that are taken for input columns, by the keys of the messages before.
     """
     row = flat_record(item)
-    usual = _usual([row])
+    keys = tuple(row)
+    usual = known.get(keys) or _usual([row])
     if role_column in row:
         usual["role"] = role_column
+        if "." not in usual.get("text", "."):  # a text deeper in the message is looked for in each
+            known[keys] = usual
         if words and row[role_column] is not None:
             row["role"] = words.get(plain_word(str(row[role_column])), row[role_column])
     for name in _OF_A_MESSAGE:
