@@ -55,9 +55,9 @@ def _history(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def _path(history: Mapping[str, Any]) -> list[Record]:
     nodes: Mapping[Any, Any] = history["messages"]
     at = history.get("currentId")
-    at = at if at in nodes else next(reversed([*nodes]), None)
+    at = at if isinstance(at, str) and at in nodes else next(reversed([*nodes]), None)
     path: list[Record] = []
-    while isinstance(nodes.get(at), dict) and len(path) < len(nodes):  # a cycle ends, too
+    while isinstance(at, str) and isinstance(nodes.get(at), dict) and len(path) < len(nodes):  # a cycle ends, too
         node = nodes[at]
         path.append({name: value for name, value in node.items() if name not in {"parentId", "childrenIds"}})
         at = node.get("parentId")

@@ -34,17 +34,17 @@ def plain_form(records: Sequence[Record]) -> Callable[[Record], Record] | None:
         records: The first records of a file; all of them have the form, or none counts.
     """
     sample = [record for record in records if record][:_LOOKED_AT]
-    steps: list[Callable[[Record], Record]] = []
+    steps: list[_Form] = []
     while sample and len(steps) < _MOST_LAYERS:
         form = next((form for form in _FORMS if all(map(form.fits, sample))), None)
         if form is None:
             break
-        steps.append(form.plain)
+        steps.append(form)
         sample = list(map(form.plain, sample))
 
     def plain(record: Record) -> Record:
         for step in steps:
-            record = step(record)
+            record = step.plain(record) if step.fits(record) else record
         return record
 
     return plain if steps else None
@@ -92,9 +92,9 @@ def _untyped(value: Any) -> Any:
     if not _is_typed(value):
         return value
     ((kind, inner),) = value.items()
-    if kind == "M":
+    if kind == "M" and isinstance(inner, dict):
         return {name: _untyped(item) for name, item in inner.items()}
-    if kind == "L":
+    if kind == "L" and isinstance(inner, list):
         return [_untyped(item) for item in inner]
     return None if kind == "NULL" else inner
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
 from analytics_platform.sources.shapes.exports import openai_messages
@@ -45,7 +44,7 @@ ARENA = Shape(
 
 
 def _is_gemini(record: Record) -> bool:
-    return record.get("header") in {"Gemini Apps", "Bard"} and {"title", "time"} <= record.keys()
+    return str(record.get("header")) in {"Gemini Apps", "Bard"} and {"title", "time"} <= record.keys()
 
 
 def _gemini(record: Record, context: Context) -> Iterator[Record]:
@@ -112,13 +111,13 @@ _CALLS = {"function_call": "assistant", "function_call_output": "tool", "reasoni
 
 
 def _is_bare(record: Record) -> bool:
-    is_said = (isinstance(record.get("role"), str) and is_message(record)) or record.get("type") in _CALLS
+    is_said = (isinstance(record.get("role"), str) and is_message(record)) or str(record.get("type")) in _CALLS
     return is_said and record.keys() <= _KEYS_OF_MESSAGES
 
 
 def _bare(record: Record, context: Context) -> Iterator[Record]:
     """Yield a message of the conversation that the file is; what a model thinks to itself is none."""
-    kind: Any = record.get("type")
+    kind = str(record.get("type"))
     if kind == "reasoning":
         return
     role = _CALLS[kind] if kind in _CALLS else speaker(record)

@@ -31,7 +31,7 @@ _CHANGES = frozenset({"message_changed", "message_deleted", "message_replied", "
 
 def fits(record: Record) -> bool:
     """Tell whether a record is a message of Slack."""
-    is_said = "text" in record or record.get("subtype") in _CHANGES
+    is_said = "text" in record or str(record.get("subtype")) in _CHANGES
     return isinstance(record.get("ts"), str) and bool(_TS.fullmatch(record["ts"])) and is_said
 
 
