@@ -125,6 +125,7 @@ class FieldMapping(BaseModel):
     constants: dict[str, str] = {}
     conversations: dict[str, str] = {}
     prices: dict[str, tuple[float, float]] = {}
+    _made_columns: frozenset[str] = frozenset()
 
     @field_validator("columns", "constants", "conversations")
     @classmethod
@@ -214,6 +215,12 @@ class FieldMapping(BaseModel):
         formats = tuple(self.time_formats())
         return self.model_copy(update={"timestamp_format": None, "timestamp_formats": (*formats, AUTO)})
 
+    def with_made_columns(self, names: Iterable[str]) -> FieldMapping:
+        """Return the mapping of rows with columns that no file has: what was derived from others is no name to map."""
+        mapping = self.model_copy()
+        mapping._made_columns = frozenset(names)
+        return mapping
+
     @property
     def session_seconds(self) -> float | None:
         """The longest time between two messages of one session in seconds; None where sessions are not made."""
@@ -250,6 +257,7 @@ class FieldMapping(BaseModel):
         names = sorted(set(present))
         missing = self.missing_columns(names)
         if missing:
+            names = [name for name in names if name not in self._made_columns]
             columns = [
                 name if self.column_of(name) == name else f"{self.column_of(name)} (for {name})" for name in missing
             ]

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from analytics_platform.operations.inspecting.file_views import ColumnViews, FileView
 from analytics_platform.sources.base import NoMessagesError, SourceError
-from analytics_platform.sources.file_reading.file_rows import read_rows
+from analytics_platform.sources.file_reading.date_orders import DateOrders
+from analytics_platform.sources.file_reading.file_rows import date_orders, read_rows
 from analytics_platform.sources.file_reading.locating import LeftOut, locate_files
 from analytics_platform.sources.file_reading.recognised import Recognised
 from analytics_platform.sources.formats.content import SourceFile
@@ -53,7 +54,9 @@ def inspect_files(
         SourceError: If a path matches no file.
     """
     located = locate_files(paths)
-    views = [_view(replace(file, shape=shape, encoding=encoding), mapping, whole=whole) for file in located.files]
+    files = [replace(file, shape=shape, encoding=encoding) for file in located.files]
+    dates = date_orders(files, mapping)
+    views = [_view(file, mapping, dates, whole=whole) for file in files]
     if any(view.kept for view in views):
         for view, file in zip(views, located.files, strict=True):
             if not file.is_named and (view.is_other_table or view.is_empty):
@@ -66,10 +69,11 @@ def _view_of_left_out(files: LeftOut) -> FileView:
     return FileView(files.files, skipped=files.reason)
 
 
-def _view(file: SourceFile, mapping: FieldMapping, *, whole: bool) -> FileView:
+def _view(file: SourceFile, mapping: FieldMapping, dates: DateOrders, *, whole: bool) -> FileView:
     recognised = Recognised()
     limit = None if whole else SAMPLE_ROWS
-    view = view_rows(FileView(file.label), read_rows(file, mapping, recognised), mapping, place=file.place, limit=limit)
+    rows = read_rows(file, mapping, recognised, dates)
+    view = view_rows(FileView(file.label), rows, mapping, place=file.place, limit=limit)
     view.what, view.notes = str(recognised), [*recognised.notes, *view.notes]
     if view.fault is None and not view.rows:
         view.is_other_table = not view.left_out and recognised.records > 0

@@ -5,9 +5,8 @@ The file's content decides what it is; its name decides only where the content l
 
 from __future__ import annotations
 
-import codecs
 import io
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -18,9 +17,16 @@ import pyarrow as pa
 from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.file_reading.chat_lines import ChatColumns, chat_columns, read_chat_lines
+from analytics_platform.sources.file_reading.date_orders import DateOrders
 from analytics_platform.sources.file_reading.locating import BOOKS, JSON, known_formats
 from analytics_platform.sources.file_reading.locating import VARIABLE as PATH_VARIABLE
-from analytics_platform.sources.file_reading.plain_tables import plain_table, refuse_nested, with_usual_columns
+from analytics_platform.sources.file_reading.nested_refusals import refuse_nested
+from analytics_platform.sources.file_reading.other_formats import (
+    header_of,
+    refuse_other_format,
+    refuse_other_text,
+)
+from analytics_platform.sources.file_reading.plain_tables import plain_table, with_usual_columns
 from analytics_platform.sources.file_reading.recognised import CHATS, Recognised
 from analytics_platform.sources.file_reading.unfolding import (
     holds_pages,
@@ -30,6 +36,7 @@ from analytics_platform.sources.file_reading.unfolding import (
     unfolded,
     unwrapped,
     with_mapping,
+    with_plain_records,
 )
 from analytics_platform.sources.file_reading.written_lists import (
     candidate_columns,
@@ -48,7 +55,7 @@ from analytics_platform.sources.formats.content import (
     open_content,
 )
 from analytics_platform.sources.formats.content import seekable as open_seekable
-from analytics_platform.sources.formats.csv_dialect import CsvDialect, below_titles, recognise_dialect
+from analytics_platform.sources.formats.csv_dialect import below_titles, recognise_dialect
 from analytics_platform.sources.formats.csv_rows import read_csv
 from analytics_platform.sources.formats.encodings import AUTO_ENCODING, Utf8Stream, encoding_of, utf8
 from analytics_platform.sources.formats.excel_rows import filled_sheets
@@ -73,7 +80,7 @@ from analytics_platform.sources.shapes.exports.openai_messages import MESSAGES
 from analytics_platform.sources.shapes.exports.slack import SLACK, with_channel
 from analytics_platform.sources.shapes.exports.whatsapp import date_order, is_whatsapp, read_whatsapp
 from analytics_platform.sources.shapes.nested import nested_shape
-from analytics_platform.sources.shapes.shape import Context, Shape
+from analytics_platform.sources.shapes.shape import Context, Shape, is_list_of
 from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
 
 _WHOLE_SHAPES = (EXCHANGES, CHATWOOT)
@@ -83,8 +90,20 @@ A mapping cannot say that a row holds two messages, or that a private note is no
 """
 
 
+def date_orders(files: Sequence[SourceFile], mapping: FieldMapping) -> DateOrders:
+    """Return what tells the order of dates in the files of a source; nothing is read before it is asked."""
+
+    def times_of(file: SourceFile) -> Iterator[pa.Array]:
+        for of_file, rows in read_rows(file, mapping):
+            times = rows.columns.get(of_file.column_of("timestamp"))
+            if times is not None:
+                yield times
+
+    return DateOrders(files, times_of)
+
+
 def read_rows(
-    file: SourceFile, mapping: FieldMapping, recognised: Recognised | None = None
+    file: SourceFile, mapping: FieldMapping, recognised: Recognised | None = None, dates: DateOrders | None = None
 ) -> Iterator[tuple[FieldMapping, Rows]]:
     """Yield the rows of a file, batch by batch, in order, each with the mapping that applies to it.
 
@@ -92,15 +111,17 @@ def read_rows(
         file: The file.
         mapping: The field mapping of the source.
         recognised: Filled with what the file is.
+        dates: Tells the order of dates that the file's first rows leave open.
 
     Raises:
         SourceError: If the file cannot be opened or read to its end, or is of no known format.
     """
     recognised = recognised if recognised is not None else Recognised()
+    recognised.dates = None if dates is None else dates.beside(file)
     with open_content(file) as content:
         recognised.compression = content.compression
         start = content.peek(SAMPLE_BYTES)
-        _refuse_other_format(start, file)
+        refuse_other_format(start, file)
         if start.startswith(PARQUET) or (file.suffix == ".parquet" and not start):
             yield from _parquet(file, content, mapping, recognised)
         elif start.startswith((ZIP, OLE)) or (file.suffix in BOOKS and not start):
@@ -113,25 +134,6 @@ def read_rows(
             )
         else:
             yield from _text(file, content, mapping, recognised)
-
-
-_ARCHIVES = {
-    b"BZh": ("packed with bzip2", "bunzip2"),
-    b"\xfd7zXZ": ("packed with xz", "unxz"),
-    b"7z\xbc\xaf": ("a 7-Zip archive", "7z x"),
-    b"Rar!": ("a RAR archive", "unrar x"),
-}
-"""First bytes of packed files that are not read, what they are, and the command that unpacks them."""
-
-
-def _refuse_other_format(start: bytes, file: SourceFile) -> None:
-    if start[257:262] == b"ustar":
-        raise SourceError(f"{file.place}: is a tar archive; unpack it with `tar -xf`, and name the folder")
-    for beginning, (kind, command) in _ARCHIVES.items():
-        if start.startswith(beginning):
-            raise SourceError(f"{file.place}: is {kind}; unpack it with `{command}`, and name what comes out")
-    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        raise SourceError(f"{file.place}: is UTF-32; save it as UTF-8")
 
 
 def _workbook(
@@ -149,7 +151,7 @@ def _workbook(
         recognised.notes.append(f"Sheets without the columns of messages are left out: {', '.join(left_out)}.")
     first, before = 1, 0
     for sheet in read:
-        of_sheet = Recognised(recognised.format)
+        of_sheet = Recognised(recognised.format, dates=recognised.dates)
         for result in _table(sheet.rows(first, file.place), file, mapping, of_sheet):
             recognised.shape, recognised.internal_notes = of_sheet.shape, before + of_sheet.internal_notes
             recognised.columns = {**of_sheet.columns, **recognised.columns}
@@ -219,9 +221,9 @@ def _text_rows(
         batches = read_whatsapp(cast("BinaryIO", stream), order, context)
         yield from with_mapping(numbered(batches, mapping.columns.values()), mapping, whole=False)
     else:
-        _refuse_other_text(sample, file)
+        refuse_other_text(sample, file)
         dialect = below_titles(sample, recognise_dialect(sample), lambda names: _has_required(names, file, mapping))
-        if file.suffix in {".txt", ""} and len(_header(sample, dialect)) < 2:
+        if file.suffix in {".txt", ""} and len(header_of(sample, dialect)) < 2:
             line = sample.lstrip().splitlines()[0][:60].decode("utf-8", "replace") if sample.strip() else ""
             raise SourceError(
                 f"{PATH_VARIABLE}: {file.place} is of no known format: a text that is neither a table nor a chat of "
@@ -238,35 +240,6 @@ def _is_json(sample: bytes, file: SourceFile) -> bool:
     if start[:1] in {b"{", b"["}:
         return file.suffix in JSON or start[1:].lstrip()[:1] in {b'"', b"{", b"[", b"}", b"]"}
     return file.suffix in JSON and any(line.lstrip().startswith((b"{", b"[")) for line in start.splitlines()[:20])
-
-
-_CONTROLS = tuple(bytes([code]) for code in (*range(9), *range(14, 27), *range(28, 32)))
-"""Control characters that no text has, except by a fault."""
-_FEWEST_CONTROLS, _MOST_CONTROLS = 16, 0.05
-
-
-def _refuse_other_text(sample: bytes, file: SourceFile) -> None:
-    start = sample.lstrip()[:200].lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<table")):
-        raise SourceError(f"{file.place}: is a web page (HTML), no export of messages; export as CSV or JSON")
-    if start.startswith(b"<?xml"):
-        raise SourceError(f"{file.place}: is XML; export as CSV or JSON")
-    if start.startswith(b"version https://git-lfs"):
-        raise SourceError(f"{file.place}: is a pointer of Git LFS, without the content; run `git lfs pull`")
-    controls = sum(map(sample[:4096].count, _CONTROLS))
-    if controls >= _FEWEST_CONTROLS and controls > len(sample[:4096]) * _MOST_CONTROLS:
-        raise SourceError(f"{file.place}: is no text, no workbook and no Parquet; export as CSV or JSON")
-    if start.startswith(b"%pdf"):
-        raise SourceError(f"{file.place}: is a PDF, no export of messages; export as CSV or JSON")
-    if file.suffix in JSON and sample and len(_header(sample, recognise_dialect(sample))) < 2:
-        line = sample.splitlines()[0][:60].decode("utf-8", "replace")
-        raise SourceError(f"{file.place}: is neither JSON nor a table (it begins with {line!r}); check the export")
-
-
-def _header(sample: bytes, dialect: CsvDialect) -> list[str]:
-    lines = sample.decode("utf-8", "replace").splitlines()[dialect.skipped_lines :]
-    header = next((line for line in lines if line.strip()), "")
-    return header.split(dialect.separator)
 
 
 def _json(
@@ -334,7 +307,7 @@ def _records(
     if first is None:
         return
     batches = chain([first], batches)
-    read = _with_read_chats(first, batches, file, mapping, recognised)
+    read = _rewritten(first, batches, file, mapping, recognised)
     if read is not None:
         quick_rows = quick_chats = None
         first = next(read)
@@ -373,6 +346,22 @@ def _records(
     recognised.records = context.number
 
 
+def _rewritten(
+    first: Records, batches: Iterator[Records], file: SourceFile, mapping: FieldMapping, recognised: Recognised
+) -> Iterator[Records] | None:
+    """Return records out of the form in which a database stores them, and with chats that are text read.
+
+    Returns:
+        None if nothing needs to be changed.
+    """
+    stored = with_plain_records(first, batches) if file.shape == AUTO else None
+    if stored is not None:
+        first = next(stored)
+        batches = chain([first], stored)
+    read = _with_read_chats(first, batches, file, mapping, recognised)
+    return read if read is not None or stored is None else batches
+
+
 def _with_read_chats(
     first: Records, batches: Iterator[Records], file: SourceFile, mapping: FieldMapping, recognised: Recognised
 ) -> Iterator[Records] | None:
@@ -402,6 +391,11 @@ def _shape_of(records: list[Record], file: SourceFile, mapping: FieldMapping) ->
     return None if any(name in columns for name in stated) else shape
 
 
+def _is_nested(value: object) -> bool:
+    """Tell whether a value is an object, or a list of parts that state no type, as Freshchat writes them."""
+    return isinstance(value, dict) or is_list_of(value, lambda part: isinstance(part, dict) and "type" not in part)
+
+
 def _nested_shape(records: list[Record], file: SourceFile, mapping: FieldMapping) -> Shape | None:
     """Return the shape of nested records; None where the mapping or the records themselves name role and text."""
     if file.shape != AUTO or recognise_shape(records) is not None:
@@ -411,7 +405,7 @@ def _nested_shape(records: list[Record], file: SourceFile, mapping: FieldMapping
     flags = says_who_speaks(names)
     stated = {name for name in ("role", "text") if columns.column_of(name) in names or name in columns.constants}
     needed = {columns.column_of(name) for name in REQUIRED_INPUT}
-    plain = not any(isinstance(record.get(name), dict) for record in records[:50] for name in needed)
+    plain = not any(_is_nested(record.get(name)) for record in records[:50] for name in needed)
     if ("text" in stated and ("role" in stated or flags) and plain) or {"role", "text"} & mapping.columns.keys():
         return None
     return nested_shape(records)

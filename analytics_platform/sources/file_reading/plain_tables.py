@@ -8,17 +8,24 @@ from itertools import chain
 
 from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.file_reading.nested_refusals import refuse_nested
 from analytics_platform.sources.file_reading.recognised import Recognised
 from analytics_platform.sources.file_reading.unfolding import with_plain_text
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.formats.file_records import Record
-from analytics_platform.sources.mapping import VARIABLE as MAPPING_VARIABLE
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.table_parts.table_authors import authors_of
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
+from analytics_platform.sources.shapes.table_parts.table_events import without_events
 from analytics_platform.sources.shapes.table_parts.table_roles import role_flags
-from analytics_platform.sources.shapes.table_parts.table_times import date_and_time, with_date_order
+from analytics_platform.sources.shapes.table_parts.table_times import (
+    DateAndTime,
+    ZoneOfRow,
+    date_and_time,
+    with_date_order,
+    zone_of_row,
+)
 
 
 def plain_table(
@@ -45,14 +52,21 @@ def plain_table(
     recognised.columns = {name: effective.columns[name] for name in effective.columns.keys() - mapping.columns.keys()}
     role_column = effective.column_of("role")
     clock = date_and_time(first.columns, effective, mapping)
+    timed = first
     if clock is not None:
-        effective = effective.model_copy(update={"columns": {**effective.columns, "timestamp": clock.name}})
-        recognised.columns["timestamp"] = clock.name
-        batches = (clock.joined(rows) for rows in batches)
-    effective = with_date_order(first if clock is None else clock.joined(first), effective, recognised.notes)
+        effective, timed, batches = _with_times(clock, effective, timed, batches, recognised)
+    zone = zone_of_row(timed.columns, effective)
+    if zone is not None:
+        effective, timed, batches = _with_times(zone, effective, timed, batches, recognised)
+        recognised.notes.append(zone.note())
+        if recognised.dates is not None:
+            recognised.dates.tell(zone.note())
+    effective = with_date_order(timed, effective, recognised.notes, recognised.dates)
     flags = role_flags(
         first.columns,
         has_roles=role_column in first.columns or "role" in effective.constants,
+        role_column=role_column,
+        stated=mapping.roles,
         but={*effective.columns.values(), *(name for rule in mapping.rules for name in rule.when)},
     )
     recognised.notes += flags.notes()
@@ -62,10 +76,23 @@ def plain_table(
         refuse_nested(nested, first.columns, effective, file)
     authors = authors_of(first.columns, effective, mapping)
     recognised.notes += [authors.note()] if authors is not None else []
+    made = {role_column} if flags.tells_speaker else set()
+    made |= {*authors.filled} if authors is not None else set()
+    effective = effective.with_made_columns({*made, *timed.columns} - {*first.columns})
     for rows in batches:
         recognised.internal_notes += flags.count_notes(rows)
         told = flags.apply(rows, role_column)
-        yield effective, with_plain_text(told if authors is None else authors.apply(told), effective)
+        told = told if authors is None else authors.apply(told)
+        yield effective, without_events(with_plain_text(told, effective), effective.column_of("text"), role_column)
+
+
+def _with_times(
+    made: DateAndTime | ZoneOfRow, mapping: FieldMapping, first: Rows, batches: Iterator[Rows], recognised: Recognised
+) -> tuple[FieldMapping, Rows, Iterator[Rows]]:
+    """Return mapping, first rows and batches with the column of times that two columns make."""
+    recognised.columns["timestamp"] = made.name
+    mapping = mapping.model_copy(update={"columns": {**mapping.columns, "timestamp": made.name}})
+    return mapping, made.joined(first), (made.joined(rows) for rows in batches)
 
 
 _DATA = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{9,}|(?i:user|assistant|agent|customer|bot|system)")
@@ -100,22 +127,3 @@ def with_usual_columns(
     sessions = {"conversation_id"} if mapping.session_gap else set()  # the mapping makes conversations itself
     usual = usual_columns(list(names), {*mapping.columns, *mapping.constants} | sessions, values=values)
     return mapping.model_copy(update={"columns": {**usual, **mapping.columns}}) if usual else mapping
-
-
-def refuse_nested(records: list[Record], names: Iterable[str], mapping: FieldMapping, file: SourceFile) -> None:
-    """Refuse records that lack required columns and have a list of objects, in which the messages may be.
-
-    Raises:
-        SourceError: Naming the list, its fields, and how to map them.
-    """
-    needed = [name for name in ("role", "text") if name not in mapping.constants]
-    present = set(names)
-    if all(mapping.column_of(name) in present for name in needed):
-        return
-    for name, value in next((record for record in records if record), {}).items():
-        if isinstance(value, list) and value and isinstance(value[0], dict) and value[0]:
-            raise SourceError(
-                f"{file.place}: has one record per conversation, its messages nested in {name} with the fields "
-                f"{', '.join(sorted(value[0]))}; name them in the file of {MAPPING_VARIABLE} as {name}[].FIELD, "
-                f"e.g. columns: {{text: '{name}[].{min(value[0])}'}}"
-            )

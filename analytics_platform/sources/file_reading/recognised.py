@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from analytics_platform.sources.formats.encodings import is_guess
 from analytics_platform.sources.shapes.shape import Context
+from analytics_platform.sources.shapes.table_parts.table_times import OrdersElsewhere
 
 _ENCODING_NAMES = {
     "ascii": "ASCII", "utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16",
@@ -34,6 +35,7 @@ class Recognised:
         internal_notes: Number of internal notes of a help desk so far, which are no answers.
         records: Number of records of the shape so far, where each may hold any number of messages.
         notes: Sentences that a person should read, about times, roles and conversations.
+        dates: Tells the order of dates that the first rows leave open; None if only the first rows count.
     """
 
     format: str = ""
@@ -45,6 +47,7 @@ class Recognised:
     internal_notes: int = 0
     records: int = 0
     notes: list[str] = field(default_factory=list)
+    dates: OrdersElsewhere | None = None
 
     def note_encoding(self, encoding: str, *, is_stated: bool) -> None:
         """Set the encoding of the text so far, and add a note if it is a guess."""

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analytics_platform.sources.base import NoMessagesError
-from analytics_platform.sources.file_reading.file_rows import read_rows
+from analytics_platform.sources.file_reading.date_orders import DateOrders
+from analytics_platform.sources.file_reading.file_rows import date_orders, read_rows
 from analytics_platform.sources.file_reading.originals import Originals
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.mapped_rows import Batch
@@ -73,7 +74,7 @@ def stage(
     work.mkdir()
     with staging_database(work / "spill", mapping) as db, closing(Originals(work / "originals")) as originals:
         by_age = sorted(files, key=lambda file: file.modified_ns)  # stable: the list decides between equal times
-        refused = _read_files(db, by_age, mapping, work, originals)
+        refused, guesses = _read_files(db, by_age, mapping, work, originals)
         db.execute(SETTLED_TABLES)
         use_window(db, name, first_day, last_day)
         deduplicate_all(db)
@@ -82,7 +83,8 @@ def stage(
         use_outcome_range(db)
         originals.create_view(db)
         days = write_days(db, folder)
-        summary = replace(summarise(db), files_without_messages=refused)
+        summary = summarise(db)
+        summary = replace(summary, files_without_messages=refused, warnings=(*summary.warnings, *guesses))
     shutil.rmtree(work)
     (folder / SUMMARY).write_text(summary.as_text(), encoding="utf-8")
     (folder / MANIFEST).write_text(manifest_text(days), encoding="utf-8")
@@ -124,6 +126,7 @@ def judged_blocks(
     files: list[SourceFile],
     mapping: FieldMapping,
     refusals: list[NoMessagesError] | None = None,
+    dates: DateOrders | None = None,
 ) -> Iterator[tuple[Batch, pa.Table]]:
     """Yield the mapped rows of all files block by block, each with the same rows as judged.
 
@@ -134,12 +137,14 @@ def judged_blocks(
         files: The files; their places in the list become ``file``, and decide the order of positions.
         mapping: Field mapping.
         refusals: Gets the refusal of each file that is left out, because it holds no messages.
+        dates: Gets a sentence for each file whose dates show no order.
 
     Raises:
         SourceError: If a file cannot be read or lacks a column.
     """
     refusals = refusals if refusals is not None else []
-    for number, of_file, rows in read_ahead(_all_rows(files, mapping, refusals)):
+    dates = dates or date_orders(files, mapping)
+    for number, of_file, rows in read_ahead(_all_rows(files, mapping, refusals, dates)):
         batch = of_file.apply(rows)
         yield batch, judge(db, batch, file=number, first_position=number * _ROWS_PER_FILE)
 
@@ -165,22 +170,24 @@ def require_columns(files: list[SourceFile], mapping: FieldMapping) -> None:
 
 def _read_files(
     db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping: FieldMapping, work: Path, originals: Originals
-) -> int:
+) -> tuple[int, list[str]]:
     """Read every file into two tables on disk: ``read_rows`` with each row read, ``all_rows`` as validated.
 
     ``originals`` gets the rows as they were read.
 
     Returns:
-        Number of files that are left out, because they hold no messages.
+        Number of files that are left out, because they hold no messages; and a sentence for each file whose dates
+        show no order.
     """
     refusals: list[NoMessagesError] = []
+    dates = date_orders(files, mapping)
     db.execute("CREATE TABLE files (file INTEGER, label VARCHAR)")
     db.executemany("INSERT INTO files VALUES (?, ?)", [[number, file.label] for number, file in enumerate(files)])
     with (
         pq.ParquetWriter(work / "judged.parquet", JUDGED, use_dictionary=_REPEATING) as judged_rows,
         pq.ParquetWriter(work / "read.parquet", _AS_READ) as ledger,
     ):
-        for batch, block in judged_blocks(db, files, mapping, refusals):
+        for batch, block in judged_blocks(db, files, mapping, refusals, dates):
             is_counted = pc.not_equal(pc.fill_null(batch.rows["problem"], ""), LEFT_OUT)
             ledger.write_table(batch.rows.filter(is_counted).select(["conversation_id"]))
             judged_rows.write_table(block)
@@ -189,11 +196,11 @@ def _read_files(
     db.execute(f"CREATE VIEW validated AS FROM all_rows WHERE reason IS DISTINCT FROM '{LEFT_OUT}'")
     if not mapping.session_gap:  # sessions have no name in the rows as they were read; deduplication counts its own
         db.read_parquet(str(work / "read.parquet")).create_view("read_rows")
-    return len(refusals)
+    return len(refusals), dates.sentences
 
 
 def _all_rows(
-    files: list[SourceFile], mapping: FieldMapping, refusals: list[NoMessagesError]
+    files: list[SourceFile], mapping: FieldMapping, refusals: list[NoMessagesError], dates: DateOrders
 ) -> Iterator[tuple[int, FieldMapping, Rows]]:
     """Yield the rows of all files, each block with the number of its file and its mapping; refuse missing columns.
 
@@ -203,7 +210,7 @@ def _all_rows(
     for number, file in enumerate(files):
         checked = False
         try:
-            for of_file, rows in merge_rows(read_rows(file, mapping)):
+            for of_file, rows in merge_rows(read_rows(file, mapping, dates=dates)):
                 if rows.columns and not checked:
                     of_file.require_columns(rows.columns, file.place)
                     checked = True

@@ -17,6 +17,7 @@ from analytics_platform.sources.rows import Problem, Rows, text_array
 from analytics_platform.sources.shapes.catalogue import recognise_shape
 from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, RECORD_KEYS
 from analytics_platform.sources.shapes.nested import nested_shape
+from analytics_platform.sources.shapes.plain_records import plain_form, records_by_key
 from analytics_platform.sources.shapes.shape import (
     WRITTEN_PARTS,
     Context,
@@ -24,6 +25,8 @@ from analytics_platform.sources.shapes.shape import (
     content_text,
     is_list_of,
     parsed,
+    read_literal,
+    speaker,
     with_tool_calls,
 )
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
@@ -39,15 +42,40 @@ def unwrapped(batches: Iterator[Records], mapping: FieldMapping) -> Iterator[Rec
         return
     if len(first.values) == 1 and recognise_shape(first.values) is None and not _is_conversation(first.values[0]):
         (record,) = first.values
+        hits = record.get("hits")  # of an answer of Elasticsearch
+        if isinstance(hits, dict) and is_list_of(hits.get("hits"), _is_object):
+            record = hits | {"items": hits["hits"]}
+            first = Records([record])
         lists = [name for name in (*WRAPPERS, "messages") if is_list_of(record.get(name), _is_object)]
         if lists and not _names_list(mapping, lists):
             first = _items_of(first, lists[0])
+        elif not lists and nested_shape([record]) is None and (keyed := records_by_key(record)):
+            first = Records(keyed) if _are_messages(keyed, mapping) else first
     elif holds_pages(first, mapping):
         name = _page_list(first.values[0])
         batches = (_items_of(records, name) for records in chain([first], batches))
         first = next(batches)
     yield first
     yield from batches
+
+
+def _are_messages(records: list[Record], mapping: FieldMapping) -> bool:
+    names = list(dict.fromkeys(name for record in records for name in record))
+    usual = usual_columns(names, mapping.columns.keys())
+    return bool(recognise_shape(records) or nested_shape(records)) or {"text", "role"} <= {*usual, *names}
+
+
+def with_plain_records(first: Records, batches: Iterator[Records]) -> Iterator[Records] | None:
+    """Return the records out of the form in which a database stores them; None where they are plain.
+
+    Args:
+        first: The first records of a file, which show the form.
+        batches: All of them, in batches.
+    """
+    plain = plain_form(first.values)
+    if plain is None:
+        return None
+    return (Records([plain(record) if record else record for record in one.values], one.problems) for one in batches)
 
 
 def holds_pages(records: Records, mapping: FieldMapping) -> bool:
@@ -138,6 +166,7 @@ def unfolded(batches: Iterator[Records], shape: Shape, context: Context, paths: 
     for records in batches:
         values: list[Record] = []
         problems: dict[int, Problem] = {}
+        context.neighbours = records.values
         for index, record in enumerate(records.values):
             context.number += 1
             problem = records.problems.get(index)
@@ -203,7 +232,12 @@ def with_plain_text(rows: Rows, mapping: FieldMapping) -> Rows:
     if not len(places):
         return rows
     values = texts.to_pylist()
+    role_column = mapping.column_of("role")
+    roles = rows.columns[role_column].to_pylist() if role_column in rows.columns else None
     for place in places.tolist():
         called = None if calls is None else parsed(calls[place].as_py())
+        if roles is not None and speaker({"content": read_literal(values[place]), "role": roles[place]}) == "tool":
+            roles[place] = "tool"  # what a tool answered stands under the customer's role
         values[place] = with_tool_calls(content_text(values[place]), called if isinstance(called, list) else None)
-    return replace(rows, columns={**rows.columns, name: text_array(values)})
+    columns = {**rows.columns, name: text_array(values)}
+    return replace(rows, columns=columns if roles is None else {**columns, role_column: text_array(roles)})

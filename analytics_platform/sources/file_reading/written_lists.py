@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import ast
-import contextlib
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from analytics_platform.sources.file_reading.plain_tables import with_usual_columns
 from analytics_platform.sources.formats.file_records import Record, Records
 from analytics_platform.sources.mapping import FieldMapping
-from analytics_platform.sources.shapes.shape import is_list_of, parsed
-from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form
+from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, TIME_KEYS, USER_KEYS
+from analytics_platform.sources.shapes.shape import is_list_of, is_message, read_literal
+from analytics_platform.sources.shapes.table_parts.column_names import by_form, word_form
+from analytics_platform.sources.shapes.table_parts.table_columns import usual_forms
+from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
 from analytics_platform.sources.shapes.transcripts import transcript_messages
 
 _COLUMNS = (
@@ -31,7 +32,11 @@ def written_lists(columns: Collection[str], records: Records, mapping: FieldMapp
     """
     candidates = candidate_columns(columns, mapping)
     values = {name: next((record[name] for record in records.values if record.get(name)), None) for name in candidates}
-    return [name for name, value in values.items() if isinstance(value, str) and _is_list_of_objects(_read(value))]
+    return [
+        name
+        for name, value in values.items()
+        if isinstance(value, str) and (_is_list_of_objects(read := read_literal(value)) or is_message(read))
+    ]
 
 
 def transcripts(columns: Collection[str], records: Records, mapping: FieldMapping) -> list[str]:
@@ -50,20 +55,25 @@ def transcripts(columns: Collection[str], records: Records, mapping: FieldMappin
 
 
 def candidate_columns(columns: Collection[str], mapping: FieldMapping) -> list[str]:
-    """Return the columns that may hold lists of messages, by their names."""
+    """Return the columns that may hold chats: by their names, or the texts of which no column says who speaks."""
     name_of = by_form(columns)
     named = [name_of[form] for form in _COLUMNS if form in name_of]
     candidates = [name for name in named if name not in mapping.columns.values()]
-    if candidates and "text" in with_usual_columns(columns, mapping).missing_columns(columns):
+    usual = with_usual_columns(columns, mapping)
+    missing = usual.missing_columns(columns)
+    if candidates and "text" in missing:
         return candidates
+    text = usual.column_of("text")
+    if {"role", "text"} & {*missing} == {"role"} and text not in mapping.columns.values():
+        return [] if says_who_speaks(columns) else [text]
     return []
 
 
 def with_read_lists(batches: Iterator[Records], columns: Collection[str]) -> Iterator[Records]:
-    """Yield records with the lists that are written in ``columns``."""
+    """Yield records with the lists that are written in ``columns``; a single message becomes a list of one."""
     for records in batches:
         values = [
-            {name: _read(value) if name in columns else value for name, value in record.items()}
+            {name: _listed(read_literal(value)) if name in columns else value for name, value in record.items()}
             for record in records.values
         ]
         yield Records([_with_forms(record, columns) for record in values], records.problems)
@@ -82,18 +92,25 @@ def with_read_transcripts(batches: Iterator[Records], column: str) -> Iterator[R
 
 
 def _with_forms(record: Record, columns: Collection[str]) -> Record:
-    """Return a record with its names as shapes know them, where a column of chats has a name with capitals."""
-    if all(name in _COLUMNS for name in columns):
-        return record
-    return {column_form(name): value for name, value in record.items()}
+    """Return a record with its names as shapes know them, where its columns have other names than they know."""
+    if not all(name in _COLUMNS for name in columns):
+        forms = {word_form(name): value for name, value in record.items()}
+        lists = {form for form, value in forms.items() if isinstance(value, list) and form not in _COLUMNS}
+        record = {"messages" if form in lists else form: value for form, value in forms.items()}
+    for column, keys in _KEYS.items():
+        if record.keys().isdisjoint(keys):
+            name_of = by_form(record)
+            usual = next((name_of[form] for form in usual_forms(column) if form in name_of), None)
+            record = {column if name == usual else name: value for name, value in record.items()}
+    return record
 
 
-def _read(value: Any) -> Any:
-    read = parsed(value)
-    if isinstance(read, str) and read.startswith("[{'"):
-        with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-            return ast.literal_eval(read)
-    return read
+_KEYS = {"conversation_id": (*CONVERSATION_KEYS, "id", "uuid"), "timestamp": TIME_KEYS, "user_id": USER_KEYS}
+"""Keys that the shapes look for, by input column."""
+
+
+def _listed(value: Any) -> Any:
+    return [value] if is_message(value) else value
 
 
 def _is_list_of_objects(value: Any) -> bool:

@@ -29,7 +29,7 @@ RECORD_CHARACTERS = 256 << 20
 
 WRAPPERS = (
     "resourceSpans", "resourceLogs", "tickets", "conversations", "traces", "observations", "spans", "threads",
-    "data", "results", "items", "records", "rows", "documents", "value", "payload",
+    "data", "results", "items", "records", "rows", "documents", "value", "payload", "Items",
 )  # fmt: skip
 """Keys under which exports keep the list of their records."""
 

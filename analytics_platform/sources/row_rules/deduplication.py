@@ -106,7 +106,7 @@ compared_times AS (
     FROM validated WHERE is_repeated_hour AND {which}
 ),
 turned AS (
-    SELECT position, timestamp + INTERVAL 1 HOUR AS timestamp FROM compared_times
+    SELECT position, timestamp + getvariable('clock_change') AS timestamp FROM compared_times
     QUALIFY bool_or(is_back) OVER (
         PARTITION BY file, conversation_id, year(timestamp) ORDER BY sequence NULLS LAST, position
         ROWS UNBOUNDED PRECEDING)

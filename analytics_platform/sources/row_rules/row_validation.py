@@ -33,7 +33,7 @@ from analytics_platform.sources.row_rules.plain_rows import (
     validate_plain_rows,
 )
 from analytics_platform.sources.row_rules.rating_words import rating_words_sql
-from analytics_platform.sources.row_rules.time_forms import time_macros, time_of
+from analytics_platform.sources.row_rules.time_forms import clock_change_minutes, time_macros, time_of
 
 UNREADABLE, STATED = "unreadable.", "stated."
 """Prefixes of keys of ``extra``: ``unreadable.rating`` has a rating that is no number, as the source wrote it, and
@@ -283,6 +283,7 @@ def _prepare_rules(connection: duckdb.DuckDBPyConnection, mapping: FieldMapping)
     keys = ", ".join(mapping.keys_of_sessions)
     key = f"CASE WHEN coalesce({keys}) IS NOT NULL THEN CAST(to_json([{keys}]) AS VARCHAR) END" if keys else "NULL"
     connection.execute(f"CREATE TEMP MACRO session_key_of({', '.join(SESSION_KEYS)}) AS CAST({key} AS VARCHAR)")
+    connection.execute(f"SET VARIABLE clock_change = INTERVAL {clock_change_minutes(mapping.timezone)} MINUTE")
     connection.execute(time_macros(mapping.timezone))
     connection.execute("SET VARIABLE has_rules = true")
 

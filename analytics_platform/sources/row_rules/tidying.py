@@ -117,6 +117,7 @@ _DATE_ORDERS = {
     "mdy": ((_MONTH_FIRST + _LONG_YEAR, r"\3-\1-\2"), (_MONTH_FIRST + _SHORT_YEAR, r"20\3-\1-\2\4")),
     "ymd": ((rf"^(\d{{2}}){_JOINT}{_MONTH}{_JOINT}{_DAY},?([ T]|$)", r"20\1-\2-\3\4"),),
 }
+_CLOCK_FIRST = r"^(\d{1,2}:\d{2}(?::\d{2})?(?: ?[AaPp]\.?[Mm]\.?)?),? (\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4})$"
 _EAST_ASIAN = (r"^(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일] ?", r"\1-\2-\3 ")
 DATE_ORDERS = tuple(_DATE_ORDERS)
 """Orders of day, month and year."""
@@ -146,8 +147,7 @@ def plain_times(times: pa.Array, date_order: str | None) -> pa.Array:
     if times.null_count == len(times):
         return times
     if date_order is not None:
-        for pattern, replacement in _DATE_ORDERS[date_order]:
-            times = pc.replace_substring_regex(times, pattern, replacement)
+        times = _in_order(times, date_order)
     if pc.all(pc.ends_with(times, "Z")).as_py():
         return times
     if not pc.all(pc.string_is_ascii(times)).as_py():
@@ -160,6 +160,15 @@ def plain_times(times: pa.Array, date_order: str | None) -> pa.Array:
         for pattern, replacement in _PLAIN_OFFSETS:
             times = pc.replace_substring_regex(times, pattern, replacement)
     return _with_offsets(times)
+
+
+def _in_order(times: pa.Array, date_order: str) -> pa.Array:
+    """Return times whose dates of this order are written year first, before the time of the day."""
+    if pc.any(pc.match_substring_regex(times, r"^\d\d?:")).as_py():
+        times = pc.replace_substring_regex(times, _CLOCK_FIRST, r"\2 \1")
+    for pattern, replacement in _DATE_ORDERS[date_order]:
+        times = pc.replace_substring_regex(times, pattern, replacement)
+    return times
 
 
 def _with_offsets(times: pa.Array) -> pa.Array:

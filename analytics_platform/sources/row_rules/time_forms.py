@@ -5,9 +5,13 @@ large parts are no macros: DuckDB plans the body of a macro when the macro is cr
 it, and again for the statement, which took longer than all else that is done with a small file.
 """
 
+# ruff: noqa: RUF001  (letters of other scripts look like Latin ones)
+
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
 AUTO = "auto"
 EPOCH_FORMATS = ("epoch_seconds", "epoch_milliseconds")
@@ -16,10 +20,13 @@ DATE_ONLY = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\.?$|^\d{8}$|^[2-7]\d{4}$|^[^:]*[^
 """A time without a time of the day, as RE2 and Python read it."""
 
 _MONTHS = (
-    "jan jän ene gen", "feb fév fev", "mar mär mrz maa mrt", "apr avr abr", "may mai mag mei", "jun juin giu",
-    "jul juil lug", "aug aoû ago", "sep set", "oct okt ott out", "nov", "dec dez déc dic",
+    "jan jän ene gen янв яну січ oca", "feb fév fev фев лют şub", "mar mär mrz maa mrt мар бер",
+    "apr avr abr апр кві nis", "may mai mag mei май мая тра", "jun juin giu июн юни чер haz",
+    "jul juil lug июл юли лип tem", "aug aoû ago авг сер ağu", "sep set сен вер eyl", "oct okt ott out окт жов eki",
+    "nov ноя ное лис kas", "dec dez déc dic дек гру ara",
 )  # fmt: skip
-"""First letters of the months in English, German, French, Spanish, Italian, Portuguese and Dutch."""
+"""First letters of the months in English, German, French, Spanish, Italian, Portuguese, Dutch, Russian, Bulgarian,
+Ukrainian and Turkish."""
 _MONTH_NUMBERS = "SET VARIABLE month_numbers = MAP {{{}}};\n".format(
     ", ".join(f"'{word}': {number}" for number, words in enumerate(_MONTHS, start=1) for word in words.split())
 )
@@ -55,33 +62,46 @@ CREATE TEMP MACRO loose_iso_text(given) AS
 CREATE TEMP MACRO has_offset(iso) AS regexp_matches(iso, ':\d{2}([.]\d+)? ?(UTC|Z|[+-]\d{2}(:?\d{2})?)$');
 CREATE TEMP MACRO instant_of(iso) AS list_transform(
     [iso], lambda one: CASE WHEN has_offset(one) THEN TRY_CAST(one AS TIMESTAMPTZ) END)[1];
+-- .NET writes milliseconds, and the offset of the zone says no more: /Date(1718870400000+0200)/.
+CREATE TEMP MACRO dotnet_time(given) AS CASE WHEN given LIKE '%Date(%' THEN micros_time(1e3 * TRY_CAST(
+    regexp_extract(given, '^/?Date\((-?\d+)(?:[+-]\d{4})?\)/?$', 1) AS DOUBLE)) END;
+-- Apple counts nanoseconds from 2001 on; since 1970, 18 digits would be a time before 2001.
+CREATE TEMP MACRO apple_time(given) AS CASE WHEN regexp_full_match(given, '[3-9]\d{17}')
+    THEN micros_time(TRY_CAST(given AS BIGINT) // 1000 + 978_307_200_000_000) END;
 -- A spreadsheet writes a time as the number of days since 1899-12-30: 45123.5 is noon of 2023-07-16. As seconds since
 -- 1970 the same number would be a time of 1970-01-01.
 CREATE TEMP MACRO is_day_number(given) AS regexp_full_match(given, '[2-7]\d{4}([.,]\d+)?');
 -- Seconds have up to 11 digits, milliseconds 12 to 14, microseconds 15 to 17, nanoseconds more: between 1973 and 2099 a
 -- number has one reading only. Nineteen digits are too many for a float.
-CREATE TEMP MACRO epoch_time(given) AS
+CREATE TEMP MACRO epoch_number(given) AS
     CASE WHEN is_day_number(given) THEN NULL
          WHEN regexp_full_match(given, '\d{18,19}') THEN micros_time(TRY_CAST(given AS BIGINT) // 1000)
          WHEN NOT regexp_full_match(given, '\d{8}|\d{14}') THEN micros_time(TRY_CAST(given AS DOUBLE) * CASE
             WHEN abs(TRY_CAST(given AS DOUBLE)) < 1e11 THEN 1e6
             WHEN abs(TRY_CAST(given AS DOUBLE)) < 1e14 THEN 1e3
             WHEN abs(TRY_CAST(given AS DOUBLE)) < 1e17 THEN 1 ELSE 1e-3 END) END;
+CREATE TEMP MACRO epoch_time(given) AS coalesce(apple_time(given), epoch_number(given), dotnet_time(given),
+    CASE WHEN regexp_full_match(given, '\d{1,3}(,\d{3}){3,6}') THEN epoch_number(replace(given, ',', '')) END);
 CREATE TEMP MACRO spreadsheet_time(given) AS CASE WHEN is_day_number(given) THEN
     TIMESTAMP '1899-12-30'
     + to_milliseconds(CAST(round(CAST(replace(given, ',', '.') AS DOUBLE) * 86_400_000) AS BIGINT)) END;
 -- tidying gives the abbreviations with one meaning as offsets; strptime would choose one of several.
 CREATE TEMP MACRO has_unclear_zone(given) AS regexp_matches(given, ' [A-Z]{3,5}( \d{4})?$')
     AND NOT regexp_matches(given, ' (GMT|UTC)( \d{4})?$');
+CREATE TEMP MACRO plain_days(given) AS regexp_replace(given, '\b(\d{1,2})(st|nd|rd|th)\b', '\1');
 CREATE TEMP MACRO mail_time(given) AS
-    CASE WHEN regexp_matches(given, '[A-Za-z]{3}') AND NOT has_unclear_zone(given) THEN CAST(try_strptime(given, [
+    CASE WHEN regexp_matches(given, '[A-Za-z]{3}') AND NOT has_unclear_zone(given)
+    THEN CAST(try_strptime(plain_days(given), [
         '%a, %d %b %Y %H:%M:%S %z', '%d %b %Y %H:%M:%S %z', '%a, %d %b %Y %H:%M %z', '%d %b %Y %H:%M %z',
         '%a, %d %b %Y %H:%M:%S %Z', '%d %b %Y %H:%M:%S %Z', '%a %b %d %H:%M:%S %z %Y', '%a %b %d %H:%M:%S %Z %Y',
         '%a %b %d %Y %H:%M:%S %z', '%d/%b/%Y:%H:%M:%S %z', '[%d/%b/%Y:%H:%M:%S %z]', '%A, %d-%b-%y %H:%M:%S %Z',
-        '%b %d, %Y, %I:%M:%S %p %z', '%b %d, %Y, %I:%M %p %z', '%B %d, %Y at %I:%M:%S %p %z'
+        '%b %d, %Y, %I:%M:%S %p %z', '%b %d, %Y, %I:%M %p %z', '%B %d, %Y at %I:%M:%S %p %z',
+        '%B %d, %Y %I:%M:%S %p %z', '%B %d, %Y %I:%M %p %z', '%A, %B %d, %Y %I:%M:%S %p %z',
+        '%A, %B %d, %Y %I:%M %p %z', '%A, %B %d, %Y at %I:%M:%S %p %z', '%b %d, %Y %I:%M:%S %p %z',
+        '%b %d, %Y %I:%M %p %z'
     ]) AS TIMESTAMPTZ) END;
 CREATE TEMP MACRO without_uhr(given) AS regexp_replace(regexp_replace(regexp_replace(regexp_replace(
-    given, ' ?Uhr$', ''), ',? (um|klo|kl[.]|ore|alle) ', ' '),
+    given, ' ?Uhr$', ''), ',? (um|klo|kl[.]|ore|alle|-) |(?:(\d{4}))[Tt]', '\2 '),
     '([ ,]\d{1,2})[.](\d{2})$', '\1:\2'), '([ ,]\d{1,2})[.](\d{2})[.](\d{2})$', '\1:\2:\3');
 CREATE TEMP MACRO month_of(word) AS
     coalesce(getvariable('month_numbers')[word[:4]], getvariable('month_numbers')[word[:3]]);
@@ -100,8 +120,9 @@ CREATE TEMP MACRO zone_time(wall, zone) AS list_transform(
 # Parts of the expressions; ``given`` stands for the text. What may be a letter stands for letters, also of a month:
 # DuckDB takes 1.5 ms to plan a class of exactly the letters, and no other word is the name of a month.
 _NAMED_MONTH = r"""list_transform([regexp_extract(given,
-    '^(?:[^\d\s[:punct:]]+[.,]* )?(\d{1,2})(?:[.]|er|º)? ?(?:de )?([^\d\s[:punct:]]{3,})[.]?,? (?:de )?(\d{4})' ||
-    '(?:,? (?:um |à |a las |às |alle |om )?(\d{1,2})[:h](\d{2})(?::(\d{2}))?)?(?: Uhr)?$',
+    '^(?:[^\d\s[:punct:]]+[.,]* )?(\d{1,2})(?:[.]|er|º)?[ -]?(?:de )?([^\d\s[:punct:]]{3,})' ||
+    '[.]?,?[ -](?:de )?(\d{4})(?: г[.]?)?' ||
+    '(?:,? (?:um |à |a las |às |alle |om |в )?(\d{1,2})[:h](\d{2})(?::(\d{2}))?)?(?: Uhr)?$',
     ['day', 'month', 'year', 'hour', 'minute', 'second'])], lambda parts: time_of_parts(parts))[1]"""
 _WORDED = (
     r"""CASE
@@ -110,9 +131,11 @@ _WORDED = (
     WHEN regexp_full_match(given, '\d{1,2}[.]\d{1,2}[.]\d{4}.*') THEN try_strptime(without_uhr(given), [
         '%d.%m.%Y %H:%M:%S', '%d.%m.%Y %H:%M', '%d.%m.%Y, %H:%M:%S', '%d.%m.%Y, %H:%M', '%d.%m.%Y',
         '%d.%m.%Y %H:%M:%S.%f'])
+    WHEN regexp_full_match(given, '\d{1,2}:\d{2}(:\d{2})?,? \d{1,2}[.]\d{1,2}[.]\d{4}') THEN try_strptime(given, [
+        '%H:%M %d.%m.%Y', '%H:%M:%S %d.%m.%Y', '%H:%M, %d.%m.%Y', '%H:%M:%S, %d.%m.%Y'])
     WHEN regexp_full_match(given, '\d{1,2}[.]\d{1,2}[.]\d{2}([ ,].*)?') THEN try_strptime(without_uhr(given), [
         '%d.%m.%y %H:%M:%S', '%d.%m.%y %H:%M', '%d.%m.%y, %H:%M:%S', '%d.%m.%y, %H:%M', '%d.%m.%y'])
-    WHEN regexp_matches(given, '[^\d\s[:punct:]]{3}') THEN coalesce(try_strptime(given, [
+    WHEN regexp_matches(given, '[^\d\s[:punct:]]{3}') THEN coalesce(try_strptime(plain_days(given), [
         '%b %d, %Y, %I:%M:%S %p', '%b %d, %Y %I:%M:%S %p', '%b %d, %Y, %I:%M %p', '%b %d, %Y %I:%M %p',
         '%B %d, %Y, %I:%M:%S %p', '%B %d, %Y %I:%M %p', '%B %d, %Y at %I:%M %p', '%b %d, %Y', '%d %b %Y %H:%M:%S',
         '%d %b %Y %H:%M', '%d %b %Y', '%d %B %Y %H:%M', '%a %b %d %H:%M:%S %Y',
@@ -143,16 +166,17 @@ _AUTO_INSTANT = f"""coalesce(
     mail_time(given), {_ZONED})"""
 _AUTO_WALL = f"coalesce({_WALL}, spreadsheet_time(given))"
 
-
+_USUAL_CHANGE = 60
+"""Minutes by which clocks are set back."""
 # Of a local time that occurs twice, the earlier moment; of one that never occurs, the moment an hour later.
 _MOMENTS = """
 CREATE TEMP MACRO moment(wall) AS CASE
-    WHEN ((wall AT TIME ZONE {zone}) - INTERVAL 1 HOUR) AT TIME ZONE {zone} = wall
-        THEN (wall AT TIME ZONE {zone}) - INTERVAL 1 HOUR
+    WHEN ((wall AT TIME ZONE {zone}) - INTERVAL {minutes} MINUTE) AT TIME ZONE {zone} = wall
+        THEN (wall AT TIME ZONE {zone}) - INTERVAL {minutes} MINUTE
     ELSE wall AT TIME ZONE {zone} END;
 CREATE TEMP MACRO placed(reading) AS {{
     'at': coalesce(reading.instant, moment(reading.wall)),
-    'repeated': coalesce((moment(reading.wall) + INTERVAL 1 HOUR) AT TIME ZONE {zone} = reading.wall, false),
+    'repeated': coalesce((moment(reading.wall) + INTERVAL {minutes} MINUTE) AT TIME ZONE {zone} = reading.wall, false),
     'skipped': coalesce(moment(reading.wall) AT TIME ZONE {zone} <> reading.wall, false)
 }};
 """
@@ -164,7 +188,20 @@ def time_macros(zone: str | None) -> str:
     Args:
         zone: IANA name of the zone of times without an offset; None for UTC.
     """
-    return _MONTH_NUMBERS + _MACROS + ("" if zone is None else _MOMENTS.format(zone=_quoted(zone)))
+    return (
+        _MONTH_NUMBERS
+        + _MACROS
+        + ("" if zone is None else _MOMENTS.format(zone=_quoted(zone), minutes=clock_change_minutes(zone)))
+    )
+
+
+def clock_change_minutes(zone: str | None) -> int:
+    """Return by how many minutes clocks of a zone are set back: 60, but 30 on Lord Howe Island."""
+    if zone is None:
+        return _USUAL_CHANGE
+    winter, summer = (dt.datetime(2024, month, 1, tzinfo=ZoneInfo(zone)).utcoffset() for month in (1, 7))
+    change = abs((winter or dt.timedelta()) - (summer or dt.timedelta()))
+    return int(change.total_seconds() // 60) or _USUAL_CHANGE
 
 
 def time_of(text: str, formats: Sequence[str], zone: str | None) -> str:

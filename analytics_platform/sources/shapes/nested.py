@@ -5,27 +5,34 @@ The records become flat ones, whose columns are then taken by their usual names 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.row_rules.role_vocabularies import vocabulary_of
+from analytics_platform.sources.row_rules.role_words import plain_word
 from analytics_platform.sources.shapes.catalogue import recognise_shape
 from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
-from analytics_platform.sources.shapes.id_keys import CONTACT_KEYS, CONVERSATION_KEYS, RECORD_KEYS
+from analytics_platform.sources.shapes.id_keys import CONTACT_KEYS, CONVERSATION_KEYS, RECORD_KEYS, TIME_KEYS
 from analytics_platform.sources.shapes.identity import Turn, identify_conversation, identify_rows
+from analytics_platform.sources.shapes.people import PEOPLE, PROMPTER, with_roles_of_people, with_stated_prompters
 from analytics_platform.sources.shapes.shape import Context, Shape, content_text, first_of, is_list_of
+from analytics_platform.sources.shapes.table_parts.column_names import column_form
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
 from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
 
 _PARENT_IDS = (*CONVERSATION_KEYS, *CONTACT_KEYS, *RECORD_KEYS)
 """Keys of a record that name its conversation, in the order in which they are tried."""
-_MESSAGE_IDS = ("id", "Id", "uuid", "_id")
-_INNER = ("_embedded", "data", "attributes", "conversation", "ticket", "chat", "transcript", "payload", "thread")
+_MESSAGE_IDS = ("id", "Id", "uuid", "_id", "messageId", "message_id")
+_INNER = (
+    "_embedded", "data", "attributes", "conversation", "ticket", "chat", "transcript", "payload", "thread", "body",
+    "response", "request", "chunkedPrompt", "results", "messageData",
+)  # fmt: skip
 """Keys of objects in which a list of messages may stand."""
 _OF_A_MESSAGE = ("role", "text", "timestamp")
-_TEXTS = frozenset({"content", "text", "body", "message", "parts"})
+_TEXTS = frozenset({"content", "text", "body", "message", "parts", "message_parts"})
 _MOST_DEPTH = 3
 _SAMPLE = 50
 
@@ -49,7 +56,11 @@ def nested_shape(records: Sequence[Record]) -> Shape | None:
     if found is not None:
         path, unfold = found
         return Shape("nested", f"records with messages in {'.'.join(path)}", lambda _: True, unfold)
-    if any(isinstance(value, Mapping) for record in sample for value in record.values()):
+    if any(
+        isinstance(value, Mapping) or (name in _TEXTS and isinstance(value, list))
+        for record in sample
+        for name, value in record.items()
+    ):
         flat = [flat_record(record) for record in sample]
         if _has_messages(flat):
             return Shape("nested", "records with nested values", lambda _: True, lambda one, _: [flat_record(one)])
@@ -74,18 +85,36 @@ def _unfolding(sample: Sequence[Record], above: tuple[str, ...]) -> tuple[tuple[
     paths = list(dict.fromkeys(path for record in sample for path in _lists(record)))
     items = {path: [item for record in sample for item in _items(record, path)][:_SAMPLE] for path in paths}
     for path in paths:
-        if _has_messages([flat_record(item) for item in items[path]]):
-            return (*above, *path), partial(_messages, path)
+        flat = [flat_record(item) for item in items[path]]
+        if _has_messages(flat):
+            return (*above, *path), partial(_messages, path, _spoken(flat))
     for path in paths:
-        deeper = _unfolding(items[path], (*above, *path)) if len(above) < _MOST_DEPTH else None
+        outer = [{**_inherited(record, path), **item} for record in sample for item in _items(record, path)[:_SAMPLE]]
+        deeper = _unfolding(outer[:_SAMPLE], (*above, *path)) if len(above) < _MOST_DEPTH else None
         if deeper is not None:
             return deeper[0], partial(_messages_of_items, path, deeper[1])
     return None
 
 
 def _messages_of_items(path: tuple[str, ...], unfold: Unfold, record: Record, context: Context) -> Iterator[Record]:
+    inherited = _inherited(record, path)
     for item in _items(record, path):
-        yield from unfold(item, context)
+        yield from unfold({**inherited, **item}, context)
+
+
+def _inherited(record: Record, path: Sequence[str]) -> Record:
+    """Return what a record says of the conversations in its list: their id, and the people in it."""
+    return {
+        name: value
+        for name, value in record.items()
+        if name != path[0] and (name in CONVERSATION_KEYS or name in PEOPLE or name == "ContactId")
+    }
+
+
+def _spoken(flat: Sequence[Record]) -> tuple[str, Mapping[str, str]]:
+    """Return the column of messages that tells who speaks, and its words that mean another role there."""
+    column = _usual(flat).get("role", "")
+    return column, vocabulary_of(column_form(column), [row.get(column) for row in flat])
 
 
 def _lists(record: Record, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -99,10 +128,14 @@ def _lists(record: Record, above: tuple[str, ...] = ()) -> Iterator[tuple[str, .
 
 
 def _items(record: Mapping[str, Any], path: Sequence[str]) -> list[Record]:
+    """Return the objects of a list; one that names its author by an id gets the author's role from the record."""
     value: Any = record
     for step in path:
         value = value.get(step) if isinstance(value, Mapping) else None
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    if items and PROMPTER in items[0]:
+        return with_stated_prompters(items)
+    return with_roles_of_people(items, record) if items and not record.keys().isdisjoint(PEOPLE) else items
 
 
 def _has_messages(flat: Sequence[Record]) -> bool:
@@ -118,19 +151,28 @@ def _usual(rows: Iterable[Record], *stated: str) -> dict[str, str]:
         for name, value in row.items():
             values.setdefault(name, []).append(value)
     own = {name: name for name in _OF_A_MESSAGE if name in values}
-    return own | usual_columns(list(values), {*stated, *own}, values=values)
+    usual = own | usual_columns(list(values), {*stated, *own}, values=values)
+    if "text" not in usual:  # deeper in the message, such as messageData.msg.text
+        inner = [name for name in values if "." in name and name.rpartition(".")[2] in _TEXTS and any(values[name])]
+        usual |= dict(zip(("text",), inner, strict=False))
+    return usual
 
 
-def _messages(path: tuple[str, ...], record: Record, context: Context) -> Iterator[Record]:
+def _messages(
+    path: tuple[str, ...], spoken: tuple[str, Mapping[str, str]], record: Record, context: Context
+) -> Iterator[Record]:
     parent = flat_record(record, but=path)
     items = _items(record, path)
-    key = first_of(parent, *_PARENT_IDS)
+    key = first_of(parent, *_PARENT_IDS) or _inner_value(parent, CONVERSATION_KEYS)
+    parent = {name: value for name, value in parent.items() if name not in CONTACT_KEYS or value != key}
     of_parent = _usual([parent], "conversation_id")
     taken = {of_parent[column] for column in ("message_id", *_OF_A_MESSAGE) if column in of_parent}
     for name in sorted(taken & parent.keys()):
         parent[f"conversation.{name}"] = parent.pop(name)  # it is no value of the message
     started = first_of(parent, *(f"conversation.{of_parent[name]}" for name in ("timestamp",) if name in of_parent))
-    rows = [_message_row(item) for item in items]
+    started = started or _inner_value(parent, TIME_KEYS)
+    known: dict[tuple[str, ...], dict[str, str]] = context.memory.setdefault("columns", {})
+    rows = [_message_row(item, *spoken, known) for item in items]
     whole: str | None = None if key is None else str(key)
     for row in rows:
         if row["conversation_id"] is None:
@@ -150,16 +192,42 @@ def _messages(path: tuple[str, ...], record: Record, context: Context) -> Iterat
         }
 
 
-def _message_row(item: Record) -> Record:
-    """Return a message's values under the names of the input columns; ``conversation_id`` is None if it has none."""
+def _inner_value(parent: Record, keys: Collection[str]) -> Any:
+    """Return the value of a key that stands in an object of the record, such as ``info.conversationId``."""
+    return next((value for name, value in parent.items() if "." in name and name.rpartition(".")[2] in keys), None)
+
+
+def _message_row(
+    item: Record, role_column: str, words: Mapping[str, str], known: dict[tuple[str, ...], dict[str, str]]
+) -> Record:
+    """Return a message's values under the names of the input columns; ``conversation_id`` is None if it has none.
+
+    Args:
+        item: The message.
+        role_column: The column that tells who speaks in other messages; if this one has no such column, its own counts.
+        words: Words of the column that mean another role there.
+        known: The columns that are taken for input columns, by the keys of the messages before.
+    """
     row = flat_record(item)
-    usual = _usual([row])
+    keys = tuple(row)
+    usual = known.get(keys) or _usual([row])
+    if role_column in row:
+        usual["role"] = role_column
+        if "." not in usual.get("text", "."):  # a text deeper in the message is looked for in each
+            known[keys] = usual
+        if words and row[role_column] is not None:
+            row["role"] = words.get(plain_word(str(row[role_column])), row[role_column])
     for name in _OF_A_MESSAGE:
-        if name in usual and usual[name] != name:
+        if name in usual and usual[name] != name and name not in row:
             row[name] = row[usual[name]]  # the column itself may tell notes, too
     own = row.get(usual.get("conversation_id", "conversation_id"))
     row["conversation_id"] = None if own is None else str(own)
     return row
+
+
+def _is_content(value: Any) -> bool:
+    """Tell whether a value may be parts of a text; a message with a role, such as OpenAI's choice, is more."""
+    return isinstance(value, list) or (isinstance(value, Mapping) and "role" not in value)
 
 
 def flat_record(
@@ -181,7 +249,7 @@ def flat_record(
         elif isinstance(value, Mapping) and len(value) == 1 and next(iter(value)).startswith("$"):
             inner = next(iter(value.values()))  # MongoDB's $oid, $date and $numberLong
             flat |= flat_record({name: inner}, before, depth)
-        elif name in _TEXTS and isinstance(value, (Mapping, list)) and (text := content_text(value)) is not None:
+        elif name in _TEXTS and _is_content(value) and (text := content_text(value)) is not None:
             flat[f"{before}{name}"] = text
         elif isinstance(value, Mapping) and depth:
             flat |= flat_record(value, f"{before}{name}.", depth - 1)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -25,6 +26,7 @@ class Context:
         file: The file.
         number: Number of the record within the file, from 1.
         memory: What a shape keeps between the records of one file.
+        neighbours: The records that were read together with the record, itself among them.
         untimed: Number of messages that got their time from the file.
         shared_times: Number of messages that got the time of their conversation.
         internal_notes: Number of notes that the customer does not see.
@@ -33,6 +35,7 @@ class Context:
     file: SourceFile
     number: int = 0
     memory: dict[str, Any] = field(default_factory=dict)
+    neighbours: Sequence[Record] = ()
     untimed: int = 0
     shared_times: int = 0
     internal_notes: int = 0
@@ -168,8 +171,11 @@ def _part_text(part: Mapping[str, Any]) -> str | None:
 
 def _marker(kind: str, part: Mapping[str, Any]) -> str | None:
     has_image = not kind and isinstance(part.get("image"), Mapping)  # as Bedrock writes it
-    if "image" in kind or has_image or "inlineData" in part or "inline_data" in part:
+    is_image = kind == "file" and str(part.get("mediaType") or part.get("mimeType")).startswith("image/")  # Vercel's
+    if "image" in kind or has_image or is_image or "inlineData" in part or "inline_data" in part:
         return "[image]"
+    if kind.startswith("tool-") or kind == "dynamic-tool":  # Vercel's
+        return f"[tool call: {part.get('toolName') or kind.removeprefix('tool-')}]"
     if kind in _TOOL_CALLS or "functionCall" in part or "toolUse" in part:
         called = part.get("functionCall") or part.get("toolUse") or part.get("function") or part
         return f"[tool call: {called.get('name') or 'unnamed'}]"
@@ -188,9 +194,11 @@ def _marker(kind: str, part: Mapping[str, Any]) -> str | None:
         file = part["file"] if isinstance(part.get("file"), Mapping) else part
         name = file.get("filename") or file.get("name") or file.get("title")
         return f"[file: {name}]" if name else "[file]"
-    return "" if kind in {"thinking", "redacted_thinking", "reasoning", "thoughts"} else None
+    return "" if kind in _UNSAID else None
 
 
+_UNSAID = frozenset({"thinking", "redacted_thinking", "reasoning", "thoughts", "step-start", "source-url"})
+"""Kinds of parts that a model shows to nobody, or that say nothing."""
 _TOOL_CALLS = frozenset({"tool_use", "tool_call", "function_call", "server_tool_use"})
 _TOOL_ANSWERS = ("functionResponse", "toolResult")
 """Keys of a tool's answer: Gemini's and Bedrock's."""
@@ -226,7 +234,13 @@ def is_message(value: Any) -> bool:
         return False
     if "role" in value:
         return any(key in value for key in ("content", "parts", "tool_calls", "text"))
-    return str(value.get("type")) in _SPEAKERS and "content" in value
+    return str(value.get("type")) in _SPEAKERS and "content" in _of_langchain(value)
+
+
+def _of_langchain(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the object that has a message's content, which LangChain stores in ``data``."""
+    inner = message.get("data")
+    return inner if isinstance(inner, Mapping) else message
 
 
 _SPEAKERS = frozenset({"human", "ai", "system", "tool", "chat", "function"})
@@ -248,6 +262,8 @@ def _is_tool_answer(part: Any) -> bool:
 
 def message_text(message: Mapping[str, Any]) -> str | None:
     """Return the text of a message, with markers for its images, files and tool calls."""
+    if "data" in message and "role" not in message:
+        message = _of_langchain(message)
     content = message.get("content")
     if isinstance(content, str) and "tool_calls" not in message:
         return written_parts(content)
@@ -282,6 +298,15 @@ def parsed(value: Any) -> Any:
         except (ValueError, RecursionError):  # no JSON, or nested too deeply
             return value
     return value
+
+
+def read_literal(value: Any) -> Any:
+    """Return the object of a JSON text, or of a list or an object as Python shows it; any other value as it is."""
+    read = parsed(value)
+    if isinstance(read, str) and read.startswith(("[{'", "{'")):
+        with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            return ast.literal_eval(read)
+    return read
 
 
 def plain_values(record: Mapping[str, Any], but: Iterable[str] = ()) -> Record:

@@ -8,16 +8,23 @@ from dataclasses import dataclass
 from analytics_platform.sources.formats.file_records import Record
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
 
-_BREAK = re.compile(r"<br\s*/?>|\r\n?", re.IGNORECASE)
+_BREAK = re.compile(r"<br\s*/?>|</?(?:p|div)\b[^<>]*>|\r\n?", re.IGNORECASE)
+_OFFSET = r"\(\s*(?:\d+\s?h\s*)?(?:\d+\s?m\s*)?\d+\s?s\s*\)"
+"""Time since the chat began, as Salesforce writes it: ``( 1m 5s )``."""
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?(?:\.\d+)?(?:\s?[AaPp]\.?[Mm]\b\.?)?(?:Z|\s?[+-]\d{2}:?\d{2})?"
 _DAY = r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})"
 _LINE = re.compile(
-    rf"""\s*(?:[\[(]?(?P<time>(?P<day>{_DAY}[T,\s]\s*)?{_CLOCK})[\])]?\s*(?:[-\u2013|]\s*)?)?
+    rf"""\s*(?P<offset>{_OFFSET}\s*)?(?:[\[(]?(?P<time>(?P<day>{_DAY}[T,\s]\s*)?{_CLOCK})[\])]?\s*(?:[-\u2013|]\s*)?)?
     (?P<name>[^\W\d_][^:\n\[\](){{}}<>]{{0,39}}?)\s*(?:[\[(](?P<note>[^\[\]()\n]{{1,40}})[\])]\s*)?
     [:>]\s+(?P<text>\S.*)?""",
     re.VERBOSE,
 )
 """A line with which a message begins: a time, who speaks, and perhaps in brackets the speaker's role."""
+_HEADING = re.compile(
+    rf"\s*(?P<name>[^\W\d_][^:\n\[\](){{}}<>]{{0,39}}?)[,\s]\s*[\[(]?(?P<time>(?P<day>{_DAY}[T,\s]\s*)?{_CLOCK})[\])]?:?\s*"
+)
+"""A line of its own above a message: who speaks, and when."""
+_PIPE = re.compile(r"\s+\|\s+")
 _MOST_SPEAKERS, _MOST_WORDS, _FEWEST_TURNS = 6, 4, 2
 
 
@@ -45,7 +52,12 @@ def transcript_messages(cell: str) -> list[Record] | None:
         ``timestamp`` where the line states day and time.
     """
     lines = [line for line in _BREAK.sub("\n", cell).split("\n") if line.strip()]
+    if len(lines) == 1 and all(_role_of_start(piece) for piece in _PIPE.split(lines[0])):
+        lines = _PIPE.split(lines[0])
     starts = [_start(line) for line in lines]
+    timed = [index for index, start in enumerate(starts) if start is not None and start.has_time]
+    if len(timed) >= _FEWEST_TURNS:  # what stands above the first time is no message: "Chat started: …"
+        lines, starts = lines[timed[0] :], starts[timed[0] :]
     is_turn = _turns(starts)
     if sum(is_turn) < _FEWEST_TURNS or not is_turn[0]:
         return None
@@ -59,13 +71,24 @@ def transcript_messages(cell: str) -> list[Record] | None:
     return [_message(start, "\n".join(texts), roles[start.name]) for start, texts in turns]
 
 
+def _role_of_start(line: str) -> str | None:
+    start = _start(line)
+    return start.role if start is not None else None
+
+
 def _start(line: str) -> _Start | None:
+    heading = _HEADING.fullmatch(line)
+    if heading is not None and len(heading["name"].split()) <= _MOST_WORDS:
+        name = heading["name"].strip()
+        role = _role(name) or _role(name.split()[0])
+        return _Start(name, role, heading["time"] if heading["day"] else None, has_time=True, text="")
     found = _LINE.fullmatch(line)
     if found is None or len(found["name"].split()) > _MOST_WORDS:
         return None
     role = _role(found["note"] or "") or _role(found["name"]) or _role(found["name"].split()[0])
     time = found["time"] if found["day"] else None
-    return _Start(found["name"].strip(), role, time, found["time"] is not None, (found["text"] or "").strip())
+    has_time = found["time"] is not None or found["offset"] is not None
+    return _Start(found["name"].strip(), role, time, has_time, (found["text"] or "").strip())
 
 
 def _role(word: str) -> str | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,11 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.sources.base import SourceDay
+from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.file_reading.file_source import FileSource
+from analytics_platform.sources.file_reading.locating import find_files
+from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
 
 HEADER = "conversation_id,message_id,role,text,timestamp\n"
 
@@ -116,3 +121,23 @@ def read_together(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dic
 @pytest.fixture(scope="session")
 def everything() -> type[Everything]:
     return Everything
+
+
+@pytest.fixture
+def said(folder) -> Callable[..., list[dict[str, Any]]]:
+    """Return a function that writes a file and returns its rows as a run maps them, without those left out."""
+
+    def read(content: Any, name: str = "") -> list[dict[str, Any]]:
+        text = content if isinstance(content, str) else json.dumps(content)
+        name = name or ("a.csv" if isinstance(content, str) else "a.json")
+        folder.write(name, text)
+        (file,) = find_files(str(folder.path / name))
+        rows = []
+        for mapping, batch in read_rows(file, FieldMapping()):
+            mapping.require_columns(batch.columns, file.place)
+            rows += mapping.apply(batch).rows.to_pylist()
+        for row in rows:
+            row["role"] = default_role_words().get(plain_word(row["role"] or ""), row["role"])
+        return [row for row in rows if row["problem"] is None]
+
+    return read

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, cast
 
 from analytics_platform.sources.formats.file_records import Record
 from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, TIME_KEYS, USER_KEYS
@@ -34,6 +36,9 @@ PAIRS = (
     ("user_query", "bot_response"),
     ("human", "assistant"), ("human", "ai"), ("user", "assistant"), ("user", "bot"), ("request", "response"),
     ("message", "response"), ("message", "reply"), ("inputs", "outputs"),
+    ("query_input", "query_result"), ("frage", "antwort"), ("question", "reponse"),
+    ("pregunta", "respuesta"), ("domanda", "risposta"), ("pergunta", "resposta"), ("vraag", "antwoord"),
+    ("pytanie", "odpowiedz"), ("вопрос", "ответ"), ("问题", "回答"), ("问题", "答案"), ("質問", "回答"),
     ("request_body", "response_body"), ("attributes.input.value", "attributes.output.value"),
 )  # fmt: skip
 """Names of the columns of a question and of its answer."""
@@ -53,6 +58,11 @@ _READ = frozenset({
     "role", "text", "sequence", "time_source",
 })  # fmt: skip
 """Keys whose values become input columns; all others stay as they are."""
+_BODIES = ("body", "inputBodyJson", "outputBodyJson", "output")
+"""Keys of what was sent within a logged request or answer, as Bedrock logs it."""
+_FULFILMENTS = ("fulfillmentText", "fulfillment_text", "responseMessages")
+"""Keys of the answer of Dialogflow."""
+_TRACES = ("trace_id", "traceId", "run_type", "observationId")
 _LEVELS = frozenset({"SPAN", "EVENT", "TOOL", "RETRIEVER", "CHAIN", "EMBEDDING", "GUARDRAIL", "EVALUATOR"})
 """Kinds of Langfuse observations that are no exchange between a customer and the assistant."""
 
@@ -73,7 +83,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     pair = pair_of(record)
     if pair is None:
         raise KeyError("question and answer")
-    if str(record.get("type") or record.get("run_type") or "").upper() in _LEVELS:
+    if _is_part(record, context):
         return
     further = {name: value for name, value in plain_values(record, but=pair).items() if not _is_read(name)}
     record = {word_form(name): value for name, value in record.items()} | record
@@ -86,8 +96,8 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     stated = first_of(record, *_TIMES) or _nested_time(record)
     start, ended = context.time_of(stated), first_of(record, *_ENDS)
     user = first_of(record, *_USERS)
-    asked = _question(parsed(record.get(pair[0])))
-    answered = _answer(parsed(record.get(pair[1])))
+    asked = _question(_value(record, pair[0])) or None
+    answered = _answer(_value(record, pair[1])) or None
     if asked is None and answered is None and any(record.get(name) not in (None, "") for name in pair):
         raise ValueError("neither the question nor the answer has a known form")
     conversation, question_id, answer_id = _identities(record, context, (user, stated, asked, answered))
@@ -103,7 +113,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             "role": "assistant",
             "text": answered,
             **(context.time_of(ended, stated) if ended or stated else start),
-            "model": first_of(record, *_MODELS),
+            "model": first_of(record, *_MODELS) or _model_of_run(record, context),
             "input_tokens": first_of(record, *_INPUT_TOKENS)
             or first_of(usage, "input", "promptTokens", "prompt_tokens", "input_tokens"),
             "output_tokens": first_of(record, *_OUTPUT_TOKENS)
@@ -111,6 +121,63 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             "cost": first_of(record, *_COSTS),
             "rating": first_of(record, *_RATINGS),
         }
+
+
+def _value(record: Record, name: str) -> Any:
+    """Return a question or an answer; a table of traces has a text as JSON writes it, in quotes."""
+    value = record.get(name)
+    if isinstance(value, str) and value[:1] == '"' == value[-1:] and not record.keys().isdisjoint(_TRACES):
+        with suppress(ValueError):  # quotes that somebody typed
+            return json.loads(value)
+    return parsed(value)
+
+
+def _is_part(record: Record, context: Context) -> bool:
+    """Tell whether a record is a step within an exchange that another record tells, and no exchange of its own.
+
+    Of LangSmith's runs, the root of a trace is the exchange; the runs of models below count if the file has no root
+    with a question and an answer.
+    """
+    is_step = str(record.get("type") or record.get("run_type") or "").upper() in _LEVELS
+    if "run_type" not in record:
+        return is_step
+    is_told = _trace_of(record) in _roots(context)
+    return not is_told if is_step and _is_root(record) else is_step or (is_told and not _is_root(record))
+
+
+def _is_root(run: Record) -> bool:
+    return not run.get("parent_run_id") and "." not in str(run.get("dotted_order") or "")
+
+
+def _trace_of(run: Record) -> str:
+    return str(first_of(run, "trace_id", "id"))
+
+
+def _roots(context: Context) -> dict[str, Any]:
+    """Return the traces of the runs read together whose root has a question and an answer, each with its model."""
+    if context.memory.get("neighbours") is not context.neighbours:
+        runs = [run for run in context.neighbours if "run_type" in run]
+        models = {_trace_of(run): model for run in runs if (model := _metadata(run).get("ls_model_name"))}
+        roots = {}
+        for run in filter(_is_root, runs):
+            pair = pair_of(run)
+            if pair and _question(_value(run, pair[0])) and _answer(_value(run, pair[1])):
+                roots[_trace_of(run)] = models.get(_trace_of(run))
+        context.memory |= {"neighbours": context.neighbours, "roots": roots}
+    return cast("dict[str, Any]", context.memory["roots"])
+
+
+def _model_of_run(record: Record, context: Context) -> Any:
+    """Return the model of a LangSmith run, or of a run below it."""
+    if "run_type" not in record:
+        return None
+    return _metadata(record).get("ls_model_name") or _roots(context).get(_trace_of(record))
+
+
+def _metadata(run: Record) -> Mapping[str, Any]:
+    extra = parsed(run.get("extra"))
+    found = extra.get("metadata") if isinstance(extra, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
 
 
 @lru_cache(maxsize=8192)
@@ -149,9 +216,7 @@ def _identities(
 
 def _thread_of(record: Record) -> Any:
     """Return the thread of a LangSmith run, which stands in the metadata."""
-    extra = record.get("extra")
-    metadata = extra.get("metadata") if isinstance(extra, Mapping) and "run_type" in record else None
-    return first_of(metadata, "thread_id", "session_id", "conversation_id") if isinstance(metadata, Mapping) else None
+    return first_of(_metadata(record), "thread_id", "session_id", "conversation_id") if "run_type" in record else None
 
 
 def _unserialised(value: Any) -> Any:
@@ -174,8 +239,11 @@ def _nested_time(record: Record) -> Any:
 
 def _messages(value: Any) -> list[Any] | None:
     """Return the messages of a question or answer that is a list of them; None for anything else."""
-    if isinstance(value, Mapping) and isinstance(value.get("body"), Mapping):
-        value = value["body"]
+    for body in _BODIES:
+        if isinstance(value, Mapping) and isinstance(value.get(body), Mapping):
+            value = value[body]
+    if isinstance(value, Mapping) and is_message(value.get("message")):
+        return [value["message"]]
     if isinstance(value, Mapping):
         value = next(
             (
@@ -191,7 +259,9 @@ def _messages(value: Any) -> list[Any] | None:
     for inner in ("message", "content"):  # of OpenAI's choices, of Gemini's candidates
         if is_list_of(value, partial(_has_message, inner)):
             return [item[inner] for item in value]
-    return value if is_list_of(value, is_message) else None
+    if not isinstance(value, list):
+        return None
+    return [item for item in value if is_message(item)] or None  # beside them, calls and thoughts of the model
 
 
 def _has_message(key: str, item: Any) -> bool:
@@ -203,14 +273,16 @@ def _question(value: Any) -> str | None:
     if messages is not None:
         asked = [message for message in messages if speaker(message) == "user"]
         return message_text(asked[-1]) if asked else None
-    return _text(value, "input", "question", "query", "text", "prompt", "message", "human_input", "user_input")
+    return _text(
+        value, "input", "question", "query", "text", "prompt", "message", "human_input", "user_input", "transcript"
+    )
 
 
 def _answer(value: Any) -> str | None:
     messages = _messages(value)
     if messages is not None:
         return message_text(messages[-1])
-    return _text(value, "output", "answer", "text", "response", "result", "completion", "generated_text")
+    return _text(value, "output", "answer", "text", "response", "result", "completion", "generated_text", *_FULFILMENTS)
 
 
 def _text(value: Any, *names: str) -> str | None:

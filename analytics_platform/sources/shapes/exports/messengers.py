@@ -1,4 +1,4 @@
-"""Chats of messengers as JSON: Telegram Desktop (``result.json``), Discord by DiscordChatExporter, and Messenger."""
+"""Chats of messengers: Telegram Desktop (``result.json``), Discord by DiscordChatExporter, Teams, and Messenger."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def _telegram(record: Record, context: Context) -> Iterator[Record]:
             service = message.get("type") == "service"
             author = message.get("from_id") or message.get("from") or message.get("actor_id")
             customer = customer if customer is not None or service else author
-            role = "system" if service else "user" if author == customer else "agent"
+            other = "assistant" if chat.get("type") == "bot_chat" else "agent"
+            role = "system" if service else "user" if author == customer else other
             yield {
                 "conversation_id": conversation,
                 "message_id": f"{conversation}:{message.get('id')}",
@@ -46,7 +47,7 @@ def _telegram(record: Record, context: Context) -> Iterator[Record]:
                 # Without a zone, date is the exporting computer's time.
                 "timestamp": message.get("date_unixtime") or message.get("date"),
                 "user_id": author if role == "user" else None,
-                "agent_id": author if role == "agent" else None,
+                "agent_id": author if role == other else None,
                 "channel": "telegram",
             }
 
@@ -79,6 +80,8 @@ def _discord(record: Record, context: Context) -> Iterator[Record]:
         role = "assistant" if bot else "user" if author.get("id") == customer else "agent"
         if message.get("type") not in {None, "Default", "Reply"}:
             role = "system"
+            if not message.get("content"):
+                continue  # somebody joined, or pinned a message
         files = [f"[file: {file.get('fileName') or 'unnamed'}]" for file in message.get("attachments") or []]
         yield {
             "conversation_id": conversation,
@@ -92,6 +95,86 @@ def _discord(record: Record, context: Context) -> Iterator[Record]:
         }
 
 
+_DISCORD_COLUMNS = frozenset({"AuthorID", "Author", "Date", "Content", "Attachments", "Reactions"})
+
+
+def _discord_row(record: Record, context: Context) -> Iterator[Record]:
+    """Yield a row of a channel as a table: the file is the conversation, its first author the customer."""
+    customer = context.memory.setdefault("customer", record["AuthorID"])
+    role = "user" if record["AuthorID"] == customer else "agent"
+    files = [f"[file: {url.rpartition('/')[2]}]" for url in str(record.get("Attachments") or "").split(",") if url]
+    (place,) = identify(context, context.file.label, [Turn(record["AuthorID"], record["Content"], record["Date"])])
+    yield {
+        "conversation_id": context.file.label,
+        "message_id": place.message_id,
+        "role": role,
+        "text": "\n".join([part for part in (record["Content"], *files) if part]) or None,
+        "timestamp": record["Date"],
+        "user_id": record["AuthorID"] if role == "user" else None,
+        "agent_id": record["AuthorID"] if role == "agent" else None,
+        "channel": "discord",
+    }
+
+
+def _is_teams(record: Record) -> bool:
+    body = record.get("body")
+    return {"messageType", "from", "createdDateTime", "id"} <= record.keys() and isinstance(body, Mapping)
+
+
+def _teams(record: Record, context: Context) -> Iterator[Record]:
+    """Yield a message of Microsoft Graph. A message with its replies is a conversation, its first author the customer.
+
+    A chat, which has no replies, is one conversation.
+    """
+    sender, body = record.get("from"), record["body"]
+    if record["messageType"] != "message" or not isinstance(sender, Mapping):
+        return  # somebody joined, or the chat was renamed
+    person = sender.get("user") or {}
+    author = first_of(person, "id", "displayName")
+    thread = str(record.get("chatId") or record.get("replyToId") or record["id"])
+    openers: dict[str, Any] = context.memory.setdefault("openers", _openers(context))
+    is_bot = not person and bool(sender.get("application"))
+    role = "assistant" if is_bot else "user" if openers.setdefault(thread, author) == author else "agent"
+    files = [
+        f"[file: {file.get('name') or 'unnamed'}]" for file in record.get("attachments") or [] if isinstance(file, dict)
+    ]
+    yield {
+        "conversation_id": thread,
+        "message_id": f"{thread}:{record['id']}",
+        "role": role,
+        "text": "\n".join([part for part in (body.get("content"), *files) if part]) or None,
+        "timestamp": record["createdDateTime"],
+        "user_id": author if role == "user" else None,
+        "agent_id": author if role == "agent" else None,
+        "channel": "teams",
+    }
+
+
+def _openers(context: Context) -> dict[str, Any]:
+    """Return the author of the oldest message of each chat; Graph lists the newest first."""
+    oldest: dict[str, tuple[str, Any]] = {}
+    for record in context.neighbours:
+        sender = record.get("from")
+        person = sender.get("user") if isinstance(sender, Mapping) else None
+        if record.get("messageType") == "message" and isinstance(person, Mapping):
+            thread = str(record.get("chatId") or record.get("replyToId") or record.get("id"))
+            found = (str(record.get("createdDateTime")), first_of(person, "id", "displayName"))
+            is_reply = not record.get("chatId") and bool(record.get("replyToId"))
+            if not is_reply and (thread not in oldest or found < oldest[thread]):
+                oldest[thread] = found
+    return {thread: author for thread, (_, author) in oldest.items()}
+
+
+DISCORD_ROWS = Shape(
+    "discord_rows", "Discord channel as a table", lambda record: record.keys() >= _DISCORD_COLUMNS, _discord_row, _HINT
+)
+TEAMS = Shape(
+    "teams",
+    "messages of Microsoft Teams",
+    _is_teams,
+    _teams,
+    "A message with its replies, or a chat, is a conversation; its first author is the customer.",
+)
 TELEGRAM = Shape("telegram", "Telegram export", _is_telegram, _telegram, _HINT)
 DISCORD = Shape("discord", "Discord chat by DiscordChatExporter", _is_discord, _discord, _HINT)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
 from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, TIME_KEYS, USER_KEYS
@@ -24,12 +25,34 @@ CONVERSATIONS = (*CONVERSATION_KEYS, "id", "uuid")
 """Keys of a record's id, in the order in which they are tried."""
 UNKEPT = ("timestamp", "created_at", "id", "messages")
 """Keys of a record that no column keeps as they are."""
-_ROLE_AND_CONTENT = 2
+_ROLE_AND_CONTENT = _PAIR = 2
 """Keys of a message that says nothing but who speaks and what."""
 
 
 def _list_name(record: Record) -> str | None:
-    return next((name for name in LISTS if is_list_of(record.get(name), is_message)), None)
+    return next((name for name in LISTS if is_list_of(record.get(name), _is_message_or_pair)), None)
+
+
+def _is_message_or_pair(value: Any) -> bool:
+    return is_message(value) or _is_pair(value)
+
+
+def _is_pair(value: Any) -> bool:
+    """Tell whether a value is a question and its answer, as Gradio stores a chat."""
+    return (
+        isinstance(value, list)
+        and len(value) == _PAIR
+        and all(text is None or isinstance(text, str) for text in value)
+        and any(value)
+    )
+
+
+def _listed(items: list[Any]) -> list[Record]:
+    """Return the messages of a list; a question and its answer are two."""
+    if not _is_pair(items[0]):
+        return items
+    said = ((role, text) for pair in items for role, text in zip(("user", "assistant"), pair, strict=False))
+    return [{"role": role, "content": text} for role, text in said if text]
 
 
 def unfold(record: Record, context: Context) -> Iterator[Record]:
@@ -41,13 +64,14 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     name = _list_name(record)
     if name is None:
         raise KeyError("messages")
+    stated = {**record["metadata"], **record} if isinstance(record.get("metadata"), dict) else record
     key = first_of(record, *CONVERSATIONS)
-    time = first_of(record, *TIME_KEYS)
-    messages = [*record[name], *_answer_of(record)]
+    time = first_of(stated, *TIME_KEYS)
+    messages = [*_listed(record[name]), *_answer_of(record)]
     conversation = str(key) if key is not None else identify_conversation(context, time, messages)
     further = plain_values(record, but=UNKEPT)
     known = {column: further.pop(column) for column in _COLUMNS if column in further}
-    known["user_id"] = first_of(record, *USER_KEYS)
+    known["user_id"] = first_of(stated, *USER_KEYS)
     turns = [_turn(message) for message in messages]
     places = identify(context, conversation, turns, continues=key is not None)
     for message, turn, place in zip(messages, turns, places, strict=True):

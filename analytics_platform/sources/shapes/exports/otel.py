@@ -19,6 +19,7 @@ from analytics_platform.sources.shapes.shape import (
     derived_id,
     first_of,
     parsed,
+    read_literal,
     role_of,
     with_tool_calls,
 )
@@ -26,11 +27,35 @@ from analytics_platform.sources.shapes.shape import (
 _CONVERSATION = (
     "gen_ai.conversation.id", "session.id", "langfuse.session.id", "thread.id", "conversation.id",
     "traceloop.association.properties.session_id", "traceloop.association.properties.thread_id",
+    "ai.telemetry.metadata.sessionId", "ai.telemetry.metadata.threadId", "ai.telemetry.metadata.chatId",
 )  # fmt: skip
-_USER = ("user.id", "enduser.id", "langfuse.user.id", "traceloop.association.properties.user_id")
-_MODEL = ("gen_ai.response.model", "gen_ai.request.model", "llm.model_name", "llm.response.model", "llm.request.model")
-_INPUT_TOKENS = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
-_OUTPUT_TOKENS = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion")
+_USER = (
+    "user.id",
+    "enduser.id",
+    "langfuse.user.id",
+    "traceloop.association.properties.user_id",
+    "ai.telemetry.metadata.userId",
+)
+_MODEL = (
+    "gen_ai.response.model",
+    "gen_ai.request.model",
+    "llm.model_name",
+    "llm.response.model",
+    "llm.request.model",
+    "ai.model.id",
+)
+_INPUT_TOKENS = (
+    "gen_ai.usage.input_tokens",
+    "gen_ai.usage.prompt_tokens",
+    "llm.token_count.prompt",
+    "ai.usage.promptTokens",
+)
+_OUTPUT_TOKENS = (
+    "gen_ai.usage.output_tokens",
+    "gen_ai.usage.completion_tokens",
+    "llm.token_count.completion",
+    "ai.usage.completionTokens",
+)
 _INPUTS = re.compile(r"(?:llm\.input_messages|gen_ai\.prompt|llm\.prompts)\.(\d+)\.(.+)")
 _OUTPUTS = re.compile(r"(?:llm\.output_messages|gen_ai\.completion|llm\.completions)\.(\d+)\.(.+)")
 _EVENT = re.compile(r"gen_ai\.(system|user|assistant|tool)\.message")
@@ -158,12 +183,25 @@ def _from_attributes(attributes: Record) -> tuple[list[Record], list[Record]]:
     asked = [{"role": "system", "content": system}] if system else []
     asked += _listed(attributes.get("gen_ai.input.messages")) or _indexed(attributes, _INPUTS)
     answered = _listed(attributes.get("gen_ai.output.messages")) or _indexed(attributes, _OUTPUTS)
+    if not asked and not answered:
+        asked, answered = _of_vercel(attributes)
     for message in answered:
         message.setdefault("role", "assistant")
     if not asked and not answered and str(attributes.get("openinference.span.kind")).upper() == "LLM":
         asked = _single("user", attributes.get("input.value"))
         answered = _single("assistant", attributes.get("output.value"))
     return asked, answered
+
+
+def _of_vercel(attributes: Record) -> tuple[list[Record], list[Record]]:
+    """Return the messages asked and answered of a span of Vercel's AI SDK; the outer span of a call has a prompt."""
+    prompt = parsed(attributes.get("ai.prompt"))
+    prompt = prompt if isinstance(prompt, Mapping) else {}
+    asked = _listed(attributes.get("ai.prompt.messages")) or [
+        *_single("system", prompt.get("system")),
+        *(_listed(prompt.get("messages")) or _single("user", prompt.get("prompt"))),
+    ]
+    return asked, _single("assistant", attributes.get("ai.response.text"))
 
 
 def _single(role: str, value: Any) -> list[Record]:
@@ -221,7 +259,11 @@ def _joined(message: Record) -> Record:
 
 def _span_attributes(span: Record) -> Record:
     attributes = flat_attributes(parsed(span.get("attributes")))
-    own = {name.removeprefix("attributes."): value for name, value in span.items() if name.startswith("attributes.")}
+    own = {
+        name.removeprefix("attributes."): read_literal(value) if name.endswith("put_messages") else value
+        for name, value in span.items()
+        if name.startswith("attributes.")
+    }
     return {**attributes, **_flat(own)}
 
 

@@ -25,14 +25,20 @@ _EVENTS = frozenset(
     }
 )  # fmt: skip
 
+_CHANGES = frozenset({"message_changed", "message_deleted", "message_replied", "tombstone"})
+"""Records of Slack that tell of another message."""
+
 
 def fits(record: Record) -> bool:
     """Tell whether a record is a message of Slack."""
-    return isinstance(record.get("ts"), str) and bool(_TS.fullmatch(record["ts"])) and "text" in record
+    is_said = "text" in record or str(record.get("subtype")) in _CHANGES
+    return isinstance(record.get("ts"), str) and bool(_TS.fullmatch(record["ts"])) and is_said
 
 
 def unfold(record: Record, context: Context) -> Iterator[Record]:
     """Yield a message. A thread or a message without replies is a conversation; its first author is the customer."""
+    if record.get("subtype") in _CHANGES and not record.get("text"):
+        return
     channel = str(record.get("channel") or context.file.folder_name or "slack")
     thread = str(record.get("thread_ts") or record["ts"])
     author = first_of(record, "user", "bot_id", "username")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
 from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
-from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
+from analytics_platform.sources.row_rules.role_vocabularies import tells_roles
 from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form, word_form
 from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
 
@@ -24,6 +23,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "ticket_nr", "ticket_no", "vorgangsnummer", "fallnummer", "numéro_de_ticket", "n_ticket", "id_ticket",
         "número_de_ticket", "numero_ticket", "numero_di_ticket", "número_do_ticket", "conversazione", "conversa",
         "gesprek", "rozmowa", "zgłoszenie", "numer_zgłoszenia", "nr_zgłoszenia",
+        "chat_session", "chat_identifier", "conversation_sid", "channel_sid", "message_thread_id",
     ),
     "role": (
         "author_role", "actor_type", "author_type", "authortype", "sender_type", "sendertype", "sender_role", "speaker",
@@ -33,8 +33,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "direction", "who", "rolle", "absender", "rôle", "rol", "ruolo", "роль", "отправитель",
         "角色", "役割", "发送者", "送信者",
         "autor", "autorin", "verfasser", "auteur", "expéditeur", "remitente", "autore", "mittente", "remetente",
-        "afzender", "nadawca",
-        "type", "event",
+        "afzender", "nadawca", "participant_purpose", "sent_by", "sender_t", "from_role",
+        "type", "event", "message_type", "kind", "interaction_type",
     ),
     "text": (
         "message", "body", "content", "message_text", "messagetext", "plain_body", "text_body", "comment_body",
@@ -44,7 +44,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "nachrichtentext", "kommentar", "inhalt", "texte", "commentaire", "contenu", "texto", "comentario", "contenido",
         "testo", "commento", "contenuto", "comentário", "conteúdo", "tekst", "bericht", "opmerking", "inhoud",
         "wiadomość", "komentarz", "treść",
-        "comment",
+        "comment", "message_parts", "preview", "mes", "text_content", "html_text",
     ),
     "message_id": (
         "messageid", "comment_id", "commentid", "msg_id", "event_id", "message_uuid", "comment", "id",
@@ -64,12 +64,13 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "enviado_el", "fecha_hora", "creato_il", "creato", "data_di_creazione", "data_creazione", "inviato_il",
         "data_ora", "criado_em", "data_de_criação", "data_criação", "enviado_em", "enviado", "aangemaakt_op",
         "aangemaakt", "gemaakt_op", "verzonden_op", "verzonden", "utworzono", "data_utworzenia", "wysłano",
-        "data_wysłania", "data",
+        "data_wysłania", "data", "start_time_ms", "time_l", "created_on", "send_date", "create_date",
     ),
     "user_id": (
         "userid", "customer_id", "customerid", "requester_id", "requesterid", "requester", "contact_id", "client_id",
         "end_user_id", "customer", "customer_email", "requester_email", "kunde", "kunden_id", "kundennummer",
         "kunden_nr", "anfragender", "client", "id_client", "demandeur", "cliente", "id_cliente", "solicitante",
+        "visitor_id", "visitor_email", "visitor", "contact_email",
         "richiedente", "klant", "klant_id", "klantnummer", "aanvrager", "klient", "id_klienta", "zgłaszający",
     ),
     "agent_id": (
@@ -101,12 +102,8 @@ _OPTIONAL = ("user_id", "agent_id", "channel", "model", "language", "rating", "o
 """Columns that are taken by usual names where a table has every required column."""
 _AMBIGUOUS = frozenset({"score", "status", "state", "engine", "via", "statut", "etat", "estado", "stato", "stan"})
 """Names that may tell something of a single message: whether it was delivered, or how certain a model is."""
-_LOOKED_AT = 200
-
-
-def _has_role_words(values: Iterable[Any]) -> bool:
-    known = default_role_words()
-    return any(isinstance(value, str) and plain_word(value) in known for value in islice(values, _LOOKED_AT))
+_KINDS = frozenset({"message_type", "kind", "interaction_type"})
+"""Names of columns that say who speaks only if words for roles are in them; else they say what a row is."""
 
 
 def usual_forms(column: str) -> tuple[str, ...]:
@@ -186,14 +183,27 @@ def _matches(
         unfit = taken | {*excluded.get(column, ())}
         forms = usual_forms(column)
         candidates = [name_of[form] for form in forms if form in name_of and name_of[form] not in unfit]
-        if column == "role" and values is not None:
+        if column == "role" and values is None:
+            candidates = [one for one in candidates if column_form(one) not in _KINDS]
+        elif column == "role" and values is not None:
             candidates = [one for one in candidates if any(values[one])]  # an empty column says nothing
-            candidates.sort(key=lambda one: not _has_role_words(values[one]))
-            unsure = {name_of.get("event"), name_of.get("type") if says_who_speaks(names) else None}
-            if candidates[:1] and candidates[0] in unsure and not _has_role_words(values[candidates[0]]):
+            telling = {one for one in candidates if tells_roles(column_form(one), values[one])}
+            candidates.sort(key=lambda one: one not in telling)
+            unsure = {"event", *_KINDS, *(("type",) if says_who_speaks(names) else ())}
+            if candidates[:1] and column_form(candidates[0]) in unsure and candidates[0] not in telling:
                 candidates = []  # a happening, or how a message came: by email or as a text
         match = next(iter(candidates), None)
         if match is not None:
             guessed[column] = match
             taken.add(match)
+    if "conversation_id" in wanted and "conversation_id" not in guessed and values is not None:
+        parent = name_of.get("parent_id") or name_of.get("parentid")
+        if parent is not None and parent not in taken and _is_of_tickets(parent, guessed, values):
+            guessed["conversation_id"] = parent
     return guessed
+
+
+def _is_of_tickets(parent: str, guessed: Mapping[str, str], values: Mapping[str, Iterable[Any]]) -> bool:
+    """Tell whether a column of parents, as in Salesforce, names tickets: each row has one, and none is a message."""
+    parents, own = [*values[parent]], {*values.get(guessed.get("message_id", ""), ())}
+    return bool(own) and all(value and value not in own for value in parents) and "text" in guessed

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics_platform.sources.row_rules.role_vocabularies import vocabulary_of
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form
 from analytics_platform.sources.shapes.table_parts.table_authors import AUTHORS
@@ -21,6 +22,7 @@ FALSE_WORDS = (
     "nie", "нет", "否", "いいえ",
 )  # fmt: skip
 """Texts that mean true and false in a column of flags, in any case."""
+_LOOKED_AT = 200
 _TRUE, _FALSE = pa.array(TRUE_WORDS), pa.array(FALSE_WORDS)
 
 _AGENT_FLAGS = (
@@ -29,6 +31,8 @@ _AGENT_FLAGS = (
 _CUSTOMER_FLAGS = (
     "from_customer", "is_customer", "inbound", "is_inbound", "incoming", "by_customer", "from_user", "is_user",
 )  # fmt: skip
+_PROMPTER_FLAGS = ("is_created_by_user", "iscreatedbyuser")
+"""Columns that are true for the user of a language model, and false for the model."""
 _NOTE_FLAGS = (
     "private", "is_private", "internal", "is_internal", "internal_note", "is_note", "is_internal_note",
     "privat", "intern", "interne_notiz", "prive", "interne", "note_interne", "privado", "interno", "nota_interna",
@@ -45,15 +49,17 @@ _REQUESTERS = (
 )  # fmt: skip
 """Usual names of the column of the customer of a ticket, on each of its rows."""
 _BOT_FLAGS = ("is_bot", "from_bot", "by_bot", "is_assistant", "is_ai")
-_KINDS = ("type", "message_type", "part_type", "kind", "visibility", "comment_type", "note_type", "event_type")
+_BOTS_AMONG_AUTHORS = (*_BOT_FLAGS, "bot", "author_bot", "author_is_bot", "sender_bot", "sender_is_bot")
+"""Columns that are true for a bot, beside a column of roles that does not tell bots from agents."""
+KINDS = ("type", "message_type", "part_type", "kind", "visibility", "comment_type", "note_type", "event_type")
 NOTE_WORDS = (
     "note", "private_note", "internal_note", "private note", "internal note", "private-note", "internal-note",
     "privatenote", "internalnote", "internal", "private", "internal comment", "internal_comment", "private comment",
     "private_comment", "notiz", "interne notiz", "intern", "privat",
     "note interne", "interne", "privé", "privée", "nota interna", "interno", "interna", "privado", "privada", "privato",
-    "privata", "interne notitie", "notatka wewnętrzna", "wewnętrzna", "prywatna",
+    "privata", "interne notitie", "notatka wewnętrzna", "wewnętrzna", "prywatna", "agents", "agents_only", "whisper",
 )  # fmt: skip
-"""Values that mark an internal note in a column of ``_KINDS``, ``_NOTE_FLAGS`` or ``_PUBLIC_FLAGS``, in any case."""
+"""Values that mark an internal note in a column of ``KINDS``, ``_NOTE_FLAGS`` or ``_PUBLIC_FLAGS``, in any case."""
 _PUBLIC_WORDS = (
     "public", "reply", "öffentlich", "publique", "público", "pública", "pubblico", "pubblica", "openbaar", "publiczny",
     "publiczna",
@@ -68,6 +74,10 @@ class RoleFlags:
     Attributes:
         speaker: Column that is true for an agent, or for a customer; None if a column of roles exists.
         speaker_if_true: Role of a row in which ``speaker`` is true.
+        speaker_if_false: Role of a row in which ``speaker`` is false.
+        bot: Column that is true for a bot, beside a column of roles; None if the table has none.
+        role_column: Column of roles; empty if the table has none.
+        words: Words for roles that mean another role beside the column's other words, and the role; mostly none.
         author: Column of who wrote a row, where no other column says who speaks and it names the customer on some rows.
         requester: Column of the ticket's customer, beside ``author``.
         note: Column that tells internal notes from messages; None if the table has none.
@@ -78,6 +88,10 @@ class RoleFlags:
 
     speaker: str | None = None
     speaker_if_true: str = "agent"
+    speaker_if_false: str = "user"
+    bot: str | None = None
+    role_column: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
     author: str | None = None
     requester: str | None = None
     note: str | None = None
@@ -99,14 +113,23 @@ class RoleFlags:
         """
         columns = dict(rows.columns)
         if self.speaker is not None and self.speaker in columns:
-            other = "agent" if self.speaker_if_true == "user" else "user"
             flag = _flag(columns[self.speaker])
-            columns[role_column] = pc.if_else(flag, self.speaker_if_true, other)
+            columns[role_column] = pc.if_else(flag, self.speaker_if_true, self.speaker_if_false)
         if self.author in columns and self.requester in columns:
             columns[role_column] = pc.if_else(_is_same(columns[self.author], columns[self.requester]), "user", "agent")
+        if self.words and role_column in columns:
+            columns[role_column] = self._meant(columns[role_column])
+        if self.bot in columns and role_column in columns:
+            is_bot = pc.fill_null(_flag(columns[self.bot]), fill_value=False)
+            columns[role_column] = pc.if_else(is_bot, "assistant", columns[role_column])
         if role_column in columns and not columns.keys().isdisjoint((self.note, *self.kinds)):
             columns[role_column] = pc.if_else(self._is_note(rows), "system", columns[role_column])
         return replace(rows, columns=columns)
+
+    def _meant(self, roles: pa.Array) -> pa.Array:
+        """Return the roles with our word for each word that means another role in this column."""
+        places = pc.index_in(_plain(roles), value_set=pa.array(list(self.words), pa.string()))
+        return pc.coalesce(pa.array(list(self.words.values()), pa.string()).take(places), roles)
 
     def count_notes(self, rows: Rows) -> int:
         """Return the number of internal notes among rows."""
@@ -119,6 +142,11 @@ class RoleFlags:
         for kind in self.kinds:
             if kind in rows.columns:
                 found = pc.or_(found, _is_note_word(rows.columns[kind]))
+                if self.role_column in rows.columns and rows.columns[self.role_column].null_count:
+                    is_comment = pc.and_(
+                        pc.equal(_plain(rows.columns[kind]), "comment"), rows.columns[self.role_column].is_null()
+                    )
+                    found = pc.or_(found, pc.fill_null(is_comment, fill_value=False))
         return found
 
     def notes(self) -> list[str]:
@@ -128,6 +156,13 @@ class RoleFlags:
             sentences.append(
                 f"Who speaks is told by the column {self.speaker}: {self.speaker_if_true} where it is true."
             )
+        if self.words:
+            meanings = ", ".join(f"{word} is {role}" for word, role in self.words.items())
+            sentences.append(
+                f"By the words beside them, words for roles mean: {meanings}; `roles:` in a mapping says otherwise."
+            )
+        if self.bot:
+            sentences.append(f"Rows whose {self.bot} is true have the role assistant.")
         if self.author:
             sentences.append(
                 f"Who speaks is told by the column {self.author}: user where it is {self.requester}, else agent."
@@ -142,23 +177,38 @@ class RoleFlags:
         return sentences
 
 
-def role_flags(columns: Mapping[str, pa.Array], *, has_roles: bool, but: Collection[str] = ()) -> RoleFlags:
+def role_flags(
+    columns: Mapping[str, pa.Array],
+    *,
+    has_roles: bool,
+    role_column: str = "",
+    stated: Collection[str] = (),
+    but: Collection[str] = (),
+) -> RoleFlags:
     """Return the columns of a table that say who speaks by their usual names.
 
     Args:
         columns: Columns of the table with their first values. A column of notes has truth values, and not each row is
             a note: a table in which all rows are private says something else about them.
         has_roles: Whether a column of roles exists.
+        role_column: Column of roles, whose words may mean other roles than elsewhere.
+        stated: Words whose meaning the mapping says.
         but: Columns that the mapping decides about.
     """
     names = [name for name in columns if name not in but]
     name_of = by_form(names)
-    speaker, if_true = None, "agent"
+    speaker, if_true, if_false = None, "agent", "user"
     if not has_roles:
+        prompter = next((name_of[form] for form in _PROMPTER_FLAGS if form in name_of), None)
         agent = next((name_of[form] for form in _AGENT_FLAGS if form in name_of), None)
         customer = next((name_of[form] for form in _CUSTOMER_FLAGS if form in name_of), None)
         bot = next((name_of[form] for form in _BOT_FLAGS if form in name_of), None)
         speaker, if_true = (agent, "agent") if agent else (customer, "user") if customer else (bot, "assistant")
+        if_false = "agent" if if_true == "user" else "user"
+        if prompter:
+            speaker, if_true, if_false = prompter, "user", "assistant"
+    values = columns[role_column].slice(0, _LOOKED_AT).to_pylist() if role_column in columns else []
+    words = {word: role for word, role in vocabulary_of(column_form(role_column), values).items() if word not in stated}
     author, requester = (None, None) if has_roles or speaker else _author_and_requester(columns)
     private = next((name_of[form] for form in _NOTE_FLAGS if form in name_of), None)
     public = next((name_of[form] for form in _PUBLIC_FLAGS if form in name_of), None)
@@ -167,12 +217,16 @@ def role_flags(columns: Mapping[str, pa.Array], *, has_roles: bool, but: Collect
     if not _tells_apart(columns, public, note_if_true=False):
         public = None
     # A note may stand anywhere in a long file, so that first rows without one decide nothing.
-    marked = {name_of[form]: _is_note_word(columns[name_of[form]]) for form in _KINDS if form in name_of}
+    marked = {name_of[form]: _is_note_word(columns[name_of[form]]) for form in KINDS if form in name_of}
     kinds = tuple(name for name, is_note in marked.items() if not len(is_note) or not pc.all(is_note).as_py())
     with_notes = tuple(name for name in kinds if pc.any(marked[name]).as_py())
     return RoleFlags(
         speaker,
         if_true,
+        if_false,
+        _bot_column(columns, name_of) if has_roles else None,
+        role_column if role_column in columns else "",
+        words,
         author,
         requester,
         private or public,
@@ -180,6 +234,15 @@ def role_flags(columns: Mapping[str, pa.Array], *, has_roles: bool, but: Collect
         kinds=kinds,
         kinds_with_notes=with_notes,
     )
+
+
+def _bot_column(columns: Mapping[str, pa.Array], name_of: Mapping[str, str]) -> str | None:
+    """Return a column that is true for some of the first rows and for no other value than a truth value."""
+    for name in (name_of[form] for form in _BOTS_AMONG_AUTHORS if form in name_of):
+        flags = _flag(columns[name])
+        if pc.any(flags).as_py() and flags.null_count == columns[name].null_count:
+            return name
+    return None
 
 
 def _author_and_requester(columns: Mapping[str, pa.Array]) -> tuple[str, str] | tuple[None, None]:
@@ -216,7 +279,7 @@ def says_who_speaks(names: Collection[str]) -> bool:
     """Tell whether columns other than one of roles may tell agents from customers."""
     forms = set(map(column_form, names))
     has_pair = not forms.isdisjoint(AUTHORS) and not forms.isdisjoint(_REQUESTERS)
-    return has_pair or not forms.isdisjoint({*_AGENT_FLAGS, *_CUSTOMER_FLAGS, *_BOT_FLAGS})
+    return has_pair or not forms.isdisjoint({*_AGENT_FLAGS, *_CUSTOMER_FLAGS, *_BOT_FLAGS, *_PROMPTER_FLAGS})
 
 
 def _tells_apart(columns: Mapping[str, pa.Array], name: str | None, *, note_if_true: bool) -> bool:

@@ -1,0 +1,104 @@
+"""The order of day, month and year in short dates: by all values of a file, else by the source's other files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.rows import Rows
+from analytics_platform.sources.shapes.table_parts.table_times import DateNumbers, with_date_order
+
+HEADER = "conversation_id,role,text,timestamp\n"
+
+
+def rows(*times: str) -> Rows:
+    return Rows(np.arange(1, len(times) + 1), {"timestamp": pa.array(times)})
+
+
+class Elsewhere:
+    def __init__(self, of_file: list[str], of_source: str | None) -> None:
+        self._of_file, self._of_source = of_file, of_source
+        self.told: list[str] = []
+
+    def of_file(self) -> list[str]:
+        return self._of_file
+
+    def of_source(self) -> str | None:
+        return self._of_source
+
+    def tell(self, sentence: str) -> None:
+        self.told.append(sentence)
+
+
+@pytest.mark.parametrize(
+    ("times", "orders"),
+    [
+        (["03/04/2024 09:05"], ["dmy", "mdy"]),
+        (["03/04/2024", "25/04/2024"], ["dmy"]),
+        (["04/25/2024"], ["mdy"]),
+        (["12-11-2024 10:05 PM"], ["dmy", "mdy"]),
+        (["20.06.24", "24.06.24"], ["dmy", "ymd"]),
+        (["20.06.2024 10:00", "06-20-2024 10:15"], ["mdy"]),
+        (["13/13/2024"], []),
+    ],
+)
+def test_numbers_show_the_orders_that_are_possible(times, orders):
+    numbers = DateNumbers()
+    numbers.add(pa.array(times))
+
+    assert numbers.orders() == orders
+
+
+@pytest.mark.parametrize(
+    ("time", "of_file", "of_source", "order", "told"),
+    [
+        ("03/04/2024", ["mdy"], None, "mdy", False),
+        ("03/04/2024", ["dmy", "mdy"], "dmy", "dmy", True),
+        ("03/04/2024", ["dmy", "mdy"], None, None, True),
+        ("03/04/2024", ["dmy", "mdy"], "ymd", None, True),
+        ("03/04/24 1:05 pm", ["dmy", "mdy"], None, None, True),
+        ("21/06/24 1:05 pm", ["dmy", "ymd"], None, "dmy", True),
+        ("21/06/24 13:05", ["dmy", "ymd"], None, None, True),
+        ("20.06.24", ["dmy", "ymd"], None, "dmy", True),
+        ("03.04.2024", ["dmy", "mdy"], "mdy", None, False),  # read day first in any case
+        ("2024-04-03", [], None, None, False),
+    ],
+)
+def test_all_rows_and_then_other_files_decide_what_first_rows_leave_open(time, of_file, of_source, order, told):
+    elsewhere = Elsewhere(of_file, of_source)
+    found = with_date_order(rows(time), FieldMapping(), [], elsewhere)
+
+    assert found.date_order == order
+    assert bool(elsewhere.told) is told
+    assert all("date_order" in sentence for sentence in elsewhere.told)
+
+
+def test_a_stated_order_stays():
+    mapping = FieldMapping(date_order="ymd")
+
+    assert with_date_order(rows("25/04/2024"), mapping, []) is mapping
+
+
+def test_each_file_decides_by_itself_and_else_the_files_that_agree(folder):
+    """A file whose dates show no order lost all its rows, though the other files of the source showed it."""
+    late = "".join(f"L{row},user,{'hi' * 20_000},03/04/2024 09:05\n" for row in range(200))
+    folder.write("1.csv", f"{HEADER}A,user,a,25/06/2024 09:05\n")
+    folder.write("2.csv", f"{HEADER}B,user,b,03/07/2024 09:05\n")
+    folder.write("3.csv", f"{HEADER}{late}C,user,c,28/04/2024 09:05\n")  # beyond the first batch
+    source = folder.source("*.csv")
+
+    assert source.rows_by_day() == {"2024-04-03": 200, "2024-04-28": 1, "2024-06-25": 1, "2024-07-03": 1}
+    assert [warning.partition(":")[0] for warning in source.summary().warnings] == ["2.csv"]
+    assert "date_order" in source.summary().warnings[0]
+
+
+def test_files_that_disagree_decide_nothing_for_others(folder):
+    for name, time in (("1", "25/06/2024"), ("2", "06/26/2024"), ("3", "03/07/2024")):
+        folder.write(f"{name}.csv", f"{HEADER}{name},user,a,{time} 09:05\n")
+    source = folder.source("*.csv")
+
+    assert source.rows_by_day() == {"2024-06-25": 1, "2024-06-26": 1}
+    assert source.summary().quarantined == 1
+    assert "no date of the source shows it" in source.summary().warnings[0]

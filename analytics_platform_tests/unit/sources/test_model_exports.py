@@ -1,0 +1,240 @@
+"""Questions and answers as programs with language models, their logs and databases store them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+T = "2024-06-20T08:00:00Z"
+Said = list[tuple[str | None, str | None]]
+
+
+def lines(*records: dict[str, Any]) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+def pairs(rows: list[dict[str, Any]]) -> Said:
+    return [(row["role"], row["text"]) for row in rows]
+
+
+CHAIN = {
+    "id": "r1",
+    "trace_id": "r1",
+    "run_type": "chain",
+    "start_time": T,
+    "inputs": {"input": "hi"},
+    "outputs": {"output": "yo"},
+    "parent_run_id": None,
+}
+CALL = {
+    "id": "r2",
+    "trace_id": "r1",
+    "run_type": "llm",
+    "start_time": T,
+    "parent_run_id": "r1",
+    "extra": {"metadata": {"ls_model_name": "m", "thread_id": "t"}},
+    "inputs": {"messages": [{"role": "user", "content": "hi, rephrased"}]},
+    "outputs": {"generations": [[{"text": "yo!", "generation_info": {}}]]},
+}
+HI, YO = {"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}
+EXCHANGE: Said = [("user", "hi"), ("assistant", "yo")]
+TREE = {
+    "text": "hi",
+    "role": "prompter",
+    "created_date": T,
+    "replies": [
+        {"text": "no", "role": "assistant", "rank": 1, "created_date": T, "replies": []},
+        {"text": "yo", "role": "assistant", "rank": 0, "created_date": T, "replies": []},
+    ],
+}
+MODELS: dict[str, Any] = {
+    "LangSmith's root": lines(CHAIN, CALL),
+    "LangSmith's root last": lines(CALL, CHAIN),
+    "Phoenix as a table": (
+        "context.trace_id,start_time,attributes.llm.input_messages,attributes.llm.output_messages\n"
+        "t,2024-06-20 08:00:00+00:00,\"[{'message.role': 'user', 'message.content': 'hi'}]\","
+        '"[{""message.role"": ""assistant"", ""message.content"": ""yo""}]"\n'
+    ),
+    "LibreChat": {
+        "conversationId": "l",
+        "messages": [
+            {
+                "messageId": "1",
+                "sender": "User",
+                "text": "hi",
+                "isCreatedByUser": True,
+                "createdAt": T,
+                "children": [
+                    {
+                        "messageId": "2",
+                        "sender": "GPT-4",
+                        "text": "yo",
+                        "isCreatedByUser": False,
+                        "createdAt": T,
+                        "children": [],
+                    }
+                ],
+            }
+        ],
+    },
+    "Open WebUI": [
+        {
+            "id": "w",
+            "chat": {
+                "history": {
+                    "currentId": "2",
+                    "messages": {
+                        "1": {"id": "1", "parentId": None, **HI, "timestamp": 1718870400},
+                        "2": {"id": "2", "parentId": "1", **YO, "timestamp": 1718870401},
+                        "3": {"id": "3", "parentId": "1", "role": "assistant", "content": "no"},
+                    },
+                }
+            },
+        }
+    ],
+    "Open Assistant": lines({"message_tree_id": "a", "prompt": TREE}),
+    "Flowise": [
+        {"id": "x", "role": "userMessage", "content": "hi", "createdDate": T, "chatId": "k"},
+        {"id": "y", "role": "apiMessage", "content": "yo", "createdDate": T, "chatId": "k"},
+    ],
+    "OpenAI's batch": lines({"custom_id": "r", "body": {"model": "m", "messages": [HI, YO]}}),
+    "Bedrock": lines(
+        {
+            "timestamp": T,
+            "requestId": "r",
+            "input": {"inputBodyJson": {"messages": [HI]}},
+            "output": {"outputBodyJson": {"output": {"message": {"role": "assistant", "content": [{"text": "yo"}]}}}},
+        }
+    ),
+    "Dialogflow": lines(
+        {
+            "session": "s",
+            "createTime": T,
+            "queryInput": {"text": {"text": "hi"}},
+            "queryResult": {"fulfillmentText": "yo"},
+        }
+    ),
+    "AI Studio": {
+        "runSettings": {},
+        "chunkedPrompt": {"chunks": [{"text": "hi", "role": "user"}, {"text": "yo", "role": "model"}]},
+    },
+    "Gemini": [{"header": "Gemini Apps", "title": "Prompted hi", "time": T, "safeHtmlItem": [{"html": "yo"}]}],
+    "Gradio": lines({"id": "0", "created_at": T, "history": [["hi", "yo"]]}),
+    "LangChain": lines(
+        {
+            "session_id": "s",
+            "created_at": T,
+            "messages": [{"type": "human", "data": {"content": "hi"}}, {"type": "ai", "data": {"content": "yo"}}],
+        }
+    ),
+    "n8n": (
+        'id,session_id,message\n1,s,"{""type"":""human"",""content"":""hi""}"\n'
+        '2,s,"{""type"":""ai"",""content"":""yo""}"\n'
+    ),
+    "bare messages": [HI, YO],
+    "OpenAI's conversation": {
+        "object": "list",
+        "data": [{"type": "message", **HI}, {"type": "reasoning", "summary": []}, {"type": "message", **YO}],
+    },
+    "SillyTavern": lines(
+        {"user_name": "Me", "character_name": "Bo", "create_date": "x"},
+        {"name": "Me", "is_user": True, "send_date": T, "mes": "hi"},
+        {"name": "Bo", "is_user": False, "send_date": T, "mes": "yo"},
+    ),
+    "questions in German": "Frage;Antwort;Datum\nhi;yo;20.06.2024\n",
+    "LiteLLM": lines(
+        {
+            "request_id": "r",
+            "session_id": "s",
+            "startTime": T,
+            "endTime": T,
+            "model": "m",
+            "messages": [HI],
+            "response": {"choices": [{"message": YO}]},
+        }
+    ),
+    "Chatbot UI": {
+        "chats": [{"id": "c", "name": "n", "messages": [{**HI, "created_at": T}, {**YO, "created_at": T}]}],
+        "folders": [],
+    },
+    "Langfuse as a table": (
+        'id,traceId,type,startTime,input,output,sessionId\no,t,GENERATION,2024-06-20T08:00:00Z,"""hi""","""yo""",s\n'
+    ),
+    "DynamoDB": lines(
+        *(
+            {
+                "Item": {
+                    "sessionId": {"S": "s"},
+                    "role": {"S": one["role"]},
+                    "text": {"S": one["content"]},
+                    "timestamp": {"N": "1718870400"},
+                }
+            }
+            for one in (HI, YO)
+        )
+    ),
+    "Elasticsearch": {
+        "took": 1,
+        "hits": {
+            "hits": [
+                {"_id": "1", "_source": {"conversation_id": "s", **HI, "@timestamp": T}},
+                {"_id": "2", "_source": {"conversation_id": "s", **YO, "@timestamp": T}},
+            ]
+        },
+    },
+    "CouchDB": {
+        "total_rows": 1,
+        "rows": [
+            {"id": "c", "key": "c", "value": {"rev": "1"}, "doc": {"_id": "c", "created_at": T, "messages": [HI, YO]}}
+        ],
+    },
+    "Debezium": lines(
+        *({"payload": {"op": "c", "after": {"session_id": "s", **one, "created_at": T}}} for one in (HI, YO))
+    ),
+    "Firebase": {
+        "chats": {
+            "c1": {
+                "messages": {
+                    "-a": {"sender": "user", "text": "hi", "timestamp": 1718870400000},
+                    "-b": {"sender": "bot", "text": "yo", "timestamp": 1718870401000},
+                }
+            }
+        }
+    },
+    "conversations by id": {"c1": [HI, YO]},
+}
+
+
+@pytest.mark.parametrize("platform", MODELS)
+def test_questions_and_answers_of_models_are_read_wherever_they_are_stored(said, platform):
+    content = MODELS[platform]
+    rows = said(content, "a.jsonl" if isinstance(content, str) and content.startswith("{") else "")
+
+    assert pairs(rows) == EXCHANGE
+    assert len({row["conversation_id"] for row in rows}) == 1
+    assert all(row["conversation_id"] and row["timestamp"] for row in rows)
+
+
+def test_both_sides_of_an_arena_are_conversations(said):
+    rows = said(
+        lines(
+            {
+                "question_id": "q",
+                "model_a": "A",
+                "model_b": "B",
+                "tstamp": 1718870400.5,
+                "conversation_a": [HI, YO],
+                "conversation_b": [HI, {**YO, "content": "hey"}],
+            }
+        ),
+        "a.jsonl",
+    )
+
+    assert [(row["conversation_id"], row["model"], row["text"]) for row in rows] == [
+        ("q:a", "A", "hi"),
+        ("q:a", "A", "yo"),
+        ("q:b", "B", "hi"),
+        ("q:b", "B", "hey"),
+    ]
