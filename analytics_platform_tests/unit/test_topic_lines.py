@@ -11,16 +11,17 @@ from analytics_platform.operations.discovering.topic_list import ListedTopic
 
 
 def topic(name: str = "Seat changes, Ärger", status: str = "in use", *examples: str) -> ListedTopic:
-    return ListedTopic("t-1", name, "p-1", "flights", 1234, "2026-11-30", status, examples)
+    return ListedTopic("t-1", name, "I want another\nseat.", "p-1", "flights", 1234, "2026-11-30", status, examples)
 
 
-def test_a_topic_is_a_line_with_its_examples_below() -> None:
+def test_a_topic_is_a_line_with_its_sentence_and_its_examples_below() -> None:
     listed = [topic("seats", "in use", "where can\nI sit", "x" * 200), topic("old", "dead")]
     lines = list(topic_lines(listed))
     assert lines[0] == " 1,234  t-1  seats  [flights]"
-    assert lines[1].strip() == "where can I sit"
-    assert lines[2].strip() == "x" * 99 + "…"
-    assert lines[3].endswith("(dead)")
+    assert lines[1].strip() == "“I want another seat.”"
+    assert lines[2].strip() == "where can I sit"
+    assert lines[3].strip() == "x" * 99 + "…"
+    assert lines[4].endswith("(dead)")
     assert lines[-1] == "2 topics, with their numbers of conversations in the 28 days before the last epoch"
 
 
