@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from analytics_platform.analytics.groups import HOURS, count_lists, ratio, share
 from analytics_platform.model.tables.analytics_tables import USER_ANALYTICS, USER_DAILY
 
 WEEKDAYS = 7
+_BLOCK_ROWS = 2_000
+"""Rows from which days are added at once; a day of few customers costs as much as this."""
 _DIGITS = 9  # absorbs the rounding error of turning a daily mean into a sum
 _COUNTS = (
     "conversation_count",
@@ -56,17 +58,29 @@ def user_analytics(days: Iterable[pa.Table]) -> pa.Table:
         ValueError: If a day comes twice or out of order; names the day and its predecessor.
     """
     sums = _Sums()
-    last: dt.date | None = None
-    for day in days:
-        table = USER_DAILY.conform(day)
-        if not table.num_rows:
-            continue
-        first = table["date"][0].as_py()
-        if last is not None and first <= last:
-            raise ValueError(f"user_daily: day {first} came after {last}; days must ascend, each in one table")
-        last = table["date"][-1].as_py()
+    for table in _blocks(days):
         sums.add(table)
     return sums.table()
+
+
+def _blocks(days: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield days joined to tables of ``_BLOCK_ROWS`` rows or more, in canonical form; see ``user_analytics``."""
+    waiting: list[pa.Table] = []
+    last: dt.date | None = None
+    for day in days:
+        table = day if day.schema == USER_DAILY.arrow_schema else USER_DAILY.conform(day)
+        if not table.num_rows:
+            continue
+        span = pc.min_max(table["date"])
+        if last is not None and span["min"].as_py() <= last:
+            raise ValueError(f"user_daily: day {span['min']} came after {last}; days must ascend, each in one table")
+        last = span["max"].as_py()
+        waiting.append(table)
+        if sum(map(len, waiting)) >= _BLOCK_ROWS:
+            yield USER_DAILY.conform(pa.concat_tables(waiting))
+            waiting = []
+    if waiting:
+        yield USER_DAILY.conform(pa.concat_tables(waiting))
 
 
 class _Sums:

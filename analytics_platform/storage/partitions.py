@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # blocks and decisions are about the classes of this module
 Task = TypeVar("Task")
 T = TypeVar("T")
 
+_FEW_KEYS = 3
+"""Most keys of a stream that are looked up one by one."""
 PATH = "path"
 """Annotation with the path of a partition that people open as a file; a store adds it to the info, but keeps none."""
 
@@ -89,8 +91,12 @@ class PartitionStream(Mapping[str, pa.Table]):
         self.store = store
         self.name = name
         self.columns = columns
-        stored = set(store.keys(name))
-        self._keys = dict.fromkeys(key for key in keys if key in stored)
+        wanted = list(keys)
+        if len(wanted) <= _FEW_KEYS:  # the table may have thousands
+            stored = {key for key in wanted if store.info(name, key) is not None}
+        else:
+            stored = set(store.keys(name))
+        self._keys = dict.fromkeys(key for key in wanted if key in stored)
 
     @classmethod
     def unlisted(cls, store: PartitionStore, name: str, keys: Iterable[str]) -> PartitionStream:
