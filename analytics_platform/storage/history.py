@@ -5,6 +5,8 @@ statement anew and every commit waits for the disk: 28 to 56 ms per asset and pa
 cores, most of a backfill's time. Three changes reduce the cost to a few milliseconds: one engine per database;
 ``synchronous=NORMAL`` (safe against a killed process; a power cut may lose the last events, never corrupt the file);
 and one transaction per batch of events (Dagster batches events if ``DAGSTER_EVENT_BATCH_SIZE`` is set).
+A database is created without a wait for the disk after each statement; its file is on the disk before anything is
+stored in it.
 Materializations are stored with the content hash of their partition as data version, see ``asset_events``.
 
 These classes subclass Dagster's internals: Dagster loads storage classes by name from ``dagster.yaml``, but they are
@@ -13,8 +15,11 @@ not part of its public module. Tables, files and queries stay Dagster's.
 
 from __future__ import annotations
 
+import os
+import sqlite3
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +32,7 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from analytics_platform.storage.asset_events import next_time, with_content_versions
 
@@ -36,6 +41,8 @@ OPENING_TIMEOUT_SECONDS = 120
 """Longest wait for another process that creates the databases, which takes seconds on two busy cores."""
 OPEN_DATABASES = 16
 """Databases kept open at once. Each run has its own database, and a web server reads many during its life."""
+_DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
+"""Databases of Dagster's SQLite storage, in its folder; each run has a further one."""
 FOLLOWED_RUNS = 64
 """Number of runs whose latest event time is kept; a process writes events of few runs at once."""
 
@@ -90,10 +97,19 @@ class PooledSqliteEventLogStorage(CompletedEvents, SqliteEventLogStorage):
             )
             event.listen(engine, "connect", _relax)
             if shard not in self._initialized_dbs:
-                self._initdb(engine)
+                self._create(shard, engine)
                 self._initialized_dbs.add(shard)
             self._engines[shard] = engine
         return self._engines[shard]
+
+    def _create(self, shard: str, engine: Engine) -> None:
+        """Create what a database lacks of its tables."""
+        path = Path(self.path_for_shard(shard))
+        if path.exists():
+            self._initdb(engine)
+            return
+        with _created_at_once(path):
+            self._initdb(create_engine(self.conn_string_for_shard(shard), poolclass=NullPool))
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event, with the data version and the time that ``asset_events`` gives it."""
@@ -142,8 +158,11 @@ class PooledSqliteStorage(DagsterSqliteStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         Path(base_dir).mkdir(parents=True, exist_ok=True)
+        databases = [Path(base_dir) / name for name in _DATABASES]
         with FileLock(Path(base_dir) / "opening.lock", timeout=OPENING_TIMEOUT_SECONDS):
-            super().__init__(base_dir, inst_data)
+            is_new = not any(database.exists() for database in databases)
+            with _created_at_once(*databases) if is_new else nullcontext():
+                super().__init__(base_dir, inst_data)
             self._event_log_storage = PooledSqliteEventLogStorage(self._event_log_storage._base_dir)
 
     @classmethod
@@ -160,3 +179,31 @@ def _asset_key(event: EventLogEntry) -> AssetKey | None:
 
 def _relax(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
+
+
+@contextmanager
+def _created_at_once(*databases: Path) -> Iterator[None]:
+    """Write new databases to the disk at the end of the block, not after each statement.
+
+    A killed process leaves what it would leave otherwise; a power cut within the block may leave a file that is none.
+
+    Args:
+        databases: Files that do not exist before the block and exist after it, each closed.
+    """
+    creator = threading.get_ident()
+
+    def leave_to_system(connection: Any, _record: object) -> None:
+        if threading.get_ident() == creator and isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous=OFF")
+
+    event.listen(Engine, "connect", leave_to_system)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", leave_to_system)
+    for path in (*databases, *{database.parent for database in databases}):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

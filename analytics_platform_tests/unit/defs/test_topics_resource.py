@@ -31,6 +31,7 @@ def lake(tmp_path: Path, simulated: Simulated) -> Lake:
     return lake
 
 
+@pytest.mark.slow
 def test_a_day_depends_on_the_epoch_in_force_and_not_on_later_ones(lake: Lake, simulated: Simulated) -> None:
     topics = Topics(lambda: lake, lambda: NO_CURATION)
     before = {number: topics.version(day(number)) for number in (0, 6, 8, 14, 16)}

@@ -271,6 +271,7 @@ topics:
     assert {row["conversation_id"]: row["topics"][0]["label"] for row in labelled} == texts
 
 
+@pytest.mark.slow
 def test_the_general_pack_says_other_where_nothing_fits() -> None:
     """Examples whose label is left out resemble other labels of a large pack, so that hardly any text was `other`."""
     trivia = [

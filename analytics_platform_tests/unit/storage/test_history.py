@@ -47,6 +47,30 @@ def test_events_are_there_for_dagsters_own_storage_too(instance, home):
         assert len(plain.all_logs(result.run_id)) == len(instance.all_logs(result.run_id))
 
 
+def test_only_the_creation_of_a_database_leaves_writing_to_the_system(tmp_path):
+    """A connection that stayed like this could lose or damage the history in a power cut."""
+
+    def synchronous(connection) -> int:
+        return connection.exec_driver_sql("PRAGMA synchronous").scalar()
+
+    off, normal, full = range(3)
+    storage = PooledSqliteStorage(str(tmp_path))
+    try:
+        log = storage.event_log_storage
+        for connect, expected in (
+            (log.index_connection, normal),
+            (lambda: log.run_connection("run"), normal),
+            (storage.run_storage.connect, full),
+            (storage.schedule_storage.connect, full),
+        ):
+            with connect() as connection:
+                assert synchronous(connection) == expected
+        with history.create_engine(f"sqlite:///{tmp_path / 'other.db'}").connect() as other:
+            assert synchronous(other) != off
+    finally:
+        storage.dispose()
+
+
 RANGE = {"dagster/asset_partition_range_start": "2006-05-15", "dagster/asset_partition_range_end": "2006-05-19"}
 
 

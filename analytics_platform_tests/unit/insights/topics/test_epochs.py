@@ -103,6 +103,7 @@ def test_a_merged_topic_gives_its_conversations_to_the_other(
     assert topic_of(assign(epochs, months_after, day(60)), "parcel") == ids["post"]
 
 
+@pytest.mark.slow
 def test_the_order_in_which_days_are_stored_makes_no_difference(epochs: list[Epoch], months: Simulated) -> None:
     expected = epoch_rows(epochs)
     assert find_violations(TOPIC_EPOCHS, expected) == []
@@ -110,6 +111,7 @@ def test_the_order_in_which_days_are_stored_makes_no_difference(epochs: list[Epo
     assert epoch_rows(shuffled).equals(expected)
 
 
+@pytest.mark.slow
 def test_days_that_arrive_one_after_the_other_give_the_same_epochs(months: Simulated, epochs: list[Epoch]) -> None:
     """Epochs that were kept must be what a computation of all days gives, also after a day was stored late."""
     late, known = day(17), []
@@ -137,6 +139,7 @@ def test_a_restated_day_leaves_the_epochs_before_it_alone(months: Simulated, epo
     assert next(versions) == next(versions)  # the same content makes no later day stale
 
 
+@pytest.mark.slow
 def test_another_code_computes_every_epoch_anew(months: Simulated, epochs: list[Epoch]) -> None:
     again = find_epochs(months.days(), epochs[:1], code="changed")
     assert again[0].fingerprint != epochs[0].fingerprint
