@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
+
+from analytics_platform.sources.base import SourceError
 
 STATED = "2024-06-20T08:00:00Z"
 
@@ -183,3 +186,66 @@ def test_further_names_of_times_and_speakers_are_known(folder, time, role, of_us
 
     assert sorted(said(found)) == [("agent", "yo"), ("user", "hi")]
     assert times(found) == ["08:00:00"] * 2
+
+
+def test_a_header_line_in_the_middle_is_no_row(folder):
+    """Of tables that were written one after another, the second header was a row with an unknown role."""
+    header = "conversation_id,role,text,timestamp\n"
+    folder.write("both.csv", f"{header}A,user,hi,{STATED}\n\ufeff{header}B,user,yo,{STATED}\n")
+    summary = folder.source("both.csv").summary()
+
+    assert (summary.rows_read, summary.kept, summary.quarantined) == (2, 2, 0)
+    assert summary.left_out == {"a repeated header line": 1}
+
+
+def test_events_without_a_text_are_left_out_and_counted(folder):
+    header = "conversation_id,role,text,timestamp,type\n"
+    rows = f"A,user,hi,{STATED},comment\nA,agent,,{STATED},close\nA,agent,,{STATED},comment\n"
+    folder.write("events.csv", header + rows)
+    summary = folder.source("events.csv").summary()
+
+    assert summary.left_out == {"an event without a text": 1}
+    assert [(one.reason, one.rows) for one in summary.reasons] == [("missing_text", 1)]
+
+
+@pytest.mark.parametrize(
+    ("words", "roles"),
+    [
+        (["contact", "user"], ["user", "agent"]),
+        (["customer", "user"], ["user", "agent"]),
+        (["customer", "user", "bot"], ["user", "user", "assistant"]),
+        (["contact", "user", "agent"], ["user", "user", "agent"]),
+        (["user", "assistant"], ["user", "assistant"]),
+        (["v", "a", "s"], ["user", "agent", "system"]),
+        (["u", "a"], ["u", "a"]),
+        (["external", "internal"], ["user", "agent"]),
+    ],
+)
+def test_words_mean_the_roles_that_they_have_beside_each_other(said, words, roles):
+    rows = "".join(f"1,{word},hi,{STATED}\n" for word in words)
+
+    assert [row["role"] for row in said(f"conversation_id,author_type,body,created_at\n{rows}")] == roles
+
+
+def test_a_mapping_says_what_a_word_means_whatever_stands_beside_it(folder):
+    mapping = folder.write("mapping.yaml", "roles: {user: user}")
+    rows = f"1,contact,hi,{STATED}\n1,user,yo,{STATED}\n"
+    found = folder.rows_of("a.csv", f"conversation_id,author_type,body,created_at\n{rows}", mapping=mapping)
+
+    assert {row["role"] for row in found.messages} == {"user"}
+
+
+@pytest.mark.parametrize(
+    ("content", "refusal"),
+    [
+        ("AuthorID,Message,From Agent,Date\n1,hi,false,2024-06-20\n", "it has AuthorID, Date, From Agent, Message;"),
+        (
+            [{"id": "c", "people": [{"kind": "y"}], "log": [{"whom": 1, "said": "hello there", "at": STATED}]}],
+            "{conversation_id: id, role: 'log[].FIELD', text: 'log[].said', timestamp: 'log[].at'}",
+        ),
+    ],
+)
+def test_a_refusal_names_what_the_file_has_and_a_mapping_of_it(said, content, refusal):
+    """It listed columns that were derived from others, and took the first list and its first field."""
+    with pytest.raises(SourceError, match=re.escape(refusal)):
+        said(content)
