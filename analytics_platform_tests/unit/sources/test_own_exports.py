@@ -17,7 +17,7 @@ def lines(*records: dict[str, Any]) -> str:
     return "".join(json.dumps(record) + "\n" for record in records)
 
 
-def said(found) -> list[tuple[str | None, str | None]]:
+def said_by(found) -> list[tuple[str | None, str | None]]:
     return [(row["role"], row["text"]) for row in found.messages]
 
 
@@ -64,7 +64,7 @@ def test_questions_and_answers_are_found_under_names_with_capitals(folder, heade
     found = folder.rows_of("asked.csv", f"{header}\ns1,{STATED},hi?,hello,u\ns1,{STATED},more?,sure,u\n")
 
     expected = [("user", "hi?"), ("assistant", "hello"), ("user", "more?"), ("assistant", "sure")]
-    assert sorted(said(found)) == sorted(expected)
+    assert sorted(said_by(found)) == sorted(expected)
     assert times(found) == ["08:00:00"] * 4
     assert {(row["conversation_id"], row["user_id"]) for row in found.messages} == {("s1", "u")}
 
@@ -88,7 +88,7 @@ def test_a_column_type_is_no_role_beside_one_that_says_who_speaks(folder, flag, 
         f"ticket_id,type,{flag},body,created_at\n1,email,{of_user},hi,{STATED}\n1,email,{of_agent},yo,{STATED}\n",
     )
 
-    assert sorted(said(found)) == [("agent", "yo"), ("user", "hi")]
+    assert sorted(said_by(found)) == [("agent", "yo"), ("user", "hi")]
 
 
 TOOL_ANSWERS = [
@@ -127,7 +127,7 @@ def test_content_that_is_no_text_becomes_a_marker(folder, part, text):
     messages = [{"role": "assistant", "content": [{"type": "text", "text": "so"}, part]}]
     found = folder.rows_of("chat.jsonl", lines({"id": "c", "created_at": STATED, "messages": messages}))
 
-    assert said(found) == [("assistant", f"so\n{text}")]
+    assert said_by(found) == [("assistant", f"so\n{text}")]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_content_that_is_no_text_becomes_a_marker(folder, part, text):
 def test_a_refusal_and_spoken_words_of_the_assistant_are_its_text(folder, message):
     record = {"id": "c", "created_at": STATED, "messages": [{"role": "assistant", **message}]}
 
-    assert said(folder.rows_of("chat.jsonl", lines(record))) == [("assistant", "I cannot")]
+    assert said_by(folder.rows_of("chat.jsonl", lines(record))) == [("assistant", "I cannot")]
 
 
 def test_an_answer_of_gemini_is_read_out_of_its_candidates(folder):
@@ -148,7 +148,7 @@ def test_an_answer_of_gemini_is_read_out_of_its_candidates(folder):
         "response": {"candidates": [candidate]},
     }
 
-    assert sorted(said(folder.rows_of("log.jsonl", lines(record)))) == [("assistant", "hello"), ("user", "hi")]
+    assert sorted(said_by(folder.rows_of("log.jsonl", lines(record)))) == [("assistant", "hello"), ("user", "hi")]
 
 
 @pytest.mark.parametrize("key", ["session_id", "chat_id", "threadId"])
@@ -170,7 +170,7 @@ def test_the_only_conversation_of_a_file_keeps_its_id(folder, key):
 def test_chats_in_a_column_with_a_capital_are_read(folder, header, cell):
     found = folder.rows_of("chats.csv", f"{header}\nL1,2024-06-20,{cell}\n")
 
-    assert said(found)[:2] == [("user", "hi"), ("agent", "yo")]
+    assert said_by(found)[:2] == [("user", "hi"), ("agent", "yo")]
     assert {row["conversation_id"] for row in found.messages} == {"L1"}
     assert {row["timestamp"].isoformat() for row in found.messages} == {"2024-06-20T00:00:00+00:00"}
 
@@ -184,7 +184,7 @@ def test_further_names_of_times_and_speakers_are_known(folder, time, role, of_us
     rows = f"1,{of_user},hi,{STATED}\n1,{of_agent},yo,{STATED}\n"
     found = folder.rows_of("chats.csv", f"chat_id,{role},message,{time}\n{rows}")
 
-    assert sorted(said(found)) == [("agent", "yo"), ("user", "hi")]
+    assert sorted(said_by(found)) == [("agent", "yo"), ("user", "hi")]
     assert times(found) == ["08:00:00"] * 2
 
 
@@ -200,10 +200,11 @@ def test_a_header_line_in_the_middle_is_no_row(folder):
 
 def test_events_without_a_text_are_left_out_and_counted(folder):
     header = "conversation_id,role,text,timestamp,type\n"
-    rows = f"A,user,hi,{STATED},comment\nA,agent,,{STATED},close\nA,agent,,{STATED},comment\n"
-    folder.write("events.csv", header + rows)
+    rows = f"A,user,hi,{STATED},comment\nA,agent,,{STATED},close\nA,agent,,{STATED},comment\nA,user,,{STATED},Image\n"
+    found = folder.rows_of("events.csv", header + rows)
     summary = folder.source("events.csv").summary()
 
+    assert sorted(said_by(found)) == [("user", "[image]"), ("user", "hi")]
     assert summary.left_out == {"an event without a text": 1}
     assert [(one.reason, one.rows) for one in summary.reasons] == [("missing_text", 1)]
 

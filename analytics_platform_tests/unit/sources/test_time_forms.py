@@ -151,6 +151,11 @@ def test_further_forms_of_one_day_are_read(folder):
     assert {f"{time:%Y-%m-%d}" for time in times.values()} == {"2024-06-20"}
 
 
+def test_a_number_with_two_readings_is_refused(folder):
+    """The ticks of .NET in 2024 would be Apple's nanoseconds of 2021."""
+    assert time_of(folder, "638544819000000000") is None
+
+
 def test_clocks_that_go_back_half_an_hour_repeat_half_an_hour(folder):
     """Of 1:50 and then 1:35, both on Lord Howe Island, the answer came before the question."""
     mapping = folder.write("mapping.yaml", "timezone: Australia/Lord_Howe")

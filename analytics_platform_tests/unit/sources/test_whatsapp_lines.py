@@ -103,7 +103,7 @@ def test_the_notice_of_encryption_makes_nobody_the_customer(folder):
         "Greek",
         "Korean with a comma",
         "Thai",
-    ],  # fmt: skip
+    ],
 )
 def test_dates_of_more_locales_begin_messages(folder, question, answer):
     """These chats were refused as texts of no known format, or as CSV files that lack columns."""
