@@ -15,6 +15,7 @@ from analytics_platform.sources.row_rules.role_vocabularies import vocabulary_of
 from analytics_platform.sources.row_rules.role_words import plain_word
 from analytics_platform.sources.shapes.catalogue import recognise_shape
 from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
+from analytics_platform.sources.shapes.exports.model_chats import BARE
 from analytics_platform.sources.shapes.id_keys import CONTACT_KEYS, CONVERSATION_KEYS, RECORD_KEYS, TIME_KEYS
 from analytics_platform.sources.shapes.identity import Turn, identify_conversation, identify_rows
 from analytics_platform.sources.shapes.people import PEOPLE, PROMPTER, with_roles_of_people, with_stated_prompters
@@ -31,6 +32,8 @@ _INNER = (
     "response", "request", "chunkedPrompt", "results", "messageData",
 )  # fmt: skip
 """Keys of objects in which a list of messages may stand."""
+_OF_WHOLE_FILES = (EXCHANGES, BARE)
+"""Shapes that are not looked for within a record."""
 _OF_A_MESSAGE = ("role", "text", "timestamp")
 _TEXTS = frozenset({"content", "text", "body", "message", "parts", "message_parts"})
 _MOST_DEPTH = 3
@@ -70,11 +73,12 @@ def nested_shape(records: Sequence[Record]) -> Shape | None:
 def _packed_shape(sample: Sequence[Record]) -> Shape | None:
     """Return a known shape whose records stand in a list within an answer of an interface; None if there is none.
 
-    Questions with answers are not looked for: a record may keep them in a list of steps beside its messages.
+    Questions with answers are not looked for: a record may keep them in a list of steps beside its messages. Bare
+    messages are those of the record, and not of the file.
     """
     for path in dict.fromkeys(path for record in sample for path in _lists(record)):
         shape = recognise_shape([item for record in sample for item in _items(record, path)])
-        if shape is not None and shape is not EXCHANGES:
+        if shape is not None and shape not in _OF_WHOLE_FILES:
             title = f"{shape.title} in {'.'.join(path)}"
             return replace(shape, title=title, unfold=partial(_messages_of_items, path, shape.unfold))
     return None

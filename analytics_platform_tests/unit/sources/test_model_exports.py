@@ -238,3 +238,14 @@ def test_both_sides_of_an_arena_are_conversations(said):
         ("q:b", "B", "hi"),
         ("q:b", "B", "hey"),
     ]
+
+
+@pytest.mark.parametrize("key", ["messages", "log", "data", "items", "turns"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_bare_messages_in_records_are_those_of_their_record(said, key, count):
+    records = [{"id": f"c{number}", key: [HI, YO]} for number in range(count)]
+    rows = said(lines(*records), "a.jsonl")
+
+    assert [(row["conversation_id"], row["text"]) for row in rows] == [
+        (f"c{number}", text) for number in range(count) for text in ("hi", "yo")
+    ]
