@@ -29,7 +29,7 @@ _PARENT_IDS = (*CONVERSATION_KEYS, *CONTACT_KEYS, *RECORD_KEYS)
 _MESSAGE_IDS = ("id", "Id", "uuid", "_id", "messageId", "message_id")
 _INNER = (
     "_embedded", "data", "attributes", "conversation", "ticket", "chat", "transcript", "payload", "thread", "body",
-    "response", "request", "chunkedPrompt", "results", "messageData",
+    "response", "request", "chunkedPrompt", "results", "messageData", "messages",
 )  # fmt: skip
 """Keys of objects in which a list of messages may stand."""
 _OF_WHOLE_FILES = (EXCHANGES, BARE)
@@ -66,8 +66,15 @@ def nested_shape(records: Sequence[Record]) -> Shape | None:
     ):
         flat = [flat_record(record) for record in sample]
         if _has_messages(flat):
-            return Shape("nested", "records with nested values", lambda _: True, lambda one, _: [flat_record(one)])
+            text = _usual(flat).get("text", "text")
+            return Shape("nested", "records with nested values", lambda _: True, partial(_flat_message, text))
     return None
+
+
+def _flat_message(text: str, record: Record, context: Context) -> list[Record]:  # noqa: ARG001  (of each ``unfold``)
+    """Return a message whose values stand in objects; a text that stands deep in it gets our name."""
+    row = flat_record(record)
+    return [{**row, "text": row[text]} if "." in text and text in row else row]
 
 
 def _packed_shape(sample: Sequence[Record]) -> Shape | None:
@@ -137,6 +144,8 @@ def _items(record: Mapping[str, Any], path: Sequence[str]) -> list[Record]:
     for step in path:
         value = value.get(step) if isinstance(value, Mapping) else None
     items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    if items and all(len(item) == 1 and isinstance(next(iter(item.values())), dict) for item in items):
+        items = [next(iter(item.values())) for item in items]  # as Grok writes {"response": {...}}
     if items and PROMPTER in items[0]:
         return with_stated_prompters(items)
     return with_roles_of_people(items, record) if items and not record.keys().isdisjoint(PEOPLE) else items
