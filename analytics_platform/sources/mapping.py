@@ -38,6 +38,7 @@ INPUT_NAMES = tuple(column.name for column in INPUT_COLUMNS)
 LEFT_OUT = "left_out"
 """Reason of a row that is no message and is counted nowhere but in the summary of the source."""
 BLANK_ROW, DROPPED_ROW = "a row without any value", "a row that a rule drops"
+HEADER_ROW = "a repeated header line"
 """Details of rows that are left out."""
 SEQUENCE_NAMES = ("turn_index", "turn", "message_index", "turn_id")
 """Names of columns that are read as ``sequence``, when no column has that name and the mapping names none."""
@@ -309,7 +310,8 @@ class FieldMapping(BaseModel):
         columns["instant"] = self._instants(columns["timestamp"])
         as_read = {name: rows.columns[name] for name in sorted(rows.columns)}
         extra_names = [name for name in as_read if name not in used]
-        return Batch(pa.table(columns | self._problems(rows)), as_read, extra_names, self)
+        headers = self._header_rows(columns, sources)
+        return Batch(pa.table(columns | self._problems(rows, headers)), as_read, extra_names, self)
 
     def _source_of(self, name: str, present: Collection[str]) -> str:
         """Return the file's column that an input column is read from; a place in the conversation has several names."""
@@ -333,7 +335,15 @@ class FieldMapping(BaseModel):
             return pa.nulls(len(times), INSTANT)
         return plain_instants(times, naive_is_utc=self.timezone is None)
 
-    def _problems(self, rows: Rows) -> dict[str, pa.Array]:
+    def _header_rows(self, columns: Mapping[str, pa.Array], sources: Mapping[str, str]) -> list[tuple[str, pa.Array]]:
+        """Return which rows repeat the names of the columns, as in files that were written one after another."""
+        named = [name for name in ("role", "timestamp") if name in sources]
+        if len(named) < 2 or columns["instant"].null_count == columns["timestamp"].null_count:
+            return []
+        role, time = (pc.equal(columns[name], sources[name]) for name in named)
+        return [(HEADER_ROW, pc.fill_null(pc.and_(role, time), fill_value=False))]
+
+    def _problems(self, rows: Rows, headers: list[tuple[str, pa.Array]]) -> dict[str, pa.Array]:
         """Return the columns ``problem``, ``problem_detail`` and ``line``."""
         count = len(rows.numbers)
         found = dict.fromkeys(("problem", "problem_detail", "line"), pa.nulls(count, pa.string()))
@@ -343,7 +353,7 @@ class FieldMapping(BaseModel):
             found["problem_detail"] = pa.array([problem and problem.detail for problem in problems], pa.string())
             found["line"] = pa.array([problem and problem.line for problem in problems], pa.string())
         dropped = [(DROPPED_ROW, rule.matches(rows.columns, count)) for rule in self.rules if rule.drop]
-        for detail, mask in [(BLANK_ROW, _blank_rows(rows)), *dropped]:
+        for detail, mask in [(BLANK_ROW, _blank_rows(rows)), *headers, *dropped]:
             mask = pc.and_(mask, pc.is_null(found["problem"]))
             if pc.any(mask).as_py():
                 found["problem"] = pc.if_else(mask, LEFT_OUT, found["problem"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from analytics_platform.sources.shapes.nested import flat_record
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
 
 _MOST_FIELDS = 12
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _OF_MESSAGES = ("role", "text", "timestamp")
 
 
@@ -46,11 +48,12 @@ def refuse_nested(records: list[Record], names: Iterable[str], mapping: FieldMap
 
 
 def _length_of_texts(items: list[Record]) -> int:
-    return max((len(value) for item in items for value in item.values() if isinstance(value, str)), default=0)
+    texts = (value for item in items for value in item.values() if isinstance(value, str))
+    return max((len(text) for text in texts if not _DATE.match(text)), default=0)
 
 
 def _example(name: str, items: list[Record], record: Mapping[str, Any]) -> str:
-    """Return a mapping of fields by their usual names; the field of the longest text is the text."""
+    """Return a mapping of fields by their usual names, or else of the longest texts and of dates."""
     values: dict[str, list[Any]] = {}
     for item in items:
         for field, value in item.items():
@@ -59,6 +62,8 @@ def _example(name: str, items: list[Record], record: Mapping[str, Any]) -> str:
     usual = own | usual_columns(list(values), own, values=values)
     longest = max(values, key=lambda field: _length_of_texts([{field: value} for value in values[field]]))
     usual.setdefault("text", longest)
+    dated = (field for field, stated in values.items() if any(_DATE.match(str(value)) for value in stated))
+    usual.setdefault("timestamp", next(dated, "FIELD"))
     of_record = usual_columns([*record], ())
     whole = of_record.get("conversation_id") or next((key for key in ("id", "_id", "uuid") if key in record), None)
     pairs = [f"conversation_id: {whole}"] if whole and "." not in whole else []

@@ -15,6 +15,7 @@ from analytics_platform.sources.formats.json_rows import WRAPPERS, no_object
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.rows import Problem, Rows, text_array
 from analytics_platform.sources.shapes.catalogue import recognise_shape
+from analytics_platform.sources.shapes.exports.model_chats import BARE
 from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, RECORD_KEYS
 from analytics_platform.sources.shapes.nested import nested_shape
 from analytics_platform.sources.shapes.plain_records import plain_form, records_by_key
@@ -93,7 +94,7 @@ def holds_pages(records: Records, mapping: FieldMapping) -> bool:
         bool(items)
         and not any(_is_conversation(page) for page in pages)
         and (
-            recognise_shape(items) is not None
+            recognise_shape(items) not in {None, BARE}  # bare messages are those of their page
             or all(value_at(item, of_conversation) is not None for item in items[:_LOOKED_AT])
             or "conversation_id" in usual_columns(list(items[0]), mapping.columns.keys())
         )

@@ -65,8 +65,10 @@ CREATE TEMP MACRO instant_of(iso) AS list_transform(
 -- .NET writes milliseconds, and the offset of the zone says no more: /Date(1718870400000+0200)/.
 CREATE TEMP MACRO dotnet_time(given) AS CASE WHEN given LIKE '%Date(%' THEN micros_time(1e3 * TRY_CAST(
     regexp_extract(given, '^/?Date\((-?\d+)(?:[+-]\d{4})?\)/?$', 1) AS DOUBLE)) END;
--- Apple counts nanoseconds from 2001 on; since 1970, 18 digits would be a time before 2001.
-CREATE TEMP MACRO apple_time(given) AS CASE WHEN regexp_full_match(given, '[3-9]\d{17}')
+-- Apple counts nanoseconds from 2001 on; since 1970, 18 digits would be a time before 2001. The ticks of .NET in the
+-- years 2017 to 2030 are Apple's nanoseconds of seven weeks in 2021: such a number has two readings and is refused.
+CREATE TEMP MACRO is_tick(given) AS regexp_full_match(given, '(63[6-9]\d|640[0-4])\d{14}');
+CREATE TEMP MACRO apple_time(given) AS CASE WHEN regexp_full_match(given, '[3-9]\d{17}') AND NOT is_tick(given)
     THEN micros_time(TRY_CAST(given AS BIGINT) // 1000 + 978_307_200_000_000) END;
 -- A spreadsheet writes a time as the number of days since 1899-12-30: 45123.5 is noon of 2023-07-16. As seconds since
 -- 1970 the same number would be a time of 1970-01-01.
@@ -74,7 +76,7 @@ CREATE TEMP MACRO is_day_number(given) AS regexp_full_match(given, '[2-7]\d{4}([
 -- Seconds have up to 11 digits, milliseconds 12 to 14, microseconds 15 to 17, nanoseconds more: between 1973 and 2099 a
 -- number has one reading only. Nineteen digits are too many for a float.
 CREATE TEMP MACRO epoch_number(given) AS
-    CASE WHEN is_day_number(given) THEN NULL
+    CASE WHEN is_day_number(given) OR is_tick(given) THEN NULL
          WHEN regexp_full_match(given, '\d{18,19}') THEN micros_time(TRY_CAST(given AS BIGINT) // 1000)
          WHEN NOT regexp_full_match(given, '\d{8}|\d{14}') THEN micros_time(TRY_CAST(given AS DOUBLE) * CASE
             WHEN abs(TRY_CAST(given AS DOUBLE)) < 1e11 THEN 1e6

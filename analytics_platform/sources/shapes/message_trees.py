@@ -19,16 +19,19 @@ _ROOTS = ("prompt", "root", "message")
 
 def is_tree(record: Mapping[str, Any]) -> bool:
     """Tell whether the messages of a conversation are a tree."""
-    return _history(record) is not None or bool(_nested_roots(record)[0])
+    return _history(record) is not None or _has_fragments(record) or bool(_nested_roots(record)[0])
 
 
 def without_branches(record: Record) -> Record:
     """Return a conversation with the messages on the path to the current answer as a list ``messages``.
 
     Args:
-        record: A conversation whose messages are nodes with parents (Open WebUI), or objects within objects (LibreChat,
-            Open Assistant).
+        record: A conversation whose messages are nodes with parents (Open WebUI, DeepSeek), or objects within objects
+            (LibreChat, Open Assistant).
     """
+    if _has_fragments(record):
+        rest = {name: value for name, value in record.items() if name != "mapping"}
+        return {**rest, "messages": _of_fragments(record["mapping"])}
     history = _history(record)
     if history is not None:
         inner = record.get("chat")
@@ -53,15 +56,50 @@ def _history(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _path(history: Mapping[str, Any]) -> list[Record]:
+    """Return the nodes from the first one to the current one; ``parent`` names another key of the one before."""
     nodes: Mapping[Any, Any] = history["messages"]
+    parent = history.get("parent") or "parentId"
     at = history.get("currentId")
     at = at if isinstance(at, str) and at in nodes else next(reversed([*nodes]), None)
     path: list[Record] = []
     while isinstance(at, str) and isinstance(nodes.get(at), dict) and len(path) < len(nodes):  # a cycle ends, too
         node = nodes[at]
-        path.append({name: value for name, value in node.items() if name not in {"parentId", "childrenIds"}})
-        at = node.get("parentId")
+        path.append({name: value for name, value in node.items() if name not in {parent, "childrenIds", "children"}})
+        at = node.get(parent)
     return path[::-1]
+
+
+_FRAGMENTS = {"REQUEST": "user", "RESPONSE": "assistant"}
+"""Kinds of what DeepSeek's messages consist of, without its thoughts and searches, and who says it."""
+
+
+def _fragments(node: Any) -> list[Any]:
+    message = node.get("message") if isinstance(node, Mapping) else None
+    fragments = message.get("fragments") if isinstance(message, Mapping) else None
+    return fragments if isinstance(fragments, list) else []
+
+
+def _has_fragments(record: Mapping[str, Any]) -> bool:
+    nodes = record.get("mapping")
+    return isinstance(nodes, Mapping) and any(map(_fragments, nodes.values()))
+
+
+def _of_fragments(nodes: Mapping[str, Any]) -> list[Record]:
+    """Return the messages of DeepSeek on the path to the newest node, the last one of the export."""
+    messages = []
+    for node in _path({"messages": nodes, "parent": "parent"}):
+        stated = node.get("message") or {}
+        said = [part for part in _fragments(node) if isinstance(part, dict) and str(part.get("type")) in _FRAGMENTS]
+        messages += [
+            {
+                "role": _FRAGMENTS[part["type"]],
+                "content": part.get("content"),
+                "created_at": stated.get("inserted_at"),
+                "model": stated.get("model"),
+            }
+            for part in said
+        ]
+    return messages
 
 
 def _nested_roots(record: Mapping[str, Any]) -> tuple[str, list[Record]]:

@@ -15,6 +15,7 @@ from analytics_platform.sources.row_rules.role_vocabularies import vocabulary_of
 from analytics_platform.sources.row_rules.role_words import plain_word
 from analytics_platform.sources.shapes.catalogue import recognise_shape
 from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
+from analytics_platform.sources.shapes.exports.model_chats import BARE
 from analytics_platform.sources.shapes.id_keys import CONTACT_KEYS, CONVERSATION_KEYS, RECORD_KEYS, TIME_KEYS
 from analytics_platform.sources.shapes.identity import Turn, identify_conversation, identify_rows
 from analytics_platform.sources.shapes.people import PEOPLE, PROMPTER, with_roles_of_people, with_stated_prompters
@@ -28,9 +29,11 @@ _PARENT_IDS = (*CONVERSATION_KEYS, *CONTACT_KEYS, *RECORD_KEYS)
 _MESSAGE_IDS = ("id", "Id", "uuid", "_id", "messageId", "message_id")
 _INNER = (
     "_embedded", "data", "attributes", "conversation", "ticket", "chat", "transcript", "payload", "thread", "body",
-    "response", "request", "chunkedPrompt", "results", "messageData",
+    "response", "request", "chunkedPrompt", "results", "messageData", "messages",
 )  # fmt: skip
 """Keys of objects in which a list of messages may stand."""
+_OF_WHOLE_FILES = (EXCHANGES, BARE)
+"""Shapes that are not looked for within a record."""
 _OF_A_MESSAGE = ("role", "text", "timestamp")
 _TEXTS = frozenset({"content", "text", "body", "message", "parts", "message_parts"})
 _MOST_DEPTH = 3
@@ -63,18 +66,26 @@ def nested_shape(records: Sequence[Record]) -> Shape | None:
     ):
         flat = [flat_record(record) for record in sample]
         if _has_messages(flat):
-            return Shape("nested", "records with nested values", lambda _: True, lambda one, _: [flat_record(one)])
+            text = _usual(flat).get("text", "text")
+            return Shape("nested", "records with nested values", lambda _: True, partial(_flat_message, text))
     return None
+
+
+def _flat_message(text: str, record: Record, context: Context) -> list[Record]:  # noqa: ARG001  (of each ``unfold``)
+    """Return a message whose values stand in objects; a text that stands deep in it gets our name."""
+    row = flat_record(record)
+    return [{**row, "text": row[text]} if "." in text and text in row else row]
 
 
 def _packed_shape(sample: Sequence[Record]) -> Shape | None:
     """Return a known shape whose records stand in a list within an answer of an interface; None if there is none.
 
-    Questions with answers are not looked for: a record may keep them in a list of steps beside its messages.
+    Questions with answers are not looked for: a record may keep them in a list of steps beside its messages. Bare
+    messages are those of the record, and not of the file.
     """
     for path in dict.fromkeys(path for record in sample for path in _lists(record)):
         shape = recognise_shape([item for record in sample for item in _items(record, path)])
-        if shape is not None and shape is not EXCHANGES:
+        if shape is not None and shape not in _OF_WHOLE_FILES:
             title = f"{shape.title} in {'.'.join(path)}"
             return replace(shape, title=title, unfold=partial(_messages_of_items, path, shape.unfold))
     return None
@@ -133,6 +144,8 @@ def _items(record: Mapping[str, Any], path: Sequence[str]) -> list[Record]:
     for step in path:
         value = value.get(step) if isinstance(value, Mapping) else None
     items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    if items and all(len(item) == 1 and isinstance(next(iter(item.values())), dict) for item in items):
+        items = [next(iter(item.values())) for item in items]  # as Grok writes {"response": {...}}
     if items and PROMPTER in items[0]:
         return with_stated_prompters(items)
     return with_roles_of_people(items, record) if items and not record.keys().isdisjoint(PEOPLE) else items

@@ -156,6 +156,13 @@ _FORMS = (
     _Form(_is_json_api, _of_json_api),
     _Form(_is_dynamo, lambda record: {name: _untyped(value) for name, value in _dynamo_item(record).items()}),
     _Form(lambda record: isinstance(_row_after(record), dict), lambda record: dict(_row_after(record))),
+    _Form(  # PostHog
+        lambda record: isinstance(record.get("properties"), dict) and "$ai_input" in record["properties"],
+        lambda record: {
+            **{name: value for name, value in record.items() if name != "properties"},
+            **record["properties"],
+        },
+    ),
     _Form(is_tree, without_branches),
     _Form(_has_keyed_list, _with_lists),
 )

@@ -203,6 +203,84 @@ MODELS: dict[str, Any] = {
             }
         }
     },
+    "PostHog": lines(
+        {
+            "event": "$ai_generation",
+            "timestamp": T,
+            "distinct_id": "u",
+            "properties": {"$ai_trace_id": "t", "$ai_input": [HI], "$ai_output_choices": [YO]},
+        }
+    ),
+    "OpenAI's compliance interface": {
+        "data": [
+            {
+                "id": "c",
+                "messages": {
+                    "object": "list",
+                    "data": [
+                        {
+                            "id": one["role"],
+                            "created_at": 1718870400.5,
+                            "author": {"role": one["role"]},
+                            "content": {"content_type": "text", "parts": [one["content"]]},
+                        }
+                        for one in (HI, YO)
+                    ],
+                },
+            }
+        ]
+    },
+    "OpenAI's threads": {
+        "object": "list",
+        "data": [
+            {
+                "id": one["role"],
+                "created_at": 1718870400,
+                "thread_id": "t",
+                "role": one["role"],
+                "content": [{"type": "text", "text": {"value": one["content"], "annotations": []}}],
+            }
+            for one in (HI, YO)
+        ],
+    },
+    "Claude Code": lines(
+        {"type": "summary", "summary": "x"},
+        {"type": "user", "message": HI, "sessionId": "s", "timestamp": T, "uuid": "1"},
+        {"type": "assistant", "message": YO, "sessionId": "s", "timestamp": T, "uuid": "2"},
+    ),
+    "DeepSeek": [
+        {
+            "id": "d",
+            "mapping": {
+                "root": {"id": "root", "parent": None, "message": None},
+                "1": {
+                    "parent": "root",
+                    "message": {"inserted_at": T, "fragments": [{"type": "REQUEST", "content": "hi"}]},
+                },
+                "2": {
+                    "parent": "1",
+                    "message": {
+                        "inserted_at": T,
+                        "fragments": [
+                            {"type": "THINK", "content": "hm"},
+                            {"type": "RESPONSE", "content": "yo"},
+                        ],
+                    },
+                },
+            },
+        }
+    ],
+    "Grok": {
+        "conversations": [
+            {
+                "conversation": {"id": "g"},
+                "responses": [
+                    {"response": {"_id": "1", "message": "hi", "sender": "human", "create_time": {"$date": T}}},
+                    {"response": {"_id": "2", "message": "yo", "sender": "assistant", "create_time": {"$date": T}}},
+                ],
+            }
+        ]
+    },
     "conversations by id": {"c1": [HI, YO]},
 }
 
@@ -237,4 +315,15 @@ def test_both_sides_of_an_arena_are_conversations(said):
         ("q:a", "A", "yo"),
         ("q:b", "B", "hi"),
         ("q:b", "B", "hey"),
+    ]
+
+
+@pytest.mark.parametrize("key", ["messages", "log", "data", "items", "turns"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_bare_messages_in_records_are_those_of_their_record(said, key, count):
+    records = [{"id": f"c{number}", key: [HI, YO]} for number in range(count)]
+    rows = said(lines(*records), "a.jsonl")
+
+    assert [(row["conversation_id"], row["text"]) for row in rows] == [
+        (f"c{number}", text) for number in range(count) for text in ("hi", "yo")
     ]

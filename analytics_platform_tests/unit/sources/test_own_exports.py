@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import product
 from typing import Any
 
 import pytest
+
+from analytics_platform.sources.base import SourceError
 
 STATED = "2024-06-20T08:00:00Z"
 
@@ -15,7 +18,7 @@ def lines(*records: dict[str, Any]) -> str:
     return "".join(json.dumps(record) + "\n" for record in records)
 
 
-def said(found) -> list[tuple[str | None, str | None]]:
+def said_by(found) -> list[tuple[str | None, str | None]]:
     return [(row["role"], row["text"]) for row in found.messages]
 
 
@@ -77,7 +80,7 @@ def test_questions_and_answers_are_found_under_names_with_capitals(folder, heade
     found = folder.rows_of("asked.csv", f"{header}\ns1,{STATED},hi?,hello,u\ns1,{STATED},more?,sure,u\n")
 
     expected = [("user", "hi?"), ("assistant", "hello"), ("user", "more?"), ("assistant", "sure")]
-    assert sorted(said(found)) == sorted(expected)
+    assert sorted(said_by(found)) == sorted(expected)
     assert times(found) == ["08:00:00"] * 4
     assert {(row["conversation_id"], row["user_id"]) for row in found.messages} == {("s1", "u")}
 
@@ -101,7 +104,7 @@ def test_a_column_type_is_no_role_beside_one_that_says_who_speaks(folder, flag, 
         f"ticket_id,type,{flag},body,created_at\n1,email,{of_user},hi,{STATED}\n1,email,{of_agent},yo,{STATED}\n",
     )
 
-    assert sorted(said(found)) == [("agent", "yo"), ("user", "hi")]
+    assert sorted(said_by(found)) == [("agent", "yo"), ("user", "hi")]
 
 
 TOOL_ANSWERS = [
@@ -140,7 +143,7 @@ def test_content_that_is_no_text_becomes_a_marker(folder, part, text):
     messages = [{"role": "assistant", "content": [{"type": "text", "text": "so"}, part]}]
     found = folder.rows_of("chat.jsonl", lines({"id": "c", "created_at": STATED, "messages": messages}))
 
-    assert said(found) == [("assistant", f"so\n{text}")]
+    assert said_by(found) == [("assistant", f"so\n{text}")]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +152,7 @@ def test_content_that_is_no_text_becomes_a_marker(folder, part, text):
 def test_a_refusal_and_spoken_words_of_the_assistant_are_its_text(folder, message):
     record = {"id": "c", "created_at": STATED, "messages": [{"role": "assistant", **message}]}
 
-    assert said(folder.rows_of("chat.jsonl", lines(record))) == [("assistant", "I cannot")]
+    assert said_by(folder.rows_of("chat.jsonl", lines(record))) == [("assistant", "I cannot")]
 
 
 def test_an_answer_of_gemini_is_read_out_of_its_candidates(folder):
@@ -161,7 +164,7 @@ def test_an_answer_of_gemini_is_read_out_of_its_candidates(folder):
         "response": {"candidates": [candidate]},
     }
 
-    assert sorted(said(folder.rows_of("log.jsonl", lines(record)))) == [("assistant", "hello"), ("user", "hi")]
+    assert sorted(said_by(folder.rows_of("log.jsonl", lines(record)))) == [("assistant", "hello"), ("user", "hi")]
 
 
 @pytest.mark.parametrize("key", ["session_id", "chat_id", "threadId"])
@@ -183,7 +186,7 @@ def test_the_only_conversation_of_a_file_keeps_its_id(folder, key):
 def test_chats_in_a_column_with_a_capital_are_read(folder, header, cell):
     found = folder.rows_of("chats.csv", f"{header}\nL1,2024-06-20,{cell}\n")
 
-    assert said(found)[:2] == [("user", "hi"), ("agent", "yo")]
+    assert said_by(found)[:2] == [("user", "hi"), ("agent", "yo")]
     assert {row["conversation_id"] for row in found.messages} == {"L1"}
     assert {row["timestamp"].isoformat() for row in found.messages} == {"2024-06-20T00:00:00+00:00"}
 
@@ -210,3 +213,67 @@ def test_further_names_of_times_and_speakers_are_known(named_columns, time, role
 
     assert sorted((row["role"], row["text"]) for row in rows) == [("agent", "yo"), ("user", "hi")]
     assert [f"{row['timestamp']:%H:%M:%S}" for row in rows] == ["08:00:00"] * 2
+
+
+def test_a_header_line_in_the_middle_is_no_row(folder):
+    """Of tables that were written one after another, the second header was a row with an unknown role."""
+    header = "conversation_id,role,text,timestamp\n"
+    folder.write("both.csv", f"{header}A,user,hi,{STATED}\n\ufeff{header}B,user,yo,{STATED}\n")
+    summary = folder.source("both.csv").summary()
+
+    assert (summary.rows_read, summary.kept, summary.quarantined) == (2, 2, 0)
+    assert summary.left_out == {"a repeated header line": 1}
+
+
+def test_events_without_a_text_are_left_out_and_counted(folder):
+    header = "conversation_id,role,text,timestamp,type\n"
+    rows = f"A,user,hi,{STATED},comment\nA,agent,,{STATED},close\nA,agent,,{STATED},comment\nA,user,,{STATED},Image\n"
+    found = folder.rows_of("events.csv", header + rows)
+    summary = folder.source("events.csv").summary()
+
+    assert sorted(said_by(found)) == [("user", "[image]"), ("user", "hi")]
+    assert summary.left_out == {"an event without a text": 1}
+    assert [(one.reason, one.rows) for one in summary.reasons] == [("missing_text", 1)]
+
+
+@pytest.mark.parametrize(
+    ("words", "roles"),
+    [
+        (["contact", "user"], ["user", "agent"]),
+        (["customer", "user"], ["user", "agent"]),
+        (["customer", "user", "bot"], ["user", "user", "assistant"]),
+        (["contact", "user", "agent"], ["user", "user", "agent"]),
+        (["user", "assistant"], ["user", "assistant"]),
+        (["v", "a", "s"], ["user", "agent", "system"]),
+        (["u", "a"], ["u", "a"]),
+        (["external", "internal"], ["user", "agent"]),
+    ],
+)
+def test_words_mean_the_roles_that_they_have_beside_each_other(said, words, roles):
+    rows = "".join(f"1,{word},hi,{STATED}\n" for word in words)
+
+    assert [row["role"] for row in said(f"conversation_id,author_type,body,created_at\n{rows}")] == roles
+
+
+def test_a_mapping_says_what_a_word_means_whatever_stands_beside_it(folder):
+    mapping = folder.write("mapping.yaml", "roles: {user: user}")
+    rows = f"1,contact,hi,{STATED}\n1,user,yo,{STATED}\n"
+    found = folder.rows_of("a.csv", f"conversation_id,author_type,body,created_at\n{rows}", mapping=mapping)
+
+    assert {row["role"] for row in found.messages} == {"user"}
+
+
+@pytest.mark.parametrize(
+    ("content", "refusal"),
+    [
+        ("AuthorID,Message,From Agent,Date\n1,hi,false,2024-06-20\n", "it has AuthorID, Date, From Agent, Message;"),
+        (
+            [{"id": "c", "people": [{"kind": "y"}], "log": [{"whom": 1, "said": "hello there", "at": STATED}]}],
+            "{conversation_id: id, role: 'log[].FIELD', text: 'log[].said', timestamp: 'log[].at'}",
+        ),
+    ],
+)
+def test_a_refusal_names_what_the_file_has_and_a_mapping_of_it(said, content, refusal):
+    """It listed columns that were derived from others, and took the first list and its first field."""
+    with pytest.raises(SourceError, match=re.escape(refusal)):
+        said(content)

@@ -93,6 +93,45 @@ HELP_DESKS: dict[str, tuple[Any, Said]] = {
         ),
         [("user", "hi"), ("agent", "yo")],
     ),
+    "Freshdesk's whole export": (
+        [{"helpdesk_ticket": {"id": 1, "description": "hi", "status_name": "Closed", "requester_id": 5, "created_at": T,
+          "notes": [
+              {"id": 2, "body": "yo", "incoming": False, "private": False, "user_id": 6, "created_at": T},
+              {"id": 3, "body": "vip", "incoming": False, "private": True, "user_id": 6, "created_at": T},
+          ]}}],
+        [("user", "hi"), ("agent", "yo"), ("system", "vip")],
+    ),
+    "Gladly": (
+        {"data": [
+            {"id": "1", "conversationId": "c", "timestamp": T, "initiator": {"type": "CUSTOMER"},
+             "content": {"content": "hi"}},
+            {"id": "2", "conversationId": "c", "timestamp": T, "initiator": {"type": "AGENT"},
+             "content": {"content": "yo"}},
+        ]},
+        [("user", "hi"), ("agent", "yo")],
+    ),
+    "Ada": (
+        {"data": [
+            {"conversation_id": "c", "sender": "end_user", "message_data": {"message": "hi"}, "date_created": T},
+            {"conversation_id": "c", "sender": "bot", "message_data": {"message": "yo"}, "date_created": T},
+        ]},
+        [("user", "hi"), ("assistant", "yo")],
+    ),
+    "Front as a table": (
+        (
+            "Message ID,Conversation ID,Direction,Message date,Author,Extract\n"
+            "m1,c1,Inbound,2024-06-20 10:00:00,a@x.co,hi\n"
+            "m2,c1,Outbound,2024-06-20 10:05:00,k@y.co,yo\n"
+        ),
+        [("user", "hi"), ("agent", "yo")],
+    ),
+    "a home-made table of tickets": (
+        (
+            "Ticket #;Requester;Agent;Message From;Message;Sent\n1;Ann;Kim;Requester;hi;20.06.2024 10:00\n"
+            "1;Ann;Kim;Agent;yo;20.06.2024 10:01\n"
+        ),
+        [("user", "hi"), ("agent", "yo")],
+    ),
     "Chatwoot's database": (
         (
             "id,conversation_id,content,message_type,sender_type,sender_id,created_at\n"

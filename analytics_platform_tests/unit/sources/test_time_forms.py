@@ -121,3 +121,71 @@ def test_a_mapping_states_the_order_of_short_dates(folder):
     mapping = folder.write("mapping.yaml", "date_order: ymd")
     expected = dt.datetime(2024, 6, 20, 8, tzinfo=dt.UTC)
     assert time_of(folder, "24.06.20 08:00", mapping=mapping) == expected
+
+
+FORMS = {
+    "June 20th, 2024 10:05 AM PDT": "17:05",
+    "Thursday, June 20, 2024 10:05:00 AM GMT-7": "17:05",
+    "Jun 20, 2024, 10:05:03 AM": "10:05",
+    "20-Jun-2024": "00:00",
+    "20-Jun-2024 10:05": "10:05",
+    "2024/6/20 9:05": "09:05",
+    "Thu Jun 20 10:05:03 2024": "10:05",
+    "2024年6月20日": "00:00",
+    "45463.420138889": "10:05",
+    "/Date(1718877900000)/": "10:05",
+    "/Date(1718877900000+0200)/": "10:05",
+    "1,718,877,900": "10:05",
+    "740570700000000000": "10:05",
+    "10:05 20.06.2024": "10:05",
+    "20.06.2024 - 10:05": "10:05",
+    "20.06.2024T10:05": "10:05",
+    "20 июня 2024 г. в 10:05": "10:05",
+    "20 юни 2024 10:05": "10:05",
+    "20 червня 2024 10:05": "10:05",
+    "20 Haziran 2024 10:05": "10:05",
+}
+
+
+def test_further_forms_of_one_day_are_read(folder):
+    """Apple counts nanoseconds from 2001, .NET milliseconds, spreadsheets days; months have names in many languages."""
+    rows = "".join(f"{number};user;hello;{stated}\n" for number, stated in enumerate(FORMS))
+    found = folder.rows_of("a.csv", HEADER + rows)
+
+    times = {list(FORMS)[int(row["conversation_id"])]: row["timestamp"] for row in found.messages}
+    assert {stated: f"{time:%H:%M}" for stated, time in times.items()} == FORMS
+    assert {f"{time:%Y-%m-%d}" for time in times.values()} == {"2024-06-20"}
+
+
+def test_a_number_with_two_readings_is_refused(folder):
+    """The ticks of .NET in 2024 would be Apple's nanoseconds of 2021."""
+    assert time_of(folder, "638544819000000000") is None
+
+
+def test_clocks_that_go_back_half_an_hour_repeat_half_an_hour(folder):
+    """Of 1:50 and then 1:35, both on Lord Howe Island, the answer came before the question."""
+    mapping = folder.write("mapping.yaml", "timezone: Australia/Lord_Howe")
+    rows = "b;user;q;2024-04-07 01:50:00\nb;agent;a;2024-04-07 01:35:00\n"
+    found = folder.rows_of("a.csv", HEADER + rows, mapping=mapping)
+
+    assert [f"{row['timestamp']:%H:%M}" for row in found.messages] == ["14:50", "15:05"]
+
+
+@pytest.mark.parametrize(
+    ("time", "zone", "setting", "hour"),
+    [
+        ("2024-06-20 10:00", "Europe/Berlin", "", 8),
+        ("2024-06-20 10:00", "Europe/Berlin", "timezone: UTC", 10),
+        ("2024-06-20T10:00:00Z", "Europe/Berlin", "", 10),
+        ("2024-06-20 10:00", "office", "", 10),
+    ],
+)
+def test_a_column_names_the_zone_of_each_row(folder, time, zone, setting, hour):
+    mapping = folder.write("mapping.yaml", setting) if setting else None
+    content = f"conversation_id,role,text,timestamp,timezone\nA,user,hi,{time},{zone}\n"
+    source = folder.source("a.csv", mapping=mapping)
+    folder.write("a.csv", content)
+
+    (day,) = source.days()
+    assert source.read_day(day).messages["timestamp"].to_pylist()[0].hour == hour
+    assert any("timezone" in warning for warning in source.summary().warnings) == (hour == 8)

@@ -94,8 +94,23 @@ def test_the_notice_of_encryption_makes_nobody_the_customer(folder):
         ("\u200f20\u200f/6\u200f/2024, 8:00 ص - ", "\u200f20\u200f/6\u200f/2024, 1:05 م - "),
         ("٢٠\u200f/٦\u200f/٢٠٢٤، ٨:٠٠ ص - ", "٢٠\u200f/٦\u200f/٢٠٢٤، ١:٠٥ م - "),
         ("20/6/24, 8:00 π.μ. - ", "20/6/24, 1:05 μ.μ. - "),
+        ("2024. 6. 20. 오전 8:00, ", "2024. 6. 20. 오후 1:05, "),
+        ("20/6/2567 08:00 - ", "20/6/2567 13:05 - "),
     ],
-    ids=["French", "Finnish", "Hungarian", "Quebec", "Bulgarian", "Chinese", "Korean", "Arabic", "digits", "Greek"],
+    ids=[
+        "French",
+        "Finnish",
+        "Hungarian",
+        "Quebec",
+        "Bulgarian",
+        "Chinese",
+        "Korean",
+        "Arabic",
+        "digits",
+        "Greek",
+        "Korean with a comma",
+        "Thai",
+    ],
 )
 def test_dates_of_more_locales_begin_messages(folder, question, answer):
     """These chats were refused as texts of no known format, or as CSV files that lack columns."""

@@ -39,16 +39,24 @@ PAIRS = (
     ("query_input", "query_result"), ("frage", "antwort"), ("question", "reponse"),
     ("pregunta", "respuesta"), ("domanda", "risposta"), ("pergunta", "resposta"), ("vraag", "antwoord"),
     ("pytanie", "odpowiedz"), ("вопрос", "ответ"), ("问题", "回答"), ("问题", "答案"), ("質問", "回答"),
-    ("request_body", "response_body"), ("attributes.input.value", "attributes.output.value"),
+    ("ai_input", "ai_output_choices"), ("request_body", "response_body"),
+    ("attributes.input.value", "attributes.output.value"),
 )  # fmt: skip
 """Names of the columns of a question and of its answer."""
 
-_CONVERSATION = (*CONVERSATION_KEYS, "group_id", "attributes.session.id", *usual_forms("conversation_id"))
+_CONVERSATION = (
+    *CONVERSATION_KEYS,
+    "group_id",
+    "ai_session_id",
+    "ai_trace_id",
+    "attributes.session.id",
+    *usual_forms("conversation_id"),
+)
 _TIMES = (*TIME_KEYS, "request_created_at", *usual_forms("timestamp"))
 _ENDS = ("end_time", "endTime", "completed_at", "finished_at", "answered_at", "response_created_at")
 _KEYS = ("id", "trace_id", "traceId", "message_id", "run_id", "request_id")
-_USERS = (*USER_KEYS, *usual_forms("user_id"))
-_MODELS = ("model", "model_name", "providedModelName", "attributes.llm.model_name")
+_USERS = (*USER_KEYS, "distinct_id", *usual_forms("user_id"))
+_MODELS = ("model", "ai_model", "model_name", "providedModelName", "attributes.llm.model_name")
 _INPUT_TOKENS = ("input_tokens", "inputTokens", "promptTokens", "prompt_tokens")
 _OUTPUT_TOKENS = ("output_tokens", "outputTokens", "completionTokens", "completion_tokens")
 _COSTS = ("cost", "totalCost", "total_cost", "calculatedTotalCost")

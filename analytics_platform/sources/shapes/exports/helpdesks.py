@@ -142,20 +142,32 @@ INTERCOM = Shape(
 )
 
 
+def _freshdesk_ticket(record: Record) -> Record:
+    """Return the ticket of an answer of the interface, or of a file of the whole export."""
+    ticket = record.get("helpdesk_ticket")
+    return ticket if isinstance(ticket, dict) else record
+
+
+def _freshdesk_messages(ticket: Record) -> list[Record] | None:
+    return _list(ticket.get("conversations"), "conversations") or _list(ticket.get("notes"), "notes")
+
+
 def _is_freshdesk(record: Record) -> bool:
-    messages = _list(record.get("conversations"), "conversations")
+    messages = _freshdesk_messages(_freshdesk_ticket(record))
     return bool(messages) and "incoming" in messages[0] and bool({"body", "body_text"} & messages[0].keys())  # type: ignore[index]
 
 
 def _freshdesk(record: Record, context: Context) -> Iterator[Record]:
+    record = _freshdesk_ticket(record)
     conversation = str(first_of(record, "id", "ticket_id") or identify_conversation(context, record))
     requester = first_of(record, "requester_id") or _id_of(record.get("requester"))
-    common = {"conversation_id": conversation, "outcome": record.get("status"), "subject": record.get("subject")}
+    common = {"conversation_id": conversation, "subject": record.get("subject")}
+    common["outcome"] = first_of(record, "status_name", "status")
     opening = {"incoming": True, "user_id": requester, "created_at": record.get("created_at"), "id": "description"}
     text = first_of(record, "description_text", "description")
     messages = [
         *([{**opening, "body_text": text}] if text else []),
-        *(_list(record["conversations"], "conversations") or []),
+        *(_freshdesk_messages(record) or []),
     ]
     turns = [
         Turn(message.get("incoming"), first_of(message, "body_text", "body"), message.get("created_at"))

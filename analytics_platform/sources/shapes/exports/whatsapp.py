@@ -23,12 +23,14 @@ _START = re.compile(
     (?:[,،]\ ?|\ |(?=[^\W\d]))\ ?(?:(?P<early>{"|".join((*_MORNING, *_AFTERNOON))})\ ?|[^\W\d_]{{1,4}}\.?,?\ )?
     (?P<hour>\d{{1,2}})(?:[:.]|\ h\ )(?P<minute>\d{{2}})(?:[:.](?P<second>\d{{2}}))?
     (?:\ ?(?:(?P<late>[AaPp]\.?\ ?[Mm]\.?|[πμ]\.μ\.|SA|CH|ص|م)|ч\.|h))?)
-    (?:\]\ ?|\ -\ )(?P<rest>.*)""",
+    (?:\]\ ?|\ -\ |(?(early),\ (?=[^:\n]{{1,40}}:\ )|(?!)))(?P<rest>.*)""",
     re.VERBOSE | re.DOTALL,
 )
 """The beginning of a message. Between date and time may stand a word, such as ``à`` or ``klo``."""
 _NUMBER = re.compile(r"\d+")
 _BATCH = 2000
+_FIRST_BUDDHIST_YEAR, _BUDDHIST_YEARS = 2500, 543
+"""Phones set to Thai count years from the death of the Buddha."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,7 @@ def _time(start: re.Match[str], order: DateOrder) -> str:
     """Return the time as ISO 8601 without a zone; as the file says it if there is no such time."""
     numbers = dict(zip(order.order, map(int, _NUMBER.findall(start["date"])), strict=True))
     year = numbers["y"] + (2000 if numbers["y"] < 100 else 0)
+    year -= _BUDDHIST_YEARS if year > _FIRST_BUDDHIST_YEAR else 0
     hour = int(start["hour"])
     half = (start["early"] or start["late"] or "").lower().replace(".", "")
     if half:

@@ -34,6 +34,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "角色", "役割", "发送者", "送信者",
         "autor", "autorin", "verfasser", "auteur", "expéditeur", "remitente", "autore", "mittente", "remetente",
         "afzender", "nadawca", "participant_purpose", "sent_by", "sender_t", "from_role",
+        "initiator_type", "message_from",
         "type", "event", "message_type", "kind", "interaction_type",
     ),
     "text": (
@@ -44,7 +45,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "nachrichtentext", "kommentar", "inhalt", "texte", "commentaire", "contenu", "texto", "comentario", "contenido",
         "testo", "commento", "contenuto", "comentário", "conteúdo", "tekst", "bericht", "opmerking", "inhoud",
         "wiadomość", "komentarz", "treść",
-        "comment", "message_parts", "preview", "mes", "text_content", "html_text",
+        "comment", "message_parts", "preview", "mes", "text_content", "html_text", "extract",
     ),
     "message_id": (
         "messageid", "comment_id", "commentid", "msg_id", "event_id", "message_uuid", "comment", "id",
@@ -65,6 +66,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "data_ora", "criado_em", "data_de_criação", "data_criação", "enviado_em", "enviado", "aangemaakt_op",
         "aangemaakt", "gemaakt_op", "verzonden_op", "verzonden", "utworzono", "data_utworzenia", "wysłano",
         "data_wysłania", "data", "start_time_ms", "time_l", "created_on", "send_date", "create_date",
+        "sent_date", "sentdate",
     ),
     "user_id": (
         "userid", "customer_id", "customerid", "requester_id", "requesterid", "requester", "contact_id", "client_id",
