@@ -26,7 +26,7 @@ PLACE = GraphPlace("topics", frozenset({"parquet", "numpy"}))
 _EPOCHS = "analytics_platform.insights.topics.epochs"
 IN_FORCE = "analytics_platform.insights.topics.topics_in_force"
 _LISTING = "analytics_platform.insights.topics.listing"
-_NAMER = "analytics_platform.insights.llm.naming.namer"
+_NAMER = "analytics_platform.insights.llm.topic_naming.topic_namer"
 """The modules behind the assets, by name: importing them takes a second, which only computing needs."""
 
 

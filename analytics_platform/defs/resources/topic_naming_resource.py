@@ -16,7 +16,7 @@ from analytics_platform.model.tables.topic_tables import TOPIC_NAMES
 from analytics_platform.storage.partitions import PartitionStore
 
 if TYPE_CHECKING:
-    from analytics_platform.insights.llm.naming.namer import BornTopic, NamingPlan, TopicNamer
+    from analytics_platform.insights.llm.topic_naming.topic_namer import BornTopic, NamingPlan, TopicNamer
 
 
 class TopicNaming:
@@ -54,7 +54,7 @@ class TopicNaming:
         """
         if self.is_on:
             self.access.require_installed()
-            from analytics_platform.insights.llm.naming.namer import load_prompt  # noqa: PLC0415  (an extra)
+            from analytics_platform.insights.llm.topic_naming.topic_namer import load_prompt  # noqa: PLC0415  (an extra)
 
             load_prompt(self._target)
 
@@ -92,13 +92,13 @@ class TopicNaming:
     @cached_property
     def _namer(self) -> TopicNamer:
         client = self.access.client
-        from analytics_platform.insights.llm.naming.namer import TopicNamer  # noqa: PLC0415  (an extra)
+        from analytics_platform.insights.llm.topic_naming.topic_namer import TopicNamer  # noqa: PLC0415  (an extra)
 
         return TopicNamer(client, self._target)
 
 
 def _born(topic_epochs: pa.Table) -> list[BornTopic]:
-    from analytics_platform.insights.llm.naming.namer import born_topics  # noqa: PLC0415  (an extra)
+    from analytics_platform.insights.llm.topic_naming.topic_namer import born_topics  # noqa: PLC0415  (an extra)
     from analytics_platform.insights.topics.epoch_rows import read_epochs  # noqa: PLC0415  (imports SciPy)
 
     return list(born_topics(read_epochs(topic_epochs)))

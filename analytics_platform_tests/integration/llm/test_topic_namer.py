@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from analytics_platform.insights.llm.config import LlmConfig
 from analytics_platform.insights.llm.llm_client import LlmClient
-from analytics_platform.insights.llm.naming.namer import BornTopic, TopicNamer
+from analytics_platform.insights.llm.topic_naming.topic_namer import BornTopic, TopicNamer
 from analytics_platform.model import find_violations
 from analytics_platform.model.tables.topic_tables import TOPIC_NAMES
 

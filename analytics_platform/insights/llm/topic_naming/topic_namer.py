@@ -13,10 +13,10 @@ import pyarrow as pa
 from analytics_platform.insights.llm.config import LlmError
 from analytics_platform.insights.llm.llm_client import LlmClient
 from analytics_platform.insights.llm.llm_store import answer_key
-from analytics_platform.insights.llm.naming import form
 from analytics_platform.insights.llm.plan import Cost, estimate_cost
 from analytics_platform.insights.llm.prompt import Prompt
 from analytics_platform.insights.llm.questions import FailedQuestion, Question, QuestionKind, Result, version_of
+from analytics_platform.insights.llm.topic_naming import name_form
 from analytics_platform.insights.llm.transcript import json_line
 from analytics_platform.insights.topics.epochs import Epoch
 from analytics_platform.model.tables.topic_tables import BIRTH, SPLIT, TOPIC_NAMES
@@ -103,7 +103,7 @@ class TopicNamer:
     def __init__(self, client: LlmClient, target: str | None) -> None:
         self._client = client
         self._target = target
-        self._kind = QuestionKind("topic_name", "topic", load_prompt(target), form.SCHEMA, form.parse)
+        self._kind = QuestionKind("topic_name", "topic", load_prompt(target), name_form.SCHEMA, name_form.parse)
 
     @cached_property
     def version(self) -> str:

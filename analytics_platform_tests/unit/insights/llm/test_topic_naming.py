@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.insights.llm.answer_json import AnswerError
-from analytics_platform.insights.llm.naming.form import parse
-from analytics_platform.insights.llm.naming.namer import BornTopic, born_topics, load_prompt
+from analytics_platform.insights.llm.topic_naming.name_form import parse
+from analytics_platform.insights.llm.topic_naming.topic_namer import BornTopic, born_topics, load_prompt
 from analytics_platform.insights.topics.epochs import find_epochs
 from analytics_platform_tests.unit.insights.topics.simulated_days import Simulated, day, direction
 
