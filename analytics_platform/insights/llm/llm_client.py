@@ -109,7 +109,7 @@ class LlmClient:
         Raises:
             LlmError: If key, address or model are wrong; answers in progress are stored first.
         """
-        if self.config.mode == "batch":
+        if self.config.mode == "batch" and not any(question.kind.at_once for question in questions):
             price = self.prices.price(self.config.model, batch=True)
             return await BatchRunner(self._endpoint, self.store, price, keep, rows).ask_all(questions)
         tasks = {}

@@ -31,6 +31,8 @@ class QuestionKind:
         prompt: The prompt.
         schema: JSON schema of the answer.
         parse: Returns the checked answer in a text, given what the question shows; raises ``AnswerError``.
+        at_once: Whether questions are asked in real time in the mode ``batch``, too, because tables of other groups
+            wait for the answers, and a batch may take a day.
     """
 
     name: str
@@ -38,6 +40,7 @@ class QuestionKind:
     prompt: Prompt
     schema: dict[str, Any]
     parse: Callable[[str, Any], Answer]
+    at_once: bool = False
 
     @cached_property
     def form_in_words(self) -> str:

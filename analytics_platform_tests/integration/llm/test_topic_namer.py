@@ -116,11 +116,12 @@ def test_a_wrong_key_leaves_all_names_to_the_next_run(endpoint, make_namer, step
     assert names(make_namer().name_topics(TOPICS)) == NAMED
 
 
-def test_a_batch_gives_the_same_names(endpoint, make_namer, store):
-    assert names(make_namer(mode="batch", poll_seconds=0.01).name_topics(TOPICS)) == NAMED
-    assert len(endpoint.bodies) == 1  # the first is asked at once, to see that all is well
-    assert [call["mode"] for call in store.calls(dt.date(2026, 3, 8))] == ["batch"]
-    assert store.batches() == {}
+def test_no_report_waits_a_day_for_a_batch_of_names(endpoint, make_namer, store):
+    in_batches = make_namer(mode="batch")
+    assert in_batches.plan(TOPICS) == make_namer().plan(TOPICS)
+    assert names(in_batches.name_topics(TOPICS)) == NAMED
+    assert [call["mode"] for call in store.calls(dt.date(2026, 3, 8))] == ["realtime"]
+    assert endpoint.batches == {}
 
 
 def test_an_opening_that_gives_orders_names_nothing_else(endpoint, make_namer):

@@ -103,7 +103,9 @@ class TopicNamer:
     def __init__(self, client: LlmClient, target: str | None) -> None:
         self._client = client
         self._target = target
-        self._kind = QuestionKind("topic_name", "topic", load_prompt(target), name_form.SCHEMA, name_form.parse)
+        self._kind = QuestionKind(
+            "topic_name", "topic", load_prompt(target), name_form.SCHEMA, name_form.parse, at_once=True
+        )
 
     @cached_property
     def version(self) -> str:
