@@ -140,7 +140,7 @@ def repair(
 
 @app.command("llm-cost")
 def llm_cost(first: From = None, last: To = None, as_json: AsJson = False) -> None:
-    """Estimate the cost of labels and translations of a range of days by the LLM, without a request to it."""
+    """Estimate the cost of labels, translations and names of topics by the LLM, without a request to it."""
     settings, start, end = read_range(first, last)
     from analytics_platform.cli.graphless import price_llm
 

@@ -24,6 +24,7 @@ from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.model.tables.llm_tables import LLM_INSIGHTS
 from analytics_platform.model.tables.operational_tables import DAILY_REPORT_PAGES
+from analytics_platform.model.tables.topic_tables import TOPIC_NAMES
 from analytics_platform.model.tables.translation_tables import MESSAGE_TRANSLATIONS
 from analytics_platform.operations.required_inputs import require_inputs
 from analytics_platform.operations.runs.graph import Graph
@@ -162,11 +163,17 @@ def _advise_real_mongodb(platform: Platform, days: Sequence[str]) -> None:
 
 
 def warn_of_unanswered(platform: Platform, outcome: Outcome) -> None:
-    """Add a warning for what the LLM left without labels or translations, which does not fail the run."""
+    """Add a warning for what the LLM left without labels, translations or names, which does not fail the run."""
     lists = {LLM_INSIGHTS.name: platform.llm.failures, MESSAGE_TRANSLATIONS.name: platform.translations.failures}
-    for table, failures in lists.items():
-        days = outcome.parts.get(table, {}) if failures.is_on else {}
+    summaries: dict[str, Callable[[], list[str]]] = {
+        table: partial(failures.summary, sorted(filter(None, outcome.parts.get(table, {}))))
+        for table, failures in lists.items()
+        if failures.is_on
+    }
+    if TOPIC_NAMES.name in outcome.parts:
+        summaries[TOPIC_NAMES.name] = platform.topic_naming.summary
+    for table, summary in summaries.items():
         try:
-            outcome.warnings += failures.summary(sorted(filter(None, days)))
+            outcome.warnings += summary()
         except UserError as error:  # the database went away: finished work is reported anyway
             outcome.failures.append(f"count of questions of {table} without an answer: {error}")

@@ -16,6 +16,7 @@ from analytics_platform.errors import UserError
 from analytics_platform.insights.encoders.device import DeviceChoice
 from analytics_platform.insights.quality.evaluate import evaluate, evaluate_taxonomy
 from analytics_platform.insights.tiers.tier import Kind
+from analytics_platform.model.tables.topic_tables import TOPIC_EPOCHS
 from analytics_platform.operations.required_inputs import require_llm
 from analytics_platform.settings.loader import Settings
 from analytics_platform.settings.validators import split_parts
@@ -65,7 +66,8 @@ def score_taxonomy(
 def price_llm(settings: Settings, first: dt.date | None, last: dt.date | None) -> dict[str, Any]:
     """Return the estimated requests, tokens and cost of a range of days; the LLM is not called.
 
-    The figures of translations begin with ``translate_``; they are missing while translation is off.
+    The figures of translations begin with ``translate_``; they are missing while translation is off. Those of names of
+    discovered topics begin with ``naming_``; they are of all topics, and missing while none are stored.
 
     Raises:
         UserError: If no messages are stored for these days.
@@ -77,11 +79,14 @@ def price_llm(settings: Settings, first: dt.date | None, last: dt.date | None) -
         messages = PartitionStream(platform.lake, "messages", requested_days(platform, first, last))
         plans = [platform.llm.plan(table) for table in messages.values()]
         translating = [platform.translations.plan(table) for table in messages.values() if platform.translations.is_on]
+        epochs = platform.lake.read(TOPIC_EPOCHS.name, "") if platform.lake.info(TOPIC_EPOCHS.name, "") else None
+        naming = [platform.topic_naming.plan(epochs)] if epochs is not None else []
     finally:
         platform.close()
     if not plans:
         raise UserError("no messages are stored for these days; run `analytics run --select '*messages'` first")
     figures = asdict(reduce(add, plans))
-    for name, figure in (asdict(reduce(add, translating)) if translating else {}).items():
-        figures[f"translate_{name}"] = figure
+    for prefix, further in (("translate", translating), ("naming", naming)):
+        total = asdict(reduce(add, further)) if further else {}
+        figures |= {f"{prefix}_{name}": figure for name, figure in total.items()}
     return figures

@@ -50,6 +50,7 @@ _LAYERS: dict[str, tuple[Table, ...]] = {
     ),
     "topics": (
         topic_tables.TOPIC_EPOCHS,
+        topic_tables.TOPIC_NAMES,
         topic_tables.DISCOVERED_TOPICS,
         topic_tables.TOPIC_GENEALOGY,
         topic_tables.CONVERSATION_TOPICS,

@@ -50,6 +50,7 @@ def require_inputs(platform: Platform, *, source_files: bool = True) -> None:
             )
         platform.llm.require_usable()
     platform.translations.require_usable()
+    platform.topic_naming.require_usable()
     _ = platform.cleaning
 
 
@@ -91,3 +92,4 @@ def require_llm(platform: Platform) -> None:
     load_taxonomy(platform.settings.taxonomy_parts)
     platform.llm.require_usable()
     platform.translations.require_usable()
+    platform.topic_naming.require_usable()

@@ -19,7 +19,8 @@ class LlmSettings(BaseSettings):
     llm_model: str | None = Field(
         default=None,
         validation_alias="ANALYTICS_LLM_MODEL",
-        description="Model that labels conversations and translates messages; unset, nothing is sent anywhere.",
+        description="Model that labels conversations, translates messages and names topics; unset, nothing is sent "
+        "anywhere.",
     )
     llm_base_url: str = Field(
         default="https://api.openai.com/v1",
@@ -92,8 +93,8 @@ class LlmSettings(BaseSettings):
     llm_translate_to: str | None = Field(
         default=None,
         validation_alias="ANALYTICS_TRANSLATE_TO",
-        description="ISO 639-1 code of the language into which the model translates messages, such as en; unset, "
-        "nothing is translated.",
+        description="ISO 639-1 code of the language into which the model translates messages, such as en; names of "
+        "topics are in it, too. Unset, nothing is translated.",
     )
 
     @field_validator("llm_translate_to")

@@ -23,7 +23,7 @@ from analytics_platform_tests.heavy_imports import STALE_ONLY
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 DAY = "2006-05-27"
-OF_TOPICS = ("topic_epochs", "discovered_topics", "topic_genealogy", "conversation_topics")
+OF_TOPICS = ("topic_epochs", "topic_names", "discovered_topics", "topic_genealogy", "conversation_topics")
 """Tables that depend on which earlier days are stored: topics are discovered in all of them."""
 IMPORTED = f"""
 import sys

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 FIRST, LAST = dt.date(2006, 5, 25), dt.date(2006, 6, 16)
 SELECT = "+key:topic_genealogy or +key:discovered_topics or +key:conversation_topics"
-WHOLE = ("topic_epochs", "discovered_topics", "topic_genealogy")
+WHOLE = ("topic_epochs", "topic_names", "discovered_topics", "topic_genealogy")
 
 
 @pytest.fixture

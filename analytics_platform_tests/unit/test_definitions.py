@@ -36,7 +36,7 @@ GROUPS = {
         "translation_failures",
         "translation_languages",
     },
-    "topics": {"topic_epochs", "discovered_topics", "topic_genealogy", "conversation_topics"},
+    "topics": {"topic_epochs", "topic_names", "discovered_topics", "topic_genealogy", "conversation_topics"},
     "analytics": {"daily_metrics", "user_daily", "agent_daily", "model_daily", "user_analytics"},
     "operational": {
         "mongo/conversation_analytics",

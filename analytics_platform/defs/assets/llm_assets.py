@@ -20,6 +20,7 @@ from analytics_platform.defs.resources.translation_resource import Translations
 from analytics_platform.insights.llm import llm_store
 from analytics_platform.model.tables import llm_tables as tables
 from analytics_platform.model.tables import translation_tables
+from analytics_platform.model.tables.topic_tables import TOPIC_NAMES
 
 KINDS = frozenset({"parquet", "openai"})
 PLACE = GraphPlace("insights", KINDS)
@@ -117,12 +118,15 @@ def message_translations(day: str, messages: pa.Table, translations: Translation
 @table_asset(
     tables.LLM_CALLS,
     PLACE,
-    upstream=Upstream({"llm_insights": llm_insights}, wait_for=[message_translations.name]),
+    upstream=Upstream({"llm_insights": llm_insights}, wait_for=[message_translations.name, TOPIC_NAMES.name]),
     code=[llm_store],
     facts=PartitionFacts(version=_ledger_version, is_off=_is_off),
 )
 def llm_calls(day: str, llm_insights: pa.Table, llm: Llm) -> pa.Table:  # noqa: ARG001  (after it)
-    """Every call to the LLM about the day's conversations, in all runs: tokens, cost, latency and errors."""
+    """Every call to the LLM about the day's conversations, in all runs: tokens, cost, latency and errors.
+
+    Calls for names of discovered topics are under the last day that the topic's epoch reads.
+    """
     return llm.access.calls(day)
 
 

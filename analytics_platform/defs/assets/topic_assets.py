@@ -14,6 +14,7 @@ import pyarrow as pa
 from analytics_platform.defs.assets import clean_assets, insight_assets, processing_errors
 from analytics_platform.defs.framework.recipe import PartitionFacts
 from analytics_platform.defs.framework.table_asset import GraphPlace, Upstream, table_asset
+from analytics_platform.defs.resources.topic_naming_resource import TopicNaming
 from analytics_platform.defs.resources.topics_resource import Topics
 from analytics_platform.insights.topics.epoch_days import WINDOW_DAYS
 from analytics_platform.model.cadence import Cadence
@@ -25,6 +26,7 @@ PLACE = GraphPlace("topics", frozenset({"parquet", "numpy"}))
 _EPOCHS = "analytics_platform.insights.topics.epochs"
 IN_FORCE = "analytics_platform.insights.topics.topics_in_force"
 _LISTING = "analytics_platform.insights.topics.listing"
+_NAMER = "analytics_platform.insights.llm.topic_naming.topic_namer"
 """The modules behind the assets, by name: importing them takes a second, which only computing needs."""
 
 
@@ -35,6 +37,22 @@ def _curation_version(day: str, topics: Topics) -> Mapping[str, str]:  # noqa: A
 def _genealogy_version(day: str, topics: Topics) -> Mapping[str, str]:  # noqa: ARG001
     dates = {name: str(said.date) for name, said in sorted(topics.curation.topics.items()) if said.date}
     return {**topics.curation_version, **({"dates by people": str(dates)} if dates else {})}
+
+
+def _namer_version(day: str, topic_naming: TopicNaming) -> Mapping[str, str]:  # noqa: ARG001
+    return {"topic namer": topic_naming.version}
+
+
+def _waits_for_names(day: str, topic_naming: TopicNaming) -> str | None:  # noqa: ARG001
+    return "topics without a name by the LLM" if topic_naming.are_waiting() else None
+
+
+def _names_nothing(topic_naming: TopicNaming) -> bool:
+    return not topic_naming.is_on
+
+
+def _naming_state(_: str, __: pa.Table, topic_naming: TopicNaming) -> Mapping[str, Any]:
+    return {"naming": topic_naming.state}
 
 
 def version_in_force(day: str, topics: Topics) -> Mapping[str, str]:
@@ -109,18 +127,38 @@ def _shown(_: str, discovered: pa.Table, **__: object) -> Mapping[str, Any]:
 
 
 @table_asset(
+    tables.TOPIC_NAMES,
+    GraphPlace("topics", frozenset({"parquet", "openai"})),
+    upstream=Upstream({"topic_epochs": topic_epochs}),
+    code=[_NAMER],
+    facts=PartitionFacts(
+        version=_namer_version, unfinished=_waits_for_names, metadata=_naming_state, is_off=_names_nothing
+    ),
+    cadence=Cadence.WHOLE,
+)
+def topic_names(topic_epochs: pa.Table, topic_naming: TopicNaming) -> pa.Table:
+    """Name of each discovered topic by an LLM, and a sentence that says what its conversations are about.
+
+    Off and empty unless ANALYTICS_LLM_MODEL names a model. A topic without an answer keeps the name of its own words.
+
+    A name is paid for once: the same terms, openings, model and prompt are never asked about again.
+    """
+    return topic_naming.name(topic_epochs)
+
+
+@table_asset(
     tables.DISCOVERED_TOPICS,
     PLACE,
-    upstream=Upstream({"topic_epochs": topic_epochs}),
+    upstream=Upstream({"topic_epochs": topic_epochs, "topic_names": topic_names}),
     code=[_LISTING],
     facts=PartitionFacts(version=_curation_version, metadata=_shown),
     cadence=Cadence.WHOLE,
 )
-def discovered_topics(topic_epochs: pa.Table, topics: Topics) -> pa.Table:
+def discovered_topics(topic_epochs: pa.Table, topic_names: pa.Table, topics: Topics) -> pa.Table:
     """Name, group, size and state of every topic that was ever discovered, as people curate it."""
     from analytics_platform.insights.topics import listing  # noqa: PLC0415  (imports SciPy)
 
-    return listing.discovered_topics(topic_epochs, topics.curation)
+    return listing.discovered_topics(topic_epochs, topic_names, topics.curation)
 
 
 @table_asset(
@@ -147,7 +185,7 @@ def topic_genealogy(topic_epochs: pa.Table, topics: Topics) -> pa.Table:
             "message_embeddings": insight_assets.message_embeddings,
             "processing_errors": processing_errors.processing_errors,
         },
-        wait_for=[topic_epochs.name],
+        wait_for=[topic_epochs.name, topic_names.name],
     ),
     code=[IN_FORCE],
     facts=PartitionFacts(version=version_in_force),
@@ -158,4 +196,4 @@ def conversation_topics(messages: pa.Table, message_embeddings: pa.Table, topics
     return topics.assign(messages, message_embeddings)
 
 
-ASSETS = [topic_epochs, discovered_topics, topic_genealogy, conversation_topics]
+ASSETS = [topic_epochs, topic_names, discovered_topics, topic_genealogy, conversation_topics]

@@ -87,4 +87,5 @@ def graph_resources(
         "topics": dg.ResourceDefinition(lambda _: platform.topics),
         "llm": platform.llm,
         "translations": platform.translations,
+        "topic_naming": platform.topic_naming,
     }

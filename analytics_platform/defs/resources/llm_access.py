@@ -1,10 +1,10 @@
-"""The LLM endpoint and its store as one process uses them, for labels and for translations."""
+"""The LLM endpoint and its store as one process uses them, for labels, translations and names of topics."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -138,12 +138,24 @@ class FailureList:
 
     def summary(self, days: Iterable[str]) -> list[str]:
         """Return one line with the number of failures by reason; no line if there are none."""
-        reasons = Counter(reason for day in days for reason in self.read(day)["reason"].to_pylist())
-        if not reasons:
-            return []
-        listed = ", ".join(
-            f"{count:,} {_REASONS.get(reason, reason.replace('_', ' '))}" for reason, count in reasons.most_common()
-        )
-        without = reasons.total()
-        lacking = f"{counted(without, self._unit)} {agreeing(without, 'has', 'have')} no answer"
-        return [f"{self._of.name}: {lacking}: {listed}; see the table {self._table.name}"]
+        reasons = [reason for day in days for reason in self.read(day)["reason"].to_pylist()]
+        return tell_unanswered(self._of.name, self._unit, reasons, self._table.name)
+
+
+def tell_unanswered(table: str, unit: str, reasons: Sequence[str], listed_in: str) -> list[str]:
+    """Return one line with the number of questions without an answer by reason; no line if there are none.
+
+    Args:
+        table: Name of the table that lacks an answer for each reason.
+        unit: What a question is about: a conversation, a message or a topic.
+        reasons: The reasons of all failures, of ``FAILURE_REASONS``.
+        listed_in: Name of the table that lists the failures.
+    """
+    if not reasons:
+        return []
+    listed = ", ".join(
+        f"{count:,} {_REASONS.get(reason, reason.replace('_', ' '))}"
+        for reason, count in Counter(reasons).most_common()
+    )
+    lacking = f"{counted(len(reasons), unit)} {agreeing(len(reasons), 'has', 'have')} no answer"
+    return [f"{table}: {lacking}: {listed}; see the table {listed_in}"]

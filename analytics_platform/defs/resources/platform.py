@@ -16,6 +16,7 @@ from analytics_platform.defs.resources.corrections_resource import Corrections
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.defs.resources.llm_access import LlmAccess
 from analytics_platform.defs.resources.llm_resource import Llm
+from analytics_platform.defs.resources.topic_naming_resource import TopicNaming
 from analytics_platform.defs.resources.topics_resource import Topics
 from analytics_platform.defs.resources.translation_resource import Translations
 from analytics_platform.errors import UserError
@@ -92,6 +93,7 @@ class Platform:
             device=settings.engine,
             detector=settings.language_detector,
         )
+        self.topic_naming = TopicNaming(self._llm_access, settings.llm_translate_to, lambda: self.lake)
         self._embedded: EmbeddedMongo | None = None
         self._looked = False
         self._warned: set[str] = set()
@@ -138,7 +140,7 @@ class Platform:
     @property
     def topics(self) -> Topics:
         """A new resource of the discovered topics; each run gets its own."""
-        return Topics(lambda: self.lake, self._curation)
+        return Topics(lambda: self.lake, self._curation, are_named=self.topic_naming.is_on)
 
     def _curation(self) -> Curation:
         file = read_curation(self.settings.topics)
@@ -414,6 +416,7 @@ class Platform:
             "topics": self.topics,
             "llm": self.llm,
             "translations": self.translations,
+            "topic_naming": self.topic_naming,
         }
 
     def before_closing(self, do: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""The discovered topics as a resource: the stored epochs, and what people say about topics."""
+"""The discovered topics as a resource: the stored epochs, names by an LLM, and what people say about topics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +14,10 @@ import pyarrow.compute as pc
 
 from analytics_platform.insights.topics.curation import Curation
 from analytics_platform.insights.topics.epoch_days import count_in_force
-from analytics_platform.model.tables.topic_tables import CONVERSATION_TOPICS, TOPIC_EPOCHS
+from analytics_platform.model import Table
+from analytics_platform.model.tables.topic_tables import CONVERSATION_TOPICS, TOPIC_EPOCHS, TOPIC_NAMES
 from analytics_platform.storage.partitions import PartitionStore
+from analytics_platform.storage.provenance import short_hash
 
 if TYPE_CHECKING:
     from analytics_platform.insights.topics.epochs import Epoch
@@ -25,20 +27,25 @@ if TYPE_CHECKING:
 class Topics:
     """The topics of the stored epochs, as people curate them; safe to share between threads.
 
-    The epochs are read again when their table changes: a run computes them before it assigns conversations to them.
+    Epochs and names are read again when their tables change: a run computes them before it assigns conversations.
 
     Args:
-        lake: Returns the store of the epochs.
+        lake: Returns the store of the epochs and of the names.
         curation: Returns what people say about topics; called once.
+        are_named: Whether an LLM names topics; if not, ``topic_names`` is not read.
     """
 
-    def __init__(self, lake: Callable[[], PartitionStore], curation: Callable[[], Curation]) -> None:
+    def __init__(
+        self, lake: Callable[[], PartitionStore], curation: Callable[[], Curation], *, are_named: bool = False
+    ) -> None:
         self._lake = lake
         self._read_curation = curation
+        self._tables = (TOPIC_EPOCHS.name, *([TOPIC_NAMES.name] if are_named else []))
         self._lock = RLock()
-        self._content_hash: str | None = None
+        self._content_hashes: dict[str, str | None] = {}
         self._dates: Sequence[dt.date] = ()
         self._versions: Sequence[str] = ()
+        self._names: Sequence[Mapping[str, Any]] = ()
         self._epochs: list[Epoch] | None = None
         self._in_force: dict[int, TopicsInForce] = {}
 
@@ -52,11 +59,31 @@ class Topics:
         return self._read_curation()
 
     def version(self, day: str) -> Mapping[str, str]:
-        """Return the parts of a day's provenance that name the topics in force; computes and imports nothing."""
+        """Return the parts of a day's provenance that say which topics are in force; computes and imports nothing.
+
+        Of the names by an LLM, only those count that are shown on the day. So a topic that is born later, or that a
+        person has named, makes no earlier day stale.
+        """
         with self._lock:
             self._refresh()
             count = count_in_force(self._dates, day)
-            return {**({"topics": self._versions[count - 1]} if count else {}), **self.curation_version}
+            if not count:
+                return self.curation_version
+            shown = self._names_shown(self._dates[count - 1])
+            return {
+                "topics": self._versions[count - 1],
+                **({"topic names": short_hash(str(shown))} if shown else {}),
+                **self.curation_version,
+            }
+
+    def _names_shown(self, date: dt.date) -> dict[str, str]:
+        """Return the names by the LLM of the topics that are born at an epoch or before it, and that nobody renamed."""
+        renamed = {topic for topic, said in self.curation.topics.items() if said.name}
+        return {
+            row["topic_id"]: row["name"]
+            for row in self._names
+            if row["name"] and row["born_on"] <= date and row["topic_id"] not in renamed
+        }
 
     @cached_property
     def curation_version(self) -> Mapping[str, str]:
@@ -75,8 +102,7 @@ class Topics:
             if self._epochs is None:
                 from analytics_platform.insights.topics.epoch_rows import read_epochs  # noqa: PLC0415  (imports SciPy)
 
-                table = self._lake().read(TOPIC_EPOCHS.name, "") if self._content_hash else TOPIC_EPOCHS.empty()
-                self._epochs = read_epochs(table)
+                self._epochs = read_epochs(self._read(TOPIC_EPOCHS))
             return self._epochs
 
     def reusable_epochs(self) -> list[Epoch]:
@@ -96,7 +122,8 @@ class Topics:
             epochs = self.epochs
             count = len(epochs) if day is None else count_in_force(self._dates, day)
             if count not in self._in_force:
-                self._in_force[count] = TopicsInForce(epochs[:count], self.curation)
+                names = {row["topic_id"]: row["name"] for row in self._names if row["name"]}
+                self._in_force[count] = TopicsInForce(epochs[:count], self.curation, names)
             return self._in_force[count]
 
     def assign(self, messages: pa.Table, message_embeddings: pa.Table) -> pa.Table:
@@ -117,11 +144,19 @@ class Topics:
         return pa.concat_tables(assigned)
 
     def _refresh(self) -> None:
-        """Forget the epochs if their table has changed."""
-        info = self._lake().info(TOPIC_EPOCHS.name, "")
-        content_hash = info.content_hash if info else None
-        if content_hash != self._content_hash:
-            self._content_hash, self._epochs, self._in_force = content_hash, None, {}
+        """Forget the epochs or the names whose table has changed."""
+        infos = {name: self._lake().info(name, "") for name in self._tables}
+        before, now = self._content_hashes, {name: info.content_hash if info else None for name, info in infos.items()}
+        if now == before:
+            return
+        self._content_hashes, self._in_force = now, {}
+        if now[TOPIC_EPOCHS.name] != before.get(TOPIC_EPOCHS.name):
             columns = ["epoch", "topics_version"]
-            stored = self._lake().read(TOPIC_EPOCHS.name, "", columns) if info else TOPIC_EPOCHS.empty()
-            self._dates, self._versions = (stored[name].to_pylist() for name in columns)
+            stored = self._read(TOPIC_EPOCHS, columns)
+            self._epochs, (self._dates, self._versions) = None, (stored[name].to_pylist() for name in columns)
+        if now.get(TOPIC_NAMES.name) != before.get(TOPIC_NAMES.name):
+            self._names = self._read(TOPIC_NAMES, ["topic_id", "born_on", "name"]).to_pylist()
+
+    def _read(self, table: Table, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return a stored table, or some of its columns; an empty one if it is not stored."""
+        return self._lake().read(table.name, "", columns) if self._content_hashes[table.name] else table.empty()

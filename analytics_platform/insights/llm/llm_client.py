@@ -77,6 +77,27 @@ class LlmClient:
             loop = self._loop
         return loop.run(work)
 
+    def results(
+        self, kind: QuestionKind, questions: Sequence[Question], rows: list[dict[str, Any]], keep: Keep
+    ) -> dict[str, Result]:
+        """Return the result of each question by key; the endpoint is asked for those that are not stored.
+
+        Args:
+            kind: The kind of the questions.
+            questions: The questions; equal ones are asked once.
+            rows: List to which ledger rows are appended.
+            keep: Stores a result for all workers and returns the stored one.
+
+        Raises:
+            LlmError: If key, address or model are wrong; answers in progress are stored first.
+        """
+        distinct = {question.key: question for question in questions}
+        results = self.known(kind, list(distinct))
+        new = [question for key, question in distinct.items() if key not in results]
+        if new:
+            results |= self.run(self.ask_all(new, rows, keep))
+        return results
+
     async def ask_all(self, questions: Sequence[Question], rows: list[dict[str, Any]], keep: Keep) -> dict[str, Result]:
         """Ask questions of one kind, except those that this process is asking already; return all results by key.
 
@@ -88,7 +109,7 @@ class LlmClient:
         Raises:
             LlmError: If key, address or model are wrong; answers in progress are stored first.
         """
-        if self.config.mode == "batch":
+        if self.config.mode == "batch" and not any(question.kind.at_once for question in questions):
             price = self.prices.price(self.config.model, batch=True)
             return await BatchRunner(self._endpoint, self.store, price, keep, rows).ask_all(questions)
         tasks = {}

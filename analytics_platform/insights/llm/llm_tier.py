@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +17,7 @@ from analytics_platform.insights.llm.llm_client import LlmClient
 from analytics_platform.insights.llm.llm_store import answer_key
 from analytics_platform.insights.llm.plan import Cost, estimate_cost
 from analytics_platform.insights.llm.prompt import Prompt
-from analytics_platform.insights.llm.questions import FailedQuestion, Question, QuestionKind, Result
+from analytics_platform.insights.llm.questions import FailedQuestion, Question, QuestionKind, Result, version_of
 from analytics_platform.insights.llm.results import SILENT, LlmOutcome, failures_table, insights_table
 from analytics_platform.insights.llm.transcript import Transcript, read_transcripts
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, Taxonomy
@@ -78,8 +77,7 @@ class LlmTier:
     @cached_property
     def version(self) -> str:
         """Hash of everything that the labels depend on, except the messages and the code."""
-        parts = [*(f"{name}={value}" for name, value in sorted(self._parameters.items())), str(self._kind.schema)]
-        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+        return version_of(self._kind, self._parameters)
 
     def label_conversations(self, messages: pa.Table) -> LlmOutcome:
         """Label the conversations of a ``MESSAGES`` table; questions with a stored answer are not asked again.
@@ -93,7 +91,7 @@ class LlmTier:
         transcripts = read_transcripts(messages, self.config.transcript_tokens)
         asked = [(transcript, self._question(transcript)) for transcript in transcripts if transcript.lines]
         rows: list[dict[str, Any]] = []
-        results = self._results([question for _, question in asked], rows)
+        results = self._client.results(self._kind, [question for _, question in asked], rows, self._keep)
         labelled: list[tuple[Transcript, dict[str, Any]]] = [(t, SILENT) for t in transcripts if not t.lines]
         failed: list[tuple[Transcript, FailedQuestion]] = []
         for transcript, question in asked:
@@ -144,14 +142,6 @@ class LlmTier:
         return Question(
             self._kind, transcript.date, transcript.conversation_id, key, messages, transcript, answer_tokens
         )
-
-    def _results(self, questions: Sequence[Question], rows: list[dict[str, Any]]) -> dict[str, Result]:
-        distinct = {question.key: question for question in questions}
-        results = self._client.known(self._kind, list(distinct))
-        new = [question for key, question in distinct.items() if key not in results]
-        if new:
-            results |= self._client.run(self._client.ask_all(new, rows, self._keep))
-        return results
 
     async def _keep(self, question: Question, result: Result) -> Result:
         return await self._client.keep(self._kind, question.key, result, self._parameters)

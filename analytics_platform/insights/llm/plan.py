@@ -56,7 +56,7 @@ def estimate_cost(
     always = count(kind.prompt.system) + count(kind.form_in_words)
     sent = len(questions) * always + sum(count(question.messages[-1]["content"]) for question in questions)
     most = sum(question.answer_tokens for question in questions)
-    price = client.prices.price(config.model, batch=config.mode == "batch")
+    price = client.prices.price(config.model, batch=config.mode == "batch" and not kind.at_once)
     costs = [
         (sent * price.input + tokens * price.output) / 1e6 if price else None for tokens in (expected_tokens, most)
     ]

@@ -1,12 +1,13 @@
 """Questions to an LLM, whatever they ask for, and their results.
 
-A ``QuestionKind`` says what is asked: labels of a conversation, or translations of messages. All other parts of the
-tier (requests, batches, ledger, stored answers) treat the kinds alike.
+A ``QuestionKind`` says what is asked: labels of a conversation, translations of messages, or the name of a discovered
+topic. All other parts of the tier (requests, batches, ledger, stored answers) treat the kinds alike.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,6 +31,8 @@ class QuestionKind:
         prompt: The prompt.
         schema: JSON schema of the answer.
         parse: Returns the checked answer in a text, given what the question shows; raises ``AnswerError``.
+        at_once: Whether questions are asked in real time in the mode ``batch``, too, because tables of other groups
+            wait for the answers, and a batch may take a day.
     """
 
     name: str
@@ -37,11 +40,27 @@ class QuestionKind:
     prompt: Prompt
     schema: dict[str, Any]
     parse: Callable[[str, Any], Answer]
+    at_once: bool = False
 
     @cached_property
     def form_in_words(self) -> str:
         """The description of the answer's form, for endpoints that accept no schema."""
         return self.prompt.form(self.schema)
+
+
+def version_of(kind: QuestionKind, parameters: Mapping[str, object], *further: object) -> str:
+    """Return a hash of everything that answers depend on, except what a question shows and the code.
+
+    Args:
+        kind: What is asked; its schema counts.
+        parameters: What an answer depends on, by name.
+        *further: Further parts.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    parts = [*(f"{name}={value}" for name, value in sorted(parameters.items())), *map(str, (kind.schema, *further))]
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -44,15 +44,15 @@ class CurationError(UserError, ValueError):
     """The file of topics cannot be used; the message names file, field and value."""
 
 
-def _seen(name: str) -> str:
-    """Return a name that people can see.
+def seen(name: str) -> str:
+    """Return a name or a sentence that people can see.
 
     Raises:
-        ValueError: If the name has a character that is not seen, or no other one.
+        ValueError: If it has a character that is not seen, or no other one.
     """
     for character in name:
         if unicodedata.category(character) in _UNSEEN and character not in _JOINERS:
-            raise ValueError(f"has the character U+{ord(character):04X}, which is not seen; write the name without it")
+            raise ValueError(f"has the character U+{ord(character):04X}, which is not seen; leave it out")
     if not name.strip(_JOINERS):
         raise ValueError("is blank")
     return name
@@ -61,7 +61,7 @@ def _seen(name: str) -> str:
 _Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONGEST_NAME),
-    AfterValidator(_seen),
+    AfterValidator(seen),
 ]
 
 

@@ -27,7 +27,7 @@ def epoch_rows(epochs: Sequence[Epoch]) -> pa.Table:
                 "outlier_count": epoch.outliers,
                 "changes": [asdict(change) for change in epoch.changes],
                 "sizes": [{"topic_id": name, "count": count} for name, count in sorted(epoch.sizes.items())],
-                "sentences": [{"topic_id": name, "sentence": said} for name, said in sorted(epoch.sentences.items())],
+                "openings": [{"topic_id": name, "openings": said} for name, said in sorted(epoch.openings.items())],
                 "fingerprint": epoch.fingerprint,
                 "topics_version": version,
                 "content": epoch.content,
@@ -66,7 +66,7 @@ def read_epochs(table: pa.Table) -> list[Epoch]:
                 TopicChange(**{**change, "conversations": tuple(change["conversations"])}) for change in row["changes"]
             ),
             sizes={size["topic_id"]: size["count"] for size in row["sizes"]},
-            sentences={said["topic_id"]: said["sentence"] for said in row["sentences"]},
+            openings={said["topic_id"]: tuple(said["openings"]) for said in row["openings"]},
         )
         for row in table.to_pylist()
     ]

@@ -25,7 +25,7 @@ from analytics_platform.insights.tiers.tier import Ints
 from analytics_platform.insights.topics.epoch_days import FOUNDING, EpochDays, plan_epochs
 from analytics_platform.insights.topics.openings import Openings, join_openings
 from analytics_platform.insights.topics.topic_changes import TopicChange, find_heir, find_merges, find_origins
-from analytics_platform.insights.topics.topic_sentence import choose_sentence
+from analytics_platform.insights.topics.topic_sentence import keep_openings
 from analytics_platform.model.tables.topic_tables import BIRTH, DEATH, MERGE, RETURN, SPLIT
 
 _ROOTS_PER_TOPIC = 3
@@ -50,7 +50,7 @@ class Epoch:
         changes: Births, splits, merges, deaths and returns.
         sizes: Number of these conversations by topic, a merged topic's under its own identifier, since people may undo
             the merge; topics without any are left out.
-        sentences: A sentence of a conversation for each topic that was born.
+        openings: How conversations of each topic that was born begin, the most central first; see ``keep_openings``.
     """
 
     date: dt.date
@@ -62,7 +62,7 @@ class Epoch:
     born: TopicModel
     changes: tuple[TopicChange, ...]
     sizes: Mapping[str, int]
-    sentences: Mapping[str, str]
+    openings: Mapping[str, tuple[str, ...]]
 
     @cached_property
     def content(self) -> bytes:
@@ -141,7 +141,7 @@ def _compute(before: Sequence[Epoch], planned: EpochDays, stored: Days, fingerpr
     model = _continue(earlier, openings)
     vectors = model.space.place(openings.vectors)
     assigned = model.assign(vectors)
-    model, sentences = _name(model, start, openings, assigned, stored, planned.days)
+    model, kept = _name(model, start, openings, assigned, stored, planned.days)
     merged = merged_topics(before)
     changes = [*_births(earlier, model, openings, assigned)]
     rows, _ = openings.distinct()
@@ -164,7 +164,7 @@ def _compute(before: Sequence[Epoch], planned: EpochDays, stored: Days, fingerpr
         born=model.topics_from(start),
         changes=tuple(changes),
         sizes={model.ids[one]: int(counts[one]) for one in np.flatnonzero(counts)},
-        sentences=sentences,
+        openings=kept,
     )
 
 
@@ -185,8 +185,8 @@ def _continue(earlier: TopicModel | None, openings: Openings) -> TopicModel:
 
 def _name(
     model: TopicModel, start: int, openings: Openings, assigned: Assigned, stored: Days, days: Sequence[str]
-) -> tuple[TopicModel, dict[str, str]]:
-    """Return the topics with names, and a sentence for each that is new."""
+) -> tuple[TopicModel, dict[str, tuple[str, ...]]]:
+    """Return the topics with names, and the central openings of each that is new."""
     new = len(model.ids) - start
     if not new:
         return model, {}
@@ -200,9 +200,7 @@ def _name(
     of_topic: dict[int, list[str]] = {}
     for topic, said in zip(topics[central].tolist(), words, strict=True):
         of_topic.setdefault(topic, []).append(said)
-    return named, {
-        named.ids[one]: choose_sentence(named.names[one], of_topic.get(one, ())) for one in range(start, len(named.ids))
-    }
+    return named, {named.ids[one]: keep_openings(of_topic.get(one, ())) for one in range(start, len(named.ids))}
 
 
 def _births(

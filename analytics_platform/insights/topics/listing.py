@@ -11,18 +11,22 @@ import pyarrow as pa
 from analytics_platform.insights.topics.curation import CuratedTopic, Curation
 from analytics_platform.insights.topics.epoch_rows import read_epochs
 from analytics_platform.insights.topics.epochs import dead_topics
+from analytics_platform.insights.topics.topic_sentence import choose_sentence
 from analytics_platform.insights.topics.topics_in_force import TopicsInForce
 from analytics_platform.model.tables.topic_tables import DISCOVERED_TOPICS, TOPIC_GENEALOGY
 
 _EXAMPLES = 10
 
 
-def discovered_topics(topic_epochs: pa.Table, curation: Curation) -> pa.Table:
-    """Return ``DISCOVERED_TOPICS`` of all epochs, as people curate the topics."""
-    topics = TopicsInForce(read_epochs(topic_epochs), curation)
+def discovered_topics(topic_epochs: pa.Table, topic_names: pa.Table, curation: Curation) -> pa.Table:
+    """Return ``DISCOVERED_TOPICS`` of all epochs, as an LLM names the topics and people curate them."""
+    by_model = {row["topic_id"]: row for row in topic_names.to_pylist() if row["name"]}
+    names = {topic: row["name"] for topic, row in by_model.items()}
+    topics = TopicsInForce(read_epochs(topic_epochs), curation, names)
     dead = dead_topics(topics.epochs)
     sizes = _sizes(topics)
-    sentences = {name: said for epoch in topics.epochs for name, said in epoch.sentences.items()}
+    openings = {topic: said for epoch in topics.epochs for topic, said in epoch.openings.items()}
+    own_names = topics.own_names
     rows = []
     for topic, (date, birth) in topics.births.items():
         said = topics.curation.topics.get(topic, CuratedTopic())
@@ -32,7 +36,10 @@ def discovered_topics(topic_epochs: pa.Table, curation: Curation) -> pa.Table:
             {
                 "topic_id": topic,
                 "topic_name": topics.names[topic],
-                "sentence": sentences[topic],
+                "named_by": topics.named_by(topic),
+                "sentence": by_model[topic]["sentence"]
+                if topic in by_model
+                else choose_sentence(own_names[topic], openings[topic]),
                 "parent_id": topics.parents[topic],
                 "parent_name": topics.parent_name(topics.parents[topic]),
                 "born_on": date,

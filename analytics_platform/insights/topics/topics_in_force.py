@@ -16,7 +16,17 @@ from analytics_platform.insights.topics.curation import Curation
 from analytics_platform.insights.topics.epochs import Epoch, join_born
 from analytics_platform.insights.topics.openings import Openings
 from analytics_platform.insights.topics.topic_changes import TopicChange
-from analytics_platform.model.tables.topic_tables import BIRTH, CONVERSATION_TOPICS, DEATH, MERGE, RETURN, SPLIT
+from analytics_platform.model.tables.topic_tables import (
+    BIRTH,
+    BY_MODEL,
+    BY_OWN_WORDS,
+    BY_PERSON,
+    CONVERSATION_TOPICS,
+    DEATH,
+    MERGE,
+    RETURN,
+    SPLIT,
+)
 
 
 class TopicsInForce:
@@ -25,11 +35,13 @@ class TopicsInForce:
     Args:
         epochs: The epochs in force, the earliest first.
         curation: What people say about topics.
+        names: Names by an LLM, by topic; a name by a person counts before them.
     """
 
-    def __init__(self, epochs: Sequence[Epoch], curation: Curation) -> None:
+    def __init__(self, epochs: Sequence[Epoch], curation: Curation, names: Mapping[str, str] | None = None) -> None:
         self.epochs = epochs
         self.curation = curation
+        self._by_model = names or {}
         self.model = join_born(epochs)
 
     @cached_property
@@ -55,14 +67,23 @@ class TopicsInForce:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """Name by topic."""
-        model, said = self.model, self.curation.topics
-        if model is None:
-            return {}
+        """Name by topic: by a person, else by the LLM, else of the topic's own words."""
         return {
-            topic: (said[topic].name if topic in said else None) or name
-            for topic, name in zip(model.ids, model.names, strict=True)
+            topic: self._by_person(topic) or self._by_model.get(topic) or name for topic, name in self.own_names.items()
         }
+
+    @property
+    def own_names(self) -> dict[str, str]:
+        """Name of the topic's own words, by topic."""
+        return dict(zip(self.model.ids, self.model.names, strict=True)) if self.model else {}
+
+    def named_by(self, topic: str) -> str:
+        """Return who gave a topic its name, as ``discovered_topics`` says it."""
+        return BY_PERSON if self._by_person(topic) else BY_MODEL if topic in self._by_model else BY_OWN_WORDS
+
+    def _by_person(self, topic: str) -> str | None:
+        said = self.curation.topics.get(topic)
+        return said.name if said else None
 
     @cached_property
     def parents(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from analytics_platform.model.table import BOOLEAN, DATE, INTEGER, NUMBER, STRING, Column, Table
 from analytics_platform.model.tables.clean_tables import CONVERSATION_ID
+from analytics_platform.model.tables.llm_tables import FAILURE_REASONS, PROMPT_VERSION
 from analytics_platform.model.tables.raw_tables import DATE_COLUMN
 
 BIRTH, SPLIT, MERGE, DEATH, RETURN = "birth", "split", "merge", "death", "return"
@@ -21,7 +22,8 @@ TOPIC_EVENTS = (
     "pinned",
     "hidden",
 )
-_IDS_TYPE = pa.list_(pa.field("item", STRING, nullable=False))
+BY_PERSON, BY_MODEL, BY_OWN_WORDS = "person", "model", "own words"
+_STRINGS_TYPE = pa.list_(pa.field("item", STRING, nullable=False))
 _CHANGES_TYPE = pa.list_(
     pa.field(
         "item",
@@ -30,7 +32,7 @@ _CHANGES_TYPE = pa.list_(
                 pa.field("event", STRING, nullable=False),
                 pa.field("topic_id", STRING, nullable=False),
                 pa.field("other_topic_id", STRING),
-                pa.field("conversations", _IDS_TYPE, nullable=False),
+                pa.field("conversations", _STRINGS_TYPE, nullable=False),
                 pa.field("count", INTEGER, nullable=False),
             ]
         ),
@@ -44,10 +46,10 @@ _SIZES_TYPE = pa.list_(
         nullable=False,
     )
 )
-_SENTENCES_TYPE = pa.list_(
+_OPENINGS_TYPE = pa.list_(
     pa.field(
         "item",
-        pa.struct([pa.field("topic_id", STRING, nullable=False), pa.field("sentence", STRING, nullable=False)]),
+        pa.struct([pa.field("topic_id", STRING, nullable=False), pa.field("openings", _STRINGS_TYPE, nullable=False)]),
         nullable=False,
     )
 )
@@ -55,7 +57,13 @@ _SENTENCES_TYPE = pa.list_(
 _EPOCH = Column(
     "epoch", DATE, "Monday from which the topics are in force; of the first epoch, the last day that it reads."
 )
-_TOPIC_NAME = Column("topic_name", STRING, "Up to three terms of the topic's conversations, or the name by a person.")
+_TOPIC_ID = Column("topic_id", STRING, "Identifier of the topic: a hash of founding conversations; it never changes.")
+_BORN_ON = Column("born_on", DATE, "Epoch at which the topic was born or split off.")
+_TOPIC_NAME = Column(
+    "topic_name",
+    STRING,
+    "Name by a person; else, where an LLM names topics, its name; else up to three terms of the topic's conversations.",
+)
 _PARENT_ID = Column("parent_id", STRING, "Identifier of the parent, the group of topics that the topic belongs to.")
 _PARENT_NAME = Column("parent_name", STRING, "First terms of the parent's largest topics, or the name by a person.")
 
@@ -75,7 +83,12 @@ TOPIC_EPOCHS = Table(
         Column("outlier_count", INTEGER, "Number of these conversations that fit nowhere.", minimum=0),
         Column("changes", _CHANGES_TYPE, "What happened to topics, as topic_genealogy has it."),
         Column("sizes", _SIZES_TYPE, "Number of these conversations by topic, before merges."),
-        Column("sentences", _SENTENCES_TYPE, "A sentence of a conversation for each topic born at the epoch."),
+        Column(
+            "openings",
+            _OPENINGS_TYPE,
+            "How conversations of each topic born at the epoch begin: at most ten openings a topic, the most central "
+            "first, each of at most 160 characters; personal data is replaced by its kind.",
+        ),
         Column("fingerprint", STRING, "Hash of the code, the days and the epochs before; equal means equal content."),
         Column(
             "topics_version", STRING, "Hash of the topics in force, of the content and changes of all epochs so far."
@@ -85,21 +98,65 @@ TOPIC_EPOCHS = Table(
     key=("epoch",),
 )
 
+TOPIC_NAMES = Table(
+    name="topic_names",
+    grain="one row per topic that was ever discovered, where an LLM names topics; without an LLM there are no rows",
+    columns=(
+        _TOPIC_ID,
+        _BORN_ON,
+        Column(
+            "name",
+            STRING,
+            "Name by the LLM, of one to five words; in brackets follow terms of the topic if an earlier topic has the "
+            "same name; null without an answer.",
+            nullable=True,
+        ),
+        Column(
+            "sentence",
+            STRING,
+            "Sentence by the LLM that says what the topic's conversations are about; null without an answer.",
+            nullable=True,
+        ),
+        Column(
+            "failure",
+            STRING,
+            "Why the topic has no name by the LLM; null when it has one.",
+            nullable=True,
+            allowed=FAILURE_REASONS,
+        ),
+        Column(
+            "will_retry",
+            BOOLEAN,
+            "Whether the next run asks again; false for a topic with a name, and when the failure is final for this "
+            "model and prompt.",
+        ),
+        Column("model", STRING, "Name of the LLM that was asked."),
+        PROMPT_VERSION,
+    ),
+    key=("topic_id",),
+)
+
 DISCOVERED_TOPICS = Table(
     name="discovered_topics",
     grain="one row per topic that was ever discovered",
     columns=(
-        Column("topic_id", STRING, "Identifier of the topic: a hash of its founding conversations; it never changes."),
+        _TOPIC_ID,
         _TOPIC_NAME,
+        Column(
+            "named_by",
+            STRING,
+            "Who gave the name: a person, the LLM (model), or nobody, so that it is terms of the topic (own words).",
+            allowed=frozenset({BY_PERSON, BY_MODEL, BY_OWN_WORDS}),
+        ),
         Column(
             "sentence",
             STRING,
-            "Sentence with most of the topic's terms from one of its twenty most central conversations at the birth; "
-            "personal data is replaced by its kind.",
+            "What the conversations are about, by the LLM; without one, the sentence with most of the topic's terms "
+            "from its ten most central conversations at the birth. Personal data is replaced by its kind.",
         ),
         _PARENT_ID,
         _PARENT_NAME,
-        Column("born_on", DATE, "Epoch at which the topic was born or split off."),
+        _BORN_ON,
         Column(
             "status",
             STRING,
@@ -120,7 +177,7 @@ DISCOVERED_TOPICS = Table(
             "Number of conversations on the days that the last epoch was computed from: the 28 days before it.",
             minimum=0,
         ),
-        Column("examples", _IDS_TYPE, "Identifiers of the most central conversations at the birth; at most ten."),
+        Column("examples", _STRINGS_TYPE, "Identifiers of the most central conversations at the birth; at most ten."),
     ),
     key=("topic_id",),
 )
@@ -148,7 +205,7 @@ TOPIC_GENEALOGY = Table(
             nullable=True,
         ),
         Column("conversation_count", INTEGER, "Number of conversations concerned.", minimum=0),
-        Column("conversations", _IDS_TYPE, "Identifiers of these conversations, most central first; at most 50."),
+        Column("conversations", _STRINGS_TYPE, "Identifiers of these conversations, most central first; at most 50."),
     ),
     key=("event_date", "topic_id", "event"),
 )

@@ -27,7 +27,7 @@ class ListedTopic:
     Attributes:
         topic_id: Its identifier.
         name: Its name.
-        sentence: A sentence of one of its conversations.
+        sentence: What its conversations are about, by an LLM, or a sentence of one of them.
         parent_id: Identifier of its parent.
         parent: Name of its parent.
         conversations: Number of conversations in the 28 days before the last epoch.

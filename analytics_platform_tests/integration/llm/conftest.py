@@ -45,7 +45,7 @@ ENGLISH = {
 
 
 def good_answer(body: dict[str, Any]) -> dict[str, Any]:
-    """An answer that fits. Labels point at the first message and quote its first word."""
+    """An answer that fits. Labels point at the first message and quote its first word; names repeat the first term."""
     if "<messages>" in body["messages"][1]["content"]:
         return {
             "translations": [
@@ -53,6 +53,9 @@ def good_answer(body: dict[str, Any]) -> dict[str, Any]:
                 for line in lines_of(body, "messages")
             ]
         }
+    if "<topic>" in body["messages"][1]["content"]:
+        about = " ".join(lines_of(body, "topic")[0]["terms"][0].split()[:3])[:30]
+        return {"sentence": f"Customers write about {about}.", "name": f"About {about}"}
     first = transcript_of(body)[0]
     return {
         "reasons": [

@@ -100,9 +100,9 @@ def test_a_text_finds_what_says_the_same_ties_by_day(search: SimilarSearch) -> N
 
 def test_a_topic_finds_what_is_like_its_most_central_conversations(search: SimilarSearch, lake: WatchedLake) -> None:
     row = {field.name: None for field in DISCOVERED_TOPICS.arrow_schema} | {
-        "topic_id": "t-1", "topic_name": "ink", "sentence": "No ink.", "parent_id": "p-1", "parent_name": "printers",
-        "status": "in use", "is_pinned": False, "conversation_count": 2, "examples": ["ink", "toner", "gone"],
-        "born_on": dt.date(2024, 1, 8),
+        "topic_id": "t-1", "topic_name": "ink", "named_by": "own words", "sentence": "No ink.",
+        "parent_id": "p-1", "parent_name": "printers", "status": "in use", "is_pinned": False, "conversation_count": 2,
+        "examples": ["ink", "toner", "gone"], "born_on": dt.date(2024, 1, 8),
     }  # fmt: skip
     lake.write(DISCOVERED_TOPICS.name, "", DISCOVERED_TOPICS.from_rows([row]), "")
     found = search.to_topic("t-1", None, None, 3)

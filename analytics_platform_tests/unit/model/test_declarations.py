@@ -24,6 +24,7 @@ NOT_PER_DAY = {
     "promoted_model",
     "model_evaluation",
     "topic_epochs",
+    "topic_names",
     "discovered_topics",
     "topic_genealogy",
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +16,7 @@ from analytics_platform.insights.llm.llm_client import LlmClient
 from analytics_platform.insights.llm.llm_store import answer_key
 from analytics_platform.insights.llm.plan import Cost, estimate_cost
 from analytics_platform.insights.llm.prompt import Prompt
-from analytics_platform.insights.llm.questions import FailedQuestion, Question, QuestionKind, Result
+from analytics_platform.insights.llm.questions import FailedQuestion, Question, QuestionKind, Result, version_of
 from analytics_platform.insights.llm.translating import form
 from analytics_platform.insights.llm.translating.quality_estimate import QualityEstimate, length_ratios
 from analytics_platform.insights.llm.translating.texts import Piece, divide, lines_of, split_text, to_translate
@@ -92,8 +91,7 @@ class Translator:
     @cached_property
     def version(self) -> str:
         """Hash of everything that translations and their quality depend on, except the messages and the code."""
-        parts = [*(f"{name}={value}" for name, value in sorted(self._parameters.items())), str(form.SCHEMA)]
-        return hashlib.sha256("\x1f".join([*parts, str(self._estimate.scale)]).encode()).hexdigest()[:16]
+        return version_of(self._kind, self._parameters, self._estimate.scale)
 
     def translate(self, messages: pa.Table) -> TranslationOutcome:
         """Translate the messages of a ``MESSAGES`` table that are not in the target language.

@@ -25,6 +25,7 @@ from analytics_platform.model.tables.topic_tables import (
     DISCOVERED_TOPICS,
     TOPIC_EPOCHS,
     TOPIC_GENEALOGY,
+    TOPIC_NAMES,
 )
 from analytics_platform_tests.unit.insights.topics.simulated_days import Simulated, day, direction, two_months
 
@@ -152,8 +153,8 @@ def test_few_conversations_give_few_topics_or_none(count: int) -> None:
     if count:
         few.add("only", [3], count, direction("only"))
     rows = epoch_rows(find_epochs(few.days()))
-    assert find_violations(DISCOVERED_TOPICS, discovered_topics(rows, NO_CURATION)) == []
-    assert len(discovered_topics(rows, NO_CURATION)) <= count // 5
+    assert find_violations(DISCOVERED_TOPICS, discovered_topics(rows, TOPIC_NAMES.empty(), NO_CURATION)) == []
+    assert len(discovered_topics(rows, TOPIC_NAMES.empty(), NO_CURATION)) <= count // 5
     if count:
         assert len(assign(read_epochs(rows), few, day(3))) == count
 
@@ -183,7 +184,7 @@ def test_people_rename_merge_move_pin_and_hide(epochs: list[Epoch], months: Simu
     assert events(genealogy, "merged by a person") == [("2024-01-14", ids["steady0"], ids["steady1"])]
     assert events(genealogy, "death") == []
     assert {topic for _, topic, _ in events(genealogy, "merge")} == {ids["letter"]}
-    listed = {row["topic_id"]: row for row in discovered_topics(rows, curation).to_pylist()}
+    listed = {row["topic_id"]: row for row in discovered_topics(rows, TOPIC_NAMES.empty(), curation).to_pylist()}
     assert [listed[ids[kind]]["status"] for kind in ("steady0", "steady3", "seasonal")] == [
         "merged",
         "hidden",
@@ -191,6 +192,26 @@ def test_people_rename_merge_move_pin_and_hide(epochs: list[Epoch], months: Simu
     ]
     assert "t-unknown" not in listed
     assert listed[ids["steady1"]]["conversation_count"] > listed[ids["steady4"]]["conversation_count"] * 1.5
+
+
+def test_a_name_by_a_person_wins_over_one_by_the_llm(epochs: list[Epoch], ids: dict[str, str]) -> None:
+    constants = {"born_on": epochs[0].date, "will_retry": False, "model": "m", "prompt_version": "p"}
+    answers = {
+        ids["outage"]: {"name": "Outages", "sentence": "The service is down.", "failure": None},
+        ids["steady0"]: {"name": "Steady", "sentence": "Nothing happens.", "failure": None},
+        ids["steady1"]: {"name": None, "sentence": None, "failure": "refused"},
+    }
+    names = TOPIC_NAMES.from_rows([{"topic_id": topic, **answer, **constants} for topic, answer in answers.items()])
+    curation = Curation({ids["outage"]: CuratedTopic(name="No service"), ids["steady0"]: CuratedTopic(pinned=True)})
+    table = discovered_topics(epoch_rows(epochs), names, curation)
+    assert find_violations(DISCOVERED_TOPICS, table) == []
+    listed = {
+        row["topic_id"]: [row[name] for name in ("topic_name", "named_by", "sentence")] for row in table.to_pylist()
+    }
+    assert listed[ids["outage"]] == ["No service", "person", "The service is down."]
+    assert listed[ids["steady0"]] == ["Steady", "model", "Nothing happens."]
+    own_name = TopicsInForce(epochs, NO_CURATION).names[ids["steady1"]]
+    assert listed[ids["steady1"]] == [own_name, "own words", "about steady1"]
 
 
 def test_people_outrank_a_merge_by_itself_into_the_other_direction(epochs: list[Epoch], ids: dict[str, str]) -> None:
@@ -220,7 +241,10 @@ def test_a_topic_that_is_pinned_after_its_merge_has_its_conversations_again(
     merged, into = epochs[0].born.ids[:2]
     counts = []
     for curation in (NO_CURATION, Curation({merged: CuratedTopic(pinned=True)})):
-        listed = {row["topic_id"]: row for row in discovered_topics(epoch_rows(epochs), curation).to_pylist()}
+        listed = {
+            row["topic_id"]: row
+            for row in discovered_topics(epoch_rows(epochs), TOPIC_NAMES.empty(), curation).to_pylist()
+        }
         counts.append([listed[topic]["conversation_count"] for topic in (merged, into)])
     assert counts[0][0] == 0 < counts[1][0]
     assert sum(counts[0]) == sum(counts[1])
