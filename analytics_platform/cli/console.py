@@ -267,10 +267,10 @@ def topic_lines(topics: Sequence[ListedTopic]) -> Iterator[str]:
         status = "" if topic.status == "in use" else f"  ({topic.status})"
         yield f"{topic.conversations:6,}  {topic.topic_id}  {topic.name}  [{topic.parent}]{status}"
         if topic.sentence:
-            yield f"{'':8}“{' '.join(topic.sentence.split())}”"
+            yield f"{'':8}{' '.join(topic.sentence.split())}"
         for text in topic.examples:
             flat = " ".join(text.split())
-            yield f"{'':8}{flat if len(flat) <= _FIRST_CHARACTERS else flat[: _FIRST_CHARACTERS - 1] + '…'}"
+            yield f"{'':8}“{flat if len(flat) <= _FIRST_CHARACTERS else flat[: _FIRST_CHARACTERS - 1] + '…'}”"
     yield f"{counted(len(topics), 'topic')}, with their numbers of conversations in the 28 days before the last epoch"
 
 

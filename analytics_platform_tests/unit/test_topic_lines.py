@@ -18,9 +18,9 @@ def test_a_topic_is_a_line_with_its_sentence_and_its_examples_below() -> None:
     listed = [topic("seats", "in use", "where can\nI sit", "x" * 200), topic("old", "dead")]
     lines = list(topic_lines(listed))
     assert lines[0] == " 1,234  t-1  seats  [flights]"
-    assert lines[1].strip() == "“I want another seat.”"
-    assert lines[2].strip() == "where can I sit"
-    assert lines[3].strip() == "x" * 99 + "…"
+    assert lines[1].strip() == "I want another seat."
+    assert lines[2].strip() == "“where can I sit”"
+    assert lines[3].strip() == f"“{'x' * 99}…”"
     assert lines[4].endswith("(dead)")
     assert lines[-1] == "2 topics, with their numbers of conversations in the 28 days before the last epoch"
 
