@@ -43,6 +43,7 @@ from analytics_platform.insights.vectors.static_multilingual import StaticEncode
 from analytics_platform.insights.vectors.text_encoder import TextEncoder, transformer_encoder
 from analytics_platform.insights.vectors.unit_length import unit
 from analytics_platform.insights.verdicts.judge import OutcomeJudge
+from analytics_platform.insights.verdicts.stakes import Stakes
 from analytics_platform.model.tables.insight_tables import (
     CONVERSATION_INSIGHTS,
     EMBEDDING_DIMENSIONS,
@@ -178,13 +179,21 @@ class InsightEngine:
         states = {"resolution": _stated(conversations.ids, resolved)}
         by_person = corrected(conversations.ids) if corrected else {}
         grouped = self._regroup(said, conversations, parts)
-        outcomes = self._outcomes.judge(said, conversations, parts, self.tier, grouped)
-        classifiers: dict[Kind, Labeller] = {**dict.fromkeys(grouped, self.tier), **outcomes}
-        kinds = [
-            Decision.of(kind, document, classifiers[kind], self._rules, fires, states.get(kind), by_person.get(kind))
-            for kind, document in grouped.items()
-        ]
-        topic, intent, sentiment, urgency, resolution = kinds
+        classifiers: dict[Kind, Labeller] = dict.fromkeys(grouped, self.tier)
+
+        def decide(*some: Kind) -> list[Decision]:
+            return [
+                Decision.of(
+                    kind, grouped[kind], classifiers[kind], self._rules, fires, states.get(kind), by_person.get(kind)
+                )
+                for kind in some
+            ]
+
+        topic, intent, sentiment = decide("topic", "intent", "sentiment")
+        stakes = Stakes.of(self.taxonomy, topic, intent)
+        classifiers.update(self._outcomes.judge(said, conversations, parts, self.tier, grouped, stakes))
+        urgency, resolution = decide("urgency", "resolution")
+        kinds = [topic, intent, sentiment, urgency, resolution]
         rows: list[list[dict[str, object]]] = [[] for _ in range(len(conversations.ids))]
         for kind in kinds:
             kind.add_reasons(rows, said, conversations.of_message, at_message, classifiers[kind.name], self._rules)
@@ -255,6 +264,11 @@ class InsightEngine:
         """Social intents and ``other``: they do not state what the customer came for."""
         return [*(label.label for label in self.taxonomy.intents if label.social), OTHER]
 
+    @property
+    def _silent(self) -> list[str]:
+        """Intents with which nothing is asked, such as greetings: they have no subject."""
+        return [label.label for label in self.taxonomy.intents if label.stakes == "none"]
+
     @staticmethod
     def _group(
         messages: pa.Table, message_embeddings: pa.Table, message_insights: pa.Table
@@ -269,7 +283,7 @@ class InsightEngine:
         alone = self.tier.classify("urgency", parts)
         telling = 1 - alone.confidence[:, alone.labels.index(REMAINDERS["urgency"])]
         return {
-            "topic": parts.regroup(conversations.topic_weights()),
+            "topic": parts.regroup(conversations.topic_weights(said["intent"], self._silent)),
             "intent": parts.regroup(conversations.intent_weights(said["intent"], self._passing)),
             "sentiment": parts.regroup(conversations.sentiment_weights()),
             "urgency": parts.regroup(conversations.urgency_weights(telling)),

@@ -23,6 +23,7 @@ from analytics_platform.insights.verdicts.cue_lists import RESOLUTION_CUES, URGE
 from analytics_platform.insights.verdicts.cue_matching import CueHits, CueMatcher, Mask
 from analytics_platform.insights.verdicts.decision_table import DecisionTable, Verdict
 from analytics_platform.insights.verdicts.dialogue import Dialogue
+from analytics_platform.insights.verdicts.stakes import Stakes
 from analytics_platform.model.tables.insight_tables import RESOLUTIONS, URGENCIES
 
 KINDS: tuple[Kind, ...] = ("urgency", "resolution")
@@ -95,7 +96,13 @@ class OutcomeJudge:
 
     @one_blas_thread()
     def judge(
-        self, said: pa.Table, conversations: Conversations, parts: Documents, tier: Tier, grouped: dict[Kind, Documents]
+        self,
+        said: pa.Table,
+        conversations: Conversations,
+        parts: Documents,
+        tier: Tier,
+        grouped: dict[Kind, Documents],
+        stakes: Stakes,
     ) -> dict[Kind, Verdicts]:
         """Return the answers for urgency and resolution.
 
@@ -105,14 +112,15 @@ class OutcomeJudge:
             parts: The messages as documents.
             tier: Gives its opinion where no cue decides.
             grouped: The conversations' documents by kind of label.
+            stakes: Stakes of the conversations.
         """
         return {
             kind: self._verdicts(kind, outcome, hits, parts, tier.classify(kind, grouped[kind]))
-            for kind, (outcome, hits) in self.decide(said, conversations, parts).items()
+            for kind, (outcome, hits) in self.decide(said, conversations, parts, stakes).items()
         }
 
     def decide(
-        self, said: pa.Table, conversations: Conversations, parts: Documents
+        self, said: pa.Table, conversations: Conversations, parts: Documents, stakes: Stakes
     ) -> dict[Kind, tuple[Verdict, CueHits]]:
         """Return for both kinds the rule of each conversation, and the cues of the messages; arguments as `judge`."""
         dialogue = Dialogue(
@@ -120,9 +128,9 @@ class OutcomeJudge:
         )
         hits = {kind: matcher.find(parts.words, said["text"]) for kind, matcher in self._matchers.items()}
         return {
-            "urgency": (urgency.decide(dialogue, hits["urgency"], said), hits["urgency"]),
+            "urgency": (urgency.decide(dialogue, hits["urgency"], said, stakes), hits["urgency"]),
             "resolution": (
-                resolution.decide(dialogue, hits["resolution"], parts, said, self._reader),
+                resolution.decide(dialogue, hits["resolution"], parts, said, self._reader, stakes),
                 hits["resolution"],
             ),
         }
