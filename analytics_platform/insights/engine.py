@@ -27,6 +27,7 @@ from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS, T
 from analytics_platform.insights.tiers.decisions import DECIMALS, Decision, reasons_array
 from analytics_platform.insights.tiers.label_versions import engine_version, label_versions
 from analytics_platform.insights.tiers.static import StaticTier
+from analytics_platform.insights.tiers.subjects import TopicsOfSubjects
 from analytics_platform.insights.tiers.tier import (
     SENTIMENT_VALUES,
     Classified,
@@ -138,8 +139,9 @@ class InsightEngine:
         """
         documents = _documents(said)
         fires = self._rules.find(said, documents.words)
-        of_message: tuple[Kind, ...] = ("sentiment", "intent", "topic")
-        sentiment, intent, topic = (Decision.of(kind, documents, self.tier, self._rules, fires) for kind in of_message)
+        of_message: tuple[Kind, ...] = ("sentiment", "intent")
+        sentiment, intent = (Decision.of(kind, documents, self.tier, self._rules, fires) for kind in of_message)
+        topic = Decision.of("topic", documents, self._topics_beside(intent), self._rules, fires)
         columns = {
             "sentiment": _rounded(_polarity(sentiment.answer)),
             "sentiment_confidence": _rounded(sentiment.best),
@@ -181,18 +183,17 @@ class InsightEngine:
         grouped = self._regroup(said, conversations, parts)
         classifiers: dict[Kind, Labeller] = dict.fromkeys(grouped, self.tier)
 
-        def decide(*some: Kind) -> list[Decision]:
-            return [
-                Decision.of(
-                    kind, grouped[kind], classifiers[kind], self._rules, fires, states.get(kind), by_person.get(kind)
-                )
-                for kind in some
-            ]
+        def decide(kind: Kind) -> Decision:
+            return Decision.of(
+                kind, grouped[kind], classifiers[kind], self._rules, fires, states.get(kind), by_person.get(kind)
+            )
 
-        topic, intent, sentiment = decide("topic", "intent", "sentiment")
+        intent, sentiment = decide("intent"), decide("sentiment")
+        classifiers["topic"] = self._topics_beside(intent)
+        topic = decide("topic")
         stakes = Stakes.of(self.taxonomy, topic, intent)
         classifiers.update(self._outcomes.judge(said, conversations, parts, self.tier, grouped, stakes))
-        urgency, resolution = decide("urgency", "resolution")
+        urgency, resolution = decide("urgency"), decide("resolution")
         kinds = [topic, intent, sentiment, urgency, resolution]
         rows: list[list[dict[str, object]]] = [[] for _ in range(len(conversations.ids))]
         for kind in kinds:
@@ -239,7 +240,11 @@ class InsightEngine:
         one_each = (np.ones(len(rows)), (rows, rows))
         documents = documents.regroup(sp.csr_matrix(one_each, shape=(len(texts), len(texts))))
         said = pa.table({"role": pa.repeat("user", len(texts)), "text": pa.array(texts, pa.string())})
-        return Decision.of(kind, documents, self.tier, self._rules, self._rules.find(said, words)).answer
+        fires = self._rules.find(said, words)
+        if kind != "topic" or not self._silent:
+            return Decision.of(kind, documents, self.tier, self._rules, fires).answer
+        intent = Decision.of("intent", documents, self.tier, self._rules, fires)
+        return Decision.of(kind, documents, self._topics_beside(intent), self._rules, fires).answer
 
     def conversation_documents(self, messages: pa.Table) -> tuple[pa.Array, dict[Kind, Documents]]:
         """Return the ids of the conversations in ``messages``, and the conversations' documents for each kind of label.
@@ -264,6 +269,10 @@ class InsightEngine:
         """Social intents and ``other``: they do not state what the customer came for."""
         return [*(label.label for label in self.taxonomy.intents if label.social), OTHER]
 
+    def _topics_beside(self, intent: Decision) -> Labeller:
+        """Return what labels the topics of documents whose intents are known."""
+        return TopicsOfSubjects.of(self.tier, intent.answer, self._silent) if self._silent else self.tier
+
     @property
     def _silent(self) -> list[str]:
         """Intents with which nothing is asked, such as greetings: they have no subject."""
@@ -282,8 +291,9 @@ class InsightEngine:
         """Return the conversations' documents for each kind of label, in the order of the table's columns."""
         alone = self.tier.classify("urgency", parts)
         telling = 1 - alone.confidence[:, alone.labels.index(REMAINDERS["urgency"])]
+        silent = np.asarray(pc.is_in(said["intent"], pa.array(self._silent, pa.string())).to_numpy(), np.bool_)
         return {
-            "topic": parts.regroup(conversations.topic_weights(said["intent"], self._silent)),
+            "topic": parts.regroup(conversations.topic_weights(silent)),
             "intent": parts.regroup(conversations.intent_weights(said["intent"], self._passing)),
             "sentiment": parts.regroup(conversations.sentiment_weights()),
             "urgency": parts.regroup(conversations.urgency_weights(telling)),

@@ -84,15 +84,13 @@ class Conversations:
             by_customer=pc.equal(said["role"], "user").to_numpy(),
         )
 
-    def topic_weights(self, intents: pa.ChunkedArray, silent: Sequence[str]) -> sp.csr_matrix:
+    def topic_weights(self, silent: np.ndarray | None = None) -> sp.csr_matrix:
         """Return weights of shape (conversations, messages): all speakers count, the customer's first messages most.
 
         Args:
-            intents: Intent of each message.
-            silent: Intents without a subject, such as greetings.
+            silent: Whether each message has no subject, as greetings; None if it is not known. Shape (messages,).
         """
-        is_silent = pc.is_in(intents, value_set=pa.array(silent, pa.string())).to_numpy(zero_copy_only=False)
-        telling = self.by_customer & ~is_silent
+        telling = self.by_customer if silent is None else self.by_customer & ~silent
         opening = _OPENING_BONUS * _OPENING_DECAY ** self._rank(telling)
         weights = np.where(telling, 1 + opening, _SOCIAL_WEIGHT)
         return self._weights(np.where(self.by_customer, weights, _ANSWER_WEIGHT))

@@ -5,8 +5,8 @@ fifty conversations of `insights/data/gold.parquet`. One reader, a language mode
 A resolution is `resolved` if the customer confirms it, or if what was asked for was done or answered without an
 objection; `unresolved` if it was refused, promised for later, left open, or still fails; `unclear` if nothing was
 asked, or if nobody can tell whether a piece of advice helped. An urgency is `critical` for danger and losses under
-way, `high` if work, travel or use is blocked or time is short, and `low` if the customer says that it can wait, asks out of
-curiosity, chats, greets, praises or wishes for something new.
+way, `high` if work, travel or use is blocked or time is short, and `low` if the customer says that it can wait,
+asks out of curiosity, chats, greets, praises or wishes for something new.
 
     python training/outcomes/fit.py           # writes the counts
     python training/outcomes/fit.py --report  # also says what was measured, and lists the errors

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from analytics_platform.insights.encoders.words import split_words
-from analytics_platform.insights.taxonomies.taxonomy import OTHER, Label, Taxonomy, plain_example
+from analytics_platform.insights.taxonomies.taxonomy import OTHER, Label, Taxonomy
 from analytics_platform.insights.tiers.examples import general_texts, shipped_slice, slice_texts
 from analytics_platform.insights.tiers.tier import Documents, Floats, Ints, Kind, Singles
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
@@ -167,23 +167,11 @@ def training_sets_of(
     sets: dict[Kind, TrainingSet] = {}
     for kind, labels in labels_of(content).items():
         more = [(text, name, False) for text, name in slice_examples(labels, kind)]
-        if kind == "topic":
-            more += [(text, OTHER, False) for text in _texts_without_subject(content)]
         if len(labels) == 1:
             more += [(text, OTHER, False) for text in general_texts(*_BESIDE_ONE_LABEL)]
         more += [(text[:LONGEST_TEXT], name, True) for text, name in (labelled or {}).get(kind, ())]
         sets[kind] = TrainingSet.of_labels(labels, OTHER, more, (taught or {}).get(kind), kind)
     return sets
-
-
-def _texts_without_subject(content: Taxonomy) -> list[str]:
-    """Return the examples of intents with which nothing is asked, such as greetings; they fit no topic.
-
-    A text that is also an example of a topic is left out.
-    """
-    of_topics = {plain_example(text) for label in content.topics for text in label.examples}
-    silent = [text for label in content.intents if label.stakes == "none" for text in label.examples]
-    return [text for text in silent if plain_example(text) not in of_topics]
 
 
 def slice_examples(labels: Sequence[Label], kind: Kind) -> list[tuple[str, str]]:

@@ -100,8 +100,8 @@ class Label(BaseModel):
         social: For intents: speech that keeps a conversation going; never what a customer came for when
             another intent is there.
         stakes: For topics and intents: what a wait costs the customer where no word tells of haste. ``low``: little, so
-            that the urgency is low, and the resolution of a social intent unclear. ``none``: the same, and the label's
-            examples have no subject: they fit no topic.
+            that the urgency is low, and the resolution of a social intent unclear. ``none``: the same, and what has
+            such an intent has no topic.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

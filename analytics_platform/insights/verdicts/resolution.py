@@ -77,7 +77,8 @@ GUESSES = (
 """Rules without decisive words; the tier's opinion of the customer's last messages counts beside them."""
 
 _DOUBTFUL = (
-    *("remark_unanswered", "last_remark", "accepted", "welcomed", "answered_at_length", "asked_back", "replied_briefly"),
+    *("remark_unanswered", "last_remark", "accepted", "welcomed", "answered_at_length", "asked_back"),
+    "replied_briefly",
     *("question_answered", "answered", "chat_unanswered", "task_answered", "agent_served", "agent_declined"),
     *("agent_advised", "customer_content", "customer_thanked", "opening_chat", "nothing_asked"),
 )
