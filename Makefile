@@ -62,9 +62,11 @@ evaluation: .venv/.dev ## Measure gold conversations, tiers and privacy, and wri
 # Without DATA and PII, only the gold conversations of training/gold, which takes two minutes; with PII alone, only that.
 ifeq (,$(PII)$(DATA))
 	@$(BIN)/python benchmarks/gold.py --out docs/evaluation.md
+	@$(BIN)/python benchmarks/taught_outcomes.py --out docs/evaluation.md
 endif
 ifneq (,$(DATA))
 	@$(BIN)/python benchmarks/gold.py --out docs/evaluation.md
+	@$(BIN)/python benchmarks/taught_outcomes.py --out docs/evaluation.md
 	@$(BIN)/python benchmarks/tiers.py $(DATA) --out docs/evaluation.md
 endif
 ifneq (,$(PII))

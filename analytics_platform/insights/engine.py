@@ -43,7 +43,7 @@ from analytics_platform.insights.tiers.transformer_tier import TransformerTier
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder, static_encoder
 from analytics_platform.insights.vectors.text_encoder import TextEncoder, transformer_encoder
 from analytics_platform.insights.vectors.unit_length import unit
-from analytics_platform.insights.verdicts.judge import OutcomeJudge
+from analytics_platform.insights.verdicts.judge import OutcomeJudge, Verdicts
 from analytics_platform.insights.verdicts.stakes import Stakes
 from analytics_platform.model.tables.insight_tables import (
     CONVERSATION_INSIGHTS,
@@ -68,10 +68,17 @@ class InsightEngine:
         taxonomy: Names the labels.
         device: Device of the computation, ``"cpu"`` or ``"gpu"``.
         training: The labelled texts that the tier learnt from.
+        model: What corrections taught; None without.
     """
 
     def __init__(
-        self, tier: Tier, encoder: StaticEncoder, taxonomy: Taxonomy, device: str, training: Training = NOTHING
+        self,
+        tier: Tier,
+        encoder: StaticEncoder,
+        taxonomy: Taxonomy,
+        device: str,
+        training: Training = NOTHING,
+        model: LabelModel | None = None,
     ) -> None:
         self.tier = tier
         self.encoder = encoder
@@ -79,7 +86,7 @@ class InsightEngine:
         self.device = device
         self.training = training
         self._rules = RuleBook(taxonomy.rules)
-        self._outcomes = OutcomeJudge(taxonomy, self.transformer)
+        self._outcomes = OutcomeJudge(taxonomy, self.transformer, model.taught() if model else None)
 
     @property
     def transformer(self) -> TextEncoder | None:
@@ -255,6 +262,22 @@ class InsightEngine:
         said, conversations, parts = self.group(messages)
         return conversations.ids, self._regroup(said, conversations, parts)
 
+    def judge_outcomes(self, messages: pa.Table) -> dict[Kind, Verdicts]:
+        """Return urgency and resolution of the conversations in ``messages``, before the taxonomy's rules for them.
+
+        The order of the conversations is that of ``conversation_documents``.
+
+        Args:
+            messages: As for ``label_conversations``.
+        """
+        said, conversations, parts = self.group(messages)
+        grouped = self._regroup(said, conversations, parts)
+        fires = conversations.gather(self._rules.find(said, parts.words))
+        intent = Decision.of("intent", grouped["intent"], self.tier, self._rules, fires)
+        topic = Decision.of("topic", grouped["topic"], self._topics_beside(intent), self._rules, fires)
+        stakes = Stakes.of(self.taxonomy, topic, intent)
+        return self._outcomes.judge(said, conversations, parts, self.tier, grouped, stakes)
+
     def group(self, messages: pa.Table) -> tuple[pa.Table, Conversations, Documents]:
         """Return the messages with text, their conversations, and each message as a document.
 
@@ -396,7 +419,7 @@ def build_engine(
     encoder = static_encoder()
     static = StaticTier(encoder, taxonomy, where, model, training, kept)
     if tier == "static":
-        return InsightEngine(static, encoder, taxonomy, where.name, training)
+        return InsightEngine(static, encoder, taxonomy, where.name, training, model)
     transformer = transformer_encoder(device)
     reading = TransformerTier(
         static,
@@ -409,4 +432,4 @@ def build_engine(
         kept=kept,
         device=where,
     )
-    return InsightEngine(reading, encoder, taxonomy, transformer.device, training)
+    return InsightEngine(reading, encoder, taxonomy, transformer.device, training, model)
