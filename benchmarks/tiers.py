@@ -272,7 +272,7 @@ def tfidf() -> Any:
 def encoder(system: str) -> Encode:
     """Return a transformer that reads each text only once."""
     if system == "e5+lr":
-        from analytics_platform.insights.vectors.multilingual import multilingual_encoder  # noqa: PLC0415
+        from analytics_platform.insights.vectors.multilingual_transformer import multilingual_encoder  # noqa: PLC0415
 
         model: Any = multilingual_encoder()
     else:

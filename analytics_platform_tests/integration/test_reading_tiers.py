@@ -22,7 +22,7 @@ from analytics_platform.insights.tiers.sentiment import SLICE_PATH
 from analytics_platform.insights.tiers.tier import Documents
 from analytics_platform.insights.tiers.transformer_sentiment import BUDGET
 from analytics_platform.insights.tiers.transformer_tier import TransformerTier
-from analytics_platform.insights.vectors.multilingual import MULTILINGUAL_DIMENSIONS
+from analytics_platform.insights.vectors.multilingual_transformer import MULTILINGUAL_DIMENSIONS
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 from analytics_platform.model import find_violations
 from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS

@@ -33,7 +33,7 @@ from analytics_platform.insights.taxonomies.taxonomy import OTHER, load_taxonomy
 from analytics_platform.insights.tiers.examples import GOLD_PATH, SLICE_PATH, as_messages, shipped_gold, shipped_slice
 from analytics_platform.insights.tiers.tier import Classified
 from analytics_platform.insights.tiers.transformer_tier import TransformerTier
-from analytics_platform.insights.vectors.multilingual import MULTILINGUAL_DIMENSIONS
+from analytics_platform.insights.vectors.multilingual_transformer import MULTILINGUAL_DIMENSIONS
 from analytics_platform.model import find_violations
 from analytics_platform.model.tables.insight_tables import EMBEDDING_DIMENSIONS
 from analytics_platform.model.tables.learning_tables import GOLD_LABELS, LABEL_FEEDBACK, MODEL_EVALUATION
