@@ -20,10 +20,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from common.chats import FIRST_DAY, write_chats
+from common.chats import as_raw_messages, write_chats
 
 from analytics_platform.insights.engine import InsightEngine, build_engine
-from analytics_platform.model.tables.raw_tables import RAW_MESSAGES
 from analytics_platform.transform.messages import clean_messages
 
 LABELS = 40
@@ -36,14 +35,7 @@ def raw_messages(rows: int) -> pa.Table:
         path = Path(folder) / "chats.parquet"
         write_chats(path, messages=rows, days=1)
         chats = pq.read_table(path, columns=["conversation_id", "message_id", "role", "text", "timestamp"])
-    absent = {column.name: pa.nulls(len(chats), column.type) for column in RAW_MESSAGES.columns}
-    columns = {
-        **{name: chats[name].cast(RAW_MESSAGES.column(name).type) for name in chats.column_names},
-        "date": pa.repeat(pa.scalar(FIRST_DAY), len(chats)),
-        "time_source": pa.repeat("message", len(chats)),
-        "source": pa.repeat("benchmark", len(chats)),
-    }
-    return RAW_MESSAGES.conform(pa.table({**absent, **columns}))
+    return as_raw_messages(chats)
 
 
 def shuffled(raw: pa.Table) -> pa.Table:

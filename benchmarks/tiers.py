@@ -25,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from common.intervals import share_with_interval
 from common.pages import write_tables
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
@@ -44,7 +45,6 @@ JUDGED = 1_000
 MOST_FOR_READERS = 2_000, 500
 """Most texts on which baselines with a transformer are fitted and judged, and only of the first draw; they read every
 one."""
-RESAMPLES = 10_000
 Texts = list[str]
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
@@ -272,7 +272,7 @@ def tfidf() -> Any:
 def encoder(system: str) -> Encode:
     """Return a transformer that reads each text only once."""
     if system == "e5+lr":
-        from analytics_platform.insights.vectors.multilingual import multilingual_encoder  # noqa: PLC0415
+        from analytics_platform.insights.vectors.multilingual_transformer import multilingual_encoder  # noqa: PLC0415
 
         model: Any = multilingual_encoder()
     else:
@@ -324,14 +324,8 @@ def tables(rows: list[dict[str, Any]], systems: Sequence[str]) -> str:
 
 
 def accuracy(found: list[dict[str, Any]]) -> str:
-    """Return the mean accuracy with the interval of resampled texts.
-
-    To draw texts with replacement and count the right ones is to draw from a binomial distribution.
-    """
-    share, count = float(np.mean([row["accuracy"] for row in found])), sum(row["test_rows"] for row in found)
-    drawn = np.random.default_rng(0).binomial(count, share, RESAMPLES) / count
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return f"{share:.3f} ({low:.2f} to {high:.2f})"
+    """Return the mean accuracy with the interval of resampled texts."""
+    return share_with_interval(float(np.mean([row["accuracy"] for row in found])), sum(r["test_rows"] for r in found))
 
 
 def speed(found: list[dict[str, Any]]) -> str:

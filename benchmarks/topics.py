@@ -32,7 +32,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from analytics_platform.insights.discovery.discover import Discovery, Encode, discover
 from analytics_platform.insights.discovery.topic_model import OUTLIER, TopicModel
-from analytics_platform.insights.vectors.multilingual import multilingual_encoder
+from analytics_platform.insights.vectors.multilingual_transformer import multilingual_encoder
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 from analytics_platform.operations.discovering.topic_file import discover_file
 

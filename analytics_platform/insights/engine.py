@@ -27,6 +27,7 @@ from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS, T
 from analytics_platform.insights.tiers.decisions import DECIMALS, Decision, reasons_array
 from analytics_platform.insights.tiers.label_versions import engine_version, label_versions
 from analytics_platform.insights.tiers.static import StaticTier
+from analytics_platform.insights.tiers.subjects import TopicsOfSubjects
 from analytics_platform.insights.tiers.tier import (
     SENTIMENT_VALUES,
     Classified,
@@ -42,7 +43,8 @@ from analytics_platform.insights.tiers.transformer_tier import TransformerTier
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder, static_encoder
 from analytics_platform.insights.vectors.text_encoder import TextEncoder, transformer_encoder
 from analytics_platform.insights.vectors.unit_length import unit
-from analytics_platform.insights.verdicts.judge import OutcomeJudge
+from analytics_platform.insights.verdicts.judge import OutcomeJudge, Verdicts
+from analytics_platform.insights.verdicts.stakes import Stakes
 from analytics_platform.model.tables.insight_tables import (
     CONVERSATION_INSIGHTS,
     EMBEDDING_DIMENSIONS,
@@ -66,10 +68,17 @@ class InsightEngine:
         taxonomy: Names the labels.
         device: Device of the computation, ``"cpu"`` or ``"gpu"``.
         training: The labelled texts that the tier learnt from.
+        model: What corrections taught; None without.
     """
 
     def __init__(
-        self, tier: Tier, encoder: StaticEncoder, taxonomy: Taxonomy, device: str, training: Training = NOTHING
+        self,
+        tier: Tier,
+        encoder: StaticEncoder,
+        taxonomy: Taxonomy,
+        device: str,
+        training: Training = NOTHING,
+        model: LabelModel | None = None,
     ) -> None:
         self.tier = tier
         self.encoder = encoder
@@ -77,7 +86,7 @@ class InsightEngine:
         self.device = device
         self.training = training
         self._rules = RuleBook(taxonomy.rules)
-        self._outcomes = OutcomeJudge(taxonomy, self.transformer)
+        self._outcomes = OutcomeJudge(taxonomy, self.transformer, model.taught() if model else None)
 
     @property
     def transformer(self) -> TextEncoder | None:
@@ -137,8 +146,9 @@ class InsightEngine:
         """
         documents = _documents(said)
         fires = self._rules.find(said, documents.words)
-        of_message: tuple[Kind, ...] = ("sentiment", "intent", "topic")
-        sentiment, intent, topic = (Decision.of(kind, documents, self.tier, self._rules, fires) for kind in of_message)
+        of_message: tuple[Kind, ...] = ("sentiment", "intent")
+        sentiment, intent = (Decision.of(kind, documents, self.tier, self._rules, fires) for kind in of_message)
+        topic = Decision.of("topic", documents, self._topics_beside(intent), self._rules, fires)
         columns = {
             "sentiment": _rounded(_polarity(sentiment.answer)),
             "sentiment_confidence": _rounded(sentiment.best),
@@ -178,13 +188,20 @@ class InsightEngine:
         states = {"resolution": _stated(conversations.ids, resolved)}
         by_person = corrected(conversations.ids) if corrected else {}
         grouped = self._regroup(said, conversations, parts)
-        outcomes = self._outcomes.judge(said, conversations, parts, self.tier, grouped)
-        classifiers: dict[Kind, Labeller] = {**dict.fromkeys(grouped, self.tier), **outcomes}
-        kinds = [
-            Decision.of(kind, document, classifiers[kind], self._rules, fires, states.get(kind), by_person.get(kind))
-            for kind, document in grouped.items()
-        ]
-        topic, intent, sentiment, urgency, resolution = kinds
+        classifiers: dict[Kind, Labeller] = dict.fromkeys(grouped, self.tier)
+
+        def decide(kind: Kind) -> Decision:
+            return Decision.of(
+                kind, grouped[kind], classifiers[kind], self._rules, fires, states.get(kind), by_person.get(kind)
+            )
+
+        intent, sentiment = decide("intent"), decide("sentiment")
+        classifiers["topic"] = self._topics_beside(intent)
+        topic = decide("topic")
+        stakes = Stakes.of(self.taxonomy, topic, intent)
+        classifiers.update(self._outcomes.judge(said, conversations, parts, self.tier, grouped, stakes))
+        urgency, resolution = decide("urgency"), decide("resolution")
+        kinds = [topic, intent, sentiment, urgency, resolution]
         rows: list[list[dict[str, object]]] = [[] for _ in range(len(conversations.ids))]
         for kind in kinds:
             kind.add_reasons(rows, said, conversations.of_message, at_message, classifiers[kind.name], self._rules)
@@ -230,7 +247,11 @@ class InsightEngine:
         one_each = (np.ones(len(rows)), (rows, rows))
         documents = documents.regroup(sp.csr_matrix(one_each, shape=(len(texts), len(texts))))
         said = pa.table({"role": pa.repeat("user", len(texts)), "text": pa.array(texts, pa.string())})
-        return Decision.of(kind, documents, self.tier, self._rules, self._rules.find(said, words)).answer
+        fires = self._rules.find(said, words)
+        if kind != "topic" or not self._silent:
+            return Decision.of(kind, documents, self.tier, self._rules, fires).answer
+        intent = Decision.of("intent", documents, self.tier, self._rules, fires)
+        return Decision.of(kind, documents, self._topics_beside(intent), self._rules, fires).answer
 
     def conversation_documents(self, messages: pa.Table) -> tuple[pa.Array, dict[Kind, Documents]]:
         """Return the ids of the conversations in ``messages``, and the conversations' documents for each kind of label.
@@ -240,6 +261,22 @@ class InsightEngine:
         """
         said, conversations, parts = self.group(messages)
         return conversations.ids, self._regroup(said, conversations, parts)
+
+    def judge_outcomes(self, messages: pa.Table) -> dict[Kind, Verdicts]:
+        """Return urgency and resolution of the conversations in ``messages``, before the taxonomy's rules for them.
+
+        The order of the conversations is that of ``conversation_documents``.
+
+        Args:
+            messages: As for ``label_conversations``.
+        """
+        said, conversations, parts = self.group(messages)
+        grouped = self._regroup(said, conversations, parts)
+        fires = conversations.gather(self._rules.find(said, parts.words))
+        intent = Decision.of("intent", grouped["intent"], self.tier, self._rules, fires)
+        topic = Decision.of("topic", grouped["topic"], self._topics_beside(intent), self._rules, fires)
+        stakes = Stakes.of(self.taxonomy, topic, intent)
+        return self._outcomes.judge(said, conversations, parts, self.tier, grouped, stakes)
 
     def group(self, messages: pa.Table) -> tuple[pa.Table, Conversations, Documents]:
         """Return the messages with text, their conversations, and each message as a document.
@@ -255,6 +292,15 @@ class InsightEngine:
         """Social intents and ``other``: they do not state what the customer came for."""
         return [*(label.label for label in self.taxonomy.intents if label.social), OTHER]
 
+    def _topics_beside(self, intent: Decision) -> Labeller:
+        """Return what labels the topics of documents whose intents are known."""
+        return TopicsOfSubjects.of(self.tier, intent.answer, self._silent) if self._silent else self.tier
+
+    @property
+    def _silent(self) -> list[str]:
+        """Intents with which nothing is asked, such as greetings: they have no subject."""
+        return [label.label for label in self.taxonomy.intents if label.stakes == "none"]
+
     @staticmethod
     def _group(
         messages: pa.Table, message_embeddings: pa.Table, message_insights: pa.Table
@@ -268,8 +314,9 @@ class InsightEngine:
         """Return the conversations' documents for each kind of label, in the order of the table's columns."""
         alone = self.tier.classify("urgency", parts)
         telling = 1 - alone.confidence[:, alone.labels.index(REMAINDERS["urgency"])]
+        silent = np.asarray(pc.is_in(said["intent"], pa.array(self._silent, pa.string())).to_numpy(), np.bool_)
         return {
-            "topic": parts.regroup(conversations.topic_weights()),
+            "topic": parts.regroup(conversations.topic_weights(silent)),
             "intent": parts.regroup(conversations.intent_weights(said["intent"], self._passing)),
             "sentiment": parts.regroup(conversations.sentiment_weights()),
             "urgency": parts.regroup(conversations.urgency_weights(telling)),
@@ -372,7 +419,7 @@ def build_engine(
     encoder = static_encoder()
     static = StaticTier(encoder, taxonomy, where, model, training, kept)
     if tier == "static":
-        return InsightEngine(static, encoder, taxonomy, where.name, training)
+        return InsightEngine(static, encoder, taxonomy, where.name, training, model)
     transformer = transformer_encoder(device)
     reading = TransformerTier(
         static,
@@ -385,4 +432,4 @@ def build_engine(
         kept=kept,
         device=where,
     )
-    return InsightEngine(reading, encoder, taxonomy, transformer.device, training)
+    return InsightEngine(reading, encoder, taxonomy, transformer.device, training, model)

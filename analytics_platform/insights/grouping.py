@@ -23,7 +23,8 @@ _OPENING_BONUS, _OPENING_DECAY = 1.0, 0.6
 _INTENT_DECAY = 0.5
 """Decay of the intent weight with each further customer message."""
 _SOCIAL_WEIGHT = 0.05
-"""Intent weight of greetings, thanks and small talk, against 1 for the first message with another intent."""
+"""Weight of greetings, thanks and small talk for the intent, and of greetings and thanks for the topic, against 1 for
+the first message with another intent."""
 _ENDING_BONUS = 1.5
 """Additional sentiment weight of the customer's last message, against 1 for the first."""
 _RESOLUTION_DECAY = 0.4
@@ -83,10 +84,16 @@ class Conversations:
             by_customer=pc.equal(said["role"], "user").to_numpy(),
         )
 
-    def topic_weights(self) -> sp.csr_matrix:
-        """Return weights of shape (conversations, messages): all speakers count, the customer's first messages most."""
-        opening = _OPENING_BONUS * _OPENING_DECAY ** self._rank(self.by_customer)
-        return self._weights(np.where(self.by_customer, 1 + opening, _ANSWER_WEIGHT))
+    def topic_weights(self, silent: np.ndarray | None = None) -> sp.csr_matrix:
+        """Return weights of shape (conversations, messages): all speakers count, the customer's first messages most.
+
+        Args:
+            silent: Whether each message has no subject, as greetings; None if it is not known. Shape (messages,).
+        """
+        telling = self.by_customer if silent is None else self.by_customer & ~silent
+        opening = _OPENING_BONUS * _OPENING_DECAY ** self._rank(telling)
+        weights = np.where(telling, 1 + opening, _SOCIAL_WEIGHT)
+        return self._weights(np.where(self.by_customer, weights, _ANSWER_WEIGHT))
 
     def intent_weights(self, intents: pa.ChunkedArray, social: Sequence[str]) -> sp.csr_matrix:
         """Return weights of shape (conversations, messages): only the customer counts, first non-social messages most.

@@ -11,7 +11,7 @@ import pytest
 from analytics_platform.cli.commands import run_graph
 from analytics_platform.cli.graph_commands import train_model
 from analytics_platform.defs.resources.platform import Platform
-from analytics_platform.insights.quality.feedback import find_said, judge_feedback
+from analytics_platform.insights.quality.feedback import find_said, is_held_out, judge_feedback
 from analytics_platform.insights.tiers.examples import shipped_gold
 from analytics_platform.settings.loader import load_settings
 
@@ -52,10 +52,9 @@ def topics(platform: Platform) -> dict[str, str]:
     return labels(platform, "primary_topic")
 
 
-def wrong_topic(names: list[str], topic: str, place: int) -> str:
-    """Return another wrong topic at each place, so that nothing can be learnt that held-out corrections confirm."""
-    others = [name for name in names if name != topic]
-    return others[place * 7 % len(others)]
+def wrong_topic(topic: str) -> str:
+    """Return nearly the same topic for all conversations, so that a model learns it and nearly all else is lost."""
+    return "audio" if topic != "audio" else "networking"
 
 
 def test_a_bad_candidate_is_refused_and_a_good_one_labels_from_then_on(platform):
@@ -71,8 +70,7 @@ def test_a_bad_candidate_is_refused_and_a_good_one_labels_from_then_on(platform)
     assert run_graph(platform, DAY, DAY, SELECT, quiet=True)[0].runs == []  # the default heads as a file change nothing
 
     free = sorted(set(before) - set(shipped_gold()["item"].to_pylist()))
-    names = [label.label for label in platform.insights.engine.taxonomy.topics]
-    wrong = {name: wrong_topic(names, before[name], place) for place, name in enumerate(free)}
+    wrong = {name: wrong_topic(before[name]) for name in free if not is_held_out(name)}  # no gold confirms them
     say(platform, [correction(name, topic) for name, topic in wrong.items()])
     bad = train_model(platform)
     assert not bad["promoted"]

@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from analytics_platform.model.tables.raw_tables import RAW_MESSAGES
+
 SAMPLE = Path(__file__).parents[2] / "analytics_platform" / "sample" / "conversations.parquet"
 FIRST_DAY = dt.date(2015, 1, 1)
 """Ten years of days after it are in the past; the platform reads no later ones."""
@@ -103,3 +105,19 @@ def _block(
 
 def _names(letter: str, numbers: np.ndarray) -> pa.Array:
     return pc.binary_join_element_wise(letter, pa.array(numbers.astype(np.int64)).cast(pa.string()), "")
+
+
+def as_raw_messages(chats: pa.Table) -> pa.Table:
+    """Return chats as ``RAW_MESSAGES`` of the day ``FIRST_DAY``.
+
+    Args:
+        chats: Columns conversation_id, message_id, role, text and timestamp.
+    """
+    absent = {column.name: pa.nulls(len(chats), column.type) for column in RAW_MESSAGES.columns}
+    columns = {
+        **{name: chats[name].cast(RAW_MESSAGES.column(name).type) for name in chats.column_names},
+        "date": pa.repeat(pa.scalar(FIRST_DAY), len(chats)),
+        "time_source": pa.repeat("message", len(chats)),
+        "source": pa.repeat("benchmark", len(chats)),
+    }
+    return RAW_MESSAGES.conform(pa.table({**absent, **columns}))

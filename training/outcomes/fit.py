@@ -5,8 +5,8 @@ fifty conversations of `insights/data/gold.parquet`. One reader, a language mode
 A resolution is `resolved` if the customer confirms it, or if what was asked for was done or answered without an
 objection; `unresolved` if it was refused, promised for later, left open, or still fails; `unclear` if nothing was
 asked, or if nobody can tell whether a piece of advice helped. An urgency is `critical` for danger and losses under
-way, `high` if work, travel or use is blocked or time is short, and `low` if the customer says that it can wait or
-asks out of curiosity.
+way, `high` if work, travel or use is blocked or time is short, and `low` if the customer says that it can wait,
+asks out of curiosity, chats, greets, praises or wishes for something new.
 
     python training/outcomes/fit.py           # writes the counts
     python training/outcomes/fit.py --report  # also says what was measured, and lists the errors
@@ -24,12 +24,15 @@ import pyarrow as pa
 import yaml
 
 from analytics_platform.insights.engine import build_engine
+from analytics_platform.insights.taxonomies.label_rules import RuleBook
 from analytics_platform.insights.taxonomies.taxonomy import REMAINDERS
+from analytics_platform.insights.tiers.decisions import Decision
 from analytics_platform.insights.tiers.examples import as_messages, shipped_gold
 from analytics_platform.insights.tiers.tier import Classified, Kind
 from analytics_platform.insights.vectors.text_encoder import transformer_encoder
 from analytics_platform.insights.verdicts import judge, resolution, urgency
 from analytics_platform.insights.verdicts.decision_table import COUNTS, PRIOR_WEIGHT, DecisionTable, shares_of
+from analytics_platform.insights.verdicts.stakes import Stakes
 from analytics_platform.model.tables.insight_tables import RESOLUTIONS, URGENCIES
 
 HERE = Path(__file__).parent
@@ -62,9 +65,13 @@ def main() -> None:
     messages, labels = labelled()
     engine = build_engine(taxonomy_path=("general",))
     said, conversations, parts = engine.group(messages)
-    outcomes = judge.OutcomeJudge(engine.taxonomy).decide(said, conversations, parts)
-    read = judge.OutcomeJudge(engine.taxonomy, transformer_encoder("cpu")).decide(said, conversations, parts)
     grouped = engine.conversation_documents(messages)[1]
+    rules = RuleBook(engine.taxonomy.rules)
+    fires = conversations.gather(rules.find(said, parts.words))
+    topic, intent = (Decision.of(kind, grouped[kind], engine.tier, rules, fires) for kind in ("topic", "intent"))
+    stakes = Stakes.of(engine.taxonomy, topic, intent)
+    outcomes = judge.OutcomeJudge(engine.taxonomy).decide(said, conversations, parts, stakes)
+    read = judge.OutcomeJudge(engine.taxonomy, transformer_encoder("cpu")).decide(said, conversations, parts, stakes)
     written = {}
     counted: dict[str, tuple[Kind, np.ndarray]] = {
         **{kind: (kind, outcomes[kind][0].rule) for kind in judge.KINDS},

@@ -12,7 +12,7 @@ import yaml
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from analytics_platform.insights.vectors.multilingual import multilingual_encoder
+from analytics_platform.insights.vectors.multilingual_transformer import multilingual_encoder
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 
 Vectors = NDArray[np.float32]

@@ -1,7 +1,7 @@
 """Write the graph of multilingual-e5-small without its weights, for ONNX Runtime; needs the package ``onnx``.
 
-``analytics_platform/insights/vectors/multilingual.py`` binds the weights. The graph takes the sum of the embeddings of
-each token and returns the tokens' last states:
+``analytics_platform/insights/vectors/multilingual_transformer.py`` binds the weights. The graph takes the sum of the
+embeddings of each token and returns the tokens' last states:
 
     states (texts, length, 384), zero_points (texts x length,)  ->  last_states (texts, length, 384)
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from safetensors.numpy import save_file
 
-from analytics_platform.insights.vectors.multilingual import multilingual_encoder
+from analytics_platform.insights.vectors.multilingual_transformer import multilingual_encoder
 
 KEPT = 30
 """Directions: 0.95 of the variance of the languages' means. With 10 to 78 directions, the NMI of banking77, clinc150

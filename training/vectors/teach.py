@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analytics_platform.insights.vectors.e5_weights import E5Weights
-from analytics_platform.insights.vectors.multilingual import multilingual_encoder
+from analytics_platform.insights.vectors.multilingual_transformer import multilingual_encoder
 
 _PART = 4096
 

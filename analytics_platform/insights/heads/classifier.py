@@ -31,7 +31,7 @@ from analytics_platform.insights.heads.trials import Trial, Trials
 from analytics_platform.insights.keeping.packing import State
 from analytics_platform.insights.reasons.function_words import languages_of_parts
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Reason, Singles
-from analytics_platform.insights.vectors.english import english_encoder
+from analytics_platform.insights.vectors.static_english import english_encoder
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
 from analytics_platform.insights.vectors.text_encoder import TextEncoder
 from analytics_platform.insights.vectors.unit_length import unit

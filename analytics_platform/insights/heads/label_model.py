@@ -57,6 +57,8 @@ class LabelModel:
                 self._tensors[f"{kind}.weights"].astype(np.float64),
                 self._tensors[f"{kind}.read"].astype(np.float32) if same else None,
                 self._facts.get("by_llm", {}).get(kind, 0),
+                self._facts.get("rules", {}).get(kind, ()),
+                self._tensors[answers].astype(np.float64) if (answers := f"{kind}.answers") in self._tensors else None,
             )
         return found
 
@@ -119,12 +121,16 @@ def make_model(
         tensors[f"{kind}.weights"] = np.asarray(one.weights, np.float32)
         if one.read is not None:
             tensors[f"{kind}.read"] = one.read.astype(np.float16)
+        if one.answers is not None:
+            tensors[f"{kind}.answers"] = np.asarray(one.answers, np.float32)
     by_llm = {kind: one.by_llm for kind, one in (taught or {}).items() if one.by_llm}
+    rules = {kind: list(one.rules) for kind, one in (taught or {}).items() if one.rules}
     facts = {
         "taxonomy_version": content.version,
         "encoder": encoder.name,
         "labels": {kind: list(one.labels) for kind, one in (taught or {}).items()},
         **({"transformer": transformer.name} if transformer else {}),
         **({"by_llm": by_llm} if by_llm else {}),
+        **({"rules": rules} if rules else {}),
     }
     return LabelModel(save(tensors, metadata={_FACTS: orjson.dumps(facts, option=orjson.OPT_SORT_KEYS).decode()}))

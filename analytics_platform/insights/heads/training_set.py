@@ -23,9 +23,13 @@ _BESIDE_ONE_LABEL = (200, 400)
 """Number of general texts from which a single label is told apart, and the first of them: the ones before it are tried
 as texts that fit no label. Without them every text had the only label, with a confidence of 0.92; with five examples
 and 200 texts, texts on the label's subject have it above 0.9 and most others below 0.1."""
-TAUGHT_KINDS: tuple[Kind, ...] = ("topic", "intent", "sentiment")
-"""Kinds of labels that labelled texts and corrections teach, and on which models are evaluated. Rules decide the other
-kinds, whatever the model."""
+TEXT_KINDS: tuple[Kind, ...] = ("topic", "intent", "sentiment")
+"""Kinds of labels that labelled texts teach."""
+OUTCOME_KINDS: tuple[Kind, ...] = ("urgency", "resolution")
+"""Kinds of labels that rules over whole conversations decide; labelled conversations and corrections teach beside
+them."""
+TAUGHT_KINDS = (*TEXT_KINDS, *OUTCOME_KINDS)
+"""Kinds of labels that labelled conversations and corrections teach, and on which models are evaluated."""
 LONGEST_TEXT = 4096
 """Most characters of a training text that are read; a text states its subject earlier."""
 
@@ -40,6 +44,8 @@ class LabelledVectors:
         weights: Weight of each document, against 1 for an example of the taxonomy; shape (documents,).
         read: A transformer's vectors of the documents; None if no transformer read them.
         by_llm: Number of documents whose label an LLM gave.
+        rules: Of urgency and resolution, the rule that decided each document.
+        answers: Of urgency and resolution, the probabilities without what people taught; shape (documents, labels).
     """
 
     vectors: Floats
@@ -47,6 +53,8 @@ class LabelledVectors:
     weights: Floats
     read: Singles | None = None
     by_llm: int = 0
+    rules: Sequence[str] = ()
+    answers: Floats | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.insights.heads.training_sample import draw_sample
-from analytics_platform.insights.heads.training_set import TAUGHT_KINDS, labels_of
+from analytics_platform.insights.heads.training_set import OUTCOME_KINDS, TEXT_KINDS, labels_of
 from analytics_platform.insights.learning.label_files import (
     ROW,
     BadRows,
@@ -70,7 +70,7 @@ class Training:
     @property
     def teaches(self) -> bool:
         """Whether labels depend on the texts."""
-        return any(self.texts.get(kind) for kind in TAUGHT_KINDS)
+        return any(self.texts.get(kind) for kind in TEXT_KINDS)
 
     def without_held_out(self) -> Training:
         """Return the files without one text in five, which then can tell how good a model is."""
@@ -80,7 +80,7 @@ class Training:
     def gold(self) -> pa.Table:
         """Return the held-out texts of kinds that texts teach, as ``EXAMPLES``; no model learns them."""
         rows = []
-        for kind in TAUGHT_KINDS:
+        for kind in TEXT_KINDS:
             chosen = [pair for pair in self.texts.get(kind, ()) if _is_held_out(pair[0])]
             for text, label in sorted(chosen, key=lambda pair: _digest(pair[0]))[:_MOST_GOLD]:
                 item = f"text:{_digest(text)[:16]}"
@@ -145,10 +145,10 @@ def _read(files: tuple[tuple[Path, int, int], ...], known: frozenset[tuple[str, 
         texts[kind] = tuple(zip(sample.texts, sample.labels, strict=True))
         if sample.statement:
             problems.append(f"{VARIABLE}: {kind}: {sample.statement}")
-        if kind in ("urgency", "resolution"):
+        if kind in OUTCOME_KINDS:
             problems.append(
                 f"{VARIABLE}: {counted(chosen.num_rows, 'text')} of {kind} teach nothing: rules over a whole "
-                "conversation decide it; correct the conversations instead"
+                "conversation decide it; label the conversations instead, by conversation_id"
             )
     conversations = rows.filter(pc.is_null(rows["text"]))
     return Training(_version(rows), texts, conversations.to_pylist(), tuple(filter(None, problems)))

@@ -1,7 +1,5 @@
 """Labels of conversations and messages by people: validate them, and make training documents or gold labels of them.
 
-Labels of urgency and resolution are never training documents, because rules decide them.
-
 `defs.resources.corrections_resource` reads the corrections; `learning.standing_corrections` says which of them hold.
 """
 
@@ -9,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ import pyarrow.compute as pc
 from analytics_platform.insights.engine import InsightEngine
 from analytics_platform.insights.heads.classifier import pool_both, read_rows
 from analytics_platform.insights.heads.training_sample import draw_rows
-from analytics_platform.insights.heads.training_set import TAUGHT_KINDS, LabelledVectors
+from analytics_platform.insights.heads.training_set import OUTCOME_KINDS, TAUGHT_KINDS, LabelledVectors
 from analytics_platform.insights.learning.correction_rows import (
     TRAINING,
     Item,
@@ -83,8 +82,7 @@ def judge_feedback(
 
     Of several corrections of the same item and kind, the latest counts; a shipped gold label precedes all of them. A
     fifth of the conversations, and every conversation with a shipped gold label of any kind, are held out for
-    evaluation, and are never used for training. All
-    corrections of a kind outside ``TAUGHT_KINDS`` are ``unused``. A correction counts before a row of a labelled file.
+    evaluation, and are never used for training. A correction counts before a row of a labelled file.
 
     Args:
         rows: Corrections and rows of labelled files, with ``feedback_id`` and ``origin``.
@@ -99,14 +97,13 @@ def judge_feedback(
         entry = normalise_row(row)
         reason = label_fault(entry, known) or _place_fault(entry, said)
         conversation, messages = said.get(item_of(entry), ("", []))
-        held = entry["kind"] in TAUGHT_KINDS and (conversation in reserved or is_held_out(conversation))
-        use = "training" if entry["kind"] in TAUGHT_KINDS else "unused"
-        status = "quarantined" if reason else "gold" if held else use
+        held = conversation in reserved or is_held_out(conversation)
+        status = "quarantined" if reason else "gold" if held else "training"
         if not reason and not entry["message_id"] and (conversation, entry["kind"]) in gold:
             status = "superseded"
         judged.append({**entry, "status": status, "reason": reason, "messages": messages})
     latest: dict[tuple[Item, str], dict[str, Any]] = {}
-    usable = [entry for entry in judged if entry["status"] in ("training", "gold", "unused")]
+    usable = [entry for entry in judged if entry["status"] in ("training", "gold")]
     for entry in sorted(usable, key=precedence):
         what, identifier, _ = item_of(entry)
         item = (what, identifier, said[item_of(entry)][0])  # with its conversation, which not every correction names
@@ -169,11 +166,6 @@ def draw_taught(feedback: pa.Table, status: str) -> tuple[pa.Table, str]:
     return draw_examples(as_examples(feedback, status))
 
 
-def _taught_kinds(examples: pa.Table) -> pa.Table:
-    """Return the examples of the kinds that corrections train."""
-    return examples.filter(pc.is_in(examples["kind"], value_set=pa.array(TAUGHT_KINDS)))
-
-
 def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, LabelledVectors]:
     """Return training documents by kind of label from examples, encoded as the engine encodes conversations.
 
@@ -184,7 +176,6 @@ def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, LabelledV
         engine: Engine with the default model, which groups the messages of a conversation.
         examples: ``EXAMPLES``.
     """
-    examples = _taught_kinds(examples)
     if not examples.num_rows:
         return {}
     transformer = engine.transformer
@@ -192,7 +183,10 @@ def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, LabelledV
         by_llm = pc.equal(examples["source"], "llm")
         of_people, of_llm = (draw_examples(examples.filter(mask))[0] for mask in (pc.invert(by_llm), by_llm))
         examples = pa.concat_tables([of_people, of_llm])
-    ids, documents = engine.conversation_documents(as_messages(examples))
+    messages = as_messages(examples)
+    ids, documents = engine.conversation_documents(messages)
+    of_outcomes = pc.any(pc.is_in(examples["kind"], pa.array(OUTCOME_KINDS))).as_py()
+    outcomes = engine.judge_outcomes(messages) if of_outcomes else {}
     taught: dict[Kind, LabelledVectors] = {}
     for kind in TAUGHT_KINDS:
         rows = examples.filter(pc.equal(examples["kind"], kind))
@@ -205,6 +199,9 @@ def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, LabelledV
             sources = rows.filter(pc.is_valid(place))["source"].to_pylist()
             weights = np.array([_WEIGHTS.get(source, CORRECTION_WEIGHT) for source in sources])
             taught[kind] = LabelledVectors(vectors, labels, weights, read, sources.count("llm"))
+            if kind in outcomes:
+                rules = [outcomes[kind].rules[row] for row in at.tolist()]
+                taught[kind] = replace(taught[kind], rules=rules, answers=outcomes[kind].answer.confidence[at])
     return taught
 
 

@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 
 from analytics_platform.insights.engine import InsightEngine
 from analytics_platform.insights.heads.label_model import LabelModel
+from analytics_platform.insights.heads.training_set import OUTCOME_KINDS, TAUGHT_KINDS
 from analytics_platform.insights.taxonomies.taxonomy import OTHER
 from analytics_platform.insights.tiers.examples import as_messages, version_of
-from analytics_platform.insights.tiers.tier import Kind, choose
+from analytics_platform.insights.tiers.tier import choose
 from analytics_platform.model.tables.learning_tables import MODEL_EVALUATION
 
-_JUDGED: tuple[Kind, ...] = ("topic", "intent", "sentiment")
 FEWEST_ITEMS = 20
 """Fewest evaluated gold labels, over all kinds together, for promoting a model; fewer are too little evidence."""
 
@@ -36,15 +36,19 @@ def evaluate_model(engine: InsightEngine, model: LabelModel, gold: pa.Table, at:
 
     if not gold.num_rows:
         return MODEL_EVALUATION.empty()
-    ids, documents = engine.conversation_documents(as_messages(gold))
+    messages = as_messages(gold)
+    ids, documents = engine.conversation_documents(messages)
+    outcomes = (
+        engine.judge_outcomes(messages) if pc.any(pc.is_in(gold["kind"], pa.array(OUTCOME_KINDS))).as_py() else {}
+    )
     rows: list[dict[str, Any]] = []
-    for kind in _JUDGED:
+    for kind in TAUGHT_KINDS:
         items = gold.filter(pc.equal(gold["kind"], kind))
         place = pc.index_in(items["item"], value_set=ids)
         known = items.filter(pc.is_valid(place))
         if not known.num_rows:
             continue
-        answer = engine.tier.classify(kind, documents[kind])
+        answer = outcomes[kind].answer if kind in outcomes else engine.tier.classify(kind, documents[kind])
         confidence = np.round(answer.confidence[place.drop_null().to_numpy()], 6)
         truth = known["label"].to_pylist()
         chosen = choose(confidence, answer.labels.index(OTHER) if OTHER in answer.labels else None)

@@ -114,9 +114,10 @@ class Combined:
 def combine(files: Sequence[TaxonomyFile], defaults: Mapping[str, Any]) -> Combined:
     """Combine valid parts in their order; a later part extends and overrides the earlier ones.
 
-    A label stays at its first place. Its examples and keywords are united; its description and ``social`` are the last
-    ones stated. An example that a later part gives to another label is that label's alone. A rule replaces an earlier
-    rule of its name. ``without`` removes labels of earlier parts with the rules for these labels, and rules.
+    A label stays at its first place. Its examples and keywords are united; its description, ``social`` and
+    ``stakes`` are the last ones stated. An example that a later part gives to another label is that label's alone. A
+    rule replaces an earlier rule of its name. ``without`` removes labels of earlier parts with the rules for these
+    labels, and rules.
 
     Args:
         files: The parts, whose content has the right form.

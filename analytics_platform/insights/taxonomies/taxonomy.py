@@ -84,6 +84,7 @@ def _can_be_searched(keywords: tuple[str, ...], info: ValidationInfo) -> tuple[s
     return _searchable(keywords, info.context)
 
 
+_Stakes = Literal["normal", "low", "none"]
 _LabelName = Annotated[_Name, AfterValidator(_not_reserved)]
 _Keywords = Annotated[tuple[_Text, ...], AfterValidator(_can_be_searched)]
 
@@ -98,6 +99,9 @@ class Label(BaseModel):
         keywords: Words and phrases that are evidence for it; ``word*`` is every word that begins so.
         social: For intents: speech that keeps a conversation going; never what a customer came for when
             another intent is there.
+        stakes: For topics and intents: what a wait costs the customer where no word tells of haste. ``low``: little, so
+            that the urgency is low, and the resolution of a social intent unclear. ``none``: the same, and what has
+            such an intent has no topic.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -107,6 +111,7 @@ class Label(BaseModel):
     examples: tuple[_Text, ...] = Field(min_length=1)
     keywords: _Keywords = ()
     social: bool = False
+    stakes: _Stakes = "normal"
 
 
 class LabelPart(BaseModel):
@@ -119,6 +124,7 @@ class LabelPart(BaseModel):
     examples: tuple[_Text, ...] = Field(default=(), min_length=1)
     keywords: _Keywords = ()
     social: bool = False
+    stakes: _Stakes = "normal"
 
 
 class LabelRule(BaseModel):
@@ -299,8 +305,11 @@ class Taxonomy(_Sections):
     @property
     def version(self) -> str:
         """Hash of the content, independent of the file's comments and layout."""
-        content = orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
-        return hashlib.sha256(content).hexdigest()[:16]
+        content = self.model_dump(mode="json")
+        for label in (*content["topics"], *content["intents"], *content["urgencies"], *content["resolutions"]):
+            if label["stakes"] == "normal":  # a taxonomy without stakes keeps the version that it had before them
+                del label["stakes"]
+        return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
 def load_taxonomy(parts: TaxonomyParts | None = None) -> Taxonomy:

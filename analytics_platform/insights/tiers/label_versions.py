@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from analytics_platform.insights.heads.label_model import LabelModel
 from analytics_platform.insights.learning.training_files import Training
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
-from analytics_platform.insights.vectors.english import english_name
+from analytics_platform.insights.vectors.static_english import english_name
 from analytics_platform.insights.vectors.static_multilingual import ENCODER_NAME
 from analytics_platform.model.code_version import code_version
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from analytics_platform.insights.encoders.device import DeviceChoice
 from analytics_platform.insights.tiers.tier import TierError
-from analytics_platform.insights.vectors.multilingual import (
+from analytics_platform.insights.vectors.multilingual_transformer import (
     LONGEST,
     MULTILINGUAL_DIMENSIONS,
     PREFIX,

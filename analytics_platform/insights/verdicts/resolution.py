@@ -17,6 +17,7 @@ from analytics_platform.insights.verdicts.course import Course
 from analytics_platform.insights.verdicts.cue_matching import CueHits, Mask
 from analytics_platform.insights.verdicts.decision_table import Verdict, first_rule
 from analytics_platform.insights.verdicts.dialogue import Dialogue
+from analytics_platform.insights.verdicts.stakes import Stakes
 
 OPPOSITES: Mapping[str, str | None] = {"confirms": "complains", "own_solution": "complains", "done": None}
 
@@ -58,6 +59,7 @@ RULES: Mapping[str, str] = {
     "question_answered": "resolved",
     "answered": "unclear",
     **closing.RULES,
+    "no_matter": "unclear",
 }
 """The rules in their order, with the label that each is expected to mean."""
 
@@ -74,6 +76,13 @@ GUESSES = (
 )
 """Rules without decisive words; the tier's opinion of the customer's last messages counts beside them."""
 
+_DOUBTFUL = (
+    *("remark_unanswered", "last_remark", "accepted", "welcomed", "answered_at_length", "asked_back"),
+    "replied_briefly",
+    *("question_answered", "answered", "chat_unanswered", "task_answered", "agent_served", "agent_declined"),
+    *("agent_advised", "customer_content", "customer_thanked", "opening_chat", "nothing_asked"),
+)
+"""Rules that say little where the conversation's intent is that nothing was asked."""
 _ENDINGS = ("refuses", "excluded", "promises", "done", "hands_over")
 """Cues of the agent that end the matter for the time being; the latest of them counts."""
 
@@ -118,7 +127,9 @@ _BY_AGENT = frozenset(
 """Rules that an agent's message decides."""
 
 
-def decide(dialogue: Dialogue, hits: CueHits, parts: Documents, said: pa.Table, reader: ActReader) -> Verdict:
+def decide(
+    dialogue: Dialogue, hits: CueHits, parts: Documents, said: pa.Table, reader: ActReader, stakes: Stakes
+) -> Verdict:
     """Return the rule of each conversation.
 
     Args:
@@ -127,6 +138,7 @@ def decide(dialogue: Dialogue, hits: CueHits, parts: Documents, said: pa.Table, 
         parts: The messages as documents.
         said: Columns text and role of the messages.
         reader: Reads messages in which no list of phrases finds anything decisive.
+        stakes: What the conversations' labels say about whether anything was asked.
     """
     course = Course(dialogue, hits, parts, said)
     answered, tail = course.answered, course.tail
@@ -183,6 +195,7 @@ def decide(dialogue: Dialogue, hits: CueHits, parts: Documents, said: pa.Table, 
     twice = names.index("asked_twice")
     rule[course.asked_twice(rule > twice)] = twice  # comparing texts is costly, and few conversations come to this rule
     rule = closing.refine(course, rule, names, reader)
+    rule[stakes.none & np.isin(rule, [names.index(name) for name in _DOUBTFUL])] = names.index("no_matter")
     return Verdict(rule, *_evidence(course, rule))
 
 
@@ -212,7 +225,7 @@ def _evidence(course: Course, rule: Ints) -> tuple[Ints, list[str]]:
 
 def _deciding_turn(course: Course, rule: str, cues: tuple[str, ...]) -> Ints:
     """Return the turn of the message that decides if a rule holds."""
-    if rule in ("customer_silent", "nothing_asked", "opening_chat"):
+    if rule in ("customer_silent", "nothing_asked", "opening_chat", "no_matter"):
         return np.full(course.dialogue.count, -1)
     if rule in _BY_AGENT:
         return np.maximum.reduce([course.last_of_agent(cue) for cue in cues]) if cues else course.last_answer

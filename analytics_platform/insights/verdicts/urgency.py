@@ -15,10 +15,11 @@ from analytics_platform.insights.tiers.tier import Ints
 from analytics_platform.insights.verdicts.cue_matching import CueHits, Mask
 from analytics_platform.insights.verdicts.decision_table import Verdict, first_rule
 from analytics_platform.insights.verdicts.dialogue import Dialogue
+from analytics_platform.insights.verdicts.stakes import Stakes
 
 OPPOSITES: Mapping[str, str | None] = {"pressing": "can_wait", "endangered": None, "outage": None, "deadline": None}
 
-RULES: Mapping[str, str] = {
+_BY_WORDS: Mapping[str, str] = {
     "danger": "critical",
     "outage": "critical",
     "pressing_and_blocked": "high",
@@ -31,9 +32,11 @@ RULES: Mapping[str, str] = {
     "shouting": "normal",
     "nothing_urgent": "normal",
 }
+"""Rules that are tried on each message, in their order."""
+RULES: Mapping[str, str] = {**_BY_WORDS, "small_stakes": "low"}
 """The rules in their order, with the label that each is expected to mean."""
 
-GUESSES = ("shouting", "nothing_urgent")
+GUESSES = ("shouting", "nothing_urgent", "small_stakes")
 """Rules without words about time or danger; the tier's opinion of the most telling message counts beside them."""
 
 _CUES: Mapping[str, tuple[str, ...]] = {
@@ -65,23 +68,26 @@ _SHOUTING = r"[!！]{3,}|\b\p{Lu}{3,}\s+(?:\p{Lu}{2,}\s+)*\p{Lu}{3,}\b"
 """Three exclamation marks, or at least two long words in capitals."""
 
 
-def decide(dialogue: Dialogue, hits: CueHits, said: pa.Table) -> Verdict:
+def decide(dialogue: Dialogue, hits: CueHits, said: pa.Table, stakes: Stakes) -> Verdict:
     """Return the rule of each conversation; ``nothing_urgent`` if no customer says anything.
 
     Args:
         dialogue: The conversations' messages.
         hits: Cues of the messages.
         said: The column text of the messages.
+        stakes: What the conversations' labels say about the cost of a wait; it decides where no words do.
     """
     by_message = _rules_of_messages(hits, said)
-    number = np.where(dialogue.by_customer, by_message, len(RULES) - 1)
-    rule = np.full(dialogue.count, len(RULES) - 1)
+    number = np.where(dialogue.by_customer, by_message, len(_BY_WORDS) - 1)
+    rule = np.full(dialogue.count, len(_BY_WORDS) - 1)
     np.minimum.at(rule, dialogue.of_message, number)
     telling = dialogue.by_customer & (number == rule[dialogue.of_message])
     turn = dialogue.first(telling)
     message = dialogue.messages(turn)
     cue = np.full(dialogue.count, "", dtype=object)
-    for place, name in enumerate(RULES):
+    names = list(RULES)
+    rule[stakes.low & (rule >= names.index("shouting"))] = names.index("small_stakes")
+    for place, name in enumerate(names):
         for one in _CUES.get(name, ()):
             cue[rule == place] = one
     return Verdict(rule, message, cue.tolist())
@@ -104,4 +110,4 @@ def _rules_of_messages(hits: CueHits, said: pa.Table) -> Ints:
         "shouting": np.asarray(pc.match_substring_regex(said["text"], _SHOUTING)).astype(np.bool_),
         "nothing_urgent": np.ones(len(said), np.bool_),
     }
-    return first_rule([conditions[name] for name in RULES])
+    return first_rule([conditions[name] for name in _BY_WORDS])

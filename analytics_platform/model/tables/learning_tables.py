@@ -79,10 +79,10 @@ LABEL_FEEDBACK = Table(
             "status",
             STRING,
             "Use of the correction: models learn from it (training), are judged by it (gold), a later "
-            "correction or a shipped gold label takes its place (superseded), no model learns its kind from "
-            "people, as urgency and resolution (unused), or it is invalid (quarantined). Whatever its use, "
+            "correction or a shipped gold label takes its place (superseded), or it is invalid (quarantined). "
+            "Whatever its use, "
             "the latest valid correction of a conversation is the conversation's label.",
-            allowed=frozenset({"training", "gold", "superseded", "unused", "quarantined"}),
+            allowed=frozenset({"training", "gold", "superseded", "quarantined"}),
         ),
         Column(
             "reason", STRING, "Why the correction is invalid; null unless its status is quarantined.", nullable=True

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analytics_platform.insights.vectors.english import EncoderError, EnglishEncoder
+from analytics_platform.insights.vectors.static_english import EncoderError, EnglishEncoder
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 
 TEXTS = ["how do i mount a cdrom?", "", "mounting a cd drive", "my flight was delayed", "🦀", "日本", "x" * 1_000_000]

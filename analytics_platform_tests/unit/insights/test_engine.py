@@ -152,7 +152,7 @@ def test_a_greeting_a_yes_or_a_detail_does_not_hide_what_is_asked(
         ("can i update from breezy to dapper somehow?", "installation_upgrade"),
         ("which nvidia drivers are for kernel 2.6.15 ?", "graphics_display"),
         ("hello guys", "other"),
-        ("hi back again", "community"),
+        ("hi back again", "other"),
     ],
 )
 def test_a_word_in_common_does_not_decide_the_topic(
@@ -201,7 +201,9 @@ def test_a_word_of_any_length_is_quoted_by_its_beginning(label: Label, build_mes
     "kind",
     [
         "topic",
-        pytest.param("intent", marks=pytest.mark.xfail(strict=True, reason="0.81 said, 0.60 right: see evaluation.md")),
+        pytest.param(  # confidence is calibrated on examples, which are plainer than chats: see evaluation.md
+            "intent", marks=pytest.mark.xfail(strict=True, reason="0.74 said, 0.64 right")
+        ),
     ],
 )
 def test_confidence_in_the_samples_conversations_is_near_the_share_that_is_right(

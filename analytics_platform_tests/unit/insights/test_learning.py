@@ -33,7 +33,7 @@ from analytics_platform.insights.taxonomies.taxonomy import OTHER, load_taxonomy
 from analytics_platform.insights.tiers.examples import GOLD_PATH, SLICE_PATH, as_messages, shipped_gold, shipped_slice
 from analytics_platform.insights.tiers.tier import Classified
 from analytics_platform.insights.tiers.transformer_tier import TransformerTier
-from analytics_platform.insights.vectors.multilingual import MULTILINGUAL_DIMENSIONS
+from analytics_platform.insights.vectors.multilingual_transformer import MULTILINGUAL_DIMENSIONS
 from analytics_platform.model import find_violations
 from analytics_platform.model.tables.insight_tables import EMBEDDING_DIMENSIONS
 from analytics_platform.model.tables.learning_tables import GOLD_LABELS, LABEL_FEEDBACK, MODEL_EVALUATION
@@ -227,13 +227,19 @@ def test_a_model_is_a_file_that_says_what_it_fits():
     assert not stored.fits(other, engine.encoder.name)
 
 
-def test_corrections_of_urgency_alone_teach_nothing_and_leave_the_default_model():
+def test_a_few_corrections_of_urgency_are_learnt_from_and_change_no_other_conversation():
     engine = build_engine()
     rows = [correction("a", kind="urgency", label="low")]
     feedback = judge_feedback(rows, engine.taxonomy, find_said(rows, [day(TAUGHT)]), ())
-    training, unused = (as_examples(feedback, status) for status in ("training", "unused"))
-    assert (training.num_rows, unused.num_rows) == (0, 1)
-    assert taught_by(engine, training) == taught_by(engine, unused) == {}
+    training = as_examples(feedback, "training")
+    taught = taught_by(engine, training)
+    assert (training.num_rows, list(taught), taught["urgency"].rules) == (1, ["urgency"], ["nothing_urgent"])
+    messages = as_messages(as_examples(feedback, "training"))
+    labels = [
+        one.judge_outcomes(messages)["urgency"].answer.confidence.tolist()
+        for one in (engine, build_engine(model=make_model(engine.encoder, engine.taxonomy, taught)))
+    ]
+    assert labels[0] == labels[1]
 
 
 def test_a_correction_of_sentiment_changes_what_resembles_it_and_nothing_else():

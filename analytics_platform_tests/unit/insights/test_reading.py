@@ -18,7 +18,7 @@ from analytics_platform.insights.tiers.static import StaticTier
 from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES, Documents, TierError
 from analytics_platform.insights.tiers.transformer_sentiment import BUDGET, load_reader
 from analytics_platform.insights.tiers.transformer_tier import TransformerTier
-from analytics_platform.insights.vectors.multilingual import (
+from analytics_platform.insights.vectors.multilingual_transformer import (
     MULTILINGUAL_DIMENSIONS,
     MultilingualEncoder,
     multilingual_encoder,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analytics_platform.insights.tiers.tier import TierError
-from analytics_platform.insights.vectors.multilingual import (
+from analytics_platform.insights.vectors.multilingual_transformer import (
     MultilingualEncoder,
     multilingual_encoder,
 )
