@@ -36,7 +36,7 @@ from analytics_platform.operations.backup import NAMES, back_up, merge_evaluatio
 from analytics_platform.settings.loader import load_settings
 from analytics_platform.storage.entered_corrections import add_entered
 from analytics_platform_tests.integration.secret_search import found_below
-from analytics_platform_tests.servers import MongoServer
+from analytics_platform_tests.servers import MongoServer, free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -80,11 +80,11 @@ def use(tmp_path, server, monkeypatch) -> Iterator[Callable[[str], Platform]]:
     for name, value in PASSWORDS.items():
         monkeypatch.setenv(name, value)
 
-    def use(name: str) -> Platform:
+    def use(name: str, *, stages: bool = False) -> Platform:
         database = hashlib.sha256(f"{tmp_path}/{name}".encode()).hexdigest()[:30]
         for variable, value in {"HOME": tmp_path / name, "MONGO_URI": server.uri, "MONGO_DATABASE": database}.items():
             monkeypatch.setenv(f"ANALYTICS_{variable}", str(value))
-        made.append(Platform(load_settings(), stages=False))
+        made.append(Platform(load_settings(), stages=stages))
         return made[-1]
 
     yield use
@@ -131,9 +131,9 @@ def evaluation(name: str, at: dt.datetime) -> pa.Table:
     return MODEL_EVALUATION.from_rows([{"evaluated_at": at, "model_id": name, "kind": "topic", **texts, **numbers}])
 
 
-def test_people_change_topics_in_the_database_too(use):
-    """A document that no validator of a database can refuse is left out and told, and the others count."""
-    platform = use("curated")
+def test_people_change_topics_in_the_database_too(use, monkeypatch, caplog):
+    """Names that changed back while the server did not answer would compute days anew, twice."""
+    platform = use("curated", stages=True)
     platform.mongo.migrate()
     put(platform, "topic_curation", CURATED)
     put(platform, "topic_curation", {"_id": "t-2", "merge_into": "t-2", "changed_at": NOON})
@@ -143,6 +143,12 @@ def test_people_change_topics_in_the_database_too(use):
     assert list(curation.topics) == [CURATED["_id"]]
     assert (curation.topics[CURATED["_id"]].name, curation.topics[CURATED["_id"]].date) == ("Seat changes", NOON.date())
     assert curation.problems == ("topic_curation, t-2: merge_into: leads back to t-2; name the topic that stays",)
+
+    monkeypatch.setenv("ANALYTICS_MONGO_URI", f"mongodb://127.0.0.1:{free_port()}/?timeoutMS=500")
+    with closing(Platform(load_settings(), stages=False)) as without_answer:
+        assert without_answer.topics.curation == curation
+    (told,) = [record.message for record in caplog.records if "topic_curation" in record.message]
+    assert "what it said at the last reading holds meanwhile" in told
 
 
 def test_restored_into_an_empty_home_everything_is_as_it_was(filled, use, tmp_path):

@@ -15,6 +15,7 @@ from typing import Any
 from analytics_platform.defs.assets.everyday import recipes_of
 from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.defs.resources.corrections_resource import Corrections
+from analytics_platform.defs.resources.last_readings import LastReadings
 from analytics_platform.defs.resources.insights_resource import Insights
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
@@ -88,10 +89,9 @@ class Workbench:
         settings = self._platform.settings
         return Corrections(
             {place: partial(_rows, rows) for place, rows in order.corrections.items()},
-            settings.home / "corrections",
+            LastReadings(settings.home / "corrections", remembers=False),
             lambda: self._platform.lake,
             lambda: load_taxonomy(settings.taxonomy_parts),
-            remembers=False,
         )
 
 

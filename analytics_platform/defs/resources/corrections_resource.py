@@ -6,19 +6,16 @@ that no label changes back and forth.
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from threading import RLock
 from typing import Any
 
-import orjson
 import pyarrow as pa
 
+from analytics_platform.defs.resources.last_readings import LastReadings, Rows
 from analytics_platform.errors import UserError
-from analytics_platform.files import write_atomically
 from analytics_platform.insights.learning.standing_corrections import (
     NO_CORRECTIONS,
     StandingCorrections,
@@ -35,7 +32,6 @@ from analytics_platform.storage.partitions import PartitionStore, StoreUnreachab
 
 logger = logging.getLogger(__name__)
 
-Rows = list[dict[str, Any]]
 _TABLE = "conversations"
 _REMOTE = frozenset({"mongodb", "nocodb"})
 """Places that may not answer for a while; a file that cannot be read is a mistake, and stops a run."""
@@ -49,29 +45,25 @@ class Corrections:
 
     Args:
         places: Reader of the corrections of each place, by its name; called at most once.
-        folder: Folder of the copies of what each server had last.
+        last: Copies of what each server had last.
         lake: Returns the store of the conversations.
         taxonomy: Returns the taxonomy that names the labels.
         warned: Warnings that this process has given, which are not repeated.
-        remembers: Whether copies are written.
     """
 
     def __init__(
         self,
         places: Mapping[str, Callable[[], Rows]],
-        folder: Path,
+        last: LastReadings,
         lake: Callable[[], PartitionStore],
         taxonomy: Callable[[], Taxonomy],
         warned: set[str] | None = None,
-        *,
-        remembers: bool = True,
     ) -> None:
         self._places = places
-        self._folder = folder
+        self._last = last
         self._lake = lake
         self._taxonomy = taxonomy
         self._warned = set() if warned is None else warned
-        self._remembers = remembers
         self._lock = RLock()
         self._fetched: dict[str, Rows] = {}
         self._faults: dict[str, UserError] = {}
@@ -130,7 +122,7 @@ class Corrections:
             except _OUTAGES as error:
                 if origin not in _REMOTE:
                     raise
-                by_place[origin] = self._last_known(origin)
+                by_place[origin] = self._last.last_known(origin)
                 self._warn(
                     f"corrections of {origin} cannot be read, and the {len(by_place[origin]):,} of the last reading "
                     f"hold meanwhile: {error.faults[0]}"
@@ -155,22 +147,10 @@ class Corrections:
                 except UserError as error:
                     self._faults[origin] = error
                     raise
-                if self._remembers and origin in _REMOTE:
-                    self._remember(origin, rows)
+                if origin in _REMOTE:
+                    self._last.remember(origin, rows)
                 self._fetched[origin] = rows
             return self._fetched[origin]
-
-    def _remember(self, origin: str, rows: Rows) -> None:
-        path, content = self._copy(origin), orjson.dumps(rows, default=_plain)
-        if (rows or path.exists()) and (not path.exists() or path.read_bytes() != content):
-            write_atomically(path, content)
-
-    def _last_known(self, origin: str) -> Rows:
-        path = self._copy(origin)
-        return orjson.loads(path.read_bytes()) if path.exists() else []
-
-    def _copy(self, origin: str) -> Path:
-        return self._folder / f"{origin}.json"
 
     def _warn(self, line: str) -> None:
         if line not in self._warned:
@@ -182,7 +162,3 @@ def _sorted(by_place: Mapping[str, Sequence[dict[str, Any]]]) -> Rows:
     """Return the rows of all places by id; a restored backup may have put one into a second place."""
     rows = {str(row["feedback_id"]): row for place in reversed(list(by_place.values())) for row in place}
     return [rows[name] for name in sorted(rows)]
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, dt.datetime) else str(value)

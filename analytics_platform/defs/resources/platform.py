@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from analytics_platform.alerting import Alerts
 from analytics_platform.defs.resources.corrections_resource import Corrections
 from analytics_platform.defs.resources.insights_resource import Insights
+from analytics_platform.defs.resources.last_readings import LastReadings
 from analytics_platform.defs.resources.llm_access import LlmAccess
 from analytics_platform.defs.resources.llm_resource import Llm
 from analytics_platform.defs.resources.topic_naming_resource import TopicNaming
@@ -40,10 +41,11 @@ from analytics_platform.storage.entered_corrections import read_entered
 from analytics_platform.storage.lake import S3_ATTEMPTS, Lake
 from analytics_platform.storage.leases.exclusive_days import days_held
 from analytics_platform.storage.mongo import EmbeddedMongo, MongoLlmStore, MongoStore
+from analytics_platform.storage.mongo.collections import TOPIC_CURATION
 from analytics_platform.storage.mongo.label_feedback import read_corrections
 from analytics_platform.storage.mongo.topic_curation import read_curated_topics
 from analytics_platform.storage.page_store import PageStore
-from analytics_platform.storage.partitions import PartitionStore
+from analytics_platform.storage.partitions import PartitionStore, StoreUnreachableError
 from analytics_platform.storage.warehouse.marts_build import Marts
 from analytics_platform.storage.warehouse.warehouse_file import Warehouse
 from analytics_platform.system import interruption
@@ -144,7 +146,25 @@ class Platform:
 
     def _curation(self) -> Curation:
         file = read_curation(self.settings.topics)
-        return with_collection(file, read_curated_topics(self.mongo)) if self._has_documents else file
+        return with_collection(file, self._curated_topics()) if self._has_documents else file
+
+    def _curated_topics(self) -> list[dict[str, Any]]:
+        """Return the documents of ``topic_curation``; those of the last reading while MongoDB does not answer."""
+        place = TOPIC_CURATION.name
+        try:
+            documents = read_curated_topics(self.mongo)
+        except StoreUnreachableError as error:
+            told = f"{place} cannot be read, and what it said at the last reading holds meanwhile: {error.faults[0]}"
+            if told not in self._warned:
+                self._warned.add(told)
+                logger.warning("%s", told)
+            return self._last_readings.last_known(place)
+        self._last_readings.remember(place, documents)
+        return documents
+
+    @property
+    def _last_readings(self) -> LastReadings:
+        return LastReadings(self.settings.home / "corrections", remembers=self._stages)
 
     def training(self) -> Training:
         """Return the labelled files of the settings; warn once of what is wrong with their rows.
@@ -169,11 +189,10 @@ class Platform:
             places["file"] = lambda: read_corrections_files(settings.corrections)
         return Corrections(
             places,
-            settings.home / "corrections",
+            self._last_readings,
             lambda: self.lake,
             lambda: load_taxonomy(settings.taxonomy_parts),
             self._warned,
-            remembers=self._stages,
         )
 
     def _corrections_of_mongo(self) -> list[dict[str, Any]]:

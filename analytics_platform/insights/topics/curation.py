@@ -165,8 +165,10 @@ def with_collection(file: Curation, documents: Iterable[Mapping[str, Any]]) -> C
     return Curation(topics, parents, tuple(problems))
 
 
-def _day(changed_at: object) -> dt.date | None:
-    return changed_at.date() if isinstance(changed_at, dt.datetime) else None
+def _day(changed_at: dt.datetime | str | None) -> dt.date | None:
+    """Return the day of a time; a copy of the collection has it as a text."""
+    changed_at = dt.datetime.fromisoformat(changed_at) if isinstance(changed_at, str) else changed_at
+    return None if changed_at is None else changed_at.date()
 
 
 def _led_back(topics: Mapping[str, CuratedTopic], topic: str) -> str | None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.defs.resources.corrections_resource import Corrections
+from analytics_platform.defs.resources.last_readings import LastReadings
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.errors import UserError
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
@@ -62,7 +63,7 @@ def lake(tmp_path: Path) -> Lake:
 
 def corrections(lake: Lake, folder: Path, **places: Place) -> Corrections:
     readers = {name: place.read for name, place in places.items()}
-    return Corrections(readers, folder, lambda: lake, load_taxonomy)
+    return Corrections(readers, LastReadings(folder, remembers=True), lambda: lake, load_taxonomy)
 
 
 def labels(made: Corrections, day: str) -> dict[str, str]:
@@ -127,7 +128,8 @@ def test_without_corrections_nothing_is_written_and_no_conversation_read(tmp_pat
     def no_lake() -> Lake:
         raise AssertionError("the lake is not needed")
 
-    made = Corrections({"mongodb": list}, tmp_path / "copies", no_lake, load_taxonomy)
+    last = LastReadings(tmp_path / "copies", remembers=True)
+    made = Corrections({"mongodb": list}, last, no_lake, load_taxonomy)
     assert dict(made.version("2026-11-01")) == {}
     assert not (tmp_path / "copies").exists()
 

@@ -20,6 +20,7 @@ from analytics_platform.defs.assets.learning_assets import (
 from analytics_platform.defs.automation.learning_schedule import JOB
 from analytics_platform.defs.resources.corrections_resource import Corrections
 from analytics_platform.defs.resources.insights_resource import Insights
+from analytics_platform.defs.resources.last_readings import LastReadings
 from analytics_platform.insights.engine import build_engine
 from analytics_platform.insights.learning.corrections_file import read_corrections_files
 from analytics_platform.insights.learning.training_files import Training as LabelledFiles
@@ -250,7 +251,10 @@ def test_labelled_files_and_corrections_of_one_name_have_ids_of_their_own(tmp_pa
     paths = [tmp_path / folder / "labels.csv" for folder in ("a", "b")]
     files = read_training(paths, load_taxonomy())
     corrections = Corrections(
-        {"file": lambda: read_corrections_files(paths[:1])}, tmp_path, lambda: None, load_taxonomy
+        {"file": lambda: read_corrections_files(paths[:1])},
+        LastReadings(tmp_path, remembers=True),
+        lambda: None,
+        load_taxonomy,
     )
     messages = pa.Table.from_pylist([message("a"), message("b")], MESSAGE_SCHEMA)
     table = label_feedback.recipe.compute(
