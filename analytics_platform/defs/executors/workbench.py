@@ -15,8 +15,8 @@ from typing import Any
 from analytics_platform.defs.assets.everyday import recipes_of
 from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.defs.resources.corrections_resource import Corrections
-from analytics_platform.defs.resources.last_readings import LastReadings
 from analytics_platform.defs.resources.insights_resource import Insights
+from analytics_platform.defs.resources.last_readings import LastReadings
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
 from analytics_platform.storage.partitions import PartitionStream
