@@ -12,6 +12,7 @@ a table of ratios: by the clock, and by processor time, which other work on the 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import os
 import statistics
@@ -82,7 +83,8 @@ def run_bare(chats: Path, home: Path) -> None:
             held = {name: resources[name] for name in recipe.resources}
             if recipe.table.name == DAILY_METRICS.name:  # it reads counts of the rows that a run could not use
                 none = [0] * len(block)
-                found = daily_metrics(block, **given, failed_conversations=none, quarantined_rows=none)
+                dates = [dt.date.fromisoformat(day) for day in block]
+                found = daily_metrics(dates, **given, failed_conversations=none, quarantined_rows=none)
             else:
                 found = recipe.compute(**given, **held)
             tables[recipe.table.name] = recipe.table.conform(found)
