@@ -68,8 +68,8 @@ SELECT md5_number_lower(CAST(to_json(staged) AS VARCHAR)) AS row_hash, staged.* 
             coalesce(conversation_days.day, getvariable('other_day')) AS date, judged.position,
             files.label AS source_file, source_row, judged.conversation_id, refused.reason, refused.detail,
             coalesce(line, json_object_of(names, cells)) AS whole
-        FROM refused
-        JOIN judged ON judged.position = refused.position
+        FROM judged
+        JOIN refused ON refused.position = judged.position
         LEFT JOIN originals ON originals.position = refused.position
         JOIN files ON files.file = judged.file
         LEFT JOIN conversation_days ON conversation_days.conversation_id = judged.conversation_id

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import duckdb
 import pytest
 
+from analytics_platform.sources import published_days
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.file_reading import file_source, staging
 from analytics_platform.sources.staging_holds import discard_other_sources
@@ -268,3 +274,32 @@ def test_of_several_at_once_one_stages_and_all_read_the_same(folder, monkeypatch
 
     assert len(stagings) == 1
     assert all(days == found[0] for days in found)
+
+
+def test_the_rows_of_a_source_are_never_what_a_join_hashes(folder, monkeypatch):
+    """All rows with their texts were hashed instead of the conversations, and one staging of four ran out of memory."""
+    plans = []
+
+    def explain(db: duckdb.DuckDBPyConnection, query: str, *_: object) -> defaultdict[str, int]:
+        db.execute(published_days._JOIN_AS_WRITTEN)
+        plans.append(json.loads(db.execute(f"EXPLAIN (FORMAT json) {query}").fetchall()[0][1]))
+        return defaultdict(int)
+
+    monkeypatch.setattr(published_days, "_write_table", explain)
+    rows = "".join(f"c{row // 4},m{row},user,hello,2024-01-05T10:00:{row % 60:02}\n" for row in range(4_000))
+    folder.write(
+        "a.csv", f"{HEADER}{rows}c1,m,wizard,hello,2024-01-05\nc1,m0,user,again,2024-01-05\n"
+    )  # a bad row, too
+    folder.source().days()
+    everything = [node for plan in plans for node in nodes(plan[0])]
+    joins = [node for node in everything if node["name"] == "HASH_JOIN"]
+    hashed = {node["name"] for join in joins for node in nodes(join["children"][1])}
+    assert len(joins) >= 3
+    assert "PARQUET_SCAN" in {node["name"] for node in everything}  # the rows
+    assert "PARQUET_SCAN" not in hashed
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan["children"]:
+        yield from nodes(child)
