@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -55,7 +56,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "created_at", "createdat", "created", "time", "datetime", "date_time", "date", "sent_at", "sentat", "sent",
         "message_time", "comment_created_at", "message_created_at", "create_time", "createdtime", "created_time",
         "createddatetime", "ts", "event_time", "posted_at", "created_date", "date_created",
-        "timestamp_utc", "created_at_utc", "message_date", "tstamp", "received", "sent_datetime",
+        "message_created", "timestamp_utc", "created_at_utc", "message_date", "tstamp", "received", "sent_datetime",
         "published_at", "created_datetime", "created_date_time",
         "absolute_time", "date_sent", "start_time",
         "timestamp_ms", "дата", "время", "时间", "日時", "送信日時", "horodatage", "fecha_hora",
@@ -106,6 +107,21 @@ _AMBIGUOUS = frozenset({"score", "status", "state", "engine", "via", "statut", "
 """Names that may tell something of a single message: whether it was delivered, or how certain a model is."""
 _KINDS = frozenset({"message_type", "kind", "interaction_type"})
 """Names of columns that say who speaks only if words for roles are in them; else they say what a row is."""
+
+
+_CREATED = re.compile(r"creat|^cre[ae]|^cria|criacao|creacion|creazione|erstell|gemaakt|utworz")
+"""Forms of the names of times that may be those of the ticket on each of its rows."""
+_OF_MESSAGE = tuple(map(column_form, (
+    "message_created_at", "message_created", "message_time", "comment_created_at", "sent_at", "sentat", "sent",
+    "reply_time", "reply_created_at", "posted_at", "sent_datetime", "sent_date", "sentdate", "date_sent", "send_date",
+    "message_date", "gesendet_am", "gesendet", "envoyé_le", "date_d_envoi", "enviado_el", "enviado_em", "enviado",
+    "inviato_il", "verzonden_op", "verzonden", "wysłano", "data_wysłania", "送信日時", "发送时间",
+)))  # fmt: skip
+"""Forms of the names of times that are those of single messages."""
+_MOMENT = re.compile(r"\d[-/.年]\s?\d+[-/.月]\s?\d.*\d:\d|^\s*\d{9,}(?:\.\d+)?\s*$")
+"""A date with a time of the day, or an epoch number."""
+_ID = re.compile(r"\S*\d\S*")
+"""A value that may identify a comment, and is not its text."""
 
 
 def usual_forms(column: str) -> tuple[str, ...]:
@@ -187,13 +203,8 @@ def _matches(
         candidates = [name_of[form] for form in forms if form in name_of and name_of[form] not in unfit]
         if column == "role" and values is None:
             candidates = [one for one in candidates if column_form(one) not in _KINDS]
-        elif column == "role" and values is not None:
-            candidates = [one for one in candidates if any(values[one])]  # an empty column says nothing
-            telling = {one for one in candidates if tells_roles(column_form(one), values[one])}
-            candidates.sort(key=lambda one: one not in telling)
-            unsure = {"event", *_KINDS, *(("type",) if says_who_speaks(names) else ())}
-            if candidates[:1] and column_form(candidates[0]) in unsure and candidates[0] not in telling:
-                candidates = []  # a happening, or how a message came: by email or as a text
+        elif candidates and values is not None:
+            candidates = _fitting(column, candidates, names, guessed, values)
         match = next(iter(candidates), None)
         if match is not None:
             guessed[column] = match
@@ -203,6 +214,64 @@ def _matches(
         if parent is not None and parent not in taken and _is_of_tickets(parent, guessed, values):
             guessed["conversation_id"] = parent
     return guessed
+
+
+def _times_of_messages(
+    candidates: list[str], name_of: Mapping[str, str], values: Mapping[str, Iterable[Any]]
+) -> list[str]:
+    """Return columns of times, that of single messages before one that may be the time of their ticket."""
+    if not _CREATED.search(column_form(candidates[0])) or column_form(candidates[0]) in _OF_MESSAGE:
+        return candidates
+    created = [*values[candidates[0]]]
+    for name in (name_of[form] for form in _OF_MESSAGE if form in name_of):
+        own = [str(value) for value, other in zip(values[name], created, strict=False) if other]
+        is_whole = len(own) == sum(map(bool, created)) and all(map(_MOMENT.search, own))
+        if is_whole and len({*own}) >= len({str(value) for value in created if value}):
+            return [name, *candidates]
+    return candidates
+
+
+def _texts_of_messages(
+    candidates: list[str], conversations: Iterable[Any] | None, values: Mapping[str, Iterable[Any]]
+) -> list[str]:
+    """Return columns of texts, one that differs within a ticket before one that repeats the ticket's own text."""
+    keys = [*(conversations or ())]
+    pairs = {name: [*zip(map(str, keys), map(str, values[name]), strict=False)] for name in candidates}
+    varied = [name for name in candidates if len({*pairs[name]}) > len({*map(str, keys)})]
+    first = candidates[0]
+    if len({*map(str, keys)}) == len(keys) or first in varied or any(len(one) < len(keys) for one in pairs.values()):
+        return candidates
+    text = next((name for name in varied if not _are_ids(values[name])), first)
+    return [text, *(name for name in candidates if name != text)]
+
+
+def _are_ids(values: Iterable[Any]) -> bool:
+    """Tell whether each value is a word with a digit."""
+    return all(_ID.fullmatch(str(value)) for value in values if value)
+
+
+def _fitting(
+    column: str,
+    candidates: list[str],
+    names: Collection[str],
+    guessed: Mapping[str, str],
+    values: Mapping[str, Iterable[Any]],
+) -> list[str]:
+    """Return the columns that an input column may be by their values, the likeliest first."""
+    if column == "role":
+        candidates = [one for one in candidates if any(values[one])]  # an empty column says nothing
+        telling = {one for one in candidates if tells_roles(column_form(one), values[one])}
+        candidates.sort(key=lambda one: one not in telling)
+        unsure = {"event", *_KINDS, *(("type",) if says_who_speaks(names) else ())}
+        if candidates[:1] and column_form(candidates[0]) in unsure and candidates[0] not in telling:
+            return []  # a happening, or how a message came: by email or as a text
+    elif column == "timestamp":
+        return _times_of_messages(candidates, by_form(names), values)
+    elif column == "text":
+        return _texts_of_messages(candidates, values.get(guessed.get("conversation_id", "conversation_id")), values)
+    elif column == "message_id":
+        return [one for one in candidates if column_form(one) != "comment" or _are_ids(values[one])]
+    return candidates
 
 
 def _is_of_tickets(parent: str, guessed: Mapping[str, str], values: Mapping[str, Iterable[Any]]) -> bool:
