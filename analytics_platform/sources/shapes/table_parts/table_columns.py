@@ -84,6 +84,15 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "channel": ("via", "via_channel", "source_channel", "kanal", "canal", "canale", "kanaal", "kanał"),
     "model": ("model_name", "llm", "engine"),
     "language": ("lang", "locale", "language_code", "sprache", "langue", "idioma", "lingua", "taal", "język"),
+    "input_tokens": (
+        "prompt_tokens", "tokens_in", "input_token_count", "prompt_token_count", "tokens_input", "tokens_prompt",
+        "in_tokens", "num_input_tokens", "num_prompt_tokens", "usage.input_tokens", "usage.prompt_tokens",
+    ),
+    "output_tokens": (
+        "completion_tokens", "tokens_out", "output_token_count", "completion_token_count", "tokens_output",
+        "tokens_completion", "out_tokens", "num_output_tokens", "num_completion_tokens", "usage.output_tokens",
+        "usage.completion_tokens",
+    ),
     "rating": (
         "csat", "satisfaction", "satisfaction_score", "score", "stars", "csat_score",
         "satisfaction_rating", "satisfaction_rating.score", "csat_rating", "customer_satisfaction", "bewertung",
@@ -101,7 +110,8 @@ _REFERRED: dict[str, tuple[str, ...]] = {
 }
 """What a table is called whose rows are conversations, customers or agents, further to the names of columns."""
 _FORMS = {column: tuple(dict.fromkeys(map(column_form, names))) for column, names in _NAMES.items()}
-_OPTIONAL = ("user_id", "agent_id", "channel", "model", "language", "rating", "outcome")
+_TOKENS = ("input_tokens", "output_tokens")
+_OPTIONAL = ("user_id", "agent_id", "channel", "model", "language", *_TOKENS, "rating", "outcome")
 """Columns that are taken by usual names where a table has every required column."""
 _AMBIGUOUS = frozenset({"score", "status", "state", "engine", "via", "statut", "etat", "estado", "stato", "stan"})
 """Names that may tell something of a single message: whether it was delivered, or how certain a model is."""
@@ -245,6 +255,12 @@ def _texts_of_messages(
     return [text, *(name for name in candidates if name != text)]
 
 
+def _is_of_conversations(conversations: Iterable[Any] | None, values: Iterable[Any]) -> bool:
+    """Tell whether each row of a conversation repeats one number, so that their sum would count it several times."""
+    keys = [*map(str, conversations or ())]
+    return len({*zip(keys, map(str, values), strict=False)}) == len({*keys}) < len(keys)
+
+
 def _are_ids(values: Iterable[Any]) -> bool:
     """Tell whether each value is a word with a digit."""
     return all(_ID.fullmatch(str(value)) for value in values if value)
@@ -258,6 +274,9 @@ def _fitting(
     values: Mapping[str, Iterable[Any]],
 ) -> list[str]:
     """Return the columns that an input column may be by their values, the likeliest first."""
+    conversations = values.get(guessed.get("conversation_id", "conversation_id"))
+    if column in _TOKENS:
+        return [one for one in candidates if not _is_of_conversations(conversations, values[one])]
     if column == "role":
         candidates = [one for one in candidates if any(values[one])]  # an empty column says nothing
         telling = {one for one in candidates if tells_roles(column_form(one), values[one])}
@@ -268,7 +287,7 @@ def _fitting(
     elif column == "timestamp":
         return _times_of_messages(candidates, by_form(names), values)
     elif column == "text":
-        return _texts_of_messages(candidates, values.get(guessed.get("conversation_id", "conversation_id")), values)
+        return _texts_of_messages(candidates, conversations, values)
     elif column == "message_id":
         return [one for one in candidates if column_form(one) != "comment" or _are_ids(values[one])]
     return candidates
