@@ -24,6 +24,11 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "ticket_nr", "ticket_no", "vorgangsnummer", "fallnummer", "numéro_de_ticket", "n_ticket", "id_ticket",
         "número_de_ticket", "numero_ticket", "numero_di_ticket", "número_do_ticket", "conversazione", "conversa",
         "gesprek", "rozmowa", "zgłoszenie", "numer_zgłoszenia", "nr_zgłoszenia",
+        "nº_ticket", "n_de_ticket", "nº_de_ticket", "nro_ticket", "nro_de_ticket", "id_de_ticket", "id_conversation",
+        "id_de_conversation", "id_conversación", "id_conversazione", "id_conversa", "id_gesprek", "id_rozmowy",
+        "id_zgłoszenia", "gesprächs_id", "konversations_id", "тикет", "номер_тикета", "id_тикета", "номер_обращения",
+        "id_обращения", "id_диалога", "問い合わせ番号", "お問い合わせ番号", "チケットid", "チケット番号", "会話番号",
+        "工单号", "工单编号", "工单id", "会话编号", "对话编号",
         "chat_session", "chat_identifier", "conversation_sid", "channel_sid", "message_thread_id",
     ),
     "role": (
@@ -32,7 +37,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "from_role", "user_type", "message_role", "participant", "participant_type", "from", "sender", "author",
         "actor", "participant_role", "author_kind", "sender_kind", "from_type",
         "direction", "who", "rolle", "absender", "rôle", "rol", "ruolo", "роль", "отправитель",
-        "角色", "役割", "发送者", "送信者",
+        "角色", "役割", "发送者", "送信者", "автор", "de",
         "autor", "autorin", "verfasser", "auteur", "expéditeur", "remitente", "autore", "mittente", "remetente",
         "afzender", "nadawca", "participant_purpose", "sent_by", "sender_t", "from_role",
         "initiator_type", "message_from",
@@ -46,6 +51,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "nachrichtentext", "kommentar", "inhalt", "texte", "commentaire", "contenu", "texto", "comentario", "contenido",
         "testo", "commento", "contenuto", "comentário", "conteúdo", "tekst", "bericht", "opmerking", "inhoud",
         "wiadomość", "komentarz", "treść",
+        "消息内容", "メッセージ内容", "текст_сообщения",
         "comment", "message_parts", "preview", "mes", "text_content", "html_text", "extract",
     ),
     "message_id": (
@@ -67,7 +73,9 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "data_ora", "criado_em", "data_de_criação", "data_criação", "enviado_em", "enviado", "aangemaakt_op",
         "aangemaakt", "gemaakt_op", "verzonden_op", "verzonden", "utworzono", "data_utworzenia", "wysłano",
         "data_wysłania", "data", "start_time_ms", "time_l", "created_on", "send_date", "create_date",
-        "sent_date", "sentdate",
+        "sent_date", "sentdate", "fecha_y_hora", "data_e_ora", "data_e_hora", "date_et_heure", "datum_en_tijd",
+        "datum_und_uhrzeit", "data_i_godzina", "tijdstip", "дата_и_время", "дата_создания", "создано",
+        "дата_отправки", "время_отправки", "отправлено", "作成日時", "作成日", "创建时间", "发送时间",
     ),
     "user_id": (
         "userid", "customer_id", "customerid", "requester_id", "requesterid", "requester", "contact_id", "client_id",
@@ -119,13 +127,14 @@ _KINDS = frozenset({"message_type", "kind", "interaction_type"})
 """Names of columns that say who speaks only if words for roles are in them; else they say what a row is."""
 
 
-_CREATED = re.compile(r"creat|^cre[ae]|^cria|criacao|creacion|creazione|erstell|gemaakt|utworz")
+_CREATED = re.compile(r"creat|^cre[ae]|^cria|criacao|creacion|creazione|erstell|gemaakt|utworz|создан|作成|创建")
 """Forms of the names of times that may be those of the ticket on each of its rows."""
 _OF_MESSAGE = tuple(map(column_form, (
     "message_created_at", "message_created", "message_time", "comment_created_at", "sent_at", "sentat", "sent",
     "reply_time", "reply_created_at", "posted_at", "sent_datetime", "sent_date", "sentdate", "date_sent", "send_date",
     "message_date", "gesendet_am", "gesendet", "envoyé_le", "date_d_envoi", "enviado_el", "enviado_em", "enviado",
     "inviato_il", "verzonden_op", "verzonden", "wysłano", "data_wysłania", "送信日時", "发送时间",
+    "дата_отправки", "время_отправки", "отправлено",
 )))  # fmt: skip
 """Forms of the names of times that are those of single messages."""
 _MOMENT = re.compile(r"\d[-/.年]\s?\d+[-/.月]\s?\d.*\d:\d|^\s*\d{9,}(?:\.\d+)?\s*$")
@@ -212,7 +221,7 @@ def _matches(
         forms = usual_forms(column)
         candidates = [name_of[form] for form in forms if form in name_of and name_of[form] not in unfit]
         if column == "role" and values is None:
-            candidates = [one for one in candidates if column_form(one) not in _KINDS]
+            candidates = [one for one in candidates if column_form(one) not in {"de", *_KINDS}]
         elif candidates and values is not None:
             candidates = _fitting(column, candidates, names, guessed, values)
         match = next(iter(candidates), None)
@@ -281,9 +290,9 @@ def _fitting(
         candidates = [one for one in candidates if any(values[one])]  # an empty column says nothing
         telling = {one for one in candidates if tells_roles(column_form(one), values[one])}
         candidates.sort(key=lambda one: one not in telling)
-        unsure = {"event", *_KINDS, *(("type",) if says_who_speaks(names) else ())}
+        unsure = {"event", "de", *_KINDS, *(("type",) if says_who_speaks(names) else ())}
         if candidates[:1] and column_form(candidates[0]) in unsure and candidates[0] not in telling:
-            return []  # a happening, or how a message came: by email or as a text
+            return []  # a happening, how a message came: by email or as a text, or German texts
     elif column == "timestamp":
         return _times_of_messages(candidates, by_form(names), values)
     elif column == "text":
