@@ -40,6 +40,7 @@ from analytics_platform.sources.file_reading.unfolding import (
 )
 from analytics_platform.sources.file_reading.written_lists import (
     candidate_columns,
+    names_in_chats,
     transcripts,
     with_read_lists,
     with_read_transcripts,
@@ -339,7 +340,8 @@ def _records(
         rows = quick_chats(form, context)
     else:
         rows = numbered(unfolded(batches, shape, context, paths), paths)
-    for result in with_mapping(rows, mapping, whole=shape in _WHOLE_SHAPES):
+    known = None if read is None else names_in_chats(first)
+    for result in with_mapping(rows, mapping, whole=shape in _WHOLE_SHAPES, known=known):
         recognised.internal_notes = context.internal_notes
         recognised.note_times(context)
         yield result
@@ -371,10 +373,10 @@ def _with_read_chats(
         return None
     if lists := written_lists(names, first, mapping):
         recognised.notes.append(f"The column {lists[0]} holds the messages of a conversation, written as a list.")
-        return with_read_lists(batches, lists)
+        return with_read_lists(batches, lists, mapping.columns)
     if chats := transcripts(names, first, mapping):
         recognised.notes.append(CHATS.format(column=chats[0]))
-        return with_read_transcripts(batches, chats[0])
+        return with_read_transcripts(batches, chats[0], mapping.columns)
     return None
 
 

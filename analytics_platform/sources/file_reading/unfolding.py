@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 
@@ -190,13 +190,17 @@ def unfolded(batches: Iterator[Records], shape: Shape, context: Context, paths: 
         yield Records(values, problems)
 
 
-def with_mapping(batches: Iterator[Rows], mapping: FieldMapping, *, whole: bool) -> Iterator[tuple[FieldMapping, Rows]]:
+def with_mapping(
+    batches: Iterator[Rows], mapping: FieldMapping, *, whole: bool, known: Collection[str] | None = None
+) -> Iterator[tuple[FieldMapping, Rows]]:
     """Yield rows of a shape with the part of the mapping that the shape leaves open.
 
     Args:
         batches: The rows, under the names of the input columns.
         mapping: The mapping of the source.
         whole: Whether the shape decides roles and texts in any case.
+        known: Columns of a table with whole chats in its cells: another that the mapping names is misspelled, and no
+            value that the shape has unfolded. None where the shape may have unfolded any.
     """
     decided = {"role", "text"} if whole else set()
     effective: FieldMapping | None = None
@@ -209,7 +213,11 @@ def with_mapping(batches: Iterator[Rows], mapping: FieldMapping, *, whole: bool)
             }
             constants = {name: value for name, value in mapping.constants.items() if name not in {"role", "text"}}
             effective = mapping.with_auto_times().model_copy(update={"columns": columns, "constants": constants})
-            ignored = [column for column in mapping.columns.values() if column not in columns.values()]
+            ignored = [
+                column
+                for column in mapping.columns.values()
+                if column not in columns.values() and (known is None or column in known or "." in column)
+            ]
         # A column that the mapping replaces, or that the shape has unfolded, is not kept a second time.
         replaced = {name for name, column in effective.columns.items() if column != name} - {
             *effective.columns.values()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
+from itertools import chain, product
 from typing import Any
 
 from analytics_platform.sources.file_reading.plain_tables import with_usual_columns
@@ -20,6 +22,18 @@ _COLUMNS = (
 )  # fmt: skip
 _LOOKED_AT = 50
 """Records that show whether a column has chats."""
+_STARTS = (
+    *("_".join(filter(None, words)) for words in product(
+        ("", "chat", "conversation", "session", "case", "ticket", "dialog", "thread"),
+        ("start_time", "started_at", "start", "started", "start_date", "begin_time", "begin", "opened_at", "opened",
+         "created_at", "created"),
+    )),
+    "date_time_opened", "date_opened", "opened_date", "opened_on", "initiated_at", "initiated", "start_datetime",
+    "start_timestamp", "begin_date", "began_at", "chat_date", "conversation_date", "session_date",
+)  # fmt: skip
+"""Usual names of the time when a chat began; in a table with a message per row they say nothing of the message."""
+_DATED = re.compile(r"\d[-/.年]\s?\d+[-/.月]\s?\d|^\s*\d{9,}(?:\.\d+)?\s*$|[^\W\d_]{3}.*\b\d{4}\b")
+"""A value with a date, or an epoch number: a column called ``Opened`` may also say yes."""
 
 
 def written_lists(columns: Collection[str], records: Records, mapping: FieldMapping) -> list[str]:
@@ -69,38 +83,66 @@ def candidate_columns(columns: Collection[str], mapping: FieldMapping) -> list[s
     return []
 
 
-def with_read_lists(batches: Iterator[Records], columns: Collection[str]) -> Iterator[Records]:
-    """Yield records with the lists that are written in ``columns``; a single message becomes a list of one."""
+def with_read_lists(
+    batches: Iterator[Records], columns: Collection[str], stated: Mapping[str, str]
+) -> Iterator[Records]:
+    """Yield records with the lists that are written in ``columns``; a single message becomes a list of one.
+
+    Args:
+        batches: The records.
+        columns: The columns with lists.
+        stated: Input column to the column that the mapping names for it.
+    """
     for records in batches:
         values = [
             {name: _listed(read_literal(value)) if name in columns else value for name, value in record.items()}
             for record in records.values
         ]
-        yield Records([_with_forms(record, columns) for record in values], records.problems)
+        yield Records([_with_forms(record, columns, stated) for record in values], records.problems)
 
 
-def with_read_transcripts(batches: Iterator[Records], column: str) -> Iterator[Records]:
-    """Yield records with the chat in ``column`` as a list of messages; a chat without speakers is one of the user."""
+def with_read_transcripts(batches: Iterator[Records], column: str, stated: Mapping[str, str]) -> Iterator[Records]:
+    """Yield records with the chat in ``column`` as a list of messages; a chat without speakers is one of the user.
+
+    Args:
+        batches: The records.
+        column: The column with chats.
+        stated: As for ``with_read_lists``.
+    """
     for records in batches:
         values = []
         for record in records.values:
             cell = record.get(column)
             if isinstance(cell, str) and cell:
                 record = {**record, column: transcript_messages(cell) or [{"role": "user", "content": cell}]}
-            values.append(_with_forms(record, [column]))
+            values.append(_with_forms(record, [column], stated))
         yield Records(values, records.problems)
 
 
-def _with_forms(record: Record, columns: Collection[str]) -> Record:
+def names_in_chats(records: Records) -> set[str]:
+    """Return the names of all values of records and of the messages in their lists."""
+    lists = (value for record in records.values for value in record.values() if isinstance(value, list))
+    messages = (item for items in lists for item in items if isinstance(item, dict))
+    return {name for record in chain(records.values, messages) for name in record}
+
+
+def _with_forms(record: Record, columns: Collection[str], stated: Mapping[str, str]) -> Record:
     """Return a record with its names as shapes know them, where its columns have other names than they know."""
+    named = {column: record[name] for column, name in stated.items() if name in record}
     if not all(name in _COLUMNS for name in columns):
         forms = {word_form(name): value for name, value in record.items()}
         lists = {form for form, value in forms.items() if isinstance(value, list) and form not in _COLUMNS}
-        record = {"messages" if form in lists else form: value for form, value in forms.items()}
+        kept = {stated[column]: value for column, value in named.items()}
+        record = {"messages" if form in lists else form: value for form, value in forms.items()} | kept
     for column, keys in _KEYS.items():
-        if record.keys().isdisjoint(keys):
+        if column in named:
+            record = {**record, column: named[column]}
+        elif record.keys().isdisjoint(keys):
             name_of = by_form(record)
             usual = next((name_of[form] for form in usual_forms(column) if form in name_of), None)
+            if usual is None and column == "timestamp":
+                starts = (name_of[form] for form in _STARTS if form in name_of)
+                usual = next((name for name in starts if _DATED.search(str(record[name]))), None)
             record = {column if name == usual else name: value for name, value in record.items()}
     return record
 

@@ -68,3 +68,34 @@ def test_a_mapping_gives_no_prices(folder):
     mapping = folder.write("mapping.yaml", "prices: {gpt-4o: [1, 2]}")
     with pytest.raises(SourceError, match="prices: ANALYTICS_PRICES names a file of prices"):
         folder.source("a.jsonl", mapping=mapping).days()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "prompt_tokens,completion_tokens", "tokens_in,tokens_out", "input_token_count,output_token_count",
+        "usage.prompt_tokens,usage.completion_tokens", "Prompt Tokens,Completion Tokens", "inputTokens,outputTokens",
+    ],
+)  # fmt: skip
+def test_tokens_are_known_by_their_usual_names(said, names):
+    """They were kept aside, so that no cost was computed."""
+    rows = said(
+        f"conversation_id,role,text,timestamp,model,{names}\n"
+        "1,user,hi,2024-05-01 09:15,,,\n1,assistant,yo,2024-05-01 09:16,gpt-4o,1000,200\n"
+    )
+    assert [(row["input_tokens"], row["output_tokens"]) for row in rows] == [(None, None), ("1000", "200")]
+
+
+def test_tokens_that_each_message_of_a_conversation_repeats_are_of_none(said):
+    """Their sum would count the tokens of a conversation as often as it has messages."""
+    rows = said(
+        "conversation_id,role,text,timestamp,prompt_tokens\n"
+        "1,user,hi,2024-05-01 09:15,1000\n1,assistant,yo,2024-05-01 09:16,1000\n"
+    )
+    assert [row["input_tokens"] for row in rows] == [None, None]
+
+
+def test_a_cost_is_computed_of_tokens_with_other_names(read_together):
+    row = {**ROW, "model": "gpt-4o", "prompt_tokens": 1_000, "completion_tokens": 200}
+    (rows,) = read_together({"a.jsonl": json.dumps(row)}, prices=PRICES).values()
+    assert [message["cost"] for message in rows] == [pytest.approx(0.0045)]

@@ -75,3 +75,26 @@ def test_authors_who_are_never_the_customer_say_nothing_of_roles(folder):
     """Where an author is a number and a customer a name, every message would be an agent's."""
     with pytest.raises(SourceError, match="lacks the column role"):
         folder.rows_of("comments.csv", COMMENTS.replace(",501,701", ",Mia,701").replace(",502,,", ",Tom,,"))
+
+
+def test_a_column_of_users_names_the_agents_on_their_rows(read_together):
+    """The agent was a customer of each conversation."""
+    header = "conversation_id,{},role,text,timestamp\n"
+    rows = "{0}1,ann,user,hi,2024-05-01 09:15\n{0}1,al,agent,yo,2024-05-01 09:16\n{0}2,bob,user,hi,2024-05-01 09:15\n"
+    of_both = "3,ann,user,hi,2024-05-01 09:15\n3,ann,agent,yo,2024-05-01 09:16\n"
+    found = read_together({
+        "a.csv": header.format("user_id") + rows.format("a"),
+        "b.csv": header.format("User ID") + rows.format("b"),
+        "c.csv": header.format("user_id") + of_both,
+        "d.csv": header.format("user_id") + of_both.replace("3,ann,agent", "3,,agent").replace("3,", "4,"),
+    })  # fmt: skip
+    people = {
+        name: sorted((row["user_id"] or "", row["agent_id"] or "") for row in rows) for name, rows in found.items()
+    }
+
+    assert people == {
+        "a.csv": [("", "al"), ("ann", ""), ("bob", "")],
+        "b.csv": [("", "al"), ("ann", ""), ("bob", "")],
+        "c.csv": [("ann", ""), ("ann", "")],
+        "d.csv": [("", ""), ("ann", "")],
+    }

@@ -7,6 +7,7 @@ import io
 
 import pytest
 
+from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.shapes.transcripts import transcript_messages
 
 
@@ -72,3 +73,52 @@ def test_a_line_with_day_and_time_states_its_own_time(folder):
     rows = folder.rows_of("a.csv", table("transcript", cell)).messages
     assert [(row["timestamp"].minute, row["time_source"]) for row in rows] == [(1, "message"), (3, "message")]
     assert [(row["user_id"], row["agent_id"]) for row in rows] == [("Anna", None), (None, "Ben")]
+
+
+STARTS = (
+    "Chat start", "Started", "start", "Begin", "Opened", "opened_at", "Date/Time Opened", "Start date",
+    "Chat start time", "Chat started", "Conversation started", "session_start", "begin_time", "initiated_at",
+)  # fmt: skip
+
+
+def test_a_chat_is_dated_by_the_column_of_its_start(read_together):
+    """Chats whose row says when they began were dated by their file, in silence."""
+    said = '"Customer: hi\nAgent: yo"'
+    files = {
+        f"{number}.csv": f"Chat ID,{name},Transcript\n{number},2024-05-01 09:15:00,{said}\n"
+        for number, name in enumerate(STARTS)
+    }
+    listed = '"[{""role"":""user"",""content"":""hi""}]"'
+    files["list.csv"] = f"conversation_id,messages,Chat start\n90,{listed},2024-05-01 09:15\n"
+    files["flag.csv"] = f"Chat ID,Opened,Started,Transcript\n91,yes,2024-05-01 09:15,{said}\n"
+
+    found = read_together(files)
+
+    for name, rows in found.items():
+        assert rows, name
+        assert {str(row["timestamp"])[:16] for row in rows} == {"2024-05-01 09:15"}, name
+        assert {row["time_source"] for row in rows} == {"conversation"}, name
+
+
+MAPPED = 'Chat ID,When,Transcript\n1,2024-05-01 09:15,"Customer: hi\nAgent: yo"\n'
+
+
+def test_a_mapping_names_the_time_of_a_chat(read_together):
+    """It was ignored where the names of columns have capitals."""
+    (rows,) = read_together({"a.csv": MAPPED}, mapping="columns: {timestamp: When}").values()
+
+    assert [(str(row["timestamp"])[:16], row["time_source"]) for row in rows] == [
+        ("2024-05-01 09:15", "conversation")
+    ] * 2
+
+
+def test_a_mapping_of_a_column_that_no_chat_has_is_refused(read_together):
+    with pytest.raises(SourceError, match=r"no file has the column Wen"):
+        read_together({"a.csv": MAPPED}, mapping="columns: {timestamp: Wen}")
+
+
+def test_a_mapping_may_name_a_value_of_the_messages_in_a_cell(read_together):
+    listed = '"[{""role"":""user"",""content"":""hi""}]"'
+    content = f"conversation_id,messages,created_at\n90,{listed},2024-05-01 09:15\n"
+    (rows,) = read_together({"a.csv": content}, mapping="columns: {text: content}").values()
+    assert [row["text"] for row in rows] == ["hi"]

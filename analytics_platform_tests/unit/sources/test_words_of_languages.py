@@ -89,3 +89,43 @@ def test_a_day_number_is_a_local_time(folder):
     content = "conversation_id,role,text,timestamp\n7,user,hello,45457.5\n"
     (row,) = folder.rows_of("a.csv", content, mapping=mapping).messages
     assert row["timestamp"].hour == 10
+
+
+OTHERS = (
+    "Nº ticket,Autor,Mensaje,Fecha y hora", "N° de ticket,De,Message,Date", "ID conversation,Auteur,Contenu,Créé le",
+    "Numero ticket,Mittente,Messaggio,Data e ora", "Ticketnummer,Afzender,Bericht,Tijdstip",
+    "Тикет,Автор,Сообщение,Дата и время", "問い合わせ番号,送信者,本文,作成日時", "チケットID,送信者,メッセージ,日時",
+    "工单号,发送者,消息内容,发送时间", "Ticket,Author,Comment,Message created",
+)  # fmt: skip
+
+
+def test_further_names_of_columns_are_known(read_together):
+    """Tables with these headers were refused, though their languages are among those that are promised."""
+    files = {
+        f"{number}.csv": f"{header}\n{number},Kunde,Hallo,2024-06-20 10:00\n{number},Agent,Ja,2024-06-20 10:05\n"
+        for number, header in enumerate(OTHERS)
+    }
+    for name, rows in read_together(files).items():
+        assert [(row["role"], row["text"], str(row["timestamp"])[11:16]) for row in rows] == [
+            ("user", "Hallo", "10:00"), ("agent", "Ja", "10:05")
+        ], name  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flag", "of_customer"),
+    [
+        ("Is Incoming", True), ("is_from_customer", True), ("sent_by_customer", True),
+        ("outgoing", False), ("sent_by_agent", False), ("is_from_agent", False),
+    ],
+)  # fmt: skip
+def test_further_flags_tell_who_speaks(said, flag, of_customer):
+    rows = said(
+        f"chat_id,{flag},message,created_at\n1,{of_customer},hi,2024-05-01 09:15\n"
+        f"1,{not of_customer},yo,2024-05-01 09:16\n"
+    )
+    assert [row["role"] for row in rows] == ["user", "agent"]
+
+
+def test_a_column_of_german_texts_says_not_who_speaks(said):
+    rows = said("chat_id,is_agent,message,de,created_at\n1,false,hi,hallo,2024-05-01 09:15\n")
+    assert [(row["role"], row["text"]) for row in rows] == [("user", "hi")]

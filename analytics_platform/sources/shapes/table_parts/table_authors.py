@@ -12,13 +12,15 @@ from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.row_rules.role_words import plain_word
 from analytics_platform.sources.rows import Rows
-from analytics_platform.sources.shapes.table_parts.column_names import by_form
+from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form
 
 AUTHORS = (
     "author_id", "authorid", "sender_id", "senderid", "from_id", "actor_id", "commenter_id", "author_email",
     "sender_email", "from_email", "author_name", "sender_name", "from_name",
 )  # fmt: skip
 """Usual names of the column of who wrote a row."""
+_USERS = ("user_id", "userid", "user", "user_identifier")
+"""Names of a column of customers that may also have the agents' ids, on rows of agents."""
 _WRITERS = {"user_id": ("user",), "agent_id": ("agent", "assistant")}
 """Input column to the roles of the rows whose author it names."""
 
@@ -30,14 +32,17 @@ class Authors:
     Attributes:
         column: Its name.
         role_column: Column of roles.
-        filled: Input columns that the table lacks: ``user_id``, ``agent_id`` or both.
+        filled: Input columns that the table lacks: ``user_id``, ``agent_id`` or both. A column of users that has also
+            the agents' ids is ``column`` itself, and keeps those of customers.
         role_words: Word in lower case to role.
+        holds_users: Whether ``user_id`` is read from ``column``, and would else have the agents' ids on their rows.
     """
 
     column: str
     role_column: str
     filled: tuple[str, ...]
     role_words: Mapping[str, str]
+    holds_users: bool = False
 
     def apply(self, rows: Rows) -> Rows:
         """Return rows with the author as customer, or as agent; a row of another role has neither."""
@@ -47,6 +52,8 @@ class Authors:
         authors = rows.columns[self.column]
         nothing = pa.scalar(None, authors.type)
         filled = {name: pc.if_else(pc.is_in(roles, pa.array(_WRITERS[name])), authors, nothing) for name in self.filled}
+        if self.holds_users:
+            filled[self.column] = filled.pop("user_id")
         return replace(rows, columns={**rows.columns, **filled})
 
     def note(self) -> str:
@@ -75,15 +82,25 @@ def authors_of(columns: Mapping[str, pa.Array], mapping: FieldMapping, stated: F
     name_of = by_form(name for name in columns if name not in but)
     words = mapping.role_words()
     for column in (name_of[form] for form in AUTHORS if form in name_of):
-        pairs = zip(_roles(columns[role_column], words).to_pylist(), columns[column].to_pylist(), strict=True)
-        of_role: dict[str, set[str]] = {name: set() for name in _WRITERS}
-        for role, author in pairs:
-            for name, roles in _WRITERS.items():
-                if role in roles and author is not None:
-                    of_role[name].add(author)
-        if not of_role["user_id"] & of_role["agent_id"]:
+        users, agents = _writers(columns[role_column], columns[column], words)
+        if not users & agents:
             return Authors(column, role_column, filled, words)
+    column = mapping.column_of("user_id")
+    if filled == ("agent_id",) and column in name_of.values() and column_form(column) in _USERS:
+        users, agents = _writers(columns[role_column], columns[column], words)
+        if users and agents and not users & agents:
+            return Authors(column, role_column, tuple(_WRITERS), words, holds_users=True)
     return None
+
+
+def _writers(roles: pa.Array, authors: pa.Array, words: Mapping[str, str]) -> tuple[set[str], set[str]]:
+    """Return the authors of customers' rows and those of agents' rows."""
+    of_role: dict[str, set[str]] = {name: set() for name in _WRITERS}
+    for role, author in zip(_roles(roles, words).to_pylist(), authors.to_pylist(), strict=True):
+        for name, known in _WRITERS.items():
+            if role in known and author:
+                of_role[name].add(author)
+    return of_role["user_id"], of_role["agent_id"]
 
 
 def _roles(values: pa.Array, words: Mapping[str, str]) -> pa.Array:

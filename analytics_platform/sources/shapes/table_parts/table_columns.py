@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +24,11 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "ticket_nr", "ticket_no", "vorgangsnummer", "fallnummer", "numéro_de_ticket", "n_ticket", "id_ticket",
         "número_de_ticket", "numero_ticket", "numero_di_ticket", "número_do_ticket", "conversazione", "conversa",
         "gesprek", "rozmowa", "zgłoszenie", "numer_zgłoszenia", "nr_zgłoszenia",
+        "nº_ticket", "n_de_ticket", "nº_de_ticket", "nro_ticket", "nro_de_ticket", "id_de_ticket", "id_conversation",
+        "id_de_conversation", "id_conversación", "id_conversazione", "id_conversa", "id_gesprek", "id_rozmowy",
+        "id_zgłoszenia", "gesprächs_id", "konversations_id", "тикет", "номер_тикета", "id_тикета", "номер_обращения",
+        "id_обращения", "id_диалога", "問い合わせ番号", "お問い合わせ番号", "チケットid", "チケット番号", "会話番号",
+        "工单号", "工单编号", "工单id", "会话编号", "对话编号",
         "chat_session", "chat_identifier", "conversation_sid", "channel_sid", "message_thread_id",
     ),
     "role": (
@@ -31,7 +37,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "from_role", "user_type", "message_role", "participant", "participant_type", "from", "sender", "author",
         "actor", "participant_role", "author_kind", "sender_kind", "from_type",
         "direction", "who", "rolle", "absender", "rôle", "rol", "ruolo", "роль", "отправитель",
-        "角色", "役割", "发送者", "送信者",
+        "角色", "役割", "发送者", "送信者", "автор", "de",
         "autor", "autorin", "verfasser", "auteur", "expéditeur", "remitente", "autore", "mittente", "remetente",
         "afzender", "nadawca", "participant_purpose", "sent_by", "sender_t", "from_role",
         "initiator_type", "message_from",
@@ -45,6 +51,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "nachrichtentext", "kommentar", "inhalt", "texte", "commentaire", "contenu", "texto", "comentario", "contenido",
         "testo", "commento", "contenuto", "comentário", "conteúdo", "tekst", "bericht", "opmerking", "inhoud",
         "wiadomość", "komentarz", "treść",
+        "消息内容", "メッセージ内容", "текст_сообщения",
         "comment", "message_parts", "preview", "mes", "text_content", "html_text", "extract",
     ),
     "message_id": (
@@ -55,7 +62,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "created_at", "createdat", "created", "time", "datetime", "date_time", "date", "sent_at", "sentat", "sent",
         "message_time", "comment_created_at", "message_created_at", "create_time", "createdtime", "created_time",
         "createddatetime", "ts", "event_time", "posted_at", "created_date", "date_created",
-        "timestamp_utc", "created_at_utc", "message_date", "tstamp", "received", "sent_datetime",
+        "message_created", "timestamp_utc", "created_at_utc", "message_date", "tstamp", "received", "sent_datetime",
         "published_at", "created_datetime", "created_date_time",
         "absolute_time", "date_sent", "start_time",
         "timestamp_ms", "дата", "время", "时间", "日時", "送信日時", "horodatage", "fecha_hora",
@@ -66,7 +73,9 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "data_ora", "criado_em", "data_de_criação", "data_criação", "enviado_em", "enviado", "aangemaakt_op",
         "aangemaakt", "gemaakt_op", "verzonden_op", "verzonden", "utworzono", "data_utworzenia", "wysłano",
         "data_wysłania", "data", "start_time_ms", "time_l", "created_on", "send_date", "create_date",
-        "sent_date", "sentdate",
+        "sent_date", "sentdate", "fecha_y_hora", "data_e_ora", "data_e_hora", "date_et_heure", "datum_en_tijd",
+        "datum_und_uhrzeit", "data_i_godzina", "tijdstip", "дата_и_время", "дата_создания", "создано",
+        "дата_отправки", "время_отправки", "отправлено", "作成日時", "作成日", "创建时间", "发送时间",
     ),
     "user_id": (
         "userid", "customer_id", "customerid", "requester_id", "requesterid", "requester", "contact_id", "client_id",
@@ -83,6 +92,15 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "channel": ("via", "via_channel", "source_channel", "kanal", "canal", "canale", "kanaal", "kanał"),
     "model": ("model_name", "llm", "engine"),
     "language": ("lang", "locale", "language_code", "sprache", "langue", "idioma", "lingua", "taal", "język"),
+    "input_tokens": (
+        "prompt_tokens", "tokens_in", "input_token_count", "prompt_token_count", "tokens_input", "tokens_prompt",
+        "in_tokens", "num_input_tokens", "num_prompt_tokens", "usage.input_tokens", "usage.prompt_tokens",
+    ),
+    "output_tokens": (
+        "completion_tokens", "tokens_out", "output_token_count", "completion_token_count", "tokens_output",
+        "tokens_completion", "out_tokens", "num_output_tokens", "num_completion_tokens", "usage.output_tokens",
+        "usage.completion_tokens",
+    ),
     "rating": (
         "csat", "satisfaction", "satisfaction_score", "score", "stars", "csat_score",
         "satisfaction_rating", "satisfaction_rating.score", "csat_rating", "customer_satisfaction", "bewertung",
@@ -100,12 +118,29 @@ _REFERRED: dict[str, tuple[str, ...]] = {
 }
 """What a table is called whose rows are conversations, customers or agents, further to the names of columns."""
 _FORMS = {column: tuple(dict.fromkeys(map(column_form, names))) for column, names in _NAMES.items()}
-_OPTIONAL = ("user_id", "agent_id", "channel", "model", "language", "rating", "outcome")
+_TOKENS = ("input_tokens", "output_tokens")
+_OPTIONAL = ("user_id", "agent_id", "channel", "model", "language", *_TOKENS, "rating", "outcome")
 """Columns that are taken by usual names where a table has every required column."""
 _AMBIGUOUS = frozenset({"score", "status", "state", "engine", "via", "statut", "etat", "estado", "stato", "stan"})
 """Names that may tell something of a single message: whether it was delivered, or how certain a model is."""
 _KINDS = frozenset({"message_type", "kind", "interaction_type"})
 """Names of columns that say who speaks only if words for roles are in them; else they say what a row is."""
+
+
+_CREATED = re.compile(r"creat|^cre[ae]|^cria|criacao|creacion|creazione|erstell|gemaakt|utworz|создан|作成|创建")
+"""Forms of the names of times that may be those of the ticket on each of its rows."""
+_OF_MESSAGE = tuple(map(column_form, (
+    "message_created_at", "message_created", "message_time", "comment_created_at", "sent_at", "sentat", "sent",
+    "reply_time", "reply_created_at", "posted_at", "sent_datetime", "sent_date", "sentdate", "date_sent", "send_date",
+    "message_date", "gesendet_am", "gesendet", "envoyé_le", "date_d_envoi", "enviado_el", "enviado_em", "enviado",
+    "inviato_il", "verzonden_op", "verzonden", "wysłano", "data_wysłania", "送信日時", "发送时间",
+    "дата_отправки", "время_отправки", "отправлено",
+)))  # fmt: skip
+"""Forms of the names of times that are those of single messages."""
+_MOMENT = re.compile(r"\d[-/.年]\s?\d+[-/.月]\s?\d.*\d:\d|^\s*\d{9,}(?:\.\d+)?\s*$")
+"""A date with a time of the day, or an epoch number."""
+_ID = re.compile(r"\S*\d\S*")
+"""A value that may identify a comment, and is not its text."""
 
 
 def usual_forms(column: str) -> tuple[str, ...]:
@@ -186,14 +221,9 @@ def _matches(
         forms = usual_forms(column)
         candidates = [name_of[form] for form in forms if form in name_of and name_of[form] not in unfit]
         if column == "role" and values is None:
-            candidates = [one for one in candidates if column_form(one) not in _KINDS]
-        elif column == "role" and values is not None:
-            candidates = [one for one in candidates if any(values[one])]  # an empty column says nothing
-            telling = {one for one in candidates if tells_roles(column_form(one), values[one])}
-            candidates.sort(key=lambda one: one not in telling)
-            unsure = {"event", *_KINDS, *(("type",) if says_who_speaks(names) else ())}
-            if candidates[:1] and column_form(candidates[0]) in unsure and candidates[0] not in telling:
-                candidates = []  # a happening, or how a message came: by email or as a text
+            candidates = [one for one in candidates if column_form(one) not in {"de", *_KINDS}]
+        elif candidates and values is not None:
+            candidates = _fitting(column, candidates, names, guessed, values)
         match = next(iter(candidates), None)
         if match is not None:
             guessed[column] = match
@@ -203,6 +233,73 @@ def _matches(
         if parent is not None and parent not in taken and _is_of_tickets(parent, guessed, values):
             guessed["conversation_id"] = parent
     return guessed
+
+
+def _times_of_messages(
+    candidates: list[str], name_of: Mapping[str, str], values: Mapping[str, Iterable[Any]]
+) -> list[str]:
+    """Return columns of times, that of single messages before one that may be the time of their ticket."""
+    if not _CREATED.search(column_form(candidates[0])) or column_form(candidates[0]) in _OF_MESSAGE:
+        return candidates
+    created = [*values[candidates[0]]]
+    for name in (name_of[form] for form in _OF_MESSAGE if form in name_of):
+        own = [str(value) for value, other in zip(values[name], created, strict=False) if other]
+        is_whole = len(own) == sum(map(bool, created)) and all(map(_MOMENT.search, own))
+        if is_whole and len({*own}) >= len({str(value) for value in created if value}):
+            return [name, *candidates]
+    return candidates
+
+
+def _texts_of_messages(
+    candidates: list[str], conversations: Iterable[Any] | None, values: Mapping[str, Iterable[Any]]
+) -> list[str]:
+    """Return columns of texts, one that differs within a ticket before one that repeats the ticket's own text."""
+    keys = [*(conversations or ())]
+    pairs = {name: [*zip(map(str, keys), map(str, values[name]), strict=False)] for name in candidates}
+    varied = [name for name in candidates if len({*pairs[name]}) > len({*map(str, keys)})]
+    first = candidates[0]
+    if len({*map(str, keys)}) == len(keys) or first in varied or any(len(one) < len(keys) for one in pairs.values()):
+        return candidates
+    text = next((name for name in varied if not _are_ids(values[name])), first)
+    return [text, *(name for name in candidates if name != text)]
+
+
+def _is_of_conversations(conversations: Iterable[Any] | None, values: Iterable[Any]) -> bool:
+    """Tell whether each row of a conversation repeats one number, so that their sum would count it several times."""
+    keys = [*map(str, conversations or ())]
+    return len({*zip(keys, map(str, values), strict=False)}) == len({*keys}) < len(keys)
+
+
+def _are_ids(values: Iterable[Any]) -> bool:
+    """Tell whether each value is a word with a digit."""
+    return all(_ID.fullmatch(str(value)) for value in values if value)
+
+
+def _fitting(
+    column: str,
+    candidates: list[str],
+    names: Collection[str],
+    guessed: Mapping[str, str],
+    values: Mapping[str, Iterable[Any]],
+) -> list[str]:
+    """Return the columns that an input column may be by their values, the likeliest first."""
+    conversations = values.get(guessed.get("conversation_id", "conversation_id"))
+    if column in _TOKENS:
+        return [one for one in candidates if not _is_of_conversations(conversations, values[one])]
+    if column == "role":
+        candidates = [one for one in candidates if any(values[one])]  # an empty column says nothing
+        telling = {one for one in candidates if tells_roles(column_form(one), values[one])}
+        candidates.sort(key=lambda one: one not in telling)
+        unsure = {"event", "de", *_KINDS, *(("type",) if says_who_speaks(names) else ())}
+        if candidates[:1] and column_form(candidates[0]) in unsure and candidates[0] not in telling:
+            return []  # a happening, how a message came: by email or as a text, or German texts
+    elif column == "timestamp":
+        return _times_of_messages(candidates, by_form(names), values)
+    elif column == "text":
+        return _texts_of_messages(candidates, conversations, values)
+    elif column == "message_id":
+        return [one for one in candidates if column_form(one) != "comment" or _are_ids(values[one])]
+    return candidates
 
 
 def _is_of_tickets(parent: str, guessed: Mapping[str, str], values: Mapping[str, Iterable[Any]]) -> bool:

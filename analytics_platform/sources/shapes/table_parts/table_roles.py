@@ -27,9 +27,11 @@ _TRUE, _FALSE = pa.array(TRUE_WORDS), pa.array(FALSE_WORDS)
 
 _AGENT_FLAGS = (
     "from_agent", "is_agent", "is_staff", "by_agent", "outbound", "is_outbound", "is_support", "from_me", "is_from_me",
+    "outgoing", "is_outgoing", "sent_by_agent", "sent_by_staff", "is_from_agent", "is_from_staff", "from_staff",
 )  # fmt: skip
 _CUSTOMER_FLAGS = (
     "from_customer", "is_customer", "inbound", "is_inbound", "incoming", "by_customer", "from_user", "is_user",
+    "is_incoming", "is_from_customer", "is_from_user", "sent_by_customer", "sent_by_user",
 )  # fmt: skip
 _PROMPTER_FLAGS = ("is_created_by_user", "iscreatedbyuser")
 """Columns that are true for the user of a language model, and false for the model."""
@@ -48,7 +50,7 @@ _REQUESTERS = (
     "requester_name", "customer_name", "requester", "customer",
 )  # fmt: skip
 """Usual names of the column of the customer of a ticket, on each of its rows."""
-_BOT_FLAGS = ("is_bot", "from_bot", "by_bot", "is_assistant", "is_ai")
+_BOT_FLAGS = ("is_bot", "from_bot", "by_bot", "is_assistant", "is_ai", "is_from_bot", "sent_by_bot")
 _BOTS_AMONG_AUTHORS = (*_BOT_FLAGS, "bot", "author_bot", "author_is_bot", "sender_bot", "sender_is_bot")
 """Columns that are true for a bot, beside a column of roles that does not tell bots from agents."""
 KINDS = ("type", "message_type", "part_type", "kind", "visibility", "comment_type", "note_type", "event_type")
