@@ -125,6 +125,29 @@ def test_langsmith_runs_are_exchanges_of_their_thread(folder):
     assert roles_of(found) == [("t1", "user", "Hi"), ("t1", "assistant", "Hello")]
 
 
+@pytest.mark.parametrize(
+    ("more", "conversations"),
+    [
+        ({}, ["r0", "r1"]),
+        ({"extra": {"metadata": {}}}, ["r0", "r1"]),
+        ({"extra": json.dumps({"metadata": {"session_id": "s"}})}, ["s"]),
+        ({"metadata": {"conversation_id": "s"}}, ["s"]),
+        ({"thread_id": "s"}, ["s"]),
+    ],
+)
+def test_langsmith_runs_without_a_thread_are_conversations_of_their_own(said, more, conversations):
+    """All chats of a project were one conversation: a run's session_id names its project."""
+    runs = [
+        {
+            "id": f"r{number}", "trace_id": f"r{number}", "run_type": "chain", "session_id": "project",
+            "start_time": f"{DAY}T09:00:0{number}", "inputs": {"question": "Hi"},
+            "outputs": {"output": "Hello"}, **more,
+        }
+        for number in range(2)
+    ]  # fmt: skip
+    assert sorted({row["conversation_id"] for row in said(runs)}) == conversations
+
+
 def test_an_exchange_of_unknown_form_is_quarantined(folder):
     """It was counted nowhere."""
     run = {"id": "r1", "inputs": {"x": [1]}, "outputs": {"messages": [{"y": 1}]}, "start_time": DAY}

@@ -71,6 +71,10 @@ _BODIES = ("body", "inputBodyJson", "outputBodyJson", "output")
 _FULFILMENTS = ("fulfillmentText", "fulfillment_text", "responseMessages")
 """Keys of the answer of Dialogflow."""
 _TRACES = ("trace_id", "traceId", "run_type", "observationId")
+_THREADS = ("thread_id", "session_id", "conversation_id")
+"""Keys of the conversation in the metadata of a LangSmith run."""
+_RUN_CONVERSATIONS = ("thread_id", "conversation_id", "trace_id", "id")
+"""Keys of the conversation in a LangSmith run itself."""
 _LEVELS = frozenset({"SPAN", "EVENT", "TOOL", "RETRIEVER", "CHAIN", "EMBEDDING", "GUARDRAIL", "EVALUATOR"})
 """Kinds of Langfuse observations that are no exchange between a customer and the assistant."""
 
@@ -96,7 +100,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     further = {name: value for name, value in plain_values(record, but=pair).items() if not _is_read(name)}
     record = {word_form(name): value for name, value in record.items()} | record
     thread = _thread_of(record)
-    if thread is not None:  # LangSmith's session_id is a project, of which a thread is one conversation
+    if thread is not None:
         record = {**record, "conversation_id": thread}
     for inner in ("metadata", "metrics", "trace"):  # LangWatch and Langfuse keep session, user and tokens there
         if isinstance(record.get(inner), Mapping):
@@ -183,9 +187,15 @@ def _model_of_run(record: Record, context: Context) -> Any:
 
 
 def _metadata(run: Record) -> Mapping[str, Any]:
+    """Return the metadata of a LangSmith run, which stand in ``extra``, or beside it in some exports."""
     extra = parsed(run.get("extra"))
-    found = extra.get("metadata") if isinstance(extra, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+    inner = parsed(extra.get("metadata")) if isinstance(extra, Mapping) else None
+    return {
+        name: value
+        for found in (parsed(run.get("metadata")), inner)
+        if isinstance(found, Mapping)
+        for name, value in found.items()
+    }
 
 
 @lru_cache(maxsize=8192)
@@ -223,8 +233,13 @@ def _identities(
 
 
 def _thread_of(record: Record) -> Any:
-    """Return the thread of a LangSmith run, which stands in the metadata."""
-    return first_of(_metadata(record), "thread_id", "session_id", "conversation_id") if "run_type" in record else None
+    """Return the conversation of a LangSmith run: the thread in its metadata, or else its trace; None of other records.
+
+    Its ``session_id`` is a project, which all conversations share.
+    """
+    if "run_type" not in record:
+        return None
+    return first_of(_metadata(record), *_THREADS) or first_of(record, *_RUN_CONVERSATIONS)
 
 
 def _unserialised(value: Any) -> Any:
