@@ -75,6 +75,8 @@ _THREADS = ("thread_id", "session_id", "conversation_id")
 """Keys of the conversation in the metadata of a LangSmith run."""
 _RUN_CONVERSATIONS = ("thread_id", "conversation_id", "trace_id", "id")
 """Keys of the conversation in a LangSmith run itself."""
+_ARGUMENTS = frozenset({"args", "kwargs"})
+"""Keys of the input of a function that Langfuse's decorator observes."""
 _LEVELS = frozenset({"SPAN", "EVENT", "TOOL", "RETRIEVER", "CHAIN", "EMBEDDING", "GUARDRAIL", "EVALUATOR"})
 """Kinds of Langfuse observations that are no exchange between a customer and the assistant."""
 
@@ -296,9 +298,25 @@ def _question(value: Any) -> str | None:
     if messages is not None:
         asked = [message for message in messages if speaker(message) == "user"]
         return message_text(asked[-1]) if asked else None
-    return _text(
+    said = _text(
         value, "input", "question", "query", "text", "prompt", "message", "human_input", "user_input", "transcript"
     )
+    return said if said is not None or not isinstance(value, Mapping) else _question_among(value)
+
+
+def _question_among(value: Mapping[str, Any]) -> str | None:
+    """Return the question in an object under another key, or in the arguments of a function that Langfuse observed.
+
+    It is the only text, apart from ids and names of models, or the messages; of several texts, none is known to be it.
+    """
+    given: list[Any] = [item for name, item in value.items() if not _is_read(name) and isinstance(item, str)]
+    if value.keys() <= _ARGUMENTS:
+        args, named = value.get("args"), value.get("kwargs")
+        given = [*(args if isinstance(args, list) else []), *([named] if isinstance(named, Mapping) else [])]
+        with_messages = [item for item in given if _messages(item)]
+        given = with_messages or [item for item in given if isinstance(item, (str, Mapping))]
+    texts = [text for item in given if (text := _question(item))]
+    return texts[0] if len(texts) == 1 else None
 
 
 def _answer(value: Any) -> str | None:
