@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,36 @@ def test_tickets_with_nested_messages_are_read_with_their_notes(folder, name):
 
     assert roles_of(found) == [("5", "user", "Hi"), ("5", "system", "Note"), ("5", "agent", "Hello")]
     assert times_of(found) == [f"{DAY} 09:00:00", f"{DAY} 09:01:00", f"{DAY} 09:02:00"]
+
+
+def comments(*authors: int) -> list[dict[str, Any]]:
+    return [
+        {"id": at, "author_id": author, "body": f"text {at}", "public": True, "created_at": f"{DAY}T09:00:0{at}Z"}
+        for at, author in enumerate(authors)
+    ]
+
+
+USERS = [{"id": 1, "role": "end-user"}, {"id": 2, "role": "agent"}, {"id": 3, "role": "admin"}]
+
+
+@pytest.mark.parametrize(
+    ("record", "roles"),
+    [
+        ({"comments": comments(1, 2, 3), "users": USERS, "count": 3}, ["user", "agent", "agent"]),
+        ({"comments": comments(2, 1), "users": USERS}, ["agent", "user"]),
+        ({"ticket": {"id": 5, "requester_id": 1, "comments": comments(1, 4, 2)}, "users": USERS},
+         ["user", "agent", "agent"]),
+        ({"comments": comments(1, 1)}, ["user", "user"]),
+        ({"comments": comments(1, 2)}, []),
+    ],
+)  # fmt: skip
+def test_the_list_of_users_says_who_wrote_comments_of_zendesk(folder, record, roles):
+    """Without a requester, agents were customers; where nothing says who is one, nothing is guessed."""
+    found = folder.rows_of("comments.json", json.dumps(record))
+
+    assert [row["role"] for row in found.messages] == roles
+    assert set(found.reasons.values()) == (set() if roles else {"missing_role"})
+    assert [row["user_id"] for row in found.messages if row["role"] == "user"] == ["1"] * roles.count("user")
 
 
 def test_a_message_has_its_own_time_and_conversation_not_those_of_its_page(folder):
