@@ -15,6 +15,7 @@ from analytics_platform.sources.row_rules.role_vocabularies import vocabulary_of
 from analytics_platform.sources.row_rules.role_words import plain_word
 from analytics_platform.sources.shapes.catalogue import recognise_shape
 from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
+from analytics_platform.sources.shapes.exports.helpdesks import with_gladly_text
 from analytics_platform.sources.shapes.exports.model_chats import BARE
 from analytics_platform.sources.shapes.id_keys import CONTACT_KEYS, CONVERSATION_KEYS, RECORD_KEYS, TIME_KEYS
 from analytics_platform.sources.shapes.identity import Turn, identify_conversation, identify_rows
@@ -64,7 +65,7 @@ def nested_shape(records: Sequence[Record]) -> Shape | None:
         for record in sample
         for name, value in record.items()
     ):
-        flat = [flat_record(record) for record in sample]
+        flat = [flat_record(with_gladly_text(record)) for record in sample]
         if _has_messages(flat):
             text = _usual(flat).get("text", "text")
             return Shape("nested", "records with nested values", lambda _: True, partial(_flat_message, text))
@@ -73,7 +74,7 @@ def nested_shape(records: Sequence[Record]) -> Shape | None:
 
 def _flat_message(text: str, record: Record, context: Context) -> list[Record]:  # noqa: ARG001  (of each ``unfold``)
     """Return a message whose values stand in objects; a text that stands deep in it gets our name."""
-    row = flat_record(record)
+    row = flat_record(with_gladly_text(record))
     return [{**row, "text": row[text]} if "." in text and text in row else row]
 
 

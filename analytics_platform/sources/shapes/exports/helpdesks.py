@@ -277,3 +277,23 @@ CHATWOOT = Shape(
     _chatwoot,
     "Private notes and activities have the role system.",
 )
+
+_GLADLY_TEXTS = ("content", "body", "text", "transcript", "transcription", "message")
+_GLADLY_OWN = frozenset({"CUSTOMER_ACTIVITY", "TASK"})
+"""Kinds of Gladly's items whose text nobody says to anybody."""
+
+
+def with_gladly_text(record: Record) -> Record:
+    """Return an item of a conversation of Gladly with its kind, and the text that it has; other records as they are.
+
+    An internal note has the kind ``note``; what has no text, such as a change of the status, the kind ``event``.
+    """
+    content = record.get("content")
+    if not isinstance(content, Mapping) or not isinstance(record.get("initiator"), Mapping) or "type" in record:
+        return record
+    kind = str(content.get("type") or "")
+    if not kind.isupper():
+        return record
+    text = None if kind in _GLADLY_OWN else first_of(content, *_GLADLY_TEXTS)
+    kind = "event" if text is None else "note" if kind.endswith("_NOTE") else kind.lower()
+    return {**record, "content": text, "type": kind}
