@@ -349,3 +349,26 @@ def test_the_only_text_of_an_input_is_the_question(said, asked, expected, write)
     """A function that Langfuse observes lost its question, as did an object with a key of its own."""
     trace = {"id": "t", "timestamp": T, "sessionId": "s", "input": write(asked), "output": "yo"}
     assert pairs(said([trace])) == expected
+
+
+def batch_request(number: int, url: str, **body: Any) -> dict[str, Any]:
+    return {"custom_id": f"q{number}", "method": "POST", "url": url, "body": {"model": "m", **body}}
+
+
+@pytest.mark.parametrize("inputs", [["hi"], ["hi", "ho"], ["hi", [{"role": "user", "content": "ho"}]]])
+def test_a_batch_of_responses_may_have_texts_as_inputs(said, inputs):
+    """A request with a text vanished beside those with a list of messages, counted nowhere."""
+    requests = [batch_request(number, "/v1/responses", input=asked) for number, asked in enumerate(inputs)]
+    assert pairs(said(lines(*requests), "a.jsonl")) == [("user", "hi"), ("user", "ho")][: len(inputs)]
+
+
+def test_a_text_in_the_place_of_messages_is_quarantined(folder):
+    """It was counted nowhere."""
+    records = [
+        {"id": 1, "at": T, "events": [{"sender": "user", "body": "hi", "created_at": T}]},
+        {"id": 2, "events": "x"},
+    ]
+    found = folder.rows_of("a.jsonl", lines(*records))
+
+    assert pairs(found.messages) == [("user", "hi")]
+    assert found.reasons == {2: "unreadable_row"}
