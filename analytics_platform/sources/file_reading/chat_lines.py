@@ -21,6 +21,7 @@ from analytics_platform.sources.formats.json_rows import parse_json_lines, whole
 from analytics_platform.sources.row_rules.text_bytes import Mask, valid_mask
 from analytics_platform.sources.rows import CONTENT_ID, Rows, empty_to_null
 from analytics_platform.sources.shapes.exports.openai_messages import (
+    ANSWERS,
     CONVERSATIONS,
     LISTS,
     MESSAGES,
@@ -40,7 +41,7 @@ _TYPES = {str: pa.string(), int: pa.int64(), bool: pa.bool_()}
 _MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 _KEYS = {"role", "content"}
 _OF_MESSAGES = frozenset({"conversation_id", "message_id", "role", "text", "timestamp", "time_source", "sequence"})
-_ANSWERS = frozenset({"response", "completion", "output"})
+_ANSWERS = frozenset(ANSWERS)
 _SMALLEST_PART = 64 << 10
 """Bytes of lines below which the ones that Arrow can parse are not looked for any further."""
 _REGULAR_PER_IRREGULAR = 200

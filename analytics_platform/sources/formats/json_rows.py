@@ -60,6 +60,8 @@ def json_layout(sample: bytes) -> Layout:
     line, newline, _ = start.partition(b"\n")
     if newline and _is_json(line):
         return "lines"
+    if _has_adjoining_objects(line, is_cut=not newline):
+        return "values"
     if _WRAPPED.match(start) and not _is_json(line):
         return "values"
     return "values" if newline and line.rstrip().endswith((b"{", b"[", b",")) else "lines"
@@ -354,6 +356,25 @@ def _is_json(line: bytes) -> bool:
     except orjson.JSONDecodeError:
         return False
     return True
+
+
+def _has_adjoining_objects(line: bytes, *, is_cut: bool) -> bool:
+    """Tell whether a line is several objects beside each other, as Amazon Data Firehose writes them.
+
+    Args:
+        line: The line.
+        is_cut: Whether its end may lie behind the sample.
+    """
+    text = line.decode("utf-8", "replace").rstrip()
+    position = count = 0
+    while text.startswith("{", position):
+        try:
+            position = json.JSONDecoder().raw_decode(text, position)[1]
+        except (ValueError, RecursionError):
+            return is_cut and count > 0
+        count += 1
+        position = _end_of(_BETWEEN, text, position)
+    return count > 1 and position == len(text)
 
 
 def _parse(lines: list[bytes]) -> Records:

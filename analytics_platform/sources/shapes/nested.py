@@ -15,6 +15,7 @@ from analytics_platform.sources.row_rules.role_vocabularies import vocabulary_of
 from analytics_platform.sources.row_rules.role_words import plain_word
 from analytics_platform.sources.shapes.catalogue import recognise_shape
 from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
+from analytics_platform.sources.shapes.exports.helpdesks import with_gladly_text
 from analytics_platform.sources.shapes.exports.model_chats import BARE
 from analytics_platform.sources.shapes.id_keys import CONTACT_KEYS, CONVERSATION_KEYS, RECORD_KEYS, TIME_KEYS
 from analytics_platform.sources.shapes.identity import Turn, identify_conversation, identify_rows
@@ -51,7 +52,23 @@ def nested_shape(records: Sequence[Record]) -> Shape | None:
     Returns:
         The shape; None if no list and no object gives every message a text and a speaker.
     """
-    sample = [record for record in records if record][:_SAMPLE]
+    shape = _shape_of([_with_listed_input(record) for record in records if record][:_SAMPLE])
+    return None if shape is None else replace(shape, unfold=partial(_unfold_listed, shape.unfold))
+
+
+def _unfold_listed(unfold: Unfold, record: Record, context: Context) -> Iterable[Record]:
+    return unfold(_with_listed_input(record), context)
+
+
+def _with_listed_input(record: Record) -> Record:
+    """Return a request of OpenAI's batches to its Responses with its input as a list, which may be a text."""
+    body = record.get("body")
+    if isinstance(body, dict) and isinstance(body.get("input"), str) and "/responses" in str(record.get("url")):
+        return {**record, "body": {**body, "input": [{"role": "user", "content": body["input"]}]}}
+    return record
+
+
+def _shape_of(sample: Sequence[Record]) -> Shape | None:
     packed = _packed_shape(sample)
     if packed is not None:
         return packed
@@ -64,7 +81,7 @@ def nested_shape(records: Sequence[Record]) -> Shape | None:
         for record in sample
         for name, value in record.items()
     ):
-        flat = [flat_record(record) for record in sample]
+        flat = [flat_record(with_gladly_text(record)) for record in sample]
         if _has_messages(flat):
             text = _usual(flat).get("text", "text")
             return Shape("nested", "records with nested values", lambda _: True, partial(_flat_message, text))
@@ -73,7 +90,7 @@ def nested_shape(records: Sequence[Record]) -> Shape | None:
 
 def _flat_message(text: str, record: Record, context: Context) -> list[Record]:  # noqa: ARG001  (of each ``unfold``)
     """Return a message whose values stand in objects; a text that stands deep in it gets our name."""
-    row = flat_record(record)
+    row = flat_record(with_gladly_text(record))
     return [{**row, "text": row[text]} if "." in text and text in row else row]
 
 
@@ -109,7 +126,7 @@ def _unfolding(sample: Sequence[Record], above: tuple[str, ...]) -> tuple[tuple[
 
 def _messages_of_items(path: tuple[str, ...], unfold: Unfold, record: Record, context: Context) -> Iterator[Record]:
     inherited = _inherited(record, path)
-    for item in _items(record, path):
+    for item in _readable_items(record, path):
         yield from unfold({**inherited, **item}, context)
 
 
@@ -138,11 +155,28 @@ def _lists(record: Record, above: tuple[str, ...] = ()) -> Iterator[tuple[str, .
             yield from _lists(inner, (*above, name))
 
 
-def _items(record: Mapping[str, Any], path: Sequence[str]) -> list[Record]:
-    """Return the objects of a list; one that names its author by an id gets the author's role from the record."""
+def _readable_items(record: Mapping[str, Any], path: Sequence[str]) -> list[Record]:
+    """Return the objects of a list; none of a record that has no list.
+
+    Raises:
+        ValueError: If something else stands there, which would be lost.
+    """
+    items = _items(record, path)
+    if not items and _value_at(record, path):
+        raise ValueError(f"{'.'.join(path)} is no list of objects")
+    return items
+
+
+def _value_at(record: Mapping[str, Any], path: Sequence[str]) -> Any:
     value: Any = record
     for step in path:
         value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def _items(record: Mapping[str, Any], path: Sequence[str]) -> list[Record]:
+    """Return the objects of a list; one that names its author by an id gets the author's role from the record."""
+    value = _value_at(record, path)
     items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
     if items and all(len(item) == 1 and isinstance(next(iter(item.values())), dict) for item in items):
         items = [next(iter(item.values())) for item in items]  # as Grok writes {"response": {...}}
@@ -175,7 +209,7 @@ def _messages(
     path: tuple[str, ...], spoken: tuple[str, Mapping[str, str]], record: Record, context: Context
 ) -> Iterator[Record]:
     parent = flat_record(record, but=path)
-    items = _items(record, path)
+    items = _readable_items(record, path)
     key = first_of(parent, *_PARENT_IDS) or _inner_value(parent, CONVERSATION_KEYS)
     parent = {name: value for name, value in parent.items() if name not in CONTACT_KEYS or value != key}
     of_parent = _usual([parent], "conversation_id")

@@ -33,13 +33,18 @@ def with_roles_of_people(messages: Sequence[Record], conversation: Mapping[str, 
         messages: Objects of a list of the conversation.
         conversation: The record that has a list of people with an id and a word for a role each.
     """
-    roles = {
+    roles = roles_of_people(conversation)
+    return [_with_role(message, roles) for message in messages] if roles else list(messages)
+
+
+def roles_of_people(conversation: Mapping[str, Any]) -> dict[str, str]:
+    """Return the role of each person, by the id as a text, whom a conversation lists with a known word for a role."""
+    return {
         str(first_of(person, *_IDS)): role
         for name in PEOPLE
         for person in (conversation.get(name) if isinstance(conversation.get(name), list) else None) or ()
         if isinstance(person, Mapping) and (role := _role(first_of(person, *_ROLES))) is not None
     }
-    return [_with_role(message, roles) for message in messages] if roles else list(messages)
 
 
 def with_stated_prompters(messages: Sequence[Record]) -> list[Record]:

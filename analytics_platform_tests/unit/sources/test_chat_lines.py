@@ -60,6 +60,7 @@ def irregular(choice: random.Random, number: int) -> str:
             {"id": 7},
             {"tries": 1.5},
             {"response": {"role": "assistant", "content": "x"}},
+            {"answer": "x"},
         ]
     )
     return choice.choice([json.dumps(record), json.dumps(record), "", "null", "{broken", '{"id": "\\ud83d"}'])

@@ -327,3 +327,48 @@ def test_bare_messages_in_records_are_those_of_their_record(said, key, count):
     assert [(row["conversation_id"], row["text"]) for row in rows] == [
         (f"c{number}", text) for number in range(count) for text in ("hi", "yo")
     ]
+
+
+INPUTS: list[tuple[Any, Said]] = [
+    ({"args": ["hi"], "kwargs": {}}, EXCHANGE),
+    ({"args": [], "kwargs": {"question": "hi", "tone": "kind"}}, EXCHANGE),
+    ({"args": [{"self": 1}, "hi"], "kwargs": {"user_id": "u1", "retries": 2}}, EXCHANGE),
+    ({"args": [{"question": "hi"}], "kwargs": {}}, EXCHANGE),
+    ({"args": [[HI], "kind"], "kwargs": {"model": "m"}}, EXCHANGE),
+    ({"args": [], "kwargs": {"messages": [HI]}}, EXCHANGE),
+    ({"q": "hi"}, EXCHANGE),
+    ({"q": "hi", "model": "m", "history": [], "limit": 3}, EXCHANGE),
+    ({"args": ["hi", "kind"], "kwargs": {}}, EXCHANGE[1:]),
+    ({"topic": "hi", "tone": "kind"}, EXCHANGE[1:]),
+]
+
+
+@pytest.mark.parametrize(("asked", "expected"), INPUTS)
+@pytest.mark.parametrize("write", [lambda value: value, json.dumps])
+def test_the_only_text_of_an_input_is_the_question(said, asked, expected, write):
+    """A function that Langfuse observes lost its question, as did an object with a key of its own."""
+    trace = {"id": "t", "timestamp": T, "sessionId": "s", "input": write(asked), "output": "yo"}
+    assert pairs(said([trace])) == expected
+
+
+def batch_request(number: int, url: str, **body: Any) -> dict[str, Any]:
+    return {"custom_id": f"q{number}", "method": "POST", "url": url, "body": {"model": "m", **body}}
+
+
+@pytest.mark.parametrize("inputs", [["hi"], ["hi", "ho"], ["hi", [{"role": "user", "content": "ho"}]]])
+def test_a_batch_of_responses_may_have_texts_as_inputs(said, inputs):
+    """A request with a text vanished beside those with a list of messages, counted nowhere."""
+    requests = [batch_request(number, "/v1/responses", input=asked) for number, asked in enumerate(inputs)]
+    assert pairs(said(lines(*requests), "a.jsonl")) == [("user", "hi"), ("user", "ho")][: len(inputs)]
+
+
+def test_a_text_in_the_place_of_messages_is_quarantined(folder):
+    """It was counted nowhere."""
+    records = [
+        {"id": 1, "at": T, "events": [{"sender": "user", "body": "hi", "created_at": T}]},
+        {"id": 2, "events": "x"},
+    ]
+    found = folder.rows_of("a.jsonl", lines(*records))
+
+    assert pairs(found.messages) == [("user", "hi")]
+    assert found.reasons == {2: "unreadable_row"}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+
+from analytics_platform.operations.inspecting.inspection import inspect_files
+from analytics_platform.sources.mapping import FieldMapping
 
 T = "2024-06-20T08:00:00Z"
 Said = list[tuple[str | None, str | None]]
@@ -256,3 +260,30 @@ def test_customers_and_agents_of_help_desks_and_messengers_are_told_apart(said, 
     assert pairs(rows) == expected
     assert len({row["conversation_id"] for row in rows}) == 1
     assert all(row["timestamp"] and row["time_source"] != "file" for row in rows)
+
+
+def gladly(number: int, speaker: str, **content: Any) -> dict[str, Any]:
+    return {
+        "id": str(number), "conversationId": "c", "customerId": "cu", "timestamp": f"2024-06-20T08:0{number}:00Z",
+        "initiator": {"type": speaker, "id": "x"}, "content": content,
+    }  # fmt: skip
+
+
+def test_notes_of_gladly_are_internal_and_its_events_are_left_out(folder):
+    """They were messages of the agent, such as ``[CONVERSATION_NOTE]``."""
+    items = [
+        gladly(0, "CUSTOMER", type="EMAIL", subject="s", content="hi"),
+        gladly(1, "AGENT", type="CHAT_MESSAGE", content="yo"),
+        gladly(2, "AGENT", type="CONVERSATION_NOTE", body="vip"),
+        gladly(3, "AGENT", type="CONVERSATION_STATUS_CHANGE", status="CLOSED"),
+        gladly(4, "AGENT", type="TOPIC_CHANGE", addedTopicIds=["t"]),
+        gladly(5, "AGENT", type="PHONE_CALL", recordingStatus="NONE"),
+        gladly(6, "SYSTEM", type="CUSTOMER_ACTIVITY", title="bought", body="a lamp"),
+    ]
+    found = folder.rows_of("items.jsonl", "".join(json.dumps(item) + "\n" for item in items))
+
+    assert pairs(found.messages) == [("user", "hi"), ("agent", "yo"), ("system", "vip")]
+    assert not found.reasons
+    (view,) = inspect_files(str(folder.path / "items.jsonl"), FieldMapping())
+    assert "1 internal note got the role system: it is no answer." in view.notes
+    assert view.left_out == 4

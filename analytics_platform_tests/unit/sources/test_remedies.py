@@ -54,7 +54,7 @@ def test_one_of_a_kind_is_counted_in_the_singular():
 MESSAGE = '{"conversation_id":"c1","role":"user","text":"hi","timestamp":"2024-01-05T10:00:00Z"}'
 FAULTS = {
     "unquoted.csv": (HEADER + "c1,m1,user,hello, it is Jo,2024-01-05T10:00:00Z\n", "needs quotes"),
-    "two.jsonl": (f"{MESSAGE}{MESSAGE}\n", "a line must hold one whole JSON object"),
+    "two.jsonl": (f"{MESSAGE}\n{MESSAGE}{MESSAGE}\n", "a line must hold one whole JSON object"),
     "python.jsonl": (MESSAGE.replace('"', "'") * 2 + "\n", "a line must hold one whole JSON object"),
     "time.csv": (HEADER + "c1,m1,user,hello,10:00\n", "a time needs its date"),
     "future.csv": (HEADER + "c1,m1,user,hello,2124-01-05T10:00:00Z\n", "outside the years 1970 to 2099"),

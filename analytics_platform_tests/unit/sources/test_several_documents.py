@@ -43,6 +43,32 @@ def test_a_mapping_reaches_into_a_wrapped_list(folder, columns, indent):
     assert [(row["role"], row["text"]) for row in rows] == [("user", "hello"), ("agent", "yes?")]
 
 
+def message(number: int) -> str:
+    role = "user" if number % 2 == 0 else "agent"
+    time = f"2024-01-05T10:{number % 60:02d}:00Z"
+    said = {"message_id": str(number), "role": role, "text": "{é}{", "timestamp": time}
+    return json.dumps({"conversation_id": "a", **said})
+
+
+@pytest.mark.parametrize("between", ["", " ", ","])
+@pytest.mark.parametrize("count", [2, 3, 4000])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_objects_beside_each_other_are_records(folder, between, count, end):
+    """Firehose writes no line ends: the whole file was one broken row."""
+    found = folder.rows_of("a.json", between.join(map(message, range(count))) + end)
+    assert sorted(int(row["message_id"]) for row in found.messages) == list(range(count))
+
+
+def test_lines_of_objects_beside_each_other_are_records(folder):
+    found = folder.rows_of("a.jsonl", f"{message(0)}{message(1)}\n{message(2)}\n{message(3)}{message(4)}\n")
+    assert len(found.messages) == 5
+
+
+def test_a_broken_first_line_is_one_broken_row(folder):
+    found = folder.rows_of("a.jsonl", f'{message(0)}{{"text":\n{message(1)}\n{message(2)}\n')
+    assert (len(found.messages), found.reasons) == (2, {1: "unreadable_row"})
+
+
 def test_a_large_rest_of_a_page_is_left_out(folder):
     mapping = folder.write("mapping.yaml", COLUMNS)
     pages = [{**page, "note": "x" * 5_000_000} for page in PAGES]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -65,6 +66,36 @@ def test_tickets_with_nested_messages_are_read_with_their_notes(folder, name):
     assert times_of(found) == [f"{DAY} 09:00:00", f"{DAY} 09:01:00", f"{DAY} 09:02:00"]
 
 
+def comments(*authors: int) -> list[dict[str, Any]]:
+    return [
+        {"id": at, "author_id": author, "body": f"text {at}", "public": True, "created_at": f"{DAY}T09:00:0{at}Z"}
+        for at, author in enumerate(authors)
+    ]
+
+
+USERS = [{"id": 1, "role": "end-user"}, {"id": 2, "role": "agent"}, {"id": 3, "role": "admin"}]
+
+
+@pytest.mark.parametrize(
+    ("record", "roles"),
+    [
+        ({"comments": comments(1, 2, 3), "users": USERS, "count": 3}, ["user", "agent", "agent"]),
+        ({"comments": comments(2, 1), "users": USERS}, ["agent", "user"]),
+        ({"ticket": {"id": 5, "requester_id": 1, "comments": comments(1, 4, 2)}, "users": USERS},
+         ["user", "agent", "agent"]),
+        ({"comments": comments(1, 1)}, ["user", "user"]),
+        ({"comments": comments(1, 2)}, []),
+    ],
+)  # fmt: skip
+def test_the_list_of_users_says_who_wrote_comments_of_zendesk(folder, record, roles):
+    """Without a requester, agents were customers; where nothing says who is one, nothing is guessed."""
+    found = folder.rows_of("comments.json", json.dumps(record))
+
+    assert [row["role"] for row in found.messages] == roles
+    assert set(found.reasons.values()) == (set() if roles else {"missing_role"})
+    assert [row["user_id"] for row in found.messages if row["role"] == "user"] == ["1"] * roles.count("user")
+
+
 def test_a_message_has_its_own_time_and_conversation_not_those_of_its_page(folder):
     """The page's values have the usual names, too."""
     page = {
@@ -123,6 +154,29 @@ def test_langsmith_runs_are_exchanges_of_their_thread(folder):
     found = folder.rows_of("runs.jsonl", json.dumps(run))
 
     assert roles_of(found) == [("t1", "user", "Hi"), ("t1", "assistant", "Hello")]
+
+
+@pytest.mark.parametrize(
+    ("more", "conversations"),
+    [
+        ({}, ["r0", "r1"]),
+        ({"extra": {"metadata": {}}}, ["r0", "r1"]),
+        ({"extra": json.dumps({"metadata": {"session_id": "s"}})}, ["s"]),
+        ({"metadata": {"conversation_id": "s"}}, ["s"]),
+        ({"thread_id": "s"}, ["s"]),
+    ],
+)
+def test_langsmith_runs_without_a_thread_are_conversations_of_their_own(said, more, conversations):
+    """All chats of a project were one conversation: a run's session_id names its project."""
+    runs = [
+        {
+            "id": f"r{number}", "trace_id": f"r{number}", "run_type": "chain", "session_id": "project",
+            "start_time": f"{DAY}T09:00:0{number}", "inputs": {"question": "Hi"},
+            "outputs": {"output": "Hello"}, **more,
+        }
+        for number in range(2)
+    ]  # fmt: skip
+    assert sorted({row["conversation_id"] for row in said(runs)}) == conversations
 
 
 def test_an_exchange_of_unknown_form_is_quarantined(folder):

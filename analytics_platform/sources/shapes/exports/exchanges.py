@@ -71,6 +71,12 @@ _BODIES = ("body", "inputBodyJson", "outputBodyJson", "output")
 _FULFILMENTS = ("fulfillmentText", "fulfillment_text", "responseMessages")
 """Keys of the answer of Dialogflow."""
 _TRACES = ("trace_id", "traceId", "run_type", "observationId")
+_THREADS = ("thread_id", "session_id", "conversation_id")
+"""Keys of the conversation in the metadata of a LangSmith run."""
+_RUN_CONVERSATIONS = ("thread_id", "conversation_id", "trace_id", "id")
+"""Keys of the conversation in a LangSmith run itself."""
+_ARGUMENTS = frozenset({"args", "kwargs"})
+"""Keys of the input of a function that Langfuse's decorator observes."""
 _LEVELS = frozenset({"SPAN", "EVENT", "TOOL", "RETRIEVER", "CHAIN", "EMBEDDING", "GUARDRAIL", "EVALUATOR"})
 """Kinds of Langfuse observations that are no exchange between a customer and the assistant."""
 
@@ -96,7 +102,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     further = {name: value for name, value in plain_values(record, but=pair).items() if not _is_read(name)}
     record = {word_form(name): value for name, value in record.items()} | record
     thread = _thread_of(record)
-    if thread is not None:  # LangSmith's session_id is a project, of which a thread is one conversation
+    if thread is not None:
         record = {**record, "conversation_id": thread}
     for inner in ("metadata", "metrics", "trace"):  # LangWatch and Langfuse keep session, user and tokens there
         if isinstance(record.get(inner), Mapping):
@@ -183,9 +189,15 @@ def _model_of_run(record: Record, context: Context) -> Any:
 
 
 def _metadata(run: Record) -> Mapping[str, Any]:
+    """Return the metadata of a LangSmith run, which stand in ``extra``, or beside it in some exports."""
     extra = parsed(run.get("extra"))
-    found = extra.get("metadata") if isinstance(extra, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+    inner = parsed(extra.get("metadata")) if isinstance(extra, Mapping) else None
+    return {
+        name: value
+        for found in (parsed(run.get("metadata")), inner)
+        if isinstance(found, Mapping)
+        for name, value in found.items()
+    }
 
 
 @lru_cache(maxsize=8192)
@@ -223,8 +235,13 @@ def _identities(
 
 
 def _thread_of(record: Record) -> Any:
-    """Return the thread of a LangSmith run, which stands in the metadata."""
-    return first_of(_metadata(record), "thread_id", "session_id", "conversation_id") if "run_type" in record else None
+    """Return the conversation of a LangSmith run: the thread in its metadata, or else its trace; None of other records.
+
+    Its ``session_id`` is a project, which all conversations share.
+    """
+    if "run_type" not in record:
+        return None
+    return first_of(_metadata(record), *_THREADS) or first_of(record, *_RUN_CONVERSATIONS)
 
 
 def _unserialised(value: Any) -> Any:
@@ -281,9 +298,25 @@ def _question(value: Any) -> str | None:
     if messages is not None:
         asked = [message for message in messages if speaker(message) == "user"]
         return message_text(asked[-1]) if asked else None
-    return _text(
+    said = _text(
         value, "input", "question", "query", "text", "prompt", "message", "human_input", "user_input", "transcript"
     )
+    return said if said is not None or not isinstance(value, Mapping) else _question_among(value)
+
+
+def _question_among(value: Mapping[str, Any]) -> str | None:
+    """Return the question in an object under another key, or in the arguments of a function that Langfuse observed.
+
+    It is the only text, apart from ids and names of models, or the messages; of several texts, none is known to be it.
+    """
+    given: list[Any] = [item for name, item in value.items() if not _is_read(name) and isinstance(item, str)]
+    if value.keys() <= _ARGUMENTS:
+        args, named = value.get("args"), value.get("kwargs")
+        given = [*(args if isinstance(args, list) else []), *([named] if isinstance(named, Mapping) else [])]
+        with_messages = [item for item in given if _messages(item)]
+        given = with_messages or [item for item in given if isinstance(item, (str, Mapping))]
+    texts = [text for item in given if (text := _question(item))]
+    return texts[0] if len(texts) == 1 else None
 
 
 def _answer(value: Any) -> str | None:

@@ -13,6 +13,7 @@ from analytics_platform.sources.shapes.identity import (
     identify_conversation,
     identify_rows,
 )
+from analytics_platform.sources.shapes.people import roles_of_people
 from analytics_platform.sources.shapes.shape import Context, Shape, content_text, first_of, role_of
 
 _NOTE = "system"
@@ -42,9 +43,9 @@ def _zendesk(record: Record, context: Context) -> Iterator[Record]:
     conversation = str(ticket.get("id") or identify_conversation(context, ticket.get("created_at"), comments))
     requester = first_of(ticket, "requester_id") or _id_of(ticket.get("requester"))
     rating = ticket.get("satisfaction_rating")
+    roles = {**roles_of_people(record), **roles_of_people(ticket)}
     common = {
         "conversation_id": conversation,
-        "user_id": requester,
         "channel": first_of(ticket.get("via") or {}, "channel"),
         "outcome": ticket.get("status"),
         "subject": ticket.get("subject"),
@@ -53,10 +54,13 @@ def _zendesk(record: Record, context: Context) -> Iterator[Record]:
         Turn(_author_of(comment), first_of(comment, "plain_body", "body", "html_body"), comment.get("created_at"))
         for comment in comments
     ]
+    has_requester = requester is not None or len({turn.role for turn in turns}) == 1
     for comment, turn, place in zip(comments, turns, identify(context, conversation, turns), strict=True):
         author = turn.role
         stated = comment["author"].get("role") if isinstance(comment.get("author"), Mapping) else None
-        role = role_of(stated) if stated else "user" if author == requester or requester is None else "agent"
+        role = role_of(stated or roles.get(str(author)))
+        if role is None and has_requester:
+            role = "user" if author == requester or requester is None else "agent"
         note = comment.get("public") is False
         row = {
             **common,
@@ -64,7 +68,8 @@ def _zendesk(record: Record, context: Context) -> Iterator[Record]:
             "role": _NOTE if note else role,
             "text": turn.text,
             **context.time_of(turn.time, ticket.get("created_at"), place.position),
-            "agent_id": author if role != "user" and not note else None,
+            "user_id": author if role == "user" and requester is None else requester,
+            "agent_id": author if role not in {None, "user"} and not note else None,
         }
         if note:
             row["note"] = True
@@ -87,7 +92,8 @@ ZENDESK = Shape(
     "Zendesk tickets with comments",
     _is_zendesk,
     _zendesk,
-    "The requester is the customer, everyone else an agent; internal notes have the role system.",
+    "The requester is the customer, everyone else an agent, unless the list of users says otherwise; internal notes "
+    "have the role system.",
 )
 
 
@@ -271,3 +277,23 @@ CHATWOOT = Shape(
     _chatwoot,
     "Private notes and activities have the role system.",
 )
+
+_GLADLY_TEXTS = ("content", "body", "text", "transcript", "transcription", "message")
+_GLADLY_OWN = frozenset({"CUSTOMER_ACTIVITY", "TASK"})
+"""Kinds of Gladly's items whose text nobody says to anybody."""
+
+
+def with_gladly_text(record: Record) -> Record:
+    """Return an item of a conversation of Gladly with its kind, and the text that it has; other records as they are.
+
+    An internal note has the kind ``note``; what has no text, such as a change of the status, the kind ``event``.
+    """
+    content = record.get("content")
+    if not isinstance(content, Mapping) or not isinstance(record.get("initiator"), Mapping) or "type" in record:
+        return record
+    kind = str(content.get("type") or "")
+    if not kind.isupper():
+        return record
+    text = None if kind in _GLADLY_OWN else first_of(content, *_GLADLY_TEXTS)
+    kind = "event" if text is None else "note" if kind.endswith("_NOTE") else kind.lower()
+    return {**record, "content": text, "type": kind}

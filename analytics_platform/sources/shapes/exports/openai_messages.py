@@ -15,6 +15,7 @@ from analytics_platform.sources.shapes.shape import (
     is_list_of,
     is_message,
     message_text,
+    parsed,
     plain_values,
     speaker,
 )
@@ -27,6 +28,13 @@ UNKEPT = ("timestamp", "created_at", "id", "messages")
 """Keys of a record that no column keeps as they are."""
 _ROLE_AND_CONTENT = _PAIR = 2
 """Keys of a message that says nothing but who speaks and what."""
+ANSWERS = (
+    "response", "completion", "output", "answer", "reply", "output_text", "assistant_response", "llm_response",
+    "result",
+)  # fmt: skip
+"""Keys of the answer of a logged request, beside its messages."""
+_OUTCOMES = frozenset({"result", "output"})
+"""Keys that tell how a conversation ended where its messages end with an answer."""
 
 
 def _list_name(record: Record) -> str | None:
@@ -67,9 +75,11 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     stated = {**record["metadata"], **record} if isinstance(record.get("metadata"), dict) else record
     key = first_of(record, *CONVERSATIONS)
     time = first_of(stated, *TIME_KEYS)
-    messages = [*_listed(record[name]), *_answer_of(record)]
+    messages = _listed(record[name])
+    answer_name, answer = _answer_of(record, messages)
+    messages = [*messages, *answer]
     conversation = str(key) if key is not None else identify_conversation(context, time, messages)
-    further = plain_values(record, but=UNKEPT)
+    further = plain_values(record, but=(*UNKEPT, answer_name))
     known = {column: further.pop(column) for column in _COLUMNS if column in further}
     known["user_id"] = first_of(stated, *USER_KEYS)
     turns = [_turn(message) for message in messages]
@@ -97,16 +107,40 @@ def _turn(message: Record) -> Turn:
     return Turn(speaker(message), message_text(message), stated)
 
 
-def _answer_of(record: Record) -> list[Record]:
-    """Return the answer of a logged request, which stands beside its messages as ``response`` or ``completion``."""
-    answer = first_of(record, "response", "completion", "output")
+def _answer_of(record: Record, messages: list[Record]) -> tuple[str, list[Record]]:
+    """Return the answer of a logged request, which stands beside its messages, unless they end with it.
+
+    Args:
+        record: The request.
+        messages: The messages of its list.
+
+    Returns:
+        The key of the answer, and the answer as a message; an empty key and no message if there is none.
+    """
+    said, last = message_text(messages[-1]), speaker(messages[-1])
+    is_answered = last in {"assistant", "agent"} and bool(said)
+    for name in ANSWERS:
+        answer = _as_message(record.get(name))
+        text = None if answer is None else message_text(answer)
+        if answer is None or (is_answered and name in _OUTCOMES and isinstance(record[name], str)):
+            continue
+        if is_answered and (text or "").strip() == (said or "").strip():
+            return "", []
+        return name, [answer]
+    return "", []
+
+
+def _as_message(value: Any) -> Record | None:
+    """Return an answer as a message: of a response its first choice, of a text an assistant's message."""
+    answer = parsed(value)
     if isinstance(answer, dict):
         choices = answer.get("choices")
         first = choices[0] if isinstance(choices, list) and choices else None
         if isinstance(first, dict) and is_message(first.get("message")):
-            return [first["message"]]
-        return [answer] if is_message(answer) else []
-    return []
+            return dict(first["message"])
+        if is_message(answer):
+            return answer
+    return {"role": "assistant", "content": value} if isinstance(value, str) and value.strip() else None
 
 
 MESSAGES = Shape(

@@ -1,0 +1,56 @@
+"""The answer of a logged request stands beside its messages, and is the last message of its conversation."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+T = "2024-06-20T08:00:00Z"
+ASKED = [
+    {"role": "user", "content": "one"},
+    {"role": "assistant", "content": "two"},
+    {"role": "user", "content": "three"},
+]
+SAID = [("user", "one"), ("assistant", "two"), ("user", "three")]
+FOUR = {"role": "assistant", "content": "four"}
+
+
+def pairs(rows: list[dict[str, Any]]) -> list[tuple[str | None, str | None]]:
+    return [(row["role"], row["text"]) for row in rows]
+
+
+def log(messages: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {"id": "c", "model": "m", "messages": messages, "timestamp": T, **more}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "response", "completion", "output", "answer", "reply", "output_text", "assistant_response", "llm_response",
+        "result",
+    ],
+)  # fmt: skip
+def test_an_answer_as_a_text_is_the_last_message(said, name):
+    """It was lost in silence."""
+    assert pairs(said(log(ASKED, **{name: "four"}))) == [*SAID, ("assistant", "four")]
+    many = "".join(json.dumps(log(ASKED, **{name: "four"}) | {"id": f"c{number}"}) + "\n" for number in range(300))
+    assert pairs(said(many, "a.jsonl")) == [*SAID, ("assistant", "four")] * 300
+
+
+@pytest.mark.parametrize("answer", ["four", " four\n", FOUR, {"choices": [{"message": FOUR}]}])
+def test_an_answer_that_ends_the_messages_counts_once(said, answer):
+    assert pairs(said(log([*ASKED, FOUR], response=answer))) == [*SAID, ("assistant", "four")]
+
+
+def test_an_outcome_beside_an_answered_chat_is_no_message(said):
+    assert pairs(said(log([*ASKED, FOUR], result="resolved"))) == [*SAID, ("assistant", "four")]
+
+
+def test_an_answer_in_json_is_a_text(said):
+    assert pairs(said(log(ASKED, response='{"n": 4}'))) == [*SAID, ("assistant", '{"n": 4}')]
+
+
+def test_no_answer_adds_no_message(said):
+    assert pairs(said(log(ASKED, response=None, result=" "))) == SAID
