@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 from zoneinfo import available_timezones
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.sources.mapping import FieldMapping
-from analytics_platform.sources.row_rules.time_forms import AUTO
+from analytics_platform.sources.row_rules.time_forms import AUTO, dates_in_orders
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form
+from analytics_platform.system.plain_text import counted
 
 _DATE_NAMES = (
     "date", "datum", "fecha", "data", "day", "sent_date", "message_date", "created_date", "tag", "jour", "дата", "日付",
@@ -34,11 +36,12 @@ _WITHOUT_OFFSET = (
     r"^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[T ,]\s*\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?\s*$"
 )
 _HALF_OF_DAY = r"(?i)[ap]\.?m\.?$"
-_Bounds = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
-"""Least and greatest first, second and third number of dates."""
 _LAST_MONTH, _LAST_DAY = 12, 31
 _LIKELY_YEARS = 5
 """Years that the dates of an export lie apart, if their order is read as it is meant."""
+_LEAST_SHOWN, _MOST_AGAINST = 20, 0.01
+"""Dates that must show an order, and share of the deciding dates that may contradict it, to be errors of their own."""
+_SEPARATOR_WORDS = {"/": "slashes", "-": "dashes", ".": "points"}
 _ORDER_WORDS = {"dmy": "day first", "mdy": "month first", "ymd": "year first"}
 
 
@@ -138,74 +141,119 @@ def zone_of_row(columns: Mapping[str, pa.Array], effective: FieldMapping) -> Zon
     return ZoneOfRow(time, zone) if is_named and _all_match(columns[time], _WITHOUT_OFFSET) else None
 
 
-class DateNumbers:
-    """The numbers of dates such as 6/20/2024 and 24.06.20 that were seen so far."""
+class _DatesOfOneForm:
+    """What dates with the same separator show: for each set of orders that a date fits, how many dates fit it."""
 
     def __init__(self) -> None:
-        self._with_points: list[_Bounds] = []
-        self._others: list[_Bounds] = []
+        self.counts: dict[frozenset[str], int] = {}
         self.has_short_years = False
-        self.has_halves = False
+        self._years: dict[tuple[frozenset[str], str], tuple[int, int]] = {}
+        self._examples: dict[frozenset[str], str] = {}
 
-    def __bool__(self) -> bool:
-        """Tell whether there was any such date."""
-        return bool(self._with_points or self._others)
-
-    @property
-    def has_points_only(self) -> bool:
-        """Whether points stand between all numbers."""
-        return not self._others
-
-    def add(self, times: pa.Array) -> None:
-        """Add the times of rows, of shape (rows,); only dates whose order is not certain by their form count."""
-        texts = pc.drop_null(pc.utf8_trim_whitespace(times))
-        found = pc.drop_null(pc.extract_regex(texts, _NUMBERS))
-        if not len(found):
-            return
-        is_point = pc.equal(pc.struct_field(found, "joint"), ".")
-        for bounds, dates in ((self._with_points, found.filter(is_point)), (self._others, _inverse(found, is_point))):
-            if len(dates):
-                bounds.append(_bounds(dates))
-        short = pc.any(pc.equal(pc.binary_length(pc.struct_field(found, "third")), 2)).as_py()
-        self.has_short_years = self.has_short_years or short
-        self.has_halves = self.has_halves or pc.any(pc.match_substring_regex(texts, _HALF_OF_DAY)).as_py()
+    def add(self, fitted: frozenset[str], texts: pa.Array, first: np.ndarray, third: np.ndarray) -> None:
+        """Add dates that fit the same orders; arrays of shape (dates,)."""
+        self.counts[fitted] = self.counts.get(fitted, 0) + len(texts)
+        self._examples.setdefault(fitted, texts[0].as_py())
+        for order in fitted:
+            years = first if order == "ymd" else third
+            low, high = self._years.get((fitted, order), (years[0], years[0]))
+            self._years[fitted, order] = (min(low, years.min()), max(high, years.max()))
 
     def orders(self) -> list[str]:
-        """Return the orders of day, month and year that the numbers allow.
+        fitting = [order for order in _ORDER_WORDS if not self._against(order)]
+        orders = fitting or [order for order in _ORDER_WORDS if self._is_shown_by_nearly_all(order)]
+        return [order for order in orders if self._span(order) <= _LIKELY_YEARS] or orders
 
-        Dates with points decide nothing about others. Where a year of two digits may stand first or last, an order in
-        which the years lie further apart than ``_LIKELY_YEARS`` gives way to one in which they do not.
+    def contradicting(self, order: str) -> tuple[int, str]:
+        """Return how many dates do not fit an order, and one of them."""
+        examples = [example for fitted, example in self._examples.items() if order not in fitted]
+        return self._against(order), next(iter(examples), "")
+
+    def _against(self, order: str) -> int:
+        return sum(count for fitted, count in self.counts.items() if order not in fitted)
+
+    def _is_shown_by_nearly_all(self, order: str) -> bool:
+        deciding = [fitted for fitted in self.counts if order in fitted and not fitted >= {"dmy", "mdy"}]
+        shown, against = sum(self.counts[fitted] for fitted in deciding), self._against(order)
+        return shown >= _LEAST_SHOWN and against <= _MOST_AGAINST * (shown + against)
+
+    def _span(self, order: str) -> int:
+        spans = [years for (_, of_order), years in self._years.items() if of_order == order]
+        return max(high for _, high in spans) - min(low for low, _ in spans)
+
+
+class DateNumbers:
+    """The numbers of dates such as 6/20/2024 and 24.06.20 that were seen so far, by the separator between them."""
+
+    def __init__(self) -> None:
+        self._forms: dict[str, _DatesOfOneForm] = {}
+        self.has_halves = False
+
+    @property
+    def separators(self) -> list[str]:
+        """The separators of dates that were seen."""
+        return [separator for separator in _SEPARATOR_WORDS if separator in self._forms]
+
+    def has_short_years(self, separator: str) -> bool:
+        """Tell whether a date with a separator has a year of two digits."""
+        return separator in self._forms and self._forms[separator].has_short_years
+
+    def add(self, times: pa.Array) -> None:
+        """Add the times of rows, of shape (rows,); only dates whose order is not certain by their form count.
+
+        Dates that fit no order, such as 00/00/0000 and 31/13/2024, do not count.
         """
-        parts = list(zip(*(self._others or self._with_points), strict=True))
-        bounds = [(min(low for low, _ in part), max(high for _, high in part)) for part in parts]
-        orders, likely = [], []
-        for order in _ORDER_WORDS:
-            day, month, year = (bounds[order.index(part)] for part in "dmy")
-            if 1 <= day[0] <= day[1] <= _LAST_DAY and 1 <= month[0] <= month[1] <= _LAST_MONTH:
-                orders.append(order)
-                likely += [order] if year[1] - year[0] <= _LIKELY_YEARS else []
-        return likely or orders
+        texts = pc.drop_null(pc.utf8_trim_whitespace(times))
+        found = pc.extract_regex(texts, _NUMBERS)
+        texts, found = texts.filter(pc.is_valid(found)), found.drop_null()
+        if not len(found):
+            return
+        first, second, third = (
+            pc.struct_field(found, name).cast(pa.int32()).to_numpy() for name in ("first", "second", "third")
+        )
+        is_short = pc.equal(pc.binary_length(pc.struct_field(found, "third")), 2).to_numpy(zero_copy_only=False)
+        fits = {
+            "dmy": _within(first, _LAST_DAY) & _within(second, _LAST_MONTH),
+            "mdy": _within(first, _LAST_MONTH) & _within(second, _LAST_DAY),
+            "ymd": is_short & _within(second, _LAST_MONTH) & _within(third, _LAST_DAY),
+        }
+        codes = sum(fit.astype(np.int8) << place for place, fit in enumerate(fits.values()))
+        for separator in _SEPARATOR_WORDS:
+            has_it = pc.equal(pc.struct_field(found, "joint"), separator).to_numpy(zero_copy_only=False)
+            for code in np.unique(codes[has_it & (codes > 0)]).tolist():
+                chosen = has_it & (codes == code)
+                fitted = frozenset(order for place, order in enumerate(fits) if code >> place & 1)
+                form = self._forms.setdefault(separator, _DatesOfOneForm())
+                form.add(fitted, texts.filter(pa.array(chosen)), first[chosen], third[chosen])
+                form.has_short_years = form.has_short_years or bool(is_short[chosen].any())
+        self.has_halves = self.has_halves or pc.any(pc.match_substring_regex(texts, _HALF_OF_DAY)).as_py()
+
+    def orders(self, separator: str) -> list[str]:
+        """Return the orders of day, month and year that the dates with a separator allow.
+
+        Where dates contradict each other, the order that nearly all show is allowed. Where a year of two digits may
+        stand first or last, an order in which the years lie further apart than ``_LIKELY_YEARS`` gives way to one in
+        which they do not.
+        """
+        return self._forms[separator].orders() if separator in self._forms else []
+
+    def contradicting(self, separator: str, order: str) -> tuple[int, str]:
+        """Return how many dates with a separator do not fit an order, and one of them."""
+        return self._forms[separator].contradicting(order)
 
 
-def _inverse(found: pa.StructArray, is_point: pa.Array) -> pa.StructArray:
-    return found.filter(pc.invert(is_point))
-
-
-def _bounds(dates: pa.StructArray) -> _Bounds:
-    names = ("first", "second", "third")
-    extremes = (pc.min_max(pc.struct_field(dates, name).cast(pa.int32())).as_py() for name in names)
-    first, second, third = ((one["min"], one["max"]) for one in extremes)
-    return first, second, third
+def _within(numbers: np.ndarray, last: int) -> np.ndarray:
+    return (numbers >= 1) & (numbers <= last)
 
 
 class OrdersElsewhere(Protocol):
     """What further rows, and other files of the source, say about the order of dates that first rows leave open."""
 
-    def of_file(self) -> Sequence[str]:
-        """Return the orders that all dates of the file allow."""
+    def of_file(self) -> DateNumbers:
+        """Return the numbers of the dates of the file."""
 
-    def of_source(self) -> str | None:
-        """Return the order that the other files of the source show; None if none does, or two differ."""
+    def of_source(self, separator: str) -> str | None:
+        """Return the order that the files of the source show for a separator; None if none does, or two differ."""
 
     def tell(self, sentence: str) -> None:
         """Keep a sentence that a run says at its end."""
@@ -216,8 +264,9 @@ def with_date_order(
 ) -> FieldMapping:
     """Return the mapping with the order of dates such as 6/20/2024 or 24.06.20, as far as dates show it.
 
-    The first rows decide, or else all rows of the file, or else the other files of the source. Dates with points are
-    read day first where they show no other order, as in most languages that write points.
+    Dates with slashes, dashes and points are told apart. The first rows decide, or else all rows of the file, or else
+    the other files of the source. Dates with points are read day first where they show no other order, as in most
+    languages that write points.
 
     Args:
         rows: The first rows.
@@ -230,33 +279,64 @@ def with_date_order(
         return effective
     numbers = DateNumbers()
     numbers.add(values)
-    if not numbers:
+    separators = numbers.separators
+    is_open = {one: len(numbers.orders(one)) != 1 and not _says_nothing_else(numbers, one) for one in separators}
+    if any(is_open.values()) and elsewhere is not None:
+        numbers = elsewhere.of_file()
+        separators = numbers.separators
+    shown = {one: numbers.orders(one) for one in separators}
+    taken: dict[str, str] = {}
+    for separator in separators:
+        if _says_nothing_else(numbers, separator) and len(separators) == 1:
+            return effective
+        beside = {other[0] for one, other in shown.items() if len(other) == 1 and "." not in (one, separator)}
+        order, sentence, is_guess = _order_of(numbers, separator, beside, elsewhere)
+        if order is not None:
+            taken[separator] = order
+        if sentence:
+            notes.append(sentence)
+        if is_guess and elsewhere is not None:
+            elsewhere.tell(sentence)
+    if len(set(taken.values())) == 1 and len(taken) == len(separators):
+        return effective.model_copy(update={"date_order": next(iter(taken.values()))})
+    if not {*taken.items()} - {(".", "dmy")}:
         return effective
-    orders = numbers.orders()
-    points_say_day_first = numbers.has_points_only and "dmy" in orders
-    if points_say_day_first and (not numbers.has_short_years or orders == ["dmy"]):
-        return effective
-    if len(orders) > 1 and elsewhere is not None:
-        orders = [order for order in elsewhere.of_file() if order in orders]
-    if len(orders) == 1:
-        notes.append(f"Dates are read {_ORDER_WORDS[orders[0]]}, as their numbers show.")
-        return effective.model_copy(update={"date_order": orders[0]})
+    return effective.model_copy(update={"timestamp_format": None, "timestamp_formats": (dates_in_orders(taken),)})
+
+
+def _says_nothing_else(numbers: DateNumbers, separator: str) -> bool:
+    """Tell whether dates have points and the usual order, so that nothing needs to be said."""
+    orders = numbers.orders(separator)
+    is_clear = orders == ["dmy"] or ("dmy" in orders and not numbers.has_short_years(separator))
+    return separator == "." and is_clear and not numbers.contradicting(separator, "dmy")[0]
+
+
+def _order_of(
+    numbers: DateNumbers, separator: str, beside: set[str], elsewhere: OrdersElsewhere | None
+) -> tuple[str | None, str, bool]:
+    """Return the order of the dates with a separator, a sentence about it, and whether a run must say it."""
+    dates = "Dates" if len(numbers.separators) == 1 else f"Dates with {_SEPARATOR_WORDS[separator]}"
+    orders = numbers.orders(separator)
     if not orders:
-        return effective
-    of_source = elsewhere.of_source() if elsewhere is not None else None
+        return None, f"{dates} contradict each other in their order: `date_order` in a mapping says it.", True
+    if len(orders) == 1:
+        count, example = numbers.contradicting(separator, orders[0])
+        against = f"; {counted(count, 'date')} cannot be read so, e.g. {example}" if count else ""
+        return orders[0], f"{dates} are read {_ORDER_WORDS[orders[0]]}, as their numbers show{against}.", bool(count)
     setting = f"`date_order: {'`, `'.join(orders[:-1])}` or `{orders[-1]}` in a mapping says which"
-    likely = points_say_day_first or (numbers.has_halves and "mdy" not in orders)  # 24/06/20 1:05 pm
-    order = of_source if of_source in orders else "dmy" if likely else None
+    has_plain_points = separator == "." and not numbers.has_short_years(separator)
+    of_source = elsewhere.of_source(separator) if elsewhere is not None and not has_plain_points else None
+    of_file = next(iter(beside)) if len(beside) == 1 else None
+    likely = (separator == "." and "dmy" in orders) or (numbers.has_halves and "mdy" not in orders)  # 24/06/20 1:05 pm
+    order, why = "dmy" if likely else None, ""
+    if of_file in orders:
+        order, why = of_file, ", as the file's other dates"
+    elif of_source in orders:
+        order, why = of_source, ", as in the source's other files"
     others = " or ".join(_ORDER_WORDS[other] for other in orders if other != order)
     if order is None:
-        sentence = f"Dates may be read {others}, and no date of the source shows it: {setting}."
-    else:
-        why = ", as in the source's other files" if order == of_source else ""
-        sentence = f"Dates are read {_ORDER_WORDS[order]}{why}; their numbers may also mean {others}: {setting}."
-    notes.append(sentence)
-    if elsewhere is not None:
-        elsewhere.tell(sentence)
-    return effective if order is None else effective.model_copy(update={"date_order": order})
+        return None, f"{dates} may be read {others}, and no date of the source shows it: {setting}.", True
+    return order, f"{dates} are read {_ORDER_WORDS[order]}{why}; their numbers may also mean {others}: {setting}.", True
 
 
 def _all_match(values: pa.Array, pattern: str) -> bool:
