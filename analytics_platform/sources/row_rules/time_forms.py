@@ -92,8 +92,9 @@ CREATE TEMP MACRO has_unclear_zone(given) AS regexp_matches(given, ' [A-Z]{3,5}(
     AND NOT regexp_matches(given, ' (GMT|UTC)( \d{4})?$');
 CREATE TEMP MACRO plain_days(given) AS regexp_replace(given, '\b(\d{1,2})(st|nd|rd|th)\b', '\1');
 CREATE TEMP MACRO mail_time(given) AS
-    CASE WHEN regexp_matches(given, '[A-Za-z]{3}') AND NOT has_unclear_zone(given)
+    CASE WHEN regexp_matches(given, '[A-Za-z]{3}|[AaPp][Mm] [+-]\d') AND NOT has_unclear_zone(given)
     THEN CAST(try_strptime(plain_days(given), [
+        '%Y-%m-%d %I:%M:%S %p %z', '%Y-%m-%d %I:%M %p %z', '%Y-%m-%d %I:%M:%S %p UTC', '%Y-%m-%d %I:%M %p UTC',
         '%a, %d %b %Y %H:%M:%S %z', '%d %b %Y %H:%M:%S %z', '%a, %d %b %Y %H:%M %z', '%d %b %Y %H:%M %z',
         '%a, %d %b %Y %H:%M:%S %Z', '%d %b %Y %H:%M:%S %Z', '%a %b %d %H:%M:%S %z %Y', '%a %b %d %H:%M:%S %Z %Y',
         '%a %b %d %Y %H:%M:%S %z', '%d/%b/%Y:%H:%M:%S %z', '[%d/%b/%Y:%H:%M:%S %z]', '%A, %d-%b-%y %H:%M:%S %Z',
@@ -154,8 +155,9 @@ _WORDED = (
 _WALL = f"coalesce(TRY_CAST(coalesce(iso_text(given), loose_iso_text(given)) AS TIMESTAMP), {_WORDED})"
 _WALL_OF_PARTS = _WALL.replace("given", "parts.wall")
 _ZONED = (
-    r"CASE WHEN regexp_matches(given, '\d ?\[?[A-Za-z]+/[\w/+-]+\]?$') "
-    r"THEN list_transform([regexp_extract(given, '^(.*\d) ?\[?([A-Za-z]+/[\w/+-]+)\]?$', ['wall', 'zone'])], "
+    r"CASE WHEN regexp_matches(given, '\d(?: ?[AaPp][Mm]\b)? ?\[?[A-Za-z]+/[\w/+-]+\]?$') "
+    r"THEN list_transform([regexp_extract(given, '^(.*\d(?: ?[AaPp][Mm]\b)?) ?\[?([A-Za-z]+/[\w/+-]+)\]?$', "
+    r"['wall', 'zone'])], "
     f"lambda parts: list_transform([{_WALL_OF_PARTS}], lambda wall: zone_time(wall, parts.zone))[1])[1] END"
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol
 from zoneinfo import available_timezones
 
@@ -35,6 +36,7 @@ _ZONE_NAMES = ("timezone", "time_zone", "tz", "tzid", "timestamp_timezone", "zei
 _WITHOUT_OFFSET = (
     r"^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[T ,]\s*\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?\s*$"
 )
+_OFFSET = r"^(?:(?:UTC|GMT) ?)?[+-]\d{1,2}(?::?\d{2})?$|^Z$"
 _HALF_OF_DAY = r"(?i)[ap]\.?m\.?$"
 _LAST_MONTH, _LAST_DAY = 12, 31
 _LIKELY_YEARS = 5
@@ -96,12 +98,14 @@ class ZoneOfRow:
     """The column of a table that says in which zone each row's time is.
 
     Attributes:
-        time: Column of the times, which state no offset.
-        zone: Column of the zones' IANA names.
+        time: Column of the times; those that state an offset stay as they are.
+        zone: Column of the zones: IANA names, or offsets such as GMT+2.
+        unknown: One of the first names that say no zone; None where each does.
     """
 
     time: str
     zone: str
+    unknown: str | None = None
 
     @property
     def name(self) -> str:
@@ -113,14 +117,17 @@ class ZoneOfRow:
         if self.time not in rows.columns or self.zone not in rows.columns or self.name in rows.columns:
             return rows
         zones = pc.fill_null(pc.utf8_trim_whitespace(rows.columns[self.zone]), "UTC")
-        both = pc.binary_join_element_wise(pc.utf8_trim_whitespace(rows.columns[self.time]), zones, " ")
-        return replace(rows, columns={**rows.columns, self.name: both})
+        times = rows.columns[self.time]
+        both = pc.binary_join_element_wise(pc.utf8_trim_whitespace(times), zones, " ")
+        needs_zone = pc.match_substring_regex(times, _WITHOUT_OFFSET)
+        return replace(rows, columns={**rows.columns, self.name: pc.if_else(needs_zone, both, times)})
 
     def note(self) -> str:
         """Return a sentence that says what was taken."""
+        but = "" if self.unknown is None else f"; rows that name none, such as {self.unknown}, go into quarantine"
         return (
-            f"Times are read in the zone that the column {self.zone} names in their row; `timezone: UTC` in a mapping "
-            "says otherwise."
+            f"Times are read in the zone that the column {self.zone} names in their row{but}; `timezone: UTC` in a "
+            "mapping says otherwise."
         )
 
 
@@ -136,9 +143,17 @@ def zone_of_row(columns: Mapping[str, pa.Array], effective: FieldMapping) -> Zon
     zone = next((name_of[form] for form in _ZONE_NAMES if form in name_of), None)
     if effective.timezone or zone is None or time not in columns or tuple(effective.time_formats()) != (AUTO,):
         return None
-    stated = pc.unique(pc.drop_null(pc.utf8_trim_whitespace(columns[zone]))).to_pylist()
-    is_named = bool(stated) and available_timezones().issuperset(stated)
-    return ZoneOfRow(time, zone) if is_named and _all_match(columns[time], _WITHOUT_OFFSET) else None
+    stated = pc.unique(pc.drop_null(pc.utf8_trim_whitespace(columns[zone])))
+    is_known = pc.or_(pc.is_in(stated, _known_zones()), pc.match_substring_regex(stated, _OFFSET))
+    unknown = stated.filter(pc.and_(pc.invert(is_known), pc.not_equal(stated, "")))
+    if not pc.any(is_known).as_py() or not _any_matches(columns[time], _WITHOUT_OFFSET):
+        return None
+    return ZoneOfRow(time, zone, unknown[0].as_py() if len(unknown) else None)
+
+
+@lru_cache(maxsize=1)
+def _known_zones() -> pa.Array:
+    return pa.array(sorted(available_timezones()))
 
 
 class _DatesOfOneForm:
@@ -337,6 +352,10 @@ def _order_of(
     if order is None:
         return None, f"{dates} may be read {others}, and no date of the source shows it: {setting}.", True
     return order, f"{dates} are read {_ORDER_WORDS[order]}{why}; their numbers may also mean {others}: {setting}.", True
+
+
+def _any_matches(values: pa.Array, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(values, pattern)).as_py())
 
 
 def _all_match(values: pa.Array, pattern: str) -> bool:
