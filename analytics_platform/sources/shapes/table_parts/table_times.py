@@ -27,7 +27,17 @@ _TIME_NAMES = (
     "time_of_day", "время", "時刻", "时间",
 )  # fmt: skip
 _DATE = r"^\s*\d{1,4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,4}日?\.?\s*$"
-_TIME = r"^\s*\d{1,2}[:.h]\d{2}([:.]\d{2}([.,]\d+)?)?\s*([AaPp]\.?\s?[Mm]\.?)?\s*$"
+_TIME = (
+    r"^\s*(\d{1,2}[:.h]\d{2}([:.]\d{2}([.,]\d+)?)?\s*([AaPp]\.?\s?[Mm]\.?|(?i:uhr|h|hrs?)\.?)?|"
+    r"\d{1,2}\s*(?i:uhr|h))\s*$"
+)
+_PLAIN_TIMES = (
+    (r"(?i)^(\d{1,2})\s*(?:uhr|h)$", r"\1:00"),
+    (r"(?i)\s*(?:uhr|h|hrs?)\.?$", ""),
+    (r"^(\d{1,2})[.h:](\d{2})[.:](\d{2})", r"\1:\2:\3"),
+    (r"^(\d{1,2})[.h](\d{2})", r"\1:\2"),
+)
+"""Patterns of times of the day such as 9 Uhr, 9.15 Uhr and 9h15, and what makes them 9:00 and 9:15."""
 _NUMBERS = (
     r"^(?:\d{1,2}:\d{2}(?::\d{2})? ?(?:[AaPp]\.?[Mm]\.?)?,? )?"
     r"(?P<first>\d{1,2})(?P<joint>[/.-])(?P<second>\d{1,2})[/.-](?P<third>\d{4}|\d{2})(?:\D|$)"
@@ -39,6 +49,7 @@ _WITHOUT_OFFSET = (
 _OFFSET = r"^(?:(?:UTC|GMT) ?)?[+-]\d{1,2}(?::?\d{2})?$|^Z$"
 _HALF_OF_DAY = r"(?i)[ap]\.?m\.?$"
 _LAST_MONTH, _LAST_DAY = 12, 31
+_MOST = 0.9
 _LIKELY_YEARS = 5
 """Years that the dates of an export lie apart, if their order is read as it is meant."""
 _LEAST_SHOWN, _MOST_AGAINST = 20, 0.01
@@ -68,9 +79,10 @@ class DateAndTime:
         """Return rows with one more column, which has date and time."""
         if self.date not in rows.columns or self.time not in rows.columns or self.name in rows.columns:
             return rows
-        both = pc.binary_join_element_wise(
-            pc.utf8_trim_whitespace(rows.columns[self.date]), pc.utf8_trim_whitespace(rows.columns[self.time]), " "
-        )
+        times = pc.utf8_trim_whitespace(rows.columns[self.time])
+        for pattern, replacement in _PLAIN_TIMES:
+            times = pc.replace_substring_regex(times, pattern, replacement)
+        both = pc.binary_join_element_wise(pc.utf8_trim_whitespace(rows.columns[self.date]), times, " ")
         return replace(rows, columns={**rows.columns, self.name: both})
 
 
@@ -88,8 +100,8 @@ def date_and_time(columns: Mapping[str, pa.Array], effective: FieldMapping, give
     taken = effective.column_of("timestamp")
     dates = [taken, *(name_of[form] for form in map(column_form, _DATE_NAMES) if form in name_of)]
     times = [taken, *(name_of[form] for form in map(column_form, _TIME_NAMES) if form in name_of)]
-    date = next((name for name in dates if name in columns and _all_match(columns[name], _DATE)), None)
-    time = next((name for name in times if name in columns and _all_match(columns[name], _TIME)), None)
+    date = next((name for name in dates if name in columns and _most_match(columns[name], _DATE)), None)
+    time = next((name for name in times if name in columns and _most_match(columns[name], _TIME)), None)
     return DateAndTime(date, time) if date is not None and time is not None else None
 
 
@@ -358,6 +370,8 @@ def _any_matches(values: pa.Array, pattern: str) -> bool:
     return bool(pc.any(pc.match_substring_regex(values, pattern)).as_py())
 
 
-def _all_match(values: pa.Array, pattern: str) -> bool:
-    stated = pc.drop_null(values)
-    return bool(len(stated)) and bool(pc.all(pc.match_substring_regex(stated, pattern)).as_py())
+def _most_match(values: pa.Array, pattern: str) -> bool:
+    """Tell whether at least ``_MOST`` of the values that are stated match: a typing error says nothing of others."""
+    stated = pc.utf8_trim_whitespace(pc.drop_null(values))
+    stated = stated.filter(pc.not_equal(stated, ""))
+    return len(stated) > 0 and pc.sum(pc.match_substring_regex(stated, pattern)).as_py() >= _MOST * len(stated)
