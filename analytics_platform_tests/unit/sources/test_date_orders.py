@@ -96,6 +96,9 @@ def test_dates_that_contradict_nearly_all_others_are_named():
         ("03.04.2024", ["03.04.2024"], "mdy", None, False),  # read day first in any case
         ("2024-04-03", [], None, None, False),
         ("03-04-2024", ["03-04-2024", "25/04/2024"], None, "dmy", True),
+        ("03-04-2024", ["25/04/2024"], None, "dmy", True),  # of another sheet, where reading ended
+        ("25/04/2024", ["04/26/2024"], None, "dmy", False),
+        ("21/06/24", ["04/25/24", "04/25/2024"], None, None, True),
     ],
 )
 def test_all_rows_and_then_other_files_decide_what_first_rows_leave_open(time, of_file, of_source, order, told):

@@ -307,28 +307,34 @@ def with_date_order(
     numbers = DateNumbers()
     numbers.add(values)
     separators = numbers.separators
-    is_open = {one: len(numbers.orders(one)) != 1 and not _says_nothing_else(numbers, one) for one in separators}
-    if any(is_open.values()) and elsewhere is not None:
-        numbers = elsewhere.of_file()
-        separators = numbers.separators
-    shown = {one: numbers.orders(one) for one in separators}
-    taken: dict[str, str] = {}
-    for separator in separators:
-        if _says_nothing_else(numbers, separator) and len(separators) == 1:
+    is_open = any(len(numbers.orders(one)) != 1 and not _says_nothing_else(numbers, one) for one in separators)
+    whole = elsewhere.of_file() if is_open and elsewhere is not None else numbers
+    shown = {one: whole.orders(one) for one in whole.separators if one not in separators}
+    taken = {one: orders[0] for one, orders in shown.items() if len(orders) == 1}
+    telling = {one: _telling(numbers, whole, one) for one in separators}
+    shown |= {one: told.orders(one) for one, told in telling.items()}
+    for separator, told in telling.items():
+        if len(shown) == 1 and _says_nothing_else(told, separator):
             return effective
         beside = {other[0] for one, other in shown.items() if len(other) == 1 and "." not in (one, separator)}
-        order, sentence, is_guess = _order_of(numbers, separator, beside, elsewhere)
+        dates = "Dates" if len(shown) == 1 else f"Dates with {_SEPARATOR_WORDS[separator]}"
+        order, sentence, is_guess = _order_of(told, separator, beside, elsewhere)
         if order is not None:
             taken[separator] = order
-        if sentence:
-            notes.append(sentence)
+        notes.append(f"{dates} {sentence}")
         if is_guess and elsewhere is not None:
-            elsewhere.tell(sentence)
-    if len(set(taken.values())) == 1 and len(taken) == len(separators):
+            elsewhere.tell(notes[-1])
+    if len(set(taken.values())) == 1 and len(taken) == len(shown):
         return effective.model_copy(update={"date_order": next(iter(taken.values()))})
     if not {*taken.items()} - {(".", "dmy")}:
         return effective
     return effective.model_copy(update={"timestamp_format": None, "timestamp_formats": (dates_in_orders(taken),)})
+
+
+def _telling(first: DateNumbers, whole: DateNumbers, separator: str) -> DateNumbers:
+    """Return what tells an order: the first rows, or the whole file where they leave it open and it fits them."""
+    orders, possible = whole.orders(separator), first.orders(separator)
+    return whole if orders and (not possible or (len(possible) > 1 and {*orders} <= {*possible})) else first
 
 
 def _says_nothing_else(numbers: DateNumbers, separator: str) -> bool:
@@ -341,15 +347,14 @@ def _says_nothing_else(numbers: DateNumbers, separator: str) -> bool:
 def _order_of(
     numbers: DateNumbers, separator: str, beside: set[str], elsewhere: OrdersElsewhere | None
 ) -> tuple[str | None, str, bool]:
-    """Return the order of the dates with a separator, a sentence about it, and whether a run must say it."""
-    dates = "Dates" if len(numbers.separators) == 1 else f"Dates with {_SEPARATOR_WORDS[separator]}"
+    """Return the order of the dates with a separator, the end of a sentence about it, and whether a run must say it."""
     orders = numbers.orders(separator)
     if not orders:
-        return None, f"{dates} contradict each other in their order: `date_order` in a mapping says it.", True
+        return None, "contradict each other in their order: `date_order` in a mapping says it.", True
     if len(orders) == 1:
         count, example = numbers.contradicting(separator, orders[0])
         against = f"; {counted(count, 'date')} cannot be read so, e.g. {example}" if count else ""
-        return orders[0], f"{dates} are read {_ORDER_WORDS[orders[0]]}, as their numbers show{against}.", bool(count)
+        return orders[0], f"are read {_ORDER_WORDS[orders[0]]}, as their numbers show{against}.", bool(count)
     setting = f"`date_order: {'`, `'.join(orders[:-1])}` or `{orders[-1]}` in a mapping says which"
     has_plain_points = separator == "." and not numbers.has_short_years(separator)
     of_source = elsewhere.of_source(separator) if elsewhere is not None and not has_plain_points else None
@@ -362,8 +367,8 @@ def _order_of(
         order, why = of_source, ", as in the source's other files"
     others = " or ".join(_ORDER_WORDS[other] for other in orders if other != order)
     if order is None:
-        return None, f"{dates} may be read {others}, and no date of the source shows it: {setting}.", True
-    return order, f"{dates} are read {_ORDER_WORDS[order]}{why}; their numbers may also mean {others}: {setting}.", True
+        return None, f"may be read {others}, and no date of the source shows it: {setting}.", True
+    return order, f"are read {_ORDER_WORDS[order]}{why}; their numbers may also mean {others}: {setting}.", True
 
 
 def _any_matches(values: pa.Array, pattern: str) -> bool:
