@@ -27,28 +27,33 @@ class DateOrders:
     def __init__(self, files: Sequence[SourceFile], times_of: Callable[[SourceFile], Iterator[pa.Array]]) -> None:
         self._files = files
         self._times_of = times_of
-        self._orders: dict[SourceFile, Sequence[str]] = {}
-        self._of_source: set[str] | None = None
+        self._numbers: dict[SourceFile, DateNumbers] = {}
         self.sentences: list[str] = []
 
-    def orders_of(self, file: SourceFile) -> Sequence[str]:
-        """Return the orders that the dates of a file allow; none for a file without such dates."""
-        if file not in self._orders:
+    def numbers_of(self, file: SourceFile) -> DateNumbers:
+        """Return the numbers of the dates of a file, up to the row from which on they show an order."""
+        if file not in self._numbers:
             numbers = DateNumbers()
             with suppress(SourceError):  # a file that cannot be read is refused when its rows are read
                 for times in self._times_of(file):
                     numbers.add(times)
-                    if not numbers or len(numbers.orders()) < 2:
+                    if all(len(numbers.orders(separator)) == 1 for separator in numbers.separators):
                         break
-            self._orders[file] = numbers.orders() if numbers else ()
-        return self._orders[file]
+            self._numbers[file] = numbers
+        return self._numbers[file]
 
-    def of_source(self) -> str | None:
-        """Return the one order that files of the source show by themselves; None if none does, or two differ."""
-        if self._of_source is None:
-            decided = (self.orders_of(file) for file in self._files)
-            self._of_source = {orders[0] for orders in decided if len(orders) == 1}
-        return next(iter(self._of_source)) if len(self._of_source) == 1 else None
+    def of_source(self, separator: str) -> str | None:
+        """Return the one order that files of the source show by themselves; None if none does, or two differ.
+
+        Dates with slashes and dashes also tell each other's order, where no file shows it for the separator itself.
+        """
+        numbers = [self.numbers_of(file) for file in self._files]
+        for separators in (separator, "" if separator == "." else "/-"):
+            shown = {tuple(one.orders(other)) for one in numbers for other in separators}
+            decided = {orders[0] for orders in shown if len(orders) == 1}
+            if decided:
+                return decided.pop() if len(decided) == 1 else None
+        return None
 
     def beside(self, file: SourceFile) -> OrdersBeside:
         """Return what the source's dates say to a file whose first rows leave the order open."""
@@ -62,13 +67,13 @@ class OrdersBeside:
         self._orders = orders
         self._file = file
 
-    def of_file(self) -> Sequence[str]:
-        """Return the orders that all dates of the file allow."""
-        return self._orders.orders_of(self._file)
+    def of_file(self) -> DateNumbers:
+        """Return the numbers of the dates of the file."""
+        return self._orders.numbers_of(self._file)
 
-    def of_source(self) -> str | None:
-        """Return the order that the other files of the source show; None if none does, or two differ."""
-        return self._orders.of_source()
+    def of_source(self, separator: str) -> str | None:
+        """Return the order that the files of the source show for a separator; None if none does, or two differ."""
+        return self._orders.of_source(separator)
 
     def tell(self, sentence: str) -> None:
         """Keep a sentence about the file, which the run says at its end."""

@@ -10,7 +10,7 @@ it, and again for the statement, which took longer than all else that is done wi
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 AUTO = "auto"
@@ -92,8 +92,9 @@ CREATE TEMP MACRO has_unclear_zone(given) AS regexp_matches(given, ' [A-Z]{3,5}(
     AND NOT regexp_matches(given, ' (GMT|UTC)( \d{4})?$');
 CREATE TEMP MACRO plain_days(given) AS regexp_replace(given, '\b(\d{1,2})(st|nd|rd|th)\b', '\1');
 CREATE TEMP MACRO mail_time(given) AS
-    CASE WHEN regexp_matches(given, '[A-Za-z]{3}') AND NOT has_unclear_zone(given)
+    CASE WHEN regexp_matches(given, '[A-Za-z]{3}|[AaPp][Mm] [+-]\d') AND NOT has_unclear_zone(given)
     THEN CAST(try_strptime(plain_days(given), [
+        '%Y-%m-%d %I:%M:%S %p %z', '%Y-%m-%d %I:%M %p %z', '%Y-%m-%d %I:%M:%S %p UTC', '%Y-%m-%d %I:%M %p UTC',
         '%a, %d %b %Y %H:%M:%S %z', '%d %b %Y %H:%M:%S %z', '%a, %d %b %Y %H:%M %z', '%d %b %Y %H:%M %z',
         '%a, %d %b %Y %H:%M:%S %Z', '%d %b %Y %H:%M:%S %Z', '%a %b %d %H:%M:%S %z %Y', '%a %b %d %H:%M:%S %Z %Y',
         '%a %b %d %Y %H:%M:%S %z', '%d/%b/%Y:%H:%M:%S %z', '[%d/%b/%Y:%H:%M:%S %z]', '%A, %d-%b-%y %H:%M:%S %Z',
@@ -154,8 +155,9 @@ _WORDED = (
 _WALL = f"coalesce(TRY_CAST(coalesce(iso_text(given), loose_iso_text(given)) AS TIMESTAMP), {_WORDED})"
 _WALL_OF_PARTS = _WALL.replace("given", "parts.wall")
 _ZONED = (
-    r"CASE WHEN regexp_matches(given, '\d ?\[?[A-Za-z]+/[\w/+-]+\]?$') "
-    r"THEN list_transform([regexp_extract(given, '^(.*\d) ?\[?([A-Za-z]+/[\w/+-]+)\]?$', ['wall', 'zone'])], "
+    r"CASE WHEN regexp_matches(given, '\d(?: ?[AaPp][Mm]\b)? ?\[?[A-Za-z]+/[\w/+-]+\]?$') "
+    r"THEN list_transform([regexp_extract(given, '^(.*\d(?: ?[AaPp][Mm]\b)?) ?\[?([A-Za-z]+/[\w/+-]+)\]?$', "
+    r"['wall', 'zone'])], "
     f"lambda parts: list_transform([{_WALL_OF_PARTS}], lambda wall: zone_time(wall, parts.zone))[1])[1] END"
 )
 
@@ -168,6 +170,8 @@ _AUTO_INSTANT = f"""coalesce(
     mail_time(given), {_ZONED})"""
 _AUTO_WALL = f"coalesce({_WALL}, spreadsheet_time(given))"
 
+_IN_ORDERS = "auto with "
+_CLOCK_BEFORE = r"^(\d\d?:\S+?(?: ?[AaPp][.]?[Mm][.]?)?),? (\d\d?[/.-]\d\d?[/.-]\d+)$"
 _USUAL_CHANGE = 60
 """Minutes by which clocks are set back."""
 # Of a local time that occurs twice, the earlier moment; of one that never occurs, the moment an hour later.
@@ -215,7 +219,8 @@ def time_of(text: str, formats: Sequence[str], zone: str | None) -> str:
 
     Args:
         text: Expression of the text, such as the name of a column.
-        formats: Tried in this order: ``auto``, one of ``EPOCH_FORMATS``, or a strptime format.
+        formats: Tried in this order: ``auto``, one of ``EPOCH_FORMATS``, one of ``dates_in_orders``, or a strptime
+            format.
         zone: As that of ``time_macros``.
     """
     different = tuple(dict.fromkeys(formats))
@@ -233,9 +238,33 @@ def time_of(text: str, formats: Sequence[str], zone: str | None) -> str:
     return f"list_transform([coalesce({readings})], lambda reading: placed(reading))[1]"
 
 
+def dates_in_orders(orders: Mapping[str, str]) -> str:
+    """Return the form of times like ``auto`` whose short dates have an order for each separator.
+
+    Args:
+        orders: Separator, one of ``/-.``, to ``dmy``, ``mdy`` or ``ymd``.
+    """
+    return _IN_ORDERS + " ".join(separator + orders[separator] for separator in sorted(orders))
+
+
+def _in_orders(form: str, text: str) -> str:
+    """Return the expression of a time whose date is written year first, for a form of ``dates_in_orders``."""
+    text = f"regexp_replace({text}, '{_CLOCK_BEFORE}', '\\2 \\1')"
+    for part_of_form in form.removeprefix(_IN_ORDERS).split():
+        separator, order = part_of_form[0], part_of_form[1:]
+        year, month, day = (order.index(part) + 1 for part in "ymd")
+        start = rf"^(\d{{1,2}})[{separator}](\d{{1,2}})[{separator}]"
+        if order != "ymd":
+            text = rf"regexp_replace({text}, '{start}(\d{{4}}),?', '\{year}-\{month}-\{day}')"
+        text = rf"regexp_replace({text}, '{start}(\d{{2}}),?([ T]|$)', '20\{year}-\{month}-\{day}\4')"
+    return text
+
+
 def _utc(form: str, text: str) -> str:
     if form == AUTO:
         return _AUTO_UTC.replace("given", text)
+    if form.startswith(_IN_ORDERS):
+        return _of_dated(form, text, _AUTO_UTC)
     if form in EPOCH_FORMATS:
         return _epoch(form, text)
     return f"CAST(try_strptime({text}, {_quoted(form)}) AS TIMESTAMPTZ)"
@@ -245,11 +274,17 @@ def _with_zone(form: str, text: str) -> tuple[str, str]:
     """Return the expressions of a format's moment and of its local time; one of the two is null."""
     if form == AUTO:
         return _AUTO_INSTANT.replace("given", text), _AUTO_WALL.replace("given", text)
+    if form.startswith(_IN_ORDERS):
+        return _of_dated(form, text, _AUTO_INSTANT), _of_dated(form, text, _AUTO_WALL)
     if form in EPOCH_FORMATS:
         return _epoch(form, text), "CAST(NULL AS TIMESTAMP)"
     if "%z" in form or "%Z" in form:
         return f"CAST(try_strptime({text}, {_quoted(form)}) AS TIMESTAMPTZ)", "CAST(NULL AS TIMESTAMP)"
     return "CAST(NULL AS TIMESTAMPTZ)", f"CAST(try_strptime({text}, {_quoted(form)}) AS TIMESTAMP)"
+
+
+def _of_dated(form: str, text: str, expression: str) -> str:
+    return f"list_transform([{_in_orders(form, text)}], lambda dated: {expression.replace('given', 'dated')})[1]"
 
 
 def _epoch(form: str, text: str) -> str:

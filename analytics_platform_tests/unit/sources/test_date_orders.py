@@ -17,53 +17,88 @@ def rows(*times: str) -> Rows:
     return Rows(np.arange(1, len(times) + 1), {"timestamp": pa.array(times)})
 
 
+def numbers_of(times: list[str]) -> DateNumbers:
+    numbers = DateNumbers()
+    numbers.add(pa.array(times, pa.string()))
+    return numbers
+
+
 class Elsewhere:
     def __init__(self, of_file: list[str], of_source: str | None) -> None:
-        self._of_file, self._of_source = of_file, of_source
+        self._of_file, self._of_source = numbers_of(of_file), of_source
         self.told: list[str] = []
 
-    def of_file(self) -> list[str]:
+    def of_file(self) -> DateNumbers:
         return self._of_file
 
-    def of_source(self) -> str | None:
+    def of_source(self, _: str) -> str | None:
         return self._of_source
 
     def tell(self, sentence: str) -> None:
         self.told.append(sentence)
 
 
+MANY = [f"{1 + number % 28}/{1 + number % 12}/2024" for number in range(400)]
+
+
 @pytest.mark.parametrize(
     ("times", "orders"),
     [
-        (["03/04/2024 09:05"], ["dmy", "mdy"]),
-        (["03/04/2024", "25/04/2024"], ["dmy"]),
-        (["04/25/2024"], ["mdy"]),
-        (["12-11-2024 10:05 PM"], ["dmy", "mdy"]),
-        (["20.06.24", "24.06.24"], ["dmy", "ymd"]),
-        (["20.06.2024 10:00", "06-20-2024 10:15"], ["mdy"]),
-        (["13/13/2024"], []),
+        (["03/04/2024 09:05"], {"/": ["dmy", "mdy"]}),
+        (["03/04/2024", "25/04/2024"], {"/": ["dmy"]}),
+        (["04/25/2024"], {"/": ["mdy"]}),
+        (["12-11-2024 10:05 PM"], {"-": ["dmy", "mdy"]}),
+        (["20.06.24", "24.06.24"], {".": ["dmy", "ymd"]}),
+        (["20.06.2024 10:00", "06-20-2024 10:15"], {"-": ["mdy"], ".": ["dmy"]}),
+        (["13/13/2024", "2024-04-03"], {}),
+        (["25/04/2024", "04/25/2024"], {"/": []}),
+        ([*MANY, "04/25/2024"], {"/": ["dmy"]}),
+        ([*MANY, *["04/25/2024"] * 9], {"/": []}),
     ],
 )
 def test_numbers_show_the_orders_that_are_possible(times, orders):
-    numbers = DateNumbers()
-    numbers.add(pa.array(times))
+    numbers = numbers_of(times)
 
-    assert numbers.orders() == orders
+    assert {separator: numbers.orders(separator) for separator in numbers.separators} == orders
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["00/00/0000 00:00", "99/99/9999", "0/0/0000", "29/5/20224", "05/32/2024", "31/13/2024"],
+)
+def test_a_date_that_fits_no_order_does_not_count(time):
+    """One such date put all rows of its file into quarantine."""
+    found = with_date_order(rows(*(f"{day}/5/2024 9:15" for day in range(1, 29)), time), FieldMapping(), [])
+
+    assert found.date_order == "dmy"
+
+
+def test_dates_that_contradict_nearly_all_others_are_named():
+    """One date of the other order put all rows of its file into quarantine."""
+    notes, elsewhere = [], Elsewhere([], None)
+
+    assert with_date_order(rows(*MANY, "04/25/2024"), FieldMapping(), notes, elsewhere).date_order == "dmy"
+    assert notes == elsewhere.told
+    assert "1 date cannot be read so, e.g. 04/25/2024" in notes[0]
 
 
 @pytest.mark.parametrize(
     ("time", "of_file", "of_source", "order", "told"),
     [
-        ("03/04/2024", ["mdy"], None, "mdy", False),
-        ("03/04/2024", ["dmy", "mdy"], "dmy", "dmy", True),
-        ("03/04/2024", ["dmy", "mdy"], None, None, True),
-        ("03/04/2024", ["dmy", "mdy"], "ymd", None, True),
-        ("03/04/24 1:05 pm", ["dmy", "mdy"], None, None, True),
-        ("21/06/24 1:05 pm", ["dmy", "ymd"], None, "dmy", True),
-        ("21/06/24 13:05", ["dmy", "ymd"], None, None, True),
-        ("20.06.24", ["dmy", "ymd"], None, "dmy", True),
-        ("03.04.2024", ["dmy", "mdy"], "mdy", None, False),  # read day first in any case
+        ("03/04/2024", ["04/25/2024"], None, "mdy", False),
+        ("03/04/2024", ["03/04/2024"], "dmy", "dmy", True),
+        ("03/04/2024", ["03/04/2024"], None, None, True),
+        ("03/04/2024", ["03/04/2024"], "ymd", None, True),
+        ("03/04/24 1:05 pm", ["03/04/24 1:05 pm"], None, None, True),
+        ("21/06/24 1:05 pm", ["21/06/24 1:05 pm"], None, "dmy", True),
+        ("21/06/24 13:05", ["21/06/24 13:05"], None, None, True),
+        ("20.06.24", ["20.06.24"], None, "dmy", True),
+        ("03.04.2024", ["03.04.2024"], "mdy", None, False),  # read day first in any case
         ("2024-04-03", [], None, None, False),
+        ("03-04-2024", ["03-04-2024", "25/04/2024"], None, "dmy", True),
+        ("03-04-2024", ["25/04/2024"], None, "dmy", True),  # of another sheet, where reading ended
+        ("25/04/2024", ["04/26/2024"], None, "dmy", False),
+        ("21/06/24", ["04/25/24", "04/25/2024"], None, None, True),
     ],
 )
 def test_all_rows_and_then_other_files_decide_what_first_rows_leave_open(time, of_file, of_source, order, told):
@@ -73,6 +108,26 @@ def test_all_rows_and_then_other_files_decide_what_first_rows_leave_open(time, o
     assert found.date_order == order
     assert bool(elsewhere.told) is told
     assert all("date_order" in sentence for sentence in elsewhere.told)
+
+
+@pytest.mark.parametrize("setting", [None, "timezone: UTC"])
+def test_each_separator_has_an_order_of_its_own(read_together, setting):
+    """Dates with points and dashes were read month first because of a date with slashes."""
+    times = {
+        "points": (["03.05.2024 09:15", "28.05.2024 09:16", "05/30/2024 9:17 AM"], ["05-03", "05-28", "05-30"]),
+        "open": (["03.05.2024 09:15", "04.05.24 09:16", "05/30/2024"], ["05-03", "05-04", "05-30"]),
+        "dashes": (["03-05-2024 09:15", "28-05-24", "9:15 AM, 05/30/2024"], ["05-03", "05-28", "05-30"]),
+        "months": (["05.03.2024 09:15", "05.28.2024 09:16", "30/05/2024"], ["05-03", "05-28", "05-30"]),
+    }
+    files = {
+        f"{name}.csv": HEADER + "".join(f'{name},user,a,"{time}"\n' for time in stated)
+        for name, (stated, _) in times.items()
+    }
+    found = read_together(files, mapping=setting)
+
+    assert {name: sorted(f"{row['timestamp']:%m-%d}" for row in found[f"{name}.csv"]) for name in times} == {
+        name: expected for name, (_, expected) in times.items()
+    }
 
 
 def test_a_stated_order_stays():

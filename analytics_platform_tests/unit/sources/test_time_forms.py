@@ -189,3 +189,29 @@ def test_a_column_names_the_zone_of_each_row(folder, time, zone, setting, hour):
     (day,) = source.days()
     assert source.read_day(day).messages["timestamp"].to_pylist()[0].hour == hour
     assert any("timezone" in warning for warning in source.summary().warnings) == (hour == 8)
+
+
+def test_an_unknown_zone_quarantines_its_own_rows_only(folder):
+    """One unknown name switched the column off: all rows were read as UTC, without a word."""
+    zones = {
+        "Europe/Berlin": 8, "GMT+2": 8, "UTC+02:00": 8, "+02:00": 8, "UTC": 10, "": 10,
+        "Pacific Time (US & Canada)": None, "Office": None, "AD": None, "BC": None, "IST": None, "Berlin": None,
+    }  # fmt: skip
+    lines = "".join(f"A,user,text {zone},2024-06-20 10:00,{zone}\n" for zone in zones)
+    source = folder.source("a.csv")
+    folder.write(
+        "a.csv", f"conversation_id,role,text,timestamp,timezone\n{lines}A,user,text,2024-06-20T10:00:00Z,Office\n"
+    )
+    (day,) = source.days()
+    hours = {row["text"][5:]: row["timestamp"].hour for row in source.read_day(day).messages.to_pylist()}
+
+    assert hours == {zone: hour for zone, hour in zones.items() if hour is not None} | {"": 10}
+    assert "Pacific Time (US & Canada), go into quarantine" in source.summary().warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("time", "zone"),
+    [("06/20/2024 10:00 AM", "Europe/Berlin"), ("2024-06-20 10:00 AM", "GMT+2"), ("2024-06-20 8:00 AM", "UTC")],
+)
+def test_a_time_of_twelve_hours_is_read_in_its_zone(folder, time, zone):
+    assert time_of(folder, f"{time} {zone}") == dt.datetime(2024, 6, 20, 8, tzinfo=dt.UTC)

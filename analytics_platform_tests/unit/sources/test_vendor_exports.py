@@ -202,6 +202,10 @@ def test_an_exchange_of_unknown_form_is_quarantined(folder):
         ("time", ["2024-06-20 11:00:00 CEST", "2024-06-20 01:05:00 PST"], ["09:00:00", "09:05:00"]),
         ("date,time", ["2024-06-20,09:00", "2024-06-20,09:05"], ["09:00:00", "09:05:00"]),
         ("Datum,Uhrzeit", ["20.06.2024,09:00:01", "20.06.2024,09:05"], ["09:00:01", "09:05:00"]),
+        ("Datum,Uhrzeit", ["20.06.2024,9:00 Uhr", "20.06.2024,9.05 Uhr"], ["09:00:00", "09:05:00"]),
+        ("date,time", ["20/06/2024,9 Uhr", "20/06/2024,9.05.07 Uhr"], ["09:00:00", "09:05:07"]),
+        ("date,heure", ["20/06/2024,9h", "20/06/2024,9h05"], ["09:00:00", "09:05:00"]),
+        ("date,time", ["6/20/2024,9:00:30 AM", "6/20/2024,1:05 p.m."], ["09:00:30", "13:05:00"]),
     ],
 )
 def test_times_as_spreadsheets_write_them_are_read(folder, header, rows, expected):
@@ -210,6 +214,15 @@ def test_times_as_spreadsheets_write_them_are_read(folder, header, rows, expecte
     found = folder.rows_of("chat.csv", f"conversation_id,role,text,{header}\n" + "".join(lines))
 
     assert times_of(found) == [f"{DAY} {time}" for time in expected]
+
+
+def test_one_odd_time_of_the_day_does_not_switch_the_column_off(folder):
+    """All messages lost their time of the day, without a word."""
+    lines = "".join(f"1,user,hi {minute},{DAY},09:{minute}\n" for minute in range(10, 30))
+    found = folder.rows_of("chat.csv", f"conversation_id,role,text,date,time\n{lines}1,user,hi,{DAY},noon\n")
+
+    assert times_of(found) == [f"{DAY} 09:{minute}:00" for minute in range(10, 30)]
+    assert found.reasons == {21: "bad_timestamp"}
 
 
 def test_dates_of_unknown_order_are_not_guessed(folder):
