@@ -38,6 +38,15 @@ class Prompt:
         """Name of the file and 8 hexadecimal digits of its hash, so that an edited file is a new version."""
         return f"{self.name}-{hashlib.sha256(self._source.encode()).hexdigest()[:8]}"
 
+    def read_now(self) -> Prompt:
+        """Return the prompt after it was read and filled, so that an unusable one is refused before it is needed.
+
+        Raises:
+            LlmError: If the prompt cannot be read.
+        """
+        self.system  # noqa: B018  (reading it is the purpose)
+        return self
+
     @cached_property
     def system(self) -> str:
         """The system message; the same for every question, so that endpoints can cache it."""

@@ -63,9 +63,7 @@ def load_prompt(target: str) -> Prompt:
     Raises:
         LlmError: If the prompt cannot be read.
     """
-    prompt = Prompt(PROMPT, {"target": target})
-    prompt.system  # noqa: B018  (read and filled now, so that an unusable prompt is refused now)
-    return prompt
+    return Prompt(PROMPT, {"target": target}).read_now()
 
 
 class Translator:

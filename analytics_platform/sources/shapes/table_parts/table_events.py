@@ -18,8 +18,6 @@ EVENT_ROW = "an event without a text"
 _EVENT_COLUMNS = frozenset({*KINDS, "event", "subtype", "action", "content_type", "contenttype"})
 _CALLS = r"(?i)tool|function|call"
 """Kinds of messages of a model that may have no text, because they call a tool, or are what a tool returned."""
-
-
 _MEDIA = pa.array([
     "image", "photo", "picture", "video", "audio", "voice", "file", "document", "attachment", "sticker", "gif",
     "location",
