@@ -18,7 +18,7 @@ import dagster as dg
 POOLED = """
 storage:
   custom:
-    module: analytics_platform.storage.history
+    module: analytics_platform.storage.event_history.sqlite_history
     class: PooledSqliteStorage
     config: {base_dir: {env: DAGSTER_HOME}}
 """

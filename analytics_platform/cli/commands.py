@@ -57,7 +57,14 @@ def open_graph(platform: Platform, on_partition: Callable[[str, PartitionInfo], 
 
         return build_definitions(platform, on_partition)
 
-    return Graph(define, partial(open_instance, platform.settings.dagster_home))
+    def open_history() -> dg.DagsterInstance:
+        from analytics_platform.storage.event_history.old_runs import remove_old_runs  # noqa: PLC0415  (imports Dagster)
+
+        instance = open_instance(platform.settings.dagster_home)
+        remove_old_runs(instance, platform.settings.history_days)
+        return instance
+
+    return Graph(define, open_history)
 
 
 def run_graph(

@@ -390,7 +390,7 @@ def history_address() -> str | None:
 def use_dagster_home(folder: Path) -> None:
     """Set Dagster's variables for this process and its children: the folder of the instance, and batches of events."""
     os.environ["DAGSTER_HOME"] = str(folder)
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "500")  # see storage.history
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "500")  # see storage.event_history.sqlite_history
 
 
 def environment_name(field: str) -> str:

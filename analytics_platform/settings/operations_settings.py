@@ -60,6 +60,14 @@ class OperationsSettings(BaseSettings):
         description="postgresql://user:password@host:port/database for Dagster's event history, which machines may "
         "share; unset, it is a folder of the home.",
     )
+    history_days: int = Field(
+        default=90,
+        ge=1,
+        le=36500,
+        validation_alias="ANALYTICS_HISTORY_DAYS",
+        description="Days after which a finished run is removed from Dagster's event history; a run that holds the "
+        "newest state of any partition or check stays.",
+    )
     lease_seconds: float = Field(
         default=60,
         ge=2,

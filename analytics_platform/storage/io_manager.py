@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from analytics_platform.model import Table
 from analytics_platform.storage import frames
-from analytics_platform.storage.asset_events import CONTENT_HASH
+from analytics_platform.storage.event_history.asset_events import CONTENT_HASH
 from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
 from analytics_platform.storage.leases.held_lease import LeaseLostError
 from analytics_platform.storage.partitions import (

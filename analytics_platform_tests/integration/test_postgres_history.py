@@ -14,8 +14,8 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from analytics_platform.defs.resources.dagster_instance import HistoryError
 from analytics_platform.defs.resources.instance_folder import open_instance, prepare_instance
 from analytics_platform.settings.loader import PROJECT_ROOT
+from analytics_platform.storage.event_history.postgres_history import VersionedPostgresEventLogStorage
 from analytics_platform.storage.lake import Lake
-from analytics_platform.storage.postgres_history import VersionedPostgresEventLogStorage
 from analytics_platform_tests.e2e.commands import Finished, run_installed
 from analytics_platform_tests.servers import PostgresServer, free_port
 

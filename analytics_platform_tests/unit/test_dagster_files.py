@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from analytics_platform.settings.loader import PROJECT_ROOT
-from analytics_platform.storage.history import PooledSqliteEventLogStorage
+from analytics_platform.storage.event_history.sqlite_history import PooledSqliteEventLogStorage
 
 
 @pytest.fixture(scope="module")

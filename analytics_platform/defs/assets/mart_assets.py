@@ -18,7 +18,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 
 from analytics_platform.defs.framework.table_asset import CADENCE_TAG, DAYS_RESOURCE, FORCE_TAG
 from analytics_platform.model.cadence import Cadence
-from analytics_platform.storage.asset_events import CONTENT_HASH
+from analytics_platform.storage.event_history.asset_events import CONTENT_HASH
 from analytics_platform.storage.io_manager import COMPUTED_BECAUSE
 from analytics_platform.storage.warehouse.dbt_project import NodeOutcome
 from analytics_platform.storage.warehouse.marts_build import Marts, MartsFailedError

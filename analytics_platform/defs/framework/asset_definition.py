@@ -37,6 +37,7 @@ def define_asset(asset: TableAsset) -> dg.AssetsDefinition:
     """Return the Dagster asset that computes a run's partitions by the recipe of a table."""
     recipe, place, upstream = asset.recipe, asset.place, asset.upstream
     table, show = recipe.table, recipe.facts.metadata
+    lineage = column_lineage(table, {read.key: read.recipe.table for read in upstream.tables.values()})
 
     @dg.asset(
         name=place.name or table.name,
@@ -67,14 +68,13 @@ def define_asset(asset: TableAsset) -> dg.AssetsDefinition:
             facts = partition_metadata(info, reasons, shown)
             context.add_asset_metadata(facts, partition_key=info.key or None)
 
+        # With the last day alone: it would be stored again with each day, and the UI shows that of the latest.
+        context.add_asset_metadata(lineage, partition_key=days[-1] or None)
         if recipe.kept_days is not None:
             _drop_days(context, recipe, days)
         tasks = (recipe.task(day, streams, resources, policy=policy) for day in days if recipe.keeps(day))
         order = recipe.order(context.run.run_id, resources, policy)
-        return dg.MaterializeResult(
-            value=PartitionTasks(tasks, written, recipe.block(streams, resources), order),
-            metadata=column_lineage(table, {read.key: read.recipe.table for read in upstream.tables.values()}),
-        )
+        return dg.MaterializeResult(value=PartitionTasks(tasks, written, recipe.block(streams, resources), order))
 
     return definition
 

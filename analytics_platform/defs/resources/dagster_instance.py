@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_platform.errors import UserError
 from analytics_platform.settings.loader import dagster_home, history_address
-from analytics_platform.storage.history import PooledSqliteStorage
+from analytics_platform.storage.event_history.sqlite_history import PooledSqliteStorage
 
 
 class HistoryError(UserError):
@@ -47,7 +47,7 @@ def _on_postgres(address: str, inst_data: Any) -> DagsterStorage:
     try:
         from dagster_postgres.utils import DagsterPostgresException  # noqa: PLC0415  (an extra)
 
-        from analytics_platform.storage.postgres_history import PostgresHistory  # noqa: PLC0415  (see above)
+        from analytics_platform.storage.event_history.postgres_history import PostgresHistory  # noqa: PLC0415  (see above)
     except ImportError:
         raise HistoryError(
             "ANALYTICS_HISTORY_URL needs the package dagster-postgres: pip install 'analytics-platform[postgres]'"

@@ -11,7 +11,7 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver, D
 from dagster._core.loader import LoadingContextForTest
 
 from analytics_platform.defs.framework.daily_partitions import daily_partitions
-from analytics_platform.storage.history import PooledSqliteStorage
+from analytics_platform.storage.event_history.sqlite_history import PooledSqliteStorage
 from analytics_platform.storage.lake import Lake
 from analytics_platform_tests.unit.defs import test_tables
 from analytics_platform_tests.unit.defs.test_tables import DAYS, Numbers, run

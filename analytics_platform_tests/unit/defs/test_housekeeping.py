@@ -33,8 +33,9 @@ def test_the_job_sweeps_lake_and_reports_and_says_how_much(schedule, tmp_path):
         path.write_bytes(b"")
         os.utime(path, (long_ago, long_ago))
     result = schedule.job.execute_in_process(instance=dg.DagsterInstance.ephemeral())
-    [output] = [event for event in result.all_node_events if event.is_successful_output]
-    assert output.step_output_data.metadata["removed"].value == 3
+    outputs = [event for event in result.all_node_events if event.is_successful_output]
+    removed = {output.step_key: output.step_output_data.metadata["removed"].value for output in outputs}
+    assert removed == {"remove_leftovers": 3, "remove_runs": 0}
     assert not any(path.exists() for path in left)
 
 

@@ -9,8 +9,9 @@ from multiprocessing.synchronize import Barrier
 import dagster as dg
 import pytest
 
-from analytics_platform.storage import history
-from analytics_platform.storage.history import PooledSqliteEventLogStorage, PooledSqliteStorage
+from analytics_platform.storage.event_history import sqlite_history
+from analytics_platform.storage.event_history.old_runs import remove_old_runs
+from analytics_platform.storage.event_history.sqlite_history import PooledSqliteEventLogStorage, PooledSqliteStorage
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +24,8 @@ def instance(home):
     """One for all tests: making its databases is most of their time."""
     (home / "dagster.yaml").write_text(
         "telemetry: {enabled: false}\n"
-        "storage:\n  custom:\n    module: analytics_platform.storage.history\n    class: PooledSqliteStorage\n"
-        "    config: {base_dir: {env: DAGSTER_HOME}}\n"
+        "storage:\n  custom:\n    module: analytics_platform.storage.event_history.sqlite_history\n"
+        "    class: PooledSqliteStorage\n    config: {base_dir: {env: DAGSTER_HOME}}\n"
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", str(home))
@@ -65,7 +66,7 @@ def test_only_the_creation_of_a_database_leaves_writing_to_the_system(tmp_path):
         ):
             with connect() as connection:
                 assert synchronous(connection) == expected
-        with history.create_engine(f"sqlite:///{tmp_path / 'other.db'}").connect() as other:
+        with sqlite_history.create_engine(f"sqlite:///{tmp_path / 'other.db'}").connect() as other:
             assert synchronous(other) != off
     finally:
         storage.dispose()
@@ -114,13 +115,49 @@ def test_events_stored_in_batches_are_what_single_events_are(instance, monkeypat
     assert answers[0]["latest"] == "2006-05-19"
 
 
+def test_a_check_of_many_partitions_is_planned_once(instance):
+    """Dagster plans it once a partition, and no result of ours is of one partition: the plans would stay for ever."""
+    dg.materialize([numbers], instance=instance, tags=RANGE)
+    storage = instance.event_log_storage
+    [newest, *_] = storage.get_asset_check_execution_history(dg.AssetCheckKey(numbers.key, "fine"), limit=10)
+    with storage.index_connection() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT partition, execution_status FROM asset_check_executions WHERE run_id = ?", (newest.run_id,)
+        ).all()
+    assert rows == [(None, "SUCCEEDED")]
+
+
 def test_only_so_many_databases_are_kept_open(instance, monkeypatch):
-    monkeypatch.setattr(history, "OPEN_DATABASES", 2)
+    monkeypatch.setattr(sqlite_history, "OPEN_DATABASES", 2)
     instance.event_log_storage.dispose()  # those that other tests left open
     for _ in range(3):
         dg.materialize([letters], partition_key="b", instance=instance)
         assert len(instance.event_log_storage._engines) == 2
     assert "b" in instance.get_materialized_partitions(letters.key)
+
+
+def test_old_runs_go_but_for_those_that_hold_the_newest_state_of_a_partition_or_check(instance, home):
+    instance.wipe_assets([letters.key, numbers.key])  # so that no run of other tests holds a state
+    remove_old_runs(instance, 0)
+
+    def materialize(asset, **options):
+        run = dg.materialize([asset], instance=instance, **options).run_id
+        return run, home / "history" / "runs" / f"{run}.db"
+
+    first, first_file = materialize(letters, partition_key="a")
+    checked, _ = materialize(numbers, tags=RANGE)
+    newer_a, _ = materialize(letters, partition_key="a")
+    only_b, _ = materialize(letters, partition_key="b")
+    logs = home / "storage" / first
+    assert first_file.exists()
+    assert logs.exists()
+    assert remove_old_runs(instance, 1) == 0
+    assert remove_old_runs(instance, 0) == 1
+    assert {run.run_id for run in instance.get_runs()} == {checked, newer_a, only_b}
+    assert not first_file.exists()
+    assert not logs.exists()
+    assert instance.get_materialized_partitions(letters.key) == {"a", "b"}
+    assert instance.get_latest_materialization_event(letters.key).run_id == only_b
 
 
 def _open(folder: str, together: Barrier, problems: Queue[str | None]) -> None:

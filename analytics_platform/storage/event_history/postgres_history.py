@@ -12,7 +12,7 @@ from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 from dagster_postgres.utils import create_pg_engine
 
-from analytics_platform.storage.history import CompletedEvents
+from analytics_platform.storage.event_history.sqlite_history import CompletedEvents
 
 CONNECTIONS = 4
 """Connections of one process that stay open; more are opened, and closed, as needed."""

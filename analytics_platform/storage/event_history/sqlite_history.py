@@ -30,11 +30,12 @@ from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogSt
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
+from dagster_shared.record import copy
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, QueuePool
 
-from analytics_platform.storage.asset_events import next_time, with_content_versions
+from analytics_platform.storage.event_history.asset_events import next_time, with_content_versions
 
 BUSY_TIMEOUT_SECONDS = 30
 OPENING_TIMEOUT_SECONDS = 120
@@ -61,6 +62,16 @@ class CompletedEvents(SqlEventLogStorage):
             self._latest_times.pop(next(iter(self._latest_times)))
         self._latest_times[event.run_id] = time  # the run written to most recently last
         return event if time == event.timestamp else event._replace(timestamp=time)
+
+    def _store_asset_check_evaluation_planned(self, event: EventLogEntry, event_id: int | None) -> None:
+        """Plan a check once for all partitions of a run, because one result judges them together.
+
+        Dagster plans it once a partition, and takes no result of all partitions for these plans.
+        """
+        about = event.get_dagster_event()
+        planned = copy(about.asset_check_planned_data, partitions_subset=None)
+        whole = event._replace(dagster_event=about._replace(event_specific_data=planned))
+        super()._store_asset_check_evaluation_planned(whole, event_id)
 
     def _latest_versions(self, asset: AssetKey, partitions: Sequence[str]) -> dict[str, str]:
         tags = self.get_latest_tags_by_partition(
@@ -134,6 +145,16 @@ class PooledSqliteEventLogStorage(CompletedEvents, SqliteEventLogStorage):
         for event, number in stored:
             if event.dagster_event_type in ASSET_CHECK_EVENTS:
                 self.store_asset_check_event(event, number)
+
+    def delete_events(self, run_id: str) -> None:
+        """Delete the events of a run, and its database."""
+        super().delete_events(run_id)
+        with self._db_lock:
+            if engine := self._engines.pop(run_id, None):
+                engine.dispose()
+            self._initialized_dbs.discard(run_id)
+        for ending in ("", "-wal", "-shm", "-journal"):
+            Path(f"{self.path_for_shard(run_id)}{ending}").unlink(missing_ok=True)
 
     def has_table(self, table_name: str) -> bool:
         """Return whether the index database has a table; a positive answer is cached."""
