@@ -52,8 +52,8 @@ test-nightly: test ## Run every test with more examples of each property
 
 check: style test-unit ## Check style, types, import rules, SQL and the unit tests
 
-bench: .venv/.dev .venv/.prepared ## Run every benchmark
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+bench: .venv/.dev .venv/.prepared ## Measure the targets of speed and memory, for more than an hour, and write their table in docs/
+	@$(BIN)/python benchmarks/targets.py --out docs/performance.md
 
 bench-quick: .venv/.dev .venv/.prepared ## Compare a run of the graph with its bare functions, on few messages
 	@$(BIN)/python benchmarks/graph.py --messages 10000 --days 60 --few-days 6 --runs 1

@@ -12,17 +12,25 @@ a table of ratios: by the clock, and by processor time, which other work on the 
 from __future__ import annotations
 
 import argparse
+import collections
 import datetime as dt
+import functools
 import json
+import multiprocessing
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from common.chats import FIRST_DAY, write_chats
+
+if TYPE_CHECKING:
+    from analytics_platform.defs.resources.platform import Platform
 
 GROUPS = ("raw", "clean", "insights", "analytics")
 COMMAND = [
@@ -53,48 +61,62 @@ def timed(command: list[str], variables: dict[str, str]) -> dict[str, float]:
     }
 
 
-def run_bare(chats: Path, home: Path) -> None:
-    """Compute all daily tables of a file by their functions alone, and write them."""
-    import pyarrow as pa  # noqa: PLC0415  # only this process pays for it
+@functools.cache
+def _platform() -> Platform:
+    """Return the platform of this process, opened once."""
+    from analytics_platform.defs.resources.platform import Platform  # noqa: PLC0415  # only these processes pay for it
+    from analytics_platform.settings.loader import load_settings  # noqa: PLC0415
+
+    return Platform(load_settings())
+
+
+def _write_block(days: list[str], home: Path) -> None:
+    """Compute all daily tables of a block of days by their functions alone, and write them."""
+    import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     from analytics_platform.analytics.daily import daily_metrics  # noqa: PLC0415
     from analytics_platform.defs.assets.everyday import TABLES  # noqa: PLC0415
-    from analytics_platform.defs.resources.platform import Platform  # noqa: PLC0415
     from analytics_platform.model.tables.analytics_tables import DAILY_METRICS  # noqa: PLC0415
-    from analytics_platform.settings.loader import load_settings  # noqa: PLC0415
-    from analytics_platform.storage.work.blocks import BLOCK_ROWS, split  # noqa: PLC0415
+    from analytics_platform.storage.work.blocks import split  # noqa: PLC0415
 
-    del chats
-    platform = Platform(load_settings())
-    resources = platform.recipe_resources()
-    source = platform.fresh_source()
+    resources, source = _platform().recipe_resources(), _platform().source
     recipes = [asset.recipe for asset in TABLES if asset.recipe.spans_days and asset.place.group in GROUPS]
-    rows, block = 0, []
-    days = list(source.days())
-    for day in days:
-        block.append(day)
-        rows += source.rows_by_day()[day]
-        if rows < BLOCK_ROWS and day != days[-1]:
-            continue
-        tables = {"raw_messages": pa.concat_tables([source.read_day(one).messages for one in block])}
-        for recipe in recipes:
-            given = {name: tables[name] for name in recipe.inputs if name in tables}
-            held = {name: resources[name] for name in recipe.resources}
-            if recipe.table.name == DAILY_METRICS.name:  # it reads counts of the rows that a run could not use
-                none = [0] * len(block)
-                dates = [dt.date.fromisoformat(day) for day in block]
-                found = daily_metrics(dates, **given, failed_conversations=none, quarantined_rows=none)
-            else:
-                found = recipe.compute(**given, **held)
-            tables[recipe.table.name] = recipe.table.conform(found)
-        for name, table in tables.items():
-            for one, part in split(table, block).items():
-                folder = home / "bare" / name / f"date={one}"
-                folder.mkdir(parents=True)
-                pq.write_table(part, folder / "data.parquet", compression="zstd")
-        rows, block = 0, []
-    platform.close()
+    tables = {"raw_messages": pa.concat_tables([source.read_day(day).messages for day in days])}
+    for recipe in recipes:
+        given = {name: tables[name] for name in recipe.inputs if name in tables}
+        held = {name: resources[name] for name in recipe.resources}
+        if recipe.table.name == DAILY_METRICS.name:  # it reads counts of the rows that a run could not use
+            none = [0] * len(days)
+            dates = [dt.date.fromisoformat(day) for day in days]
+            found = daily_metrics(dates, **given, failed_conversations=none, quarantined_rows=none)
+        else:
+            found = recipe.compute(**given, **held)
+        tables[recipe.table.name] = recipe.table.conform(found)
+    for name, table in tables.items():
+        for day, part in split(table, days).items():
+            folder = home / "bare" / name / f"date={day}"
+            folder.mkdir(parents=True)
+            pq.write_table(part, folder / "data.parquet", compression="zstd")
+
+
+def run_bare(home: Path) -> None:
+    """Stage a file, and write the tables of its days; processes share the blocks where a run would do so."""
+    from analytics_platform.defs.executors.process_pool import LEAST_ROWS  # noqa: PLC0415
+    from analytics_platform.storage.work.blocks import BLOCK_ROWS  # noqa: PLC0415
+
+    rows = _platform().fresh_source().rows_by_day()
+    blocks: list[list[str]] = [[]]
+    for day in sorted(rows):
+        if sum(rows[one] for one in blocks[-1]) >= BLOCK_ROWS:
+            blocks.append([])
+        blocks[-1].append(day)
+    write = functools.partial(_write_block, home=home)
+    if sum(rows.values()) < LEAST_ROWS:
+        collections.deque(map(write, blocks), maxlen=0)
+        return
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
+        collections.deque(pool.map(write, blocks), maxlen=0)
 
 
 def measure(chats: Path) -> dict[str, dict[str, float]]:
@@ -106,7 +128,7 @@ def measure(chats: Path) -> dict[str, dict[str, float]]:
             "graph": timed(COMMAND, variables),
             "again": timed(COMMAND, variables),
             "one_day": timed([*COMMAND, "--from", day, "--to", day, "--force"], variables),
-            "bare": timed([sys.executable, __file__, "--bare", str(chats), str(other)], environment(other, chats)),
+            "bare": timed([sys.executable, __file__, "--bare", str(other)], environment(other, chats)),
         }
 
 
@@ -129,10 +151,10 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--few-days", type=int, default=30)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--bare", nargs=2, type=Path, metavar=("CHATS", "HOME"), help=argparse.SUPPRESS)
+    parser.add_argument("--bare", type=Path, metavar="HOME", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.bare:
-        run_bare(*options.bare)
+        run_bare(options.bare)
         return
     report: dict[str, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:

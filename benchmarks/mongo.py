@@ -17,7 +17,6 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +28,7 @@ import psutil
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from common.chats import write_chats
-from graph import GROUPS, environment
+from graph import COMMAND, environment
 from pymongo import MongoClient
 
 from analytics_platform.cli.preparing import prepare
@@ -144,19 +143,13 @@ def summary(rounds: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]
     return {name: {way: round(of(values), 3) for way, of in ways.items()} for name, values in columns.items()}
 
 
-def main() -> None:
-    """Compute the lake, measure the rounds, and print figures and a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=20_000)
-    parser.add_argument("--days", type=int, default=30)
-    parser.add_argument("--runs", type=int, default=5)
-    options = parser.parse_args()
+def measure(messages: int, days: int, runs: int) -> tuple[list[dict[str, float]], Documents]:
+    """Compute a lake of so many messages; return the figures of each round, and the documents."""
     with tempfile.TemporaryDirectory() as folder:
         home, chats = Path(folder) / "home", Path(folder) / "chats.parquet"
-        write_chats(chats, messages=options.messages, days=options.days)
+        write_chats(chats, messages=messages, days=days)
         variables = environment(home, chats)
-        analytics = str(Path(sys.executable).with_name("analytics"))
-        subprocess.run([analytics, "run", "--select", GROUPS], env=variables, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(COMMAND, env=variables, check=True, stdout=subprocess.DEVNULL)
         os.environ.update(variables)
         settings = load_settings()
         prepare(settings)
@@ -166,7 +159,17 @@ def main() -> None:
             assert server is not None
             clock = Clock(server)
             _, documents = measure_round(client, clock, None, 0)  # a warm-up: imports and caches
-            rounds = [measure_round(client, clock, documents, number)[0] for number in range(1, options.runs + 1)]
+            return [measure_round(client, clock, documents, number)[0] for number in range(1, runs + 1)], documents
+
+
+def main() -> None:
+    """Measure the rounds, and print figures and a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args()
+    rounds, documents = measure(options.messages, options.days, options.runs)
     figures = summary(rounds)
     count = {name: len(rows) for name, rows in documents.items()}
     load = round(os.getloadavg()[0], 1)
