@@ -26,8 +26,8 @@ if TYPE_CHECKING:  # blocks and decisions are about the classes of this module
 Task = TypeVar("Task")
 T = TypeVar("T")
 
-_FEW_KEYS = 3
-"""Most keys of a stream that are looked up one by one."""
+FEW_KEYS = 3
+"""Most partitions that are looked up one by one; of more, the table is listed."""
 PATH = "path"
 """Annotation with the path of a partition that people open as a file; a store adds it to the info, but keeps none."""
 
@@ -92,7 +92,7 @@ class PartitionStream(Mapping[str, pa.Table]):
         self.name = name
         self.columns = columns
         wanted = list(keys)
-        if len(wanted) <= _FEW_KEYS:  # the table may have thousands
+        if len(wanted) <= FEW_KEYS:  # the table may have thousands
             stored = {key for key in wanted if store.info(name, key) is not None}
         else:
             stored = set(store.keys(name))

@@ -17,6 +17,7 @@ from analytics_platform.model import Table
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.storage.failures import FAILURES_KEY, LEFT_OUT_KEY, failures_of, left_out_of
 from analytics_platform.storage.partitions import (
+    FEW_KEYS,
     PartitionInfo,
     PartitionStore,
     PartitionStream,
@@ -292,10 +293,15 @@ class Recipe:
             keys: Returns the keys of the stored partitions, given the names of a store and of a table; the store is
                 asked when None. Who decides about many tables lists each input once.
         """
+        days = list(days)
         mine = {name: resources[name] for name in self.resources}
         listed = keys or (lambda store, table: stores[store].keys(table))
         streams = {
-            name: PartitionStream.unlisted(stores[source.store], source.table, listed(source.store, source.table))
+            name: PartitionStream.unlisted(
+                stores[source.store],
+                source.table,
+                listed(source.store, source.table) if source.whole or len(days) > FEW_KEYS else days,
+            )
             for name, source in self.inputs.items()
         }
         stored = stores[self.store].info
