@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Any, cast
 
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.exports.exchange_columns import pair_of
 from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, TIME_KEYS, USER_KEYS
 from analytics_platform.sources.shapes.identity import identify_conversation, identify_row
 from analytics_platform.sources.shapes.shape import (
@@ -25,24 +26,6 @@ from analytics_platform.sources.shapes.shape import (
 )
 from analytics_platform.sources.shapes.table_parts.column_names import column_form, word_form
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_forms
-
-PAIRS = (
-    ("instruction", "output"), ("instruction", "response"),
-    ("input", "output"), ("question", "answer"), ("prompt", "response"), ("prompt", "completion"),
-    ("query", "response"),
-    ("query", "answer"), ("user_message", "bot_message"), ("user_message", "assistant_message"),
-    ("user_message", "ai_message"), ("user_message", "bot_response"), ("user_question", "bot_answer"),
-    ("user_input", "assistant_output"), ("user_input", "bot_response"), ("user_input", "response"),
-    ("user_query", "bot_response"),
-    ("human", "assistant"), ("human", "ai"), ("user", "assistant"), ("user", "bot"), ("request", "response"),
-    ("message", "response"), ("message", "reply"), ("inputs", "outputs"),
-    ("query_input", "query_result"), ("frage", "antwort"), ("question", "reponse"),
-    ("pregunta", "respuesta"), ("domanda", "risposta"), ("pergunta", "resposta"), ("vraag", "antwoord"),
-    ("pytanie", "odpowiedz"), ("вопрос", "ответ"), ("问题", "回答"), ("问题", "答案"), ("質問", "回答"),
-    ("ai_input", "ai_output_choices"), ("request_body", "response_body"),
-    ("attributes.input.value", "attributes.output.value"),
-)  # fmt: skip
-"""Names of the columns of a question and of its answer."""
 
 _CONVERSATION = (
     *CONVERSATION_KEYS,
@@ -81,14 +64,6 @@ _LEVELS = frozenset({"SPAN", "EVENT", "TOOL", "RETRIEVER", "CHAIN", "EMBEDDING",
 """Kinds of Langfuse observations that are no exchange between a customer and the assistant."""
 
 
-def pair_of(names: Iterable[str]) -> tuple[str, str] | None:
-    """Return the columns of the question and the answer, of a table's columns; None if they are not both there."""
-    given = {form: name for name in reversed([*names]) for form in (word_form(name), column_form(name), name)}
-    if given.keys() & {"role", "text", "sender", "from"}:
-        return None
-    return next(((given[ask], given[answer]) for ask, answer in PAIRS if ask in given and answer in given), None)
-
-
 def unfold(record: Record, context: Context) -> Iterator[Record]:
     """Yield the question and the answer of one exchange.
 
@@ -99,20 +74,21 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
         raise KeyError("question and answer")
     if _is_part(record, context):
         return
-    further = {name: value for name, value in plain_values(record, but=pair).items() if not _is_read(name)}
+    sides = (pair.question, pair.answer)
+    further = {name: value for name, value in plain_values(record, but=sides).items() if not _is_read(name)}
     record = {word_form(name): value for name, value in record.items()} | record
     thread = _thread_of(record)
     if thread is not None:
         record = {**record, "conversation_id": thread}
     for inner in ("metadata", "metrics", "trace"):  # LangWatch and Langfuse keep session, user and tokens there
         if isinstance(record.get(inner), Mapping):
-            record = {**plain_values(record[inner], but=pair), **record}
+            record = {**plain_values(record[inner], but=sides), **record}
     stated = first_of(record, *_TIMES) or _nested_time(record)
     start, ended = context.time_of(stated), first_of(record, *_ENDS)
     user = first_of(record, *_USERS)
-    asked = _question(_value(record, pair[0])) or None
-    answered = _answer(_value(record, pair[1])) or None
-    if asked is None and answered is None and any(record.get(name) not in (None, "") for name in pair):
+    asked = _question(_value(record, pair.question)) or None
+    answered = _answer(_value(record, pair.answer)) or None
+    if asked is None and answered is None and any(record.get(name) not in (None, "") for name in sides):
         raise ValueError("neither the question nor the answer has a known form")
     conversation, question_id, answer_id = _identities(record, context, (user, stated, asked, answered))
     common = {**further, "conversation_id": conversation, "user_id": user}
@@ -124,7 +100,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
         yield {
             **common,
             "message_id": answer_id,
-            "role": "assistant",
+            "role": pair.answers_as,
             "text": answered,
             **(context.time_of(ended, stated) if ended or stated else start),
             "model": first_of(record, *_MODELS) or _model_of_run(record, context),
@@ -175,7 +151,7 @@ def _roots(context: Context) -> dict[str, Any]:
         roots = {}
         for run in filter(_is_root, runs):
             pair = pair_of(run)
-            if pair and _question(_value(run, pair[0])) and _answer(_value(run, pair[1])):
+            if pair and _question(_value(run, pair.question)) and _answer(_value(run, pair.answer)):
                 roots[_trace_of(run)] = models.get(_trace_of(run))
         context.memory |= {"neighbours": context.neighbours, "roots": roots}
     return cast("dict[str, Any]", context.memory["roots"])
