@@ -14,11 +14,13 @@ from analytics_platform.sources.file_reading.unfolding import with_plain_text
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.formats.file_records import Record
 from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.row_rules.role_vocabularies import tells_roles
 from analytics_platform.sources.rows import Rows
+from analytics_platform.sources.shapes.table_parts.column_names import column_form
 from analytics_platform.sources.shapes.table_parts.table_authors import authors_of
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
 from analytics_platform.sources.shapes.table_parts.table_events import without_events
-from analytics_platform.sources.shapes.table_parts.table_roles import role_flags
+from analytics_platform.sources.shapes.table_parts.table_roles import author_and_requester, role_flags
 from analytics_platform.sources.shapes.table_parts.table_times import (
     DateAndTime,
     ZoneOfRow,
@@ -50,6 +52,11 @@ def plain_table(
     batches = chain([first], batches)
     effective = with_usual_columns(first.columns, mapping, _first_values(first))
     recognised.columns = {name: effective.columns[name] for name in effective.columns.keys() - mapping.columns.keys()}
+    if _names_authors(first, effective, mapping):
+        recognised.columns.pop("role")
+        effective = effective.model_copy(
+            update={"columns": {name: column for name, column in effective.columns.items() if name != "role"}}
+        )
     role_column = effective.column_of("role")
     clock = date_and_time(first.columns, effective, mapping)
     timed = first
@@ -74,7 +81,7 @@ def plain_table(
         _refuse_data_as_header(first.columns, effective, file)
     if nested and not flags.tells_speaker:
         refuse_nested(nested, first.columns, effective, file)
-    authors = authors_of(first.columns, effective, mapping)
+    authors = authors_of(flags.apply(first, role_column).columns, effective, mapping)
     recognised.notes += [authors.note()] if authors is not None else []
     made = {role_column} if flags.tells_speaker else set()
     made |= {*authors.filled} if authors is not None else set()
@@ -86,6 +93,15 @@ def plain_table(
         yield effective, without_events(with_plain_text(told, effective), effective.column_of("text"), role_column)
 
 
+def _names_authors(first: Rows, effective: FieldMapping, stated: FieldMapping) -> bool:
+    """Tell whether the column that was taken for the role has names instead, one of them the ticket's customer."""
+    column = effective.column_of("role")
+    if "role" in stated.columns or "role" not in effective.columns or column not in first.columns:
+        return False
+    values = first.columns[column].slice(0, _LOOKED_AT).to_pylist()
+    return not tells_roles(column_form(column), values) and author_and_requester(first.columns)[0] is not None
+
+
 def _with_times(
     made: DateAndTime | ZoneOfRow, mapping: FieldMapping, first: Rows, batches: Iterator[Rows], recognised: Recognised
 ) -> tuple[FieldMapping, Rows, Iterator[Rows]]:
@@ -95,6 +111,8 @@ def _with_times(
     return mapping, made.joined(first), (made.joined(rows) for rows in batches)
 
 
+_LOOKED_AT = 200
+"""First rows whose values show what a column is."""
 _DATA = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{9,}|(?i:user|assistant|agent|customer|bot|system)")
 
 
@@ -117,7 +135,7 @@ def _refuse_data_as_header(names: Iterable[str], mapping: FieldMapping, file: So
 
 
 def _first_values(rows: Rows) -> dict[str, list[str | None]]:
-    return {name: values.slice(0, 200).to_pylist() for name, values in rows.columns.items()}
+    return {name: values.slice(0, _LOOKED_AT).to_pylist() for name, values in rows.columns.items()}
 
 
 def with_usual_columns(

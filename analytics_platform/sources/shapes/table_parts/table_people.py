@@ -1,0 +1,43 @@
+"""Names of the columns that say who wrote a row, and who is the customer of its ticket."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from analytics_platform.sources.shapes.table_parts.column_names import word_form
+
+_KIND = r"(?:_(?:id|name|full_name|display_name|email|e_mail|mail|email_address|address|username|login))?"
+_AUTHOR = re.compile(
+    r"(?:(?:comment|message|msg|note|reply|post|event|kommentar|nachricht|mensaje|comentario|commentaire|messaggio)_?)?"
+    r"(?:de_|du_|di_)?(?:author|sender|from|writer|poster|commenter|actor|posted_by|sent_by|written_by|commented_by|"
+    rf"replied_by|autor|autorin|verfasser|absender|auteur|expediteur|remitente|autore|mittente|remetente|afzender){_KIND}"
+)
+_REQUESTER = re.compile(
+    r"(?:ticket_|case_|conversation_|chat_)?(?:requester|requestor|customer|contact|client|end_user|reporter|"
+    rf"anfragender|anfragesteller|kunde|kunden|demandeur|solicitante|cliente|richiedente|aanvrager|klant|klient){_KIND}"
+)
+_FIRST_AUTHORS = (
+    "author_id", "authorid", "sender_id", "senderid", "from_id", "actor_id", "commenter_id", "author_email",
+    "sender_email", "from_email", "author_name", "sender_name", "from_name",
+)  # fmt: skip
+"""Forms that go before others, an id before an address before a name."""
+
+
+def author_columns(names: Iterable[str]) -> list[str]:
+    """Return the columns that name who wrote a row, by their usual names, the most exact first."""
+    found = {name: word_form(name) for name in names}
+    columns = [name for name, form in found.items() if form in _FIRST_AUTHORS or _AUTHOR.fullmatch(form)]
+    return sorted(columns, key=lambda name: _rank(found[name]))
+
+
+def requester_columns(names: Iterable[str]) -> list[str]:
+    """Return the columns that name the customer of a ticket on each of its rows, by their usual names."""
+    return [name for name in names if _REQUESTER.fullmatch(word_form(name)) or word_form(name) in _JOINED]
+
+
+_JOINED = ("requesterid", "customerid")
+
+
+def _rank(form: str) -> int:
+    return _FIRST_AUTHORS.index(form) if form in _FIRST_AUTHORS else len(_FIRST_AUTHORS)
