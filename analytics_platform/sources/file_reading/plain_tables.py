@@ -20,6 +20,7 @@ from analytics_platform.sources.shapes.table_parts.column_names import column_fo
 from analytics_platform.sources.shapes.table_parts.table_authors import authors_of
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
 from analytics_platform.sources.shapes.table_parts.table_events import without_events
+from analytics_platform.sources.shapes.table_parts.table_mails import MailSides, mail_sides
 from analytics_platform.sources.shapes.table_parts.table_roles import author_and_requester, role_flags
 from analytics_platform.sources.shapes.table_parts.table_times import (
     DateAndTime,
@@ -52,8 +53,9 @@ def plain_table(
     batches = chain([first], batches)
     effective = with_usual_columns(first.columns, mapping, _first_values(first))
     recognised.columns = {name: effective.columns[name] for name in effective.columns.keys() - mapping.columns.keys()}
-    if _names_authors(first, effective, mapping):
-        recognised.columns.pop("role")
+    sides = _mail_sides(first, effective, mapping)
+    if sides is not None or _names_authors(first, effective, mapping):
+        recognised.columns.pop("role", None)
         effective = effective.model_copy(
             update={"columns": {name: column for name, column in effective.columns.items() if name != "role"}}
         )
@@ -76,21 +78,42 @@ def plain_table(
         stated=mapping.roles,
         but={*effective.columns.values(), *(name for rule in mapping.rules for name in rule.when)},
     )
+    sides = None if flags.tells_speaker else sides
+    tells_speaker = flags.tells_speaker or sides is not None
     recognised.notes += flags.notes()
-    if not recognised.columns and not flags.tells_speaker and nested is None:
+    if not recognised.columns and not tells_speaker and nested is None:
         _refuse_data_as_header(first.columns, effective, file)
-    if nested and not flags.tells_speaker:
+    if nested and not tells_speaker:
         refuse_nested(nested, first.columns, effective, file)
     authors = authors_of(flags.apply(first, role_column).columns, effective, mapping)
-    recognised.notes += [authors.note()] if authors is not None else []
-    made = {role_column} if flags.tells_speaker else set()
+    recognised.notes += [one.note() for one in (sides, authors) if one is not None]
+    if sides is not None and sides.is_guess and recognised.dates is not None:
+        recognised.dates.tell(sides.note())
+    made = {role_column} if tells_speaker else set()
     made |= {*authors.filled} if authors is not None else set()
+    lacking = (name for name in ("user_id", "agent_id") if effective.column_of(name) not in first.columns)
+    people = [name for name in lacking if sides is not None and name not in effective.constants]
+    made |= {*people}
     effective = effective.with_made_columns({*made, *timed.columns} - {*first.columns})
     for rows in batches:
         recognised.internal_notes += flags.count_notes(rows)
-        told = flags.apply(rows, role_column)
+        told = flags.apply(rows, role_column) if sides is None else sides.apply(rows, role_column, people)
         told = told if authors is None else authors.apply(told)
         yield effective, without_events(with_plain_text(told, effective), effective.column_of("text"), role_column)
+
+
+def _mail_sides(first: Rows, effective: FieldMapping, stated: FieldMapping) -> MailSides | None:
+    """Return who writes in a table of mails without a column of words for roles; None for another table."""
+    column = effective.column_of("role")
+    if "role" in stated.columns or "role" in stated.constants:
+        return None
+    if column in first.columns and _tells_roles(first, column):
+        return None
+    return mail_sides(first.columns, effective.column_of("conversation_id"))
+
+
+def _tells_roles(first: Rows, column: str) -> bool:
+    return tells_roles(column_form(column), first.columns[column].slice(0, _LOOKED_AT).to_pylist())
 
 
 def _names_authors(first: Rows, effective: FieldMapping, stated: FieldMapping) -> bool:
@@ -98,8 +121,7 @@ def _names_authors(first: Rows, effective: FieldMapping, stated: FieldMapping) -
     column = effective.column_of("role")
     if "role" in stated.columns or "role" not in effective.columns or column not in first.columns:
         return False
-    values = first.columns[column].slice(0, _LOOKED_AT).to_pylist()
-    return not tells_roles(column_form(column), values) and author_and_requester(first.columns)[0] is not None
+    return not _tells_roles(first, column) and author_and_requester(first.columns)[0] is not None
 
 
 def _with_times(

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from analytics_platform.sources.row_rules.role_vocabularies import vocabulary_of
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form
+from analytics_platform.sources.shapes.table_parts.table_mails import has_mail_columns
 from analytics_platform.sources.shapes.table_parts.table_people import author_columns, requester_columns
 
 TRUE_WORDS = (
@@ -284,7 +285,11 @@ def says_who_speaks(names: Collection[str]) -> bool:
     """Tell whether columns other than one of roles may tell agents from customers."""
     forms = set(map(column_form, names))
     has_pair = bool(author_columns(names)) and bool(requester_columns(names))
-    return has_pair or not forms.isdisjoint({*_AGENT_FLAGS, *_CUSTOMER_FLAGS, *_BOT_FLAGS, *_PROMPTER_FLAGS})
+    return (
+        has_pair
+        or has_mail_columns(names)
+        or not forms.isdisjoint({*_AGENT_FLAGS, *_CUSTOMER_FLAGS, *_BOT_FLAGS, *_PROMPTER_FLAGS})
+    )
 
 
 def _tells_apart(columns: Mapping[str, pa.Array], name: str | None, *, note_if_true: bool) -> bool:
