@@ -29,6 +29,7 @@ from analytics_platform.sources.shapes.table_parts.table_times import (
     with_date_order,
     zone_of_row,
 )
+from analytics_platform.sources.shapes.token_usage import UsageColumn, usage_column
 
 
 def plain_table(
@@ -94,12 +95,27 @@ def plain_table(
     lacking = (name for name in ("user_id", "agent_id") if effective.column_of(name) not in first.columns)
     people = [name for name in lacking if sides is not None and name not in effective.constants]
     made |= {*people}
+    usage = _usage_column(first, effective)
+    recognised.notes += [usage.note()] if usage is not None else []
+    made |= {*usage.filled} if usage is not None else set()
     effective = effective.with_made_columns({*made, *timed.columns} - {*first.columns})
     for rows in batches:
         recognised.internal_notes += flags.count_notes(rows)
         told = flags.apply(rows, role_column) if sides is None else sides.apply(rows, role_column, people)
         told = told if authors is None else authors.apply(told)
+        told = told if usage is None else usage.apply(told)
         yield effective, without_events(with_plain_text(told, effective), effective.column_of("text"), role_column)
+
+
+def _usage_column(first: Rows, effective: FieldMapping) -> UsageColumn | None:
+    lacking = [
+        name
+        for name in ("input_tokens", "output_tokens")
+        if name not in effective.columns and name not in effective.constants and name not in first.columns
+    ]
+    conversations = first.columns.get(effective.column_of("conversation_id"))
+    keys = [] if conversations is None else conversations.slice(0, _LOOKED_AT).to_pylist()
+    return usage_column(first.columns, lacking, keys) if lacking else None
 
 
 def _mail_sides(first: Rows, effective: FieldMapping, stated: FieldMapping) -> MailSides | None:

@@ -26,6 +26,7 @@ from analytics_platform.sources.shapes.shape import (
 )
 from analytics_platform.sources.shapes.table_parts.column_names import column_form, word_form
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_forms
+from analytics_platform.sources.shapes.token_usage import stated_tokens
 
 _CONVERSATION = (
     *CONVERSATION_KEYS,
@@ -95,8 +96,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     if asked is not None:
         yield {**common, "message_id": question_id, "role": "user", "text": asked, **start}
     if answered is not None:
-        usage = record.get("usage") or record.get("usageDetails") or {}
-        usage = usage if isinstance(usage, Mapping) else {}
+        tokens = stated_tokens(record, *_within(_value(record, pair.answer)))
         yield {
             **common,
             "message_id": answer_id,
@@ -104,10 +104,8 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             "text": answered,
             **(context.time_of(ended, stated) if ended or stated else start),
             "model": first_of(record, *_MODELS) or _model_of_run(record, context),
-            "input_tokens": first_of(record, *_INPUT_TOKENS)
-            or first_of(usage, "input", "promptTokens", "prompt_tokens", "input_tokens"),
-            "output_tokens": first_of(record, *_OUTPUT_TOKENS)
-            or first_of(usage, "output", "completionTokens", "completion_tokens", "output_tokens"),
+            "input_tokens": first_of(record, *_INPUT_TOKENS) or tokens.get("input_tokens"),
+            "output_tokens": first_of(record, *_OUTPUT_TOKENS) or tokens.get("output_tokens"),
             "cost": first_of(record, *_COSTS),
             "rating": first_of(record, *_RATINGS),
         }
@@ -120,6 +118,11 @@ def _value(record: Record, name: str) -> Any:
         with suppress(ValueError):  # quotes that somebody typed
             return json.loads(value)
     return parsed(value)
+
+
+def _within(answer: Any) -> list[Any]:
+    """Return an answer, and the objects in it that may hold the answer of a logged request."""
+    return [answer, *(answer.get(name) for name in _BODIES)] if isinstance(answer, Mapping) else []
 
 
 def _is_part(record: Record, context: Context) -> bool:
