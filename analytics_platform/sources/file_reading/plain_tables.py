@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain
 
 from analytics_platform.model.tables.raw_tables import REQUIRED_INPUT
@@ -17,11 +18,11 @@ from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.row_rules.role_vocabularies import tells_roles
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.table_parts.column_names import column_form
-from analytics_platform.sources.shapes.table_parts.table_authors import authors_of
+from analytics_platform.sources.shapes.table_parts.table_authors import Authors, authors_of
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
 from analytics_platform.sources.shapes.table_parts.table_events import without_events
 from analytics_platform.sources.shapes.table_parts.table_mails import MailSides, mail_sides
-from analytics_platform.sources.shapes.table_parts.table_roles import author_and_requester, role_flags
+from analytics_platform.sources.shapes.table_parts.table_roles import RoleFlags, author_and_requester, role_flags
 from analytics_platform.sources.shapes.table_parts.table_times import (
     DateAndTime,
     ZoneOfRow,
@@ -57,21 +58,75 @@ def plain_table(
     sides = _mail_sides(first, effective, mapping)
     if sides is not None or _names_authors(first, effective, mapping):
         recognised.columns.pop("role", None)
-        effective = effective.model_copy(
-            update={"columns": {name: column for name, column in effective.columns.items() if name != "role"}}
-        )
+        columns = {name: column for name, column in effective.columns.items() if name != "role"}
+        effective = effective.model_copy(update={"columns": columns})
+    effective, timed, batches = _timed(first, batches, effective, mapping, recognised)
+    derived = _derived(first, effective, mapping, sides)
+    recognised.notes += derived.notes()
+    if derived.guess is not None:
+        recognised.tell(derived.guess)
+    if not recognised.columns and not derived.tells_speaker and nested is None:
+        _refuse_data_as_header(first.columns, effective, file)
+    if nested and not derived.tells_speaker:
+        refuse_nested(nested, first.columns, effective, file)
+    effective = effective.with_made_columns({*derived.made, *timed.columns} - {*first.columns})
+    for rows in batches:
+        recognised.internal_notes += derived.flags.count_notes(rows)
+        told = with_plain_text(derived.apply(rows), effective)
+        yield effective, without_events(told, effective.column_of("text"), derived.role_column)
+
+
+@dataclass(frozen=True)
+class _Derived:
+    """What a table says of its rows beside the columns of its mapping.
+
+    Attributes:
+        role_column: Column of roles, which is made if the table has none.
+        flags: Columns that say who speaks, and which rows are notes.
+        sides: Who writes in a table of mails; None for another table, and where ``flags`` say who speaks.
+        people: Columns that ``sides`` fill.
+        authors: The column of authors.
+        usage: The column with objects of tokens.
+    """
+
+    role_column: str
+    flags: RoleFlags
+    sides: MailSides | None
+    people: tuple[str, ...]
+    authors: Authors | None
+    usage: UsageColumn | None
+
+    @property
+    def tells_speaker(self) -> bool:
+        return self.flags.tells_speaker or self.sides is not None
+
+    @property
+    def made(self) -> set[str]:
+        filled = {name for one in (self.authors, self.usage) if one is not None for name in one.filled}
+        return filled | {*self.people} | ({self.role_column} if self.tells_speaker else set())
+
+    @property
+    def guess(self) -> str | None:
+        """A sentence that a run says at its end, too."""
+        return self.sides.note() if self.sides is not None and self.sides.is_guess else None
+
+    def notes(self) -> list[str]:
+        return [
+            *self.flags.notes(),
+            *(one.note() for one in (self.sides, self.authors, self.usage) if one is not None),
+        ]
+
+    def apply(self, rows: Rows) -> Rows:
+        if self.sides is None:
+            rows = self.flags.apply(rows, self.role_column)
+        else:
+            rows = self.sides.apply(rows, self.role_column, self.people)
+        rows = rows if self.authors is None else self.authors.apply(rows)
+        return rows if self.usage is None else self.usage.apply(rows)
+
+
+def _derived(first: Rows, effective: FieldMapping, mapping: FieldMapping, sides: MailSides | None) -> _Derived:
     role_column = effective.column_of("role")
-    clock = date_and_time(first.columns, effective, mapping)
-    timed = first
-    if clock is not None:
-        effective, timed, batches = _with_times(clock, effective, timed, batches, recognised)
-    zone = zone_of_row(timed.columns, effective)
-    if zone is not None:
-        effective, timed, batches = _with_times(zone, effective, timed, batches, recognised)
-        recognised.notes.append(zone.note())
-        if recognised.dates is not None:
-            recognised.dates.tell(zone.note())
-    effective = with_date_order(timed, effective, recognised.notes, recognised.dates)
     flags = role_flags(
         first.columns,
         has_roles=role_column in first.columns or "role" in effective.constants,
@@ -80,31 +135,28 @@ def plain_table(
         but={*effective.columns.values(), *(name for rule in mapping.rules for name in rule.when)},
     )
     sides = None if flags.tells_speaker else sides
-    tells_speaker = flags.tells_speaker or sides is not None
-    recognised.notes += flags.notes()
-    if not recognised.columns and not tells_speaker and nested is None:
-        _refuse_data_as_header(first.columns, effective, file)
-    if nested and not tells_speaker:
-        refuse_nested(nested, first.columns, effective, file)
-    authors = authors_of(flags.apply(first, role_column).columns, effective, mapping)
-    recognised.notes += [one.note() for one in (sides, authors) if one is not None]
-    if sides is not None and sides.is_guess and recognised.dates is not None:
-        recognised.dates.tell(sides.note())
-    made = {role_column} if tells_speaker else set()
-    made |= {*authors.filled} if authors is not None else set()
     lacking = (name for name in ("user_id", "agent_id") if effective.column_of(name) not in first.columns)
-    people = [name for name in lacking if sides is not None and name not in effective.constants]
-    made |= {*people}
-    usage = _usage_column(first, effective)
-    recognised.notes += [usage.note()] if usage is not None else []
-    made |= {*usage.filled} if usage is not None else set()
-    effective = effective.with_made_columns({*made, *timed.columns} - {*first.columns})
-    for rows in batches:
-        recognised.internal_notes += flags.count_notes(rows)
-        told = flags.apply(rows, role_column) if sides is None else sides.apply(rows, role_column, people)
-        told = told if authors is None else authors.apply(told)
-        told = told if usage is None else usage.apply(told)
-        yield effective, without_events(with_plain_text(told, effective), effective.column_of("text"), role_column)
+    people = tuple(name for name in lacking if sides is not None and name not in effective.constants)
+    authors = authors_of(flags.apply(first, role_column).columns, effective, mapping)
+    return _Derived(role_column, flags, sides, people, authors, _usage_column(first, effective))
+
+
+def _timed(
+    first: Rows, batches: Iterator[Rows], effective: FieldMapping, mapping: FieldMapping, recognised: Recognised
+) -> tuple[FieldMapping, Rows, Iterator[Rows]]:
+    """Return mapping, first rows and batches with the column of times, and how it is written."""
+    timed = first
+    clock = date_and_time(first.columns, effective, mapping)
+    if clock is not None:
+        effective, timed, batches = _with_times(clock, effective, timed, batches, recognised)
+    zone = zone_of_row(timed.columns, effective)
+    if zone is not None:
+        if zone.is_used:
+            effective, timed, batches = _with_times(zone, effective, timed, batches, recognised)
+        recognised.notes.append(zone.note())
+        recognised.tell(zone.note())
+    effective = with_date_order(timed, effective, recognised.notes, recognised.dates)
+    return effective, timed, batches
 
 
 def _usage_column(first: Rows, effective: FieldMapping) -> UsageColumn | None:

@@ -56,6 +56,11 @@ class Recognised:
         if is_guess(encoding) and not is_stated and note not in self.notes:
             self.notes.append(note)
 
+    def tell(self, sentence: str) -> None:
+        """Keep a sentence that a run says at its end."""
+        if self.dates is not None:
+            self.dates.tell(sentence)
+
     def note_times(self, context: Context) -> None:
         """Add a note if messages so far had no time of their own."""
         for count, note in ((context.untimed, UNTIMED), (context.shared_times, SHARED_TIMES)):

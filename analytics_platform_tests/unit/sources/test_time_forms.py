@@ -186,10 +186,13 @@ def test_clocks_that_go_back_half_an_hour_repeat_half_an_hour(folder):
         ("2024-06-20 10:00", "Europe/Berlin", "", 8),
         ("2024-06-20 10:00", "Europe/Berlin", "timezone: UTC", 10),
         ("2024-06-20T10:00:00Z", "Europe/Berlin", "", 10),
+        ("2024-06-20 10:00", "CEST", "", 8),
         ("2024-06-20 10:00", "office", "", 10),
+        ("2024-06-20 10:00+00:00", "office", "", 10),
     ],
 )
 def test_a_column_names_the_zone_of_each_row(folder, time, zone, setting, hour):
+    """Of a column without a known zone, no word was said."""
     mapping = folder.write("mapping.yaml", setting) if setting else None
     content = f"conversation_id,role,text,timestamp,timezone\nA,user,hi,{time},{zone}\n"
     source = folder.source("a.csv", mapping=mapping)
@@ -197,7 +200,8 @@ def test_a_column_names_the_zone_of_each_row(folder, time, zone, setting, hour):
 
     (day,) = source.days()
     assert source.read_day(day).messages["timestamp"].to_pylist()[0].hour == hour
-    assert any("timezone" in warning for warning in source.summary().warnings) == (hour == 8)
+    is_told = hour == 8 or (zone == "office" and "+" not in time)
+    assert any("timezone" in warning for warning in source.summary().warnings) == is_told
 
 
 def test_an_unknown_zone_quarantines_its_own_rows_only(folder):
