@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from analytics_platform.sources.formats.file_records import Record
-from analytics_platform.sources.shapes.exports.exchange_columns import pair_of
+from analytics_platform.sources.shapes.exports.exchange_columns import Pair, pair_of
 from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, TIME_KEYS, USER_KEYS
-from analytics_platform.sources.shapes.identity import identify_conversation, identify_row
+from analytics_platform.sources.shapes.identity import (
+    MessagePlace,
+    Turn,
+    identify,
+    identify_conversation,
+    identify_row,
+)
 from analytics_platform.sources.shapes.shape import (
     Context,
     Shape,
@@ -68,7 +74,8 @@ _LEVELS = frozenset({"SPAN", "EVENT", "TOOL", "RETRIEVER", "CHAIN", "EMBEDDING",
 def unfold(record: Record, context: Context) -> Iterator[Record]:
     """Yield the question and the answer of one exchange.
 
-    Of a question that is a list of messages, the last of the user is taken: each request repeats the messages before.
+    Of a question that is a list of messages, the last of the user is taken. Where the record names a session, whose
+    requests repeat the messages before, all messages are taken that no earlier request of the session has.
     """
     pair = pair_of(record)
     if pair is None:
@@ -77,14 +84,9 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
         return
     sides = (pair.question, pair.answer)
     further = {name: value for name, value in plain_values(record, but=sides).items() if not _is_read(name)}
-    record = {word_form(name): value for name, value in record.items()} | record
-    thread = _thread_of(record)
-    if thread is not None:
-        record = {**record, "conversation_id": thread}
-    for inner in ("metadata", "metrics", "trace"):  # LangWatch and Langfuse keep session, user and tokens there
-        if isinstance(record.get(inner), Mapping):
-            record = {**plain_values(record[inner], but=sides), **record}
-    stated = first_of(record, *_TIMES) or _nested_time(record)
+    said = _said_in_sessions(context).get(id(record))
+    record = _prepared(record, sides)
+    stated = _stated_time(record)
     start, ended = context.time_of(stated), first_of(record, *_ENDS)
     user = first_of(record, *_USERS)
     asked = _question(_value(record, pair.question)) or None
@@ -93,22 +95,110 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
         raise ValueError("neither the question nor the answer has a known form")
     conversation, question_id, answer_id = _identities(record, context, (user, stated, asked, answered))
     common = {**further, "conversation_id": conversation, "user_id": user}
-    if asked is not None:
-        yield {**common, "message_id": question_id, "role": "user", "text": asked, **start}
-    if answered is not None:
-        tokens = stated_tokens(record, *_within(_value(record, pair.answer)))
-        yield {
-            **common,
-            "message_id": answer_id,
-            "role": pair.answers_as,
-            "text": answered,
-            **(context.time_of(ended, stated) if ended or stated else start),
-            "model": first_of(record, *_MODELS) or _model_of_run(record, context),
-            "input_tokens": first_of(record, *_INPUT_TOKENS) or tokens.get("input_tokens"),
-            "output_tokens": first_of(record, *_OUTPUT_TOKENS) or tokens.get("output_tokens"),
-            "cost": first_of(record, *_COSTS),
-            "rating": first_of(record, *_RATINGS),
-        }
+    question: Record = {"message_id": question_id, "role": "user", "text": asked, **start}
+    answer: Record = {"message_id": answer_id, "role": pair.answers_as, "text": answered}
+    rows = (
+        [question, answer] if said is None else _rows_of_session(said, question, answer, partial(context.time_of, None))
+    )
+    for row in rows:
+        if row is answer and answered is not None:
+            tokens = stated_tokens(record, *_within(_value(record, pair.answer)))
+            yield {
+                **common,
+                **answer,
+                **(context.time_of(ended, stated) if ended or stated else start),
+                "model": first_of(record, *_MODELS) or _model_of_run(record, context),
+                "input_tokens": first_of(record, *_INPUT_TOKENS) or tokens.get("input_tokens"),
+                "output_tokens": first_of(record, *_OUTPUT_TOKENS) or tokens.get("output_tokens"),
+                "cost": first_of(record, *_COSTS),
+                "rating": first_of(record, *_RATINGS),
+            }
+        elif row["text"] is not None:
+            yield {**common, **row}
+
+
+def _prepared(record: Record, sides: Collection[str]) -> Record:
+    """Return an exchange with its values under the forms of their names, and those of its inner objects."""
+    record = {word_form(name): value for name, value in record.items()} | record
+    thread = _thread_of(record)
+    if thread is not None:
+        record = {**record, "conversation_id": thread}
+    for inner in ("metadata", "metrics", "trace"):  # LangWatch and Langfuse keep session, user and tokens there
+        if isinstance(record.get(inner), Mapping):
+            record = {**plain_values(record[inner], but=sides), **record}
+    return record
+
+
+def _stated_time(record: Record) -> Any:
+    return first_of(record, *_TIMES) or _nested_time(record)
+
+
+class _Said(NamedTuple):
+    """A message of a request of a session, its place, and whether no earlier request has it."""
+
+    turn: Turn
+    place: MessagePlace
+    is_new: bool
+
+
+def _said_in_sessions(context: Context) -> dict[int, list[_Said]]:
+    """Return the messages of requests that name a session and hold lists of messages, by the identity of the record.
+
+    The records that are read together are taken in the order of their times, so that a message belongs to the request
+    that first had it, also in a file that is written newest first.
+    """
+    if context.memory.get("session_records") is not context.neighbours:
+        requests = []
+        for record in context.neighbours:
+            pair = pair_of(record)
+            if pair is None or _is_part(record, context):
+                continue
+            prepared = _prepared(record, pair)
+            session = first_of(plain_values(prepared), *_CONVERSATION)
+            turns = None if session is None else _turns(prepared, pair)
+            if turns:
+                requests.append((str(_stated_time(prepared) or ""), id(record), str(session), turns))
+        requests.sort(key=lambda one: one[0])
+        seen: set[str] = set()
+        said = {}
+        for _, key, session, turns in requests:
+            places = identify(context, session, turns)
+            said[key] = [
+                _Said(turn, place, place.message_id not in seen) for turn, place in zip(turns, places, strict=True)
+            ]
+            seen.update(place.message_id for place in places)
+        context.memory |= {"session_records": context.neighbours, "said": said}
+    return cast("dict[int, list[_Said]]", context.memory["said"])
+
+
+def _turns(record: Record, pair: Pair) -> list[Turn] | None:
+    """Return the messages of a request and its answer; None of a request that holds no list of messages."""
+    messages = _messages(_value(record, pair.question))
+    if messages is None or not any(speaker(message) == "user" for message in messages):
+        return None
+    turns = [Turn(speaker(message), message_text(message)) for message in messages]
+    answered = _answer(_value(record, pair.answer))
+    answers = [Turn(pair.answers_as, answered)] if answered else []
+    return [*(turn for turn in turns if turn.text and turn.role != "system"), *answers]
+
+
+def _rows_of_session(
+    said: Sequence[_Said], question: Record, answer: Record, time_of: Callable[[Any], Record]
+) -> Iterator[Record]:
+    """Yield what a request adds to its session: messages before it that no record had, its question and its answer."""
+    is_answered = answer["text"] is not None
+    last = max((at for at, one in enumerate(said) if one.turn.role == "user"), default=-1)
+    for at, (turn, place, is_new) in enumerate(said):
+        own = {"message_id": place.message_id, "sequence": place.position}
+        if not is_new:
+            continue
+        if is_answered and at == len(said) - 1:
+            answer |= own
+            yield answer
+        elif at == last:
+            yield {**question, **own}
+        else:
+            yield {**own, "role": turn.role, "text": turn.text, **time_of(question["timestamp"])}
 
 
 def _value(record: Record, name: str) -> Any:
@@ -320,5 +410,6 @@ EXCHANGES = Shape(
     "question and answer in one record",
     lambda record: pair_of(record) is not None,
     unfold,
-    "Each record becomes two messages; of a list of messages the last question counts.",
+    "Each record becomes two messages; of a list of messages the last question counts, and in a session all that no "
+    "record before it has.",
 )
