@@ -29,7 +29,7 @@ from analytics_platform.sources.file_reading.other_formats import (
     refuse_web_page,
 )
 from analytics_platform.sources.file_reading.plain_tables import plain_table, with_usual_columns
-from analytics_platform.sources.file_reading.recognised import CHATS, Recognised
+from analytics_platform.sources.file_reading.recognised import CHATS, TEXT_CHAT, Recognised
 from analytics_platform.sources.file_reading.unfolding import (
     holds_pages,
     names_wrapper,
@@ -94,6 +94,7 @@ from analytics_platform.sources.shapes.exports.whatsapp import (
 from analytics_platform.sources.shapes.nested import nested_shape
 from analytics_platform.sources.shapes.shape import Context, Shape, is_list_of
 from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
+from analytics_platform.sources.shapes.transcripts import is_text_chat, transcript_messages
 
 _WHOLE_SHAPES = (EXCHANGES, CHATWOOT)
 """Shapes that decide roles and texts even where a mapping names columns for them.
@@ -238,6 +239,10 @@ def _text_rows(
         order, context = line_date_order(sample), Context(file)
         batches = read_line_chat(cast("BinaryIO", stream), order, chat_name(file) or "line", context)
         yield from _phone_chat("LINE", batches, order, mapping, recognised)
+    elif file.shape == AUTO and file.suffix in {".txt", ""} and is_text_chat(sample):
+        recognised.format = "text"
+        recognised.notes.append(TEXT_CHAT)
+        yield from _records(iter([Records([_text_chat(stream, file)])]), file, mapping, recognised)
     elif is_web_page(sample):
         tables = html_tables(cast("BinaryIO", stream), file.place)
         sheets = sheets_of(tables, partial(_is_header, file, mapping))
@@ -260,6 +265,23 @@ def _text_rows(
             )
         recognised.format, recognised.separator = "CSV", dialect.separator_name
         yield from _table(read_csv(cast("BinaryIO", stream), file.place, dialect), file, mapping, recognised)
+
+
+_MOST_CHAT_BYTES = 64 << 20
+"""Bytes of a chat in a text, which is read at once."""
+
+
+def _text_chat(stream: io.BufferedReader, file: SourceFile) -> Record:
+    """Return the chat that a text holds, as a record named after its file."""
+    content = stream.read(_MOST_CHAT_BYTES + 1)
+    if len(content) > _MOST_CHAT_BYTES:
+        raise SourceError(
+            f"{file.place}: is a chat of more than {_MOST_CHAT_BYTES >> 20} MiB; cut it into several files"
+        )
+    return {
+        "conversation_id": chat_name(file),
+        "messages": transcript_messages(content.decode("utf-8", "replace")) or [],
+    }
 
 
 def _phone_chat(
