@@ -40,7 +40,9 @@ SELECT md5_number_lower(CAST(to_json(staged) AS VARCHAR)) AS row_hash, staged.* 
     SELECT
         conversation_days.day AS date, judged.conversation_id, message_id, user_id, agent_id, model, channel, role,
         text, timestamp AT TIME ZONE 'UTC' AS timestamp, time_source,
-        sequence, language, rating, outcome, variant, tokens, input_tokens, output_tokens, cost, cost_source,
+        -- Of messages of one time, a file that is written newest first has the last one first.
+        CASE WHEN sequence IS NULL AND is_newest_first THEN -CAST(source_row AS DOUBLE) ELSE sequence END AS sequence,
+        language, rating, outcome, variant, tokens, input_tokens, output_tokens, cost, cost_source,
         CASE WHEN outcome IS NOT NULL THEN getvariable('outcome_range') END AS outcome_range, extra,
         getvariable('source') AS source, files.label AS source_file, source_row
     FROM judged

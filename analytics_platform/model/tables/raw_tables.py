@@ -85,7 +85,8 @@ INPUT_COLUMNS: tuple[Column, ...] = (
     Column(
         "sequence",
         NUMBER,
-        "Place of the message among messages of the same time, ascending; null when the source states none.",
+        "Place of the message among messages of the same time, ascending; of a file that is written newest first, the "
+        "negative row number; null when the source states none.",
         nullable=True,
     ),
     Column(

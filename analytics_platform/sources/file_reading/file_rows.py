@@ -23,11 +23,14 @@ from analytics_platform.sources.file_reading.locating import VARIABLE as PATH_VA
 from analytics_platform.sources.file_reading.nested_refusals import refuse_nested
 from analytics_platform.sources.file_reading.other_formats import (
     header_of,
+    is_web_page,
     refuse_other_format,
     refuse_other_text,
+    refuse_web_page,
 )
 from analytics_platform.sources.file_reading.plain_tables import plain_table, with_usual_columns
 from analytics_platform.sources.file_reading.recognised import CHATS, Recognised
+from analytics_platform.sources.file_reading.text_chats import read_phone_chat, read_text_chat
 from analytics_platform.sources.file_reading.unfolding import (
     holds_pages,
     names_wrapper,
@@ -59,8 +62,9 @@ from analytics_platform.sources.formats.content import seekable as open_seekable
 from analytics_platform.sources.formats.csv_dialect import below_titles, recognise_dialect
 from analytics_platform.sources.formats.csv_rows import read_csv
 from analytics_platform.sources.formats.encodings import AUTO_ENCODING, Utf8Stream, encoding_of, utf8
-from analytics_platform.sources.formats.excel_rows import filled_sheets
+from analytics_platform.sources.formats.excel_rows import Sheet, filled_sheets, sheets_of
 from analytics_platform.sources.formats.file_records import Record, Records, rows_of
+from analytics_platform.sources.formats.html_tables import html_tables
 from analytics_platform.sources.formats.json_rows import (
     JsonValues,
     json_layout,
@@ -70,16 +74,16 @@ from analytics_platform.sources.formats.json_rows import (
     whole_lines,
 )
 from analytics_platform.sources.formats.parquet_rows import parquet_schema, read_parquet, read_parquet_records
+from analytics_platform.sources.formats.quoted_lines import UnquotedLines, quotes_whole_lines
 from analytics_platform.sources.mapping import VARIABLE as MAPPING_VARIABLE
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.rows import Rows
-from analytics_platform.sources.shapes.catalogue import AUTO, ROWS, WHATSAPP, recognise_shape
+from analytics_platform.sources.shapes.catalogue import AUTO, ROWS, recognise_shape
 from analytics_platform.sources.shapes.dotted import dotted_shape
 from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
 from analytics_platform.sources.shapes.exports.helpdesks import CHATWOOT
 from analytics_platform.sources.shapes.exports.openai_messages import MESSAGES
 from analytics_platform.sources.shapes.exports.slack import SLACK, with_channel
-from analytics_platform.sources.shapes.exports.whatsapp import date_order, is_whatsapp, read_whatsapp
 from analytics_platform.sources.shapes.nested import nested_shape
 from analytics_platform.sources.shapes.shape import Context, Shape, is_list_of
 from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
@@ -128,7 +132,8 @@ def read_rows(
         elif start.startswith((ZIP, OLE)) or (file.suffix in BOOKS and not start):
             recognised.format = "workbook"
             with open_seekable(content) as stream:
-                yield from _workbook(stream, file, mapping, recognised)
+                sheets = filled_sheets(stream, file.place, partial(_is_header, file, mapping))
+                yield from _sheets(sheets, file, mapping, recognised)
         elif file.suffix == ".parquet":
             raise SourceError(
                 f"{file.place}: cannot be read as Parquet (it begins with {start[:8]!r}); write the file again"
@@ -137,11 +142,14 @@ def read_rows(
             yield from _text(file, content, mapping, recognised)
 
 
-def _workbook(
-    stream: BinaryIO, file: SourceFile, mapping: FieldMapping, recognised: Recognised
+_OF_ONE_MESSAGE = ("text", "message_id", "tokens", "input_tokens", "output_tokens", "cost")
+"""Input columns of which a cell that covers several lines of a sheet counts once."""
+
+
+def _sheets(
+    sheets: Sequence[Sheet], file: SourceFile, mapping: FieldMapping, recognised: Recognised
 ) -> Iterator[tuple[FieldMapping, Rows]]:
     """Yield the rows of the sheets with messages, one sheet after the other; row numbers go on in the next sheet."""
-    sheets = filled_sheets(stream, file.place, lambda names: _has_required(names, file, mapping))
     if not sheets:
         return
     main = next((sheet for sheet in sheets if sheet.is_wanted), sheets[0])
@@ -153,7 +161,11 @@ def _workbook(
     first, before = 1, 0
     for sheet in read:
         of_sheet = Recognised(recognised.format, dates=recognised.dates)
-        for result in _table(sheet.rows(first, file.place), file, mapping, of_sheet):
+        usual = with_usual_columns(sheet.names, mapping)
+        single = {usual.column_of(name) for name in _OF_ONE_MESSAGE}
+        if merged := [name for name in sheet.merged_names if name not in single]:
+            of_sheet.notes.append(f"Merged cells count for each of their rows: {', '.join(merged)}.")
+        for result in _table(sheet.rows(first, file.place, merged), file, mapping, of_sheet):
             recognised.shape, recognised.internal_notes = of_sheet.shape, before + of_sheet.internal_notes
             recognised.columns = {**of_sheet.columns, **recognised.columns}
             recognised.notes += [note for note in of_sheet.notes if note not in recognised.notes]
@@ -162,7 +174,7 @@ def _workbook(
         first += sheet.height
 
 
-def _has_required(names: list[str], file: SourceFile, mapping: FieldMapping) -> bool:
+def _is_header(file: SourceFile, mapping: FieldMapping, names: list[str]) -> bool:
     """Tell whether a line is the header of a table with all required columns, by the mapping or by usual names."""
     if file.shape != ROWS and _shape_of([dict.fromkeys(names)], replace(file, shape=AUTO), mapping) is not None:
         return True
@@ -211,19 +223,24 @@ def _text_rows(
     sample = stream.peek(SAMPLE_BYTES)[:SAMPLE_BYTES]
     if _is_json(sample, file):
         yield from _json(cast("BinaryIO", stream), sample, file, mapping, recognised)
-    elif file.shape == WHATSAPP or (file.shape == AUTO and is_whatsapp(sample)):
-        order = date_order(sample)
-        recognised.format = recognised.shape = "WhatsApp chat"
-        recognised.notes.append("The first sender is the customer; map the roles of username to say otherwise.")
-        if not order.certain:
-            day = {"dmy": "day first", "mdy": "month first"}[order.order]
-            recognised.notes.append(f"Dates are read {day}; no date of the file's beginning shows which is right.")
-        context = Context(file)
-        batches = read_whatsapp(cast("BinaryIO", stream), order, context)
-        yield from with_mapping(numbered(batches, mapping.columns.values()), mapping, whole=False)
+    elif (chat := read_phone_chat(stream, sample, file, mapping, recognised)) is not None:
+        yield from chat
+    elif (record := read_text_chat(stream, sample, file, recognised)) is not None:
+        yield from _records(iter([Records([record])]), file, mapping, recognised)
+    elif is_web_page(sample):
+        tables = html_tables(cast("BinaryIO", stream), file.place)
+        sheets = sheets_of(tables, partial(_is_header, file, mapping))
+        if not any(sheet.is_wanted for sheet in sheets):
+            refuse_web_page(file)
+        recognised.format = "tables of a web page (HTML)"
+        yield from _sheets(sheets, file, mapping, recognised)
     else:
+        if quotes_whole_lines(sample):
+            recognised.notes.append("Each line stands in quotes as a whole; the quotes around it are left out.")
+            stream = io.BufferedReader(UnquotedLines(stream), 1 << 20)
+            sample = stream.peek(SAMPLE_BYTES)[:SAMPLE_BYTES]
         refuse_other_text(sample, file)
-        dialect = below_titles(sample, recognise_dialect(sample), lambda names: _has_required(names, file, mapping))
+        dialect = below_titles(sample, recognise_dialect(sample), partial(_is_header, file, mapping))
         if file.suffix in {".txt", ""} and len(header_of(sample, dialect)) < 2:
             line = sample.lstrip().splitlines()[0][:60].decode("utf-8", "replace") if sample.strip() else ""
             raise SourceError(

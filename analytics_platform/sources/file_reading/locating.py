@@ -263,7 +263,11 @@ def _is_hidden(part: str) -> bool:
 def _may_hold_messages(name: str) -> bool:
     """Tell whether a file of a folder or zip is worth reading; other texts than chats are most often notes."""
     suffix = _suffix(name)
-    return suffix is not None and name not in _COMPANIONS and (suffix != ".txt" or "chat" in name.lower())
+    return (
+        suffix is not None
+        and name not in _COMPANIONS
+        and (suffix != ".txt" or "chat" in name.lower() or name.startswith("[LINE]"))
+    )
 
 
 def _is_worth_reading(place: _Place) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.file_reading.locating import JSON
@@ -38,15 +39,51 @@ _CONTROLS = tuple(bytes([code]) for code in (*range(9), *range(14, 27), *range(2
 _FEWEST_CONTROLS, _MOST_CONTROLS = 16, 0.05
 
 
+_WEB_PAGE = (b"<!doctype html", b"<html", b"<table", b"<meta ", b"<head", b"<body", b"<style")
+_SQL_STARTS = (
+    b"--", b"/*", b"create ", b"insert into", b"drop ", b"begin;", b"begin transaction", b"set ", b"pragma ", b"use ",
+    b"copy ", b"start transaction", b"replace into",
+)  # fmt: skip
+_SQL = re.compile(
+    rb"^\s*(?:(?:insert|replace)\s+into\s+\S+\s*(?:\(|values\b|select\b)|create\s+table\s|copy\s+\S.*\sfrom\s+stdin)",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+_EXPORTS = (
+    "`sqlite3 -csv -header FILE 'SELECT * FROM messages'`, `psql --csv -c 'SELECT * FROM messages'` or "
+    "`mysql --batch -e 'SELECT * FROM messages'`"
+)
+
+
+def is_web_page(sample: bytes) -> bool:
+    """Tell whether a text is HTML, as some programs write what they call a workbook."""
+    return sample.lstrip()[:200].lower().startswith(_WEB_PAGE)
+
+
+def refuse_web_page(file: SourceFile) -> None:
+    """Refuse a web page without a table of messages.
+
+    Raises:
+        SourceError: Always.
+    """
+    raise SourceError(
+        f"{file.place}: is a web page (HTML), no export of messages: none of its tables has their columns; export as "
+        "CSV or JSON, and a workbook that was saved as a web page as .xlsx"
+    )
+
+
 def refuse_other_text(sample: bytes, file: SourceFile) -> None:
-    """Refuse a text that is no table: a web page, XML, a pointer of Git LFS, or the bytes of another format.
+    """Refuse a text that is no table: a dump of a database, XML, a pointer of Git LFS, or the bytes of another format.
 
     Raises:
         SourceError: Naming what it is, and what to do.
     """
     start = sample.lstrip()[:200].lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<table")):
-        raise SourceError(f"{file.place}: is a web page (HTML), no export of messages; export as CSV or JSON")
+    if start.startswith(_SQL_STARTS) and _SQL.search(sample):
+        raise SourceError(
+            f"{file.place}: is a dump of a database (SQL); export the table of messages, e.g. by {_EXPORTS}"
+        )
     if start.startswith(b"<?xml"):
         raise SourceError(f"{file.place}: is XML; export as CSV or JSON")
     if start.startswith(b"version https://git-lfs"):

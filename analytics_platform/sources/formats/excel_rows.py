@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import dropwhile, islice
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
+from python_calamine import CalamineError, CalamineWorkbook
 
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.rows import Rows, text_array
@@ -22,6 +22,25 @@ MOST_BYTES = 1 << 30
 _REMEDY = "open it in Excel and save it as CSV UTF-8"
 _MOST_TITLE_LINES = 10
 """Lines above a header, such as the title of a report."""
+
+
+class Grid(Protocol):
+    """The cells of a sheet: an empty text where a cell has no value, or a cell of the line above goes on."""
+
+    @property
+    def start(self) -> tuple[int, int] | None:
+        """Line and column of the first cell with a value; None without any."""
+
+    @property
+    def height(self) -> int:
+        """Number of lines from the first with a value on."""
+
+    @property
+    def merged_cell_ranges(self) -> list[tuple[tuple[int, int], tuple[int, int]]] | None:
+        """First and last line and column, from 0, of merged cells."""
+
+    def iter_rows(self) -> Iterator[list[Any]]:
+        """Yield the cells of each line, also of empty ones above the first with a value, from its column on."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +58,7 @@ class Sheet:
     names: list[str]
     is_wanted: bool
     header: int
-    _content: CalamineSheet
+    _content: Grid
 
     @property
     def height(self) -> int:
@@ -47,7 +66,22 @@ class Sheet:
         start = self._content.start or (0, 0)
         return start[0] + self._content.height - self.header - 1
 
-    def rows(self, first: int, place: str) -> Iterator[Rows]:
+    @property
+    def merged_names(self) -> list[str]:
+        """The columns of which a cell below the header covers several lines."""
+        columns = {column for _, column, _ in self._merged()}
+        return [name for place, name in enumerate(self.names) if place in columns]
+
+    def _merged(self) -> list[tuple[int, int, int]]:
+        """Return first line, column and last line of the cells below the header that cover several lines."""
+        left = (self._content.start or (0, 0))[1]
+        return sorted(
+            (top, column - left, bottom)
+            for (top, column), (bottom, _) in self._content.merged_cell_ranges or ()
+            if bottom > top > self.header and column >= left
+        )
+
+    def rows(self, first: int, place: str, repeated_names: Collection[str] = ()) -> Iterator[Rows]:
         """Yield the rows below the header. A row without any value is no row.
 
         Times of cells are text without a zone, numbers without a fraction are integers.
@@ -55,6 +89,7 @@ class Sheet:
         Args:
             first: Number of the first row.
             place: Name of the file in messages.
+            repeated_names: Columns of which a cell that covers several lines counts for each of them.
 
         Raises:
             SourceError: If the header names a column twice.
@@ -63,8 +98,13 @@ class Sheet:
         if repeated:
             raise SourceError(f"{place}: its header names a column twice: {', '.join(repeated)}; rename one of them")
         lines = islice(self._content.iter_rows(), self.header + 1, None)
+        merged = [one for one in self._merged() if self.names[one[1]] in repeated_names]
+        values: dict[tuple[int, int], Any] = {}
+        top = self.header + 1
         while batch := list(islice(lines, BATCH_ROWS)):
             kept = [index for index, line in enumerate(batch) if _is_filled(line)]
+            _fill_down(batch, top, merged, values)
+            top += len(batch)
             columns = {
                 name: text_array([_cell(batch[index][place_]) for index in kept])
                 for place_, name in enumerate(self.names)
@@ -74,11 +114,29 @@ class Sheet:
             first += len(batch)
 
 
-def filled_sheets(stream: BinaryIO, place: str, is_wanted: Callable[[list[str]], bool]) -> list[Sheet]:
-    """Return the sheets of a workbook that have a value, in order.
+def _fill_down(
+    batch: list[list[Any]], top: int, merged: list[tuple[int, int, int]], values: dict[tuple[int, int], Any]
+) -> None:
+    """Write the value of each merged cell into the lines that it covers.
 
-    The header is the first line that ``is_wanted``, at most ``_MOST_TITLE_LINES`` lines below the first with a value;
-    without such a line, it is the first with a value.
+    Args:
+        batch: The cells of successive lines.
+        top: Place of the first of them in the sheet.
+        merged: First line, column and last line of each merged cell, by first line.
+        values: The values of merged cells of the batches before, which get those of this one.
+    """
+    for begin, column, end in merged:
+        if begin >= top + len(batch):
+            break
+        if begin >= top:
+            values[begin, column] = batch[begin - top][column]
+        for line in range(max(begin + 1, top), min(end + 1, top + len(batch))):
+            if batch[line - top][column] == "":
+                batch[line - top][column] = values[begin, column]
+
+
+def filled_sheets(stream: BinaryIO, place: str, is_wanted: Callable[[list[str]], bool]) -> list[Sheet]:
+    """Return the sheets of a workbook that have a value, in order; see ``sheets_of``.
 
     Args:
         stream: The file, seekable.
@@ -94,8 +152,21 @@ def filled_sheets(stream: BinaryIO, place: str, is_wanted: Callable[[list[str]],
         contents = {name: workbook.get_sheet_by_name(name) for name in workbook.sheet_names}
     except (CalamineError, OSError, ValueError) as error:
         raise SourceError(f"{place}: cannot be read as a workbook ({error}); {_REMEDY}") from None
+    return sheets_of(contents, is_wanted)
+
+
+def sheets_of(grids: Mapping[str, Grid], is_wanted: Callable[[list[str]], bool]) -> list[Sheet]:
+    """Return the sheets that have a value.
+
+    The header is the first line that ``is_wanted``, at most ``_MOST_TITLE_LINES`` lines below the first with a value;
+    without such a line, it is the first with a value.
+
+    Args:
+        grids: The cells of each sheet, by its name, in order.
+        is_wanted: As for ``filled_sheets``.
+    """
     sheets = []
-    for name, content in contents.items():
+    for name, content in grids.items():
         filled = dropwhile(lambda numbered: not _is_filled(numbered[1]), enumerate(content.iter_rows()))
         candidates = [(index, _names(line)) for index, line in islice(filled, _MOST_TITLE_LINES + 1)]
         if candidates:

@@ -2,7 +2,8 @@
 
 The rules read the relation ``validated`` of ``row_validation`` and the places of the rows in ``files``. They write
 four tables: ``adjustments`` (ids and times that depend on other rows), ``repeats`` (rows that repeat other rows),
-``starts`` (day of each conversation) and ``file_times`` (files whose times are none of single messages).
+``starts`` (day of each conversation) and ``file_times`` (files whose times are none of single messages, or that are
+written newest first).
 ``deduplicate_all`` fills the tables; ``deduplicate_changed`` updates the first three for changed conversations, and
 ``choose_file_times`` the last one. The view ``judged`` has the rows as adjusted.
 """
@@ -24,7 +25,8 @@ CREATE TABLE IF NOT EXISTS adjustments (
 );
 CREATE TABLE IF NOT EXISTS repeats (position BIGINT, first_position BIGINT);
 CREATE TABLE IF NOT EXISTS starts (conversation_id VARCHAR, day DATE);
-CREATE TABLE IF NOT EXISTS file_times (file INTEGER, time_source VARCHAR);
+CREATE TABLE IF NOT EXISTS file_times (file INTEGER, time_source VARCHAR, is_newest_first BOOLEAN);
+ALTER TABLE file_times ADD COLUMN IF NOT EXISTS is_newest_first BOOLEAN;
 """
 
 LATEST_DAYS = 366
@@ -49,7 +51,7 @@ SELECT validated.* REPLACE (
     coalesce(adjustments.timestamp, validated.timestamp) AS timestamp,
     CASE WHEN validated.time_source = 'message' THEN coalesce(file_times.time_source, 'message')
         ELSE validated.time_source END AS time_source
-)
+), coalesce(file_times.is_newest_first, false) AS is_newest_first
 FROM validated LEFT JOIN adjustments ON adjustments.position = validated.position
 LEFT JOIN file_times ON file_times.file = validated.file;
 
@@ -131,17 +133,28 @@ WHERE reason IS NULL AND judged.position <> firsts.first_position
 """
 
 # A file whose conversations of both sides have one time each states the time of a conversation, such as that of a
-# ticket; one whose times are all midnight states days.
+# ticket; one whose times are all midnight states days. Where nearly all conversations begin in the file with
+# their latest time and end with their earliest, it is written newest first.
 _FILE_TIMES = """
 INSERT INTO file_times
 SELECT file, CASE
     WHEN bool_and(is_midnight) AND sum(messages) > 1 THEN 'day'
-    WHEN bool_and(first = last) FILTER (WHERE is_two_sided) THEN 'conversation' END
+    WHEN bool_and(first = last) FILTER (WHERE is_two_sided) THEN 'conversation' END,
+    {learns_order} AND count(*) FILTER (
+        upper_time > lower_time AND upper_time = latest AND lower_time = earliest
+    ) > 10 * count(*) FILTER (upper_time < lower_time)
 FROM (
-    SELECT file, count(*) AS messages, min(timestamp) AS first, max(timestamp) AS last,
-        bool_or(role = 'user') AND bool_or(role IN ('agent', 'assistant')) AS is_two_sided,
-        bool_and(epoch_us(timestamp) % 86_400_000_000 = 0) AS is_midnight
-    FROM {rows} WHERE reason IS NULL AND NOT is_session AND time_source = 'message' GROUP BY file, conversation_id
+    SELECT file, count(*) FILTER (is_own) AS messages,
+        min(timestamp) FILTER (is_own) AS first, max(timestamp) FILTER (is_own) AS last,
+        bool_or(is_own AND role = 'user') AND bool_or(is_own AND role IN ('agent', 'assistant')) AS is_two_sided,
+        bool_and(epoch_us(timestamp) % 86_400_000_000 = 0) FILTER (is_own) AS is_midnight,
+        arg_min(timestamp, position) AS upper_time, arg_max(timestamp, position) AS lower_time,
+        min(timestamp) AS earliest, max(timestamp) AS latest
+    FROM (
+        SELECT *, NOT is_session AND time_source = 'message' AS is_own
+        FROM {rows} WHERE reason IS NULL AND time_source IN ('message', 'day')
+    )
+    GROUP BY file, conversation_id
 )
 GROUP BY file
 """
@@ -279,16 +292,18 @@ def use_outcome_range(db: duckdb.DuckDBPyConnection) -> str:
     return found
 
 
-def choose_file_times(db: duckdb.DuckDBPyConnection, rows: str = "validated") -> bool:
+def choose_file_times(db: duckdb.DuckDBPyConnection, rows: str = "validated", *, learns_order: bool = True) -> bool:
     """Fill ``file_times`` from all rows; returns whether the table has changed.
 
     Args:
         db: Contains ``file_times`` and the rows.
         rows: Name of a relation with the columns of ``validated`` that tell what times are the times of.
+        learns_order: Whether rows may be written newest first. Of a table to which rows are added, a late row says
+            nothing of the order.
     """
     before = db.execute("FROM file_times ORDER BY file").fetchall()
     db.execute("DELETE FROM file_times")
-    db.execute(_FILE_TIMES.format(rows=rows))
+    db.execute(_FILE_TIMES.format(rows=rows, learns_order=str(learns_order).lower()))
     return db.execute("FROM file_times ORDER BY file").fetchall() != before
 
 

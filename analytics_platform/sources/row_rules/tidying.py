@@ -121,7 +121,7 @@ _CLOCK_FIRST = r"^(\d{1,2}:\d{2}(?::\d{2})?(?: ?[AaPp]\.?[Mm]\.?)?),? (\d{1,2}[/
 _EAST_ASIAN = (r"^(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일] ?", r"\1-\2-\3 ")
 DATE_ORDERS = tuple(_DATE_ORDERS)
 """Orders of day, month and year."""
-_ZONES = {
+ZONES = {
     "EST": "-0500", "EDT": "-0400", "CST": "-0600", "CDT": "-0500", "MST": "-0700", "MDT": "-0600", "PST": "-0800",
     "PDT": "-0700", "AKST": "-0900", "AKDT": "-0800", "HST": "-1000", "WET": "+0000", "WEST": "+0100", "CET": "+0100",
     "CEST": "+0200", "MEZ": "+0100", "MESZ": "+0200", "EET": "+0200", "EEST": "+0300", "MSK": "+0300", "SAST": "+0200",
@@ -175,8 +175,8 @@ def _with_offsets(times: pa.Array) -> pa.Array:
     """Return times with the offset in the place of an abbreviation with one meaning."""
     times = pc.replace_substring_regex(times, r"([+-]\d{2}:?\d{2}) [A-Z]{3,5}$", r"\1")
     zones = pc.unique(pc.struct_field(pc.extract_regex(times, _ZONE), "zone")).to_pylist()
-    for name in sorted(_ZONES.keys() & zones):
-        times = pc.replace_substring_regex(times, rf"(\d|[AP]M) {name}($| \d{{4}}$)", rf"\1 {_ZONES[name]}\2")
+    for name in sorted(ZONES.keys() & zones):
+        times = pc.replace_substring_regex(times, rf"(\d|[AP]M) {name}($| \d{{4}}$)", rf"\1 {ZONES[name]}\2")
     return times
 
 

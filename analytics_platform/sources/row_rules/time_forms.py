@@ -90,7 +90,9 @@ CREATE TEMP MACRO spreadsheet_time(given) AS CASE WHEN is_day_number(given) THEN
 -- tidying gives the abbreviations with one meaning as offsets; strptime would choose one of several.
 CREATE TEMP MACRO has_unclear_zone(given) AS regexp_matches(given, ' [A-Z]{3,5}( \d{4})?$')
     AND NOT regexp_matches(given, ' (GMT|UTC)( \d{4})?$');
-CREATE TEMP MACRO plain_days(given) AS regexp_replace(given, '\b(\d{1,2})(st|nd|rd|th)\b', '\1');
+-- Oracle writes up to nine digits of a second.
+CREATE TEMP MACRO plain_days(given) AS regexp_replace(
+    regexp_replace(given, '\b(\d{1,2})(st|nd|rd|th)\b', '\1'), '([.]\d{6})\d{1,3}\b', '\1');
 CREATE TEMP MACRO mail_time(given) AS
     CASE WHEN regexp_matches(given, '[A-Za-z]{3}|[AaPp][Mm] [+-]\d') AND NOT has_unclear_zone(given)
     THEN CAST(try_strptime(plain_days(given), [
@@ -101,7 +103,9 @@ CREATE TEMP MACRO mail_time(given) AS
         '%b %d, %Y, %I:%M:%S %p %z', '%b %d, %Y, %I:%M %p %z', '%B %d, %Y at %I:%M:%S %p %z',
         '%B %d, %Y %I:%M:%S %p %z', '%B %d, %Y %I:%M %p %z', '%A, %B %d, %Y %I:%M:%S %p %z',
         '%A, %B %d, %Y %I:%M %p %z', '%A, %B %d, %Y at %I:%M:%S %p %z', '%b %d, %Y %I:%M:%S %p %z',
-        '%b %d, %Y %I:%M %p %z'
+        '%b %d, %Y %I:%M %p %z', '%a, %b %d, %Y at %I:%M %p %z', '%a, %b %d, %Y at %I:%M:%S %p %z',
+        '%d-%b-%y %I.%M.%S.%f %p %z', '%d-%b-%Y %I.%M.%S.%f %p %z',
+        '%d-%b-%y %I.%M.%S.%f %p UTC'
     ]) AS TIMESTAMPTZ) END;
 CREATE TEMP MACRO without_uhr(given) AS regexp_replace(regexp_replace(regexp_replace(regexp_replace(
     given, ' ?Uhr$', ''), ',? (um|klo|kl[.]|ore|alle|-) |(?:(\d{4}))[Tt]', '\2 '),
@@ -146,6 +150,11 @@ _WORDED = (
         '%d-%b-%Y %H:%M', '%d-%b-%y %I.%M.%S.%f %p', '%d-%b-%y %I.%M.%S %p',
         '%B %d, %Y at %I:%M:%S %p', '%A, %B %d, %Y %I:%M %p', '%A, %B %d, %Y at %I:%M %p',
         '%b %d, %Y %H:%M', '%b %d, %Y %H:%M:%S', '%b %d, %Y, %H:%M', '%b %d, %Y, %H:%M:%S',
+        '%a, %b %d, %Y at %I:%M %p', '%a, %b %d, %Y at %I:%M:%S %p', '%a, %b %d, %Y at %H:%M',
+        '%a, %d %b %Y at %H:%M', '%a, %d %b %Y at %I:%M %p', '%a, %d %b %Y, %H:%M', '%a, %d %b %Y %H:%M',
+        '%a, %d %b %Y %H:%M:%S', '%A, %B %d, %Y at %H:%M', '%B %d, %Y at %H:%M',
+        '%d-%b-%Y %I.%M.%S.%f %p', '%d-%b-%Y %I.%M.%S %p', '%d-%b-%y %H.%M.%S.%f', '%d-%b-%Y %H.%M.%S.%f',
+        '%d-%b-%y', '%d-%b-%Y',
         '%b %d, %Y @ %H:%M:%S.%f', '%B %d, %Y %H:%M', '%B %d, %Y %H:%M:%S', '%a, %b %d, %Y, %I:%M %p',
         '%b %d %Y %I:%M%p', '%d/%b/%y %I:%M %p', '%d/%b/%Y %I:%M %p', '%d/%b/%y %H:%M', '%d/%b/%Y %H:%M'
     ]), """

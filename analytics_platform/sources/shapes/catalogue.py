@@ -24,8 +24,8 @@ SHAPES: tuple[Shape, ...] = (
 )  # fmt: skip
 """In the order in which they are tried: a shape with more characteristic keys comes first."""
 
-ROWS, AUTO, WHATSAPP = "rows", "auto", "whatsapp"
-FORMATS = (AUTO, ROWS, *(shape.name for shape in SHAPES), WHATSAPP)
+ROWS, AUTO, WHATSAPP, LINE = "rows", "auto", "whatsapp", "line"
+FORMATS = (AUTO, ROWS, *(shape.name for shape in SHAPES), WHATSAPP, LINE)
 """Values of ``ANALYTICS_SOURCE_FORMAT``."""
 
 VARIABLE = "ANALYTICS_SOURCE_FORMAT"
@@ -43,7 +43,7 @@ def recognise_shape(records: Sequence[Record], name: str = AUTO) -> Shape | None
     Raises:
         SourceError: If there is no shape of this name.
     """
-    if name in {ROWS, WHATSAPP}:
+    if name in {ROWS, WHATSAPP, LINE}:
         return None
     if name != AUTO:
         named = next((shape for shape in SHAPES if shape.name == name), None)

@@ -71,6 +71,24 @@ def test_the_requester_of_a_ticket_is_the_customer_of_its_comments(folder):
     assert [row["reason"] for row in found.quarantined] == ["missing_role"]
 
 
+@pytest.mark.parametrize(
+    ("requester", "author"),
+    [
+        ("Requester", "Comment author"),
+        ("Requester name", "Author"),
+        ("Customer", "From"),
+        ("customerEmail", "senderEmail"),
+        ("Anfragender", "Verfasser"),
+    ],
+)
+def test_an_author_by_name_who_is_the_requester_is_the_customer(said, requester, author):
+    """Names of authors were words for roles without a meaning, or the table lacked a column of roles."""
+    header = f"Ticket ID,{requester},{author},Comment,Created at,Type\n"
+    rows = said(header + "1,Ann Lee,ann lee ,hi,2024-06-20 10:00,email\n1,Ann Lee,Bob Ray,yo,2024-06-20 10:05,email\n")
+
+    assert [(row["role"], row["agent_id"]) for row in rows] == [("user", None), ("agent", "Bob Ray")]
+
+
 def test_authors_who_are_never_the_customer_say_nothing_of_roles(folder):
     """Where an author is a number and a customer a name, every message would be an agent's."""
     with pytest.raises(SourceError, match="lacks the column role"):

@@ -52,6 +52,15 @@ HOURS = {
     "20/Jun/2024 20:00": 20,
     "Jun 20, 2024 @ 08:00:00.000": 8,
     "Jun 20 2024 8:00PM": 20,
+    "Thu, Jun 20, 2024 at 8:00\u202fPM": 20,
+    "Thu, Jun 20, 2024 at 8:00:00 PM +0200": 18,
+    "Thu, 20 Jun 2024 at 20:00": 20,
+    "Thu, 20 Jun 2024, 08:00": 8,
+    "20-JUN-24 08.00.00.000000 PM": 20,
+    "20-JUN-24 08.00.00.000000000 PM +02:00": 18,
+    "20-JUN-2024 08.00.00 PM": 20,
+    "20-JUN-24 20.00.00.000000": 20,
+    "20-JUN-24": 0,
 }
 """A time of 2024-06-20, and its hour in UTC."""
 
@@ -177,10 +186,13 @@ def test_clocks_that_go_back_half_an_hour_repeat_half_an_hour(folder):
         ("2024-06-20 10:00", "Europe/Berlin", "", 8),
         ("2024-06-20 10:00", "Europe/Berlin", "timezone: UTC", 10),
         ("2024-06-20T10:00:00Z", "Europe/Berlin", "", 10),
+        ("2024-06-20 10:00", "CEST", "", 8),
         ("2024-06-20 10:00", "office", "", 10),
+        ("2024-06-20 10:00+00:00", "office", "", 10),
     ],
 )
 def test_a_column_names_the_zone_of_each_row(folder, time, zone, setting, hour):
+    """Of a column without a known zone, no word was said."""
     mapping = folder.write("mapping.yaml", setting) if setting else None
     content = f"conversation_id,role,text,timestamp,timezone\nA,user,hi,{time},{zone}\n"
     source = folder.source("a.csv", mapping=mapping)
@@ -188,7 +200,8 @@ def test_a_column_names_the_zone_of_each_row(folder, time, zone, setting, hour):
 
     (day,) = source.days()
     assert source.read_day(day).messages["timestamp"].to_pylist()[0].hour == hour
-    assert any("timezone" in warning for warning in source.summary().warnings) == (hour == 8)
+    is_told = hour == 8 or (zone == "office" and "+" not in time)
+    assert any("timezone" in warning for warning in source.summary().warnings) == is_told
 
 
 def test_an_unknown_zone_quarantines_its_own_rows_only(folder):

@@ -134,3 +134,24 @@ def test_outcomes_without_any_failure_are_only_closings(folder, words, expected)
     assert {row["outcome_range"] for row in found} == {expected}
     said = [line for line in folder.source("a.csv").summary().warnings if "closed is no success" in line]
     assert len(said) == (expected == "closings" and "solved" in words)
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        (["21", "21", "20", "20"], ["3", "2", "1", "0"]),
+        (["21 10:05", "21 10:05", "21 10:05", "21 10:04"], ["3", "2", "1", "0"]),
+        (["20", "20", "21", "21"], ["0", "1", "2", "3"]),
+        (["20", "20", "20", "20"], ["0", "1", "2", "3"]),
+    ],
+)
+def test_equal_times_are_read_in_the_direction_of_their_file(folder, times, expected):
+    """In a file that is written newest first, questions stood behind their answers."""
+    lines = "".join(f"c1,user,{text},2024-06-{time}\n" for text, time in enumerate(times))
+    of_one_day = "c2,user,0,2024-06-20\nc2,agent,1,2024-06-20\n"
+    found = folder.rows_of("a.csv", f"conversation_id,role,text,timestamp\n{lines}{of_one_day}")
+    order = sorted(found.messages, key=lambda row: (row["timestamp"], row["sequence"] or 0, row["source_row"]))
+
+    assert [row["text"] for row in order if row["conversation_id"] == "c1"] == expected
+    is_turned = expected[0] == "3"
+    assert [row["text"] for row in order if row["conversation_id"] == "c2"] == (["1", "0"] if is_turned else ["0", "1"])

@@ -96,6 +96,46 @@ def test_the_list_of_users_says_who_wrote_comments_of_zendesk(folder, record, ro
     assert [row["user_id"] for row in found.messages if row["role"] == "user"] == ["1"] * roles.count("user")
 
 
+def audit(at: int, author: int, *events: dict[str, Any]) -> dict[str, Any]:
+    comment = {"id": at, "type": "Comment", "body": f"text {at}", "public": at < 2}
+    return {
+        "id": 9,
+        "ticket_id": 5,
+        "author_id": author,
+        "created_at": f"{DAY}T09:00:0{at}Z",
+        "events": [comment, *events],
+    }
+
+
+CREATED = audit(
+    0, 1, {"type": "Create", "field_name": "requester_id", "value": "1"}, {"type": "Notification", "body": "m"}
+)
+AUDITS = [CREATED, audit(1, 2, {"type": "Change", "field_name": "status"}), audit(2, 2)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps({"tickets": [{"id": 5, "requester_id": 1, "audits": AUDITS}]}),
+        json.dumps({"ticket": {"id": 5, "requester_id": 1}, "audits": AUDITS}),
+        json.dumps({"audits": AUDITS, "next_page": None, "count": 3}),
+        "\n".join(map(json.dumps, AUDITS)),
+    ],
+)
+def test_comments_of_zendesk_stand_in_the_audits_of_a_ticket(said, content):
+    """Each event was a message of the speaker Comment, Create or Change."""
+    rows = said(content, "a.json")
+    names = ("conversation_id", "role", "text", "agent_id")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        ("5", "user", "text 0", None), ("5", "agent", "text 1", "2"), ("5", "system", "text 2", None),
+    ]  # fmt: skip
+    assert [row["timestamp"][-3:] for row in rows] == ["00Z", "01Z", "02Z"]
+
+
+def test_audits_that_name_no_requester_are_not_guessed(said):
+    assert {row["role"] for row in said("\n".join(map(json.dumps, AUDITS[1:2] * 2)), "a.json")} == {None}
+
+
 def test_a_message_has_its_own_time_and_conversation_not_those_of_its_page(folder):
     """The page's values have the usual names, too."""
     page = {

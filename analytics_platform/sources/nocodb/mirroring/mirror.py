@@ -365,7 +365,7 @@ class OpenMirror:
             deduplicate_changed(self._db)
             other_day = str(use_other_day(self._db))
             self._db.execute(TOUCHED)
-            if self._may_have_other_times() and choose_file_times(self._db, "message_rows"):
+            if self._may_have_other_times() and choose_file_times(self._db, "message_rows", learns_order=False):
                 self._db.execute("INSERT INTO dirty_days SELECT DISTINCT day FROM conversation_days")
             if other_day_before is not None and (other_day_before != other_day or window_before != kept_days):
                 self._db.executemany("INSERT INTO dirty_days VALUES (?)", [[other_day_before], [other_day]])

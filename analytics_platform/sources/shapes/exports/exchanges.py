@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.exports.exchange_columns import Pair, pair_of
 from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, TIME_KEYS, USER_KEYS
-from analytics_platform.sources.shapes.identity import identify_conversation, identify_row
+from analytics_platform.sources.shapes.identity import (
+    MessagePlace,
+    Turn,
+    identify,
+    identify_conversation,
+    identify_row,
+)
 from analytics_platform.sources.shapes.shape import (
     Context,
     Shape,
@@ -25,24 +32,7 @@ from analytics_platform.sources.shapes.shape import (
 )
 from analytics_platform.sources.shapes.table_parts.column_names import column_form, word_form
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_forms
-
-PAIRS = (
-    ("instruction", "output"), ("instruction", "response"),
-    ("input", "output"), ("question", "answer"), ("prompt", "response"), ("prompt", "completion"),
-    ("query", "response"),
-    ("query", "answer"), ("user_message", "bot_message"), ("user_message", "assistant_message"),
-    ("user_message", "ai_message"), ("user_message", "bot_response"), ("user_question", "bot_answer"),
-    ("user_input", "assistant_output"), ("user_input", "bot_response"), ("user_input", "response"),
-    ("user_query", "bot_response"),
-    ("human", "assistant"), ("human", "ai"), ("user", "assistant"), ("user", "bot"), ("request", "response"),
-    ("message", "response"), ("message", "reply"), ("inputs", "outputs"),
-    ("query_input", "query_result"), ("frage", "antwort"), ("question", "reponse"),
-    ("pregunta", "respuesta"), ("domanda", "risposta"), ("pergunta", "resposta"), ("vraag", "antwoord"),
-    ("pytanie", "odpowiedz"), ("вопрос", "ответ"), ("问题", "回答"), ("问题", "答案"), ("質問", "回答"),
-    ("ai_input", "ai_output_choices"), ("request_body", "response_body"),
-    ("attributes.input.value", "attributes.output.value"),
-)  # fmt: skip
-"""Names of the columns of a question and of its answer."""
+from analytics_platform.sources.shapes.token_usage import stated_tokens
 
 _CONVERSATION = (
     *CONVERSATION_KEYS,
@@ -81,60 +71,139 @@ _LEVELS = frozenset({"SPAN", "EVENT", "TOOL", "RETRIEVER", "CHAIN", "EMBEDDING",
 """Kinds of Langfuse observations that are no exchange between a customer and the assistant."""
 
 
-def pair_of(names: Iterable[str]) -> tuple[str, str] | None:
-    """Return the columns of the question and the answer, of a table's columns; None if they are not both there."""
-    given = {form: name for name in reversed([*names]) for form in (word_form(name), column_form(name), name)}
-    if given.keys() & {"role", "text", "sender", "from"}:
-        return None
-    return next(((given[ask], given[answer]) for ask, answer in PAIRS if ask in given and answer in given), None)
-
-
 def unfold(record: Record, context: Context) -> Iterator[Record]:
     """Yield the question and the answer of one exchange.
 
-    Of a question that is a list of messages, the last of the user is taken: each request repeats the messages before.
+    Of a question that is a list of messages, the last of the user is taken. Where the record names a session, whose
+    requests repeat the messages before, all messages are taken that no earlier request of the session has.
     """
     pair = pair_of(record)
     if pair is None:
         raise KeyError("question and answer")
     if _is_part(record, context):
         return
-    further = {name: value for name, value in plain_values(record, but=pair).items() if not _is_read(name)}
+    sides = (pair.question, pair.answer)
+    further = {name: value for name, value in plain_values(record, but=sides).items() if not _is_read(name)}
+    said = _said_in_sessions(context).get(id(record))
+    record = _prepared(record, sides)
+    stated = _stated_time(record)
+    start, ended = context.time_of(stated), first_of(record, *_ENDS)
+    user = first_of(record, *_USERS)
+    asked = _question(_value(record, pair.question)) or None
+    answered = _answer(_value(record, pair.answer)) or None
+    if asked is None and answered is None and any(record.get(name) not in (None, "") for name in sides):
+        raise ValueError("neither the question nor the answer has a known form")
+    conversation, question_id, answer_id = _identities(record, context, (user, stated, asked, answered))
+    common = {**further, "conversation_id": conversation, "user_id": user}
+    question: Record = {"message_id": question_id, "role": "user", "text": asked, **start}
+    answer: Record = {"message_id": answer_id, "role": pair.answers_as, "text": answered}
+    rows = (
+        [question, answer] if said is None else _rows_of_session(said, question, answer, partial(context.time_of, None))
+    )
+    for row in rows:
+        if row is answer and answered is not None:
+            tokens = stated_tokens(record, *_within(_value(record, pair.answer)))
+            yield {
+                **common,
+                **answer,
+                **(context.time_of(ended, stated) if ended or stated else start),
+                "model": first_of(record, *_MODELS) or _model_of_run(record, context),
+                "input_tokens": first_of(record, *_INPUT_TOKENS) or tokens.get("input_tokens"),
+                "output_tokens": first_of(record, *_OUTPUT_TOKENS) or tokens.get("output_tokens"),
+                "cost": first_of(record, *_COSTS),
+                "rating": first_of(record, *_RATINGS),
+            }
+        elif row["text"] is not None:
+            yield {**common, **row}
+
+
+def _prepared(record: Record, sides: Collection[str]) -> Record:
+    """Return an exchange with its values under the forms of their names, and those of its inner objects."""
     record = {word_form(name): value for name, value in record.items()} | record
     thread = _thread_of(record)
     if thread is not None:
         record = {**record, "conversation_id": thread}
     for inner in ("metadata", "metrics", "trace"):  # LangWatch and Langfuse keep session, user and tokens there
         if isinstance(record.get(inner), Mapping):
-            record = {**plain_values(record[inner], but=pair), **record}
-    stated = first_of(record, *_TIMES) or _nested_time(record)
-    start, ended = context.time_of(stated), first_of(record, *_ENDS)
-    user = first_of(record, *_USERS)
-    asked = _question(_value(record, pair[0])) or None
-    answered = _answer(_value(record, pair[1])) or None
-    if asked is None and answered is None and any(record.get(name) not in (None, "") for name in pair):
-        raise ValueError("neither the question nor the answer has a known form")
-    conversation, question_id, answer_id = _identities(record, context, (user, stated, asked, answered))
-    common = {**further, "conversation_id": conversation, "user_id": user}
-    if asked is not None:
-        yield {**common, "message_id": question_id, "role": "user", "text": asked, **start}
-    if answered is not None:
-        usage = record.get("usage") or record.get("usageDetails") or {}
-        usage = usage if isinstance(usage, Mapping) else {}
-        yield {
-            **common,
-            "message_id": answer_id,
-            "role": "assistant",
-            "text": answered,
-            **(context.time_of(ended, stated) if ended or stated else start),
-            "model": first_of(record, *_MODELS) or _model_of_run(record, context),
-            "input_tokens": first_of(record, *_INPUT_TOKENS)
-            or first_of(usage, "input", "promptTokens", "prompt_tokens", "input_tokens"),
-            "output_tokens": first_of(record, *_OUTPUT_TOKENS)
-            or first_of(usage, "output", "completionTokens", "completion_tokens", "output_tokens"),
-            "cost": first_of(record, *_COSTS),
-            "rating": first_of(record, *_RATINGS),
-        }
+            record = {**plain_values(record[inner], but=sides), **record}
+    return record
+
+
+def _stated_time(record: Record) -> Any:
+    return first_of(record, *_TIMES) or _nested_time(record)
+
+
+class _Said(NamedTuple):
+    """A message of a request of a session, its place, and whether no earlier request has it."""
+
+    turn: Turn
+    place: MessagePlace
+    is_new: bool
+
+
+def _said_in_sessions(context: Context) -> dict[int, list[_Said]]:
+    """Return the messages of requests that name a session and hold lists of messages, by the identity of the record.
+
+    The records that are read together are taken in the order of their times, so that a message belongs to the request
+    that first had it, also in a file that is written newest first.
+    """
+    if context.memory.get("session_records") is not context.neighbours:
+        requests = []
+        for record in context.neighbours:
+            pair = pair_of(record)
+            if pair is None or not _may_hold_messages(record.get(pair.question)) or _is_part(record, context):
+                continue
+            prepared = _prepared(record, pair)
+            session = first_of(plain_values(prepared), *_CONVERSATION)
+            turns = None if session is None else _turns(prepared, pair)
+            if turns:
+                requests.append((str(_stated_time(prepared) or ""), id(record), str(session), turns))
+        requests.sort(key=lambda one: one[0])
+        seen: set[str] = set()
+        said = {}
+        for _, key, session, turns in requests:
+            places = identify(context, session, turns)
+            said[key] = [
+                _Said(turn, place, place.message_id not in seen) for turn, place in zip(turns, places, strict=True)
+            ]
+            seen.update(place.message_id for place in places)
+        context.memory |= {"session_records": context.neighbours, "said": said}
+    return cast("dict[int, list[_Said]]", context.memory["said"])
+
+
+def _may_hold_messages(value: Any) -> bool:
+    """Tell whether a question is an object or a list, or may be the JSON of one; a plain text is told quickly."""
+    return isinstance(value, list | Mapping) or (isinstance(value, str) and value[:1] in {"[", "{", '"'})
+
+
+def _turns(record: Record, pair: Pair) -> list[Turn] | None:
+    """Return the messages of a request and its answer; None of a request that holds no list of messages."""
+    messages = _messages(_value(record, pair.question))
+    if messages is None or not any(speaker(message) == "user" for message in messages):
+        return None
+    turns = [Turn(speaker(message), message_text(message)) for message in messages]
+    answered = _answer(_value(record, pair.answer))
+    answers = [Turn(pair.answers_as, answered)] if answered else []
+    return [*(turn for turn in turns if turn.text and turn.role != "system"), *answers]
+
+
+def _rows_of_session(
+    said: Sequence[_Said], question: Record, answer: Record, time_of: Callable[[Any], Record]
+) -> Iterator[Record]:
+    """Yield what a request adds to its session: messages before it that no record had, its question and its answer."""
+    is_answered = answer["text"] is not None
+    last = max((at for at, one in enumerate(said) if one.turn.role == "user"), default=-1)
+    for at, (turn, place, is_new) in enumerate(said):
+        own = {"message_id": place.message_id, "sequence": place.position}
+        if not is_new:
+            continue
+        if is_answered and at == len(said) - 1:
+            answer |= own
+            yield answer
+        elif at == last:
+            yield {**question, **own}
+        else:
+            yield {**own, "role": turn.role, "text": turn.text, **time_of(question["timestamp"])}
 
 
 def _value(record: Record, name: str) -> Any:
@@ -144,6 +213,11 @@ def _value(record: Record, name: str) -> Any:
         with suppress(ValueError):  # quotes that somebody typed
             return json.loads(value)
     return parsed(value)
+
+
+def _within(answer: Any) -> list[Any]:
+    """Return an answer, and the objects in it that may hold the answer of a logged request."""
+    return [answer, *(answer.get(name) for name in _BODIES)] if isinstance(answer, Mapping) else []
 
 
 def _is_part(record: Record, context: Context) -> bool:
@@ -175,7 +249,7 @@ def _roots(context: Context) -> dict[str, Any]:
         roots = {}
         for run in filter(_is_root, runs):
             pair = pair_of(run)
-            if pair and _question(_value(run, pair[0])) and _answer(_value(run, pair[1])):
+            if pair and _question(_value(run, pair.question)) and _answer(_value(run, pair.answer)):
                 roots[_trace_of(run)] = models.get(_trace_of(run))
         context.memory |= {"neighbours": context.neighbours, "roots": roots}
     return cast("dict[str, Any]", context.memory["roots"])
@@ -341,5 +415,6 @@ EXCHANGES = Shape(
     "question and answer in one record",
     lambda record: pair_of(record) is not None,
     unfold,
-    "Each record becomes two messages; of a list of messages the last question counts.",
+    "Each record becomes two messages; of a list of messages the last question counts, and in a session all that no "
+    "record before it has.",
 )

@@ -14,7 +14,7 @@ from analytics_platform.sources.shapes.identity import (
     identify_rows,
 )
 from analytics_platform.sources.shapes.people import roles_of_people
-from analytics_platform.sources.shapes.shape import Context, Shape, content_text, first_of, role_of
+from analytics_platform.sources.shapes.shape import Context, Shape, content_text, first_of, is_list_of, role_of
 
 _NOTE = "system"
 """Role of an internal note: the customer does not see it, so it is no answer."""
@@ -32,14 +32,73 @@ def _id_of(value: Any) -> Any:
 
 
 def _is_zendesk(record: Record) -> bool:
-    ticket = record.get("ticket") if isinstance(record.get("ticket"), Mapping) else record
-    comments = _list(record.get("comments"), "comments") or _list((ticket or {}).get("comments"), "comments")
-    return bool(comments) and any(key in comments[0] for key in ("body", "plain_body", "html_body"))  # type: ignore[index]
+    ticket = _ticket_of(record)
+    comments = _list(record.get("comments"), "comments") or _list(ticket.get("comments"), "comments")
+    if comments:
+        return any(key in comments[0] for key in ("body", "plain_body", "html_body"))
+    return any(_is_audit(audit) for audit in _audits(record))
+
+
+def _ticket_of(record: Record) -> Record:
+    return record["ticket"] if isinstance(record.get("ticket"), dict) else record
+
+
+def _audits(record: Record) -> list[Record]:
+    """Return the audits of a ticket, or of a list of them; a record may be an audit itself."""
+    if _is_audit(record):
+        return [record]
+    return _list(record.get("audits"), "audits") or _list(_ticket_of(record).get("audits"), "audits") or []
+
+
+def _is_audit(record: Record) -> bool:
+    events = record.get("events")
+    return "author_id" in record and is_list_of(events, lambda event: isinstance(event, dict) and "type" in event)
+
+
+def _comments_of_audits(audits: list[Record]) -> list[Record]:
+    """Return the events that are comments; who wrote them, and when, may stand in their audit only."""
+    return [
+        {**{name: audit.get(name) for name in ("author_id", "created_at")}, **event}
+        for audit in audits
+        for event in _list(audit.get("events"), "events") or []
+        if str(event.get("type")).endswith("Comment")
+    ]
+
+
+def _requesters(context: Context) -> dict[str, Any]:
+    """Return the requester of each ticket whose creation stands in an audit of the records read so far."""
+    requesters: dict[str, Any] = context.memory.setdefault("requesters", {})
+    if context.memory.get("audited") is not context.neighbours:
+        context.memory["audited"] = context.neighbours
+        requesters |= {
+            str(audit.get("ticket_id")): event.get("value")
+            for record in context.neighbours
+            for audit in _audits(record)
+            for event in _list(audit.get("events"), "events") or []
+            if event.get("type") == "Create" and event.get("field_name") == "requester_id"
+        }
+    return requesters
 
 
 def _zendesk(record: Record, context: Context) -> Iterator[Record]:
-    ticket = record["ticket"] if isinstance(record.get("ticket"), Mapping) else record
+    ticket = _ticket_of(record)
     comments = _list(record.get("comments"), "comments") or _list(ticket.get("comments"), "comments") or []
+    audits = [] if comments else _audits(record)
+    if not audits:
+        yield from _zendesk_ticket(record, ticket, comments, context)
+        return
+    own = {} if _is_audit(record) else ticket
+    by_ticket: dict[str, list[Record]] = {}
+    for audit in audits:
+        key = first_of(own, "id") or audit.get("ticket_id")
+        by_ticket.setdefault("" if key is None else str(key), []).append(audit)
+    requesters = _requesters(context)
+    for key, of_ticket in by_ticket.items():
+        stated = {"id": key, "requester_id": requesters.get(str(of_ticket[0].get("ticket_id"))), **own}
+        yield from _zendesk_ticket(record, stated, _comments_of_audits(of_ticket), context)
+
+
+def _zendesk_ticket(record: Record, ticket: Record, comments: list[Record], context: Context) -> Iterator[Record]:
     conversation = str(ticket.get("id") or identify_conversation(context, ticket.get("created_at"), comments))
     requester = first_of(ticket, "requester_id") or _id_of(ticket.get("requester"))
     rating = ticket.get("satisfaction_rating")
@@ -54,13 +113,14 @@ def _zendesk(record: Record, context: Context) -> Iterator[Record]:
         Turn(_author_of(comment), first_of(comment, "plain_body", "body", "html_body"), comment.get("created_at"))
         for comment in comments
     ]
-    has_requester = requester is not None or len({turn.role for turn in turns}) == 1
+    is_whole = not _is_audit(record)
+    has_requester = requester is not None or (is_whole and len({turn.role for turn in turns}) == 1)
     for comment, turn, place in zip(comments, turns, identify(context, conversation, turns), strict=True):
         author = turn.role
         stated = comment["author"].get("role") if isinstance(comment.get("author"), Mapping) else None
         role = role_of(stated or roles.get(str(author)))
         if role is None and has_requester:
-            role = "user" if author == requester or requester is None else "agent"
+            role = "user" if requester is None or str(author) == str(requester) else "agent"
         note = comment.get("public") is False
         row = {
             **common,

@@ -19,9 +19,11 @@ from analytics_platform.sources.shapes.shape import (
     plain_values,
     speaker,
 )
+from analytics_platform.sources.shapes.token_usage import stated_tokens
 
 LISTS = ("messages", "contents", "conversation", "conversations", "chat", "history", "dialogue", "turns", "transcript")
 _COLUMNS = ("conversation_id", "agent_id", "model", "channel", "language", "rating", "outcome", "variant")
+_OF_MESSAGE = ("model", "language", "user_id", "agent_id")
 CONVERSATIONS = (*CONVERSATION_KEYS, "id", "uuid")
 """Keys of a record's id, in the order in which they are tried."""
 UNKEPT = ("timestamp", "created_at", "id", "messages")
@@ -84,6 +86,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     known["user_id"] = first_of(stated, *USER_KEYS)
     turns = [_turn(message) for message in messages]
     places = identify(context, conversation, turns, continues=key is not None)
+    tokens = stated_tokens(record, record.get(answer_name)) if answer else {}
     for message, turn, place in zip(messages, turns, places, strict=True):
         row = {
             **further,
@@ -95,9 +98,11 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             **context.time_of(turn.time, time, place.position),
             "sequence": place.position,
         }
-        for column in ("model", "language", "user_id", "agent_id") if len(message) > _ROLE_AND_CONTENT else ():
-            if message.get(column) is not None:
-                row[column] = message[column]
+        if len(message) > _ROLE_AND_CONTENT:
+            row |= stated_tokens(message)
+            row |= {column: message[column] for column in _OF_MESSAGE if message.get(column) is not None}
+        if message is messages[-1]:
+            row |= tokens
         yield row
 
 

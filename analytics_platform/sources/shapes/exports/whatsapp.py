@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.formats.file_records import Record, Records
 from analytics_platform.sources.shapes.exports.whatsapp_lines import LEFT_TO_RIGHT, is_notice, said
 from analytics_platform.sources.shapes.identity import identify_row
@@ -63,20 +64,35 @@ def date_order(sample: bytes) -> DateOrder:
     Args:
         sample: The first bytes of the file, UTF-8.
     """
-    found = [
-        (_NUMBER.findall(match["date"]), match["date"], match["late"])
-        for line in sample.decode("utf-8", "replace").splitlines()
-        if (match := _START.fullmatch(_plain(line)))
+    starts = [
+        match for line in sample.decode("utf-8", "replace").splitlines() if (match := _START.fullmatch(_plain(line)))
     ]
-    if any(len(parts[0]) == 4 for parts, _, _ in found):
-        return DateOrder("ymd", certain=True)
-    if any(int(parts[0]) > 12 for parts, _, _ in found):
-        return DateOrder("dmy", certain=True)
-    if any(int(parts[1]) > 12 for parts, _, _ in found):
-        return DateOrder("mdy", certain=True)
     # Elsewhere in the world, phones write am and pm in small letters or with points.
-    american = any(half in {"AM", "PM"} and "/" in date for _, date, half in found)
-    return DateOrder("mdy" if american else "dmy", certain=False)
+    american = any(match["late"] in {"AM", "PM"} and "/" in match["date"] for match in starts)
+    return order_of_dates([match["date"] for match in starts], otherwise="mdy" if american else "dmy")
+
+
+def order_of_dates(dates: Iterable[str], otherwise: str = "dmy") -> DateOrder:
+    """Return the order of dates, from the years of four digits and the numbers above 12 among them.
+
+    Args:
+        dates: Dates with three numbers each.
+        otherwise: The order of dates that show none.
+    """
+    found = [_NUMBER.findall(date) for date in dates]
+    if any(len(parts[0]) == 4 for parts in found):
+        return DateOrder("ymd", certain=True)
+    if any(int(parts[0]) > 12 for parts in found):
+        return DateOrder("dmy", certain=True)
+    if any(int(parts[1]) > 12 for parts in found):
+        return DateOrder("mdy", certain=True)
+    return DateOrder(otherwise, certain=False)
+
+
+def chat_name(file: SourceFile) -> str:
+    """Return the name of a chat: that of its file, or of the folder or zip of a ``_chat.txt``."""
+    name = file.folder_name if file.label.rpartition("/")[2] == "_chat.txt" else file.label
+    return re.sub(r"\.txt$", "", name.rpartition("/")[2])
 
 
 def read_whatsapp(stream: BinaryIO, order: DateOrder, context: Context) -> Iterator[Records]:
@@ -92,8 +108,7 @@ def read_whatsapp(stream: BinaryIO, order: DateOrder, context: Context) -> Itera
         order: Order of the dates.
         context: The file.
     """
-    name = context.file.folder_name if context.file.label.rpartition("/")[2] == "_chat.txt" else context.file.label
-    conversation = re.sub(r"\.txt$", "", name.rpartition("/")[2]) or "whatsapp"
+    conversation = chat_name(context.file) or "whatsapp"
     batch: list[Record] = []
     message: Record | None = None
     for line in stream:

@@ -18,8 +18,8 @@ _KINDS = {
     "obrázek kép görüntü fotoğraf gambar изображение фото фотография зображення 画像 写真 图片 圖片 照片 사진 "
     "صورة תמונה",
     "video": "video videos vídeo vidéo videó wideo видео відео ビデオ 動画 视频 影片 동영상 비디오 فيديو סרטון",
-    "audio": "audio áudio voice sprachnachricht аудио аудіо ses suara 音声 音频 語音 语音 오디오 صوت",
-    "sticker": "sticker figurinha adesivo autocollant наклейка стикер ステッカー 贴图 貼圖 스티커",
+    "audio": "audio áudio voice sprachnachricht аудио аудіо ses suara 音声 ボイスメッセージ 音频 語音 语音 오디오 صوت",
+    "sticker": "sticker figurinha adesivo autocollant наклейка стикер ステッカー スタンプ 贴图 貼圖 스티커",
     "gif": "gif",
     "document": "document dokument documento документ belge dokumen 文書 文档 文件 문서",
     "contact": "contact kontakt contacto contatto contato kontaktkarte контакт kişi kontak 連絡先 联系人 연락처",

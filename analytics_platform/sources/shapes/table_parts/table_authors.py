@@ -13,12 +13,8 @@ from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.row_rules.role_words import plain_word
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form
+from analytics_platform.sources.shapes.table_parts.table_people import author_columns
 
-AUTHORS = (
-    "author_id", "authorid", "sender_id", "senderid", "from_id", "actor_id", "commenter_id", "author_email",
-    "sender_email", "from_email", "author_name", "sender_name", "from_name",
-)  # fmt: skip
-"""Usual names of the column of who wrote a row."""
 _USERS = ("user_id", "userid", "user", "user_identifier")
 """Names of a column of customers that may also have the agents' ids, on rows of agents."""
 _WRITERS = {"user_id": ("user",), "agent_id": ("agent", "assistant")}
@@ -81,7 +77,7 @@ def authors_of(columns: Mapping[str, pa.Array], mapping: FieldMapping, stated: F
     but = stated.columns.values()
     name_of = by_form(name for name in columns if name not in but)
     words = mapping.role_words()
-    for column in (name_of[form] for form in AUTHORS if form in name_of):
+    for column in author_columns(name for name in name_of.values() if name != role_column):
         users, agents = _writers(columns[role_column], columns[column], words)
         if not users & agents:
             return Authors(column, role_column, filled, words)

@@ -214,6 +214,8 @@ def _matches(
     name_of = by_form(names)
     for name in names:
         name_of.setdefault(word_form(name), name)
+        if ".usage." in name:  # of an answer within the record
+            name_of.setdefault(word_form(f"usage.{name.rpartition('.')[2]}"), name)
     taken: set[str] = set()
     guessed: dict[str, str] = {}
     for column in wanted:

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from analytics_platform.sources.row_rules.role_vocabularies import vocabulary_of
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form
-from analytics_platform.sources.shapes.table_parts.table_authors import AUTHORS
+from analytics_platform.sources.shapes.table_parts.table_mails import has_mail_columns
+from analytics_platform.sources.shapes.table_parts.table_people import author_columns, requester_columns
 
 TRUE_WORDS = (
     "true", "1", "yes", "t", "y", "ja", "wahr", "oui", "vrai", "vero", "verdadero", "verdadeiro", "waar", "prawda",
@@ -45,11 +46,6 @@ _PUBLIC_FLAGS = (
     "openbaar", "publiczny", "publiczne",
 )  # fmt: skip
 
-_REQUESTERS = (
-    "requester_id", "requesterid", "customer_id", "customerid", "contact_id", "requester_email", "customer_email",
-    "requester_name", "customer_name", "requester", "customer",
-)  # fmt: skip
-"""Usual names of the column of the customer of a ticket, on each of its rows."""
 _BOT_FLAGS = ("is_bot", "from_bot", "by_bot", "is_assistant", "is_ai", "is_from_bot", "sent_by_bot")
 _BOTS_AMONG_AUTHORS = (*_BOT_FLAGS, "bot", "author_bot", "author_is_bot", "sender_bot", "sender_is_bot")
 """Columns that are true for a bot, beside a column of roles that does not tell bots from agents."""
@@ -211,7 +207,7 @@ def role_flags(
             speaker, if_true, if_false = prompter, "user", "assistant"
     values = columns[role_column].slice(0, _LOOKED_AT).to_pylist() if role_column in columns else []
     words = {word: role for word, role in vocabulary_of(column_form(role_column), values).items() if word not in stated}
-    author, requester = (None, None) if has_roles or speaker else _author_and_requester(columns)
+    author, requester = (None, None) if has_roles or speaker else author_and_requester(columns)
     private = next((name_of[form] for form in _NOTE_FLAGS if form in name_of), None)
     public = next((name_of[form] for form in _PUBLIC_FLAGS if form in name_of), None)
     if not _tells_apart(columns, private, note_if_true=True):
@@ -247,19 +243,27 @@ def _bot_column(columns: Mapping[str, pa.Array], name_of: Mapping[str, str]) -> 
     return None
 
 
-def _author_and_requester(columns: Mapping[str, pa.Array]) -> tuple[str, str] | tuple[None, None]:
-    """Return the columns of the author and of the ticket's customer, if the customer wrote some of the first rows."""
-    name_of = by_form(columns)
-    for author in (name_of[form] for form in AUTHORS if form in name_of):
-        for requester in (name_of[form] for form in _REQUESTERS if form in name_of):
-            if pc.any(_is_same(columns[author], columns[requester])).as_py():
-                return author, requester
-    return None, None
+def author_and_requester(columns: Mapping[str, pa.Array]) -> tuple[str, str] | tuple[None, None]:
+    """Return the columns of the author and of the ticket's customer, if the customer wrote some of the first rows.
+
+    Of several such pairs, such as ids and names, the one in which the customer wrote most rows counts.
+
+    Args:
+        columns: Columns of the table with their first values.
+    """
+    written = {
+        (author, requester): pc.sum(_is_same(columns[author], columns[requester])).as_py() or 0
+        for author in author_columns(columns)
+        for requester in requester_columns(columns)
+        if author != requester
+    }
+    pair = max(written, key=lambda one: written[one], default=None)
+    return pair if pair is not None and written[pair] else (None, None)
 
 
 def _is_same(author: pa.Array, requester: pa.Array) -> pa.Array:
     """Return which rows their ticket's customer wrote; null where one of the two is not stated."""
-    return pc.equal(pc.utf8_trim_whitespace(author), pc.utf8_trim_whitespace(requester))
+    return pc.equal(_plain(author), _plain(requester))
 
 
 def _is_note_word(values: pa.Array) -> pa.Array:
@@ -280,8 +284,12 @@ def _is_noted(values: pa.Array, *, note_if_true: bool) -> pa.Array:
 def says_who_speaks(names: Collection[str]) -> bool:
     """Tell whether columns other than one of roles may tell agents from customers."""
     forms = set(map(column_form, names))
-    has_pair = not forms.isdisjoint(AUTHORS) and not forms.isdisjoint(_REQUESTERS)
-    return has_pair or not forms.isdisjoint({*_AGENT_FLAGS, *_CUSTOMER_FLAGS, *_BOT_FLAGS, *_PROMPTER_FLAGS})
+    has_pair = bool(author_columns(names)) and bool(requester_columns(names))
+    return (
+        has_pair
+        or has_mail_columns(names)
+        or not forms.isdisjoint({*_AGENT_FLAGS, *_CUSTOMER_FLAGS, *_BOT_FLAGS, *_PROMPTER_FLAGS})
+    )
 
 
 def _tells_apart(columns: Mapping[str, pa.Array], name: str | None, *, note_if_true: bool) -> bool:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.row_rules.tidying import ZONES
 from analytics_platform.sources.row_rules.time_forms import AUTO, dates_in_orders
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form
@@ -113,11 +114,13 @@ class ZoneOfRow:
         time: Column of the times; those that state an offset stay as they are.
         zone: Column of the zones: IANA names, or offsets such as GMT+2.
         unknown: One of the first names that say no zone; None where each does.
+        is_used: Whether any of the first names says a zone; otherwise the times are read without them.
     """
 
     time: str
     zone: str
     unknown: str | None = None
+    is_used: bool = True
 
     @property
     def name(self) -> str:
@@ -136,6 +139,12 @@ class ZoneOfRow:
 
     def note(self) -> str:
         """Return a sentence that says what was taken."""
+        if not self.is_used:
+            return (
+                f"The column {self.zone} names no zone that is known, such as Europe/Berlin or +02:00, but "
+                f"{self.unknown!r}: times without an offset are read as UTC; `timezone: Europe/Berlin` in a mapping "
+                "says otherwise."
+            )
         but = "" if self.unknown is None else f"; rows that name none, such as {self.unknown}, go into quarantine"
         return (
             f"Times are read in the zone that the column {self.zone} names in their row{but}; `timezone: UTC` in a "
@@ -145,6 +154,8 @@ class ZoneOfRow:
 
 def zone_of_row(columns: Mapping[str, pa.Array], effective: FieldMapping) -> ZoneOfRow | None:
     """Return the column that has the zone of each row's time; None if a mapping says the zone, or times state it.
+
+    A column in which no zone is known is returned, too, so that a person reads of it.
 
     Args:
         columns: First values by column.
@@ -158,14 +169,16 @@ def zone_of_row(columns: Mapping[str, pa.Array], effective: FieldMapping) -> Zon
     stated = pc.unique(pc.drop_null(pc.utf8_trim_whitespace(columns[zone])))
     is_known = pc.or_(pc.is_in(stated, _known_zones()), pc.match_substring_regex(stated, _OFFSET))
     unknown = stated.filter(pc.and_(pc.invert(is_known), pc.not_equal(stated, "")))
-    if not pc.any(is_known).as_py() or not _any_matches(columns[time], _WITHOUT_OFFSET):
+    example = unknown[0].as_py() if len(unknown) else None
+    is_used = pc.any(is_known).as_py()
+    if not _any_matches(columns[time], _WITHOUT_OFFSET) or not (is_used or example):
         return None
-    return ZoneOfRow(time, zone, unknown[0].as_py() if len(unknown) else None)
+    return ZoneOfRow(time, zone, example, is_used=is_used)
 
 
 @lru_cache(maxsize=1)
 def _known_zones() -> pa.Array:
-    return pa.array(sorted(available_timezones()))
+    return pa.array(sorted({*available_timezones(), *ZONES}))
 
 
 class _DatesOfOneForm:
