@@ -72,7 +72,7 @@ def examine(settings: Settings) -> Iterator[Examination]:
     parts["translations"] = lambda platform: platform.translations.state
     if settings.training or settings.corrections or settings.nocodb_corrections_table:
         parts["labels"] = _labels
-    if settings.topics:
+    if settings.topics or platform.has_documents:
         parts["topics"] = _topics
     try:
         for what, ask in parts.items():

@@ -162,9 +162,13 @@ def topic_label(
     """Turn a discovered topic into a label of a taxonomy, with the openings of its conversations as examples."""
     settings = load_settings()
     from analytics_platform.defs.resources.platform import Platform
+    from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
     from analytics_platform.operations.discovering.topic_label import write_label
 
     with closing(Platform(settings)) as platform:
         written = write_label(platform.lake, topic_id, label, out)
-    print_result(f"{out}: label {written}")
-    print_result(f"read its examples, then add it to the taxonomy: ANALYTICS_TAXONOMY=general,{out}")
+    known = {one.label for one in load_taxonomy(settings.taxonomy_parts).topics}
+    extends = ", which the taxonomy has: the examples add to its own" if written in known else ""
+    print_result(f"{out}: label {written}{extends}")
+    taxonomy = ",".join([*settings.taxonomy_parts, str(out)])
+    print_result(f"read its examples, then add it to the taxonomy: ANALYTICS_TAXONOMY={taxonomy}")

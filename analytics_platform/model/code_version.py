@@ -20,6 +20,9 @@ from analytics_platform.model.version_cache import VersionCache
 
 _DATA = frozenset({".onnx", ".yaml", ".j2", ".parquet", ".safetensors", ".tsv", ".txt"})
 """Endings of the data files that code reads. Other files, such as notices and licences, change no result."""
+_PROMPT = ".md.j2"
+"""Ending of an LLM's prompts, which are no part of a version: all kinds of questions share one folder and one reader of
+prompts, and each table's provenance names the version of its own prompt."""
 
 Code: TypeAlias = ModuleType | Callable[..., Any] | str
 """A module, a function or class of a module, or the full name of a module, which is then not imported."""
@@ -151,7 +154,7 @@ class _Module:
             found.update(_data_files(self.root).get(text, ()))
             beside = self.file.parent / text
             if text.isidentifier() and beside.is_dir() and not (beside / "__init__.py").exists():
-                found.update(file for file in beside.iterdir() if file.suffix in _DATA)
+                found.update(file for file in beside.iterdir() if _is_data(file))
         return frozenset(found)
 
     def follow(self, imports: Iterable[Import], user: Statement) -> Iterator[_Part]:
@@ -254,12 +257,16 @@ def _module_file(root: Path, name: str) -> Path | None:
     return next((file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()), None)
 
 
+def _is_data(file: Path) -> bool:
+    return file.suffix in _DATA and not file.name.endswith(_PROMPT)
+
+
 @cache
 def _data_files(root: Path) -> dict[str, list[Path]]:
     """Return the data files of a package by their names."""
     found: dict[str, list[Path]] = {}
     for file in root.rglob("*"):
-        if file.suffix in _DATA:
+        if _is_data(file):
             found.setdefault(file.name, []).append(file)
     return found
 

@@ -22,6 +22,16 @@ class LlmSettings(BaseSettings):
         description="Model that labels conversations, translates messages and names topics; unset, nothing is sent "
         "anywhere.",
     )
+    llm_translation_model: str | None = Field(
+        default=None,
+        validation_alias="ANALYTICS_LLM_TRANSLATION_MODEL",
+        description="Model of the same endpoint that translates messages; by default the one that labels.",
+    )
+    llm_naming_model: str | None = Field(
+        default=None,
+        validation_alias="ANALYTICS_LLM_NAMING_MODEL",
+        description="Model of the same endpoint that names topics; by default the one that labels.",
+    )
     llm_base_url: str = Field(
         default="https://api.openai.com/v1",
         validation_alias="ANALYTICS_LLM_BASE_URL",

@@ -33,6 +33,7 @@ from analytics_platform.sources.row_rules.tidying import (
 )
 from analytics_platform.sources.row_rules.time_forms import AUTO, DATE_ONLY, EPOCH_FORMATS
 from analytics_platform.sources.rows import Rows
+from analytics_platform.system.yaml_file import YamlFile
 
 INPUT_NAMES = tuple(column.name for column in INPUT_COLUMNS)
 LEFT_OUT = "left_out"
@@ -387,11 +388,9 @@ def load_mapping(path: Path | None, prices: Mapping[str, tuple[float, float]] | 
     if path is None:
         return FieldMapping(prices=known)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _AsWritten)  # noqa: S506  (a SafeLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{VARIABLE}: cannot read {path} ({error})") from None
-    except yaml.YAMLError as error:
-        raise SourceError(f"{VARIABLE}: {path} is not YAML: {' '.join(str(error).split())}") from None
+        content = YamlFile.parse(path, SourceError, _AsWritten).content
+    except SourceError as error:
+        raise SourceError(*(f"{VARIABLE}: {fault}" for fault in error.faults)) from None
     try:
         found = FieldMapping.model_validate({} if content is None else content)
     except ValidationError as error:

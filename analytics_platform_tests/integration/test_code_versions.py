@@ -58,7 +58,7 @@ REPORTS = {"daily_report", "daily_report_page"}
 CORRECTED = {"label_feedback", "gold_labels", "llm_lessons", "candidate_model"}
 JUDGED = {"candidate_model", "model_evaluation", "promoted_model"}  # with and without an LLM's lessons
 LEARNING = CORRECTED | JUDGED
-ASKED = {"llm_insights", "message_translations", "topic_names"}  # with one client, which finds prompts in one folder
+ASKED = {"llm_insights", "message_translations", "topic_names"}  # with one client
 ROWS = {"raw_messages", "quarantined_rows", "unplaced_rows"}
 DOMAIN = {"model", "sources", "transform", "insights", "analytics"}
 EDITS: list[tuple[str, str, str, set[str]]] = [
@@ -74,7 +74,7 @@ EDITS: list[tuple[str, str, str, set[str]]] = [
     ("insights/quality/feedback.py", "_HELD_OUT = 5", "_HELD_OUT = 6", CORRECTED),
     ("insights/quality/evaluate.py", "_BINS = 15", "_BINS = 16", JUDGED),
     ("insights/llm/api/rate_limits.py", "_BURST_SHARE = 0.1", "_BURST_SHARE = 0.2", ASKED),
-    ("insights/llm/prompts/conversation.v1.md.j2", "conversation", "dialogue", ASKED),
+    ("insights/llm/prompts/conversation.v1.md.j2", "conversation", "dialogue", set()),
     ("insights/taxonomies/packs/demo.yaml", "\n", "\n# edited\n", LABELS | LEARNING | {"llm_insights"}),
     ("model/tables/raw_tables.py", "MAX_NUMBER = 1_", "MAX_NUMBER = 2_", ROWS),
     ("sources/row_rules/row_validation.py", "_EXTRA_KEPT = 1_000", "_EXTRA_KEPT = 2_000", ROWS),

@@ -89,6 +89,7 @@ def test_an_earlier_result_is_continued(command: Command, tmp_path: Path) -> Non
         (["--texts", "texts.parquet", "--tier", "llm"], "tier 'llm' cannot discover topics"),
         (["--texts", "texts.parquet", "--previous", "texts.parquet"], "has no topics in its metadata"),
         (["--texts", "texts.parquet", "--out", "."], "cannot be written"),
+        (["--texts", "texts.parquet", "--out", "./texts.parquet"], "is the file of the texts"),
     ],
 )
 def test_a_wrong_file_is_one_clear_line(command: Command, tmp_path: Path, arguments: list[str], told: str) -> None:

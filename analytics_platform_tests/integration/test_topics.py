@@ -82,7 +82,10 @@ def test_days_in_any_order_give_the_same_topics_and_people_change_them(
 
     said = home / "topics.yaml"
     unknown = {"t-gone": {"name": "Gone"}, "t-old": {"merge_into": flights.topic_id}}
-    said.write_text(yaml.safe_dump({"topics": {flights.topic_id: {"name": "Cancelled flights"}, **unknown}}))
+    moved = {"name": "Cancelled flights", "parent": "p-typo"}
+    said.write_text(
+        yaml.safe_dump({"topics": {flights.topic_id: moved, **unknown}, "parents": {"p-empty": {"name": "None"}}})
+    )
     monkeypatch.setenv("ANALYTICS_TOPICS", str(said))
     renamed = platform_of(home / "parts", monkeypatch)
     outcome, _ = run_graph(renamed, FIRST, LAST, SELECT, quiet=True)
@@ -99,6 +102,8 @@ def test_days_in_any_order_give_the_same_topics_and_people_change_them(
     assert genealogy.filter(pc.equal(genealogy["event"], "renamed"))["topic_id"].to_pylist() == [flights.topic_id]
     told = tell_unknown_topics(renamed.lake, renamed.topics.curation)
     assert "2 topics do not exist (t-gone, t-old)" in told
+    assert "1 parent has no topic (p-empty)" in told
+    assert "1 parent does not exist (p-typo)" in told
     examined = {line.what: line for line in examine(renamed.settings)}
     assert told in examined["topics"].says
     assert outcome.warnings == [told]

@@ -36,6 +36,25 @@ def test_a_label_has_a_valid_name_and_each_opening_once() -> None:
     assert yaml.safe_load(label_file(topic("seats", "in use", "x"), "mine"))["topics"][0]["label"] == "mine"
 
 
+def test_greetings_and_thanks_teach_a_label_nothing() -> None:
+    openings = (
+        "Hi! I need to change my seat, thanks",
+        "hello guys",
+        "Guten Tag, mein Sitz ist kaputt. Vielen Dank!",
+        "你好，我想换座位",
+        "no thanks to the new seat map I cannot choose a window",
+    )
+    [label] = yaml.safe_load(label_file(topic("seats", "in use", *openings), None))["topics"]
+    assert label["examples"] == [
+        "I need to change my seat",
+        "mein Sitz ist kaputt.",
+        "我想换座位",
+        "no thanks to the new seat map I cannot choose a window",
+    ]
+    with pytest.raises(TopicLabelError, match="t-1: its conversations begin with greetings and thanks alone"):
+        label_file(topic("guys", "in use", "hello guys", "good morning everyone!", "thx"), None)
+
+
 def test_a_topic_without_stored_messages_is_no_label() -> None:
     with pytest.raises(TopicLabelError, match="t-1: the messages"):
         label_file(topic(), None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -146,13 +147,16 @@ def largest_topics(topics: Sequence[Mapping[str, Any]]) -> Chart:
 
 def _topic_bars(bars: Sequence[tuple[str, int, bool]]) -> Chart:
     """Draw names and counts; true for a bar in grey."""
-    rows = [{"topic": f"{name}: {count:,}", "count": count, "grey": grey} for name, count, grey in bars]
+    rows = [{"place": place, "count": count, "grey": grey} for place, (_, count, grey) in enumerate(bars)]
+    names = json.dumps([f"{name}: {count:,}" for name, count, _ in bars])
+    axis = alt.Axis(domain=False, ticks=False, labelPadding=6, labelExpr=f"{names}[datum.value]")
     chart = (
         _chart(rows)
         .mark_bar()
         .encode(
             x=alt.X("count:Q", axis=None),
-            y=alt.Y("topic:N", sort=None, title=None, axis=alt.Axis(domain=False, ticks=False, labelPadding=6)),
+            # By place, since bars of one name would be one bar.
+            y=alt.Y("place:O", sort=None, title=None, axis=axis),
             color=_colours({False: ACCENT, True: MUTED}, field="grey"),
         )
     )

@@ -48,6 +48,21 @@ class LlmAccess:
         """Whether a model is configured."""
         return self.config is not None
 
+    def model(self, own: str | None) -> str:
+        """Return the model of a kind of question: its own one, or else the one that labels; empty while it is off."""
+        return (own or self.config.model) if self.config else ""
+
+    def require_priced(self, model: str) -> None:
+        """Refuse a model whose price is unknown while a budget in US dollars is set.
+
+        Raises:
+            LlmError: If so, or if the LLM is off, its packages are not installed, or the price list cannot be read.
+        """
+        config = self.require_installed()
+        from analytics_platform.insights.llm.llm_client import load_price_list  # noqa: PLC0415  (an extra)
+
+        load_price_list(config.model_copy(update={"model": model}))
+
     def require_installed(self) -> LlmConfig:
         """Return the configuration.
 

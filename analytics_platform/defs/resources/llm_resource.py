@@ -44,11 +44,10 @@ class Llm:
         """
         config = self.access.require_installed()
         from analytics_platform.insights.llm.api.token_estimate import token_counter  # noqa: PLC0415  (an extra)
-        from analytics_platform.insights.llm.llm_client import load_price_list  # noqa: PLC0415  (an extra)
         from analytics_platform.insights.llm.llm_tier import conversation_prompt  # noqa: PLC0415  (an extra)
 
         conversation_prompt(config.prompt, load_taxonomy(self._taxonomy))
-        load_price_list(config)
+        self.access.require_priced(config.model)
         token_counter(config.tokenizer)
 
     @cached_property

@@ -63,7 +63,8 @@ def _llm_config(settings: Settings) -> LlmConfig | None:
     """Return the configuration of the LLM tier without its key; None if no model is named."""
     if settings.llm_model is None:
         return None
-    named = LlmSettings.model_fields.keys() - {"llm_translate_to"}  # what is asked, not how
+    of_one_kind = {"llm_translate_to", "llm_translation_model", "llm_naming_model"}  # of questions
+    named = LlmSettings.model_fields.keys() - of_one_kind
     told = {name.removeprefix("llm_"): getattr(settings, name) for name in named}
     return LlmConfig(**{**told, "api_key": SecretStr("")})  # the tier gets the key at its first use
 
@@ -91,11 +92,14 @@ class Platform:
         self.translations = Translations(
             self._llm_access,
             settings.llm_translate_to,
+            model=settings.llm_translation_model,
             tier=settings.engine_tier,
             device=settings.engine,
             detector=settings.language_detector,
         )
-        self.topic_naming = TopicNaming(self._llm_access, settings.llm_translate_to, lambda: self.lake)
+        self.topic_naming = TopicNaming(
+            self._llm_access, settings.llm_translate_to, lambda: self.lake, settings.llm_naming_model
+        )
         self._embedded: EmbeddedMongo | None = None
         self._looked = False
         self._warned: set[str] = set()
@@ -146,7 +150,7 @@ class Platform:
 
     def _curation(self) -> Curation:
         file = read_curation(self.settings.topics)
-        return with_collection(file, self._curated_topics()) if self._has_documents else file
+        return with_collection(file, self._curated_topics()) if self.has_documents else file
 
     def _curated_topics(self) -> list[dict[str, Any]]:
         """Return the documents of ``topic_curation``; those of the last reading while MongoDB does not answer."""
@@ -196,10 +200,10 @@ class Platform:
         )
 
     def _corrections_of_mongo(self) -> list[dict[str, Any]]:
-        return read_corrections(self.mongo) if self._has_documents else []
+        return read_corrections(self.mongo) if self.has_documents else []
 
     @property
-    def _has_documents(self) -> bool:
+    def has_documents(self) -> bool:
         """Whether MongoDB may hold documents of people; an embedded server without data need not be started."""
         settings = self.settings
         return settings.has_mongo and (settings.mongo_uri is not None or settings.mongo_dir.exists())

@@ -26,11 +26,15 @@ class TopicNaming:
         access: The endpoint and the store; also an attribute.
         target: ISO 639-1 code of the language of names; None for the language of most of a topic's openings.
         lake: Returns the store of the names.
+        model: Model that names topics; None for the one that labels.
     """
 
-    def __init__(self, access: LlmAccess, target: str | None, lake: Callable[[], PartitionStore]) -> None:
+    def __init__(
+        self, access: LlmAccess, target: str | None, lake: Callable[[], PartitionStore], model: str | None = None
+    ) -> None:
         self.access = access
         self._target = target
+        self._model = access.model(model)
         self._lake = lake
         self._is_done = False
 
@@ -44,16 +48,17 @@ class TopicNaming:
         """Whether an LLM names topics, in which language and which one, or why none does, as a phrase."""
         if self.access.config is None:
             return "off (ANALYTICS_LLM_MODEL is not set)"
-        return f"on, in {self._target or 'the language of each topic'}, by {self.access.config.model}"
+        return f"on, in {self._target or 'the language of each topic'}, by {self._model}"
 
     def require_usable(self) -> None:
         """Refuse an unusable prompt; neither the store nor the endpoint is contacted.
 
         Raises:
-            LlmError: If packages are not installed, or the prompt cannot be used.
+            LlmError: If packages are not installed, the price is unknown that a budget needs, or the prompt cannot be
+                used.
         """
         if self.is_on:
-            self.access.require_installed()
+            self.access.require_priced(self._model)
             from analytics_platform.insights.llm.topic_naming.topic_namer import load_prompt  # noqa: PLC0415  (an extra)
 
             load_prompt(self._target)
@@ -91,7 +96,7 @@ class TopicNaming:
 
     @cached_property
     def _namer(self) -> TopicNamer:
-        client = self.access.client
+        client = self.access.client.for_model(self._model)
         from analytics_platform.insights.llm.topic_naming.topic_namer import TopicNamer  # noqa: PLC0415  (an extra)
 
         return TopicNamer(client, self._target)

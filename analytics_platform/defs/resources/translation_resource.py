@@ -29,16 +29,25 @@ class Translations:
     Args:
         access: The endpoint and the store; also an attribute.
         target: ISO 639-1 code of the language to translate into; None to translate nothing.
+        model: Model that translates; None for the one that labels.
         tier: The engine's tier; its vectors of many languages estimate the quality.
         device: Device of the tier ``transformer``.
         detector: Detector of languages, as for the messages.
     """
 
     def __init__(
-        self, access: LlmAccess, target: str | None, *, tier: str, device: DeviceChoice, detector: Detector
+        self,
+        access: LlmAccess,
+        target: str | None,
+        *,
+        model: str | None,
+        tier: str,
+        device: DeviceChoice,
+        detector: Detector,
     ) -> None:
         self.access = access
         self._target = target
+        self._model = access.model(model)
         self._tier = tier
         self._device = device
         self._detector = detector
@@ -58,18 +67,19 @@ class Translations:
             return "off (ANALYTICS_TRANSLATE_TO is not set)"
         if self.access.config is None:
             return f"off (ANALYTICS_TRANSLATE_TO={self._target}, but ANALYTICS_LLM_MODEL is not set)"
-        return f"on, into {self._target} by {self.access.config.model}"
+        return f"on, into {self._target} by {self._model}"
 
     def require_usable(self) -> None:
         """Refuse a code that no language has, and an unusable prompt; neither the store nor the endpoint is contacted.
 
         Raises:
-            LlmError: If the code is unknown, packages are not installed, or the prompt cannot be used.
+            LlmError: If the code is unknown, packages are not installed, the price is unknown that a budget
+                needs, or the prompt cannot be used.
         """
         if self._target is not None and LANGUAGES.get(self._target) != self._target:
             raise LlmError(f"ANALYTICS_TRANSLATE_TO: no language has the ISO 639-1 code {self._target!r}; use en, say")
         if self.is_on:
-            self.access.require_installed()
+            self.access.require_priced(self._model)
             from analytics_platform.insights.llm.translating.translator import load_prompt  # noqa: PLC0415  (an extra)
 
             load_prompt(self._target or "")
@@ -97,7 +107,7 @@ class Translations:
 
     @cached_property
     def _translator(self) -> Translator:
-        client = self.access.client
+        client = self.access.client.for_model(self._model)
         from analytics_platform.insights.llm.translating import quality_estimate, translator  # noqa: PLC0415  (an extra)
 
         scale = quality_estimate.STATIC_SCALE if self._tier == "static" else quality_estimate.E5_SCALE

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from analytics_platform.insights.discovery.births import add_new_topics
 from analytics_platform.insights.discovery.clustering import MOST_COMPARED, Texts, find_topics
 from analytics_platform.insights.discovery.naming import TEXTS_PER_TOPIC, name_topics
-from analytics_platform.insights.discovery.topic_model import OUTLIER, Keys, TopicModel, TopicModelError
+from analytics_platform.insights.discovery.topic_model import OUTLIER, PARENT_TOPICS, Keys, TopicModel, TopicModelError
 from analytics_platform.insights.discovery.vector_space import VectorSpace
 from analytics_platform.insights.tiers.tier import Floats, Ints
 from analytics_platform.system.plain_text import counted
@@ -21,8 +21,6 @@ from analytics_platform.system.plain_text import counted
 Encode = Callable[[Sequence[str]], np.ndarray]
 
 _BATCH = 8_192
-_PARENT_TOPICS = 3
-"""Largest topics of a parent whose first terms are its name."""
 
 
 @dataclass(frozen=True)
@@ -159,9 +157,9 @@ def name_new_topics(model: TopicModel, new: int, texts: Sequence[str], topics: I
 
 
 def _parent_names(model: TopicModel, names: Sequence[str], sizes: Ints) -> dict[str, str]:
-    """Return a name for each parent: the first terms of its largest topics."""
+    """Return a name for each parent: the first terms of its ``PARENT_TOPICS`` largest topics."""
     by_size = sorted(range(len(names)), key=lambda one: (-sizes[one], model.ids[one]))
     members: dict[str, list[str]] = {}
     for one in by_size:
         members.setdefault(model.parents[one], []).append(names[one].split(", ")[0])
-    return {parent: ", ".join(dict.fromkeys(terms[:_PARENT_TOPICS])) for parent, terms in members.items()}
+    return {parent: ", ".join(dict.fromkeys(terms[:PARENT_TOPICS])) for parent, terms in members.items()}

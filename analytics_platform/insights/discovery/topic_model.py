@@ -21,6 +21,8 @@ OUTLIER = -1
 """Number of the topic of a text that fits nowhere."""
 Keys = NDArray[np.uint64]
 
+PARENT_TOPICS = 3
+"""Largest topics of a parent of which its name is made."""
 _FORMAT = 1
 """Increase the number when the stored form changes."""
 _BLOCK = 8_192

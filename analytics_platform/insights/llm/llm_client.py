@@ -55,26 +55,46 @@ class LlmClient:
     Args:
         config: Address and limits of the endpoint.
         store: Store that all workers share.
+        first: Client of another model, whose event loop, budget and limits are shared; see ``for_model``.
 
     Raises:
         LlmError: If the price list cannot be read, or a budget in US dollars is set and the model's price is unknown.
     """
 
-    def __init__(self, config: LlmConfig, store: LlmStore) -> None:
+    def __init__(self, config: LlmConfig, store: LlmStore, first: LlmClient | None = None) -> None:
         self.config = config
         self.store = store
         self.prices = load_price_list(config)
-        self._lock = threading.Lock()
+        self._first = self if first is None else first
+        self._of_models: dict[str, LlmClient] = {config.model: self}
+        self._lock = threading.RLock()
         self._loop: BackgroundLoop | None = None
+        self._opened: Endpoint | None = None
         self._asked: dict[str, asyncio.Task[Result]] = {}
+
+    def for_model(self, model: str) -> LlmClient:
+        """Return the client of a model at the same endpoint, which shares event loop, budget and limits with this one.
+
+        Raises:
+            LlmError: If a budget in US dollars is set and the model's price is unknown.
+        """
+        first = self._first
+        with first._lock:
+            if model not in first._of_models:
+                config = first.config.model_copy(update={"model": model})
+                first._of_models[model] = LlmClient(config, first.store, first)
+            return first._of_models[model]
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run ``work``, which may await ``ask_all``, on the client's event loop and return its result."""
-        with self._lock:
-            if self._loop is None:
-                self._loop = BackgroundLoop()
-                self._endpoint = self._loop.run(self._make_endpoint())
-            loop = self._loop
+        first = self._first
+        with first._lock:
+            if first._loop is None:
+                first._loop = BackgroundLoop()
+            loop = first._loop
+            for client in (first, self):
+                if client._opened is None:
+                    client._opened = loop.run(client._open_endpoint())
         return loop.run(work)
 
     def results(
@@ -149,15 +169,26 @@ class LlmClient:
         return from_document(kind, await asyncio.to_thread(self.store.put, key, document, replace=replace))
 
     def close(self) -> None:
-        """Close the connections; the next question opens new ones."""
-        with self._lock:
-            if self._loop is not None:
-                self._loop.run(self._endpoint.client.close())
-                self._loop.close()
-                self._loop = None
+        """Close the connections of all models; the next question opens new ones."""
+        first = self._first
+        with first._lock:
+            if first._loop is not None:
+                for client in first._of_models.values():
+                    if client._opened is not None:
+                        first._loop.run(client._opened.client.close())
+                        client._opened = None
+                first._loop.close()
+                first._loop = None
 
-    async def _make_endpoint(self) -> Endpoint:
-        return Endpoint(self.config, self.prices, Ledger(self.store, self.config.model))
+    @property
+    def _endpoint(self) -> Endpoint:
+        if self._opened is None:
+            raise RuntimeError("questions are asked within `run`, which opens the endpoint")
+        return self._opened
+
+    async def _open_endpoint(self) -> Endpoint:
+        ledger = Ledger(self.store, self.config.model)
+        return Endpoint(self.config, self.prices, ledger, None if self._first is self else self._first._endpoint)
 
     async def _ask(self, question: Question, rows: list[dict[str, Any]], keep: Keep) -> Result:
         return await keep(question, await realtime.ask(self._endpoint, question, rows))

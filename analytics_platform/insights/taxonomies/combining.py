@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from analytics_platform.insights.taxonomies.pack_files import pack_names, part_file
-from analytics_platform.insights.taxonomies.taxonomy_file import Location, TaxonomyError, TaxonomyFile
+from analytics_platform.insights.taxonomies.taxonomy_file import TaxonomyError, TaxonomyFile
+from analytics_platform.system.yaml_file import Location
 
 LABEL_SECTIONS = ("topics", "intents", "urgencies", "resolutions")
 RULES = "rules"

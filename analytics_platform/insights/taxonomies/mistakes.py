@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import shorten
 from typing import Any
 
-from analytics_platform.insights.taxonomies.taxonomy_file import Location
+from analytics_platform.system.yaml_file import Location
 
 _WORDS_FOR: dict[str, str] = {
     "model_type": "must be lines of `key: value`",

@@ -39,8 +39,9 @@ from analytics_platform.insights.taxonomies.combining import (
 from analytics_platform.insights.taxonomies.mistakes import mistakes_of, refuse
 from analytics_platform.insights.taxonomies.pack_files import DEMO, part_file
 from analytics_platform.insights.taxonomies.quoting import quoting
-from analytics_platform.insights.taxonomies.taxonomy_file import Location, TaxonomyError, TaxonomyFile
+from analytics_platform.insights.taxonomies.taxonomy_file import TaxonomyError, TaxonomyFile
 from analytics_platform.model.tables.insight_tables import RESOLUTIONS, URGENCIES
+from analytics_platform.system.yaml_file import Location
 
 OTHER = "other"
 """Label of texts that fit no topic or intent; every taxonomy has it without naming it."""

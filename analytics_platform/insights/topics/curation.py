@@ -25,11 +25,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from analytics_platform.errors import UserError
 from analytics_platform.system.plain_text import on_one_line
+from analytics_platform.system.yaml_file import YamlFile
 
 PARENT = "p-"
 """Begins the identifier of a parent."""
@@ -65,14 +65,17 @@ _Name = Annotated[
 ]
 
 
+_Id = Annotated[str, StringConstraints(min_length=1)]
+
+
 class CuratedTopic(BaseModel):
     """What a person says about a topic."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: _Name | None = None
-    merge_into: str | None = None
-    parent: str | None = None
+    merge_into: _Id | None = None
+    parent: _Id | None = None
     pinned: bool = False
     hidden: bool = False
     date: dt.date | None = None
@@ -121,20 +124,22 @@ def read_curation(path: Path | None) -> Curation:
     """Read the file of topics.
 
     Raises:
-        CurationError: If the file cannot be read, has an unknown field, or merges topics in a circle.
+        CurationError: If the file cannot be read, repeats a key, has an unknown field, or merges topics in a circle.
     """
     if path is None:
         return NO_CURATION
+    written = YamlFile.parse(path, CurationError)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        file = _File.model_validate(content or {})
+        file = _File.model_validate({} if written.content is None else written.content)
     except ValidationError as error:
-        raise CurationError(*(_fault(path, one) for one in error.errors())) from error
-    except (OSError, ValueError, yaml.YAMLError) as error:  # a date that is none is a ValueError
-        raise CurationError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
-    for topic in file.topics:
-        if (back := _led_back(file.topics, topic)) is not None:
-            raise CurationError(f"{path}: topics.{topic}.merge_into: leads back to {back}; name the topic that stays")
+        raise CurationError(*written.problems([(one["loc"], _fault(one)) for one in error.errors()])) from error
+    circles = [
+        (("topics", topic, "merge_into"), _leads_back(back))
+        for topic in file.topics
+        if (back := _led_back(file.topics, topic)) is not None
+    ]
+    if circles:
+        raise CurationError(*written.problems(circles))
     return Curation(file.topics, {name: parent.name for name, parent in file.parents.items()})
 
 
@@ -157,11 +162,13 @@ def with_collection(file: Curation, documents: Iterable[Mapping[str, Any]]) -> C
                 continue
             topics[name] = CuratedTopic.model_validate({**said, "date": _day(document.get("changed_at"))})
         except ValidationError as error:
-            problems.append(_fault(f"topic_curation, {on_one_line(name)}", error.errors()[0]))
+            first = error.errors()[0]
+            field_name = ".".join(map(str, first["loc"])) or "document"
+            problems.append(f"topic_curation, {on_one_line(name)}: {field_name}: {_fault(first)}")
             continue
         if (back := _led_back(topics, name)) is not None:
             del topics[name]
-            problems.append(f"topic_curation, {name}: merge_into: leads back to {back}; name the topic that stays")
+            problems.append(f"topic_curation, {on_one_line(name)}: merge_into: {_leads_back(back)}")
     return Curation(topics, parents, tuple(problems))
 
 
@@ -182,8 +189,11 @@ def _led_back(topics: Mapping[str, CuratedTopic], topic: str) -> str | None:
     return None
 
 
-def _fault(place: object, error: Mapping[str, Any]) -> str:
-    """Return one line of an error of pydantic, without the names of its classes."""
+def _leads_back(topic: str) -> str:
+    return f"leads back to {topic}; name the topic that stays"
+
+
+def _fault(error: Mapping[str, Any]) -> str:
+    """Return the fault that an error of pydantic states, without the names of its classes."""
     is_mapping = error["type"] in ("model_type", "dict_type")
-    what = "must be a mapping" if is_mapping else error["msg"].removeprefix("Value error, ")
-    return f"{place}: {'.'.join(map(str, error['loc'])) or 'file'}: {what}"
+    return "must be a mapping" if is_mapping else str(error["msg"]).removeprefix("Value error, ")

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.insights.discovery.topic_model import OUTLIER
+from analytics_platform.insights.discovery.topic_model import OUTLIER, PARENT_TOPICS
 from analytics_platform.insights.tiers.tier import Floats, Ints
 from analytics_platform.insights.topics.curation import Curation
 from analytics_platform.insights.topics.epochs import Epoch, join_born
@@ -97,9 +97,42 @@ class TopicsInForce:
         }
 
     def parent_name(self, parent: str) -> str:
-        """Return the name of a parent; one that only people know is named like its identifier."""
-        shipped = self.model.parent_names if self.model else {}
-        return self.curation.parents.get(parent) or shipped.get(parent, parent)
+        """Return the name of a parent: by a person, else of its topics, else of its own words.
+
+        One that only people know is named like its identifier.
+        """
+        own = self.model.parent_names if self.model else {}
+        return self.curation.parents.get(parent) or self._names_by_topics.get(parent) or own.get(parent, parent)
+
+    @cached_property
+    def _names_by_topics(self) -> dict[str, str]:
+        """Names of each parent's largest topics, if a person or the LLM has named one of these; the largest first.
+
+        Only the topics with which the parent came into being count, by their sizes then, so that a topic that is born
+        later does not rename its parent.
+        """
+        founding: dict[str, list[str]] = {}
+        for epoch in self.epochs:
+            born: dict[str, list[str]] = {}
+            for topic, parent in zip(epoch.born.ids, epoch.born.parents, strict=True):
+                born.setdefault(parent, []).append(topic)
+            founding = {**born, **founding}
+        names = {}
+        for parent, topics in founding.items():
+            seen = [
+                topic
+                for topic in topics
+                if self.parents[topic] == parent and topic not in self.merged and not self.is_hidden(topic)
+            ]
+            largest = sorted(seen, key=lambda topic: (-self.births[topic][1].count, topic))[:PARENT_TOPICS]
+            if any(self.named_by(topic) != BY_OWN_WORDS for topic in largest):
+                names[parent] = ", ".join(dict.fromkeys(map(self._short_name, largest)))
+        return names
+
+    def _short_name(self, topic: str) -> str:
+        """Return a name by a person or the LLM, or the first term of the topic's own words."""
+        name = self.names[topic]
+        return name.partition(", ")[0] if self.named_by(topic) == BY_OWN_WORDS else name
 
     def assign(self, dates: pa.ChunkedArray, ids: pa.ChunkedArray, openings: Openings) -> pa.Table:
         """Return ``CONVERSATION_TOPICS``.

@@ -65,7 +65,7 @@ _TOPIC_NAME = Column(
     "Name by a person; else, where an LLM names topics, its name; else up to three terms of the topic's conversations.",
 )
 _PARENT_ID = Column("parent_id", STRING, "Identifier of the parent, the group of topics that the topic belongs to.")
-_PARENT_NAME = Column("parent_name", STRING, "First terms of the parent's largest topics, or the name by a person.")
+_PARENT_NAME = Column("parent_name", STRING, "Name by a person, or of its largest topics: their names or first terms.")
 
 
 def _optional(column: Column) -> Column:

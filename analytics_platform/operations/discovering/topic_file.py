@@ -92,7 +92,7 @@ def discover_file(
         on_stage: Called with a few words when a stage begins.
 
     Raises:
-        DiscoveryError: If a file cannot be read or written, or lacks a column.
+        DiscoveryError: If a file cannot be read or written, or lacks a column, or ``out`` is ``texts``.
         TopicModelError: If the earlier topics are damaged or of another encoder.
         TierError: If the tier is unknown or not available.
     """
@@ -101,6 +101,8 @@ def discover_file(
         raise TierError(f"tier {tier!r} cannot discover topics; use {', '.join(DISCOVERY_TIERS)}")
     if out.is_dir():
         raise DiscoveryError(f"{out}: cannot be written: it is a folder; name a file in it")
+    if out.exists() and texts.exists() and out.samefile(texts):
+        raise DiscoveryError(f"{out}: is the file of the texts, which the result would replace; name another file")
     column = _read_texts(texts)
     earlier = None if previous is None else read_topics(previous)
     used = _choose_tier(tier, earlier, column)

@@ -11,6 +11,7 @@ import yaml
 from analytics_platform.errors import UserError
 from analytics_platform.files import write_atomically
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
+from analytics_platform.operations.discovering.label_examples import label_examples
 from analytics_platform.operations.discovering.topic_list import ListedTopic, list_topics
 from analytics_platform.storage.partitions import PartitionStore
 
@@ -56,9 +57,14 @@ def write_label(lake: PartitionStore, topic_id: str, label: str | None, out: Pat
 
 def label_file(topic: ListedTopic, label: str | None) -> str:
     """Return the content of the taxonomy file."""
-    examples = list(dict.fromkeys(" ".join(text.split()) for text in topic.examples))
-    if not examples:
+    if not topic.examples:
         raise TopicLabelError(f"{topic.topic_id}: the messages of its conversations are not stored any more")
+    examples = label_examples(topic.examples)
+    if not examples:
+        raise TopicLabelError(
+            f"{topic.topic_id}: its conversations begin with greetings and thanks alone, which teach a label nothing; "
+            "choose another topic"
+        )
     name = label or _NO_LETTERS.sub("_", _plain(topic.name)).strip("_") or topic.topic_id.replace("-", "_")
     entry = {"label": name, "description": f"Discovered topic {topic.topic_id}: {topic.name}.", "examples": examples}
     said = yaml.safe_dump({"extends": ["base"], "topics": [entry]}, allow_unicode=True, sort_keys=False, width=120)

@@ -131,3 +131,25 @@ def test_an_opening_that_gives_orders_names_nothing_else(endpoint, make_namer):
     shown = endpoint.bodies[0]["messages"][1]["content"]
     assert shown.count("</topic>") == 1
     assert len(shown.splitlines()) == 5
+
+
+def test_another_model_shares_the_budget_and_has_prices_and_faults_of_its_own(endpoint, make_namer, store, steps):
+    namer = make_namer(budget_tokens=100_000)
+    client = namer._client
+    small = client.for_model("gpt-4.1-nano")
+    assert client.for_model("gpt-4.1-nano") is small
+    assert small.for_model(steps.MODEL) is client
+    other = TopicNamer(small, None)
+    assert other.version != namer.version
+    assert other.plan(TOPICS).cost_usd < namer.plan(TOPICS).cost_usd
+
+    endpoint.on("refund", steps.fails(404, code="model_not_found"))
+    assert set(names(other.name_topics(TOPICS[1:2])).values()) == {("unavailable", True)}
+    assert names(namer.name_topics(TOPICS)) == NAMED  # a wrong name of one model stops no other one
+    assert [body["model"] for body in endpoint.bodies] == ["gpt-4.1-nano", *[steps.MODEL] * 3]
+    assert {call["model"] for call in store.calls(dt.date(2026, 3, 1))} == {"gpt-4.1-nano", steps.MODEL}
+
+    assert client._endpoint.budget is small._endpoint.budget
+    assert client._endpoint._turns is small._endpoint._turns
+    client.close()
+    assert names(namer.name_topics(TOPICS)) == NAMED

@@ -144,6 +144,19 @@ def test_without_a_language_or_a_model_it_is_off_and_says_so(home, endpoint, mon
     assert "0 of 2 messages translated; translation is off" in invoke("de1").stdout
 
 
+def test_translations_and_names_of_topics_have_models_of_their_own(home, monkeypatch):
+    monkeypatch.setenv("ANALYTICS_LLM_NAMING_MODEL", "gpt-4.1-nano")
+    monkeypatch.setenv("ANALYTICS_LLM_TRANSLATION_MODEL", "gpt-4.1")
+    platform = Platform(load_settings())
+    assert platform.translations.state == "on, into en by gpt-4.1"
+    assert platform.topic_naming.state == "on, in en, by gpt-4.1-nano"
+    require_inputs(platform)
+    monkeypatch.setenv("ANALYTICS_LLM_BUDGET_USD", "1")
+    monkeypatch.setenv("ANALYTICS_LLM_TRANSLATION_MODEL", "somebody-elses-model")
+    with pytest.raises(UserError, match="price of model 'somebody-elses-model' is unknown"):
+        require_inputs(Platform(load_settings()))
+
+
 @pytest.mark.parametrize("code", ["english", "xx", "deu", "iw"])
 def test_a_wrong_language_is_refused_before_any_work(home, monkeypatch, code):
     monkeypatch.setenv("ANALYTICS_TRANSLATE_TO", code)

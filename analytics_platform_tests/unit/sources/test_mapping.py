@@ -81,7 +81,8 @@ def test_a_number_is_read_as_the_format_says(folder, kind, value):
         ("column: {text: body}", "column: Extra inputs are not permitted"),
         ("{columns: {text: body}, constants: {text: x}}", "text: under columns and under constants; keep one"),
         ("- a", "the file: Input should be a valid dictionary"),
-        ("a: [", "is not YAML"),
+        ("a: [", "mapping.yaml:1: not valid YAML"),
+        ("roles:\n  bot: agent\n  bot: user", "mapping.yaml:3: roles.bot: is here a second time"),
     ],
 )
 def test_a_wrong_mapping_says_where_and_what(folder, content, message):
@@ -100,7 +101,7 @@ def test_a_wrong_mapping_says_where_and_what(folder, content, message):
 def test_a_mapping_that_is_not_there_is_an_error(folder):
     folder.write("a.csv", EXPORT)
 
-    with pytest.raises(SourceError, match="ANALYTICS_SOURCE_MAPPING: cannot read"):
+    with pytest.raises(SourceError, match=r"ANALYTICS_SOURCE_MAPPING: .*none\.yaml: cannot be read"):
         folder.source("*.csv", mapping=folder.path / "none.yaml").days()
 
 

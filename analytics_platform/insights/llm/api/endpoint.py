@@ -51,13 +51,14 @@ class Endpoint:
         config: Address and limits.
         prices: Prices of tokens.
         ledger: The ledger of calls.
+        first: Another model behind the same API, with which budget and rate limits are shared.
     """
 
-    def __init__(self, config: LlmConfig, prices: PriceList, ledger: Ledger) -> None:
+    def __init__(self, config: LlmConfig, prices: PriceList, ledger: Ledger, first: Endpoint | None = None) -> None:
         self.config = config
         self.ledger = ledger
         self.dialect = EndpointDialect()
-        self.budget = Budget(config.budget_usd, config.budget_tokens)
+        self.budget: Budget = first.budget if first else Budget(config.budget_usd, config.budget_tokens)
         self.client = openai.AsyncOpenAI(
             base_url=config.base_url,
             api_key=config.api_key.get_secret_value() or "none",
@@ -66,7 +67,11 @@ class Endpoint:
             max_retries=0,  # attempts are ours, so that each is in the ledger
         )
         self._price = prices.price(config.model)
-        self._turns = RateLimiter(config.concurrency, config.requests_per_minute, config.tokens_per_minute)
+        self._turns: RateLimiter = (
+            first._turns
+            if first
+            else RateLimiter(config.concurrency, config.requests_per_minute, config.tokens_per_minute)
+        )
         self._stopped: LlmError | UnavailableError | None = None
         self._failures_in_a_row = 0
         self._has_answered = False

@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from analytics_platform.insights.llm.config import LlmError
+from analytics_platform.system.yaml_file import YamlFile
 
 DEFAULT_PATH = Path(__file__).parents[1] / "prices.yaml"
 _DATED = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
@@ -78,14 +78,9 @@ def load_prices(path: Path | None = None) -> PriceList:
     Raises:
         LlmError: If the file cannot be read or is not a price list.
     """
-    path = path or DEFAULT_PATH
+    file = YamlFile.parse(path or DEFAULT_PATH, LlmError)
     try:
-        return PriceList.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return PriceList.model_validate(file.content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise LlmError(f"{path}: {'.'.join(map(str, first['loc'])) or 'prices'}: {first['msg']}") from None
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise LlmError(f"{path}: cannot be read{line}: {error.problem}") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:  # such as a date that is none
-        raise LlmError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+        raise LlmError(*file.problems([(first["loc"], first["msg"])])) from None

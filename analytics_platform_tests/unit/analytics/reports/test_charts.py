@@ -95,6 +95,12 @@ def test_the_count_axis_has_whole_numbers_up_to_the_tallest_bar(counts: list[int
     assert heights[-1] >= lowest_top
 
 
+def test_two_topics_of_one_name_and_number_are_two_bars() -> None:
+    svg = charts.to_svg(charts.largest_topics([{"label": 'My "topic"', "count": 5}] * 2))
+    assert texts(svg) == ['My "topic": 5'] * 2
+    assert fills(svg).count(charts.ACCENT) == 2
+
+
 def test_hostile_labels_are_escaped() -> None:
     svg = charts.to_svg(charts.topics_of_day([{"label": "<script>alert(1)</script>&", "count": 1}]))
     assert "<script" not in svg

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics_platform.insights.llm import prompt
 from analytics_platform.insights.llm.answer_json import AnswerError
 from analytics_platform.insights.llm.api.token_estimate import estimate_tokens
+from analytics_platform.insights.llm.config import LlmConfig
+from analytics_platform.insights.llm.llm_client import LlmClient
 from analytics_platform.insights.llm.prompt import Prompt
 from analytics_platform.insights.llm.translating import form
 from analytics_platform.insights.llm.translating.quality_estimate import (
@@ -24,9 +28,10 @@ from analytics_platform.insights.llm.translating.quality_estimate import (
     letters,
 )
 from analytics_platform.insights.llm.translating.texts import Piece, divide, lines_of, split_text
-from analytics_platform.insights.llm.translating.translator import PROMPT
+from analytics_platform.insights.llm.translating.translator import PROMPT, Translator
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 from analytics_platform.transform.language import detect_languages
+from analytics_platform_tests.memory_llm_store import MemoryLlmStore
 
 DAY = dt.date(2026, 1, 5)
 PAIRS = {
@@ -141,3 +146,24 @@ def test_a_copy_is_of_no_quality_and_unknown_words_of_none():
     assert estimate([text], [text], ["de"]).tolist() == [0.0]
     assert np.isnan(estimate(["🦀"], ["crab"], ["de"])).all()
     assert estimate([], [], pa.array([], pa.string())).tolist() == []
+
+
+def test_a_version_depends_on_its_own_prompt_and_model_alone(tmp_path, monkeypatch):
+    """An edit of the prompt for labels made all translations stale."""
+    shutil.copytree(prompt.FOLDER, tmp_path / "prompts")
+    monkeypatch.setattr(prompt, "FOLDER", tmp_path / "prompts")
+
+    def version(model="m"):
+        client = LlmClient(LlmConfig(model="labels", base_url="http://127.0.0.1:9/v1"), MemoryLlmStore())
+        return Translator(client.for_model(model), "en", QualityEstimate(STATIC_SCALE, None, None)).version
+
+    def edit(name):
+        path = tmp_path / "prompts" / f"{name}.md.j2"
+        path.write_text(path.read_text() + " ")
+
+    before = version()
+    edit("conversation.v1")
+    assert version() == before
+    edit(PROMPT)
+    assert version() != before
+    assert version("other") != version()

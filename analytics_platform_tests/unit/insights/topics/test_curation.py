@@ -56,8 +56,12 @@ def test_an_empty_file_says_nothing(tmp_path: Path, text: str) -> None:
         ("topics: [1]", "topics: must be a mapping"),
         ("topics: {t-1: }", "topics.t-1: must be a mapping"),
         ("hello", "file: must be a mapping"),
-        ("topics: {", "cannot be read"),
-        ("topics: {t-1: {merge_into: t-2}, t-2: {merge_into: t-1}}", "leads back to t-1"),
+        ("topics: {", "not valid YAML"),
+        ("topics:\n  t-1: {name: Seats}\n  t-1: {hidden: true}", "topics.yaml:3: topics.t-1: is here a second time"),
+        ("topics:\n  t-1: {name: Seats,\n    name: Chairs}", "topics.yaml:3: topics.t-1.name: is here a second time"),
+        ("topics:\n  t-1: {name: Seats}\n  t-2: {nam: x}", "topics.yaml:3: topics.t-2.nam: Extra inputs"),
+        ("topics: {t-1: {merge_into: ''}}", "topics.t-1.merge_into: String should have at least 1"),
+        ("topics: {t-1: {parent: ''}}", "topics.t-1.parent: String should have at least 1"),
         ("topics: {t-1: {merge_into: t-1}}", "leads back to t-1"),
     ],
 )
@@ -68,6 +72,14 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, told: str)
     assert str(tmp_path) in str(refused.value)
     assert "\n" not in str(refused.value)
     assert not any(name in str(refused.value) for name in ("_File", "CuratedTopic"))
+
+
+def test_every_topic_of_a_circle_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CurationError) as refused:
+        read_curation(write(tmp_path, "topics:\n  t-1: {merge_into: t-2}\n  t-2: {merge_into: t-1}"))
+    first, second = refused.value.faults
+    assert first.endswith("topics.yaml:2: topics.t-1.merge_into: leads back to t-1; name the topic that stays")
+    assert second.endswith("topics.yaml:3: topics.t-2.merge_into: leads back to t-2; name the topic that stays")
 
 
 def test_the_collection_is_laid_under_the_file(tmp_path: Path) -> None:

@@ -214,6 +214,28 @@ def test_a_name_by_a_person_wins_over_one_by_the_llm(epochs: list[Epoch], ids: d
     assert listed[ids["steady1"]] == [own_name, "own words", "about steady1"]
 
 
+def test_a_parent_bears_the_names_of_its_topics_if_one_has_been_named(epochs: list[Epoch], ids: dict[str, str]) -> None:
+    """Parents kept terms of their own words beside topics that the LLM or people had named."""
+    plain = TopicsInForce(epochs, NO_CURATION)
+    parent = plain.parents[ids["steady0"]]
+    siblings = [topic for topic, of in plain.parents.items() if of == parent and topic in epochs[0].born.ids]
+    assert len(siblings) > 1
+    everything = {topic: f"Name {topic}" for topic in siblings}
+    named = TopicsInForce(epochs, NO_CURATION, everything)
+    assert named.parent_name(parent).split(", ")[0] in everything.values()
+    assert len(named.parent_name(parent).split(", ")) == min(3, len(siblings))
+    assert TopicsInForce(epochs[:1], NO_CURATION, everything).parent_name(parent) == named.parent_name(parent)
+    others = {of for of in plain.parents.values() if of != parent}
+    assert {named.parent_name(one) for one in others} == {plain.parent_name(one) for one in others}
+
+    first = named.parent_name(parent).split(", ")[0].removeprefix("Name ")
+    for said in (CuratedTopic(hidden=True), CuratedTopic(parent="p-mine")):
+        assert first not in TopicsInForce(epochs, Curation({first: said}), everything).parent_name(parent)
+    renamed = TopicsInForce(epochs, Curation({first: CuratedTopic(name="Mine")}))
+    assert renamed.parent_name(parent).startswith("Mine, ")
+    assert TopicsInForce(epochs, Curation(parents={parent: "Ours"}), everything).parent_name(parent) == "Ours"
+
+
 def test_people_outrank_a_merge_by_itself_into_the_other_direction(epochs: list[Epoch], ids: dict[str, str]) -> None:
     """The two topics swapped their conversations: each one stood for the other."""
     post, parcel, letter = (ids[kind] for kind in ("post", "parcel", "letter"))
