@@ -14,6 +14,8 @@ from pathlib import Path, PurePosixPath
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.formats.content import ZIP, SourceFile, open_content
 from analytics_platform.sources.formats.csv_dialect import SEPARATORS
+from analytics_platform.sources.shapes.exports.line_chat import is_line_chat
+from analytics_platform.sources.shapes.exports.whatsapp import is_whatsapp
 from analytics_platform.system.permissions import find_blocked
 
 VARIABLE = "ANALYTICS_SOURCE_PATH"
@@ -272,13 +274,14 @@ def _may_hold_messages(name: str) -> bool:
 
 def _is_worth_reading(place: _Place) -> bool:
     """Tell whether a file of a folder or zip is worth reading, by its name, or as a text by its first lines."""
-    return _may_hold_messages(place.name) or (_suffix(place.name) == ".txt" and _begins_like_a_table(place))
+    return _may_hold_messages(place.name) or (_suffix(place.name) == ".txt" and _begins_like_messages(place))
 
 
-def _begins_like_a_table(place: _Place) -> bool:
-    """Tell whether the first two lines of a text have the same separator equally often, at least twice.
+def _begins_like_messages(place: _Place) -> bool:
+    """Tell whether a text begins like a chat of WhatsApp or LINE, which phones name in their language, or like a table.
 
-    Commas are none: notes have them, too.
+    The first two lines of a table have the same separator equally often, at least twice. Commas are none: notes have
+    them, too.
     """
     file = SourceFile(place.path, place.name, ".txt", place.size, place.modified_ns, place.member)
     try:
@@ -286,7 +289,9 @@ def _begins_like_a_table(place: _Place) -> bool:
             start = content.peek(_SNIFFED_BYTES)
     except SourceError:
         return False
-    text = start.decode("utf-16" if start[:2] in {b"\xff\xfe", b"\xfe\xff"} else "latin-1", "replace")
+    text = start.decode("utf-16" if start[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8", "replace")
+    if is_whatsapp(text.encode()) or is_line_chat(text.encode()):
+        return True
     lines = [line for line in text.splitlines() if line.strip()][:2]
     return len(lines) > 1 and any(
         lines[0].count(separator) == lines[1].count(separator) >= _FEWEST_SEPARATORS

@@ -49,7 +49,7 @@ def written_lists(columns: Collection[str], records: Records, mapping: FieldMapp
     return [
         name
         for name, value in values.items()
-        if isinstance(value, str) and (_is_list_of_objects(read := read_literal(value)) or is_message(read))
+        if isinstance(value, str) and _is_list_of_objects(_listed(read_literal(value)))
     ]
 
 
@@ -152,7 +152,11 @@ _KEYS = {"conversation_id": (*CONVERSATION_KEYS, "id", "uuid"), "timestamp": TIM
 
 
 def _listed(value: Any) -> Any:
-    return [value] if is_message(value) else value
+    """Return a message as a list of one, and the only list of objects in an object, such as Copilot Studio's."""
+    if is_message(value):
+        return [value]
+    lists = [inner for inner in value.values() if _is_list_of_objects(inner)] if isinstance(value, dict) else []
+    return lists[0] if len(lists) == 1 else value
 
 
 def _is_list_of_objects(value: Any) -> bool:

@@ -11,11 +11,11 @@ from functools import partial
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
-from analytics_platform.sources.row_rules.role_vocabularies import vocabulary_of
+from analytics_platform.sources.row_rules.role_vocabularies import tells_roles, vocabulary_of
 from analytics_platform.sources.row_rules.role_words import plain_word
 from analytics_platform.sources.shapes.catalogue import recognise_shape
 from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
-from analytics_platform.sources.shapes.exports.helpdesks import with_gladly_text
+from analytics_platform.sources.shapes.exports.helpdesks import offline_messages, with_gladly_text
 from analytics_platform.sources.shapes.exports.model_chats import BARE
 from analytics_platform.sources.shapes.id_keys import CONTACT_KEYS, CONVERSATION_KEYS, RECORD_KEYS, TIME_KEYS
 from analytics_platform.sources.shapes.identity import Turn, identify_conversation, identify_rows
@@ -43,16 +43,22 @@ _SAMPLE = 50
 Unfold = Callable[[Record, Context], Iterable[Record]]
 
 
-def nested_shape(records: Sequence[Record]) -> Shape | None:
+def nested_shape(records: Sequence[Record], *, in_lists: bool = False) -> Shape | None:
     """Return the shape of records that hold a list of messages, or the fields of a message in objects.
 
     Args:
         records: The first records of a file.
+        in_lists: Whether only messages in a list count, whose roles are known words.
 
     Returns:
         The shape; None if no list and no object gives every message a text and a speaker.
     """
-    shape = _shape_of([_with_listed_input(record) for record in records if record][:_SAMPLE])
+    sample = [_with_listed_input(record) for record in records if record][:_SAMPLE]
+    if in_lists:
+        found = _unfolding(sample, (), _tells_messages)
+        shape = None if found is None else _shape_of_lists(*found)
+    else:
+        shape = _shape_of(sample)
     return None if shape is None else replace(shape, unfold=partial(_unfold_listed, shape.unfold))
 
 
@@ -72,10 +78,10 @@ def _shape_of(sample: Sequence[Record]) -> Shape | None:
     packed = _packed_shape(sample)
     if packed is not None:
         return packed
-    found = _unfolding(sample, ())
+    # A conversation has a type, an author and a preview of its own, so that it looks like a message.
+    found = _unfolding(sample, (), _tells_messages) or _unfolding(sample, (), _has_messages)
     if found is not None:
-        path, unfold = found
-        return Shape("nested", f"records with messages in {'.'.join(path)}", lambda _: True, unfold)
+        return _shape_of_lists(*found)
     if any(
         isinstance(value, Mapping) or (name in _TEXTS and isinstance(value, list))
         for record in sample
@@ -86,6 +92,10 @@ def _shape_of(sample: Sequence[Record]) -> Shape | None:
             text = _usual(flat).get("text", "text")
             return Shape("nested", "records with nested values", lambda _: True, partial(_flat_message, text))
     return None
+
+
+def _shape_of_lists(path: tuple[str, ...], unfold: Unfold) -> Shape:
+    return Shape("nested", f"records with messages in {'.'.join(path)}", lambda _: True, unfold)
 
 
 def _flat_message(text: str, record: Record, context: Context) -> list[Record]:  # noqa: ARG001  (of each ``unfold``)
@@ -108,17 +118,26 @@ def _packed_shape(sample: Sequence[Record]) -> Shape | None:
     return None
 
 
-def _unfolding(sample: Sequence[Record], above: tuple[str, ...]) -> tuple[tuple[str, ...], Unfold] | None:
-    """Return the path of the list of messages, and what yields them; lists may stand in the items of lists."""
+def _unfolding(
+    sample: Sequence[Record], above: tuple[str, ...], are_messages: Callable[[Sequence[Record]], bool]
+) -> tuple[tuple[str, ...], Unfold] | None:
+    """Return the path of the list of messages, and what yields them; lists may stand in the items of lists.
+
+    Args:
+        sample: The first records.
+        above: Path of the list in which they stand.
+        are_messages: Tells whether the items of a list, with their values under dotted keys, are messages.
+    """
     paths = list(dict.fromkeys(path for record in sample for path in _lists(record)))
     items = {path: [item for record in sample for item in _items(record, path)][:_SAMPLE] for path in paths}
     for path in paths:
         flat = [flat_record(item) for item in items[path]]
-        if _has_messages(flat):
+        if are_messages(flat):
             return (*above, *path), partial(_messages, path, _spoken(flat))
     for path in paths:
         outer = [{**_inherited(record, path), **item} for record in sample for item in _items(record, path)[:_SAMPLE]]
-        deeper = _unfolding(outer[:_SAMPLE], (*above, *path)) if len(above) < _MOST_DEPTH else None
+        inner = (*above, *path)
+        deeper = _unfolding(outer[:_SAMPLE], inner, are_messages) if len(above) < _MOST_DEPTH else None
         if deeper is not None:
             return deeper[0], partial(_messages_of_items, path, deeper[1])
     return None
@@ -191,6 +210,14 @@ def _has_messages(flat: Sequence[Record]) -> bool:
     return ("text" in usual or "text" in names) and ("role" in usual or "role" in names or says_who_speaks(names))
 
 
+def _tells_messages(flat: Sequence[Record]) -> bool:
+    """Tell whether objects are messages, and a word or a truth value of theirs says who speaks."""
+    usual = _usual(flat)
+    role = usual.get("role", "role")
+    told = tells_roles(column_form(role.rpartition(".")[2]), [row.get(role) for row in flat])
+    return _has_messages(flat) and (told or says_who_speaks(list(dict.fromkeys(name for row in flat for name in row))))
+
+
 def _usual(rows: Iterable[Record], *stated: str) -> dict[str, str]:
     """Return the columns of rows that are taken for input columns, their own names included."""
     values: dict[str, list[Any]] = {}
@@ -209,7 +236,7 @@ def _messages(
     path: tuple[str, ...], spoken: tuple[str, Mapping[str, str]], record: Record, context: Context
 ) -> Iterator[Record]:
     parent = flat_record(record, but=path)
-    items = _readable_items(record, path)
+    items = _readable_items(record, path) or offline_messages(record)
     key = first_of(parent, *_PARENT_IDS) or _inner_value(parent, CONVERSATION_KEYS)
     parent = {name: value for name, value in parent.items() if name not in CONTACT_KEYS or value != key}
     of_parent = _usual([parent], "conversation_id")

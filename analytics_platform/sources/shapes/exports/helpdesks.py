@@ -357,3 +357,10 @@ def with_gladly_text(record: Record) -> Record:
     text = None if kind in _GLADLY_OWN else first_of(content, *_GLADLY_TEXTS)
     kind = "event" if text is None else "note" if kind.endswith("_NOTE") else kind.lower()
     return {**record, "content": text, "type": kind}
+
+
+def offline_messages(record: Record) -> list[Record]:
+    """Return what a visitor of Zendesk Chat wrote while nobody was there: the record is no chat, and has no history."""
+    if record.get("type") != "offline_msg" or not record.get("message"):
+        return []
+    return [{"role": "user", "text": record["message"], "timestamp": record.get("timestamp")}]

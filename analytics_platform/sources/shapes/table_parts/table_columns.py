@@ -30,6 +30,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "id_обращения", "id_диалога", "問い合わせ番号", "お問い合わせ番号", "チケットid", "チケット番号", "会話番号",
         "工单号", "工单编号", "工单id", "会话编号", "对话编号",
         "chat_session", "chat_identifier", "conversation_sid", "channel_sid", "message_thread_id",
+        "conversationtranscriptid",
     ),
     "role": (
         "author_role", "actor_type", "author_type", "authortype", "sender_type", "sendertype", "sender_role", "speaker",
@@ -53,6 +54,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "wiadomość", "komentarz", "treść",
         "消息内容", "メッセージ内容", "текст_сообщения",
         "comment", "message_parts", "preview", "mes", "text_content", "html_text", "extract",
+        "parts",
     ),
     "message_id": (
         "messageid", "comment_id", "commentid", "msg_id", "event_id", "message_uuid", "comment", "id",

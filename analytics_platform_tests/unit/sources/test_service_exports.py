@@ -1,0 +1,139 @@
+"""Exports of help desks, phones and logs of language models in the forms in which their services write them."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from typing import Any
+
+import pytest
+
+from analytics_platform.sources.file_reading.locating import locate_files
+
+T = "2024-06-20T08:00:00Z"
+Said = list[tuple[str | None, str | None]]
+
+
+def pairs(rows: list[dict[str, Any]]) -> Said:
+    return [(row["role"], row["text"]) for row in rows]
+
+
+THREAD = {"type": "email", "preview": "hi …", "createdAt": T, "createdBy": {"id": 7, "type": "customer"}}
+THREADS = [
+    {"id": 2, "type": "message", "body": "yo", "createdBy": {"id": 4, "type": "user"}, "createdAt": T},
+    {"id": 1, "type": "customer", "body": "hi", "createdBy": {"id": 7, "type": "customer"}, "createdAt": T},
+]
+PARTS = [
+    {"type": "step-start"},
+    {"type": "reasoning", "text": "hidden"},
+    {"type": "tool-find"},
+    {"type": "text", "text": "yo"},
+]
+CHAT = {"id": "c", "type": "chat", "timestamp": T, "history": [
+    {"type": "chat.msg", "sender_type": "Visitor", "msg": "hi", "timestamp": T},
+    {"type": "chat.msg", "sender_type": "Agent", "msg": "yo", "timestamp": T},
+]}  # fmt: skip
+LEFT = {"id": "d", "type": "offline_msg", "timestamp": T, "message": "call me", "history": None}
+ACTIVITIES = {"activities": [
+    {"type": "trace", "timestamp": 1718870400, "value": {}},
+    {"type": "message", "timestamp": 1718870400, "from": {"id": "b", "role": 0}, "text": "hi, I am a bot"},
+    {"type": "message", "timestamp": 1718870409, "from": {"id": "u", "role": 1}, "text": "reset"},
+]}  # fmt: skip
+
+
+def cells(**values: Any) -> str:
+    """Return a CSV of one row with JSON in its cells."""
+    written = (value if isinstance(value, str) else json.dumps(value) for value in values.values())
+    return ",".join(values) + "\n" + ",".join('"' + one.replace('"', '""') + '"' for one in written) + "\n"
+
+
+WRITTEN: dict[str, tuple[Any, Said]] = {
+    "Help Scout's page": (
+        {"_embedded": {"conversations": [{"id": 5, **THREAD, "_embedded": {"threads": THREADS}}]}, "page": {"size": 1}},
+        [("agent", "yo"), ("user", "hi")],
+    ),
+    "Help Scout's list": ([{"id": 5, **THREAD, "threads": THREADS}], [("agent", "yo"), ("user", "hi")]),
+    "Zendesk Chat with a message left offline": (
+        {"chats": [CHAT, LEFT], "count": 2}, [("user", "hi"), ("agent", "yo"), ("user", "call me")],
+    ),
+    "Copilot Studio by Dataverse": (
+        cells(conversationtranscriptid="c", conversationstarttime=T, content=ACTIVITIES),
+        [("assistant", "hi, I am a bot"), ("user", "reset")],
+    ),
+    "Vercel's table": (
+        cells(id="m", chatId="c", role="assistant", parts=PARTS, createdAt=T), [("assistant", "[tool call: find]\nyo")],
+    ),
+    "Vercel's rows": (
+        [{"id": "m", "chatId": "c", "role": "assistant", "parts": PARTS, "createdAt": T}],
+        [("assistant", "[tool call: find]\nyo")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("service", WRITTEN)
+def test_messages_of_services_are_read(said, service):
+    """They were refused: the record that holds the messages, or a part of a text, was taken for a message."""
+    content, expected = WRITTEN[service]
+    assert pairs(said(content)) == expected
+
+
+@pytest.mark.parametrize("name", ["Conversa do WhatsApp com Bia.txt", "Bia ile WhatsApp Sohbeti.txt"])
+def test_a_chat_of_a_phone_is_read_whatever_its_language_calls_it(tmp_path, name):
+    """Only texts with "chat" in their name were read of a folder or a zip."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(name, "20/06/2024 08:00 - Bia: oi\n20/06/2024 08:01 - Ana: oi\n")
+        archive.writestr("notes.txt", "20/06/2024 08:00 is when it began\n")
+    assert [file.label for file in locate_files(str(tmp_path / "a.zip")).files] == [name]
+
+
+ASKED = [{"role": "user", "content": "hi"}]
+USED = {"prompt_tokens": 10, "completion_tokens": 5}
+CHOICES = {"model": "gpt-4o-1", "choices": [{"message": {"role": "assistant", "content": "yo"}}], "usage": USED}
+DETAILS = ("conversation_id", "user_id", "model", "input_tokens", "output_tokens", "cost")
+LOGGED: dict[str, tuple[Any, tuple[str | None, ...]]] = {
+    "OpenAI": (
+        {"timestamp": T, "session_id": "s", "user": "u", "request": {"model": "gpt-4o", "messages": ASKED},
+         "response": CHOICES},
+        ("s", "u", "gpt-4o-1", "10", "5", None),
+    ),
+    "Anthropic": (
+        {"timestamp": T, "session_id": "s", "request": {"messages": ASKED, "metadata": {"user_id": "u"}},
+         "response": {"role": "assistant", "model": "claude", "content": [{"type": "text", "text": "yo"}],
+                      "usage": {"input_tokens": 10, "output_tokens": 5}}},
+        ("s", "u", "claude", "10", "5", None),
+    ),
+    "Bedrock": (
+        {"timestamp": T, "requestId": "s", "modelId": "claude",
+         "input": {"inputBodyJson": {"messages": ASKED}, "inputTokenCount": 10},
+         "output": {"outputBodyJson": {"output": {"message": {"role": "assistant", "content": [{"text": "yo"}]}}},
+                    "outputTokenCount": 5}},
+        ("s", None, "claude", "10", "5", None),
+    ),
+    "LiteLLM": (
+        cells(request_id="r", call_type="acompletion", spend="0.5", startTime=T, model="gpt-4o", user="default_user_id",
+              end_user="u", session_id="s", messages=ASKED, response=CHOICES),
+        ("s", "u", "gpt-4o", "10", "5", "0.5"),
+    ),
+    "PostHog": (
+        [{"event": "$ai_generation", "distinct_id": "u", "timestamp": T, "properties": {
+            "$ai_session_id": "s", "$ai_model": "gpt-4o", "$ai_input": ASKED, "$ai_input_tokens": 10,
+            "$ai_output_choices": [{"role": "assistant", "content": "yo"}], "$ai_output_tokens": 5,
+            "$ai_total_cost_usd": 0.5}}],
+        ("s", "u", "gpt-4o", "10", "5", "0.5"),
+    ),
+    "Helicone": (
+        {"request_id": "r", "request_created_at": T, "request_user_id": "u", "response_model": "gpt-4o",
+         "request_properties": {"Helicone-Session-Id": "s"}, "request_body": {"messages": ASKED},
+         "response_body": CHOICES, "cost_usd": 0.5},
+        ("s", "u", "gpt-4o", "10", "5", "0.5"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("service", LOGGED)
+def test_answers_of_logged_requests_keep_what_they_cost(said, service):
+    """Customer, model, tokens or cost were lost, so that the costs of models were empty."""
+    content, expected = LOGGED[service]
+    question, answer = said(content)
+    assert (question["text"], answer["text"], question["user_id"]) == ("hi", "yo", expected[1])
+    assert tuple(answer.get(name) for name in DETAILS) == expected
