@@ -11,7 +11,7 @@ from analytics_platform.sources.file_reading.plain_tables import with_usual_colu
 from analytics_platform.sources.formats.file_records import Record, Records
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, TIME_KEYS, USER_KEYS
-from analytics_platform.sources.shapes.shape import is_list_of, is_message, read_literal
+from analytics_platform.sources.shapes.shape import first_of, is_list_of, is_message, read_literal
 from analytics_platform.sources.shapes.table_parts.column_names import by_form, word_form
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_forms
 from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
@@ -115,8 +115,20 @@ def with_read_transcripts(batches: Iterator[Records], column: str, stated: Mappi
             cell = record.get(column)
             if isinstance(cell, str) and cell:
                 record = {**record, column: transcript_messages(cell) or [{"role": "user", "content": cell}]}
-            values.append(_with_forms(record, [column], stated))
+            values.append(_with_stated_customer(_with_forms(record, [column], stated)))
         yield Records(values, records.problems)
+
+
+def _with_stated_customer(record: Record) -> Record:
+    """Return a record whose messages do not name the customer by a shown name, where the record has an id of theirs."""
+    if first_of(record, *USER_KEYS) is None:
+        return record
+    return {
+        key: [{name: item for name, item in message.items() if name != "user_id"} for message in value]
+        if isinstance(value, list)
+        else value
+        for key, value in record.items()
+    }
 
 
 def names_in_chats(records: Records) -> set[str]:

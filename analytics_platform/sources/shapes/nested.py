@@ -33,6 +33,8 @@ _INNER = (
     "response", "request", "chunkedPrompt", "results", "messageData", "messages",
 )  # fmt: skip
 """Keys of objects in which a list of messages may stand."""
+_DIALOGUES = frozenset({"dialogId", "dialog_id", "dialogue_id"})
+"""Keys of LivePerson's dialogues, which are parts of a conversation."""
 _OF_WHOLE_FILES = (EXCHANGES, BARE)
 """Shapes that are not looked for within a record."""
 _OF_A_MESSAGE = ("role", "text", "timestamp")
@@ -246,6 +248,9 @@ def _messages(
     started = first_of(parent, *(f"conversation.{of_parent[name]}" for name in ("timestamp",) if name in of_parent))
     started = started or _inner_value(parent, TIME_KEYS)
     known: dict[tuple[str, ...], dict[str, str]] = context.memory.setdefault("columns", {})
+    is_named = first_of(parent, *CONVERSATION_KEYS) or _inner_value(parent, CONVERSATION_KEYS)
+    if is_named:
+        items = [{name: value for name, value in item.items() if name not in _DIALOGUES} for item in items]
     rows = [_message_row(item, *spoken, known) for item in items]
     whole: str | None = None if key is None else str(key)
     for row in rows:

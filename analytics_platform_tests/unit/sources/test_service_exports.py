@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.file_reading.locating import locate_files
 
 T = "2024-06-20T08:00:00Z"
@@ -137,3 +138,114 @@ def test_answers_of_logged_requests_keep_what_they_cost(said, service):
     question, answer = said(content)
     assert (question["text"], answer["text"], question["user_id"]) == ("hi", "yo", expected[1])
     assert tuple(answer.get(name) for name in DETAILS) == expected
+
+
+PEOPLE: dict[str, tuple[Any, list[tuple[str, str | None, str | None]]]] = {
+    "HubSpot": (
+        {"results": [
+            {"id": "1", "conversationsThreadId": "4", "createdAt": T, "direction": "INCOMING", "text": "hi",
+             "client": {"clientType": "HUBSPOT"}, "createdBy": "V-1", "status": {"statusType": "SENT"}},
+            {"id": "2", "conversationsThreadId": "4", "createdAt": T, "direction": "OUTGOING", "text": "yo",
+             "client": {"clientType": "HUBSPOT"}, "createdBy": "A-7", "status": {"statusType": "SENT"}},
+        ]},
+        [("user", "V-1", None), ("agent", None, "A-7")],
+    ),
+    "Crisp": (
+        {"data": [
+            {"session_id": "s", "type": "text", "content": "hi", "from": "user", "timestamp": 1718870400123,
+             "user": {"user_id": "u", "nickname": "Anna"}},
+            {"session_id": "s", "type": "file", "content": {"name": "a.pdf", "type": "application/pdf"},
+             "from": "operator", "timestamp": 1718870460123, "user": {"user_id": "o", "nickname": "Tom"}},
+        ]},
+        [("user", "u", None), ("agent", None, "o")],
+    ),
+    "Gladly": (
+        [
+            {"id": "1", "customerId": "u", "conversationId": "c", "timestamp": T,
+             "initiator": {"type": "CUSTOMER", "id": "u"}, "content": {"type": "CHAT_MESSAGE", "content": "hi"}},
+            {"id": "2", "customerId": "u", "conversationId": "c", "timestamp": T,
+             "initiator": {"type": "AGENT", "id": "a"}, "content": {"type": "CHAT_MESSAGE", "content": "yo"}},
+        ],
+        [("user", "u", None), ("agent", "u", "a")],
+    ),
+    "Microsoft 365 Copilot": (
+        {"value": [
+            {"id": "1", "sessionId": "s", "interactionType": "userPrompt", "createdDateTime": T,
+             "from": {"user": {"id": "u"}, "application": None}, "body": {"content": "hi"}},
+            {"id": "2", "sessionId": "s", "interactionType": "aiResponse", "createdDateTime": T,
+             "from": {"user": None, "application": {"id": "b"}}, "body": {"content": "yo"}},
+        ]},
+        [("user", "u", None), ("assistant", None, None)],
+    ),
+    "LivePerson": (
+        {"conversationHistoryRecords": [{"info": {"conversationId": "c", "startTime": T}, "messageRecords": [
+            {"messageId": "1", "dialogId": "d", "sentBy": "Consumer", "messageData": {"msg": {"text": "hi"}}},
+            {"messageId": "2", "dialogId": "d", "sentBy": "Agent", "messageData": {"msg": {"text": "yo"}}},
+        ]}]},
+        [("user", None, None), ("agent", None, None)],
+    ),
+    "Zendesk Chat's transcripts": (
+        cells(**{"Chat ID": "c", "Visitor name": "Anna", "Visitor email": "u@x", "Transcript": (
+            "(08:00:01) Anna: hi\n(08:00:40) Tom: yo")}, **{"Chat start": T}),
+        [("user", "u@x", None), ("agent", "u@x", "Tom")],
+    ),
+    "Jira": (
+        (
+            "Summary,Issue key,Issue id,Reporter,Reporter Id,Created,Description,Comment,Comment\n"
+            "s,c,1,Anna,u,20/Jun/24 8:00 AM,hi,20/Jun/24 8:10 AM;a;one; two,20/Jun/24 8:20 AM;u;thanks\n"
+        ),
+        [("user", "u", None), ("agent", "u", "a"), ("user", "u", None)],
+    ),
+    "Google Chat": (
+        {"messages": [
+            {"creator": {"email": "u", "user_type": "Human"}, "created_date": T, "text": "hi", "message_id": "c/t/1"},
+            {"creator": {"email": "a", "user_type": "Human"}, "created_date": T, "text": "yo", "message_id": "c/v/2"},
+        ]},
+        [("user", "u", None), ("agent", None, "a")],
+    ),
+    "Skype": (
+        {"userId": "8:a", "conversations": [{"id": "c", "MessageList": [
+            {"id": "2", "originalarrivaltime": "2024-06-20T08:05:00Z", "messagetype": "RichText", "content": "yo",
+             "from": "8:a"},
+            {"id": "1", "originalarrivaltime": T, "messagetype": "RichText", "content": "hi", "from": "8:u"},
+        ]}]},
+        [("user", "8:u", None), ("agent", None, "8:a")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("service", PEOPLE)
+def test_people_of_services_are_told_apart(said, service):
+    """Ids were null, an object, a word for a role or a shown name, or the file was refused."""
+    content, expected = PEOPLE[service]
+    rows = said(content)
+    assert [(row["role"], row["user_id"], row["agent_id"]) for row in rows] == expected
+    assert len({row["conversation_id"] for row in rows}) == 1
+    assert {row["conversation_id"] for row in rows} <= {"c", "s", "4"}
+
+
+def test_the_time_of_a_message_goes_before_its_creation_in_capitals(said):
+    """Salesforce's ``MessageDate`` stood behind ``CreatedDate``, the time when the mail was stored."""
+    header = "Id,ParentId,Incoming,TextBody,CreatedDate,MessageDate\n"
+    rows = said(header + "1,5,true,hi,2024-06-20T09:00:00Z,2024-06-20T08:00:00Z\n")
+    assert [row["timestamp"] for row in rows] == [T]
+
+
+def test_texts_of_a_table_of_traces_lose_the_quotes_of_json(said):
+    header = "id,timestamp,sessionId,input,output\n"
+    rows = said(header + f'1,{T},s,"""hi""","""yo"""\n2,{T},s,"""A"" or B?",A\n')
+    assert [row["text"] for row in rows] == ["hi", "yo", '"A" or B?', "A"]
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    """The whole path was the id of a conversation that has no other name, and changed with the place of the export."""
+    for name in ("x/a/chat.json", "x/b/chat.json", "x/c.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("[]")
+    assert [file.label for file in locate_files(str(tmp_path)).files] == ["a/chat.json", "b/chat.json", "c.json"]
+
+
+def test_messages_of_customers_alone_are_refused_with_the_way_out(folder):
+    folder.write("a.csv", f"customer,message,date\nanna,hi,{T}\n")
+    with pytest.raises(SourceError, match=r"session_gap: 4h.*constants: \{role: user\}"):
+        folder.source("a.csv").days()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Any, cast
 
 from analytics_platform.sources.formats.file_records import Record
-from analytics_platform.sources.shapes.exports.exchange_columns import pair_of
+from analytics_platform.sources.shapes.exports.exchange_columns import Pair, pair_of
 from analytics_platform.sources.shapes.id_keys import (
     CONVERSATION_KEYS,
     COST_KEYS,
@@ -96,7 +95,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             record = {**plain_values(record[inner], but=sides), **record}
     stated = first_of(record, *_TIMES) or _nested_time(record)
     start, ended = context.time_of(stated), first_of(record, *_ENDS)
-    asking, answer = _value(record, pair.question), _value(record, pair.answer)
+    asking, answer = _sides(record, pair)
     user = first_of(record, *_USERS) or _user_of_request(record, asking, but=sides)
     asked, answered = _question(asking) or None, _answer(answer) or None
     if asked is None and answered is None and any(record.get(name) not in (None, "") for name in sides):
@@ -123,13 +122,23 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
         }
 
 
-def _value(record: Record, name: str) -> Any:
-    """Return a question or an answer; a table of traces has a text as JSON writes it, in quotes."""
-    value = record.get(name)
-    if isinstance(value, str) and value[:1] == '"' == value[-1:] and not record.keys().isdisjoint(_TRACES):
-        with suppress(ValueError):  # quotes that somebody typed
-            return json.loads(value)
-    return parsed(value)
+def _sides(record: Record, pair: Pair) -> tuple[Any, Any]:
+    """Return question and answer; a table of traces has texts as JSON writes them, in quotes."""
+    question, answer = record.get(pair.question), record.get(pair.answer)
+    if not record.keys().isdisjoint(_TRACES) or (_is_quoted(question) and _is_quoted(answer)):
+        question, answer = map(_unquoted, (question, answer))
+    return parsed(question), parsed(answer)
+
+
+def _is_quoted(value: Any) -> bool:
+    return isinstance(value, str) and len(value) > 1 and value[0] == '"' == value[-1]
+
+
+def _unquoted(value: Any) -> Any:
+    try:
+        return json.loads(value) if _is_quoted(value) else value
+    except ValueError:  # quotes that somebody typed
+        return value
 
 
 def _within(answer: Any) -> list[Any]:
@@ -191,7 +200,8 @@ def _roots(context: Context) -> dict[str, Any]:
         roots = {}
         for run in filter(_is_root, runs):
             pair = pair_of(run)
-            if pair and _question(_value(run, pair.question)) and _answer(_value(run, pair.answer)):
+            question, answer = _sides(run, pair) if pair else (None, None)
+            if _question(question) and _answer(answer):
                 roots[_trace_of(run)] = models.get(_trace_of(run))
         context.memory |= {"neighbours": context.neighbours, "roots": roots}
     return cast("dict[str, Any]", context.memory["roots"])
