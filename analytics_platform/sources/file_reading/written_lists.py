@@ -30,6 +30,9 @@ _STARTS = (
     )),
     "date_time_opened", "date_opened", "opened_date", "opened_on", "initiated_at", "initiated", "start_datetime",
     "start_timestamp", "begin_date", "began_at", "chat_date", "conversation_date", "session_date",
+    "beginn", "chatbeginn", "chat_beginn", "gesprachsbeginn", "begonnen", "gestartet", "gestartet_am", "startzeit",
+    "debut", "date_de_debut", "inicio", "fecha_de_inicio", "data_de_inicio", "inizio", "data_di_inizio", "aanvang",
+    "poczatek", "начало",
 )  # fmt: skip
 """Usual names of the time when a chat began; in a table with a message per row they say nothing of the message."""
 _DATED = re.compile(r"\d[-/.年]\s?\d+[-/.月]\s?\d|^\s*\d{9,}(?:\.\d+)?\s*$|[^\W\d_]{3}.*\b\d{4}\b")

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from analytics_platform.sources.formats.file_records import Record
 from analytics_platform.sources.row_rules.role_vocabularies import tells_roles, vocabulary_of
 from analytics_platform.sources.row_rules.role_words import plain_word
 from analytics_platform.sources.shapes.catalogue import recognise_shape
 from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
-from analytics_platform.sources.shapes.exports.helpdesks import offline_messages, with_gladly_text
+from analytics_platform.sources.shapes.exports.helpdesks import offline_messages, with_own_names
 from analytics_platform.sources.shapes.exports.model_chats import BARE
 from analytics_platform.sources.shapes.id_keys import CONTACT_KEYS, CONVERSATION_KEYS, RECORD_KEYS, TIME_KEYS
 from analytics_platform.sources.shapes.identity import Turn, identify_conversation, identify_rows
@@ -38,6 +38,8 @@ _DIALOGUES = frozenset({"dialogId", "dialog_id", "dialogue_id"})
 _OF_WHOLE_FILES = (EXCHANGES, BARE)
 """Shapes that are not looked for within a record."""
 _OF_A_MESSAGE = ("role", "text", "timestamp")
+_VALUE = "value"
+"""A key of the text of some messages, and of what some events set."""
 _TEXTS = frozenset({"content", "text", "body", "message", "parts", "message_parts"})
 _MOST_DEPTH = 3
 _SAMPLE = 50
@@ -89,7 +91,7 @@ def _shape_of(sample: Sequence[Record]) -> Shape | None:
         for record in sample
         for name, value in record.items()
     ):
-        flat = [flat_record(with_gladly_text(record)) for record in sample]
+        flat = [flat_record(with_own_names(record)) for record in sample]
         if _has_messages(flat):
             text = _usual(flat).get("text", "text")
             return Shape("nested", "records with nested values", lambda _: True, partial(_flat_message, text))
@@ -102,7 +104,7 @@ def _shape_of_lists(path: tuple[str, ...], unfold: Unfold) -> Shape:
 
 def _flat_message(text: str, record: Record, context: Context) -> list[Record]:  # noqa: ARG001  (of each ``unfold``)
     """Return a message whose values stand in objects; a text that stands deep in it gets our name."""
-    row = flat_record(with_gladly_text(record))
+    row = flat_record(with_own_names(record))
     return [{**row, "text": row[text]} if "." in text and text in row else row]
 
 
@@ -160,10 +162,24 @@ def _inherited(record: Record, path: Sequence[str]) -> Record:
     }
 
 
-def _spoken(flat: Sequence[Record]) -> tuple[str, Mapping[str, str]]:
-    """Return the column of messages that tells who speaks, and its words that mean another role there."""
-    column = _usual(flat).get("role", "")
-    return column, vocabulary_of(column_form(column), [row.get(column) for row in flat])
+class _Spoken(NamedTuple):
+    """How the messages of a list say who speaks, and what.
+
+    Attributes:
+        role_column: The column that tells who speaks.
+        words: Words of the column that mean another role there.
+        text_column: The column of texts.
+    """
+
+    role_column: str
+    words: Mapping[str, str]
+    text_column: str
+
+
+def _spoken(flat: Sequence[Record]) -> _Spoken:
+    usual = _usual(flat)
+    column = usual.get("role", "")
+    return _Spoken(column, vocabulary_of(column_form(column), [row.get(column) for row in flat]), usual.get("text", ""))
 
 
 def _lists(record: Record, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -234,9 +250,7 @@ def _usual(rows: Iterable[Record], *stated: str) -> dict[str, str]:
     return usual
 
 
-def _messages(
-    path: tuple[str, ...], spoken: tuple[str, Mapping[str, str]], record: Record, context: Context
-) -> Iterator[Record]:
+def _messages(path: tuple[str, ...], spoken: _Spoken, record: Record, context: Context) -> Iterator[Record]:
     parent = flat_record(record, but=path)
     items = _readable_items(record, path) or offline_messages(record)
     key = first_of(parent, *_PARENT_IDS) or _inner_value(parent, CONVERSATION_KEYS)
@@ -251,7 +265,7 @@ def _messages(
     is_named = first_of(parent, *CONVERSATION_KEYS) or _inner_value(parent, CONVERSATION_KEYS)
     if is_named:
         items = [{name: value for name, value in item.items() if name not in _DIALOGUES} for item in items]
-    rows = [_message_row(item, *spoken, known) for item in items]
+    rows = [_message_row(item, spoken, known) for item in items]
     whole: str | None = None if key is None else str(key)
     for row in rows:
         if row["conversation_id"] is None:
@@ -276,20 +290,20 @@ def _inner_value(parent: Record, keys: Collection[str]) -> Any:
     return next((value for name, value in parent.items() if "." in name and name.rpartition(".")[2] in keys), None)
 
 
-def _message_row(
-    item: Record, role_column: str, words: Mapping[str, str], known: dict[tuple[str, ...], dict[str, str]]
-) -> Record:
+def _message_row(item: Record, spoken: _Spoken, known: dict[tuple[str, ...], dict[str, str]]) -> Record:
     """Return a message's values under the names of the input columns; ``conversation_id`` is None if it has none.
 
     Args:
         item: The message.
-        role_column: The column that tells who speaks in other messages; if this one has no such column, its own counts.
-        words: Words of the column that mean another role there.
+        spoken: What the messages of the list have in common; if this one has no such column of roles, its own counts.
         known: The columns that are taken for input columns, by the keys of the messages before.
     """
     row = flat_record(item)
     keys = tuple(row)
     usual = known.get(keys) or _usual([row])
+    role_column, words, text_column = spoken
+    if usual.get("text") == _VALUE != text_column:  # of an event, such as a slot of Rasa
+        del usual["text"]
     if role_column in row:
         usual["role"] = role_column
         if "." not in usual.get("text", "."):  # a text deeper in the message is looked for in each

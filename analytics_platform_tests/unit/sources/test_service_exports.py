@@ -249,3 +249,54 @@ def test_messages_of_customers_alone_are_refused_with_the_way_out(folder):
     folder.write("a.csv", f"customer,message,date\nanna,hi,{T}\n")
     with pytest.raises(SourceError, match=r"session_gap: 4h.*constants: \{role: user\}"):
         folder.source("a.csv").days()
+
+
+KINDS: dict[str, tuple[Any, list[tuple[str, str, str]]]] = {
+    "Trengo": (
+        f"ticket_id,type,message,created_at\n1,INBOUND,hi,{T}\n1,NOTE,vip,{T}\n1,OUTBOUND,yo,{T}\n",
+        [("user", "hi", T), ("system", "vip", T), ("agent", "yo", T)],
+    ),
+    "Zoho Desk": (
+        {"data": [
+            {"id": "1", "type": "thread", "ticketId": "c", "createdTime": T, "author": {"type": "END_USER"},
+             "content": "hi"},
+            {"id": "2", "type": "comment", "ticketId": "c", "commentedTime": T, "commenter": {"type": "AGENT"},
+             "content": "vip", "isPublic": False},
+            {"id": "3", "type": "comment", "ticketId": "c", "commentedTime": T, "commenter": {"type": "AGENT"},
+             "content": "yo", "isPublic": True},
+        ]},
+        [("user", "hi", T), ("system", "vip", T), ("agent", "yo", T)],
+    ),
+    "Olark": (
+        [{"kind": "Conversation", "id": "c", "items": [
+            {"kind": "MessageToVisitor", "timestamp": T, "body": "yo"},
+            {"kind": "OfflineMessage", "timestamp": T, "body": "bye"},
+        ]}],
+        [("agent", "yo", T), ("user", "bye", T)],
+    ),
+    "Rasa": (
+        {"sender_id": "c", "events": [
+            {"event": "user", "timestamp": T, "text": "hi"},
+            {"event": "slot", "timestamp": T, "name": "x", "value": "y"},
+            {"event": "bot", "timestamp": T, "text": "yo"},
+        ]},
+        [("user", "hi", T), ("assistant", "yo", T)],
+    ),
+    "Gemini's command line": (
+        {"sessionId": "c", "startTime": T, "messages": [
+            {"id": "1", "timestamp": T, "type": "user", "content": "hi"},
+            {"id": "2", "timestamp": T, "type": "gemini", "content": "yo"},
+        ]},
+        [("user", "hi", T), ("assistant", "yo", T)],
+    ),
+    "a German table of chats": (
+        f'Chat Nr,Beginn,Transcript\n1,{T},"Kunde: hi\nAgent: yo"\n', [("user", "hi", T), ("agent", "yo", T)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("service", KINDS)
+def test_notes_offline_messages_and_events_have_their_role_and_time(said, service):
+    """Their words for a kind, and their names of a time, were unknown, so that the rows went into quarantine."""
+    content, expected = KINDS[service]
+    assert [(row["role"], row["text"], row["timestamp"]) for row in said(content)] == expected

@@ -30,7 +30,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "id_обращения", "id_диалога", "問い合わせ番号", "お問い合わせ番号", "チケットid", "チケット番号", "会話番号",
         "工单号", "工单编号", "工单id", "会话编号", "对话编号",
         "chat_session", "chat_identifier", "conversation_sid", "channel_sid", "message_thread_id",
-        "conversationtranscriptid",
+        "conversationtranscriptid", "chat_nr", "chat_no", "chat_number", "chatnummer", "conversation_number",
+        "gesprächsnummer", "conversation_no",
     ),
     "role": (
         "author_role", "actor_type", "author_type", "authortype", "sender_type", "sendertype", "sender_role", "speaker",
@@ -65,7 +66,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "message_time", "comment_created_at", "message_created_at", "create_time", "createdtime", "created_time",
         "createddatetime", "ts", "event_time", "posted_at", "created_date", "date_created",
         "message_created", "timestamp_utc", "created_at_utc", "message_date", "tstamp", "received", "sent_datetime",
-        "published_at", "created_datetime", "created_date_time",
+        "published_at", "created_datetime", "created_date_time", "commented_time",
         "absolute_time", "date_sent", "start_time",
         "timestamp_ms", "дата", "время", "时间", "日時", "送信日時", "horodatage", "fecha_hora",
         "data_hora", "zeit", "zeitpunkt", "zeitstempel", "datum", "fecha",
