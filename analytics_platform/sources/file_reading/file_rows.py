@@ -30,6 +30,7 @@ from analytics_platform.sources.file_reading.other_formats import (
 )
 from analytics_platform.sources.file_reading.plain_tables import plain_table, with_usual_columns
 from analytics_platform.sources.file_reading.recognised import CHATS, Recognised
+from analytics_platform.sources.file_reading.text_chats import read_phone_chat, read_text_chat
 from analytics_platform.sources.file_reading.unfolding import (
     holds_pages,
     names_wrapper,
@@ -78,20 +79,12 @@ from analytics_platform.sources.mapping import VARIABLE as MAPPING_VARIABLE
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.row_rules.role_vocabularies import tells_roles
 from analytics_platform.sources.rows import Rows
-from analytics_platform.sources.shapes.catalogue import AUTO, LINE, ROWS, WHATSAPP, recognise_shape
+from analytics_platform.sources.shapes.catalogue import AUTO, ROWS, recognise_shape
 from analytics_platform.sources.shapes.dotted import dotted_shape
 from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
 from analytics_platform.sources.shapes.exports.helpdesks import CHATWOOT
-from analytics_platform.sources.shapes.exports.line_chat import is_line_chat, line_date_order, read_line_chat
 from analytics_platform.sources.shapes.exports.openai_messages import MESSAGES
 from analytics_platform.sources.shapes.exports.slack import SLACK, with_channel
-from analytics_platform.sources.shapes.exports.whatsapp import (
-    DateOrder,
-    chat_name,
-    date_order,
-    is_whatsapp,
-    read_whatsapp,
-)
 from analytics_platform.sources.shapes.nested import nested_shape
 from analytics_platform.sources.shapes.shape import Context, Shape, is_list_of
 from analytics_platform.sources.shapes.table_parts.column_names import column_form
@@ -232,14 +225,10 @@ def _text_rows(
     sample = stream.peek(SAMPLE_BYTES)[:SAMPLE_BYTES]
     if _is_json(sample, file):
         yield from _json(cast("BinaryIO", stream), sample, file, mapping, recognised)
-    elif file.shape == WHATSAPP or (file.shape == AUTO and is_whatsapp(sample)):
-        order, context = date_order(sample), Context(file)
-        batches = read_whatsapp(cast("BinaryIO", stream), order, context)
-        yield from _phone_chat("WhatsApp", batches, order, mapping, recognised)
-    elif file.shape == LINE or (file.shape == AUTO and is_line_chat(sample)):
-        order, context = line_date_order(sample), Context(file)
-        batches = read_line_chat(cast("BinaryIO", stream), order, chat_name(file) or "line", context)
-        yield from _phone_chat("LINE", batches, order, mapping, recognised)
+    elif (chat := read_phone_chat(stream, sample, file, mapping, recognised)) is not None:
+        yield from chat
+    elif (record := read_text_chat(stream, sample, file, recognised)) is not None:
+        yield from _records(iter([Records([record])]), file, mapping, recognised)
     elif is_web_page(sample):
         tables = html_tables(cast("BinaryIO", stream), file.place)
         sheets = sheets_of(tables, partial(_is_header, file, mapping))
@@ -262,17 +251,6 @@ def _text_rows(
             )
         recognised.format, recognised.separator = "CSV", dialect.separator_name
         yield from _table(read_csv(cast("BinaryIO", stream), file.place, dialect), file, mapping, recognised)
-
-
-def _phone_chat(
-    program: str, batches: Iterator[Records], order: DateOrder, mapping: FieldMapping, recognised: Recognised
-) -> Iterator[tuple[FieldMapping, Rows]]:
-    recognised.format = recognised.shape = f"{program} chat"
-    recognised.notes.append("The first sender is the customer; map the roles of username to say otherwise.")
-    if not order.certain:
-        day = {"dmy": "day first", "mdy": "month first"}[order.order]
-        recognised.notes.append(f"Dates are read {day}; no date of the file's beginning shows which is right.")
-    yield from with_mapping(numbered(batches, mapping.columns.values()), mapping, whole=False)
 
 
 def _is_json(sample: bytes, file: SourceFile) -> bool:

@@ -15,8 +15,12 @@ GUESSED_ENCODING = "The file states no encoding and is no UTF-8; by its characte
 UNTIMED = "Messages state no time: they got the time when the file changed, plus 1 ms per message before."
 SHARED_TIMES = "Messages without a time of their own got the time of their conversation, or of the question."
 CHATS = (
-    "The column {column} holds whole chats, split where a line names who speaks; where no word says so, the first "
-    "speaker is the customer."
+    "The column {column} holds whole chats, split where a line names who speaks; where no word or other column says "
+    "so, names of many chats are agents, or else the first speaker is the customer."
+)
+TEXT_CHAT = (
+    "The text is one chat, split where a line names who speaks; where no word says so, the first speaker is the "
+    "customer."
 )
 """Notes about files whose messages have no time of their own."""
 

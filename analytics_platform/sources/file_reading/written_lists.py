@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from itertools import chain, product
 from typing import Any
@@ -14,8 +15,9 @@ from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, TIME_KE
 from analytics_platform.sources.shapes.shape import first_of, is_list_of, is_message, read_literal
 from analytics_platform.sources.shapes.table_parts.column_names import by_form, word_form
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_forms
+from analytics_platform.sources.shapes.table_parts.table_people import people_of_chats
 from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
-from analytics_platform.sources.shapes.transcripts import transcript_messages
+from analytics_platform.sources.shapes.transcripts import read_transcript
 
 _COLUMNS = (
     "messages", "conversation", "conversations", "comments", "turns", "dialogue", "history", "chat", "transcript",
@@ -66,7 +68,7 @@ def transcripts(columns: Collection[str], records: Records, mapping: FieldMappin
     """
     for name in candidate_columns(columns, mapping):
         cells = [record[name] for record in records.values[:_LOOKED_AT] if isinstance(record.get(name), str)]
-        if sum(transcript_messages(cell) is not None for cell in cells) * 2 > len(cells):
+        if sum(read_transcript(cell) is not None for cell in cells) * 2 > len(cells):
             return [name]
     return []
 
@@ -112,12 +114,18 @@ def with_read_transcripts(batches: Iterator[Records], column: str, stated: Mappi
         column: The column with chats.
         stated: As for ``with_read_lists``.
     """
+    chats: Counter[str] = Counter()
     for records in batches:
+        cells = [record.get(column) for record in records.values]
+        read = [read_transcript(cell) if isinstance(cell, str) and cell else None for cell in cells]
+        chats.update(name for transcript in read if transcript is not None for name in transcript.names)
+        columns = people_of_chats({name for record in records.values for name in record} - {column})
         values = []
-        for record in records.values:
-            cell = record.get(column)
-            if isinstance(cell, str) and cell:
-                record = {**record, column: transcript_messages(cell) or [{"role": "user", "content": cell}]}
+        for record, cell, transcript in zip(records.values, cells, read, strict=True):
+            if transcript is not None:
+                record = {**record, column: transcript.messages(_people(record, columns), chats)}
+            elif isinstance(cell, str) and cell:
+                record = {**record, column: [{"role": "user", "content": cell}]}
             values.append(_with_stated_customer(_with_forms(record, [column], stated)))
         yield Records(values, records.problems)
 
@@ -132,6 +140,19 @@ def _with_stated_customer(record: Record) -> Record:
         else value
         for key, value in record.items()
     }
+
+
+def _people(record: Record, columns: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the names that columns give to the customer and to the agents of a chat, by role."""
+    people: dict[str, list[str]] = {}
+    for name, role in columns.items():
+        if isinstance(record.get(name), str):
+            people.setdefault(role, []).extend(one.strip() for one in _SEVERAL.split(record[name]))
+    return people
+
+
+_SEVERAL = re.compile(r"[,;|/]")
+"""Between the names of several agents in one cell."""
 
 
 def names_in_chats(records: Records) -> set[str]:

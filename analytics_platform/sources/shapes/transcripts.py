@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from analytics_platform.sources.formats.file_records import Record
 from analytics_platform.sources.row_rules.role_words import default_role_words, plain_word
@@ -37,19 +40,79 @@ class _Start:
     text: str
 
 
+@dataclass(frozen=True)
+class WrittenChat:
+    """A chat that is written into one text.
+
+    Attributes:
+        turns: Where each message begins, and its text.
+    """
+
+    turns: tuple[tuple[_Start, str], ...]
+
+    @property
+    def names(self) -> set[str]:
+        """The speakers whose role no word says, as they are compared."""
+        return {_plain_name(start.name) for start, _ in self.turns if start.role is None}
+
+    @property
+    def is_dialogue(self) -> bool:
+        """Whether somebody speaks twice, or a word says who speaks; lines such as ``Name: Ann`` are no chat."""
+        return len({start.name for start, _ in self.turns}) < len(self.turns) or any(
+            start.role is not None for start, _ in self.turns
+        )
+
+    def messages(
+        self,
+        people: Mapping[str, Collection[str]] = MappingProxyType({}),
+        chats: Mapping[str, int] = MappingProxyType({}),
+    ) -> list[Record]:
+        """Return the messages.
+
+        A speaker whose name is a word for a role, or who has such a word in brackets, has this role, or else the one
+        that ``people`` says. Beside a known customer, others are agents. Among other names, those in more chats than
+        the rest are agents; beside known agents, others are customers; else the first speaker is the customer.
+
+        Args:
+            people: Role to the names of people with it, such as those in columns beside the chat.
+            chats: Name, as in ``names``, to the number of chats in which it speaks.
+
+        Returns:
+            Objects with ``role`` and ``content``, of a named speaker also ``user_id`` or ``agent_id``, and with
+            ``timestamp`` where the line states day and time.
+        """
+        roles = _roles([start for start, _ in self.turns], people, chats)
+        return [_message(start, text, roles[start.name, start.role]) for start, text in self.turns]
+
+
 def transcript_messages(cell: str) -> list[Record] | None:
     """Return the messages of a chat that is written into one text; None for another text.
-
-    A speaker whose name is a word for a role, or who has such a word in brackets, has this role. Beside a known
-    customer, others are agents; beside known agents, others are customers; among names alone, the first speaker is the
-    customer. A line that names no speaker belongs to the message above it.
 
     Args:
         cell: The text.
 
     Returns:
-        Objects with ``role`` and ``content``, of a named speaker also ``user_id`` or ``agent_id``, and with
-        ``timestamp`` where the line states day and time.
+        As ``WrittenChat.messages``, where nothing but the text says who speaks.
+    """
+    transcript = read_transcript(cell)
+    return None if transcript is None else transcript.messages()
+
+
+def is_text_chat(sample: bytes) -> bool:
+    """Tell whether a text is a chat whose lines name who speaks.
+
+    Args:
+        sample: The first bytes of a file, UTF-8; the last line may be cut.
+    """
+    lines = sample.decode("utf-8", "replace").removeprefix("\ufeff").split("\n")
+    transcript = read_transcript("\n".join(lines[:-1] if len(lines) > _FEWEST_TURNS else lines))
+    return transcript is not None and transcript.is_dialogue
+
+
+def read_transcript(cell: str) -> WrittenChat | None:
+    """Return the chat that is written into one text; None for another text.
+
+    A line that names no speaker belongs to the message above it.
     """
     lines = [line for line in _BREAK.sub("\n", cell).split("\n") if line.strip()]
     if len(lines) == 1 and all(_role_of_start(piece) for piece in _PIPE.split(lines[0])):
@@ -67,8 +130,7 @@ def transcript_messages(cell: str) -> list[Record] | None:
             turns.append((start, [start.text] if start.text else []))
         else:
             turns[-1][1].append(line.strip())
-    roles = _roles([start for start, _ in turns])
-    return [_message(start, "\n".join(texts), roles[start.name]) for start, texts in turns]
+    return WrittenChat(tuple((start, "\n".join(texts)) for start, texts in turns))
 
 
 def _role_of_start(line: str) -> str | None:
@@ -98,8 +160,9 @@ def _role(word: str) -> str | None:
 def _turns(starts: list[_Start | None]) -> list[bool]:
     """Return which lines begin a message.
 
-    With times, these are the lines with a time; otherwise those of words for roles, or if each line has a speaker, all
-    lines of few speakers. A line such as ``Note: fragile`` within a message names none of them.
+    With times, these are the lines with a time; otherwise those of words for roles, or if each line has a speaker, or
+    each speaker speaks twice, all lines of few speakers. A line such as ``Note: fragile`` within a message names none
+    of them.
     """
     if starts and starts[0] is not None and starts[0].has_time:
         return [start is not None and start.has_time for start in starts]
@@ -108,21 +171,63 @@ def _turns(starts: list[_Start | None]) -> list[bool]:
         names = {start.name for start in starts if start is not None and start.role is None}
         repeated = {name for name in names if sum(start is not None and start.name == name for start in starts) > 1}
         return [start is not None and (start.role is not None or start.name in repeated) for start in starts]
-    names = {start.name for start in starts if start is not None}
-    if all(start is not None for start in starts) and _FEWEST_TURNS <= len(names) <= _MOST_SPEAKERS:
-        return [True] * len(starts)
+    begun = [start for start in starts if start is not None]
+    lines_of = Counter(start.name for start in begun)
+    if starts and starts[0] is not None and _FEWEST_TURNS <= len(lines_of) <= _MOST_SPEAKERS:
+        # Beside lines without a speaker, one that names somebody once may be part of a message.
+        is_certain = all(start.role is not None or lines_of[start.name] > 1 for start in begun)
+        if len(begun) == len(starts) or (is_certain and len(begun) * 2 >= len(starts)):
+            return [start is not None for start in starts]
     return [False] * len(starts)
 
 
-def _roles(starts: list[_Start]) -> dict[str, str]:
-    """Return the role of each speaker."""
-    stated = {start.name: start.role for start in starts if start.role is not None}
-    others = [name for name in dict.fromkeys(start.name for start in starts) if name not in stated]
-    has_customer, has_agent = "user" in stated.values(), {"agent", "assistant"} & {*stated.values()}
-    derived = dict.fromkeys(others, "user" if has_agent and not has_customer else "agent")
-    if others and not has_customer and not has_agent:
-        derived[others[0]] = "user"
-    return stated | derived
+def _roles(
+    starts: Sequence[_Start], people: Mapping[str, Collection[str]], chats: Mapping[str, int]
+) -> dict[tuple[str, str | None], str]:
+    """Return the role of each speaker, by the name and the role that the line itself states."""
+    stated = {(start.name, start.role): start.role for start in starts if start.role is not None}
+    names = list(dict.fromkeys(start.name for start in starts if start.role is None))
+    noted = {name: role for (name, _), role in stated.items()}
+    known: dict[str, str] = {}
+    for name in names:
+        if name in noted and len(names) > 1:  # the same person, whose role stands only in some lines
+            known[name] = noted[name]
+        elif name not in noted and (role := _role_among(name, people)):
+            known[name] = role
+    roles = {*stated.values(), *known.values()}
+    others = [name for name in names if name not in known]
+    if others and "user" not in roles:
+        counts = [chats.get(_plain_name(name), 1) for name in others]
+        is_frequent = [count >= _FREQUENT * min(counts) for count in counts]
+        if not any(is_frequent) and not roles & {"agent", "assistant"}:
+            is_frequent = [place > 0 for place in range(len(others))]
+        known |= {name: "agent" if agent else "user" for name, agent in zip(others, is_frequent, strict=True)}
+    return stated | {(name, None): known.get(name, "agent") for name in names}
+
+
+_FREQUENT = 2
+"""An agent speaks in as many times more chats than a customer, at least."""
+
+
+def _role_among(name: str, people: Mapping[str, Collection[str]]) -> str | None:
+    """Return the role of the people with a name, or else with this first name or mailbox; None where both have it."""
+    plain = _plain_name(name)
+    for is_same in (str.__eq__, _is_short_for):
+        roles = {role for role, known in people.items() if any(is_same(plain, _plain_name(one)) for one in known)}
+        if roles:
+            return roles.pop() if len(roles) == 1 else None
+    return None
+
+
+def _is_short_for(name: str, whole: str) -> bool:
+    return (
+        name in {whole.partition(" ")[0], whole.partition("@")[0], whole.partition(".")[0]}
+        or whole == name.partition(" ")[0]
+    )
+
+
+def _plain_name(name: str) -> str:
+    return " ".join(name.split()).casefold()
 
 
 def _message(start: _Start, text: str, role: str) -> Record:

@@ -54,3 +54,34 @@ def test_an_answer_in_json_is_a_text(said):
 
 def test_no_answer_adds_no_message(said):
     assert pairs(said(log(ASKED, response=None, result=" "))) == SAID
+
+
+def request_of_session(second: int, history: list[dict[str, Any]], answer: Any) -> dict[str, Any]:
+    return {"id": f"o{second}", "sessionId": "s", "startTime": f"2024-06-20T08:00:0{second}Z",
+            "input": history, "output": answer}  # fmt: skip
+
+
+CALL = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "find"}}]}
+HISTORY = [{"role": "system", "content": "be kind"}, *ASKED, CALL, {"role": "tool", "content": "found"}]
+REQUESTS = [
+    request_of_session(1, HISTORY[:2], "two"),
+    request_of_session(2, HISTORY[:4], CALL),
+    request_of_session(3, HISTORY, "four"),
+    request_of_session(4, [*HISTORY[1:], FOUR, {"role": "user", "content": "one"}], "two"),
+]
+SESSION = [
+    ("user", "one"), ("assistant", "two"), ("user", "three"), ("assistant", "[tool call: find]"), ("tool", "found"),
+    ("assistant", "four"), ("user", "one"), ("assistant", "two"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("requests", "times"),
+    [(REQUESTS, "11223344"), (REQUESTS[::-1], "11223344"), (REQUESTS[2:], "33333344"), (REQUESTS[:2] * 2, "1122")],
+)
+def test_the_requests_of_a_session_give_each_message_once(said, requests, times):
+    """A question was repeated by each request in which tools had answered; what no request asked itself was lost."""
+    rows = sorted(said(requests), key=lambda row: float(row["sequence"]))
+
+    assert [(row["role"], row["text"]) for row in rows] == SESSION[: len(times)]
+    assert "".join(row["timestamp"][-2] for row in rows) == times

@@ -122,3 +122,61 @@ def test_a_mapping_may_name_a_value_of_the_messages_in_a_cell(read_together):
     content = f"conversation_id,messages,created_at\n90,{listed},2024-05-01 09:15\n"
     (rows,) = read_together({"a.csv": content}, mapping="columns: {text: content}").values()
     assert [row["text"] for row in rows] == ["hi"]
+
+
+def roles_by_name(rows: list[dict]) -> dict[str, str]:
+    names = [(f"{row['conversation_id']} {row['agent_id'] or row['user_id']}", row["role"]) for row in rows]
+    assert len({*names}) == len(dict(names))
+    return dict(names)
+
+
+def test_names_of_many_chats_are_agents(said):
+    """Who greeted the customer was taken for the customer."""
+    cells = ["Maria: Hi!\nTom: my lamp\nMaria: sorry", "maria: Hello\nEva: lamp?", "Jon: lamp\nMaria: soon\nZoe: sent",
+             "Zoe: Hi\nKim: lamp"]  # fmt: skip
+    assert roles_by_name(said(table("transcript", *cells))) == {
+        "t1 Maria": "agent", "t1 Tom": "user", "t2 maria": "agent", "t2 Eva": "user", "t3 Jon": "user",
+        "t3 Maria": "agent", "t3 Zoe": "agent", "t4 Zoe": "agent", "t4 Kim": "user",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("header", "people"),
+    [
+        ("agent_name", "Maria Lopez"),
+        ("Operator", "maria@shop.example"),
+        ("assignee", "Ben; Maria"),
+        ("visitor", "Tom"),
+        ("customerName", "Tom Braun"),
+    ],
+)
+def test_columns_beside_a_chat_say_who_its_speakers_are(said, header, people):
+    rows = said(f'ticket_id,created_at,{header},chat\n1,2024-06-20,{people},"Maria: Hi\nTom: my lamp\nMaria: sorry"\n')
+    assert [row["role"] for row in rows] == ["agent", "user", "agent"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "roles"),
+    [
+        ("Tom (Support): hi\nTom: lamp\nTom (Support): sorry", "agent user agent"),
+        ("Maria: hi\nTom (Support): yes?\nMaria: lamp\nTom: sorry", "user agent user agent"),
+    ],
+)
+def test_speakers_of_one_first_name_are_told_apart_by_their_notes(cell, roles):
+    messages = transcript_messages(cell)
+    assert messages is not None
+    assert [message["role"] for message in messages] == roles.split()
+
+
+def test_a_text_file_with_a_chat_is_read(said):
+    """It was refused, or taken for a table with commas."""
+    rows = said("Maria: Hi, how can I help?\nTom (Customer): my lamp\nis broken, too\nMaria: sorry\n", "a.txt")
+    assert [(row["conversation_id"], row["role"], row["text"]) for row in rows] == [
+        ("a", "agent", "Hi, how can I help?"), ("a", "user", "my lamp\nis broken, too"), ("a", "agent", "sorry"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["Name: Ann\nCity: Rome\nJob: none\n", "Note: a\nNote: b\n", "Dear all\nAnn: hi\n"])
+def test_a_text_file_without_a_chat_is_refused(folder, text):
+    with pytest.raises(SourceError, match="of no known format"):
+        folder.rows_of("a.txt", text)

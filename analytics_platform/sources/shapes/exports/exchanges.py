@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from analytics_platform.sources.formats.file_records import Record
 from analytics_platform.sources.shapes.exports.exchange_columns import Pair, pair_of
@@ -16,7 +16,13 @@ from analytics_platform.sources.shapes.id_keys import (
     TIME_KEYS,
     USER_KEYS,
 )
-from analytics_platform.sources.shapes.identity import identify_conversation, identify_row
+from analytics_platform.sources.shapes.identity import (
+    MessagePlace,
+    Turn,
+    identify,
+    identify_conversation,
+    identify_row,
+)
 from analytics_platform.sources.shapes.shape import (
     Context,
     Shape,
@@ -77,7 +83,8 @@ _LEVELS = frozenset({"SPAN", "EVENT", "TOOL", "RETRIEVER", "CHAIN", "EMBEDDING",
 def unfold(record: Record, context: Context) -> Iterator[Record]:
     """Yield the question and the answer of one exchange.
 
-    Of a question that is a list of messages, the last of the user is taken: each request repeats the messages before.
+    Of a question that is a list of messages, the last of the user is taken. Where the record names a session, whose
+    requests repeat the messages before, all messages are taken that no earlier request of the session has.
     """
     pair = pair_of(record)
     if pair is None:
@@ -86,6 +93,47 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
         return
     sides = (pair.question, pair.answer)
     further = {name: value for name, value in plain_values(record, but=sides).items() if not _is_read(name)}
+    said = _said_in_sessions(context).get(id(record))
+    record = _prepared(record, sides)
+    stated = _stated_time(record)
+    start, ended = context.time_of(stated), first_of(record, *_ENDS)
+    asking, answering = _sides(record, pair)
+    user = first_of(record, *_USERS) or _user_of_request(record, asking, but=sides)
+    asked, answered = _question(asking) or None, _answer(answering) or None
+    if asked is None and answered is None and any(record.get(name) not in (None, "") for name in sides):
+        raise ValueError("neither the question nor the answer has a known form")
+    conversation, question_id, answer_id = _identities(record, context, (user, stated, asked, answered))
+    common = {**further, "conversation_id": conversation, "user_id": user}
+    question: Record = {"message_id": question_id, "role": "user", "text": asked, **start}
+    answer: Record = {"message_id": answer_id, "role": pair.answers_as, "text": answered}
+    rows = (
+        [question, answer] if said is None else _rows_of_session(said, question, answer, partial(context.time_of, None))
+    )
+    for row in rows:
+        if row is answer and answered is not None:
+            tokens = stated_tokens(record, *_within(answering))
+            yield {
+                **common,
+                **answer,
+                **(context.time_of(ended, stated) if ended or stated else start),
+                "model": first_of(record, *_MODELS)
+                or _model_of_run(record, context)
+                or _model_within(answering, asking),
+                "input_tokens": first_of(record, *_INPUT_TOKENS)
+                or tokens.get("input_tokens")
+                or _counted(asking, "input"),
+                "output_tokens": first_of(record, *_OUTPUT_TOKENS)
+                or tokens.get("output_tokens")
+                or _counted(answering, "output"),
+                "cost": first_of(record, *COST_KEYS),
+                "rating": first_of(record, *_RATINGS),
+            }
+        elif row["text"] is not None:
+            yield {**common, **row}
+
+
+def _prepared(record: Record, sides: Collection[str]) -> Record:
+    """Return an exchange with its values under the forms of their names, and those of its inner objects."""
     record = {word_form(name): value for name, value in record.items()} | record
     thread = _thread_of(record)
     if thread is not None:
@@ -93,33 +141,85 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     for inner in _DETAILS:
         if isinstance(record.get(inner), Mapping):
             record = {**plain_values(record[inner], but=sides), **record}
-    stated = first_of(record, *_TIMES) or _nested_time(record)
-    start, ended = context.time_of(stated), first_of(record, *_ENDS)
-    asking, answer = _sides(record, pair)
-    user = first_of(record, *_USERS) or _user_of_request(record, asking, but=sides)
-    asked, answered = _question(asking) or None, _answer(answer) or None
-    if asked is None and answered is None and any(record.get(name) not in (None, "") for name in sides):
-        raise ValueError("neither the question nor the answer has a known form")
-    conversation, question_id, answer_id = _identities(record, context, (user, stated, asked, answered))
-    common = {**further, "conversation_id": conversation, "user_id": user}
-    if asked is not None:
-        yield {**common, "message_id": question_id, "role": "user", "text": asked, **start}
-    if answered is not None:
-        tokens = stated_tokens(record, *_within(answer))
-        yield {
-            **common,
-            "message_id": answer_id,
-            "role": pair.answers_as,
-            "text": answered,
-            **(context.time_of(ended, stated) if ended or stated else start),
-            "model": first_of(record, *_MODELS) or _model_of_run(record, context) or _model_within(answer, asking),
-            "input_tokens": first_of(record, *_INPUT_TOKENS) or tokens.get("input_tokens") or _counted(asking, "input"),
-            "output_tokens": (
-                first_of(record, *_OUTPUT_TOKENS) or tokens.get("output_tokens") or _counted(answer, "output")
-            ),
-            "cost": first_of(record, *COST_KEYS),
-            "rating": first_of(record, *_RATINGS),
-        }
+    return record
+
+
+def _stated_time(record: Record) -> Any:
+    return first_of(record, *_TIMES) or _nested_time(record)
+
+
+class _Said(NamedTuple):
+    """A message of a request of a session, its place, and whether no earlier request has it."""
+
+    turn: Turn
+    place: MessagePlace
+    is_new: bool
+
+
+def _said_in_sessions(context: Context) -> dict[int, list[_Said]]:
+    """Return the messages of requests that name a session and hold lists of messages, by the identity of the record.
+
+    The records that are read together are taken in the order of their times, so that a message belongs to the request
+    that first had it, also in a file that is written newest first.
+    """
+    if context.memory.get("session_records") is not context.neighbours:
+        requests = []
+        for record in context.neighbours:
+            pair = pair_of(record)
+            if pair is None or not _may_hold_messages(record.get(pair.question)) or _is_part(record, context):
+                continue
+            prepared = _prepared(record, pair)
+            session = first_of(plain_values(prepared), *_CONVERSATION)
+            turns = None if session is None else _turns(prepared, pair)
+            if turns:
+                requests.append((str(_stated_time(prepared) or ""), id(record), str(session), turns))
+        requests.sort(key=lambda one: one[0])
+        seen: set[str] = set()
+        said = {}
+        for _, key, session, turns in requests:
+            places = identify(context, session, turns)
+            said[key] = [
+                _Said(turn, place, place.message_id not in seen) for turn, place in zip(turns, places, strict=True)
+            ]
+            seen.update(place.message_id for place in places)
+        context.memory |= {"session_records": context.neighbours, "said": said}
+    return cast("dict[int, list[_Said]]", context.memory["said"])
+
+
+def _may_hold_messages(value: Any) -> bool:
+    """Tell whether a question is an object or a list, or may be the JSON of one; a plain text is told quickly."""
+    return isinstance(value, list | Mapping) or (isinstance(value, str) and value[:1] in {"[", "{", '"'})
+
+
+def _turns(record: Record, pair: Pair) -> list[Turn] | None:
+    """Return the messages of a request and its answer; None of a request that holds no list of messages."""
+    asking, answering = _sides(record, pair)
+    messages = _messages(asking)
+    if messages is None or not any(speaker(message) == "user" for message in messages):
+        return None
+    turns = [Turn(speaker(message), message_text(message)) for message in messages]
+    answered = _answer(answering)
+    answers = [Turn(pair.answers_as, answered)] if answered else []
+    return [*(turn for turn in turns if turn.text and turn.role != "system"), *answers]
+
+
+def _rows_of_session(
+    said: Sequence[_Said], question: Record, answer: Record, time_of: Callable[[Any], Record]
+) -> Iterator[Record]:
+    """Yield what a request adds to its session: messages before it that no record had, its question and its answer."""
+    is_answered = answer["text"] is not None
+    last = max((at for at, one in enumerate(said) if one.turn.role == "user"), default=-1)
+    for at, (turn, place, is_new) in enumerate(said):
+        own = {"message_id": place.message_id, "sequence": place.position}
+        if not is_new:
+            continue
+        if is_answered and at == len(said) - 1:
+            answer |= own
+            yield answer
+        elif at == last:
+            yield {**question, **own}
+        else:
+            yield {**own, "role": turn.role, "text": turn.text, **time_of(question["timestamp"])}
 
 
 def _sides(record: Record, pair: Pair) -> tuple[Any, Any]:
@@ -367,5 +467,6 @@ EXCHANGES = Shape(
     "question and answer in one record",
     lambda record: pair_of(record) is not None,
     unfold,
-    "Each record becomes two messages; of a list of messages the last question counts.",
+    "Each record becomes two messages; of a list of messages the last question counts, and in a session all that no "
+    "record before it has.",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from analytics_platform.sources.shapes.table_parts.column_names import word_form
 
@@ -17,6 +17,11 @@ _REQUESTER = re.compile(
     r"(?:ticket_|case_|conversation_|chat_)?(?:requester|requestor|customer|contact|client|end_user|reporter|"
     rf"anfragender|anfragesteller|kunde|kunden|demandeur|solicitante|cliente|richiedente|aanvrager|klant|klient){_KIND}"
 )
+_AGENT = re.compile(
+    r"(?:chat_|ticket_|case_)?(?:agent|operator|assignee|assigned_to|assigned_agent|representative|rep|support_agent|"
+    rf"advisor|employee|staff|handled_by|owner|bearbeiter|mitarbeiter|agente|conseiller|operador|operatore){_KIND}"
+)
+_VISITOR = re.compile(rf"(?:chat_)?(?:visitor|user|member|guest|caller|besucher|nutzer|usuario|visiteur){_KIND}")
 _FIRST_AUTHORS = (
     "author_id", "authorid", "sender_id", "senderid", "from_id", "actor_id", "commenter_id", "author_email",
     "sender_email", "from_email", "author_name", "sender_name", "from_name",
@@ -45,6 +50,14 @@ def author_columns(names: Iterable[str]) -> list[str]:
 def requester_columns(names: Iterable[str]) -> list[str]:
     """Return the columns that name the customer of a ticket on each of its rows, by their usual names."""
     return [name for name in names if _REQUESTER.fullmatch(word_form(name)) or word_form(name) in _JOINED]
+
+
+def people_of_chats(names: Collection[str]) -> dict[str, str]:
+    """Return the columns that name the customer or the agent of a whole chat, by their usual names, with the role."""
+    customers = {*requester_columns(names)}
+    found = {name: "user" if name in customers or _VISITOR.fullmatch(word_form(name)) else None for name in names}
+    agents = {name: "agent" for name in names if _AGENT.fullmatch(word_form(name))}
+    return {name: role for name, role in found.items() if role is not None} | agents
 
 
 _JOINED = ("requesterid", "customerid")
