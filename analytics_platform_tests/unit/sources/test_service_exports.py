@@ -300,3 +300,10 @@ def test_notes_offline_messages_and_events_have_their_role_and_time(said, servic
     """Their words for a kind, and their names of a time, were unknown, so that the rows went into quarantine."""
     content, expected = KINDS[service]
     assert [(row["role"], row["text"], row["timestamp"]) for row in said(content)] == expected
+
+
+@pytest.mark.parametrize("answer", [{}, {"response": CHOICES}], ids=["in columns", "one by one"])
+def test_the_user_of_a_request_is_the_customer(said, answer):
+    """OpenAI's parameter ``user`` was kept beside an empty customer."""
+    line = json.dumps({"id": "c", "timestamp": T, "user": "u", "messages": ASKED, **answer})
+    assert {row["user_id"] for row in said(f"{line}\n" * 2, "a.jsonl")} == {"u"}
