@@ -95,7 +95,8 @@ def tells_roles(column: str, values: Iterable[Any]) -> bool:
     first = list(islice(values, _LOOKED_AT))
     known = default_role_words()
     words = (plain_word(value) for value in first if isinstance(value, str))
-    return any(known.get(word) in _SPEAKERS for word in words) or bool(vocabulary_of(column, first))
+    meant = {known.get(word) for word in words} | {*vocabulary_of(column, first).values()}
+    return not _SPEAKERS.isdisjoint(meant)
 
 
 _SPEAKERS = frozenset({"user", "agent", "assistant"})

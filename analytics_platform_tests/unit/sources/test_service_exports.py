@@ -256,6 +256,10 @@ KINDS: dict[str, tuple[Any, list[tuple[str, str, str]]]] = {
         f"ticket_id,type,message,created_at\n1,INBOUND,hi,{T}\n1,NOTE,vip,{T}\n1,OUTBOUND,yo,{T}\n",
         [("user", "hi", T), ("system", "vip", T), ("agent", "yo", T)],
     ),
+    "a flag for agents beside marked notes": (
+        f"ticket_id,from_agent,type,message,created_at\n1,false,,hi,{T}\n1,true,note,vip,{T}\n1,true,,yo,{T}\n",
+        [("user", "hi", T), ("system", "vip", T), ("agent", "yo", T)],
+    ),
     "Zoho Desk": (
         {"data": [
             {"id": "1", "type": "thread", "ticketId": "c", "createdTime": T, "author": {"type": "END_USER"},
