@@ -138,7 +138,7 @@ def written_parts(text: str) -> str:
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             return text
     parts = content if isinstance(content, list) else [content]
-    if not all(isinstance(part, Mapping) and part.get("type") in _PART_TYPES for part in parts):
+    if not all(isinstance(part, Mapping) and _is_part_type(part.get("type")) for part in parts):
         return text
     return content_text(parts) or ""
 
@@ -150,9 +150,18 @@ _PART_TYPES = frozenset({
     "text", "input_text", "output_text", "refusal", "image_url", "image", "input_image", "output_image", "image_file",
     "input_audio", "output_audio", "audio", "audio_url", "video", "video_url", "file", "input_file", "document",
     "tool_use", "tool_call", "function_call", "server_tool_use", "tool_result", "function_call_output",
-    "tool_call_response", "thinking", "redacted_thinking", "reasoning",
+    "tool_call_response", "thinking", "redacted_thinking", "reasoning", "step-start", "source-url", "source-document",
+    "dynamic-tool",
 })  # fmt: skip
 """Types of content parts; a tool's answer has objects with types of its own."""
+
+
+def _is_part_type(kind: Any) -> bool:
+    return isinstance(kind, str) and (kind in _PART_TYPES or kind.startswith(_VERCEL_TOOL))
+
+
+_VERCEL_TOOL = "tool-"
+"""Beginning of the types of Vercel's parts that call a tool, before the tool's name."""
 _TEXT_KEYS = ("text", "content", "value", "refusal", "transcript", "output_text", "input_text")
 
 
@@ -174,8 +183,8 @@ def _marker(kind: str, part: Mapping[str, Any]) -> str | None:
     is_image = kind == "file" and str(part.get("mediaType") or part.get("mimeType")).startswith("image/")  # Vercel's
     if "image" in kind or has_image or is_image or "inlineData" in part or "inline_data" in part:
         return "[image]"
-    if kind.startswith("tool-") or kind == "dynamic-tool":  # Vercel's
-        return f"[tool call: {part.get('toolName') or kind.removeprefix('tool-')}]"
+    if kind.startswith(_VERCEL_TOOL) or kind == "dynamic-tool":
+        return f"[tool call: {part.get('toolName') or kind.removeprefix(_VERCEL_TOOL)}]"
     if kind in _TOOL_CALLS or "functionCall" in part or "toolUse" in part:
         called = part.get("functionCall") or part.get("toolUse") or part.get("function") or part
         return f"[tool call: {called.get('name') or 'unnamed'}]"
@@ -197,7 +206,9 @@ def _marker(kind: str, part: Mapping[str, Any]) -> str | None:
     return "" if kind in _UNSAID else None
 
 
-_UNSAID = frozenset({"thinking", "redacted_thinking", "reasoning", "thoughts", "step-start", "source-url"})
+_UNSAID = frozenset(
+    {"thinking", "redacted_thinking", "reasoning", "thoughts", "step-start", "source-url", "source-document"}
+)
 """Kinds of parts that a model shows to nobody, or that say nothing."""
 _TOOL_CALLS = frozenset({"tool_use", "tool_call", "function_call", "server_tool_use"})
 _TOOL_ANSWERS = ("functionResponse", "toolResult")
