@@ -69,7 +69,8 @@ class YamlFile:
             byte = fault.object[fault.start]
             raise error(f"{path}:{line}: not UTF-8: byte 0x{byte:02x}; save the file as UTF-8") from fault
         except yaml.MarkedYAMLError as fault:
-            line = fault.problem_mark.line + 1 if fault.problem_mark else 1
+            lines = max(len(text.splitlines()), 1)  # what is never closed is missed behind the last line
+            line = min(fault.problem_mark.line + 1, lines) if fault.problem_mark else 1
             raise error(f"{path}:{line}: not valid YAML: {fault.problem}") from fault
         except yaml.reader.ReaderError as fault:
             line = text.count("\n", 0, fault.position) + 1
@@ -78,8 +79,8 @@ class YamlFile:
         except (OSError, yaml.YAMLError, ValueError) as fault:  # such as a date, or a tagged number, that is none
             raise error(f"{path}: cannot be read: {' '.join(str(fault).split())}") from fault
         if repeated:
-            lines = (found._told(key, where, "is here a second time") for where, key in repeated)
-            raise error(*found._listed(lines, len(repeated)))
+            repeats = (found._told(key, where, "is here a second time") for where, key in repeated)
+            raise error(*found._listed(repeats, len(repeated)))
         return found
 
     def problems(self, mistakes: Sequence[tuple[Location, str]]) -> list[str]:

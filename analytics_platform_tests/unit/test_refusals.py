@@ -62,9 +62,13 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
 
 
 LLM_FILES = [
-    ("ANALYTICS_LLM_PRICES", "as_of: 2026-01-01\nmodels: [", ": cannot be read, line 2: "),
+    ("ANALYTICS_LLM_PRICES", "as_of: 2026-01-01\nmodels: [", ":2: not valid YAML: "),
     ("ANALYTICS_LLM_PRICES", "as_of: 2026-13-45\nsource: x\nmodels: {}", ": cannot be read: "),
-    ("ANALYTICS_LLM_PRICES", "as_of: 2026-01-01\nsource: x\nmodels: {m: {input: -1, output: 1}}", ": models.m.input: "),
+    (
+        "ANALYTICS_LLM_PRICES",
+        "as_of: 2026-01-01\nsource: x\nmodels: {m: {input: -1, output: 1}}",
+        ":3: models.m.input: ",
+    ),
     ("ANALYTICS_LLM_TOKENIZER", "{", ": not a tokenizer.json: "),
 ]
 
@@ -107,7 +111,9 @@ def test_reconcile_refuses_a_wrong_mapping_and_a_missing_source_before_any_work(
     monkeypatch.setenv("ANALYTICS_SOURCE", "files")
     monkeypatch.setenv("ANALYTICS_SOURCE_PATH", str(tmp_path / "chats.csv"))
     mapping = files("ANALYTICS_SOURCE_MAPPING", "columns: [")
-    assert refused(monkeypatch, capsys, "reconcile").startswith(f"ANALYTICS_SOURCE_MAPPING: {mapping} is not YAML: ")
+    assert refused(monkeypatch, capsys, "reconcile").startswith(
+        f"ANALYTICS_SOURCE_MAPPING: {mapping}:1: not valid YAML"
+    )
     mapping.write_text("{}")
     assert "chats.csv matches no file" in refused(monkeypatch, capsys, "reconcile")
     assert not (tmp_path / "home").exists()

@@ -35,8 +35,8 @@ def tell_unknown_topics(lake: PartitionStore, curation: Curation) -> str:
     nameless = chosen - made - curation.parents.keys()
     missing, empty = ("does not exist", "do not exist"), ("has no topic", "have no topic")
     told = [
-        _told(topics, "topic", missing, "their entries change nothing; `analytics topics --all` lists topics"),
-        _told(without_topics, "parent", empty, "a name for it changes nothing"),
+        _told(topics, "topic", missing, "such entries change nothing; `analytics topics --all` lists topics"),
+        _told(without_topics, "parent", empty, "such names change nothing"),
         _told(nameless, "parent", missing, "correct the identifier, or give a new parent a name under `parents`"),
     ]
     return f"ANALYTICS_TOPICS and topic_curation: {'; '.join(filter(None, told))}" if any(told) else ""

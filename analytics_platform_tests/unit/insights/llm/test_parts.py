@@ -41,7 +41,7 @@ def test_tokens_cost_what_the_list_says_and_cached_ones_less():
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("models: [", "not valid YAML"),
+        ("models: [", "prices.yaml:1: not valid YAML"),
         ("as_of: 2026-01-01\nsource: x\nmodels: {m: {input: -1, output: 1}}", "prices.yaml:3: models.m.input"),
         ("source: x\nsource: y", "prices.yaml:2: source: is here a second time"),
     ],

@@ -56,7 +56,7 @@ def test_an_empty_file_says_nothing(tmp_path: Path, text: str) -> None:
         ("topics: [1]", "topics: must be a mapping"),
         ("topics: {t-1: }", "topics.t-1: must be a mapping"),
         ("hello", "file: must be a mapping"),
-        ("topics: {", "not valid YAML"),
+        ("topics: {", "topics.yaml:1: not valid YAML"),
         ("topics:\n  t-1: {name: Seats}\n  t-1: {hidden: true}", "topics.yaml:3: topics.t-1: is here a second time"),
         ("topics:\n  t-1: {name: Seats,\n    name: Chairs}", "topics.yaml:3: topics.t-1.name: is here a second time"),
         ("topics:\n  t-1: {name: Seats}\n  t-2: {nam: x}", "topics.yaml:3: topics.t-2.nam: Extra inputs"),
