@@ -258,7 +258,14 @@ def languages() -> str:
     rows = [row for row in rows if row[2] in LANGUAGES]
     texts, labels, spoken = (np.array(column, object) for column in zip(*rows, strict=True))
     table = [
-        ["texts", "encoder", "topics", "NMI with the subject", "NMI with the language", "topics with over 90 % in one language"]
+        [
+            "texts",
+            "encoder",
+            "topics",
+            "NMI with the subject",
+            "NMI with the language",
+            "topics with over 90 % in one language",
+        ]
     ]
     for name, encoder in (("multilingual-e5-small", multilingual_encoder()), ("static", static_encoder())):
         topics = discover(pa.array(texts.tolist()), encoder.name, encoder.encode).topics

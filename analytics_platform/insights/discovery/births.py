@@ -29,13 +29,7 @@ _FINER = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 thirty texts beside three thousand are often part of a larger community."""
 _LARGEST_REFERENCE_SHARE = 0.2
 """Largest number of reference texts in a new topic, as a share of the expected number."""
-_LARGER_REFERENCE_SHARE = 0.25
-"""The same share where reference texts are rare among the members' neighbours, too: a kind that is worded like an
-earlier one is in a community with some of its texts."""
-_LARGEST_ODDS_RATIO = 0.6
-"""Largest odds of reference texts among these neighbours, divided by the expected odds. Where nearly all texts are
-reference texts, shares differ little and odds much."""
-_FINER_ALONE = (1.0, 2.0, 3.0, 6.0, 10.0)
+_FINER_ALONE = (1.0, 2.0, 3.0)
 _LARGEST_NEIGHBOUR_SHARE = 0.6
 """Largest number of reference texts among a new topic's nearest neighbours, as a share of the expected number. Among
 communities of 3,000 texts of earlier kinds, the least share was 0.63 to 0.9; of new kinds it was 0.1 to 0.9."""
@@ -72,11 +66,10 @@ def _find_unlike(model: TopicModel, texts: Texts) -> list[Ints]:
     assigned = model.assign(texts.vectors)
     by_topic = np.maximum(np.bincount(assigned.nearest, minlength=len(model.ids)), 1)
     references_per_text = (np.bincount(model.reference_topics, minlength=len(model.ids)) / by_topic)[assigned.nearest]
-    seen, expected = _neighbours_that_are_references(joint, len(model.references), references_per_text)
     repeated = np.flatnonzero((assigned.topics == OUTLIER) & (texts.rows >= LEAST_NEW))
     candidates: list[Ints] = [np.array([one]) for one in repeated]
-    candidates += _communities_without_references(joint, model, references_per_text, seen, expected)
-    candidates += _communities_far_from_references(model, texts, seen, expected)
+    candidates += _communities_without_references(joint, model, references_per_text)
+    candidates += _communities_far_from_references(joint, model, texts, references_per_text)
     is_taken = np.zeros(len(texts.keys), np.bool_)
     groups = []
     for members in sorted(candidates, key=lambda one: (-len(one), int(one[0]))):
@@ -87,29 +80,8 @@ def _find_unlike(model: TopicModel, texts: Texts) -> list[Ints]:
     return groups
 
 
-def _neighbours_that_are_references(
-    joint: sp.csr_matrix, references: int, references_per_text: Floats
-) -> tuple[Floats, Floats]:
-    """Return the share of each new text's neighbours that are reference texts, and the share expected in its topic."""
-    own = joint[references:]
-    sizes = np.diff(own.indptr)
-    rows = np.repeat(np.arange(len(sizes)), sizes)
-    seen = np.bincount(rows, own.indices < references, len(sizes)) / np.maximum(sizes, 1)
-    return seen, references_per_text / (1 + references_per_text)
-
-
-def _communities_without_references(
-    joint: sp.csr_matrix, model: TopicModel, references_per_text: Floats, near: Floats, expected_near: Floats
-) -> list[Ints]:
-    """Return the communities of all texts in which reference texts are far rarer than expected; new texts only.
-
-    Args:
-        joint: Neighbours of the reference texts and, after them, of the new texts.
-        model: The earlier topics.
-        references_per_text: Reference texts by new text in the topic nearest to each new text.
-        near: Share of each new text's neighbours that are reference texts.
-        expected_near: The share expected.
-    """
+def _communities_without_references(joint: sp.csr_matrix, model: TopicModel, references_per_text: Floats) -> list[Ints]:
+    """Return the communities of all texts in which reference texts are far rarer than expected; new texts only."""
     references = len(model.references)
     groups = []
     for finer in _FINER:
@@ -117,23 +89,23 @@ def _communities_without_references(
         count, own = int(labels.max()) + 1, labels[references:]
         seen = np.bincount(labels[:references], minlength=count)
         expected = np.bincount(own, references_per_text, count)
-        members = np.maximum(np.bincount(own, minlength=count), 1)
-        odds = _odds(np.bincount(own, near, count) / members)
-        is_far = odds <= _LARGEST_ODDS_RATIO * _odds(np.bincount(own, expected_near, count) / members)
-        most = np.where(is_far, _LARGER_REFERENCE_SHARE, _LARGEST_REFERENCE_SHARE)
-        is_unlike = (seen <= most * expected) & (pdtr(seen, expected) <= _CHANCE)
+        is_unlike = (seen <= _LARGEST_REFERENCE_SHARE * expected) & (pdtr(seen, expected) <= _CHANCE)
         groups += [np.flatnonzero(own == one) for one in np.flatnonzero(is_unlike)]
     return groups
 
 
-def _odds(shares: Floats) -> Floats:
-    return shares / np.maximum(1 - shares, 1e-9)
-
-
-def _communities_far_from_references(model: TopicModel, texts: Texts, seen: Floats, expected: Floats) -> list[Ints]:
+def _communities_far_from_references(
+    joint: sp.csr_matrix, model: TopicModel, texts: Texts, references_per_text: Floats
+) -> list[Ints]:
     """Return the communities of the new texts alone whose neighbours among all texts are rarely reference texts."""
     if len(texts.keys) < FEWEST_TEXTS:
         return []
+    references = len(model.references)
+    own = joint[references:]
+    sizes = np.diff(own.indptr)
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    seen = np.bincount(rows, own.indices < references, len(sizes)) / np.maximum(sizes, 1)
+    expected = references_per_text / (1 + references_per_text)
     alone = neighbour_graph(texts.vectors)
     groups = []
     for finer in _FINER_ALONE:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.insights.discovery.discover import Discovery, discover
+from analytics_platform.insights.discovery.discover import Discovery
 from analytics_platform.insights.discovery.topic_model import TopicModel, TopicModelError
-from analytics_platform_tests.unit.insights.discovery.synthetic import ENCODER, WORDS, encode, found, ids, texts_of
+from analytics_platform_tests.unit.insights.discovery.synthetic import found, ids, texts_of
 
 EXAMPLES = 100 if os.environ.get("NIGHTLY") else 8
 KINDS = 6
@@ -58,28 +55,6 @@ def test_enough_texts_of_an_unknown_kind_become_one_topic(first: Discovery) -> N
     assert ids(later)[len(OLD) :].count(later.model.ids[-1]) >= 27
     assert later.model.ids[:-1] == first.model.ids
     assert "pizza" not in first.model.names[0]
-
-
-def test_a_kind_worded_like_a_known_one_becomes_a_topic_beside_other_new_texts() -> None:
-    """Booking a house, beside searching one: such texts stayed in a community with those of the known kind."""
-
-    def worded(texts: Sequence[str]) -> np.ndarray:
-        known = encode([text.removeprefix("our-") for text in texts])
-        noise = encode([f"guitar {text}" for text in texts])
-        noise[:, WORDS.index("guitar")] = 0
-        rows = known + 3 * noise
-        rows[:, -1] += [0.5 * text.startswith("our-") for text in texts]
-        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
-
-    old = [text for kind in range(KINDS) for text in texts_of(kind, 50)]
-    others = [text for kind in range(KINDS) for text in texts_of(kind, 50, 900)]
-    like = [f"our-{text}" for text in texts_of(0, 30, 5_000)]
-    earlier = discover(pa.array(old), ENCODER, worded).model
-
-    later = discover(pa.array([*old, *others, *like]), ENCODER, worded, earlier)
-
-    assert later.new == 1
-    assert (later.topics[-30:] == len(earlier.ids)).mean() > 0.8
 
 
 def test_few_texts_of_an_unknown_kind_are_born_nowhere(first: Discovery) -> None:
