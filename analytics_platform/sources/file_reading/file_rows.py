@@ -292,7 +292,7 @@ def _phone_chat(
     if not order.certain:
         day = {"dmy": "day first", "mdy": "month first"}[order.order]
         recognised.notes.append(f"Dates are read {day}; no date of the file's beginning shows which is right.")
-    yield from with_mapping(numbered(batches, mapping.columns.values()), mapping, whole=False)
+    yield from with_mapping(numbered(batches, mapping.columns.values()), mapping, recognised, whole=False)
 
 
 def _is_json(sample: bytes, file: SourceFile) -> bool:
@@ -402,7 +402,7 @@ def _records(
     else:
         rows = numbered(unfolded(batches, shape, context, paths), paths)
     known = None if read is None else names_in_chats(first)
-    for result in with_mapping(rows, mapping, whole=shape in _WHOLE_SHAPES, known=known):
+    for result in with_mapping(rows, mapping, recognised, whole=shape in _WHOLE_SHAPES, known=known):
         recognised.internal_notes = context.internal_notes
         recognised.note_times(context)
         yield result
