@@ -105,3 +105,12 @@ def test_an_answer_as_an_interface_returns_it_is_the_last_message(said, answer):
 @pytest.mark.parametrize("more", [{"message": "three"}, {"message": ASKED[-1]}, {"choices": ["A", "B"]}])
 def test_a_question_beside_its_messages_is_no_answer(said, more):
     assert pairs(said(log(ASKED, **more))) == SAID
+
+
+@pytest.mark.parametrize("asked", ["messages", "request"])
+def test_the_time_of_the_answer_is_that_of_a_request_without_one(folder, asked):
+    """Such messages had the time of the file."""
+    answer = {"object": "chat.completion", "created": 1718870400, "choices": [{"message": FOUR}]}
+    content = {"messages": ASKED, "request": {"messages": ASKED}}[asked]
+    found = folder.rows_of("a.json", json.dumps([{asked: content, "response": answer}]))
+    assert {f"{row['timestamp']:%Y-%m-%d %H:%M}" for row in found.messages} == {"2024-06-20 08:00"}

@@ -15,6 +15,7 @@ from analytics_platform.sources.shapes.exports.model_bodies import (
     model_text,
     plain_prompt,
     streamed_text,
+    time_of_answer,
 )
 from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, TIME_KEYS, USER_KEYS
 from analytics_platform.sources.shapes.identity import (
@@ -64,10 +65,6 @@ _READ = frozenset({
 """Keys whose values become input columns; all others stay as they are."""
 _BODIES = ("body", "inputBodyJson", "outputBodyJson", "output")
 """Keys of what was sent within a logged request or answer, as Bedrock logs it."""
-_CREATED = ("created_at", "created", "createdAt", "createTime")
-"""Keys of the time in the answer of a model itself."""
-_OF_ANSWERS = frozenset({"model", "modelVersion", "choices", "object"})
-"""Keys of which an answer as a model's interface returns it has one."""
 _ANSWERS = (
     "output", "answer", "text", "response", "result", "completion", "generated_text",
     "fulfillmentText", "fulfillment_text", "responseMessages",
@@ -103,7 +100,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     said = _said_in_sessions(context).get(id(record))
     record = _prepared(record, sides)
     stated = _stated_time(record)
-    created = None if stated else _created(_value(record, pair.answer))
+    created = None if stated else time_of_answer(*_within(_value(record, pair.answer)))
     start, ended = context.time_of(stated, created), first_of(record, *_ENDS) or created
     user = first_of(record, *_USERS)
     asked = _question(_value(record, pair.question)) or None
@@ -233,14 +230,6 @@ def _value(record: Record, name: str) -> Any:
 def _within(answer: Any) -> list[Any]:
     """Return an answer, and the objects in it that may hold the answer of a logged request."""
     return [answer, *(answer.get(name) for name in _BODIES)] if isinstance(answer, Mapping) else []
-
-
-def _created(answer: Any) -> Any:
-    """Return the time that the answer of a model's interface states; None of another answer."""
-    for holder in _within(answer):
-        if isinstance(holder, Mapping) and not _OF_ANSWERS.isdisjoint(holder):
-            return first_of(holder, *_CREATED)
-    return None
 
 
 def _chain_of(record: Record, pair: Pair, context: Context) -> Record | None:

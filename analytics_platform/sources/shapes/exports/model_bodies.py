@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from analytics_platform.sources.shapes.shape import first_of
+
 _TEXTS = ("generation", "outputText")
 """Keys of the answers of Llama and Titan."""
 _LISTS = (("results", "outputText"), ("completions", "data"), ("outputs", "text"))
@@ -22,6 +24,10 @@ _TURN = re.compile(
     re.DOTALL,
 )
 """What the customer says in a prompt that has whole chats in the form of Llama, ChatML, Mistral or Claude 2."""
+_CREATED = ("created_at", "created", "createdAt", "createTime")
+"""Keys of the time of an answer."""
+_OF_ANSWERS = frozenset({"model", "modelVersion", "choices", "object"})
+"""Keys of which an answer as a model's interface returns it has one."""
 _MARK = re.compile(r"<\|[a-z_]+\|>|</?s>")
 
 
@@ -81,6 +87,18 @@ def model_text(body: Any) -> str | None:
         inner = inner.get("text") if isinstance(inner, Mapping) else inner
         if isinstance(inner, str):
             return inner.strip()
+    return None
+
+
+def time_of_answer(*holders: Any) -> Any:
+    """Return the time that an answer of a model's interface states; None of another answer.
+
+    Args:
+        holders: The answer, and objects within it; others are passed over.
+    """
+    for holder in holders:
+        if isinstance(holder, Mapping) and not _OF_ANSWERS.isdisjoint(holder):
+            return first_of(holder, *_CREATED)
     return None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.exports.model_bodies import time_of_answer
 from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, TIME_KEYS, USER_KEYS
 from analytics_platform.sources.shapes.identity import Turn, identify, identify_conversation
 from analytics_platform.sources.shapes.shape import (
@@ -82,6 +83,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     messages = _listed(record[name])
     answer_name, answer = _answer_of(record, messages)
     messages = [*messages, *answer]
+    time = time or time_of_answer(parsed(record.get(answer_name)))
     conversation = str(key) if key is not None else identify_conversation(context, time, messages)
     further = plain_values(record, but=(*UNKEPT, answer_name))
     known = {column: further.pop(column) for column in _COLUMNS if column in further}
