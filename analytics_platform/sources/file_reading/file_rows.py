@@ -29,7 +29,8 @@ from analytics_platform.sources.file_reading.other_formats import (
     refuse_web_page,
 )
 from analytics_platform.sources.file_reading.plain_tables import plain_table, with_usual_columns
-from analytics_platform.sources.file_reading.recognised import CHATS, TEXT_CHAT, Recognised
+from analytics_platform.sources.file_reading.recognised import CHATS, Recognised
+from analytics_platform.sources.file_reading.text_chats import read_phone_chat, read_text_chat
 from analytics_platform.sources.file_reading.unfolding import (
     holds_pages,
     names_wrapper,
@@ -77,24 +78,15 @@ from analytics_platform.sources.formats.quoted_lines import UnquotedLines, quote
 from analytics_platform.sources.mapping import VARIABLE as MAPPING_VARIABLE
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.rows import Rows
-from analytics_platform.sources.shapes.catalogue import AUTO, LINE, ROWS, WHATSAPP, recognise_shape
+from analytics_platform.sources.shapes.catalogue import AUTO, ROWS, recognise_shape
 from analytics_platform.sources.shapes.dotted import dotted_shape
 from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
 from analytics_platform.sources.shapes.exports.helpdesks import CHATWOOT
-from analytics_platform.sources.shapes.exports.line_chat import is_line_chat, line_date_order, read_line_chat
 from analytics_platform.sources.shapes.exports.openai_messages import MESSAGES
 from analytics_platform.sources.shapes.exports.slack import SLACK, with_channel
-from analytics_platform.sources.shapes.exports.whatsapp import (
-    DateOrder,
-    chat_name,
-    date_order,
-    is_whatsapp,
-    read_whatsapp,
-)
 from analytics_platform.sources.shapes.nested import nested_shape
 from analytics_platform.sources.shapes.shape import Context, Shape, is_list_of
 from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
-from analytics_platform.sources.shapes.transcripts import is_text_chat, transcript_messages
 
 _WHOLE_SHAPES = (EXCHANGES, CHATWOOT)
 """Shapes that decide roles and texts even where a mapping names columns for them.
@@ -231,18 +223,10 @@ def _text_rows(
     sample = stream.peek(SAMPLE_BYTES)[:SAMPLE_BYTES]
     if _is_json(sample, file):
         yield from _json(cast("BinaryIO", stream), sample, file, mapping, recognised)
-    elif file.shape == WHATSAPP or (file.shape == AUTO and is_whatsapp(sample)):
-        order, context = date_order(sample), Context(file)
-        batches = read_whatsapp(cast("BinaryIO", stream), order, context)
-        yield from _phone_chat("WhatsApp", batches, order, mapping, recognised)
-    elif file.shape == LINE or (file.shape == AUTO and is_line_chat(sample)):
-        order, context = line_date_order(sample), Context(file)
-        batches = read_line_chat(cast("BinaryIO", stream), order, chat_name(file) or "line", context)
-        yield from _phone_chat("LINE", batches, order, mapping, recognised)
-    elif file.shape == AUTO and file.suffix in {".txt", ""} and is_text_chat(sample):
-        recognised.format = "text"
-        recognised.notes.append(TEXT_CHAT)
-        yield from _records(iter([Records([_text_chat(stream, file)])]), file, mapping, recognised)
+    elif (chat := read_phone_chat(stream, sample, file, mapping, recognised)) is not None:
+        yield from chat
+    elif (record := read_text_chat(stream, sample, file, recognised)) is not None:
+        yield from _records(iter([Records([record])]), file, mapping, recognised)
     elif is_web_page(sample):
         tables = html_tables(cast("BinaryIO", stream), file.place)
         sheets = sheets_of(tables, partial(_is_header, file, mapping))
@@ -265,34 +249,6 @@ def _text_rows(
             )
         recognised.format, recognised.separator = "CSV", dialect.separator_name
         yield from _table(read_csv(cast("BinaryIO", stream), file.place, dialect), file, mapping, recognised)
-
-
-_MOST_CHAT_BYTES = 64 << 20
-"""Bytes of a chat in a text, which is read at once."""
-
-
-def _text_chat(stream: io.BufferedReader, file: SourceFile) -> Record:
-    """Return the chat that a text holds, as a record named after its file."""
-    content = stream.read(_MOST_CHAT_BYTES + 1)
-    if len(content) > _MOST_CHAT_BYTES:
-        raise SourceError(
-            f"{file.place}: is a chat of more than {_MOST_CHAT_BYTES >> 20} MiB; cut it into several files"
-        )
-    return {
-        "conversation_id": chat_name(file),
-        "messages": transcript_messages(content.decode("utf-8", "replace")) or [],
-    }
-
-
-def _phone_chat(
-    program: str, batches: Iterator[Records], order: DateOrder, mapping: FieldMapping, recognised: Recognised
-) -> Iterator[tuple[FieldMapping, Rows]]:
-    recognised.format = recognised.shape = f"{program} chat"
-    recognised.notes.append("The first sender is the customer; map the roles of username to say otherwise.")
-    if not order.certain:
-        day = {"dmy": "day first", "mdy": "month first"}[order.order]
-        recognised.notes.append(f"Dates are read {day}; no date of the file's beginning shows which is right.")
-    yield from with_mapping(numbered(batches, mapping.columns.values()), mapping, recognised, whole=False)
 
 
 def _is_json(sample: bytes, file: SourceFile) -> bool:

@@ -49,6 +49,11 @@ _REMEDIES_OF_SOME_ROWS: Mapping[str, str] = {
 """Remedies where other rows of the source have the value, so that the mapping names the right column."""
 _REMEDIES_BY_DETAIL: tuple[tuple[str, str, str], ...] = (
     ("unreadable_row", r"fields? where the header has", "a cell with the separator or a line end in it needs quotes"),
+    (
+        "conflicting_duplicate",
+        r"^message_id is '\d([.,]\d+)?[Ee]\+",
+        "a spreadsheet rounded the ids of messages: export the column again as text, or leave it out of the file",
+    ),
     ("unreadable_row", r"^broken quotes", 'close the quote; a quote within a quoted cell is written ""'),
     ("unreadable_row", r"^broken JSON", "export the file again: a line must hold one whole JSON object"),
     ("bad_timestamp", r"outside the years", "correct the time in the file"),
@@ -225,6 +230,7 @@ _OF_ROWS = rf"""
 SELECT
     count(DISTINCT conversation_id) FILTER (reason IS NULL AND is_rounded),
     min(conversation_id) FILTER (reason IS NULL AND is_rounded),
+    count(*) FILTER (reason IS NULL AND is_rounded),
     count(DISTINCT conversation_id) FILTER (
         reason IS NULL AND getvariable('outcome_range') = 'closings' AND outcome_form(outcome) IN {_OVER}),
     count(*) FILTER (is_repeated_hour),
@@ -301,13 +307,13 @@ def _reason(reason: str, rows: int, detail: str, place: str, *, of_rows: int) ->
 
 
 def _warnings(rows: Any) -> Iterator[str]:
-    ((rounded, example, closings, repeated, skipped),) = rows(_OF_ROWS)
+    ((rounded, example, of_rounded, closings, repeated, skipped),) = rows(_OF_ROWS)
     ((lasting, conversations, days, untimed, messages, computed),) = rows(_OF_CONVERSATIONS)
     if rounded:
         yield (
             f"{counted(rounded, 'conversation id')} {agreeing(rounded, 'looks like a number', 'look like numbers')} "
-            f"that a spreadsheet rounded, e.g. {example}: different "
-            "conversations may have become one; export the column as text"
+            f"that a spreadsheet rounded, e.g. {example}: different conversations may have become one, in "
+            f"{counted(of_rounded, 'message')}; export them again from where they come from, with the column as text"
         )
     if lasting and lasting >= _LONG_SHARE * conversations:
         yield (

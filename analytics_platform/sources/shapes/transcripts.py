@@ -45,7 +45,7 @@ class _Start:
 
 
 @dataclass(frozen=True)
-class Transcript:
+class WrittenChat:
     """A chat that is written into one text.
 
     Attributes:
@@ -96,7 +96,7 @@ def transcript_messages(cell: str) -> list[Record] | None:
         cell: The text.
 
     Returns:
-        As ``Transcript.messages``, where nothing but the text says who speaks.
+        As ``WrittenChat.messages``, where nothing but the text says who speaks.
     """
     transcript = read_transcript(cell)
     return None if transcript is None else transcript.messages()
@@ -113,7 +113,7 @@ def is_text_chat(sample: bytes) -> bool:
     return transcript is not None and transcript.is_dialogue
 
 
-def read_transcript(cell: str) -> Transcript | None:
+def read_transcript(cell: str) -> WrittenChat | None:
     """Return the chat that is written into one text; None for another text.
 
     A line that names no speaker belongs to the message above it.
@@ -134,7 +134,7 @@ def read_transcript(cell: str) -> Transcript | None:
             turns.append((start, [start.text] if start.text else []))
         else:
             turns[-1][1].append(line.strip())
-    return Transcript(tuple((start, "\n".join(texts)) for start, texts in turns))
+    return WrittenChat(tuple((start, "\n".join(texts)) for start, texts in turns))
 
 
 def _role_of_start(line: str) -> str | None:

@@ -85,3 +85,15 @@ def test_an_example_on_the_screen_quotes_no_message(tmp_path):
 
     assert "1 unreadable_row" in after or "2 unreadable_row" in after
     assert "hunter2" not in after
+
+
+def test_ids_that_a_spreadsheet_rounded_are_told_with_their_messages(tmp_path):
+    """Different conversations were one, and nothing said why messages with a rounded id were in quarantine."""
+    ids = ["1.23457E+15;", "1.23457E+15;", "1,23458E+15;", "c1;4.5E+17", "c1;4.5E+17"]
+    lines = (f"{both};user;hi {number};2024-01-05T10:00:00Z\n" for number, both in enumerate(ids))
+    _, after = said(tmp_path, HEADER.replace(",", ";") + "".join(lines))
+
+    assert "2 conversation ids look like numbers that a spreadsheet rounded" in after
+    assert "may have become one, in 3 messages; export them again" in after
+    assert "1 conflicting_duplicate" in after
+    assert "a spreadsheet rounded the ids of messages" in after

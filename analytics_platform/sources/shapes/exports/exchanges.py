@@ -168,7 +168,7 @@ def _said_in_sessions(context: Context) -> dict[int, list[_Said]]:
         requests = []
         for record in context.neighbours:
             pair = pair_of(record)
-            if pair is None or _is_part(record, context):
+            if pair is None or not _may_hold_messages(record.get(pair.question)) or _is_part(record, context):
                 continue
             prepared = _prepared(record, pair)
             session = first_of(plain_values(prepared), *_CONVERSATION)
@@ -186,6 +186,11 @@ def _said_in_sessions(context: Context) -> dict[int, list[_Said]]:
             seen.update(place.message_id for place in places)
         context.memory |= {"session_records": context.neighbours, "said": said}
     return cast("dict[int, list[_Said]]", context.memory["said"])
+
+
+def _may_hold_messages(value: Any) -> bool:
+    """Tell whether a question is an object or a list, or may be the JSON of one; a plain text is told quickly."""
+    return isinstance(value, list | Mapping) or (isinstance(value, str) and value[:1] in {"[", "{", '"'})
 
 
 def _turns(record: Record, pair: Pair) -> list[Turn] | None:
