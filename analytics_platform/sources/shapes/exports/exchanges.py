@@ -237,6 +237,10 @@ def _within(answer: Any) -> list[Any]:
     return [answer, *(answer.get(name) for name in _BODIES)] if isinstance(answer, Mapping) else []
 
 
+_BEFORE = "previous_response_id"
+"""Key of the answer before, in OpenAI's Responses."""
+
+
 def _chain_of(record: Record, pair: Pair, context: Context) -> Record | None:
     """Return the id and the conversation of an answer of OpenAI's Responses, which names the answer before it.
 
@@ -260,14 +264,17 @@ def _chain_of(record: Record, pair: Pair, context: Context) -> Record | None:
 
 def _link_of(record: Record, pair: Pair) -> tuple[str, str | None] | None:
     """Return the id of an answer of OpenAI's Responses, and that of the conversation or the answer before it."""
+    sides = (record.get(pair.question), record.get(pair.answer))
+    if _BEFORE not in record and not any(isinstance(side, Mapping) or _BEFORE in str(side) for side in sides):
+        return None
     holders = [record, *_within(_value(record, pair.question)), *_within(_value(record, pair.answer))]
     objects = [holder for holder in holders if isinstance(holder, Mapping)]
     own = next((one["id"] for one in reversed(objects) if one.get("id")), None)
-    if own is None or not any("previous_response_id" in one for one in objects):
+    if own is None or not any(_BEFORE in one for one in objects):
         return None
     whole = next((one["conversation"] for one in objects if one.get("conversation")), None)
     whole = whole.get("id") if isinstance(whole, Mapping) else whole
-    before = whole or next((one["previous_response_id"] for one in objects if one.get("previous_response_id")), None)
+    before = whole or next((one[_BEFORE] for one in objects if one.get(_BEFORE)), None)
     return str(own), None if before is None else str(before)
 
 
@@ -397,6 +404,8 @@ def _nested_time(record: Record) -> Any:
 
 def _body(value: Any) -> Any:
     """Return what was sent within a logged request or answer; of a stream, the message that its pieces make."""
+    if not isinstance(value, Mapping | list):
+        return value
     for name in _BODIES:
         inner = value.get(name) if isinstance(value, Mapping) else None
         if isinstance(inner, Mapping) or is_stream(inner):
@@ -464,6 +473,8 @@ def _answer(value: Any) -> str | None:
     messages = _messages(value)
     if messages is not None:
         return message_text(messages[-1])
+    if isinstance(value, str):
+        return content_text(value)
     body = _body(value)
     texts = (model_text(body), *(_text(one, *_ANSWERS) for one in (value, body)))
     return next((text for text in texts if text is not None), None)
