@@ -406,9 +406,9 @@ def unknown_outcomes_line(unknown: UnknownOutcomes) -> str:
     more = f" and {counted(unknown.more, 'more word')}" if unknown.more else ""
     first = next(iter(unknown.words))
     return (
-        f"Outcomes without a known meaning, with their numbers of conversations: {listed}{more}. "
-        f"Define their meaning with {unknown.setting}={f'{first}=failure'!r}; =success and =neither "
-        "are possible, too."
+        f"Outcomes that count neither as a success nor as a failure, with their numbers of conversations: "
+        f"{listed}{more}. Where such a word means one of the two, say so, as in "
+        f"{unknown.setting}={f'{first}=failure'!r} or =success; =neither leaves it out of this line."
     )
 
 

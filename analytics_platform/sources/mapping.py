@@ -266,10 +266,12 @@ class FieldMapping(BaseModel):
             ]
             lacks = f"{place}: lacks the column {', '.join(columns)}; it has {', '.join(names) or 'none'}; "
             remedy = f"say in the file of {VARIABLE} what its columns are called"
-            if missing == ["conversation_id"]:
+            if "conversation_id" in missing and "text" not in missing:
                 remedy += (
                     "; where no column names conversations, `session_gap: 4h` there makes them of customers' messages"
                 )
+            if "role" in missing and "text" not in missing:
+                remedy += "; where all messages are of customers, `constants: {role: user}` there says so"
             if "text" in missing and len(missing) > 1:
                 raise NoMessagesError(f"{lacks}if it holds messages, {remedy}; otherwise leave it out of the source")
             raise SourceError(lacks + remedy)

@@ -27,7 +27,7 @@ from analytics_platform.sources.shapes.exports.openai_messages import (
     MESSAGES,
     UNKEPT,
 )
-from analytics_platform.sources.shapes.id_keys import TIME_KEYS, USER_KEYS
+from analytics_platform.sources.shapes.id_keys import REQUEST_USER_KEYS, TIME_KEYS
 from analytics_platform.sources.shapes.identity import (
     MessagePlace,
     Turn,
@@ -205,7 +205,7 @@ class _Chats:
             for name, values in self._columns.items()
             if name not in UNKEPT and name not in _OF_MESSAGES
         }
-        return kept | {"user_id": self._first_of(USER_KEYS)}
+        return kept | {"user_id": self._first_of(REQUEST_USER_KEYS)}
 
     def _times(self, parents: pa.Array, positions: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, pa.Array]:
         """Return the columns ``timestamp`` and ``time_source``: that of the chat, or of the file and the place."""

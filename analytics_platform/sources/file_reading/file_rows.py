@@ -77,6 +77,7 @@ from analytics_platform.sources.formats.parquet_rows import parquet_schema, read
 from analytics_platform.sources.formats.quoted_lines import UnquotedLines, quotes_whole_lines
 from analytics_platform.sources.mapping import VARIABLE as MAPPING_VARIABLE
 from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.row_rules.role_vocabularies import tells_roles
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.catalogue import AUTO, ROWS, recognise_shape
 from analytics_platform.sources.shapes.dotted import dotted_shape
@@ -86,6 +87,7 @@ from analytics_platform.sources.shapes.exports.openai_messages import MESSAGES
 from analytics_platform.sources.shapes.exports.slack import SLACK, with_channel
 from analytics_platform.sources.shapes.nested import nested_shape
 from analytics_platform.sources.shapes.shape import Context, Shape, is_list_of
+from analytics_platform.sources.shapes.table_parts.column_names import column_form
 from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
 
 _WHOLE_SHAPES = (EXCHANGES, CHATWOOT)
@@ -425,9 +427,14 @@ def _nested_shape(records: list[Record], file: SourceFile, mapping: FieldMapping
     stated = {name for name in ("role", "text") if columns.column_of(name) in names or name in columns.constants}
     needed = {columns.column_of(name) for name in REQUIRED_INPUT}
     plain = not any(_is_nested(record.get(name)) for record in records[:50] for name in needed)
-    if ("text" in stated and ("role" in stated or flags) and plain) or {"role", "text"} & mapping.columns.keys():
+    if {"role", "text"} & mapping.columns.keys():
         return None
-    return nested_shape(records)
+    is_message = "text" in stated and ("role" in stated or flags) and plain
+    if is_message and not flags and "role" not in columns.constants:
+        role = columns.column_of("role")
+        is_message = tells_roles(column_form(role), [record.get(role) for record in records])
+        return None if is_message else nested_shape(records, in_lists=True)
+    return None if is_message else nested_shape(records)
 
 
 def _table(

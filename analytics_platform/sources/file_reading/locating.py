@@ -14,6 +14,8 @@ from pathlib import Path, PurePosixPath
 from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.formats.content import ZIP, SourceFile, open_content
 from analytics_platform.sources.formats.csv_dialect import SEPARATORS
+from analytics_platform.sources.shapes.exports.line_chat import is_line_chat
+from analytics_platform.sources.shapes.exports.whatsapp import is_whatsapp
 from analytics_platform.system.permissions import find_blocked
 
 VARIABLE = "ANALYTICS_SOURCE_PATH"
@@ -32,9 +34,10 @@ _COMPANIONS = frozenset(
         "users.json", "projects.json", "memories.json",
         "channels.json", "dms.json", "groups.json", "mpims.json", "org_users.json", "canvases.json", "lists.json",
         "integration_logs.json", "huddle_transcripts.json", "file_conversations.json",
+        "group_info.json", "user_info.json",
     }
 )  # fmt: skip
-"""Files of ChatGPT, Claude and Slack exports that contain no messages."""
+"""Files of the exports of ChatGPT, Claude, Slack and Google Chat that contain no messages."""
 
 _OF_FILE_SYSTEM = "lost+found"
 """Folder of root in each Linux file system, such as a mounted volume that is the source."""
@@ -115,10 +118,28 @@ def locate_files(paths: str) -> FoundFiles:
     if not found:
         raise SourceError(f"{VARIABLE}: names no file; give paths, folders or globs of {known_formats()}")
     read = [place for place in found.values() if place.is_named or _is_worth_reading(place)]
-    names = Counter(place.name for place in read)
-    files = [_describe(place, place.name if names[place.name] == 1 else place.whole) for place in read]
+    labels = _labels(read)
+    files = [_describe(place, labels[place]) for place in read]
     taken = set(read)
     return FoundFiles(files, list(_left_out([place for place in found if place not in taken])))
+
+
+def _labels(places: list[_Place]) -> dict[_Place, str]:
+    """Return the name of each file, of files of one name with the folders that tell them apart.
+
+    Some exports have no other name for their conversation. A whole path would change with the place of the folder.
+    """
+    labels: dict[_Place, str] = {}
+    by_name: dict[str, list[_Place]] = {}
+    for place in places:
+        by_name.setdefault(place.name, []).append(place)
+    for same in by_name.values():
+        parts = {place: PurePosixPath(place.whole).parts for place in same}
+        lengths = range(1, max(map(len, parts.values())) + 1)
+        told_apart = (length for length in lengths if len({parts[place][-length:] for place in same}) == len(same))
+        length = next(told_apart, lengths[-1])
+        labels |= {place: str(PurePosixPath(*parts[place][-length:])) for place in same}
+    return labels
 
 
 def _left_out(places: list[_Place]) -> Iterator[LeftOut]:
@@ -126,7 +147,9 @@ def _left_out(places: list[_Place]) -> Iterator[LeftOut]:
     if companions:
         more = len(companions) - _NAMED_LEFT_OUT
         named = ", ".join(companions[:_NAMED_LEFT_OUT]) + (f" and {more:,} more" if more > 0 else "")
-        yield LeftOut(named, "belongs to an export of ChatGPT, Claude or Slack, and has no messages", len(companions))
+        yield LeftOut(
+            named, "belongs to an export of ChatGPT, Claude, Slack or Google Chat, and has no messages", len(companions)
+        )
     others = Counter(
         PurePosixPath(place.name).suffix.lower() or place.name for place in places if place.name not in _COMPANIONS
     )
@@ -272,13 +295,14 @@ def _may_hold_messages(name: str) -> bool:
 
 def _is_worth_reading(place: _Place) -> bool:
     """Tell whether a file of a folder or zip is worth reading, by its name, or as a text by its first lines."""
-    return _may_hold_messages(place.name) or (_suffix(place.name) == ".txt" and _begins_like_a_table(place))
+    return _may_hold_messages(place.name) or (_suffix(place.name) == ".txt" and _begins_like_messages(place))
 
 
-def _begins_like_a_table(place: _Place) -> bool:
-    """Tell whether the first two lines of a text have the same separator equally often, at least twice.
+def _begins_like_messages(place: _Place) -> bool:
+    """Tell whether a text begins like a chat of WhatsApp or LINE, which phones name in their language, or like a table.
 
-    Commas are none: notes have them, too.
+    The first two lines of a table have the same separator equally often, at least twice. Commas are none: notes have
+    them, too.
     """
     file = SourceFile(place.path, place.name, ".txt", place.size, place.modified_ns, place.member)
     try:
@@ -286,7 +310,9 @@ def _begins_like_a_table(place: _Place) -> bool:
             start = content.peek(_SNIFFED_BYTES)
     except SourceError:
         return False
-    text = start.decode("utf-16" if start[:2] in {b"\xff\xfe", b"\xfe\xff"} else "latin-1", "replace")
+    text = start.decode("utf-16" if start[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8", "replace")
+    if is_whatsapp(text.encode()) or is_line_chat(text.encode()):
+        return True
     lines = [line for line in text.splitlines() if line.strip()][:2]
     return len(lines) > 1 and any(
         lines[0].count(separator) == lines[1].count(separator) >= _FEWEST_SEPARATORS

@@ -12,7 +12,7 @@ from analytics_platform.sources.file_reading.plain_tables import with_usual_colu
 from analytics_platform.sources.formats.file_records import Record, Records
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, TIME_KEYS, USER_KEYS
-from analytics_platform.sources.shapes.shape import is_list_of, is_message, read_literal
+from analytics_platform.sources.shapes.shape import first_of, is_list_of, is_message, read_literal
 from analytics_platform.sources.shapes.table_parts.column_names import by_form, word_form
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_forms
 from analytics_platform.sources.shapes.table_parts.table_people import people_of_chats
@@ -32,6 +32,9 @@ _STARTS = (
     )),
     "date_time_opened", "date_opened", "opened_date", "opened_on", "initiated_at", "initiated", "start_datetime",
     "start_timestamp", "begin_date", "began_at", "chat_date", "conversation_date", "session_date",
+    "beginn", "chatbeginn", "chat_beginn", "gesprachsbeginn", "begonnen", "gestartet", "gestartet_am", "startzeit",
+    "debut", "date_de_debut", "inicio", "fecha_de_inicio", "data_de_inicio", "inizio", "data_di_inizio", "aanvang",
+    "poczatek", "начало",
 )  # fmt: skip
 """Usual names of the time when a chat began; in a table with a message per row they say nothing of the message."""
 _DATED = re.compile(r"\d[-/.年]\s?\d+[-/.月]\s?\d|^\s*\d{9,}(?:\.\d+)?\s*$|[^\W\d_]{3}.*\b\d{4}\b")
@@ -51,7 +54,7 @@ def written_lists(columns: Collection[str], records: Records, mapping: FieldMapp
     return [
         name
         for name, value in values.items()
-        if isinstance(value, str) and (_is_list_of_objects(read := read_literal(value)) or is_message(read))
+        if isinstance(value, str) and _is_list_of_objects(_listed(read_literal(value)))
     ]
 
 
@@ -123,8 +126,20 @@ def with_read_transcripts(batches: Iterator[Records], column: str, stated: Mappi
                 record = {**record, column: transcript.messages(_people(record, columns), chats)}
             elif isinstance(cell, str) and cell:
                 record = {**record, column: [{"role": "user", "content": cell}]}
-            values.append(_with_forms(record, [column], stated))
+            values.append(_with_stated_customer(_with_forms(record, [column], stated)))
         yield Records(values, records.problems)
+
+
+def _with_stated_customer(record: Record) -> Record:
+    """Return a record whose messages do not name the customer by a shown name, where the record has an id of theirs."""
+    if first_of(record, *USER_KEYS) is None:
+        return record
+    return {
+        key: [{name: item for name, item in message.items() if name != "user_id"} for message in value]
+        if isinstance(value, list)
+        else value
+        for key, value in record.items()
+    }
 
 
 def _people(record: Record, columns: Mapping[str, str]) -> dict[str, list[str]]:
@@ -173,7 +188,11 @@ _KEYS = {"conversation_id": (*CONVERSATION_KEYS, "id", "uuid"), "timestamp": TIM
 
 
 def _listed(value: Any) -> Any:
-    return [value] if is_message(value) else value
+    """Return a message as a list of one, and the only list of objects in an object, such as Copilot Studio's."""
+    if is_message(value):
+        return [value]
+    lists = [inner for inner in value.values() if _is_list_of_objects(inner)] if isinstance(value, dict) else []
+    return lists[0] if len(lists) == 1 else value
 
 
 def _is_list_of_objects(value: Any) -> bool:

@@ -30,7 +30,7 @@ class SourceFile:
 
     Attributes:
         path: Path of the file, or of the zip that contains it.
-        label: Name stored with the file's rows: the file name, or the path when another file has the same name.
+        label: Name stored with the file's rows: the file name, with folders when another file has the same name.
         suffix: Format that the file's name states, a key of ``locating.SUFFIXES``; empty when it states none.
         size: Size in bytes, unpacked for a member of a zip.
         modified_ns: Time of the last change, in ns since the epoch.

@@ -165,12 +165,19 @@ def _all_before_newlines(content: np.ndarray[Any, np.dtype[np.uint8]]) -> bool:
     return int(returns[-1]) < len(content) - 1 and bool((content[returns + 1] == ord("\n")).all())
 
 
+_OF_JIRA = frozenset({"Issue key", "Issue id"})
+"""Columns of Jira's issues, which have a column of one name for each comment, label and attachment."""
+
+
 def _column_names(header: bytes, place: str, dialect: CsvDialect) -> list[str]:
     try:
         names = next(csv.reader([header.decode("utf-8")], delimiter=dialect.separator, strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{place}: its header line cannot be read ({error}); save the file as UTF-8 CSV") from None
     names = [name.strip() or f"column_{number}" for number, name in enumerate(names, start=1)]
+    if {*names} >= _OF_JIRA:
+        before = (names[:number].count(name) for number, name in enumerate(names))
+        names = [f"{name} ({count + 1})" if count else name for name, count in zip(names, before, strict=True)]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise SourceError(f"{place}: its header names a column twice: {', '.join(repeated)}; rename one of them")

@@ -48,6 +48,7 @@ class _Vocabulary:
 
 
 _CUSTOMERS = ("customer", "lead", "visitor", "client", "end-user", "end_user", "enduser", "guest")
+_NOTES = ("note", "private note", "private_note", "internal note", "internal_note")
 _KIND_COLUMNS = ("type", "message_type", "thread_type", "kind")
 _VOCABULARIES = (
     # Drift, Chatwoot and Freshchat call the customer a contact, and whoever works with their program a user.
@@ -61,6 +62,8 @@ _VOCABULARIES = (
         },
         needed=("customer",), telling=("message", "reply"), columns=_KIND_COLUMNS,
     ),
+    # Trengo and others say in the column of the speaker that a row is a note.
+    _Vocabulary(dict.fromkeys(_NOTES, "system"), telling=_NOTES, columns=(*_KIND_COLUMNS, "direction")),
     _Vocabulary({"v": "user", "a": "agent", "s": "system", "b": "assistant"}, needed=("v", "a")),  # tawk.to
     _Vocabulary({"external": "user", "internal": "agent"}, needed=("external", "internal")),  # Genesys
     _Vocabulary(  # the numbers of Chatwoot's database
@@ -92,7 +95,8 @@ def tells_roles(column: str, values: Iterable[Any]) -> bool:
     first = list(islice(values, _LOOKED_AT))
     known = default_role_words()
     words = (plain_word(value) for value in first if isinstance(value, str))
-    return any(known.get(word) in _SPEAKERS for word in words) or bool(vocabulary_of(column, first))
+    meant = {known.get(word, "") for word in words} | {*vocabulary_of(column, first).values()}
+    return not _SPEAKERS.isdisjoint(meant)
 
 
 _SPEAKERS = frozenset({"user", "agent", "assistant"})

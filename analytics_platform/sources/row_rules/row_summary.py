@@ -326,7 +326,7 @@ def _warnings(rows: Any) -> Iterator[str]:
         yield (
             f"{counted(closings, 'conversation')} {agreeing(closings, 'was', 'were')} solved or closed, and no outcome "
             "of the source says that something failed: "
-            "closed is no success, so there is no share of successes; ANALYTICS_OUTCOMES gives words another meaning"
+            "closed is no success, so there is no share of successes until ANALYTICS_OUTCOMES says what a word means"
         )
     if untimed:
         yield (

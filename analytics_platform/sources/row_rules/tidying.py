@@ -118,7 +118,14 @@ _DATE_ORDERS = {
     "ymd": ((rf"^(\d{{2}}){_JOINT}{_MONTH}{_JOINT}{_DAY},?([ T]|$)", r"20\1-\2-\3\4"),),
 }
 _CLOCK_FIRST = r"^(\d{1,2}:\d{2}(?::\d{2})?(?: ?[AaPp]\.?[Mm]\.?)?),? (\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4})$"
-_EAST_ASIAN = (r"^(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일] ?", r"\1-\2-\3 ")
+_WORDS_OF_TIMES = (
+    (r"^(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일] ?", r"\1-\2-\3 "),
+    (r"(\d{1,2})[時时시点點] ?(\d{1,2})[分분] ?(?:(\d{1,2})[秒초])?", r"\1:\2:\3"),
+    (r":$", ""),
+    (r" (?:午前|上午|오전) ?(\d{1,2}:\d.*)$", r" \1 AM"),
+    (r" (?:午後|下午|오후) ?(\d{1,2}:\d.*)$", r" \1 PM"),
+    (r"(\d) à (\d)", r"\1 \2"),
+)
 DATE_ORDERS = tuple(_DATE_ORDERS)
 """Orders of day, month and year."""
 ZONES = {
@@ -151,7 +158,7 @@ def plain_times(times: pa.Array, date_order: str | None) -> pa.Array:
     if pc.all(pc.ends_with(times, "Z")).as_py():
         return times
     if not pc.all(pc.string_is_ascii(times)).as_py():
-        times = pc.utf8_rtrim(pc.replace_substring_regex(times, *_EAST_ASIAN), characters=" ")
+        times = _plain_words(times)
     if not pc.any(pc.match_substring_regex(times, r"[A-Za-z]{2}|[A-Za-z]\.")).as_py():
         return times
     if pc.any(pc.match_substring_regex(times, r"[AaPp]\.\s?[Mm]\.?$")).as_py():
@@ -160,6 +167,13 @@ def plain_times(times: pa.Array, date_order: str | None) -> pa.Array:
         for pattern, replacement in _PLAIN_OFFSETS:
             times = pc.replace_substring_regex(times, pattern, replacement)
     return _with_offsets(times)
+
+
+def _plain_words(times: pa.Array) -> pa.Array:
+    """Return times without the words of other languages between date and time, and around hours and minutes."""
+    for pattern, replacement in _WORDS_OF_TIMES:
+        times = pc.replace_substring_regex(times, pattern, replacement)
+    return pc.utf8_rtrim(times, characters=" ")
 
 
 def _in_order(times: pa.Array, date_order: str) -> pa.Array:

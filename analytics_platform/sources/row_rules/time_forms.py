@@ -156,7 +156,8 @@ _WORDED = (
         '%d-%b-%Y %I.%M.%S.%f %p', '%d-%b-%Y %I.%M.%S %p', '%d-%b-%y %H.%M.%S.%f', '%d-%b-%Y %H.%M.%S.%f',
         '%d-%b-%y', '%d-%b-%Y',
         '%b %d, %Y @ %H:%M:%S.%f', '%B %d, %Y %H:%M', '%B %d, %Y %H:%M:%S', '%a, %b %d, %Y, %I:%M %p',
-        '%b %d %Y %I:%M%p', '%d/%b/%y %I:%M %p', '%d/%b/%Y %I:%M %p', '%d/%b/%y %H:%M', '%d/%b/%Y %H:%M'
+        '%b %d %Y %I:%M%p', '%B %d, %Y %I:%M%p', '%B %d, %Y %I:%M:%S%p',
+        '%d/%b/%y %I:%M %p', '%d/%b/%Y %I:%M %p', '%d/%b/%y %H:%M', '%d/%b/%Y %H:%M'
     ]), """
     + _NAMED_MONTH
     + r""") END"""

@@ -10,7 +10,16 @@ from analytics_platform.sources.shapes.exports.chatgpt import CHATGPT
 from analytics_platform.sources.shapes.exports.claude import CLAUDE
 from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
 from analytics_platform.sources.shapes.exports.helpdesks import CHATWOOT, FRESHDESK, INTERCOM, ZENDESK
-from analytics_platform.sources.shapes.exports.messengers import DISCORD, DISCORD_ROWS, MESSENGER, TEAMS, TELEGRAM
+from analytics_platform.sources.shapes.exports.jira import JIRA
+from analytics_platform.sources.shapes.exports.messengers import (
+    DISCORD,
+    DISCORD_ROWS,
+    GOOGLE_CHAT,
+    MESSENGER,
+    SKYPE,
+    TEAMS,
+    TELEGRAM,
+)
 from analytics_platform.sources.shapes.exports.model_chats import ARENA, BARE, CLAUDE_CODE, GEMINI, SILLYTAVERN
 from analytics_platform.sources.shapes.exports.openai_messages import MESSAGES
 from analytics_platform.sources.shapes.exports.otel import OTEL
@@ -20,7 +29,8 @@ from analytics_platform.sources.shapes.shape import Shape
 
 SHAPES: tuple[Shape, ...] = (
     CHATGPT, CLAUDE, OTEL, ZENDESK, INTERCOM, FRESHDESK, CHATWOOT, SLACK, TELEGRAM, DISCORD,
-    DISCORD_ROWS, TEAMS, MESSENGER, SHAREGPT, ARENA, GEMINI, SILLYTAVERN, CLAUDE_CODE, MESSAGES, EXCHANGES, BARE,
+    DISCORD_ROWS, TEAMS, MESSENGER, GOOGLE_CHAT, SKYPE, JIRA, SHAREGPT, ARENA, GEMINI, SILLYTAVERN, CLAUDE_CODE,
+    MESSAGES, EXCHANGES, BARE,
 )  # fmt: skip
 """In the order in which they are tried: a shape with more characteristic keys comes first."""
 

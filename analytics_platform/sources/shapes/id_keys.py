@@ -16,5 +16,9 @@ TIME_KEYS = (
     "createTime", "startTime", "started_at", "startedAt", "sent_at", "sentAt", "ts", "datetime",
 )  # fmt: skip
 """Keys of the time of a conversation or of a message."""
-USER_KEYS = ("user_id", "userId", "customer_id", "customerId", "user_identifier", "request_user_id")
+USER_KEYS = ("user_id", "userId", "customer_id", "customerId", "user_identifier", "request_user_id", "end_user")
 """Keys of the customer of a conversation."""
+REQUEST_USER_KEYS = (*USER_KEYS, "user")
+"""Keys of the customer of a request to a language model; OpenAI's is ``user``."""
+COST_KEYS = ("cost", "totalCost", "total_cost", "calculatedTotalCost", "cost_usd", "ai_total_cost_usd", "response_cost")
+"""Keys of what an answer cost, in US dollars."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from analytics_platform.sources.formats.file_records import Record
-from analytics_platform.sources.row_rules.role_vocabularies import vocabulary_of
+from analytics_platform.sources.row_rules.role_vocabularies import tells_roles, vocabulary_of
 from analytics_platform.sources.row_rules.role_words import plain_word
 from analytics_platform.sources.shapes.catalogue import recognise_shape
 from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
-from analytics_platform.sources.shapes.exports.helpdesks import with_gladly_text
+from analytics_platform.sources.shapes.exports.helpdesks import offline_messages, with_own_names
 from analytics_platform.sources.shapes.exports.model_chats import BARE
 from analytics_platform.sources.shapes.id_keys import CONTACT_KEYS, CONVERSATION_KEYS, RECORD_KEYS, TIME_KEYS
 from analytics_platform.sources.shapes.identity import Turn, identify_conversation, identify_rows
@@ -33,9 +33,13 @@ _INNER = (
     "response", "request", "chunkedPrompt", "results", "messageData", "messages",
 )  # fmt: skip
 """Keys of objects in which a list of messages may stand."""
+_DIALOGUES = frozenset({"dialogId", "dialog_id", "dialogue_id"})
+"""Keys of LivePerson's dialogues, which are parts of a conversation."""
 _OF_WHOLE_FILES = (EXCHANGES, BARE)
 """Shapes that are not looked for within a record."""
 _OF_A_MESSAGE = ("role", "text", "timestamp")
+_VALUE = "value"
+"""A key of the text of some messages, and of what some events set."""
 _TEXTS = frozenset({"content", "text", "body", "message", "parts", "message_parts"})
 _MOST_DEPTH = 3
 _SAMPLE = 50
@@ -43,16 +47,22 @@ _SAMPLE = 50
 Unfold = Callable[[Record, Context], Iterable[Record]]
 
 
-def nested_shape(records: Sequence[Record]) -> Shape | None:
+def nested_shape(records: Sequence[Record], *, in_lists: bool = False) -> Shape | None:
     """Return the shape of records that hold a list of messages, or the fields of a message in objects.
 
     Args:
         records: The first records of a file.
+        in_lists: Whether only messages in a list count, whose roles are known words.
 
     Returns:
         The shape; None if no list and no object gives every message a text and a speaker.
     """
-    shape = _shape_of([_with_listed_input(record) for record in records if record][:_SAMPLE])
+    sample = [_with_listed_input(record) for record in records if record][:_SAMPLE]
+    if in_lists:
+        found = _unfolding(sample, (), _tells_messages)
+        shape = None if found is None else _shape_of_lists(*found)
+    else:
+        shape = _shape_of(sample)
     return None if shape is None else replace(shape, unfold=partial(_unfold_listed, shape.unfold))
 
 
@@ -72,25 +82,29 @@ def _shape_of(sample: Sequence[Record]) -> Shape | None:
     packed = _packed_shape(sample)
     if packed is not None:
         return packed
-    found = _unfolding(sample, ())
+    # A conversation has a type, an author and a preview of its own, so that it looks like a message.
+    found = _unfolding(sample, (), _tells_messages) or _unfolding(sample, (), _has_messages)
     if found is not None:
-        path, unfold = found
-        return Shape("nested", f"records with messages in {'.'.join(path)}", lambda _: True, unfold)
+        return _shape_of_lists(*found)
     if any(
         isinstance(value, Mapping) or (name in _TEXTS and isinstance(value, list))
         for record in sample
         for name, value in record.items()
     ):
-        flat = [flat_record(with_gladly_text(record)) for record in sample]
+        flat = [flat_record(with_own_names(record)) for record in sample]
         if _has_messages(flat):
             text = _usual(flat).get("text", "text")
             return Shape("nested", "records with nested values", lambda _: True, partial(_flat_message, text))
     return None
 
 
+def _shape_of_lists(path: tuple[str, ...], unfold: Unfold) -> Shape:
+    return Shape("nested", f"records with messages in {'.'.join(path)}", lambda _: True, unfold)
+
+
 def _flat_message(text: str, record: Record, context: Context) -> list[Record]:  # noqa: ARG001  (of each ``unfold``)
     """Return a message whose values stand in objects; a text that stands deep in it gets our name."""
-    row = flat_record(with_gladly_text(record))
+    row = flat_record(with_own_names(record))
     return [_with_content({**row, "text": row[text]} if "." in text and text in row else row)]
 
 
@@ -115,17 +129,26 @@ def _packed_shape(sample: Sequence[Record]) -> Shape | None:
     return None
 
 
-def _unfolding(sample: Sequence[Record], above: tuple[str, ...]) -> tuple[tuple[str, ...], Unfold] | None:
-    """Return the path of the list of messages, and what yields them; lists may stand in the items of lists."""
+def _unfolding(
+    sample: Sequence[Record], above: tuple[str, ...], are_messages: Callable[[Sequence[Record]], bool]
+) -> tuple[tuple[str, ...], Unfold] | None:
+    """Return the path of the list of messages, and what yields them; lists may stand in the items of lists.
+
+    Args:
+        sample: The first records.
+        above: Path of the list in which they stand.
+        are_messages: Tells whether the items of a list, with their values under dotted keys, are messages.
+    """
     paths = list(dict.fromkeys(path for record in sample for path in _lists(record)))
     items = {path: [item for record in sample for item in _items(record, path)][:_SAMPLE] for path in paths}
     for path in paths:
         flat = [flat_record(item) for item in items[path]]
-        if _has_messages(flat):
+        if are_messages(flat):
             return (*above, *path), partial(_messages, path, _spoken(flat))
     for path in paths:
         outer = [{**_inherited(record, path), **item} for record in sample for item in _items(record, path)[:_SAMPLE]]
-        deeper = _unfolding(outer[:_SAMPLE], (*above, *path)) if len(above) < _MOST_DEPTH else None
+        inner = (*above, *path)
+        deeper = _unfolding(outer[:_SAMPLE], inner, are_messages) if len(above) < _MOST_DEPTH else None
         if deeper is not None:
             return deeper[0], partial(_messages_of_items, path, deeper[1])
     return None
@@ -146,10 +169,24 @@ def _inherited(record: Record, path: Sequence[str]) -> Record:
     }
 
 
-def _spoken(flat: Sequence[Record]) -> tuple[str, Mapping[str, str]]:
-    """Return the column of messages that tells who speaks, and its words that mean another role there."""
-    column = _usual(flat).get("role", "")
-    return column, vocabulary_of(column_form(column), [row.get(column) for row in flat])
+class _Spoken(NamedTuple):
+    """How the messages of a list say who speaks, and what.
+
+    Attributes:
+        role_column: The column that tells who speaks.
+        words: Words of the column that mean another role there.
+        text_column: The column of texts.
+    """
+
+    role_column: str
+    words: Mapping[str, str]
+    text_column: str
+
+
+def _spoken(flat: Sequence[Record]) -> _Spoken:
+    usual = _usual(flat)
+    column = usual.get("role", "")
+    return _Spoken(column, vocabulary_of(column_form(column), [row.get(column) for row in flat]), usual.get("text", ""))
 
 
 def _lists(record: Record, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -199,6 +236,14 @@ def _has_messages(flat: Sequence[Record]) -> bool:
     return ("text" in usual or "text" in names) and ("role" in usual or "role" in names or says_who_speaks(names))
 
 
+def _tells_messages(flat: Sequence[Record]) -> bool:
+    """Tell whether objects are messages, and a word or a truth value of theirs says who speaks."""
+    usual = _usual(flat)
+    role = usual.get("role", "role")
+    told = tells_roles(column_form(role.rpartition(".")[2]), [row.get(role) for row in flat])
+    return _has_messages(flat) and (told or says_who_speaks(list(dict.fromkeys(name for row in flat for name in row))))
+
+
 def _usual(rows: Iterable[Record], *stated: str) -> dict[str, str]:
     """Return the columns of rows that are taken for input columns, their own names included."""
     values: dict[str, list[Any]] = {}
@@ -213,11 +258,9 @@ def _usual(rows: Iterable[Record], *stated: str) -> dict[str, str]:
     return usual
 
 
-def _messages(
-    path: tuple[str, ...], spoken: tuple[str, Mapping[str, str]], record: Record, context: Context
-) -> Iterator[Record]:
+def _messages(path: tuple[str, ...], spoken: _Spoken, record: Record, context: Context) -> Iterator[Record]:
     parent = flat_record(record, but=path)
-    items = _readable_items(record, path)
+    items = _readable_items(record, path) or offline_messages(record)
     key = first_of(parent, *_PARENT_IDS) or _inner_value(parent, CONVERSATION_KEYS)
     parent = {name: value for name, value in parent.items() if name not in CONTACT_KEYS or value != key}
     of_parent = _usual([parent], "conversation_id")
@@ -227,7 +270,10 @@ def _messages(
     started = first_of(parent, *(f"conversation.{of_parent[name]}" for name in ("timestamp",) if name in of_parent))
     started = started or _inner_value(parent, TIME_KEYS)
     known: dict[tuple[str, ...], dict[str, str]] = context.memory.setdefault("columns", {})
-    rows = [_message_row(item, *spoken, known) for item in items]
+    is_named = first_of(parent, *CONVERSATION_KEYS) or _inner_value(parent, CONVERSATION_KEYS)
+    if is_named:
+        items = [{name: value for name, value in item.items() if name not in _DIALOGUES} for item in items]
+    rows = [_message_row(item, spoken, known) for item in items]
     whole: str | None = None if key is None else str(key)
     for row in rows:
         if row["conversation_id"] is None:
@@ -252,20 +298,20 @@ def _inner_value(parent: Record, keys: Collection[str]) -> Any:
     return next((value for name, value in parent.items() if "." in name and name.rpartition(".")[2] in keys), None)
 
 
-def _message_row(
-    item: Record, role_column: str, words: Mapping[str, str], known: dict[tuple[str, ...], dict[str, str]]
-) -> Record:
+def _message_row(item: Record, spoken: _Spoken, known: dict[tuple[str, ...], dict[str, str]]) -> Record:
     """Return a message's values under the names of the input columns; ``conversation_id`` is None if it has none.
 
     Args:
         item: The message.
-        role_column: The column that tells who speaks in other messages; if this one has no such column, its own counts.
-        words: Words of the column that mean another role there.
+        spoken: What the messages of the list have in common; if this one has no such column of roles, its own counts.
         known: The columns that are taken for input columns, by the keys of the messages before.
     """
     row = flat_record(item)
     keys = tuple(row)
     usual = known.get(keys) or _usual([row])
+    role_column, words, text_column = spoken
+    if usual.get("text") == _VALUE != text_column:  # of an event, such as a slot of Rasa
+        del usual["text"]
     if role_column in row:
         usual["role"] = role_column
         if "." not in usual.get("text", "."):  # a text deeper in the message is looked for in each

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
 
 from analytics_platform.sources.formats.file_records import Record
 from analytics_platform.sources.shapes.exports.exchange_columns import Pair, pair_of
-from analytics_platform.sources.shapes.exports.model_bodies import (
-    is_stream,
-    model_text,
-    plain_prompt,
-    streamed_text,
-    time_of_answer,
+from analytics_platform.sources.shapes.id_keys import (
+    CONVERSATION_KEYS,
+    COST_KEYS,
+    REQUEST_USER_KEYS,
+    TIME_KEYS,
+    USER_KEYS,
 )
-from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, TIME_KEYS, USER_KEYS
 from analytics_platform.sources.shapes.identity import (
     MessagePlace,
     Turn,
     identify,
     identify_conversation,
     identify_row,
+)
+from analytics_platform.sources.shapes.model_bodies import (
+    is_stream,
+    model_text,
+    plain_prompt,
+    streamed_text,
+    time_of_answer,
 )
 from analytics_platform.sources.shapes.shape import (
     Context,
@@ -47,24 +52,28 @@ _CONVERSATION = (
     "ai_session_id",
     "ai_trace_id",
     "attributes.session.id",
+    "Helicone-Session-Id",
     *usual_forms("conversation_id"),
 )
 _TIMES = (*TIME_KEYS, "request_created_at", *usual_forms("timestamp"))
 _ENDS = ("end_time", "endTime", "completed_at", "finished_at", "answered_at", "response_created_at")
 _KEYS = ("id", "trace_id", "traceId", "message_id", "run_id", "request_id")
 _USERS = (*USER_KEYS, "distinct_id", *usual_forms("user_id"))
-_MODELS = ("model", "ai_model", "model_name", "providedModelName", "attributes.llm.model_name")
-_INPUT_TOKENS = ("input_tokens", "inputTokens", "promptTokens", "prompt_tokens")
-_OUTPUT_TOKENS = ("output_tokens", "outputTokens", "completionTokens", "completion_tokens")
-_COSTS = ("cost", "totalCost", "total_cost", "calculatedTotalCost")
+_MODELS = (
+    "model", "ai_model", "model_name", "providedModelName", "attributes.llm.model_name", "response_model", "modelId",
+)  # fmt: skip
+_INPUT_TOKENS = ("input_tokens", "inputTokens", "promptTokens", "prompt_tokens", "ai_input_tokens")
+_OUTPUT_TOKENS = ("output_tokens", "outputTokens", "completionTokens", "completion_tokens", "ai_output_tokens")
 _RATINGS = ("rating", "score", "csat")
 _READ = frozenset({
-    *_CONVERSATION, *_TIMES, *_ENDS, *_KEYS, *_USERS, *_MODELS, *_INPUT_TOKENS, *_OUTPUT_TOKENS, *_COSTS, *_RATINGS,
+    *_CONVERSATION, *_TIMES, *_ENDS, *_KEYS, *_USERS, *_MODELS, *_INPUT_TOKENS, *_OUTPUT_TOKENS, *COST_KEYS, *_RATINGS,
     "role", "text", "sequence", "time_source",
 })  # fmt: skip
 """Keys whose values become input columns; all others stay as they are."""
 _BODIES = ("body", "inputBodyJson", "outputBodyJson", "output")
 """Keys of what was sent within a logged request or answer, as Bedrock logs it."""
+_DETAILS = ("metadata", "metrics", "trace", "request_properties", "properties")
+"""Keys of objects in which LangWatch, Langfuse and Helicone keep session, user and tokens."""
 _ANSWERS = (
     "output", "answer", "text", "response", "result", "completion", "generated_text",
     "fulfillmentText", "fulfillment_text", "responseMessages",
@@ -100,11 +109,11 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     said = _said_in_sessions(context).get(id(record))
     record = _prepared(record, sides)
     stated = _stated_time(record)
-    created = None if stated else time_of_answer(*_within(_value(record, pair.answer)))
+    asking, answering = _sides(record, pair)
+    created = None if stated else time_of_answer(*_within(answering))
     start, ended = context.time_of(stated, created), first_of(record, *_ENDS) or created
-    user = first_of(record, *_USERS)
-    asked = _question(_value(record, pair.question)) or None
-    answered = _answer(_value(record, pair.answer)) or None
+    user = first_of(record, *_USERS) or _user_of_request(record, asking, but=sides)
+    asked, answered = _question(asking) or None, _answer(answering) or None
     if asked is None and answered is None and any(record.get(name) not in (None, "") for name in sides):
         raise ValueError("neither the question nor the answer has a known form")
     chain = _chain_of(record, pair, context)
@@ -119,15 +128,21 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     )
     for row in rows:
         if row is answer and answered is not None:
-            tokens = stated_tokens(record, *_within(_value(record, pair.answer)))
+            tokens = stated_tokens(record, *_within(answering))
             yield {
                 **common,
                 **answer,
                 **(context.time_of(ended, stated) if ended or stated else start),
-                "model": first_of(record, *_MODELS) or _model_of_run(record, context),
-                "input_tokens": first_of(record, *_INPUT_TOKENS) or tokens.get("input_tokens"),
-                "output_tokens": first_of(record, *_OUTPUT_TOKENS) or tokens.get("output_tokens"),
-                "cost": first_of(record, *_COSTS),
+                "model": first_of(record, *_MODELS)
+                or _model_of_run(record, context)
+                or _model_within(answering, asking),
+                "input_tokens": first_of(record, *_INPUT_TOKENS)
+                or tokens.get("input_tokens")
+                or _counted(asking, "input"),
+                "output_tokens": first_of(record, *_OUTPUT_TOKENS)
+                or tokens.get("output_tokens")
+                or _counted(answering, "output"),
+                "cost": first_of(record, *COST_KEYS),
                 "rating": first_of(record, *_RATINGS),
             }
         elif row["text"] is not None:
@@ -140,7 +155,7 @@ def _prepared(record: Record, sides: Collection[str]) -> Record:
     thread = _thread_of(record)
     if thread is not None:
         record = {**record, "conversation_id": thread}
-    for inner in ("metadata", "metrics", "trace"):  # LangWatch and Langfuse keep session, user and tokens there
+    for inner in _DETAILS:
         if isinstance(record.get(inner), Mapping):
             record = {**plain_values(record[inner], but=sides), **record}
     return record
@@ -195,11 +210,12 @@ def _may_hold_messages(value: Any) -> bool:
 
 def _turns(record: Record, pair: Pair) -> list[Turn] | None:
     """Return the messages of a request and its answer; None of a request that holds no list of messages."""
-    messages = _messages(_value(record, pair.question))
+    asking, answering = _sides(record, pair)
+    messages = _messages(asking)
     if messages is None or not any(speaker(message) == "user" for message in messages):
         return None
     turns = [Turn(speaker(message), message_text(message)) for message in messages]
-    answered = _answer(_value(record, pair.answer))
+    answered = _answer(answering)
     answers = [Turn(pair.answers_as, answered)] if answered else []
     return [*(turn for turn in turns if turn.text and turn.role != "system"), *answers]
 
@@ -223,13 +239,23 @@ def _rows_of_session(
             yield {**own, "role": turn.role, "text": turn.text, **time_of(question["timestamp"])}
 
 
-def _value(record: Record, name: str) -> Any:
-    """Return a question or an answer; a table of traces has a text as JSON writes it, in quotes."""
-    value = record.get(name)
-    if isinstance(value, str) and value[:1] == '"' == value[-1:] and not record.keys().isdisjoint(_TRACES):
-        with suppress(ValueError):  # quotes that somebody typed
-            return json.loads(value)
-    return parsed(value)
+def _sides(record: Record, pair: Pair) -> tuple[Any, Any]:
+    """Return question and answer; a table of traces has texts as JSON writes them, in quotes."""
+    question, answer = record.get(pair.question), record.get(pair.answer)
+    if not record.keys().isdisjoint(_TRACES) or (_is_quoted(question) and _is_quoted(answer)):
+        question, answer = map(_unquoted, (question, answer))
+    return parsed(question), parsed(answer)
+
+
+def _is_quoted(value: Any) -> bool:
+    return isinstance(value, str) and len(value) > 1 and value[0] == '"' == value[-1]
+
+
+def _unquoted(value: Any) -> Any:
+    try:
+        return json.loads(value) if _is_quoted(value) else value
+    except ValueError:  # quotes that somebody typed
+        return value
 
 
 def _within(answer: Any) -> list[Any]:
@@ -267,7 +293,7 @@ def _link_of(record: Record, pair: Pair) -> tuple[str, str | None] | None:
     sides = (record.get(pair.question), record.get(pair.answer))
     if _BEFORE not in record and not any(isinstance(side, Mapping) or _BEFORE in str(side) for side in sides):
         return None
-    holders = [record, *_within(_value(record, pair.question)), *_within(_value(record, pair.answer))]
+    holders = [record, *(holder for side in _sides(record, pair) for holder in _within(side))]
     objects = [holder for holder in holders if isinstance(holder, Mapping)]
     own = next((one["id"] for one in reversed(objects) if one.get("id")), None)
     if own is None or not any(_BEFORE in one for one in objects):
@@ -276,6 +302,31 @@ def _link_of(record: Record, pair: Pair) -> tuple[str, str | None] | None:
     whole = whole.get("id") if isinstance(whole, Mapping) else whole
     before = whole or next((one[_BEFORE] for one in objects if one.get(_BEFORE)), None)
     return str(own), None if before is None else str(before)
+
+
+def _user_of_request(record: Record, request: Any, but: Iterable[str]) -> Any:
+    """Return the customer whom a record or its request names as OpenAI or Anthropic do; None if they name nobody.
+
+    Args:
+        record: The record.
+        request: Its question.
+        but: The columns of the question and the answer, of which one may be called ``user``.
+    """
+    requests = [body for body in _within(request) if isinstance(body, Mapping) and _messages(body)]
+    details = [body["metadata"] for body in requests if isinstance(body.get("metadata"), Mapping)]
+    holders = [plain_values(record, but=but), *map(plain_values, (*requests, *details))] if requests else []
+    return next((user for holder in holders if (user := first_of(holder, *REQUEST_USER_KEYS)) is not None), None)
+
+
+def _model_within(*bodies: Any) -> Any:
+    """Return the model that an answer or else its request names."""
+    holders = (holder for body in bodies for holder in _within(body) if isinstance(holder, Mapping))
+    return next((holder["model"] for holder in holders if isinstance(holder.get("model"), str)), None)
+
+
+def _counted(body: Any, side: str) -> Any:
+    """Return the number of tokens that Bedrock states beside the body of a logged request or answer."""
+    return body.get(f"{side}TokenCount") if isinstance(body, Mapping) else None
 
 
 def _is_part(record: Record, context: Context) -> bool:
@@ -315,7 +366,8 @@ def _roots(context: Context) -> dict[str, Any]:
         roots = {}
         for run in filter(_is_root, runs):
             pair = pair_of(run)
-            if pair and _question(_value(run, pair.question)) and _answer(_value(run, pair.answer)):
+            question, answer = _sides(run, pair) if pair else (None, None)
+            if _question(question) and _answer(answer):
                 roots[_trace_of(run)] = models.get(_trace_of(run))
         context.memory |= {"neighbours": context.neighbours, "roots": roots}
     return cast("dict[str, Any]", context.memory["roots"])

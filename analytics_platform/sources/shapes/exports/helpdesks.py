@@ -345,8 +345,16 @@ _GLADLY_OWN = frozenset({"CUSTOMER_ACTIVITY", "TASK"})
 """Kinds of Gladly's items whose text nobody says to anybody."""
 
 
-def with_gladly_text(record: Record) -> Record:
-    """Return an item of a conversation of Gladly with its kind, and the text that it has; other records as they are.
+def with_own_names(record: Record) -> Record:
+    """Return an item of Gladly or a comment of Zoho Desk under the usual names of keys; other records as they are."""
+    if "commentedTime" in record and "createdTime" not in record:  # beside threads, which have createdTime and author
+        own = {"createdTime": record["commentedTime"], "author": record.get("commenter")}
+        return {**record, **own, **({"type": "note"} if record.get("isPublic") is False else {})}
+    return _with_gladly_text(record)
+
+
+def _with_gladly_text(record: Record) -> Record:
+    """Return an item of a conversation of Gladly with its kind, and the text that it has.
 
     An internal note has the kind ``note``; what has no text, such as a change of the status, the kind ``event``.
     """
@@ -359,3 +367,10 @@ def with_gladly_text(record: Record) -> Record:
     text = None if kind in _GLADLY_OWN else first_of(content, *_GLADLY_TEXTS)
     kind = "event" if text is None else "note" if kind.endswith("_NOTE") else kind.lower()
     return {**record, "content": text, "type": kind}
+
+
+def offline_messages(record: Record) -> list[Record]:
+    """Return what a visitor of Zendesk Chat wrote while nobody was there: the record is no chat, and has no history."""
+    if record.get("type") != "offline_msg" or not record.get("message"):
+        return []
+    return [{"role": "user", "text": record["message"], "timestamp": record.get("timestamp")}]

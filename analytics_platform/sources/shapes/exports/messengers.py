@@ -1,4 +1,4 @@
-"""Chats of messengers: Telegram Desktop (``result.json``), Discord by DiscordChatExporter, Teams, and Messenger."""
+"""Chats of messengers: Telegram Desktop, Discord by DiscordChatExporter, Teams, Messenger, Google Chat and Skype."""
 
 from __future__ import annotations
 
@@ -221,3 +221,73 @@ MESSENGER = Shape(
     _messenger,
     _HINT,
 )
+
+
+def _is_google_chat(record: Record) -> bool:
+    messages = _messages(record)
+    return bool(messages) and isinstance(messages[0].get("creator"), Mapping) and "created_date" in messages[0]
+
+
+def _google_chat(record: Record, context: Context) -> Iterator[Record]:
+    """Yield the messages of a direct chat, or those of a space, of which each topic is a conversation."""
+    has_topics = context.file.folder_name.startswith("Space")
+    customers: dict[str, Any] = {}
+    for message in _messages(record):
+        creator = message.get("creator") or {}
+        author, is_bot = first_of(creator, "email", "name"), creator.get("user_type") == "Bot"
+        group, _, topic = str(message.get("message_id") or "").partition("/")
+        conversation = (f"{group}/{topic.partition('/')[0]}" if has_topics else group) or context.file.folder_name
+        files = [f"[file: {file.get('original_name') or 'unnamed'}]" for file in message.get("attached_files") or []]
+        text = "\n".join([part for part in (message.get("text"), *files) if part])
+        if not text:
+            continue  # it was deleted
+        if not is_bot:
+            customers.setdefault(conversation, author)
+        role = "assistant" if is_bot else "user" if author == customers[conversation] else "agent"
+        yield {
+            "conversation_id": conversation,
+            "message_id": message.get("message_id"),
+            "role": role,
+            "text": text,
+            "timestamp": message.get("created_date"),
+            "user_id": author if role == "user" else None,
+            "agent_id": None if role == "user" else author,
+            "channel": "google_chat",
+        }
+
+
+GOOGLE_CHAT = Shape(
+    "google_chat",
+    "Google Chat by Takeout",
+    _is_google_chat,
+    _google_chat,
+    "A direct chat, or a topic of a space, is a conversation; its first sender is the customer.",
+)
+
+
+def _skype_chats(record: Record) -> list[Record]:
+    chats = record.get("conversations") if "conversations" in record else [record]
+    return [chat for chat in chats or [] if isinstance(chat, dict) and isinstance(chat.get("MessageList"), list)]
+
+
+def _skype(record: Record, context: Context) -> Iterator[Record]:
+    for chat in _skype_chats(record):
+        customer = None
+        for message in sorted(chat["MessageList"], key=lambda one: str(one.get("originalarrivaltime"))):
+            author, is_text = message.get("from"), "Text" in str(message.get("messagetype"))
+            customer = customer or (author if is_text else None)
+            role = "system" if not is_text else "user" if author == customer else "agent"
+            conversation = str(first_of(chat, "id") or first_of(message, "conversationid") or context.file.label)
+            yield {
+                "conversation_id": conversation,
+                "message_id": f"{conversation}:{message.get('id')}",
+                "role": role,
+                "text": message.get("content") if is_text else f"[{message.get('messagetype')}]",
+                "timestamp": message.get("originalarrivaltime"),
+                "user_id": author if role == "user" else None,
+                "agent_id": author if role == "agent" else None,
+                "channel": "skype",
+            }
+
+
+SKYPE = Shape("skype", "Skype chats", lambda record: bool(_skype_chats(record)), _skype, _HINT)

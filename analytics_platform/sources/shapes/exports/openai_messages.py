@@ -6,9 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
-from analytics_platform.sources.shapes.exports.model_bodies import time_of_answer
-from analytics_platform.sources.shapes.id_keys import CONVERSATION_KEYS, TIME_KEYS, USER_KEYS
+from analytics_platform.sources.shapes.id_keys import (
+    CONVERSATION_KEYS,
+    COST_KEYS,
+    REQUEST_USER_KEYS,
+    TIME_KEYS,
+    USER_KEYS,
+)
 from analytics_platform.sources.shapes.identity import Turn, identify, identify_conversation
+from analytics_platform.sources.shapes.model_bodies import time_of_answer
 from analytics_platform.sources.shapes.shape import (
     Context,
     Shape,
@@ -87,10 +93,10 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     conversation = str(key) if key is not None else identify_conversation(context, time, messages)
     further = plain_values(record, but=(*UNKEPT, answer_name))
     known = {column: further.pop(column) for column in _COLUMNS if column in further}
-    known["user_id"] = first_of(stated, *USER_KEYS)
+    known["user_id"] = _user_of(stated)
     turns = [_turn(message) for message in messages]
     places = identify(context, conversation, turns, continues=key is not None)
-    tokens = stated_tokens(record, record.get(answer_name)) if answer else {}
+    of_answer = _details_of_answer(record, record.get(answer_name)) if answer else {}
     for message, turn, place in zip(messages, turns, places, strict=True):
         row = {
             **further,
@@ -106,8 +112,26 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
             row |= stated_tokens(message)
             row |= {column: message[column] for column in _OF_MESSAGE if message.get(column) is not None}
         if message is messages[-1]:
-            row |= tokens
+            row |= of_answer
         yield row
+
+
+def _user_of(record: Record) -> Any:
+    """Return the customer of a record; LiteLLM names the customer ``end_user``, and an owner of a key ``user``."""
+    return first_of(plain_values(record), *(USER_KEYS if _is_of_litellm(record) else REQUEST_USER_KEYS))
+
+
+def _is_of_litellm(record: Record) -> bool:
+    return "call_type" in record
+
+
+def _details_of_answer(record: Record, answer: Any) -> Record:
+    """Return tokens, cost and model of the answer of a logged request."""
+    response = parsed(answer)
+    cost = first_of(record, *COST_KEYS, *(("spend",) if _is_of_litellm(record) else ()))
+    model = None if "model" in record or not isinstance(response, dict) else response.get("model")
+    stated = {"cost": cost, "model": model}
+    return stated_tokens(record, response) | {name: value for name, value in stated.items() if value is not None}
 
 
 def _turn(message: Record) -> Turn:

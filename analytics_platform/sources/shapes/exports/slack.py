@@ -36,8 +36,12 @@ def fits(record: Record) -> bool:
 
 
 def unfold(record: Record, context: Context) -> Iterator[Record]:
-    """Yield a message. A thread or a message without replies is a conversation; its first author is the customer."""
-    if record.get("subtype") in _CHANGES and not record.get("text"):
+    """Yield a message. A thread or a message without replies is a conversation; its first author is the customer.
+
+    An event outside a thread, such as a join, is none: nobody says anything in it.
+    """
+    subtype = record.get("subtype")
+    if (subtype in _CHANGES and not record.get("text")) or (subtype in _EVENTS and not record.get("thread_ts")):
         return
     channel = str(record.get("channel") or context.file.folder_name or "slack")
     thread = str(record.get("thread_ts") or record["ts"])
@@ -144,5 +148,5 @@ SLACK = Shape(
     "Slack export",
     fits,
     unfold,
-    "A thread is a conversation; who opens it is the customer, everyone else an agent, joins have the role system.",
+    "A thread is a conversation; who opens it is the customer, everyone else an agent; joins are left out.",
 )

@@ -13,7 +13,7 @@ from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.row_rules.role_words import plain_word
 from analytics_platform.sources.rows import Rows
 from analytics_platform.sources.shapes.table_parts.column_names import by_form, column_form
-from analytics_platform.sources.shapes.table_parts.table_people import author_columns
+from analytics_platform.sources.shapes.table_parts.table_people import writer_columns
 
 _USERS = ("user_id", "userid", "user", "user_identifier")
 """Names of a column of customers that may also have the agents' ids, on rows of agents."""
@@ -77,9 +77,9 @@ def authors_of(columns: Mapping[str, pa.Array], mapping: FieldMapping, stated: F
     but = stated.columns.values()
     name_of = by_form(name for name in columns if name not in but)
     words = mapping.role_words()
-    for column in author_columns(name for name in name_of.values() if name != role_column):
+    for column in writer_columns(name for name in name_of.values() if name != role_column):
         users, agents = _writers(columns[role_column], columns[column], words)
-        if not users & agents:
+        if not users & agents and not all(plain_word(author) in words for author in users | agents):
             return Authors(column, role_column, filled, words)
     column = mapping.column_of("user_id")
     if filled == ("agent_id",) and column in name_of.values() and column_form(column) in _USERS:

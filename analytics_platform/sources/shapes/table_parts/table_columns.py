@@ -30,6 +30,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "id_обращения", "id_диалога", "問い合わせ番号", "お問い合わせ番号", "チケットid", "チケット番号", "会話番号",
         "工单号", "工单编号", "工单id", "会话编号", "对话编号",
         "chat_session", "chat_identifier", "conversation_sid", "channel_sid", "message_thread_id",
+        "conversationtranscriptid", "chat_nr", "chat_no", "chat_number", "chatnummer", "conversation_number",
+        "gesprächsnummer", "conversation_no",
     ),
     "role": (
         "author_role", "actor_type", "author_type", "authortype", "sender_type", "sendertype", "sender_role", "speaker",
@@ -53,6 +55,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "wiadomość", "komentarz", "treść",
         "消息内容", "メッセージ内容", "текст_сообщения",
         "comment", "message_parts", "preview", "mes", "text_content", "html_text", "extract",
+        "parts",
     ),
     "message_id": (
         "messageid", "comment_id", "commentid", "msg_id", "event_id", "message_uuid", "comment", "id",
@@ -63,7 +66,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "message_time", "comment_created_at", "message_created_at", "create_time", "createdtime", "created_time",
         "createddatetime", "ts", "event_time", "posted_at", "created_date", "date_created",
         "message_created", "timestamp_utc", "created_at_utc", "message_date", "tstamp", "received", "sent_datetime",
-        "published_at", "created_datetime", "created_date_time",
+        "published_at", "created_datetime", "created_date_time", "commented_time",
         "absolute_time", "date_sent", "start_time",
         "timestamp_ms", "дата", "время", "时间", "日時", "送信日時", "horodatage", "fecha_hora",
         "data_hora", "zeit", "zeitpunkt", "zeitstempel", "datum", "fecha",
@@ -123,6 +126,8 @@ _OPTIONAL = ("user_id", "agent_id", "channel", "model", "language", *_TOKENS, "r
 """Columns that are taken by usual names where a table has every required column."""
 _AMBIGUOUS = frozenset({"score", "status", "state", "engine", "via", "statut", "etat", "estado", "stato", "stan"})
 """Names that may tell something of a single message: whether it was delivered, or how certain a model is."""
+_OF_SINGLE_VALUES = frozenset({"user_id", "agent_id", "channel", "model", "language", "rating", "outcome"})
+"""Input columns for which an object with several values is none."""
 _KINDS = frozenset({"message_type", "kind", "interaction_type"})
 """Names of columns that say who speaks only if words for roles are in them; else they say what a row is."""
 
@@ -244,7 +249,8 @@ def _times_of_messages(
     if not _CREATED.search(column_form(candidates[0])) or column_form(candidates[0]) in _OF_MESSAGE:
         return candidates
     created = [*values[candidates[0]]]
-    for name in (name_of[form] for form in _OF_MESSAGE if form in name_of):
+    by_words = {word_form(name): name for name in name_of.values()} | dict(name_of)
+    for name in (by_words[form] for form in _OF_MESSAGE if form in by_words):
         own = [str(value) for value, other in zip(values[name], created, strict=False) if other]
         is_whole = len(own) == sum(map(bool, created)) and all(map(_MOMENT.search, own))
         if is_whole and len({*own}) >= len({str(value) for value in created if value}):
@@ -272,6 +278,10 @@ def _is_of_conversations(conversations: Iterable[Any] | None, values: Iterable[A
     return len({*zip(keys, map(str, values), strict=False)}) == len({*keys}) < len(keys)
 
 
+def _is_object(value: Any) -> bool:
+    return isinstance(value, Mapping) or (isinstance(value, str) and value.startswith('{"'))
+
+
 def _are_ids(values: Iterable[Any]) -> bool:
     """Tell whether each value is a word with a digit."""
     return all(_ID.fullmatch(str(value)) for value in values if value)
@@ -286,6 +296,8 @@ def _fitting(
 ) -> list[str]:
     """Return the columns that an input column may be by their values, the likeliest first."""
     conversations = values.get(guessed.get("conversation_id", "conversation_id"))
+    if column in _OF_SINGLE_VALUES:
+        return [one for one in candidates if not any(map(_is_object, values[one]))]
     if column in _TOKENS:
         return [one for one in candidates if not _is_of_conversations(conversations, values[one])]
     if column == "role":

@@ -29,6 +29,17 @@ _FIRST_AUTHORS = (
 """Forms that go before others, an id before an address before a name."""
 
 
+_WRITERS = re.compile(rf"(?:created_by|initiator|from_user|user_user){_KIND}")
+"""Forms of the names of who wrote a row, where its role is known; on a ticket's rows, who opened the ticket."""
+
+
+def writer_columns(names: Iterable[str]) -> list[str]:
+    """Return the columns that name who wrote a row of a known role, by their usual names, the most exact first."""
+    columns = list(names)
+    others = [name for name in columns if _WRITERS.fullmatch(word_form(name))]
+    return [*author_columns(columns), *sorted(others, key=lambda name: not word_form(name).endswith("_id"))]
+
+
 def author_columns(names: Iterable[str]) -> list[str]:
     """Return the columns that name who wrote a row, by their usual names, the most exact first."""
     found = {name: word_form(name) for name in names}
