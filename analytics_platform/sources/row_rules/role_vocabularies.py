@@ -95,8 +95,8 @@ def tells_roles(column: str, values: Iterable[Any]) -> bool:
     first = list(islice(values, _LOOKED_AT))
     known = default_role_words()
     words = (plain_word(value) for value in first if isinstance(value, str))
-    meant = {known.get(word, "") for word in words} | {*vocabulary_of(column, first).values()}
-    return not _SPEAKERS.isdisjoint(meant)
+    meant = {known.get(word) for word in words} | {*vocabulary_of(column, first).values()}
+    return any(role in _SPEAKERS for role in meant)
 
 
 _SPEAKERS = frozenset({"user", "agent", "assistant"})
