@@ -215,6 +215,8 @@ class FieldMapping(BaseModel):
     def with_auto_times(self) -> FieldMapping:
         """Return the mapping that reads also times that are in none of its forms, for shapes that write their own."""
         formats = tuple(self.time_formats())
+        if AUTO in formats:
+            return self
         return self.model_copy(update={"timestamp_format": None, "timestamp_formats": (*formats, AUTO)})
 
     def with_made_columns(self, names: Iterable[str]) -> FieldMapping:

@@ -360,7 +360,7 @@ def _records(
     else:
         rows = numbered(unfolded(batches, shape, context, paths), paths)
     known = None if read is None else names_in_chats(first)
-    for result in with_mapping(rows, mapping, whole=shape in _WHOLE_SHAPES, known=known):
+    for result in with_mapping(rows, mapping, recognised, whole=shape in _WHOLE_SHAPES, known=known):
         recognised.internal_notes = context.internal_notes
         recognised.note_times(context)
         yield result

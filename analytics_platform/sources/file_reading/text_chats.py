@@ -60,7 +60,7 @@ def _with_notes(
     if not order.certain:
         day = {"dmy": "day first", "mdy": "month first"}[order.order]
         recognised.notes.append(f"Dates are read {day}; no date of the file's beginning shows which is right.")
-    yield from with_mapping(numbered(batches, mapping.columns.values()), mapping, whole=False)
+    yield from with_mapping(numbered(batches, mapping.columns.values()), mapping, recognised, whole=False)
 
 
 def read_text_chat(stream: io.BufferedReader, sample: bytes, file: SourceFile, recognised: Recognised) -> Record | None:

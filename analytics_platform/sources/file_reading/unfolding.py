@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics_platform.sources.file_reading.recognised import Recognised
 from analytics_platform.sources.formats.file_records import Record, Records, rows_of, value_at
 from analytics_platform.sources.formats.json_rows import WRAPPERS, no_object
 from analytics_platform.sources.mapping import FieldMapping
@@ -31,6 +32,7 @@ from analytics_platform.sources.shapes.shape import (
     with_tool_calls,
 )
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
+from analytics_platform.sources.shapes.table_parts.table_times import with_date_order
 
 
 def unwrapped(batches: Iterator[Records], mapping: FieldMapping) -> Iterator[Records]:
@@ -191,13 +193,19 @@ def unfolded(batches: Iterator[Records], shape: Shape, context: Context, paths: 
 
 
 def with_mapping(
-    batches: Iterator[Rows], mapping: FieldMapping, *, whole: bool, known: Collection[str] | None = None
+    batches: Iterator[Rows],
+    mapping: FieldMapping,
+    recognised: Recognised,
+    *,
+    whole: bool,
+    known: Collection[str] | None = None,
 ) -> Iterator[tuple[FieldMapping, Rows]]:
     """Yield rows of a shape with the part of the mapping that the shape leaves open.
 
     Args:
         batches: The rows, under the names of the input columns.
         mapping: The mapping of the source.
+        recognised: Gets a note about the order of dates such as 6/20/2024.
         whole: Whether the shape decides roles and texts in any case.
         known: Columns of a table with whole chats in its cells: another that the mapping names is misspelled, and no
             value that the shape has unfolded. None where the shape may have unfolded any.
@@ -213,6 +221,7 @@ def with_mapping(
             }
             constants = {name: value for name, value in mapping.constants.items() if name not in {"role", "text"}}
             effective = mapping.with_auto_times().model_copy(update={"columns": columns, "constants": constants})
+            effective = with_date_order(rows, effective, recognised.notes, recognised.dates)
             ignored = [
                 column
                 for column in mapping.columns.values()

@@ -14,7 +14,7 @@ _WORDS = {
     "consumer buyer caller prompter incoming inbound in user-message user-prompt message-to-operator "
     "offline-message",
     "assistant": "assistant ai bot gpt claude chatgpt model llm chatbot chat-bot virtual-assistant virtual-agent "
-    "answer-bot bing bard gemini function-call tool-call tool-calls api-message ai-response bot-message "
+    "answer-bot ai-agent bing bard gemini function-call tool-call tool-calls api-message ai-response bot-message "
     "assistant-message",
     "agent": "agent assignee admin operator support support-agent customer-support human-agent live-agent "
     "representative rep staff employee team teammate team-member advisor moderator technician csr outgoing outbound "

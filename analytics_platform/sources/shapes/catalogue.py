@@ -20,7 +20,7 @@ from analytics_platform.sources.shapes.exports.messengers import (
     TEAMS,
     TELEGRAM,
 )
-from analytics_platform.sources.shapes.exports.model_chats import ARENA, BARE, GEMINI, SILLYTAVERN
+from analytics_platform.sources.shapes.exports.model_chats import ARENA, BARE, CLAUDE_CODE, GEMINI, SILLYTAVERN
 from analytics_platform.sources.shapes.exports.openai_messages import MESSAGES
 from analytics_platform.sources.shapes.exports.otel import OTEL
 from analytics_platform.sources.shapes.exports.sharegpt import SHAREGPT
@@ -29,8 +29,8 @@ from analytics_platform.sources.shapes.shape import Shape
 
 SHAPES: tuple[Shape, ...] = (
     CHATGPT, CLAUDE, OTEL, ZENDESK, INTERCOM, FRESHDESK, CHATWOOT, SLACK, TELEGRAM, DISCORD,
-    DISCORD_ROWS, TEAMS, MESSENGER, GOOGLE_CHAT, SKYPE, JIRA, SHAREGPT, ARENA, GEMINI, SILLYTAVERN, MESSAGES, EXCHANGES,
-    BARE,
+    DISCORD_ROWS, TEAMS, MESSENGER, GOOGLE_CHAT, SKYPE, JIRA, SHAREGPT, ARENA, GEMINI, SILLYTAVERN, CLAUDE_CODE,
+    MESSAGES, EXCHANGES, BARE,
 )  # fmt: skip
 """In the order in which they are tried: a shape with more characteristic keys comes first."""
 

@@ -61,7 +61,7 @@ class _Thread:
 
 
 def identify(
-    context: Context, conversation: Any, turns: Sequence[Turn], *, continues: bool = True
+    context: Context, conversation: Any, turns: Sequence[Turn], *, continues: bool = True, fewest: int = 2
 ) -> list[MessagePlace]:
     """Return the place of each message of one conversation in one record.
 
@@ -74,6 +74,7 @@ def identify(
         conversation: Id of the conversation.
         turns: The messages, in order.
         continues: Whether another record can hold messages of the conversation.
+        fewest: Fewest messages of a record that can be a repetition.
     """
     keys = [_key(conversation, turn) for turn in turns]
     if not continues or all(turn.time is not None for turn in turns):
@@ -87,7 +88,7 @@ def identify(
     thread.opening = max(thread.opening, opening)
     short = _shortened(keys)
     hashes = short[opening:]
-    start = _start(thread.keys, hashes)
+    start = _start(thread.keys, hashes, fewest)
     before = Counter(thread.keys[:start])
     if thread.keys[start : start + len(hashes)] != hashes:
         thread.keys[start:] = hashes
@@ -168,17 +169,17 @@ def _key(conversation: Any, turn: Turn) -> str:
     return hashlib.sha256(content.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
-def _start(thread: list[int], hashes: list[int]) -> int:
+def _start(thread: list[int], hashes: list[int], fewest: int) -> int:
     """Return the place in the conversation at which a record's first message stands.
 
     A single message may be said twice, so that only two equal ones in a row, or the end of the conversation at the
-    beginning of a longer record, are a repetition.
+    beginning of a longer record, are a repetition; ``fewest`` is 1 where each record has what was said before it.
     """
-    if len(hashes) > 1 and thread[:1] == hashes[:1]:
+    if len(hashes) >= fewest and thread[:1] == hashes[:1]:
         return 0
     for start, key in enumerate(thread):
         length = min(len(hashes), len(thread) - start)
-        if len(hashes) > 1 and key == hashes[0] and thread[start : start + length] == hashes[:length]:
+        if len(hashes) >= fewest and key == hashes[0] and thread[start : start + length] == hashes[:length]:
             return start
     return len(thread)
 

@@ -20,12 +20,12 @@ from analytics_platform.sources.shapes.exports.model_chats import BARE
 from analytics_platform.sources.shapes.id_keys import CONTACT_KEYS, CONVERSATION_KEYS, RECORD_KEYS, TIME_KEYS
 from analytics_platform.sources.shapes.identity import Turn, identify_conversation, identify_rows
 from analytics_platform.sources.shapes.people import PEOPLE, PROMPTER, with_roles_of_people, with_stated_prompters
-from analytics_platform.sources.shapes.shape import Context, Shape, content_text, first_of, is_list_of
+from analytics_platform.sources.shapes.shape import Context, Shape, content_text, first_of, is_list_of, is_thought
 from analytics_platform.sources.shapes.table_parts.column_names import column_form
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_columns
 from analytics_platform.sources.shapes.table_parts.table_roles import says_who_speaks
 
-_PARENT_IDS = (*CONVERSATION_KEYS, *CONTACT_KEYS, *RECORD_KEYS)
+_PARENT_IDS = (*CONVERSATION_KEYS, *CONTACT_KEYS, "custom_id", *RECORD_KEYS)
 """Keys of a record that name its conversation, in the order in which they are tried."""
 _MESSAGE_IDS = ("id", "Id", "uuid", "_id", "messageId", "message_id")
 _INNER = (
@@ -105,7 +105,14 @@ def _shape_of_lists(path: tuple[str, ...], unfold: Unfold) -> Shape:
 def _flat_message(text: str, record: Record, context: Context) -> list[Record]:  # noqa: ARG001  (of each ``unfold``)
     """Return a message whose values stand in objects; a text that stands deep in it gets our name."""
     row = flat_record(with_own_names(record))
-    return [{**row, "text": row[text]} if "." in text and text in row else row]
+    return [_with_content({**row, "text": row[text]} if "." in text and text in row else row)]
+
+
+def _with_content(row: Record) -> Record:
+    """Return a message with its content as the text, where it has an empty text beside it, as LibreChat writes it."""
+    if row.get("text", row) or not isinstance(row.get("content"), str):
+        return row
+    return {**row, "text": row["content"]}
 
 
 def _packed_shape(sample: Sequence[Record]) -> Shape | None:
@@ -214,7 +221,8 @@ def _value_at(record: Mapping[str, Any], path: Sequence[str]) -> Any:
 def _items(record: Mapping[str, Any], path: Sequence[str]) -> list[Record]:
     """Return the objects of a list; one that names its author by an id gets the author's role from the record."""
     value = _value_at(record, path)
-    items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    listed = value if isinstance(value, list) else []
+    items = [item for item in listed if isinstance(item, dict) and not is_thought(item)]
     if items and all(len(item) == 1 and isinstance(next(iter(item.values())), dict) for item in items):
         items = [next(iter(item.values())) for item in items]  # as Grok writes {"response": {...}}
     if items and PROMPTER in items[0]:
@@ -315,7 +323,7 @@ def _message_row(item: Record, spoken: _Spoken, known: dict[tuple[str, ...], dic
             row[name] = row[usual[name]]  # the column itself may tell notes, too
     own = row.get(usual.get("conversation_id", "conversation_id"))
     row["conversation_id"] = None if own is None else str(own)
-    return row
+    return _with_content(row)
 
 
 def _is_content(value: Any) -> bool:

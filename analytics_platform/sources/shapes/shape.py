@@ -150,19 +150,17 @@ _PART_TYPES = frozenset({
     "text", "input_text", "output_text", "refusal", "image_url", "image", "input_image", "output_image", "image_file",
     "input_audio", "output_audio", "audio", "audio_url", "video", "video_url", "file", "input_file", "document",
     "tool_use", "tool_call", "function_call", "server_tool_use", "tool_result", "function_call_output",
-    "tool_call_response", "thinking", "redacted_thinking", "reasoning", "step-start", "source-url", "source-document",
-    "dynamic-tool",
+    "tool_call_response", "thinking", "redacted_thinking", "reasoning", "dynamic-tool", "step-start", "source-url",
+    "source-document",
 })  # fmt: skip
 """Types of content parts; a tool's answer has objects with types of its own."""
+_TOOL_PREFIX, _DATA_PREFIX = "tool-", "data-"
+"""Begin the types of Vercel's parts of a tool and of a program."""
+_TEXT_KEYS = ("text", "content", "value", "body", "refusal", "transcript", "output_text", "input_text")
 
 
 def _is_part_type(kind: Any) -> bool:
-    return isinstance(kind, str) and (kind in _PART_TYPES or kind.startswith(_VERCEL_TOOL))
-
-
-_VERCEL_TOOL = "tool-"
-"""Beginning of the types of Vercel's parts that call a tool, before the tool's name."""
-_TEXT_KEYS = ("text", "content", "value", "refusal", "transcript", "output_text", "input_text")
+    return isinstance(kind, str) and (kind in _PART_TYPES or kind.startswith((_TOOL_PREFIX, _DATA_PREFIX)))
 
 
 def _part_text(part: Mapping[str, Any]) -> str | None:
@@ -183,10 +181,10 @@ def _marker(kind: str, part: Mapping[str, Any]) -> str | None:
     is_image = kind == "file" and str(part.get("mediaType") or part.get("mimeType")).startswith("image/")  # Vercel's
     if "image" in kind or has_image or is_image or "inlineData" in part or "inline_data" in part:
         return "[image]"
-    if kind.startswith(_VERCEL_TOOL) or kind == "dynamic-tool":
-        return f"[tool call: {part.get('toolName') or kind.removeprefix(_VERCEL_TOOL)}]"
+    if kind.startswith(_TOOL_PREFIX) or kind == "dynamic-tool":
+        return f"[tool call: {part.get('toolName') or kind.removeprefix(_TOOL_PREFIX)}]"
     if kind in _TOOL_CALLS or "functionCall" in part or "toolUse" in part:
-        called = part.get("functionCall") or part.get("toolUse") or part.get("function") or part
+        called = next((part[name] for name in _CALLED if isinstance(part.get(name), Mapping)), part)
         return f"[tool call: {called.get('name') or 'unnamed'}]"
     answer = first_of(part, *_TOOL_ANSWERS)
     if isinstance(answer, Mapping) and not kind:
@@ -203,14 +201,21 @@ def _marker(kind: str, part: Mapping[str, Any]) -> str | None:
         file = part["file"] if isinstance(part.get("file"), Mapping) else part
         name = file.get("filename") or file.get("name") or file.get("title")
         return f"[file: {name}]" if name else "[file]"
-    return "" if kind in _UNSAID else None
+    return "" if kind in _UNSAID or kind.startswith(_DATA_PREFIX) or is_thought(part) else None
 
 
-_UNSAID = frozenset(
-    {"thinking", "redacted_thinking", "reasoning", "thoughts", "step-start", "source-url", "source-document"}
-)
+def is_thought(part: Mapping[str, Any]) -> bool:
+    """Tell whether a message or a part of one is what Gemini thinks to itself."""
+    return part.get("thought") is True or part.get("isThought") is True
+
+
+_UNSAID = frozenset({
+    "thinking", "think", "redacted_thinking", "reasoning", "thoughts", "step-start", "source-url", "source-document",
+})  # fmt: skip
 """Kinds of parts that a model shows to nobody, or that say nothing."""
 _TOOL_CALLS = frozenset({"tool_use", "tool_call", "function_call", "server_tool_use"})
+_CALLED = ("functionCall", "toolUse", "function", "tool_call")
+"""Keys of the object that names the tool that a part calls."""
 _TOOL_ANSWERS = ("functionResponse", "toolResult")
 """Keys of a tool's answer: Gemini's and Bedrock's."""
 

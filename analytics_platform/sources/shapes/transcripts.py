@@ -27,6 +27,10 @@ _HEADING = re.compile(
     rf"\s*(?P<name>[^\W\d_][^:\n\[\](){{}}<>]{{0,39}}?)[,\s]\s*[\[(]?(?P<time>(?P<day>{_DAY}[T,\s]\s*)?{_CLOCK})[\])]?:?\s*"
 )
 """A line of its own above a message: who speaks, and when."""
+_NOTICE = re.compile(
+    rf"\s*(?:{_OFFSET}\s*|[\[(]?(?:{_DAY}[T,\s]\s*)?{_CLOCK}[\])]?\s*(?:[-\u2013|]\s*)?)?\*{{3}}\s\S.*\s\*{{3}}\s*"
+)
+"""A line of the program, as Zendesk Chat writes it: ``(08:00:20) *** Tom joined the chat ***``."""
 _PIPE = re.compile(r"\s+\|\s+")
 _MOST_SPEAKERS, _MOST_WORDS, _FEWEST_TURNS = 6, 4, 2
 
@@ -114,7 +118,7 @@ def read_transcript(cell: str) -> WrittenChat | None:
 
     A line that names no speaker belongs to the message above it.
     """
-    lines = [line for line in _BREAK.sub("\n", cell).split("\n") if line.strip()]
+    lines = [line for line in _BREAK.sub("\n", cell).split("\n") if line.strip() and not _NOTICE.fullmatch(line)]
     if len(lines) == 1 and all(_role_of_start(piece) for piece in _PIPE.split(lines[0])):
         lines = _PIPE.split(lines[0])
     starts = [_start(line) for line in lines]

@@ -15,6 +15,7 @@ from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.file_reading.locating import find_files
 from analytics_platform.sources.mapping import FieldMapping
+from analytics_platform.sources.shapes.catalogue import recognise_shape
 
 CASES = Path(__file__).parent / "cases"
 FILES = sorted(path for path in CASES.rglob("*.*") if path.is_file() and path.suffix not in {".md", ".yaml"})
@@ -77,3 +78,9 @@ def test_odd_records_give_rows_or_one_line(file, seed, tmp_path):
     path.write_text(json.dumps(changed(record, random.Random(seed))))
 
     read_or_refuse(path)
+
+
+@pytest.mark.parametrize("key", ["conversations", "messages", "notes", "helpdesk_ticket", "chats", "message", "events"])
+def test_a_number_in_the_place_of_messages_has_no_shape(key):
+    """It ended the recognition of Skype's chats with a trace."""
+    assert recognise_shape([{"id": 1, key: -1}]) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -157,3 +159,45 @@ def test_files_that_disagree_decide_nothing_for_others(folder):
     assert source.rows_by_day() == {"2024-06-25": 1, "2024-06-26": 1}
     assert source.summary().quarantined == 1
     assert "no date of the source shows it" in source.summary().warnings[0]
+
+
+def _nested(time: str) -> str:
+    said = [{"role": "user", "content": "hi", "timestamp": time}, {"role": "assistant", "content": "ho"}]
+    return json.dumps([{"id": "a", "messages": said}])
+
+
+OF_SHAPES = {
+    "a question and its answer": ("a.csv", "session,question,answer,created\n1,hi,ho,{time}\n"),
+    "a chat in a cell": ("a.csv", 'chat_id,started,transcript\n1,{time},"Customer: hi\nAgent: ho"\n'),
+    "messages in a list": (
+        "a.json",
+        _nested("{time}").replace("{", "{{").replace("}", "}}").replace("{{time}}", "{time}"),
+    ),
+}
+
+
+@pytest.mark.parametrize("time", ["06/20/2024 08:00", "20/06/2024 08:00", "6/20/2024 8:00 AM"])
+@pytest.mark.parametrize("shape", OF_SHAPES)
+def test_dates_show_their_order_in_each_shape(folder, shape, time):
+    """They were refused in all but plain rows."""
+    name, content = OF_SHAPES[shape]
+    found = folder.rows_of(name, content.format(time=time))
+    assert {f"{row['timestamp']:%Y-%m-%d %H:%M}" for row in found.messages if row["role"] == "user"} == {
+        "2024-06-20 08:00"
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "values"),
+    [
+        (("Datum", "Uhrzeit"), ("20.06.24", "08:15:00")),
+        (("date", "heure"), ("28.06.24", "8h15")),
+        (("Uhrzeit", "Datum"), ("08.15.00", "20.06.2024")),
+        (("Zeit", "Tag"), ("08.15.00", "20.06.24")),
+    ],
+)
+def test_a_short_date_is_no_time_of_the_day(folder, names, values):
+    """20.06.24 was read as 20:06:24."""
+    rows = "".join(f"1,{role},hi,{','.join(values)}\n" for role in ("user", "agent"))
+    found = folder.rows_of("a.csv", f"conversation_id,role,text,{','.join(names)}\n{rows}")
+    assert {f"{row['timestamp']:%m %H:%M}" for row in found.messages} == {"06 08:15"}

@@ -85,3 +85,32 @@ def test_the_requests_of_a_session_give_each_message_once(said, requests, times)
 
     assert [(row["role"], row["text"]) for row in rows] == SESSION[: len(times)]
     assert "".join(row["timestamp"][-2] for row in rows) == times
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"choices": [{"index": 0, "message": FOUR}]},
+        {"candidates": [{"content": {"role": "model", "parts": [{"text": "four"}]}}]},
+        {"message": FOUR},
+        {"response": {"output": [{"type": "reasoning"}, {"type": "message", **FOUR}]}},
+        {"response": {"role": "assistant", "content": [{"type": "text", "text": "four"}]}},
+    ],
+)
+def test_an_answer_as_an_interface_returns_it_is_the_last_message(said, answer):
+    """OpenAI's choices beside the messages were lost in silence."""
+    assert pairs(said(log(ASKED, **answer))) == [*SAID, ("assistant", "four")]
+
+
+@pytest.mark.parametrize("more", [{"message": "three"}, {"message": ASKED[-1]}, {"choices": ["A", "B"]}])
+def test_a_question_beside_its_messages_is_no_answer(said, more):
+    assert pairs(said(log(ASKED, **more))) == SAID
+
+
+@pytest.mark.parametrize("asked", ["messages", "request"])
+def test_the_time_of_the_answer_is_that_of_a_request_without_one(folder, asked):
+    """Such messages had the time of the file."""
+    answer = {"object": "chat.completion", "created": 1718870400, "choices": [{"message": FOUR}]}
+    content = {"messages": ASKED, "request": {"messages": ASKED}}[asked]
+    found = folder.rows_of("a.json", json.dumps([{asked: content, "response": answer}]))
+    assert {f"{row['timestamp']:%Y-%m-%d %H:%M}" for row in found.messages} == {"2024-06-20 08:00"}

@@ -180,3 +180,13 @@ def test_a_text_file_with_a_chat_is_read(said):
 def test_a_text_file_without_a_chat_is_refused(folder, text):
     with pytest.raises(SourceError, match="of no known format"):
         folder.rows_of("a.txt", text)
+
+
+@pytest.mark.parametrize("time", ["(08:00:20) ", "[2024-06-20 08:00:20] ", ""])
+def test_a_notice_of_the_program_is_no_word_of_a_speaker(time):
+    """That an agent joined was added to what the customer said."""
+    cell = f"{time}*** Anna joined the chat ***\n{time}Anna: hi\n{time}*** Tom joined the chat ***\n{time}Tom: hello"
+    assert [(one["role"], one["content"]) for one in transcript_messages(cell) or []] == [
+        ("user", "hi"),
+        ("agent", "hello"),
+    ]

@@ -23,6 +23,13 @@ from analytics_platform.sources.shapes.identity import (
     identify_conversation,
     identify_row,
 )
+from analytics_platform.sources.shapes.model_bodies import (
+    is_stream,
+    model_text,
+    plain_prompt,
+    streamed_text,
+    time_of_answer,
+)
 from analytics_platform.sources.shapes.shape import (
     Context,
     Shape,
@@ -67,8 +74,11 @@ _BODIES = ("body", "inputBodyJson", "outputBodyJson", "output")
 """Keys of what was sent within a logged request or answer, as Bedrock logs it."""
 _DETAILS = ("metadata", "metrics", "trace", "request_properties", "properties")
 """Keys of objects in which LangWatch, Langfuse and Helicone keep session, user and tokens."""
-_FULFILMENTS = ("fulfillmentText", "fulfillment_text", "responseMessages")
-"""Keys of the answer of Dialogflow."""
+_ANSWERS = (
+    "output", "answer", "text", "response", "result", "completion", "generated_text",
+    "fulfillmentText", "fulfillment_text", "responseMessages",
+)  # fmt: skip
+"""Keys of the text of an answer, the last three of Dialogflow."""
 _TRACES = ("trace_id", "traceId", "run_type", "observationId")
 _THREADS = ("thread_id", "session_id", "conversation_id")
 """Keys of the conversation in the metadata of a LangSmith run."""
@@ -76,8 +86,11 @@ _RUN_CONVERSATIONS = ("thread_id", "conversation_id", "trace_id", "id")
 """Keys of the conversation in a LangSmith run itself."""
 _ARGUMENTS = frozenset({"args", "kwargs"})
 """Keys of the input of a function that Langfuse's decorator observes."""
-_LEVELS = frozenset({"SPAN", "EVENT", "TOOL", "RETRIEVER", "CHAIN", "EMBEDDING", "GUARDRAIL", "EVALUATOR"})
-"""Kinds of Langfuse observations that are no exchange between a customer and the assistant."""
+_LEVELS = frozenset({
+    "SPAN", "EVENT", "TOOL", "RETRIEVER", "CHAIN", "EMBEDDING", "GUARDRAIL", "EVALUATOR",
+    "TASK", "FUNCTION", "SCORE", "EVAL", "REVIEW",
+})  # fmt: skip
+"""Kinds of observations of Langfuse and of spans of Braintrust that are no exchange of a customer and the assistant."""
 
 
 def unfold(record: Record, context: Context) -> Iterator[Record]:
@@ -96,13 +109,17 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     said = _said_in_sessions(context).get(id(record))
     record = _prepared(record, sides)
     stated = _stated_time(record)
-    start, ended = context.time_of(stated), first_of(record, *_ENDS)
     asking, answering = _sides(record, pair)
+    created = None if stated else time_of_answer(*_within(answering))
+    start, ended = context.time_of(stated, created), first_of(record, *_ENDS) or created
     user = first_of(record, *_USERS) or _user_of_request(record, asking, but=sides)
     asked, answered = _question(asking) or None, _answer(answering) or None
     if asked is None and answered is None and any(record.get(name) not in (None, "") for name in sides):
         raise ValueError("neither the question nor the answer has a known form")
-    conversation, question_id, answer_id = _identities(record, context, (user, stated, asked, answered))
+    chain = _chain_of(record, pair, context)
+    if chain is not None and first_of(plain_values(record), *_CONVERSATION) is None:
+        record = {**record, **chain}
+    conversation, question_id, answer_id = _identities(record, context, (user, stated or created, asked, answered))
     common = {**further, "conversation_id": conversation, "user_id": user}
     question: Record = {"message_id": question_id, "role": "user", "text": asked, **start}
     answer: Record = {"message_id": answer_id, "role": pair.answers_as, "text": answered}
@@ -246,6 +263,47 @@ def _within(answer: Any) -> list[Any]:
     return [answer, *(answer.get(name) for name in _BODIES)] if isinstance(answer, Mapping) else []
 
 
+_BEFORE = "previous_response_id"
+"""Key of the answer before, in OpenAI's Responses."""
+
+
+def _chain_of(record: Record, pair: Pair, context: Context) -> Record | None:
+    """Return the id and the conversation of an answer of OpenAI's Responses, which names the answer before it.
+
+    The conversation is the id of the first answer of the chain, or the one that the answer names. None of another
+    record.
+    """
+    if context.memory.get("linked") is not context.neighbours:
+        links = context.memory.setdefault("links", {})
+        links |= dict(link for one in context.neighbours if (link := _link_of(one, pair)) is not None)
+        context.memory["linked"] = context.neighbours
+    link = _link_of(record, pair)
+    if link is None:
+        return None
+    own, before = link
+    root, passed = own, {own}
+    while before is not None and before not in passed:
+        passed.add(before)
+        root, before = before, context.memory["links"].get(before)
+    return {"id": own, "conversation_id": root}
+
+
+def _link_of(record: Record, pair: Pair) -> tuple[str, str | None] | None:
+    """Return the id of an answer of OpenAI's Responses, and that of the conversation or the answer before it."""
+    sides = (record.get(pair.question), record.get(pair.answer))
+    if _BEFORE not in record and not any(isinstance(side, Mapping) or _BEFORE in str(side) for side in sides):
+        return None
+    holders = [record, *(holder for side in _sides(record, pair) for holder in _within(side))]
+    objects = [holder for holder in holders if isinstance(holder, Mapping)]
+    own = next((one["id"] for one in reversed(objects) if one.get("id")), None)
+    if own is None or not any(_BEFORE in one for one in objects):
+        return None
+    whole = next((one["conversation"] for one in objects if one.get("conversation")), None)
+    whole = whole.get("id") if isinstance(whole, Mapping) else whole
+    before = whole or next((one[_BEFORE] for one in objects if one.get(_BEFORE)), None)
+    return str(own), None if before is None else str(before)
+
+
 def _user_of_request(record: Record, request: Any, but: Iterable[str]) -> Any:
     """Return the customer whom a record or its request names as OpenAI or Anthropic do; None if they name nobody.
 
@@ -274,28 +332,36 @@ def _counted(body: Any, side: str) -> Any:
 def _is_part(record: Record, context: Context) -> bool:
     """Tell whether a record is a step within an exchange that another record tells, and no exchange of its own.
 
-    Of LangSmith's runs, the root of a trace is the exchange; the runs of models below count if the file has no root
-    with a question and an answer.
+    Of the runs of LangSmith and the spans of Braintrust, the root of a trace is the exchange; the runs of models below
+    count if the file has no root with a question and an answer.
     """
-    is_step = str(record.get("type") or record.get("run_type") or "").upper() in _LEVELS
-    if "run_type" not in record:
+    span = record.get("span_attributes")
+    kind = span.get("type") if isinstance(span, Mapping) else None
+    is_step = str(record.get("type") or record.get("run_type") or kind or "").upper() in _LEVELS
+    if not _is_run(record):
         return is_step
     is_told = _trace_of(record) in _roots(context)
     return not is_told if is_step and _is_root(record) else is_step or (is_told and not _is_root(record))
 
 
+def _is_run(record: Record) -> bool:
+    """Tell whether a record is a run of LangSmith or a span of Braintrust, of which a trace has several."""
+    return "run_type" in record or "root_span_id" in record
+
+
 def _is_root(run: Record) -> bool:
-    return not run.get("parent_run_id") and "." not in str(run.get("dotted_order") or "")
+    parent = first_of(run, "parent_run_id", "span_parents")
+    return parent in (None, [], "[]") and "." not in str(run.get("dotted_order") or "")
 
 
 def _trace_of(run: Record) -> str:
-    return str(first_of(run, "trace_id", "id"))
+    return str(first_of(run, "root_span_id", "trace_id", "id"))
 
 
 def _roots(context: Context) -> dict[str, Any]:
     """Return the traces of the runs read together whose root has a question and an answer, each with its model."""
     if context.memory.get("neighbours") is not context.neighbours:
-        runs = [run for run in context.neighbours if "run_type" in run]
+        runs = list(filter(_is_run, context.neighbours))
         models = {_trace_of(run): model for run in runs if (model := _metadata(run).get("ls_model_name"))}
         roots = {}
         for run in filter(_is_root, runs):
@@ -388,11 +454,20 @@ def _nested_time(record: Record) -> Any:
     return first_of(times, "started_at", "inserted_at") if isinstance(times, Mapping) else None
 
 
+def _body(value: Any) -> Any:
+    """Return what was sent within a logged request or answer; of a stream, the message that its pieces make."""
+    if not isinstance(value, Mapping | list):
+        return value
+    for name in _BODIES:
+        inner = value.get(name) if isinstance(value, Mapping) else None
+        if isinstance(inner, Mapping) or is_stream(inner):
+            value = inner
+    return {"role": "assistant", "content": streamed_text(value)} if is_stream(value) else value
+
+
 def _messages(value: Any) -> list[Any] | None:
     """Return the messages of a question or answer that is a list of them; None for anything else."""
-    for body in _BODIES:
-        if isinstance(value, Mapping) and isinstance(value.get(body), Mapping):
-            value = value[body]
+    value = _body(value)
     if isinstance(value, Mapping) and is_message(value.get("message")):
         return [value["message"]]
     if isinstance(value, Mapping):
@@ -424,6 +499,7 @@ def _question(value: Any) -> str | None:
     if messages is not None:
         asked = [message for message in messages if speaker(message) == "user"]
         return message_text(asked[-1]) if asked else None
+    value = plain_prompt(value)
     said = _text(
         value, "input", "question", "query", "text", "prompt", "message", "human_input", "user_input", "transcript"
     )
@@ -449,7 +525,11 @@ def _answer(value: Any) -> str | None:
     messages = _messages(value)
     if messages is not None:
         return message_text(messages[-1])
-    return _text(value, "output", "answer", "text", "response", "result", "completion", "generated_text", *_FULFILMENTS)
+    if isinstance(value, str):
+        return content_text(value)
+    body = _body(value)
+    texts = (model_text(body), *(_text(one, *_ANSWERS) for one in (value, body)))
+    return next((text for text in texts if text is not None), None)
 
 
 def _text(value: Any, *names: str) -> str | None:

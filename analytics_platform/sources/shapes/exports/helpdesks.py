@@ -215,7 +215,9 @@ def _freshdesk_ticket(record: Record) -> Record:
 
 
 def _freshdesk_messages(ticket: Record) -> list[Record] | None:
-    return _list(ticket.get("conversations"), "conversations") or _list(ticket.get("notes"), "notes")
+    """Return the messages of a ticket; older exports wrap each of them: ``{"note": {...}}``."""
+    messages = _list(ticket.get("conversations"), "conversations") or _list(ticket.get("notes"), "notes")
+    return messages and [message["note"] if isinstance(message.get("note"), dict) else message for message in messages]
 
 
 def _is_freshdesk(record: Record) -> bool:

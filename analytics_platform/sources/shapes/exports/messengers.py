@@ -266,8 +266,9 @@ GOOGLE_CHAT = Shape(
 
 
 def _skype_chats(record: Record) -> list[Record]:
-    chats = record.get("conversations") if "conversations" in record else [record]
-    return [chat for chat in chats or [] if isinstance(chat, dict) and isinstance(chat.get("MessageList"), list)]
+    chats = record.get("conversations", [record])
+    listed = chats if isinstance(chats, list) else []
+    return [chat for chat in listed if isinstance(chat, dict) and isinstance(chat.get("MessageList"), list)]
 
 
 def _skype(record: Record, context: Context) -> Iterator[Record]:

@@ -17,6 +17,7 @@ from analytics_platform.sources.shapes.shape import (
     message_text,
     speaker,
 )
+from analytics_platform.sources.shapes.token_usage import stated_tokens
 
 _SIDES = ("a", "b")
 
@@ -99,6 +100,54 @@ def _character_chat(record: Record, context: Context) -> Iterator[Record]:
 
 
 SILLYTAVERN = Shape("sillytavern", "SillyTavern chat", _is_character_chat, _character_chat, "A file is a conversation.")
+
+_OF_SESSIONS = ("leafUuid", "isSnapshotUpdate", "isSidechain")
+"""Keys of lines of Claude Code: of a summary, of a snapshot of files, and of what was said."""
+
+
+def _is_claude_code(record: Record) -> bool:
+    return "parentUuid" in record or (
+        isinstance(record.get("type"), str) and any(key in record for key in _OF_SESSIONS)
+    )
+
+
+def _claude_code(record: Record, context: Context) -> Iterator[Record]:
+    """Yield a message of a session; a line of thoughts or with a snapshot of files yields nothing.
+
+    The lines of one answer share the id of their message, and its tokens, which count once. What a program wrote under
+    the customer's role has the role system, and what a model under another one says the role tool.
+    """
+    message = record.get("message")
+    if not isinstance(message, dict) or not is_message(message):
+        return
+    role, text = speaker(message), message_text(message)
+    if not text:
+        return
+    if record.get("isSidechain"):
+        role = "tool"
+    elif role == "user" and (record.get("isMeta") or record.get("isCompactSummary")):
+        role = "system"
+    tokens: Record = {}
+    if message.get("id") is None or message["id"] != context.memory.get("answer"):
+        context.memory["answer"], tokens = message.get("id"), stated_tokens(message)
+    yield {
+        "conversation_id": record.get("sessionId"),
+        "message_id": record.get("uuid"),
+        "role": role,
+        "text": text,
+        **context.time_of(record.get("timestamp"), position=context.number),
+        "model": message.get("model"),
+        **tokens,
+    }
+
+
+CLAUDE_CODE = Shape(
+    "claude_code",
+    "sessions of Claude Code",
+    _is_claude_code,
+    _claude_code,
+    "A session is a conversation. Answers of tools and of further models that they call have the role tool.",
+)
 
 _KEYS_OF_MESSAGES = frozenset({
     "role", "content", "type", "id", "name", "status", "tool_calls", "tool_call_id", "function_call", "refusal",

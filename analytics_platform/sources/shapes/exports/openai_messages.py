@@ -14,6 +14,7 @@ from analytics_platform.sources.shapes.id_keys import (
     USER_KEYS,
 )
 from analytics_platform.sources.shapes.identity import Turn, identify, identify_conversation
+from analytics_platform.sources.shapes.model_bodies import time_of_answer
 from analytics_platform.sources.shapes.shape import (
     Context,
     Shape,
@@ -38,9 +39,11 @@ _ROLE_AND_CONTENT = _PAIR = 2
 """Keys of a message that says nothing but who speaks and what."""
 ANSWERS = (
     "response", "completion", "output", "answer", "reply", "output_text", "assistant_response", "llm_response",
-    "result",
+    "result", "choices", "candidates", "message",
 )  # fmt: skip
 """Keys of the answer of a logged request, beside its messages."""
+_OBJECTS = frozenset({"choices", "candidates", "message"})
+"""Keys of an answer that is no text, and that a model's interface returns under the role of the assistant."""
 _OUTCOMES = frozenset({"result", "output"})
 """Keys that tell how a conversation ended where its messages end with an answer."""
 
@@ -86,6 +89,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     messages = _listed(record[name])
     answer_name, answer = _answer_of(record, messages)
     messages = [*messages, *answer]
+    time = time or time_of_answer(parsed(record.get(answer_name)))
     conversation = str(key) if key is not None else identify_conversation(context, time, messages)
     further = plain_values(record, but=(*UNKEPT, answer_name))
     known = {column: further.pop(column) for column in _COLUMNS if column in further}
@@ -149,9 +153,11 @@ def _answer_of(record: Record, messages: list[Record]) -> tuple[str, list[Record
     said, last = message_text(messages[-1]), speaker(messages[-1])
     is_answered = last in {"assistant", "agent"} and bool(said)
     for name in ANSWERS:
-        answer = _as_message(record.get(name))
+        answer = None if name in _OBJECTS and isinstance(record.get(name), str) else _as_message(record.get(name))
         text = None if answer is None else message_text(answer)
-        if answer is None or (is_answered and name in _OUTCOMES and isinstance(record[name], str)):
+        if answer is None or (name in _OBJECTS and speaker(answer) != "assistant"):
+            continue
+        if is_answered and name in _OUTCOMES and isinstance(record[name], str):
             continue
         if is_answered and (text or "").strip() == (said or "").strip():
             return "", []
@@ -162,13 +168,17 @@ def _answer_of(record: Record, messages: list[Record]) -> tuple[str, list[Record
 def _as_message(value: Any) -> Record | None:
     """Return an answer as a message: of a response its first choice, of a text an assistant's message."""
     answer = parsed(value)
-    if isinstance(answer, dict):
-        choices = answer.get("choices")
-        first = choices[0] if isinstance(choices, list) and choices else None
-        if isinstance(first, dict) and is_message(first.get("message")):
-            return dict(first["message"])
-        if is_message(answer):
-            return answer
+    if isinstance(answer, dict) and not is_message(answer):
+        answer = first_of(answer, "choices", "candidates", "message", "output")
+    if isinstance(answer, list):  # OpenAI's choices, Gemini's candidates, the output of OpenAI's Responses
+        inner = (
+            item if is_message(item) else first_of(item, "message", "content")
+            for item in answer
+            if isinstance(item, dict)
+        )
+        answer = next(filter(is_message, inner), None)
+    if is_message(answer):
+        return dict(answer)
     return {"role": "assistant", "content": value} if isinstance(value, str) and value.strip() else None
 
 

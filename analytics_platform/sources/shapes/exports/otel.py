@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.identity import Turn, identify
 from analytics_platform.sources.shapes.shape import (
     Context,
     Shape,
@@ -75,12 +78,17 @@ def fits(record: Record) -> bool:
 def unfold(record: Record, context: Context) -> Iterator[Record]:
     """Yield the messages of the LLM calls of a record.
 
-    Each call repeats the conversation before it; a message that an earlier call contains is yielded once.
+    Each call repeats the conversation before it, or its newest messages; a message that an earlier call contains is
+    yielded once.
     """
     for span, resource in _spans(record):
         yield from _messages_of(span, resource, context)
-    for log, resource in _logs(record):
-        yield from _message_of_log(log, resource, context)
+    for call, group in groupby(_rows_of_logs(record, context), key=itemgetter(0)):
+        # The events of one call follow each other, and may stand in several records.
+        if context.memory.get("call") != call:
+            context.memory["call"], context.memory["rows"] = call, []
+        context.memory["rows"] += (row for _, row in group)
+        yield from _new(context.memory["rows"], context)
 
 
 def _spans(record: Record) -> Iterator[tuple[Record, Record]]:
@@ -116,21 +124,26 @@ def _messages_of(span: Record, resource: Record, context: Context) -> Iterator[R
     start = context.time_of(began)
     end = context.time_of(ended, began) if ended or began else start
     common = {"conversation_id": conversation, "user_id": first_of(attributes, *_USER)}
-    history: list[tuple[str | None, str | None]] = []
-    for message in asked:
-        yield from _new(message, history, {**common, **start}, context)
     usage = {
         "model": first_of(attributes, *_MODEL),
         "input_tokens": first_of(attributes, *_INPUT_TOKENS),
         "output_tokens": first_of(attributes, *_OUTPUT_TOKENS),
         "cost": first_of(attributes, "gen_ai.usage.cost", "llm.cost.total"),
     }
+    rows = [{**common, **start, **_said(message)} for message in asked]
     for position, message in enumerate(answered):
         extra = usage if position == 0 else {"model": usage["model"]}
-        yield from _new(message, history, {**common, **extra, **end}, context)
+        rows.append({**common, **extra, **end, **_said(message)})
+    yield from _new(rows, context)
 
 
-def _message_of_log(log: Record, resource: Record, context: Context) -> Iterator[Record]:
+def _rows_of_logs(record: Record, context: Context) -> Iterator[tuple[str, Record]]:
+    """Yield the messages of the log events of a record, each after the id of its call."""
+    for log, resource in _logs(record):
+        yield from _rows_of_log(log, resource, context)
+
+
+def _rows_of_log(log: Record, resource: Record, context: Context) -> Iterator[tuple[str, Record]]:
     attributes = {**resource, **flat_attributes(log.get("attributes"))}
     name = str(log.get("eventName") or attributes.get("event.name") or "")
     body = _value(log.get("body"))
@@ -142,32 +155,31 @@ def _message_of_log(log: Record, resource: Record, context: Context) -> Iterator
     asked, answered = _from_event(name, {**attributes, **_flat(body), **body})
     if not asked and not answered:
         asked, answered = _from_attributes({**attributes, **_flat(body)})
-    # The events of one call follow each other; together they are the conversation up to this call.
-    call = first_of(log, "spanId", "span_id") or trace
-    if context.memory.get("call") != call:
-        context.memory["call"], context.memory["history"] = call, []
-    history = context.memory["history"]
+    call = str(first_of(log, "spanId", "span_id") or trace or conversation)
     for message in asked:
-        yield from _new(message, history, common, context)
+        yield call, {**common, **_said(message)}
     for message in answered:
-        yield from _new(message, history, {**common, "model": first_of(attributes, *_MODEL)}, context)
+        yield call, {**common, "model": first_of(attributes, *_MODEL), **_said(message)}
 
 
-def _new(
-    message: Mapping[str, Any], history: list[tuple[str | None, str | None]], row: Record, context: Context
-) -> Iterator[Record]:
-    """Yield a message as a row unless an earlier call had it at the same place of the same conversation."""
-    role = role_of(message.get("role"))
+def _said(message: Mapping[str, Any]) -> Record:
+    """Return who says a message, and its text."""
     text = with_tool_calls(content_text(_content(message)), parsed(message.get("tool_calls")))
-    history.append((role, text))
-    key = derived_id(row["conversation_id"], history)
+    return {"role": role_of(message.get("role")), "text": text}
+
+
+def _new(rows: Sequence[Record], context: Context) -> Iterator[Record]:
+    """Yield the messages of one call that no earlier call had at the same place of the same conversation."""
     seen: dict[str, None] = context.memory.setdefault("seen", {})
-    if key in seen:
-        return
-    seen[key] = None
-    if len(seen) > _MOST_SEEN:
+    for conversation, group in groupby(rows, key=itemgetter("conversation_id")):
+        of_call = list(group)
+        turns = [Turn(row["role"], row["text"]) for row in of_call]
+        for row, place in zip(of_call, identify(context, conversation, turns, fewest=1), strict=True):
+            if place.message_id not in seen:
+                seen[place.message_id] = None
+                yield {**row, "message_id": place.message_id}
+    while len(seen) > _MOST_SEEN:
         seen.pop(next(iter(seen)))
-    yield {**row, "message_id": key, "role": role, "text": text}
 
 
 def _content(message: Mapping[str, Any]) -> Any:

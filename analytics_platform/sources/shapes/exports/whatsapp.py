@@ -90,8 +90,10 @@ def order_of_dates(dates: Iterable[str], otherwise: str = "dmy") -> DateOrder:
 
 
 def chat_name(file: SourceFile) -> str:
-    """Return the name of a chat: that of its file, or of the folder or zip of a ``_chat.txt``."""
-    name = file.folder_name if file.label.rpartition("/")[2] == "_chat.txt" else file.label
+    """Return the name of a chat: that of its file, or of the folder or zip of a ``_chat.txt``, as iPhones name each."""
+    name = file.label
+    if name.rpartition("/")[2] == "_chat.txt":
+        name = file.folder_name or (file.path.stem if file.member else "")
     return re.sub(r"\.txt$", "", name.rpartition("/")[2])
 
 

@@ -27,6 +27,7 @@ _TIME_NAMES = (
     "time", "uhrzeit", "zeit", "hora", "heure", "ora", "tijd", "sent_time", "message_time", "created_time",
     "time_of_day", "время", "時刻", "时间",
 )  # fmt: skip
+_FORMS_OF_TIMES = frozenset(map(column_form, _TIME_NAMES))
 _DATE = r"^\s*\d{1,4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,4}日?\.?\s*$"
 _TIME = (
     r"^\s*(\d{1,2}[:.h]\d{2}([:.]\d{2}([.,]\d+)?)?\s*([AaPp]\.?\s?[Mm]\.?|(?i:uhr|h|hrs?)\.?)?|"
@@ -101,8 +102,12 @@ def date_and_time(columns: Mapping[str, pa.Array], effective: FieldMapping, give
     taken = effective.column_of("timestamp")
     dates = [taken, *(name_of[form] for form in map(column_form, _DATE_NAMES) if form in name_of)]
     times = [taken, *(name_of[form] for form in map(column_form, _TIME_NAMES) if form in name_of)]
-    date = next((name for name in dates if name in columns and _most_match(columns[name], _DATE)), None)
-    time = next((name for name in times if name in columns and _most_match(columns[name], _TIME)), None)
+    clocks = {name for name in times if name in columns and _most_match(columns[name], _TIME)}
+    days = {name for name in dates if name in columns and _most_match(columns[name], _DATE)}
+    # 20.06.24 has the form of a time, and 08.15.30 that of a date: then the name decides.
+    days -= {name for name in days & clocks if column_form(name) in _FORMS_OF_TIMES}
+    date = next((name for name in dates if name in days), None)
+    time = next((name for name in times if name in clocks and name != date), None)
     return DateAndTime(date, time) if date is not None and time is not None else None
 
 
