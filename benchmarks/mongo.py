@@ -149,12 +149,13 @@ def measure(messages: int, days: int, runs: int) -> tuple[list[dict[str, float]]
         home, chats = Path(folder) / "home", Path(folder) / "chats.parquet"
         write_chats(chats, messages=messages, days=days)
         variables = environment(home, chats)
-        subprocess.run(COMMAND, env=variables, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([COMMAND[0], "run"], env=variables, check=True, stdout=subprocess.DEVNULL)
         os.environ.update(variables)
         settings = load_settings()
         prepare(settings)
         embedded = EmbeddedMongo(settings.mongo_dir)
         with embedded as uri, MongoClient[dict[str, Any]](uri) as client:
+            os.environ["ANALYTICS_MONGO_URI"] = uri
             server = embedded.running()
             assert server is not None
             clock = Clock(server)
