@@ -151,3 +151,20 @@ def test_corrections_teach_the_transformer_too(gold: pa.Table) -> None:
 def test_an_angry_customer_is_told_from_a_happy_one(tier: str, gold: pa.Table) -> None:
     angry, happy = label(build_engine(tier), said([ANGRY, HAPPY], gold))["sentiment"].to_pylist()
     assert angry < 0 < happy
+
+
+def test_a_cascade_reads_every_conversation_but_only_uncertain_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Budgets went to messages, whose labels few reports show, and conversations were read only if uncertain."""
+    tier = build_engine("cascade").tier
+    assert isinstance(tier, TransformerTier)
+    texts = [f"how do i install the nvidia driver {number}" for number in range(5)]
+    documents = Documents.of_single(texts, split_words(texts), static_encoder().encode(texts))
+    tier.classify("topic", documents)  # fits heads
+    read: list[str] = []
+    encode = tier.transformer.encode
+    monkeypatch.setattr(tier.transformer, "encode", lambda some: (read.extend(some), encode(some))[1])
+    fresh = Documents.of_single(texts, split_words(texts), static_encoder().encode(texts))
+    tier.classify("topic", fresh)
+    assert not read
+    tier.classify("topic", fresh.regroup(sp.csr_matrix([[1.0, 2.0, 0.0, 0.0, 0.4], [0.0, 0.0, 0.0, 1.0, 0.0]])))
+    assert sorted(read) == [texts[0], texts[1], texts[3]]
