@@ -25,6 +25,7 @@ from analytics_platform.insights.keeping.kept_classifiers import NOT_KEPT, KeptC
 from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.label_rules import RuleBook
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS, Taxonomy, TaxonomyParts, load_taxonomy
+from analytics_platform.insights.tiers.conversation_sentiment import ConversationSentiment, degree_of_feeling
 from analytics_platform.insights.tiers.conversation_topics import ConversationTopics
 from analytics_platform.insights.tiers.decisions import DECIMALS, Decision, reasons_array
 from analytics_platform.insights.tiers.label_versions import engine_version, label_versions
@@ -197,6 +198,7 @@ class InsightEngine:
                 kind, grouped[kind], classifiers[kind], self._rules, fires, states.get(kind), by_person.get(kind)
             )
 
+        classifiers["sentiment"] = ConversationSentiment.of(self.tier, said, conversations, parts, self.transformer)
         intent, sentiment = decide("intent"), decide("sentiment")
         classifiers["topic"] = self._topics_beside(intent, ConversationTopics(self.tier))
         topic = decide("topic")
@@ -215,7 +217,7 @@ class InsightEngine:
             "primary_topic": topic.label,
             "intent": intent.label,
             "intent_confidence": _rounded(intent.best),
-            "sentiment": _rounded(np.where(sentiment.silent, 0.0, _polarity(sentiment.answer))),
+            "sentiment": _rounded(np.where(sentiment.silent, 0.0, degree_of_feeling(sentiment.answer))),
             "sentiment_confidence": _rounded(sentiment.best),
             "sentiment_change": pc.round(conversations.change(said["sentiment"].to_numpy()), DECIMALS),
             "urgency": urgency.label,
@@ -274,12 +276,33 @@ class InsightEngine:
         """
         said, conversations, parts = self.group(messages)
         grouped = self._regroup(said, conversations, parts)
+        stakes = self._stakes(said, conversations, parts, grouped)
+        return self._outcomes.judge(said, conversations, parts, self.tier, grouped, stakes)
+
+    def resolutions_by_rules(self, messages: pa.Table) -> tuple[Classified, Floats]:
+        """Return resolutions by rules alone, and the evidence of the ending that a head weighs beside them.
+
+        The order of the conversations is that of ``conversation_documents``.
+
+        Args:
+            messages: As for ``label_conversations``.
+        """
+        said, conversations, parts = self.group(messages)
+        grouped = self._regroup(said, conversations, parts)
+        stakes = self._stakes(said, conversations, parts, grouped)
+        outcome, _ = self._outcomes.decide(said, conversations, parts, stakes)["resolution"]
+        opinion = self.tier.classify("resolution", grouped["resolution"])
+        return self._outcomes.judge_by_rules("resolution", outcome, opinion), outcome.evidence
+
+    def _stakes(
+        self, said: pa.Table, conversations: Conversations, parts: Documents, grouped: dict[Kind, Documents]
+    ) -> Stakes:
+        """Return the stakes of conversations whose labels nobody stated or corrected."""
         fires = conversations.gather(self._rules.find(said, parts.words))
         intent = Decision.of("intent", grouped["intent"], self.tier, self._rules, fires)
         topics = self._topics_beside(intent, ConversationTopics(self.tier))
         topic = Decision.of("topic", grouped["topic"], topics, self._rules, fires)
-        stakes = Stakes.of(self.taxonomy, topic, intent)
-        return self._outcomes.judge(said, conversations, parts, self.tier, grouped, stakes)
+        return Stakes.of(self.taxonomy, topic, intent)
 
     def group(self, messages: pa.Table) -> tuple[pa.Table, Conversations, Documents]:
         """Return the messages with text, their conversations, and each message as a document.

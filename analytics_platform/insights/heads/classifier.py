@@ -31,6 +31,7 @@ from analytics_platform.insights.heads.trials import Trial, Trials
 from analytics_platform.insights.keeping.packing import State
 from analytics_platform.insights.reasons.function_words import languages_of_parts
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Reason, Singles
+from analytics_platform.insights.vectors.multilingual_transformer import MULTILINGUAL_DIMENSIONS
 from analytics_platform.insights.vectors.static_english import english_encoder
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
 from analytics_platform.insights.vectors.text_encoder import TextEncoder
@@ -322,11 +323,13 @@ def read_parts(transformer: TextEncoder, documents: Documents, parts: Ints) -> F
     Returns:
         Unit-length vectors; shape (parts, dimensions).
     """
+    if not len(parts):
+        return np.zeros((0, MULTILINGUAL_DIMENSIONS))
     readings = documents.readings
     new = [part for part in parts.tolist() if part not in readings]
     if new:
         readings.update(zip(new, transformer.encode([documents.texts[part] for part in new]), strict=True))
-    return np.array([readings[part] for part in parts.tolist()], np.float64).reshape(len(parts), -1)
+    return np.array([readings[part] for part in parts.tolist()], np.float64)
 
 
 def pool_multilingual(documents: Documents, rows: Ints) -> Singles:

@@ -221,6 +221,15 @@ class Labeller(Protocol):
 class Tier(Labeller, Protocol):
     """A method of labelling documents; implementations are safe to share between threads."""
 
+    def teach_sentiment(self, confidence: Floats, documents: Documents) -> Floats:
+        """Return sentiments with regard to labelled texts and corrections; the same where nothing was taught.
+
+        Args:
+            confidence: Probabilities by heads that were not taught; shape (documents, labels).
+            documents: The documents.
+        """
+        ...
+
     @property
     def name(self) -> str:
         """Name of the tier, one of ``TIERS``."""
