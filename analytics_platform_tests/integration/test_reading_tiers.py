@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.integration
 ODD_TEXTS = ("", "   ", "x" * 1_000_000, "\x00\x01", "👍" * 50, "\u202eשלום עולם", "नमस्ते दुनिया")
 ANGRY = "this is terrible, i am really frustrated and disappointed with this awful product"
 HAPPY = "thanks, that worked great!"
+DAY = dt.date(2026, 1, 1)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -168,3 +170,26 @@ def test_a_cascade_reads_every_conversation_but_only_uncertain_messages(monkeypa
     assert not read
     tier.classify("topic", fresh.regroup(sp.csr_matrix([[1.0, 2.0, 0.0, 0.0, 0.4], [0.0, 0.0, 0.0, 1.0, 0.0]])))
     assert sorted(read) == [texts[0], texts[1], texts[3]]
+
+
+def test_labelling_conversations_reads_each_message_of_a_customer_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules by meaning encoded the texts again that the transformer had read for the topic."""
+    engine = build_engine("cascade")
+    assert engine.transformer is not None
+    turns = [
+        ("user", "any idea where the manual of the drill is"),
+        ("assistant", "It is in the lid of the case."),
+        ("user", "so it is, hidden in the lid"),
+    ]
+    rows = [
+        {"date": DAY, "conversation_id": "c", "message_id": f"c/{place}", "position": place, "role": role, "text": text}
+        for place, (role, text) in enumerate(turns)
+    ]
+    messages = pa.Table.from_pylist(rows)
+    embeddings = engine.embed_messages(messages)
+    insights = engine.label_messages(messages, embeddings)
+    read: list[str] = []
+    encode = engine.transformer.encode
+    monkeypatch.setattr(engine.transformer, "encode", lambda texts: (read.extend(texts), encode(texts))[1])
+    engine.label_conversations(messages, embeddings, insights)
+    assert sorted(text for text in read if text != turns[1][1]) == sorted([turns[0][1], turns[2][1]])
