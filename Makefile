@@ -59,13 +59,17 @@ bench-quick: .venv/.dev .venv/.prepared ## Compare a run of the graph with its b
 	@$(BIN)/python benchmarks/graph.py --messages 10000 --days 60 --few-days 6 --runs 1
 
 evaluation: .venv/.dev ## Measure gold conversations, tiers and privacy, and write the tables in docs/: DATA=folder of data sets, PII=labelled.parquet PLAIN=texts.parquet
-# Without DATA and PII, only the gold conversations of training/gold, which takes two minutes; with PII alone, only that.
+# Without DATA and PII, only the conversations of training/gold and training/development, which takes four minutes; with PII alone, only that.
 ifeq (,$(PII)$(DATA))
 	@$(BIN)/python benchmarks/gold.py --out docs/evaluation.md
+	@$(BIN)/python benchmarks/gold.py --development fit --out docs/evaluation.md
+	@$(BIN)/python benchmarks/gold.py --development check --out docs/evaluation.md
 	@$(BIN)/python benchmarks/taught_outcomes.py --out docs/evaluation.md
 endif
 ifneq (,$(DATA))
 	@$(BIN)/python benchmarks/gold.py --out docs/evaluation.md
+	@$(BIN)/python benchmarks/gold.py --development fit --out docs/evaluation.md
+	@$(BIN)/python benchmarks/gold.py --development check --out docs/evaluation.md
 	@$(BIN)/python benchmarks/taught_outcomes.py --out docs/evaluation.md
 	@$(BIN)/python benchmarks/tiers.py $(DATA) --out docs/evaluation.md
 endif

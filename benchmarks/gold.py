@@ -1,9 +1,10 @@
 """How right the labels of conversations are, on the 200 gold conversations of ``training/gold``.
 
-Run: ``python benchmarks/gold.py [--tiers static,cascade] [--errors] [--out docs/evaluation.md]``. Each set of fifty
+Run: ``python benchmarks/gold.py [--tiers static,cascade] [--errors] [--out docs/evaluation.md]``. Each set of
 conversations gets its labels as the platform gives them: cleaned messages, the packs that ``conversations.jsonl``
 names, nothing taught, no outcome that a source states. Prints Markdown tables, and writes them with date and machine to
-``--out``; with ``--errors`` it also prints every wrong label.
+``--out``; with ``--errors`` it also prints every wrong label. ``--development check`` measures a half of
+``training/development`` instead; its labels are in the file of the conversations.
 """
 
 from __future__ import annotations
@@ -29,13 +30,16 @@ from analytics_platform.insights.engine import build_engine
 from analytics_platform.insights.quality.evaluate import expected_calibration_error
 from analytics_platform.transform.messages import clean_messages
 
-GOLD = Path(__file__).parents[1] / "training" / "gold"
+TRAINING = Path(__file__).parents[1] / "training"
+GOLD, DEVELOPMENT = TRAINING / "gold", TRAINING / "development"
+PARTS = ("fit", "check")
+"""Halves of the development conversations: the first decides, the second only measures."""
 TIERS = ("static", "cascade")
 KINDS = ("topic", "intent", "sentiment", "urgency", "resolution")
 SETS = {
     "sample": "sample, pack `demo`",
     "customer_service": "customer service, `general`",
-    "other_languages": "23 other languages, `general` and `llm_assistant`",
+    "other_languages": "other languages, `general` and `llm_assistant`",
     "llm_assistant": "chats with an assistant, `llm_assistant`",
 }
 NEUTRAL = 0.15
@@ -51,10 +55,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiers", default=",".join(TIERS))
     parser.add_argument("--errors", action="store_true", help="print every wrong label")
+    parser.add_argument("--development", choices=PARTS, help="measure this half of training/development")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     tiers = arguments.tiers.split(",")
-    conversations, gold = read_gold()
+    part = arguments.development
+    conversations, gold = read_development(part) if part else read_gold()
     labels = {tier: label(conversations, tier) for tier in tiers}
     if arguments.errors:
         for tier in tiers:
@@ -62,21 +68,36 @@ def main() -> None:
     text = tables(conversations, labels, gold)
     print(text)
     if arguments.out:
-        write_tables(arguments.out, text, "gold")
+        write_tables(arguments.out, text, f"development {part}" if part else "gold")
 
 
 def read_gold() -> tuple[Rows, dict[str, dict[str, str]]]:
     """Return the gold conversations with their messages, and the gold labels, both by id."""
     with (GOLD / "gold.csv").open(encoding="utf-8", newline="") as file:
         gold = {row["id"]: row for row in csv.DictReader(file)}
-    lines = (GOLD / "conversations.jsonl").read_text(encoding="utf-8").splitlines()
+    return read_conversations(GOLD), gold
+
+
+def read_development(part: str) -> tuple[Rows, dict[str, dict[str, str]]]:
+    """Return half of the development conversations with their messages, and their labels, both by id.
+
+    Args:
+        part: One of ``PARTS``.
+    """
+    rows = {key: row for key, row in read_conversations(DEVELOPMENT).items() if row["part"] == part}
+    return rows, {key: {kind: row[kind] for kind in KINDS} for key, row in rows.items()}
+
+
+def read_conversations(folder: Path) -> Rows:
+    """Return the conversations of a folder's ``conversations.jsonl`` with their messages, by id."""
+    lines = (folder / "conversations.jsonl").read_text(encoding="utf-8").splitlines()
     conversations = {row["id"]: row for row in map(json.loads, lines)}
     sample = pq.read_table(SAMPLE, columns=["conversation_id", "message_id", "role", "text", "timestamp"])
     for row in conversations.values():
         if "sample_id" in row:
             said = sample.filter(pc.equal(sample["conversation_id"], row["sample_id"]))
             row["messages"] = said.sort_by("timestamp").select(["role", "text"]).to_pylist()
-    return conversations, gold
+    return conversations
 
 
 def label(conversations: Rows, tier: str) -> Rows:

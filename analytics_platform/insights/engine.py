@@ -6,6 +6,7 @@ The engine selects tier and device, and converts a tier's answers to the tables 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -24,6 +25,8 @@ from analytics_platform.insights.keeping.kept_classifiers import NOT_KEPT, KeptC
 from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.label_rules import RuleBook
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS, Taxonomy, TaxonomyParts, load_taxonomy
+from analytics_platform.insights.tiers.conversation_sentiment import ConversationSentiment, degree_of_feeling
+from analytics_platform.insights.tiers.conversation_topics import ConversationTopics
 from analytics_platform.insights.tiers.decisions import DECIMALS, Decision, reasons_array
 from analytics_platform.insights.tiers.label_versions import engine_version, label_versions
 from analytics_platform.insights.tiers.static import StaticTier
@@ -195,8 +198,9 @@ class InsightEngine:
                 kind, grouped[kind], classifiers[kind], self._rules, fires, states.get(kind), by_person.get(kind)
             )
 
+        classifiers["sentiment"] = ConversationSentiment.of(self.tier, said, conversations, parts, self.transformer)
         intent, sentiment = decide("intent"), decide("sentiment")
-        classifiers["topic"] = self._topics_beside(intent)
+        classifiers["topic"] = self._topics_beside(intent, ConversationTopics(self.tier))
         topic = decide("topic")
         stakes = Stakes.of(self.taxonomy, topic, intent)
         classifiers.update(self._outcomes.judge(said, conversations, parts, self.tier, grouped, stakes))
@@ -209,11 +213,11 @@ class InsightEngine:
         columns = {
             "date": conversations.dates,
             "conversation_id": conversations.ids,
-            "topics": _topics(topic.answer),
+            "topics": _topics(topic.answer, topic.chosen),
             "primary_topic": topic.label,
             "intent": intent.label,
             "intent_confidence": _rounded(intent.best),
-            "sentiment": _rounded(np.where(sentiment.silent, 0.0, _polarity(sentiment.answer))),
+            "sentiment": _rounded(np.where(sentiment.silent, 0.0, degree_of_feeling(sentiment.answer))),
             "sentiment_confidence": _rounded(sentiment.best),
             "sentiment_change": pc.round(conversations.change(said["sentiment"].to_numpy()), DECIMALS),
             "urgency": urgency.label,
@@ -245,7 +249,7 @@ class InsightEngine:
         documents = Documents.of_single(texts, words, np.asarray(unit(self.encoder.sum_words(words)), np.float32))
         rows = np.flatnonzero(has_words(texts))
         one_each = (np.ones(len(rows)), (rows, rows))
-        documents = documents.regroup(sp.csr_matrix(one_each, shape=(len(texts), len(texts))))
+        documents = replace(documents, weights=sp.csr_matrix(one_each, shape=(len(texts), len(texts))))
         said = pa.table({"role": pa.repeat("user", len(texts)), "text": pa.array(texts, pa.string())})
         fires = self._rules.find(said, words)
         if kind != "topic" or not self._silent:
@@ -272,11 +276,33 @@ class InsightEngine:
         """
         said, conversations, parts = self.group(messages)
         grouped = self._regroup(said, conversations, parts)
+        stakes = self._stakes(said, conversations, parts, grouped)
+        return self._outcomes.judge(said, conversations, parts, self.tier, grouped, stakes)
+
+    def resolutions_by_rules(self, messages: pa.Table) -> tuple[Classified, Floats]:
+        """Return resolutions by rules alone, and the evidence of the ending that a head weighs beside them.
+
+        The order of the conversations is that of ``conversation_documents``.
+
+        Args:
+            messages: As for ``label_conversations``.
+        """
+        said, conversations, parts = self.group(messages)
+        grouped = self._regroup(said, conversations, parts)
+        stakes = self._stakes(said, conversations, parts, grouped)
+        outcome, _ = self._outcomes.decide(said, conversations, parts, stakes)["resolution"]
+        opinion = self.tier.classify("resolution", grouped["resolution"])
+        return self._outcomes.judge_by_rules("resolution", outcome, opinion), outcome.evidence
+
+    def _stakes(
+        self, said: pa.Table, conversations: Conversations, parts: Documents, grouped: dict[Kind, Documents]
+    ) -> Stakes:
+        """Return the stakes of conversations whose labels nobody stated or corrected."""
         fires = conversations.gather(self._rules.find(said, parts.words))
         intent = Decision.of("intent", grouped["intent"], self.tier, self._rules, fires)
-        topic = Decision.of("topic", grouped["topic"], self._topics_beside(intent), self._rules, fires)
-        stakes = Stakes.of(self.taxonomy, topic, intent)
-        return self._outcomes.judge(said, conversations, parts, self.tier, grouped, stakes)
+        topics = self._topics_beside(intent, ConversationTopics(self.tier))
+        topic = Decision.of("topic", grouped["topic"], topics, self._rules, fires)
+        return Stakes.of(self.taxonomy, topic, intent)
 
     def group(self, messages: pa.Table) -> tuple[pa.Table, Conversations, Documents]:
         """Return the messages with text, their conversations, and each message as a document.
@@ -292,9 +318,15 @@ class InsightEngine:
         """Social intents and ``other``: they do not state what the customer came for."""
         return [*(label.label for label in self.taxonomy.intents if label.social), OTHER]
 
-    def _topics_beside(self, intent: Decision) -> Labeller:
-        """Return what labels the topics of documents whose intents are known."""
-        return TopicsOfSubjects.of(self.tier, intent.answer, self._silent) if self._silent else self.tier
+    def _topics_beside(self, intent: Decision, tier: Labeller | None = None) -> Labeller:
+        """Return what labels the topics of documents whose intents are known.
+
+        Args:
+            intent: The intents.
+            tier: Labels the topics before their intents are looked at; the engine's tier when None.
+        """
+        labeller = tier or self.tier
+        return TopicsOfSubjects.of(labeller, intent.answer, self._silent) if self._silent else labeller
 
     @property
     def _silent(self) -> list[str]:
@@ -374,13 +406,20 @@ def _rounded(values: Floats) -> Floats:
     return np.round(values, DECIMALS) + 0.0  # no negative zero
 
 
-def _topics(answer: Classified) -> pa.Array:
-    """Return each document's topics above the threshold with their confidence, most confident first, at most three."""
+def _topics(answer: Classified, chosen: Ints | None = None) -> pa.Array:
+    """Return each document's topics above the threshold with their confidence, most confident first, at most three.
+
+    Args:
+        answer: The topics.
+        chosen: Column of each document's primary topic, which is listed below the threshold, too; None for no such one.
+    """
     confidence = _rounded(answer.confidence)
     named = np.array([label != OTHER for label in answer.labels])
     order = np.argsort(-np.where(named, confidence, -1.0), axis=1, kind="stable")[:, :_MOST_TOPICS]
     top = np.take_along_axis(confidence, order, axis=1)
     keep = (top >= _TOPIC_THRESHOLD) & named[order]
+    if chosen is not None:
+        keep |= (order == chosen[:, None]) & named[order]
     offsets = np.concatenate(([0], np.cumsum(keep.sum(axis=1)))).astype(np.int32)
     labels = pa.array(answer.labels, pa.string()).take(pa.array(order[keep]))
     items = pa.StructArray.from_arrays([labels, pa.array(top[keep])], fields=list(TOPICS_TYPE.value_type))

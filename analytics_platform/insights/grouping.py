@@ -133,6 +133,20 @@ class Conversations:
         last = self._most(rank)
         return self._weights(np.where(self.by_customer, _RESOLUTION_DECAY ** (last[self.of_message] - rank), 0))
 
+    def customer_ends(self, most: int) -> Ints:
+        """Return the customer's first and last messages of each conversation, by conversation and position.
+
+        Args:
+            most: Most messages at each end.
+
+        Returns:
+            Indices of messages, each once.
+        """
+        rank = self._rank(self.by_customer)
+        last = self._most(rank)[self.of_message]
+        ends = np.flatnonzero(self.by_customer & ((rank < most) | (rank > last - most)))
+        return ends[np.lexsort((self.position[ends], self.of_message[ends]))]
+
     def change(self, of_message: Floats) -> pa.Array:
         """Return the customer's last value minus the first one; null with fewer than two messages of the customer.
 

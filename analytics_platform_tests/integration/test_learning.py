@@ -82,7 +82,7 @@ def test_a_bad_candidate_is_refused_and_a_good_one_labels_from_then_on(platform)
     assert topics(platform) == {**before, **wrong}
 
     intents = labels(platform, "intent")  # small talk is what the community is for; much else would cost gold labels
-    unsure = [name for name in free if before[name] == "other" and intents[name] == "small_talk"]
+    unsure = [name for name in free if before[name] != "community" and intents[name] == "small_talk"]
     rows = [correction(name, "community") for name in unsure]
     found = find_said(rows, [platform.lake.read("messages", DAY.isoformat())])
     judged = judge_feedback(

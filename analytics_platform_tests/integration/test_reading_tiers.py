@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.integration
 ODD_TEXTS = ("", "   ", "x" * 1_000_000, "\x00\x01", "👍" * 50, "\u202eשלום עולם", "नमस्ते दुनिया")
 ANGRY = "this is terrible, i am really frustrated and disappointed with this awful product"
 HAPPY = "thanks, that worked great!"
+DAY = dt.date(2026, 1, 1)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -151,3 +153,43 @@ def test_corrections_teach_the_transformer_too(gold: pa.Table) -> None:
 def test_an_angry_customer_is_told_from_a_happy_one(tier: str, gold: pa.Table) -> None:
     angry, happy = label(build_engine(tier), said([ANGRY, HAPPY], gold))["sentiment"].to_pylist()
     assert angry < 0 < happy
+
+
+def test_a_cascade_reads_every_conversation_but_only_uncertain_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Budgets went to messages, whose labels few reports show, and conversations were read only if uncertain."""
+    tier = build_engine("cascade").tier
+    assert isinstance(tier, TransformerTier)
+    texts = [f"how do i install the nvidia driver {number}" for number in range(5)]
+    documents = Documents.of_single(texts, split_words(texts), static_encoder().encode(texts))
+    tier.classify("topic", documents)  # fits heads
+    read: list[str] = []
+    encode = tier.transformer.encode
+    monkeypatch.setattr(tier.transformer, "encode", lambda some: (read.extend(some), encode(some))[1])
+    fresh = Documents.of_single(texts, split_words(texts), static_encoder().encode(texts))
+    tier.classify("topic", fresh)
+    assert not read
+    tier.classify("topic", fresh.regroup(sp.csr_matrix([[1.0, 2.0, 0.0, 0.0, 0.4], [0.0, 0.0, 0.0, 1.0, 0.0]])))
+    assert sorted(read) == [texts[0], texts[1], texts[3]]
+
+
+def test_labelling_conversations_reads_each_message_of_a_customer_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules by meaning encoded the texts again that the transformer had read for the topic."""
+    engine = build_engine("cascade")
+    assert engine.transformer is not None
+    turns = [
+        ("user", "any idea where the manual of the drill is"),
+        ("assistant", "It is in the lid of the case."),
+        ("user", "so it is, hidden in the lid"),
+    ]
+    rows = [
+        {"date": DAY, "conversation_id": "c", "message_id": f"c/{place}", "position": place, "role": role, "text": text}
+        for place, (role, text) in enumerate(turns)
+    ]
+    messages = pa.Table.from_pylist(rows)
+    embeddings = engine.embed_messages(messages)
+    insights = engine.label_messages(messages, embeddings)
+    read: list[str] = []
+    encode = engine.transformer.encode
+    monkeypatch.setattr(engine.transformer, "encode", lambda texts: (read.extend(texts), encode(texts))[1])
+    engine.label_conversations(messages, embeddings, insights)
+    assert sorted(text for text in read if text != turns[1][1]) == sorted([turns[0][1], turns[2][1]])

@@ -19,7 +19,7 @@ from analytics_platform.insights.encoders.blas_threads import one_blas_thread
 from analytics_platform.insights.encoders.device import CPU, Dense, Device
 from analytics_platform.insights.heads.experts import MOST_EXACT, KeywordExpert, LinearExpert, NeighbourExpert
 from analytics_platform.insights.heads.explanation import Slopes, explain_documents
-from analytics_platform.insights.heads.linear import pool
+from analytics_platform.insights.heads.linear import keep_heaviest, pool
 from analytics_platform.insights.heads.stages import Expert, Ladder
 from analytics_platform.insights.heads.training_set import (
     LONGEST_TEXT,
@@ -31,6 +31,7 @@ from analytics_platform.insights.heads.trials import Trial, Trials
 from analytics_platform.insights.keeping.packing import State
 from analytics_platform.insights.reasons.function_words import languages_of_parts
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Reason, Singles
+from analytics_platform.insights.vectors.multilingual_transformer import MULTILINGUAL_DIMENSIONS
 from analytics_platform.insights.vectors.static_english import english_encoder
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
 from analytics_platform.insights.vectors.text_encoder import TextEncoder
@@ -52,6 +53,8 @@ _FEWEST_ABROAD = 100
 _OPENNESS_ABROAD = 0.5
 """Factor of the probability that a document fits no label if no training text is in its language: unlike texts and
 texts of another language differ from the training texts in the same way."""
+_MOST_READ = 2
+"""Most messages of a conversation that a transformer reads for a topic or an intent."""
 _BATCH = 32_768
 """Most texts of a batch; each distinct word of a batch is split into n-grams once, in Python."""
 _BATCH_CHARACTERS, _BATCH_SCORES = 2_000_000, 8_000_000
@@ -241,7 +244,8 @@ class Classifier:
             if not len(rows):
                 continue
             with one_blas_thread():
-                answers[rows] = ladder.answer(partial(self._score, documents), rows, spoken[rows])
+                score = partial(self._score, documents)
+                answers[rows] = ladder.answer(score, rows, spoken[rows], reads_all=documents.grouped)
         return Classified(self.labels, answers)
 
     def _score(self, documents: Documents, expert: Expert, rows: Ints) -> Trial:
@@ -294,20 +298,38 @@ class Classifier:
 
 
 def read_rows(transformer: TextEncoder, documents: Documents, rows: Ints) -> Singles:
-    """Return a transformer's vectors of some documents; the transformer reads each part only once.
+    """Return a transformer's vectors of some documents; of a conversation it reads the messages that weigh most.
 
     Returns:
         Unit-length vectors, zeros for a document without parts; shape (rows, dimensions).
     """
     weights = documents.weights[rows]
-    parts = np.unique(weights.indices)
+    if documents.grouped:
+        weights = keep_heaviest(weights, _MOST_READ)
+    parts = np.unique(weights.indices).astype(np.int64)
+    vectors = read_parts(transformer, documents, parts)
+    heavy = weights[:, parts].multiply(documents.masses[None, parts]).tocsr()
+    return np.asarray(unit(np.asarray(heavy @ vectors)), np.float32)
+
+
+def read_parts(transformer: TextEncoder, documents: Documents, parts: Ints) -> Floats:
+    """Return a transformer's vectors of some parts; the transformer reads each part only once.
+
+    Args:
+        transformer: Encodes the texts.
+        documents: The documents.
+        parts: Indices of distinct parts.
+
+    Returns:
+        Unit-length vectors; shape (parts, dimensions).
+    """
+    if not len(parts):
+        return np.zeros((0, MULTILINGUAL_DIMENSIONS))
     readings = documents.readings
     new = [part for part in parts.tolist() if part not in readings]
     if new:
         readings.update(zip(new, transformer.encode([documents.texts[part] for part in new]), strict=True))
-    vectors = np.array([readings[part] for part in parts.tolist()], np.float64).reshape(len(parts), -1)
-    heavy = weights[:, parts].multiply(documents.masses[None, parts]).tocsr()
-    return np.asarray(unit(np.asarray(heavy @ vectors)), np.float32)
+    return np.array([readings[part] for part in parts.tolist()], np.float64)
 
 
 def pool_multilingual(documents: Documents, rows: Ints) -> Singles:

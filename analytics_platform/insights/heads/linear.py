@@ -176,6 +176,21 @@ def _divide(values: Floats, by: Floats) -> Floats:
     return values / np.where(by > 0, by, 1)
 
 
+def keep_heaviest(weights: sp.csr_matrix, most: int) -> sp.csr_matrix:
+    """Return weights with at most some entries in each row, the largest ones; of equal ones the first.
+
+    Args:
+        weights: Weight of each part in each document; shape (documents, parts).
+        most: Most entries of a row.
+    """
+    entries = weights.tocoo()
+    order = np.lexsort((entries.col, -np.round(entries.data, 9), entries.row))
+    rows = entries.row[order]
+    kept = order[np.arange(len(rows)) - np.searchsorted(rows, rows) < most]
+    places = entries.row[kept], entries.col[kept]
+    return sp.csr_matrix((entries.data[kept], places), shape=weights.shape)
+
+
 def heaviest_per_row(matrix: sp.csr_matrix) -> tuple[Ints, Ints, Floats]:
     """Return row, column and value of each row's largest entry, the first of equal ones; empty rows are left out."""
     entries = matrix.tocoo()

@@ -153,20 +153,24 @@ class Ladder:
         calibration = Calibration.fit(answers, trials.truth, trials.importance, trials.closing)
         return cls(made[0], tuple(steps), calibration)
 
-    def answer(self, score: Callable[[Expert, Ints], Trial], rows: Ints, spoken: np.ndarray) -> Floats:
+    def answer(
+        self, score: Callable[[Expert, Ints], Trial], rows: Ints, spoken: np.ndarray, *, reads_all: bool = False
+    ) -> Floats:
         """Return calibrated probabilities of some documents; shape (rows, labels).
 
         Args:
             score: Returns the scores of some documents by one expert.
             rows: The documents.
             spoken: Whether each of the documents has a text; one without fits no label, and no further expert is asked.
+            reads_all: Whether a transformer reads every document instead of the uncertain ones.
         """
         scores = _ask(self.first.experts, score, rows)
         answers = self.first.answer(scores)
         if self.first.novelty is not None:
             answers[~spoken] = np.eye(answers.shape[1])[-1]
         for route, stage in self.steps:
-            places = route.select(answers)
+            every = reads_all and "transformer" in stage.experts
+            places = np.arange(len(rows)) if every else route.select(answers)
             places = places[spoken[places]]
             if len(places):
                 asked = {expert: one.take(places) for expert, one in scores.items()}

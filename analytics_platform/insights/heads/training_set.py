@@ -16,7 +16,8 @@ from analytics_platform.insights.vectors.static_multilingual import StaticEncode
 from analytics_platform.insights.vectors.unit_length import unit
 
 _DESCRIPTION_WEIGHT = 0.5
-_UNKNOWN: dict[Kind, float] = {"topic": 0.12, "intent": 0.03}
+UNKNOWN_TOPICS = 0.12
+_UNKNOWN: dict[Kind, float] = {"topic": UNKNOWN_TOPICS, "intent": 0.03}
 """Share of documents that fit no label. Nearly everything that customers write has one of the intents; any subject
 may come up."""
 _BESIDE_ONE_LABEL = (200, 400)

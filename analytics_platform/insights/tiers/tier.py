@@ -60,6 +60,7 @@ class Documents:
         words: Words of the parts.
         vectors: Unit-length vectors of the parts; shape (parts, 256).
         weights: Weight of each part in each document; sparse, shape (documents, parts).
+        grouped: Whether the documents are conversations, of which a cascade's transformer reads each one.
         readings: A transformer's vectors of parts read so far, by index of the part; shared by all documents made of
             the same parts, so that each part is read only once.
         memory: Further vectors of all parts, by the name of their encoder; shared likewise.
@@ -70,6 +71,7 @@ class Documents:
     words: Words
     vectors: Floats
     weights: sp.csr_matrix
+    grouped: bool = False
     readings: dict[int, Singles] = field(default_factory=dict, repr=False, compare=False)
     memory: dict[str, Singles] = field(default_factory=dict, repr=False, compare=False)
     views: dict[str, Documents] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -145,8 +147,8 @@ class Documents:
         return Documents.of_single(texts, self.words.take(rows), self.vectors[rows])
 
     def regroup(self, weights: sp.csr_matrix) -> Documents:
-        """Return other documents made of the same parts."""
-        return replace(self, weights=weights)
+        """Return conversations made of the same parts."""
+        return replace(self, weights=weights, grouped=True)
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,15 @@ class Labeller(Protocol):
 
 class Tier(Labeller, Protocol):
     """A method of labelling documents; implementations are safe to share between threads."""
+
+    def teach_sentiment(self, confidence: Floats, documents: Documents) -> Floats:
+        """Return sentiments with regard to labelled texts and corrections; the same where nothing was taught.
+
+        Args:
+            confidence: Probabilities by heads that were not taught; shape (documents, labels).
+            documents: The documents.
+        """
+        ...
 
     @property
     def name(self) -> str:

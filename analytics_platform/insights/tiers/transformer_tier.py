@@ -87,6 +87,10 @@ class TransformerTier:
             confidence[rows] = pool_opinions(confidence[rows], opinion, WEIGHTS)
         return Classified(first.labels, self._static.teach_sentiment(confidence, documents))
 
+    def teach_sentiment(self, confidence: Floats, documents: Documents) -> Floats:
+        """Return sentiments with regard to labelled texts and corrections, as the static tier does."""
+        return self._static.teach_sentiment(confidence, documents)
+
     def _choose_rows(self, documents: Documents, confidence: Floats) -> Ints:
         """Return the documents whose sentiment the transformer reads.
 

@@ -17,7 +17,8 @@ import numpy as np
 from safetensors import safe_open
 from scipy.special import softmax
 
-from analytics_platform.insights.tiers.tier import Floats, Ints
+from analytics_platform.insights.heads.classifier import read_parts
+from analytics_platform.insights.tiers.tier import Documents, Floats, Ints
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 from analytics_platform.insights.vectors.text_encoder import TextEncoder
 from analytics_platform.insights.verdicts.cue_matching import Mask
@@ -34,6 +35,8 @@ _TOGETHER = 0.5
 """Least probability of some acts together."""
 _DECIMALS = 4
 """Digits of probabilities: few enough that batches cannot change an act."""
+_BEGINNING = 200
+"""Characters of an agent's message in which it says what it does; the whole of long answers gains nothing."""
 _MOST_SENTENCES = 10
 """Most sentences of an agent's message that are read: the first ones, in which an answer refuses or promises."""
 _SENTENCE_END = re.compile(r"(?<=[.!?…؟])\s+|(?<=[。！？])|\n+")
@@ -112,6 +115,33 @@ class ActReader:
         acts = head.classify(self._encode(texts))
         acts.probability[[not text for text in texts]] = 0
         return acts
+
+    def read_messages(self, speaker: str, parts: Documents, messages: Ints) -> Acts:
+        """Return the acts of whole messages, of an agent's message of its beginning.
+
+        Args:
+            speaker: One of ``SPEAKERS``.
+            parts: All messages as documents.
+            messages: Indices of messages; -1 for no message, which has no act.
+        """
+        head, spoken = self._heads[speaker], messages >= 0
+        distinct, places = np.unique(messages[spoken], return_inverse=True)
+        acts = head.classify(self._vectors(speaker, parts, distinct))
+        probability = np.zeros((len(messages), len(head.acts)))
+        probability[spoken] = acts.probability[places]
+        return Acts(head.acts, probability, head.bar)
+
+    def _vectors(self, speaker: str, parts: Documents, messages: Ints) -> Floats:
+        """Return vectors of distinct messages; the transformer reads the beginning of an agent's long message."""
+        if self._transformer is None:
+            return parts.vectors[messages]
+        long = np.array(
+            [speaker == "agent" and len(parts.texts[one]) > _BEGINNING for one in messages.tolist()], np.bool_
+        )
+        vectors = np.zeros((len(messages), self._dimensions))
+        vectors[~long] = read_parts(self._transformer, parts, messages[~long])
+        vectors[long] = self._encode([parts.texts[one][:_BEGINNING] for one in messages[long].tolist()])
+        return vectors
 
     def read_agents(self, texts: Sequence[str]) -> Acts:
         """Return for each message of an agent the acts of its most telling sentence.

@@ -65,8 +65,8 @@ def refine(course: Course, rule: Ints, names: Sequence[str], reader: ActReader) 
     last = course.last_customer[rows]
     first = np.where(course.answered, course.begun, course.last_question)[rows]
     agent = dialogue.last(~dialogue.by_customer)[rows]
-    opening = reader.read("opening", _texts(course, first))
-    customer = reader.read("customer", _texts(course, last))
+    opening = reader.read_messages("opening", course.parts, dialogue.messages(first))
+    customer = reader.read_messages("customer", course.parts, dialogue.messages(last))
     answer = reader.read_agents(_texts(course, agent))
     heard, by_agent = agent >= 0, agent > last
     declined = answer.among("refuses", "defers", "refers")

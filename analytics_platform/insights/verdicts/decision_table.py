@@ -33,11 +33,13 @@ class Verdict:
         rule: Number of the rule in its table; shape (conversations,).
         message: Index of the message that decided, -1 for none; shape (conversations,).
         cue: Name of the cue that decided, empty for none; by conversation.
+        evidence: What else speaks for a label; shape (conversations, pieces), without pieces for urgency.
     """
 
     rule: Ints
     message: Ints
     cue: list[str]
+    evidence: Floats
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from analytics_platform.insights.grouping import Conversations
 from analytics_platform.insights.heads.training_set import OUTCOME_KINDS, LabelledVectors
 from analytics_platform.insights.reasons.quotes import Quotes
 from analytics_platform.insights.taxonomies.taxonomy import REMAINDERS, Taxonomy
+from analytics_platform.insights.tiers.conversation_heads import EncoderName, shipped_conversation_heads
 from analytics_platform.insights.tiers.decisions import LEAST_WEIGHT
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Reason, Tier
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
@@ -44,6 +45,10 @@ plainer than customers' are. One number per kind, at which the mean confidence o
 calibration error of urgency from 0.16 to 0.10 and of resolution from 0.11 to 0.08; the number of urgency was
 lowered when labels got stakes."""
 _UNCLEAR_MARGIN = 1e-6
+_LEAST_SHARE = 1e-3
+"""Least probability by rules that is told from 0."""
+BY_ENDING = "first_and_last_messages"
+"""What the field ``rule`` of a reason says about a resolution that the first and the last messages together decide."""
 BY_LABELLED = "labelled_conversations"
 """What the field ``rule`` of a reason says about a label that similar labelled conversations decide."""
 
@@ -103,6 +108,7 @@ class OutcomeJudge:
             ),
         }
         self._reader = ActReader(transformer)
+        self._encoder: EncoderName = "transformer" if transformer else "static"
         counted = "resolution_by_transformer" if transformer else "resolution"
         self._tables = {
             "urgency": DecisionTable.load("urgency", URGENCIES, urgency.RULES),
@@ -170,18 +176,42 @@ class OutcomeJudge:
         opinion: Classified,
     ) -> Verdicts:
         table = self._tables[kind]
+        answer = self.judge_by_rules(kind, outcome, opinion)
+        reasons = self._reasons(kind, outcome, hits, parts, answer)
+        if kind == "resolution":
+            weighed = self._weigh_ending(answer, outcome)
+            reasons = _replace_reasons(reasons, answer, weighed, outcome, BY_ENDING, REMAINDERS[kind])
+            answer = weighed
+        if taught := self._taught.get(kind):
+            answer, reasons = self._teach(kind, taught, answer, reasons, outcome, documents)
+        names = list(table.rules)
+        return Verdicts(answer, reasons, [names[number] for number in outcome.rule.tolist()])
+
+    def judge_by_rules(self, kind: Kind, outcome: Verdict, opinion: Classified) -> Classified:
+        """Return answers by the rules and the tier's opinion alone.
+
+        Args:
+            kind: Kind of label.
+            outcome: The rule of each conversation.
+            opinion: The tier's answer.
+        """
+        table = self._tables[kind]
         confidence = table.shares[outcome.rule]
         guesses = resolution.GUESSES if kind == "resolution" else urgency.GUESSES
         rows = np.flatnonzero(np.isin(outcome.rule, table.places(guesses)))
         confidence[rows] = with_opinion(confidence[rows], table.labels, opinion, rows, REMAINDERS[kind])
         if kind == "resolution":
             finish_resolution(confidence, outcome.rule, table)
-        answer = Classified(table.labels, with_doubt(confidence, outcome.rule, kind, table))
-        reasons = self._reasons(kind, outcome, hits, parts, answer)
-        if taught := self._taught.get(kind):
-            answer, reasons = self._teach(kind, taught, answer, reasons, outcome, documents)
-        names = list(table.rules)
-        return Verdicts(answer, reasons, [names[number] for number in outcome.rule.tolist()])
+        return Classified(table.labels, with_doubt(confidence, outcome.rule, kind, table))
+
+    def _weigh_ending(self, by_rules: Classified, outcome: Verdict) -> Classified:
+        """Return resolutions by the evidence of first and last messages, too, unless the customer's words decide."""
+        table = self._tables["resolution"]
+        head = shipped_conversation_heads()["resolution", self._encoder]
+        confidence = head.predict(resolution_evidence(by_rules, outcome.evidence))
+        finish_resolution(confidence, outcome.rule, table)
+        is_decided = np.isin(outcome.rule, table.places(resolution.DECIDED))
+        return Classified(table.labels, np.where(is_decided[:, None], by_rules.confidence, confidence))
 
     def _teach(
         self,
@@ -197,17 +227,8 @@ class OutcomeJudge:
         confidence = taught.adjust(own.confidence, documents, outcome.rule)
         if kind == "resolution":
             forbid_resolved(confidence, outcome.rule, table)
-        before, after = (np.round(one, 9).argmax(axis=1) for one in (own.confidence, confidence))
-        gain = np.log(confidence.max(axis=1)) - np.log(np.maximum(own.confidence[np.arange(len(after)), after], 1e-9))
-        of_votes = [
-            Reason(int(message), (), max(float(weight), LEAST_WEIGHT), BY_LABELLED) if message >= 0 else None
-            for message, weight in zip(outcome.message.tolist(), gain.tolist(), strict=True)
-        ]
-        remainder = own.labels.index(REMAINDERS[kind])
-        return Classified(own.labels, confidence), [
-            reason if same else None if column == remainder else votes
-            for reason, same, column, votes in zip(reasons, before == after, after, of_votes, strict=True)
-        ]
+        answer = Classified(own.labels, confidence)
+        return answer, _replace_reasons(reasons, own, answer, outcome, BY_LABELLED, REMAINDERS[kind])
 
     def _reasons(
         self, kind: Kind, outcome: Verdict, hits: CueHits, parts: Documents, answer: Classified
@@ -248,6 +269,43 @@ class OutcomeJudge:
             phrase = self._matchers[kind].quote(outcome.cue[row], parts.texts[messages[place]])
             words[row] = (phrase,) if phrase else ()
         return words
+
+
+def resolution_evidence(by_rules: Classified, ending: Floats) -> Floats:
+    """Return what the head of resolutions weighs: what the rules say, and the evidence of the ending.
+
+    Args:
+        by_rules: The answers by rules.
+        ending: From ``ending_evidence``.
+    """
+    return np.hstack([np.log(np.maximum(by_rules.confidence, _LEAST_SHARE)), ending])
+
+
+def _replace_reasons(
+    reasons: Sequence[Reason | None], before: Classified, after: Classified, outcome: Verdict, name: str, remainder: str
+) -> list[Reason | None]:
+    """Return reasons in which a name explains each label that has changed; none explains a remainder.
+
+    Args:
+        reasons: Reasons of the labels before.
+        before: Answers that the reasons explain.
+        after: Answers of the same conversations with regard to more.
+        outcome: The message of a reason is the one that decided before.
+        name: What changed the labels.
+        remainder: The label without a reason.
+    """
+    old, new = (np.round(one.confidence, 9).argmax(axis=1) for one in (before, after))
+    earlier = np.maximum(before.confidence[np.arange(len(new)), new], 1e-9)
+    gain = np.log(after.confidence.max(axis=1)) - np.log(earlier)
+    changed = [
+        Reason(int(message), (), max(float(weight), LEAST_WEIGHT), name) if message >= 0 else None
+        for message, weight in zip(outcome.message.tolist(), gain.tolist(), strict=True)
+    ]
+    silent = after.labels.index(remainder)
+    return [
+        reason if same else None if column == silent else other
+        for reason, same, column, other in zip(reasons, old == new, new, changed, strict=True)
+    ]
 
 
 def _spans(words: Words, first: Ints, length: Ints) -> list[str]:

@@ -17,6 +17,7 @@ from analytics_platform.insights.verdicts.course import Course
 from analytics_platform.insights.verdicts.cue_matching import CueHits, Mask
 from analytics_platform.insights.verdicts.decision_table import Verdict, first_rule
 from analytics_platform.insights.verdicts.dialogue import Dialogue
+from analytics_platform.insights.verdicts.ending import ending_evidence
 from analytics_platform.insights.verdicts.stakes import Stakes
 
 OPPOSITES: Mapping[str, str | None] = {"confirms": "complains", "own_solution": "complains", "done": None}
@@ -75,6 +76,12 @@ GUESSES = (
     *("replied_briefly", "regretted", "question_answered", "answered"),
 )
 """Rules without decisive words; the tier's opinion of the customer's last messages counts beside them."""
+
+DECIDED = (
+    *("customer_silent", "no_matter", "solved_alone", "wanted_person", "confirmed", "partly_confirmed", "complained"),
+    *("will_try", "done_and_refused", "done_and_accepted", "declined_more"),
+)
+"""Rules of conversations in which nothing is left to weigh: the customer's words decide, or there is no matter."""
 
 _DOUBTFUL = (
     *("remark_unanswered", "last_remark", "accepted", "welcomed", "answered_at_length", "asked_back"),
@@ -196,7 +203,7 @@ def decide(
     rule[course.asked_twice(rule > twice)] = twice  # comparing texts is costly, and few conversations come to this rule
     rule = closing.refine(course, rule, names, reader)
     rule[stakes.none & np.isin(rule, [names.index(name) for name in _DOUBTFUL])] = names.index("no_matter")
-    return Verdict(rule, *_evidence(course, rule))
+    return Verdict(rule, *_evidence(course, rule), ending_evidence(course, parts, reader, stakes))
 
 
 def _evidence(course: Course, rule: Ints) -> tuple[Ints, list[str]]:

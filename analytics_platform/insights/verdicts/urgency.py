@@ -90,7 +90,7 @@ def decide(dialogue: Dialogue, hits: CueHits, said: pa.Table, stakes: Stakes) ->
     for place, name in enumerate(names):
         for one in _CUES.get(name, ()):
             cue[rule == place] = one
-    return Verdict(rule, message, cue.tolist())
+    return Verdict(rule, message, cue.tolist(), np.zeros((dialogue.count, 0)))
 
 
 def _rules_of_messages(hits: CueHits, said: pa.Table) -> Ints:

@@ -17,7 +17,7 @@ TURNS: tuple[Turn, ...] = (
     ("boot", "user", "hello"),
     ("boot", "user", "grub does not boot after i resized my windows partition"),
     ("boot", "assistant", "boot the live cd and reinstall grub"),
-    ("boot", "user", "thanks, that worked great!"),
+    ("boot", "user", "wow, that worked, you saved my day!"),
     ("howto", "user", "how do i mount a cdrom?"),
     ("flight", "user", "I'd like to cancel my flight and get a refund please"),
     ("flight", "agent", "your reservation is cancelled"),

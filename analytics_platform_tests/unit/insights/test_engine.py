@@ -172,7 +172,8 @@ def test_polite_words_do_not_drown_trouble_and_single_words_say_little(
         ("asked", "agent", "wiki.example.org"),
         ("asked", "user", "thanks"),
         *((word, "user", word) for word in ("hmm", "hey", "!bug")),
-        ("glad", "user", "that is perfect, thank you so much for your help!"),
+        ("polite", "user", "that is perfect, thank you so much for your help!"),
+        ("glad", "user", "wow, it works perfectly now, you saved my day!"),
     ]
     made = by_id(label(build_messages(rows))[2], "conversation_id")
     said = {name: row["sentiment"] for name, row in made.items()}

@@ -355,3 +355,17 @@ resolutions: [{label: resolved, keywords: [shipshape]}]
     turns = [("c", "user", "mayday, we take on water"), ("c", "agent", "pump"), ("c", "user", "shipshape")]
     row = _labelled(engine, build_messages(turns))["c"]
     assert (row["urgency"], row["resolution"]) == ("critical", "resolved")
+
+
+_DRILL = [("u", "any idea where the manual of the drill is"), ("a", "It is in the lid of the case.")]
+_FENCE = [("u", "suggest a colour for my fence"), ("m", "Sage green, slate grey or barn red.")]
+
+
+@pytest.mark.parametrize(
+    "turns", [[*_DRILL, ("u", "so it is, hidden in the lid")], [*_FENCE, ("u", "barn red, decided")]]
+)
+def test_first_and_last_messages_together_decide_where_no_words_do(judge: Judge, turns: Turns) -> None:
+    """A remark that takes up an answer was a further question that nobody answered."""
+    row = judge(*turns)
+    assert row["resolution"] == "resolved"
+    assert [reason["rule"] for reason in _reasons(row, "resolution")] == ["first_and_last_messages"]
