@@ -86,6 +86,7 @@ def test_arabic_and_hebrew_are_isolated_and_joined_emoji_stay_whole():
 
 
 @given(TEXTS.filter(str.strip))
+@example("\x00")
 @settings(deadline=None, max_examples=by_day_or_night(20, 200))
 def test_a_chart_of_any_label_holds_no_control_character(text):
     svg = charts.to_svg(charts.topics_of_day([{"label": text, "count": 3}]))

@@ -148,7 +148,8 @@ def largest_topics(topics: Sequence[Mapping[str, Any]]) -> Chart:
 def _topic_bars(bars: Sequence[tuple[str, int, bool]]) -> Chart:
     """Draw names and counts; true for a bar in grey."""
     rows = [{"place": place, "count": count, "grey": grey} for place, (_, count, grey) in enumerate(bars)]
-    names = json.dumps([f"{name}: {count:,}" for name, count, _ in bars])
+    # Before JSON, whose escapes carry control characters past ``_readable``: the renderer aborts the process at one.
+    names = json.dumps([with_symbols(f"{name}: {count:,}") for name, count, _ in bars])
     axis = alt.Axis(domain=False, ticks=False, labelPadding=6, labelExpr=f"{names}[datum.value]")
     chart = (
         _chart(rows)
