@@ -12,6 +12,7 @@ a table of ratios: by the clock, and by processor time, which other work on the 
 from __future__ import annotations
 
 import argparse
+import atexit
 import collections
 import datetime as dt
 import functools
@@ -67,7 +68,9 @@ def _platform() -> Platform:
     from analytics_platform.defs.resources.platform import Platform  # noqa: PLC0415  # only these processes pay for it
     from analytics_platform.settings.loader import load_settings  # noqa: PLC0415
 
-    return Platform(load_settings())
+    platform = Platform(load_settings())
+    atexit.register(platform.close)
+    return platform
 
 
 def _write_block(days: list[str], home: Path) -> None:

@@ -58,10 +58,11 @@ def open_graph(platform: Platform, on_partition: Callable[[str, PartitionInfo], 
         return build_definitions(platform, on_partition)
 
     def open_history() -> dg.DagsterInstance:
-        from analytics_platform.storage.event_history.old_runs import remove_old_runs  # noqa: PLC0415  (imports Dagster)
+        from analytics_platform.storage.event_history import old_runs  # noqa: PLC0415  (imports Dagster)
 
-        instance = open_instance(platform.settings.dagster_home)
-        remove_old_runs(instance, platform.settings.history_days)
+        home = platform.settings.dagster_home
+        instance = open_instance(home)
+        old_runs.remove_old_runs_daily(instance, platform.settings.history_days, home / "old_runs.tried")
         return instance
 
     return Graph(define, open_history)

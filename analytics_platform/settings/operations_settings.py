@@ -66,7 +66,7 @@ class OperationsSettings(BaseSettings):
         le=36500,
         validation_alias="ANALYTICS_HISTORY_DAYS",
         description="Days after which a finished run is removed from Dagster's event history; a run that holds the "
-        "newest state of any partition or check stays.",
+        "newest result of any partition or check stays.",
     )
     lease_seconds: float = Field(
         default=60,

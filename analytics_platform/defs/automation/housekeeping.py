@@ -23,7 +23,7 @@ def housekeeping_schedule(platform: Platform, assets: Iterable[TableAsset]) -> d
         context.add_output_metadata({"removed": sweep(platform, assets)})
         sweep_stagings(platform)
 
-    @dg.op(description="Removes finished runs of long ago that hold the newest state of no partition and no check.")
+    @dg.op(description="Removes finished runs of long ago that hold the newest result of no partition and no check.")
     def remove_runs(context: dg.OpExecutionContext) -> None:
         context.add_output_metadata({"removed": remove_old_runs(context.instance, platform.settings.history_days)})
 

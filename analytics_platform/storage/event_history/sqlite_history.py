@@ -27,12 +27,12 @@ from dagster import AssetKey, DagsterEventType, EventLogEntry
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEventLogStorageTable
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from dagster_shared.record import copy
 from filelock import FileLock
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.pool import NullPool, QueuePool
 
 from analytics_platform.storage.event_history.asset_events import next_time, with_content_versions
@@ -72,6 +72,13 @@ class CompletedEvents(SqlEventLogStorage):
         planned = copy(about.asset_check_planned_data, partitions_subset=None)
         whole = event._replace(dagster_event=about._replace(event_specific_data=planned))
         super()._store_asset_check_evaluation_planned(whole, event_id)
+
+    def delete_events_for_run(self, conn: Connection, run_id: str) -> None:
+        """Delete a run's events, and their tags by one query: Dagster passes the number of each event."""
+        events, tags = SqlEventLogStorageTable, AssetEventTagsTable
+        of_run = select(events.c.id).where(events.c.run_id == run_id)
+        conn.execute(tags.delete().where(tags.c.event_id.in_(of_run)))
+        conn.execute(events.delete().where(events.c.run_id == run_id))
 
     def _latest_versions(self, asset: AssetKey, partitions: Sequence[str]) -> dict[str, str]:
         tags = self.get_latest_tags_by_partition(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 
 import dagster as dg
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from analytics_platform.storage.event_history import sqlite_history
+from analytics_platform.storage.event_history import old_runs, sqlite_history
 from analytics_platform.storage.event_history.old_runs import remove_old_runs
 from analytics_platform.storage.event_history.sqlite_history import PooledSqliteEventLogStorage, PooledSqliteStorage
 
@@ -136,7 +138,7 @@ def test_only_so_many_databases_are_kept_open(instance, monkeypatch):
     assert "b" in instance.get_materialized_partitions(letters.key)
 
 
-def test_old_runs_go_but_for_those_that_hold_the_newest_state_of_a_partition_or_check(instance, home):
+def test_old_runs_go_but_for_those_with_the_newest_result(instance, home):
     instance.wipe_assets([letters.key, numbers.key])  # so that no run of other tests holds a state
     remove_old_runs(instance, 0)
 
@@ -158,6 +160,26 @@ def test_old_runs_go_but_for_those_that_hold_the_newest_state_of_a_partition_or_
     assert not logs.exists()
     assert instance.get_materialized_partitions(letters.key) == {"a", "b"}
     assert instance.get_latest_materialization_event(letters.key).run_id == only_b
+    with instance.event_log_storage.index_connection() as connection:
+        tagged = "SELECT count(*) FROM asset_event_tags WHERE event_id NOT IN (SELECT id FROM event_logs)"
+        assert connection.exec_driver_sql(tagged).scalar() == 0
+
+
+def test_old_runs_are_removed_once_a_day_and_a_locked_history_fails_no_run(instance, tmp_path, monkeypatch, caplog):
+    asked = []
+
+    def locked(*arguments):
+        asked.append(arguments)
+        raise OperationalError("DELETE", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(old_runs, "remove_old_runs", locked)
+    for _ in range(2):
+        old_runs.remove_old_runs_daily(instance, 90, tmp_path / "tried")
+    assert len(asked) == 1
+    assert "old runs were not removed" in caplog.text
+    os.utime(tmp_path / "tried", (0, 0))
+    old_runs.remove_old_runs_daily(instance, 90, tmp_path / "tried")
+    assert len(asked) == 2
 
 
 def _open(folder: str, together: Barrier, problems: Queue[str | None]) -> None:
