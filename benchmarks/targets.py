@@ -150,7 +150,7 @@ TARGETS = (
     Target("graph: a day's events, checks and provenance of all tables, ms", 40, True, _day_milliseconds),
     Target("graph: a run for each day by one run, 365 days", 30, False,
            lambda have, number: _per_day(have.graph(number, 100_000, YEAR))),
-    Target("raw messages to labels of conversations, messages a processor-second, all cores at work", 12_000, False,
+    Target("raw messages to labels of conversations, messages a second, a process a core", 12_000, False,
            lambda have, _: have.labelled_per_second()),
     Target("MongoDB: writing and checks by a bare insert_many", 1.5, True, lambda have, _: have.mongo()),
     Target("one late message, 3,650 days by 30 days", 1.2, True,
