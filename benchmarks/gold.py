@@ -33,7 +33,7 @@ from analytics_platform.transform.messages import clean_messages
 TRAINING = Path(__file__).parents[1] / "training"
 GOLD, DEVELOPMENT = TRAINING / "gold", TRAINING / "development"
 PARTS = ("fit", "check")
-"""Halves of the development conversations: the first decides, the second only measures."""
+"""Halves of the development conversations. Weights are fitted on the first; on the second none is, but it chose."""
 TIERS = ("static", "cascade")
 KINDS = ("topic", "intent", "sentiment", "urgency", "resolution")
 SETS = {
