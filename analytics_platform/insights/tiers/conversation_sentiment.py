@@ -38,8 +38,8 @@ from analytics_platform.insights.vectors.text_encoder import TextEncoder
 _ENDS = 2
 """Customer messages at the beginning, and at the end, of a conversation that are read."""
 _EVEN_DEGREE = 0.2
-"""Degree of a feeling that is as probable as none. Reports count feelings beyond 0.25, and ``benchmarks/gold.py``
-beyond 0.15."""
+"""Degree of a feeling that is as probable as none. Reports count feelings beyond 0.25, which are somewhat likelier than
+none."""
 _LABELS = tuple(SENTIMENT_VALUES)
 
 
