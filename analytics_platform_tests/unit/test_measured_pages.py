@@ -13,14 +13,18 @@ from analytics_platform.settings.loader import PROJECT_ROOT
 PAGE = "# Title\n\nBefore.\n\n<!-- tables -->\nold\n<!-- end of tables -->\n\nAfter.\n"
 
 
-@pytest.fixture
-def pages() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("pages", PROJECT_ROOT / "benchmarks" / "common" / "pages.py")
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(Path(name).stem, PROJECT_ROOT / "benchmarks" / name)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def pages() -> ModuleType:
+    return load("common/pages.py")
 
 
 def test_tables_with_date_and_machine_take_the_place_of_the_old_ones(pages: ModuleType, tmp_path: Path) -> None:
@@ -48,6 +52,17 @@ def test_a_page_without_its_two_marks_is_left_alone(pages: ModuleType, tmp_path:
     with pytest.raises(ValueError, match="needs the lines <!-- tables --> and <!-- end of tables -->, once each"):
         pages.write_tables(path, "| a |\n")
     assert path.read_text() == page
+
+
+def test_feelings_are_measured_as_reports_count_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sentiments beyond 0.15 were measured as feelings, and reports count those beyond 0.25."""
+    monkeypatch.syspath_prepend(str(PROJECT_ROOT / "benchmarks"))
+    gold = load("gold.py")
+    values = (-0.26, -0.25, -0.2, 0.2, 0.25, 0.26)
+    measured = [gold.answer({"sentiment": value}, "sentiment") for value in values]
+    assert measured == ["negative", "neutral", "neutral", "neutral", "neutral", "positive"]
+    opposite = [gold.is_right({"sentiment": value}, "opposite", {"sentiment": "negative"}) for value in (-1, 0.1, 0.2)]
+    assert opposite == [True, True, False]
 
 
 @pytest.mark.parametrize("page", ["evaluation.md", "privacy.md"])

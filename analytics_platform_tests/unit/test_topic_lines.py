@@ -55,6 +55,13 @@ def test_greetings_and_thanks_teach_a_label_nothing() -> None:
         label_file(topic("guys", "in use", "hello guys", "good morning everyone!", "thx"), None)
 
 
+def test_the_kept_parts_of_an_opening_are_joined_as_they_were_written() -> None:
+    """Clauses in Chinese and Japanese were joined by a blank, which no writer puts there."""
+    openings = ("你好，我想换到靠窗的座位。现在还可以换座位吗？", "Hi! My seat is broken.  Who mends it?")
+    [label] = yaml.safe_load(label_file(topic("seats", "in use", *openings), None))["topics"]
+    assert label["examples"] == ["我想换到靠窗的座位。现在还可以换座位吗？", "My seat is broken. Who mends it?"]
+
+
 def test_a_topic_without_stored_messages_is_no_label() -> None:
     with pytest.raises(TopicLabelError, match="t-1: the messages"):
         label_file(topic(), None)

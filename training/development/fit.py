@@ -24,7 +24,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from analytics_platform.insights.engine import InsightEngine, build_engine
 from analytics_platform.insights.tiers.conversation_heads import ConversationHead, EncoderName, HeadName, save_heads
-from analytics_platform.insights.tiers.conversation_sentiment import sentiment_evidence
+from analytics_platform.insights.tiers.conversation_sentiment import Feelings
 from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES, Floats
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 from analytics_platform.insights.vectors.text_encoder import transformer_encoder
@@ -97,7 +97,7 @@ def evidence_of(
     """Return the evidence about conversations by id."""
     messages = clean_messages(as_raw_messages(as_chats(rows)))
     said, grouping, parts = engine.group(messages)
-    of_sentiment = sentiment_evidence(said, grouping, parts, mood, engine.transformer)
+    of_sentiment = Feelings.of(said, grouping, parts, mood, engine.transformer).evidence
     by_rules, ending = engine.resolutions_by_rules(messages)
     of_resolution = resolution_evidence(by_rules, ending)
     return {

@@ -17,6 +17,7 @@ from analytics_platform.insights.vectors.unit_length import unit
 
 _DESCRIPTION_WEIGHT = 0.5
 UNKNOWN_TOPICS = 0.12
+"""Share of texts that fit no topic, which a classifier of topics assumes."""
 _UNKNOWN: dict[Kind, float] = {"topic": UNKNOWN_TOPICS, "intent": 0.03}
 """Share of documents that fit no label. Nearly everything that customers write has one of the intents; any subject
 may come up."""

@@ -22,7 +22,7 @@ _UNITED = ("examples", "keywords")
 """Lists of a label that are united; of every other field the later part's value is used."""
 
 
-def read_parts(parts: Iterable[str | Path]) -> list[TaxonomyFile]:
+def read_taxonomy_parts(parts: Iterable[str | Path]) -> list[TaxonomyFile]:
     """Read the files of some parts, each after the parts that it extends, and each file once.
 
     Args:
@@ -52,7 +52,7 @@ def read_parts(parts: Iterable[str | Path]) -> list[TaxonomyFile]:
 def taxonomy_content(parts: Sequence[str]) -> list[bytes]:
     """Return the names of some parts and the bytes of their files; files that are missing or wrong are left out."""
     try:
-        paths = [file.path for file in read_parts(parts)]
+        paths = [file.path for file in read_taxonomy_parts(parts)]
     except TaxonomyError:
         paths = [path for path in map(part_file, parts) if _is_file(path)]
     return [*(part.encode() for part in parts), *(path.read_bytes() for path in paths)]

@@ -34,7 +34,7 @@ from analytics_platform.insights.taxonomies.combining import (
     WITHOUT,
     combine,
     plain_example,
-    read_parts,
+    read_taxonomy_parts,
 )
 from analytics_platform.insights.taxonomies.mistakes import mistakes_of, refuse
 from analytics_platform.insights.taxonomies.pack_files import DEMO, part_file
@@ -322,7 +322,7 @@ def load_taxonomy(parts: TaxonomyParts | None = None) -> Taxonomy:
     Raises:
         TaxonomyError: If a file cannot be read or is wrong, or if all together are no valid taxonomy.
     """
-    files = read_parts([parts] if isinstance(parts, Path) else parts or (DEMO,))
+    files = read_taxonomy_parts([parts] if isinstance(parts, Path) else parts or (DEMO,))
     if len(files) == 1 and not _is_part(files[0].content):
         content = files[0].content if files[0].content is not None else {}
         return _validate(

@@ -11,14 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import scipy.sparse as sp
 
 from analytics_platform.insights.grouping import Conversations
 from analytics_platform.insights.heads.classifier import read_parts
+from analytics_platform.insights.heads.linear import heaviest_per_row
+from analytics_platform.insights.reasons.quotes import Quotes
 from analytics_platform.insights.tiers.conversation_heads import (
     ConversationHead,
     EncoderName,
     shipped_conversation_heads,
 )
+from analytics_platform.insights.tiers.decisions import LEAST_WEIGHT
 from analytics_platform.insights.tiers.tier import (
     SENTIMENT_VALUES,
     Classified,
@@ -34,8 +38,8 @@ from analytics_platform.insights.vectors.text_encoder import TextEncoder
 _ENDS = 2
 """Customer messages at the beginning, and at the end, of a conversation that are read."""
 _EVEN_DEGREE = 0.2
-"""Degree of a feeling that is as probable as none. Reports count feelings beyond 0.25, and ``benchmarks/gold.py``
-beyond 0.15."""
+"""Degree of a feeling that is as probable as none. Reports count feelings beyond 0.25, which are somewhat likelier than
+none."""
 _LABELS = tuple(SENTIMENT_VALUES)
 
 
@@ -44,12 +48,14 @@ class ConversationSentiment:
     """Sentiments of a day's conversations, in the form of a tier's answers.
 
     Attributes:
-        tier: Adjusts the sentiments to what people taught, and gives the reasons.
-        own: Sentiments by the shipped heads.
+        tier: Adjusts the sentiments to what people taught, and finds the words of reasons.
+        head: Weighs the feelings of a conversation.
+        feelings: Feelings of the messages that are read.
     """
 
     tier: Tier
-    own: Classified
+    head: ConversationHead
+    feelings: Feelings
 
     @classmethod
     def of(
@@ -66,59 +72,89 @@ class ConversationSentiment:
         """
         encoder: EncoderName = "transformer" if transformer else "static"
         heads = shipped_conversation_heads()
-        evidence = sentiment_evidence(said, conversations, parts, heads["mood", encoder], transformer)
-        return cls(tier, Classified(_LABELS, heads["sentiment", encoder].predict(evidence)))
+        feelings = Feelings.of(said, conversations, parts, heads["mood", encoder], transformer)
+        return cls(tier, heads["sentiment", encoder], feelings)
 
     def classify(self, kind: Kind, documents: Documents) -> Classified:  # noqa: ARG002
         """Return the sentiments with regard to labelled texts and corrections."""
-        return Classified(self.own.labels, self.tier.teach_sentiment(self.own.confidence, documents))
+        own = self.head.predict(self.feelings.evidence)
+        return Classified(_LABELS, self.tier.teach_sentiment(own, documents))
 
     def explain(self, kind: Kind, documents: Documents, chosen: Ints) -> list[Reason | None]:
-        """Return the tier's reasons."""
-        return self.tier.explain(kind, documents, chosen)
+        """Return for each conversation the message whose feeling speaks most for the label, by itself.
+
+        Its words are those that speak for the label by the tier, or its first words if the tier finds none.
+        """
+        scores = self.head.logits(np.hstack([self.feelings.values] * 2))  # as of a conversation of this message alone
+        scores -= scores.mean(axis=1, keepdims=True)
+        group, places = self.feelings.conversation, np.arange(len(scores))
+        shape = (len(documents), len(scores))
+        speaks = sp.csr_matrix((scores[places, chosen[group]], (group, places)), shape=shape)
+        rows, places, weights = heaviest_per_row(speaks)
+        messages = self.feelings.messages[places]
+        picked = sp.csr_matrix(
+            (np.ones(len(rows)), (np.arange(len(rows)), messages)), shape=(len(rows), documents.weights.shape[1])
+        )
+        by_tier = self.tier.explain(kind, documents.regroup(picked), chosen[rows])
+        words = [reason.words if reason else () for reason in by_tier]
+        wordless = [message for message, some in zip(messages.tolist(), words, strict=True) if not some]
+        openings = dict(zip(wordless, Quotes(documents.words, wordless).openings(), strict=True))
+        reasons: list[Reason | None] = [None] * len(documents)
+        for row, message, weight, some in zip(rows.tolist(), messages.tolist(), weights.tolist(), words, strict=True):
+            reasons[row] = Reason(message, some or openings[message], max(weight, LEAST_WEIGHT))
+        return reasons
 
 
-def sentiment_evidence(
-    said: pa.Table,
-    conversations: Conversations,
-    parts: Documents,
-    mood: ConversationHead,
-    transformer: TextEncoder | None,
-) -> Floats:
-    """Return the largest and the last feelings of each conversation's first and last customer messages.
+@dataclass(frozen=True)
+class Feelings:
+    """Feelings of the first and last customer messages of conversations.
 
-    Args:
-        said: The messages, with their own sentiment in the column sentiment.
-        conversations: The conversations of the messages.
-        parts: The messages as documents.
-        mood: Judges single messages.
-        transformer: Reads the messages; None for the static vectors.
-
-    Returns:
-        Zeros for a conversation without a customer's message; shape (conversations, 8).
-    """
-    chosen = conversations.customer_ends(_ENDS)
-    vectors = read_parts(transformer, parts, chosen) if transformer else parts.vectors[chosen]
-    negative, neutral, positive = mood.logits(vectors).T if len(chosen) else np.zeros((3, 0))
-    own = said["sentiment"].to_numpy()[chosen]
-    feelings = np.column_stack([own, -own, negative - neutral, positive - neutral])
-    return np.hstack(_over_conversations(feelings, conversations.of_message[chosen], len(conversations.ids)))
-
-
-def _over_conversations(values: Floats, group: Ints, count: int) -> tuple[Floats, Floats]:
-    """Return the largest and the last values of each conversation.
-
-    Args:
-        values: Of messages, in the order of their conversations and positions; shape (messages, values).
-        group: Index of each message's conversation.
+    Attributes:
+        messages: Indices of the messages, in the order of their conversations and positions.
+        conversation: Index of each message's conversation; shape (messages,).
+        values: Their own sentiment, its opposite, and the log-odds of both feelings against none; shape (messages, 4).
         count: Number of conversations.
     """
-    largest, last = np.zeros((2, count, values.shape[1]))
-    spoken, first, many = np.unique(group, return_index=True, return_counts=True)
-    if len(spoken):
-        largest[spoken] = np.maximum.reduceat(values, first)
-        last[spoken] = values[first + many - 1]
-    return largest, last
+
+    messages: Ints
+    conversation: Ints
+    values: Floats
+    count: int
+
+    @classmethod
+    def of(
+        cls,
+        said: pa.Table,
+        conversations: Conversations,
+        parts: Documents,
+        mood: ConversationHead,
+        transformer: TextEncoder | None,
+    ) -> Feelings:
+        """Read messages.
+
+        Args:
+            said: The messages, with their own sentiment in the column sentiment.
+            conversations: The conversations of the messages.
+            parts: The messages as documents.
+            mood: Judges single messages.
+            transformer: Reads the messages; None for the static vectors.
+        """
+        chosen = conversations.customer_ends(_ENDS)
+        vectors = read_parts(transformer, parts, chosen) if transformer else parts.vectors[chosen]
+        negative, neutral, positive = mood.logits(vectors).T if len(chosen) else np.zeros((3, 0))
+        own = said["sentiment"].to_numpy()[chosen]
+        values = np.column_stack([own, -own, negative - neutral, positive - neutral])
+        return cls(chosen, conversations.of_message[chosen], values, len(conversations.ids))
+
+    @property
+    def evidence(self) -> Floats:
+        """The largest and the last feelings of each conversation, zeros for none; shape (conversations, 8)."""
+        largest, last = np.zeros((2, self.count, self.values.shape[1]))
+        spoken, first, many = np.unique(self.conversation, return_index=True, return_counts=True)
+        if len(spoken):
+            largest[spoken] = np.maximum.reduceat(self.values, first)
+            last[spoken] = self.values[first + many - 1]
+        return np.hstack([largest, last])
 
 
 def degree_of_feeling(answer: Classified) -> Floats:

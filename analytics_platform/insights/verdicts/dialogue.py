@@ -39,6 +39,11 @@ class Dialogue:
         """Index of the message at each turn; shape (messages,)."""
         return np.argsort(self.turn)
 
+    @property
+    def last_messages(self) -> Ints:
+        """Index of each conversation's last message, -1 for none; shape (conversations,)."""
+        return self.messages(self.last(np.ones(len(self.position), np.bool_)))
+
     def last(self, which: Mask) -> Ints:
         """Return the turn of each conversation's last message that is marked, -1 for none; shape (conversations,)."""
         turns = np.full(self.count, -1)

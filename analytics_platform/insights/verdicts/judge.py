@@ -136,8 +136,9 @@ class OutcomeJudge:
             grouped: The conversations' documents by kind of label.
             stakes: Stakes of the conversations.
         """
+        last = _dialogue(conversations).last_messages
         return {
-            kind: self._verdicts(kind, outcome, hits, parts, grouped[kind], tier.classify(kind, grouped[kind]))
+            kind: self._verdicts(kind, outcome, hits, parts, grouped[kind], tier.classify(kind, grouped[kind]), last)
             for kind, (outcome, hits) in self.decide(said, conversations, parts, stakes).items()
         }
 
@@ -145,9 +146,7 @@ class OutcomeJudge:
         self, said: pa.Table, conversations: Conversations, parts: Documents, stakes: Stakes
     ) -> dict[Kind, tuple[Verdict, CueHits]]:
         """Return for both kinds the rule of each conversation, and the cues of the messages; arguments as `judge`."""
-        dialogue = Dialogue(
-            conversations.of_message, conversations.position, conversations.by_customer, len(conversations.ids)
-        )
+        dialogue = _dialogue(conversations)
         hits = {kind: matcher.find(parts.words, said["text"]) for kind, matcher in self._matchers.items()}
         return {
             "urgency": (urgency.decide(dialogue, hits["urgency"], said, stakes), hits["urgency"]),
@@ -174,13 +173,14 @@ class OutcomeJudge:
         parts: Documents,
         documents: Documents,
         opinion: Classified,
+        last: Ints,
     ) -> Verdicts:
         table = self._tables[kind]
         answer = self.judge_by_rules(kind, outcome, opinion)
         reasons = self._reasons(kind, outcome, hits, parts, answer)
         if kind == "resolution":
             weighed = self._weigh_ending(answer, outcome)
-            reasons = _replace_reasons(reasons, answer, weighed, outcome, BY_ENDING, REMAINDERS[kind])
+            reasons = _replace_reasons(reasons, answer, weighed, last, BY_ENDING, REMAINDERS[kind])
             answer = weighed
         if taught := self._taught.get(kind):
             answer, reasons = self._teach(kind, taught, answer, reasons, outcome, documents)
@@ -228,7 +228,7 @@ class OutcomeJudge:
         if kind == "resolution":
             forbid_resolved(confidence, outcome.rule, table)
         answer = Classified(own.labels, confidence)
-        return answer, _replace_reasons(reasons, own, answer, outcome, BY_LABELLED, REMAINDERS[kind])
+        return answer, _replace_reasons(reasons, own, answer, outcome.message, BY_LABELLED, REMAINDERS[kind])
 
     def _reasons(
         self, kind: Kind, outcome: Verdict, hits: CueHits, parts: Documents, answer: Classified
@@ -281,8 +281,12 @@ def resolution_evidence(by_rules: Classified, ending: Floats) -> Floats:
     return np.hstack([np.log(np.maximum(by_rules.confidence, _LEAST_SHARE)), ending])
 
 
+def _dialogue(conversations: Conversations) -> Dialogue:
+    return Dialogue(conversations.of_message, conversations.position, conversations.by_customer, len(conversations.ids))
+
+
 def _replace_reasons(
-    reasons: Sequence[Reason | None], before: Classified, after: Classified, outcome: Verdict, name: str, remainder: str
+    reasons: Sequence[Reason | None], before: Classified, after: Classified, messages: Ints, name: str, remainder: str
 ) -> list[Reason | None]:
     """Return reasons in which a name explains each label that has changed; none explains a remainder.
 
@@ -290,7 +294,7 @@ def _replace_reasons(
         reasons: Reasons of the labels before.
         before: Answers that the reasons explain.
         after: Answers of the same conversations with regard to more.
-        outcome: The message of a reason is the one that decided before.
+        messages: Index of the message that a new reason points at, -1 for none; shape (conversations,).
         name: What changed the labels.
         remainder: The label without a reason.
     """
@@ -299,7 +303,7 @@ def _replace_reasons(
     gain = np.log(after.confidence.max(axis=1)) - np.log(earlier)
     changed = [
         Reason(int(message), (), max(float(weight), LEAST_WEIGHT), name) if message >= 0 else None
-        for message, weight in zip(outcome.message.tolist(), gain.tolist(), strict=True)
+        for message, weight in zip(messages.tolist(), gain.tolist(), strict=True)
     ]
     silent = after.labels.index(remainder)
     return [

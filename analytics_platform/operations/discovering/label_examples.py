@@ -14,8 +14,8 @@ from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.verdicts.cue_lists import RESOLUTION_CUES, shipped_cues
 from analytics_platform.insights.verdicts.cue_matching import CueMatcher
 
-_PART = re.compile(r"(?<=[.!?…,;])\s+|(?<=[。！？，])")
-"""Where a sentence or a clause ends."""
+_PART_END = re.compile(r"(?<=[.!?…,;])(?=\s)|(?<=[。！？，])")
+"""Where a sentence or a clause ends; the blank after it begins the next one."""
 _CUES = ("greets", "thanks")
 _MOST_OTHER_WORDS = 2
 """Most words beside greetings and thanks of a part that says nothing else, such as "hello guys"."""
@@ -31,9 +31,9 @@ def label_examples(openings: Sequence[str]) -> list[str]:
     Args:
         openings: How conversations begin.
     """
-    parts = [_PART.split(" ".join(opening.split())) for opening in openings]
-    says = iter(_says_something(list(chain.from_iterable(parts))))
-    kept = (" ".join(part for part in of_one if next(says)).rstrip(",; ") for of_one in parts)
+    parts = [_PART_END.split(" ".join(opening.split())) for opening in openings]
+    says = iter(_says_something([part.strip() for part in chain.from_iterable(parts)]))
+    kept = ("".join(part for part in of_one if next(says)).strip().rstrip(",; ") for of_one in parts)
     return list(dict.fromkeys(filter(None, kept)))
 
 

@@ -58,6 +58,24 @@ def test_manners_are_no_feeling_and_feelings_are() -> None:
         assert value * sign > 0.25
 
 
+def test_the_reason_is_a_message_that_was_read() -> None:
+    """The reason quoted the angriest message, also one in the middle that the sentiment does not depend on."""
+    texts = [
+        "i have had enough, this is a disgrace and i am furious",
+        "how do i cancel my order?",
+        "terrible, awful, horrible, the worst, i hate it, hate it",
+        "which page is it on?",
+        "where is the button?",
+    ]
+    messages = messages_of([[("user", text) for text in texts]])
+    engine = build_engine(taxonomy_path=("general",))
+    embeddings = engine.embed_messages(messages)
+    [row] = engine.label_conversations(messages, embeddings, engine.label_messages(messages, embeddings)).to_pylist()
+    [reason] = [one for one in row["reasons"] if one["kind"] == "sentiment" and one["rule"] is None]
+    assert (reason["label"], reason["message_id"]) == ("negative", "c0/0")
+    assert {"furious", "disgrace"} & set(reason["words"])
+
+
 @pytest.mark.parametrize(
     ("probabilities", "degree"),
     [((0, 1, 0), 0), ((0, 0.5, 0.5), 0.2), ((0.5, 0.5, 0), -0.2), ((0.5, 0, 0.5), 0), ((0, 0, 1), 1), ((1, 0, 0), -1)],

@@ -182,6 +182,17 @@ def test_polite_words_do_not_drown_trouble_and_single_words_say_little(
     assert max(map(abs, said.values())) < 0.35
 
 
+@pytest.mark.xfail(strict=True, reason="-0.001, named in evaluation.md: manners cost the praise beside them")
+def test_praise_of_a_solution_is_a_feeling(label: Label, build_messages: Callable[..., pa.Table]) -> None:
+    """Manners are neutral, but thanks that praise how it went are about the matter."""
+    rows = [
+        ("c", "user", "grub does not boot after i resized my windows partition"),
+        ("c", "assistant", "boot the live cd and reinstall grub"),
+        ("c", "user", "thanks, that worked great!"),
+    ]
+    assert label(build_messages(rows))[2]["sentiment"][0].as_py() > 0.25
+
+
 def test_reasons_point_at_the_message_and_its_words(conversations: dict[str, Any]) -> None:
     reasons = {reason["kind"]: reason for reason in conversations["boot"]["reasons"]}
     assert list(reasons) == ["topic", "intent", "sentiment", "urgency", "resolution"]

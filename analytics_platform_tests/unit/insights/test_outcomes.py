@@ -362,10 +362,16 @@ _FENCE = [("u", "suggest a colour for my fence"), ("m", "Sage green, slate grey 
 
 
 @pytest.mark.parametrize(
-    "turns", [[*_DRILL, ("u", "so it is, hidden in the lid")], [*_FENCE, ("u", "barn red, decided")]]
+    "turns",
+    [
+        [*_DRILL, ("u", "so it is, hidden in the lid")],
+        [*_FENCE, ("u", "barn red, decided")],
+        [_FENCE[0], ("a", "You will have to ask the store."), ("u", "ah nice")],  # the rule's message is the agent's
+    ],
 )
 def test_first_and_last_messages_together_decide_where_no_words_do(judge: Judge, turns: Turns) -> None:
     """A remark that takes up an answer was a further question that nobody answered."""
     row = judge(*turns)
     assert row["resolution"] == "resolved"
     assert [reason["rule"] for reason in _reasons(row, "resolution")] == ["first_and_last_messages"]
+    assert _reasons(row, "resolution")[0]["message_id"].endswith(f"-{len(turns) - 1:03}")
