@@ -30,6 +30,7 @@ class Context:
         untimed: Number of messages that got their time from the file.
         shared_times: Number of messages that got the time of their conversation.
         internal_notes: Number of notes that the customer does not see.
+        unfolds: Whether a record so far became several rows.
     """
 
     file: SourceFile
@@ -39,6 +40,7 @@ class Context:
     untimed: int = 0
     shared_times: int = 0
     internal_notes: int = 0
+    unfolds: bool = False
 
     def time_of(self, own: Any, of_conversation: Any = None, position: int = 0) -> Record:
         """Return the columns ``timestamp`` and ``time_source`` of a message.
