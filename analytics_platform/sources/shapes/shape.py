@@ -51,7 +51,7 @@ class Context:
             position: Number of messages before it in its conversation. Without any time, the message gets the time
                 when the file changed, plus 1 ms per message before.
         """
-        own, of_conversation = _unwrapped_time(own), _unwrapped_time(of_conversation)
+        own, of_conversation = unwrapped_time(own), unwrapped_time(of_conversation)
         if own not in (None, ""):
             return {"timestamp": own}
         if of_conversation not in (None, ""):
@@ -65,7 +65,7 @@ class Context:
         return _time_by_place(self.file.modified_ns // 10**9, position)
 
 
-def _unwrapped_time(value: Any) -> Any:
+def unwrapped_time(value: Any) -> Any:
     """Return the time within MongoDB's ``{"$date": ...}``, which may hold ``{"$numberLong": ...}``."""
     while isinstance(value, Mapping) and len(value) == 1 and next(iter(value)).startswith("$"):
         value = next(iter(value.values()))

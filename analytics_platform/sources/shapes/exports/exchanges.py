@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
@@ -41,6 +43,7 @@ from analytics_platform.sources.shapes.shape import (
     parsed,
     plain_values,
     speaker,
+    unwrapped_time,
 )
 from analytics_platform.sources.shapes.table_parts.column_names import column_form, word_form
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_forms
@@ -176,11 +179,12 @@ class _Said(NamedTuple):
 def _said_in_sessions(context: Context) -> dict[int, list[_Said]]:
     """Return the messages of requests that name a session and hold lists of messages, by the identity of the record.
 
-    The records that are read together are taken in the order of their times, so that a message belongs to the request
-    that first had it, also in a file that is written newest first.
+    Of the records that are read together, those of a session are taken in the order of their times, so that a message
+    belongs to the request that first had it, also in a file that is written newest first. Where a time is neither
+    ISO 8601 nor a number, they are taken in the order of the file.
     """
     if context.memory.get("session_records") is not context.neighbours:
-        requests = []
+        sessions: dict[str, list[tuple[float | None, int, list[Turn]]]] = {}
         for record in context.neighbours:
             pair = pair_of(record)
             if pair is None or not _may_hold_messages(record.get(pair.question)) or _is_part(record, context):
@@ -189,18 +193,34 @@ def _said_in_sessions(context: Context) -> dict[int, list[_Said]]:
             session = first_of(plain_values(prepared), *_CONVERSATION)
             turns = None if session is None else _turns(prepared, pair)
             if turns:
-                requests.append((str(_stated_time(prepared) or ""), id(record), str(session), turns))
-        requests.sort(key=lambda one: one[0])
+                sessions.setdefault(str(session), []).append((_seconds(_stated_time(prepared)), id(record), turns))
         seen: set[str] = set()
         said = {}
-        for _, key, session, turns in requests:
-            places = identify(context, session, turns)
-            said[key] = [
-                _Said(turn, place, place.message_id not in seen) for turn, place in zip(turns, places, strict=True)
-            ]
-            seen.update(place.message_id for place in places)
+        for session, requests in sessions.items():
+            if all(time is not None for time, _, _ in requests):
+                requests.sort(key=lambda one: one[0] or 0)
+            for _, key, turns in requests:
+                places = identify(context, session, turns)
+                said[key] = [
+                    _Said(turn, place, place.message_id not in seen) for turn, place in zip(turns, places, strict=True)
+                ]
+                seen.update(place.message_id for place in places)
         context.memory |= {"session_records": context.neighbours, "said": said}
     return cast("dict[int, list[_Said]]", context.memory["said"])
+
+
+def _seconds(time: Any) -> float | None:
+    """Return a time as a number that can be compared within a file; None of one in another form than ISO 8601.
+
+    A time without an offset counts as UTC, and a number as it is.
+    """
+    text = str(unwrapped_time(time)).strip()
+    with contextlib.suppress(ValueError):
+        return float(text)
+    with contextlib.suppress(ValueError):
+        moment = dt.datetime.fromisoformat(text.removesuffix("UTC").rstrip())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
+    return None
 
 
 def _may_hold_messages(value: Any) -> bool:
