@@ -78,7 +78,7 @@ class Sheet:
         return sorted(
             (top, column - left, bottom)
             for (top, column), (bottom, _) in self._content.merged_cell_ranges or ()
-            if bottom > top > self.header and column >= left
+            if bottom > top > self.header and left <= column < left + len(self.names)
         )
 
     def rows(self, first: int, place: str, repeated_names: Collection[str] = ()) -> Iterator[Rows]:

@@ -103,3 +103,11 @@ def test_merged_cells_count_for_each_of_their_rows(folder, monkeypatch):
         ("t1", "one"), ("t1", "two"), ("t1", "three"), ("t2", "four"), (None, None)
     ]  # fmt: skip
     assert "Merged cells count for each of their rows: Ticket." in recognised.notes
+
+
+def test_empty_merged_cells_beside_a_table_are_left_out(folder):
+    """Such a workbook could not be read."""
+    lines = [["conversation_id", "role", "text", "timestamp"], ["c1", "user", "one", "2024-06-20 10:00"]]
+    found = folder.rows_of("a.xlsx", merged(lines, "F2:F3"))
+
+    assert [row["text"] for row in found.messages] == ["one"]
