@@ -11,6 +11,8 @@ from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.file_reading.locating import find_files
 from analytics_platform.sources.file_reading.recognised import Recognised
+from analytics_platform.sources.formats.excel_rows import Sheet
+from analytics_platform.sources.formats.html_tables import HtmlTable
 from analytics_platform.sources.formats.quoted_lines import UnquotedLines, quotes_whole_lines
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform_tests.unit.sources.test_any_format import workbook
@@ -103,6 +105,32 @@ def test_merged_cells_count_for_each_of_their_rows(folder, monkeypatch):
         ("t1", "one"), ("t1", "two"), ("t1", "three"), ("t2", "four"), (None, None)
     ]  # fmt: skip
     assert "Merged cells count for each of their rows: Ticket." in recognised.notes
+
+
+class Line(int):
+    """The number of a line, which counts how often it is compared."""
+
+    compared = 0
+
+    def __lt__(self, other: int) -> bool:
+        Line.compared += 1
+        return int(self) < other
+
+    def __ge__(self, other: int) -> bool:
+        return not self < other
+
+
+def test_merged_cells_are_looked_at_where_they_stand(monkeypatch):
+    """Each batch looked at all merged cells above it."""
+    monkeypatch.setattr("analytics_platform.sources.formats.excel_rows.BATCH_ROWS", 2)
+    lines = [["a", "b"], *([text, "y"] for text in ["x", ""] * 200)]
+    ranges = [((Line(line), 0), (line + 1, 0)) for line in range(1, 401, 2)]
+    read = list(
+        Sheet("s", ["a", "b"], is_wanted=True, header=0, _content=HtmlTable(lines, ranges)).rows(1, "a.xlsx", ["a"])
+    )
+
+    assert [value for rows in read for value in rows.columns["a"].to_pylist()] == ["x"] * 400
+    assert Line.compared < 3000
 
 
 def test_empty_merged_cells_beside_a_table_are_left_out(folder):
