@@ -12,7 +12,7 @@ from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.file_reading.locating import find_files
 from analytics_platform.sources.file_reading.recognised import Recognised
 from analytics_platform.sources.formats.excel_rows import Sheet
-from analytics_platform.sources.formats.html_tables import HtmlTable
+from analytics_platform.sources.formats.html_tables import HtmlTable, html_tables
 from analytics_platform.sources.formats.quoted_lines import UnquotedLines, quotes_whole_lines
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform_tests.unit.sources.test_any_format import workbook
@@ -29,6 +29,27 @@ def test_a_web_page_called_a_workbook_is_read_by_its_table(said):
         ("c1", "user", "my lamp\nbroke & fell"),
         ("c1", "agent", "sorry"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (
+            "<tr><td rowspan=2 colspan=2>a<td>b</tr><tr><td>c</tr><tr><td>d</tr>",
+            [["a", "", "b"], ["", "", "c"], ["d", "", ""]],
+        ),
+        ("<tr><td colspan=99999>a</tr><tr><td>b<td>c</tr>", [["a", ""], ["b", "c"]]),
+    ],
+)
+def test_cells_stand_below_those_of_their_column(rows, expected):
+    """Cells beside one that covers lines and columns moved to the left, and a wide one was filled with empty texts."""
+    (table,) = html_tables(io.BytesIO(f"<table>{rows}</table>".encode()), "a.html").values()
+    assert list(table.iter_rows()) == expected
+
+
+def test_a_cell_covers_no_lines_below_its_table():
+    (table,) = html_tables(io.BytesIO(b"<table><tr><td rowspan=99999>a<tr><td>b</table>"), "a.html").values()
+    assert table.merged_cell_ranges == [((0, 0), (1, 0))]
 
 
 @pytest.mark.parametrize(
