@@ -32,7 +32,9 @@ _NOTICE = re.compile(
 )
 """A line of the program, as Zendesk Chat writes it: ``(08:00:20) *** Tom joined the chat ***``."""
 _PIPE = re.compile(r"\s+\|\s+")
-_MOST_SPEAKERS, _MOST_WORDS, _FEWEST_TURNS = 6, 4, 2
+MOST_SPEAKERS = 6
+"""Most speakers of a chat in one text, unless its lines have times or words for roles."""
+_MOST_WORDS, _FEWEST_TURNS = 4, 2
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ def _turns(starts: list[_Start | None]) -> list[bool]:
         return [start is not None and (start.role is not None or start.name in repeated) for start in starts]
     begun = [start for start in starts if start is not None]
     lines_of = Counter(start.name for start in begun)
-    if starts and starts[0] is not None and _FEWEST_TURNS <= len(lines_of) <= _MOST_SPEAKERS:
+    if starts and starts[0] is not None and _FEWEST_TURNS <= len(lines_of) <= MOST_SPEAKERS:
         # Beside lines without a speaker, one that names somebody once may be part of a message.
         is_certain = all(start.role is not None or lines_of[start.name] > 1 for start in begun)
         if len(begun) == len(starts) or (is_certain and len(begun) * 2 >= len(starts)):

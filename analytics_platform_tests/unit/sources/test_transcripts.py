@@ -182,6 +182,13 @@ def test_a_text_file_without_a_chat_is_refused(folder, text):
         folder.rows_of("a.txt", text)
 
 
+def test_a_text_file_that_only_begins_as_a_chat_is_refused(folder):
+    """All its messages were lost in silence."""
+    text = "Ann: hi\nBen: lamp\n" * 20_000 + "".join(f"Name {letter}: hi\n" for letter in "abcdefg")
+    with pytest.raises(SourceError, match=r"begins as a chat, .* at most 6 speakers"):
+        folder.rows_of("a.txt", text)
+
+
 @pytest.mark.parametrize("time", ["(08:00:20) ", "[2024-06-20 08:00:20] ", ""])
 def test_a_notice_of_the_program_is_no_word_of_a_speaker(time):
     """That an agent joined was added to what the customer said."""
