@@ -36,6 +36,11 @@ MOST_SPEAKERS = 6
 """Most speakers of a chat in one text, unless its lines have times or words for roles."""
 _MOST_WORDS, _FEWEST_TURNS = 4, 2
 
+_LEVELS = frozenset({
+    "trace", "debug", "info", "notice", "warn", "warning", "error", "severe", "critical", "fatal",
+})  # fmt: skip
+"""Words for the level of a line in the log of a program."""
+
 
 @dataclass(frozen=True)
 class _Start:
@@ -67,6 +72,11 @@ class WrittenChat:
         return len({start.name for start, _ in self.turns}) < len(self.turns) or any(
             start.role is not None for start, _ in self.turns
         )
+
+    @property
+    def is_log(self) -> bool:
+        """Whether at least half of the lines begin with a word for a level, as those of a program's log do."""
+        return sum(_plain_name(start.name) in _LEVELS for start, _ in self.turns) * 2 >= len(self.turns)
 
     def messages(
         self,
@@ -112,7 +122,7 @@ def is_text_chat(sample: bytes) -> bool:
     """
     lines = sample.decode("utf-8", "replace").removeprefix("\ufeff").split("\n")
     transcript = read_transcript("\n".join(lines[:-1] if len(lines) > _FEWEST_TURNS else lines))
-    return transcript is not None and transcript.is_dialogue
+    return transcript is not None and transcript.is_dialogue and not transcript.is_log
 
 
 def read_transcript(cell: str) -> WrittenChat | None:

@@ -176,7 +176,10 @@ def test_a_text_file_with_a_chat_is_read(said):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["Name: Ann\nCity: Rome\nJob: none\n", "Note: a\nNote: b\n", "Dear all\nAnn: hi\n"])
+@pytest.mark.parametrize("text", [
+    "Name: Ann\nCity: Rome\nJob: none\n", "Note: a\nNote: b\n", "Dear all\nAnn: hi\n", "ERROR: a\nINFO: b\nERROR: c\n",
+    "2024-06-20 10:00 INFO: a\n2024-06-20 10:01 ERROR: b\n2024-06-20 10:02 Server: c\n2024-06-20 10:03 INFO: d\n",
+])  # fmt: skip
 def test_a_text_file_without_a_chat_is_refused(folder, text):
     with pytest.raises(SourceError, match="of no known format"):
         folder.rows_of("a.txt", text)
