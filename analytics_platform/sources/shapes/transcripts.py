@@ -182,13 +182,11 @@ def _turns(starts: list[_Start | None]) -> list[bool]:
     """
     if starts and starts[0] is not None and starts[0].has_time:
         return [start is not None and start.has_time for start in starts]
-    known = [start is not None and start.role is not None for start in starts]
-    if known and known[0] and sum(known) >= _FEWEST_TURNS:
-        names = {start.name for start in starts if start is not None and start.role is None}
-        repeated = {name for name in names if sum(start is not None and start.name == name for start in starts) > 1}
-        return [start is not None and (start.role is not None or start.name in repeated) for start in starts]
     begun = [start for start in starts if start is not None]
     lines_of = Counter(start.name for start in begun)
+    known = [start is not None and start.role is not None for start in starts]
+    if known and known[0] and sum(known) >= _FEWEST_TURNS:
+        return [start is not None and (start.role is not None or lines_of[start.name] > 1) for start in starts]
     if starts and starts[0] is not None and _FEWEST_TURNS <= len(lines_of) <= MOST_SPEAKERS:
         # Beside lines without a speaker, one that names somebody once may be part of a message.
         is_certain = all(start.role is not None or lines_of[start.name] > 1 for start in begun)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.shapes import transcripts
 from analytics_platform.sources.shapes.transcripts import transcript_messages
 
 
@@ -183,6 +185,28 @@ def test_a_text_file_with_a_chat_is_read(said):
 def test_a_text_file_without_a_chat_is_refused(folder, text):
     with pytest.raises(SourceError, match="of no known format"):
         folder.rows_of("a.txt", text)
+
+
+def test_the_lines_of_a_chat_are_counted_once(monkeypatch):
+    """Each name of a text of 64 MiB was counted by itself."""
+    compared = 0
+
+    class Name(str):
+        __slots__ = ()
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str(self) == other
+
+        __hash__ = str.__hash__
+
+    read = transcripts._start
+    monkeypatch.setattr(transcripts, "_start", lambda line: (one := read(line)) and replace(one, name=Name(one.name)))
+    cell = "Agent: hi\nAgent: hi\n" + "".join(f"Name {number}: hi\n" for number in range(300))
+
+    assert len(transcripts.transcript_messages(cell) or []) == 2
+    assert compared < 3000
 
 
 def test_a_text_file_that_only_begins_as_a_chat_is_refused(folder):
