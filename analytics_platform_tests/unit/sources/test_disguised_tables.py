@@ -82,6 +82,17 @@ def test_quotes_at_the_end_of_a_block_are_not_taken_apart(monkeypatch):
     assert UnquotedLines(io.BufferedReader(io.BytesIO(content))).read() == b'a,b\n1,"x"\n2,""\n'
 
 
+@pytest.mark.parametrize("size", range(1, 9))
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_blank_lines_in_quotes_are_left_out(monkeypatch, size, end):
+    """Of such a line a quote was left, and all rows below it were one cell."""
+    monkeypatch.setattr("analytics_platform.sources.formats.quoted_lines._BLOCK_BYTES", size)
+    content = end.join([b'""', b'"a,b"', b'""', b'""', b'"1,""x', b'"""', b'""'])
+
+    assert quotes_whole_lines(content)
+    assert UnquotedLines(io.BufferedReader(io.BytesIO(content))).read() == end.join([b"a,b", b'1,"x', b'"', b""])
+
+
 @pytest.mark.parametrize("content", [b'"a","b"\n"1","2"\n', b'"a"\n"1"\n', b'a,b\n"1,2",3\n', b'"a,b"\n', b""])
 def test_other_tables_have_quoted_cells(content):
     assert not quotes_whole_lines(content)
