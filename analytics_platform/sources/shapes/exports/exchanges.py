@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
@@ -21,6 +22,7 @@ from analytics_platform.sources.shapes.id_keys import (
 from analytics_platform.sources.shapes.identity import (
     MessagePlace,
     Turn,
+    forget_oldest,
     identify,
     identify_conversation,
     identify_row,
@@ -293,19 +295,38 @@ def _chain_of(record: Record, pair: Pair, context: Context) -> Record | None:
     The conversation is the id of the first answer of the chain, or the one that the answer names. None of another
     record.
     """
+    roots: OrderedDict[str, str] = context.memory.setdefault("roots_of_chains", OrderedDict())
     if context.memory.get("linked") is not context.neighbours:
-        links = context.memory.setdefault("links", {})
-        links |= dict(link for one in context.neighbours if (link := _link_of(one, pair)) is not None)
+        _add_roots(roots, dict(link for one in context.neighbours if (link := _link_of(one, pair)) is not None))
         context.memory["linked"] = context.neighbours
     link = _link_of(record, pair)
     if link is None:
         return None
     own, before = link
-    root, passed = own, {own}
-    while before is not None and before not in passed:
-        passed.add(before)
-        root, before = before, context.memory["links"].get(before)
-    return {"id": own, "conversation_id": root}
+    last = own if own in roots else before or own
+    return {"id": own, "conversation_id": roots.get(last, last)}
+
+
+def _add_roots(roots: OrderedDict[str, str], links: Mapping[str, str | None]) -> None:
+    """Add the first answer of the chain of each answer.
+
+    Args:
+        roots: Answer to the first answer of its chain. Of the answers before, the last ones are kept.
+        links: Answer to the one before it, of the records that are read together.
+    """
+    forget_oldest(roots)
+    added: dict[str, str] = {}
+    for own in links:
+        passed: dict[str, None] = {}
+        root = own
+        while root in links and root not in added and root not in passed:
+            passed[root] = None
+            root = links[root] or root
+        root = added.get(root, root)
+        while roots.get(root, root) != root:
+            root = roots[root]
+        added |= dict.fromkeys(passed, root)
+    roots |= added
 
 
 def _link_of(record: Record, pair: Pair) -> tuple[str, str | None] | None:
