@@ -9,6 +9,9 @@ from dataclasses import replace
 import pytest
 
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.file_reading import written_lists
+from analytics_platform.sources.file_reading.written_lists import with_read_transcripts
+from analytics_platform.sources.formats.file_records import Records
 from analytics_platform.sources.shapes import transcripts
 from analytics_platform.sources.shapes.transcripts import transcript_messages
 
@@ -140,6 +143,25 @@ def test_names_of_many_chats_are_agents(said):
         "t1 Maria": "agent", "t1 Tom": "user", "t2 maria": "agent", "t2 Eva": "user", "t3 Jon": "user",
         "t3 Maria": "agent", "t3 Zoe": "agent", "t4 Zoe": "agent", "t4 Kim": "user",
     }  # fmt: skip
+
+
+def test_names_of_few_chats_are_forgotten(monkeypatch):
+    """All names of a file were kept."""
+    monkeypatch.setattr(written_lists, "_MOST_NAMES", 4)
+    cells = [f"Maria: Hi!\nCustomer {number}: my lamp\nMaria: sorry" for number in range(9)]
+    counts = []
+    read = transcripts.WrittenChat.messages
+    monkeypatch.setattr(
+        transcripts.WrittenChat,
+        "messages",
+        lambda chat, people, chats: (counts.append(dict(chats)), read(chat, people, chats))[1],
+    )
+    batches = (Records([{"transcript": cell}]) for cell in cells)
+    rows = [row for batch in with_read_transcripts(batches, "transcript", {}) for row in batch.values]
+
+    assert [row["transcript"][0]["role"] for row in rows[1:]] == ["agent"] * 8
+    assert max(map(len, counts)) <= 4
+    assert counts[-1]["maria"] == 9
 
 
 @pytest.mark.parametrize(
