@@ -173,6 +173,7 @@ def _sheets(
             recognised.notes += [note for note in of_sheet.notes if note not in recognised.notes]
             yield result
         before = recognised.internal_notes
+        recognised.unfolds = recognised.unfolds or of_sheet.unfolds
         first += sheet.height
 
 
@@ -341,6 +342,7 @@ def _records(
         rows = numbered(unfolded(batches, nested, context, paths), paths)
         for result in plain_table(rows, file, mapping.with_auto_times(), recognised, nested=[]):
             recognised.note_times(context)
+            recognised.unfolds = context.unfolds
             yield result
         return
     if shape is None:
@@ -363,6 +365,7 @@ def _records(
     for result in with_mapping(rows, mapping, recognised, whole=shape in _WHOLE_SHAPES, known=known):
         recognised.internal_notes = context.internal_notes
         recognised.note_times(context)
+        recognised.unfolds = context.unfolds
         yield result
     recognised.records = context.number
 

@@ -48,7 +48,7 @@ from analytics_platform.sources.staging_holds import (
 from analytics_platform.system.disk_full import disk_full_told
 from analytics_platform.system.plain_text import counted
 
-READER_VERSION = 17
+READER_VERSION = 18
 """Increase this number when a code change stages the same files differently."""
 _UNTIL = "-until-"
 """Part of a staging's folder name, between the fingerprint of files and mapping and the last day."""

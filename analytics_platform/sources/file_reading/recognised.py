@@ -38,6 +38,7 @@ class Recognised:
         columns: Input column to the file's column that was taken for it by its usual name.
         internal_notes: Number of internal notes of a help desk so far, which are no answers.
         records: Number of records of the shape so far, where each may hold any number of messages.
+        unfolds: Whether a record so far became several rows.
         notes: Sentences that a person should read, about times, roles and conversations.
         dates: Tells the order of dates that the first rows leave open; None if only the first rows count.
     """
@@ -50,6 +51,7 @@ class Recognised:
     columns: dict[str, str] = field(default_factory=dict)
     internal_notes: int = 0
     records: int = 0
+    unfolds: bool = False
     notes: list[str] = field(default_factory=list)
     dates: OrdersElsewhere | None = None
 

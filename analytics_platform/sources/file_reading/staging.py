@@ -22,6 +22,7 @@ from analytics_platform.sources.base import NoMessagesError
 from analytics_platform.sources.file_reading.date_orders import DateOrders
 from analytics_platform.sources.file_reading.file_rows import date_orders, read_rows
 from analytics_platform.sources.file_reading.originals import Originals
+from analytics_platform.sources.file_reading.recognised import Recognised
 from analytics_platform.sources.formats.content import SourceFile
 from analytics_platform.sources.mapped_rows import Batch
 from analytics_platform.sources.mapping import LEFT_OUT, FieldMapping
@@ -74,10 +75,10 @@ def stage(
     work.mkdir()
     with staging_database(work / "spill", mapping) as db, closing(Originals(work / "originals")) as originals:
         by_age = sorted(files, key=lambda file: file.modified_ns)  # stable: the list decides between equal times
-        refused, guesses = _read_files(db, by_age, mapping, work, originals)
+        refused, unfolded, guesses = _read_files(db, by_age, mapping, work, originals)
         db.execute(SETTLED_TABLES)
         use_window(db, name, first_day, last_day)
-        deduplicate_all(db)
+        deduplicate_all(db, unfolded)
         find_refusals(db)
         use_other_day(db)
         use_outcome_range(db)
@@ -127,6 +128,7 @@ def judged_blocks(
     mapping: FieldMapping,
     refusals: list[NoMessagesError] | None = None,
     dates: DateOrders | None = None,
+    unfolded: set[int] | None = None,
 ) -> Iterator[tuple[Batch, pa.Table]]:
     """Yield the mapped rows of all files block by block, each with the same rows as judged.
 
@@ -138,13 +140,15 @@ def judged_blocks(
         mapping: Field mapping.
         refusals: Gets the refusal of each file that is left out, because it holds no messages.
         dates: Gets a sentence for each file whose dates show no order.
+        unfolded: Gets the place of each file of which a record became several rows.
 
     Raises:
         SourceError: If a file cannot be read or lacks a column.
     """
     refusals = refusals if refusals is not None else []
+    unfolded = unfolded if unfolded is not None else set()
     dates = dates or date_orders(files, mapping)
-    for number, of_file, rows in read_ahead(_all_rows(files, mapping, refusals, dates)):
+    for number, of_file, rows in read_ahead(_all_rows(files, mapping, refusals, dates, unfolded)):
         batch = of_file.apply(rows)
         yield batch, judge(db, batch, file=number, first_position=number * _ROWS_PER_FILE)
 
@@ -170,16 +174,17 @@ def require_columns(files: list[SourceFile], mapping: FieldMapping) -> None:
 
 def _read_files(
     db: duckdb.DuckDBPyConnection, files: list[SourceFile], mapping: FieldMapping, work: Path, originals: Originals
-) -> tuple[int, list[str]]:
+) -> tuple[int, set[int], list[str]]:
     """Read every file into two tables on disk: ``read_rows`` with each row read, ``all_rows`` as validated.
 
     ``originals`` gets the rows as they were read.
 
     Returns:
-        Number of files that are left out, because they hold no messages; and a sentence for each file whose dates
-        show no order.
+        Number of files that are left out, because they hold no messages; the files of which a record became several
+        rows; and a sentence for each file whose dates show no order.
     """
     refusals: list[NoMessagesError] = []
+    unfolded: set[int] = set()
     dates = date_orders(files, mapping)
     db.execute("CREATE TABLE files (file INTEGER, label VARCHAR)")
     db.executemany("INSERT INTO files VALUES (?, ?)", [[number, file.label] for number, file in enumerate(files)])
@@ -187,7 +192,7 @@ def _read_files(
         pq.ParquetWriter(work / "judged.parquet", JUDGED, use_dictionary=_REPEATING) as judged_rows,
         pq.ParquetWriter(work / "read.parquet", _AS_READ) as ledger,
     ):
-        for batch, block in judged_blocks(db, files, mapping, refusals, dates):
+        for batch, block in judged_blocks(db, files, mapping, refusals, dates, unfolded):
             is_counted = pc.not_equal(pc.fill_null(batch.rows["problem"], ""), LEFT_OUT)
             ledger.write_table(batch.rows.filter(is_counted).select(["conversation_id"]))
             judged_rows.write_table(block)
@@ -196,11 +201,15 @@ def _read_files(
     db.execute(f"CREATE VIEW validated AS FROM all_rows WHERE reason IS DISTINCT FROM '{LEFT_OUT}'")
     if not mapping.session_gap:  # sessions have no name in the rows as they were read; deduplication counts its own
         db.read_parquet(str(work / "read.parquet")).create_view("read_rows")
-    return len(refusals), dates.sentences
+    return len(refusals), unfolded, dates.sentences
 
 
 def _all_rows(
-    files: list[SourceFile], mapping: FieldMapping, refusals: list[NoMessagesError], dates: DateOrders
+    files: list[SourceFile],
+    mapping: FieldMapping,
+    refusals: list[NoMessagesError],
+    dates: DateOrders,
+    unfolded: set[int],
 ) -> Iterator[tuple[int, FieldMapping, Rows]]:
     """Yield the rows of all files, each block with the number of its file and its mapping; refuse missing columns.
 
@@ -209,8 +218,9 @@ def _all_rows(
     seen: set[str] = set()
     for number, file in enumerate(files):
         checked = False
+        recognised = Recognised()
         try:
-            for of_file, rows in merge_rows(read_rows(file, mapping, dates=dates)):
+            for of_file, rows in merge_rows(read_rows(file, mapping, recognised, dates)):
                 if rows.columns and not checked:
                     of_file.require_columns(rows.columns, file.place)
                     checked = True
@@ -220,6 +230,8 @@ def _all_rows(
             if file.is_named:
                 raise
             refusals.append(refusal)
+        if recognised.unfolds:
+            unfolded.add(number)
     if refusals and not seen:
         raise refusals[0]
     if seen:

@@ -23,7 +23,7 @@ from analytics_platform.sources.shapes.exports.whatsapp import (
     read_whatsapp,
 )
 from analytics_platform.sources.shapes.shape import Context
-from analytics_platform.sources.shapes.transcripts import is_text_chat, transcript_messages
+from analytics_platform.sources.shapes.transcripts import MOST_SPEAKERS, is_text_chat, transcript_messages
 
 _MOST_BYTES = 64 << 20
 """Bytes of a text with lines that name who speaks, which is read at once."""
@@ -73,7 +73,7 @@ def read_text_chat(stream: io.BufferedReader, sample: bytes, file: SourceFile, r
         recognised: Filled with what the file is.
 
     Raises:
-        SourceError: If the chat is larger than ``_MOST_BYTES``.
+        SourceError: If the chat is larger than ``_MOST_BYTES``, or only its beginning is one.
     """
     if file.shape != AUTO or file.suffix not in {".txt", ""} or not is_text_chat(sample):
         return None
@@ -82,5 +82,10 @@ def read_text_chat(stream: io.BufferedReader, sample: bytes, file: SourceFile, r
     content = stream.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:
         raise SourceError(f"{file.place}: is a chat of more than {_MOST_BYTES >> 20} MiB; cut it into several files")
-    messages = transcript_messages(content.decode("utf-8", "replace")) or []
+    messages = transcript_messages(content.decode("utf-8", "replace"))
+    if messages is None:
+        raise SourceError(
+            f"{file.place}: begins as a chat, but does not go on as one: lines without times have at most "
+            f"{MOST_SPEAKERS} speakers, each of whom speaks twice; export the chat with times, or as CSV or JSON"
+        )
     return {"conversation_id": chat_name(file), "messages": messages}

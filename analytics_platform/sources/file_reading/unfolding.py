@@ -188,6 +188,7 @@ def unfolded(batches: Iterator[Records], shape: Shape, context: Context, paths: 
                 if top is not None:
                     for message in messages:
                         message.setdefault(path, top)
+            context.unfolds = context.unfolds or len(messages) > 1
             values += messages
         yield Records(values, problems)
 

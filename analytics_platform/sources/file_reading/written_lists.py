@@ -24,6 +24,8 @@ _COLUMNS = (
 )  # fmt: skip
 _LOOKED_AT = 50
 """Records that show whether a column has chats."""
+_MOST_NAMES = 40_000
+"""Most speakers of a file whose chats are counted; then the half with the fewest chats is forgotten."""
 _STARTS = (
     *("_".join(filter(None, words)) for words in product(
         ("", "chat", "conversation", "session", "case", "ticket", "dialog", "thread"),
@@ -119,6 +121,8 @@ def with_read_transcripts(batches: Iterator[Records], column: str, stated: Mappi
         cells = [record.get(column) for record in records.values]
         read = [read_transcript(cell) if isinstance(cell, str) and cell else None for cell in cells]
         chats.update(name for transcript in read if transcript is not None for name in transcript.names)
+        if len(chats) > _MOST_NAMES:  # a name of one chat counts as one that is not there
+            chats = Counter(dict(chats.most_common(_MOST_NAMES // 2)))
         columns = people_of_chats({name for record in records.values for name in record} - {column})
         values = []
         for record, cell, transcript in zip(records.values, cells, read, strict=True):

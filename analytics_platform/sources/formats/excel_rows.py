@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import dropwhile, islice
@@ -78,7 +79,7 @@ class Sheet:
         return sorted(
             (top, column - left, bottom)
             for (top, column), (bottom, _) in self._content.merged_cell_ranges or ()
-            if bottom > top > self.header and column >= left
+            if bottom > top > self.header and left <= column < left + len(self.names)
         )
 
     def rows(self, first: int, place: str, repeated_names: Collection[str] = ()) -> Iterator[Rows]:
@@ -98,12 +99,12 @@ class Sheet:
         if repeated:
             raise SourceError(f"{place}: its header names a column twice: {', '.join(repeated)}; rename one of them")
         lines = islice(self._content.iter_rows(), self.header + 1, None)
-        merged = [one for one in self._merged() if self.names[one[1]] in repeated_names]
-        values: dict[tuple[int, int], Any] = {}
+        merged = deque(one for one in self._merged() if self.names[one[1]] in repeated_names)
+        going_on: list[tuple[int, int, int, Any]] = []
         top = self.header + 1
         while batch := list(islice(lines, BATCH_ROWS)):
             kept = [index for index, line in enumerate(batch) if _is_filled(line)]
-            _fill_down(batch, top, merged, values)
+            _fill_down(batch, top, merged, going_on)
             top += len(batch)
             columns = {
                 name: text_array([_cell(batch[index][place_]) for index in kept])
@@ -115,24 +116,29 @@ class Sheet:
 
 
 def _fill_down(
-    batch: list[list[Any]], top: int, merged: list[tuple[int, int, int]], values: dict[tuple[int, int], Any]
+    batch: list[list[Any]],
+    top: int,
+    merged: deque[tuple[int, int, int]],
+    going_on: list[tuple[int, int, int, Any]],
 ) -> None:
     """Write the value of each merged cell into the lines that it covers.
 
     Args:
         batch: The cells of successive lines.
         top: Place of the first of them in the sheet.
-        merged: First line, column and last line of each merged cell, by first line.
-        values: The values of merged cells of the batches before, which get those of this one.
+        merged: First line, column and last line of each merged cell, by first line; loses those that begin here.
+        going_on: The merged cells of the batches before that cover lines of this one, each with its value; afterwards
+            those that cover lines of the next one.
     """
-    for begin, column, end in merged:
-        if begin >= top + len(batch):
-            break
-        if begin >= top:
-            values[begin, column] = batch[begin - top][column]
-        for line in range(max(begin + 1, top), min(end + 1, top + len(batch))):
+    below = top + len(batch)
+    while merged and merged[0][0] < below:
+        begin, column, end = merged.popleft()
+        going_on.append((begin, column, end, batch[begin - top][column]))
+    for begin, column, end, value in going_on:
+        for line in range(max(begin + 1, top), min(end + 1, below)):
             if batch[line - top][column] == "":
-                batch[line - top][column] = values[begin, column]
+                batch[line - top][column] = value
+    going_on[:] = [one for one in going_on if one[2] >= below]
 
 
 def filled_sheets(stream: BinaryIO, place: str, is_wanted: Callable[[list[str]], bool]) -> list[Sheet]:

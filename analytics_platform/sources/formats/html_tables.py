@@ -11,9 +11,10 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from analytics_platform.sources.base import SourceError
 
-MOST_BYTES = 256 << 20
-"""Bytes of a page, which is parsed at once and takes several times as much memory."""
-_MOST_SPAN = 100_000
+MOST_BYTES = 32 << 20
+"""Bytes of a page, which is parsed at once and takes 18 times as much memory."""
+_MOST_COLUMNS = 1000
+"""Most columns that a cell covers, as in browsers."""
 _BLANKS = re.compile(r"[^\S\n]+")
 
 
@@ -22,7 +23,7 @@ class HtmlTable:
     """The cells of a table as a workbook's sheet gives them: an empty text where a cell of the line above goes on.
 
     Attributes:
-        lines: The cells, line by line, all of the same length.
+        lines: The cells, line by line, of each line up to the last one that is written there.
         merged_cell_ranges: First and last line and column, from 0, of the cells that cover several lines.
         start: Line and column of the first cell.
     """
@@ -37,8 +38,10 @@ class HtmlTable:
         return len(self.lines)
 
     def iter_rows(self) -> Iterator[list[str]]:
-        """Yield the cells of each line."""
-        yield from self.lines
+        """Yield the cells of each line, all lines of the same length."""
+        width = max(map(len, self.lines), default=0)
+        for line in self.lines:
+            yield line + [""] * (width - len(line))
 
 
 def html_tables(stream: BinaryIO, place: str) -> dict[str, HtmlTable]:
@@ -67,25 +70,27 @@ def html_tables(stream: BinaryIO, place: str) -> dict[str, HtmlTable]:
 def _cells(table: LexborNode) -> HtmlTable:
     lines: list[list[str]] = []
     merged = []
-    taken: set[tuple[int, int]] = set()
-    for row, line in enumerate(table.css("tr")):
+    covered_until: dict[int, int] = {}
+    rows = table.css("tr")
+    for row, line in enumerate(rows):
         cells: list[str] = []
+        column = 0
         for cell in line.css("th, td"):
-            while (row, len(cells)) in taken:
-                cells.append("")
-            height, width = _span(cell, "rowspan"), _span(cell, "colspan")
+            while covered_until.get(column, -1) >= row:
+                column += 1
+            height, width = _span(cell, "rowspan", len(rows) - row), _span(cell, "colspan", _MOST_COLUMNS)
             if height > 1:
-                merged.append(((row, len(cells)), (row + height - 1, len(cells) + width - 1)))
-                taken.update((below, len(cells)) for below in range(row + 1, row + height))
-            cells += [_text(cell), *[""] * (width - 1)]
+                merged.append(((row, column), (row + height - 1, column + width - 1)))
+                covered_until.update(dict.fromkeys(range(column, column + width), row + height - 1))
+            cells += [*[""] * (column - len(cells)), _text(cell)]
+            column += width
         lines.append(cells)
-    width = max(map(len, lines), default=0)
-    return HtmlTable([cells + [""] * (width - len(cells)) for cells in lines], merged)
+    return HtmlTable(lines, merged)
 
 
-def _span(cell: LexborNode, name: str) -> int:
+def _span(cell: LexborNode, name: str, most: int) -> int:
     stated = cell.attributes.get(name) or ""
-    return min(max(int(stated), 1), _MOST_SPAN) if stated.isascii() and stated.isdigit() else 1
+    return min(max(int(stated), 1), most) if stated.isascii() and stated.isdigit() else 1
 
 
 def _text(cell: LexborNode) -> str:

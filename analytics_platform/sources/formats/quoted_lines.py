@@ -13,7 +13,8 @@ from typing import Any
 
 from analytics_platform.sources.formats.csv_dialect import SEPARATORS
 
-_QUOTE = re.compile(rb'"("?)')
+_QUOTE = re.compile(rb'(?<=\n)""\r?(?:\n|\Z)|"("?)')
+"""A blank line, which goes as a whole, or a quote around a cell or of a pair."""
 _BLOCK_BYTES = 1 << 20
 _RECORDS = 200
 _LEAST_LINES, _LEAST_CELLS = 2, 2
@@ -34,7 +35,9 @@ def quotes_whole_lines(sample: bytes) -> bool:
 def _are_lines(text: str, separator: str) -> bool:
     try:
         records = [
-            one for one in islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator), _RECORDS) if one
+            one
+            for one in islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator), _RECORDS)
+            if one not in ([], [""])
         ]
         inner = [next(csv.reader([record[0]], delimiter=separator)) for record in records[:_LEAST_LINES]]
     except (csv.Error, StopIteration):  # a cell longer than the csv module reads, or an empty one
@@ -50,13 +53,15 @@ def _are_lines(text: str, separator: str) -> bool:
 class UnquotedLines(io.RawIOBase):
     """The cells of a table with one quoted column as lines: each quote around a cell is left out, two quotes are one.
 
+    A line with nothing but two quotes is a blank one, which is left out.
+
     Args:
         source: The table, UTF-8.
     """
 
     def __init__(self, source: io.BufferedReader) -> None:
         self._source = source
-        self._rest, self._kept = b"", b""
+        self._rest, self._kept, self._before = b"", b"", b"\n"
 
     def readable(self) -> bool:
         """Return True: the stream can be read."""
@@ -69,9 +74,10 @@ class UnquotedLines(io.RawIOBase):
             if not block and not self._kept:
                 return 0
             whole = self._kept + block
-            cut = len(whole.rstrip(b'"')) if block else len(whole)  # quotes at the end may go on in the next block
+            cut = len(whole.rstrip(b'"\r')) if block else len(whole)  # quotes at the end may go on in the next block
             self._kept = whole[cut:]
-            self._rest = _QUOTE.sub(rb"\1", whole[:cut])
+            self._rest = _QUOTE.sub(rb"\1", self._before + whole[:cut])[1:]
+            self._before = whole[cut - 1 : cut] or self._before
         count = min(len(buffer), len(self._rest))
         buffer[:count] = self._rest[:count]
         self._rest = self._rest[count:]

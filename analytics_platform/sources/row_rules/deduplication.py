@@ -11,6 +11,7 @@ written newest first).
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 
 import duckdb
 import pyarrow as pa
@@ -134,13 +135,14 @@ WHERE reason IS NULL AND judged.position <> firsts.first_position
 
 # A file whose conversations of both sides have one time each states the time of a conversation, such as that of a
 # ticket; one whose times are all midnight states days. Where nearly all conversations begin in the file with
-# their latest time and end with their earliest, it is written newest first.
+# their latest time and end with their earliest, it is written newest first. Not so a file of which a record is several
+# rows: a question stands before its answer, also where the newest exchange is the first.
 _FILE_TIMES = """
 INSERT INTO file_times
 SELECT file, CASE
     WHEN bool_and(is_midnight) AND sum(messages) > 1 THEN 'day'
     WHEN bool_and(first = last) FILTER (WHERE is_two_sided) THEN 'conversation' END,
-    {learns_order} AND count(*) FILTER (
+    {learns_order} AND NOT list_contains($unfolded::INTEGER[], file) AND count(*) FILTER (
         upper_time > lower_time AND upper_time = latest AND lower_time = earliest
     ) > 10 * count(*) FILTER (upper_time < lower_time)
 FROM (
@@ -191,9 +193,14 @@ def use_window(db: duckdb.DuckDBPyConnection, name: str, first_day: dt.date, las
     db.execute(_VIEWS)
 
 
-def deduplicate_all(db: duckdb.DuckDBPyConnection) -> None:
-    """Fill the empty tables ``adjustments``, ``repeats``, ``starts`` and ``file_times`` from all rows."""
-    choose_file_times(db)
+def deduplicate_all(db: duckdb.DuckDBPyConnection, unfolded: Collection[int] = ()) -> None:
+    """Fill the empty tables ``adjustments``, ``repeats``, ``starts`` and ``file_times`` from all rows.
+
+    Args:
+        db: Contains ``validated``, and the tables, which are empty.
+        unfolded: As for ``choose_file_times``.
+    """
+    choose_file_times(db, unfolded=unfolded)
     db.execute(_adjustments("true"))
     db.execute(_REPEATS.format(which="true"))
     db.execute(_STARTS.format(which="true"))
@@ -292,7 +299,13 @@ def use_outcome_range(db: duckdb.DuckDBPyConnection) -> str:
     return found
 
 
-def choose_file_times(db: duckdb.DuckDBPyConnection, rows: str = "validated", *, learns_order: bool = True) -> bool:
+def choose_file_times(
+    db: duckdb.DuckDBPyConnection,
+    rows: str = "validated",
+    *,
+    learns_order: bool = True,
+    unfolded: Collection[int] = (),
+) -> bool:
     """Fill ``file_times`` from all rows; returns whether the table has changed.
 
     Args:
@@ -300,10 +313,12 @@ def choose_file_times(db: duckdb.DuckDBPyConnection, rows: str = "validated", *,
         rows: Name of a relation with the columns of ``validated`` that tell what times are the times of.
         learns_order: Whether rows may be written newest first. Of a table to which rows are added, a late row says
             nothing of the order.
+        unfolded: Files of which a record became several rows, such as a question and its answer.
     """
     before = db.execute("FROM file_times ORDER BY file").fetchall()
     db.execute("DELETE FROM file_times")
-    db.execute(_FILE_TIMES.format(rows=rows, learns_order=str(learns_order).lower()))
+    statement = _FILE_TIMES.format(rows=rows, learns_order=str(learns_order).lower())
+    db.execute(statement, {"unfolded": sorted(unfolded)})
     return db.execute("FROM file_times ORDER BY file").fetchall() != before
 
 

@@ -17,7 +17,7 @@ from analytics_platform.sources.rows import CONTENT_ID
 from analytics_platform.sources.shapes.shape import Context, derived_id
 
 _MOST_THREADS = 20_000
-"""Most conversations of one file whose messages are remembered; the one that was read longest ago is forgotten."""
+"""Most conversations of one file that are remembered; the one that was read longest ago is forgotten."""
 
 
 class Turn(NamedTuple):
@@ -82,8 +82,7 @@ def identify(
     threads = _threads(context)
     thread = threads.pop(conversation) if conversation in threads else _Thread()
     threads[conversation] = thread  # the last one of the dictionary was read last
-    if len(threads) > _MOST_THREADS:
-        threads.popitem(last=False)
+    forget_oldest(threads)
     opening = next((index for index, turn in enumerate(turns) if turn.role != "system"), len(turns))
     thread.opening = max(thread.opening, opening)
     short = _shortened(keys)
@@ -112,9 +111,14 @@ def identify_first(context: Context, conversation: Any, keys: list[int], opening
     if conversation in threads:
         return False
     threads[conversation] = _Thread(opening, keys)
-    if len(threads) > _MOST_THREADS:
-        threads.popitem(last=False)
+    forget_oldest(threads)
     return True
+
+
+def forget_oldest(memory: OrderedDict[Any, Any]) -> None:
+    """Forget all but the last ``_MOST_THREADS`` conversations of what is remembered of a file."""
+    while len(memory) > _MOST_THREADS:
+        memory.popitem(last=False)
 
 
 def _threads(context: Context) -> OrderedDict[Any, _Thread]:

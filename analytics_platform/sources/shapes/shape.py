@@ -30,6 +30,7 @@ class Context:
         untimed: Number of messages that got their time from the file.
         shared_times: Number of messages that got the time of their conversation.
         internal_notes: Number of notes that the customer does not see.
+        unfolds: Whether a record so far became several rows.
     """
 
     file: SourceFile
@@ -39,6 +40,7 @@ class Context:
     untimed: int = 0
     shared_times: int = 0
     internal_notes: int = 0
+    unfolds: bool = False
 
     def time_of(self, own: Any, of_conversation: Any = None, position: int = 0) -> Record:
         """Return the columns ``timestamp`` and ``time_source`` of a message.
@@ -49,7 +51,7 @@ class Context:
             position: Number of messages before it in its conversation. Without any time, the message gets the time
                 when the file changed, plus 1 ms per message before.
         """
-        own, of_conversation = _unwrapped_time(own), _unwrapped_time(of_conversation)
+        own, of_conversation = unwrapped_time(own), unwrapped_time(of_conversation)
         if own not in (None, ""):
             return {"timestamp": own}
         if of_conversation not in (None, ""):
@@ -63,7 +65,7 @@ class Context:
         return _time_by_place(self.file.modified_ns // 10**9, position)
 
 
-def _unwrapped_time(value: Any) -> Any:
+def unwrapped_time(value: Any) -> Any:
     """Return the time within MongoDB's ``{"$date": ...}``, which may hold ``{"$numberLong": ...}``."""
     while isinstance(value, Mapping) and len(value) == 1 and next(iter(value)).startswith("$"):
         value = next(iter(value.values()))

@@ -32,7 +32,14 @@ _NOTICE = re.compile(
 )
 """A line of the program, as Zendesk Chat writes it: ``(08:00:20) *** Tom joined the chat ***``."""
 _PIPE = re.compile(r"\s+\|\s+")
-_MOST_SPEAKERS, _MOST_WORDS, _FEWEST_TURNS = 6, 4, 2
+MOST_SPEAKERS = 6
+"""Most speakers of a chat in one text, unless its lines have times or words for roles."""
+_MOST_WORDS, _FEWEST_TURNS = 4, 2
+
+_LEVELS = frozenset({
+    "trace", "debug", "info", "notice", "warn", "warning", "error", "severe", "critical", "fatal",
+})  # fmt: skip
+"""Words for the level of a line in the log of a program."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,11 @@ class WrittenChat:
         return len({start.name for start, _ in self.turns}) < len(self.turns) or any(
             start.role is not None for start, _ in self.turns
         )
+
+    @property
+    def is_log(self) -> bool:
+        """Whether at least half of the lines begin with a word for a level, as those of a program's log do."""
+        return sum(_plain_name(start.name) in _LEVELS for start, _ in self.turns) * 2 >= len(self.turns)
 
     def messages(
         self,
@@ -110,7 +122,7 @@ def is_text_chat(sample: bytes) -> bool:
     """
     lines = sample.decode("utf-8", "replace").removeprefix("\ufeff").split("\n")
     transcript = read_transcript("\n".join(lines[:-1] if len(lines) > _FEWEST_TURNS else lines))
-    return transcript is not None and transcript.is_dialogue
+    return transcript is not None and transcript.is_dialogue and not transcript.is_log
 
 
 def read_transcript(cell: str) -> WrittenChat | None:
@@ -170,14 +182,12 @@ def _turns(starts: list[_Start | None]) -> list[bool]:
     """
     if starts and starts[0] is not None and starts[0].has_time:
         return [start is not None and start.has_time for start in starts]
-    known = [start is not None and start.role is not None for start in starts]
-    if known and known[0] and sum(known) >= _FEWEST_TURNS:
-        names = {start.name for start in starts if start is not None and start.role is None}
-        repeated = {name for name in names if sum(start is not None and start.name == name for start in starts) > 1}
-        return [start is not None and (start.role is not None or start.name in repeated) for start in starts]
     begun = [start for start in starts if start is not None]
     lines_of = Counter(start.name for start in begun)
-    if starts and starts[0] is not None and _FEWEST_TURNS <= len(lines_of) <= _MOST_SPEAKERS:
+    known = [start is not None and start.role is not None for start in starts]
+    if known and known[0] and sum(known) >= _FEWEST_TURNS:
+        return [start is not None and (start.role is not None or lines_of[start.name] > 1) for start in starts]
+    if starts and starts[0] is not None and _FEWEST_TURNS <= len(lines_of) <= MOST_SPEAKERS:
         # Beside lines without a speaker, one that names somebody once may be part of a message.
         is_certain = all(start.role is not None or lines_of[start.name] > 1 for start in begun)
         if len(begun) == len(starts) or (is_certain and len(begun) * 2 >= len(starts)):

@@ -11,6 +11,8 @@ from analytics_platform.sources.base import SourceError
 from analytics_platform.sources.file_reading.file_rows import read_rows
 from analytics_platform.sources.file_reading.locating import find_files
 from analytics_platform.sources.file_reading.recognised import Recognised
+from analytics_platform.sources.formats.excel_rows import Sheet
+from analytics_platform.sources.formats.html_tables import HtmlTable, html_tables
 from analytics_platform.sources.formats.quoted_lines import UnquotedLines, quotes_whole_lines
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform_tests.unit.sources.test_any_format import workbook
@@ -27,6 +29,27 @@ def test_a_web_page_called_a_workbook_is_read_by_its_table(said):
         ("c1", "user", "my lamp\nbroke & fell"),
         ("c1", "agent", "sorry"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (
+            "<tr><td rowspan=2 colspan=2>a<td>b</tr><tr><td>c</tr><tr><td>d</tr>",
+            [["a", "", "b"], ["", "", "c"], ["d", "", ""]],
+        ),
+        ("<tr><td colspan=99999>a</tr><tr><td>b<td>c</tr>", [["a", ""], ["b", "c"]]),
+    ],
+)
+def test_cells_stand_below_those_of_their_column(rows, expected):
+    """Cells beside one that covers lines and columns moved to the left, and a wide one was filled with empty texts."""
+    (table,) = html_tables(io.BytesIO(f"<table>{rows}</table>".encode()), "a.html").values()
+    assert list(table.iter_rows()) == expected
+
+
+def test_a_cell_covers_no_lines_below_its_table():
+    (table,) = html_tables(io.BytesIO(b"<table><tr><td rowspan=99999>a<tr><td>b</table>"), "a.html").values()
+    assert table.merged_cell_ranges == [((0, 0), (1, 0))]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +80,17 @@ def test_quotes_at_the_end_of_a_block_are_not_taken_apart(monkeypatch):
     monkeypatch.setattr("analytics_platform.sources.formats.quoted_lines._BLOCK_BYTES", 3)
     content = b'"a,b"\n"1,""x"""\n"2,"""""\n'
     assert UnquotedLines(io.BufferedReader(io.BytesIO(content))).read() == b'a,b\n1,"x"\n2,""\n'
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_blank_lines_in_quotes_are_left_out(monkeypatch, size, end):
+    """Of such a line a quote was left, and all rows below it were one cell."""
+    monkeypatch.setattr("analytics_platform.sources.formats.quoted_lines._BLOCK_BYTES", size)
+    content = end.join([b'""', b'"a,b"', b'""', b'""', b'"1,""x', b'"""', b'""'])
+
+    assert quotes_whole_lines(content)
+    assert UnquotedLines(io.BufferedReader(io.BytesIO(content))).read() == end.join([b"a,b", b'1,"x', b'"', b""])
 
 
 @pytest.mark.parametrize("content", [b'"a","b"\n"1","2"\n', b'"a"\n"1"\n', b'a,b\n"1,2",3\n', b'"a,b"\n', b""])
@@ -103,3 +137,37 @@ def test_merged_cells_count_for_each_of_their_rows(folder, monkeypatch):
         ("t1", "one"), ("t1", "two"), ("t1", "three"), ("t2", "four"), (None, None)
     ]  # fmt: skip
     assert "Merged cells count for each of their rows: Ticket." in recognised.notes
+
+
+class Line(int):
+    """The number of a line, which counts how often it is compared."""
+
+    compared = 0
+
+    def __lt__(self, other: int) -> bool:
+        Line.compared += 1
+        return int(self) < other
+
+    def __ge__(self, other: int) -> bool:
+        return not self < other
+
+
+def test_merged_cells_are_looked_at_where_they_stand(monkeypatch):
+    """Each batch looked at all merged cells above it."""
+    monkeypatch.setattr("analytics_platform.sources.formats.excel_rows.BATCH_ROWS", 2)
+    lines = [["a", "b"], *([text, "y"] for text in ["x", ""] * 200)]
+    ranges = [((Line(line), 0), (line + 1, 0)) for line in range(1, 401, 2)]
+    read = list(
+        Sheet("s", ["a", "b"], is_wanted=True, header=0, _content=HtmlTable(lines, ranges)).rows(1, "a.xlsx", ["a"])
+    )
+
+    assert [value for rows in read for value in rows.columns["a"].to_pylist()] == ["x"] * 400
+    assert Line.compared < 3000
+
+
+def test_empty_merged_cells_beside_a_table_are_left_out(folder):
+    """Such a workbook could not be read."""
+    lines = [["conversation_id", "role", "text", "timestamp"], ["c1", "user", "one", "2024-06-20 10:00"]]
+    found = folder.rows_of("a.xlsx", merged(lines, "F2:F3"))
+
+    assert [row["text"] for row in found.messages] == ["one"]

@@ -57,6 +57,14 @@ def test_days_and_times_of_other_phones_are_read(said, day, early, late, photo):
     ]
 
 
+def test_a_message_above_the_first_day_is_refused(folder):
+    """It was lost without a word."""
+    found = folder.rows_of("a.txt", CHAT.replace("\n\n", "\n\n09:59\tAnn\thi\n", 1))
+
+    assert found.reasons == {1: "bad_timestamp"}
+    assert ['"hi"' in row["content"] for row in found.quarantined] == [True]
+
+
 def test_a_table_with_tabs_is_no_chat_of_line(said):
     rows = said("time\tticket\trole\ttext\n2024-06-20 10:00\tc1\tuser\thi\n", "a.txt")
     assert [row["text"] for row in rows] == ["hi"]

@@ -88,6 +88,24 @@ def test_the_requests_of_a_session_give_each_message_once(said, requests, times)
 
 
 @pytest.mark.parametrize(
+    ("times", "first"),
+    [
+        (["2024-06-20 10:00:00+02:00", "2024-06-20 09:00:00+00:00"], 0),
+        (["2024-06-20T09:00:00Z", "2024-06-20 08:00:00 UTC"], 1),
+        ([100, 99], 1),
+        ([{"$date": "2024-06-20T09:00:00Z"}, {"$date": "2024-06-20T08:00:00Z"}], 1),
+        (["6/9/2024 10:00 PM", "6/10/2024 9:00 AM"], 0),
+    ],
+)
+def test_requests_of_a_session_are_taken_by_their_times_not_their_letters(said, times, first):
+    """A later request had the question first: 6/10/2024 stood before 6/9/2024, and 100 before 99."""
+    rows = said([request_of_session(1, HISTORY[:2], "two") | {"startTime": time} for time in times])
+
+    expected = times[first]["$date"] if isinstance(times[first], dict) else str(times[first])
+    assert [(row["text"], row["timestamp"]) for row in rows] == [("one", expected), ("two", expected)]
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         {"choices": [{"index": 0, "message": FOUR}]},

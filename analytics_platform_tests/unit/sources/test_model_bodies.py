@@ -7,6 +7,12 @@ from typing import Any
 
 import pytest
 
+from analytics_platform.sources.file_reading.locating import find_files
+from analytics_platform.sources.file_reading.unfolding import unfolded
+from analytics_platform.sources.formats.file_records import Records
+from analytics_platform.sources.shapes.exports.exchanges import EXCHANGES
+from analytics_platform.sources.shapes.shape import Context
+
 T = "2024-06-20T08:00:00Z"
 
 
@@ -100,6 +106,20 @@ def test_responses_that_name_the_one_before_are_a_conversation(folder):
     }
     assert {row["time_source"] for row in rows if row["role"] == "assistant"} == {"message"}
     assert f"{max(row['timestamp'] for row in rows):%H:%M}" == "08:02"
+
+
+def test_the_first_response_of_a_chain_is_remembered_alone(folder, monkeypatch):
+    """All responses of a file were kept, and each looked at all before it."""
+    monkeypatch.setattr("analytics_platform.sources.shapes.identity._MOST_THREADS", 3)
+    folder.write("log.jsonl", "")
+    context = Context(find_files(str(folder.path / "log.jsonl"))[0])
+    records = [response(f"r{at}", f"r{at - 1}" if at else None, "q", "a", 1718870400 + at) for at in range(20)]
+    batches = [Records(records[at : at + 5]) for at in range(0, 20, 5)]
+    rows = [row for batch in unfolded(iter(batches), EXCHANGES, context, []) for row in batch.values]
+
+    assert {row["conversation_id"] for row in rows} == {"r0"}
+    assert set(context.memory["roots_of_chains"].values()) == {"r0"}
+    assert len(context.memory["roots_of_chains"]) == 3 + 5
 
 
 def test_a_response_names_its_conversation(said):

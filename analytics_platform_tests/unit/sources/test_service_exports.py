@@ -214,6 +214,15 @@ PEOPLE: dict[str, tuple[Any, list[tuple[str, str | None, str | None]]]] = {
 }  # fmt: skip
 
 
+def test_a_comment_of_jira_without_time_and_author_costs_no_other_message(folder):
+    """The whole issue went into quarantine."""
+    content, _ = PEOPLE["Jira"]
+    found = folder.rows_of("a.csv", content.replace("20/Jun/24 8:10 AM;a;one; two", "one"))
+
+    assert [row["text"] for row in found.messages] == ["hi", "thanks"]
+    assert found.reasons == {2: "missing_role"}
+
+
 @pytest.mark.parametrize("service", PEOPLE)
 def test_people_of_services_are_told_apart(said, service):
     """Ids were null, an object, a word for a role or a shown name, or the file was refused."""

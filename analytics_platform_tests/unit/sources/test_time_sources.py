@@ -155,3 +155,12 @@ def test_equal_times_are_read_in_the_direction_of_their_file(folder, times, expe
     assert [row["text"] for row in order if row["conversation_id"] == "c1"] == expected
     is_turned = expected[0] == "3"
     assert [row["text"] for row in order if row["conversation_id"] == "c2"] == (["1", "0"] if is_turned else ["0", "1"])
+
+
+def test_an_answer_stays_behind_its_question_in_a_newest_first_file(folder):
+    """Each answer with the time of its question stood before it."""
+    rows = "".join(f"c1,q{n},a{n},2024-06-20 10:0{n}\n" for n in (3, 2, 1))
+    found = folder.rows_of("a.csv", f"conversation_id,question,answer,created_at\n{rows}")
+    order = sorted(found.messages, key=lambda row: (row["timestamp"], row["sequence"] or 0, row["source_row"]))
+
+    assert [row["text"] for row in order] == ["q1", "a1", "q2", "a2", "q3", "a3"]

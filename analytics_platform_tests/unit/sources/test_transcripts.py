@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.file_reading import written_lists
+from analytics_platform.sources.file_reading.written_lists import with_read_transcripts
+from analytics_platform.sources.formats.file_records import Records
+from analytics_platform.sources.shapes import transcripts
 from analytics_platform.sources.shapes.transcripts import transcript_messages
 
 
@@ -140,6 +145,25 @@ def test_names_of_many_chats_are_agents(said):
     }  # fmt: skip
 
 
+def test_names_of_few_chats_are_forgotten(monkeypatch):
+    """All names of a file were kept."""
+    monkeypatch.setattr(written_lists, "_MOST_NAMES", 4)
+    cells = [f"Maria: Hi!\nCustomer {number}: my lamp\nMaria: sorry" for number in range(9)]
+    counts = []
+    read = transcripts.WrittenChat.messages
+    monkeypatch.setattr(
+        transcripts.WrittenChat,
+        "messages",
+        lambda chat, people, chats: (counts.append(dict(chats)), read(chat, people, chats))[1],
+    )
+    batches = (Records([{"transcript": cell}]) for cell in cells)
+    rows = [row for batch in with_read_transcripts(batches, "transcript", {}) for row in batch.values]
+
+    assert [row["transcript"][0]["role"] for row in rows[1:]] == ["agent"] * 8
+    assert max(map(len, counts)) <= 4
+    assert counts[-1]["maria"] == 9
+
+
 @pytest.mark.parametrize(
     ("header", "people"),
     [
@@ -176,9 +200,41 @@ def test_a_text_file_with_a_chat_is_read(said):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["Name: Ann\nCity: Rome\nJob: none\n", "Note: a\nNote: b\n", "Dear all\nAnn: hi\n"])
+@pytest.mark.parametrize("text", [
+    "Name: Ann\nCity: Rome\nJob: none\n", "Note: a\nNote: b\n", "Dear all\nAnn: hi\n", "ERROR: a\nINFO: b\nERROR: c\n",
+    "2024-06-20 10:00 INFO: a\n2024-06-20 10:01 ERROR: b\n2024-06-20 10:02 Server: c\n2024-06-20 10:03 INFO: d\n",
+])  # fmt: skip
 def test_a_text_file_without_a_chat_is_refused(folder, text):
     with pytest.raises(SourceError, match="of no known format"):
+        folder.rows_of("a.txt", text)
+
+
+def test_the_lines_of_a_chat_are_counted_once(monkeypatch):
+    """Each name of a text of 64 MiB was counted by itself."""
+    compared = 0
+
+    class Name(str):
+        __slots__ = ()
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str(self) == other
+
+        __hash__ = str.__hash__
+
+    read = transcripts._start
+    monkeypatch.setattr(transcripts, "_start", lambda line: (one := read(line)) and replace(one, name=Name(one.name)))
+    cell = "Agent: hi\nAgent: hi\n" + "".join(f"Name {number}: hi\n" for number in range(300))
+
+    assert len(transcripts.transcript_messages(cell) or []) == 2
+    assert compared < 3000
+
+
+def test_a_text_file_that_only_begins_as_a_chat_is_refused(folder):
+    """All its messages were lost in silence."""
+    text = "Ann: hi\nBen: lamp\n" * 20_000 + "".join(f"Name {letter}: hi\n" for letter in "abcdefg")
+    with pytest.raises(SourceError, match=r"begins as a chat, .* at most 6 speakers"):
         folder.rows_of("a.txt", text)
 
 

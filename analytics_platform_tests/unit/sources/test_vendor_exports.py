@@ -9,9 +9,14 @@ import pytest
 
 from analytics_platform.operations.inspecting.inspection import inspect_files
 from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.file_reading.locating import find_files
+from analytics_platform.sources.file_reading.unfolding import unfolded
 from analytics_platform.sources.formats import csv_rows
+from analytics_platform.sources.formats.file_records import Records
 from analytics_platform.sources.mapping import FieldMapping
 from analytics_platform.sources.row_rules.role_words import ENGLISH, default_role_words, words_of_languages
+from analytics_platform.sources.shapes.exports.helpdesks import ZENDESK
+from analytics_platform.sources.shapes.shape import Context
 
 DAY = "2024-06-20"
 AT_0, AT_1, AT_2 = (f"{DAY}T09:0{minute}:00Z" for minute in range(3))
@@ -130,6 +135,18 @@ def test_comments_of_zendesk_stand_in_the_audits_of_a_ticket(said, content):
         ("5", "user", "text 0", None), ("5", "agent", "text 1", "2"), ("5", "system", "text 2", None),
     ]  # fmt: skip
     assert [row["timestamp"][-3:] for row in rows] == ["00Z", "01Z", "02Z"]
+
+
+def test_the_requesters_of_the_last_tickets_are_remembered(folder, monkeypatch):
+    """Those of all tickets of a file were kept."""
+    monkeypatch.setattr("analytics_platform.sources.shapes.identity._MOST_THREADS", 3)
+    folder.write("a.jsonl", "")
+    context = Context(find_files(str(folder.path / "a.jsonl"))[0])
+    batches = [Records([{**one, "ticket_id": ticket}]) for ticket in range(9) for one in AUDITS[:2]]
+    rows = [row for batch in unfolded(iter(batches), ZENDESK, context, []) for row in batch.values]
+
+    assert [row["role"] for row in rows] == ["user", "agent"] * 9
+    assert len(context.memory["requesters"]) == 3
 
 
 def test_audits_that_name_no_requester_are_not_guessed(said):

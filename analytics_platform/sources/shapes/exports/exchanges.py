@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import json
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
@@ -19,6 +22,7 @@ from analytics_platform.sources.shapes.id_keys import (
 from analytics_platform.sources.shapes.identity import (
     MessagePlace,
     Turn,
+    forget_oldest,
     identify,
     identify_conversation,
     identify_row,
@@ -41,6 +45,7 @@ from analytics_platform.sources.shapes.shape import (
     parsed,
     plain_values,
     speaker,
+    unwrapped_time,
 )
 from analytics_platform.sources.shapes.table_parts.column_names import column_form, word_form
 from analytics_platform.sources.shapes.table_parts.table_columns import usual_forms
@@ -176,11 +181,12 @@ class _Said(NamedTuple):
 def _said_in_sessions(context: Context) -> dict[int, list[_Said]]:
     """Return the messages of requests that name a session and hold lists of messages, by the identity of the record.
 
-    The records that are read together are taken in the order of their times, so that a message belongs to the request
-    that first had it, also in a file that is written newest first.
+    Of the records that are read together, those of a session are taken in the order of their times, so that a message
+    belongs to the request that first had it, also in a file that is written newest first. Where a time is neither
+    ISO 8601 nor a number, they are taken in the order of the file.
     """
     if context.memory.get("session_records") is not context.neighbours:
-        requests = []
+        sessions: dict[str, list[tuple[float | None, int, list[Turn]]]] = {}
         for record in context.neighbours:
             pair = pair_of(record)
             if pair is None or not _may_hold_messages(record.get(pair.question)) or _is_part(record, context):
@@ -189,18 +195,34 @@ def _said_in_sessions(context: Context) -> dict[int, list[_Said]]:
             session = first_of(plain_values(prepared), *_CONVERSATION)
             turns = None if session is None else _turns(prepared, pair)
             if turns:
-                requests.append((str(_stated_time(prepared) or ""), id(record), str(session), turns))
-        requests.sort(key=lambda one: one[0])
+                sessions.setdefault(str(session), []).append((_seconds(_stated_time(prepared)), id(record), turns))
         seen: set[str] = set()
         said = {}
-        for _, key, session, turns in requests:
-            places = identify(context, session, turns)
-            said[key] = [
-                _Said(turn, place, place.message_id not in seen) for turn, place in zip(turns, places, strict=True)
-            ]
-            seen.update(place.message_id for place in places)
+        for session, requests in sessions.items():
+            if all(time is not None for time, _, _ in requests):
+                requests.sort(key=lambda one: one[0] or 0)
+            for _, key, turns in requests:
+                places = identify(context, session, turns)
+                said[key] = [
+                    _Said(turn, place, place.message_id not in seen) for turn, place in zip(turns, places, strict=True)
+                ]
+                seen.update(place.message_id for place in places)
         context.memory |= {"session_records": context.neighbours, "said": said}
     return cast("dict[int, list[_Said]]", context.memory["said"])
+
+
+def _seconds(time: Any) -> float | None:
+    """Return a time as a number that can be compared within a file; None of one in another form than ISO 8601.
+
+    A time without an offset counts as UTC, and a number as it is.
+    """
+    text = str(unwrapped_time(time)).strip()
+    with contextlib.suppress(ValueError):
+        return float(text)
+    with contextlib.suppress(ValueError):
+        moment = dt.datetime.fromisoformat(text.removesuffix("UTC").rstrip())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
+    return None
 
 
 def _may_hold_messages(value: Any) -> bool:
@@ -273,19 +295,38 @@ def _chain_of(record: Record, pair: Pair, context: Context) -> Record | None:
     The conversation is the id of the first answer of the chain, or the one that the answer names. None of another
     record.
     """
+    roots: OrderedDict[str, str] = context.memory.setdefault("roots_of_chains", OrderedDict())
     if context.memory.get("linked") is not context.neighbours:
-        links = context.memory.setdefault("links", {})
-        links |= dict(link for one in context.neighbours if (link := _link_of(one, pair)) is not None)
+        _add_roots(roots, dict(link for one in context.neighbours if (link := _link_of(one, pair)) is not None))
         context.memory["linked"] = context.neighbours
     link = _link_of(record, pair)
     if link is None:
         return None
     own, before = link
-    root, passed = own, {own}
-    while before is not None and before not in passed:
-        passed.add(before)
-        root, before = before, context.memory["links"].get(before)
-    return {"id": own, "conversation_id": root}
+    last = own if own in roots else before or own
+    return {"id": own, "conversation_id": roots.get(last, last)}
+
+
+def _add_roots(roots: OrderedDict[str, str], links: Mapping[str, str | None]) -> None:
+    """Add the first answer of the chain of each answer.
+
+    Args:
+        roots: Answer to the first answer of its chain. Of the answers before, the last ones are kept.
+        links: Answer to the one before it, of the records that are read together.
+    """
+    forget_oldest(roots)
+    added: dict[str, str] = {}
+    for own in links:
+        passed: dict[str, None] = {}
+        root = own
+        while root in links and root not in added and root not in passed:
+            passed[root] = None
+            root = links[root] or root
+        root = added.get(root, root)
+        while roots.get(root, root) != root:
+            root = roots[root]
+        added |= dict.fromkeys(passed, root)
+    roots |= added
 
 
 def _link_of(record: Record, pair: Pair) -> tuple[str, str | None] | None:

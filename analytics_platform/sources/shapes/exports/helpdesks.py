@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from analytics_platform.sources.formats.file_records import Record
 from analytics_platform.sources.shapes.identity import (
     MessagePlace,
     Turn,
+    forget_oldest,
     identify,
     identify_conversation,
     identify_rows,
@@ -65,11 +67,15 @@ def _comments_of_audits(audits: list[Record]) -> list[Record]:
     ]
 
 
-def _requesters(context: Context) -> dict[str, Any]:
-    """Return the requester of each ticket whose creation stands in an audit of the records read so far."""
-    requesters: dict[str, Any] = context.memory.setdefault("requesters", {})
+def _requesters(context: Context) -> OrderedDict[str, Any]:
+    """Return the requester of each ticket whose creation stands in an audit of the records read so far.
+
+    Of the records before those that are read together, the last tickets are kept.
+    """
+    requesters: OrderedDict[str, Any] = context.memory.setdefault("requesters", OrderedDict())
     if context.memory.get("audited") is not context.neighbours:
         context.memory["audited"] = context.neighbours
+        forget_oldest(requesters)
         requesters |= {
             str(audit.get("ticket_id")): event.get("value")
             for record in context.neighbours

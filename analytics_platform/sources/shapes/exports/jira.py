@@ -19,19 +19,22 @@ def _comments(record: Record) -> Iterator[str]:
 
 
 def _jira(record: Record, context: Context) -> Iterator[Record]:
-    """Yield the description and the comments of an issue; its reporter is the customer, everyone else an agent."""
+    """Yield the description and the comments of an issue; its reporter is the customer, everyone else an agent.
+
+    A comment that states no time and author has the issue's time and no role.
+    """
     conversation, created = record["Issue key"], record.get("Created")
     reporter = first_of(record, "Reporter Id", "Reporter")
     said = [(created, reporter, first_of(record, "Description", "Summary"))]
     for comment in _comments(record):
         parts = comment.split(";", _PARTS - 1)
-        if len(parts) < _PARTS:
-            raise ValueError("a comment states no time and author")
-        said.append((parts[0].strip(), parts[1].strip(), parts[2]))
+        is_whole = len(parts) == _PARTS
+        said.append((parts[0].strip(), parts[1].strip(), parts[2]) if is_whole else (None, None, comment))
     customers = {reporter, record.get("Reporter")}
     turns = [Turn(author, text, time) for time, author, text in said]
-    for turn, place in zip(turns, identify(context, conversation, turns), strict=True):
-        role = "user" if turn.role in customers else "agent"
+    for index, (turn, place) in enumerate(zip(turns, identify(context, conversation, turns), strict=True)):
+        has_author = index == 0 or turn.role is not None
+        role = None if not has_author else "user" if turn.role in customers else "agent"
         yield {
             "conversation_id": conversation,
             "message_id": place.message_id,

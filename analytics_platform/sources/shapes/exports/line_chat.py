@@ -93,7 +93,8 @@ def read_line_chat(stream: BinaryIO, order: DateOrder, conversation: str, contex
     """Yield the messages of a chat as records.
 
     The chat is one conversation. Its first sender is the customer, every other one an agent, unless a mapping says
-    otherwise; a notice without a sender, and a call, have the role system.
+    otherwise; a notice without a sender, and a call, have the role system. A message above the first day has a time
+    without a day, so that its row goes into quarantine.
 
     Args:
         stream: The file's bytes, UTF-8.
@@ -115,7 +116,7 @@ def read_line_chat(stream: BinaryIO, order: DateOrder, conversation: str, contex
             batch.append(_finished(chat.message, conversation, context))
         chat.begin(None)
         chat.day = day or chat.day
-        if parts is not None and chat.day is not None:
+        if parts is not None:
             chat.begin(_begun(parts, chat.day))
         if len(batch) >= _BATCH:
             yield Records(batch)
@@ -138,13 +139,18 @@ def _is_open(text: str) -> bool:
     return text.startswith('"') and text.count('"') % 2 == 1
 
 
-def _begun(parts: tuple[re.Match[str], list[str]], day: str) -> Record:
+def _begun(parts: tuple[re.Match[str], list[str]], day: str | None) -> Record:
     time, cells = parts
     hour, half = int(time["hour"]), (time["early"] or time["late"] or "").lower()
     if half:
         hour = hour % 12 + (12 if half.startswith(_AFTERNOON) else 0)
     sender, text = cells if len(cells) == _NOTICE else ("", cells[0])
-    return {"timestamp": f"{day}T{hour:02}:{time['minute']}", "username": sender.strip() or None, "text": text}
+    clock = f"{hour:02}:{time['minute']}"
+    return {
+        "timestamp": clock if day is None else f"{day}T{clock}",
+        "username": sender.strip() or None,
+        "text": text,
+    }
 
 
 def _finished(message: Record, conversation: str, context: Context) -> Record:
