@@ -30,7 +30,7 @@ from analytics_platform.analytics.reports import page
 from analytics_platform.cli import app, console, doctor, graph_commands, graphless, lookups
 from analytics_platform.operations.runs import graph_run
 from analytics_platform.settings.validators import PREFIXES
-from analytics_platform.storage import history
+from analytics_platform.storage.event_history import sqlite_history
 
 _POLL_SECONDS = 0.1
 ANALYTICS = Path(sys.executable).with_name("analytics")
@@ -39,7 +39,7 @@ _PRELOADED = [
     module.__name__
     for module in (
         *(app, console, definitions, doctor, graph_commands, graphless, lookups),
-        *(graph_run, history, page, dbt.adapters.duckdb, dbt.cli.main, dbt.task.build),  # of a run
+        *(graph_run, page, sqlite_history, dbt.adapters.duckdb, dbt.cli.main, dbt.task.build),  # of a run
     )
 ]
 # A process of `multiprocessing` ends without what is registered with atexit.
