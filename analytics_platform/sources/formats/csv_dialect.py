@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _SAMPLE_RECORDS = 200
-_SEPARATOR_LINE = re.compile(r"\A﻿?\"?sep=(.)\"?\r?(?:\n|\Z)", re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r"\A﻿?\"?sep=([\t !#-~])\"?\r?(?:\n|\Z)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.sources.base import SourceError
@@ -47,6 +47,7 @@ def changed(value: Any, chance: random.Random) -> Any:
 
 
 @given(file=st.sampled_from(FILES), seed=st.integers(0, 2**32), suffix=st.sampled_from(SUFFIXES))
+@example(file=CASES / "excel_sep_line" / "export.csv", seed=81117442, suffix=".csv")  # a separator beyond ASCII
 @quick
 def test_damaged_bytes_give_rows_or_one_line(file, seed, suffix, tmp_path):
     chance = random.Random(seed)
