@@ -274,9 +274,7 @@ class InsightEngine:
         Args:
             messages: As for ``label_conversations``.
         """
-        said, conversations, parts = self.group(messages)
-        grouped = self._regroup(said, conversations, parts)
-        stakes = self._stakes(said, conversations, parts, grouped)
+        said, conversations, parts, grouped, stakes = self._with_stakes(messages)
         return self._outcomes.judge(said, conversations, parts, self.tier, grouped, stakes)
 
     def resolutions_by_rules(self, messages: pa.Table) -> tuple[Classified, Floats]:
@@ -287,22 +285,22 @@ class InsightEngine:
         Args:
             messages: As for ``label_conversations``.
         """
-        said, conversations, parts = self.group(messages)
-        grouped = self._regroup(said, conversations, parts)
-        stakes = self._stakes(said, conversations, parts, grouped)
+        said, conversations, parts, grouped, stakes = self._with_stakes(messages)
         outcome, _ = self._outcomes.decide(said, conversations, parts, stakes)["resolution"]
         opinion = self.tier.classify("resolution", grouped["resolution"])
         return self._outcomes.judge_by_rules("resolution", outcome, opinion), outcome.evidence
 
-    def _stakes(
-        self, said: pa.Table, conversations: Conversations, parts: Documents, grouped: dict[Kind, Documents]
-    ) -> Stakes:
-        """Return the stakes of conversations whose labels nobody stated or corrected."""
+    def _with_stakes(
+        self, messages: pa.Table
+    ) -> tuple[pa.Table, Conversations, Documents, dict[Kind, Documents], Stakes]:
+        """Return what ``group`` and ``_regroup`` do, and the stakes by labels that nobody stated or corrected."""
+        said, conversations, parts = self.group(messages)
+        grouped = self._regroup(said, conversations, parts)
         fires = conversations.gather(self._rules.find(said, parts.words))
         intent = Decision.of("intent", grouped["intent"], self.tier, self._rules, fires)
         topics = self._topics_beside(intent, ConversationTopics(self.tier))
         topic = Decision.of("topic", grouped["topic"], topics, self._rules, fires)
-        return Stakes.of(self.taxonomy, topic, intent)
+        return said, conversations, parts, grouped, Stakes.of(self.taxonomy, topic, intent)
 
     def group(self, messages: pa.Table) -> tuple[pa.Table, Conversations, Documents]:
         """Return the messages with text, their conversations, and each message as a document.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import json
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
 
 from analytics_platform.sources.formats.file_records import Record
+from analytics_platform.sources.shapes.exchange_texts import answer_text, bodies_within, messages_of, sides_of, text_of
 from analytics_platform.sources.shapes.exports.exchange_columns import Pair, pair_of
 from analytics_platform.sources.shapes.id_keys import (
     CONVERSATION_KEYS,
@@ -22,25 +21,19 @@ from analytics_platform.sources.shapes.id_keys import (
 from analytics_platform.sources.shapes.identity import (
     MessagePlace,
     Turn,
-    forget_oldest,
     identify,
     identify_conversation,
     identify_row,
 )
 from analytics_platform.sources.shapes.model_bodies import (
-    is_stream,
-    model_text,
     plain_prompt,
-    streamed_text,
     time_of_answer,
 )
+from analytics_platform.sources.shapes.response_chains import chain_of
 from analytics_platform.sources.shapes.shape import (
     Context,
     Shape,
-    content_text,
     first_of,
-    is_list_of,
-    is_message,
     message_text,
     parsed,
     plain_values,
@@ -75,16 +68,8 @@ _READ = frozenset({
     "role", "text", "sequence", "time_source",
 })  # fmt: skip
 """Keys whose values become input columns; all others stay as they are."""
-_BODIES = ("body", "inputBodyJson", "outputBodyJson", "output")
-"""Keys of what was sent within a logged request or answer, as Bedrock logs it."""
 _DETAILS = ("metadata", "metrics", "trace", "request_properties", "properties")
 """Keys of objects in which LangWatch, Langfuse and Helicone keep session, user and tokens."""
-_ANSWERS = (
-    "output", "answer", "text", "response", "result", "completion", "generated_text",
-    "fulfillmentText", "fulfillment_text", "responseMessages",
-)  # fmt: skip
-"""Keys of the text of an answer, the last three of Dialogflow."""
-_TRACES = ("trace_id", "traceId", "run_type", "observationId")
 _THREADS = ("thread_id", "session_id", "conversation_id")
 """Keys of the conversation in the metadata of a LangSmith run."""
 _RUN_CONVERSATIONS = ("thread_id", "conversation_id", "trace_id", "id")
@@ -114,14 +99,14 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     said = _said_in_sessions(context).get(id(record))
     record = _prepared(record, sides)
     stated = _stated_time(record)
-    asking, answering = _sides(record, pair)
-    created = None if stated else time_of_answer(*_within(answering))
+    asking, answering = sides_of(record, pair)
+    created = None if stated else time_of_answer(*bodies_within(answering))
     start, ended = context.time_of(stated, created), first_of(record, *_ENDS) or created
     user = first_of(record, *_USERS) or _user_of_request(record, asking, but=sides)
-    asked, answered = _question(asking) or None, _answer(answering) or None
+    asked, answered = _question(asking) or None, answer_text(answering) or None
     if asked is None and answered is None and any(record.get(name) not in (None, "") for name in sides):
         raise ValueError("neither the question nor the answer has a known form")
-    chain = _chain_of(record, pair, context)
+    chain = chain_of(record, pair, context)
     if chain is not None and first_of(plain_values(record), *_CONVERSATION) is None:
         record = {**record, **chain}
     conversation, question_id, answer_id = _identities(record, context, (user, stated or created, asked, answered))
@@ -133,7 +118,7 @@ def unfold(record: Record, context: Context) -> Iterator[Record]:
     )
     for row in rows:
         if row is answer and answered is not None:
-            tokens = stated_tokens(record, *_within(answering))
+            tokens = stated_tokens(record, *bodies_within(answering))
             yield {
                 **common,
                 **answer,
@@ -232,12 +217,12 @@ def _may_hold_messages(value: Any) -> bool:
 
 def _turns(record: Record, pair: Pair) -> list[Turn] | None:
     """Return the messages of a request and its answer; None of a request that holds no list of messages."""
-    asking, answering = _sides(record, pair)
-    messages = _messages(asking)
+    asking, answering = sides_of(record, pair)
+    messages = messages_of(asking)
     if messages is None or not any(speaker(message) == "user" for message in messages):
         return None
     turns = [Turn(speaker(message), message_text(message)) for message in messages]
-    answered = _answer(answering)
+    answered = answer_text(answering)
     answers = [Turn(pair.answers_as, answered)] if answered else []
     return [*(turn for turn in turns if turn.text and turn.role != "system"), *answers]
 
@@ -261,90 +246,6 @@ def _rows_of_session(
             yield {**own, "role": turn.role, "text": turn.text, **time_of(question["timestamp"])}
 
 
-def _sides(record: Record, pair: Pair) -> tuple[Any, Any]:
-    """Return question and answer; a table of traces has texts as JSON writes them, in quotes."""
-    question, answer = record.get(pair.question), record.get(pair.answer)
-    if not record.keys().isdisjoint(_TRACES) or (_is_quoted(question) and _is_quoted(answer)):
-        question, answer = map(_unquoted, (question, answer))
-    return parsed(question), parsed(answer)
-
-
-def _is_quoted(value: Any) -> bool:
-    return isinstance(value, str) and len(value) > 1 and value[0] == '"' == value[-1]
-
-
-def _unquoted(value: Any) -> Any:
-    try:
-        return json.loads(value) if _is_quoted(value) else value
-    except ValueError:  # quotes that somebody typed
-        return value
-
-
-def _within(answer: Any) -> list[Any]:
-    """Return an answer, and the objects in it that may hold the answer of a logged request."""
-    return [answer, *(answer.get(name) for name in _BODIES)] if isinstance(answer, Mapping) else []
-
-
-_BEFORE = "previous_response_id"
-"""Key of the answer before, in OpenAI's Responses."""
-
-
-def _chain_of(record: Record, pair: Pair, context: Context) -> Record | None:
-    """Return the id and the conversation of an answer of OpenAI's Responses, which names the answer before it.
-
-    The conversation is the id of the first answer of the chain, or the one that the answer names. None of another
-    record.
-    """
-    roots: OrderedDict[str, str] = context.memory.setdefault("roots_of_chains", OrderedDict())
-    if context.memory.get("linked") is not context.neighbours:
-        _add_roots(roots, dict(link for one in context.neighbours if (link := _link_of(one, pair)) is not None))
-        context.memory["linked"] = context.neighbours
-    link = _link_of(record, pair)
-    if link is None:
-        return None
-    own, before = link
-    last = own if own in roots else before or own
-    return {"id": own, "conversation_id": roots.get(last, last)}
-
-
-def _add_roots(roots: OrderedDict[str, str], links: Mapping[str, str | None]) -> None:
-    """Add the first answer of the chain of each answer.
-
-    Args:
-        roots: Answer to the first answer of its chain. Of the answers before, the last ones are kept.
-        links: Answer to the one before it, of the records that are read together.
-    """
-    forget_oldest(roots)
-    added: dict[str, str] = {}
-    for own in links:
-        passed: dict[str, None] = {}
-        root = own
-        while root in links and root not in added and root not in passed:
-            passed[root] = None
-            root = links[root] or root
-        root = added.get(root, root)
-        while roots.get(root, root) != root:
-            root = roots[root]
-        added |= dict.fromkeys(passed, root)
-    roots |= added
-
-
-def _link_of(record: Record, pair: Pair) -> tuple[str, str | None] | None:
-    """Return the id of an answer of OpenAI's Responses, and that of the conversation or the answer before it."""
-    sides = (record.get(pair.question), record.get(pair.answer))
-    if _BEFORE not in record and not any(isinstance(side, Mapping) or _BEFORE in str(side) for side in sides):
-        return None
-    holders = [record, *(holder for side in _sides(record, pair) for holder in _within(side))]
-    objects = [holder for holder in holders if isinstance(holder, Mapping)]
-    own = next((one["id"] for one in reversed(objects) if one.get("id")), None)
-    if own is None or not any(_BEFORE in one for one in objects):
-        return None
-    whole = next((one["conversation"] for one in objects if one.get("conversation")), None)
-    whole = whole.get("id") if isinstance(whole, Mapping) else whole
-    before = whole or next((one[_BEFORE] for one in objects if one.get(_BEFORE)), None)
-    return str(own), None if before is None else str(before)
-
-
 def _user_of_request(record: Record, request: Any, but: Iterable[str]) -> Any:
     """Return the customer whom a record or its request names as OpenAI or Anthropic do; None if they name nobody.
 
@@ -353,7 +254,7 @@ def _user_of_request(record: Record, request: Any, but: Iterable[str]) -> Any:
         request: Its question.
         but: The columns of the question and the answer, of which one may be called ``user``.
     """
-    requests = [body for body in _within(request) if isinstance(body, Mapping) and _messages(body)]
+    requests = [body for body in bodies_within(request) if isinstance(body, Mapping) and messages_of(body)]
     details = [body["metadata"] for body in requests if isinstance(body.get("metadata"), Mapping)]
     holders = [plain_values(record, but=but), *map(plain_values, (*requests, *details))] if requests else []
     return next((user for holder in holders if (user := first_of(holder, *REQUEST_USER_KEYS)) is not None), None)
@@ -361,7 +262,7 @@ def _user_of_request(record: Record, request: Any, but: Iterable[str]) -> Any:
 
 def _model_within(*bodies: Any) -> Any:
     """Return the model that an answer or else its request names."""
-    holders = (holder for body in bodies for holder in _within(body) if isinstance(holder, Mapping))
+    holders = (holder for body in bodies for holder in bodies_within(body) if isinstance(holder, Mapping))
     return next((holder["model"] for holder in holders if isinstance(holder.get("model"), str)), None)
 
 
@@ -407,8 +308,8 @@ def _roots(context: Context) -> dict[str, Any]:
         roots = {}
         for run in filter(_is_root, runs):
             pair = pair_of(run)
-            question, answer = _sides(run, pair) if pair else (None, None)
-            if _question(question) and _answer(answer):
+            question, answer = sides_of(run, pair) if pair else (None, None)
+            if _question(question) and answer_text(answer):
                 roots[_trace_of(run)] = models.get(_trace_of(run))
         context.memory |= {"neighbours": context.neighbours, "roots": roots}
     return cast("dict[str, Any]", context.memory["roots"])
@@ -477,71 +378,19 @@ def _thread_of(record: Record) -> Any:
     return first_of(_metadata(record), *_THREADS) or first_of(record, *_RUN_CONVERSATIONS)
 
 
-def _unserialised(value: Any) -> Any:
-    """Return LangChain's messages as plain ones: their fields stand in ``kwargs``, in a list of lists."""
-    if is_list_of(value, lambda item: isinstance(item, list)):
-        value = value[0]
-    if isinstance(value, list):
-        return [_unserialised(item) if isinstance(item, Mapping) else item for item in value]
-    if isinstance(value, Mapping) and isinstance(value.get("kwargs"), Mapping) and "content" in value["kwargs"]:
-        name = str((value.get("id") or [""])[-1]).removesuffix("Chunk").removesuffix("Message").lower()
-        return {"type": name, **value["kwargs"]}
-    return value
-
-
 def _nested_time(record: Record) -> Any:
     """Return the time of a LangWatch trace, which stands under ``timestamps``."""
     times = record.get("timestamps")
     return first_of(times, "started_at", "inserted_at") if isinstance(times, Mapping) else None
 
 
-def _body(value: Any) -> Any:
-    """Return what was sent within a logged request or answer; of a stream, the message that its pieces make."""
-    if not isinstance(value, Mapping | list):
-        return value
-    for name in _BODIES:
-        inner = value.get(name) if isinstance(value, Mapping) else None
-        if isinstance(inner, Mapping) or is_stream(inner):
-            value = inner
-    return {"role": "assistant", "content": streamed_text(value)} if is_stream(value) else value
-
-
-def _messages(value: Any) -> list[Any] | None:
-    """Return the messages of a question or answer that is a list of them; None for anything else."""
-    value = _body(value)
-    if isinstance(value, Mapping) and is_message(value.get("message")):
-        return [value["message"]]
-    if isinstance(value, Mapping):
-        value = next(
-            (
-                value[name]
-                for name in ("messages", "value", "input", "choices", "contents", "candidates", "generations")
-                if name in value
-            ),
-            None,
-        )
-    value = _unserialised(value)
-    if is_list_of(value, lambda item: (isinstance(item, Mapping) and "generation_info" in item) or "text" in item):
-        value = [{"role": "assistant", "content": item.get("text")} for item in value]
-    for inner in ("message", "content"):  # of OpenAI's choices, of Gemini's candidates
-        if is_list_of(value, partial(_has_message, inner)):
-            return [item[inner] for item in value]
-    if not isinstance(value, list):
-        return None
-    return [item for item in value if is_message(item)] or None  # beside them, calls and thoughts of the model
-
-
-def _has_message(key: str, item: Any) -> bool:
-    return isinstance(item, Mapping) and is_message(item.get(key))
-
-
 def _question(value: Any) -> str | None:
-    messages = _messages(value)
+    messages = messages_of(value)
     if messages is not None:
         asked = [message for message in messages if speaker(message) == "user"]
         return message_text(asked[-1]) if asked else None
     value = plain_prompt(value)
-    said = _text(
+    said = text_of(
         value, "input", "question", "query", "text", "prompt", "message", "human_input", "user_input", "transcript"
     )
     return said if said is not None or not isinstance(value, Mapping) else _question_among(value)
@@ -556,31 +405,10 @@ def _question_among(value: Mapping[str, Any]) -> str | None:
     if value.keys() <= _ARGUMENTS:
         args, named = value.get("args"), value.get("kwargs")
         given = [*(args if isinstance(args, list) else []), *([named] if isinstance(named, Mapping) else [])]
-        with_messages = [item for item in given if _messages(item)]
+        with_messages = [item for item in given if messages_of(item)]
         given = with_messages or [item for item in given if isinstance(item, (str, Mapping))]
     texts = [text for item in given if (text := _question(item))]
     return texts[0] if len(texts) == 1 else None
-
-
-def _answer(value: Any) -> str | None:
-    messages = _messages(value)
-    if messages is not None:
-        return message_text(messages[-1])
-    if isinstance(value, str):
-        return content_text(value)
-    body = _body(value)
-    texts = (model_text(body), *(_text(one, *_ANSWERS) for one in (value, body)))
-    return next((text for text in texts if text is not None), None)
-
-
-def _text(value: Any, *names: str) -> str | None:
-    if isinstance(value, Mapping):
-        if is_message(value):
-            return message_text(value)
-        inner = first_of(value, *names)
-        if inner is not None:
-            return content_text(inner)
-    return content_text(value)
 
 
 EXCHANGES = Shape(
