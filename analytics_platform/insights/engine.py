@@ -22,6 +22,7 @@ from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.grouping import Conversations, join_messages
 from analytics_platform.insights.heads.label_model import LabelModel
 from analytics_platform.insights.keeping.kept_classifiers import NOT_KEPT, KeptClassifiers
+from analytics_platform.insights.label_columns import polarity, rounded, topics_array
 from analytics_platform.insights.learning.training_files import NOTHING, Training
 from analytics_platform.insights.taxonomies.label_rules import RuleBook
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, REMAINDERS, Taxonomy, TaxonomyParts, load_taxonomy
@@ -32,7 +33,6 @@ from analytics_platform.insights.tiers.label_versions import engine_version, lab
 from analytics_platform.insights.tiers.static import StaticTier
 from analytics_platform.insights.tiers.subjects import TopicsOfSubjects
 from analytics_platform.insights.tiers.tier import (
-    SENTIMENT_VALUES,
     Classified,
     Documents,
     Floats,
@@ -53,13 +53,10 @@ from analytics_platform.model.tables.insight_tables import (
     EMBEDDING_DIMENSIONS,
     MESSAGE_EMBEDDINGS,
     MESSAGE_INSIGHTS,
-    TOPICS_TYPE,
 )
 from analytics_platform.model.word_sets.markers import without_markers
 
 _SPEAKING_ROLES = ("user", "assistant", "agent")
-_TOPIC_THRESHOLD = 0.2
-_MOST_TOPICS = 3
 
 
 class InsightEngine:
@@ -153,11 +150,11 @@ class InsightEngine:
         sentiment, intent = (Decision.of(kind, documents, self.tier, self._rules, fires) for kind in of_message)
         topic = Decision.of("topic", documents, self._topics_beside(intent), self._rules, fires)
         columns = {
-            "sentiment": _rounded(_polarity(sentiment.answer)),
-            "sentiment_confidence": _rounded(sentiment.best),
+            "sentiment": rounded(polarity(sentiment.answer)),
+            "sentiment_confidence": rounded(sentiment.best),
             "intent": intent.label,
-            "intent_confidence": _rounded(intent.best),
-            "topics": _topics(topic.answer),
+            "intent_confidence": rounded(intent.best),
+            "topics": topics_array(topic.answer),
             "tier": pa.repeat(self.tier.name, len(said)),
         }
         return pa.table(columns)
@@ -213,18 +210,18 @@ class InsightEngine:
         columns = {
             "date": conversations.dates,
             "conversation_id": conversations.ids,
-            "topics": _topics(topic.answer, topic.chosen),
+            "topics": topics_array(topic.answer, topic.chosen),
             "primary_topic": topic.label,
             "intent": intent.label,
-            "intent_confidence": _rounded(intent.best),
-            "sentiment": _rounded(np.where(sentiment.silent, 0.0, degree_of_feeling(sentiment.answer))),
-            "sentiment_confidence": _rounded(sentiment.best),
+            "intent_confidence": rounded(intent.best),
+            "sentiment": rounded(np.where(sentiment.silent, 0.0, degree_of_feeling(sentiment.answer))),
+            "sentiment_confidence": rounded(sentiment.best),
             "sentiment_change": pc.round(conversations.change(said["sentiment"].to_numpy()), DECIMALS),
             "urgency": urgency.label,
-            "urgency_confidence": _rounded(urgency.best),
+            "urgency_confidence": rounded(urgency.best),
             "resolution": resolution.label,
-            "resolution_confidence": _rounded(resolution.best),
-            "confidence": _rounded(together),
+            "resolution_confidence": rounded(resolution.best),
+            "confidence": rounded(together),
             "reasons": reasons_array(rows),
             "tier": pa.repeat(self.tier.name, len(conversations.ids)),
             "taxonomy_version": pa.repeat(self.taxonomy.version, len(conversations.ids)),
@@ -394,34 +391,6 @@ def _distinct(said: pa.Table) -> tuple[Ints, Ints]:
     if not np.array_equal(vectors[first][place], vectors):
         first = place = np.arange(len(said))
     return first, place
-
-
-def _polarity(answer: Classified) -> Floats:
-    return answer.confidence @ [SENTIMENT_VALUES[label] for label in answer.labels]
-
-
-def _rounded(values: Floats) -> Floats:
-    return np.round(values, DECIMALS) + 0.0  # no negative zero
-
-
-def _topics(answer: Classified, chosen: Ints | None = None) -> pa.Array:
-    """Return each document's topics above the threshold with their confidence, most confident first, at most three.
-
-    Args:
-        answer: The topics.
-        chosen: Column of each document's primary topic, which is listed below the threshold, too; None for no such one.
-    """
-    confidence = _rounded(answer.confidence)
-    named = np.array([label != OTHER for label in answer.labels])
-    order = np.argsort(-np.where(named, confidence, -1.0), axis=1, kind="stable")[:, :_MOST_TOPICS]
-    top = np.take_along_axis(confidence, order, axis=1)
-    keep = (top >= _TOPIC_THRESHOLD) & named[order]
-    if chosen is not None:
-        keep |= (order == chosen[:, None]) & named[order]
-    offsets = np.concatenate(([0], np.cumsum(keep.sum(axis=1)))).astype(np.int32)
-    labels = pa.array(answer.labels, pa.string()).take(pa.array(order[keep]))
-    items = pa.StructArray.from_arrays([labels, pa.array(top[keep])], fields=list(TOPICS_TYPE.value_type))
-    return pa.ListArray.from_arrays(offsets, items, type=TOPICS_TYPE)
 
 
 @lru_cache(maxsize=8)
