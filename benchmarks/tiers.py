@@ -276,9 +276,9 @@ def encoder(system: str) -> Encode:
 
         model: Any = multilingual_encoder()
     else:
-        from common.minilm import MiniLmEncoder  # noqa: PLC0415
+        from analytics_platform.insights.vectors.english_transformer import english_transformer  # noqa: PLC0415
 
-        model = MiniLmEncoder()
+        model = english_transformer()
     seen: dict[str, NDArray[np.float32]] = {}
 
     def encode(texts: Sequence[str]) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analytics_platform.insights.encoders.device import DeviceChoice, resolve_device
 from analytics_platform.insights.tiers.tier import require_tier
-from analytics_platform.insights.vectors.text_encoder import transformer_encoder
+from analytics_platform.insights.vectors.text_encoder import names_of, transformer_encoder
 
 
 def require_available(tier: str, device: DeviceChoice) -> None:
@@ -16,4 +16,4 @@ def require_available(tier: str, device: DeviceChoice) -> None:
     require_tier(tier)
     resolve_device(device)
     if tier != "static":
-        transformer_encoder(device)
+        names_of(transformer_encoder(device))

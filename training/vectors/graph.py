@@ -1,14 +1,15 @@
-"""Write the graph of multilingual-e5-small without its weights, for ONNX Runtime; needs the package ``onnx``.
+"""Write the graph of a small BERT-like sentence encoder without its weights, for ONNX Runtime.
 
-``analytics_platform/insights/vectors/multilingual_transformer.py`` binds the weights. The graph takes the sum of the
-embeddings of each token and returns the tokens' last states:
+``analytics_platform/insights/vectors`` binds the weights: those of multilingual-e5-small to the graph of twelve layers,
+those of all-MiniLM-L6-v2 to the graph of six. A graph takes the sum of the embeddings of each token and returns the
+tokens' last states:
 
     states (texts, length, 384), zero_points (texts x length,)  ->  last_states (texts, length, 384)
 
 Activations are quantised to 8 bits with a scale for each token (``QuantizeLinear`` along axis 0), weights with a scale
 for each output.
 
-Usage: ``python training/vectors/graph.py OUT``
+Usage: ``python training/vectors/graph.py multilingual_e5 OUT``, or ``english_minilm``
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from pathlib import Path
 
 from onnx import ModelProto, NodeProto, TensorProto, helper
 
-WIDTH, INNER, LAYERS, HEADS = 384, 1536, 12, 12
+WIDTH, INNER, HEADS = 384, 1536, 12
+LAYERS = {"multilingual_e5": ("multilingual-e5-small", 12), "english_minilm": ("all-MiniLM-L6-v2", 6)}
+"""Name and number of layers of each model, by the name of its graph."""
 EPSILON = 1e-12
 CONTRIB = "com.microsoft"
 
@@ -90,8 +93,9 @@ class Graph:
         return self.normalize(states, outer, f"{name}.fo.b", f"{name}.oln")
 
 
-def build() -> ModelProto:
-    """Return the graph."""
+def build(name: str) -> ModelProto:
+    """Return the graph of a name in ``LAYERS``."""
+    model, layers = LAYERS[name]
     graph = Graph()
     graph.constant("last_axis", TensorProto.INT64, [1], [1])
     graph.constant("as_tokens", TensorProto.INT64, [-1, WIDTH], [2])
@@ -108,7 +112,7 @@ def build() -> ModelProto:
     size = graph.add("Shape", [states], ["size"], start=0, end=2)
     shape = graph.add("Concat", [size, "rest"], ["shape"], axis=0)
     states = graph.add("Reshape", [states, "as_tokens"], ["tokens"])
-    for number in range(LAYERS):
+    for number in range(layers):
         states = graph.layer(number, states, shape)
     graph.add("Reshape", [states, shape], ["last_states"])
     inputs = [
@@ -116,10 +120,10 @@ def build() -> ModelProto:
         helper.make_tensor_value_info("zero_points", TensorProto.UINT8, ["tokens_of_all"]),
     ]
     outputs = [helper.make_tensor_value_info("last_states", TensorProto.FLOAT, ["texts", "length", WIDTH])]
-    body = helper.make_graph(graph.nodes, "multilingual-e5-small", inputs, outputs, graph.initializers)
+    body = helper.make_graph(graph.nodes, model, inputs, outputs, graph.initializers)
     opsets = [helper.make_opsetid("", 18), helper.make_opsetid(CONTRIB, 1)]
     return helper.make_model(body, opset_imports=opsets, ir_version=9, producer_name="analytics_platform")
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_bytes(build().SerializeToString(deterministic=True))
+    Path(sys.argv[2]).write_bytes(build(sys.argv[1]).SerializeToString(deterministic=True))

@@ -19,7 +19,6 @@ from analytics_platform.insights.encoders.blas_threads import one_blas_thread
 from analytics_platform.insights.encoders.device import CPU, Dense, Device
 from analytics_platform.insights.heads.experts import MOST_EXACT, KeywordExpert, LinearExpert, NeighbourExpert
 from analytics_platform.insights.heads.explanation import Slopes, explain_documents
-from analytics_platform.insights.heads.linear import keep_heaviest, pool
 from analytics_platform.insights.heads.stages import Expert, Ladder
 from analytics_platform.insights.heads.training_set import (
     LONGEST_TEXT,
@@ -29,13 +28,17 @@ from analytics_platform.insights.heads.training_set import (
 )
 from analytics_platform.insights.heads.trials import Trial, Trials
 from analytics_platform.insights.keeping.packing import State
-from analytics_platform.insights.reasons.function_words import languages_of_parts
+from analytics_platform.insights.reasons.function_words import ENGLISH, languages_of_parts
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Reason, Singles
-from analytics_platform.insights.vectors.multilingual_transformer import MULTILINGUAL_DIMENSIONS
-from analytics_platform.insights.vectors.static_english import english_encoder
+from analytics_platform.insights.vectors.document_vectors import (
+    pool_english,
+    pool_multilingual,
+    read_rows,
+    split_pooled,
+    split_read,
+)
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
 from analytics_platform.insights.vectors.text_encoder import TextEncoder
-from analytics_platform.insights.vectors.unit_length import unit
 
 Reads = Literal["nothing", "doubtful", "everything"]
 """Documents that the transformer reads during scoring."""
@@ -44,8 +47,6 @@ READS: dict[str, Reads] = {"static": "nothing", "cascade": "doubtful", "transfor
 _MOST_NEIGHBOURS, _MOST_READERS = 10_000, 20_000
 """Most training documents that vote by static vectors, and by the transformer's vectors. Votes cost little compared
 with the transformer, so the second number is larger."""
-_ENGLISH_WEIGHT = 0.7
-"""Length of the vector of English words, against 1 for the vector of many languages."""
 _FAMILIAR = 0.1
 """Least share of the training texts that are in a language for its texts to be judged by their words, too."""
 _FEWEST_ABROAD = 100
@@ -53,8 +54,6 @@ _FEWEST_ABROAD = 100
 _OPENNESS_ABROAD = 0.5
 """Factor of the probability that a document fits no label if no training text is in its language: unlike texts and
 texts of another language differ from the training texts in the same way."""
-_MOST_READ = 2
-"""Most messages of a conversation that a transformer reads for a topic or an intent."""
 _BATCH = 32_768
 """Most texts of a batch; each distinct word of a batch is split into n-grams once, in Python."""
 _BATCH_CHARACTERS, _BATCH_SCORES = 2_000_000, 8_000_000
@@ -132,14 +131,17 @@ class Classifier:
             "multilingual": fit_voter(pool_multilingual, NeighbourExpert(_MOST_NEIGHBOURS, device), halves[0]),
             "english": fit_voter(pool_english, NeighbourExpert(_MOST_NEIGHBOURS, device), halves[1]),
         }
-        if transformer is not None and reads != "nothing":
-            by_reading = NeighbourExpert(_MOST_READERS, device)
-            read = partial(read_rows, transformer)
-            fitted["transformer"] = fit_voter(read, by_reading, None if further is None else further.read)
-        self._voters = {name: voter for name, (voter, _) in fitted.items()}
-        tried |= {name: trial for name, (_, trial) in fitted.items()}
         languages = languages_of_parts(documents.words)
         self._familiar = np.flatnonzero(np.bincount(languages) >= _FAMILIAR * len(documents))
+        if transformer is not None and reads != "nothing":
+            of_all, of_english = split_read(None if further is None else further.read)
+            by_reading = partial(NeighbourExpert, _MOST_READERS, device)
+            if transformer.english and (self._familiar == ENGLISH).all():
+                read = partial(read_rows, transformer.english)
+                fitted["english_transformer"] = fit_voter(read, by_reading(), of_english)
+            fitted["transformer"] = fit_voter(partial(read_rows, transformer), by_reading(), of_all)
+        self._voters = {name: voter for name, (voter, _) in fitted.items()}
+        tried |= {name: trial for name, (_, trial) in fitted.items()}
         self._fit_ladders(tried, trials, reads, ~np.isin(languages[trials.judged], self._familiar))
 
     @property
@@ -176,6 +178,8 @@ class Classifier:
         encoders = {"multilingual": pool_multilingual, "english": pool_english}
         if transformer is not None:
             encoders["transformer"] = partial(read_rows, transformer)
+            if transformer.english:
+                encoders["english_transformer"] = partial(read_rows, transformer.english)
         classifier._voters = {
             name: _Voter(encoders[name], NeighbourExpert.of_state(one, device)) for name, one in state["voters"].items()
         }
@@ -211,12 +215,14 @@ class Classifier:
         of_words: tuple[Expert, ...] = ("linear", *(("keywords",) if self._keywords else ()))
         every = tuple(tried)
         static: tuple[Expert, ...] = (*of_words, "multilingual", "english")
-        stages = [every] if reads == "everything" else list(dict.fromkeys([static, every]))
+        of_english: tuple[Expert, ...] = tuple(expert for expert in every if expert != "transformer")
+        stages = [every] if reads == "everything" else list(dict.fromkeys([static, of_english, every]))
         if not trials.exact and reads != "everything":
             stages.insert(0, of_words)
         self._home = Ladder.fit(stages, tried, trials)
         has_examples = abroad.sum() >= _FEWEST_ABROAD
-        of_one_language = ("english",) if has_examples else ("linear", "english")
+        of_english = ("english", "english_transformer")
+        of_one_language = of_english if has_examples else ("linear", *of_english)
         of_languages = tuple(expert for expert in every if expert not in of_one_language)
         rows, judged = trials.restrict(abroad) if has_examples else (np.arange(len(trials.truth)), trials)
         scores = {expert: trial.take(rows) for expert, trial in tried.items()}
@@ -228,7 +234,7 @@ class Classifier:
         shares = {"neighbours": 1.0} if "multilingual" in self._home.first.experts else {}
         if "transformer" in self._home.first.experts:
             shares["transformer"] = 1.0
-        names = ["transformer" if "transformer" in stage.experts else "neighbours" for _, stage in self._home.steps]
+        names = [stage.experts[-1] if stage.reads else "neighbours" for _, stage in self._home.steps]
         return shares | dict(zip(names, (route.share for route, _ in self._home.steps), strict=True))
 
     def classify(self, documents: Documents) -> Classified:
@@ -295,68 +301,6 @@ class Classifier:
         )
         reasons = explain_documents(documents, columns, slopes, self._encoder.encode_words)
         return [None if column != own else reason for column, own, reason in zip(chosen, columns, reasons, strict=True)]
-
-
-def read_rows(transformer: TextEncoder, documents: Documents, rows: Ints) -> Singles:
-    """Return a transformer's vectors of some documents; of a conversation it reads the messages that weigh most.
-
-    Returns:
-        Unit-length vectors, zeros for a document without parts; shape (rows, dimensions).
-    """
-    weights = documents.weights[rows]
-    if documents.grouped:
-        weights = keep_heaviest(weights, _MOST_READ)
-    parts = np.unique(weights.indices).astype(np.int64)
-    vectors = read_parts(transformer, documents, parts)
-    heavy = weights[:, parts].multiply(documents.masses[None, parts]).tocsr()
-    return np.asarray(unit(np.asarray(heavy @ vectors)), np.float32)
-
-
-def read_parts(transformer: TextEncoder, documents: Documents, parts: Ints) -> Floats:
-    """Return a transformer's vectors of some parts; the transformer reads each part only once.
-
-    Args:
-        transformer: Encodes the texts.
-        documents: The documents.
-        parts: Indices of distinct parts.
-
-    Returns:
-        Unit-length vectors; shape (parts, dimensions).
-    """
-    if not len(parts):
-        return np.zeros((0, MULTILINGUAL_DIMENSIONS))
-    readings = documents.readings
-    new = [part for part in parts.tolist() if part not in readings]
-    if new:
-        readings.update(zip(new, transformer.encode([documents.texts[part] for part in new]), strict=True))
-    return np.array([readings[part] for part in parts.tolist()], np.float64)
-
-
-def pool_multilingual(documents: Documents, rows: Ints) -> Singles:
-    """Return the pooled static vectors of many languages; shape (rows, 256)."""
-    return np.asarray(pool(documents)[rows], np.float32)
-
-
-def pool_english(documents: Documents, rows: Ints) -> Singles:
-    """Return the pooled vectors of English words; shape (rows, 256).
-
-    They tell English texts apart that are alike in the vectors of many languages.
-    """
-    english = english_encoder()
-    view = documents.view(english.name, lambda: np.asarray(unit(english.sum_words(documents.words)), np.float32))
-    return np.asarray(pool(view)[rows], np.float32)
-
-
-def pool_both(documents: Documents, rows: Ints) -> Singles:
-    """Return ``pool_multilingual`` and ``pool_english`` side by side, as models store them; shape (rows, 512)."""
-    english = _ENGLISH_WEIGHT * pool_english(documents, rows)
-    return np.asarray(unit(np.hstack([pool_multilingual(documents, rows), english])), np.float32)
-
-
-def split_pooled(vectors: Floats) -> tuple[Singles, Singles]:
-    """Return the two vectors of ``pool_both``, each of unit length; shapes (documents, 256)."""
-    first, second = np.hsplit(vectors, 2)
-    return np.asarray(unit(first), np.float32), np.asarray(unit(second), np.float32)
 
 
 def _fit_voter(

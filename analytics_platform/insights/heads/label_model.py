@@ -21,7 +21,7 @@ from analytics_platform.insights.heads.training_set import LabelledVectors
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
 from analytics_platform.insights.tiers.tier import Kind
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
-from analytics_platform.insights.vectors.text_encoder import TextEncoder
+from analytics_platform.insights.vectors.text_encoder import TextEncoder, names_of
 
 _FACTS = "model"
 """The only key of the file's metadata, because safetensors writes several keys in no fixed order."""
@@ -46,7 +46,8 @@ class LabelModel:
         """Return the corrected documents by kind.
 
         Args:
-            transformer: Name of the transformer whose vectors are wanted; they are None if another one made them.
+            transformer: Names (``names_of``) of the transformer whose vectors are wanted; they are None if another one
+                made them.
         """
         found: dict[Kind, LabelledVectors] = {}
         for kind, labels in self._facts["labels"].items():
@@ -129,7 +130,7 @@ def make_model(
         "taxonomy_version": content.version,
         "encoder": encoder.name,
         "labels": {kind: list(one.labels) for kind, one in (taught or {}).items()},
-        **({"transformer": transformer.name} if transformer else {}),
+        **({"transformer": names_of(transformer)} if transformer else {}),
         **({"by_llm": by_llm} if by_llm else {}),
         **({"rules": rules} if rules else {}),
     }

@@ -41,10 +41,10 @@ class LabelledVectors:
     """Labelled documents of which only vectors are known, so that no model stores what a person wrote.
 
     Attributes:
-        vectors: Unit-length vectors of ``classifier.pool_both``; shape (documents, 512).
+        vectors: Unit-length vectors of ``document_vectors.pool_both``; shape (documents, 512).
         labels: The right label of each document; ``other`` means similarity to no label.
         weights: Weight of each document, against 1 for an example of the taxonomy; shape (documents,).
-        read: A transformer's vectors of the documents; None if no transformer read them.
+        read: Vectors of ``document_vectors.read_both``; None if no transformer read the documents.
         by_llm: Number of documents whose label an LLM gave.
         rules: Of urgency and resolution, the rule that decided each document.
         answers: Of urgency and resolution, the probabilities without what people taught; shape (documents, labels).

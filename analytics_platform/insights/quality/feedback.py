@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.insights.engine import InsightEngine
-from analytics_platform.insights.heads.classifier import pool_both, read_rows
 from analytics_platform.insights.heads.training_sample import draw_rows
 from analytics_platform.insights.heads.training_set import OUTCOME_KINDS, TAUGHT_KINDS, LabelledVectors
 from analytics_platform.insights.learning.correction_rows import (
@@ -30,6 +29,7 @@ from analytics_platform.insights.learning.correction_rows import (
 from analytics_platform.insights.taxonomies.taxonomy import Taxonomy
 from analytics_platform.insights.tiers.examples import EXAMPLES, as_messages
 from analytics_platform.insights.tiers.tier import Kind
+from analytics_platform.insights.vectors.document_vectors import pool_both, read_both
 from analytics_platform.model.tables.learning_tables import LABEL_FEEDBACK
 
 CORRECTION_WEIGHT = 2.0
@@ -194,7 +194,7 @@ def taught_by(engine: InsightEngine, examples: pa.Table) -> dict[Kind, LabelledV
         labels = rows.filter(pc.is_valid(place))["label"].to_pylist()
         if labels:
             at = place.drop_null().to_numpy().astype(np.int64)
-            read = None if transformer is None else read_rows(transformer, documents[kind], at)
+            read = None if transformer is None else read_both(transformer, documents[kind], at)
             vectors = pool_both(documents[kind], at).astype(np.float64)
             sources = rows.filter(pc.is_valid(place))["source"].to_pylist()
             weights = np.array([_WEIGHTS.get(source, CORRECTION_WEIGHT) for source in sources])

@@ -20,6 +20,8 @@ MARKS = ("?", "!")
 """Words of the normal form that are marks, and are quoted by no reason."""
 _FILE = Path(__file__).parent / "function_words.txt"
 
+ENGLISH = 0
+"""Number of English among the languages."""
 _OF_NO_LANGUAGE = ("ok", "okay")
 """Words of some languages' lists that are written in any language."""
 

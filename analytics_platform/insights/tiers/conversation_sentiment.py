@@ -14,7 +14,6 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from analytics_platform.insights.grouping import Conversations
-from analytics_platform.insights.heads.classifier import read_parts
 from analytics_platform.insights.heads.linear import heaviest_per_row
 from analytics_platform.insights.reasons.quotes import Quotes
 from analytics_platform.insights.tiers.conversation_heads import (
@@ -33,6 +32,7 @@ from analytics_platform.insights.tiers.tier import (
     Reason,
     Tier,
 )
+from analytics_platform.insights.vectors.document_vectors import read_parts
 from analytics_platform.insights.vectors.text_encoder import TextEncoder
 
 _ENDS = 2

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics_platform.insights.encoders.device import CPU, Device
-from analytics_platform.insights.heads.classifier import pool_both
 from analytics_platform.insights.heads.training_set import LabelledVectors, training_documents
 from analytics_platform.insights.tiers.examples import general_texts
 from analytics_platform.insights.tiers.sentiment import SentimentHead
 from analytics_platform.insights.tiers.taught_head import TaughtHead, Voters
 from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES, Documents, Floats
+from analytics_platform.insights.vectors.document_vectors import pool_both
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
 
 _LABELS = tuple(SENTIMENT_VALUES)

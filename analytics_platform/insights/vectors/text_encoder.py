@@ -1,7 +1,7 @@
-"""The transformer of the slower tiers: multilingual-e5-small, ONNX on the CPU, half precision on a GPU.
+"""The transformers of the slower tiers, ONNX on the CPU, half precision on a GPU.
 
-The CPU needs no download (`multilingual`). For a GPU, sentence-transformers fetches the model from Hugging Face unless
-its cache has it.
+multilingual-e5-small reads every language, and all-MiniLM-L6-v2 English texts beside it. The CPU needs no download. For
+a GPU, sentence-transformers fetches the models from Hugging Face unless its cache has them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal, Protocol
 
 import numpy as np
@@ -26,7 +26,7 @@ from analytics_platform.insights.vectors.multilingual_transformer import (
 
 _LOG = logging.getLogger(__name__)
 
-GPU_MODEL = "intfloat/multilingual-e5-small"
+GPU_MODEL, ENGLISH_GPU_MODEL = "intfloat/multilingual-e5-small", "sentence-transformers/all-MiniLM-L6-v2"
 
 
 class TextEncoder(Protocol):
@@ -40,6 +40,11 @@ class TextEncoder(Protocol):
     name: str
     device: Literal["cpu", "gpu"]
 
+    @property
+    def english(self) -> TextEncoder | None:
+        """Reads English texts beside it; None where there is none."""
+        ...
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return unit-length vectors of shape (texts, ``MULTILINGUAL_DIMENSIONS``)."""
         ...
@@ -51,13 +56,17 @@ class CudaEncoder:
     No GPU has run this class so far. The model is downloaded from Hugging Face at first use; a machine without network
     access needs it in the cache (``HF_HOME``), or in a folder whose path is ``model``.
 
+    Args:
+        model: Name or folder of the model.
+        prefix: Stands before every text, as in the model's training.
+
     Raises:
         TierError: If sentence-transformers, a GPU, or the model is missing.
     """
 
     device: Literal["cpu", "gpu"] = "gpu"
 
-    def __init__(self, model: str = GPU_MODEL) -> None:
+    def __init__(self, model: str = GPU_MODEL, prefix: str = PREFIX) -> None:
         try:
             library = importlib.import_module("sentence_transformers")
             torch = importlib.import_module("torch")
@@ -71,12 +80,23 @@ class CudaEncoder:
         except OSError as error:
             raise TierError(f"transformer on gpu: the model {model} cannot be loaded: {error}") from error
         self.name = f"{model}/fp16"
+        self._prefix = prefix
+
+    @cached_property
+    def english(self) -> CudaEncoder | None:
+        """Reads English texts beside it; loaded at its first use."""
+        return CudaEncoder(ENGLISH_GPU_MODEL, "") if self.name.startswith(GPU_MODEL) else None
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return vectors of shape (texts, 384); the library batches by length."""
-        prefixed = [PREFIX + text for text in texts]
+        prefixed = [self._prefix + text for text in texts]
         vectors = self._model.encode(prefixed, batch_size=512, normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vectors, np.float32).reshape(len(texts), MULTILINGUAL_DIMENSIONS)
+
+
+def names_of(encoder: TextEncoder) -> str:
+    """Return the names of an encoder and of the one that reads English texts beside it."""
+    return f"{encoder.name}+{encoder.english.name}" if encoder.english else encoder.name
 
 
 @lru_cache(maxsize=3)

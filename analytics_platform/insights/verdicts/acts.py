@@ -17,8 +17,8 @@ import numpy as np
 from safetensors import safe_open
 from scipy.special import softmax
 
-from analytics_platform.insights.heads.classifier import read_parts
 from analytics_platform.insights.tiers.tier import Documents, Floats, Ints
+from analytics_platform.insights.vectors.document_vectors import read_parts
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 from analytics_platform.insights.vectors.text_encoder import TextEncoder
 from analytics_platform.insights.verdicts.cue_matching import Mask

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics_platform.insights.encoders.device import CPU, Device
-from analytics_platform.insights.heads.classifier import pool_both
 from analytics_platform.insights.heads.experts import MOST_EXACT, NeighbourExpert
 from analytics_platform.insights.heads.training_set import LabelledVectors, training_documents
 from analytics_platform.insights.tiers.examples import general_texts
 from analytics_platform.insights.tiers.taught_head import TaughtHead, Voters, evidence_of, fit_stack
 from analytics_platform.insights.tiers.tier import Documents, Floats, Ints, Singles
+from analytics_platform.insights.vectors.document_vectors import pool_both
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
 from analytics_platform.insights.vectors.unit_length import unit
 

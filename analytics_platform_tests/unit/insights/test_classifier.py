@@ -18,13 +18,14 @@ from hypothesis import strategies as st
 
 from analytics_platform.insights.heads import classifier as classifier_module
 from analytics_platform.insights.heads import experts
-from analytics_platform.insights.heads.classifier import Classifier, Reads, pool_both
+from analytics_platform.insights.heads.classifier import Classifier, Reads
 from analytics_platform.insights.heads.experts import NeighbourExpert
 from analytics_platform.insights.heads.features import Features
 from analytics_platform.insights.heads.training_set import LabelledVectors, TrainingSet, training_documents
 from analytics_platform.insights.taxonomies.taxonomy import OTHER, Label
 from analytics_platform.insights.tiers.sentiment import SLICE_PATH
 from analytics_platform.insights.tiers.tier import choose
+from analytics_platform.insights.vectors.document_vectors import pool_both
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 from analytics_platform.insights.vectors.text_encoder import transformer_encoder
 from analytics_platform_tests.unit.insights.banking_like import EXAMPLES, LABELS, RELATED, UNRELATED, UNSEEN
@@ -50,8 +51,9 @@ class Oracle:
     name = "oracle"
     device: Literal["cpu", "gpu"] = "cpu"
 
-    def __init__(self, good: Sequence[str] = ()) -> None:
+    def __init__(self, good: Sequence[str] = (), english: Oracle | None = None) -> None:
         self.good = set(good)
+        self.english = english
         self.asked: list[str] = []
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
@@ -379,6 +381,34 @@ def test_corrected_documents_change_what_is_said_of_texts_like_them() -> None:
         for one in (None, taught)
     )
     assert (after > before + 0.2).all()
+
+
+def test_a_transformer_of_english_reads_english_texts_and_the_other_one_few_of_them() -> None:
+    texts, labels, oracle = labelled(1200)
+    oracle.name, oracle.english = "knows nothing", Oracle(oracle.good)
+    oracle.good = set()
+    cascade = fit(texts[:800], labels[:800], oracle, "doubtful")
+    oracle.asked.clear()
+    oracle.english.asked.clear()
+    assert share_right(cascade, texts[800:], labels[800:]) > share_right(fit(texts[:800], labels[:800]), texts, labels)
+    assert 0 < len(oracle.asked) + len(oracle.english.asked) < 400
+    assert len(oracle.asked) <= 40
+    oracle.english.asked.clear()
+    cascade.predict(["Wo ist denn nun meine Rechnung?", "у меня не приходит письмо с кодом"])
+    assert oracle.english.asked == []
+
+
+def test_a_transformer_of_english_is_not_asked_where_the_training_texts_are_not_english() -> None:
+    oracle = Oracle()
+    oracle.english = Oracle()
+    texts = [
+        f"das ist {'gut und schön' if number % 2 else 'schlecht, und es war nicht das'} {number}"
+        for number in range(60)
+    ]
+    made = fit(texts, [("bad", "good")[number % 2] for number in range(60)], oracle, "everything")
+    made.predict(texts)
+    assert oracle.asked
+    assert oracle.english.asked == []
 
 
 def test_what_a_transformer_read_of_corrected_documents_changes_its_votes() -> None:

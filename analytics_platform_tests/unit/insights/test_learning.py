@@ -263,6 +263,7 @@ class Axes:
 
     name = "axes/1"
     device: Literal["cpu", "gpu"] = "cpu"
+    english = None
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         directions = np.array([zlib.crc32(text.encode()) % MULTILINGUAL_DIMENSIONS for text in texts], np.int64)
