@@ -60,9 +60,9 @@ class EnglishSentenceEncoder:
     english = None
 
     def __init__(self) -> None:
-        weights = _Weights(_weights_path())
+        runtime, weights = import_library("onnxruntime"), _Weights(_weights_path())
         self._words, self._word_scales, self._positions = weights.embeddings()
-        self._graph = SentenceGraph(_DATA / "english_minilm.onnx", weights.bound(), self._embed)
+        self._graph = SentenceGraph(runtime, _DATA / "english_minilm.onnx", weights.bound(), self._embed)
         self._tokenizer = BertWordPieceTokenizer(str(_DATA / "wordpiece.txt"), lowercase=True)
         self._tokenizer.enable_truncation(LONGEST)
         self.name = f"all-minilm-l6-v2/{importlib.metadata.version(_PACKAGE)}/{_REVISION}"

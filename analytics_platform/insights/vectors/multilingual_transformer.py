@@ -26,6 +26,7 @@ from analytics_platform.insights.vectors.sentence_graph import (
     WIDTH,
     SentenceGraph,
     Tokens,
+    import_library,
     layer_weights,
 )
 
@@ -52,8 +53,8 @@ class MultilingualEncoder:
     device: Literal["cpu", "gpu"] = "cpu"
 
     def __init__(self) -> None:
-        weights = _open_weights()
-        self._graph = SentenceGraph(_GRAPH, _bound(weights), self._embed)
+        runtime, weights = import_library("onnxruntime"), _open_weights()
+        self._graph = SentenceGraph(runtime, _GRAPH, _bound(weights), self._embed)
         self._tokenizer = _tokenizer(weights)
         self._replacements = weights.replacements
         self._ends = (weights.begin, weights.end)

@@ -38,17 +38,14 @@ class SentenceGraph:
     """A transformer; safe to share between threads.
 
     Args:
+        runtime: The library ``onnxruntime``.
         graph: File of the computation without weights, by ``training/vectors/graph.py``.
         weights: Name and value of every weight that the graph leaves open.
         embed: Returns the sum of the embeddings of each token, shape (texts, length, 384), of tokens of the shape
             (texts, length).
-
-    Raises:
-        TierError: If ``onnxruntime`` is not installed.
     """
 
-    def __init__(self, graph: Path, weights: Iterable[tuple[str, NDArray[Any]]], embed: Embed) -> None:
-        runtime = import_library("onnxruntime")
+    def __init__(self, runtime: Any, graph: Path, weights: Iterable[tuple[str, NDArray[Any]]], embed: Embed) -> None:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = 1  # whole batches run side by side, which needs no waiting between operators
         options.inter_op_num_threads = 1

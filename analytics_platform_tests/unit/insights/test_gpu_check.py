@@ -89,7 +89,7 @@ def test_a_gpu_that_errs_fails_for_classifier_and_engine(gpu_check: ModuleType, 
 def test_a_gpu_that_is_not_asked_fails(gpu_check: ModuleType, monkeypatch) -> None:
     put_in(monkeypatch, 1)
     monkeypatch.setattr(classifier, "MOST_EXACT", 0)  # the neighbours are asked about doubtful texts alone
-    monkeypatch.setattr(stages, "BUDGETS", (0.0, 0.0))  # no text goes on to the neighbours
+    monkeypatch.setattr(stages, "BUDGETS", dict.fromkeys(stages.BUDGETS, 0.0))  # no text goes on to the neighbours
     every = np.ones(10_000, np.bool_)  # texts in other languages are always shown to the neighbours
     monkeypatch.setattr(classifier.Classifier, "_is_home", lambda _, documents: every[: len(documents)])
     monkeypatch.setattr(gpu_check, "ask_engine", gpu_check.ask_classifier)

