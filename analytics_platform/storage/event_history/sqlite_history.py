@@ -7,7 +7,8 @@ cores, most of a backfill's time. Three changes reduce the cost to a few millise
 and one transaction per batch of events (Dagster batches events if ``DAGSTER_EVENT_BATCH_SIZE`` is set).
 A database is created without a wait for the disk after each statement; its file is on the disk before anything is
 stored in it.
-Materializations are stored with the content hash of their partition as data version, see ``asset_events``.
+Materializations are stored with the content hash of their partition as data version, see ``asset_events``. The rows of
+planned partitions are made of one event of each asset, see ``planned_partitions``.
 
 These classes subclass Dagster's internals: Dagster loads storage classes by name from ``dagster.yaml``, but they are
 not part of its public module. Tables, files and queries stay Dagster's.
@@ -25,6 +26,7 @@ from typing import Any
 
 from dagster import AssetKey, DagsterEventType, EventLogEntry
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
+from dagster._core.definitions.partitions.subset import PartitionsSubset
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEventLogStorageTable
@@ -36,6 +38,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.pool import NullPool, QueuePool
 
 from analytics_platform.storage.event_history.asset_events import next_time, with_content_versions
+from analytics_platform.storage.event_history.planned_partitions import PlannedRows, planned_partitions
 
 BUSY_TIMEOUT_SECONDS = 30
 OPENING_TIMEOUT_SECONDS = 120
@@ -94,7 +97,13 @@ class PooledSqliteEventLogStorage(CompletedEvents, SqliteEventLogStorage):
         self._engines: dict[str, Engine] = {}
         self._known_tables: set[str] = set()
         self._latest_times: dict[str, float] = {}
+        self._planned_rows = PlannedRows(self._event_to_row)
         super().__init__(base_dir, inst_data)
+
+    @property
+    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
+        """True: Dagster passes one event with all planned partitions of an asset; each partition gets its row here."""
+        return True
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
@@ -131,11 +140,23 @@ class PooledSqliteEventLogStorage(CompletedEvents, SqliteEventLogStorage):
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event, with the data version and the time that ``asset_events`` gives it."""
+        if planned_partitions(event) is not None:
+            self.store_event_batch([event])
+            return
         super().store_event(self._completed([event])[0])
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events of one run in one transaction per database; every event is of a type that Dagster batches."""
+        """Store events of one run in one transaction per database; every event is of a type that Dagster batches.
+
+        An event that plans several partitions is stored as one event for each of them.
+        """
         events = self._completed(events)
+        for one in events:
+            if (subset := planned_partitions(one)) is not None:
+                self._store_plan(one, subset)
+        events = [event for event in events if planned_partitions(event) is None]
+        if not events:
+            return
         rows = [self._event_to_row(event) for event in events]
         with self.run_connection(events[0].run_id) as connection:
             connection.execute(SqlEventLogStorageTable.insert(), rows)
@@ -152,6 +173,15 @@ class PooledSqliteEventLogStorage(CompletedEvents, SqliteEventLogStorage):
         for event, number in stored:
             if event.dagster_event_type in ASSET_CHECK_EVENTS:
                 self.store_asset_check_event(event, number)
+
+    def _store_plan(self, event: EventLogEntry, subset: PartitionsSubset) -> None:
+        with self.run_connection(event.run_id) as connection:
+            for rows in self._planned_rows.batches(event, subset):
+                connection.execute(SqlEventLogStorageTable.insert(), rows)
+        with self.index_connection() as connection:
+            for rows in self._planned_rows.batches(event, subset):
+                connection.execute(SqlEventLogStorageTable.insert(), rows)
+            self._store_asset_event(connection, event, 0)  # the number of a plan is not stored with its asset
 
     def delete_events(self, run_id: str) -> None:
         """Delete the events of a run, and its database."""

@@ -88,6 +88,14 @@ def numbers(context):
     yield dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=True)], tags={"colour": "red"})
 
 
+@dg.asset(
+    partitions_def=dg.DailyPartitionsDefinition("2006-05-15", end_date="2006-06-01"),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def broken() -> None:
+    raise ValueError
+
+
 def facts(instance: dg.DagsterInstance, run_id: str) -> dict[str, object]:
     """What Dagster answers about the run's events, without their times and ids."""
     found = instance.fetch_materializations(dg.AssetRecordsFilter(numbers.key), limit=100).records
@@ -115,6 +123,31 @@ def test_events_stored_in_batches_are_what_single_events_are(instance, monkeypat
     assert answers[0] == answers[1] == answers[2]
     assert len(answers[0]["metadata"]) == 5
     assert answers[0]["latest"] == "2006-05-19"
+
+
+def test_planned_partitions_are_stored_as_dagster_stores_them(instance, monkeypatch):
+    """The UI marks a partition as failed by its own planned event; one event of all partitions would mark none."""
+    answers = []
+    for is_one_event in (False, True):
+        support = "supports_partition_subset_in_asset_materialization_planned_events"
+        monkeypatch.setattr(PooledSqliteEventLogStorage, support, is_one_event)
+        for size in ("0", "500"):
+            monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", size)
+            instance.wipe_assets([broken.key])
+            run = dg.materialize([broken], instance=instance, tags=RANGE, raise_on_error=False).run_id
+            log = instance.event_log_storage
+            records = log.get_records_for_run(run, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED).records
+            attempts = log.get_latest_asset_partition_materialization_attempts_without_materializations(broken.key)
+            asset = instance.get_asset_records([broken.key])[0].asset_entry
+            answers.append(
+                {
+                    "events": [record.event_log_entry._replace(timestamp=0.0, run_id="") for record in records],
+                    "attempts": {partition: found[0] == run for partition, found in attempts.items()},
+                    "latest_run": asset.last_run_id == run,
+                }
+            )
+    assert len(answers[0]["events"]) == len(answers[0]["attempts"]) == 5
+    assert all(answer == answers[0] for answer in answers)
 
 
 def test_a_check_of_many_partitions_is_planned_once(instance):
