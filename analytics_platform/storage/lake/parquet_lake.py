@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import io
 import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from analytics_platform.files import remove_staged, write_atomically
 from analytics_platform.storage.content_hash import content_hash
 from analytics_platform.storage.lake.fenced_writes import FencedWrites, ObjectBusyError
 from analytics_platform.storage.lake.footers import Footers, stamp_of
+from analytics_platform.storage.lake.parquet_bytes import FOOTER_KEY, decode, encode
 from analytics_platform.storage.lake.placement import misplaced, place
 from analytics_platform.storage.lake.uploads import UnfinishedUploads
 from analytics_platform.storage.lake.written_tables import WrittenTables
@@ -45,9 +45,6 @@ LEFT_OVER_AFTER = dt.timedelta(hours=6)
 UPLOAD_LEFT_OVER_AFTER = dt.timedelta(days=1)
 S3_ATTEMPTS = 7
 """Tries of one request with growing pauses; together they bridge a server restart of half a minute."""
-_FOOTER_KEY = b"analytics_platform"
-_READ_BY_THREADS = 20_000
-"""Rows from which a partition is decoded by several threads. For fewer, starting them takes longer than they save."""
 _S3_ERROR = "AWS Error"
 _S3_HINT = "; does the server of AWS_ENDPOINT_URL answer, and take these keys?"
 _PARTITION = re.compile(r"(?:^|/)date=([^/]+)/data\.parquet$")
@@ -212,7 +209,7 @@ class Lake:
             LakeError: If another program wrote the file.
             DamagedPartitionError: If the file belongs to another table or day, e.g. after a wrong restore.
         """
-        kept = (metadata.metadata or {}).get(_FOOTER_KEY)
+        kept = (metadata.metadata or {}).get(FOOTER_KEY)
         if kept is None:
             raise LakeError(
                 f"{path}: not written by this platform; move it away, or point ANALYTICS_LAKE_URI elsewhere"
@@ -242,7 +239,7 @@ class Lake:
         try:
             parquet = pq.ParquetFile(pa.BufferReader(content))
             written = self._footer(path, name, key, parquet.metadata)["content_hash"]
-            table = _decoded(parquet)
+            table = decode(parquet)
             read = content_hash(table)
         except LakeError:
             raise
@@ -269,7 +266,7 @@ class Lake:
                 with self._fs.open_input_file(path) as file:
                     parquet = pq.ParquetFile(file)
                     self._footer(path, name, key, parquet.metadata)
-                    return _decoded(parquet, columns)
+                    return decode(parquet, columns)
         except FileNotFoundError:
             raise KeyError(f"{name} has no partition {key!r}; materialize it first") from None
 
@@ -286,15 +283,13 @@ class Lake:
         kept = orjson.dumps(
             {**place(name, key), "content_hash": digest, STORED_FIELD: provenance, "annotations": facts}
         )
-        buffer = io.BytesIO()
-        described = table.replace_schema_metadata({_FOOTER_KEY: kept})
-        pq.write_table(described, buffer, compression="zstd", use_dictionary=_dictionary_columns(table.schema))
+        content = encode(table, kept)
         path = self.path(name, key)
         with _named(path, "written"):
-            self._put(path, buffer.getvalue(), self.leases.lease_of(key) if self.leases else None)
+            self._put(path, content, self.leases.lease_of(key) if self.leases else None)
             stamp = stamp_of(self._fs, path) if self._local else None
-        self._checksums[path] = hashlib.sha256(buffer.getbuffer()).digest()
-        info = PartitionInfo(key, table.num_rows, buffer.getbuffer().nbytes, digest, provenance, facts)
+        self._checksums[path] = hashlib.sha256(content).digest()
+        info = PartitionInfo(key, table.num_rows, len(content), digest, provenance, facts)
         if stamp is not None:  # no other process writes the day: it is locked
             self._footers.put_written(path, stamp, info)
             self._written.keep(path, stamp, table.replace_schema_metadata(None))
@@ -399,23 +394,6 @@ def _named(path: str, done: str) -> Iterator[None]:
             raise LakeError(blocked) from None
         hint = "; if it is damaged, `analytics repair` computes it again" if done == "read" else ""
         raise LakeError(f"{path}: cannot be {done} ({error}){hint}") from None
-
-
-def _decoded(parquet: pq.ParquetFile, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return the table of a file, or some of its columns."""
-    names = list(columns) if columns is not None else None
-    threads = parquet.metadata.num_rows >= _READ_BY_THREADS
-    return parquet.read(columns=names, use_threads=threads).replace_schema_metadata(None)
-
-
-def _dictionary_columns(schema: pa.Schema) -> bool | list[str]:
-    """Return the columns to encode with a dictionary: every column, or every flat column if the table has vectors.
-
-    A dictionary of vector components makes the file larger, and four times slower to read.
-    """
-    if any(pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type) for kind in schema.types):
-        return [field.name for field in schema if not pa.types.is_nested(field.type)]
-    return True
 
 
 def _damaged(path: str, why: object) -> DamagedPartitionError:
