@@ -13,6 +13,7 @@ import dagster as dg
 import pyarrow as pa
 
 from analytics_platform.defs.framework.columns import column_lineage, table_metadata
+from analytics_platform.defs.framework.partition_metadata import add_partition_metadata
 from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.defs.framework.table_asset import (
     CADENCE_TAG,
@@ -65,11 +66,10 @@ def define_asset(asset: TableAsset) -> dg.AssetsDefinition:
                 left_out = f"{info.key}: left out {failure.conversation_id}: {failure.error}"
                 context.log.warning(on_one_line(left_out))
             shown = show(info.key, read(), **resources) if show else None
-            facts = partition_metadata(info, reasons, shown)
-            context.add_asset_metadata(facts, partition_key=info.key or None)
+            add_partition_metadata(context, info.key, partition_metadata(info, reasons, shown))
 
         # With the last day alone: it would be stored again with each day, and the UI shows that of the latest.
-        context.add_asset_metadata(lineage, partition_key=days[-1] or None)
+        add_partition_metadata(context, days[-1], lineage)
         if recipe.kept_days is not None:
             _drop_days(context, recipe, days)
         tasks = (recipe.task(day, streams, resources, policy=policy) for day in days if recipe.keeps(day))
@@ -93,7 +93,7 @@ def _drop_days(context: dg.AssetExecutionContext, recipe: Recipe, days: Sequence
         context.log.info(f"removed {counted(len(removed), 'day')} from {removed[0]} to {removed[-1]}")
     for day in days:
         if not recipe.keeps(day):
-            context.add_asset_metadata({NOT_KEPT: f"not stored: MongoDB keeps {recipe.kept_days}"}, partition_key=day)
+            add_partition_metadata(context, day, {NOT_KEPT: f"not stored: MongoDB keeps {recipe.kept_days}"})
 
 
 def _policy(tags: Mapping[str, str]) -> RecomputePolicy:
