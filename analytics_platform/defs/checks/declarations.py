@@ -67,7 +67,15 @@ def declaration_check(asset: TableAsset) -> dg.AssetChecksDefinition:
 def stored_days_of_run(context: dg.AssetCheckExecutionContext, store: PartitionStore, recipe: Recipe) -> list[str]:
     """Return the run's partitions of a table that are stored; all stored ones for a run without partitions."""
     wanted = [""] if recipe.cadence is Cadence.WHOLE else days_of_run(context)
-    return [day for day in store.keys(recipe.table.name) if wanted is None or day in wanted]
+    return wanted_of(store.keys(recipe.table.name), wanted)
+
+
+def wanted_of(stored: Iterable[str], wanted: Iterable[str] | None) -> list[str]:
+    """Return the stored partitions that are wanted, in their order; all stored ones when None are named."""
+    if wanted is None:
+        return list(stored)
+    chosen = frozenset(wanted)  # a run may have thousands of days
+    return [key for key in stored if key in chosen]
 
 
 def problems_by_day(days: Iterable[str], problems: Callable[[str], Iterable[str]]) -> Iterator[str]:
@@ -104,8 +112,7 @@ def rows_add_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     Rows that belong to no day = duplicates + rows in `unplaced_rows`.
     """
     store: PartitionStore = context.resources.stores("lake")
-    wanted = days_of_run(context)
-    days = [day for day in store.keys("raw_messages") if wanted is None or day in wanted]
+    days = wanted_of(store.keys("raw_messages"), days_of_run(context))
     problems = [
         *problems_by_day(days, partial(_missing_rows, store)),
         *problems_by_day([""], lambda _: _missing_unplaced_rows(store)),

@@ -22,7 +22,8 @@ def stale_days(
 ) -> list[str]:
     """Return the days on which a table is missing, has other inputs than when it was computed, or is due for a retry.
 
-    A stale table of cadence ``WHOLE`` makes the last day stale, because a run needs a day.
+    A stale table of cadence ``WHOLE`` makes the last day stale, because a run needs a day. When one
+    table has made a day stale, no further table is asked about it.
     """
     assets = list(assets)
     needed = {
@@ -39,7 +40,7 @@ def stale_days(
         return stores[store].keys(table)
 
     for asset in assets:
-        keys = dict.fromkeys(map(asset.recipe.cadence.partition_of, days))
+        keys = dict.fromkeys(asset.recipe.cadence.partition_of(day) for day in days if day not in stale)
         decisions = asset.recipe.decisions(keys, stores, resources, policy, stored)
         stale.update(key or days[-1] for key, decision in decisions.items() if decision.is_stale)
     if marts:

@@ -131,9 +131,17 @@ class Recipe:
         return self.kept_days is None or self.cadence is Cadence.WHOLE or key in self.kept_days
 
     @cached_property
+    def _parameters(self) -> frozenset[str]:
+        return frozenset(inspect.signature(self.compute).parameters)
+
+    @cached_property
     def takes_day(self) -> bool:
         """Whether the function has the parameter ``day`` or ``days``."""
-        return not {DAY_PARAMETER, DAYS_PARAMETER}.isdisjoint(inspect.signature(self.compute).parameters)
+        return not self._parameters.isdisjoint({DAY_PARAMETER, DAYS_PARAMETER})
+
+    @cached_property
+    def _schema_version(self) -> str:
+        return short_hash(self.table.form)
 
     @cached_property
     def resources(self) -> tuple[str, ...]:
@@ -147,7 +155,7 @@ class Recipe:
         Raises:
             MissingInputError: If an input of the partition is not stored.
         """
-        parts = {CODE: self.code_version, SCHEMA: short_hash(self.table.form)}
+        parts = {CODE: self.code_version, SCHEMA: self._schema_version}
         if self.facts.version:
             parts |= self.facts.version(day, **resources)
         for name in self.inputs:
@@ -252,10 +260,9 @@ class Recipe:
 
     def _of_days(self, days: Sequence[str]) -> dict[str, Any]:
         """Return the argument of the function that names its days; none if it takes none."""
-        names = inspect.signature(self.compute).parameters
-        if DAY_PARAMETER in names:
+        if DAY_PARAMETER in self._parameters:
             return {DAY_PARAMETER: days[0]}
-        return {DAYS_PARAMETER: days} if DAYS_PARAMETER in names else {}
+        return {DAYS_PARAMETER: days} if DAYS_PARAMETER in self._parameters else {}
 
     def _read(self, day: str, streams: Mapping[str, PartitionStream]) -> dict[str, Any]:
         """Return the arguments of the function that come from inputs."""
