@@ -51,21 +51,25 @@ def run_range(
     )
     outcome.runs.append(result.run_id)
     groups = {spec.key: spec.group_name or "" for spec in definitions.resolve_all_asset_specs()}
+    counted: dict[dg.AssetKey, None] = {}
     for event in result.all_events:
         if event.is_step_materialization:
-            _count(outcome, event.step_materialization_data.materialization, groups)
+            materialization = event.step_materialization_data.materialization
+            _count(outcome, materialization)
+            counted[materialization.asset_key] = None
         elif event.is_step_failure:
             outcome.failures.append(f"{event.step_key}: {_cause(event.step_failure_data.error)}")
         elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             _count_check(outcome, event.asset_check_evaluation_data, " to ".join(dict.fromkeys((first, last))))
+    for key in counted:
+        _sum_up(outcome, key.to_user_string(), groups.get(key, ""))
     if not result.success and not outcome.failures:
         outcome.failures.append(_failure_without_step(result))
 
 
-def _count(outcome: Outcome, materialization: dg.AssetMaterialization, groups: dict[dg.AssetKey, str]) -> None:
+def _count(outcome: Outcome, materialization: dg.AssetMaterialization) -> None:
     """Record one materialized partition. A partition of several passes counts once, with its last rows and bytes."""
-    key = materialization.asset_key
-    name = key.to_user_string()
+    name = materialization.asset_key.to_user_string()
     facts = {name: value.value for name, value in materialization.metadata.items()}
     parts = outcome.parts.setdefault(name, {})
     before = parts.get(materialization.partition)
@@ -74,9 +78,14 @@ def _count(outcome: Outcome, materialization: dg.AssetMaterialization, groups: d
         bytes=int(facts.get("bytes", 0)),  # type: ignore[arg-type]
         reused=facts.get("reused") is True and (before is None or before.reused),
     )
+
+
+def _sum_up(outcome: Outcome, name: str, group: str) -> None:
+    """Sum the partitions of an asset up, once a run: there may be thousands."""
+    parts = outcome.parts[name]
     outcome.tables[name] = TableOutcome(
         name,
-        groups.get(key, ""),
+        group,
         partitions=len(parts),
         reused=sum(part.reused for part in parts.values()),
         rows=sum(part.rows for part in parts.values()),
