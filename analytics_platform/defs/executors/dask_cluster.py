@@ -85,6 +85,9 @@ class DaskCluster:
         threads: Mapping[str, int] = self._client.nthreads()
         return max(1, sum(threads.values()))
 
+    def start(self) -> None:
+        """Do nothing: the cluster's workers run already."""
+
     def deliver(self, order: Order) -> Mapping[str, Stored]:
         """Have a worker compute an order; Dask gives the order of a worker that died to another one.
 

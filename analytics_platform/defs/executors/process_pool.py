@@ -5,6 +5,7 @@ A process takes seconds to start and holds its own engine, so it is started only
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import signal
@@ -62,6 +63,14 @@ class LocalProcesses:
             self._processes, multiprocessing.get_context("spawn"), initializer=_start, initargs=(self._settings,)
         )
 
+    def start(self) -> None:
+        """Start the workers unless they run; they import what they need while this process goes on."""
+        if "_pool" in self.__dict__:
+            return
+        with contextlib.suppress(OSError, BrokenProcessPool):  # the first order meets it, too, and is computed here
+            for _ in range(self._processes):  # the pool starts a process for each task that finds none without work
+                self._pool.submit(_nothing)
+
     def deliver(self, order: Order) -> Mapping[str, Stored]:
         """Have a worker compute an order; nothing is delivered once a worker has died."""
         if self._broken:
@@ -98,6 +107,10 @@ def _start(settings: Settings) -> None:
     logging.disable(logging.WARNING)  # the run's process gives the same warnings
     pa.set_cpu_count(1)
     _bench = Workbench(Platform(settings, stages=False))
+
+
+def _nothing() -> None:
+    """Do nothing, in a worker process that thereby starts."""
 
 
 def _work(order: Order) -> Delivered:

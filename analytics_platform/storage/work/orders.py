@@ -68,6 +68,10 @@ class Delegate(Protocol):
         """Number of orders that are worked on at once."""
         ...
 
+    def start(self) -> None:
+        """Have the other processes start without waiting for them, because orders are likely; more calls do nothing."""
+        ...
+
     def deliver(self, order: Order) -> Mapping[str, Stored]:
         """Have an order worked on, and wait for it.
 

@@ -53,7 +53,12 @@ def store_all(
     waiting = units(planned, result.block, block_rows)
     helper, waiting = _worthwhile(delegate, result, waiting)
     work = partial(_store_unit, store, table, result, helper)
+    computed = 0
     for stored, failure in run_tasks(waiting, work, helper.width if helper else workers):
+        if delegate is not None and helper is None:
+            computed += sum(info.rows for info, reasons in stored if reasons)
+            if computed >= delegate.least_rows:  # the tables that are computed from this one will be ordered
+                delegate.start()
         yield from stored
         if failure is not None:
             failures.append(failure)

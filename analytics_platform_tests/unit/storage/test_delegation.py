@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from functools import partial
 
 import pyarrow as pa
@@ -41,6 +42,7 @@ class OtherProcess:
         self.width = 2
         self.refused = refused
         self.ordered: list[list[str]] = []
+        self.is_started = False
         self._own = Lake.open(folder)
         self._lake = lake
 
@@ -52,6 +54,9 @@ class OtherProcess:
         }
         delivery = Delivered(stored, {key: self._own.checksum(order.table, key) for key in mine})
         return accepted(order, delivery, self._lake)
+
+    def start(self) -> None:
+        self.is_started = True
 
     def close(self) -> None:
         pass
@@ -111,4 +116,16 @@ def test_few_rows_do_not_start_other_processes(tmp_path, computed):
     other = OtherProcess(str(tmp_path), lake, least_rows=9)
     assert len(list(store_all(result(computed), lake, NUMBERS, 1, block_rows=3, delegate=other))) == 8
     assert other.ordered == []
+    assert not other.is_started
     assert computed == DAYS
+
+
+def test_other_processes_start_while_this_one_computes_a_table_that_no_other_can(tmp_path, computed):
+    """The rows of the source are read here; the processes that clean them would start only afterwards."""
+    lake = Lake.open(str(tmp_path))
+    other = OtherProcess(str(tmp_path), lake, least_rows=5)
+    rows = replace(result(computed), order=None)
+    stored = store_all(rows, lake, NUMBERS, 1, block_rows=1, delegate=other)
+    started = [other.is_started for _ in stored]
+    assert started == [False] * 4 + [True] * 4
+    assert other.ordered == []
