@@ -8,21 +8,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from itertools import groupby, pairwise
-from operator import itemgetter
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from analytics_platform.model import Table
 from analytics_platform.model.tables.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES, UNPLACED_ROWS
 from analytics_platform.sources.base import NO_ROWS, SourceDay, SourceError, UnplacedRows
+from analytics_platform.sources.day_files import DayFiles, Place, read_rows, stored_rows
 from analytics_platform.sources.row_rules.deduplication import UNPLACED_DAY
 from analytics_platform.system.plain_text import counted
 
@@ -103,18 +102,20 @@ class StagedDay:
         rows_read: Number of rows read.
         duplicates: Number of rows dropped as duplicates.
         part: Folder of the day's files, below the manifest's folder.
+        places: Where the day's rows are in files that days share, by table; empty for a day with files of its own.
     """
 
     version: str
     rows_read: int
     duplicates: int
     part: str = ""
+    places: Mapping[str, Place] = field(default_factory=dict)
 
 
 def write_days(
     db: duckdb.DuckDBPyConnection, folder: Path, part: str = "", only: Collection[str] | None = None
 ) -> dict[str, StagedDay]:
-    """Write the deduplicated rows to one file per table and day.
+    """Write the deduplicated rows by day: all days into few files, or chosen days into a file per table and day.
 
     Args:
         db: Contains ``judged``, ``originals`` (``position``, ``names`` and ``cells`` of at least every refused row),
@@ -122,7 +123,7 @@ def write_days(
             ``find_refusals``, and the variable of ``use_outcome_range``.
         folder: Folder of the manifest.
         part: Folder of the files, below ``folder``.
-        only: Days to write, as ``YYYY-MM-DD``; all when None.
+        only: Days to write, as ``YYYY-MM-DD``, each of which may be replaced alone; all when None.
 
     Returns:
         The manifest's entry of each day that has rows.
@@ -131,26 +132,67 @@ def write_days(
     if only is not None:
         db.execute("SET VARIABLE only_days = $days::DATE[]", {"days": sorted(only)})
         which = "list_contains(getvariable('only_days'), coalesce(day, getvariable('other_day')))"
-    messages = _write_table(db, _MESSAGES.format(which=which), RAW_MESSAGES, folder / part)
-    quarantined: Mapping[str, int] = defaultdict(int)
+    shared = only is None
+    messages = _write_table(db, _MESSAGES.format(which=which), RAW_MESSAGES, folder / part, shared=shared)
+    quarantined = _Written()
     if db.execute("SELECT count(*) FROM refused").fetchall() != [(0,)]:
-        quarantined = _write_table(db, _QUARANTINED.format(which=which), QUARANTINED_ROWS, folder / part)
+        statement = _QUARANTINED.format(which=which)
+        quarantined = _write_table(db, statement, QUARANTINED_ROWS, folder / part, shared=shared)
     counts = db.execute(_COUNTS.format(which=which.replace("coalesce(day, getvariable('other_day'))", "date")))
+    written = {RAW_MESSAGES.name: messages, QUARANTINED_ROWS.name: quarantined}
     return {
-        day: StagedDay(_version(messages[day], quarantined[day], rows, duplicates), rows, duplicates, part)
+        day: StagedDay(
+            _version(messages.hashes[day], quarantined.hashes[day], rows, duplicates),
+            rows,
+            duplicates,
+            part,
+            {name: table.places[day] for name, table in written.items() if day in table.places},
+        )
         for day, rows, duplicates in counts.fetchall()
     }
 
 
 def manifest_text(days: Mapping[str, StagedDay]) -> str:
     """Return the text of a manifest with these days, ascending."""
-    return json.dumps({day: asdict(days[day]) for day in sorted(days)})
+    return json.dumps({day: vars(days[day]) for day in sorted(days)})
 
 
-@lru_cache(maxsize=8)
 def parse_manifest(text: str) -> dict[str, StagedDay]:
     """Return the days of a manifest, ascending."""
     return {day: StagedDay(**staged) for day, staged in json.loads(text).items()}
+
+
+def read_manifest(folder: Path) -> Mapping[str, StagedDay]:
+    """Return the days of the manifest in a folder, ascending; it is read again when the file is another one.
+
+    Raises:
+        FileNotFoundError: If there is no manifest.
+    """
+    path = folder / MANIFEST
+    state = path.stat()
+    return _read_manifest(path, state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _read_manifest(path: Path, *_state: int) -> Mapping[str, StagedDay]:
+    return parse_manifest(path.read_text(encoding="utf-8"))
+
+
+def read_versions(folder: Path) -> Mapping[str, str]:
+    """Return the versions of the days of ``placed_days``, ascending, of the manifest in a folder.
+
+    Raises:
+        FileNotFoundError: If there is no manifest.
+    """
+    path = folder / MANIFEST
+    state = path.stat()
+    return _read_versions(path, state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _read_versions(path: Path, *state: int) -> Mapping[str, str]:
+    days = placed_days(_read_manifest(path, *state))
+    return MappingProxyType({day: staged.version for day, staged in days.items()})
 
 
 def placed_days(days: Mapping[str, StagedDay]) -> dict[str, StagedDay]:
@@ -190,16 +232,18 @@ def read_day(folder: Path, days: Mapping[str, StagedDay], day: str) -> SourceDay
         SourceError: If the files have another number of rows than the manifest states, because files were removed.
     """
     staged = days.get(day, StagedDay(version="", rows_read=0, duplicates=0))
-    place = folder / staged.part
-    messages, quarantined = (_count_rows(place, declared, day) for declared in (RAW_MESSAGES, QUARANTINED_ROWS))
+    messages, quarantined = (
+        stored_rows(folder / staged.part / declared.name, day, staged.places.get(declared.name))
+        for declared in (RAW_MESSAGES, QUARANTINED_ROWS)
+    )
     found = messages + quarantined + staged.duplicates
     if found != staged.rows_read:
         raise SourceError(
             f"{folder}: {day} has {counted(staged.rows_read, 'row')}, and its files hold {found}: {_REMOVED}"
         )
     return SourceDay(
-        partial(_read_table, place, RAW_MESSAGES, day, messages),
-        partial(_read_table, place, QUARANTINED_ROWS, day, quarantined),
+        partial(_read_table, folder, staged, RAW_MESSAGES, day, messages),
+        partial(_read_table, folder, staged, QUARANTINED_ROWS, day, quarantined),
         rows_read=staged.rows_read,
         duplicates=staged.duplicates,
         quarantined_rows=quarantined,
@@ -222,54 +266,60 @@ def unused_files(folder: Path, parts: str, days: Mapping[str, StagedDay]) -> lis
     return [path for path in (folder / parts).glob("*/*/*.parquet") if path not in named]
 
 
-def _count_rows(folder: Path, declared: Table, day: str) -> int:
-    path = _day_path(folder, declared, day)
-    return int(pq.read_metadata(path).num_rows) if path.is_file() else 0
-
-
-def _read_table(folder: Path, declared: Table, day: str, rows: int) -> pa.Table:
+def _read_table(folder: Path, staged: StagedDay, declared: Table, day: str, rows: int) -> pa.Table:
     """Read the rows of a day.
 
     Raises:
         SourceError: If the file does not have ``rows`` rows, because it was removed.
     """
-    path = _day_path(folder, declared, day)
-    table = declared.empty()
-    if path.is_file():
-        with pq.ParquetFile(path) as file:
-            table = declared.conform(file.read())
+    place = folder / staged.part / declared.name
+    found = read_rows(place, day, staged.places.get(declared.name))
+    table = declared.empty() if found is None else declared.conform(found)
     if table.num_rows != rows:
-        raise SourceError(f"{path}: {day} has {counted(rows, 'row')}, and the file holds {table.num_rows}: {_REMOVED}")
+        raise SourceError(f"{place}: {day} has {counted(rows, 'row')}, and its file holds {table.num_rows}: {_REMOVED}")
     return table
 
 
-def _write_table(db: duckdb.DuckDBPyConnection, query: str, declared: Table, folder: Path) -> defaultdict[str, int]:
-    """Write the rows of a query, which are sorted by day, to one file per day.
+@dataclass(frozen=True)
+class _Written:
+    """The days of a table that were written.
 
-    Returns:
-        A hash of each day's rows, 0 for a day without rows. The hash is the XOR of the row hashes, which does not
-        depend on the order of rows; rows are distinct, so no two hashes cancel each other out.
+    Attributes:
+        hashes: A hash of each day's rows, 0 for a day without rows. The hash is the XOR of the row hashes, which does
+            not depend on the order of rows; rows are distinct, so no two hashes cancel each other out.
+        places: Where the rows of days are that share files.
     """
-    hashes: defaultdict[str, int] = defaultdict(int)
-    (folder / declared.name).mkdir(parents=True)
+
+    hashes: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    places: Mapping[str, Place] = field(default_factory=dict)
+
+
+def _write_table(db: duckdb.DuckDBPyConnection, query: str, declared: Table, folder: Path, *, shared: bool) -> _Written:
+    """Write the rows of a query, which are sorted by day.
+
+    Args:
+        db: Database of the query.
+        query: The rows, each with its ``row_hash``.
+        declared: Declaration of the table.
+        folder: Folder that gets a folder named after the table.
+        shared: Whether days share files.
+    """
     db.execute(_JOIN_AS_WRITTEN)
-    slices = _split_by_day(db.sql(query).to_arrow_reader(_BATCH_ROWS))
-    for day, parts in groupby(slices, key=itemgetter(0)):
-        with pq.ParquetWriter(_day_path(folder, declared, day), declared.arrow_schema, compression="zstd") as writer:
-            for _, rows in parts:
-                hashes[day] ^= int(np.bitwise_xor.reduce(rows.column("row_hash").to_numpy()))
-                writer.write_table(rows.select(declared.column_names).cast(declared.arrow_schema))
+    with DayFiles(folder / declared.name, declared.arrow_schema, shared=shared) as files:
+        written = _Written(places=files.places)
+        for batch in db.sql(query).to_arrow_reader(_BATCH_ROWS):
+            if not batch.num_rows:
+                continue
+            rows = pa.Table.from_batches([batch])
+            dates, row_hashes = rows.column("date").to_numpy(), rows.column("row_hash").to_numpy()
+            starts = np.flatnonzero(np.concatenate([[True], dates[1:] != dates[:-1]]))
+            days = dates[starts].astype(str).tolist()
+            for day, one in zip(days, np.bitwise_xor.reduceat(row_hashes, starts).tolist(), strict=True):
+                written.hashes[day] ^= one
+            content = rows.select(declared.column_names).cast(declared.arrow_schema)
+            files.write(content, days, [*starts.tolist(), len(dates)])
     db.execute("RESET disabled_optimizers")
-    return hashes
-
-
-def _split_by_day(batches: pa.RecordBatchReader) -> Iterator[tuple[str, pa.Table]]:
-    for batch in batches:
-        rows = pa.Table.from_batches([batch])
-        dates = rows.column("date").to_numpy()
-        changes = np.flatnonzero(dates[1:] != dates[:-1]) + 1
-        for start, end in pairwise(np.unique([0, *changes, len(dates)]).tolist()):
-            yield str(dates[start]), rows.slice(start, end - start)
+    return written
 
 
 def _day_path(folder: Path, declared: Table, day: str) -> Path:

@@ -28,10 +28,10 @@ from analytics_platform.sources.formats.encodings import AUTO_ENCODING
 from analytics_platform.sources.mapping import FieldMapping, load_mapping
 from analytics_platform.sources.published_days import (
     MANIFEST,
-    StagedDay,
-    parse_manifest,
     placed_days,
     read_day,
+    read_manifest,
+    read_versions,
     unplaced_rows,
 )
 from analytics_platform.sources.row_rules.row_summary import SUMMARY, RowSummary, parse_summary
@@ -48,7 +48,7 @@ from analytics_platform.sources.staging_holds import (
 from analytics_platform.system.disk_full import disk_full_told
 from analytics_platform.system.plain_text import counted
 
-READER_VERSION = 18
+READER_VERSION = 19
 """Increase this number when a code change stages the same files differently."""
 _UNTIL = "-until-"
 """Part of a staging's folder name, between the fingerprint of files and mapping and the last day."""
@@ -139,7 +139,7 @@ class FileSource:
         except SourceError:
             unchanged = False
         staged = dt.datetime.fromtimestamp((newest / MANIFEST).stat().st_mtime, dt.UTC)
-        rows = sum(day.rows_read for day in _days(newest).values())
+        rows = sum(day.rows_read for day in read_manifest(newest).values())
         return SourceStatus(rows=rows, complete=unchanged, refreshed_at=staged.isoformat(timespec="seconds"))
 
     def days(self) -> Mapping[str, str]:
@@ -150,7 +150,7 @@ class FileSource:
         """
         with self.held():
             folder = self._staged()
-            return {day: staged.version for day, staged in placed_days(_days(folder)).items()} if folder else {}
+            return read_versions(folder) if folder else {}
 
     def rows_by_day(self) -> Mapping[str, int]:
         """Return the number of rows read for each day, from the manifest.
@@ -160,7 +160,9 @@ class FileSource:
         """
         with self.held():
             folder = self._staged()
-            return {day: staged.rows_read for day, staged in placed_days(_days(folder)).items()} if folder else {}
+            return (
+                {day: staged.rows_read for day, staged in placed_days(read_manifest(folder)).items()} if folder else {}
+            )
 
     def summary(self) -> RowSummary:
         """Return what became of all rows of the files, from the staging.
@@ -183,7 +185,7 @@ class FileSource:
         """
         with self.held():
             folder = self._staged()
-            return read_day(folder, _days(folder), day) if folder else read_day(self._folder, {}, day)
+            return read_day(folder, read_manifest(folder), day) if folder else read_day(self._folder, {}, day)
 
     def unplaced(self) -> UnplacedRows:
         """Return the rows that belong to no day, from the staging.
@@ -193,7 +195,7 @@ class FileSource:
         """
         with self.held():
             folder = self._staged()
-            return unplaced_rows(folder, _days(folder)) if folder else unplaced_rows(self._folder, {})
+            return unplaced_rows(folder, read_manifest(folder)) if folder else unplaced_rows(self._folder, {})
 
     def glance(self) -> str:
         """Return a short description of the files from the first batch of each; nothing is staged.
@@ -207,7 +209,7 @@ class FileSource:
         if not (folder / MANIFEST).is_file():
             require_columns(files, mapping)
             return f"{what}, not read since they changed"
-        days = list(placed_days(_days(folder)))
+        days = list(placed_days(read_manifest(folder)))
         return f"{what}, {counted(len(days), 'day')} with rows, {days[0]} to {days[-1]}" if days else f"{what}, no rows"
 
     def _found(self) -> tuple[list[SourceFile], FieldMapping, Path]:
@@ -323,7 +325,3 @@ class FileSource:
             ],
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _days(folder: Path) -> dict[str, StagedDay]:
-    return parse_manifest((folder / MANIFEST).read_text(encoding="utf-8"))

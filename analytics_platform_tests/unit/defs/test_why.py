@@ -110,9 +110,9 @@ def test_a_run_reads_each_table_of_a_source_day_once(home, monkeypatch):
     """The rows of a day were read three times: for messages, for their counts, for what is in quarantine."""
     read, tables = published_days._read_table, []
 
-    def counted(folder, declared, day, rows):
+    def counted(folder, staged, declared, day, rows):
         tables.append((declared.name, day))
-        return read(folder, declared, day, rows)
+        return read(folder, staged, declared, day, rows)
 
     monkeypatch.setattr(published_days, "_read_table", counted)
     home.write(home.row("a", "1", DAY), home.row("", "2", DAY))

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -280,10 +279,10 @@ def test_the_rows_of_a_source_are_never_what_a_join_hashes(folder, monkeypatch):
     """All rows with their texts were hashed instead of the conversations, and one staging of four ran out of memory."""
     plans = []
 
-    def explain(db: duckdb.DuckDBPyConnection, query: str, *_: object) -> defaultdict[str, int]:
+    def explain(db: duckdb.DuckDBPyConnection, query: str, *_: object, **__: object) -> published_days._Written:
         db.execute(published_days._JOIN_AS_WRITTEN)
         plans.append(json.loads(db.execute(f"EXPLAIN (FORMAT json) {query}").fetchall()[0][1]))
-        return defaultdict(int)
+        return published_days._Written()
 
     monkeypatch.setattr(published_days, "_write_table", explain)
     rows = "".join(f"c{row // 4},m{row},user,hello,2024-01-05T10:00:{row % 60:02}\n" for row in range(4_000))
