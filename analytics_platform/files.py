@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import re
 import time
 import uuid
@@ -49,7 +50,7 @@ def _replace(path: Path, content: bytes) -> None:
         staged.unlink(missing_ok=True)
 
 
-def remove_staged(folders: Iterable[Path], older_than_seconds: float) -> int:
+def remove_staged(folders: Iterable[Path | str], older_than_seconds: float) -> int:
     """Remove the temporary files that killed writers left behind, and return the number of files removed.
 
     Args:
@@ -59,7 +60,7 @@ def remove_staged(folders: Iterable[Path], older_than_seconds: float) -> int:
     """
     removed = 0
     latest = time.time() - older_than_seconds
-    for path in (path for folder in folders for path in folder.glob(".*.tmp") if _STAGED.fullmatch(path.name)):
+    for path in (path for folder in folders for path in _staged_in(folder)):
         try:
             if path.is_symlink() or not path.is_file():
                 continue
@@ -70,6 +71,15 @@ def remove_staged(folders: Iterable[Path], older_than_seconds: float) -> int:
             continue  # its writer finished, or another sweep was first
         removed += 1
     return removed
+
+
+def _staged_in(folder: Path | str) -> list[Path]:
+    """Return the temporary files in a folder; none if it is missing, no folder, or closed to this user."""
+    try:
+        with os.scandir(folder) as entries:  # a lake of ten years has 80,000 folders, and most have one file
+            return [Path(entry.path) for entry in entries if _STAGED.fullmatch(entry.name)]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
 
 
 def _is_abandoned(path: Path) -> bool:

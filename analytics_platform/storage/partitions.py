@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -73,6 +73,31 @@ class PartitionStore(Protocol):
     ) -> PartitionInfo:
         """Replace a partition so that a reader sees the whole old partition or the whole new one."""
         ...
+
+
+def stored_keys(store: PartitionStore, name: str, wanted: Collection[str] | None) -> list[str]:
+    """Return the stored partitions of a table among the wanted ones, ascending; all stored ones when None.
+
+    A damaged partition counts as stored: whoever reads it says what is wrong.
+
+    Raises:
+        StoreUnreachableError: If the store cannot be reached.
+    """
+    if wanted is None:
+        return store.keys(name)
+    if len(wanted) > FEW_KEYS:
+        chosen = set(wanted)
+        return [key for key in store.keys(name) if key in chosen]
+    return [key for key in sorted(wanted) if _is_stored(store, name, key)]
+
+
+def _is_stored(store: PartitionStore, name: str, key: str) -> bool:
+    try:
+        return store.info(name, key) is not None
+    except StoreUnreachableError:
+        raise
+    except UserError:
+        return True
 
 
 class PartitionStream(Mapping[str, pa.Table]):

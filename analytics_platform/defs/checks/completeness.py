@@ -8,9 +8,9 @@ from functools import partial
 import dagster as dg
 
 from analytics_platform.defs.assets import clean_assets, insight_assets, processing_errors, raw_assets
-from analytics_platform.defs.checks.declarations import check_result, days_of_run, problems_by_day, wanted_of
+from analytics_platform.defs.checks.declarations import check_result, days_of_run, problems_by_day
 from analytics_platform.model.tables.error_tables import PROCESSING_ERRORS
-from analytics_platform.storage.partitions import PartitionStore
+from analytics_platform.storage.partitions import PartitionStore, stored_keys
 from analytics_platform.system.plain_text import counted
 
 
@@ -27,7 +27,7 @@ from analytics_platform.system.plain_text import counted
 def conversations_add_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     """Conversations of `raw_messages` are in `conversations` and `conversation_insights`, or in `processing_errors`."""
     lake: PartitionStore = context.resources.stores("lake")
-    days = wanted_of(lake.keys(PROCESSING_ERRORS.name), days_of_run(context))
+    days = stored_keys(lake, PROCESSING_ERRORS.name, days_of_run(context))
     return check_result(_lost(lake, days), partitions=len(days))
 
 

@@ -4,6 +4,7 @@ Put a check here when it belongs in the Dagster asset graph. ``model`` holds the
 of the marts.
 """
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -11,13 +12,14 @@ from typing import Any
 import dagster as dg
 
 from analytics_platform.defs.assets import raw_assets
+from analytics_platform.defs.framework.day_ranges import days_between
 from analytics_platform.defs.framework.isolation import in_one_line
 from analytics_platform.defs.framework.recipe import Recipe
 from analytics_platform.defs.framework.table_asset import TableAsset
 from analytics_platform.model import Table, find_violations
 from analytics_platform.model.cadence import Cadence
 from analytics_platform.storage.lake import Lake
-from analytics_platform.storage.partitions import PartitionStore, StoreUnreachableError
+from analytics_platform.storage.partitions import PartitionStore, StoreUnreachableError, stored_keys
 from analytics_platform.storage.validated import Validated
 from analytics_platform.system.plain_text import counted, plain_metadata
 
@@ -37,8 +39,8 @@ COMPARED_NOTHING = "compared_nothing"
 def days_of_run(context: dg.AssetCheckExecutionContext) -> list[str] | None:
     """Return the run's partitions; None for a run without partitions, whose checks cover all stored partitions."""
     if context.has_partition_key_range:
-        days = dg.DailyPartitionsDefinition(start_date=context.partition_key_range.start, end_offset=1)
-        return list(days.get_partition_keys_in_range(context.partition_key_range))
+        asked = context.partition_key_range
+        return days_between(dt.date.fromisoformat(asked.start), dt.date.fromisoformat(asked.end))
     return [context.partition_key] if context.has_partition_key else None
 
 
@@ -67,15 +69,7 @@ def declaration_check(asset: TableAsset) -> dg.AssetChecksDefinition:
 def stored_days_of_run(context: dg.AssetCheckExecutionContext, store: PartitionStore, recipe: Recipe) -> list[str]:
     """Return the run's partitions of a table that are stored; all stored ones for a run without partitions."""
     wanted = [""] if recipe.cadence is Cadence.WHOLE else days_of_run(context)
-    return wanted_of(store.keys(recipe.table.name), wanted)
-
-
-def wanted_of(stored: Iterable[str], wanted: Iterable[str] | None) -> list[str]:
-    """Return the stored partitions that are wanted, in their order; all stored ones when None are named."""
-    if wanted is None:
-        return list(stored)
-    chosen = frozenset(wanted)  # a run may have thousands of days
-    return [key for key in stored if key in chosen]
+    return stored_keys(store, recipe.table.name, wanted)
 
 
 def problems_by_day(days: Iterable[str], problems: Callable[[str], Iterable[str]]) -> Iterator[str]:
@@ -112,7 +106,7 @@ def rows_add_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     Rows that belong to no day = duplicates + rows in `unplaced_rows`.
     """
     store: PartitionStore = context.resources.stores("lake")
-    days = wanted_of(store.keys("raw_messages"), days_of_run(context))
+    days = stored_keys(store, "raw_messages", days_of_run(context))
     problems = [
         *problems_by_day(days, partial(_missing_rows, store)),
         *problems_by_day([""], lambda _: _missing_unplaced_rows(store)),

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from analytics_platform.defs.assets.insight_assets import conversation_insights
 from analytics_platform.defs.assets.topic_assets import conversation_topics
-from analytics_platform.defs.checks.declarations import days_of_run, nothing_compared, wanted_of
+from analytics_platform.defs.checks.declarations import days_of_run, nothing_compared
 from analytics_platform.errors import UserError
 from analytics_platform.insights.quality.drift import CONFIDENCE, FEWEST, LABELS, Change, count_labels, find_changes
 from analytics_platform.storage.partitions import PartitionStore
@@ -38,7 +38,8 @@ def labels_are_steady(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckRe
     """Warns when shares of topics or intents or the confidence differ beyond chance from the 28 stored days before."""
     store: PartitionStore = context.resources.stores("lake")
     stored, wanted = store.keys(conversation_insights.recipe.table.name), days_of_run(context)
-    days = stored[-1:] if wanted is None else wanted_of(stored, wanted)
+    chosen = frozenset(stored[-1:] if wanted is None else wanted)
+    days = [day for day in stored if day in chosen]
     past = [day for day in stored if days and day < days[0]][-_PAST_DAYS:]
     now, (before, unread) = _read(store, days), _read_what_can_be(store, past)
     if now.num_rows:

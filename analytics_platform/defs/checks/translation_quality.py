@@ -12,9 +12,9 @@ import dagster as dg
 import pyarrow.compute as pc
 
 from analytics_platform.defs.assets.llm_assets import message_translations
-from analytics_platform.defs.checks.declarations import check_result, days_of_run, problems_by_day, wanted_of
+from analytics_platform.defs.checks.declarations import check_result, days_of_run, problems_by_day
 from analytics_platform.insights.llm.translating.quality_estimate import LENGTH_RATIOS, LOW_QUALITY
-from analytics_platform.storage.partitions import PartitionStore
+from analytics_platform.storage.partitions import PartitionStore, stored_keys
 from analytics_platform.system.plain_text import counted
 
 MOST_LOW = 0.3
@@ -29,8 +29,8 @@ _COLUMNS = ["conversation_id", "message_id", "quality", "length_ratio"]
 def translations_are_good(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     """Warns when more than 30 % of a day's translations have a quality below 0.3 or an unusual length."""
     store: PartitionStore = context.resources.stores("lake")
-    name, wanted = message_translations.recipe.table.name, days_of_run(context)
-    stored = wanted_of(store.keys(name), wanted)
+    name = message_translations.recipe.table.name
+    stored = stored_keys(store, name, days_of_run(context))
     days = [day for day in stored if (info := store.info(name, day)) is not None and info.rows >= FEWEST]
     problems = problems_by_day(days, partial(_too_many_low, store, name))
     return check_result(problems, partitions=len(days), severity=dg.AssetCheckSeverity.WARN)

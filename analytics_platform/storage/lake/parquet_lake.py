@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import itertools
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -47,6 +48,7 @@ S3_ATTEMPTS = 7
 """Tries of one request with growing pauses; together they bridge a server restart of half a minute."""
 _S3_ERROR = "AWS Error"
 _S3_HINT = "; does the server of AWS_ENDPOINT_URL answer, and take these keys?"
+_DAY = "date="
 _PARTITION = re.compile(r"(?:^|/)date=([^/]+)/data\.parquet$")
 
 
@@ -168,7 +170,12 @@ class Lake:
         Raises:
             LakeError: If the folder cannot be listed.
         """
-        selector = fs.FileSelector(f"{self.root}/{name}", recursive=True, allow_not_found=True)
+        folder = f"{self.root}/{name}"
+        if self._local:
+            with _named(folder, "listed"):
+                places = {key: self.path(name, key) for key in ("", *_days_in(folder))}
+                return sorted(key for key, path in places.items() if stamp_of(self._fs, path) is not None)
+        selector = fs.FileSelector(folder, recursive=True, allow_not_found=True)
         with _named(selector.base_dir, "listed"):
             paths = [entry.path for entry in self._fs.get_file_info(selector) if entry.base_name == FILE]
         matches = [_PARTITION.search(path) for path in paths]
@@ -354,11 +361,8 @@ class Lake:
             LakeError: If S3 refuses or does not answer.
         """
         if self._local:
-            folders = (Path(self.root) / name for name in names)
-            return remove_staged(
-                itertools.chain.from_iterable((folder, *folder.glob("date=*")) for folder in folders),
-                older_than.total_seconds(),
-            )
+            folders = (_folders_of(f"{self.root}/{name}") for name in names)
+            return remove_staged(itertools.chain.from_iterable(folders), older_than.total_seconds())
         if self._s3 is None:
             return 0
         begun_before = dt.datetime.now(dt.UTC) - max(older_than, UPLOAD_LEFT_OVER_AFTER)
@@ -394,6 +398,27 @@ def _named(path: str, done: str) -> Iterator[None]:
             raise LakeError(blocked) from None
         hint = "; if it is damaged, `analytics repair` computes it again" if done == "read" else ""
         raise LakeError(f"{path}: cannot be {done} ({error}){hint}") from None
+
+
+def _days_in(folder: str) -> list[str]:
+    """Return the days with a folder in the folder of a local table; none for a missing table.
+
+    Raises:
+        OSError: If the folder cannot be listed.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name.removeprefix(_DAY) for entry in entries if entry.name.startswith(_DAY)]
+    except FileNotFoundError:
+        return []
+
+
+def _folders_of(table: str) -> list[str]:
+    """Return the folder of a local table and those of its days; the former alone if it cannot be listed."""
+    try:
+        return [table, *(f"{table}/{_DAY}{day}" for day in _days_in(table))]
+    except (NotADirectoryError, PermissionError):
+        return [table]
 
 
 def _damaged(path: str, why: object) -> DamagedPartitionError:

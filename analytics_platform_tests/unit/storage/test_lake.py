@@ -19,6 +19,7 @@ from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS
 from analytics_platform.storage.lake import DamagedPartitionError, Lake, LakeError
 from analytics_platform.storage.lake.footers import Stamp
 from analytics_platform.storage.lake.written_tables import WrittenTables
+from analytics_platform.storage.partitions import stored_keys
 from analytics_platform_tests.insight_rows import insight_row
 from analytics_platform_tests.rights import usual_rights
 
@@ -82,6 +83,27 @@ def test_days_are_listed_in_order_and_an_empty_day_is_a_day(lake):
     assert lake.keys("totals") == [""]
     assert lake.keys("nothing") == []
     assert lake.read("numbers", "2006-05-16").num_rows == 0
+
+
+def test_a_folder_without_a_file_is_no_partition(lake, tmp_path):
+    lake.write("numbers", DAY, numbers(1), "")
+    (tmp_path / "numbers" / "date=2006-05-16").mkdir()
+    (tmp_path / "numbers" / "note.txt").write_text("mine")
+    assert lake.keys("numbers") == [DAY]
+
+
+def test_few_partitions_are_looked_up_without_listing_the_table(lake, tmp_path, monkeypatch):
+    """A run of one day listed ten years of each table; a damaged day must stay a day that its check names."""
+    lake.write("numbers", DAY, numbers(1), "")
+    damaged = tmp_path / "numbers" / "date=2006-05-16" / "data.parquet"
+    damaged.parent.mkdir()
+    damaged.write_bytes(b"PAR1")
+    wanted = ["2006-05-16", DAY, "2006-05-17"]
+    for asked in (wanted, [*wanted, "2006-05-18"]):
+        assert stored_keys(lake, "numbers", asked) == [DAY, "2006-05-16"]
+    assert stored_keys(lake, "numbers", None) == [DAY, "2006-05-16"]
+    monkeypatch.delattr(Lake, "keys")
+    assert stored_keys(lake, "numbers", wanted) == [DAY, "2006-05-16"]
 
 
 def test_a_file_or_folder_without_permission_is_not_called_damaged(lake, tmp_path):
