@@ -1,4 +1,4 @@
-"""Split a source's files by day: read each file once, spill to disk, and write Parquet files per day.
+"""Split a source's files by day: read each file once, spill to disk, and write the rows by day to Parquet files.
 
 `file_source` decides when to stage and where the folder is; `row_validation` and `deduplication` contain the rules.
 """
