@@ -20,6 +20,7 @@ from analytics_platform.model.tables.learning_tables import GOLD_LABELS
 DATA = Path(__file__).parents[1] / "data"
 SLICE_PATH = DATA / "labels.parquet"
 GOLD_PATH = DATA / "gold.parquet"
+OPENINGS_PATH = DATA / "openings.parquet"
 _GENERAL_PATH = DATA / "sentiment.parquet"
 _GENERAL_SOURCE = "goemotions"
 EXAMPLES = GOLD_LABELS
@@ -32,6 +33,12 @@ _NO_DAY = dt.date(1970, 1, 1)
 def shipped_slice() -> pa.Table:
     """Return the ``EXAMPLES`` from public data sets on which the default heads are fitted."""
     return pq.read_table(SLICE_PATH)
+
+
+@cache
+def shipped_openings() -> pa.Table:
+    """Return what customers of labelled conversations wrote first: columns pack, topic, intent and text."""
+    return pq.read_table(OPENINGS_PATH)
 
 
 def slice_texts() -> list[str]:

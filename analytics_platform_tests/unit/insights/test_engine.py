@@ -209,15 +209,7 @@ def test_a_word_of_any_length_is_quoted_by_its_beginning(label: Label, build_mes
     assert max(map(len, quoted)) == 64
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "topic",
-        pytest.param(  # confidence is calibrated on examples, which are plainer than chats: see evaluation.md
-            "intent", marks=pytest.mark.xfail(strict=True, reason="0.74 said, 0.64 right")
-        ),
-    ],
-)
+@pytest.mark.parametrize("kind", ["topic", "intent"])
 def test_confidence_in_the_samples_conversations_is_near_the_share_that_is_right(
     engine: InsightEngine, kind: Kind
 ) -> None:

@@ -10,6 +10,7 @@ from analytics_platform.insights.heads.linear import pool
 from analytics_platform.insights.heads.training_set import (
     TrainingSet,
     labels_of,
+    opening_examples,
     slice_examples,
     training_documents,
     training_sets_of,
@@ -82,3 +83,25 @@ def test_texts_that_were_not_learnt_from_are_answered_less_well_than_those_that_
         )
         assert 0.7 < unseen < learnt
     assert set(labels_of(content)) == {"topic", "intent"}
+
+
+def test_openings_teach_only_taxonomies_that_have_all_labels_of_their_pack() -> None:
+    """Otherwise the same texts would move the labels of a taxonomy that a user wrote."""
+    demo, general, both = (load_taxonomy(packs) for packs in (("demo",), ("general",), ("general", "llm_assistant")))
+    assert opening_examples(demo.topics[1:], "topic") == []
+    assert opening_examples(demo.intents[1:], "intent") == []
+    of_demo, of_general, of_both = (set(opening_examples(one.topics, "topic")) for one in (demo, general, both))
+    assert of_general < of_both
+    assert {label for _, label, _ in of_demo} < {label.label for label in demo.topics}
+    assert not of_demo & of_both
+
+
+def test_openings_with_intents_of_a_larger_pack_teach_that_pack_alone() -> None:
+    demo, general, assistant = (
+        set(opening_examples(load_taxonomy((pack,)).intents, "intent")) for pack in ("demo", "general", "llm_assistant")
+    )
+    assert demo < general < assistant
+    labels = {label for _, label, _ in general}
+    assert "praise" in labels
+    assert "refine_answer" not in labels
+    assert "praise" not in {label for _, label, _ in demo}
