@@ -107,8 +107,8 @@ def listen(monkeypatch: pytest.MonkeyPatch, encoder: TextEncoder) -> list[str]:
 def test_the_cascade_has_few_messages_about_anything_read_and_some_are(monkeypatch: pytest.MonkeyPatch) -> None:
     tier = build_engine("cascade").tier
     assert isinstance(tier, TransformerTier)
-    assert tier.transformer.english
-    encoders = {"english_transformer": tier.transformer.english, "transformer": tier.transformer}
+    assert tier.transformer.english_encoder
+    encoders = {"english_transformer": tier.transformer.english_encoder, "transformer": tier.transformer}
     read = {name: listen(monkeypatch, encoder) for name, encoder in encoders.items()}
     texts = pq.read_table(SLICE_PATH)["text"][2::40]
     of_labels = {"english_transformer": BUDGETS["english_transformer"], "transformer": 0.2}  # texts unlike the examples

@@ -19,7 +19,7 @@ from analytics_platform.insights.encoders.blas_threads import one_blas_thread
 from analytics_platform.insights.encoders.device import CPU, Dense, Device
 from analytics_platform.insights.heads.experts import MOST_EXACT, KeywordExpert, LinearExpert, NeighbourExpert
 from analytics_platform.insights.heads.explanation import Slopes, explain_documents
-from analytics_platform.insights.heads.stages import Expert, Ladder
+from analytics_platform.insights.heads.stages import READERS, Expert, Ladder
 from analytics_platform.insights.heads.training_set import (
     LONGEST_TEXT,
     LabelledVectors,
@@ -28,7 +28,7 @@ from analytics_platform.insights.heads.training_set import (
 )
 from analytics_platform.insights.heads.trials import Trial, Trials
 from analytics_platform.insights.keeping.packing import State
-from analytics_platform.insights.reasons.function_words import ENGLISH, languages_of_parts
+from analytics_platform.insights.reasons.function_words import ENGLISH, is_clearly_english, languages_of_parts
 from analytics_platform.insights.tiers.tier import Classified, Documents, Floats, Ints, Reason, Singles
 from analytics_platform.insights.vectors.document_vectors import (
     pool_english,
@@ -51,6 +51,8 @@ _FAMILIAR = 0.1
 """Least share of the training texts that are in a language for its texts to be judged by their words, too."""
 _FEWEST_ABROAD = 100
 """Fewest training texts in unfamiliar languages by which the experts of unfamiliar languages are weighed."""
+_FEWEST_ENGLISH = 20
+"""Fewest clearly English training texts by which the experts of English texts are weighed; with fewer all texts are."""
 _OPENNESS_ABROAD = 0.5
 """Factor of the probability that a document fits no label if no training text is in its language: unlike texts and
 texts of another language differ from the training texts in the same way."""
@@ -136,13 +138,14 @@ class Classifier:
         if transformer is not None and reads != "nothing":
             of_all, of_english = split_read(None if further is None else further.read)
             by_reading = partial(NeighbourExpert, _MOST_READERS, device)
-            if transformer.english and (self._familiar == ENGLISH).all():
-                read = partial(read_rows, transformer.english)
+            if transformer.english_encoder and self._familiar.tolist() == [ENGLISH]:
+                read = partial(read_rows, transformer.english_encoder)
                 fitted["english_transformer"] = fit_voter(read, by_reading(), of_english)
             fitted["transformer"] = fit_voter(partial(read_rows, transformer), by_reading(), of_all)
         self._voters = {name: voter for name, (voter, _) in fitted.items()}
         tried |= {name: trial for name, (_, trial) in fitted.items()}
-        self._fit_ladders(tried, trials, reads, ~np.isin(languages[trials.judged], self._familiar))
+        is_english = is_clearly_english(documents.words)[trials.judged]
+        self._fit_ladders(tried, trials, reads, is_english, ~np.isin(languages[trials.judged], self._familiar))
 
     @property
     def state(self) -> State:
@@ -154,6 +157,7 @@ class Classifier:
             "voters": {name: voter.neighbours.state for name, voter in self._voters.items()},
             "familiar": self._familiar,
             "home": self._home,
+            "english": self._english,
             "abroad": self._abroad,
         }
 
@@ -178,13 +182,15 @@ class Classifier:
         encoders = {"multilingual": pool_multilingual, "english": pool_english}
         if transformer is not None:
             encoders["transformer"] = partial(read_rows, transformer)
-            if transformer.english:
-                encoders["english_transformer"] = partial(read_rows, transformer.english)
+            if transformer.english_encoder and "english_transformer" in state["voters"]:
+                encoders["english_transformer"] = partial(read_rows, transformer.english_encoder)
         classifier._voters = {
             name: _Voter(encoders[name], NeighbourExpert.of_state(one, device)) for name, one in state["voters"].items()
         }
         classifier._familiar = state["familiar"]
-        classifier._home, classifier._abroad = state["home"], state["abroad"]
+        classifier._home, classifier._english, classifier._abroad = (
+            state[name] for name in ("home", "english", "abroad")
+        )
         return classifier
 
     def _fit_linear(self, training_set: TrainingSet, documents: Documents, trials: Trials) -> Trial:
@@ -198,31 +204,45 @@ class Classifier:
         return Trial(trials.assemble(scores, None, far))
 
     def _fit_ladders(
-        self, tried: Mapping[Expert, Trial], trials: Trials, reads: Reads, abroad: NDArray[np.bool_]
+        self,
+        tried: Mapping[Expert, Trial],
+        trials: Trials,
+        reads: Reads,
+        is_english: NDArray[np.bool_],
+        abroad: NDArray[np.bool_],
     ) -> None:
         """Fit what is decided about documents in the languages of the training texts, and in other languages.
 
         English vectors say nothing about texts in other languages, nor do words if no training text is in their
         language. So there only keywords and vectors of many languages are asked, and a transformer about every
-        document.
+        document. A transformer of English is asked where English function words show that a document is English:
+        short texts of other languages have no function words either.
 
         Args:
             tried: Scores of each expert.
             trials: The documents.
-            reads: Documents that the transformer reads during scoring.
+            reads: Documents that the transformers read during scoring.
+            is_english: Whether each judged document is clearly English.
             abroad: Whether each judged document is in another language than most training texts.
         """
         of_words: tuple[Expert, ...] = ("linear", *(("keywords",) if self._keywords else ()))
-        every = tuple(tried)
         static: tuple[Expert, ...] = (*of_words, "multilingual", "english")
-        of_english: tuple[Expert, ...] = tuple(expert for expert in every if expert != "transformer")
-        stages = [every] if reads == "everything" else list(dict.fromkeys([static, of_english, every]))
-        if not trials.exact and reads != "everything":
-            stages.insert(0, of_words)
-        self._home = Ladder.fit(stages, tried, trials)
+        every = tuple(expert for expert in tried if expert != "english_transformer")
+
+        def fit(experts: Sequence[tuple[Expert, ...]], kept: NDArray[np.bool_] | None) -> Ladder:
+            first = [] if trials.exact or reads == "everything" else [of_words]
+            rows, judged = (np.arange(len(trials.truth)), trials) if kept is None else trials.restrict(kept)
+            scores = {expert: trial.take(rows) for expert, trial in tried.items()}
+            return Ladder.fit([*first, *dict.fromkeys(experts)], scores, judged)
+
+        self._home = fit([every] if reads == "everything" else [static, every], None)
+        self._english = None
+        if "english_transformer" in tried:
+            by_english: tuple[Expert, ...] = (*static, "english_transformer")
+            stages = [static, by_english, tuple(tried)][2 if reads == "everything" else 0 :]
+            self._english = fit(stages, is_english if is_english.sum() >= _FEWEST_ENGLISH else None)
         has_examples = abroad.sum() >= _FEWEST_ABROAD
-        of_english = ("english", "english_transformer")
-        of_one_language = of_english if has_examples else ("linear", *of_english)
+        of_one_language = ("english",) if has_examples else ("linear", "english")
         of_languages = tuple(expert for expert in every if expert not in of_one_language)
         rows, judged = trials.restrict(abroad) if has_examples else (np.arange(len(trials.truth)), trials)
         scores = {expert: trial.take(rows) for expert, trial in tried.items()}
@@ -230,12 +250,13 @@ class Classifier:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Expected share of documents that each expert after the first scores, by expert."""
-        shares = {"neighbours": 1.0} if "multilingual" in self._home.first.experts else {}
-        if "transformer" in self._home.first.experts:
-            shares["transformer"] = 1.0
-        names = [stage.experts[-1] if stage.reads else "neighbours" for _, stage in self._home.steps]
-        return shares | dict(zip(names, (route.share for route, _ in self._home.steps), strict=True))
+        """Expected share of documents, by expert: of English ones if a transformer of their own reads them."""
+        ladder = self._english or self._home
+        first = ladder.first.experts
+        shares = {"neighbours": 1.0} if "multilingual" in first else {}
+        shares |= {expert: 1.0 for expert in first if expert in READERS}
+        names = [stage.experts[-1] if stage.reads else "neighbours" for _, stage in ladder.steps]
+        return shares | dict(zip(names, (route.share for route, _ in ladder.steps), strict=True))
 
     def classify(self, documents: Documents) -> Classified:
         """Return the confidence in each label for each document; the last label is the remainder if there is one."""
@@ -244,8 +265,12 @@ class Classifier:
             return Classified(self.labels, answers)
         spoken = documents.weights.getnnz(axis=1) > 0
         is_home = self._is_home(documents)
+        is_english = is_home & _is_mostly(documents, is_clearly_english(documents.words))
+        ladders = [(self._abroad, ~is_home), (self._home, is_home)]
+        if self._english:
+            ladders[1:] = [(self._home, is_home & ~is_english), (self._english, is_english)]
         _ = documents.pooled  # before threads that would each compute it
-        for ladder, chosen in ((self._home, is_home), (self._abroad, ~is_home)):
+        for ladder, chosen in ladders:
             rows = np.flatnonzero(chosen)
             if not len(rows):
                 continue
@@ -265,9 +290,7 @@ class Classifier:
 
     def _is_home(self, documents: Documents) -> np.ndarray:
         """Return whether most of each document is in the training texts' languages; shape (documents,)."""
-        known = np.isin(languages_of_parts(documents.words), self._familiar)
-        heavy = documents.weights.multiply(np.maximum(documents.masses, 1e-3)[None, :]).tocsr()
-        return np.asarray(heavy @ known >= heavy @ ~known)
+        return _is_mostly(documents, np.isin(languages_of_parts(documents.words), self._familiar))
 
     def predict(self, texts: Sequence[str]) -> Floats:
         """Return the probability of each label of each text; shape (texts, labels)."""
@@ -301,6 +324,12 @@ class Classifier:
         )
         reasons = explain_documents(documents, columns, slopes, self._encoder.encode_words)
         return [None if column != own else reason for column, own, reason in zip(chosen, columns, reasons, strict=True)]
+
+
+def _is_mostly(documents: Documents, of_part: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return whether at least half of each document is of the marked parts; shape (documents,)."""
+    heavy = documents.weights.multiply(np.maximum(documents.masses, 1e-3)[None, :]).tocsr()
+    return np.asarray(heavy @ of_part >= heavy @ ~of_part)
 
 
 def _fit_voter(

@@ -50,8 +50,9 @@ class LabelModel:
                 made them.
         """
         found: dict[Kind, LabelledVectors] = {}
+        stored = self._facts.get("transformer")  # of a model from before the English one: the first of the two names
         for kind, labels in self._facts["labels"].items():
-            same = transformer is not None and self._facts.get("transformer") == transformer
+            same = stored is not None and transformer is not None and f"{transformer}+".startswith(f"{stored}+")
             found[kind] = LabelledVectors(
                 self._tensors[f"{kind}.vectors"].astype(np.float64),
                 labels,

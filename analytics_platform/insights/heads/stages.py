@@ -183,8 +183,10 @@ class Ladder:
         answers = self.first.answer(scores)
         if self.first.novelty is not None:
             answers[~spoken] = np.eye(answers.shape[1])[-1]
-        for route, stage in self.steps:
+        for place, (route, stage) in enumerate(self.steps, 1):
             every = reads_all and stage.reads
+            if every and place < len(self.steps):
+                continue  # the last stage answers all
             places = np.arange(len(rows)) if every else route.select(answers)
             places = places[spoken[places]]
             if len(places):
@@ -216,11 +218,11 @@ def _ask(experts: Sequence[Expert], score: Callable[[Expert, Ints], Trial], rows
 def _find_equal(scores: Mapping[Expert, Trial]) -> tuple[np.ndarray, np.ndarray]:
     """Return whether each document nearly equals a training document, such as a corrected one, and one with a label.
 
-    English words alone do not tell: texts in other languages may have no word that their vectors know.
+    Vectors of English alone do not tell: texts in other languages, or emojis, may have no word that they know.
     """
     equal, has_a_label = np.zeros((2, len(scores["multilingual"].scores) if "multilingual" in scores else 1), np.bool_)
     for expert, one in scores.items():
-        if one.nearness is not None and expert != "english":
+        if one.nearness is not None and expert not in ("english", "english_transformer"):
             alike = one.nearness >= _EQUAL
             equal, has_a_label = equal | alike, has_a_label | (alike & (one.scores.max(axis=1) >= _HAS_A_LABEL))
     return equal, has_a_label

@@ -48,10 +48,12 @@ class Languages:
         is_function: Whether each word of the vocabulary is a function word of each language; shape (languages, words).
         of_text: Row of ``is_function`` that is each text's language; shape (texts,). English if a text has no function
             word of any language.
+        tells: Whether each text has a function word of its language, more than ``ok``; shape (texts,).
     """
 
     is_function: NDArray[np.bool_]
     of_text: Ints
+    tells: NDArray[np.bool_]
 
     @classmethod
     def of(cls, words: Words) -> Languages:
@@ -67,7 +69,7 @@ class Languages:
         telling = is_function & ~of_none[:, None]
         counts = np.asarray(words.incidence() @ telling.astype(np.float32))
         marks = _is_in(words.vocabulary, MARKS)
-        return cls(is_function.T | marks, counts.argmax(axis=1))
+        return cls(is_function.T | marks, counts.argmax(axis=1), np.asarray(counts.max(axis=1) > 0))
 
     def explains(self, text: Ints | int, word: Ints | int) -> NDArray[np.bool_]:
         """Return whether words of the vocabulary are words of content in texts of theirs."""
@@ -92,6 +94,12 @@ def languages_of_parts(words: Words) -> Ints:
     words remember the numbers.
     """
     return words.remember("languages of parts", lambda: _languages_of_parts(words))
+
+
+def is_clearly_english(words: Words) -> NDArray[np.bool_]:
+    """Return whether each text has English function words, and as many as of any language; shape (texts,)."""
+    languages = Languages.of(words)
+    return np.asarray(languages.tells & (languages.of_text == ENGLISH))
 
 
 def _languages_of_parts(words: Words) -> Ints:

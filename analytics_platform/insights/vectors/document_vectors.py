@@ -59,7 +59,7 @@ def read_both(transformer: TextEncoder, documents: Documents, rows: Ints) -> Sin
     Returns:
         Shape (rows, 768); (rows, 384) where there is no English one.
     """
-    encoders = [transformer, *([transformer.english] if transformer.english else [])]
+    encoders = [transformer, *([transformer.english_encoder] if transformer.english_encoder else [])]
     return np.hstack([read_rows(encoder, documents, rows) for encoder in encoders])
 
 

@@ -64,8 +64,8 @@ class MultilingualEncoder:
         self.name = f"multilingual-e5-small-q4/{importlib.metadata.version(_PACKAGE)}/{_REVISION}"
 
     @cached_property
-    def english(self) -> EnglishSentenceEncoder:
-        """Reads English texts beside it; loaded at its first use."""
+    def english_encoder(self) -> EnglishSentenceEncoder:
+        """Reads English texts beside it."""
         return english_transformer()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:

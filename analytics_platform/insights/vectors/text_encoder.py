@@ -41,7 +41,7 @@ class TextEncoder(Protocol):
     device: Literal["cpu", "gpu"]
 
     @property
-    def english(self) -> TextEncoder | None:
+    def english_encoder(self) -> TextEncoder | None:
         """Reads English texts beside it; None where there is none."""
         ...
 
@@ -83,7 +83,7 @@ class CudaEncoder:
         self._prefix = prefix
 
     @cached_property
-    def english(self) -> CudaEncoder | None:
+    def english_encoder(self) -> CudaEncoder | None:
         """Reads English texts beside it; loaded at its first use."""
         return CudaEncoder(ENGLISH_GPU_MODEL, "") if self.name.startswith(GPU_MODEL) else None
 
@@ -96,7 +96,8 @@ class CudaEncoder:
 
 def names_of(encoder: TextEncoder) -> str:
     """Return the names of an encoder and of the one that reads English texts beside it."""
-    return f"{encoder.name}+{encoder.english.name}" if encoder.english else encoder.name
+    english = encoder.english_encoder
+    return f"{encoder.name}+{english.name}" if english else encoder.name
 
 
 @lru_cache(maxsize=3)
@@ -115,6 +116,7 @@ def transformer_encoder(device: DeviceChoice = "auto") -> TextEncoder:
         return multilingual_encoder()
     try:
         encoder: TextEncoder = CudaEncoder()
+        names_of(encoder)  # loads the English model, too
     except TierError as error:
         encoder = multilingual_encoder()
         _LOG.info("the transformer runs on the CPU: %s (%s)", encoder.name, error)

@@ -53,7 +53,7 @@ class Oracle:
 
     def __init__(self, good: Sequence[str] = (), english: Oracle | None = None) -> None:
         self.good = set(good)
-        self.english = english
+        self.english_encoder = english
         self.asked: list[str] = []
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
@@ -385,22 +385,24 @@ def test_corrected_documents_change_what_is_said_of_texts_like_them() -> None:
 
 def test_a_transformer_of_english_reads_english_texts_and_the_other_one_few_of_them() -> None:
     texts, labels, oracle = labelled(1200)
-    oracle.name, oracle.english = "knows nothing", Oracle(oracle.good)
+    oracle.name, oracle.english_encoder = "knows nothing", Oracle(oracle.good)
     oracle.good = set()
     cascade = fit(texts[:800], labels[:800], oracle, "doubtful")
     oracle.asked.clear()
-    oracle.english.asked.clear()
+    oracle.english_encoder.asked.clear()
     assert share_right(cascade, texts[800:], labels[800:]) > share_right(fit(texts[:800], labels[:800]), texts, labels)
-    assert 0 < len(oracle.asked) + len(oracle.english.asked) < 400
+    assert 0 < len(oracle.asked) + len(oracle.english_encoder.asked) < 400
     assert len(oracle.asked) <= 40
-    oracle.english.asked.clear()
-    cascade.predict(["Wo ist denn nun meine Rechnung?", "у меня не приходит письмо с кодом"])
-    assert oracle.english.asked == []
+    oracle.english_encoder.asked.clear()
+    foreign = ["Wo ist denn nun meine Rechnung?", "у меня не приходит письмо с кодом"]
+    short = ["Rechnung fehlt", "Passwort vergessen", "colis perdu", "👍"]  # without a function word of any language
+    cascade.predict([*foreign, *short])
+    assert oracle.english_encoder.asked == []
 
 
 def test_a_transformer_of_english_is_not_asked_where_the_training_texts_are_not_english() -> None:
     oracle = Oracle()
-    oracle.english = Oracle()
+    oracle.english_encoder = Oracle()
     texts = [
         f"das ist {'gut und schön' if number % 2 else 'schlecht, und es war nicht das'} {number}"
         for number in range(60)
@@ -408,7 +410,7 @@ def test_a_transformer_of_english_is_not_asked_where_the_training_texts_are_not_
     made = fit(texts, [("bad", "good")[number % 2] for number in range(60)], oracle, "everything")
     made.predict(texts)
     assert oracle.asked
-    assert oracle.english.asked == []
+    assert oracle.english_encoder.asked == []
 
 
 def test_what_a_transformer_read_of_corrected_documents_changes_its_votes() -> None:

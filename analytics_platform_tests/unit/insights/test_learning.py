@@ -263,7 +263,7 @@ class Axes:
 
     name = "axes/1"
     device: Literal["cpu", "gpu"] = "cpu"
-    english = None
+    english_encoder = None
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         directions = np.array([zlib.crc32(text.encode()) % MULTILINGUAL_DIMENSIONS for text in texts], np.int64)
@@ -278,7 +278,8 @@ def test_a_model_keeps_what_a_transformer_read_for_that_transformer_alone():
     )
     model = make_model(engine.encoder, engine.taxonomy, {"topic": taught}, Axes())
     np.testing.assert_array_equal(model.taught(Axes().name)["topic"].read, said)
-    for name in ("axes/2", None):
+    np.testing.assert_array_equal(model.taught("axes/1+of english/1")["topic"].read, said)  # before there was that one
+    for name in ("axes/2", "axes/11", None):
         assert model.taught(name)["topic"].read is None
     untaught = make_model(engine.encoder, engine.taxonomy)
     assert (untaught.taught(Axes().name), untaught.corrections) == ({}, 0)

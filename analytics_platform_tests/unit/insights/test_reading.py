@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Literal
 
 import numpy as np
@@ -25,6 +25,7 @@ from analytics_platform.insights.vectors.multilingual_transformer import (
 )
 from analytics_platform.insights.vectors.static_multilingual import static_encoder
 from analytics_platform.insights.vectors.text_encoder import (
+    ENGLISH_GPU_MODEL,
     CudaEncoder,
     transformer_encoder,
 )
@@ -100,12 +101,33 @@ def test_a_gpu_that_is_not_there_is_refused_and_passed_over_by_auto_in_one_line(
     assert package in line
 
 
+def test_a_gpu_whose_cache_lacks_the_english_model_is_passed_over_by_auto(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A machine without network, whose cache had the model of all languages alone, refused every run."""
+    needs_the_model()
+
+    def load(model: str, device: str) -> SimpleNamespace:
+        if model == ENGLISH_GPU_MODEL:
+            raise OSError("no such model in the cache")
+        return SimpleNamespace(half=lambda: SimpleNamespace(max_seq_length=0, device=device))
+
+    cuda = SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: True))
+    monkeypatch.setitem(sys.modules, "sentence_transformers", SimpleNamespace(SentenceTransformer=load))
+    monkeypatch.setitem(sys.modules, "torch", cuda)
+    caplog.set_level("INFO", "analytics_platform")
+    transformer_encoder.cache_clear()
+    assert transformer_encoder("auto").device == "cpu"
+    transformer_encoder.cache_clear()
+    assert ENGLISH_GPU_MODEL in caplog.text
+
+
 class _RecordingEncoder:
     """Remembers the texts that it is asked to read."""
 
     name = "recording"
     device: Literal["cpu", "gpu"] = "cpu"
-    english = None
+    english_encoder = None
 
     def __init__(self) -> None:
         self.texts: list[str] = []
