@@ -39,7 +39,7 @@ class Quotes:
         self._names: list[str] = self._words.vocabulary.to_pylist()
         self._code = {name: code for code, name in enumerate(self._names)}
 
-    def choose(self, message: int, ranked: Sequence[str]) -> tuple[str, ...]:
+    def choose(self, message: int, ranked: Sequence[str], *, is_asked: bool = False) -> tuple[str, ...]:
         """Return the ranked words of a message that are no function words.
 
         If all are function words, the shortest phrase that joins the first one with a word of content is returned.
@@ -47,9 +47,13 @@ class Quotes:
         Args:
             message: Index of the message.
             ranked: Words of the message or phrases from it, the strongest first.
+            is_asked: Whether they tell what is asked for. The function words of "how do I change" tell it, so a
+                strongest function word is quoted with the words up to the next one of content.
         """
         row = self._place[message]
         content = [word for word in ranked if self._explains(row, word)]
+        if is_asked and content and content[0] != ranked[0] and (phrase := self._phrase_after(row, ranked[0])):
+            content = [" ".join(phrase), *(word for word in content if word not in phrase)]
         if content or not ranked:
             return tuple(map(shorten, content))
         return (shorten(self._phrase(row, ranked[0])),)
@@ -76,6 +80,16 @@ class Quotes:
     def _said(self, row: int) -> list[str]:
         start, end = self._words.offsets[row : row + 2]
         return [self._names[code] for code in self._words.codes[start:end].tolist()]
+
+    def _phrase_after(self, row: int, word: str) -> list[str]:
+        """Return a word and those after it up to the next one of content; none if that one is not near."""
+        said = self._said(row)
+        if word not in said:
+            return []
+        place = said.index(word)
+        near = range(place + 1, min(place + _REACH + 1, len(said)))
+        content = next((other for other in near if self._explains(row, said[other])), None)
+        return [] if content is None else [one for one in said[place : content + 1] if one not in MARKS]
 
     def _phrase(self, row: int, word: str) -> str:
         """Return the shortest phrase with a word and a word of content near it, else with its neighbours."""

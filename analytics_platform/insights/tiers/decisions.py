@@ -137,7 +137,10 @@ class Decision:
         quotes = Quotes(self.documents.words, (reason.part for reason in reasons if reason))
         for row, column, stated, reason in zip(rows, self.chosen, self.stated, reasons, strict=True):
             if reason is not None and not stated and reason.weight >= LEAST_WEIGHT:
-                words = reason.words if reason.is_phrase else quotes.choose(reason.part, reason.words)
+                is_asked = self.name == "intent"
+                words = (
+                    reason.words if reason.is_phrase else quotes.choose(reason.part, reason.words, is_asked=is_asked)
+                )
                 row.append(self._reason(labels[column], ids[reason.part], words, reason.weight, reason.rule))
         order = np.lexsort((said["position"].to_numpy(), of_part))
         for document, part in self._corrected_parts(of_part, order):

@@ -48,6 +48,22 @@ def test_function_words_give_way_to_content_or_a_phrase(text: str, ranked: list[
 
 
 @pytest.mark.parametrize(
+    ("text", "ranked", "quoted"),
+    [
+        ("how do i change the oil", ["how", "oil"], ("how do i change", "oil")),
+        ("how do i change the oil", ["oil", "how"], ("oil",)),
+        ("my oil is where", ["where", "oil"], ("oil",)),
+        ("will it rain", ["it"], ("it rain",)),
+    ],
+)
+def test_what_is_asked_is_told_by_a_phrase_with_its_function_words(
+    text: str, ranked: list[str], quoted: tuple[str, ...]
+) -> None:
+    """Two readers called a quarter of the reasons of intents poor, because they named the subject alone."""
+    assert Quotes(split_words([text]), [0]).choose(0, ranked, is_asked=True) == quoted
+
+
+@pytest.mark.parametrize(
     "text",
     ["我昨天在你们的网站上买的鞋子到现在还没有收到", "昨日サイトで買った靴がまだ届いていません"],
 )
