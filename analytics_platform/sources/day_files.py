@@ -18,6 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analytics_platform.system.cores import DECODED_BY_THREADS
+
 Place: TypeAlias = tuple[str, int, int]
 """Where the rows of a day are: the file's name without its ending, the first row in the file, and the number of rows"""
 GROUP_ROWS = 512
@@ -25,8 +27,6 @@ GROUP_ROWS = 512
 _MOST_GROUP_ROWS = 20_000
 _GROUPS_PER_FILE = 64
 """Row groups from which a file takes no further day; every reader of a file reads the description of all its groups."""
-_READ_BY_THREADS = 20_000
-"""Rows from which several threads decode a day. For fewer, starting them takes longer than they save."""
 _LEAST_UNKEPT_ROWS = 2_000
 """Rows of row groups from which these are not kept in memory for the next day."""
 
@@ -177,7 +177,7 @@ def _read_groups(path: Path, found: _Description, begin: int, end: int) -> pa.Ta
     """
     with pq.ParquetFile(path, metadata=found.metadata) as file:
         rows = found.starts[end] - found.starts[begin]
-        return file.read_row_groups(list(range(begin, end)), use_threads=bool(rows >= _READ_BY_THREADS))
+        return file.read_row_groups(list(range(begin, end)), use_threads=bool(rows >= DECODED_BY_THREADS))
 
 
 _kept_groups = lru_cache(maxsize=4)(_read_groups)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analytics_platform.system.cores import DECODED_BY_THREADS
+
 FOOTER_KEY = b"analytics_platform"
 """Key of the platform's part of a footer."""
 _FEW_ROWS = 2_000
 """Rows below which no column gets a dictionary. The files of such tables are as small without dictionaries, and tables
 of a few rows take a third less time to write and to read."""
-_READ_BY_THREADS = 20_000
-"""Rows from which a partition is decoded by several threads. For fewer, starting them takes longer than they save."""
 
 
 def encode(table: pa.Table, footer: bytes) -> bytes:
@@ -33,7 +33,7 @@ def encode(table: pa.Table, footer: bytes) -> bytes:
 def decode(parquet: pq.ParquetFile, columns: Sequence[str] | None = None) -> pa.Table:
     """Return the table of a file, or some of its columns."""
     names = list(columns) if columns is not None else None
-    threads = parquet.metadata.num_rows >= _READ_BY_THREADS
+    threads = parquet.metadata.num_rows >= DECODED_BY_THREADS
     return parquet.read(columns=names, use_threads=threads).replace_schema_metadata(None)
 
 
