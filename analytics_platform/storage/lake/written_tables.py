@@ -8,7 +8,7 @@ from threading import Lock
 
 import pyarrow as pa
 
-from analytics_platform.storage.lake.footers import Stamp
+from analytics_platform.system.file_stamps import Stamp
 
 MOST_BYTES = 128 << 20
 """A run reads each day of a table about seven times. A year of 100,000 messages takes about this much in all tables."""

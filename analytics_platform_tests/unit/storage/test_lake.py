@@ -17,9 +17,9 @@ import pytest
 from analytics_platform.model import find_violations
 from analytics_platform.model.tables.insight_tables import CONVERSATION_INSIGHTS, MESSAGE_EMBEDDINGS
 from analytics_platform.storage.lake import DamagedPartitionError, Lake, LakeError
-from analytics_platform.storage.lake.footers import Stamp
 from analytics_platform.storage.lake.written_tables import WrittenTables
 from analytics_platform.storage.partitions import stored_keys
+from analytics_platform.system.file_stamps import Stamp
 from analytics_platform_tests.insight_rows import insight_row
 from analytics_platform_tests.rights import usual_rights
 
