@@ -8,27 +8,41 @@ each, because the texts of a replaced day must go.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analytics_platform.system.cores import DECODED_BY_THREADS
+from analytics_platform.system.file_stamps import FileCache
 
-Place: TypeAlias = tuple[str, int, int]
-"""Where the rows of a day are: the file's name without its ending, the first row in the file, and the number of rows"""
 GROUP_ROWS = 512
-"""Rows from which a row group takes no further day. A reader of a day reads its row groups as a whole."""
-_MOST_GROUP_ROWS = 20_000
+GROUP_BYTES = 8 << 20
+"""Rows, and bytes in memory, from which a row group takes no further day, and a day has row groups of its own: a
+reader of a day decodes the whole of each row group that has rows of the day."""
 _GROUPS_PER_FILE = 64
 """Row groups from which a file takes no further day; every reader of a file reads the description of all its groups."""
 _LEAST_UNKEPT_ROWS = 2_000
-"""Rows of row groups from which these are not kept in memory for the next day."""
+_LEAST_UNKEPT_BYTES = 16 << 20
+"""Rows, and bytes, from which decoded row groups are not kept in memory for the next day."""
+
+
+class DayPlace(NamedTuple):
+    """Where the rows of a day are in a file that days share.
+
+    Attributes:
+        file: Name of the file without its ending.
+        first_row: Number of rows before them in the file.
+        rows: Number of rows.
+    """
+
+    file: str
+    first_row: int
+    rows: int
 
 
 class DayFiles:
@@ -50,11 +64,11 @@ class DayFiles:
         self._least, self._most_groups = (GROUP_ROWS, _GROUPS_PER_FILE) if shared else (1, 1)
         self._shared = shared
         self._waiting: list[pa.Table] = []
-        self._waiting_rows = 0
+        self._waiting_rows, self._waiting_bytes = 0, 0
         self._writer: pq.ParquetWriter | None = None
         self._name, self._files, self._groups, self._rows = "", 0, 0, 0
         self._day = ""
-        self.places: dict[str, Place] = {}
+        self.places: dict[str, DayPlace] = {}
 
     def __enter__(self) -> DayFiles:
         """Return this object."""
@@ -76,31 +90,36 @@ class DayFiles:
             days: The days, each once.
             bounds: Place of the first row of each day, and the number of rows; one more than days.
         """
-        written = 0
-        for day, (start, end) in zip(days, pairwise(bounds), strict=True):
-            if day != self._day:
-                unwritten = self._waiting_rows + start - written
-                if unwritten >= self._least or self._groups >= self._most_groups:
-                    self._add(rows.slice(written, start - written))
-                    self._flush()
-                    written = start
+        sizes = _bytes_before(rows, bounds)
+        begin = 0  # the first of the days that were not added yet
+        for number, (day, (start, end)) in enumerate(zip(days, pairwise(bounds), strict=True)):
+            is_next = day != self._day
+            waiting = self._waiting_rows + start - bounds[begin]
+            waiting_bytes = self._waiting_bytes + sizes[number] - sizes[begin]
+            is_full = waiting >= (self._least if is_next else GROUP_ROWS) or waiting_bytes >= GROUP_BYTES
+            is_large = end - start >= GROUP_ROWS or sizes[number + 1] - sizes[number] >= GROUP_BYTES
+            if is_full or is_large or (is_next and self._groups >= self._most_groups):
+                self._add(rows.slice(bounds[begin], start - bounds[begin]), sizes[number] - sizes[begin])
+                self._flush()
+                begin = number
+            if is_next:
                 if self._groups >= self._most_groups:
                     self._close()
                 self._day = day
             if self._shared:
-                first_row = self._rows + self._waiting_rows + start - written
-                name, first, count = self.places.get(day, (self._next_name(), first_row, 0))
-                self.places[day] = name, first, count + end - start
-        self._add(rows.slice(written))
+                first_row = self._rows + self._waiting_rows + start - bounds[begin]
+                place = self.places.get(day, DayPlace(self._next_name(), first_row, 0))
+                self.places[day] = place._replace(rows=place.rows + end - start)
+        self._add(rows.slice(bounds[begin]), sizes[-1] - sizes[begin])
 
     def _next_name(self) -> str:
         return self._name or f"{self._files:05}"
 
-    def _add(self, rows: pa.Table) -> None:
-        if self._waiting_rows + rows.num_rows > _MOST_GROUP_ROWS:
-            self._flush()
-        self._waiting.append(rows)
-        self._waiting_rows += rows.num_rows
+    def _add(self, rows: pa.Table, size: int) -> None:
+        if rows.num_rows:
+            self._waiting.append(rows)
+            self._waiting_rows += rows.num_rows
+            self._waiting_bytes += size
 
     def _flush(self) -> None:
         """Write the rows that wait as a row group."""
@@ -114,7 +133,7 @@ class DayFiles:
         self._writer.write_table(pa.concat_tables(self._waiting))
         self._rows += self._waiting_rows
         self._groups += 1
-        self._waiting, self._waiting_rows = [], 0
+        self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
 
     def _close(self) -> None:
         if self._writer is not None:
@@ -122,82 +141,102 @@ class DayFiles:
         self._writer, self._name, self._groups, self._rows = None, "", 0, 0
 
 
-@dataclass(frozen=True, eq=False)
-class _Description:
-    """The description of a Parquet file in one state; each object is equal to itself alone.
+def _bytes_before(rows: pa.Table, bounds: list[int]) -> list[int]:
+    """Return the bytes in memory of the rows before each bound.
+
+    Texts count by their ends, which Arrow stores. The other columns count as if all rows had the same size. Arrow's own
+    ``nbytes`` of a slice costs a tenth of a millisecond, for each day.
+    """
+    places = np.array(bounds)
+    texts = np.zeros(len(places), dtype=np.int64)
+    for column in rows.columns:
+        if rows.num_rows and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+            ends = np.frombuffer(array.buffers()[1], np.int32 if pa.types.is_string(column.type) else np.int64)
+            ends = ends[array.offset : array.offset + rows.num_rows + 1][places].astype(np.int64)
+            texts += ends - ends[0]
+    others = (rows.nbytes - int(texts[-1])) / max(rows.num_rows, 1)
+    sizes: list[int] = (texts + others * places).astype(np.int64).tolist()
+    return sizes
+
+
+@dataclass(eq=False)
+class _OpenedFile:
+    """What is kept in memory of a Parquet file in one state.
 
     Attributes:
         metadata: Its footer.
         starts: First row of each row group, and the number of rows; shape (groups + 1,).
+        decoded: The row groups that were decoded most recently, if they are small: the number of the first one, the
+            number after the last one, and their rows. A run reads day after day, and neighbouring days share a row
+            group.
     """
 
     metadata: pq.FileMetaData
     starts: np.ndarray[Any, np.dtype[np.int64]]
+    decoded: tuple[int, int, pa.Table] | None = None
 
 
-def stored_rows(folder: Path, day: str, place: Place | None) -> int:
+def day_path(folder: Path, day: str, place: DayPlace | None) -> Path:
+    """Return the path of the file that has a day's rows. Arguments are those of ``stored_rows``."""
+    return folder / f"{place.file if place else day}.parquet"
+
+
+def stored_rows(folder: Path, day: str, place: DayPlace | None) -> int:
     """Return the number of rows of a day that its file has, from the file's footer; 0 without a file.
 
     Args:
         folder: Folder of the files.
         day: ``YYYY-MM-DD``.
         place: Where the rows are; None for a day with a file of its own.
+
+    Raises:
+        pyarrow.ArrowInvalid: If the file is not Parquet.
+        OSError: If the file cannot be read.
     """
-    found = _description(folder / f"{place[0] if place else day}.parquet")
-    if found is None:
-        return 0
-    rows = int(found.starts[-1])
-    return max(min(place[2], rows - place[1]), 0) if place else rows
-
-
-def read_rows(folder: Path, day: str, place: Place | None) -> pa.Table | None:
-    """Return the rows of a day; None without a file. Arguments are those of ``stored_rows``."""
-    path = folder / f"{place[0] if place else day}.parquet"
-    found = _description(path)
-    if found is None:
-        return None
-    _, first, rows = place or (day, 0, int(found.starts[-1]))
-    begin = int(np.searchsorted(found.starts, first, side="right")) - 1
-    end = min(int(np.searchsorted(found.starts, first + rows)), len(found.starts) - 1)
-    first_of_groups = int(found.starts[begin])
-    is_small = found.starts[end] - first_of_groups < _LEAST_UNKEPT_ROWS
-    read = _kept_groups if place and is_small else _read_groups
     try:
-        table = read(path, found, begin, end)
-    except FileNotFoundError:  # removed since its description was read
+        file = _files.get(day_path(folder, day, place))
+    except FileNotFoundError:
+        return 0
+    rows = int(file.starts[-1])
+    return max(min(place.rows, rows - place.first_row), 0) if place else rows
+
+
+def read_rows(folder: Path, day: str, place: DayPlace | None) -> pa.Table | None:
+    """Return the rows of a day; None without a file. Arguments and errors are those of ``stored_rows``."""
+    path = day_path(folder, day, place)
+    try:
+        file = _files.get(path)
+        _, first, rows = place or (day, 0, int(file.starts[-1]))
+        begin = int(np.searchsorted(file.starts, first, side="right")) - 1
+        end = min(int(np.searchsorted(file.starts, first + rows)), len(file.starts) - 1)
+        table = _decode(path, file, begin, end, keeps=place is not None)
+    except FileNotFoundError:  # also one that was removed since its footer was read
         return None
-    return table.slice(first - first_of_groups, rows)
+    return table.slice(first - int(file.starts[begin]), rows)
 
 
-def _read_groups(path: Path, found: _Description, begin: int, end: int) -> pa.Table:
+def _decode(path: Path, file: _OpenedFile, begin: int, end: int, *, keeps: bool) -> pa.Table:
     """Return the rows of the row groups from ``begin`` to the one before ``end``.
 
     Raises:
         FileNotFoundError: If the file is gone.
     """
-    with pq.ParquetFile(path, metadata=found.metadata) as file:
-        rows = found.starts[end] - found.starts[begin]
-        return file.read_row_groups(list(range(begin, end)), use_threads=bool(rows >= DECODED_BY_THREADS))
+    decoded = file.decoded
+    if decoded is not None and decoded[:2] == (begin, end):
+        return decoded[2]
+    rows = int(file.starts[end] - file.starts[begin])
+    with pq.ParquetFile(path, metadata=file.metadata) as parquet:
+        table = parquet.read_row_groups(list(range(begin, end)), use_threads=rows >= DECODED_BY_THREADS)
+    if keeps and rows < _LEAST_UNKEPT_ROWS and table.nbytes < _LEAST_UNKEPT_BYTES:
+        file.decoded = begin, end, table
+    return table
 
 
-_kept_groups = lru_cache(maxsize=4)(_read_groups)
-"""Few of the row groups that were read last: a run reads day after day, and neighbours share a row group."""
-
-
-def _description(path: Path) -> _Description | None:
-    try:
-        state = path.stat()
-    except FileNotFoundError:
-        return None
-    return _read_description(path, state.st_ino, state.st_size, state.st_mtime_ns)
-
-
-@lru_cache(maxsize=8)
-def _read_description(path: Path, *_state: int) -> _Description | None:
-    """Read the description of a file; the state of the file tells two files of one path apart."""
-    try:
-        metadata = pq.read_metadata(path)
-    except FileNotFoundError:
-        return None
+def _read_footer(path: Path) -> _OpenedFile:
+    metadata = pq.read_metadata(path)
     groups = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-    return _Description(metadata, np.cumsum([0, *groups]))
+    return _OpenedFile(metadata, np.cumsum([0, *groups]))
+
+
+_files = FileCache(_read_footer, most=4)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -21,7 +22,7 @@ import pyarrow as pa
 from analytics_platform.model import Table
 from analytics_platform.model.tables.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES, UNPLACED_ROWS
 from analytics_platform.sources.base import NO_ROWS, SourceDay, SourceError, UnplacedRows
-from analytics_platform.sources.day_files import DayFiles, Place, read_rows, stored_rows
+from analytics_platform.sources.day_files import DayFiles, DayPlace, read_rows, stored_rows
 from analytics_platform.sources.row_rules.deduplication import UNPLACED_DAY
 from analytics_platform.system.plain_text import counted
 
@@ -93,6 +94,9 @@ GROUP BY date ORDER BY date
 """
 
 
+_NO_PLACES: Mapping[str, DayPlace] = MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class StagedDay:
     """The manifest's entry of one day.
@@ -103,13 +107,14 @@ class StagedDay:
         duplicates: Number of rows dropped as duplicates.
         part: Folder of the day's files, below the manifest's folder.
         places: Where the day's rows are in files that days share, by table; empty for a day with files of its own.
+            An entry's hash leaves them out, because a mapping has no hash.
     """
 
     version: str
     rows_read: int
     duplicates: int
     part: str = ""
-    places: Mapping[str, Place] = field(default_factory=dict)
+    places: Mapping[str, DayPlace] = field(default_factory=lambda: _NO_PLACES, hash=False)
 
 
 def write_days(
@@ -154,12 +159,17 @@ def write_days(
 
 def manifest_text(days: Mapping[str, StagedDay]) -> str:
     """Return the text of a manifest with these days, ascending."""
-    return json.dumps({day: vars(days[day]) for day in sorted(days)})
+    return json.dumps({day: vars(days[day]) | {"places": dict(days[day].places)} for day in sorted(days)})
 
 
 def parse_manifest(text: str) -> dict[str, StagedDay]:
     """Return the days of a manifest, ascending."""
-    return {day: StagedDay(**staged) for day, staged in json.loads(text).items()}
+    return {day: _parse_day(**staged) for day, staged in json.loads(text).items()}
+
+
+def _parse_day(places: Mapping[str, Iterable[Any]] = _NO_PLACES, **staged: Any) -> StagedDay:
+    named = {name: DayPlace(*place) for name, place in places.items()}
+    return StagedDay(**staged, places=MappingProxyType(named) if named else _NO_PLACES)
 
 
 def read_manifest(folder: Path) -> Mapping[str, StagedDay]:
@@ -291,7 +301,7 @@ class _Written:
     """
 
     hashes: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
-    places: Mapping[str, Place] = field(default_factory=dict)
+    places: Mapping[str, DayPlace] = field(default_factory=dict)
 
 
 def _write_table(db: duckdb.DuckDBPyConnection, query: str, declared: Table, folder: Path, *, shared: bool) -> _Written:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import groupby, pairwise
 
 import numpy as np
@@ -13,13 +14,13 @@ from analytics_platform.sources import day_files
 from analytics_platform.sources.day_files import DayFiles, read_rows, stored_rows
 
 SCHEMA = pa.schema([("date", pa.string()), ("number", pa.int64())])
+SCHEMA_OF_TEXTS = pa.schema([("date", pa.string()), ("text", pa.string())])
 
 
 @pytest.fixture
 def few_rows_are_many(monkeypatch):
     """Limits that a test with few rows reaches."""
     monkeypatch.setattr(day_files, "GROUP_ROWS", 4)
-    monkeypatch.setattr(day_files, "_MOST_GROUP_ROWS", 10)
     monkeypatch.setattr(day_files, "_GROUPS_PER_FILE", 3)
 
 
@@ -62,10 +63,73 @@ def test_days_of_few_rows_share_files(tmp_path):
 
     written(tmp_path / "t", [day for day in dates for _ in range(10)], 20_000, shared=True)
 
-    files = list((tmp_path / "t").iterdir())
-    groups = [pq.read_metadata(path).row_group(0).num_rows for path in files]
-    assert len(files) <= 2
-    assert min(groups) < 2 * day_files.GROUP_ROWS, "who reads a day reads a whole row group"
+    assert len(list((tmp_path / "t").iterdir())) <= 2
+    assert max(group.num_rows for group in shared_groups(tmp_path / "t")) < 2 * day_files.GROUP_ROWS
+
+
+@pytest.mark.parametrize("batch_rows", [700, 20_000])
+def test_a_large_day_shares_no_row_group(tmp_path, batch_rows):
+    """Who reads one of 511 quiet days decoded the 19,000 rows of the day after them, too."""
+    counts = [1] * 511 + [19_000] + [1] * 200 + [600] + [1] * 5 + [19_000] + [1] * 30
+    dates = [f"day {number:04}" for number, count in enumerate(counts) for _ in range(count)]
+
+    places = written(tmp_path / "t", dates, batch_rows, shared=True).places
+
+    assert {day: place.rows for day, place in places.items()} == {
+        f"day {number:04}": count for number, count in enumerate(counts)
+    }
+    assert max(group.num_rows for group in shared_groups(tmp_path / "t")) < 2 * day_files.GROUP_ROWS
+
+
+LONG_TEXT = 200_000
+
+
+@pytest.mark.parametrize("batch_rows", [7, 1_000])
+def test_days_of_long_texts_share_few_megabytes(tmp_path, batch_rows):
+    """Who reads one message decoded 512 of them: 102 MB at 200,000 characters each."""
+    dates = [f"day {number:04}" for number in range(150)]
+    texts = ["x" * 10] * 20 + ["x" * LONG_TEXT] * 100 + ["x" * 20_000_000] + ["x" * 10] * 29
+
+    with DayFiles(tmp_path / "t", SCHEMA_OF_TEXTS, shared=True) as files:
+        for start in range(0, len(dates), batch_rows):
+            part = dates[start : start + batch_rows]
+            rows = pa.table({"date": part, "text": texts[start : start + batch_rows]}, schema=SCHEMA_OF_TEXTS)
+            files.write(rows, part, list(range(len(part) + 1)))
+
+    sizes = [group.nbytes for group in shared_groups(tmp_path / "t")]
+    assert day_files.GROUP_BYTES / 2 < max(sizes) < day_files.GROUP_BYTES + 2 * LONG_TEXT
+    assert len(sizes) < 10, "a row group costs time"
+
+
+@pytest.mark.parametrize(("text_length", "is_kept"), [(10, True), (20_000_000, False)])
+def test_only_a_small_row_group_is_kept_in_memory(tmp_path, text_length, is_kept):
+    """Four row groups of a hundred megabytes each stayed for the life of the process."""
+    dates = ["2024-01-01", "2024-01-02"]
+    rows = pa.table({"date": dates, "text": ["x" * text_length, "y"]}, schema=SCHEMA_OF_TEXTS)
+    with DayFiles(tmp_path / "t", SCHEMA_OF_TEXTS, shared=True) as files:
+        files.write(rows, dates, [0, 1, 2])
+    settle(tmp_path / "t")
+    place = files.places["2024-01-01"]
+    first = read_rows(tmp_path / "t", "2024-01-01", place)
+    assert first["text"].to_pylist() == ["x" * text_length]
+
+    again = read_rows(tmp_path / "t", "2024-01-01", place)
+
+    address = first["text"].chunk(0).buffers()[2].address
+    assert (again["text"].chunk(0).buffers()[2].address == address) is is_kept
+
+
+def settle(folder) -> None:
+    """Make the files in a folder so old that they are trusted."""
+    for path in folder.iterdir():
+        os.utime(path, (1, 1))
+
+
+def shared_groups(folder) -> list[pa.Table]:
+    """Return the row groups, of all files in a folder, that have rows of several days."""
+    files = [pq.ParquetFile(path) for path in sorted(folder.iterdir())]
+    groups = [file.read_row_group(number) for file in files for number in range(file.metadata.num_row_groups)]
+    return [group for group in groups if group["date"][0] != group["date"][-1]]
 
 
 def test_a_file_takes_no_day_beyond_its_row_groups(tmp_path, few_rows_are_many):
@@ -91,6 +155,9 @@ def test_a_file_with_another_content_is_read_again(tmp_path):
     places = written(tmp_path / "t", days_of([2, 3]), 1_000, shared=True).places
     assert read_rows(tmp_path / "t", "2024-01-02", places["2024-01-02"])["number"].to_pylist() == [2, 3, 4]
     other = pa.table({"date": days_of([2, 3]), "number": range(10, 15)}, schema=SCHEMA)
+
+    settle(tmp_path / "t")
+    assert read_rows(tmp_path / "t", "2024-01-02", places["2024-01-02"])["number"].to_pylist() == [2, 3, 4]
 
     pq.write_table(other, tmp_path / "other.parquet")
     (tmp_path / "other.parquet").rename(tmp_path / "t" / "00000.parquet")
