@@ -24,6 +24,7 @@ from analytics_platform.model.tables.raw_tables import QUARANTINED_ROWS, RAW_MES
 from analytics_platform.sources.base import NO_ROWS, SourceDay, SourceError, UnplacedRows
 from analytics_platform.sources.day_files import DayFiles, DayPlace, read_rows, stored_rows
 from analytics_platform.sources.row_rules.deduplication import UNPLACED_DAY
+from analytics_platform.system.file_stamps import FileCache
 from analytics_platform.system.plain_text import counted
 
 MANIFEST = "manifest.json"
@@ -162,9 +163,10 @@ def manifest_text(days: Mapping[str, StagedDay]) -> str:
     return json.dumps({day: vars(days[day]) | {"places": dict(days[day].places)} for day in sorted(days)})
 
 
-def parse_manifest(text: str) -> dict[str, StagedDay]:
-    """Return the days of a manifest, ascending."""
-    return {day: _parse_day(**staged) for day, staged in json.loads(text).items()}
+@lru_cache(maxsize=4)
+def parse_manifest(text: str) -> Mapping[str, StagedDay]:
+    """Return the days of a manifest, ascending; equal texts share one result, which nobody can change."""
+    return MappingProxyType({day: _parse_day(**staged) for day, staged in json.loads(text).items()})
 
 
 def _parse_day(places: Mapping[str, Iterable[Any]] = _NO_PLACES, **staged: Any) -> StagedDay:
@@ -178,14 +180,7 @@ def read_manifest(folder: Path) -> Mapping[str, StagedDay]:
     Raises:
         FileNotFoundError: If there is no manifest.
     """
-    path = folder / MANIFEST
-    state = path.stat()
-    return _read_manifest(path, state.st_ino, state.st_size, state.st_mtime_ns)
-
-
-@lru_cache(maxsize=2)
-def _read_manifest(path: Path, *_state: int) -> Mapping[str, StagedDay]:
-    return parse_manifest(path.read_text(encoding="utf-8"))
+    return _manifests.get(folder / MANIFEST)
 
 
 def read_versions(folder: Path) -> Mapping[str, str]:
@@ -194,15 +189,20 @@ def read_versions(folder: Path) -> Mapping[str, str]:
     Raises:
         FileNotFoundError: If there is no manifest.
     """
-    path = folder / MANIFEST
-    state = path.stat()
-    return _read_versions(path, state.st_ino, state.st_size, state.st_mtime_ns)
+    return _versions.get(folder / MANIFEST)
 
 
-@lru_cache(maxsize=2)
-def _read_versions(path: Path, *state: int) -> Mapping[str, str]:
-    days = placed_days(_read_manifest(path, *state))
+def _read_manifest(path: Path) -> Mapping[str, StagedDay]:
+    return parse_manifest(path.read_text(encoding="utf-8"))
+
+
+def _read_versions(path: Path) -> Mapping[str, str]:
+    days = placed_days(_read_manifest(path))
     return MappingProxyType({day: staged.version for day, staged in days.items()})
+
+
+_manifests = FileCache(_read_manifest, most=2)
+_versions = FileCache(_read_versions, most=2)
 
 
 def placed_days(days: Mapping[str, StagedDay]) -> dict[str, StagedDay]:

@@ -163,3 +163,20 @@ def test_a_file_with_another_content_is_read_again(tmp_path):
     (tmp_path / "other.parquet").rename(tmp_path / "t" / "00000.parquet")
 
     assert read_rows(tmp_path / "t", "2024-01-02", places["2024-01-02"])["number"].to_pylist() == [12, 13, 14]
+
+
+def test_a_file_that_changed_twice_at_one_time_is_read_again(tmp_path):
+    """Two files written within the resolution of the clock share size and time, and perhaps the inode."""
+    places = written(tmp_path / "t", days_of([2, 3]), 1_000, shared=True).places
+    path = tmp_path / "t" / "00000.parquet"
+    state = path.stat()
+    assert read_rows(tmp_path / "t", "2024-01-02", places["2024-01-02"])["number"].to_pylist() == [2, 3, 4]
+
+    with DayFiles(tmp_path / "other", SCHEMA, shared=True) as files:
+        rows = pa.table({"date": days_of([2, 3]), "number": range(10, 15)}, schema=SCHEMA)
+        files.write(rows, ["2024-01-01", "2024-01-02"], [0, 2, 5])
+    path.write_bytes((tmp_path / "other" / "00000.parquet").read_bytes())  # into the same inode
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+    assert (path.stat().st_size, path.stat().st_ino) == (state.st_size, state.st_ino)
+    assert read_rows(tmp_path / "t", "2024-01-02", places["2024-01-02"])["number"].to_pylist() == [12, 13, 14]

@@ -97,7 +97,7 @@ class Mirror:
         self._labels = labels
         self._window = (first_day, last_day)
 
-    def manifest(self) -> dict[str, StagedDay]:
+    def manifest(self) -> Mapping[str, StagedDay]:
         """Return the published days; empty before the first publication."""
         try:
             return parse_manifest((self.folder / MANIFEST).read_text(encoding="utf-8"))
