@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -22,7 +23,7 @@ import pyarrow as pa
 from analytics_platform.model import Table
 from analytics_platform.model.tables.raw_tables import QUARANTINED_ROWS, RAW_MESSAGES, UNPLACED_ROWS
 from analytics_platform.sources.base import NO_ROWS, SourceDay, SourceError, UnplacedRows
-from analytics_platform.sources.day_files import DayFiles, DayPlace, read_rows, stored_rows
+from analytics_platform.sources.day_files import DayFiles, DayPlace, day_path, read_rows, stored_rows
 from analytics_platform.sources.row_rules.deduplication import UNPLACED_DAY
 from analytics_platform.system.file_stamps import FileCache
 from analytics_platform.system.plain_text import counted
@@ -30,7 +31,7 @@ from analytics_platform.system.plain_text import counted
 MANIFEST = "manifest.json"
 _UNPLACED = str(UNPLACED_DAY)
 _BATCH_ROWS = 20_000
-_REMOVED = "files were removed while they were read. Run again; if that says the same, delete the folder and run again"
+_TABLES = (RAW_MESSAGES, QUARANTINED_ROWS)
 
 _JOIN_AS_WRITTEN = "SET disabled_optimizers = 'join_order,build_side_probe_side'"
 """Tables are joined in their order, with hashes of the later ones. DuckDB takes three conditions on the rows for a
@@ -239,17 +240,19 @@ def read_day(folder: Path, days: Mapping[str, StagedDay], day: str) -> SourceDay
         day: ``YYYY-MM-DD``.
 
     Raises:
-        SourceError: If the files have another number of rows than the manifest states, because files were removed.
+        SourceError: If the files cannot be read, or have another number of rows than the manifest states, because files
+            were removed or truncated.
     """
     staged = days.get(day, StagedDay(version="", rows_read=0, duplicates=0))
-    messages, quarantined = (
-        stored_rows(folder / staged.part / declared.name, day, staged.places.get(declared.name))
-        for declared in (RAW_MESSAGES, QUARANTINED_ROWS)
-    )
+    messages, quarantined = (_stored_rows(folder, staged, declared, day) for declared in _TABLES)
     found = messages + quarantined + staged.duplicates
     if found != staged.rows_read:
+        tables = [declared for declared in _TABLES if not staged.places or declared.name in staged.places]
+        paths = [_day_path(folder, staged, declared, day) for declared in tables]
+        suspects = [path for path in paths if not path.exists()] or paths
         raise SourceError(
-            f"{folder}: {day} has {counted(staged.rows_read, 'row')}, and its files hold {found}: {_REMOVED}"
+            f"{' and '.join(map(str, suspects))}: {day} has {counted(staged.rows_read, 'row')}, and its files hold "
+            f"{found}: {_removed(folder)}"
         )
     return SourceDay(
         partial(_read_table, folder, staged, RAW_MESSAGES, day, messages),
@@ -268,26 +271,51 @@ def unused_files(folder: Path, parts: str, days: Mapping[str, StagedDay]) -> lis
         parts: Folder below ``folder`` that contains the parts.
         days: Days of the manifest.
     """
-    named = {
-        _day_path(folder / staged.part, declared, day)
-        for day, staged in days.items()
-        for declared in (RAW_MESSAGES, QUARANTINED_ROWS)
-    }
+    named = {_day_path(folder, staged, declared, day) for day, staged in days.items() for declared in _TABLES}
     return [path for path in (folder / parts).glob("*/*/*.parquet") if path not in named]
+
+
+def _stored_rows(folder: Path, staged: StagedDay, declared: Table, day: str) -> int:
+    with _named(folder, _day_path(folder, staged, declared, day)):
+        return stored_rows(folder / staged.part / declared.name, day, staged.places.get(declared.name))
 
 
 def _read_table(folder: Path, staged: StagedDay, declared: Table, day: str, rows: int) -> pa.Table:
     """Read the rows of a day.
 
     Raises:
-        SourceError: If the file does not have ``rows`` rows, because it was removed.
+        SourceError: If the file cannot be read, or does not have ``rows`` rows, because it was removed.
     """
-    place = folder / staged.part / declared.name
-    found = read_rows(place, day, staged.places.get(declared.name))
+    path = _day_path(folder, staged, declared, day)
+    with _named(folder, path):
+        found = read_rows(folder / staged.part / declared.name, day, staged.places.get(declared.name))
     table = declared.empty() if found is None else declared.conform(found)
     if table.num_rows != rows:
-        raise SourceError(f"{place}: {day} has {counted(rows, 'row')}, and its file holds {table.num_rows}: {_REMOVED}")
+        raise SourceError(
+            f"{path}: {day} has {counted(rows, 'row')}, and the file holds {table.num_rows}: {_removed(folder)}"
+        )
     return table
+
+
+@contextmanager
+def _named(folder: Path, path: Path) -> Iterator[None]:
+    """Raise an error of a file of a manifest's folder as one that names the file and a remedy.
+
+    Raises:
+        SourceError: If the block raises an error of Arrow's or the operating system's.
+    """
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        raise SourceError(f"{path}: the file cannot be read ({error}). {_remedy(folder)}") from error
+
+
+def _removed(folder: Path) -> str:
+    return f"files were removed while they were read. {_remedy(folder)}"
+
+
+def _remedy(folder: Path) -> str:
+    return f"Run again; if that says the same, delete {folder} and run again"
 
 
 @dataclass(frozen=True)
@@ -332,8 +360,8 @@ def _write_table(db: duckdb.DuckDBPyConnection, query: str, declared: Table, fol
     return written
 
 
-def _day_path(folder: Path, declared: Table, day: str) -> Path:
-    return folder / declared.name / f"{day}.parquet"
+def _day_path(folder: Path, staged: StagedDay, declared: Table, day: str) -> Path:
+    return day_path(folder / staged.part / declared.name, day, staged.places.get(declared.name))
 
 
 def _version(*parts: int) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 
+import pyarrow as pa
 import pytest
 
+from analytics_platform.model.tables.raw_tables import RAW_MESSAGES
 from analytics_platform.sources import published_days
-from analytics_platform.sources.day_files import DayPlace
+from analytics_platform.sources.base import SourceError
+from analytics_platform.sources.day_files import DayFiles, DayPlace
 from analytics_platform.sources.published_days import (
     StagedDay,
     manifest_text,
     parse_manifest,
+    read_day,
     read_manifest,
     read_versions,
 )
@@ -66,3 +71,59 @@ def test_a_second_manifest_of_the_same_moment_is_read(tmp_path):
 
     assert read_manifest(tmp_path)["2024-01-01"].version == "c"
     assert read_versions(tmp_path)["2024-01-01"] == "c"
+
+
+@pytest.fixture
+def staged(tmp_path):
+    """Write two days of one message each that share a file, and return that file and the manifest's days."""
+    noon = dt.datetime(2024, 1, 1, 12, tzinfo=dt.UTC)
+    by_type = {pa.string(): "text", pa.date32(): noon.date(), pa.timestamp("us", "UTC"): noon}
+    columns = {field.name: [by_type.get(field.type, 1)] * 2 for field in RAW_MESSAGES.arrow_schema}
+    rows = pa.table(columns, schema=RAW_MESSAGES.arrow_schema)
+    days = {}
+    with DayFiles(tmp_path / RAW_MESSAGES.name, RAW_MESSAGES.arrow_schema, shared=True) as files:
+        files.write(rows, ["2024-01-01", "2024-01-02"], [0, 1, 2])
+    for day, place in files.places.items():
+        days[day] = StagedDay(day, 1, 0, places={RAW_MESSAGES.name: place})
+    return tmp_path / RAW_MESSAGES.name / "00000.parquet", days
+
+
+def test_a_truncated_file_is_named_with_a_remedy(tmp_path, staged):
+    """Arrow's error said that magic bytes were missing, and not where."""
+    path, days = staged
+    path.write_bytes(path.read_bytes()[:-20])
+
+    with pytest.raises(SourceError) as caught:
+        read_day(tmp_path, days, "2024-01-01")
+
+    assert str(caught.value).startswith(f"{path}: the file cannot be read (")
+    assert str(caught.value).endswith(f"Run again; if that says the same, delete {tmp_path} and run again")
+
+
+def test_a_damaged_page_is_named_with_a_remedy(tmp_path, staged):
+    """The footer is whole, so the damage shows when the rows are read."""
+    path, days = staged
+    content = bytearray(path.read_bytes())
+    content[4:200] = b"\xff" * 196
+    path.write_bytes(content)
+    day = read_day(tmp_path, days, "2024-01-01")
+
+    with pytest.raises(SourceError) as caught:
+        _ = day.messages
+
+    assert str(caught.value).startswith(f"{path}: the file cannot be read (")
+    assert str(caught.value).endswith(f"Run again; if that says the same, delete {tmp_path} and run again")
+
+
+@pytest.mark.parametrize("when", ["before", "between"])
+def test_a_removed_file_is_named_with_a_remedy(tmp_path, staged, when):
+    """The error named the folder of all days."""
+    path, days = staged
+    day = read_day(tmp_path, days, "2024-01-01") if when == "between" else None
+    path.unlink()
+
+    with pytest.raises(SourceError) as caught:
+        _ = (day or read_day(tmp_path, days, "2024-01-01")).messages
+
+    assert str(path) in str(caught.value).split(": ")[0].split(" and ")
+    assert str(caught.value).endswith(f"Run again; if that says the same, delete {tmp_path} and run again")
