@@ -41,7 +41,7 @@ def with_content_versions(events: Sequence[EventLogEntry], latest_versions: Late
         events: Events about to be stored.
         latest_versions: Looks up versions of inputs; called once per input.
     """
-    stated = [found for event in events if (found := stated_materialization(event)) and CONTENT_HASH in found.metadata]
+    stated = [found for event in events if (found := _materialization(event)) and CONTENT_HASH in found.metadata]
     partitions = sorted({found.partition for found in stated if found.partition})
     inputs = sorted({name for found in stated if found.partition for name in _input_tags(found)})
     versions = {name: latest_versions(_input_key(name), partitions) for name in inputs}
@@ -63,8 +63,7 @@ def next_time(event: EventLogEntry, latest: float) -> float:
     return (earliest + 0.5) / MILLISECONDS  # the middle of a millisecond: rounding cannot move it into another one
 
 
-def stated_materialization(event: EventLogEntry) -> AssetMaterialization | None:
-    """Return the materialization that an event is about; None for any other event."""
+def _materialization(event: EventLogEntry) -> AssetMaterialization | None:
     if event.dagster_event is None or event.dagster_event_type is not DagsterEventType.ASSET_MATERIALIZATION:
         return None
     return event.dagster_event.step_materialization_data.materialization
@@ -79,7 +78,7 @@ def _input_key(tag: str) -> AssetKey:
 
 
 def _with_content_version(event: EventLogEntry, versions: Mapping[str, Mapping[str, str]]) -> EventLogEntry:
-    materialization = stated_materialization(event)
+    materialization = _materialization(event)
     if materialization is None or CONTENT_HASH not in materialization.metadata:
         return event
     partition = materialization.partition or ""

@@ -12,7 +12,6 @@ from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 from dagster_postgres.utils import create_pg_engine
 
-from analytics_platform.storage.event_history.event_texts import EventTexts
 from analytics_platform.storage.event_history.sqlite_history import CompletedEvents
 
 CONNECTIONS = 4
@@ -29,7 +28,6 @@ class VersionedPostgresEventLogStorage(CompletedEvents, PostgresEventLogStorage)
 
     def __init__(self, postgres_url: str) -> None:
         self._latest_times: dict[str, float] = {}
-        self._event_texts = EventTexts()
         super().__init__(postgres_url)
         self._engine.dispose()
         self._engine = create_pg_engine(

@@ -37,12 +37,7 @@ from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.pool import NullPool, QueuePool
 
-from analytics_platform.storage.event_history.asset_events import (
-    next_time,
-    stated_materialization,
-    with_content_versions,
-)
-from analytics_platform.storage.event_history.event_texts import EventTexts
+from analytics_platform.storage.event_history.asset_events import next_time, with_content_versions
 from analytics_platform.storage.event_history.planned_partitions import PlannedRows, planned_partitions
 
 BUSY_TIMEOUT_SECONDS = 30
@@ -60,22 +55,6 @@ class CompletedEvents(SqlEventLogStorage):
     """An event log that gives events their data version and their time, see ``asset_events``."""
 
     _latest_times: dict[str, float]
-    _event_texts: EventTexts
-
-    def _event_to_row(self, event: EventLogEntry) -> dict[str, Any]:
-        materialization = stated_materialization(event)
-        if materialization is None:
-            return super()._event_to_row(event)
-        about = event.get_dagster_event()
-        return {
-            "run_id": event.run_id,
-            "event": self._event_texts.text(event),
-            "dagster_event_type": about.event_type_value,
-            "timestamp": self._event_insert_timestamp(event),  # type: ignore[no-untyped-call]
-            "step_key": about.step_key,
-            "asset_key": materialization.asset_key.to_string(),
-            "partition": materialization.partition or None,
-        }
 
     def _completed(self, events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
         return [self._with_next_time(event) for event in with_content_versions(events, self._latest_versions)]
@@ -118,7 +97,6 @@ class PooledSqliteEventLogStorage(CompletedEvents, SqliteEventLogStorage):
         self._engines: dict[str, Engine] = {}
         self._known_tables: set[str] = set()
         self._latest_times: dict[str, float] = {}
-        self._event_texts = EventTexts()
         self._planned_rows = PlannedRows(self._event_to_row)
         super().__init__(base_dir, inst_data)
 

@@ -9,13 +9,9 @@ from multiprocessing.synchronize import Barrier
 
 import dagster as dg
 import pytest
-from dagster._core.events import DagsterEvent, StepMaterializationData
-from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log import SqlEventLogStorage
 from sqlalchemy.exc import OperationalError
 
 from analytics_platform.storage.event_history import old_runs, sqlite_history
-from analytics_platform.storage.event_history.event_texts import EventTexts
 from analytics_platform.storage.event_history.old_runs import remove_old_runs
 from analytics_platform.storage.event_history.sqlite_history import PooledSqliteEventLogStorage, PooledSqliteStorage
 
@@ -127,36 +123,6 @@ def test_events_stored_in_batches_are_what_single_events_are(instance, monkeypat
     assert answers[0] == answers[1] == answers[2]
     assert len(answers[0]["metadata"]) == 5
     assert answers[0]["latest"] == "2006-05-19"
-
-
-@pytest.mark.parametrize("time", [1.5, 1796071803.943543])
-def test_rows_of_materializations_are_those_that_dagster_makes(time):
-    """The UI reads the rows, and the events of a batch share most of their text."""
-
-    def event(
-        step: str, partition: str | None, metadata: dict[str, object], tags: dict[str, str] | None
-    ) -> EventLogEntry:
-        materialization = dg.AssetMaterialization([step, "é"], partition=partition, metadata=metadata, tags=tags)
-        about = DagsterEvent(
-            event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION.value,
-            job_name="job",
-            step_key=step,
-            message=f"Materialized {step}.",
-            event_specific_data=StepMaterializationData(materialization),
-        )
-        return EventLogEntry(None, 10, "", "run", time, step, "job", about)
-
-    events = [
-        event("a", "2024-01-01", {"n": 1, "text": '\u2028"é', "of": {"b": [1.5, None], "a": True}}, {"x": "1"}),
-        event("a", "2024-01-02", {"path": dg.MetadataValue.path("/p"), "none": None, "f": 0.1}, {"y": "2", "b": "z"}),
-        event("a", None, {}, None),
-        event("b", "2024-01-02", {"md": dg.MetadataValue.md("*a*")}, {}),
-        event("a", "2024-01-03", {"n": 2}, {"x": "1"}),
-    ]
-    log = PooledSqliteEventLogStorage.__new__(PooledSqliteEventLogStorage)
-    log._event_texts = EventTexts()
-    for one in events * 2:
-        assert log._event_to_row(one) == SqlEventLogStorage._event_to_row(log, one)
 
 
 def test_planned_partitions_are_stored_as_dagster_stores_them(instance, monkeypatch):
