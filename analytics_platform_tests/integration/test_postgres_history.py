@@ -46,7 +46,7 @@ def homes(postgres, tmp_path_factory) -> list[tuple[Path, Finished]]:
 
 
 @pytest.fixture
-def instance(homes, postgres, tmp_path, monkeypatch) -> Iterator[dg.DagsterInstance]:
+def instance(postgres, tmp_path, monkeypatch) -> Iterator[dg.DagsterInstance]:
     monkeypatch.setenv("ANALYTICS_HOME", str(tmp_path))
     monkeypatch.setenv("ANALYTICS_HISTORY_URL", postgres.url)
     folder = tmp_path / "dagster"
@@ -70,6 +70,50 @@ def test_runs_of_two_homes_are_in_one_history_with_content_hashes_as_versions(ho
     assert {day: tags[DATA_VERSION_TAG] for day, tags in found.items()} == {
         day: lake.info("messages", day).content_hash for day in DAYS[1::2]
     }
+
+
+RANGE = {"dagster/asset_partition_range_start": "2006-05-15", "dagster/asset_partition_range_end": "2006-05-17"}
+
+
+@dg.asset(
+    partitions_def=dg.DailyPartitionsDefinition("2006-05-15", end_date="2006-06-01"),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def broken() -> None:
+    raise ValueError
+
+
+def test_planned_partitions_are_stored_as_dagster_stores_them(instance, monkeypatch):
+    """Dagster makes an event for each partition of a run; the UI needs their rows, not the events."""
+    answers, plans = [], []
+    store_plan = VersionedPostgresEventLogStorage._store_plan
+
+    def counted(log, event, subset) -> None:
+        plans.append(len(subset))
+        store_plan(log, event, subset)
+
+    monkeypatch.setattr(VersionedPostgresEventLogStorage, "_store_plan", counted)
+    for is_one_event in (True, False):
+        if not is_one_event:
+            support = "supports_partition_subset_in_asset_materialization_planned_events"
+            monkeypatch.setattr(VersionedPostgresEventLogStorage, support, False)
+        plans.clear()
+        instance.wipe_assets([broken.key])
+        run = dg.materialize([broken], instance=instance, tags=RANGE, raise_on_error=False).run_id
+        log = instance.event_log_storage
+        records = log.get_records_for_run(run, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED).records
+        attempts = log.get_latest_asset_partition_materialization_attempts_without_materializations(broken.key)
+        answers.append(
+            {
+                "events": [record.event_log_entry._replace(timestamp=0.0, run_id="") for record in records],
+                "attempts": {partition: found[0] == run for partition, found in attempts.items()},
+                "latest_run": instance.get_asset_records([broken.key])[0].asset_entry.last_run_id == run,
+            }
+        )
+        instance.delete_run(run)
+        assert plans == [3] * is_one_event, "Dagster passes one event of the asset with all its partitions"
+    assert answers[0] == answers[1]
+    assert len(answers[0]["events"]) == len(answers[0]["attempts"]) == 3
 
 
 def test_the_password_is_in_no_file_and_on_no_screen(homes, postgres):

@@ -1,6 +1,6 @@
 """Dagster's history on PostgreSQL, for several machines that share one: with pooled connections and data versions.
 
-Dagster's own PostgreSQL storage opens a connection for each event.
+Dagster's own PostgreSQL storage opens a connection for each event, and makes an event for each planned partition.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 from dagster_postgres.utils import create_pg_engine
 
+from analytics_platform.storage.event_history.planned_partitions import planned_partitions
 from analytics_platform.storage.event_history.sqlite_history import CompletedEvents
 
 CONNECTIONS = 4
@@ -35,13 +36,19 @@ class VersionedPostgresEventLogStorage(CompletedEvents, PostgresEventLogStorage)
         )
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Store one event, with the data version and the time that ``asset_events`` gives it."""
-        super().store_event(self._completed([event])[0])
+        """Store one event, with the data version and the time that ``asset_events`` gives it.
+
+        An event that plans several partitions is stored as one event for each of them.
+        """
+        self.store_event_batch([event])
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events of one run in their order."""
+        """Store events of one run in their order, each as ``store_event`` does."""
         for event in self._completed(events):
-            super().store_event(event)
+            if (subset := planned_partitions(event)) is not None:
+                self._store_plan(event, subset)
+            else:
+                super().store_event(event)
 
 
 class PostgresHistory(DagsterPostgresStorage):

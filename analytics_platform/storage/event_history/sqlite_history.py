@@ -21,6 +21,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,28 @@ FOLLOWED_RUNS = 64
 
 
 class CompletedEvents(SqlEventLogStorage):
-    """An event log that gives events their data version and their time, see ``asset_events``."""
+    """An event log that gives events their data version and their time, and each planned partition its row.
+
+    See ``asset_events`` and ``planned_partitions``.
+    """
 
     _latest_times: dict[str, float]
+
+    @property
+    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
+        """True: Dagster passes one event with all planned partitions of an asset; each partition gets its row here."""
+        return True
+
+    @cached_property
+    def _planned_rows(self) -> PlannedRows:
+        return PlannedRows(self._event_to_row)
+
+    def _store_plan(self, event: EventLogEntry, subset: PartitionsSubset) -> None:
+        """Store a row for each partition that an event plans, and the run of the plan in the asset's row."""
+        with self.index_transaction() as connection:
+            for rows in self._planned_rows.batches(event, subset):
+                connection.execute(SqlEventLogStorageTable.insert(), rows)
+            self._store_asset_event(connection, event, 0)  # Dagster notes an event's number for materializations only
 
     def _completed(self, events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
         return [self._with_next_time(event) for event in with_content_versions(events, self._latest_versions)]
@@ -97,13 +117,7 @@ class PooledSqliteEventLogStorage(CompletedEvents, SqliteEventLogStorage):
         self._engines: dict[str, Engine] = {}
         self._known_tables: set[str] = set()
         self._latest_times: dict[str, float] = {}
-        self._planned_rows = PlannedRows(self._event_to_row)
         super().__init__(base_dir, inst_data)
-
-    @property
-    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
-        """True: Dagster passes one event with all planned partitions of an asset; each partition gets its row here."""
-        return True
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
@@ -175,13 +189,11 @@ class PooledSqliteEventLogStorage(CompletedEvents, SqliteEventLogStorage):
                 self.store_asset_check_event(event, number)
 
     def _store_plan(self, event: EventLogEntry, subset: PartitionsSubset) -> None:
+        """Store the rows of a plan in the run's database, and in that of all runs."""
         with self.run_connection(event.run_id) as connection:
             for rows in self._planned_rows.batches(event, subset):
                 connection.execute(SqlEventLogStorageTable.insert(), rows)
-        with self.index_connection() as connection:
-            for rows in self._planned_rows.batches(event, subset):
-                connection.execute(SqlEventLogStorageTable.insert(), rows)
-            self._store_asset_event(connection, event, 0)  # the number of a plan is not stored with its asset
+        super()._store_plan(event, subset)
 
     def delete_events(self, run_id: str) -> None:
         """Delete the events of a run, and its database."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 from multiprocessing.queues import Queue
@@ -9,11 +10,18 @@ from multiprocessing.synchronize import Barrier
 
 import dagster as dg
 import pytest
+from dagster import EventLogEntry
+from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
 from sqlalchemy.exc import OperationalError
 
 from analytics_platform.storage.event_history import old_runs, sqlite_history
 from analytics_platform.storage.event_history.old_runs import remove_old_runs
-from analytics_platform.storage.event_history.sqlite_history import PooledSqliteEventLogStorage, PooledSqliteStorage
+from analytics_platform.storage.event_history.planned_partitions import PlannedRows
+from analytics_platform.storage.event_history.sqlite_history import (
+    CompletedEvents,
+    PooledSqliteEventLogStorage,
+    PooledSqliteStorage,
+)
 
 
 @pytest.fixture(scope="module")
@@ -127,12 +135,21 @@ def test_events_stored_in_batches_are_what_single_events_are(instance, monkeypat
 
 def test_planned_partitions_are_stored_as_dagster_stores_them(instance, monkeypatch):
     """The UI marks a partition as failed by its own planned event; one event of all partitions would mark none."""
-    answers = []
-    for is_one_event in (False, True):
+    answers, plans = [], []
+    store_plan = PooledSqliteEventLogStorage._store_plan
+
+    def counted(log, event, subset) -> None:
+        plans.append(len(subset))
+        store_plan(log, event, subset)
+
+    monkeypatch.setattr(PooledSqliteEventLogStorage, "_store_plan", counted)
+    for is_one_event in (True, False):
         support = "supports_partition_subset_in_asset_materialization_planned_events"
-        monkeypatch.setattr(PooledSqliteEventLogStorage, support, is_one_event)
+        if not is_one_event:
+            monkeypatch.setattr(CompletedEvents, support, False)
         for size in ("0", "500"):
             monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", size)
+            plans.clear()
             instance.wipe_assets([broken.key])
             run = dg.materialize([broken], instance=instance, tags=RANGE, raise_on_error=False).run_id
             log = instance.event_log_storage
@@ -146,8 +163,37 @@ def test_planned_partitions_are_stored_as_dagster_stores_them(instance, monkeypa
                     "latest_run": asset.last_run_id == run,
                 }
             )
+            assert plans == [5] * is_one_event, "Dagster passes one event of the asset with all its partitions"
     assert len(answers[0]["events"]) == len(answers[0]["attempts"]) == 5
     assert all(answer == answers[0] for answer in answers)
+
+
+@pytest.mark.parametrize(
+    "as_shown",
+    [
+        pytest.param(lambda text, key: f"{text} {json.dumps(key)}", id="the key twice"),
+        pytest.param(lambda text, key: f"{text} {key}", id="the key also without quotes"),
+        pytest.param(lambda text, key: text.replace(json.dumps(key), "null"), id="no key"),
+        pytest.param(lambda text, _: text, id="as in this version"),
+    ],
+)
+def test_planned_rows_are_dagsters_if_another_version_writes_the_key_otherwise(as_shown):
+    """A row with a wrong text could not be read, and an error would let no run begin."""
+    planned = AssetMaterializationPlannedData(broken.key, None, broken.partitions_def.subset_with_all_partitions())
+    event = DagsterEvent.build_asset_materialization_planned_event("job", "broken", planned)
+    entry = EventLogEntry(None, 10, "", "run", 1.5, "broken", "job", event)
+    log = PooledSqliteEventLogStorage.__new__(PooledSqliteEventLogStorage)
+
+    def as_row(entry: EventLogEntry) -> dict[str, object]:
+        row = log._event_to_row(entry)
+        return {**row, "event": as_shown(row["event"], row["partition"])}
+
+    def of_day(day: str) -> EventLogEntry:
+        alone = AssetMaterializationPlannedData(broken.key, day)
+        return entry._replace(dagster_event=event._replace(event_specific_data=alone))
+
+    [rows] = PlannedRows(as_row).batches(entry, planned.partitions_subset)
+    assert rows == [as_row(of_day(day)) for day in broken.partitions_def.get_partition_keys()]
 
 
 def test_a_check_of_many_partitions_is_planned_once(instance):
