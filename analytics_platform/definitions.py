@@ -110,7 +110,7 @@ def build_definitions(
             source_sensor.build_sensor(platform, EVERYTHING),
             alerts_sensor(lambda: platform.alerts, Links(settings.ui_url), specs, stale_hours=settings.stale_hours),
         ],
-        resources=graph_resources(platform, [asset.recipe for asset in [*tables, *LEARNING]], on_partition, delegate),
+        resources=graph_resources(platform, [*tables, *LEARNING], on_partition, delegate),
         executor=dg.in_process_executor,
     )
 

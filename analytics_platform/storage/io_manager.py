@@ -5,7 +5,7 @@ One class serves every ``PartitionStore``: the lake, MongoDB and the report page
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -63,6 +63,8 @@ class StoreIOManager(dg.IOManager):
         validated: Gets every partition that was computed, and therefore validated.
         block_rows: Rows from which a block takes no further partition.
         delegate: Passes blocks to other processes; None for a store whose blocks are all computed in this process.
+        orders_follow: Tells whether a run computes a table from that of an asset, directly or not, which the delegate
+            may compute. Gets the asset's name, and the names of the run's assets, none if it materializes all.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class StoreIOManager(dg.IOManager):
         validated: Validated | None = None,
         block_rows: int = BLOCK_ROWS,
         delegate: Delegate | None = None,
+        orders_follow: Callable[[str, Collection[str]], bool] = lambda _, __: False,
     ) -> None:
         self._store = store
         self._tables = tables
@@ -83,6 +86,7 @@ class StoreIOManager(dg.IOManager):
         self._validated = validated
         self._block_rows = block_rows
         self._delegate = delegate
+        self._orders_follow = orders_follow
         self._ended: DiskFullError | LeaseLostError | None = None
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
@@ -101,9 +105,13 @@ class StoreIOManager(dg.IOManager):
         name = context.definition_metadata[TABLE_KEY]
         result = as_tasks(obj, context.partition_key if context.has_partition_key else "")
         store, table = self._store(), self._tables[name]
+        stored = store_all(
+            result, store, table, self._workers, self._block_rows, self._delegate,
+            orders_follow=self._orders_follow(context.asset_key.to_user_string(), result.selected),
+        )  # fmt: skip
         written: list[tuple[PartitionInfo, tuple[str, ...]]] = []
         try:
-            for info, reasons in store_all(result, store, table, self._workers, self._block_rows, self._delegate):
+            for info, reasons in stored:
                 written.append((info, reasons))
                 if self._validated and reasons:
                     self._validated.add(name, info, context.run_id)

@@ -78,7 +78,7 @@ class PartitionStore(Protocol):
 def stored_keys(store: PartitionStore, name: str, wanted: Collection[str] | None) -> list[str]:
     """Return the stored partitions of a table among the wanted ones, ascending; all stored ones when None.
 
-    A damaged partition counts as stored: whoever reads it says what is wrong.
+    A damaged partition counts as stored: the error that names the damage is raised when the partition is read.
 
     Raises:
         StoreUnreachableError: If the store cannot be reached.
@@ -194,12 +194,14 @@ class PartitionTasks:
         block: How several partitions are computed at once; None to compute each alone.
         order: Returns the order by which another process computes partitions, given the decisions about them by key;
             None if only this process can compute them.
+        selected: Names of the assets that the run materializes; empty if it materializes all of them.
     """
 
     tasks: Iterable[PartitionTask]
     written: Callable[[PartitionInfo, tuple[str, ...], Callable[[], pa.Table]], None] | None = None
     block: Block | None = None
     order: Callable[[Mapping[str, RecomputeDecision]], Order] | None = None
+    selected: frozenset[str] = frozenset()
 
 
 class StoreUnreachableError(UserError):

@@ -33,7 +33,7 @@ LEAST_ROWS = 60_000
 
 
 class LocalProcesses:
-    """Passes orders to worker processes, which start at the first order and end with this process.
+    """Passes orders to worker processes, which start at ``start`` or at the first order, and end with this process.
 
     Args:
         settings: The settings of the workers.
@@ -67,7 +67,8 @@ class LocalProcesses:
         """Start the workers unless they run; they import what they need while this process goes on."""
         if "_pool" in self.__dict__:
             return
-        with contextlib.suppress(OSError, BrokenProcessPool):  # the first order meets it, too, and is computed here
+        # An order meets the same error, and this process then computes the partitions of the order.
+        with contextlib.suppress(OSError, BrokenProcessPool):
             for _ in range(self._processes):  # the pool starts a process for each task that finds none without work
                 self._pool.submit(_nothing)
 

@@ -74,7 +74,9 @@ def define_asset(asset: TableAsset) -> dg.AssetsDefinition:
             _drop_days(context, recipe, days)
         tasks = (recipe.task(day, streams, resources, policy=policy) for day in days if recipe.keeps(day))
         order = recipe.order(context.run.run_id, resources, policy)
-        return dg.MaterializeResult(value=PartitionTasks(tasks, written, recipe.block(streams, resources), order))
+        selected = frozenset(key.to_user_string() for key in context.run.asset_selection or ())
+        block = recipe.block(streams, resources)
+        return dg.MaterializeResult(value=PartitionTasks(tasks, written, block, order, selected))
 
     return definition
 

@@ -235,6 +235,12 @@ class Recipe:
 
         return Block(rows, compute)
 
+    @cached_property
+    def is_orderable(self) -> bool:
+        """Whether another process can compute partitions of the table."""
+        by_day = all(given.gives in ("table", "nothing") for given in self.inputs.values())
+        return self.spans_days and by_day and self.store == "lake" and _ELSEWHERE.issuperset(self.resources)
+
     def order(
         self, run: str, resources: Mapping[str, Any], policy: RecomputePolicy
     ) -> Callable[[Mapping[str, RecomputeDecision]], Order] | None:
@@ -245,8 +251,7 @@ class Recipe:
             resources: The resources of the recipe, by name.
             policy: Which partitions are computed again although nothing has changed.
         """
-        by_day = all(given.gives in ("table", "nothing") for given in self.inputs.values())
-        if not (self.spans_days and by_day and self.store == "lake" and _ELSEWHERE.issuperset(self.resources)):
+        if not self.is_orderable:
             return None
 
         def ordered(decisions: Mapping[str, RecomputeDecision]) -> Order:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -202,6 +202,24 @@ def table_asset(
         return TableAsset(recipe, place, read)
 
     return decorate
+
+
+def orders_follow(assets: Iterable[TableAsset], name: str, selected: Collection[str]) -> bool:
+    """Tell whether a run computes a table from that of an asset, directly or not, that other processes can compute.
+
+    Args:
+        assets: The assets of the graph, each after the assets that it is computed from.
+        name: Name of the asset.
+        selected: Names of the assets that the run materializes; empty if it materializes all of them.
+    """
+    renewed = {name}
+    for asset in assets:
+        is_selected = not selected or asset.name in selected
+        if is_selected and not renewed.isdisjoint(upstream.name for upstream in asset.upstream.tables.values()):
+            if asset.recipe.is_orderable:
+                return True
+            renewed.add(asset.name)
+    return False
 
 
 def remove_old_days(recipe: Recipe, store: MongoStore) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any
 
@@ -11,8 +11,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from analytics_platform.defs.framework.day_ranges import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG
-from analytics_platform.defs.framework.recipe import Recipe
-from analytics_platform.defs.framework.table_asset import DAYS_RESOURCE
+from analytics_platform.defs.framework.table_asset import DAYS_RESOURCE, TableAsset, orders_follow
 from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.model import Table
 from analytics_platform.sources.base import Source
@@ -24,7 +23,7 @@ from analytics_platform.storage.work.orders import Delegate
 
 def graph_resources(
     platform: Platform,
-    tables: Iterable[Recipe],
+    tables: Collection[TableAsset],
     on_partition: Callable[[str, PartitionInfo], None] | None,
     delegate: Delegate | None = None,
 ) -> dict[str, Any]:
@@ -32,14 +31,14 @@ def graph_resources(
 
     Args:
         platform: The source, the stores and the engine.
-        tables: The recipe of each table of the graph.
+        tables: The tables of the graph, each after the tables it is computed from.
         on_partition: Called with (table name, partition info) after each partition is stored.
         delegate: Passes blocks to other processes; None computes all blocks in this process.
     """
     settings = platform.settings
     declared: dict[str, dict[str, Table]] = {"lake": {}, "mongo": {}, "pages": {}}
-    for recipe in tables:
-        declared[recipe.store][recipe.table.name] = recipe.table
+    for asset in tables:
+        declared[asset.recipe.store][asset.recipe.table.name] = asset.recipe.table
     validated = Validated()
     managers = {
         name: StoreIOManager(
@@ -50,6 +49,7 @@ def graph_resources(
             validated=validated,
             block_rows=settings.block_rows,
             delegate=delegate if name == "lake" else None,
+            orders_follow=partial(orders_follow, tables),
         )
         for name in declared
     }

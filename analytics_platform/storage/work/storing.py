@@ -35,6 +35,8 @@ def store_all(
     workers: int,
     block_rows: int = BLOCK_ROWS,
     delegate: Delegate | None = None,
+    *,
+    orders_follow: bool = False,
 ) -> Iterator[Stored]:
     """Store every partition of a result, and yield them in their order.
 
@@ -47,6 +49,8 @@ def store_all(
         workers: Number of units that are worked on at once in this process.
         block_rows: Rows from which a unit takes no further partition.
         delegate: Passes units to other processes; used only if the result has orders, and rows enough to compute.
+        orders_follow: Whether the run computes a table of this one later that the delegate may compute. If so, the
+            other processes start once this process has computed rows enough to make their start worth it.
     """
     failures: list[Exception] = []
     planned = (Planned(task, _decided(store, table, task)) for task in result.tasks if not failures)
@@ -55,9 +59,9 @@ def store_all(
     work = partial(_store_unit, store, table, result, helper)
     computed = 0
     for stored, failure in run_tasks(waiting, work, helper.width if helper else workers):
-        if delegate is not None and helper is None:
+        if delegate is not None and helper is None and orders_follow:
             computed += sum(info.rows for info, reasons in stored if reasons)
-            if computed >= delegate.least_rows:  # the tables that are computed from this one will be ordered
+            if computed >= delegate.least_rows:
                 delegate.start()
         yield from stored
         if failure is not None:

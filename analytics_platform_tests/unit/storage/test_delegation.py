@@ -120,12 +120,14 @@ def test_few_rows_do_not_start_other_processes(tmp_path, computed):
     assert computed == DAYS
 
 
-def test_other_processes_start_while_this_one_computes_a_table_that_no_other_can(tmp_path, computed):
-    """The rows of the source are read here; the processes that clean them would start only afterwards."""
+@pytest.mark.parametrize(("orders_follow", "expected"), [(True, [False] * 4 + [True] * 4), (False, [False] * 8)])
+def test_other_processes_start_during_a_table_of_this_process_if_orders_follow(
+    tmp_path, computed, orders_follow, expected
+):
+    """The source is read here, and the processes that clean it take seconds to start; without orders they only cost."""
     lake = Lake.open(str(tmp_path))
     other = OtherProcess(str(tmp_path), lake, least_rows=5)
     rows = replace(result(computed), order=None)
-    stored = store_all(rows, lake, NUMBERS, 1, block_rows=1, delegate=other)
-    started = [other.is_started for _ in stored]
-    assert started == [False] * 4 + [True] * 4
+    stored = store_all(rows, lake, NUMBERS, 1, block_rows=1, delegate=other, orders_follow=orders_follow)
+    assert [other.is_started for _ in stored] == expected
     assert other.ordered == []
