@@ -17,6 +17,7 @@ from analytics_platform.settings.loader import PROJECT_ROOT
 from analytics_platform.storage.event_history.postgres_history import VersionedPostgresEventLogStorage
 from analytics_platform.storage.lake import Lake
 from analytics_platform_tests.e2e.commands import Finished, run_installed
+from analytics_platform_tests.planned_events import count_plans, planned_by
 from analytics_platform_tests.servers import PostgresServer, free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -85,14 +86,8 @@ def broken() -> None:
 
 def test_planned_partitions_are_stored_as_dagster_stores_them(instance, monkeypatch):
     """Dagster makes an event for each partition of a run; the UI needs their rows, not the events."""
-    answers, plans = [], []
-    store_plan = VersionedPostgresEventLogStorage._store_plan
-
-    def counted(log, event, subset) -> None:
-        plans.append(len(subset))
-        store_plan(log, event, subset)
-
-    monkeypatch.setattr(VersionedPostgresEventLogStorage, "_store_plan", counted)
+    answers: list[dict[str, object]] = []
+    plans = count_plans(monkeypatch, VersionedPostgresEventLogStorage)
     for is_one_event in (True, False):
         if not is_one_event:
             support = "supports_partition_subset_in_asset_materialization_planned_events"
@@ -100,16 +95,7 @@ def test_planned_partitions_are_stored_as_dagster_stores_them(instance, monkeypa
         plans.clear()
         instance.wipe_assets([broken.key])
         run = dg.materialize([broken], instance=instance, tags=RANGE, raise_on_error=False).run_id
-        log = instance.event_log_storage
-        records = log.get_records_for_run(run, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED).records
-        attempts = log.get_latest_asset_partition_materialization_attempts_without_materializations(broken.key)
-        answers.append(
-            {
-                "events": [record.event_log_entry._replace(timestamp=0.0, run_id="") for record in records],
-                "attempts": {partition: found[0] == run for partition, found in attempts.items()},
-                "latest_run": instance.get_asset_records([broken.key])[0].asset_entry.last_run_id == run,
-            }
-        )
+        answers.append(planned_by(instance, broken.key, run))
         instance.delete_run(run)
         assert plans == [3] * is_one_event, "Dagster passes one event of the asset with all its partitions"
     assert answers[0] == answers[1]

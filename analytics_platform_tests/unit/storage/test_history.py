@@ -22,6 +22,7 @@ from analytics_platform.storage.event_history.sqlite_history import (
     PooledSqliteEventLogStorage,
     PooledSqliteStorage,
 )
+from analytics_platform_tests.planned_events import count_plans, planned_by
 
 
 @pytest.fixture(scope="module")
@@ -135,14 +136,8 @@ def test_events_stored_in_batches_are_what_single_events_are(instance, monkeypat
 
 def test_planned_partitions_are_stored_as_dagster_stores_them(instance, monkeypatch):
     """The UI marks a partition as failed by its own planned event; one event of all partitions would mark none."""
-    answers, plans = [], []
-    store_plan = PooledSqliteEventLogStorage._store_plan
-
-    def counted(log, event, subset) -> None:
-        plans.append(len(subset))
-        store_plan(log, event, subset)
-
-    monkeypatch.setattr(PooledSqliteEventLogStorage, "_store_plan", counted)
+    answers: list[dict[str, object]] = []
+    plans = count_plans(monkeypatch, PooledSqliteEventLogStorage)
     for is_one_event in (True, False):
         support = "supports_partition_subset_in_asset_materialization_planned_events"
         if not is_one_event:
@@ -152,17 +147,7 @@ def test_planned_partitions_are_stored_as_dagster_stores_them(instance, monkeypa
             plans.clear()
             instance.wipe_assets([broken.key])
             run = dg.materialize([broken], instance=instance, tags=RANGE, raise_on_error=False).run_id
-            log = instance.event_log_storage
-            records = log.get_records_for_run(run, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED).records
-            attempts = log.get_latest_asset_partition_materialization_attempts_without_materializations(broken.key)
-            asset = instance.get_asset_records([broken.key])[0].asset_entry
-            answers.append(
-                {
-                    "events": [record.event_log_entry._replace(timestamp=0.0, run_id="") for record in records],
-                    "attempts": {partition: found[0] == run for partition, found in attempts.items()},
-                    "latest_run": asset.last_run_id == run,
-                }
-            )
+            answers.append(planned_by(instance, broken.key, run))
             assert plans == [5] * is_one_event, "Dagster passes one event of the asset with all its partitions"
     assert len(answers[0]["events"]) == len(answers[0]["attempts"]) == 5
     assert all(answer == answers[0] for answer in answers)
