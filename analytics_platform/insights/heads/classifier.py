@@ -39,6 +39,7 @@ from analytics_platform.insights.vectors.document_vectors import (
 )
 from analytics_platform.insights.vectors.static_multilingual import StaticEncoder
 from analytics_platform.insights.vectors.text_encoder import TextEncoder
+from analytics_platform.insights.vectors.training_readings import TrainingReader
 
 Reads = Literal["nothing", "doubtful", "everything"]
 """Documents that the transformer reads during scoring."""
@@ -137,11 +138,13 @@ class Classifier:
         self._familiar = np.flatnonzero(np.bincount(languages) >= _FAMILIAR * len(documents))
         if transformer is not None and reads != "nothing":
             of_all, of_english = split_read(None if further is None else further.read)
-            by_reading = partial(NeighbourExpert, _MOST_READERS, device)
+            readers: dict[Expert, tuple[TextEncoder, Dense | None]] = {"transformer": (transformer, of_all)}
             if transformer.english_encoder and self._familiar.tolist() == [ENGLISH]:
-                read = partial(read_rows, transformer.english_encoder)
-                fitted["english_transformer"] = fit_voter(read, by_reading(), of_english)
-            fitted["transformer"] = fit_voter(partial(read_rows, transformer), by_reading(), of_all)
+                readers = {"english_transformer": (transformer.english_encoder, of_english), **readers}
+            for name, (reader, read) in readers.items():
+                by_reading = NeighbourExpert(_MOST_READERS, device)
+                _, trial = fit_voter(partial(read_rows, TrainingReader(reader)), by_reading, read)
+                fitted[name] = _Voter(partial(read_rows, reader), by_reading), trial
         self._voters = {name: voter for name, (voter, _) in fitted.items()}
         tried |= {name: trial for name, (_, trial) in fitted.items()}
         is_english = is_clearly_english(documents.words)[trials.judged]
