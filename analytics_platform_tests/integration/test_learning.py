@@ -17,7 +17,7 @@ from analytics_platform.settings.loader import load_settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-DAY = dt.date(2006, 6, 1)
+FIRST, DAY = dt.date(2006, 5, 15), dt.date(2006, 6, 1)
 SELECT = "group:raw or group:clean or group:insights"
 NOON = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
 
@@ -44,7 +44,13 @@ def correction(conversation: str, label: str) -> dict[str, Any]:
 
 
 def labels(platform: Platform, column: str) -> dict[str, str]:
-    table: pa.Table = platform.lake.read("conversation_insights", DAY.isoformat(), ["conversation_id", column])
+    columns = ["conversation_id", column]
+    table = pa.concat_tables(
+        [
+            platform.lake.read("conversation_insights", day, columns)
+            for day in platform.lake.keys("conversation_insights")
+        ]
+    )
     return dict(zip(table["conversation_id"].to_pylist(), table[column].to_pylist(), strict=True))
 
 
@@ -58,7 +64,7 @@ def wrong_topic(topic: str) -> str:
 
 
 def test_a_bad_candidate_is_refused_and_a_good_one_labels_from_then_on(platform):
-    outcome, _ = run_graph(platform, DAY, DAY, SELECT, quiet=True)
+    outcome, _ = run_graph(platform, FIRST, DAY, SELECT, quiet=True)
     assert outcome.failures == []
     before = topics(platform)
 
@@ -67,7 +73,9 @@ def test_a_bad_candidate_is_refused_and_a_good_one_labels_from_then_on(platform)
     assert (first["failures"], first["promoted"], first["feedback"]) == ([], True, {"quarantined": 1})
     assert (first["changed"], first["corrections"]) == (False, 0)
     stored = platform.lake.info("promoted_model", "").content_hash
-    assert run_graph(platform, DAY, DAY, SELECT, quiet=True)[0].runs == []  # the default heads as a file change nothing
+    assert (
+        run_graph(platform, FIRST, DAY, SELECT, quiet=True)[0].runs == []
+    )  # the default heads as a file change nothing
 
     free = sorted(set(before) - set(shipped_gold()["item"].to_pylist()))
     wrong = {name: wrong_topic(before[name]) for name in free if not is_held_out(name)}  # no gold confirms them
@@ -77,14 +85,14 @@ def test_a_bad_candidate_is_refused_and_a_good_one_labels_from_then_on(platform)
     assert any(line.startswith("check no_worse_than_promoted: topic: ") for line in bad["failures"])
     assert bad["kinds"]["topic"]["after"] < bad["kinds"]["topic"]["before"]
     assert platform.lake.info("promoted_model", "").content_hash == stored
-    held, _ = run_graph(platform, DAY, DAY, SELECT, quiet=True)  # corrections hold, whatever a model learns from them
+    held, _ = run_graph(platform, FIRST, DAY, SELECT, quiet=True)  # corrections hold, whatever a model learns from them
     assert {name for name, table in held.tables.items() if table.reused < table.partitions} == {"conversation_insights"}
     assert topics(platform) == {**before, **wrong}
 
     intents = labels(platform, "intent")  # small talk is what the community is for; much else would cost gold labels
     unsure = [name for name in free if before[name] != "community" and intents[name] == "small_talk"]
     rows = [correction(name, "community") for name in unsure]
-    found = find_said(rows, [platform.lake.read("messages", DAY.isoformat())])
+    found = find_said(rows, [platform.lake.read("messages", day) for day in platform.lake.keys("messages")])
     judged = judge_feedback(
         [{**row, "feedback_id": row["conversation_id"]} for row in rows], platform.insights.engine.taxonomy, found, ()
     )
@@ -97,7 +105,7 @@ def test_a_bad_candidate_is_refused_and_a_good_one_labels_from_then_on(platform)
     ids = platform.lake.read("model_evaluation", "")["model_id"].to_pylist()
     assert len(set(ids)) == 3  # default heads, the bad candidate, the good one
 
-    again, _ = run_graph(platform, DAY, DAY, SELECT, quiet=True)
+    again, _ = run_graph(platform, FIRST, DAY, SELECT, quiet=True)
     assert again.failures == []
     computed = {name for name, table in again.tables.items() if table.reused < table.partitions}
     assert "conversation_insights" in computed
