@@ -85,7 +85,7 @@ class ConversationSentiment:
 
         Its words are those that speak for the label by the tier, or its first words if the tier finds none.
         """
-        scores = self.head.logits(np.hstack([self.feelings.values] * 2))  # as of a conversation of this message alone
+        scores = self.head.logits(self.feelings.alone)
         scores -= scores.mean(axis=1, keepdims=True)
         group, places = self.feelings.conversation, np.arange(len(scores))
         shape = (len(documents), len(scores))
@@ -113,12 +113,15 @@ class Feelings:
         messages: Indices of the messages, in the order of their conversations and positions.
         conversation: Index of each message's conversation; shape (messages,).
         values: Their own sentiment, its opposite, and the log-odds of both feelings against none; shape (messages, 4).
+        vectors: The transformer's vectors, shape (messages, dimensions); shape (messages, 0) without one, because
+            static vectors beside the values lose more sentiments than they gain.
         count: Number of conversations.
     """
 
     messages: Ints
     conversation: Ints
     values: Floats
+    vectors: Floats
     count: int
 
     @classmethod
@@ -144,17 +147,29 @@ class Feelings:
         negative, neutral, positive = mood.logits(vectors).T if len(chosen) else np.zeros((3, 0))
         own = said["sentiment"].to_numpy()[chosen]
         values = np.column_stack([own, -own, negative - neutral, positive - neutral])
-        return cls(chosen, conversations.of_message[chosen], values, len(conversations.ids))
+        weighed = vectors if transformer else vectors[:, :0]
+        return cls(chosen, conversations.of_message[chosen], values, weighed, len(conversations.ids))
 
     @property
     def evidence(self) -> Floats:
-        """The largest and the last feelings of each conversation, zeros for none; shape (conversations, 8)."""
-        largest, last = np.zeros((2, self.count, self.values.shape[1]))
+        """The largest and the last feelings of each conversation, and the vectors of its first and last messages.
+
+        Zeros for a conversation without messages; shape (conversations, 8 + 2 * dimensions).
+        """
         spoken, first, many = np.unique(self.conversation, return_index=True, return_counts=True)
-        if len(spoken):
-            largest[spoken] = np.maximum.reduceat(self.values, first)
-            last[spoken] = self.values[first + many - 1]
-        return np.hstack([largest, last])
+        if not len(spoken):
+            return np.zeros((self.count, 2 * (self.values.shape[1] + self.vectors.shape[1])))
+        last = first + many - 1
+        largest = np.maximum.reduceat(self.values, first)
+        pieces = np.hstack([largest, self.values[last], self.vectors[first], self.vectors[last]])
+        evidence = np.zeros((self.count, pieces.shape[1]))
+        evidence[spoken] = pieces
+        return evidence
+
+    @property
+    def alone(self) -> Floats:
+        """The evidence of conversations of one message each; shape (messages, 8 + 2 * dimensions)."""
+        return np.hstack([self.values, self.values, self.vectors, self.vectors])
 
 
 def degree_of_feeling(answer: Classified) -> Floats:

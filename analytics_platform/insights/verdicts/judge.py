@@ -205,7 +205,7 @@ class OutcomeJudge:
         return Classified(table.labels, with_doubt(confidence, outcome.rule, kind, table))
 
     def _weigh_ending(self, by_rules: Classified, outcome: Verdict) -> Classified:
-        """Return resolutions by the evidence of first and last messages, too, unless the customer's words decide."""
+        """Return resolutions by the evidence of first and last messages, too, unless their rule decides."""
         table = self._tables["resolution"]
         head = shipped_conversation_heads()["resolution", self._encoder]
         confidence = head.predict(resolution_evidence(by_rules, outcome.evidence))

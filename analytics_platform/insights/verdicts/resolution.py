@@ -79,9 +79,11 @@ GUESSES = (
 
 DECIDED = (
     *("customer_silent", "no_matter", "solved_alone", "wanted_person", "confirmed", "partly_confirmed", "complained"),
-    *("will_try", "done_and_refused", "done_and_accepted", "declined_more"),
+    *("remark_unanswered", "will_try", "handed_over", "refused", "promised", "done_and_refused", "done_and_accepted"),
+    *("declined_more", "regretted"),
 )
-"""Rules of conversations in which nothing is left to weigh: the customer's words decide, or there is no matter."""
+"""Rules of conversations in which nothing is left to weigh: the customer's words decide, or an agent's refusal or
+promise, or nobody answered, or there is no matter."""
 
 _DOUBTFUL = (
     *("remark_unanswered", "last_remark", "accepted", "welcomed", "answered_at_length", "asked_back"),

@@ -366,7 +366,7 @@ _FENCE = [("u", "suggest a colour for my fence"), ("m", "Sage green, slate grey 
     [
         [*_DRILL, ("u", "so it is, hidden in the lid")],
         [*_FENCE, ("u", "barn red, decided")],
-        [_FENCE[0], ("a", "You will have to ask the store."), ("u", "ah nice")],  # the rule's message is the agent's
+        [*_DRILL, ("u", "so it is, hidden in the lid"), ("a", "Many look for it there last.")],
     ],
 )
 def test_first_and_last_messages_together_decide_where_no_words_do(judge: Judge, turns: Turns) -> None:
