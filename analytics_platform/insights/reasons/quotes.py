@@ -17,6 +17,8 @@ from analytics_platform.insights.reasons.function_words import MARKS, Languages
 MOST_WORDS = 4
 _REACH = 3
 """Most words between the strongest word and the next content word in a quoted phrase."""
+_SPAN = 6
+"""Most words of a quoted span of words that tell together what is asked for."""
 _PIECE = 12
 """Most characters of a quotation in a script without spaces."""
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
@@ -47,13 +49,18 @@ class Quotes:
         Args:
             message: Index of the message.
             ranked: Words of the message or phrases from it, the strongest first.
-            is_asked: Whether they tell what is asked for. The function words of "how do I change" tell it, so a
-                strongest function word is quoted with the words up to the next one of content.
+            is_asked: Whether they tell what is asked for. "Cancel my order" and "how do I change" tell it better than
+                their words of content. So ranked words that stand near each other are quoted as they stand, and else
+                a strongest function word with the words up to the next one of content.
         """
         row = self._place[message]
         content = [word for word in ranked if self._explains(row, word)]
-        if is_asked and content and content[0] != ranked[0] and (phrase := self._phrase_after(row, ranked[0])):
-            content = [" ".join(phrase), *(word for word in content if word not in phrase)]
+        if is_asked and content:
+            phrase = self._span(row, ranked)
+            if not phrase and content[0] != ranked[0]:
+                phrase = self._phrase_after(row, ranked[0])
+            if phrase:
+                content = [" ".join(phrase), *(word for word in content if word not in phrase)]
         if content or not ranked:
             return tuple(map(shorten, content))
         return (shorten(self._phrase(row, ranked[0])),)
@@ -80,6 +87,28 @@ class Quotes:
     def _said(self, row: int) -> list[str]:
         start, end = self._words.offsets[row : row + 2]
         return [self._names[code] for code in self._words.codes[start:end].tolist()]
+
+    def _span(self, row: int, ranked: Sequence[str]) -> list[str]:
+        """Return the words of the span that holds the strongest of the ranked words; none if it holds only one."""
+        said = self._said(row)
+        strength = {word: len(ranked) - rank for rank, word in enumerate(ranked)}
+        places = [place for place, word in enumerate(said) if word in strength]
+        spans = [
+            (start, end)
+            for number, start in enumerate(places)
+            for end in places[number + 1 : number + _SPAN]
+            if end - start < _SPAN
+        ]
+
+        def worth(span: tuple[int, int]) -> tuple[int, int]:
+            start, end = span
+            return sum(strength[word] for word in set(said[start : end + 1]) & strength.keys()), start - end
+
+        best = max(spans, key=worth, default=None)
+        if best is None or not any(self._explains(row, word) for word in said[best[0] : best[1] + 1]):
+            return []
+        words = [word for word in said[best[0] : best[1] + 1] if word not in MARKS]
+        return words if len(set(words)) > 1 else []
 
     def _phrase_after(self, row: int, word: str) -> list[str]:
         """Return a word and those after it up to the next one of content; none if that one is not near."""

@@ -19,7 +19,7 @@ RULES: Mapping[str, str] = {
     "chat_unanswered": "unclear",
     "task_answered": "resolved",
     "agent_served": "resolved",
-    "agent_declined": "unresolved",
+    "agent_did_not_settle": "unresolved",
     "agent_advised": "unclear",
     "customer_content": "resolved",
     "customer_upset": "unresolved",
@@ -84,7 +84,7 @@ def refine(course: Course, rule: Ints, names: Sequence[str], reader: ActReader) 
         & ~answer.together("refuses", "refers")
         & ~answer.among("asks"),
         "opening_chat": by_agent & by("nothing_asked", "answered", "welcomed") & opening.among("social"),
-        "agent_declined": (by_agent & by(*_ANSWERED) & declined)
+        "agent_did_not_settle": (by_agent & by(*_ANSWERED) & declined)
         | (ends & by("accepted") & (declined | answer.together("refuses", "refers")))
         | (ends & by("will_try") & answer.together("refuses", "refers"))
         | (ends & by("replied_briefly") & declined & ~customer.among("content", "discontent", "waits", "thanks")),

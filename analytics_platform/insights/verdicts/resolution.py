@@ -88,7 +88,7 @@ promise, or nobody answered, or there is no matter."""
 _DOUBTFUL = (
     *("remark_unanswered", "last_remark", "accepted", "welcomed", "answered_at_length", "asked_back"),
     "replied_briefly",
-    *("question_answered", "answered", "chat_unanswered", "task_answered", "agent_served", "agent_declined"),
+    *("question_answered", "answered", "chat_unanswered", "task_answered", "agent_served", "agent_did_not_settle"),
     *("agent_advised", "customer_content", "customer_thanked", "opening_chat", "nothing_asked"),
 )
 """Rules that say little where the conversation's intent is that nothing was asked."""
@@ -131,7 +131,7 @@ _BY_AGENT = frozenset(
         "done",
     }
     | {"welcomed", "asked_back", "not_known", "regretted", "question_answered", "complaint_answered"}
-    | {"answered_at_length", "answered", "task_answered", "agent_served", "agent_declined", "agent_advised"}
+    | {"answered_at_length", "answered", "task_answered", "agent_served", "agent_did_not_settle", "agent_advised"}
 )
 """Rules that an agent's message decides."""
 

@@ -50,9 +50,17 @@ def test_function_words_give_way_to_content_or_a_phrase(text: str, ranked: list[
 @pytest.mark.parametrize(
     ("text", "ranked", "quoted"),
     [
-        ("how do i change the oil", ["how", "oil"], ("how do i change", "oil")),
-        ("how do i change the oil", ["oil", "how"], ("oil",)),
-        ("my oil is where", ["where", "oil"], ("oil",)),
+        ("how do i change the oil", ["how", "oil"], ("how do i change the oil",)),
+        ("how do i change the oil", ["oil", "how"], ("how do i change the oil",)),
+        ("how do i change the old oil", ["how", "oil"], ("how do i change", "oil")),
+        ("how do i change the old oil", ["oil", "how"], ("oil",)),
+        (
+            "please cancel two of my flights to rome",
+            ["flights", "cancel", "rome"],
+            ("cancel two of my flights", "rome"),
+        ),
+        ("oil oil", ["oil"], ("oil",)),
+        ("my oil is where", ["where", "oil"], ("oil is where",)),
         ("will it rain", ["it"], ("it rain",)),
     ],
 )
