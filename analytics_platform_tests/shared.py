@@ -20,9 +20,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
         name: Name of the thing.
         make: Fills an empty folder; when it fails, the next that asks tries again.
     """
-    base = factory.getbasetemp()
-    common = base.parent if base.name.startswith("popen-") else base  # a worker of pytest-xdist has a folder within
-    folder = common / f"shared-{name}"
+    folder = _common(factory) / f"shared-{name}"
     with FileLock(f"{folder}.lock"):
         if not (folder / DONE).exists():
             shutil.rmtree(folder, ignore_errors=True)
@@ -30,3 +28,15 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
             make(folder)
             (folder / DONE).touch()
     return folder
+
+
+def shared_classifiers(factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of fitted classifiers that all homes of the test run may use and add to."""
+    folder = _common(factory) / "classifiers"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _common(factory: pytest.TempPathFactory) -> Path:
+    base = factory.getbasetemp()
+    return base.parent if base.name.startswith("popen-") else base  # a worker of pytest-xdist has a folder within

@@ -155,10 +155,12 @@ class ForkedCommands:
 
     Args:
         folder: Working directory of the commands.
+        classifiers: Folder of fitted classifiers that the homes share, because each fit takes seconds.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, classifiers: Path) -> None:
         self._folder = folder
+        self._classifiers = classifiers
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_PRELOADED)
         self._running: list[ForkServerProcess] = []
@@ -174,6 +176,8 @@ class ForkedCommands:
             out: File that standard output is appended to.
             err: File that standard error is appended to.
         """
+        if arguments[0] == "run":
+            self.share_classifiers(Path(variables["ANALYTICS_HOME"]))
         code = _CODE.format(
             out=str(out), err=str(err), folder=str(self._folder), environment=dict(variables),
             arguments=list(arguments), cli=app.__name__,
@@ -182,6 +186,14 @@ class ForkedCommands:
         process.start()
         self._running.append(process)
         return process
+
+    def share_classifiers(self, home: Path) -> None:
+        """Make a home use the shared classifiers, unless it has its own, or a disk of its own."""
+        kept = home / "classifiers"
+        if kept.exists() or os.path.ismount(home.parent):
+            return
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kept.symlink_to(self._classifiers)
 
     def close(self) -> None:
         """Kill the commands that still run."""

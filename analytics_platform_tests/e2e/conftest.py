@@ -25,7 +25,7 @@ from analytics_platform_tests.e2e.commands import (
     run_installed,
 )
 from analytics_platform_tests.e2e.many_days import Content, Runs, content, stored, write_chats
-from analytics_platform_tests.shared import made_once
+from analytics_platform_tests.shared import made_once, shared_classifiers
 
 THREE_DAYS = ("run", "--from", "2006-05-27", "--to", "2006-05-29")
 
@@ -33,7 +33,7 @@ THREE_DAYS = ("run", "--from", "2006-05-27", "--to", "2006-05-29")
 @pytest.fixture(scope="session")
 def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedCommands]:
     """Starts commands that have imported everything already."""
-    forked = ForkedCommands(tmp_path_factory.mktemp("cwd"))
+    forked = ForkedCommands(tmp_path_factory.mktemp("cwd"), shared_classifiers(tmp_path_factory))
     yield forked
     forked.close()
 

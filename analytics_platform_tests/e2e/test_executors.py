@@ -26,8 +26,9 @@ KILLS = by_day_or_night(2, 15)
 
 
 @pytest.fixture
-def by_processes(runs, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def by_processes(runs, forked, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the groups of the lake in worker processes, in a home."""
+    forked.share_classifiers(tmp_path / "home")
 
     def run(*victim: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

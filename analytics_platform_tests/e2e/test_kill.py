@@ -15,7 +15,7 @@ from analytics_platform_tests.sizes import by_day_or_night
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
-KILLS = by_day_or_night(10, 30)
+KILLS = by_day_or_night(5, 30)
 
 
 def test_after_kill_9_at_random_moments_everything_is_as_after_an_undisturbed_run(undisturbed, runs, tmp_path):

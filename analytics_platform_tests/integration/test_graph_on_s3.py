@@ -18,7 +18,7 @@ from analytics_platform.defs.resources.platform import Platform
 from analytics_platform.operations.runs.graph import Graph
 from analytics_platform.operations.runs.outcome import Outcome
 from analytics_platform.operations.runs.run import materialize
-from analytics_platform.settings.loader import PROJECT_ROOT, SAMPLE_START, load_settings
+from analytics_platform.settings.loader import PROJECT_ROOT, load_settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -70,7 +70,7 @@ def test_s3_and_disk_give_the_same_content_also_of_a_day_that_is_restated(s3, tm
     chats, remote_lake = tmp_path / "chats.parquet", {"ANALYTICS_LAKE_URI": f"s3://{s3.bucket}/graph", **s3.variables}
     monkeypatch.setenv("ANALYTICS_SOURCE", "files")
     monkeypatch.setenv("ANALYTICS_SOURCE_PATH", str(chats))
-    monkeypatch.setenv("ANALYTICS_START_DATE", SAMPLE_START.isoformat())
+    monkeypatch.setenv("ANALYTICS_START_DATE", DAYS[0])
     monkeypatch.setenv("ANALYTICS_END_DATE", DAYS[-1])
     found = {}
     with dg.DagsterInstance.ephemeral() as instance:
