@@ -188,12 +188,10 @@ class ForkedCommands:
         return process
 
     def share_classifiers(self, home: Path) -> None:
-        """Make a home use the shared classifiers, unless it has its own, or a disk of its own."""
+        """Make a home that exists use the shared classifiers, unless it has its own, or a disk of its own."""
         kept = home / "classifiers"
-        if kept.exists() or os.path.ismount(home.parent):
-            return
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        kept.symlink_to(self._classifiers)
+        if home.exists() and not kept.exists() and not os.path.ismount(home.parent):
+            kept.symlink_to(self._classifiers)
 
     def close(self) -> None:
         """Kill the commands that still run."""

@@ -28,6 +28,7 @@ KILLS = by_day_or_night(2, 15)
 @pytest.fixture
 def by_processes(runs, forked, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the groups of the lake in worker processes, in a home."""
+    (tmp_path / "home").mkdir()
     forked.share_classifiers(tmp_path / "home")
 
     def run(*victim: str) -> subprocess.CompletedProcess[str]:
