@@ -47,7 +47,7 @@ _STEPS = 2048
 """Steps from 0 to 1 to which vectors are rounded. Cosines are then sums of multiples of 2 to the power -22 that stay
 below 4, which single precision adds without rounding: the batch of a text changes no digit of them."""
 MOST_EXACT = 3_000
-"""Most documents that vote in double precision, and whose labels are left out one after the other."""
+"""Most documents that are fitted in double precision, and whose labels are left out one after the other."""
 _TEXTS_AT_ONCE = 256
 """Texts whose kernel values with all neighbours are in memory at once: few enough that those with a thousand neighbours
 stay in the processor's cache."""
@@ -205,7 +205,8 @@ class NeighbourExpert:
         np.fill_diagonal(cosines, -1)
         near_other = cosines.max(axis=1)
         np.fill_diagonal(cosines, own)
-        self.votes, left_out = fit_ridge(_kernel(cosines), ridge, wanted)
+        votes, left_out = fit_ridge(_kernel(cosines), ridge, wanted)
+        self.votes = votes.astype(np.float64)
         scores, near = self.score(vectors)
         scores[kept], near[kept] = left_out, near_other
         return Votes(scores, near)
@@ -235,7 +236,7 @@ class NeighbourExpert:
             rows = slice(start, start + _TEXTS_AT_ONCE)
             cosines = self._device.matmul(self._centred(vectors[rows]), self.anchors.T)
             near[rows] = cosines.max(axis=1)
-            values = _kernel(cosines).astype(self.votes.dtype, copy=False)
+            values = _kernel(cosines).astype(np.float64)  # in single precision, the batch would change last digits
             scores[rows] = self._device.matmul(values, self.votes)
         return scores, near
 

@@ -124,8 +124,9 @@ class Features:
         incidence = _mix(documents) @ words.incidence()
         lengths = _row_norms(incidence @ weighted)
         characters = (incidence @ (weighted @ by_character)) / np.where(lengths > 0, lengths, 1)[:, None]
-        scores = self._transform_terms(documents) @ by_term + characters + self._transform_dense(documents) @ by_dense
-        return np.asarray(scores, np.float32)
+        # In single precision, the number of documents would change the last digits of a product of dense matrices.
+        meaning = self._transform_dense(documents).astype(np.float64) @ by_dense
+        return np.asarray(self._transform_terms(documents) @ by_term + characters + meaning, np.float32)
 
     def score_words(self, words: Words, coefficients: Singles) -> Singles:
         """Return what each distinct word alone adds to each output, by itself and by its characters.

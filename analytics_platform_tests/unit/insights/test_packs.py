@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from analytics_platform.insights.engine import build_engine
@@ -14,6 +16,7 @@ from analytics_platform.insights.taxonomies.taxonomy import OTHER, Taxonomy, loa
 from analytics_platform.insights.taxonomies.taxonomy_file import TaxonomyError
 from analytics_platform.insights.tiers.examples import EXAMPLES, as_messages
 from analytics_platform.insights.tiers.tier import choose
+from analytics_platform.settings.loader import PROJECT_ROOT
 
 KINDS = ("topics", "intents", "urgencies", "resolutions")
 PACKS = [name for name in pack_names() if name != "base"]
@@ -299,3 +302,16 @@ def test_the_general_pack_says_other_where_nothing_fits() -> None:
     assert chosen[: len(trivia)].mean() > 0.4
     assert not chosen[len(trivia) :].any()
     assert answer.confidence[: len(trivia), other].mean() > 10 * answer.confidence[len(trivia) :, other].mean()
+
+
+@pytest.mark.slow
+def test_the_texts_beside_a_text_do_not_change_its_confidence() -> None:
+    """Products in single precision did, so that one of 1,300 partitions had another content in blocks of other days."""
+    rows = pq.read_table(PROJECT_ROOT / "analytics_platform" / "sample" / "conversations.parquet", columns=["text"])
+    texts = [text for text in rows["text"].slice(0, 600).to_pylist() if text]
+    engine = build_engine(taxonomy_path=("general",))
+    for kind in ("topic", "intent", "sentiment"):
+        together = engine.classify_texts(kind, texts).confidence
+        for some in (slice(0, 23), slice(23, 24)):
+            alone = engine.classify_texts(kind, texts[some]).confidence
+            np.testing.assert_allclose(alone, together[some], rtol=0, atol=1e-12)
