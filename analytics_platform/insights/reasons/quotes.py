@@ -89,7 +89,7 @@ class Quotes:
         return [self._names[code] for code in self._words.codes[start:end].tolist()]
 
     def _span(self, row: int, ranked: Sequence[str]) -> list[str]:
-        """Return the words of the span that holds the strongest of the ranked words; none if it holds only one."""
+        """Return the words of the span whose ranked words weigh most together; none if it holds only one."""
         said = self._said(row)
         strength = {word: len(ranked) - rank for rank, word in enumerate(ranked)}
         places = [place for place, word in enumerate(said) if word in strength]
@@ -108,6 +108,8 @@ class Quotes:
         if best is None or not any(self._explains(row, word) for word in said[best[0] : best[1] + 1]):
             return []
         words = [word for word in said[best[0] : best[1] + 1] if word not in MARKS]
+        if any(_UNSPACED.search(word) for word in words):  # each of these is a clause of its own
+            return []
         return words if len(set(words)) > 1 else []
 
     def _phrase_after(self, row: int, word: str) -> list[str]:

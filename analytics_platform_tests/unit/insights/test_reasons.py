@@ -60,6 +60,7 @@ def test_function_words_give_way_to_content_or_a_phrase(text: str, ranked: list[
             ("cancel two of my flights", "rome"),
         ),
         ("oil oil", ["oil"], ("oil",)),
+        ("取消订单,我想退款", ["我想退款", "取消订单"], ("我想退款", "取消订单")),
         ("my oil is where", ["where", "oil"], ("oil is where",)),
         ("will it rain", ["it"], ("it rain",)),
     ],
